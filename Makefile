@@ -1,0 +1,43 @@
+# One command is the truth, for people and CI: every target sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TESTS ?= tests
+
+.PHONY: setup check test demo torture bench lock clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "batchgen needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+check: setup
+	$(BIN)/ruff format --check batchgen tests benchmarks
+	$(BIN)/ruff check batchgen tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
+
+test: setup
+	$(BIN)/pytest -n auto -m "not slow" $(TESTS)
+
+demo: setup
+	$(BIN)/batchgen run manifests/catalogue.yaml --provider mock --output output/demo
+
+torture: setup
+	$(BIN)/pytest -n 2 -m slow --timeout 3600 $(TESTS)
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml --all-extras --group dev --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,103 @@
+"""Errors named by what follows from them, each with the exit status it leads to.
+
+A failed job is a value (`batchgen.model.Outcome`); an exception here means that a command cannot go on.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """Exit statuses; scripts rely on the numbers."""
+
+    OK = 0
+    BUG = 1
+    INPUT = 2
+    SOME_FAILED = 3
+    LIMIT = 4
+    ACCOUNT = 5
+    UNAVAILABLE = 6
+    HELD = 7
+    STORAGE = 8
+    LOCKED = 75
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class Severity(StrEnum):
+    """Whether a problem stops a run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file a person should look; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong (or doubtful) in what the user wrote: where it stands, what is wrong and what to do."""
+
+    message: str
+    place: Place | None = None
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.severity}: {self.message}"
+
+
+class BatchgenError(Exception):
+    """A command cannot go on; the message says why and what to do."""
+
+    exit: ClassVar[Exit] = Exit.BUG
+
+
+class InputError(BatchgenError):
+    """The user's input must be fixed first; nothing was spent. Carries every problem found, at most 50."""
+
+    exit = Exit.INPUT
+    most = 50
+
+    def __init__(self, *problems: Problem | str) -> None:
+        """Take problems, or plain sentences that belong to no place in a file."""
+        self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems[: self.most])
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class AccountError(BatchgenError):
+    """Key, quota, billing or permission: a human has to look at the account."""
+
+    exit = Exit.ACCOUNT
+
+
+class ProviderUnavailable(BatchgenError):
+    """The provider cannot be used now; run again later."""
+
+    exit = Exit.UNAVAILABLE
+
+
+class StorageError(BatchgenError):
+    """Local storage refused: disk full, folder not writable, ledger corrupt, newer or foreign."""
+
+    exit = Exit.STORAGE
+
+
+class Locked(BatchgenError):
+    """Another run holds the lock of this output folder."""
+
+    exit = Exit.LOCKED
+
+
+class Lost(Exception):
+    """An executor lost an attempt on the way: perhaps it was sent, perhaps it was paid."""

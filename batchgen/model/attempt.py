@@ -1,0 +1,167 @@
+"""One HTTP request made for a job: money hangs here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from batchgen.model.job import Job
+from batchgen.model.provider import Quote
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands; a row is written as `dispatched`, durably, before a byte can leave."""
+
+    DISPATCHED = "dispatched"
+    NOT_SENT = "not_sent"
+    NOT_CHARGED = "not_charged"
+    SETTLED = "settled"
+    CHARGED_NO_RESULT = "charged_no_result"
+    AT_RISK = "at_risk"
+
+
+class Purpose(StrEnum):
+    """Why a call is made."""
+
+    FIRST = "first"
+    RETRY = "retry"
+    TOP_UP = "top_up"
+
+
+class Phase(StrEnum):
+    """How far a call provably got: what decides whether it can have been charged."""
+
+    NOT_CONNECTED = "not_connected"
+    HANDED_OVER = "handed_over"
+    STATUS_SEEN = "status_seen"
+    COMPLETE = "complete"
+
+
+class Charge(StrEnum):
+    """Whether the provider charged."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    YES = "yes"
+
+
+class Remedy(StrEnum):
+    """What follows from a failure, whatever caused it."""
+
+    NONE = "none"                      # nothing failed
+    RESEND = "resend"                  # never left: send again, free of charge and of count
+    WAIT = "wait"                      # rate limit: wait as told; does not count as a try
+    RETRY = "retry"                    # not charged: back off and try again
+    UNCERTAIN = "uncertain"            # perhaps charged: one more try, or hold
+    MODERATED = "moderated"            # an answer: one more try, then it sticks
+    EMPTY = "empty"                    # charged and nothing usable came: one more try
+    FAIL_JOB = "fail_job"              # this request can never succeed
+    PROBE_ACCOUNT = "probe_account"    # key or permission: one probe after a pause, then stop the run
+    STOP_ACCOUNT = "stop_account"      # quota or billing: stop the run
+    STOP_CONFIG = "stop_config"        # the base URL is wrong: stop the run
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to be made for `slots` of a job, with the model that will draw and the money it may cost."""
+
+    id: str
+    run_id: str
+    job: Job
+    model: str
+    provider: str
+    slots: tuple[int, ...]
+    quote: Quote
+    purpose: Purpose = Purpose.FIRST
+    deadline: float = 600.0
+
+    @property
+    def n(self) -> int:
+        """Images asked of this call."""
+        return len(self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; None where it did not say. `raw` is what it said, as JSON text."""
+
+    text_in: int | None = None
+    image_in: int | None = None
+    output: int | None = None
+    text_out: int | None = None
+    total: int | None = None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What the answer says was really drawn; None where it is silent."""
+
+    model: str | None = None
+    size: str | None = None
+    quality: str | None = None
+    output_format: str | None = None
+    background: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that is durably in place: `path` is relative to the output folder, hash and facts from its bytes."""
+
+    slot: int
+    path: str
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    flags: tuple[str, ...] = ()
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePicture:
+    """A picture that was paid for and waits at an address; `expires` is when the address dies, if that is known."""
+
+    slot: int
+    url: str
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happened, by consequence: was it charged, what follows, and the words for people.
+
+    `code` is a short stable name (rate_limit, timeout, http_524, moderation_blocked, truncated, ...). `retry_after` is
+    the wait the provider asked for, in seconds. `categories` are moderation categories where they were named.
+    """
+
+    charge: Charge
+    remedy: Remedy
+    code: str = "ok"
+    message: str = ""
+    retry_after: float | None = None
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one attempt brought; small, without picture bytes.
+
+    `missing` says, for each asked slot that brought no picture, why (dropped, null, empty, undecodable, truncated).
+    `quarantine` is the folder, relative to the output folder, where unusable paid bytes were kept.
+    `seconds` counts from hand-over; `headers` are an allow-list that never holds a secret.
+    """
+
+    attempt_id: str
+    phase: Phase
+    verdict: Verdict
+    status: int | None = None
+    pictures: tuple[Picture, ...] = ()
+    remote: tuple[RemotePicture, ...] = ()
+    missing: tuple[tuple[int, str], ...] = ()
+    usage: Usage | None = None
+    echo: Echo = field(default_factory=Echo)
+    request_id: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    quarantine: str | None = None
+    seconds: float = 0.0

@@ -1,0 +1,114 @@
+"""What is wanted: a job is one set of `n` images with one prompt and one set of parameters."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from batchgen.errors import Place
+
+
+class Operation(StrEnum):
+    """Which endpoint of the Images API draws a job."""
+
+    GENERATE = "generate"
+    EDIT = "edit"
+    VARIATION = "variation"
+
+
+class SlotState(StrEnum):
+    """Where one wanted image stands."""
+
+    NOT_STARTED = "not_started"
+    STORED = "stored"
+    MODERATED = "moderated"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    LOST_PAID = "lost_paid"
+
+
+@dataclass(frozen=True, slots=True)
+class FileImage:
+    """An input picture on this machine, with what its bytes say: hash, size in bytes, pixels."""
+
+    path: str
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class UrlImage:
+    """An input picture that the provider, or we, fetch from an https address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobImage:
+    """The stored pictures of another job, by its id: all in slot order, or the one in `slot`."""
+
+    job_id: str
+    slot: int | None = None
+
+    def __str__(self) -> str:
+        return f"@{self.job_id}" if self.slot is None else f"@{self.job_id}[{self.slot}]"
+
+
+InputImage = FileImage | UrlImage | JobImage
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """What to draw, in the provider-neutral words of the manifest.
+
+    `model` is None when the manifest names none (the provider's default draws, and is recorded but not keyed).
+    `params` are the parameters the user set (size, quality, output_format, ...), canonical text sorted by name, without
+    model, prompt, n and input pictures.
+    """
+
+    operation: Operation
+    prompt: str
+    model: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    images: tuple[InputImage, ...] = ()
+    mask: InputImage | None = None
+
+    def param(self, name: str) -> str | None:
+        """The value the user set, or None."""
+        for key, value in self.params:
+            if key == name:
+                return value
+        return None
+
+
+class PathOf(Protocol):
+    """Where the picture in a slot goes: a relative POSIX path below `images/`, for a real extension without dot."""
+
+    def __call__(self, slot: int, ext: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One set of `n` images wanted. `key` is its identity (64 hex digits); `id` is what people call it.
+
+    `inherited` names the parameters that came from `defaults` and not from the job itself.
+    `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
+    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest.
+    """
+
+    id: str
+    key: str
+    request: ImageRequest
+    n: int
+    path: PathOf = field(compare=False, repr=False)
+    tags: tuple[tuple[str, str], ...] = ()
+    place: Place | None = field(default=None, compare=False)
+    explicit_id: bool = True
+    inherited: frozenset[str] = frozenset()
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Ids of the jobs whose pictures this one takes, each once."""
+        inputs = (*self.request.images, *((self.request.mask,) if self.request.mask else ()))
+        return tuple(dict.fromkeys(i.job_id for i in inputs if isinstance(i, JobImage)))

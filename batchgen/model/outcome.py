@@ -1,0 +1,49 @@
+"""How a job, and a run, ended: values, not exceptions."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchgen.model.job import Job
+from batchgen.money import ZERO, MicroUSD
+
+
+class OutcomeKind(StrEnum):
+    """How one job ended within one run."""
+
+    DONE = "done"                # every wanted image is stored
+    PARTIAL = "partial"          # some slots are stored, the others are moderated or failed for good
+    MODERATED = "moderated"      # no slot is stored, moderation stopped it
+    FAILED = "failed"            # no slot is stored, it can never succeed as it is
+    HELD = "held"                # perhaps paid; waits for a decision or a later run
+    NOT_STARTED = "not_started"  # a limit, a stop or a missing input kept it from starting or finishing
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one job in this run; the ledger holds the details."""
+
+    job: Job
+    kind: OutcomeKind
+    stored: int = 0
+    why: str = ""
+    spent: MicroUSD = ZERO
+
+
+class StopKind(StrEnum):
+    """Why a run pulls no more jobs."""
+
+    SIGNAL = "signal"
+    STORAGE = "storage"
+    ACCOUNT = "account"
+    CONFIG = "config"
+    LIMIT = "limit"
+    UNAVAILABLE = "unavailable"
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One reason to pull no more jobs; what is under way finishes and is recorded."""
+
+    kind: StopKind
+    why: str

@@ -1,0 +1,97 @@
+"""How a run may behave: limits, budget, retries. Every value has its documented default here."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from batchgen.model.provider import Price
+from batchgen.money import MicroUSD
+
+
+class OnPartial(StrEnum):
+    """What to do when fewer pictures came than were asked."""
+
+    ACCEPT = "accept"
+    TOP_UP = "top_up"
+    FAIL = "fail"
+
+
+class OnUncertain(StrEnum):
+    """What to do after a failure that may have been charged."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+
+
+class OnMismatch(StrEnum):
+    """What to do with a picture that is not as asked (size, format, alpha)."""
+
+    KEEP = "keep"
+    FAIL = "fail"
+    RETRY_ONCE = "retry-once"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rates per sliding minute, parallel calls, and hard stops; None is no limit of that kind."""
+
+    images_per_minute: int | None = None
+    input_images_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    images_per_day: int | None = None
+    concurrency: int = 16
+    max_cost: MicroUSD | None = None
+    max_images: int | None = None
+    max_duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Money across all runs of one ledger, per calendar day and month in one time zone (an IANA name)."""
+
+    day: MicroUSD | None = None
+    month: MicroUSD | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Retry policy of one call in one run.
+
+    `attempts` tries; rate-limit 429s, unsent calls and top-ups do not count. `max_uncertain` more tries after a failure
+    that may have been charged. `deadline_seconds` bounds one call from hand-over.
+    """
+
+    attempts: int = 4
+    base_seconds: float = 1.0
+    cap_seconds: float = 60.0
+    max_uncertain: int = 1
+    deadline_seconds: float = 600.0
+    breaker_probe_seconds: tuple[float, ...] = (60.0, 120.0, 240.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """How reference pictures are shrunk and re-encoded on their way out; the job's key hashes the original file."""
+
+    max_edge: int | None = None
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of a manifest that is not a job."""
+
+    name: str
+    provider: str = "openai"
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget | None = None
+    ledger: Path | None = None
+    retry: Retry = field(default_factory=Retry)
+    on_partial: OnPartial = OnPartial.TOP_UP
+    on_uncertain: OnUncertain = OnUncertain.RETRY
+    on_mismatch: OnMismatch = OnMismatch.KEEP
+    images_per_request: int | None = None
+    prices: tuple[tuple[str, Price], ...] = ()
+    prepare: Prepare = field(default_factory=Prepare)
