@@ -85,6 +85,7 @@ class Model:
     operations: frozenset[Operation] = frozenset({Operation.GENERATE, Operation.EDIT})
     prompt_limit: int = 32_000
     typical_seconds: tuple[tuple[str, float], ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,12 @@ class Provider:
 
     `dialect` names the module that speaks to it (`images` or a sibling). `params` are the request parameters it takes
     beside model, prompt and n, per operation; `ignored` are taken and do nothing; anything else is refused.
-    `values` narrows a parameter to the values this provider takes. `defaults` are what it assumes when nothing is sent:
-    a set value that only restates one need not be sent. `response_format` is the value to send ("" sends none).
-    `charges_failures` says that a sent call is billed whatever comes back.
+    `values` narrows a parameter to the values this provider takes, `refused_values` names single values it refuses,
+    `extra_values` values it takes beyond the model's own, and `model_refuses` parameters that one model does not take
+    here. `defaults` are what it assumes when nothing is sent: a set value that only restates one need not be sent.
+    `retired` names endpoints it has closed, with the day. `response_format` is the value to send ("" sends none).
+    `charges_failures` says that a sent call is billed whatever comes back. `batch` says that it offers the vendor's
+    Batch API. `url_life` is how long the address of a result lives, in seconds, None when it does not say.
     """
 
     name: str
@@ -108,6 +112,10 @@ class Provider:
     params: tuple[tuple[Operation, frozenset[str]], ...] = ()
     ignored: frozenset[str] = frozenset()
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    refused_values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    extra_values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    model_refuses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    retired: tuple[tuple[Operation, date], ...] = ()
     defaults: tuple[tuple[str, str], ...] = ()
     response_format: str = ""
     edit_body: str = "multipart"
@@ -120,6 +128,8 @@ class Provider:
     download_hosts: tuple[str, ...] = ()
     idempotency_header: str | None = None
     charges_failures: bool = False
+    batch: bool = False
+    url_life: int | None = None
     embedded: bool = False
     as_of: date | None = None
     source: str = ""
