@@ -1,0 +1,62 @@
+"""Words from outside, made harmless for a terminal, a log line or an error message."""
+
+LIMIT = 200
+
+
+def safe(text: object, limit: int = LIMIT) -> str:
+    r"""Untrusted text for one line of a terminal or log: printable, at most `limit` characters, a cut marked by `…`.
+
+    Control characters, escape sequences, line breaks, bidirectional and other invisible format characters, surrogates
+    and unassigned code points become `\x1b`, `\u202e` or `\U000e0001`.
+    """
+    pieces: list[str] = []
+    room = limit
+    for character in str(text):
+        piece = character if character.isprintable() else _escaped(ord(character))
+        if len(piece) > room:
+            return _cut(pieces, limit)
+        pieces.append(piece)
+        room -= len(piece)
+    return "".join(pieces)
+
+
+def _escaped(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _cut(pieces: list[str], limit: int) -> str:
+    """Drop whole pieces, so that no escape is cut in two, until the mark fits."""
+    while pieces and sum(map(len, pieces)) > limit - 1:
+        pieces.pop()
+    return "".join(pieces) + "…"
+
+
+def duration(seconds: float) -> str:
+    """A span for people: `0.4 s`, `42 s`, `3 min 20 s`, `1 h 12 min`, `2 d 3 h`."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for big, small, size, step in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+        if whole >= size:
+            major, minor = divmod(whole, size)
+            return f"{major} {big} {minor // step} {small}" if minor // step else f"{major} {big}"
+    return f"{whole} s"
+
+
+def size_of(count: int) -> str:
+    """Bytes for people, in powers of 1000: `512 B`, `6.1 GB`."""
+    if count < 1000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} PB"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 picture`, `1,200 pictures`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
