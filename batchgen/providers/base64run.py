@@ -1,0 +1,178 @@
+"""One picture inside an answer: a run of base64, decoded piece by piece into a part as it arrives."""
+
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import pybase64
+
+_WHITESPACE = b" \t\r\n"
+_LONGEST_PREFIX = 256  # of `data:image/png;name=...;base64,`
+
+
+class DecodeError(Exception):
+    """An answer that can not be read on; `code` is the short name that the verdict uses."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Take the short name and a sentence for people."""
+        self.code = code
+        super().__init__(message)
+
+
+class PartSink(Protocol):
+    """Where the bytes of one picture go."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+class RunState(StrEnum):
+    """How a run of base64 ended."""
+
+    WHOLE = "whole"
+    EMPTY = "empty"
+    UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One picture's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came."""
+
+    state: RunState
+    part: int | None = None
+    raw: int | None = None
+    bytes: int = 0
+
+
+class Parts:
+    """Opens numbered parts and counts their bytes against one cap over the whole answer."""
+
+    def __init__(self, open_part: Callable[[int], PartSink], cap: int) -> None:
+        """Take the opener of part 0, 1, 2, ... and the most bytes that all parts may hold together."""
+        self._open = open_part
+        self._cap = cap
+        self._next = 0
+        self._total = 0
+
+    def start(self) -> tuple[int, PartSink]:
+        """Open the next part."""
+        number = self._next
+        self._next += 1
+        return number, self._open(number)
+
+    def count(self, size: int) -> None:
+        """Raise `DecodeError` (`answer_too_large`) when the answer grows past its cap."""
+        self._total += size
+        if self._total > self._cap:
+            raise DecodeError("answer_too_large", f"the answer's pictures passed {self._cap:,} bytes")
+
+
+class Base64Run:
+    """Feeds the text of one JSON string, escapes and all, through base64 into a part.
+
+    Whatever turns out not to be base64 is kept as text in a part of its own: it was paid for.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Open nothing yet: an empty string leaves no part behind."""
+        self._parts = parts
+        self._lead: bytes | None = b""
+        self._rest = b""
+        self._padded = False
+        self._part: tuple[int, PartSink] | None = None
+        self._raw: tuple[int, PartSink] | None = None
+        self._size = 0
+
+    def feed(self, data: bytes, start: int = 0, end: int | None = None) -> None:
+        """Take the text in `data[start:end]`; it may hold whole JSON escapes, never a part of one."""
+        stop = len(data) if end is None else end
+        if start == stop:
+            return
+        escaped = data.find(b"\\", start, stop) >= 0
+        span: bytes | memoryview | None = _unescaped(data[start:stop]) if escaped else memoryview(data)[start:stop]
+        if self._raw or span is None:
+            self._keep(data[start:stop])
+        elif self._lead is None:
+            self._decode(span)
+        else:
+            self._lead += span
+            self._begin(last=False)
+
+    def end(self) -> Run:
+        """Close at the closing quote."""
+        self._begin(last=True)
+        if left := self._rest.translate(None, _WHITESPACE):
+            self._keep(left)
+        if self._raw:
+            return self._run(RunState.UNDECODABLE)
+        return self._run(RunState.WHOLE if self._part else RunState.EMPTY)
+
+    def cut(self) -> Run:
+        """Close because the answer broke off."""
+        return self._run(RunState.TRUNCATED)
+
+    def _run(self, state: RunState) -> Run:
+        part = self._part[0] if self._part else None
+        raw = self._raw[0] if self._raw else None
+        return Run(state, part, raw, self._size)
+
+    def _begin(self, *, last: bool) -> None:
+        """Decide about a `data:` prefix as soon as enough has come."""
+        lead = self._lead
+        if lead is None or not lead or (len(lead) < 5 and not last):
+            return
+        if lead[:5].lower() != b"data:":
+            self._lead = None
+            self._decode(lead)
+            return
+        comma = lead.find(b",", 0, _LONGEST_PREFIX)
+        if comma >= 0 and lead[:comma].lower().endswith(b";base64"):
+            self._lead = None
+            self._decode(lead[comma + 1 :])
+        elif comma >= 0 or last or len(lead) >= _LONGEST_PREFIX:
+            self._lead = None
+            self._keep(lead)
+
+    def _decode(self, span: bytes | memoryview) -> None:
+        text = self._rest + bytes(span) if self._rest else span
+        try:
+            self._write(text)
+        except binascii.Error:
+            bare = bytes(text).translate(None, _WHITESPACE)
+            try:
+                self._write(bare)
+            except binascii.Error:
+                self._rest = b""
+                self._keep(bare)
+
+    def _write(self, text: bytes | memoryview) -> None:
+        """Decode in whole quanta of four; binascii.Error leaves everything as it was."""
+        cut = len(text) - len(text) % 4
+        if self._padded and len(text):
+            raise binascii.Error("text after the padding")
+        data = pybase64.b64decode(text[:cut], validate=True)
+        self._rest = bytes(text[cut:])
+        if not data:
+            return
+        self._padded = text[cut - 1 : cut] == b"="
+        self._parts.count(len(data))
+        self._part = self._part or self._parts.start()
+        self._part[1].write(data)
+        self._size += len(data)
+
+    def _keep(self, text: bytes) -> None:
+        self._parts.count(len(text))
+        self._raw = self._raw or self._parts.start()
+        self._raw[1].write(text)
+
+
+def _unescaped(span: bytes) -> bytes | None:
+    r"""Resolve JSON escapes (`\/`, `\n`, `\u002b`); None when that can not be base64."""
+    try:
+        text: str = json.loads(b'"' + span + b'"', strict=False)
+        return text.encode("ascii")
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,277 @@
+"""Reads an answer while it arrives: pictures go straight to their parts, only the JSON around them is remembered.
+
+The bytes are scanned as JSON: strings are skipped whole with their escapes, so that `"b64_json"` inside a prompt is
+text and not a picture. In the remembered text each picture's string is replaced by its number in `Document.runs`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from batchgen.providers.base64run import Base64Run, DecodeError, Parts, PartSink, Run, RunState
+
+__all__ = ["BodyKind", "DecodeError", "Decoder", "Document", "Run", "RunState", "parse"]
+
+TEXT_CAP = 8 * 1024 * 1024
+DEEPEST = 32
+MOST_TOKENS = 200_000
+
+_PICTURE = b"b64_json"
+_ADDRESSES = frozenset({b"url", b"image_url"})
+_LONGEST_KEY = 64
+
+_TOKEN = re.compile(rb'["{}\[\]:,]')
+_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_OPEN_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
+_PARTNER = {b"}": b"{", b"]": b"["}
+_CLOSER = {b"{": b"}", b"[": b"]"}
+_BLANK = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+
+
+class BodyKind(StrEnum):
+    """What a body looks like from its first byte."""
+
+    JSON = "json"
+    HTML = "html"
+    EMPTY = "empty"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An answer as far as it came. `value` is its JSON, with a run's number where a picture stood.
+
+    `whole` says that the JSON was complete; of an incomplete one, `value` holds the items that were. `text` is what is
+    remembered around the pictures, for quarantine.
+    """
+
+    value: Any
+    kind: BodyKind
+    whole: bool
+    runs: tuple[Run, ...]
+    text: bytes
+
+
+class _Mode(StrEnum):
+    STRUCTURE = "structure"
+    STRING = "string"
+    ADDRESS = "address"
+    RUN = "run"
+
+
+class Decoder:
+    """A push decoder: `feed` bytes as they come, `close` at their end or when they broke off.
+
+    `feed` raises `DecodeError` (`answer_too_large`, `answer_too_deep`) and nothing else of its own; errors of the
+    parts' sinks pass through. After an error `close` still gives what was whole by then.
+    """
+
+    def __init__(self, open_part: Callable[[int], PartSink], *, cap: int, text_cap: int = TEXT_CAP) -> None:
+        """Take the opener of numbered parts, the most picture bytes, and the most bytes of text around them."""
+        self.parts = Parts(open_part, cap)
+        self.text_cap = text_cap
+        self.text = bytearray()
+        self.runs: list[Run] = []
+        self.closed = False
+        self._mode = _Mode.STRUCTURE
+        self._carry = b""
+        self._stack: list[bytes] = []
+        self._tokens = 0
+        self._last = b""
+        self._key = b""
+        self._string_at = 0
+        self._run: Base64Run | None = None
+        self._safe: tuple[int, bytes] | None = None
+
+    def feed(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the body, cut anywhere."""
+        data = self._carry + bytes(chunk) if self._carry else bytes(chunk)
+        self._carry = b""
+        at = 0
+        while at < len(data) and not self.closed:
+            at = self._step(data, at)
+        if at < len(data):
+            self._remember(data[at : at + max(0, self.text_cap - len(self.text))])
+
+    def close(self) -> Document:
+        """Give what came. Call once, after the last byte."""
+        if self._mode in {_Mode.STRING, _Mode.ADDRESS}:
+            self.text += self._carry
+        if self._run:
+            self.runs.append(self._run.cut())
+            self._run = None
+        text = bytes(self.text)
+        kind = kind_of(text)
+        value, whole = None, False
+        if kind is not BodyKind.HTML:
+            value, whole = self._parsed(text)
+        if whole and kind is BodyKind.OTHER:
+            kind = BodyKind.JSON
+        return Document(value, kind, whole, tuple(self.runs), text)
+
+    def _parsed(self, text: bytes) -> tuple[Any, bool]:
+        try:
+            return parse(text), True
+        except DecodeError:
+            if not self._safe:
+                return None, False
+        length, closers = self._safe
+        try:
+            return parse(text[:length] + closers), False
+        except DecodeError:
+            return None, False
+
+    def _step(self, data: bytes, at: int) -> int:
+        match self._mode:
+            case _Mode.STRUCTURE:
+                return self._structure(data, at)
+            case _Mode.STRING:
+                return self._string(data, at)
+            case _Mode.ADDRESS:
+                return self._address(data, at)
+            case _Mode.RUN:
+                return self._picture(data, at)
+
+    def _structure(self, data: bytes, at: int) -> int:
+        found = _TOKEN.search(data, at)
+        if not found:
+            self._remember(data[at:])
+            return len(data)
+        self._remember(data[at : found.end()])
+        self._tokens += 1
+        if self._tokens > MOST_TOKENS:
+            raise DecodeError("answer_too_large", f"the answer has more than {MOST_TOKENS:,} pieces of JSON")
+        self._token(found.group())
+        return found.end()
+
+    def _token(self, token: bytes) -> None:
+        if token == b'"':
+            self._open_string()
+        elif token in _CLOSER:
+            self._stack.append(token)
+            if len(self._stack) > DEEPEST:
+                raise DecodeError("answer_too_deep", f"the answer nests more than {DEEPEST} levels deep")
+        elif token in _PARTNER:
+            self._close_bracket(token)
+        self._last = token
+
+    def _close_bracket(self, token: bytes) -> None:
+        if not self._stack or self._stack.pop() != _PARTNER[token]:
+            self._stack.clear()
+            return
+        self._safe = len(self.text), b"".join(_CLOSER[b] for b in reversed(self._stack))
+        self.closed = not self._stack and kind_of(bytes(self.text[:64])) is BodyKind.JSON
+
+    def _open_string(self) -> None:
+        """Decide what the string that begins here is: the key before a colon says so."""
+        self._string_at = len(self.text)
+        self._mode = _Mode.STRING
+        if self._last != b":":
+            return
+        if self._key == _PICTURE:
+            self._open_run()
+        elif self._key in _ADDRESSES:
+            self._mode = _Mode.ADDRESS
+
+    def _open_run(self) -> None:
+        del self.text[-1:]
+        self._run = Base64Run(self.parts)
+        self._mode = _Mode.RUN
+
+    def _address(self, data: bytes, at: int) -> int:
+        """See whether an address is the picture itself: `data:image/png;base64,...`."""
+        lead = data[at : at + 5]
+        if len(lead) < 5 and b'"' not in lead and b"\\" not in lead:
+            self._carry = data[at:]
+            return len(data)
+        if lead.lower() == b"data:":
+            self._open_run()
+        else:
+            self._mode = _Mode.STRING
+        return at
+
+    def _string(self, data: bytes, at: int) -> int:
+        end = _end_of_string(data, at)
+        self._remember(data[at:end])
+        if end == len(data):
+            return end
+        if data[end] != ord('"'):
+            self._carry = data[end:]
+            return len(data)
+        self._key = _key(bytes(self.text[self._string_at : self._string_at + _LONGEST_KEY + 1]))
+        self._remember(b'"')
+        self._last, self._mode = b'"', _Mode.STRUCTURE
+        return end + 1
+
+    def _picture(self, data: bytes, at: int) -> int:
+        if self._run is None:  # pragma: no cover - the mode is only entered with a run
+            raise DecodeError("answer_undecodable", "no picture was begun")
+        end = _end_of_string(data, at)
+        if end < len(data) and data[end] == ord('"'):
+            self._run.feed(data, at, end)
+            self.text += str(len(self.runs)).encode()
+            self.runs.append(self._run.end())
+            self._run = None
+            self._last, self._mode = b'"', _Mode.STRUCTURE
+            return end + 1
+        if opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end):
+            end = opened.start()
+        self._run.feed(data, at, end)
+        self._carry = data[end:]
+        return len(data)
+
+    def _remember(self, text: bytes) -> None:
+        if len(self.text) + len(text) > self.text_cap:
+            self.text += text[: self.text_cap - len(self.text)]
+            raise DecodeError("answer_too_large", f"the answer's text passed {self.text_cap:,} bytes")
+        self.text += text
+
+
+def parse(text: bytes) -> Any:
+    """JSON from outside, junk after its end left aside; DecodeError when there is none."""
+    try:
+        plain = text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+        return _JSON.raw_decode(plain)[0]
+    except (ValueError, RecursionError) as error:
+        raise DecodeError("answer_undecodable", "the answer is no JSON") from error
+
+
+def kind_of(text: bytes) -> BodyKind:
+    """Tell what a body looks like from its first byte."""
+    first = text[:64].removeprefix(_BOM).lstrip(_BLANK)[:1] or text.removeprefix(_BOM).lstrip(_BLANK)[:1]
+    if not first:
+        return BodyKind.EMPTY
+    if first == b"<":
+        return BodyKind.HTML
+    return BodyKind.JSON if first in {b"{", b"["} else BodyKind.OTHER
+
+
+def _whole_number(digits: str) -> int | None:
+    """Read an integer of a sane length; what has more than 18 digits counts nothing."""
+    return int(digits) if len(digits) <= 18 else None
+
+
+_JSON = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=lambda _: None)
+
+
+def _end_of_string(data: bytes, at: int) -> int:
+    """Where the string's closing quote stands, or the end of what can be told yet."""
+    end = data.find(b'"', at)
+    if data.find(b"\\", at, end if end >= 0 else len(data)) < 0:
+        return end if end >= 0 else len(data)
+    found = _STRING.match(data, at)
+    return found.end() if found else at
+
+
+def _key(raw: bytes) -> bytes:
+    """Resolve the escapes of a key."""
+    if b"\\" not in raw:
+        return raw
+    try:
+        return str(json.loads(b'"' + raw + b'"', strict=False)).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return raw

@@ -1,0 +1,59 @@
+"""Words from a provider, made fit to be shown and kept: no secret, no control character, not too long."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from batchgen.text import safe
+
+MESSAGE = 300
+HEADER = 200
+MOST_HEADERS = 40
+
+_KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+[^\s\"',]+|\S*\*{4,}\S*")
+_KEPT = frozenset(
+    {
+        "cf-cache-status",
+        "cf-mitigated",
+        "cf-ray",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "openai-processing-ms",
+        "openai-version",
+        "request-id",
+        "retry-after",
+        "retry-after-ms",
+        "server",
+        "x-oneapi-request-id",
+        "x-request-id",
+        "x-should-retry",
+    }
+)
+_KEPT_PREFIX = "x-ratelimit-"
+
+
+def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) -> str:
+    """One printable line without anything that looks like a key and without the given secrets in any usual encoding."""
+    plain = str(text)[: 20 * limit]
+    for secret in secrets:
+        for form in _forms(secret):
+            plain = plain.replace(form, "***")
+    return safe(_KEY_LIKE.sub("***", plain), limit)
+
+
+def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Keep the headers that help in a dispute; every other one, cookies above all, is dropped."""
+    hidden = tuple(secrets)
+    names = sorted(n for n in headers if n in _KEPT or n.startswith(_KEPT_PREFIX))[:MOST_HEADERS]
+    return tuple((safe(name, 60), redacted(headers[name], hidden, HEADER)) for name in names)
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """Spell the secret plain, percent-encoded and in base64, longest first."""
+    if len(secret) < 4:
+        return ()
+    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+    return tuple(sorted(forms, key=len, reverse=True))

@@ -1,0 +1,267 @@
+"""The table: what happened to a call -> was it charged, and what follows. The only reader of status codes.
+
+A call is judged by how far it provably got, never by the class of an exception; in doubt it may have been charged.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from batchgen.model import Charge, Phase, Remedy, Verdict
+from batchgen.providers.complaint import Complaint
+from batchgen.providers.decode import BodyKind
+from batchgen.providers.redact import redacted
+from batchgen.providers.retry_after import retry_after
+
+# Below this many seconds a refusal came before anything was drawn; measured from hand-over.
+MODERATED_EARLY = 3.0
+OVERLOADED_EARLY = 5.0
+
+_MODERATION = frozenset(
+    {"moderation_blocked", "content_policy_violation", "content_filter", "content_moderation_failed"}
+)
+_QUOTA = frozenset(
+    {
+        "insufficient_quota",
+        "insufficient_user_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+    }
+)
+_RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "rate_limit", "slow_down", "too_many_requests"})
+_KEY = frozenset({"invalid_api_key", "invalid_authentication", "account_deactivated", "authentication_error"})
+_DOOMED = frozenset(
+    {
+        "invalid_value",
+        "unknown_parameter",
+        "model_not_found",
+        "invalid_image_file",
+        "invalid_input_fidelity_model",
+        "invalid_request_error",
+        "missing_required_parameter",
+        "unsupported_parameter",
+        "unsupported_value",
+    }
+)
+_UNREACHED = frozenset({521, 523, 525, 526})  # the CDN could not reach, or not trust, the origin
+_OVERLOADED = frozenset({503, 529})
+_IN_DOUBT = frozenset({408, 409, 425, 499})
+_REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
+_AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
+_NO_ACCESS = re.compile(r"\bLimit:?\s+0(?![\d.])")
+_NO_MONEY = re.compile(
+    r"exceeded your current quota|billing hard limit|insufficient (?:balance|credit|quota)", re.IGNORECASE
+)
+_BLOCKED = re.compile(r"rejected (?:by|as a result of) (?:the|our) safety system|safety_violations=", re.IGNORECASE)
+
+
+class Trouble(StrEnum):
+    """What broke an exchange, as we saw it."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS = "tls"
+    TOO_MANY_FILES = "too_many_files"
+    REQUEST = "request"
+    DISCONNECTED = "disconnected"
+    BAD_HTTP = "bad_http"
+    DEADLINE = "timeout"
+    TOO_LARGE = "answer_too_large"
+    TOO_DEEP = "answer_too_deep"
+    ENCODING = "content_encoding"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """All that is known of one call when it ended.
+
+    `seconds` counts from hand-over; `headers` have lower-case names; `pictures` counts what is usable, bytes or
+    address; `whole` says that the answer's JSON was complete. `charges_failures` is the provider's own rule. `detail`
+    holds words about `trouble`. `now` is only used to read a date where the answer has none.
+    """
+
+    phase: Phase
+    trouble: Trouble | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: BodyKind = BodyKind.EMPTY
+    complaint: Complaint | None = None
+    seconds: float = 0.0
+    pictures: int = 0
+    whole: bool = True
+    reasons: tuple[str, ...] = ()
+    charges_failures: bool = False
+    detail: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    now: datetime | None = None
+
+
+def judge(happening: Happening) -> Verdict:
+    """Read the table; total: whatever happened, there is one verdict."""
+    if happening.phase is Phase.NOT_CONNECTED:
+        return _unsent(happening)
+    if happening.status is None:
+        return _silent(happening)
+    if 200 <= happening.status < 300:
+        return _answered(happening)
+    verdict = _refused(happening)
+    if happening.charges_failures and verdict.charge is Charge.NO and _was_served(happening.status):
+        return replace(verdict, charge=Charge.MAYBE)
+    return verdict
+
+
+def _unsent(h: Happening) -> Verdict:
+    """No byte of the request left: nothing can have been charged."""
+    trouble = h.trouble or Trouble.CONNECT
+    remedy = {Trouble.TLS: Remedy.STOP_ACCOUNT, Trouble.REQUEST: Remedy.FAIL_JOB}.get(trouble, Remedy.RESEND)
+    return Verdict(Charge.NO, remedy, trouble.value, _words(h))
+
+
+def _silent(h: Happening) -> Verdict:
+    """Handed over, and no status came back: perhaps it was drawn."""
+    code = (h.trouble or Trouble.DISCONNECTED).value
+    return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, code, _words(h))
+
+
+def _answered(h: Happening) -> Verdict:
+    """A success status: it was charged, unless what came is no answer of the API at all."""
+    cut = h.trouble is not None or not h.whole
+    if h.pictures:
+        return Verdict(Charge.YES, Remedy.NONE, _broken(h) if cut else "ok", _words(h) if cut else "")
+    if h.body is BodyKind.HTML:
+        return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "html", "a web page came instead of an answer")
+    if h.complaint:
+        return _complained(h)
+    if cut:
+        return Verdict(Charge.YES, Remedy.UNCERTAIN, _broken(h), _words(h))
+    reasons = sorted(set(h.reasons)) or ["dropped"]
+    words = f"the answer holds no usable picture ({', '.join(reasons)})"
+    return Verdict(Charge.YES, Remedy.EMPTY, "empty", words)
+
+
+def _broken(h: Happening) -> str:
+    if h.trouble and h.trouble not in {Trouble.DISCONNECTED, Trouble.BAD_HTTP}:
+        return h.trouble.value
+    if h.body is BodyKind.EMPTY and not h.trouble:
+        return "empty_body"
+    # A body that begins like an answer and ends early broke off; any other is no answer.
+    return "truncated" if h.trouble or h.body is not BodyKind.OTHER else "undecodable"
+
+
+def _complained(h: Happening) -> Verdict:
+    """An error inside a success: mapped as if it were the status, but perhaps charged, so never repeated for free."""
+    verdict = _by_complaint(h) or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
+    remedy = verdict.remedy
+    if remedy in {Remedy.WAIT, Remedy.RETRY, Remedy.RESEND}:
+        remedy = Remedy.UNCERTAIN
+    return replace(verdict, charge=Charge.MAYBE, remedy=remedy)
+
+
+def _refused(h: Happening) -> Verdict:
+    status = h.status or 0
+    if h.complaint and (verdict := _by_complaint(h)):
+        return replace(verdict, charge=_charge(h, verdict))
+    if status >= 500:
+        return _failed(h, status)
+    return _client_fault(h, status)
+
+
+def _charge(h: Happening, verdict: Verdict) -> Charge:
+    """What the status says about the charge of a complaint that was understood."""
+    status = h.status or 0
+    if status < 500 or verdict.charge is Charge.MAYBE:
+        return verdict.charge
+    return _failed(h, status).charge
+
+
+def _by_complaint(h: Happening) -> Verdict | None:
+    """What the error's own code says, whatever the status; None when it does not decide."""
+    found = h.complaint or Complaint()
+    names = {found.code.lower(), found.type.lower()}
+    words = _words(h)
+    if names & _MODERATION or _BLOCKED.search(found.message):
+        return _moderated(h, found)
+    if names & _QUOTA or _NO_MONEY.search(found.message):
+        code = next(iter(sorted(names & _QUOTA)), "insufficient_quota")
+        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, code, words)
+    if h.status == 429 or names & _RATE:
+        return _limited(h, found)
+    if names & _KEY and h.status not in {403, 404}:
+        return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, "invalid_api_key"), words)
+    if 200 <= (h.status or 0) < 300 and names & _DOOMED:
+        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words)
+    return None
+
+
+def _moderated(h: Happening, found: Complaint) -> Verdict:
+    early = found.stage == "input" or (found.stage != "output" and h.seconds < MODERATED_EARLY)
+    charge = Charge.NO if early else Charge.MAYBE
+    categories = tuple(redacted(name, limit=60) for name in found.categories)
+    return Verdict(charge, Remedy.MODERATED, "moderation_blocked", _words(h), categories=categories)
+
+
+def _limited(h: Happening, found: Complaint) -> Verdict:
+    if _NO_ACCESS.search(found.message):
+        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, "no_access", _words(h))
+    code = "slow_down" if found.code == "slow_down" else "rate_limit"
+    return Verdict(Charge.NO, Remedy.WAIT, code, _words(h), retry_after=_wait(h))
+
+
+def _failed(h: Happening, status: int) -> Verdict:
+    """A server's failure: free only when nothing can have been drawn."""
+    code = f"http_{status}"
+    if status in _UNREACHED:
+        return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h))
+    if status in _OVERLOADED and h.body is BodyKind.JSON and h.seconds < OVERLOADED_EARLY:
+        return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h))
+    return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, code, _words(h), retry_after=_wait(h))
+
+
+def _client_fault(h: Happening, status: int) -> Verdict:
+    words = _words(h)
+    if 300 <= status < 400:
+        where = redacted(h.headers.get("location", "nowhere"), h.secrets, 150)
+        return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", f"the base URL redirects to {where}")
+    if status == 429:
+        return Verdict(Charge.NO, Remedy.WAIT, "rate_limit", words, retry_after=_wait(h))
+    if status == 402:
+        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, _code(h, "http_402"), words)
+    if status in {401, 403}:
+        return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, f"http_{status}"), words)
+    if status == 407 or (status in {404, 405} and not h.complaint):
+        return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", f"nothing answers there: {words}")
+    if status in _REFUSED:
+        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), words)
+    return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, f"http_{status}", words, retry_after=_wait(h))
+
+
+def _was_served(status: int) -> bool:
+    """Whether a provider that bills every sent call would bill this one: not when it turned it away at the door."""
+    return status not in _AT_THE_DOOR and status >= 400 and status not in _UNREACHED
+
+
+def _wait(h: Happening) -> float | None:
+    return retry_after(h.headers, h.complaint.message if h.complaint else "", h.now)
+
+
+def _code(h: Happening, otherwise: str) -> str:
+    """The provider's own code where it is a plain name."""
+    code = h.complaint.code if h.complaint else ""
+    return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{1,59}", code) else otherwise
+
+
+def _words(h: Happening) -> str:
+    """What to tell people: the provider's words, else ours."""
+    status = f"HTTP {h.status}" if h.status and not 200 <= h.status < 300 else ""
+    said = h.complaint.message or h.complaint.code or h.complaint.type if h.complaint else ""
+    if h.complaint and h.complaint.param:
+        said += f" (param: {h.complaint.param})"
+    kind = "" if said or not status or h.body is BodyKind.JSON else f"with a body that is {h.body.value}"
+    return redacted(" ".join(piece for piece in (said, kind, h.detail, status) if piece), h.secrets)

@@ -1,0 +1,88 @@
+"""A request as it goes over the wire, without the key: what a dialect makes and an executor sends."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+
+
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part of a multipart form: a text field, or a file with its name and content type.
+
+    A `Path` is read when it is sent, so that large pictures never stand in memory together.
+    """
+
+    name: str
+    value: str | bytes | Path
+    filename: str | None = None
+    content_type: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value; OSError when its file is gone."""
+        if isinstance(self.value, Path):
+            return self.value.stat().st_size
+        return len(self.value.encode() if isinstance(self.value, str) else self.value)
+
+    def head(self) -> bytes:
+        """Write the part's own headers as the official SDK does: a text field has no content type."""
+        disposition = f'form-data; name="{_quoted(self.name)}"'
+        if self.filename is not None:
+            disposition += f'; filename="{_quoted(self.filename)}"'
+        kind = f"\r\nContent-Type: {self.content_type}" if self.content_type else ""
+        return f"Content-Disposition: {disposition}{kind}\r\n\r\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request: JSON bytes or the parts of a form; the executor adds the key and its own headers."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | tuple[FormPart, ...]
+
+
+def form_length(parts: tuple[FormPart, ...], boundary: str) -> int:
+    """Bytes of the whole form on the wire."""
+    fixed = sum(len(piece) for piece in form_pieces(parts, boundary) if isinstance(piece, bytes))
+    return fixed + sum(part.size for part in parts if isinstance(part.value, Path))
+
+
+def form_pieces(parts: tuple[FormPart, ...], boundary: str) -> Iterator[bytes | Path]:
+    """Walk the form in order: bytes to send as they are, and paths whose content belongs there."""
+    for part in parts:
+        head = f"--{boundary}\r\n".encode() + part.head()
+        if isinstance(part.value, Path):
+            yield head
+            yield part.value
+            yield b"\r\n"
+        else:
+            value = part.value.encode() if isinstance(part.value, str) else part.value
+            yield head + value + b"\r\n"
+    yield f"--{boundary}--\r\n".encode()
+
+
+def endpoint(base_url: str, path: str) -> str:
+    """Join the base URL and an endpoint's path."""
+    return base_url.rstrip("/") + path
+
+
+def number(text: str) -> int | str:
+    """Turn a parameter into what JSON wants: digits become an integer, everything else stays text."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+
+
+def header_view(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers with lower-case names; of a repeated one the first counts."""
+    view: dict[str, str] = {}
+    for name, value in headers.items():
+        view.setdefault(name.lower(), value)
+    return view
+
+
+def _quoted(text: str) -> str:
+    return "".join(_QUOTED.get(character, character) for character in text)
