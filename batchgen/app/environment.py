@@ -1,0 +1,69 @@
+"""The only place that reads the environment and `.env`; keys leave it as `Secret`s."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchgen.errors import AccountError, InputError
+from batchgen.model import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """An API key: never shown, only revealed where a request is signed."""
+
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self.value
+
+
+def environment(folder: Path | None = None) -> Mapping[str, str]:
+    """Environment variables over the lines of `.env` in the working directory; the environment wins."""
+    return {**_dotenv((folder or Path.cwd()) / ".env"), **os.environ}
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; quotes around a value go, `#` begins a comment line; anything else is passed over."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    values = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or name.startswith("#") or not name.isidentifier():
+            continue
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        values[name] = value
+    return values
+
+
+def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
+    """The provider's API key; None for a provider that needs none.
+
+    Raises AccountError when it is not set, InputError when it cannot be a key (the value itself is never shown).
+    """
+    name = provider.key_variable
+    if name is None:
+        return None
+    value = variables.get(name, "").strip()
+    if not value:
+        raise AccountError(
+            f"no API key for {provider.name}: set {name} in the environment or in .env of the working directory"
+        )
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise InputError(f"{name} does not hold an API key: it contains spaces or characters that no key has")
+    return Secret(value)
+
+
+def secrets(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Values of the environment that must never be shown."""
+    return tuple(value for name, value in variables.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value)

@@ -1,0 +1,133 @@
+"""What calls cost at one provider: catalogue, the user's own prices and the ledger's history brought together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+
+from batchgen import catalog
+from batchgen.errors import InputError, Problem
+from batchgen.ledger import History
+from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
+from batchgen.money import MicroUSD
+from batchgen.plan import Cost
+
+LATENCY = 30.0
+"""Seconds of a call where neither history nor the catalogue knows better."""
+
+Past = Callable[[str, str, str], History | None]
+"""What calls of a model, size and quality really cost and took."""
+
+
+def no_past(_model: str, _size: str, _quality: str) -> None:
+    """Know nothing of earlier calls."""
+
+
+@dataclass
+class Tariff:
+    """Prices of one provider under one manifest's settings; `past` calibrates what is expected."""
+
+    provider: Provider
+    settings: Settings
+    past: Past = no_past
+    _prices: dict[str, Price] = field(default_factory=dict)
+    _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
+
+    def model_of(self, request: ImageRequest) -> str:
+        """The model that will draw: the one asked for, or the provider's default."""
+        return request.model or self.provider.default_model
+
+    def model(self, name: str) -> Model | None:
+        """The model's facts; None for one that the catalogue does not know."""
+        return catalog.find_model(name)
+
+    def price(self, name: str) -> Price:
+        """The price of a model; InputError when nobody states one."""
+        if name not in self._prices:
+            price = catalog.price_of(name, self.provider, dict(self.settings.prices))
+            if price is None:
+                raise InputError(
+                    Problem(
+                        f"no price is known for model {name!r} at {self.provider.name}, so nothing can be reserved; give one "
+                        f"in the manifest, such as prices: {{{name}: {{per_image: 0.04}}}}"
+                    )
+                )
+            self._prices[name] = price
+        return self._prices[name]
+
+    def size(self, request: ImageRequest) -> str:
+        """The size a request is priced and reported at."""
+        return request.param("size") or dict(self.provider.defaults).get("size", "auto")
+
+    def quality(self, request: ImageRequest) -> str:
+        """The quality a request is priced and reported at."""
+        return request.param("quality") or dict(self.provider.defaults).get("quality", "auto")
+
+    def history(self, request: ImageRequest) -> History | None:
+        """What such calls really cost and took, looked up once."""
+        kind = (self.model_of(request), self.size(request), self.quality(request))
+        if kind not in self._histories:
+            self._histories[kind] = self.past(*kind)
+        return self._histories[kind]
+
+    def quote(self, request: ImageRequest, n: int) -> Quote:
+        """What one call for `n` pictures may cost."""
+        name = self.model_of(request)
+        history = self.history(request)
+        calibrated = history.cost_p50 if history else None
+        return catalog.quote(request, n, self.provider, self.model(name), self.price(name), history=calibrated)
+
+    def settle(self, attempt: Attempt, usage: Usage | None, echo: Echo) -> Settlement:
+        """What an answered call did cost."""
+        return catalog.settle(
+            attempt.job.request,
+            attempt.n,
+            self.provider,
+            self.model(attempt.model),
+            attempt.quote.price,
+            usage,
+            echo,
+            attempt.quote,
+        )
+
+    def per_call(self, request: ImageRequest, images: int) -> int:
+        """How many pictures one call for this request asks for at most."""
+        cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
+        return max(1, min(self.settings.images_per_request or images, cap))
+
+    def cost(self, job: Job, images: int) -> Cost:
+        """What drawing so many pictures of a job may cost, over as many calls as it takes."""
+        request = job.request
+        most = self.per_call(request, images)
+        full, rest = divmod(images, most)
+        quotes = [(self.quote(request, most), full)] * (full > 0) + [(self.quote(request, rest), 1)] * (rest > 0)
+        total = partial(_sum, quotes)
+        return Cost(
+            quote=Quote(
+                MicroUSD(total("low")),
+                MicroUSD(total("expected")),
+                MicroUSD(total("high")),
+                total("input_tokens"),
+                total("output_tokens"),
+                quotes[0][0].price,
+            ),
+            calls=ceil(images / most),
+            model=self.model_of(request),
+            size=self.size(request),
+            quality=self.quality(request),
+            provider=self.provider.name,
+            seconds=self._seconds(request),
+        )
+
+    def _seconds(self, request: ImageRequest) -> float:
+        history = self.history(request)
+        if history and history.count:
+            return history.seconds_p50
+        model = self.model(self.model_of(request))
+        typical: Mapping[str, float] = dict(model.typical_seconds) if model else {}
+        quality = self.quality(request)
+        return typical.get(quality) or (max(typical.values()) if typical and quality == "auto" else LATENCY)
+
+
+def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:
+    return sum(getattr(quote, name) * times for quote, times in quotes)

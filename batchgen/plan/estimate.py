@@ -1,0 +1,175 @@
+"""What a plan adds up to: pictures, calls, tokens, money by model, size, quality, provider and tag, and time."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from batchgen.errors import Problem
+from batchgen.model import Limits, Quote
+from batchgen.money import ZERO, MicroUSD
+from batchgen.plan.pairing import Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What tells one line of the cost table from another."""
+
+    model: str
+    size: str
+    quality: str
+    provider: str
+
+
+@dataclass(slots=True)
+class Sum:
+    """Money and counts that are being added up."""
+
+    jobs: int = 0
+    images: int = 0
+    low: int = 0
+    expected: int = 0
+    high: int = 0
+
+    def add(self, quote: Quote, images: int) -> None:
+        """Add one job."""
+        self.jobs += 1
+        self.images += images
+        self.low += quote.low
+        self.expected += quote.expected
+        self.high += quote.high
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """One line of the cost table: what the jobs of one kind may cost."""
+
+    model: str
+    size: str
+    quality: str
+    provider: str
+    jobs: int
+    images: int
+    low: MicroUSD
+    expected: MicroUSD
+    high: MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """What the jobs that carry one value of one tag may cost."""
+
+    tag: str
+    value: str
+    jobs: int
+    images: int
+    low: MicroUSD
+    expected: MicroUSD
+    high: MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is left to do and what it may cost; what is stored already is not counted. `wall_seconds` is a guess."""
+
+    jobs: int = 0
+    images: int = 0
+    calls: int = 0
+    low: MicroUSD = ZERO
+    expected: MicroUSD = ZERO
+    high: MicroUSD = ZERO
+    wall_seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    rows: tuple[CostRow, ...] = ()
+    tags: tuple[TagRow, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    actions: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass
+class Tally:
+    """Adds up a plan while it streams by."""
+
+    limits: Limits
+    kinds: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
+    tags: dict[tuple[str, str], Sum] = field(default_factory=lambda: defaultdict(Sum))
+    actions: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_images: int = 0
+    busy_seconds: float = 0.0
+
+    def watch(self, planned: Iterable[Planned]) -> Iterator[Planned]:
+        """Pass a plan through and add it up."""
+        for item in planned:
+            self.actions[item.action.value] += 1
+            if item.cost is not None and item.slots:
+                self._add(item)
+            yield item
+
+    def _add(self, item: Planned) -> None:
+        cost = item.cost
+        assert cost is not None
+        images = len(item.slots)
+        self.kinds[Kind(cost.model, cost.size, cost.quality, cost.provider)].add(cost.quote, images)
+        for tag in item.job.tags:
+            self.tags[tag].add(cost.quote, images)
+        self.calls += cost.calls
+        self.input_tokens += cost.quote.input_tokens
+        self.output_tokens += cost.quote.output_tokens
+        self.input_images += cost.calls * len(item.job.request.images)
+        self.busy_seconds += cost.calls * cost.seconds
+
+    def total(self, warnings: tuple[Problem, ...] = ()) -> Estimate:
+        """The estimate of everything that streamed by so far."""
+        sums = list(self.kinds.values())
+        return Estimate(
+            jobs=sum(s.jobs for s in sums),
+            images=sum(s.images for s in sums),
+            calls=self.calls,
+            low=MicroUSD(sum(s.low for s in sums)),
+            expected=MicroUSD(sum(s.expected for s in sums)),
+            high=MicroUSD(sum(s.high for s in sums)),
+            wall_seconds=self._wall_seconds(sum(s.images for s in sums)),
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            rows=tuple(
+                CostRow(
+                    k.model,
+                    k.size,
+                    k.quality,
+                    k.provider,
+                    s.jobs,
+                    s.images,
+                    MicroUSD(s.low),
+                    MicroUSD(s.expected),
+                    MicroUSD(s.high),
+                )
+                for k, s in sorted(self.kinds.items(), key=lambda item: -item[1].expected)
+            ),
+            tags=tuple(
+                TagRow(tag, value, s.jobs, s.images, MicroUSD(s.low), MicroUSD(s.expected), MicroUSD(s.high))
+                for (tag, value), s in sorted(self.tags.items())
+            ),
+            warnings=warnings,
+            actions=tuple(sorted(self.actions.items())),
+        )
+
+    def _wall_seconds(self, images: int) -> float:
+        """The slowest of: calls over parallel places, and each limit per minute."""
+        if not self.calls:
+            return 0.0
+        limits = self.limits
+        per_call = self.busy_seconds / self.calls
+        by_rate = [
+            60.0 * (amount - limit) / limit
+            for amount, limit in (
+                (images, limits.images_per_minute),
+                (self.calls, limits.requests_per_minute),
+                (self.input_images, limits.input_images_per_minute),
+                (self.input_tokens + self.output_tokens, limits.tokens_per_minute),
+            )
+            if limit and amount > limit
+        ]
+        return max(self.busy_seconds / min(limits.concurrency, self.calls), per_call + max(by_rate, default=0.0))

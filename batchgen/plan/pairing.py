@@ -1,0 +1,181 @@
+"""Pairs jobs with what the ledger knows of them: what a run would do with each, and why."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from batchgen.ledger import Known, Ledger, Previous, Slot
+from batchgen.model import Job, OnUncertain, Quote, SlotState
+from batchgen.worker import TRANSIENT
+
+AT_ONCE = 256
+"""Jobs looked up in the ledger in one go."""
+
+
+class Action(StrEnum):
+    """What a run would do with a job."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RETRY = "retry"
+    TOP_UP = "top_up"
+    STORED = "stored"
+    HELD = "held"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user chose to draw: failed ones again, missing files again, uncertain ones or not."""
+
+    retry_failed: bool = False
+    regenerate_missing: bool = False
+    on_uncertain: OnUncertain = OnUncertain.RETRY
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What drawing slots of a job may cost, over `calls` calls of about `seconds` each, and what it is priced as."""
+
+    quote: Quote
+    calls: int
+    model: str
+    size: str
+    quality: str
+    provider: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job with what would happen, why, the slots that would be drawn, and what that may cost."""
+
+    job: Job
+    action: Action
+    why: str
+    slots: tuple[int, ...] = ()
+    cost: Cost | None = None
+
+    @property
+    def quote(self) -> Quote | None:
+        """What drawing the slots may cost; None when nothing is drawn."""
+        return self.cost.quote if self.cost else None
+
+
+def plan(
+    jobs: Iterable[Job],
+    ledger: Ledger | None,
+    price: Callable[[Job, int], Cost],
+    choices: Choices,
+    exists: Callable[[str], bool],
+) -> Iterator[Planned]:
+    """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs. `exists` tells whether a file is there."""
+    stream = iter(jobs)
+    while batch := list(islice(stream, AT_ONCE)):
+        known: Sequence[Known] = ledger.known(batch) if ledger else [Known()] * len(batch)
+        for job, knowledge in zip(batch, known, strict=True):
+            action, why, slots = decide(job, knowledge, choices, exists)
+            yield Planned(job, action, why, slots, price(job, len(slots)) if slots else None)
+
+
+def decide(
+    job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]
+) -> tuple[Action, str, tuple[int, ...]]:
+    """What a run would do with one job, why, and which slots it would draw."""
+    slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
+    stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
+    moved = [slot for slot in stored if slot.path and not exists(slot.path)]
+    again, kept = _reopened(slots, choices, moved)
+    to_draw = tuple(sorted({*known.open(job.n), *again}))
+    if to_draw:
+        action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
+        return action, why, to_draw
+    if len(stored) == job.n:
+        return Action.STORED, _stored(stored, moved), ()
+    return *_kept(kept, known), ()
+
+
+def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:
+    """Slots that something is known of and that are drawn all the same; and those that stay as they are."""
+    again = [slot.index for slot in moved] if choices.regenerate_missing else []
+    kept = []
+    for slot in slots.values():
+        transient = slot.state is SlotState.FAILED and slot.reason.startswith(TRANSIENT)
+        for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
+        uncertain = slot.state is SlotState.UNCERTAIN
+        if (
+            transient
+            or (for_good and choices.retry_failed)
+            or (uncertain and choices.on_uncertain is OnUncertain.RETRY)
+        ):
+            again.append(slot.index)
+        elif slot.state is not SlotState.STORED:
+            kept.append(slot)
+    return again, kept
+
+
+def _reason(
+    job: Job, known: Known, stored: Sequence[Slot], to_draw: Sequence[int], before: Sequence[Slot]
+) -> tuple[Action, str]:
+    """Why slots are drawn: the most telling reason first."""
+    for slot in before:
+        if slot.state is SlotState.UNCERTAIN:
+            return Action.RETRY, f"may have been charged before ({slot.reason or known.code}); tried once more"
+        if slot.state is SlotState.STORED:
+            return Action.RETRY, f"{slot.path} is missing"
+        if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
+            return Action.RETRY, slot.reason.removeprefix(TRANSIENT) or slot.state.value
+    if stored:
+        raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
+        return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
+    if known.tries:
+        return Action.RETRY, f"tried {known.tries} times without a picture{f' ({known.code})' if known.code else ''}"
+    if known.previous is not None:
+        return Action.CHANGED, changes(job, known.previous)
+    return Action.NEW, "never drawn"
+
+
+def changes(job: Job, previous: Previous) -> str:
+    """Which fields differ from the job that had this id before."""
+    old, new = previous.request, job.request
+    fields = [
+        name
+        for name, before, after in (
+            ("operation", old.operation, new.operation),
+            ("model", old.model, new.model),
+            ("prompt", old.prompt, new.prompt),
+            ("images", old.images, new.images),
+            ("mask", old.mask, new.mask),
+        )
+        if before != after
+    ]
+    before, after = dict(old.params), dict(new.params)
+    fields += [
+        f"{name} {before.get(name, 'unset')} -> {after.get(name, 'unset')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+    return "changed: " + (", ".join(fields) or "how it is identified")
+
+
+def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
+    if moved:
+        return f"stored, but {len(moved)} of {len(stored)} files are gone; --regenerate-missing draws them again"
+    return f"{len(stored)} stored"
+
+
+def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
+    """Why nothing is drawn although pictures are missing."""
+    for slot in kept:
+        if slot.state is SlotState.UNCERTAIN:
+            return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"
+    for slot in kept:
+        if slot.pending:
+            return Action.RETRY, "paid; its download is still to be finished"
+    for slot in kept:
+        if slot.state is SlotState.MODERATED:
+            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason or known.code}"
+    for slot in kept:
+        return Action.SKIP, f"{slot.state.value} for good: {slot.reason}; --retry-failed tries again"
+    return Action.SKIP, "nothing to draw"

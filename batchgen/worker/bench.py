@@ -1,0 +1,76 @@
+"""What every worker of a run shares: the permits, the books, the door to the provider."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from batchgen.clock import Clock, Offload
+from batchgen.executor import Executor
+from batchgen.ledger import Caps, Ledger
+from batchgen.limits import Breaker, Limiter
+from batchgen.model import Attempt, Echo, ImageRequest, Model, Provider, Quote, Settings, Settlement, Usage
+from batchgen.worker.stops import Stops
+
+
+class Tariff(Protocol):
+    """What calls cost at this run's provider."""
+
+    def model_of(self, request: ImageRequest) -> str:
+        """The model that will draw."""
+
+    def quote(self, request: ImageRequest, n: int) -> Quote:
+        """What one call for `n` pictures may cost."""
+
+    def settle(self, attempt: Attempt, usage: Usage | None, echo: Echo) -> Settlement:
+        """What an answered call did cost."""
+
+
+class Note(Protocol):
+    """Takes one event of the run for the log: a name and its facts."""
+
+    def __call__(self, event: str, /, **facts: Any) -> None: ...
+
+
+class InFlight:
+    """Calls whose money is reserved; a call that does not fit the limits waits here for one of them to settle."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = asyncio.Event()
+
+    def enter(self) -> None:
+        """A call was reserved."""
+        self.count += 1
+
+    def leave(self) -> None:
+        """A call was settled: wake everyone who waits for room."""
+        self.count -= 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Wait until a call settles."""
+        await self._changed.wait()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The collaborators of one run. `caps` gives the limits of this moment (budget windows move with the clock)."""
+
+    run_id: str
+    provider: Provider
+    models: Callable[[str], Model | None]
+    settings: Settings
+    tariff: Tariff
+    caps: Callable[[], Caps]
+    ledger: Ledger
+    offload: Offload
+    executor: Executor
+    limiter: Limiter
+    breaker: Callable[[str], Breaker]
+    clock: Clock
+    stops: Stops
+    new_id: Callable[[], str]
+    note: Note
+    in_flight: InFlight = field(default_factory=InFlight)

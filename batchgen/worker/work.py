@@ -1,0 +1,323 @@
+"""Performs one job: its calls side by side, each tried as often as the policy allows, then top-ups."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
+
+from batchgen.errors import Lost, StorageError
+from batchgen.ledger import Refused
+from batchgen.limits import Closed
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    Charge,
+    Job,
+    OnPartial,
+    Outcome,
+    OutcomeKind,
+    Phase,
+    Purpose,
+    Receipt,
+    Remedy,
+    RemotePicture,
+    Settlement,
+    SlotState,
+    Stop,
+    StopKind,
+    Verdict,
+)
+from batchgen.money import MICRO, ZERO, MicroUSD, exact
+from batchgen.worker.bench import Bench
+from batchgen.worker.decide import Again, Next, Over, Policy, Tally, Wait, decide, state_of
+
+MOST_TOP_UPS = 2
+STOPPED = "the run stopped"
+CONSTANT_FAILURES = 3
+"""Jobs in a row that fail alike before anything was charged: the manifest is wrong, not the jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job and the slots of it that this run shall draw."""
+
+    job: Job
+    slots: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Call:
+    """One call under way: what it asks, what it has been through, what came of it."""
+
+    job: Job
+    slots: tuple[int, ...]
+    purpose: Purpose
+    tally: Tally = field(default_factory=Tally)
+    stored: int = 0
+    short: tuple[tuple[int, str], ...] = ()
+    remote: tuple[RemotePicture, ...] = ()
+    wait: float | None = None
+    spent: MicroUSD = ZERO
+
+
+Tried = Next | Refused | None
+"""None: pictures came."""
+
+
+class Worker:
+    """Performs jobs; one instance serves a whole run."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self._resting = 0
+        self._rested = asyncio.Event()
+        self._alike = ("", 0)
+        self._charged = False
+
+    # ---- places: how many jobs may be under way ------------------------------------------------------------------
+
+    def has_room(self, under_way: int) -> bool:
+        """Whether another job could start now: jobs that only wait (back-off, budget) take no place, within reason."""
+        places = self.bench.settings.limits.concurrency
+        return under_way - self._resting < places and under_way < places * 8 + 64
+
+    async def place(self) -> None:
+        """Return when a job went to rest, so that another may start."""
+        await self._rested.wait()
+
+    # ---- one job ---------------------------------------------------------------------------------------------------
+
+    async def perform(self, task: Task) -> Outcome:
+        """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
+        slots, calls = task.slots, list[Call]()
+        ends: list[Over | None] = []
+        for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
+            batch = [Call(task.job, part, purpose) for part in self._split(task.job, slots)]
+            ends = list(await asyncio.gather(*(self._make(call) for call in batch)))
+            calls += batch
+            slots = tuple(slot for call in batch for slot, _ in call.short)
+            may_top_up = self.bench.settings.on_partial is OnPartial.TOP_UP and not self.bench.stops
+            if not slots or not may_top_up or any(ends):
+                break
+        return await self._close(task, calls, ends)
+
+    def _split(self, job: Job, slots: Sequence[int]) -> list[tuple[int, ...]]:
+        model = self.bench.tariff.model_of(job.request)
+        most = min(
+            self.bench.settings.images_per_request or len(slots) or 1,
+            dict(self.bench.provider.model_max_n).get(model, self.bench.provider.max_n),
+        )
+        return [tuple(slots[i : i + most]) for i in range(0, len(slots), most)]
+
+    async def _close(self, task: Task, calls: Sequence[Call], ends: Sequence[Over | None]) -> Outcome:
+        """Write down what became of the slots that brought no picture."""
+        marks: dict[int, tuple[SlotState, str]] = {}
+        last = [call for call in calls if call.short]
+        for call in last[-1:]:
+            marks.update({slot: self._short(why) for slot, why in call.short})
+        for call, end in zip(calls[-len(ends) :], ends, strict=True):
+            if end is not None:
+                marks.update(dict.fromkeys(call.slots, (end.slots, end.why)))
+        stored = sum(call.stored for call in calls)
+        settled = {slot: mark for slot, mark in marks.items() if mark[0] is not SlotState.NOT_STARTED}
+        await self._book(self.bench.ledger.mark_slots, task.job.key, settled)
+        kind = _kind(stored, len(task.slots), [state for state, _ in marks.values()])
+        self._watch_alike(kind, next(iter(marks.values()), None))
+        why = next((why for _, why in marks.values()), "")
+        return Outcome(task.job, kind, stored, why, MicroUSD(sum(call.spent for call in calls)))
+
+    def _short(self, why: str) -> tuple[SlotState, str]:
+        if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
+            return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
+        return SlotState.FAILED, f"{why}: fewer pictures came than were asked"
+
+    def _watch_alike(self, kind: OutcomeKind, mark: tuple[SlotState, str] | None) -> None:
+        """Stop when the very first jobs all fail alike: the manifest or the configuration is wrong."""
+        if kind is not OutcomeKind.FAILED or mark is None or self._charged:
+            self._alike = ("", 0)
+            return
+        code = mark[1].partition(":")[0]
+        self._alike = (code, self._alike[1] + 1 if code == self._alike[0] else 1)
+        if self._alike[1] >= CONSTANT_FAILURES:
+            why = f"{CONSTANT_FAILURES} jobs in a row were refused alike ({mark[1]}): fix the manifest"
+            self.bench.stops.add(Stop(StopKind.CONFIG, why))
+
+    # ---- one call, tried as often as the policy allows -------------------------------------------------------------
+
+    async def _make(self, call: Call) -> Over | None:
+        retry = self.bench.settings.retry
+        backoff = wait_random_exponential(multiplier=retry.base_seconds, max=retry.cap_seconds)
+
+        def wait(state: RetryCallState) -> float:
+            return backoff(state) if call.wait is None else call.wait
+
+        trying = AsyncRetrying(
+            sleep=self._rest, wait=wait, stop=stop_never, retry=retry_if_result(lambda tried: isinstance(tried, Again))
+        )
+        tried: Next | None = await trying(self._admit, call)
+        if isinstance(tried, Over) and tried.stop:
+            self.bench.stops.add(tried.stop)
+        return tried if isinstance(tried, Over) else None
+
+    async def _rest(self, seconds: float) -> None:
+        """Stay away without holding a place; a stop of the run ends the rest."""
+        self._resting += 1
+        self._rested.set()
+        self._rested = asyncio.Event()
+        try:
+            sleep = asyncio.ensure_future(self.bench.clock.sleep(seconds))
+            stop = asyncio.ensure_future(self.bench.stops.wait())
+            await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
+            for waiter in (sleep, stop):
+                waiter.cancel()
+            await asyncio.gather(sleep, stop, return_exceptions=True)
+        finally:
+            self._resting -= 1
+
+    async def _admit(self, call: Call) -> Next | None:
+        """One try; when the money does not fit, wait for others to settle as long as that can help."""
+        while True:
+            tried = await self._try(call)
+            if not isinstance(tried, Refused):
+                return tried
+            if not (tried.ever and self.bench.in_flight.count) or self.bench.stops:
+                self.bench.note("refused", job=call.job.id, kind=tried.kind, why=tried.why)
+                return Over(SlotState.NOT_STARTED, tried.why)
+            self._resting += 1
+            self._rested.set()
+            self._rested = asyncio.Event()
+            try:
+                await self.bench.in_flight.change()
+            finally:
+                self._resting -= 1
+
+    # ---- one try -----------------------------------------------------------------------------------------------------
+
+    async def _try(self, call: Call) -> Next | Refused | None:
+        """Permit, reserve, execute, settle: at most one request leaves."""
+        bench = self.bench
+        model = bench.tariff.model_of(call.job.request)
+        try:
+            async with bench.limiter.slot():
+                if not await bench.breaker(model).allow():
+                    why = f"{model} at {bench.provider.name} keeps failing; run again later"
+                    return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
+                attempt = self._attempt(call, model)
+                tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
+                start = await bench.limiter.pace(len(call.slots), len(call.job.request.images), tokens)
+                if bench.stops:
+                    return Over(SlotState.NOT_STARTED, STOPPED)
+                if refused := await bench.offload(bench.ledger.reserve, attempt, bench.caps()):
+                    return refused
+                bench.in_flight.enter()
+                try:
+                    bench.limiter.sent(start)
+                    receipt = await self._execute(attempt)
+                    if receipt.verdict.remedy is Remedy.WAIT:
+                        bench.limiter.throttled(receipt.verdict.retry_after, start)
+                    return await self._settle(call, attempt, receipt)
+                finally:
+                    bench.in_flight.leave()
+        except Closed:
+            return Over(SlotState.NOT_STARTED, STOPPED)
+        except StorageError as error:
+            return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
+
+    def _attempt(self, call: Call, model: str) -> Attempt:
+        bench = self.bench
+        purpose = Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose
+        return Attempt(
+            id=bench.new_id(),
+            run_id=bench.run_id,
+            job=call.job,
+            model=model,
+            provider=bench.provider.name,
+            slots=call.slots,
+            quote=bench.tariff.quote(call.job.request, len(call.slots)),
+            purpose=purpose,
+            deadline=bench.settings.retry.deadline_seconds,
+        )
+
+    async def _execute(self, attempt: Attempt) -> Receipt:
+        facts = {"attempt": attempt.id, "job": attempt.job.id, "slots": attempt.slots, "purpose": attempt.purpose.value}
+        self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
+        try:
+            return await self.bench.executor.execute(attempt)
+        except Lost as error:
+            verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", str(error))
+            return Receipt(attempt.id, Phase.HANDED_OVER, verdict)
+
+    async def _settle(self, call: Call, attempt: Attempt, receipt: Receipt) -> Next | None:
+        bench, verdict, state = self.bench, receipt.verdict, state_of(receipt)
+        paid = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
+        settlement = bench.tariff.settle(attempt, receipt.usage, receipt.echo) if paid else None
+        await bench.offload(bench.ledger.settle, receipt, state, settlement)
+        bench.breaker(attempt.model).record(verdict.remedy)
+        self._charged = self._charged or state not in {AttemptState.NOT_SENT, AttemptState.NOT_CHARGED}
+        bench.note(
+            "settled",
+            attempt=attempt.id,
+            job=attempt.job.id,
+            state=state.value,
+            code=verdict.code,
+            message=verdict.message,
+            status=receipt.status,
+            pictures=len(receipt.pictures),
+            cost_micro_usd=settlement.cost if settlement else 0,
+            seconds=round(receipt.seconds, 3),
+        )
+        if settlement:
+            call.spent = MicroUSD(call.spent + settlement.cost)
+            self._watch_price(attempt, settlement)
+        if receipt.pictures or receipt.remote:
+            call.stored += len(receipt.pictures)
+            call.short = receipt.missing
+            call.remote = receipt.remote
+            return None
+        return await self._decide(call, verdict)
+
+    def _watch_price(self, attempt: Attempt, settlement: Settlement) -> None:
+        """A call that cost more than its upper bound: the price table is wrong, and so is every reservation."""
+        if "price_too_low" in settlement.flags:
+            row = attempt.quote.price.source or attempt.model
+            why = (
+                f"the price row {row!r} is too low: a call reserved at {exact(attempt.quote.high)} cost "
+                f"{exact(settlement.cost)}; correct it under prices: in the manifest"
+            )
+            self.bench.stops.add(Stop(StopKind.LIMIT, why))
+
+    async def _decide(self, call: Call, verdict: Verdict) -> Next:
+        bench = self.bench
+        may_risk = True
+        if verdict.charge is not Charge.NO:
+            risked = await bench.offload(bench.ledger.exposure, bench.run_id)
+            may_risk = risked.at_risk < max(MICRO, (bench.settings.limits.max_cost or 0) // 20)
+        policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
+        before = call.tally
+        if call.purpose is Purpose.TOP_UP:  # a top-up that brings nothing counts as the one more try
+            before = replace(before, empty=max(before.empty, 1), moderated=max(before.moderated, 1))
+        then = decide(verdict, before, policy)
+        call.tally = call.tally.after(verdict)
+        told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
+        call.wait = verdict.retry_after if told else None
+        return then
+
+    async def _book(self, write: Callable[..., None], *facts: object) -> None:
+        try:
+            await self.bench.offload(write, *facts)
+        except StorageError as error:
+            self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+
+
+def _kind(stored: int, wanted: int, ends: Sequence[SlotState]) -> OutcomeKind:
+    """How a job ended, from how many of the wanted slots are stored and how the others ended."""
+    if stored >= wanted:
+        return OutcomeKind.DONE
+    if SlotState.UNCERTAIN in ends:
+        return OutcomeKind.HELD
+    if SlotState.NOT_STARTED in ends or not ends:
+        return OutcomeKind.NOT_STARTED
+    if stored:
+        return OutcomeKind.PARTIAL
+    return OutcomeKind.MODERATED if set(ends) == {SlotState.MODERATED} else OutcomeKind.FAILED
