@@ -1,0 +1,167 @@
+"""File operations that keep their word: no symlink is followed, nothing is overwritten, what is done is on the disk."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from batchgen.errors import StorageError
+
+PRIVATE_DIR, PRIVATE_FILE = 0o700, 0o600
+PUBLIC_DIR, PUBLIC_FILE = 0o755, 0o644
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+_WHAT_TO_DO = {
+    errno.ENOSPC: "the disk is full: free some space, the same command goes on",
+    errno.EDQUOT: "the disk quota is used up: free some space, the same command goes on",
+    errno.EROFS: "the file system is read-only: choose another output folder",
+    errno.EACCES: "permission denied: the folder must be writable for this user",
+    errno.EPERM: "not permitted: the folder must be writable for this user",
+    errno.EMFILE: "too many open files: raise `ulimit -n` or lower the concurrency",
+    errno.ENFILE: "the machine has too many open files: lower the concurrency",
+    errno.EFBIG: "the file would be larger than this file system or `ulimit -f` allows",
+    errno.EIO: "the disk reports an error: check the disk before running again",
+    errno.ENAMETOOLONG: "the name is too long for this file system: shorten `output.path`",
+    errno.ELOOP: "a symbolic link stands where a plain folder or file belongs: remove it",
+    errno.ENOTDIR: "a file or a symbolic link stands where a folder belongs: remove it",
+    errno.EEXIST: "a file that batchgen did not write stands there: move it away",
+}
+
+
+def refused(error: OSError, path: Path, needed: int | None = None) -> StorageError:
+    """The error for people: which path, how many bytes were to be written, and what to do."""
+    size = f" ({needed:,} bytes to write)" if needed is not None else ""
+    advice = _WHAT_TO_DO.get(error.errno or 0, error.strerror or str(error))
+    return StorageError(f"{path}{size}: {advice}")
+
+
+@contextmanager
+def guarded(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Turn what the operating system says into a StorageError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(error, path, needed) from error
+
+
+def parts_of(relative: str) -> tuple[str, ...]:
+    """The components of a relative POSIX path; StorageError when it could lead outside."""
+    pure = PurePosixPath(relative)
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\0" in relative:
+        raise StorageError(f"{relative!r} is not a path below the output folder")
+    return pure.parts
+
+
+@contextmanager
+def folder(root: Path, parts: tuple[str, ...], mode: int | None = None) -> Iterator[int]:
+    """A descriptor of the folder `root/parts`, reached without following a symlink below `root`.
+
+    With a mode, missing folders are made, durably; without one, a missing folder is an OSError.
+    """
+    if mode is not None and not root.exists():
+        root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts:
+            below = _step(descriptor, part, mode)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _step(parent: int, name: str, mode: int | None) -> int:
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        if mode is None:
+            raise
+    try:
+        os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:
+        pass
+    else:
+        os.fsync(parent)
+    return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
+def create(parent: int, name: str, mode: int) -> int:
+    """Open a new file for writing; FileExistsError when anything stands there, a symlink too."""
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
+
+
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write every byte, however many calls that takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync(parent: int, name: str) -> None:
+    """Have the disk confirm a file's bytes."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def exists(parent: int, name: str) -> bool:
+    """Whether anything has this name, be it a dangling symlink."""
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def names(parent: int) -> tuple[str, ...]:
+    """List a folder, sorted."""
+    return tuple(sorted(os.listdir(parent)))
+
+
+def digest(parent: int, name: str) -> str:
+    """Compute a file's sha256, in hex; a symlink is refused."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+    with os.fdopen(descriptor, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def same(one: int, name: str, other: int, other_name: str) -> bool:
+    """Whether two names stand for the same file, or for the same bytes; a symlink never does."""
+    first = os.stat(name, dir_fd=one, follow_symlinks=False)
+    second = os.stat(other_name, dir_fd=other, follow_symlinks=False)
+    if os.path.samestat(first, second):
+        return True
+    if first.st_size != second.st_size or not (stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode)):
+        return False
+    return digest(one, name) == digest(other, other_name)
+
+
+def give_name(source: int, old: str, target: int, new: str) -> None:
+    """Let a file appear under a second name; FileExistsError when anything has that name already.
+
+    Where the file system knows no second names, the file is moved.
+    """
+    try:
+        os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        if exists(target, new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
+        os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
+
+
+def move(source: int, old: str, target: int, new: str) -> None:
+    """Move a file to a free name, durably; FileExistsError when anything has that name already."""
+    give_name(source, old, target, new)
+    os.fsync(target)
+    if exists(source, old):
+        os.unlink(old, dir_fd=source)
+        os.fsync(source)

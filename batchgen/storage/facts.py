@@ -1,0 +1,136 @@
+"""What a picture's bytes say of themselves: format, pixels, transparency. Reads headers only, decodes nothing."""
+
+import io
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_SEGMENTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the header claims. `alpha` is None where the bytes at hand cannot tell; width and height of an SVG are 0."""
+
+    format: str
+    width: int
+    height: int
+    alpha: bool | None
+
+    @property
+    def ext(self) -> str:
+        """The usual file extension, without dot."""
+        return "jpg" if self.format == "jpeg" else self.format
+
+
+class _TooShort(Exception):
+    """The bytes end before the answer."""
+
+
+def sniff(head: bytes, path: Path | None = None) -> ImageFacts | None:
+    """Recognise a picture by its first bytes; None when they are no picture that is known.
+
+    What the head leaves open (pixels of a JPEG, transparency of a PNG) is read from `path`, if it is given.
+    """
+    facts = _read(io.BytesIO(head))
+    if path is not None and (facts is None or facts.alpha is None):
+        with path.open("rb") as file:
+            return _read(file) or facts
+    return facts
+
+
+def _read(file: BinaryIO) -> ImageFacts | None:
+    try:
+        start = file.read(16)
+        file.seek(0)
+        if start.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _png(file)
+        if start.startswith(b"\xff\xd8\xff"):
+            return _jpeg(file)
+        if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+            return _webp(file)
+        if start[:6] in {b"GIF87a", b"GIF89a"}:
+            return _gif(file)
+        return _svg(file)
+    except _TooShort:
+        return None
+
+
+def _take(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise _TooShort
+    return data
+
+
+def _png(file: BinaryIO) -> ImageFacts | None:
+    header = _take(file, 33)
+    if header[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack(">II", header[16:24])
+    colour = header[25]
+    alpha = True if colour in {4, 6} else _transparent(file)
+    return ImageFacts("png", width, height, alpha)
+
+
+def _transparent(file: BinaryIO) -> bool | None:
+    """Whether a PNG without an alpha channel has a tRNS chunk, which must stand before its pixels."""
+    for _ in range(MOST_SEGMENTS):
+        start = file.read(8)
+        if len(start) < 8:
+            return None
+        if start[4:] == b"tRNS":
+            return True
+        if start[4:] in {b"IDAT", b"IEND"}:
+            return False
+        file.seek(int.from_bytes(start[:4]) + 4, io.SEEK_CUR)
+    return None
+
+
+_SIZED = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def _jpeg(file: BinaryIO) -> ImageFacts | None:
+    _take(file, 2)
+    for _ in range(MOST_SEGMENTS):
+        if _take(file, 1) != b"\xff":
+            return None
+        marker = _take(file, 1)
+        while marker == b"\xff":
+            marker = _take(file, 1)
+        length = int.from_bytes(_take(file, 2))
+        if marker[0] in _SIZED:
+            height, width = struct.unpack(">xHH", _take(file, 5))
+            return ImageFacts("jpeg", width, height, alpha=False)
+        if length < 2 or marker[0] == 0xDA:
+            return None
+        file.seek(length - 2, io.SEEK_CUR)
+    return None
+
+
+def _webp(file: BinaryIO) -> ImageFacts | None:
+    header = _take(file, 30)
+    kind = header[12:16]
+    if kind == b"VP8X":
+        width, height = int.from_bytes(header[24:27], "little") + 1, int.from_bytes(header[27:30], "little") + 1
+        return ImageFacts("webp", width, height, alpha=bool(header[20] & 0x10))
+    if kind == b"VP8L" and header[20] == 0x2F:
+        bits = int.from_bytes(header[21:25], "little")
+        return ImageFacts("webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, alpha=bool(bits >> 28 & 1))
+    if kind == b"VP8 " and header[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack("<HH", header[26:30])
+        return ImageFacts("webp", width & 0x3FFF, height & 0x3FFF, alpha=False)
+    return None
+
+
+def _gif(file: BinaryIO) -> ImageFacts:
+    width, height = struct.unpack("<HH", _take(file, 10)[6:])
+    return ImageFacts("gif", width, height, alpha=None)
+
+
+def _svg(file: BinaryIO) -> ImageFacts | None:
+    text = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!doctype svg")) and b"<svg" in text):
+        return ImageFacts("svg", 0, 0, alpha=True)
+    return None

@@ -1,0 +1,187 @@
+"""The output folder: pictures, report, runs, superseded, spool, quarantine."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+
+from batchgen.storage import lock
+from batchgen.storage.durable import (
+    PRIVATE_DIR,
+    PRIVATE_FILE,
+    PUBLIC_DIR,
+    PUBLIC_FILE,
+    create,
+    digest,
+    exists,
+    folder,
+    give_name,
+    guarded,
+    move,
+    names,
+    parts_of,
+    refused,
+    same,
+    sync,
+    write_all,
+)
+from batchgen.storage.spool import ANSWER, QUARANTINE, SPOOL, Spool
+
+IMAGES, SUPERSEDED, REPORT, RUNS = "images", "superseded", "report", "runs"
+
+
+def nowhere(name: str) -> None:
+    """Do nothing at a fault point."""
+
+
+def superseded(relative: str, key: str) -> str:
+    """Where a picture below `images/` goes when the job with `key` that drew it is replaced; below `superseded/`."""
+    path = PurePosixPath(relative)
+    return str(path.with_name(f"{path.stem}.{key[:12]}{path.suffix}"))
+
+
+class Folder:
+    """One output folder. Every method raises StorageError, with the path and what to do, when the disk refuses."""
+
+    def __init__(self, root: Path, *, at: Callable[[str], None] = nowhere) -> None:
+        """Name the folder; nothing is made before something is written."""
+        self.root = root
+        self._at = at
+
+    def lock(self, *, wait: bool = False) -> AbstractContextManager[None]:
+        """Hold this folder for one run; Locked when another run does, unless told to wait."""
+        with guarded(self.root):
+            self.root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
+        return lock.lock(self.root, wait=wait)
+
+    def spool(self, attempt_id: str) -> Spool:
+        """Return the place for one attempt's answer; its folder is made with its first part."""
+        return Spool(self.root, attempt_id, self._at)
+
+    def spools(self) -> tuple[str, ...]:
+        """Name the attempts whose answers wait here, whole or not."""
+        with guarded(self.root / SPOOL):
+            try:
+                with folder(self.root, (SPOOL,)) as here:
+                    return names(here)
+            except FileNotFoundError:
+                return ()
+
+    def publish(
+        self, part: Path, relative: str, *, replaces: str | None = None, sha256: str | None = None
+    ) -> str | None:
+        """Let a part appear, whole and durable, as `images/relative`. Blocks.
+
+        With `replaces` (the key of the job whose picture stands there) that picture moves to `superseded/` first, and
+        its new place, relative to the output folder, is returned. Anything else that stands there is never touched:
+        StorageError. Doing it again after a crash is harmless; where the part is gone already, `sha256` tells whether
+        the picture that stands there is the right one.
+        """
+        *above, name = parts_of(relative)
+        target = self.root / IMAGES / relative
+        with guarded(target, _size(part)):
+            with folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there, folder(part.parent, ()) as source:
+                placed = _placed(source, part.name, there, name, sha256)
+                gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
+                if not placed:
+                    self._appear(source, part.name, there, name)
+                self._at("storage.publish.before_sync")
+                os.fsync(there)
+            self._at("storage.publish.after_sync")
+        return gone
+
+    def _appear(self, source: int, part: str, there: int, name: str) -> None:
+        if not exists(source, ANSWER):
+            sync(source, part)
+        os.chmod(part, PUBLIC_FILE, dir_fd=source)
+        self._at("storage.publish.before_name")
+        give_name(source, part, there, name)
+
+    def _step_aside(self, there: int, name: str, relative: str, key: str, *, placed: bool) -> str | None:
+        """Move the picture of job `key` away, if it is still in place; returns where it is, moved now or before."""
+        aside = superseded(relative, key)
+        *above, new = parts_of(aside)
+        with folder(self.root, (SUPERSEDED, *above), PUBLIC_DIR) as other:
+            if placed or not exists(there, name):
+                return f"{SUPERSEDED}/{aside}" if exists(other, new) else None
+            while exists(other, new) and not same(there, name, other, new):
+                new = _next_name(new)
+            if exists(other, new):
+                os.unlink(name, dir_fd=there)
+            else:
+                move(there, name, other, new)
+        self._at("storage.publish.after_aside")
+        return f"{SUPERSEDED}/{PurePosixPath(aside).with_name(new)}"
+
+    def quarantine(self, attempt_id: str, why: Mapping[str, object]) -> str:
+        """Keep what arrived of an answer that cannot be used; returns the folder, relative to the output folder."""
+        return self.spool(attempt_id).quarantine(why)
+
+    def clean(self) -> tuple[str, ...]:
+        """Remove what recovery has no use for: answers that never became whole; returns their attempts."""
+        left = tuple(name for name in self.spools() if self.spool(name).read() is None)
+        for name in left:
+            self.spool(name).discard()
+        return left
+
+    def write_atomic(self, relative: str, data: bytes) -> None:
+        """Write a small file (report, status, summary) that is whole at every instant. Blocks."""
+        *above, name = parts_of(relative)
+        private = above[:1] == [RUNS] or above[:1] == [QUARANTINE]
+        directory_mode, mode = (PRIVATE_DIR, PRIVATE_FILE) if private else (PUBLIC_DIR, PUBLIC_FILE)
+        temporary = f".{name}.{os.getpid()}.tmp"
+        with guarded(self.root / relative, len(data)), folder(self.root, tuple(above), directory_mode) as here:
+            if exists(here, temporary):
+                os.unlink(temporary, dir_fd=here)
+            descriptor = create(here, temporary, mode)
+            try:
+                write_all(descriptor, data)
+                os.fsync(descriptor)
+                os.rename(temporary, name, src_dir_fd=here, dst_dir_fd=here)
+            except BaseException:
+                os.unlink(temporary, dir_fd=here)
+                raise
+            finally:
+                os.close(descriptor)
+            os.fsync(here)
+
+    def pictures(self) -> Iterator[str]:
+        """Every file below `images/`, relative to the output folder, in a stable order."""
+        for where, folders, names in os.walk(self.root / IMAGES):
+            folders.sort()
+            for name in sorted(names):
+                yield (Path(where) / name).relative_to(self.root).as_posix()
+
+    def free_bytes(self) -> int:
+        """How many bytes this user may still write here."""
+        nearest = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        with guarded(nearest):
+            status = os.statvfs(nearest)
+        return status.f_bavail * status.f_frsize
+
+
+def _size(part: Path) -> int | None:
+    try:
+        return part.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refused(error, part) from error
+
+
+def _placed(source: int, part: str, there: int, name: str, sha256: str | None) -> bool:
+    """Whether the part stands under its final name already; OSError when its bytes are nowhere."""
+    standing = exists(there, name)
+    if exists(source, part):
+        return standing and same(source, part, there, name)
+    if standing and sha256 is not None and digest(there, name) == sha256:
+        return True
+    raise FileNotFoundError(errno.ENOENT, "its bytes are gone from the spool", part)
+
+
+def _next_name(name: str) -> str:
+    path = PurePosixPath(name)
+    stem, _, count = path.stem.rpartition("~")
+    number = int(count) + 1 if stem and count.isdecimal() else 2
+    return f"{stem if stem and count.isdecimal() else path.stem}~{number}{path.suffix}"

@@ -1,0 +1,214 @@
+"""An answer on its way: decoded parts and the JSON around them, on disk before anything can fail on them."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.errors import StorageError
+from batchgen.storage.durable import (
+    PRIVATE_DIR,
+    PRIVATE_FILE,
+    create,
+    exists,
+    folder,
+    guarded,
+    names,
+    refused,
+    sync,
+    write_all,
+)
+
+SPOOL, QUARANTINE = "spool", "quarantine"
+ANSWER = "answer.json"
+HEAD = 64
+CHUNK = 1 << 20
+MOST_JSON = 64 * 1024 * 1024
+
+
+Head = bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PartFacts:
+    """One decoded picture: where its bytes wait, how many, their hash, and the first of them."""
+
+    index: int
+    path: Path
+    bytes: int
+    sha256: str
+    head: Head
+
+
+class Part:
+    """The bytes of one picture while they arrive; `write` is meant for the event loop, it only fills the page cache."""
+
+    def __init__(self, index: int, path: Path, descriptor: int) -> None:
+        self.index = index
+        self.path = path
+        self.bytes = 0
+        self._descriptor: int | None = descriptor
+        self._hash = hashlib.sha256()
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes; StorageError when the disk refuses them."""
+        if self._descriptor is None:
+            raise ValueError("this part is closed")
+        try:
+            write_all(self._descriptor, data)
+        except OSError as error:
+            raise refused(error, self.path, self.bytes + len(data)) from error
+        self._count(data)
+
+    def take_in(self) -> None:
+        """Count the bytes that the file has already."""
+        while self._descriptor is not None and (data := os.pread(self._descriptor, CHUNK, self.bytes)):
+            self._count(data)
+
+    def _count(self, data: bytes | bytearray | memoryview) -> None:
+        self._hash.update(data)
+        self.bytes += len(data)
+        if len(self._head) < HEAD:
+            self._head += bytes(data[: HEAD - len(self._head)])
+
+    def close(self) -> PartFacts:
+        """No more bytes come; says what they were."""
+        self._let_go()
+        return PartFacts(self.index, self.path, self.bytes, self._hash.hexdigest(), self._head)
+
+    def abandon(self) -> None:
+        """Throw the bytes away."""
+        self._let_go()
+        with guarded(self.path):
+            self.path.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with guarded(self.path):
+                os.close(descriptor)
+
+
+class Spool:
+    """The folder of one attempt's answer: `<index>.part` files, then `answer.json` once everything is there."""
+
+    def __init__(self, root: Path, attempt_id: str, at: Callable[[str], None]) -> None:
+        if not attempt_id or attempt_id.startswith(".") or "/" in attempt_id or "\0" in attempt_id:
+            raise StorageError(f"{attempt_id!r} cannot name a folder")
+        self.attempt_id = attempt_id
+        self.path = root / SPOOL / attempt_id
+        self._root = root
+        self._at = at
+        self._parts = (SPOOL, attempt_id)
+
+    def part(self, index: int, *, resume: bool = False) -> Part:
+        """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end."""
+        name = f"{index}.part"
+        path = self.path / name
+        with guarded(path), folder(self._root, self._parts, PRIVATE_DIR) as here:
+            left = exists(here, name)
+            if left and resume:
+                return self._reopen(here, index, path)
+            if left:
+                os.unlink(name, dir_fd=here)
+            return Part(index, path, create(here, name, PRIVATE_FILE))
+
+    @staticmethod
+    def _reopen(here: int, index: int, path: Path) -> Part:
+        part = Part(index, path, os.open(path.name, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=here))
+        part.take_in()
+        return part
+
+    def finish(self, answer: Mapping[str, object]) -> None:
+        """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
+        data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+        with guarded(self.path, len(data)), folder(self._root, self._parts, PRIVATE_DIR) as here:
+            self._at("storage.finish.before_parts")
+            for name in names(here):
+                if name.endswith(".part"):
+                    sync(here, name)
+            self._at("storage.finish.before_answer")
+            temporary = f".{ANSWER}.tmp"
+            self._fresh(here, temporary, data)
+            os.rename(temporary, ANSWER, src_dir_fd=here, dst_dir_fd=here)
+            os.fsync(here)
+            self._at("storage.finish.after_answer")
+
+    def read(self) -> dict[str, object] | None:
+        """The answer of a finished spool; None when the answer never became whole."""
+        with guarded(self.path):
+            try:
+                with folder(self._root, self._parts) as here:
+                    text = _read(here, ANSWER)
+            except FileNotFoundError:
+                return None
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    def remove(self) -> None:
+        """The answer is settled: away with its spool."""
+        self._at("storage.spool.before_remove")
+        with guarded(self.path):
+            try:
+                with folder(self._root, self._parts) as here:
+                    # The answer goes first: a spool without one is only leftovers.
+                    for name in sorted(names(here), key=lambda name: name != ANSWER):
+                        os.unlink(name, dir_fd=here)
+                self.path.rmdir()
+            except FileNotFoundError:
+                return
+
+    def quarantine(self, why: Mapping[str, object]) -> str:
+        """Keep what arrived for people to look at; returns the folder, relative to the output folder."""
+        data = json.dumps(why, ensure_ascii=False, indent=2, default=str).encode()
+        with guarded(self.path, len(data)):
+            with folder(self._root, self._parts, PRIVATE_DIR) as here:
+                self._fresh(here, "why.json", data)
+                os.fsync(here)
+            with (
+                folder(self._root, (SPOOL,)) as spool,
+                folder(self._root, (QUARANTINE,), PRIVATE_DIR) as quarantine,
+            ):
+                name = _free_name(quarantine, self.attempt_id)
+                os.rename(self.attempt_id, name, src_dir_fd=spool, dst_dir_fd=quarantine)
+                os.fsync(quarantine)
+                os.fsync(spool)
+        self._at("storage.quarantine.after_move")
+        return f"{QUARANTINE}/{name}"
+
+    def discard(self) -> None:
+        """Throw leftovers away, whatever they are."""
+        with guarded(self.path):
+            shutil.rmtree(self.path)
+
+    @staticmethod
+    def _fresh(here: int, name: str, data: bytes) -> None:
+        if exists(here, name):
+            os.unlink(name, dir_fd=here)
+        descriptor = create(here, name, PRIVATE_FILE)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(here: int, name: str) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=here)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(MOST_JSON)
+
+
+def _free_name(parent: int, wanted: str) -> str:
+    name, count = wanted, 1
+    while exists(parent, name):
+        count += 1
+        name = f"{wanted}.{count}"
+    return name
