@@ -24,7 +24,7 @@ class ImageFacts:
         return "jpg" if self.format == "jpeg" else self.format
 
 
-class _TooShort(Exception):
+class _TooShortError(Exception):
     """The bytes end before the answer."""
 
 
@@ -53,14 +53,14 @@ def _read(file: BinaryIO) -> ImageFacts | None:
         if start[:6] in {b"GIF87a", b"GIF89a"}:
             return _gif(file)
         return _svg(file)
-    except _TooShort:
+    except _TooShortError:
         return None
 
 
 def _take(file: BinaryIO, count: int) -> bytes:
     data = file.read(count)
     if len(data) < count:
-        raise _TooShort
+        raise _TooShortError
     return data
 
 

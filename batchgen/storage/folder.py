@@ -148,9 +148,9 @@ class Folder:
 
     def pictures(self) -> Iterator[str]:
         """Every file below `images/`, relative to the output folder, in a stable order."""
-        for where, folders, names in os.walk(self.root / IMAGES):
+        for where, folders, files in os.walk(self.root / IMAGES):
             folders.sort()
-            for name in sorted(names):
+            for name in sorted(files):
                 yield (Path(where) / name).relative_to(self.root).as_posix()
 
     def free_bytes(self) -> int:
