@@ -1,0 +1,164 @@
+"""Stops dispatch to a model that keeps failing in ways that may be charged, and finds out when it is back."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchgen.clock import Clock
+from batchgen.limits.doors import Door
+from batchgen.model import Remedy
+
+IN_A_ROW = 5
+LAST = 50
+WORST_PART = 0.2
+THROTTLED_SECONDS = 30 * 60.0
+
+# The provider did its work, whatever it thought of the request. What is in neither set says nothing about that.
+_GOOD = frozenset({Remedy.NONE, Remedy.MODERATED, Remedy.EMPTY, Remedy.FAIL_JOB})
+_BAD = Remedy.UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket:
+    """Leave to make one call; `probe` when the breaker is open and this call finds out whether to close it."""
+
+    generation: int
+    probe: bool = False
+
+
+class Breaker:
+    """The breaker of one model at one provider.
+
+    It opens after `IN_A_ROW` uncertain failures in a row, or `WORST_PART` of the last `LAST` finished calls once there
+    were so many. While it is open, one needed call at a time goes through as a probe, after each of `probe_seconds` in
+    turn: one good answer closes it and clears the count, as many failed probes as there are waits give the model up. So
+    do rate limits without any good answer for `THROTTLED_SECONDS`.
+    """
+
+    def __init__(self, probe_seconds: Sequence[float], clock: Clock, door: Door | None = None) -> None:
+        self.given_up = ""
+        self._waits = tuple(probe_seconds)
+        self._clock = clock
+        self._door = door or Door()
+        self._generation = 0
+        self._in_a_row = 0
+        self._last: deque[bool] = deque(maxlen=LAST)
+        self._throttled_since: float | None = None
+        self._open = False
+        self._failed_probes = 0
+        self._probe_at = 0.0
+        self._probe: Ticket | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only probes may be made."""
+        return self._open
+
+    async def allow(self) -> Ticket | None:
+        """Wait for leave to make one call; None when the model was given up, Closed when the run stops first.
+
+        Whoever gets a ticket must `record` or `release` it.
+        """
+        async with self._door.waiting():
+            while not self.given_up:
+                if not self._open:
+                    return Ticket(self._generation)
+                wait = self._probe_at - self._clock.monotonic() if self._probe is None else None
+                if wait is not None and wait <= 0:
+                    self._probe = Ticket(self._generation, probe=True)
+                    return self._probe
+                await self._change(wait)
+            return None
+
+    def admits(self, ticket: Ticket) -> bool:
+        """Whether a ticket is still good: ask again after waiting for anything else between `allow` and the call."""
+        return not self.given_up and ticket.generation == self._generation
+
+    def record(self, ticket: Ticket, remedy: Remedy) -> None:
+        """Count how a finished call ended; calls from before the breaker opened or closed no longer count."""
+        good, bad = remedy in _GOOD, remedy is _BAD
+        self._watch_rate_limit(good=good, throttled=remedy is Remedy.WAIT)
+        if ticket is self._probe:
+            self._probed(good=good, bad=bad)
+        elif ticket.generation == self._generation and not ticket.probe and (good or bad):
+            self._in_a_row = self._in_a_row + 1 if bad else 0
+            self._last.append(bad)
+            if self._in_a_row >= IN_A_ROW or (len(self._last) == LAST and sum(self._last) >= WORST_PART * LAST):
+                self._turn(to_open=True)
+
+    def release(self, ticket: Ticket) -> None:
+        """Give back a ticket whose call was not made; does nothing for a recorded one."""
+        if ticket is self._probe:
+            self._probe = None
+            self._wake()
+
+    def _probed(self, *, good: bool, bad: bool) -> None:
+        self._probe = None
+        self._failed_probes += bad
+        if good:
+            self._turn(to_open=False)
+        elif self._failed_probes >= len(self._waits):
+            self._give_up(f"{IN_A_ROW} calls or more failed uncertainly, and {self._failed_probes} probes after them")
+        else:
+            self._probe_at = self._clock.monotonic() + self._waits[self._failed_probes]
+            self._wake()
+
+    def _watch_rate_limit(self, *, good: bool, throttled: bool) -> None:
+        now = self._clock.monotonic()
+        if good:
+            self._throttled_since = None
+        elif throttled and self._throttled_since is None:
+            self._throttled_since = now
+        elif throttled and now - (self._throttled_since or 0) >= THROTTLED_SECONDS:
+            self._give_up(f"nothing but rate limits for {THROTTLED_SECONDS / 60:.0f} minutes")
+
+    def _turn(self, *, to_open: bool) -> None:
+        """Open or close; either begins a new count."""
+        self._open = to_open
+        self._generation += 1
+        self._in_a_row = 0
+        self._last.clear()
+        self._failed_probes = 0
+        if to_open and self._waits:
+            self._probe_at = self._clock.monotonic() + self._waits[0]
+        elif to_open:
+            self._give_up(f"{IN_A_ROW} calls or more failed uncertainly")
+        self._wake()
+
+    def _give_up(self, why: str) -> None:
+        self.given_up = why
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _change(self, at_most: float | None) -> None:
+        """Wait until something changes, or a probe is due."""
+        try:
+            async with asyncio.timeout(at_most):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+class Breakers:
+    """The breakers of one run: one for each model."""
+
+    def __init__(self, probe_seconds: Sequence[float], clock: Clock) -> None:
+        self._probe_seconds = probe_seconds
+        self._clock = clock
+        self._door = Door()
+        self._of: dict[str, Breaker] = {}
+
+    def __call__(self, model: str) -> Breaker:
+        """Return the breaker of a model, always the same one."""
+        if model not in self._of:
+            self._of[model] = Breaker(self._probe_seconds, self._clock, self._door)
+        return self._of[model]
+
+    def close(self) -> None:
+        """Let everyone who waits for leave give up at once: the run stops."""
+        self._door.close()
