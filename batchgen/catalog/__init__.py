@@ -1,0 +1,28 @@
+"""Models, providers and prices as dated data; what a call costs is in `batchgen.catalog.cost`.
+
+The mock server takes its knowledge from here and its arithmetic from nowhere in this room: that is why the cost of a
+request is not among these names.
+"""
+
+from batchgen.catalog.models import find_model, model_or_stand_in, models, typical_seconds, warnings_for
+from batchgen.catalog.prices import batch_price, flat, price_of, stale, stale_warning
+from batchgen.catalog.profiles import provider, providers
+from batchgen.catalog.sizes import legal_size, nearest_size, parse_size
+
+__all__ = [
+    "batch_price",
+    "find_model",
+    "flat",
+    "legal_size",
+    "model_or_stand_in",
+    "models",
+    "nearest_size",
+    "parse_size",
+    "price_of",
+    "provider",
+    "providers",
+    "stale",
+    "stale_warning",
+    "typical_seconds",
+    "warnings_for",
+]

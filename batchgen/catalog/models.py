@@ -1,0 +1,152 @@
+"""Models as dated data: what they draw, how long they live, how their tokens are counted."""
+
+from dataclasses import fields, replace
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from batchgen.catalog import form
+from batchgen.catalog.tables import TokenFormula, TokenTable
+from batchgen.model import FixedSizes, FlexibleSizes, Model, Operation, Price, TokenPrices
+
+_UNKNOWN_SECONDS = 60.0
+
+
+def models() -> tuple[Model, ...]:
+    """Every model of the catalogue, newest family first."""
+    return tuple(_catalogue()[0].values())
+
+
+def find_model(name: str | None) -> Model | None:
+    """A model by its name or an alias, None when the catalogue does not know it."""
+    return _by_any_name().get(name or "")
+
+
+def model_or_stand_in(name: str) -> Model:
+    """A model, or for an unknown name a stand-in that draws any size at the dearest token counts known."""
+    return find_model(name) or Model(
+        name=name,
+        status="unknown",
+        sizes=FlexibleSizes(),
+        qualities=("low", "medium", "high", "xhigh", "max"),
+        output_tokens="unknown",
+        input_tokens="patch32",
+        price=None,
+        complexity=True,
+        input_fidelity=("low", "high"),
+        operations=frozenset(Operation),
+    )
+
+
+def token_table(name: str) -> TokenTable | TokenFormula:
+    """The table or formula that `Model.output_tokens` names; KeyError when there is none."""
+    return _catalogue()[1][name]
+
+
+def typical_seconds(model: Model, quality: str | None) -> float:
+    """How long one call usually takes; for `auto` or an unknown quality the middle one's figure."""
+    known = dict(model.typical_seconds)
+    return known.get(quality or "", known.get("*", known.get("medium", _UNKNOWN_SECONDS)))
+
+
+def warnings_for(model: Model, today: date) -> tuple[str, ...]:
+    """What a person should know about a model's life span: it ended, or its end is announced."""
+    if model.shutdown is None:
+        return ()
+    after = f"; use {model.successor} instead" if model.successor else ""
+    days = (model.shutdown - today).days
+    if days > 0:
+        when = "tomorrow" if days == 1 else f"in {days} days"
+        return (f"{model.name} will be shut down on {model.shutdown} ({when}){after}",)
+    return (f"{model.name} was shut down on {model.shutdown}{after} (a gateway may still serve it)",)
+
+
+def _sizes(node: yaml.Node) -> FixedSizes | FlexibleSizes:
+    if isinstance(node, yaml.ScalarNode) and node.value == "flexible":
+        return FlexibleSizes()
+    return FixedSizes(form.several(form.text)(node))
+
+
+def operations(node: yaml.Node) -> frozenset[Operation]:
+    """A list of operations."""
+    return frozenset(Operation(word) for word in form.several(form.one_of(*Operation))(node))
+
+
+def token_prices(node: yaml.Node) -> TokenPrices:
+    """USD per million tokens, by kind of token."""
+    kinds = {field.name: form.amount for field in fields(TokenPrices)}
+    return TokenPrices(**form.record(kinds, needed=("text_in", "image_out"))(node))
+
+
+_WORDS = form.several(form.text)
+_MODEL = form.record(
+    {
+        "like": form.text,
+        "status": form.one_of("live", "deprecated", "shut_down", "retired", "gateway"),
+        "released": form.nothing_or(form.text),
+        "shutdown": form.day,
+        "successor": form.text,
+        "aliases": _WORDS,
+        "sizes": _sizes,
+        "qualities": _WORDS,
+        "output_tokens": form.text,
+        "input_tokens": form.one_of("tile512", "patch32"),
+        "token_prices": form.nothing_or(token_prices),
+        "batch_prices": form.nothing_or(token_prices),
+        "transparent": form.flag,
+        "complexity": form.flag,
+        "input_fidelity": _WORDS,
+        "operations": operations,
+        "prompt_limit": form.whole,
+        "typical_seconds": form.table(form.whole),
+        "source": form.text,
+    }
+)
+_TOKENS = form.record(
+    {
+        "sizes": form.table(form.table(form.whole)),
+        "bases": form.table(form.whole),
+        "up_to": form.table(form.whole),
+    }
+)
+_FILE = form.record(
+    {"as_of": form.day, "output_tokens": form.table(_TOKENS), "models": form.table(_MODEL)},
+    needed=("as_of", "output_tokens", "models"),
+)
+
+
+@cache
+def _catalogue() -> tuple[dict[str, Model], dict[str, TokenTable | TokenFormula]]:
+    source = files("batchgen.catalog") / "models.yaml"
+    data = form.parse(source.read_bytes(), source.name, _FILE)
+    known: dict[str, Model] = {}
+    for name, entry in data["models"]:
+        known[name] = _model(name, dict(entry), data["as_of"], known)
+    tables = {
+        name: TokenTable(entry["sizes"]) if "sizes" in entry else TokenFormula(entry["bases"], entry.get("up_to", ()))
+        for name, entry in data["output_tokens"]
+    }
+    return known, tables
+
+
+def _model(name: str, entry: dict[str, Any], as_of: date, known: dict[str, Model]) -> Model:
+    like = entry.pop("like", None)
+    if "typical_seconds" in entry:
+        entry["typical_seconds"] = tuple((quality, float(s)) for quality, s in entry["typical_seconds"])
+    if "batch_prices" in entry:
+        entry["batch"] = entry.pop("batch_prices")
+    if "token_prices" in entry:
+        tokens = entry.pop("token_prices")
+        entry["price"] = tokens and Price(tokens=tokens, as_of=as_of)
+    model = replace(known[like], name=name, **entry) if like else Model(name=name, **entry)
+    price = model.price and replace(model.price, source=f"OpenAI list of {as_of}, {name}")
+    return replace(model, price=price)
+
+
+@cache
+def _by_any_name() -> dict[str, Model]:
+    found = {alias: model for model in models() for alias in model.aliases}
+    return found | {model.name: model for model in models()}

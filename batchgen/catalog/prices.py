@@ -1,0 +1,99 @@
+"""What a model costs at a provider: the user's own price first, then the provider's row, then the official list."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from batchgen.catalog import form
+from batchgen.catalog.models import find_model, token_prices
+from batchgen.model import ImageTable, Price, Provider
+
+STALE_DAYS = 60
+ANY = "*"
+
+
+def price_of(model_name: str, provider: Provider, overrides: Iterable[tuple[str, Price]] = ()) -> Price | None:
+    """The price of a model, None when nobody states one (the caller refuses to spend then).
+
+    A provider without a row of its own for a model is taken to charge the official list, marked `assumed`.
+    """
+    model = find_model(model_name)
+    names = (model_name, model.name) if model else (model_name,)
+    for stated in (dict(overrides), dict(provider.prices)):
+        for name in names:
+            if name in stated:
+                return stated[name]
+    if model is None or model.price is None:
+        return None
+    return replace(model.price, assumed=True, source=f"{model.price.source}, assumed for {provider.name}")
+
+
+def batch_price(model_name: str, provider: Provider) -> Price | None:
+    """The price in the vendor's half-price Batch API, None where provider or model have none."""
+    model = find_model(model_name)
+    if model is None or model.batch is None or not provider.batch:
+        return None
+    as_of = model.price.as_of if model.price else None
+    return Price(tokens=model.batch, as_of=as_of, source=f"OpenAI Batch API list of {as_of}, {model.name}")
+
+
+def flat(usd: Decimal) -> ImageTable:
+    """A price table with one price for every picture."""
+    return ((ANY, ((ANY, usd),)),)
+
+
+def stale(price: Price, today: date) -> bool:
+    """Whether a price is older than 60 days."""
+    return price.as_of is not None and (today - price.as_of).days > STALE_DAYS
+
+
+def stale_warning(price: Price, today: date) -> str | None:
+    """The warning for a price that is older than 60 days, with its date, or None."""
+    if not stale(price, today):
+        return None
+    return (
+        f"the price row {price.source!r} is of {price.as_of}, {(today - (price.as_of or today)).days} days ago; "
+        "compare it with the provider's page and give your own under `prices` if it changed"
+    )
+
+
+def _image_table(node: yaml.Node) -> ImageTable:
+    """One price for every picture, or prices by quality and size (`*` for any)."""
+    if isinstance(node, yaml.ScalarNode):
+        return flat(form.amount(node))
+    return form.table(form.table(form.amount))(node)
+
+
+PRICE_ROW = form.record(
+    {
+        "official": form.flag,
+        "token_prices": token_prices,
+        "per_image": _image_table,
+        "per_call": form.amount,
+        "cheaper_of": form.flag,
+        "multiplier": form.amount,
+        "as_of": form.day,
+        "assumed": form.flag,
+        "source": form.text,
+    }
+)
+
+
+def price_from(row: dict[str, Any], model_name: str, source: str, as_of: date | None) -> Price | None:
+    """A price from a checked row; None when it refers to an official price that does not exist or states nothing."""
+    row = dict(row)
+    where = ", ".join(part for part in (f"{source}, {model_name}", row.pop("source", "")) if part)
+    multiplier = row.pop("multiplier", Decimal(1))
+    dated = row.pop("as_of", as_of)
+    if row.pop("official", False):
+        model = find_model(model_name)
+        if model is None or model.price is None:
+            return None
+        return replace(model.price, multiplier=multiplier, source=where, assumed=row.get("assumed", False))
+    row["tokens"] = row.pop("token_prices", None)
+    price = Price(**row, multiplier=multiplier, as_of=dated, source=where)
+    return price if price.tokens or price.per_image or price.per_call is not None else None

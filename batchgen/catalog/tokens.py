@@ -1,0 +1,130 @@
+"""How many tokens a request takes: the words of a prompt, reference pictures, drawn pictures.
+
+Counts are of one picture; a call for n pictures is billed as n calls, input included.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
+from math import isqrt
+
+from batchgen.catalog.models import token_table
+from batchgen.catalog.sizes import legal_size
+from batchgen.model import Model
+
+# A prompt's tokens were reported as its o200k tokens plus six, twice; medium to low confidence.
+TEXT_OVERHEAD = 6
+# What a reference picture of unknown size can cost at most, by rule: the patch budget, or four tiles.
+DEAREST_INPUT = {"patch32": 1536, "tile512": 65 + 4 * 129}
+# DALL-E's words for quality, which some gateways still take for newer models.
+QUALITY_NAMES = {"standard": "medium", "hd": "high"}
+
+_LONGEST_EXACT = 100_000
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+def text_tokens(prompt: str) -> int:
+    """Tokens of a prompt in the o200k vocabulary with the extra `tokens` installed, else the approximation."""
+    count = _vocabulary()
+    if count is None or len(prompt) > _LONGEST_EXACT:
+        return approximate_tokens(prompt)
+    return count(prompt) + TEXT_OVERHEAD
+
+
+def tokens_are_exact() -> bool:
+    """Whether the o200k vocabulary is installed."""
+    return _vocabulary() is not None
+
+
+def approximate_tokens(prompt: str) -> int:
+    """A quarter of the characters, rounded up, one for each Chinese, Japanese or Korean one, and the overhead."""
+    dense = len(_CJK.findall(prompt))
+    return dense - (-(len(prompt) - dense) // 4) + TEXT_OVERHEAD
+
+
+def text_tokens_bound(prompt: str) -> int:
+    """What a prompt can take at most: a token is never shorter than one byte of UTF-8."""
+    return len(prompt.encode("utf-8", "surrogatepass")) + TEXT_OVERHEAD
+
+
+def output_tokens(model: Model, size: str, quality: str) -> int:
+    """Tokens of one drawn picture; ValueError for a size or quality that the model does not draw, and for `auto`.
+
+    Where only a range is published (2.6 at low and medium) this is its upper end.
+    """
+    found = None if legal_size(model, size) else drawn_tokens(model.output_tokens, size, quality)
+    if found is None:
+        raise ValueError(f"{model.name} has no token count for {size} at quality {quality}")
+    return found
+
+
+@lru_cache(maxsize=4096)
+def drawn_tokens(table: str, size: str, quality: str) -> int | None:
+    """Tokens of one picture by the table or formula of that name, None where it has no figure."""
+    return token_table(table).tokens(QUALITY_NAMES.get(quality, quality), size)
+
+
+@lru_cache(maxsize=4096)
+def fewest_drawn_tokens(table: str, size: str, quality: str) -> int | None:
+    """As `drawn_tokens`, the lower end where only a range is known."""
+    return token_table(table).least(QUALITY_NAMES.get(quality, quality), size)
+
+
+def input_tokens(model: Model, width: int, height: int, fidelity: str | None = None) -> int:
+    """Tokens of one reference picture of these pixels; `fidelity` is the input_fidelity asked for."""
+    if model.input_tokens == "patch32":
+        return _patches(width, height)
+    return _tiles(width, height) + (_high_fidelity(width, height) if fidelity == "high" else 0)
+
+
+def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fidelity: bool) -> int:
+    """What a reference picture can take at most, of known or (None) unknown pixels."""
+    if size is not None:
+        return input_tokens(model, *size, "high" if high_fidelity else None)
+    extra = 6240 if high_fidelity and model.input_tokens == "tile512" else 0
+    return DEAREST_INPUT[model.input_tokens] + extra
+
+
+def _tiles(width: int, height: int) -> int:
+    """65 and 129 for each 512-pixel tile, once the picture fits in 2048x2048 and its shorter side is 512.
+
+    With the shorter side at 512 there is one row of tiles, L / S of them. Source: vision guide.
+    """
+    longest, shortest = max(width, height), max(1, min(width, height))
+    return 65 + 129 * min(4, max(1, -(-longest // shortest)))
+
+
+def _high_fidelity(width: int, height: int) -> int:
+    """What input_fidelity high adds: 4160 for a square picture, 6240 for another. Source: image guide."""
+    return 4160 if width == height else 6240
+
+
+def _patches(width: int, height: int) -> int:
+    """32-pixel patches, after a long edge below 1024 was scaled up to it and more than 1536 patches were shrunk.
+
+    The shrinking keeps the shape and makes the tighter edge a whole number of patches. In whole numbers: at most
+    `across` patches fit beside `down` such that across * down <= 1536; one edge takes its number, the other follows.
+    Source: vision guide; agrees with recorded usage.
+    """
+    width, height = max(1, width), max(1, height)
+    longest = max(width, height)
+    if longest < 1024:
+        columns, rows = -(-width * 32 // longest), -(-height * 32 // longest)
+    else:
+        columns, rows = -(-width // 32), -(-height // 32)
+    if columns * rows <= 1536:
+        return columns * rows
+    across, down = max(1, isqrt(1536 * width // height)), max(1, isqrt(1536 * height // width))
+    if across * height <= down * width:
+        return min(1536, across * -(-height * across // width))
+    return min(1536, down * -(-width * down // height))
+
+
+@cache
+def _vocabulary() -> Callable[[str], int] | None:
+    try:
+        from bpe_openai import get_encoding
+    except ImportError:
+        return None
+    encoding = get_encoding("o200k_base")
+    return lambda prompt: len(encoding.encode_ordinary(prompt.encode("utf-8", "replace").decode()))
