@@ -1,0 +1,37 @@
+"""Ledger rows become files: CSV, Parquet, XLSX, JSON and one page. It reads the ledger and never a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchgen.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from batchgen.report.folder import Written
+
+__all__ = ["frame", "summary", "write"]
+
+
+def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Written":
+    """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
+
+    Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
+    """
+    from batchgen.report import folder as place
+
+    return place.write(ledger, folder, run_id=run_id)
+
+
+def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
+    """Make the object of `summary.json` and `run --json`: the whole folder, and `this_run`, or the latest run."""
+    from batchgen.report import accounts
+
+    return accounts.read(ledger, run_id).as_json()
+
+
+def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
+    """One table of the report (images, jobs or usage) as a frame; KeyError for another name."""
+    from batchgen.report import frames
+
+    return frames.frame(ledger, table)

@@ -1,0 +1,136 @@
+"""Where a run and its output folder stand, in the words of summary.json."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from batchgen.ledger import Ledger, Money, RunRow, Totals, Waste
+from batchgen.money import ZERO, MicroUSD
+
+# What the ledger's kinds of waste mean to a person.
+CAUSES = {
+    "charged_no_result": "paid, no usable picture",
+    "replaced": "paid for a picture that was drawn again",
+    "lost_paid": "paid, the picture could not be downloaded",
+    "at_risk": "unclear",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What calls were expected to cost before they were made."""
+
+    low: MicroUSD = ZERO
+    expected: MicroUSD = ZERO
+    high: MicroUSD = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One account: of the whole output folder, or of one run. `cap` is the run's limit; seconds are wall time."""
+
+    totals: Totals
+    waste: tuple[Waste, ...] = ()
+    estimate: Estimate = Estimate()
+    cap: MicroUSD | None = None
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Spell the block out; money is integer micro-dollars."""
+        images = asdict(self.totals.images)
+        pending = images.pop("pending")  # counted in not_started: the others add up to wanted without it
+        return {
+            "jobs": asdict(self.totals.jobs),
+            "images": images,
+            "downloads": {"pending": pending},
+            "attempts": {"sent": self.totals.sent, "retried": self.totals.retried},
+            "money": {**_micro(self.totals.money), "cap_micro_usd": self.cap},
+            "estimate": _micro(self.estimate),
+            "seconds": round(self.seconds, 3),
+            "waste": [_wasted(waste) for waste in self.waste],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended, or how the latest one did. `why` is what stopped it, empty when nothing did."""
+
+    whole: Block
+    this_run: Block
+    run_id: str | None = None
+    exit_code: int | None = None
+    why: str = ""
+    name: str = ""
+    counts: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Make the object of `summary.json` and of `run --json`."""
+        return {
+            "run_id": self.run_id,
+            "exit_code": self.exit_code,
+            "why": self.why,
+            **self.whole.as_json(),
+            "rows": json.loads(self.counts or "{}"),
+            "this_run": self.this_run.as_json(),
+        }
+
+
+def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summary:
+    """Read the accounts of a run, or of the latest one, out of the ledger; `name` is the folder's, for people."""
+    runs = ledger.runs()
+    run = next((row for row in runs if run_id in {None, row.run_id}), None)
+    if run is None:
+        return Summary(Block(ledger.totals(), ledger.waste()), Block(Totals()), name=name)
+    alone = Block(
+        ledger.totals(run.run_id, alone=True),
+        ledger.waste(run.run_id),
+        Estimate(run.low, run.expected, run.high),
+        run.cap,
+        _seconds([run]),
+    )
+    totals = ledger.totals(run.run_id)
+    whole = Block(
+        totals,
+        ledger.waste(),
+        _in_all(alone, totals.money),
+        run.cap,
+        _seconds([row for row in runs if row.manifest == run.manifest]),
+    )
+    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, run.counts)
+
+
+def wasted_words(waste: Waste) -> str:
+    """Say why calls were paid, or perhaps paid, for nothing."""
+    cause = CAUSES.get(waste.kind, waste.kind.replace("_", " "))
+    return f"{cause}: {waste.code.replace('_', ' ')}" if waste.code else cause
+
+
+def _wasted(waste: Waste) -> dict[str, Any]:
+    unclear = waste.kind == "at_risk"
+    return {
+        "why": wasted_words(waste),
+        "attempts": waste.attempts,
+        "paid_micro_usd": 0 if unclear else waste.micro_usd,
+        "at_risk_micro_usd": waste.micro_usd if unclear else 0,
+    }
+
+
+def _in_all(alone: Block, whole: Money) -> Estimate:
+    """What the manifest costs in all: what earlier runs paid (and risk), and what this one was expected to."""
+    now = alone.totals.money
+    before = whole.confirmed + whole.estimated - now.confirmed - now.estimated
+    estimate = alone.estimate
+    return Estimate(
+        MicroUSD(before + estimate.low),
+        MicroUSD(before + estimate.expected),
+        MicroUSD(before + whole.at_risk - now.at_risk + estimate.high),
+    )
+
+
+def _seconds(runs: Sequence[RunRow]) -> float:
+    return sum((row.ended - row.started).total_seconds() for row in runs if row.ended)
+
+
+def _micro(money: Money | Estimate) -> dict[str, int]:
+    return {f"{name}_micro_usd": value for name, value in asdict(money).items()}

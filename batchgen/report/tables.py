@@ -1,0 +1,156 @@
+"""The tables of the report: which columns, in which order, and how they become lines of CSV."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from batchgen.ledger import ImageRow, JobRow, UsageRow
+
+Cell = str | int | float | None
+Row = TypeVar("Row")
+
+# Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """A named value of a row, of one kind: text, a whole number, or a number."""
+
+    name: str
+    get: Callable[[Row], Cell]
+    kind: type[str | int | float] = str
+
+
+def guard(cell: Cell) -> Cell:
+    """Keep spreadsheets from taking text for a formula; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+@lru_cache(4096)
+def pairs(tags: str) -> tuple[tuple[str, str], ...]:
+    """Tags as the ledger keeps them: a JSON list of pairs."""
+    return tuple((name, value) for name, value in json.loads(tags or "[]"))
+
+
+@lru_cache(4096)
+def names(listed: str) -> tuple[str, ...]:
+    """Flags, categories or slots as the ledger keeps them: a JSON list."""
+    return tuple(map(str, json.loads(listed or "[]")))
+
+
+def _listed(name: str) -> Callable[[Any], Cell]:
+    """Show a list in one cell."""
+    return lambda row: " ".join(names(getattr(row, name)))
+
+
+def _texts(*columns: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, attrgetter(name)) for name in columns)
+
+
+def _counts(*columns: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, attrgetter(name), int) for name in columns)
+
+
+_KIND = _texts("model", "size", "quality", "provider")
+_SLOTS = _counts("wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_MONEY = _counts(
+    "confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd", "expected_micro_usd"
+)
+_TOKENS = tuple(Column(f"{name}_tokens", attrgetter(name), int) for name in ("text_in", "image_in", "output"))
+
+IMAGES: tuple[Column[ImageRow], ...] = (
+    *_texts("job_id", "job_key"),
+    *_counts("slot"),
+    *_texts("state", "path", "sha256"),
+    *_counts("bytes", "width", "height"),
+    *_texts("format"),
+    *_KIND,
+    *_counts("cost_micro_usd"),
+    *_texts("prompt"),
+    Column("flags", _listed("flags")),
+    *_texts("reason", "fault"),
+)
+JOBS: tuple[Column[JobRow], ...] = (
+    *_texts("job_id", "job_key"),
+    Column("state", attrgetter("outcome")),
+    *_texts("operation"),
+    *_KIND,
+    *_SLOTS,
+    *_counts("attempts", "retried"),
+    *_TOKENS,
+    *_MONEY,
+    Column("seconds", attrgetter("seconds"), float),
+    *_texts("code", "message", "prompt"),
+)
+USAGE: tuple[Column[UsageRow], ...] = (
+    *_KIND,
+    *_counts("jobs", "attempts", "retried", "asked", "images"),
+    *_TOKENS,
+    *_MONEY,
+)
+MODERATED: tuple[Column[JobRow], ...] = (
+    Column("id", attrgetter("job_id")),
+    *_texts("prompt", "code"),
+    Column("categories", _listed("categories")),
+    Column("slots", _listed("moderated_slots")),
+    *_texts("job_key", "message"),
+)
+
+
+def tag_names(rows: Iterable[JobRow]) -> tuple[str, ...]:
+    """Every tag that any job has, in the order in which they first appear."""
+    found: dict[str, None] = {}
+    last = ""
+    for row in rows:
+        if row.tags != last:
+            last = row.tags
+            found.update(dict.fromkeys(name for name, _ in pairs(row.tags)))
+    return tuple(found)
+
+
+def with_tags(columns: Sequence[Column[Any]], tags: Iterable[str]) -> tuple[Column[Any], ...]:
+    """Add a column for each tag under the tag's own name, with `tag_` before it where the name is taken."""
+    taken = {column.name for column in columns}
+    tagged: list[Column[Any]] = []
+    for tag in tags:
+        title = tag
+        while title in taken:
+            title = f"tag_{title}"
+        taken.add(title)
+        tagged.append(Column(title, _tag(tag)))
+    return (*columns, *tagged)
+
+
+def _tag(tag: str) -> Callable[[Any], Cell]:
+    return lambda row: next((value for name, value in pairs(row.tags) if name == tag), "")
+
+
+def header(columns: Sequence[Column[Any]]) -> str:
+    """Name the columns: the first line of a CSV file."""
+    return _line(column.name for column in columns)
+
+
+def lines(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> Iterator[str]:
+    """Rows as lines of CSV, one at a time, however many there are; a cell without value is empty."""
+    getters = [column.get for column in columns]
+    return (_line(get(row) for get in getters) for row in rows)
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+# Only with this line end does every version of the csv module quote lone carriage returns and line feeds alike.
+_writer = csv.writer(_Echo(), lineterminator="\r\n")
+
+
+def _line(cells: Iterable[Cell]) -> str:
+    return str(_writer.writerow([guard(cell) for cell in cells])).removesuffix("\r\n") + "\n"

@@ -1,0 +1,140 @@
+"""A report without a ledger's file: what is rendered is made of these rows alone."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from batchgen.ledger import ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
+from batchgen.money import MicroUSD
+
+STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Answers what the report asks of a ledger, from lists; usage and totals are summed from the jobs."""
+
+    images: Sequence[ImageRow] = ()
+    jobs: Sequence[JobRow] = ()
+    wasted: Sequence[Waste] = ()
+    run: RunRow | None = None
+    extra: Money = field(default_factory=Money)
+
+    def image_rows(self) -> Iterator[ImageRow]:
+        return iter(self.images)
+
+    def job_rows(self) -> Iterator[JobRow]:
+        return iter(self.jobs)
+
+    def usage_rows(self) -> Iterator[UsageRow]:
+        kinds = dict.fromkeys((j.model, j.size, j.quality, j.provider, j.tags) for j in self.jobs)
+        for kind in kinds:
+            mine = [j for j in self.jobs if (j.model, j.size, j.quality, j.provider, j.tags) == kind]
+
+            def total(name: str, rows: Sequence[JobRow] = mine) -> int:
+                return sum(getattr(row, name) for row in rows)
+
+            yield UsageRow(
+                *kind, len(mine), total("attempts"), total("retried"), total("wanted"), total("stored"), total("text_in"),
+                total("image_in"), total("output"), 0, total("confirmed_micro_usd"), total("estimated_micro_usd"),
+                total("at_risk_micro_usd"), total("not_charged_micro_usd"), total("expected_micro_usd"),
+            )  # fmt: skip
+
+    def runs(self) -> tuple[RunRow, ...]:
+        return (self.run,) if self.run else ()
+
+    def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
+        return tuple(self.wasted)
+
+    def totals(self, run_id: str | None = None, *, alone: bool = False) -> Totals:
+        outcomes = [j.outcome for j in self.jobs]
+        counts = {name: sum(getattr(j, name) for j in self.jobs) for name in STATES}
+        money = {
+            name: MicroUSD(sum(getattr(j, f"{name}_micro_usd") for j in self.jobs))
+            for name in ("confirmed", "estimated", "at_risk", "not_charged")
+        }
+        return Totals(
+            JobCounts(len(outcomes), **{name: outcomes.count(name) for name in sorted(set(outcomes))}),
+            ImageCounts(sum(counts.values()), **counts),
+            Money(**money),
+            sum(j.attempts for j in self.jobs),
+            sum(j.retried for j in self.jobs),
+        )
+
+
+def an_image(**changed: Any) -> ImageRow:
+    """A stored picture, but for what is changed."""
+    return ImageRow(
+        "chair-oak", "a" * 64, 0, "stored", "", "images/chair-oak-0.png", "ab" * 32, 1000, 64, 64, "png", "[]", "",
+        "gpt-image-1", "1024x1024", "medium", "openai", 42_000, 0, "A chair in oak", "[]", None, None, None,
+    )._replace(**changed)  # fmt: skip
+
+
+def a_job(**changed: Any) -> JobRow:
+    """A job that is done, but for what is changed."""
+    return JobRow(
+        "chair-oak", "a" * 64, "generate", "gpt-image-1", "1024x1024", "medium", "openai", "A chair in oak", "[]", "",
+        None, 1, "done", 1, 0, 0, 0, 0, 0, 1, 0, 12, 0, 1056, 42_000, 0, 0, 0, 42_300, 12.5, "", "", "[]", "[]",
+    )._replace(**changed)  # fmt: skip
+
+
+def a_run(**changed: Any) -> RunRow:
+    """A run that ended well after 72.5 seconds, but for what is changed."""
+    begun, ended = (datetime(2026, 11, 20, 2, minute, second, tzinfo=UTC) for minute, second in ((0, 0), (1, 12)))
+    values = {
+        "run_id": "2026-11-20T02:00Z-7f3a", "manifest": "autumn", "provider": "openai", "started": begun, "ended": ended,
+        "exit_code": 0, "why": "", "cap": None, "low": 40_000, "expected": 42_300, "high": 60_000, "command": "{}",
+        "version": "", "counts": "{}",
+    }  # fmt: skip
+    return RunRow(**{**values, **changed})
+
+
+@pytest.fixture
+def image() -> Callable[..., ImageRow]:
+    """Make image rows."""
+    return an_image
+
+
+@pytest.fixture
+def job() -> Callable[..., JobRow]:
+    """Make job rows."""
+    return a_job
+
+
+@pytest.fixture
+def rows() -> Callable[..., Rows]:
+    """Make a source of rows of one run."""
+
+    def make(images: Sequence[ImageRow] = (), jobs: Sequence[JobRow] = (), **more: Any) -> Rows:
+        return Rows(images, jobs, **{"run": a_run(), **more})
+
+    return make
+
+
+@pytest.fixture
+def tagged() -> Callable[..., str]:
+    """Write tags as the ledger keeps them."""
+
+    def make(**tags: str) -> str:
+        return json.dumps([list(pair) for pair in tags.items()])
+
+    return make
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Callable[..., Path]:
+    """Draw a picture file below the output folder."""
+
+    def drawn(path: str = "images/chair-oak-0.png", colour: str = "teal", mode: str = "RGB") -> Path:
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new(mode, (64, 48), colour).save(target)
+        return target
+
+    return drawn
