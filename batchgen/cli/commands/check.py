@@ -1,0 +1,47 @@
+"""`batchgen check`: whether the manifest is right."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.params import reads_manifest
+from batchgen.cli.words.upkeep import check_json, check_line, tally
+from batchgen.errors import Exit, InputError
+
+
+@spoken.command("check")
+@reads_manifest
+@click.pass_obj
+def command(
+    desk: Desk, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
+) -> int:
+    """Find errors and doubtful places in MANIFEST. Nothing is sent.
+
+    Errors are what would stop a run: unknown keys, undefined variables, sizes or qualities that the model
+    refuses, two jobs with one id or one path. Warnings are what you may not want: a model with a shut-down date, a
+    prompt that ends in `--ar 16:9`, a name that moderation may stop. Each stands on stderr as
+    `file:line:column: error: ...`.
+
+    Examples:
+      batchgen check catalogue.yaml
+      batchgen check prompts.csv --provider apiyi
+      batchgen check catalogue.yaml --json | jq .errors
+
+    Exit status: 0 without errors, 2 with errors.
+    """
+    options = desk.options(provider=provider, base_url=base_url, output=output)
+    try:
+        result = desk.app.check(manifest, options)
+    except InputError as error:
+        if as_json:
+            desk.paper.json(check_json(error.problems, None))
+        raise
+    desk.tell(result.problems)
+    if as_json:
+        desk.paper.json(check_json(result.problems, result.census))
+    else:
+        desk.paper.out(check_line(result))
+    errors, _ = tally(result.problems)
+    return Exit.INPUT if errors else Exit.OK

@@ -1,0 +1,76 @@
+"""`batchgen estimate`: the cost before a run."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.door import EstimateResult
+from batchgen.cli.params import reads_manifest
+from batchgen.errors import Exit
+
+
+@spoken.command("estimate")
+@reads_manifest
+@click.option("--compare", is_flag=True, help="Price the same manifest on every provider, quality and the Batch API.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print the table as comma-separated values, money in micro-dollars."
+)
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter for each option
+    desk: Desk,
+    manifest: Path,
+    provider: str | None,
+    base_url: str | None,
+    output: Path | None,
+    *,
+    compare: bool,
+    as_csv: bool,
+    as_json: bool,
+) -> int:
+    """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
+
+    `low` and `high` bound the cost; `expected` learns from your own ledger. Pictures that are stored already are not
+    counted again. --compare puts every provider that could draw the same manifest side by side, cheapest first,
+    with what each would refuse.
+
+    Examples:
+      batchgen estimate catalogue.yaml
+      batchgen estimate catalogue.yaml --compare
+      batchgen estimate catalogue.yaml --json | jq '.high_micro_usd / 1e6'
+
+    Exit status: 0, or 2 when the manifest has errors or a model has no price.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other; choose one.")
+    options = desk.options(provider=provider, base_url=base_url, output=output)
+    result = desk.app.estimate(manifest, options, compare=compare)
+    desk.tell(result.warnings)
+    if as_json:
+        _json(desk, result, compare=compare)
+    elif as_csv:
+        _csv(desk, result, compare=compare)
+    else:
+        _tables(desk, result, compare=compare)
+    return Exit.OK
+
+
+def _json(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+    from batchgen.cli.words.money import compare_json, estimate_json
+
+    desk.paper.json(compare_json(result) if compare else estimate_json(result))
+
+
+def _csv(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+    from batchgen.cli.words.money import compare_csv, estimate_csv
+
+    desk.paper.csv(compare_csv(result) if compare else estimate_csv(result))
+
+
+def _tables(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+    from batchgen.cli.words.money import comparison, estimate
+
+    desk.paper.out(estimate(result))
+    if compare:
+        desk.paper.out("\n" + comparison(result.compare))

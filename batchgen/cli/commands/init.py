@@ -1,0 +1,49 @@
+"""`batchgen init`: a manifest to begin with."""
+
+import shlex
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.errors import Exit, InputError, StorageError
+from batchgen.text import safe
+
+# Name in the user's folder -> template in the package.
+STARTER = {"catalogue.yaml": "catalogue.yaml", "products.csv": "products.csv", ".env.example": "env.txt"}
+
+
+@spoken.command("init")
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.pass_obj
+def command(desk: Desk, folder: Path) -> int:
+    """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
+
+    The starter runs as it is, with sample pictures from this machine, no key and no cost. Nothing is overwritten.
+
+    Examples:
+      batchgen init
+      batchgen init shop
+    """
+    for path in write_starter(folder):
+        desk.paper.out(f"wrote {safe(path, 1000)}")
+    manifest = safe(shlex.quote(str(folder / "catalogue.yaml")), 1000)
+    desk.paper.out(f"\nNext:\n  batchgen plan {manifest}\n  batchgen run {manifest}")
+    return Exit.OK
+
+
+def write_starter(folder: Path) -> list[Path]:
+    """Write the files, none when one is there already (InputError); StorageError when the folder takes none."""
+    paths = {folder / name: template for name, template in STARTER.items()}
+    if there := [path for path in paths if path.exists() or path.is_symlink()]:
+        raise InputError(*(f"{path} is there already and is not overwritten; name another folder" for path in there))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, template in paths.items():
+            with path.open("x", encoding="utf-8") as file:
+                file.write(files("batchgen.cli").joinpath("starter", template).read_text("utf-8"))
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+    return list(paths)

@@ -1,0 +1,82 @@
+"""`batchgen mock`: the Images API on this machine."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.errors import Exit
+
+_SHARE = click.FloatRange(0, 1)
+_COUNT = click.IntRange(min=1)
+_DIALECTS = ("openai", "apiyi", "laozhang", "aihubmix", "yescale")
+
+
+class Range(click.ParamType[tuple[float, float]]):
+    """Seconds: `0.5`, or `1-3` for anything between."""
+
+    name = "SECONDS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        low, dash, high = str(value).partition("-")
+        try:
+            span = float(low), float(high if dash else low)
+        except ValueError:
+            self.fail(f"{value!r} is no number of seconds, such as 0.5, and no range, such as 1-3", param, ctx)
+        if not 0 <= span[0] <= span[1] < float("inf"):
+            self.fail(f"{value!r} does not run from a smaller to a larger number of seconds", param, ctx)
+        return span
+
+
+def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal:
+    try:
+        factor = Decimal(value)
+    except InvalidOperation:
+        factor = Decimal(-1)
+    if not factor.is_finite() or factor <= 0:
+        raise click.BadParameter(f"{value!r} is no positive number")
+    return factor
+
+
+@spoken.command("mock")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
+@click.option("--key", metavar="TEXT", help="The only key that is accepted.  [default: any]")
+@click.option("--dialect", type=click.Choice(_DIALECTS), default="openai", show_default=True, help="Whose ways to copy.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides every chance below.")
+@click.option("--latency", type=Range(), default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
+@click.option("--errors", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that fail, uncharged, 0 to 1.")
+@click.option("--partial", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that bring fewer pictures.")
+@click.option("--moderation", type=_SHARE, default=0.0, metavar="SHARE", help="Prompts that are moderated.")
+@click.option("--requests-per-minute", type=_COUNT, metavar="N", help="A strict sliding window.")
+@click.option("--images-per-minute", type=_COUNT, metavar="N", help="The same for pictures asked.")
+@click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for reference pictures.")
+@click.option("--tokens-per-minute", type=_COUNT, metavar="N", help="The same for tokens.")
+@click.option("--price-factor", callback=_factor, default="1", metavar="X", help="Charge this many times the price.")
+@click.option("--url-seconds", type=click.FloatRange(min=0), default=86_400.0, help="How long addresses live.")
+@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A JSON list of faults to show.")
+@click.pass_obj
+def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
+    """Serve a local Images API on loopback: real HTTP, limits, faults, sample pictures and its own bill.
+
+    Its address is the only line on stdout. `GET /bill` tells what it charged, request by request. Prompts may ask for
+    faults: `[[mock: fault=status_500 times=1]]`. The provider `mock` starts such a server by itself; this command is
+    for other clients and for rehearsals.
+
+    Examples:
+      batchgen mock --port 8080 --images-per-minute 50
+      batchgen run catalogue.yaml --provider openai --base-url http://127.0.0.1:8080/v1
+      batchgen mock --errors 0.1 --moderation 0.05 --latency 1-3 --seed 7
+
+    Ends with Ctrl-C.
+    """
+    from batchgen.mock import MockConfig, load_rules
+    from batchgen.mock.embedded import serve
+
+    rules = load_rules(faults) if faults else ()
+    serve(MockConfig(rules=rules, **words), desk.paper.out)
+    return Exit.OK

@@ -1,0 +1,74 @@
+"""`batchgen plan`: what would happen, job by job."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.params import reads_manifest
+from batchgen.errors import Exit
+
+
+@spoken.command("plan")
+@reads_manifest
+@click.pass_obj
+def command(
+    desk: Desk, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
+) -> int:
+    """Say for each job of MANIFEST what a run would do, why, and what it may cost. Nothing is sent.
+
+    Each job has one of these words:
+      new      never drawn
+      changed  its content changed since; says which field
+      retry    failed before
+      top-up   some of its pictures are missing
+      stored   nothing to do
+      held     may have been paid; see `batchgen resolve`
+      skip     stopped for good by moderation
+
+    Examples:
+      batchgen plan catalogue.yaml
+      batchgen plan catalogue.yaml --json | jq -r '.actions[] | select(.action == "changed") | .id'
+
+    Exit status: 0, or 2 when the manifest has errors.
+    """
+    return show_plan(desk, manifest, desk.options(provider=provider, base_url=base_url, output=output), as_json=as_json)
+
+
+def show_plan(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:
+    """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
+    from batchgen.cli.words.money import total
+    from batchgen.cli.words.plan import plan_line
+
+    result = desk.app.plan(manifest, options)
+    if as_json:
+        _stream_json(desk, result)
+    else:
+        for planned in result.rows():
+            if not quiet:
+                desk.paper.out(plan_line(planned))
+        if not quiet:
+            desk.paper.out("\n" + total(result.estimate))
+    desk.tell(() if quiet else result.estimate.warnings)
+    return Exit.OK
+
+
+def _stream_json(desk: Desk, result: Any) -> None:
+    """Actions are spooled, so that stdout gets one whole object or, when the manifest turns out wrong, nothing."""
+    import json
+    import shutil
+    from tempfile import SpooledTemporaryFile
+
+    from batchgen.cli.words.money import estimate_json
+    from batchgen.cli.words.plan import plan_action
+
+    with SpooledTemporaryFile(8_000_000, "w+", encoding="ascii") as spool:
+        for count, planned in enumerate(result.rows()):
+            spool.write((",\n" if count else "\n") + json.dumps(plan_action(planned)))
+        spool.seek(0)
+        head = json.dumps(estimate_json(result.estimate), indent=2, allow_nan=False).removesuffix("\n}")
+        desk.paper.data.write(f'{head},\n  "actions": [')
+        shutil.copyfileobj(spool, desk.paper.data)
+        desk.paper.data.write("\n  ]\n}\n")

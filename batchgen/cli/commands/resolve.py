@@ -1,0 +1,51 @@
+"""`batchgen resolve`: what to do with held jobs."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.errors import Exit
+
+DECISIONS = ("retry", "fail")
+
+
+@spoken.command("resolve", options_metavar="[--only PATTERN]...")
+@click.argument("words", nargs=-1, metavar="[OUTPUT] [retry|fail]")
+@click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
+)
+@click.pass_obj
+def command(desk: Desk, words: tuple[str, ...], only: tuple[str, ...]) -> int:
+    """Decide the held jobs of the folder OUTPUT; without a decision, list them.
+
+    A job is held when a call for it may have been paid and you asked not to risk paying twice. `retry` gives it to the
+    next run, which may pay a second time; `fail` gives it up. Money at risk stays counted until `batchgen reconcile`.
+    Without OUTPUT, the folder below `output/` that was written last.
+
+    Examples:
+      batchgen resolve output/autumn-catalogue
+      batchgen resolve output/autumn-catalogue retry
+      batchgen resolve output/autumn-catalogue fail --only 'sofa-*'
+
+    Exit status: 0, or 7 while listed jobs wait for a decision.
+    """
+    from batchgen.cli.words.upkeep import decided, held
+
+    output, decision = read(words)
+    jobs = desk.app.resolve(output, decision=decision, only=only)
+    desk.paper.out(decided(jobs, decision) if decision else held(jobs))
+    return Exit.HELD if jobs and not decision else Exit.OK
+
+
+def read(words: tuple[str, ...]) -> tuple[Path | None, str | None]:
+    """Folder and decision; either may be left out. A folder named like a decision is written `./retry`."""
+    if not words:
+        return None, None
+    *rest, last = words
+    decision = last if last in DECISIONS else None
+    folders = rest if decision else list(words)
+    if len(folders) > 1:
+        raise click.UsageError(f"{last!r} is no decision; say retry or fail after the folder.")
+    return (Path(folders[0]) if folders else None), decision

@@ -1,0 +1,131 @@
+"""`batchgen run`: make the pictures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.params import Duration, Money, reads_manifest
+from batchgen.errors import BatchgenError, Exit, Problem, Severity
+from batchgen.model.settings import OnUncertain
+from batchgen.text import safe
+
+_COUNT = click.IntRange(min=1)
+
+
+@spoken.command("run")
+@reads_manifest
+@click.option("--max-cost", type=Money(), help="Spend at most this many dollars in this run.")
+@click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many pictures in this run.")
+@click.option("--max-duration", type=Duration(), help="Start nothing new after this time, such as 2h or 90m.")
+@click.option("--concurrency", type=_COUNT, metavar="N", help="Calls under way at the same time.  [default: 16]")
+@click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
+)
+@click.option("--first", type=_COUNT, metavar="N", help="Only the first N jobs.")
+@click.option(
+    "--sample", type=_COUNT, metavar="N", help="Only N jobs, spread over the manifest; the same ones every time."
+)
+@click.option("--retry-failed", is_flag=True, help="Try jobs again that failed for good or were moderated.")
+@click.option("--regenerate-missing", is_flag=True, help="Pay again for stored pictures whose files are gone.")
+@click.option(
+    "--on-uncertain",
+    type=click.Choice([choice.value for choice in OnUncertain]),
+    help="A call that may have been paid: try once more, or hold the job.",
+)
+@click.option(
+    "--if-locked",
+    type=click.Choice(["fail", "wait", "skip"]),
+    default="fail",
+    show_default=True,
+    help="Another run works in this folder: exit 75, wait for it, or exit 0.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
+@click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
+@click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
+@click.option(
+    "--log-json", type=click.Path(path_type=Path), metavar="FILE", help="Write a log, one JSON object a line."
+)
+@click.pass_obj
+def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
+    """Make the pictures of MANIFEST that are not stored yet, and a report of what they cost.
+
+    Money is reserved before a call and settled after it; what is stored is never paid again, so the same command
+    goes on where it was stopped. The first Ctrl-C lets the calls under way finish, the second stops at once.
+
+    Without a terminal (cron) a limit is needed: --max-cost, or `limits` or `budget` in the manifest.
+
+    Examples:
+      batchgen run catalogue.yaml --max-cost 25
+      batchgen run catalogue.yaml --first 3
+      batchgen run catalogue.yaml --provider mock --output output/rehearsal
+      batchgen run catalogue.yaml --only 'sofa-*' --retry-failed
+      batchgen run catalogue.yaml --quiet --max-cost 25 --max-duration 2h --if-locked skip
+
+    Exit status:
+      0        every wanted picture is stored       1  a bug in batchgen
+      2        input; nothing was spent             3  finished, some jobs failed for good
+      4        stopped at your limit                5  account: key, quota, billing
+      6        provider unavailable                 7  finished, jobs are held
+      8        local storage                       75  another run holds the lock
+      130/143  interrupted, all calls recorded
+    """
+    words["on_uncertain"] = OnUncertain(words["on_uncertain"]) if words["on_uncertain"] else None
+    options = desk.options(**words)
+    if options.dry_run:
+        from batchgen.cli.commands.plan import show_plan
+
+        return show_plan(desk, manifest, options, as_json=as_json, quiet=quiet)
+    with _always_json(desk) if as_json else _plainly():
+        return _run(desk, manifest, options, as_json=as_json, quiet=quiet)
+
+
+def _run(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool) -> int:
+    from batchgen.cli.screen import screen
+    from batchgen.cli.words.summary import final_block
+    from batchgen.clock import SystemClock
+
+    with screen(desk.paper, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
+        result = desk.app.run(manifest, options, watch)
+    well = result.exit is Exit.OK
+    watch.finish(well=well)
+    silent = quiet and well
+    desk.tell(_worth_telling(result.problems, silent=silent))
+    if as_json:
+        desk.paper.json(dict(result.summary))
+    elif result.summary and not silent:
+        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report))
+    return result.exit
+
+
+def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
+    """Under --quiet a run that went well keeps its warnings to itself; they are in its log."""
+    return [problem for problem in problems if not silent or problem.severity is Severity.ERROR]
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _always_json(desk: Desk) -> Iterator[None]:
+    """Scripts get an object for every exit but 2 and 75, even when a run could not begin."""
+    from batchgen.cli.words.summary import empty_summary
+
+    try:
+        yield
+    except BatchgenError as error:
+        if error.exit not in {Exit.INPUT, Exit.LOCKED}:
+            desk.paper.json(empty_summary(error.exit, str(error)))
+        raise
+    except KeyboardInterrupt:
+        desk.paper.json(empty_summary(Exit.SIGINT, "interrupted before the run began"))
+        raise
+    except Exception as error:
+        desk.paper.json(empty_summary(Exit.BUG, safe(type(error).__name__)))
+        raise

@@ -1,0 +1,31 @@
+"""`batchgen verify`: whether the pictures are still whole."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.params import output_argument
+from batchgen.errors import Exit
+
+
+@spoken.command("verify")
+@output_argument
+@click.pass_obj
+def command(desk: Desk, output: Path | None) -> int:
+    """Read every stored picture of the folder OUTPUT again: its hash and its pixels. Nothing is changed.
+
+    Without OUTPUT, the folder below `output/` that was written last.
+
+    Examples:
+      batchgen verify
+      batchgen verify output/autumn-catalogue
+
+    Exit status: 0 when all are whole, 8 when files are damaged or missing.
+    """
+    from batchgen.cli.words.upkeep import verified
+
+    result = desk.app.verify(output)
+    desk.paper.out(verified(result))
+    return Exit.STORAGE if result.damaged or result.missing else Exit.OK

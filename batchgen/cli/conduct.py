@@ -1,0 +1,58 @@
+"""One command from its words to its exit status: whatever goes wrong becomes words that say what to do."""
+
+from collections.abc import Sequence
+
+import click
+
+from batchgen.cli.crash import crashed
+from batchgen.cli.desk import Desk, verdict
+from batchgen.cli.door import Door
+from batchgen.cli.group import root
+from batchgen.cli.paper import Paper
+from batchgen.errors import BatchgenError, Exit, InputError
+from batchgen.text import safe
+
+
+def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
+    """Run the command; returns the exit status and raises nothing."""
+    desk = Desk(paper, app)
+    try:
+        with root.make_context("batchgen", list(words), obj=desk) as context:
+            return int(root.invoke(context) or 0)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        return _usage(error, paper)
+    except BatchgenError as error:
+        return _refused(error, desk)
+    except BrokenPipeError:
+        return Exit.OK  # the reader of a help text has seen enough
+    except (KeyboardInterrupt, click.Abort):
+        paper.err("batchgen: interrupted")
+        return Exit.SIGINT
+    except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
+        return crashed(error, desk)
+
+
+def _usage(error: click.ClickException, paper: Paper) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        paper.err(error.format_message())
+        return Exit.INPUT
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        paper.err(f"{context.get_usage()}\nTry 'batchgen {_name(context)}--help' for help.\n")
+    paper.err(f"batchgen: error: {safe(error.format_message(), 400)}")
+    return Exit.INPUT
+
+
+def _name(context: click.Context) -> str:
+    return f"{context.info_name} " if context.parent else ""
+
+
+def _refused(error: BatchgenError, desk: Desk) -> int:
+    if isinstance(error, InputError):
+        desk.tell(error.problems)
+        desk.paper.err(verdict(error.problems))
+    else:
+        desk.paper.err(f"batchgen: error: {safe(error, 1000)}")
+    return error.exit

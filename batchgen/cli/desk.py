@@ -1,0 +1,54 @@
+"""What every command is given: paper to write on and the way to the program below."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from batchgen.cli.door import Door
+from batchgen.cli.paper import Paper
+from batchgen.errors import Problem, Severity
+from batchgen.text import counted, safe
+
+if TYPE_CHECKING:
+    from batchgen.app.options import Options
+
+
+class Desk:
+    """One command's place of work."""
+
+    def __init__(self, paper: Paper, app: Door | None = None) -> None:
+        """Work on this paper; `app` stands in for `batchgen.app`."""
+        self.paper = paper
+        self._app = app
+        self.opened = app is not None
+
+    @property
+    def app(self) -> Door:
+        """The program, loaded when a command first needs it."""
+        if self._app is None:
+            from batchgen import app
+
+            self._app = app
+        self.opened = True
+        return self._app
+
+    def options(self, **words: Any) -> "Options":
+        """Options of a command that reads a manifest."""
+        from batchgen.app.options import Options
+
+        return Options(**words)
+
+    def tell(self, problems: Sequence[Problem]) -> None:
+        """Problems, one per line, on stderr."""
+        for problem in problems:
+            self.paper.err(line(problem))
+
+
+def line(problem: Problem) -> str:
+    """`file:line:column: error: ...`, harmless on a terminal."""
+    return safe(problem, 1000)
+
+
+def verdict(problems: Sequence[Problem]) -> str:
+    """How many, and that nothing was spent."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    return f"{counted(errors, 'error')}; nothing was sent and nothing was spent."

@@ -1,0 +1,73 @@
+"""Which commands there are: one static table, so that `--help` loads no command and no library."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command's name, which is also its module below `batchgen.cli.commands`, and what it does in a few words."""
+
+    name: str
+    short: str
+
+
+COMMANDS = (
+    Entry("init", "Write a starter manifest, a CSV and an .env.example."),
+    Entry("check", "Find errors and doubtful places in a manifest."),
+    Entry("plan", "Say for each job what would happen, why, and what it costs."),
+    Entry("estimate", "Price a manifest before a run, on one provider or on all."),
+    Entry("run", "Make the pictures that are missing."),
+    Entry("status", "Say where a running or finished run stands."),
+    Entry("report", "Write the report again from the ledger."),
+    Entry("verify", "Re-hash and decode every stored picture."),
+    Entry("reconcile", "Settle what is at risk against a bill."),
+    Entry("resolve", "Decide jobs that are held because they may have been paid."),
+    Entry("adopt", "Rebuild a lost ledger from the pictures."),
+    Entry("doctor", "Examine key, model, limits, disk and clock; spends nothing."),
+    Entry("mock", "Serve a local Images API with limits, faults and a bill."),
+    Entry("models", "List the known models with prices and dates."),
+    Entry("providers", "List the known providers with prices and dates."),
+    Entry("schema", "Print the JSON Schema of the manifest, for editors."),
+)
+
+_HEAD = """\
+Usage: batchgen [OPTIONS] COMMAND [ARGS]...
+
+  A manifest of prompts becomes image files and a cost report: never paid
+  twice, never over the limit, every cent accounted for.
+
+  The way of a first catalogue:
+
+    batchgen init shop
+    batchgen estimate shop/catalogue.yaml --compare
+    batchgen run shop/catalogue.yaml --max-cost 5
+
+Options:
+  --version  Show the version and exit.
+  --help     Show this message and exit.
+
+Commands:
+"""
+
+_TAIL = """
+Exit status: 0 all stored, 1 bug, 2 input (nothing spent), 3 some jobs failed,
+4 your limit, 5 account, 6 provider unavailable, 7 jobs held, 8 local storage,
+75 locked by another run, 130/143 interrupted. `batchgen COMMAND --help` says more.
+"""
+
+
+def overview() -> str:
+    """Text of `batchgen --help`."""
+    width = max(len(entry.name) for entry in COMMANDS) + 2
+    lines = "".join(f"  {entry.name:<{width}}{entry.short}\n" for entry in COMMANDS)
+    return _HEAD + lines + _TAIL
+
+
+def version() -> str:
+    """Text of `batchgen --version`."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return f"batchgen {installed('batchgen-images')}\n"
+    except PackageNotFoundError:
+        return "batchgen (not installed, running from its sources)\n"

@@ -1,0 +1,75 @@
+"""The options that several commands share, and the words that become values: money and spans of time."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batchgen.money import MicroUSD, from_usd
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+
+
+class Money(click.ParamType[MicroUSD]):
+    """Dollars as a person writes them."""
+
+    name = "USD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MicroUSD:
+        try:
+            return from_usd(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A span of time such as `2h`, `90m`, `1h30m` or `45s`, in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        seconds = span(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no span of time, such as 2h, 90m, 1h30m or 45s", param, ctx)
+        return seconds
+
+
+def span(words: str) -> float | None:
+    """Seconds of `2h`, `1h30m`, `1.5h`; None when it is no positive span of time."""
+    match = _SPAN.fullmatch(words.strip().lower())
+    if match is None:
+        return None
+    seconds = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS.values(), strict=True) if part)
+    return seconds or None
+
+
+manifest_argument = click.argument("manifest", type=click.Path(path_type=Path))
+output_argument = click.argument("output", required=False, type=click.Path(path_type=Path))
+
+provider_option = click.option(
+    "--provider", metavar="NAME", help="Where requests go: a known provider, or a provider file of your own."
+)
+base_url_option = click.option(
+    "--base-url", metavar="URL", help="Another address for the provider, such as a proxy or a test server."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; money in micro-dollars.")
+
+
+def reads_manifest(command: F) -> F:
+    """Give a command what all that read a manifest take: MANIFEST, --provider, --base-url, --output, --json."""
+    output = click.option(
+        "--output",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="The output folder.  [default: output/NAME]",
+    )
+    for decorate in (json_option, output, base_url_option, provider_option, manifest_argument):
+        command = decorate(command)
+    return command

@@ -1,0 +1,1 @@
+"""Pure renderers: values of the program become lines and tables for people."""

@@ -1,0 +1,140 @@
+"""Costs as tables: what a run may cost, by kind of picture, by tag, and on every provider."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from batchgen.cli.door import CompareRow, Costs, Estimate, EstimateResult
+from batchgen.cli.words.table import Column, number, table, text
+from batchgen.money import short
+from batchgen.text import counted, duration, safe
+
+_COSTS = (number("low"), number("expected"), number("high"))
+_COUNTS = (number("jobs"), number("pictures"))
+_ROWS = (text("model"), text("size"), text("quality"), text("provider"), *_COUNTS, *_COSTS)
+
+
+def estimate(estimate: Estimate) -> str:
+    """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
+    if not estimate.jobs:
+        return "Nothing to do: every picture is stored or decided; this run would cost $0.00.\n"
+    kinds = table(
+        _ROWS,
+        ((r.model, r.size, r.quality, r.provider, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in estimate.rows),
+    )
+    return "\n".join((kinds, *_tags(estimate), total(estimate)))
+
+
+def _tags(estimate: Estimate) -> Iterator[str]:
+    if not estimate.tags:
+        return
+    columns = (text("tag"), text("value", 40), *_COUNTS, *_COSTS)
+    yield table(columns, ((r.tag, r.value, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in estimate.tags))
+
+
+def total(estimate: Estimate) -> str:
+    """Two lines: what there is to do, what it may cost and how long it may take."""
+    return (
+        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}, "
+        f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out, "
+        f"about {duration(estimate.wall_seconds)}.\n"
+        f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
+    )
+
+
+def _range(costs: Costs) -> tuple[str, str, str]:
+    return short(costs.low), short(costs.expected), short(costs.high)
+
+
+def comparison(rows: Sequence[CompareRow]) -> str:
+    """Offers for the same manifest everywhere, cheapest first, with what each would refuse."""
+    columns = (
+        number("expected"),
+        text("provider"),
+        text("model"),
+        text("quality"),
+        text("route"),
+        Column("refused", most=160),
+    )
+    return table(columns, (_compared(row) for row in cheapest(rows)))
+
+
+def _compared(row: CompareRow) -> tuple[str, ...]:
+    price = "-" if row.expected is None else short(row.expected)
+    return price, row.provider, row.model, row.quality, row.route, "; ".join(row.refused)
+
+
+def cheapest(rows: Iterable[CompareRow]) -> list[CompareRow]:
+    """Whole offers by price, then those that refuse a part, then those without a price."""
+    return sorted(
+        rows,
+        key=lambda r: (r.expected is None, bool(r.refused), r.expected or 0, r.provider, r.model, r.quality, r.route),
+    )
+
+
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """Keys that scripts rely on."""
+    return {
+        "jobs": estimate.jobs,
+        "images": estimate.images,
+        "calls": estimate.calls,
+        **_micro(estimate),
+        "wall_seconds": round(estimate.wall_seconds, 3),
+        "input_tokens": estimate.input_tokens,
+        "output_tokens": estimate.output_tokens,
+        "rows": [
+            {
+                "model": row.model,
+                "size": row.size,
+                "quality": row.quality,
+                "provider": row.provider,
+                "jobs": row.jobs,
+                "images": row.images,
+                **_micro(row),
+            }
+            for row in estimate.rows
+        ],
+        "tags": [
+            {"tag": row.tag, "value": row.value, "jobs": row.jobs, "images": row.images, **_micro(row)}
+            for row in estimate.tags
+        ],
+        "warnings": [str(warning) for warning in estimate.warnings],
+    }
+
+
+def compare_json(result: EstimateResult) -> dict[str, Any]:
+    """Keys of the estimate, and the same manifest elsewhere."""
+    compared = [
+        {
+            "provider": row.provider,
+            "model": row.model,
+            "quality": row.quality,
+            "route": row.route,
+            "expected_micro_usd": row.expected,
+            "refused": list(row.refused),
+        }
+        for row in cheapest(result.compare)
+    ]
+    return {**estimate_json(result), "compare": compared}
+
+
+def estimate_csv(estimate: Estimate) -> Iterator[Sequence[object]]:
+    """One row per kind of picture, money in micro-dollars."""
+    yield ("model", "size", "quality", "provider", "jobs", "images", *_MICRO)
+    for row in estimate.rows:
+        kind = (safe(row.model), safe(row.size), safe(row.quality), safe(row.provider))
+        yield (*kind, row.jobs, row.images, *_micro(row).values())
+
+
+def compare_csv(result: EstimateResult) -> Iterator[Sequence[object]]:
+    """One row per offer, cheapest first; without a price the cell is empty."""
+    yield ("provider", "model", "quality", "route", "expected_micro_usd", "refused")
+    for row in cheapest(result.compare):
+        kind = (safe(row.provider), safe(row.model), safe(row.quality), row.route)
+        yield (*kind, "" if row.expected is None else row.expected, safe("; ".join(row.refused), 1000))
+
+
+_MICRO = ("low_micro_usd", "expected_micro_usd", "high_micro_usd")
+
+
+def _micro(costs: Costs) -> dict[str, int]:
+    return dict(zip(_MICRO, (costs.low, costs.expected, costs.high), strict=True))

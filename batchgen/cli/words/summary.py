@@ -1,0 +1,159 @@
+"""How a run ended, and where an output folder stands: at most twelve lines, the money line adds up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import Exit
+from batchgen.money import MicroUSD, exact
+from batchgen.text import counted, duration, safe
+
+Block = Mapping[str, Any]
+
+_ENDED = {
+    Exit.OK: "every wanted picture is stored",
+    Exit.BUG: "stopped by a bug in batchgen",
+    Exit.INPUT: "stopped by the input",
+    Exit.SOME_FAILED: "finished, some jobs failed for good",
+    Exit.LIMIT: "stopped at a limit you set",
+    Exit.ACCOUNT: "stopped, the account was refused",
+    Exit.UNAVAILABLE: "stopped, the provider is unavailable",
+    Exit.HELD: "finished, some jobs are held because they may have been paid",
+    Exit.STORAGE: "stopped by local storage",
+    Exit.LOCKED: "another run holds the lock",
+    Exit.SIGINT: "interrupted; calls under way were finished and recorded",
+    Exit.SIGTERM: "terminated; calls under way were finished and recorded",
+}
+
+_NEXT = {
+    Exit.BUG: "report it with runs/<run id>/error.txt; the same command goes on where this one stopped",
+    Exit.INPUT: "mend what is named above and give the same command again",
+    Exit.SOME_FAILED: "see report/jobs.csv and moderated.csv; reword, or pay for new tries with --retry-failed",
+    Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
+    Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
+    Exit.UNAVAILABLE: "the same command goes on later",
+    Exit.HELD: "batchgen resolve lists the held jobs and decides them",
+    Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
+    Exit.LOCKED: "wait for the other run, or use --if-locked wait",
+    Exit.SIGINT: "the same command goes on where this one stopped",
+    Exit.SIGTERM: "the same command goes on where this one stopped",
+}
+
+_JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
+_IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_MONEY = ("confirmed", "estimated", "at_risk")
+
+
+def final_block(summary: Block, exit: Exit, output: Path | None = None, report: Path | None = None) -> str:  # noqa: A002 - the domain's word
+    """Last words of a run."""
+    return "".join(f"{line}\n" for line in _final(summary, exit, output, report))
+
+
+def _final(summary: Block, exit: Exit, output: Path | None, report: Path | None) -> Iterator[str]:  # noqa: A002
+    now = summary.get("this_run", summary)
+    run = f", run {safe(summary['run_id'])}" if summary.get("run_id") else ""
+    ended = safe(summary.get("why") or _ENDED[exit])
+    yield f"batchgen: {ended} (exit {exit:d}){run}, {duration(now.get('seconds', 0))}"
+    yield from accounts(summary, now)
+    if output:
+        pictures = counted(_number(summary, "images", "stored"), "picture")
+        yield f"files    {pictures} in {safe(output / 'images', 1000)}"
+    if report:
+        yield f"report   {safe(report, 1000)}"
+    if exit in _NEXT:
+        yield f"next     {_next(summary, exit)}"
+
+
+def _next(summary: Block, exit: Exit) -> str:  # noqa: A002
+    uncertain = _number(summary, "images", "uncertain")
+    if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
+        return _NEXT[exit]
+    at_risk = exact(_money(summary, "at_risk"))
+    return (
+        f"{_NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
+    )
+
+
+def accounts(whole: Block, now: Block | None = None) -> Iterator[str]:
+    """Jobs, pictures and money of the output folder; the money of this run when it differs; what was wasted."""
+    yield f"jobs     {_counts(whole.get('jobs', {}), 'total', _JOBS)}"
+    yield f"pictures {_counts(whole.get('images', {}), 'wanted', _IMAGES)}"
+    now = whole if now is None else now
+    yield f"money    {_spent(now)}{_cap(now)}"
+    if now.get("money") and _shares(now) != _shares(whole):
+        yield f"in all   {_spent(whole)}"
+    if expected := _estimated(now):
+        yield expected
+    if waste := _waste(now.get("waste", ())):
+        yield f"waste    {waste}"
+
+
+def _counts(block: Block, total: str, names: Sequence[str]) -> str:
+    parts = [f"{block[name]:,} {name.replace('_', ' ')}" for name in names if block.get(name)]
+    return f"{block.get(total, 0):,}: {', '.join(parts) or 'none'}"
+
+
+def _number(block: Block, group: str, name: str) -> int:
+    return int(block.get(group, {}).get(name) or 0)
+
+
+def _money(block: Block, name: str) -> MicroUSD:
+    return MicroUSD(_number(block, "money", f"{name}_micro_usd"))
+
+
+def _shares(block: Block) -> tuple[MicroUSD, ...]:
+    return tuple(_money(block, name) for name in (*_MONEY, "not_charged"))
+
+
+def _spent(block: Block) -> str:
+    confirmed, estimated, at_risk, free = _shares(block)
+    return (
+        f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk = "
+        f"{exact(MicroUSD(confirmed + estimated + at_risk))}; {exact(free)} not charged"
+    )
+
+
+def _cap(block: Block) -> str:
+    cap = block.get("money", {}).get("cap_micro_usd")
+    return "" if cap is None else f"; limit {exact(MicroUSD(cap))}"
+
+
+def _estimated(block: Block) -> str:
+    estimate = block.get("estimate") or {}
+    if not estimate.get("high_micro_usd"):
+        return ""
+    low, expected, high = (exact(MicroUSD(estimate.get(f"{n}_micro_usd") or 0)) for n in ("low", "expected", "high"))
+    return f"estimate {expected} expected ({low} to {high})"
+
+
+def _waste(waste: Sequence[Block]) -> str:
+    parts = [
+        f"{counted(int(w.get('attempts', 0)), 'call')} {safe(w.get('why', ''), 60)} "
+        f"({exact(MicroUSD(w.get('paid_micro_usd', 0) + w.get('at_risk_micro_usd', 0)))})"
+        for w in waste
+    ]
+    shown = ", ".join(parts[:5])
+    return f"{shown} and {len(parts) - 5} more" if len(parts) > 5 else shown
+
+
+def status_block(status: Block) -> str:
+    """Where a running or finished run stands."""
+    state = safe(status.get("state") or "unknown")
+    run = f", run {safe(status['run_id'])}" if status.get("run_id") else ""
+    updated = f", as of {safe(status['updated'])}" if status.get("updated") else ""
+    why = f": {safe(status['why'])}" if status.get("why") else ""
+    lines = (f"batchgen: {state}{why}{run}{updated}", *accounts(status, status.get("this_run")))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def empty_summary(exit: Exit, why: str) -> dict[str, Any]:  # noqa: A002
+    """Object of `run --json` when a run could not even begin."""
+    block = {
+        "jobs": dict.fromkeys(("total", *_JOBS), 0),
+        "images": dict.fromkeys(("wanted", *_IMAGES), 0),
+        "attempts": {"sent": 0, "retried": 0},
+        "money": {**{f"{name}_micro_usd": 0 for name in (*_MONEY, "not_charged")}, "cap_micro_usd": None},
+        "estimate": {f"{name}_micro_usd": 0 for name in ("low", "expected", "high")},
+        "seconds": 0.0,
+    }
+    return {"run_id": None, "exit_code": int(exit), "why": safe(why, 1000), **block, "this_run": block}

@@ -1,0 +1,140 @@
+"""What the commands that look after an output folder have to say: check, verify, reconcile, resolve, adopt, doctor."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from batchgen.cli.door import AdoptResult, Census, CheckResult, Finding, Held, ReconcileResult, VerifyResult
+from batchgen.cli.words.table import number, table, text
+from batchgen.errors import Exit, Problem, Severity
+from batchgen.money import MicroUSD, exact
+from batchgen.text import counted, safe, size_of
+
+MOST_SHOWN = 20
+
+
+def check_line(result: CheckResult) -> str:
+    """Count what the manifest holds, and how many problems were found."""
+    census, (errors, warnings) = result.census, tally(result.problems)
+    return (
+        f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
+        f"{census.rejected:,} rejected; {counted(census.images, 'picture')} wanted. "
+        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}.\n"
+    )
+
+
+def tally(problems: Sequence[Problem]) -> tuple[int, int]:
+    """Errors and warnings."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    return errors, len(problems) - errors
+
+
+def check_json(problems: Sequence[Problem], census: Census | None) -> dict[str, Any]:
+    """Every problem with its place; the counts are null when the manifest could not be read at all."""
+    errors, warnings = tally(problems)
+    counts = ("rows", "planned", "skipped", "rejected", "images")
+    return {
+        "errors": errors,
+        "warnings": warnings,
+        **{name: getattr(census, name) if census else None for name in counts},
+        "problems": [
+            {
+                "file": problem.place.file if problem.place else None,
+                "line": problem.place.line if problem.place else None,
+                "column": problem.place.column if problem.place else None,
+                "severity": problem.severity.value,
+                "message": problem.message,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def verified(result: VerifyResult) -> str:
+    """Each damaged and missing file by name, then the count."""
+    lines = [
+        *(f"damaged  {safe(path, 1000)}: {safe(wrong)}" for path, wrong in result.damaged),
+        *(f"missing  {safe(path, 1000)}" for path in result.missing),
+        (
+            f"{counted(result.images, 'picture')} ({size_of(result.bytes)}) read again: "
+            f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
+        ),
+    ]
+    if result.damaged or result.missing:
+        lines.append(
+            "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def reconciled(result: ReconcileResult) -> str:
+    """Show the bill, what it settled, and what it cannot explain."""
+    lines = [
+        f"billed      {exact(result.billed)}",
+        f"settled     {exact(result.settled)} was on the account already",
+        f"confirmed   {exact(result.confirmed)} of what was at risk is on the bill",
+        f"cleared     {exact(result.cleared)} of what was at risk is not on the bill",
+        f"at risk     {exact(result.at_risk)} stays open",
+    ]
+    if result.unexplained > 0:
+        lines.append(f"unexplained {exact(result.unexplained)} was billed for nothing that this ledger knows")
+    if result.unexplained < 0:
+        missing = exact(MicroUSD(-result.unexplained))
+        lines.append(f"unexplained the bill is {missing} below what this ledger settled; does it cover the whole time?")
+    return "\n".join(lines) + "\n"
+
+
+def held(jobs: Sequence[Held]) -> str:
+    """Show the jobs that wait for a decision and how to give it."""
+    if not jobs:
+        return "No job is held.\n"
+    listed = table(
+        (text("job", 80), number("at risk"), text("why", 120)), ((j.job_id, exact(j.at_risk), j.why) for j in jobs)
+    )
+    return (
+        f"{listed}\n{_sum_held(jobs)}. Decide with `batchgen resolve OUTPUT retry` (the next run asks again and may "
+        "pay a second time)\nor `batchgen resolve OUTPUT fail` (they are given up); --only PATTERN picks some.\n"
+    )
+
+
+def decided(jobs: Sequence[Held], decision: str) -> str:
+    """Say what became of held jobs."""
+    outcome = "will be tried by the next run" if decision == "retry" else "are given up"
+    return f"{_sum_held(jobs)}: {outcome}.\n" if jobs else "No held job matches.\n"
+
+
+def _sum_held(jobs: Sequence[Held]) -> str:
+    at_risk = MicroUSD(sum(job.at_risk for job in jobs))
+    return f"{counted(len(jobs), 'held job')}, {exact(at_risk)} at risk"
+
+
+def adopted(result: AdoptResult) -> str:
+    """Say what was found again and what nobody can explain."""
+    unknown = [f"unknown  {safe(path, 1000)}" for path in result.unknown[:MOST_SHOWN]]
+    if len(result.unknown) > MOST_SHOWN:
+        unknown.append(f"unknown  and {len(result.unknown) - MOST_SHOWN:,} more")
+    found = f"{counted(result.images, 'picture')} of {counted(result.jobs, 'job')} are in the ledger again."
+    return "\n".join([*unknown, found]) + "\n"
+
+
+def finding_line(finding: Finding) -> str:
+    """`ok    key      OPENAI_API_KEY is set`."""
+    return f"{safe(finding.level):<5} {safe(finding.name, 40):<12} {safe(finding.text, 400)}"
+
+
+_WEIGHT = (Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT, Exit.UNAVAILABLE)
+
+
+def diagnosis(findings: Sequence[Finding]) -> Exit:
+    """Exit status of the worst finding; warnings are none."""
+    return min(
+        (finding.exit for finding in findings if finding.level == "bad"),
+        key=lambda exit_: _WEIGHT.index(exit_) if exit_ in _WEIGHT else len(_WEIGHT),
+        default=Exit.OK,
+    )
+
+
+def count_findings(findings: Sequence[Finding]) -> str:
+    """Last line of the doctor."""
+    bad = sum(finding.level == "bad" for finding in findings)
+    doubtful = sum(finding.level == "warn" for finding in findings)
+    return f"{counted(len(findings), 'thing')} examined: {bad} bad, {doubtful} doubtful. Nothing was spent.\n"

@@ -1,0 +1,256 @@
+"""The way in and out: help, usage errors, refusals, bugs, readers who leave."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batchgen.cli.index import COMMANDS, overview
+from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, ProviderUnavailable, StorageError
+from tests.cli.fakes import FakeDoor, Give
+
+HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
+NAMES = [entry.name for entry in COMMANDS]
+
+
+def python(code: str, **how: object) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **how)
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """`--help` is answered from a table, before any library is loaded."""
+    code = f"""import sys; from batchgen.cli import main; main(["--help"])
+print(*sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)"""
+    asked = python(code)
+    assert asked.stdout == overview()
+    assert asked.stderr.split() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_a_command_loads_click_and_nothing_else(name: str) -> None:
+    """The help of one command loads neither the program below nor its libraries."""
+    code = f"""import sys; from batchgen.cli import main; main([{name!r}, "--help"])
+print(*sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)"""
+    asked = python(code)
+    assert asked.stdout.startswith(f"Usage: batchgen {name}")
+    assert "Examples:\n    batchgen" in asked.stdout
+    assert asked.stderr.split() == ["click"]
+
+
+def test_the_table_of_commands_is_what_there_is() -> None:
+    """Every command of the table has a module, every module stands in the table, in the same words."""
+    from importlib import import_module
+
+    import batchgen.cli.commands as package
+
+    modules = {path.stem for path in Path(package.__path__[0]).glob("*.py")} - {"__init__"}
+    assert modules == set(NAMES)
+    for name in NAMES:
+        assert import_module(f"batchgen.cli.commands.{name}").command.name == name
+
+
+def test_module_call_is_the_command() -> None:
+    """`python -m batchgen` answers like `batchgen`."""
+    asked = subprocess.run([sys.executable, "-m", "batchgen", "--help"], capture_output=True, text=True, check=True)
+    assert asked.stdout == overview()
+
+
+@pytest.mark.parametrize("words", [("--version",), ("--version", "plan")])
+def test_version_is_told(give: Give, words: tuple[str, ...]) -> None:
+    """`--version` tells name and version."""
+    ended = give(*words)
+    assert ended.status == 0
+    assert ended.out.startswith("batchgen ")
+
+
+def test_no_words_at_all_show_the_overview_and_are_a_usage_error(give: Give) -> None:
+    """`batchgen` alone explains itself on stderr."""
+    ended = give()
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == overview()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("estimat",), "did you mean 'estimate'?"),
+        (("run", "m.yaml", "--frist", "3"), "'--first'"),
+        (("run",), "Missing argument 'MANIFEST'"),
+        (("run", "m.yaml", "--max-cost", "lots"), "not an amount in dollars"),
+        (("run", "m.yaml", "--max-cost", "-1"), "not an amount in dollars"),
+        (("run", "m.yaml", "--max-cost", "NaN"), "not an amount in dollars"),
+        (("run", "m.yaml", "--max-duration", "soon"), "no span of time"),
+        (("run", "m.yaml", "--max-images", "0"), "x>=1"),
+        (("run", "m.yaml", "--on-uncertain", "pray"), "'retry'"),
+        (("run", "m.yaml", "--api-key", "sk-x"), "No such option"),
+        (("estimate", "m.yaml", "--csv", "--json"), "exclude each other"),
+        (("reconcile",), "Missing option '--billed'"),
+        (("resolve", "out", "maybe"), "retry or fail"),
+        (("status", "a", "b"), "unexpected extra argument"),
+    ],
+)
+def test_usage_errors_say_what_to_do(give: Give, words: tuple[str, ...], said: str) -> None:
+    """A wrong command line is exit 2, on stderr, with a way out."""
+    ended = give(*words)
+    assert (ended.status, ended.out) == (2, "")
+    assert said in ended.err
+    assert "--help" in ended.err
+    assert ended.door.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("x"), Exit.INPUT),
+        (AccountError("x"), Exit.ACCOUNT),
+        (ProviderUnavailable("x"), Exit.UNAVAILABLE),
+        (StorageError("x"), Exit.STORAGE),
+        (Locked("x"), Exit.LOCKED),
+        (KeyboardInterrupt(), Exit.SIGINT),
+        (ZeroDivisionError("x"), Exit.BUG),
+    ],
+)
+@pytest.mark.parametrize("words", [("plan", "m.yaml"), ("run", "m.yaml"), ("verify",)])
+def test_every_error_has_its_exit_status(
+    give: Give, error: BaseException, status: Exit, words: tuple[str, ...]
+) -> None:
+    """What goes wrong decides the exit status; nothing is printed as data, no traceback anywhere."""
+    ended = give(*words, **{words[0]: error})
+    assert (ended.status, ended.out) == (status, "")
+    assert ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_input_errors_stand_one_per_line_with_their_places(give: Give) -> None:
+    """Every problem has its line, then how many there are and that nothing was spent."""
+    problems = (Problem("unknown key", Place("m.yaml", 9, 5)), Problem("no\nsuch file", Place("m.yaml", 2, 1)))
+    assert give("plan", "m.yaml", plan=InputError(*problems)).err.splitlines() == [
+        "m.yaml:9:5: error: unknown key",
+        "m.yaml:2:1: error: no\\x0asuch file",
+        "2 errors; nothing was sent and nothing was spent.",
+    ]
+
+
+PAYLOADS = (
+    "\x1b]52;c;cm0gLXJm\x07",
+    "\x1b]0;title\x07",
+    "\x1b[2J",
+    "\x9b31m",
+    "\u202egnp.exe",
+    "\u2066x\u2069",
+    "a\n2026-11-20 INFO paid $0",
+    "\r",
+    "\x7f",
+    "\u200b",
+)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize(
+    "words", [("{}",), ("run", "m.yaml", "{}"), ("plan", "m.yaml", "--{}"), ("status", "{}", "{}")]
+)
+def test_words_cannot_steer_the_terminal(give: Give, payload: str, words: tuple[str, ...]) -> None:
+    """Escape sequences and invisible characters of a command line come back as visible escapes."""
+    ended = give(*(word.format(payload) for word in words))
+    assert all(character.isprintable() or character == "\n" for character in ended.out + ended.err)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_errors_cannot_steer_the_terminal(give: Give, payload: str) -> None:
+    """What a file or a server says comes back as visible escapes, one line an error."""
+    for error in (InputError(payload), StorageError(payload), RuntimeError(payload)):
+        ended = give("plan", "m.yaml", plan=error)
+        assert all(character.isprintable() or character == "\n" for character in ended.err)
+        assert ended.err.count("\n") <= 3
+
+
+def test_a_bug_leaves_a_traceback_without_secrets_in_the_run_folder(give: Give, tmp_path: Path) -> None:
+    """A bug is short on the terminal; the traceback lies beside the run, with every secret blotted out."""
+    door = FakeDoor(run=RuntimeError("Bearer abcdef123456 and CANARY-key at https://x.example/p.png?sig=abc"))
+    door.folder, door.canaries = tmp_path, ("CANARY-key",)
+    ended = give("run", "m.yaml", door=door)
+    kept = (tmp_path / "error.txt").read_text()
+    assert ended.status == 1
+    assert "RuntimeError" in ended.err
+    assert str(tmp_path / "error.txt") in ended.err
+    assert "Traceback" in kept
+    for text in (kept, ended.err):
+        assert not [secret for secret in ("CANARY-key", "abcdef123456", "sig=abc") if secret in text]
+
+
+def test_a_bug_without_a_run_folder_leaves_no_file(give: Give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no output folder is known, nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    assert give("plan", "m.yaml", plan=KeyError("x")).status == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+LEAVING = """
+import sys
+from tests.cli.fakes import FakeDoor
+from batchgen.cli import main
+sys.exit(main(sys.argv[1:], app=FakeDoor()))
+"""
+
+
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("run", "m.yaml"), ("run", "m.yaml", "--json")])
+@pytest.mark.parametrize("closed", ["1", "2", "12"])
+def test_closed_streams_fail_nothing(words: tuple[str, ...], closed: str) -> None:
+    """A command whose stdout or stderr is closed from the start ends as if someone had listened."""
+    shut = " ".join(f"{number}>&-" for number in closed)
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {shut}', "sh", sys.executable, "-c", LEAVING, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("plan", "m.yaml"), ("run", "m.yaml", "--json")])
+def test_a_reader_who_left_fails_nothing(words: tuple[str, ...]) -> None:
+    """A pipe that nobody reads any more changes neither the exit status nor stderr."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", LEAVING, *words], check=False, stdout=write, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        os.close(write)
+    assert (ended.returncode, "Traceback" in ended.stderr, "Exception" in ended.stderr) == (0, False, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_a_storage_error() -> None:
+    """A full disk behind a redirection is told, since the data is lost."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", LEAVING, "plan", "m.yaml"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 8
+    assert "No space left" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [{"LANG": "C", "LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "40"}, {"NO_COLOR": "1", "TERM": "dumb"}],
+)
+def test_poor_terminals_fail_nothing(surroundings: dict[str, str]) -> None:
+    """No locale, no colours, ASCII only, 40 columns: the words come anyway."""
+    code = """
+import sys
+from tests.cli.fakes import FakeDoor, Planned, PlanResult, job
+from batchgen.cli import main
+sys.exit(main(["plan", "m.yaml"], app=FakeDoor(plan=PlanResult([Planned(job("s\\u00f6fa-\\u6905"))]))))
+"""
+    ended = python(code, env={**os.environ, **surroundings})
+    assert ended.returncode == 0
+    assert "fa-" in ended.stdout
