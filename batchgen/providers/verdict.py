@@ -76,6 +76,7 @@ class Trouble(StrEnum):
     TOO_LARGE = "answer_too_large"
     TOO_DEEP = "answer_too_deep"
     ENCODING = "content_encoding"
+    UNDECODABLE = "undecodable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _silent(h: Happening) -> Verdict:
 
 
 def _answered(h: Happening) -> Verdict:
-    """A success status: it was charged, unless what came is no answer of the API at all."""
+    """Judge a success: it was charged, unless what came is no answer of the API at all."""
     cut = h.trouble is not None or not h.whole
     if h.pictures:
         return Verdict(Charge.YES, Remedy.NONE, _broken(h) if cut else "ok", _words(h) if cut else "")
@@ -156,7 +157,7 @@ def _broken(h: Happening) -> str:
 
 
 def _complained(h: Happening) -> Verdict:
-    """An error inside a success: mapped as if it were the status, but perhaps charged, so never repeated for free."""
+    """Map an error inside a success as if it were the status; perhaps charged, so never repeated for free."""
     verdict = _by_complaint(h) or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
     remedy = verdict.remedy
     if remedy in {Remedy.WAIT, Remedy.RETRY, Remedy.RESEND}:
@@ -167,14 +168,16 @@ def _complained(h: Happening) -> Verdict:
 def _refused(h: Happening) -> Verdict:
     status = h.status or 0
     if h.complaint and (verdict := _by_complaint(h)):
-        return replace(verdict, charge=_charge(h, verdict))
+        charge = _charge(h, verdict)
+        waits = verdict.remedy is Remedy.WAIT and charge is Charge.MAYBE
+        return replace(verdict, charge=charge, remedy=Remedy.UNCERTAIN if waits else verdict.remedy)
     if status >= 500:
         return _failed(h, status)
     return _client_fault(h, status)
 
 
 def _charge(h: Happening, verdict: Verdict) -> Charge:
-    """What the status says about the charge of a complaint that was understood."""
+    """Add what the status says about the charge of a complaint that was understood."""
     status = h.status or 0
     if status < 500 or verdict.charge is Charge.MAYBE:
         return verdict.charge
@@ -182,7 +185,7 @@ def _charge(h: Happening, verdict: Verdict) -> Charge:
 
 
 def _by_complaint(h: Happening) -> Verdict | None:
-    """What the error's own code says, whatever the status; None when it does not decide."""
+    """Judge by the error's own code, whatever the status; None when it does not decide."""
     found = h.complaint or Complaint()
     names = {found.code.lower(), found.type.lower()}
     words = _words(h)
@@ -215,7 +218,7 @@ def _limited(h: Happening, found: Complaint) -> Verdict:
 
 
 def _failed(h: Happening, status: int) -> Verdict:
-    """A server's failure: free only when nothing can have been drawn."""
+    """Judge a server's failure: free only when nothing can have been drawn."""
     code = f"http_{status}"
     if status in _UNREACHED:
         return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h))
@@ -252,13 +255,13 @@ def _wait(h: Happening) -> float | None:
 
 
 def _code(h: Happening, otherwise: str) -> str:
-    """The provider's own code where it is a plain name."""
+    """Take the provider's own code where it is a plain name."""
     code = h.complaint.code if h.complaint else ""
     return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{1,59}", code) else otherwise
 
 
 def _words(h: Happening) -> str:
-    """What to tell people: the provider's words, else ours."""
+    """Find what to tell people: the provider's words, else ours."""
     status = f"HTTP {h.status}" if h.status and not 200 <= h.status < 300 else ""
     said = h.complaint.message or h.complaint.code or h.complaint.type if h.complaint else ""
     if h.complaint and h.complaint.param:

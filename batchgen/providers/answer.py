@@ -1,0 +1,117 @@
+"""What an answer brought, whatever dialect it came in: pictures in their order, usage, echo, complaint."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchgen.model import Echo, Usage
+from batchgen.providers.complaint import Complaint
+from batchgen.providers.decode import Document, Run, RunState
+from batchgen.text import safe
+
+_MOST_COUNT = 10**15
+_MOST_USAGE_TEXT = 4000
+_LONGEST_ECHO = 100
+_LONGEST_URL = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of an answer: bytes in a part, an address, a picture spelled as a data URL, or why there is none."""
+
+    run: Run | None = None
+    url: str = ""
+    inline: str = ""
+    reason: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it brings, or promises, a picture."""
+        return bool(self.url or self.inline or (self.run and self.run.state is RunState.WHOLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a dialect read out of a document."""
+
+    items: tuple[Item, ...]
+    usage: Usage | None = None
+    echo: Echo = field(default_factory=Echo)
+    complaint: Complaint | None = None
+
+
+def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
+    """Pictures that the JSON around them does not mention any more: it broke off, or named one key twice."""
+    used = {id(item.run) for item in items if item.run}
+    return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not RunState.EMPTY)
+
+
+def from_run(run: Run) -> Item:
+    """An entry whose picture came as base64."""
+    return Item(run=run, reason="" if run.state is RunState.WHOLE else run.state.value)
+
+
+def from_address(text: str) -> Item:
+    """An entry whose picture came as an address."""
+    text = text.strip()
+    if text[:5].lower() == "data:":
+        return Item(inline=text)
+    if text[:8].lower().startswith(("http://", "https://")) and len(text) <= _LONGEST_URL:
+        return Item(url=text)
+    return Item(reason="undecodable" if text else "empty")
+
+
+def run_at(document: Document, value: object) -> Run | None:
+    """The run that a number in the document stands for."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(document.runs):
+        return None
+    return document.runs[value]
+
+
+def usage_of(answer: Mapping[str, Any], *, takes_pictures: bool) -> Usage | None:
+    """Tokens as an answer counts them; None without a usage object.
+
+    Where the answer does not split its input and no picture went in, all of it was text.
+    """
+    usage = answer.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    split_in = _mapping(usage.get("input_tokens_details"))
+    split_out = _mapping(usage.get("output_tokens_details"))
+    text_in, image_in = _count(split_in.get("text_tokens")), _count(split_in.get("image_tokens"))
+    if text_in is None and image_in is None and not takes_pictures:
+        text_in, image_in = _count(usage.get("input_tokens")), 0
+    text_out = _count(split_out.get("text_tokens"))
+    output = _count(usage.get("output_tokens"))
+    if output is not None and text_out:
+        output = max(output - text_out, 0)
+    return Usage(text_in, image_in, output, text_out, _count(usage.get("total_tokens")), _raw(usage))
+
+
+def echo_of(answer: Mapping[str, Any]) -> Echo:
+    """What the answer says was really drawn."""
+    names = ("model", "size", "quality", "output_format", "background")
+    return Echo(*(_word(answer.get(name)) for name in names))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_COUNT else None
+
+
+def _raw(usage: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(usage, ensure_ascii=True, allow_nan=False)
+    except (ValueError, RecursionError):
+        return ""
+    return text if len(text) <= _MOST_USAGE_TEXT else ""
+
+
+def _word(value: object) -> str | None:
+    return safe(value, _LONGEST_ECHO) if isinstance(value, str) and value else None

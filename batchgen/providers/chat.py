@@ -1,0 +1,99 @@
+"""The dialect of pictures drawn over chat completions: a ratio marker in the prompt, a picture in the words."""
+
+import json
+import re
+from collections.abc import Mapping
+from math import gcd
+from typing import Any
+
+from batchgen.model import Attempt, Provider, Usage
+from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at
+from batchgen.providers.complaint import complaint
+from batchgen.providers.decode import Document
+from batchgen.providers.images import _JSON, _address
+from batchgen.providers.uploads import Uploads
+from batchgen.providers.wire import WireRequest, endpoint, number
+
+RATIOS = ("1:1", "2:3", "3:2")
+TEXT_CAP = 48 * 1024 * 1024  # a picture may stand in the words themselves
+
+_SIZE = re.compile(r"([0-9]{1,5})\s*[x:]\s*([0-9]{1,5})")
+_MARKDOWN = re.compile(r"!\[[^\]]{0,500}\]\(\s*<?([^)\s>]{1,60000000})>?[^)]{0,200}\)")
+_DATA = re.compile(r"data:image/[A-Za-z0-9.+\-]{1,30};base64,[A-Za-z0-9+/=]+")
+_LINK = re.compile(r"https?://[^\s)\]>\"'<]{4,16000}")
+
+
+def ratio(size: str) -> str | None:
+    """The ratio that a size asks for (`1024x1536` -> `2:3`); None when the route has no such ratio."""
+    found = _SIZE.fullmatch(size.strip())
+    if not found:
+        return None
+    width, height = (int(number) for number in found.groups())
+    if not width or not height:
+        return None
+    shared = gcd(width, height)
+    text = f"{width // shared}:{height // shared}"
+    return text if text in RATIOS else None
+
+
+def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
+    """One chat message; the ratio follows the prompt in its marker."""
+    asked = dict(params)
+    shape = ratio(asked.pop("size", ""))
+    prompt = attempt.job.request.prompt + (f"【{shape}】" if shape else "")
+    content: Any = prompt
+    if uploads.images:
+        pictures = [{"type": "image_url", "image_url": {"url": _address(upload)}} for upload in uploads.images]
+        content = [{"type": "text", "text": prompt}, *pictures]
+    body: dict[str, Any] = {"model": attempt.model, "stream": False, "messages": [{"role": "user", "content": content}]}
+    body |= {name: number(value) for name, value in asked.items()}
+    url = endpoint(provider.base_url or "", "/chat/completions")
+    return WireRequest("POST", url, _JSON, json.dumps(body, separators=(",", ":")).encode())
+
+
+def read(document: Document, _: Attempt) -> Answer:
+    """The pictures in the message: its own list first, then what its words link to, each once."""
+    answer = document.value if isinstance(document.value, Mapping) else {}
+    choices = answer.get("choices")
+    messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
+    items = [item for message in messages for item in _items(document, message)]
+    items += leftovers(document, items)
+    if not items and messages:
+        items = [Item(reason="dropped")]
+    return Answer(tuple(items), _usage(answer), echo_of(answer), complaint(answer))
+
+
+def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:
+    listed = message.get("images")
+    if isinstance(listed, list) and listed:
+        return [_listed(document, entry) for entry in listed]
+    content = message.get("content")
+    if isinstance(content, list):
+        return [_listed(document, entry) for entry in content if "image_url" in _mapping(entry)]
+    return [from_address(address) for address in addresses(content)] if isinstance(content, str) else []
+
+
+def addresses(words: str) -> tuple[str, ...]:
+    """Where the words say that pictures are: markdown pictures, else data URLs, else the first bare link."""
+    found = [match.group(1) for match in _MARKDOWN.finditer(words)] or _DATA.findall(words)
+    return tuple(dict.fromkeys(found)) or tuple(_LINK.findall(words)[:1])
+
+
+def _listed(document: Document, entry: Any) -> Item:
+    value = _mapping(entry).get("image_url", _mapping(entry).get("url"))
+    value = _mapping(value).get("url", value) if isinstance(value, Mapping) else value
+    if isinstance(value, str):
+        return from_address(value)
+    run = run_at(document, value)
+    return from_run(run) if run else Item(reason="undecodable")
+
+
+def _usage(answer: Mapping[str, Any]) -> Usage | None:
+    usage = _mapping(answer.get("usage"))
+    counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    text_in, text_out, total = (v if type(v) is int and 0 <= v < 10**15 else None for v in counts.values())
+    return Usage(text_in, None, None, text_out, total, json.dumps(counts)[:500]) if usage else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,129 @@
+"""The dialect of the Images API: generations, edits and variations, answered with base64 or addresses."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from batchgen.model import Attempt, Operation, Provider
+from batchgen.providers.answer import (
+    Answer,
+    Item,
+    echo_of,
+    from_address,
+    from_run,
+    leftovers,
+    run_at,
+    usage_of,
+)
+from batchgen.providers.complaint import complaint
+from batchgen.providers.decode import Document, RunState
+from batchgen.providers.uploads import Upload, Uploads
+from batchgen.providers.wire import FormPart, WireRequest, endpoint, number
+
+_PATHS = {
+    Operation.GENERATE: "/images/generations",
+    Operation.EDIT: "/images/edits",
+    Operation.VARIATION: "/images/variations",
+}
+_JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
+# Parameters that name a picture file in the manifest and travel as its bytes in base64.
+FILE_PARAMS = frozenset({"reference_image"})
+
+
+def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
+    """The request for one call: model, prompt, n, the given parameters and pictures, and nothing else."""
+    operation = attempt.job.request.operation
+    url = endpoint(provider.base_url or "", _PATHS[operation])
+    fields: dict[str, Any] = {"model": attempt.model}
+    if operation is not Operation.VARIATION:
+        fields["prompt"] = attempt.job.request.prompt
+    fields["n"] = attempt.n
+    fields |= {name: number(value) for name, value in params}
+    fields |= {name: _base64(upload) for name, upload in uploads.params}
+    if provider.response_format:
+        fields.setdefault("response_format", provider.response_format)
+    if operation is Operation.GENERATE:
+        return WireRequest("POST", url, _JSON, _json(fields))
+    if provider.edit_body == "json" and operation is Operation.EDIT:
+        fields["images"] = [{"image_url": _address(upload)} for upload in uploads.images]
+        if uploads.mask:
+            fields["mask"] = {"image_url": _address(uploads.mask)}
+        return WireRequest("POST", url, _JSON, _json(fields))
+    return WireRequest("POST", url, (("Accept", "application/json"),), _form(fields, uploads))
+
+
+def read(document: Document, attempt: Attempt) -> Answer:
+    """The pictures of an answer in their order, and what it says about them."""
+    answer = document.value if isinstance(document.value, Mapping) else {}
+    found = complaint(answer)
+    entries = answer.get("data")
+    if isinstance(entries, Mapping):
+        entries = [entries]
+    items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
+    items += leftovers(document, items)
+    pictures_in = bool(attempt.job.request.images)
+    return Answer(tuple(items), usage_of(answer, takes_pictures=pictures_in), echo_of(answer), found)
+
+
+def _item(document: Document, entry: Any) -> Item:
+    if entry is None:
+        return Item(reason="null")
+    if isinstance(entry, str):
+        return from_address(entry)
+    if not isinstance(entry, Mapping):
+        return Item(reason="undecodable")
+    candidates = [_picture(document, entry.get("b64_json"))]
+    candidates += [_picture(document, entry[key]) for key in ("url", "image_url") if key in entry]
+    return next((item for item in candidates if item.usable), max(candidates, key=_weight))
+
+
+def _picture(document: Document, value: Any) -> Item:
+    """An entry's value: the number of a run, an address, or an object that holds one."""
+    if value is None:
+        return Item(reason="null")
+    if isinstance(value, Mapping):
+        return _picture(document, value.get("url"))
+    if isinstance(value, str):
+        return from_address(value)
+    run = run_at(document, value)
+    if run is None:
+        return Item(reason="undecodable")
+    return Item(reason="empty") if run.state is RunState.EMPTY else from_run(run)
+
+
+def _weight(item: Item) -> int:
+    """Which of several unusable values says most about what went wrong."""
+    return ("", "null", "empty", "undecodable", "truncated").index(item.reason)
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    # A lone surrogate has no UTF-8; as an escape it is at least legal JSON.
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _form(fields: Mapping[str, Any], uploads: Uploads) -> tuple[FormPart, ...]:
+    texts = tuple(FormPart(name, str(value)) for name, value in fields.items())
+    name = "image" if len(uploads.images) == 1 else "image[]"
+    files = [_file(name, upload) for upload in uploads.images]
+    if uploads.mask:
+        files.append(_file("mask", uploads.mask))
+    return (*texts, *files)
+
+
+def _file(name: str, upload: Upload) -> FormPart:
+    return FormPart(name, upload.data, upload.name, upload.content_type)
+
+
+def _address(upload: Upload) -> str:
+    """Where the provider finds a picture: its own address, or the bytes themselves."""
+    return upload.url or f"data:{upload.content_type};base64,{_base64(upload)}"
+
+
+def _base64(upload: Upload) -> str:
+    data = upload.data if isinstance(upload.data, bytes) else upload.data.read_bytes()
+    return base64.b64encode(data).decode()

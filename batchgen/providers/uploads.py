@@ -1,0 +1,150 @@
+"""Pictures on their way out: read, shrunk and re-encoded as asked, masks turned into what the API wants. Blocks."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.model import FileImage, InputImage, Prepare, Provider, UrlImage
+
+_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+_MOST_PIXELS = 200_000_000
+
+
+class UploadError(Exception):
+    """A picture that can not be sent; the sentence says which and why. Nothing was spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One picture as it will be sent: its bytes or the file that holds them, or an address the provider fetches."""
+
+    name: str
+    content_type: str
+    data: bytes | Path
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Everything a request carries beside text; `params` are parameters that travel as a file's bytes."""
+
+    images: tuple[Upload, ...] = ()
+    mask: Upload | None = None
+    params: tuple[tuple[str, Upload], ...] = ()
+
+
+def gather(
+    images: tuple[InputImage, ...],
+    mask: InputImage | None,
+    provider: Provider,
+    prepare: Prepare,
+    fetched: Callable[[UrlImage], Path] | None = None,
+) -> Uploads:
+    """Make the pictures of one request ready; UploadError says which can not be sent.
+
+    A provider that takes JSON edits fetches an https picture itself; for the others `fetched` gives the local copy.
+    """
+
+    def local(image: InputImage) -> Path:
+        if isinstance(image, FileImage):
+            return Path(image.path)
+        if isinstance(image, UrlImage) and fetched:
+            return fetched(image)
+        raise UploadError(f"{image} is not on this machine yet")
+
+    def ready(image: InputImage) -> Upload:
+        if isinstance(image, UrlImage) and provider.edit_body == "json":
+            return Upload("", "", b"", image.url)
+        return shrunk(local(image), prepare)
+
+    pictures = tuple(ready(image) for image in images)
+    if mask is None:
+        return Uploads(pictures)
+    if isinstance(mask, UrlImage) and provider.edit_body == "json":
+        return Uploads(pictures, Upload("", "", b"", mask.url))
+    size = None if not pictures or pictures[0].url else size_of_upload(pictures[0])
+    return Uploads(pictures, as_mask(local(mask), size))
+
+
+def shrunk(path: Path, prepare: Prepare) -> Upload:
+    """A picture as it is, or with its longer edge and format as `prepare` says."""
+    from PIL import Image, ImageOps
+
+    with _opened(path) as picture:
+        kind = picture.format or ""
+        wanted = (prepare.format or kind).upper().replace("JPG", "JPEG")
+        too_large = prepare.max_edge is not None and max(picture.size) > prepare.max_edge
+        if not too_large and wanted == kind:
+            return Upload(path.name, _type_of(kind, path), path)
+        upright = ImageOps.exif_transpose(picture)
+        if prepare.max_edge is not None:
+            upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
+        if wanted == "JPEG":
+            upright = upright.convert("RGB")
+        return Upload(f"{path.stem}.{wanted.lower()}", _type_of(wanted, path), _bytes_of(upright, wanted))
+
+
+def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
+    """An alpha mask as it is; a black and white one turned into one: white stays, black (now transparent) is edited.
+
+    A mask that was drawn for a larger picture follows that picture's shrinking; another shape is an UploadError.
+    """
+    from PIL import Image
+
+    with _opened(path) as picture:
+        fits = size is None or picture.size == size
+        if not fits and size and abs(picture.width * size[1] - picture.height * size[0]) > max(size) * 2:
+            raise UploadError(f"the mask {path.name} is {_wxh(picture.size)}, the first picture is {_wxh(size)}")
+        if has_alpha(picture.mode, picture.info) and picture.format == "PNG" and fits:
+            return Upload(path.name, "image/png", path)
+        if has_alpha(picture.mode, picture.info):
+            mask = picture.convert("RGBA")
+        else:
+            grey = picture.convert("L")
+            mask = Image.merge("RGBA", (grey, grey, grey, grey))
+        if size and not fits:
+            mask = mask.resize(size, Image.Resampling.NEAREST)
+        return Upload(f"{path.stem}.png", "image/png", _bytes_of(mask, "PNG"))
+
+
+def has_alpha(mode: str, info: object) -> bool:
+    """Whether a Pillow mode (and a palette's transparency) can be transparent."""
+    return mode in {"RGBA", "LA", "PA", "La", "RGBa"} or (isinstance(info, dict) and "transparency" in info)
+
+
+def size_of_upload(upload: Upload) -> tuple[int, int]:
+    """Pixels of a picture that is ready to be sent."""
+    with _opened(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data)) as picture:
+        width, height = picture.size
+        return width, height
+
+
+def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: ANN202 - Pillow loads here, not at import
+    from PIL import Image
+
+    try:
+        picture = Image.open(source, formats=tuple(_TYPES))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        name = source.name if isinstance(source, Path) else "a picture"
+        raise UploadError(f"{name} is no picture that can be sent: {error}") from error
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise UploadError(f"{source} has more than {_MOST_PIXELS:,} pixels")
+    return picture
+
+
+def _bytes_of(picture, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001
+    out = io.BytesIO()
+    options = {"quality": 90} if kind in {"JPEG", "WEBP"} else {}
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def _type_of(kind: str, path: Path) -> str:
+    if kind not in _TYPES:
+        raise UploadError(f"{path.name}: {kind or 'its format'} can not be sent; png, jpeg and webp can")
+    return _TYPES[kind]
+
+
+def _wxh(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
