@@ -1,0 +1,165 @@
+"""Providers that count, and a crowd of callers that keeps a limiter busy, all in virtual time."""
+
+import asyncio
+import math
+import random
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import Protocol
+
+from batchgen.limits import Limiter, Start
+from batchgen.model import Limits
+from tests import virtual_time
+
+
+class Policy(Protocol):
+    """How a provider enforces its limit."""
+
+    def ask(self, now: float, n: int) -> float | None:
+        """None when a call for `n` pictures is taken, else the seconds after which it might be."""
+
+
+class Sliding:
+    """At most `limit` units in any sixty seconds; `strict` counts refused calls too."""
+
+    def __init__(self, limit: int, *, strict: bool = False) -> None:
+        self.limit, self.strict = limit, strict
+        self.log: deque[tuple[float, int]] = deque()
+
+    def ask(self, now: float, n: int) -> float | None:
+        while self.log and self.log[0][0] <= now - 60:
+            self.log.popleft()
+        used = sum(weight for _, weight in self.log)
+        if used + n <= self.limit:
+            self.log.append((now, n))
+            return None
+        left = list(accumulate((weight for _, weight in self.log), lambda rest, weight: rest - weight, initial=used))
+        wait = next(
+            (at + 60 - now for (at, _), rest in zip(self.log, left[1:], strict=True) if rest + n <= self.limit), 1
+        )
+        if self.strict:
+            self.log.append((now, n))
+        return wait
+
+
+class Bucket:
+    """A token bucket: `limit` units a minute, at most `room` at once."""
+
+    def __init__(self, limit: int, room: float) -> None:
+        self.rate, self.room, self.level, self.at = limit / 60, room, room, 0.0
+
+    def ask(self, now: float, n: int) -> float | None:
+        self.level = min(self.room, self.level + (now - self.at) * self.rate)
+        self.at = now
+        if self.level < n:
+            return (n - self.level) / self.rate
+        self.level -= n
+        return None
+
+
+class Fixed:
+    """At most `limit` units in each minute of the provider's clock."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.minute, self.used = limit, -1, 0
+
+    def ask(self, now: float, n: int) -> float | None:
+        minute = int((now + 17) // 60)
+        self.minute, self.used = (minute, self.used) if minute == self.minute else (minute, 0)
+        if self.used + n > self.limit:
+            return (minute + 1) * 60 - 17 - now
+        self.used += n
+        return None
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Callers who ask for `sizes` pictures at random, as many at once as there are slots, for so many seconds."""
+
+    limits: Limits
+    sizes: Sequence[int] = (1,)
+    seconds: float = 185.0
+    way: tuple[float, float] = (0.01, 0.05)
+    drawing: tuple[float, float] = (3.0, 15.0)
+    tells: bool = True
+    stall: tuple[float, float] | None = None
+
+
+@dataclass
+class Log:
+    """What happened: calls taken and refused with their time and weight, and how long calls waited for their start."""
+
+    taken: list[tuple[float, int]] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    waits: dict[int, list[float]] = field(default_factory=dict)
+
+    def units(self, begin: float, seconds: float = 60) -> int:
+        """Units taken in a window."""
+        times = [at for at, _ in self.taken]
+        return sum(n for _, n in self.taken[bisect_left(times, begin) : bisect_left(times, begin + seconds)])
+
+    def windows(self, until: float) -> list[int]:
+        """Units taken in every window of a minute from the cold start on, a quarter of a second apart."""
+        return [self.units(step / 4) for step in range(int((until - 60) * 4))]
+
+    def wait(self, n: int, part: float = 0.99) -> float:
+        """The wait that so large a part of the calls for n pictures did not exceed."""
+        waits = sorted(self.waits[n])
+        return waits[math.ceil(part * len(waits)) - 1]
+
+
+def simulate(crowd: Crowd, policy: Policy, seed: int = 0) -> Log:
+    """Let the crowd call a provider through a limiter of its own."""
+    return virtual_time.run(_simulate(crowd, policy, random.Random(seed)))
+
+
+async def _simulate(crowd: Crowd, policy: Policy, chance: random.Random) -> Log:
+    log, loop = Log(), asyncio.get_running_loop()
+    limiter = Limiter(crowd.limits, virtual_time.VirtualClock())
+
+    async def call(n: int) -> bool:
+        async with limiter.slot():
+            begin = loop.time()
+            start = await limiter.pace(n)
+            log.waits.setdefault(n, []).append(loop.time() - begin)
+            await asyncio.sleep(chance.uniform(*crowd.way))
+            refused = policy.ask(loop.time(), n)
+            if refused is None:
+                log.taken.append((loop.time(), n))
+                await asyncio.sleep(chance.uniform(*crowd.drawing))
+            else:
+                log.refused.append(loop.time())
+                await asyncio.sleep(chance.uniform(*crowd.way))
+                limiter.throttled(refused if crowd.tells else None, start)
+            return refused is None
+
+    async def caller() -> None:
+        while loop.time() < crowd.seconds:
+            n = chance.choice(crowd.sizes)
+            while not await call(n):
+                pass
+
+    async def staller(every: float, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            virtual_time.stall(seconds)
+
+    stalls = asyncio.ensure_future(staller(*crowd.stall)) if crowd.stall else None
+    callers = [asyncio.ensure_future(caller()) for _ in range(crowd.limits.concurrency)]
+    await asyncio.sleep(crowd.seconds)
+    for task in (*callers, *([stalls] if stalls else [])):
+        task.cancel()
+    return log
+
+
+def limits(**changes: int | None) -> Limits:
+    """No limit but room for 256 calls at once, and these."""
+    return replace(Limits(concurrency=256), **changes)  # type: ignore[arg-type]
+
+
+async def starts(limiter: Limiter, *calls: tuple[int, ...]) -> list[Start]:
+    """Ask for all these calls in order and at once; their starts when all were let go."""
+    return await asyncio.gather(*(limiter.pace(*call) for call in calls))
