@@ -1,0 +1,173 @@
+"""What the mock charges: its own prices and its own few lines of arithmetic, so that agreement proves something.
+
+A request costs what its usage says: the input once for every picture asked (n pictures bill as n requests would), the
+output for every picture delivered, in integer micro-dollars, rounded up once per request. What was charged without an
+answer (a call cut off, timed out, spoilt) costs what the answer would have. A dollar per million tokens is one
+micro-dollar per token.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from batchgen.mock.models import text_tokens
+from batchgen.mock.order import Kind, Order
+
+# USD per million: text in, reference pictures in, pictures out.
+LATER = ("5", "8", "30")
+FIRST = ("5", "10", "40")
+PER_TOKEN: Mapping[str, tuple[str, str, str]] = {
+    "gpt-image-1": FIRST,
+    "gpt-image-1-mini": ("2", "2.5", "8"),
+    "gpt-image-1.5": ("5", "8", "32"),
+    "gpt-image-1.5-2025-12-16": ("5", "8", "32"),
+    "chatgpt-image-latest": ("5", "8", "32"),
+}
+# USD per picture as gateways print them: quality -> square, other.
+MINI_LIST = {"low": ("0.005", "0.006"), "medium": ("0.011", "0.015"), "high": ("0.036", "0.052")}
+FULL_LIST = {
+    "low": ("0.011", "0.016"), "medium": ("0.042", "0.063"), "high": ("0.167", "0.25"),
+}  # fmt: skip
+PER_PICTURE = {("apiyi", "gpt-image-2-all"): "0.03", ("apiyi", "gpt-image-2.6-all"): "0.025"}
+PER_CALL = {
+    **{(door, model): "0.01" for door in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
+    ("laozhang", "gpt-image-2"): "0.03",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Tokens of one request as they are reported and charged."""
+
+    text: int
+    image: int
+    output: int
+
+    def as_usage(self) -> dict[str, Any]:
+        """The `usage` object of an answer."""
+        return {
+            "input_tokens": self.text + self.image,
+            "input_tokens_details": {"text_tokens": self.text, "image_tokens": self.image},
+            "output_tokens": self.output,
+            "output_tokens_details": {"image_tokens": self.output, "text_tokens": 0},
+            "total_tokens": self.text + self.image + self.output,
+        }
+
+
+def used(order: Order, factor: Decimal = Decimal(1)) -> Used:
+    """Tokens of an order: input once per picture asked, output per picture delivered."""
+    calls = order.n
+    text = text_tokens(order.prompt) * calls
+    image = sum(order.drawer.input_tokens(i.width, i.height, order.fidelity) for i in order.images) * calls
+    each = order.drawer.output_tokens(order.quality, order.width, order.height) + 100 * (order.partial_images or 0)
+    return Used(*(whole(Decimal(tokens) * factor) for tokens in (text, image, each * order.deliver)))
+
+
+def charge(order: Order, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> int:
+    """Micro-dollars for an order at a door."""
+    model = order.echo_model or order.drawer.name
+    if (per_call := _per_call(dialect, model)) is not None:
+        return whole(_usd(per_call) * factor)
+    if (per_picture := PER_PICTURE.get((dialect, model))) is not None:
+        return whole(_usd(per_picture) * order.deliver * factor)
+    if (dialect, model) == ("apiyi", "gpt-image-1"):
+        # Both ways of billing are printed; the gateway applies the cheaper one.
+        return whole(min(_by_token(tokens, "2.5", "2.5", "8"), _listed(order, MINI_LIST) * factor))
+    if (dialect, model) == ("apiyi", "gpt-image-1.5"):
+        return whole(_by_token(tokens, "5", "5", "10"))
+    if (dialect, model) == ("aihubmix", "gpt-image-1"):
+        # Pictures by the list, prompts by token beside it; nothing is said of reference pictures.
+        return whole(_listed(order, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0"))
+    return whole(_by_token(tokens, *PER_TOKEN.get(model, LATER)))
+
+
+def whole(amount: Decimal) -> int:
+    """Rounded up."""
+    return int(amount.to_integral_value(rounding=ROUND_CEILING))
+
+
+def _per_call(dialect: str, model: str) -> str | None:
+    if dialect == "laozhang" and model.endswith(("-vip", "-web")):
+        return "0.03"
+    return PER_CALL.get((dialect, model))
+
+
+def _by_token(tokens: Used, text: str, image: str, output: str) -> Decimal:
+    return tokens.text * Decimal(text) + tokens.image * Decimal(image) + tokens.output * Decimal(output)
+
+
+def _listed(order: Order, listed: Mapping[str, tuple[str, str]]) -> Decimal:
+    return _usd(listed[order.quality][order.width != order.height]) * order.deliver
+
+
+def _usd(dollars: str) -> Decimal:
+    return Decimal(dollars) * 1_000_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request on the bill; `at` is in seconds since the server started, `ended` says how it ended."""
+
+    index: int
+    at: float
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int | None = None
+    ended: str = "open"
+    kind: Kind | None = None
+    model: str = ""
+    size: str = ""
+    quality: str = ""
+    prompt: str = ""
+    n: int = 0
+    pictures: int = 0
+    text_tokens: int = 0
+    image_tokens: int = 0
+    output_tokens: int = 0
+    charged_micro_usd: int = 0
+    fault: str | None = None
+
+    def take(self, order: Order) -> None:
+        """Note what was ordered."""
+        self.kind, self.model, self.size, self.quality = order.kind, order.drawer.name, order.size, order.quality
+        self.prompt, self.n = order.prompt, order.n
+
+    def charge(self, order: Order, tokens: Used, micro_usd: int) -> None:
+        """Charge it, with what will be delivered."""
+        self.take(order)
+        self.pictures = order.deliver
+        self.text_tokens, self.image_tokens, self.output_tokens = tokens.text, tokens.image, tokens.output
+        self.charged_micro_usd = micro_usd
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line of `GET /bill`."""
+        return asdict(self)
+
+
+class Bill:
+    """Every request of a server in order."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def open(self, at: float, path: str, headers: dict[str, str]) -> Entry:
+        """A line for a request that just arrived."""
+        entry = Entry(len(self.entries), round(at, 6), path, headers)
+        self.entries.append(entry)
+        return entry
+
+    @property
+    def total(self) -> int:
+        """Micro-dollars charged so far."""
+        return sum(entry.charged_micro_usd for entry in tuple(self.entries))
+
+    def account(self) -> dict[str, Any]:
+        """The bill without its lines."""
+        entries = tuple(self.entries)
+        return {
+            "total_micro_usd": sum(e.charged_micro_usd for e in entries),
+            "calls": len(entries),
+            "charged_calls": sum(1 for e in entries if e.charged_micro_usd),
+            "pictures": sum(e.pictures for e in entries),
+        }

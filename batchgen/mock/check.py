@@ -1,0 +1,252 @@
+"""Form -> order, or the refusal that the Images API would write; the strictest door is the vendor's own."""
+
+import re
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from batchgen.mock.config import MockConfig
+from batchgen.mock.dialects import EDIT, EDIT_JSON, GENERATE, VARIATION, Dialect
+from batchgen.mock.intake import MOST_BYTES, Form, Upload
+from batchgen.mock.models import THREE, Drawer, size_complaint
+from batchgen.mock.order import Kind, Order, Seen
+from batchgen.mock.reply import (
+    Refused,
+    bad_picture,
+    bad_value,
+    error,
+    missing_parameter,
+    no_model,
+    retired_model,
+    unknown_parameter,
+)
+
+FORMATS = ("png", "jpeg", "webp")
+MASK_BYTES = 4 * 1024 * 1024
+SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+# A model on its own picks these where the request says auto.
+AUTO_QUALITY, AUTO_SIZE = "medium", (1024, 1024)
+
+
+def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Order:
+    """The order in a form; Refused as soon as something is wrong with it."""
+    if kind is Kind.VARIATION and not _serves_variations(dialect, config):
+        raise Refused(_retired_variations(form.text("model")))
+    _known(kind, form, dialect)
+    prompt = "" if kind is Kind.VARIATION else _prompt(form, dialect)
+    if not (name := form.text("model")):
+        raise Refused(missing_parameter("model"))
+    drawer = dialect.drawer(name, config)
+    if drawer.chat:
+        raise Refused(no_model(name))
+    if "complexity" in form.fields and not (drawer.complexity or "complexity" in dialect.ignored):
+        raise Refused(unknown_parameter("complexity"))
+    width, height = _size(form, drawer, dialect)
+    output_format = _choice(form, "output_format", FORMATS, "png")
+    # A gateway that draws one picture a call does so whatever n says.
+    n = min(_whole(form, "n", 1, drawer.max_n, 1), dialect.max_n)
+    return Order(
+        kind,
+        drawer,
+        prompt,
+        n,
+        n,
+        width,
+        height,
+        _quality(form, drawer, dialect),
+        output_format,
+        output_format,
+        compression=_compression(form, output_format),
+        background=_background(form, drawer, output_format),
+        fidelity=_fidelity(form, drawer),
+        images=_images(kind, form),
+        mask=_mask(form),
+        answers=_answers(form, dialect),
+        partial_images=_partials(form),
+    )
+
+
+def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
+    allowed = {
+        Kind.GENERATE: GENERATE | dialect.extra,
+        Kind.EDIT: (EDIT if form.multipart else EDIT_JSON) | dialect.extra,
+        Kind.VARIATION: VARIATION,
+        Kind.CHAT: frozenset(form.fields),
+    }[kind]
+    if kind is Kind.EDIT and form.multipart and not dialect.no_moderation_on_edits:
+        allowed |= {"moderation"}
+    if kind is Kind.EDIT and dialect.charges_failures:
+        allowed -= {"moderation"}
+    for name in form.fields:
+        if name not in allowed:
+            raise Refused(unknown_parameter(name))
+    _choice(form, "moderation", ("low", "auto"), "auto")
+    _choice(form, "complexity", ("low", "medium", "high"), "high")
+
+
+def _prompt(form: Form, dialect: Dialect) -> str:
+    value = form.fields.get("prompt")
+    if value is None:
+        raise Refused(missing_parameter("prompt"))
+    if not isinstance(value, str):
+        raise Refused(error(400, "Invalid type for 'prompt': expected a string.", "invalid_type", param="prompt"))
+    if not value:
+        short = "Invalid 'prompt': empty string. Expected a string with minimum length 1."
+        raise Refused(error(400, short, "empty_string", param="prompt"))
+    if len(value) > dialect.prompt_limit:
+        long = (
+            f"Invalid 'prompt': string too long. Expected a string with maximum length {dialect.prompt_limit}, "
+            f"but got a string with length {len(value)} instead."
+        )
+        raise Refused(error(400, long, "string_above_max_length", param="prompt"))
+    return value
+
+
+def _size(form: Form, drawer: Drawer, dialect: Dialect) -> tuple[int, int]:
+    asked = form.fields.get("size")
+    if asked is None or (asked == "auto" and dialect.size_auto):
+        return AUTO_SIZE
+    fixed = dialect.sizes or (None if drawer.flexible else THREE)
+    if fixed and asked not in fixed:
+        raise Refused(bad_value("size", asked, (*fixed, "auto") if dialect.size_auto else fixed))
+    found = SIZE.fullmatch(str(asked))
+    if not found:
+        raise Refused(error(400, f"Invalid size '{asked}'. Expected WIDTHxHEIGHT.", "invalid_value", param="size"))
+    width, height = int(found[1]), int(found[2])
+    if not fixed and (complaint := size_complaint(width, height)):
+        raise Refused(error(400, f"Invalid size '{asked}'. {complaint}", "invalid_value", param="size"))
+    return width, height
+
+
+def _quality(form: Form, drawer: Drawer, dialect: Dialect) -> str:
+    asked = form.fields.get("quality", dialect.default_quality)
+    asked = dialect.quality_names.get(asked, asked) if isinstance(asked, str) else asked
+    if asked == "auto" and (dialect.quality_auto or "quality" not in form.fields):
+        return AUTO_QUALITY
+    if asked not in drawer.qualities:
+        known = (*drawer.qualities, *(("auto",) if dialect.quality_auto else ()), *dialect.quality_names)
+        raise Refused(bad_value("quality", asked, known))
+    return str(asked)
+
+
+def _choice(form: Form, name: str, allowed: tuple[str, ...], otherwise: str) -> str:
+    value = form.fields.get(name, otherwise)
+    if value not in allowed:
+        raise Refused(bad_value(name, value, allowed))
+    return str(value)
+
+
+def _whole(form: Form, name: str, low: int, high: int, otherwise: int) -> int:
+    value: Any = form.fields.get(name)
+    if value is None:
+        return otherwise
+    if form.multipart and isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:9])
+    if isinstance(value, bool) or not isinstance(value, int):
+        wrong = f"Invalid type for '{name}': expected an integer, but got {type(value).__name__} instead."
+        raise Refused(error(400, wrong, "invalid_type", param=name))
+    if value < low:
+        below = f"Invalid '{name}': integer below minimum value. Expected a value >= {low}, but got {value} instead."
+        raise Refused(error(400, below, "integer_below_min_value", param=name))
+    if value > high:
+        above = f"Invalid '{name}': integer above maximum value. Expected a value <= {high}, but got {value} instead."
+        raise Refused(error(400, above, "integer_above_max_value", param=name))
+    return value
+
+
+def _compression(form: Form, output_format: str) -> int:
+    value = _whole(form, "output_compression", 0, 100, 100)
+    if value < 100 and output_format == "png":
+        wrong = "Compression less than 100 is not supported for PNG output format."
+        raise Refused(error(400, wrong, "invalid_png_output_compression", param="output_compression"))
+    return value
+
+
+def _background(form: Form, drawer: Drawer, output_format: str) -> str:
+    asked = _choice(form, "background", ("transparent", "opaque", "auto"), "auto")
+    if asked == "transparent" and output_format == "jpeg":
+        wrong = "Transparent background is not supported for JPEG output format."
+        raise Refused(error(400, wrong, "invalid_value", param="background"))
+    if asked == "transparent" and not drawer.transparent:
+        wrong = f"Transparent background is not supported for the model '{drawer.name}'."
+        raise Refused(error(400, wrong, "invalid_value", param="background"))
+    if asked == "auto" and output_format != "jpeg" and "transparent background" in form.text("prompt").lower():
+        return "transparent" if drawer.transparent else "opaque"
+    return "opaque" if asked == "auto" else asked
+
+
+def _fidelity(form: Form, drawer: Drawer) -> str | None:
+    if "input_fidelity" not in form.fields:
+        return None
+    asked = _choice(form, "input_fidelity", ("low", "high"), "low")
+    if asked not in drawer.fidelity:
+        wrong = f"The model '{drawer.name}' does not support input_fidelity '{asked}'; leave the parameter out."
+        raise Refused(error(400, wrong, "invalid_input_fidelity_model", param="input_fidelity"))
+    return asked
+
+
+def _images(kind: Kind, form: Form) -> tuple[Seen, ...]:
+    if kind in {Kind.EDIT, Kind.VARIATION} and not form.images:
+        raise Refused(missing_parameter("image"))
+    if len(form.images) > 16:
+        wrong = f"Invalid 'image': array too long. Expected at most 16 images, but got {len(form.images)} instead."
+        raise Refused(error(400, wrong, "array_above_max_length", param="image"))
+    return tuple(_seen(upload, number, form.multipart) for number, upload in enumerate(form.images, 1))
+
+
+def _seen(upload: Upload, number: int, multipart: bool) -> Seen:  # noqa: FBT001 - one caller's own fact
+    if multipart and upload.kind not in {"image/png", "image/jpeg", "image/webp"}:
+        wrong = f"Invalid file 'image': unsupported mimetype ('{upload.kind or 'application/octet-stream'}')."
+        also = " Supported file formats are 'image/jpeg', 'image/png', and 'image/webp'."
+        raise Refused(error(400, wrong + also, "unsupported_file_mimetype", param="image"))
+    if len(upload.data) >= MOST_BYTES:
+        raise Refused(error(413, "The image is too large: at most 50 MB.", "request_too_large", param="image"))
+    if not upload.data and upload.url:
+        return Seen(upload, *AUTO_SIZE)
+    try:
+        with Image.open(BytesIO(upload.data), formats=("PNG", "JPEG", "WEBP")) as picture:
+            return Seen(upload, *picture.size)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as broken:
+        raise Refused(bad_picture(number)) from broken
+
+
+def _mask(form: Form) -> Seen | None:
+    if form.mask is None:
+        return None
+    mask = _seen(form.mask, 1, form.multipart)
+    if len(form.mask.data) >= MASK_BYTES:
+        raise Refused(error(413, "The mask is too large: at most 4 MB.", "request_too_large", param="mask"))
+    if form.mask.data:
+        with Image.open(BytesIO(form.mask.data)) as picture:
+            sees_through = picture.format == "PNG" and ("A" in picture.getbands() or "transparency" in picture.info)
+        if not sees_through:
+            raise Refused(_bad_mask("the mask must be a PNG with an alpha channel"))
+    if form.images:
+        first = _seen(form.images[0], 1, form.multipart)
+        if first.upload.data and form.mask.data and (mask.width, mask.height) != (first.width, first.height):
+            raise Refused(_bad_mask("mask size does not match image size"))
+    return mask
+
+
+def _bad_mask(why: str) -> Any:
+    wrong = f"Invalid mask image format - {why}."
+    return error(400, wrong, "invalid_mask_image_format", kind="image_generation_user_error", param="mask")
+
+
+def _answers(form: Form, dialect: Dialect) -> str:
+    return _choice(form, "response_format", ("url", "b64_json"), dialect.answers)
+
+
+def _partials(form: Form) -> int | None:
+    return _whole(form, "partial_images", 0, 3, 0) if form.fields.get("stream") in {True, "true"} else None
+
+
+def _serves_variations(dialect: Dialect, config: MockConfig) -> bool:
+    return dialect.gateway if config.variations is None else config.variations
+
+
+def _retired_variations(model: str) -> Any:
+    if model and not model.startswith("dall-e"):
+        return error(400, f"Invalid value: '{model}'. Value must be 'dall-e-2'.", "invalid_value", param="model")
+    return retired_model("dall-e-2", "2026-05-12")

@@ -1,0 +1,114 @@
+"""How each door to the Images API differs: what it takes, refuses, assumes and answers."""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from batchgen.mock.config import MockConfig, Moderated
+from batchgen.mock.models import DRAWERS, GONE, RESOLD, THREE, Drawer
+from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
+
+COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
+                    "stream", "partial_images", "user", "safety_identifier", "complexity"})  # fmt: skip
+GENERATE = COMMON | {"moderation"}
+EDIT = COMMON | {"image", "image[]", "mask", "input_fidelity"}
+EDIT_JSON = COMMON | {"images", "mask", "input_fidelity", "moderation"}
+VARIATION = frozenset({"model", "image", "n", "size", "response_format", "user"})
+BLOCKED = "Your request was rejected as a result of our safety system."
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One door.
+
+    `extra` parameters it takes beside the vendor's on generations and edits, `ignored` those that do nothing,
+    `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
+    otherwise, `resold` are models that only gateways have.
+    """
+
+    name: str
+    extra: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    no_moderation_on_edits: bool = False
+    sizes: tuple[str, ...] | None = None
+    size_auto: bool = True
+    quality_auto: bool = True
+    default_quality: str = "auto"
+    quality_names: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    answers: str = "b64_json"
+    prompt_limit: int = 32_000
+    gateway: bool = True
+    max_n: int = 10
+    chat: bool = False
+    resold: frozenset[str] = frozenset()
+    moderated: Moderated = Moderated.DROPPED
+    charges_failures: bool = False
+
+    def drawer(self, name: str, config: MockConfig) -> Drawer:
+        """The model of a name; Refused when it is not, or no longer, served here."""
+        found = DRAWERS.get(name) or (RESOLD.get(name) if name in self.resold else None)
+        if found is None:
+            raise Refused(retired_model(name, GONE[name]) if name in GONE else no_model(name))
+        if found.retired and not self.gateway and not config.serve_retired:
+            raise Refused(retired_model(name, found.shutdown or ""))
+        return found
+
+    def models(self, config: MockConfig) -> tuple[Drawer, ...]:
+        """Every model served here."""
+        own = (d for d in DRAWERS.values() if self.gateway or config.serve_retired or not d.retired)
+        return (*own, *(RESOLD[name] for name in sorted(self.resold)))
+
+    def blocked(self, stage: str, request: str) -> Reply:
+        """The body for a moderated request, in this door's words."""
+        match self.name:
+            case "aihubmix":
+                allowed = " Your request may contain content that is not allowed by our safety system."
+                return error(400, BLOCKED + allowed, "moderation_blocked", kind="user_error")
+            case "laozhang":
+                return error(400, BLOCKED, "content_policy_violation")
+            case "apiyi":
+                return error(400, BLOCKED, "moderation_blocked", kind="shell_api_error")
+            case _:
+                return error(
+                    400,
+                    "Your request was rejected by the safety system. If you believe this is an error, contact us at "
+                    f"help.openai.com and include the request ID {request}. safety_violations=[other].",
+                    "moderation_blocked",
+                    kind="image_generation_user_error",
+                    moderation_details={"moderation_stage": stage, "categories": ["other"]},
+                )
+
+
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        Dialect("openai", gateway=False, no_moderation_on_edits=True),
+        Dialect(
+            "apiyi",
+            extra=frozenset({"response_format"}),
+            ignored=frozenset({"complexity"}),
+            answers="url",
+            prompt_limit=1000,
+            chat=True,
+            resold=frozenset({"gpt-image-2-all", "gpt-image-2.6-all", "sora_image", "gpt-4o-image"}),
+        ),
+        Dialect(
+            "laozhang",
+            extra=frozenset({"response_format", "reference_image", "style", "negative_prompt"}),
+            quality_names=MappingProxyType({"standard": "medium", "hd": "high"}),
+            answers="url",
+            max_n=1,
+            chat=True,
+            resold=frozenset(RESOLD) - {"gpt-image-2-all", "gpt-image-2.6-all", "gpt-4o-image"},
+        ),
+        Dialect("aihubmix", no_moderation_on_edits=True, size_auto=False, charges_failures=True),
+        Dialect(
+            "yescale",
+            extra=frozenset({"response_format"}),
+            sizes=THREE,
+            size_auto=False,
+            quality_auto=False,
+            default_quality="high",
+            moderated=Moderated.NULL,
+        ),
+    )
+}

@@ -1,0 +1,243 @@
+"""Every fault by name: what the wire shows, and whether the call is charged.
+
+Charged is the worst case: where real servers may or may not have charged, the mock did. `charged=no` or `charged=yes`
+beside the fault says otherwise. A gateway that charges failures charges also those that are free here.
+Options: delay=SECONDS (stalls), slots=first|last|all (entries of data[]), and what a row names.
+"""
+
+from dataclasses import dataclass
+
+from batchgen.mock import fault_answers as told
+from batchgen.mock import fault_replies as instead
+from batchgen.mock import fault_scripts as wire
+from batchgen.mock.order import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault; exactly one effect is given.
+
+    `reply` answers with something else, `spoil` changes what is drawn, `alter` changes the answer, `script` spoils the
+    wire, `blocked` is moderation at a stage, `download` spoils the reading of a picture by its address, `address` is
+    given out instead of a picture's true one. `delay` is the default wait before the answer; what is not `drawn` never
+    shows a byte of a picture.
+    """
+
+    shows: str
+    charged: bool = True
+    reply: instead.Instead | None = None
+    spoil: told.Spoil | None = None
+    alter: told.Alter | None = None
+    script: wire.Scripted | None = None
+    blocked: str | None = None
+    download: str | None = None
+    address: str | None = None
+    as_url: bool = False
+    delay: float = 0.0
+    drawn: bool = True
+
+
+FREE = False
+MODELS = "No available channel for model under current group"
+DEEP = b'"deep": ' + b"[" * 200_000 + b"]" * 200_000 + b", "
+HUGE = b'"huge": ' + b"9" * 5000 + b", "
+
+STATUS: dict[str, Fault] = {
+    "status_400": Fault("400 invalid_value", FREE, reply=instead.failed(400, "Invalid value.", "invalid_value")),
+    "400_invalid": Fault("400 invalid_value, as status_400", FREE,
+                         reply=instead.failed(400, "Invalid.", "invalid_value")),
+    "400_billing": Fault(
+        "400 billing_hard_limit_reached", FREE,
+        reply=instead.failed(400, "Billing hard limit has been reached", "billing_hard_limit_reached"),
+    ),
+    "400_escapes": Fault("400 whose message drives a terminal", FREE, reply=instead.escapes),
+    "401": Fault("401 invalid_api_key", FREE,
+                         reply=instead.failed(401, "Incorrect API key provided.", "invalid_api_key")),
+    "401_text": Fault("401 as text/plain that carries JSON and part of a key", FREE, reply=instead.key_as_text),
+    "402": Fault("402 without a known code", FREE, reply=instead.failed(402, "Payment required")),
+    "403": Fault("403 permission", FREE, reply=instead.failed(403, "You do not have permission.", "permission_denied")),
+    "403_verification": Fault("403 verify the organisation, code null", FREE, reply=instead.verification),
+    "403_html": Fault("403 page of a CDN that blocks the address (1015)", FREE, reply=instead.page(403, "Error 1015")),
+    "404_model": Fault("404 model_not_found", FREE, reply=instead.failed(404, "No such model.", "model_not_found")),
+    "404_html": Fault("404 page: the base URL is wrong", FREE, reply=instead.page(404, "Not Found")),
+    "405": Fault("405 method not allowed", FREE, reply=instead.failed(405, "Method not allowed.")),
+    "408": Fault("408 request timeout", reply=instead.failed(408, "Request timed out.")),
+    "409": Fault("409 conflict", reply=instead.failed(409, "Conflict.")),
+    "413": Fault("413 too large", FREE, reply=instead.failed(413, "Payload too large.")),
+    "422": Fault("422 unprocessable", FREE, reply=instead.failed(422, "Unprocessable.", "invalid_request")),
+    "425": Fault("425 too early", reply=instead.failed(425, "Too early.")),
+    "429_rate": Fault("429 with retry-after and retry-after-ms; option wait", FREE, reply=instead.limit),
+    "429_plain": Fault("429 of a gateway: no header, no time", FREE, reply=instead.limit_plain),
+    "429_zero": Fault("429 Limit 0: no access", FREE, reply=instead.limit_zero),
+    "429_quota": Fault("429 insufficient_quota", FREE, reply=instead.quota),
+    "429_slow_down": Fault("429 slow_down", FREE,
+                         reply=instead.failed(429, "Slow down.", "slow_down", "rate_limit_error")),
+    "429_html": Fault("429 page of a proxy", FREE, reply=instead.page(429, "Too Many Requests")),
+    "retry_after_date": Fault("429, Retry-After as HTTP date; option wait", FREE, reply=instead.limit_dated),
+    "retry_after_value": Fault("429, Retry-After as option value says", FREE, reply=instead.limit_said),
+    "status_500": Fault("500 server_error", reply=instead.internal),
+    "status_500_html": Fault("500 page", reply=instead.page(500, "Internal Server Error")),
+    "status_502_html": Fault("502 page of a proxy", reply=instead.page(502, "Bad Gateway")),
+    "status_502_json": Fault("502 JSON after upstream work",
+                         reply=instead.failed(502, "Upstream failed.", "bad_gateway")),
+    "status_502_empty": Fault("502 without a body", reply=instead.empty(502)),
+    "status_503_json": Fault("503 server_is_overloaded at once", FREE, reply=instead.busy),
+    "status_503_channel": Fault("503 no available channel", FREE, reply=instead.failed(503, MODELS, "no_channel")),
+    "status_503_slow": Fault("503 JSON after delay (5.2 s)", reply=instead.busy, delay=5.2),
+    "status_503_html": Fault("503 page", reply=instead.page(503, "Service Unavailable")),
+    "status_504": Fault("504 page of nginx", reply=instead.page(504, "Gateway Time-out")),
+    "status_520": Fault("520 page of a CDN", reply=instead.page(520, "Web server is returning an unknown error")),
+    "status_521": Fault("521: origin refused", FREE, reply=instead.page(521, "Web server is down")),
+    "status_522": Fault("522: no TCP to the origin, or no acknowledgement",
+                         reply=instead.page(522, "Connection timed out")),
+    "status_523": Fault("523: origin unreachable", FREE, reply=instead.page(523, "Origin is unreachable")),
+    "status_524": Fault("524: the origin still draws", reply=instead.page(524, "A timeout occurred")),
+    "status_525": Fault("525: no TLS to the origin", FREE, reply=instead.page(525, "SSL handshake failed")),
+    "status_526": Fault("526: certificate of the origin", FREE, reply=instead.page(526, "Invalid SSL certificate")),
+    "status_527": Fault("527 page", reply=instead.page(527, "Railgun Error")),
+    "status_529": Fault("529 overloaded, JSON at once", FREE,
+                         reply=instead.failed(529, "Overloaded.", "overloaded_error")),
+    "status_530": Fault("530 page", reply=instead.page(530, "Origin DNS error")),
+    "status_599": Fault("a status nobody knows", reply=instead.empty(599)),
+    "redirect_301": Fault("301 elsewhere; option to", FREE, reply=instead.elsewhere(301)),
+    "redirect_302": Fault("302 elsewhere; option to", FREE, reply=instead.elsewhere(302)),
+    "redirect_303": Fault("303 elsewhere; option to", FREE, reply=instead.elsewhere(303)),
+    "redirect_307": Fault("307 elsewhere; option to", FREE, reply=instead.elsewhere(307)),
+    "redirect_308": Fault("308 elsewhere; option to", FREE, reply=instead.elsewhere(308)),
+    "moderation_input": Fault("400 moderation_blocked before drawing", FREE, blocked="input"),
+    "moderation_output": Fault("400 moderation_blocked after drawing", blocked="output"),
+    "moderation_unknown": Fault("400 moderation_blocked, stage unknown", FREE, blocked="unknown"),
+}  # fmt: skip
+
+BODY: dict[str, Fault] = {
+    "empty_200": Fault("200 without a body", reply=instead.empty(200)),
+    "html_200": Fault("200 page", reply=instead.page(200, "One moment, please")),
+    "null_200": Fault("200 whose body is null", reply=instead.body(b"null")),
+    "list_200": Fault("200 whose body is a list", reply=instead.body(b"[]")),
+    "text_200": Fault("200 whose body is no JSON", reply=instead.body(b"OK")),
+    "error_in_200": Fault("200 with an error nobody knows", reply=instead.inside("convert_request_failed", "failed")),
+    "error_in_200_quota": Fault("200 with insufficient_quota", FREE,
+                         reply=instead.inside("insufficient_quota", "no credit")),
+    "error_in_200_rate": Fault("200 with rate_limit_exceeded", FREE,
+                         reply=instead.inside("rate_limit_exceeded", "wait")),
+    "error_in_200_moderation": Fault("200 with moderation_blocked", reply=instead.inside("moderation_blocked", "no")),
+    "data_missing": Fault("no data", alter=told.without("data")),
+    "data_null": Fault("data: null", alter=told.having(data=None)),
+    "data_empty": Fault("data: []", alter=told.having(data=[])),
+    "data_object": Fault("data is an object", alter=told.having(data={"b64_json": None})),
+    "data_texts": Fault("data holds texts", alter=told.having(data=["AAAA"])),
+    "entry_null": Fault("an entry is null", alter=told.entries(lambda _entry: None)),
+    "entry_empty": Fault("an entry is {}", alter=told.entries(lambda _entry: {})),
+    "b64_null": Fault("b64_json: null", alter=told.text(lambda _text: None)),
+    "b64_empty": Fault("b64_json: an empty text", alter=told.text(lambda _text: "")),
+    "b64_number": Fault("b64_json: a number", alter=told.text(lambda _text: 42)),
+    "b64_garbage": Fault("b64_json: no base64", alter=told.text(lambda _text: "!!not base64 at all!!")),
+    "b64_no_picture": Fault("b64_json: base64 of text", alter=told.text(told.picture(b"this is no picture"))),
+    "b64_truncated": Fault("b64_json: cut at no boundary", alter=told.text(told.cut)),
+    "b64_data_prefix": Fault("b64_json: a data: prefix; usable", alter=told.text(lambda t: f"data:image/png;base64,{t}")),
+    "b64_newlines": Fault("b64_json: in lines; usable", alter=told.text(told.lines)),
+    "b64_unpadded": Fault("b64_json: without padding; usable", alter=told.text(lambda t: t.rstrip("="))),
+    "b64_urlsafe": Fault("b64_json: URL-safe letters", alter=told.text(lambda t: t.translate(str.maketrans("+/", "-_")))),
+    "b64_escaped": Fault("JSON escapes every slash; usable", alter=told.in_bytes(lambda b: b.replace(b"/", rb"\/"))),
+    "b64_unicode": Fault(r"JSON writes A as \u0041; usable", alter=told.in_bytes(lambda b: b.replace(b"AA", rb"\u0041A"))),
+    "url_instead": Fault("addresses although base64 is usual; usable", as_url=True),
+    "url_beside_empty": Fault("an address beside an empty b64_json; usable", as_url=True,
+                            alter=told.entries(told.url_beside_nothing)),
+    "data_url": Fault("url holds a data: address; usable", alter=told.entries(told.as_data_url)),
+    "pretty_json": Fault("indented JSON; usable", alter=told.pretty),
+    "bom_json": Fault("JSON after a byte order mark; usable", alter=told.in_bytes(lambda b: b"\xef\xbb\xbf" + b)),
+    "usage_first": Fault("usage before data; usable", alter=told.usage_first),
+    "extra_keys": Fault("members nobody documented; usable", alter=told.with_extras),
+    "trailing_garbage": Fault("JSON, then more", alter=told.in_bytes(lambda b: b + b"\n<!-- cache -->")),
+    "deep_json": Fault("200,000 lists in each other", alter=told.in_bytes(lambda b: b[:1] + DEEP + b[1:])),
+    "huge_int": Fault("a number of 5000 digits", alter=told.in_bytes(lambda b: b[:1] + HUGE + b[1:])),
+    "invalid_utf8": Fault("bytes that are no UTF-8", alter=told.in_bytes(lambda b: b[:1] + b'"x": "\xff\xfe", ' + b[1:])),
+    "lone_surrogate": Fault(r"\ud800 in a text", alter=told.in_bytes(lambda b: b[:1] + rb'"x": "\ud800", ' + b[1:])),
+    "revised_escapes": Fault("revised_prompt drives a terminal; usable", alter=told.revised("\x1b]52;c;QQ==\x07\u202e")),
+    "usage_missing": Fault("no usage", alter=told.without("usage")),
+    "usage_null": Fault("usage: null", alter=told.usage(lambda _usage: None)),
+    "usage_empty": Fault("usage: {}", alter=told.usage(lambda _usage: {})),
+    "usage_zero": Fault("every number 0", alter=told.numbers(lambda _number: 0)),
+    "usage_negative": Fault("every number negative", alter=told.numbers(lambda number: -number)),
+    "usage_nan": Fault("every number NaN", alter=told.numbers(lambda _number: float("nan"))),
+    "usage_infinity": Fault("every number Infinity", alter=told.numbers(lambda _number: float("inf"))),
+    "usage_text": Fault("every number a text", alter=told.numbers(str)),
+    "usage_float": Fault("every number a fraction", alter=told.numbers(lambda number: number + 0.5)),
+    "usage_10x": Fault("every number ten times, one more", alter=told.numbers(lambda number: number * 10 + 10)),
+    "usage_list": Fault("usage: []", alter=told.usage(lambda _usage: [])),
+    "usage_partial": Fault("usage with output_tokens only",
+                         alter=told.usage(lambda usage: {"output_tokens": usage["output_tokens"]})),
+    "fewer_0": Fault("no picture comes, the input is charged", spoil=told.come(0)),
+    "fewer_1": Fault("one picture comes, whatever n", spoil=told.come(1)),
+    "fewer_2": Fault("two pictures come, at most n", spoil=told.come(2)),
+    "fewer_3": Fault("three pictures come, at most n", spoil=told.come(3)),
+    "more_than_asked": Fault("n + 1 pictures come", spoil=told.one_more),
+    "other_model": Fault("another model drew, echoed and charged; option model", spoil=told.other_model),
+    "other_size": Fault("another size, echoed and charged; option size", spoil=told.other_size),
+    "other_quality": Fault("another quality, echoed and charged; option quality", spoil=told.other_quality),
+    "chat_data_url": Fault("a chat whose link is a data: address; usable", spoil=told.answering("b64_json")),
+    "chat_no_link": Fault("a chat without a picture", spoil=told.answering("none")),
+    "wrong_format": Fault("the file is of another format than said", spoil=told.other_format),
+    "wrong_dimensions": Fault("the file is 1254x1254", spoil=told.other_pixels),
+    "blank_picture": Fault("one colour all over", spoil=told.looking(Look.BLANK)),
+    "truncated_picture": Fault("the file lacks its end", spoil=told.looking(Look.TRUNCATED)),
+    "checkerboard": Fault("transparency painted on", spoil=told.looking(Look.CHECKERBOARD)),
+    "picture_svg": Fault("an SVG with a script", spoil=told.looking(Look.SVG)),
+    "picture_html": Fault("a page with a script", spoil=told.looking(Look.HTML)),
+    "picture_bomb": Fault("a PNG of 20000 x 20000 in few bytes", spoil=told.looking(Look.BOMB)),
+}  # fmt: skip
+
+WIRE: dict[str, Fault] = {
+    "reset_before_headers": Fault("RST before any answer", script=wire.reset_at_once, drawn=False),
+    "eof_before_headers": Fault("FIN before any answer", script=wire.close_at_once, drawn=False),
+    "close_unread": Fault("FIN, the request counts as unread", FREE, script=wire.close_at_once, drawn=False),
+    "reset_unread": Fault("RST, the request counts as unread", FREE, script=wire.reset_at_once, drawn=False),
+    "eof_mid_headers": Fault("FIN within the headers", script=wire.half_head),
+    "reset_mid_body": Fault("RST within the body", script=wire.reset_mid_body),
+    "reset_after_body": Fault("RST after a whole answer; usable", script=wire.reset_after_body),
+    "eof_mid_body": Fault("FIN before Content-Length is reached", script=wire.eof_mid_body),
+    "chunked_cut": Fault("chunked, without the last chunk", script=wire.chunked_cut),
+    "chunked": Fault("chunked, whole; usable", script=wire.chunked_whole),
+    "bad_chunk": Fault("a chunk size that is no number", script=wire.bad_chunk),
+    "close_delimited_cut": Fault("HTTP/1.0 without length, half", script=wire.close_delimited_cut),
+    "close_delimited": Fault("HTTP/1.0 without length, whole; usable", script=wire.close_delimited),
+    "short_content_length": Fault("Content-Length too small", script=wire.short_length),
+    "duplicate_content_length": Fault("two different Content-Length", script=wire.two_lengths),
+    "stall_before_headers": Fault("nothing for delay, then FIN", script=wire.stall_before_head, drawn=False),
+    "stall_after_headers": Fault("headers, nothing for delay, FIN", script=wire.stall_after_head),
+    "stall_mid_body": Fault("half, nothing for delay, FIN", script=wire.stall_mid_body),
+    "drip": Fault("a byte every 20 ms for delay, FIN", script=wire.drip),
+    "slow_headers": Fault("headers line by line; usable", script=wire.slow_head),
+    "slow_body": Fault("the body in ten parts; usable", script=wire.slow_body),
+    "long_header": Fault("a header of 70,000 bytes", script=wire.long_header),
+    "bad_status_line": Fault("no HTTP", script=wire.bad_status_line),
+    "continue_100": Fault("twenty times 100 first; usable", script=wire.continues),
+    "bad_gzip": Fault("says gzip and is not", script=wire.bad_gzip),
+    "cut_gzip": Fault("gzip that ends too early", script=wire.cut_gzip),
+    "gzip": Fault("gzip, whole; usable", script=wire.good_gzip),
+    "gzip_bomb": Fault("few bytes that unpack to option mb (256) megabytes", script=wire.gzip_bomb),
+    "brotli": Fault("says br", script=wire.brotli),
+    "late": Fault("a good answer after delay; usable", delay=1.0),
+}  # fmt: skip
+
+# Answers with addresses whose reading then fails, for the first `reads` readings (all of them without that option).
+DOWNLOAD: dict[str, Fault] = {
+    **{
+        f"download_{name}": Fault(f"reading the picture: {shows}; option reads", download=name, as_url=True)
+        for name, shows in {
+            "401": "401", "403": "403", "404": "404", "410": "410", "500": "500", "503": "503",
+            "html": "200 page", "short": "half of it, then FIN", "reset": "half of it, then RST",
+            "stall": "half of it, then nothing for delay", "empty": "200 without bytes",
+            "redirect": "302 to option to", "key": "401 unless the key is sent",
+        }.items()
+    },
+    "url_private": Fault("an address in a private network", address="http://10.255.255.1/picture.png", as_url=True),
+    "url_metadata": Fault("a link-local address", address="http://169.254.169.254/latest/meta-data", as_url=True),
+    "url_port": Fault("another port of this host", address="http://127.0.0.1:9/picture.png", as_url=True),
+    "url_file": Fault("a file: address", address="file:///etc/hostname", as_url=True),
+    "url_ftp": Fault("an ftp: address", address="ftp://example.com/picture.png", as_url=True),
+    "url_broken": Fault("no address at all", address="not an address", as_url=True),
+    "url_expired": Fault("an address that is already dead", as_url=True, download="403"),
+}  # fmt: skip
+
+FAULTS: dict[str, Fault] = {**STATUS, **BODY, **WIRE, **DOWNLOAD}

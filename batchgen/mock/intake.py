@@ -1,0 +1,125 @@
+"""HTTP request -> form: JSON or multipart, with the uploads read and a record of what exactly arrived."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from batchgen.mock.reply import Refused, bad_picture, error
+
+MOST_BYTES = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that came with a request; `url` instead of bytes when only its address came."""
+
+    data: bytes = b""
+    kind: str = ""
+    filename: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was asked, before anybody judged it. `parts` describes every part of a multipart body in order."""
+
+    fields: dict[str, Any]
+    images: tuple[Upload, ...] = ()
+    mask: Upload | None = None
+    multipart: bool = False
+    parts: tuple[dict[str, Any], ...] = ()
+
+    def text(self, name: str) -> str:
+        """A field when it is text, else nothing."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+
+Fetch = Callable[[str], bytes | None]
+
+
+async def read_form(request: web.Request, fetch: Fetch) -> Form:
+    """The body, whole; `fetch` reads pictures that lie on this server. Refused when it is no JSON and no multipart."""
+    if request.content_type == "multipart/form-data":
+        return await _multipart(request)
+    return _json(await request.read(), fetch)
+
+
+async def _multipart(request: web.Request) -> Form:
+    fields: dict[str, Any] = {}
+    parts: list[dict[str, Any]] = []
+    images: list[Upload] = []
+    mask: Upload | None = None
+    try:
+        reader = await request.multipart()
+        async for part in reader:
+            if not isinstance(part, BodyPartReader):
+                continue
+            data, kind = bytes(await part.read()), part.headers.get("Content-Type", "")
+            parts.append(_described(part, data, kind))
+            name = part.name or ""
+            fields[name] = data.decode("utf-8", "replace") if part.filename is None else name
+            upload = Upload(data, kind.partition(";")[0].strip(), part.filename)
+            if name in {"image", "image[]"}:
+                images.append(upload)
+            elif name == "mask":
+                mask = upload
+    except ValueError as broken:
+        raise Refused(error(400, f"Could not parse multipart form: {broken}")) from broken
+    return Form(fields, tuple(images), mask, multipart=True, parts=tuple(parts))
+
+
+def _described(part: BodyPartReader, data: bytes, kind: str) -> dict[str, Any]:
+    described = {"name": part.name, "filename": part.filename, "content_type": kind or None, "bytes": len(data)}
+    value = {"value": data.decode("utf-8", "replace")} if part.filename is None else {}
+    return {**described, "sha256": sha256(data).hexdigest(), **value}
+
+
+def _json(body: bytes, fetch: Fetch) -> Form:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise Refused(error(400, "We could not parse the JSON body of your request. The API expects a JSON object."))
+    images: list[Upload] = []
+    for number, reference in enumerate(_list(fields.get("images")), 1):
+        images.append(_referred(reference, number, fetch))
+    if isinstance(embedded := fields.get("reference_image"), str):
+        images.append(Upload(_decoded(embedded, 1), filename="reference_image"))
+    mask = _referred(fields["mask"], 1, fetch) if fields.get("mask") else None
+    return Form(fields, tuple(images), mask)
+
+
+def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
+    keys = reference.keys() & {"image_url", "file_id"} if isinstance(reference, dict) else ()
+    if len(keys) != 1:
+        raise Refused(
+            error(400, "Each image must have exactly one of image_url and file_id.", "invalid_value", param="images")
+        )
+    if "file_id" in keys:
+        return Upload(url=f"file:{reference['file_id']}")
+    url = str(reference["image_url"])
+    if url.startswith("data:"):
+        head, _, data = url.partition(",")
+        return Upload(_decoded(data, number), head[5:].partition(";")[0])
+    if not url.startswith(("https://", "http://")):
+        raise Refused(error(400, f"Invalid URL: '{url[:200]}'.", "invalid_value", param="images"))
+    return Upload(fetch(url) or b"", url=url)
+
+
+def _decoded(text: str, number: int) -> bytes:
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except (binascii.Error, ValueError) as broken:
+        raise Refused(bad_picture(number)) from broken
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

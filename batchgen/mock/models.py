@@ -1,0 +1,147 @@
+"""What the mock can draw with: sizes, qualities, life span and the counting of tokens, in its own few lines.
+
+Nothing is taken from the program's catalogue, so that its figures and these can prove each other.
+Figures as published by the vendor: token table of the first family, the calculator's formula for the later ones,
+tiles or patches for reference pictures.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, sqrt
+from typing import Any
+
+THREE = ("1024x1024", "1024x1536", "1536x1024")
+LOW_MEDIUM_HIGH = ("low", "medium", "high")
+FIVE = (*LOW_MEDIUM_HIGH, "xhigh", "max")
+
+TABLE = {
+    ("low", "1024x1024"): 272, ("low", "1024x1536"): 408, ("low", "1536x1024"): 400,
+    ("medium", "1024x1024"): 1056, ("medium", "1024x1536"): 1584, ("medium", "1536x1024"): 1568,
+    ("high", "1024x1024"): 4160, ("high", "1024x1536"): 6240, ("high", "1536x1024"): 6208,
+}  # fmt: skip
+BASES = {
+    "gpt-image-2": {"low": 16, "medium": 48, "high": 96},
+    "gpt-image-2.5": {"low": 16, "medium": 24, "high": 48, "xhigh": 64, "max": 96},
+}
+# The latest family uses about four times the tokens of 2.5 at low and medium, by the word of one gateway.
+MORE = {"gpt-image-2.6": {"low": 4, "medium": 4}}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it)."""
+
+    name: str
+    family: str
+    qualities: tuple[str, ...] = LOW_MEDIUM_HIGH
+    flexible: bool = True
+    shutdown: str | None = None
+    retired: bool = False
+    fidelity: tuple[str, ...] = ()
+    transparent: bool = True
+    complexity: bool = False
+    chat: bool = False
+    max_n: int = 10
+
+    def output_tokens(self, quality: str, width: int, height: int) -> int:
+        """Picture tokens of one picture."""
+        if not self.flexible:
+            return TABLE.get((quality, f"{width}x{height}"), TABLE[quality, "1536x1024"])
+        family = "gpt-image-2.5" if self.family == "gpt-image-2.6" else self.family
+        base, long, short = BASES[family][quality], max(width, height), min(width, height)
+        tokens = ceil(base * round(base * short / long) * (2_000_000 + width * height) / 4_000_000)
+        return tokens * MORE.get(self.family, {}).get(quality, 1)
+
+    def input_tokens(self, width: int, height: int, fidelity: str | None = None) -> int:
+        """Tokens of one reference picture."""
+        if self.flexible:
+            return patches(width, height)
+        extra = (4160 if width == height else 6240) if fidelity == "high" else 0
+        return tiles(width, height) + extra
+
+
+def _first(name: str, *, shutdown: str = "2026-12-01", **more: Any) -> Drawer:
+    return Drawer(name, "gpt-image-1", flexible=False, shutdown=shutdown, **more)
+
+
+DRAWERS: dict[str, Drawer] = {
+    drawer.name: drawer
+    for drawer in (
+        *(Drawer(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True) for s in ("flare", "sunburst")),
+        *(Drawer(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        *(Drawer(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        Drawer("gpt-image-2", "gpt-image-2", transparent=False),
+        Drawer("gpt-image-2-2026-04-21", "gpt-image-2", transparent=False),
+        _first("gpt-image-1.5", fidelity=("low", "high")),
+        _first("gpt-image-1.5-2025-12-16", fidelity=("low", "high")),
+        _first("chatgpt-image-latest", fidelity=("low", "high")),
+        _first("gpt-image-1-mini", fidelity=("low",)),
+        _first("gpt-image-1", fidelity=("low", "high"), shutdown="2026-10-23", retired=True),
+    )
+}
+# Routes that only gateways sell.
+RESOLD: dict[str, Drawer] = {
+    drawer.name: drawer
+    for drawer in (
+        Drawer("gpt-image-2-all", "gpt-image-2", transparent=False),
+        Drawer("gpt-image-2.6-all", "gpt-image-2.6", FIVE, max_n=4),
+        Drawer("gpt-image-2-vip", "gpt-image-2", transparent=False),
+        *(Drawer(f"gpt-image-2.5-{s}-vip", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        *(Drawer(f"gpt-image-2.6-{s}-vip", "gpt-image-2.6", LOW_MEDIUM_HIGH) for s in ("flare", "sunburst")),
+        Drawer("gpt-image-2.5-web", "gpt-image-2.5", FIVE),
+        Drawer("gpt-image-2.6-web", "gpt-image-2.6", FIVE),
+        Drawer("sora_image", "gpt-image-1", flexible=False, chat=True, max_n=1),
+        Drawer("gpt-4o-image", "gpt-image-1", flexible=False, chat=True, max_n=1),
+    )
+}
+GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
+
+
+def tiles(width: int, height: int) -> int:
+    """Fit into 2048 x 2048, shrink the short side to 512, count tiles of 512 pixels."""
+    fit = min(1.0, 2048 / max(width, height))
+    shrink = fit * min(1.0, 512 / (min(width, height) * fit))
+    across, down = (ceil(round(side * shrink, 6) / 512) for side in (width, height))
+    return 65 + 129 * across * down
+
+
+def patches(width: int, height: int) -> int:
+    """Enlarge the long edge to 1024, count patches of 32 pixels, shrink to at most 1536 of them."""
+    grow = max(1.0, 1024 / max(width, height))
+    across, down = width * grow / 32, height * grow / 32
+    if ceil(across) * ceil(down) <= 1536:
+        return ceil(across) * ceil(down)
+    shrink = sqrt(1536 / (across * down))
+    across, down = across * shrink, down * shrink
+    exact = min(int(across) / across, int(down) / down)
+    return ceil(round(across * exact, 6)) * ceil(round(down * exact, 6))
+
+
+def text_tokens(prompt: str) -> int:
+    """Tokens of a prompt: the o200k vocabulary where it is installed, else a quarter of its characters; plus six."""
+    encoding = _encoding()
+    return (len(encoding.encode(prompt)) if encoding else ceil(len(prompt) / 4)) + 6
+
+
+@cache
+def _encoding() -> Any:
+    try:
+        import bpe_openai
+    except ImportError:
+        return None
+    return bpe_openai.get_encoding("o200k_base")
+
+
+def size_complaint(width: int, height: int) -> str | None:
+    """Why a model of any size refuses this one."""
+    if width % 16 or height % 16:
+        return "Width and height must both be divisible by 16."
+    if max(width, height) > 3840:
+        return "The longest edge must be less than or equal to 3840."
+    if max(width, height) > 3 * min(width, height):
+        return "The aspect ratio must not exceed 3:1."
+    if width * height < 655_360:
+        return "The requested size is below the current minimum pixel budget of 655360."
+    if width * height > 8_294_400:
+        return "The requested size is above the current maximum pixel budget of 8294400."
+    return None

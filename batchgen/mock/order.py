@@ -1,0 +1,74 @@
+"""What will be drawn, resolved: no `auto` left, every size in pixels."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchgen.mock.intake import Upload
+from batchgen.mock.models import Drawer
+
+
+class Kind(StrEnum):
+    """Which endpoint was asked."""
+
+    GENERATE = "generate"
+    EDIT = "edit"
+    VARIATION = "variation"
+    CHAT = "chat"
+
+
+class Look(StrEnum):
+    """Whether pictures are drawn as asked or spoilt on purpose."""
+
+    FINE = "fine"
+    BLANK = "blank"
+    TRUNCATED = "truncated"
+    SVG = "svg"
+    HTML = "html"
+    BOMB = "bomb"
+    CHECKERBOARD = "checkerboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A reference picture as it counts: its bytes and pixels."""
+
+    upload: Upload
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call.
+
+    `n` pictures were asked, `deliver` come, `withheld` slots do not. `call` counts the calls of this prompt from 0.
+    `file_format` and `pixels` are what is really drawn where that is not what the answer says.
+    """
+
+    kind: Kind
+    drawer: Drawer
+    prompt: str
+    n: int
+    deliver: int
+    width: int
+    height: int
+    quality: str
+    output_format: str
+    file_format: str
+    compression: int = 100
+    background: str = "auto"
+    fidelity: str | None = None
+    images: tuple[Seen, ...] = ()
+    mask: Seen | None = None
+    answers: str = "b64_json"  # url, b64_json, or none: a chat that draws nothing
+    call: int = 0
+    look: Look = Look.FINE
+    pixels: tuple[int, int] | None = None
+    echo_model: str | None = None
+    withheld: tuple[int, ...] = ()
+    partial_images: int | None = None
+
+    @property
+    def size(self) -> str:
+        """The size as the answer says it."""
+        return f"{self.width}x{self.height}"

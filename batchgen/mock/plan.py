@@ -1,0 +1,134 @@
+"""Which fault a call gets: rules given beforehand, and directives inside prompts."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import InputError
+from batchgen.mock.chance import draw
+
+DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A fault for calls whose prompt contains `prompt`: not the first `skip` of them, then at most `times`.
+
+    `fault` may list several names with commas, one per call in turn; `ok` is none. Calls are counted by prompt when
+    `by_prompt`, else all that match together. `rate` leaves the others alone by chance. `options` go to the fault:
+    delay (seconds), charged (yes or no), slots (first, last or all), and what its row in the table names.
+    """
+
+    fault: str
+    prompt: str = ""
+    skip: int = 0
+    times: int | None = None
+    rate: float = 1.0
+    by_prompt: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self) -> tuple[str, ...]:
+        """The faults in turn."""
+        return tuple(name.strip() for name in self.fault.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The fault that one call gets."""
+
+    fault: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def number(self, name: str, otherwise: float) -> float:
+        """An option as a number; what is no number counts as not given."""
+        try:
+            return float(self.options[name])
+        except (KeyError, ValueError):
+            return otherwise
+
+
+def directives(prompt: str) -> Iterator[Rule]:
+    """The rules that a prompt carries: `[[mock: fault=status_500 times=1 delay=0.2]]`."""
+    for text in DIRECTIVE.findall(prompt):
+        words = dict(word.split("=", 1) for word in text.split() if "=" in word)
+        fault = words.pop("fault", "ok")
+        in_turn = "," in fault
+        times, skip = _count(words.pop("times", "")), _count(words.pop("skip", "")) or 0
+        yield Rule(fault, times=len(fault.split(",")) if in_turn and times is None else times, skip=skip, options=words)
+
+
+def without_directives(prompt: str) -> str:
+    """The prompt as a person reads it."""
+    return DIRECTIVE.sub("", prompt).strip()
+
+
+class Faults:
+    """The fault plan of one server; it may be changed while the server runs."""
+
+    def __init__(self, rules: Iterable[Rule] = (), seed: int = 0) -> None:
+        self._rules = tuple(rules)
+        self._seed = seed
+        self._seen: Counter[tuple[int | str, str]] = Counter()
+
+    def add(self, *rules: Rule) -> None:
+        """Put more rules behind the others; the first that fits a call decides it."""
+        self._rules = (*self._rules, *rules)
+
+    def clear(self) -> None:
+        """Forget every rule and every count."""
+        self._rules = ()
+        self._seen.clear()
+
+    def hit(self, prompt: str, call: int) -> Hit | None:
+        """The fault for the `call`th call (from 0) of a prompt, if any."""
+        for rule in directives(prompt):
+            if name := _turn(rule, call):
+                return Hit(name, rule.options)
+        for index, rule in enumerate(self._rules):
+            if rule.prompt not in prompt or draw(self._seed, "rule", index, prompt, call) >= rule.rate:
+                continue
+            counter = (index, prompt if rule.by_prompt else "")
+            count = self._seen[counter]
+            self._seen[counter] += 1
+            if name := _turn(rule, count):
+                return Hit(name, rule.options)
+        return None
+
+
+def load_rules(path: Path) -> tuple[Rule, ...]:
+    """Rules from a JSON file: a list of objects with the fields of `Rule`; InputError says what is wrong."""
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+        rules = tuple(Rule(**_fields(row)) for row in rows)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is not a list of faults: {error}") from error
+    from batchgen.mock.faults import FAULTS
+
+    unknown = sorted({name for rule in rules for name in rule.names()} - FAULTS.keys() - {"ok"})
+    if unknown:
+        raise InputError(f"{path} names faults that do not exist: {', '.join(unknown)}")
+    return rules
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise TypeError(f"{row!r} is not an object")
+    options = {str(k): str(v) for k, v in dict(row.get("options", {})).items()}
+    return {**{str(k): v for k, v in row.items()}, "options": options}
+
+
+def _turn(rule: Rule, count: int) -> str | None:
+    place = count - rule.skip
+    if place < 0 or (rule.times is not None and place >= rule.times):
+        return None
+    names = rule.names()
+    name = names[place % len(names)]
+    return None if name == "ok" else name
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None

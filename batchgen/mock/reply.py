@@ -1,0 +1,157 @@
+"""What goes back: status, headers and body; and the error bodies as the vendor and the gateways word them."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One whole answer."""
+
+    status: int
+    body: bytes = b""
+    kind: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def having(self, *headers: tuple[str, str]) -> "Reply":
+        """The same with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
+
+
+class Refused(Exception):
+    """The request is answered with this and nothing is drawn."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def as_json(status: int, value: Any, *headers: tuple[str, str]) -> Reply:
+    """A value as JSON."""
+    return Reply(status, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON, headers)
+
+
+def error(
+    status: int,
+    message: str,
+    code: str | None = None,
+    *,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+    **more: Any,
+) -> Reply:
+    """An error body as the Images API writes it."""
+    return as_json(status, {"error": {"message": message, "type": kind, "param": param, "code": code, **more}})
+
+
+def html(status: int, title: str) -> Reply:
+    """The page of a proxy that stands before the API."""
+    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>"
+    return Reply(status, page.encode(), "text/html; charset=utf-8")
+
+
+def no_key() -> Reply:
+    """Without an Authorization header."""
+    return error(401, "You didn't provide an API key. Provide it in an Authorization header using Bearer auth.")
+
+
+def wrong_key(key: str) -> Reply:
+    """A key that is not accepted; like the vendor's, the message repeats part of it."""
+    shown = f"{key[:8]}{'*' * max(4, len(key) - 12)}{key[-4:]}" if len(key) > 12 else key
+    return error(
+        401,
+        f"Incorrect API key provided: {shown}. You can find your API key at https://platform.openai.com/account/api-keys.",
+        "invalid_api_key",
+    )
+
+
+def no_model(name: str) -> Reply:
+    """A model nobody here knows."""
+    return error(404, f"The model '{name}' does not exist or you do not have access to it.", "model_not_found")
+
+
+def retired_model(name: str, day: str) -> Reply:
+    """A model that was shut down."""
+    return error(
+        404,
+        f"The model `{name}` was shut down on {day} and can no longer be used. "
+        "Learn more here: https://platform.openai.com/docs/deprecations",
+        "model_not_found",
+    )
+
+
+def unknown_parameter(name: str) -> Reply:
+    """A parameter that is not taken."""
+    return error(400, f"Unknown parameter: '{name}'.", "unknown_parameter", param=name)
+
+
+def missing_parameter(name: str) -> Reply:
+    """A parameter that must be there."""
+    return error(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", param=name)
+
+
+def bad_value(name: str, value: object, allowed: tuple[str, ...]) -> Reply:
+    """A value that is not one of those allowed."""
+    listed = ", ".join(f"'{v}'" for v in allowed[:-1])
+    known = f"{listed}, and '{allowed[-1]}'" if listed else f"'{allowed[0]}'"
+    return error(400, f"Invalid value: '{value}'. Supported values are: {known}.", "invalid_value", param=name)
+
+
+def bad_picture(number: int) -> Reply:
+    """A reference picture that cannot be read; counted from 1."""
+    return error(
+        400,
+        f"Invalid image file or mode for image {number}, please check your image file.",
+        "invalid_image_file",
+        kind="image_generation_user_error",
+        param="image",
+    )
+
+
+def server_error(request: str = "req_mock") -> Reply:
+    """The vendor's own failure."""
+    return error(
+        500,
+        "The server had an error processing your request. Sorry about that! You can retry your request, or contact us "
+        f"if you keep seeing this error. (Please include the request ID {request} in your email.)",
+        "server_error",
+        kind="server_error",
+    )
+
+
+def overloaded() -> Reply:
+    """Too much to do for everybody."""
+    return error(
+        503,
+        "The server is currently overloaded with other requests. Please try again later.",
+        "server_is_overloaded",
+        kind="service_unavailable_error",
+    )
+
+
+def rate_limited(what: str, limit: int, used: int, asked: int, wait: float, model: str = "gpt-image") -> Reply:
+    """Too fast: both headers say how long to wait, and so does the message."""
+    return error(
+        429,
+        f"Rate limit reached for {model} (for limit gpt-image) in organization org-mock on {what} per min: "
+        f"Limit {limit}, Used {used}, Requested {asked}. Please try again in {duration(wait)}.",
+        "rate_limit_exceeded",
+        kind=what,
+    ).having(*retry_after(wait))
+
+
+def retry_after(wait: float) -> tuple[tuple[str, str], ...]:
+    """How long to wait, in whole seconds and in milliseconds."""
+    milliseconds = max(1, -int(-wait * 1000 // 1))
+    return (("retry-after", str(-(-milliseconds // 1000))), ("retry-after-ms", str(milliseconds)))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as the rate-limit headers write them: `120ms`, `1.5s`, `6m0s`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))}ms"
+    minutes, rest = divmod(round(seconds, 3), 60)
+    return f"{int(minutes)}m{rest:g}s" if minutes else f"{rest:g}s"

@@ -1,0 +1,181 @@
+"""The mock as an HTTP server on loopback: routes, free endpoints and life cycle."""
+
+import asyncio
+import json
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from batchgen.errors import InputError
+from batchgen.mock.config import MockConfig
+from batchgen.mock.desk import Desk
+from batchgen.mock.dialects import DIALECTS
+from batchgen.mock.models import Drawer
+from batchgen.mock.order import Kind
+from batchgen.mock.pickup import Pickup
+from batchgen.mock.plan import Faults
+from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
+
+ROUTES = {
+    "/images/generations": Kind.GENERATE,
+    "/images/edits": Kind.EDIT,
+    "/images/variations": Kind.VARIATION,
+    "/chat/completions": Kind.CHAT,
+}
+MOST_BODY = 1 << 30
+
+
+class MockServer:
+    """`async with MockServer(config) as server:` serves on `server.base_url` until the end of the block.
+
+    InputError when the dialect is unknown or the port is taken.
+    """
+
+    def __init__(self, config: MockConfig | None = None) -> None:
+        self.config = config or MockConfig()
+        if self.config.dialect not in DIALECTS:
+            raise InputError(f"the mock speaks no dialect {self.config.dialect!r}; it speaks {', '.join(DIALECTS)}")
+        self._runner: web.AppRunner | None = None
+        self._desk: Desk | None = None
+        self._port = self.config.port
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{self.config.host}:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as its base URL."""
+        return f"{self.origin}/v1"
+
+    @property
+    def faults(self) -> Faults:
+        """The fault plan, which may be changed at any time."""
+        return self._open.faults
+
+    def bill(self) -> dict[str, Any]:
+        """What was charged: totals, limits, and every request in order."""
+        return {**self._account(), "requests": [entry.as_dict() for entry in tuple(self._open.bill.entries)]}
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The latest requests as they arrived: headers (never the key), JSON fields, multipart parts."""
+        return self._open.record.all()
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        loop = asyncio.get_running_loop()
+        self._desk = Desk(self.config, loop.time)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.config.host, self.config.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as taken:
+            await self.stop()
+            raise InputError(f"cannot listen on {self.config.host}:{self.config.port}: {taken.strerror}") from taken
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Let go of every connection, also of stalled ones."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+            self._open.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def _open(self) -> Desk:
+        if self._desk is None:
+            raise RuntimeError("the mock server has not been started")
+        return self._desk
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=MOST_BODY)
+        desk = self._open
+        for prefix in ("/v1", ""):
+            for path, kind in ROUTES.items():
+                app.router.add_post(prefix + path, _serving(desk, kind))
+            app.router.add_get(f"{prefix}/models", self._models)
+            app.router.add_get(f"{prefix}/models/{{name}}", self._model)
+        app.router.add_get("/files/{name}", Pickup(desk).serve)
+        app.router.add_get("/bill", self._bill)
+        app.router.add_get("/requests", self._requests)
+        app.router.add_post("/reset", self._reset)
+        app.router.add_route("*", "/{path:.*}", self._nowhere)
+        return app
+
+    def _account(self) -> dict[str, Any]:
+        return {**self._open.bill.account(), "limits": self._open.gate.account()}
+
+    async def _models(self, request: web.Request) -> web.Response:
+        def listed() -> Reply:
+            served = [_described(drawer) for drawer in self._open.dialect.models(self.config)]
+            return as_json(200, {"object": "list", "data": served})
+
+        return self._free(request, listed)
+
+    async def _model(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+
+        def described() -> Reply:
+            served = {drawer.name: drawer for drawer in self._open.dialect.models(self.config)}
+            return as_json(200, _described(served[name])) if name in served else no_model(name)
+
+        return self._free(request, described)
+
+    def _free(self, request: web.Request, reply: Any) -> web.Response:
+        self._open.record.note(request)
+        try:
+            self._open.authorise(request)
+            return _plain(reply())
+        except Refused as refused:
+            return _plain(refused.reply)
+
+    async def _bill(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(json.dumps(self._account()).encode()[:-1] + b', "requests": [')
+        for start in range(0, len(entries := tuple(self._open.bill.entries)), 200):
+            lines = ",\n".join(json.dumps(entry.as_dict()) for entry in entries[start : start + 200])
+            await response.write((",\n" if start else "\n").encode() + lines.encode("utf-8", "replace"))
+        await response.write(b"]}\n")
+        return response
+
+    async def _requests(self, _request: web.Request) -> web.Response:
+        return _plain(as_json(200, {"requests": self.requests()}))
+
+    async def _reset(self, _request: web.Request) -> web.Response:
+        self._open.forget()
+        return _plain(as_json(200, {"reset": True}))
+
+    async def _nowhere(self, request: web.Request) -> web.Response:
+        self._open.record.note(request)
+        return _plain(error(404, f"Invalid URL ({request.method} {request.path})"))
+
+
+def _serving(desk: Desk, kind: Kind) -> Any:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await desk.serve(request, kind)
+
+    return serve
+
+
+def _plain(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, headers=[("Content-Type", reply.kind), *reply.headers])
+
+
+def _described(drawer: Drawer) -> dict[str, Any]:
+    end = {"shutdown_date": drawer.shutdown} if drawer.shutdown else {}
+    return {"id": drawer.name, "object": "model", "created": 1_745_366_400, "owned_by": "mock", **end}
