@@ -41,9 +41,10 @@ class Rows:
                 return sum(getattr(row, name) for row in rows)
 
             yield UsageRow(
-                *kind, len(mine), total("attempts"), total("retried"), total("wanted"), total("stored"), total("text_in"),
-                total("image_in"), total("output"), 0, total("confirmed_micro_usd"), total("estimated_micro_usd"),
-                total("at_risk_micro_usd"), total("not_charged_micro_usd"), total("expected_micro_usd"),
+                *kind, len(mine), total("attempts"), total("retried"), total("wanted"), total("stored"),
+                total("text_in"), total("image_in"), total("output"), 0,
+                total("confirmed_micro_usd"), total("estimated_micro_usd"), total("at_risk_micro_usd"),
+                total("not_charged_micro_usd"), total("expected_micro_usd"),
             )  # fmt: skip
 
     def runs(self) -> tuple[RunRow, ...]:
@@ -88,9 +89,9 @@ def a_run(**changed: Any) -> RunRow:
     """A run that ended well after 72.5 seconds, but for what is changed."""
     begun, ended = (datetime(2026, 11, 20, 2, minute, second, tzinfo=UTC) for minute, second in ((0, 0), (1, 12)))
     values = {
-        "run_id": "2026-11-20T02:00Z-7f3a", "manifest": "autumn", "provider": "openai", "started": begun, "ended": ended,
-        "exit_code": 0, "why": "", "cap": None, "low": 40_000, "expected": 42_300, "high": 60_000, "command": "{}",
-        "version": "", "counts": "{}",
+        "run_id": "2026-11-20T02:00Z-7f3a", "manifest": "autumn", "provider": "openai",
+        "started": begun, "ended": ended, "exit_code": 0, "why": "", "cap": None,
+        "low": 40_000, "expected": 42_300, "high": 60_000, "command": "{}", "version": "", "counts": "{}",
     }  # fmt: skip
     return RunRow(**{**values, **changed})
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from batchgen.text import LIMIT, counted, duration, safe, size_of
 
 ESCAPES = [
-    "\x1b[31mred", "\x1b]0;title\x07", "\x1b]52;c;cm0gLXJm\x07", "\x9b31m", "\x90q\x9c", "\u202egnp.exe", "\u2066x\u2069",
+    "\x1b[31mred", "\x1b]0;title\x07", "\x1b]52;c;cm0gLXJm\x07", "\x9b31m", "\x90q\x9c",
+    "\u202egnp.exe", "\u2066x\u2069",
     "\u200b", "\u200f", "\ufeff", "\u2028", "\u2029", "\x00", "\x07", "\b\b\b", "\r$0.00", "\n2026-11-20 INFO paid $0",
-    "\x7f", "\x85", "\xad", "\ud800", "\U000e0041", "\t", "\v", "\f", "\x1bc", "\x1b(0", "\x1b[2J", "\x8d", "\x9d0;t\x9c",
+    "\x7f", "\x85", "\xad", "\ud800", "\U000e0041", "\t", "\v", "\f", "\x1bc", "\x1b(0", "\x1b[2J",
+    "\x8d", "\x9d0;t\x9c",
 ]  # fmt: skip
 
 

@@ -1,0 +1,214 @@
+"""The page: readable money, no script, and nothing that an untrusted text can add to it."""
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from batchgen.ledger import ImageRow, JobRow
+from batchgen.money import MicroUSD, exact
+from batchgen.report import write
+from batchgen.report.page import link, shown
+
+VECTORS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<iframe src=javascript:alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<body onload=alert(1)>",
+    "<style>*{display:none}",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href=//evil.example/>",
+    "<form action=//evil.example><button>",
+    "<input autofocus onfocus=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)>",
+    "<math><mi xlink:href=javascript:alert(1)>",
+    "<object data=javascript:alert(1)>",
+    "<embed src=javascript:alert(1)>",
+    "<!--<script>alert(1)-->",
+    "<![CDATA[<script>]]>",
+    "{{ 7*7 }}",
+    "{% include '/etc/passwd' %}",
+    "{{ ''.__class__ }}",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+]
+WRAPPERS = ["{}", '">{}', "'>{}", "</p></details></style></title>{}", '" onmouseover="alert(1)" x="{}']
+PAYLOADS = [wrapper.replace("{}", vector) for vector in VECTORS for wrapper in WRAPPERS]
+
+
+class Shape(HTMLParser):
+    """The elements of a page with the names of their attributes, and every address and text in it."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.addresses: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+        self.addresses += [value or "" for name, value in attrs if name in {"href", "src"}]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+Make = Callable[..., JobRow]
+Draw = Callable[..., Path]
+
+
+@pytest.fixture
+def page(
+    tmp_path: Path, rows: Callable[..., object], job: Make, image: Callable[..., ImageRow], tagged: Callable[..., str]
+) -> Callable[..., tuple[str, Shape]]:
+    """Write a report with this text in every place that comes from outside, and read its page."""
+
+    def read(text: str, path: str = "images/chair-oak-0.png") -> tuple[str, Shape]:
+        tags = tagged(category=text)
+        words = {"job_id": text, "prompt": text, "model": text, "size": text, "quality": text, "tags": tags}
+        bad = {"code": text, "message": text, "outcome": "failed", "stored": 0, "failed": 1}
+        moderated = {
+            "code": text,
+            "categories": f'["{len(text)}"]',
+            "outcome": "moderated",
+            "stored": 0,
+            "moderated": 1,
+        }
+        made = rows(
+            [image(**words, path=path, flags='["size_differs"]')],
+            [job(**words), job(**words, **bad), job(**words, **moderated, moderated_slots="[0]")],
+        )
+        html = write(made, tmp_path).page.read_text("utf-8")
+        shape = Shape()
+        shape.feed(html)
+        return html, shape
+
+    return read
+
+
+def test_there_are_a_hundred_payloads() -> None:
+    """The list of payloads does not shrink."""
+    assert len(set(PAYLOADS)) >= 100
+
+
+def test_nothing_is_added_by_untrusted_text(page: Callable[..., tuple[str, Shape]], draw: Draw) -> None:
+    """Of 125 payloads none makes an element, an attribute, or an address that leaves the folder."""
+    draw()
+    _, plain = page("a chair")
+    assert "script" not in {tag for tag, _ in plain.elements}
+    for payload in PAYLOADS:
+        _, shape = page(payload)
+        assert shape.elements == plain.elements, payload
+        assert shape.addresses == plain.addresses, payload
+        assert shown(payload) in "".join(shape.texts), payload
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "50% off?.png",
+        "a b#c.png",
+        "javascript:alert(1).png",
+        "q\"x'<b>.png",
+        "ä/ö.png",
+        "//evil.example/x.png",
+        "&lt.png",
+    ],
+)
+def test_links_are_relative_and_encoded(name: str, page: Callable[..., tuple[str, Shape]], draw: Draw) -> None:
+    """The way to a picture is a relative, percent-encoded path that leads back to its file."""
+    draw(f"images/{name}")
+    _, shape = page("a chair", f"images/{name}")
+    (address,) = [a for a in shape.addresses if a.startswith("..")]
+    assert urlsplit(address)[:2] == ("", "")
+    assert unquote(urlsplit(address).path) == f"../images/{name}"
+
+
+def test_every_address_leads_to_a_file(tmp_path: Path, page: Callable[..., tuple[str, Shape]], draw: Draw) -> None:
+    """Thumbnails and pictures are where the page says."""
+    draw()
+    _, shape = page("a chair")
+    there = [a for a in shape.addresses if not a.startswith("#")]
+    assert there
+    assert all((tmp_path / "report" / unquote(address)).is_file() for address in there)
+
+
+def test_the_page_asks_the_browser_for_nothing(page: Callable[..., tuple[str, Shape]]) -> None:
+    """A content security policy forbids everything but its own style and the pictures beside it."""
+    html, _ = page("a chair")
+    policy = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
+    assert "http://" not in html
+    assert "https://" not in html
+
+
+def test_an_svg_is_neither_shown_nor_linked(
+    tmp_path: Path, rows: Callable[..., object], image: Callable[..., ImageRow]
+) -> None:
+    """A picture that a browser might run stays a name."""
+    html = write(rows([image(path="images/a.svg", format="svg")]), tmp_path).page.read_text("utf-8")
+    assert "a.svg" not in html
+    assert "no preview" in html
+
+
+def test_money_is_in_dollars(tmp_path: Path, rows: Callable[..., object], job: Make) -> None:
+    """Each of the four numbers stands on the page for itself, to the micro-dollar and with at least two decimals."""
+    made = rows(
+        [],
+        [
+            job(
+                confirmed_micro_usd=1_500_000,
+                estimated_micro_usd=42_001,
+                at_risk_micro_usd=70_000,
+                not_charged_micro_usd=3,
+            )
+        ],
+    )
+    html = write(made, tmp_path).page.read_text("utf-8")
+    for words in ("Confirmed</span><b>$1.50", "Estimated</span><b>$0.042001", "At risk</span><b>$0.07", "$0.000003"):
+        assert f"{words}</b>" in html
+
+
+@pytest.mark.parametrize(("paid", "words"), [(105, "5.0 % more"), (95, "5.0 % less"), (100, "0.0 % more")])
+def test_the_estimate_is_compared(
+    paid: int, words: str, tmp_path: Path, rows: Callable[..., object], job: Make
+) -> None:
+    """The page says how far the calls were from what was expected of them."""
+    made = rows([], [job(confirmed_micro_usd=paid * 1000, expected_micro_usd=100_000)])
+    html = write(made, tmp_path).page.read_text("utf-8")
+    assert f"The calls cost {words} than expected." in html
+    assert exact(MicroUSD(100_000)) in html
+
+
+def test_a_long_catalogue_is_cut_and_says_so(
+    tmp_path: Path, rows: Callable[..., object], image: Callable[..., ImageRow]
+) -> None:
+    """The page shows the first pictures and names the file that has all."""
+    made = rows([image(slot=n, path=f"images/{n}.png", sha256=f"{n:064x}") for n in range(300)])
+    html = write(made, tmp_path).page.read_text("utf-8")
+    assert html.count("<figure>") == 240
+    assert "Showing 240 of 300; images.csv has them all." in html
+
+
+def test_an_empty_ledger_has_a_page(tmp_path: Path, rows: Callable[..., object]) -> None:
+    """Before the first run there is a page that says so."""
+    html = write(rows(run=None), tmp_path).page.read_text("utf-8")
+    assert "No picture is stored yet." in html
+
+
+def test_links_have_no_scheme() -> None:
+    """Even without a folder before it a name is no scheme."""
+    assert link("javascript:alert(1)") == "./javascript%3Aalert%281%29"
+
+
+def test_invisible_characters_are_shown() -> None:
+    """Lines stay lines; escapes and marks that turn text around become visible."""
+    assert shown("a\nb\x1b[2Jc\u202ed") == "a\nb\\x1b[2Jc\\u202ed"
