@@ -62,7 +62,10 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to be made for `slots` of a job, with the model that will draw and the money it may cost."""
+    """One call to be made for `slots` of a job, with the model that will draw and the money it may cost.
+
+    `replaces` is the key of the job that had this id before; its pictures step aside where these will go.
+    """
 
     id: str
     run_id: str
@@ -73,6 +76,7 @@ class Attempt:
     quote: Quote
     purpose: Purpose = Purpose.FIRST
     deadline: float = 600.0
+    replaces: str | None = None
 
     @property
     def n(self) -> int:
@@ -105,7 +109,10 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that is durably in place: `path` is relative to the output folder, hash and facts from its bytes."""
+    """A picture that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
+
+    `replaces` is where a picture that stood there has moved to, relative to the output folder.
+    """
 
     slot: int
     path: str
