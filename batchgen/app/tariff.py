@@ -1,12 +1,13 @@
 """What calls cost at one provider: catalogue, the user's own prices and the ledger's history brought together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 
 from batchgen import catalog
-from batchgen.errors import InputError, Problem
+from batchgen.catalog import cost
+from batchgen.errors import InputError
 from batchgen.ledger import History
 from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
 from batchgen.money import MicroUSD
@@ -44,13 +45,11 @@ class Tariff:
     def price(self, name: str) -> Price:
         """The price of a model; InputError when nobody states one."""
         if name not in self._prices:
-            price = catalog.price_of(name, self.provider, dict(self.settings.prices))
+            price = catalog.price_of(name, self.provider, self.settings.prices)
             if price is None:
                 raise InputError(
-                    Problem(
-                        f"no price is known for model {name!r} at {self.provider.name}, so nothing can be reserved; give one "
-                        f"in the manifest, such as prices: {{{name}: {{per_image: 0.04}}}}"
-                    )
+                    f"no price is known for model {name!r} at {self.provider.name}, so nothing can be reserved; "
+                    f"give one in the manifest, such as prices: {{{name}: {{per_image: 0.04}}}}"
                 )
             self._prices[name] = price
         return self._prices[name]
@@ -70,16 +69,17 @@ class Tariff:
             self._histories[kind] = self.past(*kind)
         return self._histories[kind]
 
-    def quote(self, request: ImageRequest, n: int) -> Quote:
-        """What one call for `n` pictures may cost."""
+    def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
+        """What one call for `n` pictures may cost, or the same line in the vendor's Batch API."""
         name = self.model_of(request)
         history = self.history(request)
         calibrated = history.cost_p50 if history else None
-        return catalog.quote(request, n, self.provider, self.model(name), self.price(name), history=calibrated)
+        price = (batch and catalog.batch_price(name, self.provider)) or self.price(name)
+        return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
 
     def settle(self, attempt: Attempt, usage: Usage | None, echo: Echo) -> Settlement:
         """What an answered call did cost."""
-        return catalog.settle(
+        return cost.settle(
             attempt.job.request,
             attempt.n,
             self.provider,
@@ -88,6 +88,7 @@ class Tariff:
             usage,
             echo,
             attempt.quote,
+            overrides=self.settings.prices,
         )
 
     def per_call(self, request: ImageRequest, images: int) -> int:
@@ -95,12 +96,12 @@ class Tariff:
         cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
         return max(1, min(self.settings.images_per_request or images, cap))
 
-    def cost(self, job: Job, images: int) -> Cost:
+    def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
         """What drawing so many pictures of a job may cost, over as many calls as it takes."""
         request = job.request
         most = self.per_call(request, images)
         full, rest = divmod(images, most)
-        quotes = [(self.quote(request, most), full)] * (full > 0) + [(self.quote(request, rest), 1)] * (rest > 0)
+        quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
         total = partial(_sum, quotes)
         return Cost(
             quote=Quote(
@@ -124,9 +125,7 @@ class Tariff:
         if history and history.count:
             return history.seconds_p50
         model = self.model(self.model_of(request))
-        typical: Mapping[str, float] = dict(model.typical_seconds) if model else {}
-        quality = self.quality(request)
-        return typical.get(quality) or (max(typical.values()) if typical and quality == "auto" else LATENCY)
+        return catalog.typical_seconds(model, self.quality(request)) if model else LATENCY
 
 
 def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:

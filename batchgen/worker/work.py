@@ -1,14 +1,15 @@
 """Performs one job: its calls side by side, each tried as often as the policy allows, then top-ups."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
 
 from batchgen.errors import Lost, StorageError
 from batchgen.ledger import Refused
-from batchgen.limits import Closed
+from batchgen.limits import Closed, Start, Ticket
 from batchgen.model import (
     Attempt,
     AttemptState,
@@ -61,8 +62,14 @@ class Call:
     spent: MicroUSD = ZERO
 
 
-Tried = Next | Refused | None
-"""None: pictures came."""
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make one call now."""
+
+    ticket: Ticket
+    start: Start
+
+
 
 
 class Worker:
@@ -197,26 +204,19 @@ class Worker:
     async def _try(self, call: Call) -> Next | Refused | None:
         """Permit, reserve, execute, settle: at most one request leaves."""
         bench = self.bench
-        model = bench.tariff.model_of(call.job.request)
+        attempt = self._attempt(call)
         try:
-            async with bench.limiter.slot():
-                if not await bench.breaker(model).allow():
-                    why = f"{model} at {bench.provider.name} keeps failing; run again later"
+            async with self._permit(attempt) as permit:
+                if permit is None:
+                    why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
                     return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
-                attempt = self._attempt(call, model)
-                tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
-                start = await bench.limiter.pace(len(call.slots), len(call.job.request.images), tokens)
                 if bench.stops:
                     return Over(SlotState.NOT_STARTED, STOPPED)
                 if refused := await bench.offload(bench.ledger.reserve, attempt, bench.caps()):
                     return refused
                 bench.in_flight.enter()
                 try:
-                    bench.limiter.sent(start)
-                    receipt = await self._execute(attempt)
-                    if receipt.verdict.remedy is Remedy.WAIT:
-                        bench.limiter.throttled(receipt.verdict.retry_after, start)
-                    return await self._settle(call, attempt, receipt)
+                    return await self._send(call, attempt, permit)
                 finally:
                     bench.in_flight.leave()
         except Closed:
@@ -224,14 +224,41 @@ class Worker:
         except StorageError as error:
             return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
 
-    def _attempt(self, call: Call, model: str) -> Attempt:
+    @asynccontextmanager
+    async def _permit(self, attempt: Attempt) -> AsyncIterator[Permit | None]:
+        """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up."""
+        limiter, breaker = self.bench.limiter, self.bench.breaker(attempt.model)
+        tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
+        while ticket := await breaker.allow():
+            try:
+                async with limiter.slot():
+                    start = await limiter.pace(attempt.n, len(attempt.job.request.images), tokens)
+                    if breaker.admits(ticket):
+                        yield Permit(ticket, start)
+                        return
+            finally:
+                breaker.release(ticket)
+        yield None
+
+    async def _send(self, call: Call, attempt: Attempt, permit: Permit) -> Next | None:
+        """Make the call that is reserved, learn from it, and settle it."""
+        limiter = self.bench.limiter
+        limiter.sent(permit.start)
+        receipt = await self._execute(attempt)
+        self.bench.breaker(attempt.model).record(permit.ticket, receipt.verdict.remedy)
+        limiter.observe(receipt.headers)
+        if receipt.verdict.remedy is Remedy.WAIT:
+            limiter.throttled(receipt.verdict.retry_after, permit.start)
+        return await self._settle(call, attempt, receipt)
+
+    def _attempt(self, call: Call) -> Attempt:
         bench = self.bench
         purpose = Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose
         return Attempt(
             id=bench.new_id(),
             run_id=bench.run_id,
             job=call.job,
-            model=model,
+            model=bench.tariff.model_of(call.job.request),
             provider=bench.provider.name,
             slots=call.slots,
             quote=bench.tariff.quote(call.job.request, len(call.slots)),
@@ -253,7 +280,6 @@ class Worker:
         paid = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
         settlement = bench.tariff.settle(attempt, receipt.usage, receipt.echo) if paid else None
         await bench.offload(bench.ledger.settle, receipt, state, settlement)
-        bench.breaker(attempt.model).record(verdict.remedy)
         self._charged = self._charged or state not in {AttemptState.NOT_SENT, AttemptState.NOT_CHARGED}
         bench.note(
             "settled",

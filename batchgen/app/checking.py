@@ -1,0 +1,82 @@
+"""`check`: everything that is wrong or doubtful in a manifest, before a cent is spent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from batchgen import catalog, manifest
+from batchgen.app.project import Project
+from batchgen.errors import InputError, Problem, Severity
+from batchgen.manifest import Census
+from batchgen.model import Job, Model, Price
+from batchgen.providers import refusals
+
+MOST = InputError.most
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Every problem found, errors before warnings, at most 50; what the manifest holds."""
+
+    problems: tuple[Problem, ...]
+    census: Census
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What must be fixed first."""
+        return tuple(p for p in self.problems if p.severity is Severity.ERROR)
+
+
+class Examiner:
+    """Looks at each job as it streams by: what the model, the provider and the price list say to it."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._tariff = project.tariff()
+        self._said: set[str] = set()
+        self.problems: list[Problem] = []
+
+    def look(self, job: Job) -> Iterator[Problem]:
+        """What is wrong with this job; a warning is said once, at its first place."""
+        for problem in self._all(job):
+            if problem.severity is Severity.ERROR:
+                yield problem
+            elif problem.message not in self._said and len(self._said) < MOST:
+                self._said.add(problem.message)
+                yield problem
+
+    def _all(self, job: Job) -> Iterator[Problem]:
+        provider, name = self._project.provider, self._tariff.model_of(job.request)
+        model = self._tariff.model(name)
+        yield from manifest.lint(job, provider, model)
+        yield from refusals(job, provider, model)
+        if name in self._said:
+            return
+        self._said.add(name)
+        try:
+            price = self._tariff.price(name)
+        except InputError as error:
+            yield Problem(error.problems[0].message, job.place)
+            return
+        today = self._project.clock.now().date()
+        yield from (Problem(text, job.place, Severity.WARNING) for text in _doubts(name, model, price, today))
+
+
+def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:
+    if model is None:
+        yield f"model {name!r} is not in the catalogue: its sizes and qualities cannot be checked"
+    else:
+        yield from catalog.warnings_for(model, today)
+    if price.assumed:
+        yield f"model {name!r} is priced at its official list: the provider states no price of its own (assumed)"
+    if stale := catalog.stale_warning(price, today):
+        yield stale
+
+
+def check(project: Project) -> CheckResult:
+    """Expand the whole manifest once and look at everything; memory stays flat."""
+    examiner = Examiner(project)
+    census = manifest.check(project.manifest, look=examiner.look)
+    own = [*project.manifest.warnings, *census.problems]
+    ordered = sorted(own, key=lambda p: p.severity is not Severity.ERROR)
+    return CheckResult(tuple(ordered[:MOST]), census)

@@ -1,0 +1,64 @@
+"""What a run writes down while it works, beside the ledger: its log and where it stands."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from batchgen.clock import Clock
+from batchgen.errors import StorageError
+from batchgen.storage import Folder
+
+
+class Journal:
+    """`runs/<id>/log.jsonl`, one JSON object a line; a second copy where the user asked for one.
+
+    The log is for reading afterwards and nothing depends on it: a disk that refuses it silences it, and the money's own
+    record, the ledger, is where a full disk is noticed.
+    """
+
+    def __init__(self, folder: Folder, run_id: str, clock: Clock, copy: Path | None = None) -> None:
+        self._folder = folder
+        self._run = f"runs/{run_id}"
+        self._clock = clock
+        self._files = [_open(folder.root / self._run / "log.jsonl")]
+        if copy is not None:
+            self._files.append(_open(copy))
+
+    def note(self, event: str, /, **facts: Any) -> None:
+        """Write one event with its facts."""
+        line = json.dumps({"at": self._clock.now().isoformat(), "event": event, **facts}, default=str) + "\n"
+        for file in list(self._files):
+            try:
+                file.write(line)
+                file.flush()
+            except OSError:
+                self._files.remove(file)
+
+    def status(self, facts: dict[str, Any]) -> None:
+        """Replace `status.json`; whole at every instant. Blocks."""
+        self.put("status.json", {"at": self._clock.now().isoformat(), **facts})
+
+    def put(self, name: str, facts: dict[str, Any]) -> None:
+        """Write one of the run's own small files. Blocks."""
+        self._folder.write_atomic(f"{self._run}/{name}", (json.dumps(facts, indent=1) + "\n").encode())
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files:
+            file.close()
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
+        raise StorageError(why) from error
+
+
+def run_id(now: datetime, token: Callable[[], str]) -> str:
+    """A name that sorts by time and never repeats: `2026-11-20T02-00-00Z-7f3a`."""
+    return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token()[:4]}"

@@ -1,0 +1,157 @@
+"""Commands that look after an output folder: status, report, verify, reconcile, resolve."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from batchgen import report as reporting
+from batchgen.clock import SystemClock
+from batchgen.errors import InputError
+from batchgen.ledger import Decision, Held, Ledger
+from batchgen.money import MicroUSD
+from batchgen.storage import Folder, decode_check, sha256_of
+
+LEDGER = "ledger.db"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """Stored pictures read again: how many, how many bytes, which are damaged (path, what is wrong) or missing."""
+
+    images: int
+    bytes: int
+    damaged: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """A bill against the ledger, in micro-dollars; billed = settled + confirmed + unexplained."""
+
+    billed: MicroUSD
+    settled: MicroUSD
+    confirmed: MicroUSD
+    cleared: MicroUSD
+    at_risk: MicroUSD
+    unexplained: MicroUSD
+
+
+def find_output(output: Path | None) -> Path:
+    """The output folder that is meant: the one named, or the one of the latest run below `output/`."""
+    if output is not None:
+        if not output.is_dir():
+            raise InputError(f"{output} is no folder; name an output folder such as output/my-catalogue")
+        return output
+    here = Path("output")
+    found = [path for path in here.iterdir() if (path / "runs").is_dir()] if here.is_dir() else []
+    if not found:
+        raise InputError("no output folder below output/; name one, or begin with batchgen run MANIFEST")
+    return max(found, key=lambda path: max((p.name for p in (path / "runs").iterdir()), default=""))
+
+
+def find_ledger(output: Path) -> Path:
+    """The ledger of an output folder: its own, or the shared one that its latest run names."""
+    if (output / LEDGER).exists():
+        return output / LEDGER
+    for run in sorted((output / "runs").glob("*/status.json"), reverse=True):
+        try:
+            named = json.loads(run.read_text(encoding="utf-8")).get("ledger")
+        except (OSError, ValueError):
+            continue
+        if isinstance(named, str) and (output / named).exists():
+            return output / named
+    raise InputError(f"{output} has no ledger; if pictures are there, batchgen adopt {output} rebuilds it")
+
+
+@contextmanager
+def opened(output: Path | None, *, readonly: bool) -> Iterator[tuple[Ledger, Path]]:
+    """The ledger of an output folder, for reading or under the folder's lock for writing."""
+    import os
+
+    root = find_output(output)
+    path = find_ledger(root)
+    catalogue = os.path.relpath(root.resolve(), path.parent.resolve())
+    if readonly:
+        with Ledger.open(path, catalogue, clock=SystemClock(), readonly=True) as ledger:
+            yield ledger, root
+    else:
+        with Folder(root).lock(), Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
+            yield ledger, root
+
+
+def status(output: Path | None) -> dict[str, Any]:
+    """Where the latest run of a folder stands, and what the ledger says."""
+    with opened(output, readonly=True) as (ledger, root):
+        summary = reporting.summary(ledger)
+    return {"output": str(root), "live": _live(root), **summary}
+
+
+def _live(root: Path) -> dict[str, Any] | None:
+    latest = max((root / "runs").glob("*/status.json"), default=None)
+    if latest is None:
+        return None
+    try:
+        facts = json.loads(latest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def report(output: Path | None) -> Sequence[Path]:
+    """Write the report again from the ledger; the paths written."""
+    with opened(output, readonly=True) as (ledger, root):
+        return reporting.write(ledger, root).files
+
+
+def verify(output: Path | None) -> VerifyResult:
+    """Hash and decode every stored picture again; what is damaged or missing is noted in the ledger."""
+    images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
+    with opened(output, readonly=False) as (ledger, root):
+        for image in list(ledger.stored()):
+            images += 1
+            path = root / image.path
+            if not path.exists():
+                missing.append(image.path)
+                fault = "missing"
+            else:
+                size += path.stat().st_size
+                wrong = "its hash differs from the one in the ledger" if sha256_of(path) != image.sha256 else ""
+                wrong = wrong or decode_check(path) or ""
+                if wrong:
+                    damaged.append((image.path, wrong))
+                fault = f"damaged: {wrong}" if wrong else ""
+            if fault != image.fault:
+                ledger.fault(image, fault)
+    return VerifyResult(images, size, tuple(damaged), tuple(missing))
+
+
+def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> ReconcileResult:
+    """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
+    start = datetime.combine(since, time(), UTC) if since else None
+    with opened(output, readonly=False) as (ledger, root):
+        found = ledger.reconcile(billed, start)
+        reporting.write(ledger, root)
+    left = found.at_risk - found.confirmed - found.cleared
+    return ReconcileResult(
+        found.billed,
+        found.settled,
+        found.confirmed,
+        found.cleared,
+        MicroUSD(max(left, 0)),
+        MicroUSD(found.unexplained),
+    )
+
+
+def resolve(output: Path | None, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
+    """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
+    with opened(output, readonly=decision is None) as (ledger, _root):
+        held = [h for h in ledger.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
+        if decision is None or not held:
+            return held
+        decided = Decision.RETRY if decision == "retry" else Decision.DROP
+        return ledger.resolve([h.job_id for h in held], decided)

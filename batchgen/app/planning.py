@@ -1,0 +1,71 @@
+"""`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchgen import manifest
+from batchgen.app import checking, comparing
+from batchgen.app.comparing import CompareRow, Group, gather
+from batchgen.app.options import Options
+from batchgen.app.project import Project, open_project, selected
+from batchgen.errors import InputError, Problem
+from batchgen.model import Job
+from batchgen.plan import Choices, Estimate, Planned, Tally, plan
+
+
+def jobs_of(project: Project) -> Iterator[Job]:
+    """The jobs of a manifest that was checked before."""
+    return (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+
+
+@dataclass
+class PlanResult:
+    """A stream of planned jobs; `estimate` is complete once `rows()` has been walked to its end."""
+
+    project: Project
+    options: Options
+    warnings: tuple[Problem, ...] = ()
+    estimate: Estimate = field(default_factory=Estimate)
+
+    def rows(self) -> Iterator[Planned]:
+        """Each job with what would happen and why."""
+        project = self.project
+        sums = Tally(project.settings.limits)
+        choices = Choices(self.options.retry_failed, self.options.regenerate_missing, project.settings.on_uncertain)
+        with project.open_ledger(readonly=True) as ledger:
+            tariff = project.tariff(ledger)
+            jobs = selected(jobs_of(project), self.options)
+            yield from sums.watch(
+                plan(jobs, ledger, tariff.cost, choices, lambda path: (project.output / path).exists())
+            )
+        self.estimate = sums.total(self.warnings)
+
+
+def planned(path: Path, options: Options) -> PlanResult:
+    """Check a manifest, then say what a run would do; InputError when it would refuse."""
+    project = open_project(path, options)
+    checked = checking.check(project)
+    if checked.errors:
+        raise InputError(*checked.problems)
+    return PlanResult(project, options, checked.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateResult(Estimate):
+    """An estimate; with `compare`, the same manifest on every other provider."""
+
+    compare: tuple[CompareRow, ...] = ()
+
+
+def estimated(path: Path, options: Options, *, compare: bool) -> EstimateResult:
+    """Add up what is left to do; with `compare`, price it everywhere else too."""
+    result = planned(path, options)
+    groups: dict[object, Group] = {}
+    tariff = result.project.tariff()
+    for item in result.rows():
+        if compare and item.slots:
+            gather(groups, item, tariff)
+    total = result.estimate
+    facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
+    return EstimateResult(**facts, compare=comparing.compare(result.project, groups.values()) if compare else ())

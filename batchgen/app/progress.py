@@ -1,0 +1,132 @@
+"""Where a run stands, told a few times a second at most, and written to `status.json` every ten seconds."""
+
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from batchgen.clock import Clock
+from batchgen.model import Outcome, OutcomeKind
+from batchgen.money import ZERO, MicroUSD
+
+WINDOW = 60.0
+"""Seconds over which the rate is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands. `jobs_total` is None while the manifest is being read, `cap` without a limit."""
+
+    jobs_done: int = 0
+    jobs_total: int | None = None
+    images_stored: int = 0
+    images_wanted: int = 0
+    spent: MicroUSD = ZERO
+    cap: MicroUSD | None = None
+    images_per_minute: float = 0.0
+    eta_seconds: float | None = None
+    retries: int = 0
+    in_flight: int = 0
+    state: str = ""
+
+
+class Watch(Protocol):
+    """What a run tells while it works, and asks before it starts."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person sits at a terminal."""
+
+    def on_progress(self, progress: Progress, /) -> None:
+        """Take where the run stands."""
+
+    def on_note(self, text: str, /, *, urgent: bool = False) -> None:
+        """Take a line worth a person's attention."""
+
+    def ask(self, question: str, /) -> bool:
+        """Ask before an expensive run."""
+
+
+class Unwatched:
+    """Nobody looks and nobody answers: for the Python API."""
+
+    attended = False
+
+    def on_progress(self, progress: Progress, /) -> None:
+        """Pass over."""
+
+    def on_note(self, text: str, /, *, urgent: bool = False) -> None:
+        """Pass over."""
+
+    def ask(self, _question: str, /) -> bool:
+        """Say yes: a program that calls has decided."""
+        return True
+
+
+@dataclass
+class Meter:
+    """Counts what a run does; `snapshot` is what people see."""
+
+    clock: Clock
+    jobs_total: int | None = None
+    images_wanted: int = 0
+    cap: MicroUSD | None = None
+    state: str = "reading the manifest"
+    images_stored: int = 0
+    retries: int = 0
+    spent: MicroUSD = ZERO
+    outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
+    done_before: int = 0
+    changed: float = 0.0
+    _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.changed = self.clock.monotonic()
+
+    def note(self, event: str, facts: dict[str, Any]) -> None:
+        """Take an event of the run."""
+        now = self.changed = self.clock.monotonic()
+        if event == "dispatched" and facts.get("purpose") != "first":
+            self.retries += 1
+        if event in {"settled", "downloaded", "recovered"}:
+            self.images_stored += facts.get("pictures", 0)
+            self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))
+            self._stored_at.append((now, self.images_stored))
+            while self._stored_at and self._stored_at[0][0] < now - WINDOW:
+                self._stored_at.popleft()
+
+    def done(self, outcome: Outcome) -> None:
+        """Take a finished job."""
+        self.outcomes[outcome.kind] += 1
+        self.changed = self.clock.monotonic()
+
+    def snapshot(self, in_flight: int) -> Progress:
+        """Where the run stands now."""
+        rate = self._rate()
+        left = self.images_wanted - self.images_stored
+        return Progress(
+            jobs_done=self.done_before + self.outcomes.total(),
+            jobs_total=self.jobs_total,
+            images_stored=self.images_stored,
+            images_wanted=self.images_wanted,
+            spent=self.spent,
+            cap=self.cap,
+            images_per_minute=rate,
+            eta_seconds=left / rate * 60 if rate and left > 0 else None,
+            retries=self.retries,
+            in_flight=in_flight,
+            state=self.state,
+        )
+
+    def _rate(self) -> float:
+        if len(self._stored_at) < 2:
+            return 0.0
+        (first, before), (last, now) = self._stored_at[0], self._stored_at[-1]
+        return (now - before) / (last - first) * 60 if last > first else 0.0
+
+
+def as_json(progress: Progress) -> dict[str, Any]:
+    """The keys of `status.json`; money in micro-dollars."""
+    facts = asdict(progress)
+    facts["spent_micro_usd"] = facts.pop("spent")
+    facts["cap_micro_usd"] = facts.pop("cap")
+    return facts

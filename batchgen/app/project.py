@@ -1,0 +1,103 @@
+"""A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from heapq import nsmallest
+from itertools import islice
+from pathlib import Path
+
+from batchgen import catalog, manifest
+from batchgen.app.environment import environment
+from batchgen.app.options import Options
+from batchgen.app.tariff import Past, Tariff, no_past
+from batchgen.clock import Clock, SystemClock
+from batchgen.ledger import Ledger
+from batchgen.manifest import Manifest
+from batchgen.model import Job, Provider, Settings
+
+OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
+"""Honoured for the provider `openai`, as by the vendor's own clients."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that one command needs to know of one manifest."""
+
+    manifest: Manifest
+    settings: Settings
+    provider: Provider
+    output: Path
+    ledger_path: Path
+    variables: Mapping[str, str]
+    clock: Clock
+
+    @property
+    def catalogue(self) -> str:
+        """The output folder as the ledger calls it: relative to the ledger, so that both can move together."""
+        return os.path.relpath(self.output.resolve(), self.ledger_path.parent.resolve())
+
+    def open_ledger(self, *, readonly: bool = False) -> Ledger:
+        """The ledger of the output folder; see `Ledger.open`."""
+        if not readonly:
+            self.ledger_path.parent.mkdir(parents=True, exist_ok=True)
+        return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, readonly=readonly)
+
+    def tariff(self, ledger: Ledger | None = None) -> Tariff:
+        """What calls cost here; a ledger's history calibrates what is expected."""
+        past: Past = no_past
+        if ledger is not None:
+            past = lambda model, size, quality: ledger.history(model, size, quality, self.provider.name)  # noqa: E731
+        return Tariff(self.provider, self.settings, past)
+
+
+def open_project(path: Path, options: Options, clock: Clock | None = None) -> Project:
+    """Load a manifest and apply the command's choices; InputError with every problem."""
+    variables = environment()
+    overrides = {"provider": options.provider} if options.provider else {}
+    loaded = manifest.load(path, overrides=overrides)
+    settings = _chosen(loaded.settings, options)
+    base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if settings.provider == "openai" else None)
+    provider = catalog.provider(settings.provider, base_url)
+    output = options.output or Path("output") / settings.name
+    return Project(
+        loaded,
+        settings,
+        provider,
+        output,
+        settings.ledger or output / "ledger.db",
+        variables,
+        clock or SystemClock(),
+    )
+
+
+def _chosen(settings: Settings, options: Options) -> Settings:
+    """The manifest's settings under the command line's."""
+    limits = settings.limits
+    chosen = {
+        name: value
+        for name in ("max_cost", "max_images", "max_duration", "concurrency")
+        if (value := getattr(options, name)) is not None
+    }
+    return replace(
+        settings,
+        limits=replace(limits, **chosen),
+        on_uncertain=options.on_uncertain or settings.on_uncertain,
+    )
+
+
+def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
+    """The jobs that the command is about, in the manifest's order.
+
+    A sample is drawn by key: the same jobs every time, however the rows are ordered.
+    """
+    chosen: Iterable[Job] = jobs
+    if options.only:
+        chosen = (job for job in chosen if any(fnmatchcase(job.id, pattern) for pattern in options.only))
+    if options.first is not None:
+        chosen = islice(chosen, options.first)
+    if options.sample is not None:
+        places = nsmallest(options.sample, enumerate(chosen), key=lambda item: item[1].key)
+        chosen = [job for _, job in sorted(places, key=lambda item: item[0])]
+    return iter(chosen)

@@ -1,0 +1,379 @@
+"""`run`: lock, recover, plan, perform, settle, report, in this order, with every way to end."""
+
+import asyncio
+import json
+import os
+import secrets as tokens
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from batchgen import manifest, report
+from batchgen.app import checking
+from batchgen.app.ending import exit_status
+from batchgen.app.environment import Secret, key_for
+from batchgen.app.journal import Journal, run_id
+from batchgen.app.options import Options
+from batchgen.app.progress import Meter, Watch, as_json
+from batchgen.app.project import Project, open_project, selected
+from batchgen.app.signals import handled
+from batchgen.clock import Offload
+from batchgen.errors import Exit, InputError, Locked, Problem, Severity
+from batchgen.executor import LocalExecutor
+from batchgen.ledger import Caps, Ledger, RunStart, Wanted
+from batchgen.limits import Breakers, Limiter
+from batchgen.model import Job, OutcomeKind, Provider, Stop, StopKind
+from batchgen.money import MICRO, MicroUSD, exact
+from batchgen.plan import Action, Choices, Estimate, Planned, Tally, plan
+from batchgen.run import run as perform
+from batchgen.storage import Folder
+from batchgen.version import VERSION
+from batchgen.worker import Bench, Stops, Task, Worker
+
+T = TypeVar("T")
+
+ASK_ABOVE = MicroUSD(5 * MICRO)
+"""On a terminal, a run that may cost more than this asks once."""
+
+TICK = 0.5
+STATUS_EVERY = 10.0
+REMEMBERED_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended; `summary` is empty when a lock was skipped."""
+
+    summary: dict[str, Any]
+    exit: Exit
+    problems: tuple[Problem, ...] = ()
+    output: Path | None = None
+    report: Path | None = None
+
+
+def run(path: Path, options: Options, watch: Watch) -> RunResult:
+    """Perform a manifest; see `Session`."""
+    project = open_project(path, options)
+    checked = checking.check(project)
+    if checked.errors:
+        raise InputError(*checked.problems)
+    _need_limit(project, watch)
+    key = key_for(project.provider, project.variables)
+    folder = Folder(project.output)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+        except Locked:
+            if options.if_locked != "skip":
+                raise
+            return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
+        ledger = stack.enter_context(project.open_ledger())
+        session = Session(project, options, watch, folder, ledger, key)
+        stack.callback(session.journal.close)
+        status = asyncio.run(session.main())
+        return session.close(status, checked)
+
+
+def _need_limit(project: Project, watch: Watch) -> None:
+    """Unattended, real money needs a limit."""
+    if project.provider.embedded or watch.attended:
+        return
+    budget = project.settings.budget
+    if project.settings.limits.max_cost is None and not (budget and (budget.day or budget.month)):
+        raise InputError(
+            "nobody is at a terminal, so this run needs a limit: give --max-cost 25, or limits: {max_cost: 25} or "
+            "budget: {day: 50} in the manifest"
+        )
+
+
+@dataclass
+class Session:
+    """One run of one manifest, from recovery to its last line; the folder's lock is held around it."""
+
+    project: Project
+    options: Options
+    watch: Watch
+    folder: Folder
+    ledger: Ledger
+    key: Secret | None
+    signal: Exit | None = None
+    refused: str = ""
+    journal: Journal = field(init=False)
+    run_id: str = field(init=False)
+    meter: Meter = field(init=False)
+    estimate: Estimate = field(default_factory=Estimate)
+
+    def __post_init__(self) -> None:
+        clock, limits = self.project.clock, self.project.settings.limits
+        self.run_id = run_id(clock.now(), lambda: tokens.token_hex(2))
+        self.journal = Journal(self.folder, self.run_id, clock, self.options.log_json)
+        self.meter = Meter(clock, cap=limits.max_cost)
+        self.started = clock.monotonic()
+
+    # ---- the run -----------------------------------------------------------------------------------------------------
+
+    async def main(self) -> Exit:
+        """Recover, plan, ask, perform; returns the exit status, every reason to end being a value."""
+        self.stops = Stops()
+        async with AsyncExitStack() as stack:
+            books = stack.enter_context(ThreadPoolExecutor(1, "ledger"))
+            disk = stack.enter_context(ThreadPoolExecutor(4, "disk"))
+            self.on_books, self.on_disk = _offload(books), _offload(disk)
+            this = asyncio.current_task()
+            assert this is not None
+            stack.enter_context(handled(self._drain, this.cancel))
+            try:
+                return await self._perform(stack)
+            except asyncio.CancelledError:  # the second signal
+                await asyncio.shield(self.on_books(self._abandon))
+                return self.signal or Exit.SIGINT
+
+    async def _perform(self, stack: AsyncExitStack) -> Exit:
+        await self.on_books(self._begin)
+        provider = await self._provider(stack)
+        executor = await self._executor(provider, stack)
+        await self._recover(executor)
+        self.estimate = await self.on_books(self._plan)
+        if self.estimate.images and not self.stops:
+            self._ask()
+            await self._work(provider, executor)
+        return self._status()
+
+    async def _work(self, provider: Provider, executor: LocalExecutor) -> None:
+        settings = self.project.settings
+        limiter = Limiter(settings.limits, self.project.clock)
+        breakers = Breakers(settings.retry.breaker_probe_seconds, self.project.clock)
+        self.stops.listen(lambda _stop: (limiter.close(), breakers.close()))
+        bench = Bench(
+            run_id=self.run_id,
+            provider=provider,
+            settings=settings,
+            tariff=self.tariff,
+            caps=self._caps,
+            ledger=self.ledger,
+            offload=self.on_books,
+            executor=executor,
+            limiter=limiter,
+            breaker=breakers,
+            clock=self.project.clock,
+            stops=self.stops,
+            new_id=lambda: tokens.token_hex(12),
+            note=self._note,
+        )
+        self.meter.state = "drawing"
+        ticker = asyncio.create_task(self._tick(limiter))
+        try:
+            async for outcome in perform(self._tasks(), Worker(bench), self.stops, self.on_books):
+                self.meter.done(outcome)
+        finally:
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+
+    # ---- before the first call ---------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        limits = self.project.settings.limits
+        command = {name: getattr(self.options, name) for name in self.options.__slots__}
+        self.ledger.begin_run(
+            RunStart(
+                run_id=self.run_id,
+                manifest=self.project.settings.name,
+                provider=self.project.provider.name,
+                cap=limits.max_cost,
+                command=json.dumps(command, default=str),
+                version=VERSION,
+            )
+        )
+        self.tariff = self.project.tariff(self.ledger)
+
+    async def _provider(self, stack: AsyncExitStack) -> Provider:
+        """The provider, with an embedded mock started where it has no address of its own."""
+        provider = self.project.provider
+        if not provider.embedded or provider.base_url:
+            return provider
+        from batchgen.mock import MockConfig, start_embedded
+
+        handle = await self.on_disk(start_embedded, MockConfig())
+        stack.callback(handle.stop)
+        return replace(provider, base_url=handle.base_url)
+
+    async def _executor(self, provider: Provider, stack: AsyncExitStack) -> LocalExecutor:
+        executor = LocalExecutor(provider, self.key, self.folder, clock=self.project.clock, offload=self.on_disk)
+        await executor.start()
+        stack.push_async_callback(executor.close)
+        return executor
+
+    def _plan(self) -> Estimate:
+        """Write down what is wanted and add up what is left to do. Blocks."""
+        sums = Tally(self.project.settings.limits)
+        chosen = 0
+        for item in sums.watch(self._planned(self._jobs())):
+            chosen += 1
+            if item.action in {Action.HELD, Action.SKIP}:
+                self.meter.outcomes[_skipped(item)] += 1
+            elif item.action is Action.STORED:
+                self.meter.outcomes[OutcomeKind.DONE] += 1
+        total = sums.total()
+        self.ledger.expect(self.run_id, total.low, total.expected, total.high)
+        self.meter.jobs_total = chosen
+        self.meter.images_wanted = total.images
+        return total
+
+    def _jobs(self) -> Iterator[Job]:
+        """The selected jobs; every job of the manifest is remembered on the way."""
+        return selected(self._remembered(), self.options)
+
+    def _remembered(self) -> Iterator[Job]:
+        batch: list[Job] = []
+        for item in manifest.expand(self.project.manifest):
+            if isinstance(item, Job):
+                batch.append(item)
+            if len(batch) == REMEMBERED_AT_ONCE:
+                self.ledger.remember([self._wanted(job) for job in batch])
+                yield from batch
+                batch = []
+        if batch:
+            self.ledger.remember([self._wanted(job) for job in batch])
+            yield from batch
+
+    def _wanted(self, job: Job) -> Wanted:
+        request = job.request
+        return Wanted(
+            job,
+            self.tariff.model_of(request),
+            self.tariff.size(request),
+            self.tariff.quality(request),
+            self.project.provider.name,
+        )
+
+    def _planned(self, jobs: Iterator[Job]) -> Iterator[Planned]:
+        choices = Choices(
+            self.options.retry_failed, self.options.regenerate_missing, self.project.settings.on_uncertain
+        )
+        return plan(jobs, self.ledger, self.tariff.cost, choices, self._exists)
+
+    def _exists(self, relative: str) -> bool:
+        return os.path.lexists(self.folder.root / relative)
+
+    def _tasks(self) -> Iterator[Task]:
+        jobs = (item for item in manifest.expand(self.project.manifest) if isinstance(item, Job))
+        for item in self._planned(selected(jobs, self.options)):
+            if item.slots:
+                yield Task(item.job, item.slots)
+
+    def _ask(self) -> None:
+        cap = self.project.settings.limits.max_cost
+        most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
+        if self.project.provider.embedded or not self.watch.attended or most <= ASK_ABOVE:
+            return
+        question = f"{self.estimate.images} pictures for about {exact(self.estimate.expected)}, at most {exact(most)}. Draw them?"
+        if not self.watch.ask(question):
+            raise InputError("not started, nothing was spent")
+
+    async def _recover(self, executor: LocalExecutor) -> None:
+        """Finish answers that were paid and spooled; what was under way in a dead run is at risk from now on."""
+
+    # ---- while it works ----------------------------------------------------------------------------------------------
+
+    def _caps(self) -> Caps:
+        limits, budget = self.project.settings.limits, self.project.settings.budget
+        return Caps(
+            max_cost=limits.max_cost,
+            max_images=limits.max_images,
+            day=budget.day if budget else None,
+            month=budget.month if budget else None,
+            images_per_day=limits.images_per_day,
+            timezone=budget.timezone if budget else "UTC",
+        )
+
+    def _note(self, event: str, /, **facts: Any) -> None:
+        if event == "refused":
+            self.refused = self.refused or str(facts["why"])
+        self.meter.note(event, facts)
+        self.journal.note(event, **facts)
+
+    def _drain(self, status: Exit) -> None:
+        """The first signal: start nothing new, finish what is under way."""
+        self.signal = status
+        self.meter.state = "draining"
+        self.stops.add(Stop(StopKind.SIGNAL, f"stopped by {'Ctrl-C' if status is Exit.SIGINT else 'SIGTERM'}"))
+        self.watch.on_note("stopping: calls under way are being finished; once more stops at once", urgent=True)
+
+    async def _tick(self, limiter: Limiter) -> None:
+        """Tell where the run stands, write it down every ten seconds, and watch the time."""
+        clock, limits = self.project.clock, self.project.settings.limits
+        written = float("-inf")
+        while True:
+            progress = self.meter.snapshot(limiter.in_flight)
+            self.watch.on_progress(progress)
+            now = clock.monotonic()
+            if now - written >= STATUS_EVERY:
+                written = now
+                await self.on_disk(self.journal.status, {"run_id": self.run_id, **as_json(progress)})
+            if limits.max_duration is not None and now - self.started > limits.max_duration:
+                self.stops.add(Stop(StopKind.LIMIT, "the time of --max-duration is over"))
+            await clock.sleep(TICK)
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def _abandon(self) -> None:
+        """The second signal: whatever was under way may have been charged."""
+        for orphan in self.ledger.orphans():
+            self.ledger.to_at_risk(orphan.id, "abandoned at the second signal")
+
+    def _status(self) -> Exit:
+        exposure = self.ledger.exposure(self.run_id)
+        return exit_status(
+            self.stops.reasons,
+            self.meter.outcomes,
+            signal=self.signal,
+            refused=bool(self.refused),
+            charged=bool(exposure.spent or exposure.at_risk),
+        )
+
+    def close(self, status: Exit, checked: checking.CheckResult) -> RunResult:
+        """End the books, write the report and say how it went."""
+        why = "; ".join(stop.why for stop in self.stops.reasons) or self.refused
+        census = checked.census
+        counts = {
+            "rows": census.rows,
+            "planned": census.planned,
+            "skipped": census.skipped,
+            "rejected": census.rejected,
+        }
+        self.ledger.end_run(self.run_id, status, why, counts)
+        if broken := self.ledger.audit():
+            status = Exit.BUG
+            why = "the accounts do not add up: " + "; ".join(broken)
+            self.ledger.end_run(self.run_id, status, why, counts)
+        report.write(self.ledger, self.folder.root, run_id=self.run_id)
+        summary = report.summary(self.ledger, self.run_id)
+        self.journal.put("summary.json", summary)
+        self.journal.status(
+            {"run_id": self.run_id, **as_json(self.meter.snapshot(0)), "state": "ended", "exit_code": status}
+        )
+        problems = [*checked.problems]
+        if why:
+            severity = (
+                Severity.ERROR if status in {Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT} else Severity.WARNING
+            )
+            problems.append(Problem(why, None, severity))
+        return RunResult(
+            summary, status, tuple(problems), self.folder.root, self.folder.root / "report" / "report.html"
+        )
+
+
+def _skipped(item: Planned) -> OutcomeKind:
+    if item.action is Action.HELD:
+        return OutcomeKind.HELD
+    return OutcomeKind.MODERATED if "moderation" in item.why else OutcomeKind.FAILED
+
+
+def _offload(pool: ThreadPoolExecutor) -> Offload:
+    async def offload(call: Callable[..., T], /, *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, call, *args)
+
+    return offload
