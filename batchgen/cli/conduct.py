@@ -1,19 +1,21 @@
 """One command from its words to its exit status: whatever goes wrong becomes words that say what to do."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from batchgen.cli.crash import crashed
 from batchgen.cli.desk import Desk, verdict
-from batchgen.cli.door import Door
 from batchgen.cli.group import root
 from batchgen.cli.paper import Paper
 from batchgen.errors import BatchgenError, Exit, InputError
 from batchgen.text import safe
 
+if TYPE_CHECKING:
+    from batchgen.cli.door import Door
 
-def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
+
+def conduct(words: Sequence[str], paper: Paper, app: "Door | None") -> int:
     """Run the command; returns the exit status and raises nothing."""
     desk = Desk(paper, app)
     try:
@@ -31,6 +33,8 @@ def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
         paper.err("batchgen: interrupted")
         return Exit.SIGINT
     except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
+        from batchgen.cli.crash import crashed
+
         return crashed(error, desk)
 
 

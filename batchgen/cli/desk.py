@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from batchgen.cli.door import Door
 from batchgen.cli.paper import Paper
 from batchgen.errors import Problem, Severity
 from batchgen.text import counted, safe
 
 if TYPE_CHECKING:
     from batchgen.app.options import Options
+    from batchgen.cli.door import Door
 
 
 class Desk:
     """One command's place of work."""
 
-    def __init__(self, paper: Paper, app: Door | None = None) -> None:
+    def __init__(self, paper: Paper, app: "Door | None" = None) -> None:
         """Work on this paper; `app` stands in for `batchgen.app`."""
         self.paper = paper
         self._app = app
         self.opened = app is not None
 
     @property
-    def app(self) -> Door:
+    def app(self) -> "Door":
         """The program, loaded when a command first needs it."""
         if self._app is None:
             from batchgen import app

@@ -64,6 +64,7 @@ class Paper:
         """Take stdout, stderr and stdin; each may be None or closed."""
         self.data = Sheet(out)
         self.talk = Sheet(err)
+        self._into = into
         self.attended = self.talk.isatty() and into is not None and not into.closed and into.isatty()
 
     @classmethod
@@ -78,6 +79,13 @@ class Paper:
     def err(self, text: str) -> None:
         """Words about the work."""
         self.talk.write(text if text.endswith("\n") or not text else text + "\n")
+
+    def listen(self) -> str:
+        """Read one line of a person's answer; empty when there is none."""
+        try:
+            return self._into.readline() if self._into else ""
+        except (OSError, ValueError):
+            return ""
 
     def json(self, value: Any) -> None:
         """Exactly one JSON object; ASCII, so that nothing in it can steer a terminal."""

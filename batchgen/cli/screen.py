@@ -1,7 +1,6 @@
 """What a person sees of a run while it works: a live bar, a line a minute, or nothing."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
@@ -11,6 +10,7 @@ from batchgen.cli.words.progress import progress_line
 from batchgen.text import safe
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
 
 LINE_EVERY = 60.0
@@ -47,9 +47,7 @@ class Screen:
             return self.yes
         self.paper.talk.write(f"{safe(question, 1000)} [y/N] ")
         self.paper.talk.flush()
-        with suppress(EOFError, OSError):
-            return input().strip().lower() in {"y", "yes"}
-        return False
+        return self.paper.listen().strip().lower() in {"y", "yes"}
 
     def finish(self, *, well: bool) -> None:
         """Say what is still to be said; `well` when everything went as it should."""
@@ -131,15 +129,13 @@ class Bar(Screen):
 
 def _rich_bar(paper: Paper) -> "RichProgress":
     """Start a bar with one task; it only draws when told to, so no thread of its own stalls the run."""
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
-    console = Console(file=cast("TextIO", paper.talk), force_terminal=True, emoji=False)
     bar = RichProgress(
         BarColumn(bar_width=20),
         TextColumn("{task.description}", markup=False),
-        console=console,
+        console=_console(paper),
         auto_refresh=False,
         redirect_stdout=False,
         redirect_stderr=False,
@@ -149,12 +145,16 @@ def _rich_bar(paper: Paper) -> "RichProgress":
     return bar
 
 
-def screen(
-    paper: Paper, monotonic: Callable[[], float], *, quiet: bool, yes: bool, terminal: str | None = None
-) -> Screen:
-    """Choose the right one for this paper; `terminal` is its kind, where `dumb` can draw no bar."""
+def _console(paper: Paper) -> "Console":
+    from rich.console import Console
+
+    return Console(file=cast("TextIO", paper.talk), force_terminal=True, emoji=False)
+
+
+def screen(paper: Paper, monotonic: Callable[[], float], *, quiet: bool, yes: bool) -> Screen:
+    """Choose the right one for this paper: a terminal that can draw gets a bar, anything else lines."""
     if quiet:
         return Quiet(paper, yes=yes)
-    if paper.talk.isatty() and terminal != "dumb":
+    if paper.talk.isatty() and not _console(paper).is_dumb_terminal:
         return Bar(paper, yes=yes)
     return Lines(paper, monotonic, yes=yes)

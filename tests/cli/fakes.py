@@ -10,10 +10,9 @@ from typing import Any
 
 from batchgen.app.options import Options
 from batchgen.cli.words.summary import empty_summary
-from batchgen.errors import Exit, Place, Problem, Severity
+from batchgen.errors import Exit, Problem
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
-from batchgen.money import 0, MicroUSD
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Progress:
 class RunResult:
     """A run that went well."""
 
-    summary: dict[str, Any] = field(default_factory=lambda: summary())
+    summary: dict[str, Any] = field(default_factory=dict)
     exit: Exit = Exit.OK
     problems: tuple[Problem, ...] = ()
     output: Path | None = Path("output/shop")
@@ -269,7 +268,7 @@ class FakeDoor:
         return self._answer("estimate", Estimate(), manifest, options, compare=compare)
 
     def run(self, manifest: Path, options: Options, watch: Any, /) -> RunResult:
-        result = self._answer("run", RunResult(), manifest, options)
+        result = self._answer("run", RunResult(summary()), manifest, options)
         for act in self.answers.get("meanwhile", ()):
             act(watch)
         return result

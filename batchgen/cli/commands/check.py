@@ -7,7 +7,6 @@ import click
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
 from batchgen.cli.params import reads_manifest
-from batchgen.cli.words.upkeep import check_json, check_line, tally
 from batchgen.errors import Exit, InputError
 
 
@@ -31,6 +30,8 @@ def command(
 
     Exit status: 0 without errors, 2 with errors.
     """
+    from batchgen.cli.words.upkeep import check_json, check_line, tally
+
     options = desk.options(provider=provider, base_url=base_url, output=output)
     try:
         result = desk.app.check(manifest, options)

@@ -1,14 +1,17 @@
 """`batchgen estimate`: the cost before a run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
-from batchgen.cli.door import EstimateResult
 from batchgen.cli.params import reads_manifest
 from batchgen.errors import Exit
+
+if TYPE_CHECKING:
+    from batchgen.cli.door import EstimateResult
 
 
 @spoken.command("estimate")
@@ -56,19 +59,19 @@ def command(  # noqa: PLR0913 - one parameter for each option
     return Exit.OK
 
 
-def _json(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+def _json(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
     from batchgen.cli.words.money import compare_json, estimate_json
 
     desk.paper.json(compare_json(result) if compare else estimate_json(result))
 
 
-def _csv(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+def _csv(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
     from batchgen.cli.words.money import compare_csv, estimate_csv
 
     desk.paper.csv(compare_csv(result) if compare else estimate_csv(result))
 
 
-def _tables(desk: Desk, result: EstimateResult, *, compare: bool) -> None:
+def _tables(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
     from batchgen.cli.words.money import comparison, estimate
 
     desk.paper.out(estimate(result))

@@ -20,9 +20,7 @@ class Range(click.ParamType[tuple[float, float]]):
 
     name = "SECONDS"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         low, dash, high = str(value).partition("-")
         try:
             span = float(low), float(high if dash else low)
@@ -46,7 +44,9 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @spoken.command("mock")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
 @click.option("--key", metavar="TEXT", help="The only key that is accepted.  [default: any]")
-@click.option("--dialect", type=click.Choice(_DIALECTS), default="openai", show_default=True, help="Whose ways to copy.")
+@click.option(
+    "--dialect", type=click.Choice(_DIALECTS), default="openai", show_default=True, help="Whose ways to copy."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every chance below.")
 @click.option("--latency", type=Range(), default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
 @click.option("--errors", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that fail, uncharged, 0 to 1.")
@@ -54,7 +54,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--moderation", type=_SHARE, default=0.0, metavar="SHARE", help="Prompts that are moderated.")
 @click.option("--requests-per-minute", type=_COUNT, metavar="N", help="A strict sliding window.")
 @click.option("--images-per-minute", type=_COUNT, metavar="N", help="The same for pictures asked.")
-@click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for reference pictures.")
+@click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for references.")
 @click.option("--tokens-per-minute", type=_COUNT, metavar="N", help="The same for tokens.")
 @click.option("--price-factor", callback=_factor, default="1", metavar="X", help="Charge this many times the price.")
 @click.option("--url-seconds", type=click.FloatRange(min=0), default=86_400.0, help="How long addresses live.")

@@ -11,7 +11,6 @@ from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
 from batchgen.cli.params import Duration, Money, reads_manifest
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
-from batchgen.model.settings import OnUncertain
 from batchgen.text import safe
 
 _COUNT = click.IntRange(min=1)
@@ -34,7 +33,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored pictures whose files are gone.")
 @click.option(
     "--on-uncertain",
-    type=click.Choice([choice.value for choice in OnUncertain]),
+    type=click.Choice(["retry", "hold"]),
     help="A call that may have been paid: try once more, or hold the job.",
 )
 @click.option(
@@ -74,6 +73,8 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
       8        local storage                       75  another run holds the lock
       130/143  interrupted, all calls recorded
     """
+    from batchgen.model.settings import OnUncertain
+
     words["on_uncertain"] = OnUncertain(words["on_uncertain"]) if words["on_uncertain"] else None
     options = desk.options(**words)
     if options.dry_run:

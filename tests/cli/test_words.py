@@ -1,0 +1,128 @@
+"""The renderers, as tables."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from batchgen import catalog
+from batchgen.cli.params import span
+from batchgen.cli.words.catalogue import models, price_words, providers
+from batchgen.cli.words.progress import progress_line
+from batchgen.cli.words.summary import final_block
+from batchgen.cli.words.table import number, table, text
+from batchgen.errors import Exit
+from batchgen.model.provider import Price, TokenPrices
+from tests.cli.fakes import Progress, summary
+
+MONEY = {"confirmed_micro_usd": 48_120_000, "estimated_micro_usd": 250_000, "at_risk_micro_usd": 1_000_000}
+WASTE = {"why": "timeout", "attempts": 2, "paid_micro_usd": 0, "at_risk_micro_usd": 500_000}
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("2h", 7200),
+        ("90m", 5400),
+        ("1h30m", 5400),
+        ("45s", 45),
+        ("1.5h", 5400),
+        ("1d", 86_400),
+        (" 2H ", 7200),
+        ("", None),
+        ("0s", None),
+        ("2", None),
+        ("h", None),
+        ("-2h", None),
+        ("30m1h", None),
+        ("٢h", None),
+    ],
+)
+def test_spans_of_time(words: str, seconds: float | None) -> None:
+    """A span is days, hours, minutes and seconds in this order; nothing else is one."""
+    assert span(words) == seconds
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (
+            Progress(),
+            "3/24 jobs, 6/48 pictures, $0.12 of $5.00, 12/min, 3 min 20 s left, 1 retry, 16 in flight, running",
+        ),
+        (
+            Progress(1200, None, 2400, 9999, 0, None, 0, None, 0, 0, ""),
+            "1,200 jobs, 2,400/9,999 pictures, $0.00",
+        ),
+        (Progress(state="paused\x1b[2J", in_flight=0, retries=2, eta_seconds=None), None),
+    ],
+)
+def test_progress_lines(progress: Progress, line: str | None) -> None:
+    """One line that says where a run stands; what is unknown is left out."""
+    told = progress_line(progress)
+    assert told == (line or told)
+    assert "\n" not in told
+    assert "\x1b" not in told
+
+
+def test_tables_are_aligned_and_harmless() -> None:
+    """Words lean left, figures right; cells are cut and cannot steer a terminal."""
+    rows = [("a", "1"), ("b\n\x1b[2J", "1,000"), ("c" * 100, "")]
+    assert table((text("name", 12), number("n")), rows) == (
+        "name              n\na                 1\nb\\x0a\\x1b[2J  1,000\nccccccccccc…\n"
+    )
+
+
+@pytest.mark.parametrize("status", list(Exit))
+@pytest.mark.parametrize("images", [{"wanted": 9, "stored": 5, "uncertain": 4}, {"wanted": 9, "stored": 9}])
+def test_last_words_are_short_add_up_and_go_on(status: Exit, images: dict[str, int]) -> None:
+    """At most twelve lines; the money adds up; whatever is not 0 says what to do next and what that may cost."""
+    whole = summary(status, money=MONEY | {"not_charged_micro_usd": 0}, images=images, waste=[WASTE] * 9)
+    whole["money"] = MONEY | {"confirmed_micro_usd": 60_000_000}
+    block = final_block(whole, status)
+    assert len(block.splitlines()) <= 12
+    assert "$48.12 confirmed + $0.25 estimated + $1.00 at risk = $49.37" in block
+    assert "in all   $60.00 confirmed" in block
+    assert ("\nnext     " in block) == (status is not Exit.OK)
+    assert "2 calls timeout ($0.50)" in block
+    if images.get("uncertain") and status in {Exit.LIMIT, Exit.UNAVAILABLE, Exit.SIGINT}:
+        assert "4 pictures may be paid already ($1.00)" in block
+
+
+def test_last_words_are_harmless() -> None:
+    """Reasons that came from outside stay on their line."""
+    told: dict[str, Any] = summary() | {"why": "x\n\x1b]52;c;eA==\x07", "run_id": "\u202e"}
+    assert all(character.isprintable() or character == "\n" for character in final_block(told, Exit.ACCOUNT))
+
+
+TOKENS = TokenPrices(Decimal("2.50"), Decimal(8))
+TABLE = (("low", (("*", Decimal("0.005")),)), ("high", (("*", Decimal("0.25")),)))
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        (Price(), "unknown"),
+        (Price(TOKENS), "text in $2.50, image out $8.00"),
+        (Price(TOKENS, multiplier=Decimal("0.5")), "text in $2.50, image out $8.00, times 0.5"),
+        (Price(per_call=Decimal("0.03")), "$0.03 a call"),
+        (Price(per_image=TABLE[:1], assumed=True), "$0.005 a picture (assumed)"),
+        (Price(TOKENS, TABLE), "text in $2.50, image out $8.00 + $0.005 to $0.25 a picture"),
+        (
+            Price(TOKENS, TABLE, cheaper_of=True),
+            "the cheaper of text in $2.50, image out $8.00 and $0.005 to $0.25 a picture",
+        ),
+    ],
+)
+def test_prices_in_words(price: Price, words: str) -> None:
+    """Every way of billing has its words."""
+    assert price_words(price) == words
+
+
+def test_the_catalogue_shows_every_model_and_provider() -> None:
+    """Nothing of the catalogue is left out, every price has its date."""
+    assert all(model.name in models(catalog.models()) for model in catalog.models())
+    shown = providers(catalog.providers())
+    assert all(provider.name in shown for provider in catalog.providers())
+    assert str(date(2026, 11, 20)) in shown
