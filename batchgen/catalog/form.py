@@ -1,7 +1,7 @@
 """Reads YAML into checked values; every fault is found, and each one knows its line and column.
 
-A `Kind` turns one YAML node into a value or raises `FormError` with all that is wrong below it. Numbers are read from their
-text, so that an amount of money never passes through a float.
+A `Kind` turns one YAML node into a value or raises `FormError` with all that is wrong below it. Numbers are read from
+their text, so that an amount of money never passes through a float.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """What a model costs at a provider: the user's own price first, then the provider's row, then the official list."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -15,8 +15,11 @@ from batchgen.model import ImageTable, Price, Provider
 STALE_DAYS = 60
 ANY = "*"
 
+# The user's own prices by model name.
+Overrides = Mapping[str, Price] | Iterable[tuple[str, Price]]
 
-def price_of(model_name: str, provider: Provider, overrides: Iterable[tuple[str, Price]] = ()) -> Price | None:
+
+def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> Price | None:
     """The price of a model, None when nobody states one (the caller refuses to spend then).
 
     A provider without a row of its own for a model is taken to charge the official list, marked `assumed`.

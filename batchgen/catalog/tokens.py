@@ -1,7 +1,4 @@
-"""How many tokens a request takes: the words of a prompt, reference pictures, drawn pictures.
-
-Counts are of one picture; a call for n pictures is billed as n calls, input included.
-"""
+"""How many tokens one picture takes: the words of its prompt, its reference pictures, what is drawn."""
 
 import re
 from collections.abc import Callable
@@ -86,12 +83,13 @@ def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fid
 
 
 def _tiles(width: int, height: int) -> int:
-    """65 and 129 for each 512-pixel tile, once the picture fits in 2048x2048 and its shorter side is 512.
+    """65 and 129 for each 512-pixel tile, once the picture fits in 2048x2048 and its short side is at most 512.
 
-    With the shorter side at 512 there is one row of tiles, L / S of them. Source: vision guide.
+    A shrunk picture is one row of tiles: as many as its long side is longer than its short one. Source: vision guide.
     """
-    longest, shortest = max(width, height), max(1, min(width, height))
-    return 65 + 129 * min(4, max(1, -(-longest // shortest)))
+    longest, shortest = max(1, width, height), max(1, min(width, height))
+    across = longest if shortest <= 512 and longest <= 2048 else -(-512 * longest // shortest)
+    return 65 + 129 * min(4, -(-across // 512))
 
 
 def _high_fidelity(width: int, height: int) -> int:
