@@ -165,14 +165,14 @@ OFFERS = (
 
 
 def test_compare_is_cheapest_first_with_what_is_refused(give: Give) -> None:
-    """Whole offers by price, then those that refuse something, then those without a price."""
+    """Offers by price, those without one last."""
     ended = give("estimate", "m.yaml", "--compare", estimate=Estimate(compare=OFFERS))
     assert ended.door.asked[0][2] == {"compare": True}
     assert ended.out.endswith(
         "expected  provider  model        quality  route  refused\n"
+        " $0.0100  laozhang  gpt-image-2  low      sync   background; masks\n"
         " $0.0200  openai    gpt-image-2  low      batch\n"
         " $0.0400  openai    gpt-image-2  low      sync\n"
-        " $0.0100  laozhang  gpt-image-2  low      sync   background; masks\n"
         "       -  yescale   gpt-image-2  low      sync   no price for gpt-image-2\n"
     )
 
@@ -181,8 +181,8 @@ def test_compare_json_has_null_for_what_cannot_be_priced(give: Give) -> None:
     """`estimate --compare --json` adds the offers to the estimate."""
     told = give("estimate", "m.yaml", "--compare", "--json", estimate=Estimate(compare=OFFERS)).json
     assert told["jobs"] == 2
-    assert [offer["expected_micro_usd"] for offer in told["compare"]] == [20_000, 40_000, 10_000, None]
-    assert told["compare"][2]["refused"] == ["background", "masks"]
+    assert [offer["expected_micro_usd"] for offer in told["compare"]] == [10_000, 20_000, 40_000, None]
+    assert told["compare"][0]["refused"] == ["background", "masks"]
 
 
 @pytest.mark.parametrize(("more", "rows"), [((), 2), (("--compare",), 5)])

@@ -11,6 +11,7 @@ from batchgen.cli.desk import Desk
 from batchgen.errors import Exit
 
 _SHARE = click.FloatRange(0, 1)
+_SECONDS = click.FloatRange(min=0)
 _COUNT = click.IntRange(min=1)
 _DIALECTS = ("openai", "apiyi", "laozhang", "aihubmix", "yescale")
 
@@ -56,8 +57,15 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--images-per-minute", type=_COUNT, metavar="N", help="The same for pictures asked.")
 @click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for references.")
 @click.option("--tokens-per-minute", type=_COUNT, metavar="N", help="The same for tokens.")
+@click.option("--window-seconds", type=_SECONDS, default=60.0, help="The length of those minutes.  [default: 60]")
 @click.option("--price-factor", callback=_factor, default="1", metavar="X", help="Charge this many times the price.")
-@click.option("--url-seconds", type=click.FloatRange(min=0), default=86_400.0, help="How long addresses live.")
+@click.option("--url-seconds", type=_SECONDS, default=86_400.0, help="How long addresses of pictures live.")
+@click.option("--stall-seconds", type=_SECONDS, default=5.0, help="How long stalling faults stall.  [default: 5]")
+@click.option(
+    "--moderated", type=click.Choice(["dropped", "null", "empty"]), help="What stands for a moderated picture."
+)
+@click.option("--serve-retired/--refuse-retired", default=True, help="Draw with models that were shut down, or refuse.")
+@click.option("--variations/--no-variations", default=None, help="Serve variations.  [default: as the dialect]")
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A JSON list of faults to show.")
 @click.pass_obj
 def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
@@ -75,8 +83,10 @@ def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
     Ends with Ctrl-C.
     """
     from batchgen.mock import MockConfig, load_rules
+    from batchgen.mock.config import Moderated
     from batchgen.mock.embedded import serve
 
     rules = load_rules(faults) if faults else ()
-    serve(MockConfig(rules=rules, **words), desk.paper.out)
+    words["moderated"] = Moderated(words["moderated"]) if words["moderated"] else None
+    serve(MockConfig(rules=rules, **words), desk.say_at_once)
     return Exit.OK

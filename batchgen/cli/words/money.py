@@ -64,10 +64,10 @@ def _compared(row: CompareRow) -> tuple[str, ...]:
 
 
 def cheapest(rows: Iterable[CompareRow]) -> list[CompareRow]:
-    """Whole offers by price, then those that refuse a part, then those without a price."""
+    """Offers by price, those without one last."""
     return sorted(
         rows,
-        key=lambda r: (r.expected is None, bool(r.refused), r.expected or 0, r.provider, r.model, r.quality, r.route),
+        key=lambda r: (r.expected is None, r.expected or 0, bool(r.refused), r.provider, r.model, r.quality, r.route),
     )
 
 
