@@ -1,0 +1,145 @@
+"""One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from batchgen.errors import Place, Problem
+from batchgen.manifest.draft import Draft, Skipped
+from batchgen.manifest.rows import Row, Table
+from batchgen.manifest.template import Template, TemplateError
+
+Field = tuple[str, Template]
+"""A word of the request, or a tag, and the template that gives its text; pictures are `images[0]`, `images[1]`, ..."""
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An `include` entry: values for templates, and fields of the request that it sets."""
+
+    values: Values
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Values for one job beside those of its row, and the fields that `include` sets for it."""
+
+    values: Values
+    fields: tuple[Field, ...] = ()
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The lists that are combined. `zip` holds the steps of lists that are walked together."""
+
+    matrix: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    zip: tuple[Values, ...] = ()
+    exclude: tuple[Values, ...] = ()
+    include: tuple[Extra, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is varied by `matrix` and `zip`."""
+        return frozenset(name for name, _ in self.matrix) | frozenset(name for step in self.zip for name in step)
+
+    def combinations(self, row: Values) -> Iterator[Combination]:
+        """Combine, for one row.
+
+        An `include` entry adds its values to every combination that it does not contradict; where it contradicts all
+        of them, it is a combination of its own.
+        """
+        used = [False] * len(self.include)
+        for values in self._product():
+            if any(_agrees(entry, {**row, **values}) for entry in self.exclude):
+                yield Combination(values, excluded=True)
+                continue
+            added, fields = dict(values), tuple[Field, ...]()
+            for number, extra in enumerate(self.include):
+                if all(values.get(name, value) == value for name, value in extra.values.items()):
+                    used[number] = True
+                    added |= extra.values
+                    fields += extra.fields
+            yield Combination(added, fields)
+        for extra, taken in zip(self.include, used, strict=True):
+            if not taken:
+                yield Combination(extra.values, extra.fields)
+
+    def _product(self) -> Iterator[dict[str, str]]:
+        if not self.matrix and not self.zip:
+            if not self.include:
+                yield {}
+            return
+        names = [name for name, _ in self.matrix]
+        for step in self.zip or ({},):
+            for combined in product(*(values for _, values in self.matrix)):
+                yield {**step, **dict(zip(names, combined, strict=True))}
+
+
+def _agrees(entry: Values, values: Values) -> bool:
+    return all(values.get(name) == value for name, value in entry.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One entry of `jobs`, checked and compiled."""
+
+    place: Place
+    variables: Values
+    own: tuple[Field, ...]
+    defaults: tuple[Field, ...] = ()
+    tags: tuple[Field, ...] = ()
+    axes: Axes = Axes()
+    table: Table | None = None
+
+    def drafts(self) -> Iterator[Draft | Problem | Skipped]:
+        """Render every row and combination."""
+        file = self.table.file if self.table else self.place.file
+        rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
+        for row in rows:
+            if isinstance(row, Problem):
+                yield row
+                continue
+            place = Place(file, row.line) if self.table else self.place
+            for combination in self.axes.combinations(row.values):
+                if combination.excluded:
+                    yield Skipped(f"excluded: {_written(combination.values)}", place)
+                else:
+                    yield self._draft({**self.variables, **row.values, **combination.values}, combination, place)
+
+    def _draft(self, values: Values, combination: Combination, place: Place) -> Draft | Problem:
+        texts: dict[str, str] = {}
+        try:
+            _render(combination.fields, values, texts)
+            _render(self.own, values, texts)
+            set_here = len(texts)
+            _render(self.defaults, values, texts)
+            inherited = frozenset(list(texts)[set_here:])
+            tags = tuple((name, _text(name, template, values)) for name, template in self.tags)
+        except TemplateError as error:
+            return Problem(str(error), place)
+        images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
+        return Draft(texts, images, tags, values, place, inherited)
+
+
+def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:
+    """Add the texts that are not set yet; an empty one sets nothing."""
+    for name, template in fields:
+        if name not in texts:
+            text = _text(name, template, values)
+            if text and not text.isspace():
+                texts[name] = text
+
+
+def _text(name: str, template: Template, values: Values) -> str:
+    try:
+        return template.render(values)
+    except TemplateError as error:
+        raise TemplateError(f"`{name}`: {error}") from None
+
+
+def _written(values: Values) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

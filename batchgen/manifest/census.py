@@ -1,0 +1,176 @@
+"""One pass over a whole manifest: counts, each row's problem, ids and paths that clash, chains that cannot be drawn."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+
+from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.manifest.draft import Skipped
+from batchgen.manifest.expand import expand
+from batchgen.manifest.load import Manifest
+from batchgen.manifest.paths import folded
+from batchgen.manifest.seen import Seen, digest_of
+from batchgen.manifest.template import TemplateError
+from batchgen.manifest.words import shown
+from batchgen.model import Job, JobImage
+
+MOST = InputError.most
+MOST_CLASHES = 10_000
+"""Clashing ids and paths that are looked up again; a manifest with more has one mistake in its templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What a manifest holds: rows = planned + skipped + rejected, counted after rows were combined with lists.
+
+    `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 of each; `more` counts the rest
+    of the problems.
+    """
+
+    rows: int
+    planned: int
+    skipped: int
+    rejected: int
+    images: int
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    more: int = 0
+
+
+def nothing(_job: Job) -> Iterable[Problem]:
+    """Find nothing wrong with a job."""
+    return ()
+
+
+def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = nothing) -> Census:
+    """Read a whole manifest once, with flat memory; `inspect` adds what others find wrong with a job.
+
+    A second pass is made only when two jobs clash, to name both places.
+    """
+    tally = _Tally()
+    for warning in manifest.warnings:
+        tally.note(warning)
+    for item in expand(manifest):
+        tally.rows += 1
+        if isinstance(item, Skipped):
+            tally.skipped += 1
+        elif isinstance(item, Problem):
+            tally.rejected += 1
+            tally.note(item)
+        else:
+            tally.take(item, inspect)
+    for problem in (*_clashes(manifest, tally), *_chains(tally)):
+        tally.note(problem)
+    return tally.census()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one pass remembers: counts, sixteen bytes of each picture, and the chained jobs."""
+
+    rows: int = 0
+    planned: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    images: int = 0
+    more: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    ids: Seen = field(default_factory=Seen)
+    paths: Seen = field(default_factory=Seen)
+    clashing: set[int] = field(default_factory=set)
+    chained: dict[str, Job] = field(default_factory=dict)
+
+    def note(self, problem: Problem) -> None:
+        if problem.severity is Severity.WARNING:
+            if len(self.warnings) < MOST:
+                self.warnings.append(problem)
+        elif len(self.problems) < MOST:
+            self.problems.append(problem)
+        else:
+            self.more += 1
+
+    def take(self, job: Job, inspect: Callable[[Job], Iterable[Problem]]) -> None:
+        wrong = False
+        try:
+            for problem in inspect(job):
+                wrong |= problem.severity is Severity.ERROR
+                self.note(problem)
+            self._remember(job)
+        except TemplateError as error:
+            wrong = True
+            self.note(Problem(f"`output.path` {error}", job.place))
+        if wrong:
+            self.rejected += 1
+        else:
+            self.planned += 1
+            self.images += job.n
+
+    def _remember(self, job: Job) -> None:
+        for met, text in ((self.ids, job.id), *((self.paths, path) for path in _paths(job))):
+            if not met.add(digest := digest_of(text)) and len(self.clashing) < MOST_CLASHES:
+                self.clashing.add(digest)
+        if job.waits_for:
+            self.chained[job.id] = job
+
+    def census(self) -> Census:
+        return Census(
+            self.rows,
+            self.planned,
+            self.skipped,
+            self.rejected,
+            self.images,
+            tuple(self.problems),
+            tuple(self.warnings),
+            self.more,
+        )
+
+
+def _paths(job: Job) -> Iterator[str]:
+    """Give the paths of a job's pictures as a file system that ignores case sees them."""
+    ext = job.request.param("output_format") or "png"
+    for slot in range(job.n):
+        yield folded(job.path(slot, ext))
+
+
+def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
+    """Name both places of every id and path that two jobs share."""
+    if not tally.clashing:
+        return
+    ids: dict[str, Place | None] = {}
+    files: dict[str, Job] = {}
+    for job in expand(manifest):
+        if not isinstance(job, Job):
+            continue
+        if digest_of(job.id) in tally.clashing:
+            if job.id in ids:
+                yield Problem(f"two different jobs have the id {shown(job.id)}; one is at {ids[job.id]}", job.place)
+                continue  # one id mostly means one path, which need not be said again
+            ids[job.id] = job.place
+        yield from _shared_file(job, tally, files)
+
+
+def _shared_file(job: Job, tally: _Tally, files: dict[str, Job]) -> Iterator[Problem]:
+    try:
+        shared = [path for path in _paths(job) if digest_of(path) in tally.clashing]
+    except TemplateError:
+        return
+    for path in shared:
+        other = files.setdefault(path, job)
+        if other is not job:
+            message = f"would write the same file as job {shown(other.id)} at {other.place}: {shown(path, 120)}"
+            yield Problem(message, job.place)
+            return
+
+
+def _chains(tally: _Tally) -> Iterator[Problem]:
+    """Find pictures of jobs that do not exist, and jobs that wait for each other."""
+    for job in tally.chained.values():
+        for image in (*job.request.images, job.request.mask):
+            if isinstance(image, JobImage) and digest_of(image.job_id) not in tally.ids:
+                yield Problem(f"`{image}` names no job of this manifest", job.place)
+    try:
+        TopologicalSorter({name: job.waits_for for name, job in tally.chained.items()}).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", tally.chained[circle[0]].place)

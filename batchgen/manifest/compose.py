@@ -1,0 +1,154 @@
+"""The checked form -> compiled blocks: templates compiled once, row files opened, names looked up before any row."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from batchgen.errors import InputError, Problem, Severity
+from batchgen.manifest import paths
+from batchgen.manifest.block import Axes, Block, Extra, Field
+from batchgen.manifest.draft import CHECKS
+from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
+from batchgen.manifest.lookup import look_up
+from batchgen.manifest.rows import Table, missing_file, open_table
+from batchgen.manifest.sheet import inline
+from batchgen.manifest.template import Template, TemplateError, compile_template
+from batchgen.manifest.tree import Node
+from batchgen.manifest.words import REQUEST
+
+Step = str | int
+_FIRST_IMAGE = "images[0]"
+
+
+class Composer:
+    """Compiles the jobs of one manifest, collecting `problems` and `warnings` instead of stopping at the first."""
+
+    def __init__(self, form: ManifestForm, root: Node, base: Path) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._form = form
+        self._root = root
+        self._base = base
+        self._variables = _cells(form.variables)
+        self._path = self._output()
+
+    def sources(self) -> tuple[Block, ...]:
+        """Compile every entry of `jobs`."""
+        defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
+        written = self._root.at("jobs").value
+        if not self._form.jobs and written in ((), None):
+            self._problem("`jobs` is empty", "jobs")
+        return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
+
+    def _output(self) -> Template | None:
+        written = self._form.output.path if self._form.output else None
+        if written is None:
+            return None
+        try:
+            return paths.path_template(written).stem
+        except TemplateError as error:
+            self._problem(f"`path`: {error}", "output", "path")
+            return None
+
+    def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> Block:
+        at = ("jobs", index)
+        own = self._request(job, at)
+        if any(name.startswith("images[") for name, _ in own):
+            defaults = tuple(field for field in defaults if not field[0].startswith("images["))
+        tags = tuple(
+            (name, template)
+            for name, text in (job.tags or {}).items()
+            if (template := self._template(text or "", *at, "tags", name))
+        )
+        table = self._table(job, at)
+        axes = self._axes(job, at)
+        block = Block(self._root.at(*at).place, self._variables, own, defaults, tags, axes, table)
+        if table is None and job.rows is not None:
+            return block  # without its rows, nothing can be said of names
+        found = tuple(look_up(block, self._root, index, self._path))
+        self.problems += (problem for problem in found if problem.severity is Severity.ERROR)
+        self.warnings += (problem for problem in found if problem.severity is Severity.WARNING)
+        return block
+
+    def _request(self, form: RequestForm, at: tuple[Step, ...]) -> tuple[Field, ...]:
+        """Compile what a request sets; `image` is a list of one."""
+        fields: list[Field] = []
+        for name in RequestForm.model_fields.keys() | ({"id"} & type(form).model_fields.keys()):
+            value = getattr(form, name)
+            if name == "images":
+                continue
+            if value is not None and (template := self._template(value, *at, name)):
+                fields.append((_FIRST_IMAGE if name == "image" else name, template))
+        if form.image is not None and form.images is not None:
+            self._problem("give `image` or `images`, not both", *at, "image")
+        for index, word in enumerate(form.images or ()):
+            if template := self._template(word, *at, "images", index):
+                fields.append((f"images[{index}]", template))
+        return tuple(sorted(fields, key=lambda field: field[0] if not field[0].startswith("images[") else ""))
+
+    def _template(self, source: str, *at: Step) -> Template | None:
+        """Compile; text without names is checked at once for what its word takes."""
+        name = str(at[-1])
+        try:
+            template = compile_template(source)
+            if not template.names and name in CHECKS and at[-2] != "tags" and (text := template.render({})).strip():
+                CHECKS[name](text)
+        except TemplateError as error:
+            self._problem(f"`{name}`: {error}", *at)
+        except ValueError as error:
+            self._problem(str(error), *at)
+        else:
+            return template
+        return None
+
+    def _table(self, job: JobForm, at: tuple[Step, ...]) -> Table | None:
+        node = self._root.at(*at, "rows")
+        if job.rows is None:
+            return None
+        if isinstance(job.rows, list):
+            assert isinstance(node.value, tuple)
+            places = (item.place for item in node.value)
+            return inline(node.place.file, list(zip(map(_cells, job.rows), places, strict=True)))
+        path = self._base / job.rows
+        if not path.is_file():
+            self.problems.append(Problem(missing_file(job.rows, self._base), node.place))
+            return None
+        try:
+            return open_table(path, str(path))
+        except InputError as error:
+            self.problems += error.problems
+            return None
+
+    def _axes(self, job: JobForm, at: tuple[Step, ...]) -> Axes:
+        for name, values in {**(job.matrix or {}), **(job.zip or {})}.items():
+            if not values:
+                self._problem(f"`{name}` is an empty list, which leaves no job", *at, "matrix", name)
+        for name in (job.matrix or {}).keys() & (job.zip or {}).keys():
+            self._problem(f"`{name}` stands in `matrix` and in `zip`", *at, "zip", name)
+        if len(lengths := {len(values) for values in (job.zip or {}).values()}) > 1:
+            self._problem(f"the lists of `zip` have different lengths: {sorted(lengths)}", *at, "zip")
+        steps = zip(*(job.zip or {}).values(), strict=False)
+        varied = (job.matrix or {}).keys() | (job.zip or {}).keys()
+        return Axes(
+            matrix=tuple((name, tuple(values)) for name, values in (job.matrix or {}).items()),
+            zip=tuple(dict(zip(job.zip or {}, step, strict=True)) for step in steps),
+            exclude=tuple(_cells(entry) for entry in job.exclude or ()),
+            include=tuple(
+                Extra(_cells(entry), tuple(self._included(entry, varied, (*at, "include", index))))
+                for index, entry in enumerate(job.include or ())
+            ),
+        )
+
+    def _included(
+        self, entry: Mapping[str, str | None], varied: Collection[str], at: tuple[Step, ...]
+    ) -> Iterator[Field]:
+        for name, text in entry.items():
+            sets = name in REQUEST and name not in varied and text is not None
+            if sets and (template := self._template(text or "", *at, name)):
+                yield (_FIRST_IMAGE if name in {"image", "images"} else name, template)
+
+    def _problem(self, message: str, *at: Step) -> None:
+        self.problems.append(Problem(message, self._root.at(*at).place))
+
+
+def _cells(cells: Mapping[str, str | None] | None) -> dict[str, str]:
+    return {name: text or "" for name, text in (cells or {}).items()}

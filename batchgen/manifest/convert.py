@@ -1,0 +1,64 @@
+"""The checked form -> `Settings`: defaults filled in, paths made whole."""
+
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import InputError, Problem
+from batchgen.manifest.form import Form, ManifestForm, PriceForm
+from batchgen.manifest.paths import MAX_COMPONENT, safe_name
+from batchgen.manifest.tree import Node
+from batchgen.manifest.words import shown
+from batchgen.model import Budget, Limits, Prepare, Price, Retry, Settings, TokenPrices
+
+
+def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
+    """Give everything of a manifest that is not a job; raises `InputError` for a name that cannot be a folder."""
+    plain = {
+        name: value
+        for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request")
+        if (value := getattr(form, name)) is not None
+    }
+    return Settings(
+        name=_name(form.name, root, path),
+        provider=_provider(form.provider, root, path.parent) if form.provider else "openai",
+        limits=Limits(**_given(form.limits)),
+        budget=Budget(**_given(form.budget)) if form.budget else None,
+        ledger=(path.parent / form.ledger).absolute() if form.ledger else None,
+        retry=Retry(**_given(form.retry)),
+        prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
+        prepare=Prepare(**_given(form.prepare)),
+        **plain,
+    )
+
+
+def _given(section: Form | None) -> dict[str, Any]:
+    """Give what a section sets; lists become tuples."""
+    if section is None:
+        return {}
+    values = section.model_dump(exclude_none=True)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _name(given: str | None, root: Node, path: Path) -> str:
+    if given is None:
+        return safe_name(path.stem)
+    if safe_name(given) != given or len(given.encode()) > MAX_COMPONENT:
+        message = f"{shown(given)} cannot name a folder; such as {shown(safe_name(given[:MAX_COMPONENT]))} can"
+        raise InputError(Problem(message, root.at("name").place))
+    return given
+
+
+def _provider(given: str, root: Node, base: Path) -> str:
+    """Give a provider's name, or the path of the user's own provider file: the manifest's are relative to it."""
+    written = root.at("provider").value
+    if given == written and (given.endswith((".yaml", ".yml")) or "/" in given):
+        return str(base / given)
+    return given
+
+
+def _price(model: str, form: PriceForm) -> Price:
+    source = f"the manifest's price of {model}"
+    if form.token_prices is not None:
+        return Price(tokens=TokenPrices(**form.token_prices.model_dump()), source=source)
+    assert form.per_image is not None
+    return Price(per_image=(("*", (("*", form.per_image),)),), source=source)

@@ -1,0 +1,159 @@
+"""One row and combination, with every template rendered, and the job that it becomes."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from unicodedata import normalize
+
+from batchgen.errors import Place, Problem
+from batchgen.manifest.inputs import BadInputError, Inputs
+from batchgen.manifest.key import key
+from batchgen.manifest.paths import PathTemplate
+from batchgen.manifest.words import INTEGERS, PARAMS, did_you_mean, shown
+from batchgen.model import ImageRequest, InputImage, Job, Operation
+
+MAX_N = 10
+MAX_ID = 200
+"""Characters of an id."""
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+
+
+class Draft(NamedTuple):
+    """What a row asks for, as text. `texts` are the request's words that are set; `values` what templates may use.
+
+    `inherited` names what came from `defaults`.
+    """
+
+    texts: Mapping[str, str]
+    images: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
+    values: Mapping[str, str]
+    place: Place
+    inherited: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row or combination that makes no job, and why: excluded, empty, or the same job as one before."""
+
+    why: str
+    place: Place | None = None
+
+
+class Source(Protocol):
+    """A part of a manifest that gives drafts, one at a time and from the start each time that it is asked."""
+
+    def drafts(self) -> Iterator[Draft | Problem | Skipped]: ...
+
+
+def whole_number(name: str, text: str) -> int:
+    """Read a whole number; ValueError when it is none, or out of its range."""
+    written = text.strip()
+    if not _WHOLE.fullmatch(written):
+        raise ValueError(f"`{name}` should be a whole number, not {shown(text)}")
+    if name == "n" and not 1 <= int(written) <= MAX_N:
+        raise ValueError(f"`n` is 1 to {MAX_N}, not {shown(text)}; for more pictures, vary something or use more jobs")
+    return int(written)
+
+
+def operation(text: str) -> Operation:
+    """Read an operation; ValueError when it is none."""
+    try:
+        return Operation(text)
+    except ValueError:
+        raise ValueError(
+            f"`operation` is generate, edit or variation, not {shown(text)}{did_you_mean(text, Operation)}"
+        ) from None
+
+
+CHECKS: Mapping[str, Callable[[str], object]] = {
+    "operation": operation,
+    "n": lambda text: whole_number("n", text),
+    **{name: lambda text, name=name: whole_number(name, text) for name in INTEGERS},  # type: ignore[misc]
+}
+"""What a text must be, for words that are more than text; each raises ValueError."""
+
+
+def build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job | Problem:
+    """Make the job of a draft, or say what is wrong with it."""
+    try:
+        return _build(draft, inputs, output)
+    except UnicodeEncodeError:
+        return Problem("the text holds half of a character (a lone surrogate), which cannot be sent", draft.place)
+    except ValueError as error:
+        return Problem(str(error), draft.place)
+
+
+def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
+    texts = draft.texts
+    n = whole_number("n", texts["n"]) if "n" in texts else 1
+    if n > 1 and not output.shows_index:
+        raise ValueError("`output.path` does not use {{ index }}, so the pictures of one job would have one name")
+    request = _request(draft, inputs)
+    explicit = _id(texts["id"]) if "id" in texts else None
+    identity = key(request, explicit)
+    name = explicit or identity[:12]
+    return Job(
+        id=name,
+        key=identity,
+        request=request,
+        n=n,
+        path=output.of(draft.values, name, identity),
+        tags=draft.tags,
+        place=draft.place,
+        explicit_id=explicit is not None,
+        inherited=draft.inherited,
+    )
+
+
+def _request(draft: Draft, inputs: Inputs) -> ImageRequest:
+    texts = draft.texts
+    images = _images(draft, inputs)
+    mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
+    if "operation" in texts:
+        wanted = operation(texts["operation"])
+    elif images and "reference_image" not in texts:
+        wanted = Operation.EDIT
+    else:
+        wanted = Operation.GENERATE
+    _fits(wanted, texts, images, mask)
+    params = sorted((name, _canonical(name, text)) for name, text in texts.items() if name in PARAMS)
+    return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), tuple(params), images, mask)
+
+
+def _images(draft: Draft, inputs: Inputs) -> tuple[InputImage, ...]:
+    if "reference_image" in draft.texts:
+        if draft.images:
+            raise ValueError("a job takes `images` or a `reference_image`, not both")
+        return (_picture("reference_image", draft.texts["reference_image"], inputs),)
+    return tuple(_picture("images", word, inputs) for word in draft.images)
+
+
+def _picture(name: str, word: str, inputs: Inputs) -> InputImage:
+    try:
+        return inputs.picture(word.strip())
+    except BadInputError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _fits(wanted: Operation, texts: Mapping[str, str], images: tuple[InputImage, ...], mask: InputImage | None) -> None:
+    if "prompt" not in texts and wanted is not Operation.VARIATION:
+        raise ValueError("the prompt is empty")
+    if wanted is not Operation.GENERATE and not images:
+        raise ValueError(f"operation {wanted} needs a picture in `images`")
+    if mask is not None and wanted is not Operation.EDIT:
+        raise ValueError("a `mask` belongs to an edit; name the picture that it masks in `images`")
+
+
+def _canonical(name: str, text: str) -> str:
+    return str(whole_number(name, text)) if name in INTEGERS else text
+
+
+def _id(text: str) -> str:
+    written = text if text.isascii() else normalize("NFC", text)
+    if len(written) > MAX_ID:
+        raise ValueError(f"the id is longer than {MAX_ID} characters")
+    if written.startswith("@") or not written.isprintable():
+        raise ValueError(f"{shown(text)} cannot be an id: no `@` at its start, no line breaks or control characters")
+    return written

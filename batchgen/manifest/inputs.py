@@ -1,0 +1,74 @@
+"""Input pictures: a word of the manifest -> a file with its hash and pixels, an address, or another job's picture."""
+
+import hashlib
+import re
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from unicodedata import normalize
+
+from batchgen.model import FileImage, InputImage, JobImage, UrlImage
+
+_CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
+REMEMBERED = 65_536
+
+
+class BadInputError(ValueError):
+    """An input picture that cannot be used; the message is for the user."""
+
+
+class Inputs:
+    """Reads input pictures relative to the manifest's folder, each file once as long as it does not change."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._read = lru_cache(maxsize=REMEMBERED)(_facts)
+
+    def picture(self, word: str) -> InputImage:
+        """Read one input picture; raises `BadInputError`."""
+        if word.startswith("@"):
+            return _chained(word)
+        scheme, colon, _ = word.partition("://")
+        if colon and scheme.lower() == "https":
+            return UrlImage(word)
+        if colon or word.startswith("data:"):
+            raise BadInputError("an input picture is a file, an https address or `@id` of another job")
+        path = self._base / word
+        try:
+            stat = path.stat()
+            return self._read(str(path), stat.st_mtime_ns, stat.st_size)
+        except FileNotFoundError:
+            from batchgen.manifest.rows import missing_file
+
+            raise BadInputError(missing_file(word, self._base)) from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise BadInputError(f"{word!r} cannot be read: {reason}") from None
+
+
+def _chained(word: str) -> JobImage:
+    match = _CHAINED.match(word)
+    if not match:
+        raise BadInputError("`@` is followed by the id of a job, as in `@cat` or `@cat[0]`")
+    slot = match["slot"]
+    return JobImage(normalize("NFC", match["id"]), int(slot) if slot else None)
+
+
+def _facts(path: str, _changed: int, size: int) -> FileImage:
+    from PIL import Image, UnidentifiedImageError
+
+    with Path(path).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        stream.seek(0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(stream, formats=("PNG", "JPEG", "WEBP")) as image:
+                    width, height = image.size
+        except UnidentifiedImageError:
+            raise BadInputError(f"{path!r} is no PNG, JPEG or WebP picture") from None
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise BadInputError(f"{path!r} has too many pixels") from None
+        except (OSError, SyntaxError, ValueError) as error:
+            raise BadInputError(f"{path!r} is a damaged picture: {error}") from None
+    return FileImage(path, digest, size, width, height)

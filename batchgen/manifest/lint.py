@@ -1,0 +1,43 @@
+"""What is doubtful about a job, whoever draws it: too long, suffixes from other tools, moderated names."""
+
+import re
+from collections.abc import Iterator
+
+from batchgen.errors import Problem, Severity
+from batchgen.manifest.words import shown
+from batchgen.model import Job, Model, Provider
+
+NEARLY = 0.9
+"""The share of a prompt limit above which a warning is due."""
+
+_SUFFIX = re.compile(r"(?:^|\s)--([A-Za-z]\w*)(?:[ =]\S+)?\s*$")
+_ASPECT = frozenset({"ar", "aspect"})
+_LIVING = (
+    *("Hayao Miyazaki", "Makoto Shinkai", "Greg Rutkowski", "Takashi Murakami", "Yayoi Kusama", "Banksy"),
+    *("Damien Hirst", "Jeff Koons", "Yoshitaka Amano", "Annie Leibovitz", "Tim Burton", "Beeple", "Loish"),
+)
+_MODERATED = re.compile(rf"\b(?:{'|'.join(_LIVING)})\b".replace(" ", r"\s+"), re.IGNORECASE)
+
+
+def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]:
+    """Give errors and warnings about a job's prompt; `model` is None when it is not in the catalogue."""
+    prompt = job.request.prompt
+    limits = [limit for limit in (provider.prompt_limit, model.prompt_limit if model else None) if limit is not None]
+    if limits:
+        yield from _length(job, len(prompt), min(limits), provider.name)
+    if suffix := _SUFFIX.search(prompt):
+        instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
+        message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
+        yield Problem(message, job.place, Severity.WARNING)
+    if named := _MODERATED.search(prompt):
+        message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"
+        yield Problem(message, job.place, Severity.WARNING)
+
+
+def _length(job: Job, length: int, limit: int, provider: str) -> Iterator[Problem]:
+    if length > limit:
+        message = f"the prompt has {length:,} characters; {provider} takes at most {limit:,}"
+        yield Problem(message, job.place)
+    elif length > limit * NEARLY:
+        message = f"the prompt has {length:,} characters, nearly the {limit:,} that {provider} takes"
+        yield Problem(message, job.place, Severity.WARNING)

@@ -1,0 +1,125 @@
+"""A manifest file -> a checked `Manifest`, or every problem in it with its place."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest import paths, tree
+from batchgen.manifest.draft import Source
+from batchgen.manifest.inputs import Inputs
+from batchgen.manifest.paths import PathTemplate
+from batchgen.manifest.rows import SUFFIXES, Table, missing_file, open_table
+from batchgen.manifest.sheet import inline, read_sheet
+from batchgen.manifest.words import listed
+from batchgen.model import Settings
+
+if TYPE_CHECKING:
+    from batchgen.manifest.form import ManifestForm
+
+_YAML = frozenset({".yaml", ".yml", ".json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time."""
+
+    settings: Settings
+    path: Path
+    sources: tuple[Source, ...]
+    output: PathTemplate
+    inputs: Inputs = field(repr=False, compare=False)
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
+    """Read and check a manifest without reading its rows; raises `InputError` with every problem found.
+
+    `overrides` are command-line values by their names (`checked.OPTIONS`), as text.
+    """
+    given = Path(path)
+    if not given.is_file():
+        raise InputError(missing_file(str(given), Path()))
+    suffix = given.suffix.lower()
+    if suffix not in _YAML | SUFFIXES:
+        raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
+    if suffix in SUFFIXES:
+        return _sheet(open_table(given, str(given)), given, overrides or {})
+    root, problems = tree.parse(_text(given), str(given), json=suffix == ".json")
+    if isinstance(root.value, tuple) and suffix == ".json":
+        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {})
+    return _document(root, problems, given, overrides or {})
+
+
+def _text(path: Path) -> str:
+    place = Place(str(path))
+    try:
+        if path.stat().st_size > tree.MAX_BYTES:
+            raise InputError(Problem(f"larger than {tree.MAX_BYTES:,} bytes; put the rows into a CSV file", place))
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(Problem("not UTF-8 here; save the file as UTF-8", Place(str(path), line))) from error
+    except OSError as error:
+        raise InputError(Problem(f"cannot be read: {error.strerror}", place)) from error
+
+
+def _objects(root: tree.Node) -> Iterator[tuple[Mapping[str, str], Place]]:
+    for item in root.value or ():
+        if not isinstance(item, tree.Node) or not isinstance(item.value, dict):
+            raise InputError(Problem("each item of the list is one object", getattr(item, "place", root.place)))
+        cells: dict[str, str] = {}
+        for name, cell in item.value.items():
+            if isinstance(cell.value, dict | tuple):
+                raise InputError(Problem(f"`{name}` is a list or an object; a cell is text", cell.place))
+            cells[name] = cell.value or ""
+        yield cells, item.place
+
+
+def _sheet(table: Table, path: Path, overrides: Mapping[str, str]) -> Manifest:
+    from batchgen.manifest.checked import checked
+
+    sheet, warnings = read_sheet(table)
+    root = tree.Node({}, Place(str(path)), {})
+    form, problems = checked({"jobs": []}, root, overrides)
+    return _manifest(form, problems, root, path, (sheet,), warnings)
+
+
+def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: Mapping[str, str]) -> Manifest:
+    from batchgen.manifest.checked import checked
+    from batchgen.manifest.compose import Composer
+
+    if not isinstance(root.value, dict):
+        raise InputError(Problem("a manifest is names with values, such as `jobs:` with a list", root.place))
+    plain = root.plain()
+    assert isinstance(plain, dict)
+    form, found = checked(plain, root, overrides)
+    composer = Composer(form, root, path.parent)
+    sources = composer.sources()
+    return _manifest(form, problems + found + composer.problems, root, path, sources, tuple(composer.warnings))
+
+
+def _manifest(
+    form: "ManifestForm",
+    problems: list[Problem],
+    root: tree.Node,
+    path: Path,
+    sources: tuple[Source, ...],
+    warnings: tuple[Problem, ...],
+) -> Manifest:
+    from batchgen.manifest.convert import settings
+
+    try:
+        fixed = settings(form, root, path)
+    except InputError as error:
+        raise InputError(*sorted((*error.problems, *problems), key=_order)) from None
+    if problems:
+        raise InputError(*sorted(problems, key=_order))
+    output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings)
+
+
+def _order(problem: Problem) -> tuple[str, int, int]:
+    place = problem.place
+    return (place.file, place.line, place.column) if place else ("", 0, 0)

@@ -1,0 +1,80 @@
+"""Names in templates, looked up before any row is read: what no row can define is said once, where it is written."""
+
+from collections.abc import Iterator
+
+from batchgen.errors import Problem, Severity
+from batchgen.manifest.block import Block
+from batchgen.manifest.paths import OWN
+from batchgen.manifest.template import Template, undefined
+from batchgen.manifest.tree import Node
+from batchgen.manifest.words import PARAMS, did_you_mean, listed
+
+Where = tuple[str | int, ...]
+
+
+def look_up(block: Block, root: Node, index: int, path: Template | None) -> Iterator[Problem]:
+    """Give what is wrong, or doubtful, with the names in one entry of `jobs`."""
+    at: Where = ("jobs", index)
+    yield from _unused(block, root, at, path)
+    set_somewhere = {name for name, _ in (*block.own, *block.defaults, *_included(block))}
+    if not set_somewhere & {"prompt", "operation"} and "prompt" not in (root.at(*at).keys or ()):
+        yield Problem("`prompt` is missing", root.at(*at).place)
+    known = _known(block)
+    if known is None:
+        return
+    for template, where in _used(block, at):
+        for name in sorted(template.required - known):
+            yield Problem(undefined(name, known), root.at(*where).place)
+    for name in sorted((path.required if path else frozenset()) - known - OWN):
+        message = f"for job {index + 1}: {undefined(name, known | OWN)}"
+        yield Problem(message, root.at("output", "path").place)
+    yield from _excluded(block, root, at, known)
+
+
+def _unused(block: Block, root: Node, at: Where, path: Template | None) -> Iterator[Problem]:
+    """Doubt a list that is named like a parameter and does not set it."""
+    used = frozenset(name for template, _ in _used(block, at) for name in template.names)
+    for name in sorted((block.axes.names & PARAMS) - used - (path.names if path else frozenset())):
+        hint = f'`{name}` is only a variable here; to set the parameter, add {name}: "{{{{ {name} }}}}" to the job'
+        yield Problem(hint, root.at(*at).place, Severity.WARNING)
+
+
+def _excluded(block: Block, root: Node, at: Where, known: frozenset[str]) -> Iterator[Problem]:
+    for number, entry in enumerate(block.axes.exclude):
+        for name in sorted(entry.keys() - known):
+            message = f"`{name}` is nothing that varies{did_you_mean(name, known)}; known are {listed(known)}"
+            yield Problem(message, root.key_place(*at, "exclude", number, name))
+
+
+def _known(block: Block) -> frozenset[str] | None:
+    """Give every name that a row may define, or None when only the rows themselves can say."""
+    columns = block.table.columns if block.table else ()
+    if columns is None:
+        return None
+    included = frozenset(name for extra in block.axes.include for name in extra.values)
+    return frozenset(block.variables) | frozenset(columns) | block.axes.names | included
+
+
+def _included(block: Block) -> Iterator[tuple[str, Template]]:
+    for extra in block.axes.include:
+        yield from extra.fields
+
+
+def _used(block: Block, at: Where) -> Iterator[tuple[Template, Where]]:
+    """Give the templates of a block with where each stands; a default that the job overrides is not used."""
+    own = {name for name, _ in block.own}
+    for name, template in block.own:
+        yield template, (*at, *_steps(name))
+    for name, template in block.tags:
+        yield template, (*at, "tags", name)
+    for name, template in block.defaults:
+        if name not in own:
+            yield template, ("defaults", *_steps(name))
+    for number, extra in enumerate(block.axes.include):
+        for name, template in extra.fields:
+            yield template, (*at, "include", number, *_steps(name))
+
+
+def _steps(name: str) -> Where:
+    """Give the path of a field inside its owner: `images[2]` is the third item of `images`."""
+    return ("images", int(name[7:-1])) if name.startswith("images[") else (name,)

@@ -1,0 +1,33 @@
+"""Which of millions of things were met before, at eight bytes each."""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+
+_BUCKETS = 4096
+
+
+class Seen:
+    """A growing set of 64-bit digests in sorted machine-word arrays: a tenth of the memory of a set of integers."""
+
+    def __init__(self) -> None:
+        self._buckets = [array("Q") for _ in range(_BUCKETS)]
+
+    def add(self, digest: int) -> bool:
+        """Remember a digest; False when it was there already."""
+        bucket = self._buckets[digest % _BUCKETS]
+        at = bisect_left(bucket, digest)
+        if at < len(bucket) and bucket[at] == digest:
+            return False
+        bucket.insert(at, digest)
+        return True
+
+    def __contains__(self, digest: int) -> bool:
+        bucket = self._buckets[digest % _BUCKETS]
+        at = bisect_left(bucket, digest)
+        return at < len(bucket) and bucket[at] == digest
+
+
+def digest_of(text: str) -> int:
+    """Give 64 bits that stand for a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

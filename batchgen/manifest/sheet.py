@@ -1,0 +1,71 @@
+"""A table that is a manifest by itself: columns named like a parameter set it, every other one is a tag."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.manifest.draft import Draft, Skipped
+from batchgen.manifest.rows import Row, Table
+from batchgen.manifest.words import INSTEAD, PICTURES, REQUEST, nearest, shown
+
+BETWEEN_IMAGES = ";"
+"""Separates several pictures in one `images` cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rows of a CSV, TSV or JSONL manifest; cells are sent letter for letter, an empty cell sets nothing."""
+
+    table: Table
+
+    def drafts(self) -> Iterator[Draft | Problem | Skipped]:
+        for row in self.table.read():
+            yield row if isinstance(row, Problem) else self._draft(row)
+
+    def _draft(self, row: Row) -> Draft | Skipped:
+        place = Place(self.table.file, row.line)
+        texts: dict[str, str] = {}
+        tags: list[tuple[str, str]] = []
+        for name, cell in row.values.items():
+            if name not in REQUEST:
+                tags.append((name, cell))
+            elif cell and not cell.isspace():
+                texts[name] = cell
+        if not texts and not any(cell for _, cell in tags):
+            return Skipped("the row is empty", place)
+        return Draft(texts, _images(texts), tuple(tags), row.values, place)
+
+
+def _images(texts: dict[str, str]) -> tuple[str, ...]:
+    if "image" not in texts and "images" not in texts:
+        return ()
+    cells = (texts.pop("image", ""), *texts.pop("images", "").split(BETWEEN_IMAGES))
+    return tuple(cell for cell in cells if cell.strip())
+
+
+def read_sheet(table: Table) -> tuple[Sheet, tuple[Problem, ...]]:
+    """Take a table as a manifest, with warnings for columns that look like a slip; raises `InputError`."""
+    columns, place = table.columns, Place(table.file)
+    if columns is None:
+        return Sheet(table), ()
+    if "prompt" not in columns and "operation" not in columns:
+        close = nearest("prompt", columns)
+        hint = f"; rename {shown(close)}" if close else ""
+        raise InputError(Problem(f"a manifest needs a column `prompt`{hint}", place))
+    warnings = (_doubt(name, columns) for name in columns if name not in REQUEST)
+    return Sheet(table), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
+
+
+def _doubt(name: str, columns: tuple[str, ...]) -> str | None:
+    if name in INSTEAD:
+        return f"column `{name}` is only a tag: {INSTEAD[name]}"
+    meant = nearest(name, REQUEST - {*PICTURES, "id", "n"}, cutoff=0.8)
+    if meant and meant not in columns:
+        return f"column {shown(name)} is only a tag; did you mean `{meant}`?"
+    return None
+
+
+def inline(file: str, rows: list[tuple[Mapping[str, str], Place]]) -> Table:
+    """Take rows that stand in the manifest itself as a table; its columns are those of any row."""
+    columns = tuple(dict.fromkeys(name for values, _ in rows for name in values))
+    return Table(file, columns, lambda: (Row(values, place.line) for values, place in rows))

@@ -1,0 +1,53 @@
+"""The words of a manifest: which names set something of a request, and the nearest known one for a slip of the pen."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+INTEGERS = frozenset({"output_compression", "frame_count", "frame_duration_ms"})
+"""Parameters that are whole numbers: `080` and `80` are the same value."""
+
+PARAMS = frozenset(
+    {
+        *("size", "quality", "background", "moderation", "output_format", "output_compression", "input_fidelity"),
+        *("user", "safety_identifier", "complexity", "frame_count", "frame_duration_ms", "style", "negative_prompt"),
+    }
+)
+"""Parameters of a request beside model, prompt, n and input pictures; who takes which is the provider's business."""
+
+PICTURES = ("image", "images", "reference_image")
+REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "mask", *PICTURES}
+"""Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""
+
+INSTEAD = {
+    "response_format": "how pictures travel is known per provider; leave it out",
+    "stream": "answers are read while they arrive; leave it out",
+    "seed": "the Images API takes no seed",
+    "aspect_ratio": "set `size`, such as 1536x1024",
+}
+"""Words from other tools, and what to do instead."""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Find the known name that was probably meant, or None."""
+    lowered = {k.casefold(): k for k in known}
+    close = get_close_matches(name.strip().casefold().replace("-", "_").replace(" ", "_"), lowered, n=1, cutoff=cutoff)
+    return lowered[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?`, or nothing."""
+    close = nearest(name, known)
+    return f"; did you mean `{close}`?" if close else ""
+
+
+def listed(names: Iterable[str], most: int = 40) -> str:
+    """Names for a sentence, sorted, a long list cut."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return ", ".join(f"`{n}`" for n in ordered[:most]) + more if ordered else "none"
+
+
+def shown(text: object, limit: int = 60) -> str:
+    """Quote a user's value for a message: control characters escaped, cut."""
+    whole = str(text)
+    return repr(whole if len(whole) <= limit else whole[: limit - 1] + "…")
