@@ -107,7 +107,11 @@ def _usd(dollars: str) -> Decimal:
 
 @dataclass(slots=True)
 class Entry:
-    """One request on the bill; `at` is in seconds since the server started, `ended` says how it ended."""
+    """One request on the bill.
+
+    `at` is in seconds since the server started, `pictures` what was drawn for it, `ended` how it ended: answered, cut
+    (by a fault of the wire), client_gone, or open while it is under way. `status` is None when no status line was sent.
+    """
 
     index: int
     at: float

@@ -136,6 +136,7 @@ class Desk:
             entry.charge(order, tokens, charge(order, tokens, self.dialect.name, self.config.price_factor))
         await self._wait(order, hit, fault)
         if instead:
+            entry.pictures = 0
             return self._whole(entry, instead)
         if fault is NO_FAULT and self.config.fixed_bytes is not None and order.answers == "b64_json":
             return await self._fixed(request, order, tokens, entry)

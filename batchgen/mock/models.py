@@ -5,6 +5,7 @@ Figures as published by the vendor: token table of the first family, the calcula
 tiles or patches for reference pictures.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, sqrt
@@ -125,11 +126,14 @@ def text_tokens(prompt: str) -> int:
 
 @cache
 def _encoding() -> Any:
-    try:
-        import bpe_openai
-    except ImportError:
-        return None
-    return bpe_openai.get_encoding("o200k_base")
+    with warnings.catch_warnings():
+        # It opens its vocabulary in a way that Python calls old.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            import bpe_openai
+        except ImportError:
+            return None
+        return bpe_openai.get_encoding("o200k_base")
 
 
 def size_complaint(width: int, height: int) -> str | None:

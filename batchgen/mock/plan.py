@@ -38,7 +38,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The fault that one call gets."""
+    """The fault that one call gets; an empty name is a call that goes well by decree."""
 
     fault: str
     options: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Hit:
 
 
 def directives(prompt: str) -> Iterator[Rule]:
-    """The rules that a prompt carries: `[[mock: fault=status_500 times=1 delay=0.2]]`."""
+    """The rules that a prompt carries: `[[mock: fault=status_500 times=1 delay=0.2]]`, `[[mock: latency=2]]`."""
     for text in DIRECTIVE.findall(prompt):
         words = dict(word.split("=", 1) for word in text.split() if "=" in word)
         fault = words.pop("fault", "ok")
@@ -86,7 +86,7 @@ class Faults:
     def hit(self, prompt: str, call: int) -> Hit | None:
         """The fault for the `call`th call (from 0) of a prompt, if any."""
         for rule in directives(prompt):
-            if name := _turn(rule, call):
+            if (name := _turn(rule, call)) is not None:
                 return Hit(name, rule.options)
         for index, rule in enumerate(self._rules):
             if rule.prompt not in prompt or draw(self._seed, "rule", index, prompt, call) >= rule.rate:
@@ -94,7 +94,7 @@ class Faults:
             counter = (index, prompt if rule.by_prompt else "")
             count = self._seen[counter]
             self._seen[counter] += 1
-            if name := _turn(rule, count):
+            if (name := _turn(rule, count)) is not None:
                 return Hit(name, rule.options)
         return None
 
@@ -127,7 +127,7 @@ def _turn(rule: Rule, count: int) -> str | None:
         return None
     names = rule.names()
     name = names[place % len(names)]
-    return None if name == "ok" else name
+    return "" if name == "ok" else name
 
 
 def _count(text: str) -> int | None:

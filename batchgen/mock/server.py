@@ -11,7 +11,7 @@ from batchgen.errors import InputError
 from batchgen.mock.config import MockConfig
 from batchgen.mock.desk import Desk
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.models import Drawer
+from batchgen.mock.models import Drawer, text_tokens
 from batchgen.mock.order import Kind
 from batchgen.mock.pickup import Pickup
 from batchgen.mock.plan import Faults
@@ -66,6 +66,7 @@ class MockServer:
     async def start(self) -> None:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
+        text_tokens("the vocabulary is loaded before the first request is timed")
         self._desk = Desk(self.config, loop.time)
         self._runner = web.AppRunner(
             self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
