@@ -1,5 +1,7 @@
 """One command from its words to its exit status: whatever goes wrong becomes words that say what to do."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from batchgen.cli.door import Door
 
 
-def conduct(words: Sequence[str], paper: Paper, app: "Door | None") -> int:
+def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
     """Run the command; returns the exit status and raises nothing."""
     desk = Desk(paper, app)
     try:

@@ -1,5 +1,7 @@
 """What every command is given: paper to write on and the way to the program below."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
 class Desk:
     """One command's place of work."""
 
-    def __init__(self, paper: Paper, app: "Door | None" = None) -> None:
+    def __init__(self, paper: Paper, app: Door | None = None) -> None:
         """Work on this paper; `app` stands in for `batchgen.app`."""
         self.paper = paper
         self._app = app
         self.opened = app is not None
 
     @property
-    def app(self) -> "Door":
+    def app(self) -> Door:
         """The program, loaded when a command first needs it."""
         if self._app is None:
             from batchgen import app
@@ -31,7 +33,7 @@ class Desk:
         self.opened = True
         return self._app
 
-    def options(self, **words: Any) -> "Options":
+    def options(self, **words: Any) -> Options:
         """Options of a command that reads a manifest."""
         from batchgen.app.options import Options
 

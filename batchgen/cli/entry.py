@@ -1,5 +1,7 @@
 """From the words of a command line to an exit status; every way out of the program goes through here."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from batchgen.cli.door import Door
 
 
-def main(argv: Sequence[str] | None = None, *, app: "Door | None" = None) -> int:
+def main(argv: Sequence[str] | None = None, *, app: Door | None = None) -> int:
     """Run one command; returns its exit status and raises nothing. `app` stands in for `batchgen.app` in tests."""
     words = list(sys.argv[1:] if argv is None else argv)
     paper = Paper.standard()

@@ -1,7 +1,6 @@
 """What a person sees of a run while it works: a live bar, a line a minute, or nothing."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from batchgen.cli.door import Progress
@@ -63,9 +62,7 @@ class Screen:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal as it was."""
 
 
@@ -119,9 +116,7 @@ class Bar(Screen):
         else:
             self._bar.console.print(f"batchgen: {safe(text, 400)}", markup=False, highlight=False)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

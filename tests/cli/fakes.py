@@ -274,7 +274,7 @@ class FakeDoor:
         return result
 
     def status(self, output: Path | None, /) -> dict[str, Any]:
-        return self._answer("status", {"state": "running", **summary()}, output)
+        return self._answer("status", {"live": None, **summary()}, output)
 
     def report(self, output: Path | None, /) -> list[Path]:
         return self._answer("report", [Path("report/report.html"), Path("report/images.csv")], output)

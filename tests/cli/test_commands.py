@@ -265,11 +265,33 @@ def test_a_skipped_run_says_nothing_and_is_well(give: Give) -> None:
     assert (ended.status, ended.out) == (0, "")
 
 
-def test_status_shows_state_and_accounts(give: Give) -> None:
-    """`status` says where the run stands."""
-    ended = give("status", "output/shop", status={"state": "running", "updated": "12:00", **summary()})
+RUNNING = {"run_id": "r-7f3a", "at": "12:00", "state": "drawing", "jobs_done": 3, "jobs_total": 24, "in_flight": 16}
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        (
+            {**RUNNING, "images_stored": 6, "images_wanted": 48},
+            "batchgen: drawing, run r-7f3a, as of 12:00\n"
+            "now      3 of 24 jobs, 6 of 48 pictures of this run, 16 in flight\n",
+        ),
+        (
+            {**RUNNING, "jobs_total": None},
+            "batchgen: drawing, run r-7f3a, as of 12:00\nnow      3 jobs, 0 of 0 pictures of this run, 16 in flight\n",
+        ),
+        ({**RUNNING, "state": "ended", "exit_code": 4}, "batchgen: ended, exit 4, run r-7f3a, as of 12:00\n"),
+        (None, "batchgen: no run has said where it stands\n"),
+    ],
+)
+def test_status_shows_what_a_run_says_of_itself_and_the_accounts(
+    give: Give, live: dict[str, Any] | None, told: str
+) -> None:
+    """`status` says where the run stands and what the folder holds."""
+    ended = give("status", "output/shop", status={"output": "output/shop", "live": live, **summary()})
     assert ended.door.asked[0][1] == (Path("output/shop"),)
-    assert ended.out.startswith("batchgen: running, run 2026-11-20T0200Z-7f3a, as of 12:00\njobs     24: 24 done\n")
+    assert ended.out.startswith(told + "jobs     24: 24 done\n")
+    assert ended.out.endswith("files    output/shop\n")
 
 
 @pytest.mark.parametrize("name", ["status", "report", "verify", "resolve", "adopt"])

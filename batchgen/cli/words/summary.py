@@ -137,13 +137,33 @@ def _waste(waste: Sequence[Block]) -> str:
 
 
 def status_block(status: Block) -> str:
-    """Where a running or finished run stands."""
-    state = safe(status.get("state") or "unknown")
-    run = f", run {safe(status['run_id'])}" if status.get("run_id") else ""
-    updated = f", as of {safe(status['updated'])}" if status.get("updated") else ""
-    why = f": {safe(status['why'])}" if status.get("why") else ""
-    lines = (f"batchgen: {state}{why}{run}{updated}", *accounts(status, status.get("this_run")))
+    """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
+    live = status.get("live") or {}
+    lines = [f"batchgen: {_state(live)}", *_progress(live), *accounts(status)]
+    if status.get("output"):
+        lines.append(f"files    {safe(status['output'], 1000)}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _state(live: Block) -> str:
+    code = live.get("exit_code")
+    parts = (
+        safe(live.get("state") or "no run has said where it stands"),
+        "" if code is None else f"exit {safe(code)}",
+        f"run {safe(live['run_id'])}" if live.get("run_id") else "",
+        f"as of {safe(live['at'])}" if live.get("at") else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _progress(live: Block) -> Iterator[str]:
+    if not live or live.get("exit_code") is not None:
+        return
+    done, total, stored, wanted, under_way = (
+        live.get(name) for name in ("jobs_done", "jobs_total", "images_stored", "images_wanted", "in_flight")
+    )
+    jobs = f"{done or 0:,} jobs" if total is None else f"{done or 0:,} of {total:,} jobs"
+    yield f"now      {jobs}, {stored or 0:,} of {wanted or 0:,} pictures of this run, {under_way or 0:,} in flight"
 
 
 def empty_summary(exit: Exit, why: str) -> dict[str, Any]:  # noqa: A002
