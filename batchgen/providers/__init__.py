@@ -1,1 +1,5 @@
 """What providers say and how: requests in their dialects, answers decoded as they arrive, failures by consequence."""
+
+from batchgen.providers.rules import most_per_call, refusals, to_send
+
+__all__ = ["most_per_call", "refusals", "to_send"]

@@ -1,0 +1,155 @@
+"""What came of one exchange: judged, stored and told in a receipt."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from batchgen.clock import Clock, Offload
+from batchgen.executor.exchange import Call
+from batchgen.executor.intake import Intake
+from batchgen.executor.landing import Plan, Planner, finish, to_answer
+from batchgen.model import Attempt, Phase, Provider, Receipt, Verdict
+from batchgen.providers.answer import Answer, Item
+from batchgen.providers.base64run import Base64Run, DecodeError, Parts, RunState
+from batchgen.providers.complaint import complaint
+from batchgen.providers.decode import BodyKind, Document
+from batchgen.providers.dialects import Dialect
+from batchgen.providers.expiry import expiry
+from batchgen.providers.redact import kept_headers, redacted
+from batchgen.providers.verdict import Happening, Trouble, judge
+from batchgen.storage import Folder, Spool
+
+MOST_PER_PICTURE = 96 * 1024 * 1024
+"""Bytes of one picture; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
+
+_NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
+_REQUEST_IDS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-ray")
+# What a whole answer makes harmless: everything was here before the line broke.
+_TOO_LATE_TO_HARM = frozenset({Trouble.DISCONNECTED, Trouble.BAD_HTTP, Trouble.DEADLINE})
+
+
+def cap_of(attempt: Attempt) -> int:
+    """The most picture bytes that the answer to an attempt may hold."""
+    return MOST_PER_PICTURE * max(1, attempt.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Turns exchanges into receipts."""
+
+    provider: Provider
+    folder: Folder
+    clock: Clock
+    offload: Offload
+    secrets: tuple[str, ...]
+
+    def unsent(self, attempt: Attempt, call: Call, why: str) -> Receipt:
+        """The receipt of an attempt that could not even be put into words."""
+        happening = Happening(Phase.NOT_CONNECTED, Trouble.REQUEST, detail=why, secrets=self.secrets)
+        return self._receipt(attempt, call, judge(happening))
+
+    async def land(self, attempt: Attempt, speech: Dialect, call: Call, intake: Intake) -> Receipt:
+        """Read what came and store it: the whole answer durably first, then every picture at its place."""
+        document = call.body.close() if call.body else _NOTHING
+        success = call.status is not None and 200 <= call.status < 300
+        if not success:
+            happening = self._happening(call, document)
+            happening = replace(happening, complaint=complaint(document.value))
+            return self._receipt(attempt, call, judge(happening))
+        answer = speech.read(document, attempt)
+        items = tuple(self._local(item, intake) for item in answer.items)
+        plan = await self.offload(self._planned, attempt, intake, items, document.whole)
+        verdict = judge(self._judged(call, document, answer, plan))
+        receipt = self._receipt(attempt, call, verdict, answer)
+        receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
+        if not plan.brings:
+            return await self.offload(self._keep, receipt, intake, document)
+        return await self.offload(self._store, receipt, plan, intake.spool, attempt.replaces)
+
+    def _local(self, item: Item, intake: Intake) -> Item:
+        """Decode a picture that was spelled as a data URL."""
+        if not item.inline:
+            return item
+        run = Base64Run(Parts(lambda _: intake.next(), MOST_PER_PICTURE))
+        try:
+            run.feed(item.inline.encode("ascii", "replace"))
+            found = run.end()
+        except DecodeError:
+            found = run.cut()
+        finally:
+            intake.close()
+        if found.state is not RunState.WHOLE:
+            return Item(reason=found.state.value)
+        return Item(run=replace(found, part=intake.last))
+
+    def _planned(self, attempt: Attempt, intake: Intake, items: tuple[Item, ...], whole: bool) -> Plan:  # noqa: FBT001
+        now = self.clock.now()
+        ends: dict[str, datetime | None] = {
+            item.url: expiry(item.url, now, self.provider.url_life) for item in items if item.url
+        }
+        return Planner(attempt, intake.facts, ends).plan(items, whole=whole)
+
+    def _happening(self, call: Call, document: Document) -> Happening:
+        trouble, detail = call.trouble, call.detail
+        if trouble is None and call.body is not None:
+            trouble, detail = call.body.trouble, call.body.detail
+        if document.whole and trouble in _TOO_LATE_TO_HARM:
+            trouble, detail = None, ""
+        return Happening(
+            phase=call.phase,
+            trouble=trouble,
+            status=call.status,
+            headers=call.headers,
+            body=document.kind,
+            seconds=call.seconds,
+            whole=document.whole,
+            charges_failures=self.provider.charges_failures,
+            detail=detail,
+            secrets=self.secrets,
+            now=self.clock.now(),
+        )
+
+    def _judged(self, call: Call, document: Document, answer: Answer, plan: Plan) -> Happening:
+        return replace(
+            self._happening(call, document),
+            complaint=answer.complaint,
+            pictures=len(plan.landings) + len(plan.remote),
+            reasons=tuple(why for _, why in plan.missing),
+        )
+
+    def _receipt(self, attempt: Attempt, call: Call, verdict: Verdict, answer: Answer | None = None) -> Receipt:
+        request_id = next((call.headers[name] for name in _REQUEST_IDS if name in call.headers), None)
+        receipt = Receipt(
+            attempt_id=attempt.id,
+            phase=call.phase,
+            verdict=verdict,
+            status=call.status,
+            request_id=redacted(request_id, self.secrets, 200) if request_id else None,
+            headers=kept_headers(call.headers, self.secrets),
+            seconds=round(call.seconds, 3),
+        )
+        return replace(receipt, usage=answer.usage, echo=answer.echo) if answer else receipt
+
+    def _store(self, receipt: Receipt, plan: Plan, spool: Spool, replaces: str | None) -> Receipt:
+        """Paid bytes become durable before anything else can fail on them. Blocks."""
+        spool.finish(to_answer(receipt, plan, replaces))
+        done = finish(self.folder, receipt.attempt_id)
+        if done is None:  # pragma: no cover - it was written just now
+            raise RuntimeError(f"the answer of {receipt.attempt_id} is gone")
+        return done
+
+    def _keep(self, receipt: Receipt, intake: Intake, document: Document) -> Receipt:
+        """Put what can not be used into quarantine, with what is known of it. Blocks."""
+        if not document.text and not intake.facts:
+            return receipt
+        if document.text:
+            intake.write_text(document.text)
+        why = {
+            "attempt": receipt.attempt_id,
+            "status": receipt.status,
+            "code": receipt.verdict.code,
+            "message": receipt.verdict.message,
+            "charged": receipt.verdict.charge.value,
+            "headers": dict(receipt.headers),
+            "text": f"{intake.last}.part" if document.text else None,
+        }
+        return replace(receipt, quarantine=intake.spool.quarantine(why))

@@ -1,0 +1,89 @@
+"""Takes an answer's bytes as they come: a success into pictures, anything else into a short text."""
+
+from collections.abc import Callable
+
+from batchgen.executor.inflate import EncodingError, Inflate
+from batchgen.providers.base64run import PartSink
+from batchgen.providers.decode import DecodeError, Decoder, Document, kind_of, parse
+from batchgen.providers.verdict import Trouble
+
+SMALL = 1024 * 1024
+
+
+class Body:
+    """One body. `take` never raises for what a server sends; `trouble` says what is wrong with it.
+
+    Errors of the parts' sinks (StorageError) pass through.
+    """
+
+    def __init__(
+        self, status: int, encoding: str, open_part: Callable[[int], PartSink], cap: int, text_cap: int
+    ) -> None:
+        """Expect pictures of at most `cap` bytes after a success, a short text after anything else."""
+        self.trouble: Trouble | None = None
+        self.detail = ""
+        self.received = 0
+        self._decoder = Decoder(open_part, cap=cap, text_cap=text_cap) if 200 <= status < 300 else None
+        self._small = bytearray()
+        self._inflate: Inflate | None = None
+        try:
+            self._inflate = Inflate(encoding)
+        except EncodingError as error:
+            self._spoiled(Trouble.ENCODING, str(error))
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing that follows could matter."""
+        closed = self._decoder is not None and self._decoder.closed
+        return closed or len(self._small) >= SMALL or self.trouble in {Trouble.TOO_LARGE, Trouble.TOO_DEEP}
+
+    def take(self, chunk: bytes) -> None:
+        """Take the next bytes from the wire."""
+        self.received += len(chunk)
+        if self._inflate is None or self._decoder is None or self.trouble:
+            self._keep(chunk)
+            return
+        try:
+            for piece in self._inflate.feed(chunk):
+                self._decoder.feed(piece)
+        except EncodingError as error:
+            self._spoiled(Trouble.ENCODING, str(error))
+        except DecodeError as error:
+            self._spoiled(Trouble(error.code), str(error))
+
+    def _keep(self, chunk: bytes) -> None:
+        """Keep a short body, or the beginning of one that can not be read."""
+        pieces = [chunk]
+        if self._inflate is not None and self._decoder is None and self.trouble is None:
+            try:
+                pieces = list(self._limited(self._inflate, chunk))
+            except EncodingError as error:
+                self._spoiled(Trouble.ENCODING, str(error))
+        for piece in pieces:
+            self._small += piece[: SMALL - len(self._small)]
+
+    def _limited(self, inflate: Inflate, chunk: bytes) -> list[bytes]:
+        room, pieces = SMALL - len(self._small), list[bytes]()
+        for piece in inflate.feed(chunk):
+            pieces.append(piece)
+            room -= len(piece)
+            if room <= 0:
+                break
+        return pieces
+
+    def _spoiled(self, trouble: Trouble, detail: str) -> None:
+        self.trouble, self.detail = trouble, detail
+
+    def close(self) -> Document:
+        """What came, read as far as it can be."""
+        if self._decoder is not None:
+            document = self._decoder.close()
+            if self._decoder.closed and not document.whole and self.trouble is None:
+                self._spoiled(Trouble.UNDECODABLE, "the answer is no JSON")
+            text = document.text + bytes(self._small)
+            return Document(document.value, document.kind, document.whole, document.runs, text)
+        text = bytes(self._small)
+        try:
+            return Document(parse(text), kind_of(text), whole=True, runs=(), text=text)
+        except DecodeError:
+            return Document(None, kind_of(text), whole=False, runs=(), text=text)

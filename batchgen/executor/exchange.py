@@ -1,0 +1,194 @@
+"""One POST over the wire: how far it got is followed step by step, and everything a server can do ends in a `Call`."""
+
+import asyncio
+import errno
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import aiohttp
+from yarl import URL
+
+from batchgen.clock import Clock, Offload
+from batchgen.executor.body import Body
+from batchgen.model import Phase
+from batchgen.providers.verdict import Trouble
+from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
+
+GRACE = 0.5
+"""Seconds after the deadline for bytes that had already arrived, beside the time by which the loop was late."""
+IN_ONE_PIECE = 8 * 1024 * 1024
+READ = 1024 * 1024
+LINGER = 0.1
+ERROR_BODY_SECONDS = 20.0
+
+_CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+
+@dataclass(eq=False)
+class Call:
+    """One exchange while it happens; what is written here stays true when the exchange breaks off."""
+
+    clock: Clock
+    body_of: Callable[[int, str], Body]
+    phase: Phase = Phase.NOT_CONNECTED
+    handed_at: float | None = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    trouble: Trouble | None = None
+    detail: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since hand-over; 0 before it."""
+        return 0.0 if self.handed_at is None else self.clock.monotonic() - self.handed_at
+
+    def handed_over(self) -> None:
+        """From here on bytes may leave."""
+        if self.handed_at is None:
+            self.phase, self.handed_at = Phase.HANDED_OVER, self.clock.monotonic()
+
+    def answered(self, status: int, headers: dict[str, str]) -> None:
+        """The status line and headers are here."""
+        self.phase, self.status, self.headers = Phase.STATUS_SEEN, status, headers
+        self.body = self.body_of(status, headers.get("content-encoding", ""))
+
+    def broke(self, trouble: Trouble, detail: str) -> None:
+        """Write down what broke the exchange; the first cause counts."""
+        if self.trouble is None:
+            self.trouble, self.detail = trouble, detail
+
+
+def tracing() -> aiohttp.TraceConfig:
+    """Tells a `Call`, given as `trace_request_ctx`, when its request is handed to the transport."""
+
+    async def headers_sent(
+        _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        if isinstance(context.trace_request_ctx, Call):
+            context.trace_request_ctx.handed_over()
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(headers_sent)
+    return config
+
+
+async def post(
+    session: aiohttp.ClientSession, wire: WireRequest, headers: dict[str, str], call: Call, offload: Offload
+) -> None:
+    """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
+    try:
+        data, sizes = await _payload(wire, offload)
+        async with session.request(
+            wire.method,
+            URL(wire.url, encoded=True),
+            data=data,
+            headers={**dict(wire.headers), **headers, **sizes},
+            allow_redirects=False,
+            trace_request_ctx=call,
+        ) as response:
+            call.answered(response.status, header_view(response.headers))
+            await _read(response, call)
+            call.phase = Phase.COMPLETE
+            response.close()
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+        call.broke(*trouble_of(error, call.phase))
+
+
+async def within(call: Call, deadline: float, exchange: asyncio.Task[None]) -> None:
+    """Wait for an exchange until `deadline` seconds after its hand-over, then end it.
+
+    Time that the event loop was late is not the server's: it is given back, with a grace for what already arrived.
+    """
+    try:
+        while not exchange.done() and call.seconds < deadline:
+            await asyncio.wait({exchange}, timeout=deadline - call.seconds)
+        if not exchange.done():
+            await asyncio.wait({exchange}, timeout=GRACE + call.seconds - deadline)
+        if not exchange.done():
+            call.broke(Trouble.DEADLINE, f"no whole answer within {deadline:g} s")
+    finally:
+        if not exchange.done():
+            exchange.cancel()
+            await asyncio.wait({exchange})
+    if not exchange.cancelled():
+        exchange.result()
+
+
+async def _read(response: aiohttp.ClientResponse, call: Call) -> None:
+    body = call.body
+    if body is None:  # pragma: no cover - `answered` made it
+        return
+    limit = None if 200 <= response.status < 300 else ERROR_BODY_SECONDS
+    async with asyncio.timeout(limit):
+        async for chunk in response.content.iter_any():
+            body.take(chunk)
+            if body.done:
+                break
+    if not response.content.at_eof():
+        await _linger(response)
+
+
+async def _linger(response: aiohttp.ClientResponse) -> None:
+    """Let the server finish its last chunk before the connection closes; nothing in it matters any more."""
+    try:
+        async with asyncio.timeout(LINGER):
+            await response.content.readany()
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return
+
+
+async def _payload(wire: WireRequest, offload: Offload) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
+    if isinstance(wire.body, bytes):
+        return wire.body, {}
+    boundary = uuid4().hex
+    length = await offload(form_length, wire.body, boundary)
+    sizes = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    pieces = _pieces(wire.body, boundary, offload)
+    if length <= IN_ONE_PIECE:
+        return b"".join([piece async for piece in pieces]), sizes
+    return pieces, {**sizes, "Content-Length": str(length)}
+
+
+async def _pieces(parts: tuple[FormPart, ...], boundary: str, offload: Offload) -> AsyncIterator[bytes]:
+    for piece in form_pieces(parts, boundary):
+        if isinstance(piece, bytes):
+            yield piece
+            continue
+        offset = 0
+        while chunk := await offload(_chunk, piece, offset):
+            yield chunk
+            offset += len(chunk)
+
+
+def _chunk(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(READ)
+
+
+def trouble_of(error: BaseException, phase: Phase) -> tuple[Trouble, str]:
+    """Name what broke an exchange; the phase says whether it was sent, the exception only what to call it."""
+    words = str(error) or type(error).__name__
+    if phase is not Phase.NOT_CONNECTED:
+        bad = isinstance(error, aiohttp.ClientResponseError | ValueError) and not isinstance(error, OSError)
+        return (Trouble.BAD_HTTP if bad else Trouble.DISCONNECTED), words
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
+        return Trouble.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Trouble.DNS, words
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Trouble.TLS, words
+    if isinstance(error, aiohttp.ClientSSLError):
+        cut = isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()
+        return (Trouble.CONNECT if cut else Trouble.TLS), words
+    if isinstance(error, TimeoutError):
+        return Trouble.CONNECT_TIMEOUT, "no connection in time"
+    if isinstance(error, ValueError | FileNotFoundError) or not isinstance(error, aiohttp.ClientConnectionError):
+        return Trouble.REQUEST, words
+    return Trouble.CONNECT, words

@@ -1,0 +1,171 @@
+"""One attempt made by this process: sent once, decoded as it arrives, stored; never tried again."""
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import aiohttp
+
+from batchgen.catalog import find_model
+from batchgen.clock import Clock, Offload
+from batchgen.errors import AccountError, InputError
+from batchgen.executor.arrival import Arrival, cap_of
+from batchgen.executor.body import Body
+from batchgen.executor.exchange import Call, post, tracing, within
+from batchgen.executor.intake import Intake
+from batchgen.model import Attempt, Prepare, Provider, Receipt
+from batchgen.providers.dialects import Dialect, dialect
+from batchgen.providers.images import FILE_PARAMS
+from batchgen.providers.rules import to_send
+from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
+from batchgen.providers.wire import WireRequest
+from batchgen.storage import Folder
+
+MOST_HEADER = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """How to connect. `ca_file` holds further certificates to trust; verification is always on."""
+
+    connect_seconds: float = 10.0
+    ca_file: Path | None = None
+
+
+class LocalExecutor:
+    """Makes attempts from this process; everything a server can do ends in a `Receipt`.
+
+    `execute` raises StorageError when the disk refuses, with everything that arrived left in the spool.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        key: str | None,
+        folder: Folder,
+        *,
+        clock: Clock,
+        offload: Offload,
+        prepare: Prepare | None = None,
+        wires: Wires | None = None,
+    ) -> None:
+        """Take what is shared by all attempts; nothing connects before `start`."""
+        self.provider = provider
+        self.folder = folder
+        self.clock = clock
+        self.offload = offload
+        self._key = key or ""
+        self._prepare = prepare or Prepare()
+        self._wires = wires or Wires()
+        self._session: aiohttp.ClientSession | None = None
+        secrets = (self._key,) if self._key else ()
+        self._arrival = Arrival(provider, folder, clock, offload, secrets)
+
+    async def start(self) -> None:
+        """Open the session; AccountError for a key that is none, InputError for a provider without an address."""
+        if self._key and not re.fullmatch(r"[\x21-\x7e]+", self._key):
+            name = self.provider.key_variable or "the key"
+            raise AccountError(f"{name} holds blanks, line breaks or characters that no key has")
+        if not self.provider.base_url:
+            raise InputError(f"provider {self.provider.name} has no base URL: give one with --base-url")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._trust()),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._wires.connect_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[tracing()],
+            trust_env=False,
+            auto_decompress=False,
+            max_line_size=MOST_HEADER,
+            max_field_size=MOST_HEADER,
+        )
+
+    async def close(self) -> None:
+        """Close the session; calls under way break off."""
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def execute(self, attempt: Attempt) -> Receipt:
+        """Make one attempt. Call it at most once for each attempt."""
+        if self._session is None:
+            raise RuntimeError("the executor was not started")
+        speech = dialect(self.provider, attempt.model)
+        call_of = self._call(attempt, speech)
+        try:
+            wire = await self._request(attempt, speech)
+        except (UploadError, OSError) as error:
+            return self._arrival.unsent(attempt, call_of.call, str(error))
+        try:
+            exchange = post(self._session, wire, self._headers(attempt), call_of.call, self.offload)
+            await within(call_of.call, attempt.deadline, asyncio.ensure_future(exchange))
+        finally:
+            call_of.intake.close()
+        return await self._arrival.land(attempt, speech, call_of.call, call_of.intake)
+
+    async def settled(self, attempt_id: str) -> None:
+        """The ledger has the receipt: the spool of this attempt is not needed any more."""
+        spool = self.folder.spool(attempt_id)
+        if spool.path.exists():
+            await self.offload(spool.remove)
+
+    def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
+        intake = Intake(self.folder.spool(attempt.id))
+
+        def body_of(status: int, encoding: str) -> Body:
+            return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)
+
+        return _Open(Call(self.clock, body_of), intake)
+
+    async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
+        request = attempt.job.request
+        model = find_model(attempt.model)
+        params = to_send(request, self.provider, model, attempt.job.inherited)
+        texts = tuple((name, value) for name, value in params if name not in FILE_PARAMS)
+        files = tuple((name, value) for name, value in params if name in FILE_PARAMS)
+        if not (request.images or request.mask or files):
+            return speech.request(attempt, self.provider, texts, Uploads())
+
+        def make() -> WireRequest:
+            uploads = gather(request.images, request.mask, self.provider, self._prepare)
+            extra = tuple((name, shrunk(Path(value), self._prepare)) for name, value in files)
+            return speech.request(attempt, self.provider, texts, replace(uploads, params=extra))
+
+        return await self.offload(make)
+
+    def _headers(self, attempt: Attempt) -> dict[str, str]:
+        headers = {
+            "User-Agent": f"batchgen/{_version()}",
+            "X-Client-Request-Id": attempt.id,
+            "Accept-Encoding": "identity",
+        }
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        if self.provider.idempotency_header:
+            headers[self.provider.idempotency_header] = attempt.id
+        return headers
+
+    def _trust(self) -> ssl.SSLContext | bool:
+        if self._wires.ca_file is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=str(self._wires.ca_file))
+        except OSError as error:
+            raise InputError(f"{self._wires.ca_file}: no certificates could be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """One attempt under way."""
+
+    call: Call
+    intake: Intake
+
+
+def _version() -> str:
+    try:
+        return version("batchgen-images")
+    except PackageNotFoundError:
+        return "0"

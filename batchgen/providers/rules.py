@@ -1,0 +1,258 @@
+"""What a provider and a model take: found before the first cent, and what is left out of a request.
+
+A parameter is sent, left out with a warning, or refused with the fix. It is left out where it changes nothing (it only
+restates what the provider assumes anyway) or where it stands in `defaults` and this operation does not have it; set on
+the job itself, the same is an error.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchgen.catalog import legal_size, nearest_size
+from batchgen.errors import Problem, Severity
+from batchgen.model import ImageRequest, Job, JobImage, Model, Operation, Provider
+from batchgen.providers import chat
+from batchgen.text import safe
+
+MOST_IMAGES = 16
+_LOSSY = frozenset({"jpeg", "jpg", "webp"})
+_CLEAR = frozenset({"png", "webp"})
+_ONLY_GIF = frozenset({"frame_count", "frame_duration_ms"})
+_BY_MODEL = frozenset({"input_fidelity", "complexity"})
+_ONLY_STREAMS = frozenset({"stream", "partial_images"})
+
+
+class Fate(StrEnum):
+    """What becomes of a parameter."""
+
+    SEND = "send"
+    LEAVE_OUT = "leave_out"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of one parameter and why; a sent one with words has a warning."""
+
+    fate: Fate
+    why: str = ""
+
+
+_SEND = Ruling(Fate.SEND)
+
+
+def to_send(
+    request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    """The parameters that go into the request, exactly as the user set them."""
+    rulings = (
+        (name, value, _ruling(name, value, request, provider, model, inherited)) for name, value in request.params
+    )
+    return tuple((name, value) for name, value, ruling in rulings if ruling.fate is not Fate.LEAVE_OUT)
+
+
+def refusals(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]:
+    """Everything about a job that this provider or model refuses (errors) or does nothing with (warnings)."""
+    request = job.request
+    name = request.model or provider.default_model
+    for said in _operation(request, provider, model, name):
+        yield Problem(said.why, job.place, _severity(said))
+    for key, value in request.params:
+        ruling = _ruling(key, value, request, provider, model, job.inherited)
+        if ruling.why:
+            yield Problem(ruling.why, job.place, _severity(ruling))
+    for said in (
+        *_pictures(request, name in provider.chat_models),
+        *_together(request, model),
+        *_count(job, provider, name),
+    ):
+        yield Problem(said.why, job.place, _severity(said))
+
+
+def most_per_call(provider: Provider, model: str) -> int:
+    """How many pictures one call may ask for."""
+    if model in provider.chat_models:
+        return 1
+    return dict(provider.model_max_n).get(model, provider.max_n)
+
+
+def _severity(ruling: Ruling) -> Severity:
+    return Severity.ERROR if ruling.fate is Fate.REFUSE else Severity.WARNING
+
+
+# One parameter
+
+
+def _ruling(
+    name: str, value: str, request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
+) -> Ruling:
+    model_name = model.name if model else request.model or provider.default_model
+    if name in provider.ignored:
+        return Ruling(Fate.SEND, f"{provider.name} takes {name} and does nothing with it")
+    lacking = _lacking(name, request, provider, model, model_name)
+    if lacking:
+        known_elsewhere = name in _BY_MODEL or _known(name, request.operation, provider, model_name)
+        if name in inherited and (known_elsewhere or _restates(name, value, provider)):
+            return Ruling(Fate.LEAVE_OUT, f"{lacking}; {name} from defaults is left out there")
+        return Ruling(Fate.REFUSE, lacking)
+    wrong = _wrong_value(name, value, provider, model, model_name)
+    if not wrong:
+        return _SEND
+    if name in inherited and _restates(name, value, provider):
+        return Ruling(Fate.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out")
+    if _restates(name, value, provider):
+        wrong = f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway"
+    return Ruling(Fate.REFUSE, wrong)
+
+
+def _restates(name: str, value: str, provider: Provider) -> bool:
+    return (name, value) in provider.defaults
+
+
+def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model | None, model_name: str) -> str:
+    """Why the parameter has no place in this request at all; empty when it has."""
+    operation = request.operation
+    if name in _ONLY_STREAMS:
+        return f"{name} is for streamed answers; batchgen asks for whole ones: leave it out"
+    if name in dict(provider.model_refuses).get(model_name, ()):
+        return f"{provider.name} takes no {name} for {model_name}"
+    if model_name in provider.chat_models:
+        return "" if name == "size" else f"{model_name} is drawn over chat and takes only size: leave {name} out"
+    if model and name in _BY_MODEL and not _has(model, name):
+        fixed = " (it is always high)" if name == "input_fidelity" else ""
+        return f"{model.name} takes no {name}{fixed}: leave it out"
+    takes = _takes(provider, operation)
+    if takes and name not in takes:
+        return f"{provider.name} takes no {name} on {operation}{_nearest(name, takes)}: leave it out"
+    return ""
+
+
+def _has(model: Model, name: str) -> bool:
+    return bool(model.input_fidelity) if name == "input_fidelity" else model.complexity
+
+
+def _takes(provider: Provider, operation: Operation) -> frozenset[str]:
+    """What an operation takes; of one that the provider is not known to have, what it takes elsewhere."""
+    known = provider.takes(operation)
+    if known or not provider.params:
+        return known
+    return frozenset().union(*(names for _, names in provider.params))
+
+
+def _known(name: str, operation: Operation, provider: Provider, model_name: str) -> bool:
+    """Whether the provider takes the parameter, only not for this operation, or not for this model."""
+    others = any(name in names for other, names in provider.params if other is not operation)
+    by_model = name in dict(provider.model_refuses).get(model_name, ()) or model_name in provider.chat_models
+    return others or (by_model and name in _takes(provider, operation))
+
+
+def _nearest(name: str, takes: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, takes, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _wrong_value(name: str, value: str, provider: Provider, model: Model | None, model_name: str) -> str:
+    """Why this value is refused; empty when it is taken."""
+    shown = safe(value, 60)
+    if value in dict(provider.refused_values).get(name, ()):
+        return f"{provider.name} refuses {name}: {shown}"
+    if value in dict(provider.extra_values).get(name, ()):
+        return ""
+    taken = dict(provider.values).get(name)
+    if taken is not None and value not in taken:
+        return f"{provider.name} takes {name}: {', '.join(taken)}; not {shown!r}"
+    if model_name in provider.chat_models:
+        return _wrong_ratio(value, model_name)
+    checks = {"size": _wrong_size, "quality": _wrong_quality, "input_fidelity": _wrong_fidelity}
+    if model and name in checks:
+        return checks[name](value, model)
+    if name == "output_compression" and not (value.isascii() and value.isdecimal() and int(value) <= 100):
+        return f"output_compression is a whole number from 0 to 100; not {shown!r}"
+    return ""
+
+
+def _wrong_size(value: str, model: Model) -> str:
+    complaint = legal_size(model, value)
+    if not complaint:
+        return ""
+    return f"size: {complaint}; the nearest size that {model.name} draws is {nearest_size(model, value)}"
+
+
+def _wrong_quality(value: str, model: Model) -> str:
+    if not model.qualities or value in model.qualities:
+        return ""
+    return f"{model.name} knows quality {', '.join(model.qualities)}; not {safe(value, 40)!r}"
+
+
+def _wrong_fidelity(value: str, model: Model) -> str:
+    if value in model.input_fidelity:
+        return ""
+    return f"{model.name} takes input_fidelity: {', '.join(model.input_fidelity)}; not {safe(value, 40)!r}"
+
+
+def _wrong_ratio(value: str, model_name: str) -> str:
+    if chat.ratio(value):
+        return ""
+    return f"{model_name} draws the ratios {', '.join(chat.RATIOS)}, also as WxH; not {safe(value, 40)!r}"
+
+
+# The request as a whole
+
+
+def _operation(request: ImageRequest, provider: Provider, model: Model | None, name: str) -> Iterator[Ruling]:
+    operation = request.operation
+    gone = dict(provider.retired).get(operation)
+    if gone:
+        fix = "; use an edit with images instead" if operation is Operation.VARIATION else ""
+        yield Ruling(Fate.REFUSE, f"{provider.name} closed {operation} on {gone:%Y-%m-%d}{fix}")
+    elif name in provider.chat_models:
+        if operation is Operation.VARIATION:
+            yield Ruling(Fate.REFUSE, f"{name} is drawn over chat, which has no {operation}")
+    elif model and operation not in model.operations:
+        yield Ruling(Fate.REFUSE, f"{model.name} has no {operation}; use an edit with images instead")
+    elif operation not in provider.operations:
+        yield Ruling(Fate.SEND, f"{provider.name} is not known to have {operation}; it is tried all the same")
+
+
+def _pictures(request: ImageRequest, is_chat: bool) -> Iterator[Ruling]:  # noqa: FBT001
+    count, operation = len(request.images), request.operation
+    # The pictures of another job are only known once they are drawn.
+    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
+    if request.mask and not count:
+        yield Ruling(Fate.REFUSE, "a mask needs a picture to lie on: give images as well")
+    if request.mask and is_chat:
+        yield Ruling(Fate.REFUSE, "a model that is drawn over chat takes no mask")
+    if count > MOST_IMAGES:
+        yield Ruling(Fate.REFUSE, f"an edit takes at most {MOST_IMAGES} pictures; this one has {count}")
+    if operation is Operation.EDIT and not count and not request.mask:
+        yield Ruling(Fate.REFUSE, "an edit needs at least one picture: give images")
+    if operation is Operation.VARIATION and (count != 1 or whole_jobs):
+        yield Ruling(Fate.REFUSE, f"a variation takes exactly one picture; this one has {count}")
+    if operation is Operation.GENERATE and count:
+        yield Ruling(Fate.REFUSE, "a generation takes no pictures: make it an edit, or leave images out")
+
+
+def _together(request: ImageRequest, model: Model | None) -> Iterator[Ruling]:
+    """Values that do not go together."""
+    kind = (request.param("output_format") or "png").lower()
+    if request.param("background") == "transparent":
+        if kind not in _CLEAR:
+            yield Ruling(Fate.REFUSE, f"a transparent background needs output_format png or webp; not {safe(kind, 20)}")
+        if model and not model.transparent:
+            yield Ruling(Fate.SEND, f"{model.name} is reported to refuse a transparent background")
+    if request.param("output_compression") is not None and kind not in _LOSSY:
+        yield Ruling(Fate.REFUSE, f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}")
+    for name in sorted(_ONLY_GIF):
+        if request.param(name) is not None and kind != "gif":
+            yield Ruling(Fate.REFUSE, f"{name} is for output_format gif")
+
+
+def _count(job: Job, provider: Provider, name: str) -> Iterator[Ruling]:
+    most = most_per_call(provider, name)
+    if job.n > most:
+        calls = -(-job.n // most)
+        yield Ruling(
+            Fate.SEND, f"{provider.name} draws at most {most} a call for {name}: n {job.n} takes {calls} calls"
+        )
