@@ -64,7 +64,8 @@ class ImageRequest:
 
     `model` is None when the manifest names none (the provider's default draws, and is recorded but not keyed).
     `params` are the parameters the user set (size, quality, output_format, ...), canonical text sorted by name, without
-    model, prompt, n and input pictures.
+    model, prompt, n and input pictures. `files` are the pictures behind parameters whose value is a path
+    (`reference_image`): their bytes, not their paths, are what is asked for.
     """
 
     operation: Operation
@@ -73,6 +74,7 @@ class ImageRequest:
     params: tuple[tuple[str, str], ...] = ()
     images: tuple[InputImage, ...] = ()
     mask: InputImage | None = None
+    files: tuple[tuple[str, FileImage], ...] = ()
 
     def param(self, name: str) -> str | None:
         """The value the user set, or None."""
