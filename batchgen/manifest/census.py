@@ -24,7 +24,7 @@ class Census:
     """What a manifest holds: rows = planned + skipped + rejected, counted after rows were combined with lists.
 
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 of each; `more` counts the rest
-    of the problems.
+    of the problems. `taken` are the ids of jobs whose pictures other jobs take.
     """
 
     rows: int
@@ -35,6 +35,7 @@ class Census:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     more: int = 0
+    taken: frozenset[str] = frozenset()
 
 
 def nothing(_job: Job) -> Iterable[Problem]:
@@ -123,6 +124,7 @@ class _Tally:
             tuple(self.problems),
             tuple(self.warnings),
             self.more,
+            frozenset(taken for job in self.chained.values() for taken in job.waits_for),
         )
 
 

@@ -10,8 +10,8 @@ from batchgen.errors import Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.words import INTEGERS, PARAMS, did_you_mean, shown
-from batchgen.model import ImageRequest, InputImage, Job, Operation
+from batchgen.manifest.words import FILES, INTEGERS, PARAMS, did_you_mean, shown
+from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation
 
 MAX_N = 10
 MAX_ID = 200
@@ -109,25 +109,23 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
 
 def _request(draft: Draft, inputs: Inputs) -> ImageRequest:
     texts = draft.texts
-    images = _images(draft, inputs)
+    images = tuple(_picture("images", word, inputs) for word in draft.images)
     mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
-    if "operation" in texts:
-        wanted = operation(texts["operation"])
-    elif images and "reference_image" not in texts:
-        wanted = Operation.EDIT
-    else:
-        wanted = Operation.GENERATE
+    usual = Operation.EDIT if images else Operation.GENERATE
+    wanted = operation(texts["operation"]) if "operation" in texts else usual
     _fits(wanted, texts, images, mask)
-    params = sorted((name, _canonical(name, text)) for name, text in texts.items() if name in PARAMS)
-    return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), tuple(params), images, mask)
+    files = tuple((name, _file(name, texts[name], inputs)) for name in sorted(FILES & texts.keys()))
+    params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
+    params |= {name: file.path for name, file in files}
+    ordered = tuple(sorted(params.items()))
+    return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), ordered, images, mask, files)
 
 
-def _images(draft: Draft, inputs: Inputs) -> tuple[InputImage, ...]:
-    if "reference_image" in draft.texts:
-        if draft.images:
-            raise ValueError("a job takes `images` or a `reference_image`, not both")
-        return (_picture("reference_image", draft.texts["reference_image"], inputs),)
-    return tuple(_picture("images", word, inputs) for word in draft.images)
+def _file(name: str, word: str, inputs: Inputs) -> FileImage:
+    picture = _picture(name, word, inputs)
+    if not isinstance(picture, FileImage):
+        raise ValueError(f"`{name}` takes a file")  # noqa: TRY004 - a manifest's mistakes are ValueErrors here
+    return picture
 
 
 def _picture(name: str, word: str, inputs: Inputs) -> InputImage:

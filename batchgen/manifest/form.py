@@ -101,6 +101,8 @@ class RequestForm(Form):
     frame_duration_ms: Text | None = None
     style: Text | None = None
     negative_prompt: Text | None = None
+    response_format: Text | None = None
+    """Known per provider; only for one that takes it, to have it otherwise."""
     image: Text | None = None
     """One reference picture: a file, an https address, or `@id` of another job."""
     images: list[Text] | None = None

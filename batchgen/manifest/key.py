@@ -19,13 +19,13 @@ VERSION = 1
 def key(request: ImageRequest, explicit_id: str | None) -> str:
     """Hash a request: sha256 over canonical JSON (sorted names, no blanks, UTF-8, every string in NFC).
 
-    `id`, `model` and `mask` are left out when there is none. Raises `UnicodeEncodeError` for lone surrogates.
+    A parameter that names a file stands with the file's sha256. `id`, `model` and `mask` are left out when there is none. Raises `UnicodeEncodeError` for lone surrogates.
     """
     parts: dict[str, Any] = {
         "v": VERSION,
         "operation": str(request.operation),
         "prompt": _nfc(request.prompt),
-        "params": {name: _nfc(value) for name, value in request.params},
+        "params": {name: _nfc(value) for name, value in request.params} | {name: f.sha256 for name, f in request.files},
         "images": [_input(image) for image in request.images],
     }
     if explicit_id is not None:

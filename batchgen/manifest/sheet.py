@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest.draft import Draft, Skipped
 from batchgen.manifest.rows import Row, Table
-from batchgen.manifest.words import INSTEAD, PICTURES, REQUEST, nearest, shown
+from batchgen.manifest.words import INSTEAD, REQUEST, nearest, shown
 
 BETWEEN_IMAGES = ";"
 """Separates several pictures in one `images` cell."""
@@ -59,7 +59,7 @@ def read_sheet(table: Table) -> tuple[Sheet, tuple[Problem, ...]]:
 def _doubt(name: str, columns: tuple[str, ...]) -> str | None:
     if name in INSTEAD:
         return f"column `{name}` is only a tag: {INSTEAD[name]}"
-    meant = nearest(name, REQUEST - {*PICTURES, "id", "n"}, cutoff=0.8)
+    meant = nearest(name, REQUEST - {"id", "n", "image", "images"}, cutoff=0.8)
     if meant and meant not in columns:
         return f"column {shown(name)} is only a tag; did you mean `{meant}`?"
     return None

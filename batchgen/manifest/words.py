@@ -10,16 +10,18 @@ PARAMS = frozenset(
     {
         *("size", "quality", "background", "moderation", "output_format", "output_compression", "input_fidelity"),
         *("user", "safety_identifier", "complexity", "frame_count", "frame_duration_ms", "style", "negative_prompt"),
+        *("response_format", "reference_image"),
     }
 )
 """Parameters of a request beside model, prompt, n and input pictures; who takes which is the provider's business."""
 
-PICTURES = ("image", "images", "reference_image")
-REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "mask", *PICTURES}
+FILES = frozenset({"reference_image"})
+"""Parameters whose value is the path of a picture."""
+
+REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "image", "images", "mask"}
 """Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""
 
 INSTEAD = {
-    "response_format": "how pictures travel is known per provider; leave it out",
     "stream": "answers are read while they arrive; leave it out",
     "seed": "the Images API takes no seed",
     "aspect_ratio": "set `size`, such as 1536x1024",
