@@ -1,10 +1,15 @@
 """The ledger: the only room that speaks SQL, and the money gate."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from batchgen.clock import Clock
+from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, risk, rows, runs, settling
+from batchgen.ledger import wanted as wanting
+from batchgen.ledger.book import Book
 from batchgen.ledger.records import (
     Adopted,
     AttemptRow,
@@ -70,7 +75,7 @@ __all__ = [
 
 
 def nowhere(name: str) -> None:
-    """The fault point that does nothing."""
+    """Do nothing at a fault point."""
 
 
 class Ledger:
@@ -79,6 +84,12 @@ class Ledger:
     Synchronous; every write is durable when its method returns. Use it from one thread at a time. Every method raises
     StorageError, with the file and what to do, when SQLite or the disk refuses; nothing was changed then.
     """
+
+    def __init__(self, book: Book, clock: Clock) -> None:
+        self._book = book
+        self._clock = clock
+        self._run_id: str | None = None
+        self._seq = 0
 
     @classmethod
     def open(
@@ -97,31 +108,37 @@ class Ledger:
         anything: a missing file reads as an empty ledger. StorageError when the file is foreign, damaged or newer,
         lies on a network file system, or in a folder that everybody may write to; the file is then untouched.
         """
-        raise NotImplementedError
+        db = opening.for_reading(path) if readonly else opening.for_writing(path, at, mounts)
+        return cls(Book(db, path, catalogue, at), clock)
 
     def close(self) -> None:
         """Let go of the file."""
-        raise NotImplementedError
+        self._book.db.close()
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def still(self) -> AbstractContextManager[object]:
+        """Hold one consistent view for several questions, whatever other processes write meanwhile."""
+        return self._book.reading()
+
     # Runs
 
     def begin_run(self, run: RunStart) -> None:
         """Write a run down; what follows belongs to it."""
-        raise NotImplementedError
+        runs.begin(self._book, run, self._clock.now())
+        self._run_id, self._seq = run.run_id, 0
 
     def end_run(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
         """Say how a run ended; `counts` are further numbers worth keeping (rows read, skipped, rejected)."""
-        raise NotImplementedError
+        runs.end(self._book, run_id, exit_code, why, counts or {}, self._clock.now())
 
     def runs(self) -> tuple[RunRow, ...]:
         """Every run of this catalogue, the latest first."""
-        raise NotImplementedError
+        return rows.runs(self._book)
 
     # What is wanted, and what is known of it
 
@@ -130,15 +147,17 @@ class Ledger:
 
         A job must be remembered before a call is reserved for it.
         """
-        raise NotImplementedError
+        assert self._run_id is not None, "a run begins before it wants anything"
+        wanting.remember(self._book, wanted, self._run_id, self._seq)
+        self._seq += len(wanted)
 
     def forget(self, keys: Sequence[str]) -> None:
         """Take back what this run wanted: provisional keys of chained jobs that got their real key."""
-        raise NotImplementedError
+        wanting.forget(self._book, keys)
 
     def known(self, jobs: Sequence[Job]) -> list[Known]:
-        """What the ledger knows of each of these jobs, in their order; give it batches."""
-        raise NotImplementedError
+        """Look up what is known of each of these jobs, in their order; give it batches."""
+        return wanting.known(self._book, jobs)
 
     # Money: reserve, settle
 
@@ -147,7 +166,7 @@ class Ledger:
 
         Reading the sums, comparing and writing are one transaction that excludes every other process.
         """
-        raise NotImplementedError
+        return gate.reserve(self._book, attempt, caps, self._clock.now())
 
     def settle(
         self,
@@ -163,53 +182,53 @@ class Ledger:
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
-        raise NotImplementedError
+        settling.settle(self._book, receipt, state, settlement, slots or {}, self._clock.now())
 
     def mark_slots(self, job_key: str, slots: Mapping[int, tuple[SlotState, str]]) -> None:
         """Decide slots without a call: moderated, failed, uncertain, lost, or not started again."""
-        raise NotImplementedError
+        settling.mark_slots(self._book, job_key, self._run_id, slots, self._clock.now())
 
     def exposure(self, run_id: str) -> Exposure:
-        """What a run has spent and risks now; as quick for a long run as for a short one."""
-        raise NotImplementedError
+        """Say what a run has spent and risks now; as quick for a long run as for a short one."""
+        return gate.exposure(self._book, run_id)
 
     # Recovery and risk
 
     def attempt(self, attempt_id: str) -> AttemptRow | None:
         """One call, or None when the ledger does not know it."""
-        raise NotImplementedError
+        return risk.attempt(self._book, attempt_id)
 
     def orphans(self) -> tuple[AttemptRow, ...]:
-        """Calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock."""
-        raise NotImplementedError
+        """List calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock."""
+        return risk.orphans(self._book)
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
         """Give a call of a dead run up: what was reserved is at risk from now on, its open slots are uncertain."""
-        raise NotImplementedError
+        risk.to_at_risk(self._book, attempt_id, why, self._clock.now())
 
     def downloads(self) -> tuple[PendingDownload, ...]:
         """Paid pictures that wait at an address, the soonest to expire first."""
-        raise NotImplementedError
+        return risk.downloads(self._book)
 
     def downloaded(self, download: PendingDownload, picture: Picture) -> None:
-        """A waiting picture is in place."""
-        raise NotImplementedError
+        """Note that a waiting picture is in place."""
+        risk.downloaded(self._book, download, picture, self._clock.now())
 
     def postponed(self, download: PendingDownload, why: str) -> None:
-        """A download failed and may be tried again."""
-        raise NotImplementedError
+        """Note that a download failed and may be tried again."""
+        risk.postponed(self._book, download, why)
 
     def lost(self, download: PendingDownload, why: str) -> None:
-        """A paid picture can never be had."""
-        raise NotImplementedError
+        """Note that a paid picture can never be had."""
+        risk.lost(self._book, download, why, self._clock.now())
 
     def held(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
-        raise NotImplementedError
+        return risk.held(self._book)
 
     def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
         """Decide held jobs by their id; returns those that were decided."""
-        raise NotImplementedError
+        return risk.resolve(self._book, job_ids, decision, self._clock.now())
 
     def reconcile(self, billed: MicroUSD, since: datetime | None = None, *, apply: bool = True) -> Reconciliation:
         """Settle what is at risk against a bill for the whole ledger, the oldest calls first.
@@ -217,7 +236,7 @@ class Ledger:
         `since` restricts bill and ledger to calls reserved from then on. What the bill has beyond the settled calls
         confirms calls at risk, first at their expected cost, then up to their worst case; the others were not charged.
         """
-        raise NotImplementedError
+        return bill.reconcile(self._book, billed, since, self._clock.now(), apply=apply)
 
     # Accounts
 
@@ -227,56 +246,66 @@ class Ledger:
         With a run: the jobs that this run wanted, and the money of every run of the same manifest. `alone`: the jobs
         that this run had work for, what it made of them, and its own money.
         """
-        raise NotImplementedError
+        return accounts.totals(self._book, run_id, alone=alone)
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
-        """What was paid, or perhaps paid, for nothing, and why; the dearest first."""
-        raise NotImplementedError
+        """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
+        return accounts.waste(self._book, run_id)
 
     def history(self, model: str, size: str, quality: str, provider: str | None = None) -> History | None:
-        """What such calls really cost and took, over the latest 1000; None without any."""
-        raise NotImplementedError
+        """Say what such calls really cost and took, over the latest 1000; None without any."""
+        return accounts.history(self._book, model, size, quality, provider)
 
     def audit(self) -> tuple[str, ...]:
         """Every broken invariant, in words; empty when all is well."""
-        raise NotImplementedError
+        return accounts.audit(self._book)
 
     # Rows
 
     def job_rows(self) -> Iterator[JobRow]:
         """Every job of the catalogue with its money, in the manifest's order."""
-        raise NotImplementedError
+        return rows.job_rows(self._book)
 
     def image_rows(self) -> Iterator[ImageRow]:
         """Every wanted or stored image, in the manifest's order."""
-        raise NotImplementedError
+        return rows.image_rows(self._book)
 
     def attempt_rows(self) -> Iterator[AttemptRow]:
         """Every call, the oldest first."""
-        raise NotImplementedError
+        return rows.attempt_rows(self._book)
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag's name, in the order in which they first appear."""
+        return wanting.tag_names(self._book)
 
     def usage_rows(self) -> Iterator[UsageRow]:
-        """Calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
-        raise NotImplementedError
+        """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
+        return rows.usage_rows(self._book)
 
     # Pictures
 
     def stored(self) -> Iterator[StoredImage]:
         """Every picture that should be in place, also of jobs that nobody wants any more."""
-        raise NotImplementedError
+        return rows.stored(self._book)
 
     def fault(self, image: StoredImage, fault: str) -> None:
         """Note what is wrong with a stored picture's file (`missing`, `damaged: ...`), or "" when it is well again."""
-        raise NotImplementedError
+        pictures.fault(self._book, image, fault)
+
+    def owner(self, path: str) -> str | None:
+        """Find the key of the job whose stored picture stands at a path, relative to the output folder."""
+        return pictures.owner(self._book, path)
 
     def moved(self, job_key: str, slot: int, path: str) -> None:
-        """A stored picture has another place now."""
-        raise NotImplementedError
+        """Note that a stored picture has another place now."""
+        pictures.moved(self._book, job_key, slot, path)
 
     def adopt(self, images: Sequence[Adopted]) -> int:
         """Take pictures in that a lost ledger knew, in one transaction; how many of them were new."""
-        raise NotImplementedError
+        assert self._run_id is not None, "a run begins before it adopts anything"
+        return adopting.adopt(self._book, images, self._run_id, self._clock.now())
 
     def snapshot(self, target: Path) -> None:
-        """A consistent copy of the whole ledger in a new file."""
-        raise NotImplementedError
+        """Write a consistent copy of the whole ledger into a new file."""
+        with self._book.complaining():
+            opening.copy(self._book.db, target)

@@ -112,7 +112,7 @@ class Known:
     previous: Previous | None = None
 
     def with_state(self, state: SlotState) -> tuple[Slot, ...]:
-        """The slots in one state, in order."""
+        """Pick the slots in one state, in order."""
         return tuple(slot for slot in self.slots if slot.state is state)
 
     def open(self, n: int) -> tuple[int, ...]:
@@ -477,7 +477,7 @@ class ImageRow(NamedTuple):
 
 
 class UsageRow(NamedTuple):
-    """What one combination drew, counted and cost. `asked` counts images asked of calls that were not free of charge."""
+    """What one combination drew, counted and cost. `asked` counts images of calls that were not free of charge."""
 
     model: str
     size: str

@@ -1,0 +1,55 @@
+"""Taking pictures in that were paid for under a ledger that is lost."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from batchgen.ledger.book import Book
+from batchgen.ledger.records import Adopted
+from batchgen.ledger.settling import Page
+from batchgen.ledger.text import dump, stamp
+from batchgen.ledger.wanted import remember
+from batchgen.model import Picture
+
+
+def adopt(book: Book, images: Sequence[Adopted], run_id: str, now: datetime) -> int:
+    """Write jobs and pictures down as if their calls had just been found again."""
+    remember(book, [image.wanted for image in images], run_id, 0)
+    with book.writing("adopt") as db:
+        return sum(_adopt(db, book.catalogue, image, run_id, now) for image in images)
+
+
+def _adopt(db: sqlite3.Connection, catalogue: str, image: Adopted, run_id: str, now: datetime) -> bool:
+    key = image.wanted.job.key
+    if db.execute(
+        "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'",
+        (catalogue, key, image.slot),
+    ).fetchone():
+        return False
+    count = db.execute("SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, key)).fetchone()
+    attempt_id = f"adopted-{run_id}-{key[:16]}-{image.slot}-{count[0]}"
+    drawn = stamp(image.drawn or now)
+    db.execute(
+        "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
+        " low, expected, high, price, reserved, started)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1, '[]', 'first', 'dispatched', ?, ?, ?, '{}', ?, ?)",
+        (
+            attempt_id,
+            catalogue,
+            run_id,
+            key,
+            image.wanted.model,
+            image.wanted.provider,
+            dump([image.slot]),
+            *(image.cost,) * 4,
+            drawn,
+        ),
+    )
+    db.execute(
+        "UPDATE attempts SET state = 'settled', cost = ?, estimated = ?, reserved = 0, ended = ?, brought = 1,"
+        " phase = 'complete', code = 'ok', note = 'adopted' WHERE id = ?",
+        (image.cost, int(image.estimated), drawn, attempt_id),
+    )
+    picture = Picture(image.slot, image.path, image.sha256, image.bytes, image.width, image.height, image.format)
+    Page(db, catalogue, key, run_id, now).store(attempt_id, picture, image.cost)
+    return True

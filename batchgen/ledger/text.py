@@ -1,0 +1,87 @@
+"""How values stand in the ledger: times, lists and requests as text."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, UrlImage
+
+MOST_TEXT = 4000
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as UTC text that sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read what `stamp` wrote."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def dump(value: object) -> str:
+    """Write JSON in its shortest form, in ASCII: it takes whatever text came from outside."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def plain(text: str) -> str:
+    """Make text that came from outside fit for the file: no half characters, no novels."""
+    return text[:MOST_TEXT].encode("utf-8", "replace").decode()
+
+
+def count(number: object) -> int | None:
+    """Take a number of tokens that came from outside; None when it is no number that could be one."""
+    return number if isinstance(number, int) and 0 <= number < 2**53 else None
+
+
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Read a JSON list of pairs."""
+    return tuple((str(key), str(value)) for key, value in json.loads(text))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read a JSON list of words."""
+    return tuple(map(str, json.loads(text)))
+
+
+def request_text(request: ImageRequest) -> str:
+    """Write a request down, so that a later run can say what has changed."""
+    return dump(
+        {
+            "operation": request.operation.value,
+            "prompt": request.prompt,
+            "model": request.model,
+            "params": request.params,
+            "images": [_input_out(image) for image in request.images],
+            "mask": request.mask and _input_out(request.mask),
+        }
+    )
+
+
+def request_from(text: str) -> ImageRequest:
+    """Read what `request_text` wrote."""
+    facts = json.loads(text)
+    return ImageRequest(
+        operation=Operation(facts["operation"]),
+        prompt=facts["prompt"],
+        model=facts["model"],
+        params=tuple((name, value) for name, value in facts["params"]),
+        images=tuple(_input_in(image) for image in facts["images"]),
+        mask=_input_in(facts["mask"]) if facts["mask"] else None,
+    )
+
+
+def _input_out(image: InputImage) -> list[object]:
+    match image:
+        case FileImage():
+            return ["file", image.path, image.sha256, image.bytes, image.width, image.height]
+        case UrlImage():
+            return ["url", image.url]
+        case JobImage():
+            return ["job", image.job_id, image.slot]
+
+
+def _input_in(facts: Sequence[Any]) -> InputImage:
+    kind, *rest = facts
+    return {"file": FileImage, "url": UrlImage, "job": JobImage}[kind](*rest)  # type: ignore[no-any-return]

@@ -1,0 +1,181 @@
+"""What runs want, and what is known of it from before."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from batchgen.ledger.book import Book
+from batchgen.ledger.records import Known, Previous, Slot, Wanted
+from batchgen.ledger.text import dump, moment, request_from, request_text
+from batchgen.model import Job, SlotState
+from batchgen.money import MicroUSD
+
+_AMONG = "IN (SELECT value FROM json_each(?))"
+
+
+def remember(book: Book, wanted: Sequence[Wanted], run_id: str, first: int) -> None:
+    """Write down what a run wants; `first` is the place of the first of them in the manifest."""
+    with book.writing("remember") as db:
+        db.executemany(
+            "INSERT INTO jobs (catalogue, key, id, n, operation, prompt, request, model, size, quality, provider, tags,"
+            " place, last_run, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (catalogue, key) DO UPDATE SET id = excluded.id, n = excluded.n, model = excluded.model,"
+            " size = excluded.size, quality = excluded.quality, provider = excluded.provider, tags = excluded.tags,"
+            " place = excluded.place, last_run = excluded.last_run, seq = excluded.seq",
+            (_row(book.catalogue, one, run_id, seq) for seq, one in enumerate(wanted, first)),
+        )
+
+
+def _row(catalogue: str, wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
+    job = wanted.job
+    return (
+        catalogue,
+        job.key,
+        job.id,
+        job.n,
+        job.request.operation.value,
+        job.request.prompt,
+        request_text(job.request),
+        wanted.model,
+        wanted.size,
+        wanted.quality,
+        wanted.provider,
+        dump(job.tags),
+        str(job.place or ""),
+        run_id,
+        seq,
+    )
+
+
+def forget(book: Book, keys: Sequence[str]) -> None:
+    """Take keys back: without a trace where nothing came of them yet."""
+    with book.writing("forget") as db:
+        untouched = (
+            "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
+            " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
+        )
+        where = f"WHERE catalogue = ? AND key {_AMONG}"
+        db.execute(f"DELETE FROM jobs {where} AND {untouched}", (book.catalogue, dump(keys)))  # noqa: S608
+        db.execute(f"UPDATE jobs SET last_run = NULL {where}", (book.catalogue, dump(keys)))  # noqa: S608
+
+
+def known(book: Book, jobs: Sequence[Job]) -> list[Known]:
+    """Look jobs up by key, and by id where the key is new."""
+    keys = [job.key for job in jobs]
+    with book.reading() as db:
+        wanted = {row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", book.catalogue, keys)}
+        slots = _slots(db, book.catalogue, keys if wanted else ())
+        tries = _tries(db, book.catalogue, list(wanted))
+        unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
+        before = _previous(db, book.catalogue, unfinished)
+    return [_known(job, wanted.get(job.key), slots.get(job.key, ()), tries.get(job.key), before) for job in jobs]
+
+
+def _known(
+    job: Job,
+    row: sqlite3.Row | None,
+    slots: Sequence[Slot],
+    tries: sqlite3.Row | None,
+    before: Mapping[str, Previous],
+) -> Known:
+    if row is None:
+        return Known(previous=before.get(job.key))
+    if tries is None:
+        return Known(row["n"], tuple(slots), previous=before.get(job.key))
+    return Known(
+        n=row["n"],
+        slots=tuple(slots),
+        tries=tries["tries"],
+        uncertain=tries["uncertain"],
+        top_ups=tries["top_ups"],
+        code=tries["code"] if tries["failed"] else "",
+        message=tries["message"] if tries["failed"] else "",
+        previous=before.get(job.key),
+    )
+
+
+def _among(
+    db: sqlite3.Connection, select: str, column: str, catalogue: str, values: Iterable[str], rest: str = ""
+) -> list[sqlite3.Row]:
+    return db.execute(
+        f"{select} WHERE catalogue = ? AND {column} {_AMONG} {rest}", (catalogue, dump(list(values)))
+    ).fetchall()
+
+
+def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[Slot]]:
+    found = defaultdict[str, list[Slot]](list)
+    for row in _among(db, "SELECT * FROM images", "job_key", catalogue, keys, "ORDER BY job_key, slot"):
+        found[row["job_key"]].append(slot_from(row))
+    return found
+
+
+def slot_from(row: sqlite3.Row) -> Slot:
+    """Read a row of `images`."""
+    return Slot(
+        index=row["slot"],
+        state=SlotState(row["state"]),
+        reason=row["reason"],
+        path=row["path"],
+        sha256=row["sha256"],
+        bytes=row["bytes"] or 0,
+        width=row["width"] or 0,
+        height=row["height"] or 0,
+        format=row["format"] or "",
+        cost=MicroUSD(row["cost"]),
+        url=row["url"],
+        expires=moment(row["expires"]),
+        fault=row["fault"],
+        attempt_id=row["attempt_id"],
+    )
+
+
+def _stored(slots: Iterable[Slot]) -> list[Slot]:
+    return [slot for slot in slots if slot.state is SlotState.STORED]
+
+
+def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, sqlite3.Row]:
+    """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
+    rows = _among(
+        db,
+        "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
+        " sum(purpose = 'top_up') AS top_ups,"
+        " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
+        "job_key",
+        catalogue,
+        keys,
+        "GROUP BY job_key",
+    )
+    return {row["job_key"]: row for row in rows}
+
+
+def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> dict[str, Previous]:
+    """For jobs with an id of their own: the job that had it last under another key, by the key of the new one."""
+    asked = {job.id: job.key for job in jobs if job.explicit_id}
+    rows = _among(
+        db,
+        "SELECT id, key, request,"
+        " (SELECT started FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
+        "id",
+        catalogue,
+        asked,
+        "ORDER BY wanted DESC, rowid DESC",
+    )
+    latest: dict[str, sqlite3.Row] = {}
+    for row in rows:
+        if row["key"] != asked[row["id"]]:
+            latest.setdefault(row["id"], row)
+    slots = _slots(db, catalogue, [row["key"] for row in latest.values()])
+    return {
+        asked[id_]: Previous(row["key"], request_from(row["request"]), tuple(_stored(slots[row["key"]])))
+        for id_, row in latest.items()
+    }
+
+
+def tag_names(book: Book) -> tuple[str, ...]:
+    """Every tag's name, in the order in which they first appear."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq)", (book.catalogue,)
+        ).fetchall()
+    return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))

@@ -1,0 +1,45 @@
+"""A process that spends as much as a shared day budget lets it: path, catalogue, seed, budget."""
+
+import random
+import sys
+from pathlib import Path
+
+from batchgen.clock import SystemClock
+from batchgen.ledger import Caps, Ledger, RunStart, Wanted
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    Charge,
+    ImageRequest,
+    Job,
+    Operation,
+    Phase,
+    Quote,
+    Receipt,
+    Remedy,
+    Settlement,
+    Verdict,
+)
+from batchgen.money import MicroUSD
+
+
+def spend(path: Path, catalogue: str, seed: int, budget: int) -> None:
+    """Reserve and settle 30 calls."""
+    chance, caps = random.Random(seed), Caps(day=MicroUSD(budget))
+    job = Job(
+        "a", f"{seed:064}", ImageRequest(Operation.GENERATE, "a cup"), 1, path=lambda slot, ext: f"a-{slot}.{ext}"
+    )
+    with Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
+        ledger.begin_run(RunStart(f"run-{seed}", "m", "mock"))
+        ledger.remember([Wanted(job, "gpt-image-2", "auto", "low", "mock")])
+        for number in range(30):
+            high = MicroUSD(chance.randint(1, 100))
+            quote = Quote(high, high, high)
+            attempt = Attempt(f"{seed}-{number}", f"run-{seed}", job, "gpt-image-2", "mock", (0,), quote)
+            if ledger.reserve(attempt, caps) is None:
+                empty = Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.EMPTY, "empty"))
+                ledger.settle(empty, AttemptState.CHARGED_NO_RESULT, Settlement(high, estimated=False))
+
+
+if __name__ == "__main__":
+    spend(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
