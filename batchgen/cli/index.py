@@ -64,10 +64,6 @@ def overview() -> str:
 
 def version() -> str:
     """Text of `batchgen --version`."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
+    from batchgen.version import VERSION
 
-    try:
-        return f"batchgen {installed('batchgen-images')}\n"
-    except PackageNotFoundError:
-        return "batchgen (not installed, running from its sources)\n"
+    return f"batchgen {VERSION}\n"

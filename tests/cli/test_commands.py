@@ -273,8 +273,10 @@ RUNNING = {"run_id": "r-7f3a", "at": "12:00", "state": "drawing", "jobs_done": 3
     [
         (
             {**RUNNING, "images_stored": 6, "images_wanted": 48},
-            "batchgen: drawing, run r-7f3a, as of 12:00\n"
-            "now      3 of 24 jobs, 6 of 48 pictures of this run, 16 in flight\n",
+            (
+                "batchgen: drawing, run r-7f3a, as of 12:00\n"
+                "now      3 of 24 jobs, 6 of 48 pictures of this run, 16 in flight\n"
+            ),
         ),
         (
             {**RUNNING, "jobs_total": None},
