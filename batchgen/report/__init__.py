@@ -27,7 +27,8 @@ def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
     """Make the object of `summary.json` and `run --json`: the whole folder, and `this_run`, or the latest run."""
     from batchgen.report import accounts
 
-    return accounts.read(ledger, run_id).as_json()
+    with ledger.still():
+        return accounts.read(ledger, run_id).as_json()
 
 
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":

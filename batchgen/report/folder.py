@@ -2,24 +2,23 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from operator import itemgetter
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from batchgen.errors import StorageError
-from batchgen.ledger import ImageRow, Ledger
+from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
-from batchgen.report import accounts, xlsx
-from batchgen.report.frames import batches, groups
+from batchgen.report import accounts, seen, thumbs, xlsx
+from batchgen.report.csvfile import CsvFile
+from batchgen.report.frames import Usage
 from batchgen.report.page import Page, Section, Shown, render
 from batchgen.report.parquet import ParquetFile
-from batchgen.report.seen import Seen
-from batchgen.report.tables import IMAGES, JOBS, MODERATED, USAGE, Column, header, lines, tag_names, with_tags
-from batchgen.report.thumbs import thumbnail
+from batchgen.report.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
 
 DAY = 86_400.0
 
@@ -36,6 +35,12 @@ class Written:
     picture_bytes: int
 
 
+class Taker(Protocol):
+    """Takes the rows of a table, batch by batch: a file, a sheet, or what the page keeps of them."""
+
+    def add(self, rows: Sequence[Any], /) -> None: ...
+
+
 def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written:
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
 
@@ -45,57 +50,85 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written
     try:
         report.mkdir(parents=True, exist_ok=True)
         with _staged(report) as stage:
-            seen = _files(ledger, folder, stage, run_id)
+            with ledger.still():
+                images, jobs = _files(ledger, folder, stage, run_id)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
-    return Written(report, report / "report.html", files, seen.images, seen.jobs, seen.picture_bytes)
+    return Written(report, report / "report.html", files, images.total, jobs.total, images.bytes)
 
 
-def _files(ledger: Ledger, folder: Path, stage: Path, run_id: str | None) -> Seen:
+def _files(ledger: Ledger, folder: Path, stage: Path, run_id: str | None) -> tuple[seen.Images, seen.Jobs]:
+    """Make every file; each table is read once, and its rows go to all who want them."""
     summary = accounts.read(ledger, run_id, name=folder.resolve().name)
     tags = tag_names(ledger.job_rows())
-    seen = Seen()
-    _images(ledger, stage, tags, seen)
-    _jobs(ledger, stage, tags, seen)
-    with _csv(stage / "usage.csv", with_tags(USAGE, tags)) as out:
-        out.writelines(lines(with_tags(USAGE, tags), ledger.usage_rows()))
-    _write(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
-    if xlsx.available():
-        (stage / "report.xlsx").write_bytes(xlsx.render(_sheets(ledger, tags, summary)))
-    _write(stage / "report.html", render(_page(ledger, tags, summary, seen, _thumbnails(seen.stored.rows, folder))))
-    return seen
-
-
-def _images(ledger: Ledger, stage: Path, tags: Sequence[str], seen: Seen) -> None:
-    columns = with_tags(IMAGES, tags)
-    with _csv(stage / "images.csv", columns) as out:
-        out.writelines(lines(columns, map(seen.image, ledger.image_rows())))
-
-
-def _jobs(ledger: Ledger, stage: Path, tags: Sequence[str], seen: Seen) -> None:
-    columns = with_tags(JOBS, tags)
+    tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
+    images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
     with (
-        _csv(stage / "jobs.csv", columns) as out,
-        _csv(stage / "moderated.csv", MODERATED) as moderated,
-        ParquetFile(stage / "jobs.parquet", columns) as parquet,
+        _sheets(tables, summary) as sheets,
+        CsvFile(stage / "images.csv", tables.images) as images_csv,
+        CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
+        CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
+        CsvFile(stage / "moderated.csv", MODERATED) as moderated_csv,
+        ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
     ):
-        for batch in batches(map(seen.job, ledger.job_rows())):
-            out.writelines(lines(columns, batch))
-            moderated.writelines(lines(MODERATED, (row for row in batch if row.moderated)))
-            parquet.add(batch)
+        _pour(ledger.image_rows(), images, images_csv, *sheets.images)
+        _pour(ledger.job_rows(), jobs, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
+        _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
+        if sheets.book:
+            sheets.book.save(stage / "report.xlsx")
+    _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
+    small = thumbs.make(images.stored.rows, folder, folder / "report" / "thumbs")
+    _text(stage / "report.html", render(_page(summary, images, jobs, usage, small)))
+    return images, jobs
 
 
-def _sheets(ledger: Ledger, tags: Sequence[str], summary: accounts.Summary) -> Iterator[xlsx.Sheet]:
-    totals: tuple[Column[tuple[str, Any]], ...] = (
-        Column("what", lambda row: row[0]),
-        Column("value", lambda row: row[1]),
-    )
-    yield xlsx.Sheet("Totals", totals, _flat(summary.as_json()))
-    yield xlsx.Sheet("Usage", with_tags(USAGE, tags), ledger.usage_rows())
-    yield xlsx.Sheet("Jobs", with_tags(JOBS, tags), ledger.job_rows())
-    yield xlsx.Sheet("Images", with_tags(IMAGES, tags), ledger.image_rows())
-    yield xlsx.Sheet("Moderated", MODERATED, (row for row in ledger.job_rows() if row.moderated))
+def _pour(rows: Iterable[Row], *takers: Taker) -> None:
+    for batch in batches(rows):
+        for taker in takers:
+            taker.add(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The columns of each table, tags included."""
+
+    images: Sequence[Column[Any]]
+    jobs: Sequence[Column[Any]]
+    usage: Sequence[Column[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheets:
+    """A workbook with the takers of each table; nothing of it where the library is missing."""
+
+    book: xlsx.Book | None = None
+    images: tuple[Taker, ...] = ()
+    jobs: tuple[Taker, ...] = ()
+    usage: tuple[Taker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moderated:
+    """Hands on the jobs that moderation stopped, wholly or in part."""
+
+    taker: Taker
+
+    def add(self, rows: Sequence[Any]) -> None:
+        self.taker.add([row for row in rows if row.moderated])
+
+
+@contextmanager
+def _sheets(tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
+    if not xlsx.available():
+        yield _Sheets()
+        return
+    totals: tuple[Column[tuple[str, Any]], ...] = (Column("what", itemgetter(0)), Column("value", itemgetter(1)))
+    with xlsx.Book() as book:
+        book.sheet("Totals", totals).add(tuple(_flat(summary.as_json())))
+        usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
+        images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)
+        yield _Sheets(book, (images,), (jobs, _Moderated(moderated)), (usage,))
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -107,66 +140,24 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
 
 
 def _page(
-    ledger: Ledger, tags: Sequence[str], summary: accounts.Summary, seen: Seen, thumbs: Mapping[str, str]
+    summary: accounts.Summary, images: seen.Images, jobs: seen.Jobs, usage: Usage, small: Mapping[str, str]
 ) -> Page:
-    pictures = tuple(Shown(row, thumbs.get(row.sha256 or "")) for row in seen.stored.rows)
+    pictures = tuple(
+        Shown(row, f"thumbs/{small[row.sha256]}" if row.sha256 and row.sha256 in small else None)
+        for row in images.stored.rows
+    )
     return Page(
         summary,
-        MicroUSD(sum(row.expected_micro_usd for row in ledger.usage_rows())),
-        groups(ledger.usage_rows(), tags),
-        seen.moderated.section(),
-        seen.open.section(),
-        seen.flagged.section(),
-        Section(pictures, seen.stored.total, seen.stored.where),
+        MicroUSD(usage.expected),
+        usage.groups(),
+        jobs.moderated.section(),
+        jobs.open.section(),
+        images.flagged.section(),
+        Section(pictures, images.stored.total, images.stored.where),
     )
 
 
-def _thumbnails(rows: Sequence[ImageRow], folder: Path) -> dict[str, str]:
-    """Small copies of pictures, by hash; those of an earlier report are used again, or taken away."""
-    home = folder / "report" / "thumbs"
-    home.mkdir(exist_ok=True)
-    wanted = {row.sha256: folder / row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
-    for old in home.iterdir():
-        if old.stem not in wanted:
-            old.unlink()
-
-    def made(sha256: str) -> bool:
-        return _thumbnail(wanted[sha256], home / f"{sha256}.jpg")
-
-    with ThreadPoolExecutor(2) as pool:
-        return {
-            sha256: f"thumbs/{sha256}.jpg"
-            for sha256, there in zip(wanted, pool.map(made, wanted), strict=True)
-            if there
-        }
-
-
-def _thumbnail(picture: Path, small: Path) -> bool:
-    """Whether there is a small copy now."""
-    if small.exists():
-        return True
-    if (data := thumbnail(picture)) is None:
-        return False
-    part = small.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(small)
-    return True
-
-
-def _named(path: str, sha256: str) -> bool:
-    """Whether a recorded path and hash can be trusted as names of files."""
-    parts = PurePosixPath(path)
-    return not parts.is_absolute() and ".." not in parts.parts and sha256.isalnum()
-
-
-@contextmanager
-def _csv(path: Path, columns: Sequence[Column[Any]]) -> Iterator[TextIO]:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
-        out.write(header(columns))
-        yield out
-
-
-def _write(path: Path, text: str) -> None:
+def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 

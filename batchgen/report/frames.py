@@ -1,8 +1,7 @@
 """The small frames: what was drawn and paid, by one dimension at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from batchgen.ledger import Ledger, Money, UsageRow
 from batchgen.money import MicroUSD
@@ -12,21 +11,11 @@ from batchgen.report.tables import IMAGES, JOBS, USAGE, Column, tag_names, with_
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Row = TypeVar("Row")
-
-CHUNK = 20_000
 KIND = ("model", "size", "quality", "provider")
 _SUMS = (
     "images", "attempts", "text_in_tokens", "image_in_tokens", "output_tokens",
     "confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd",
 )  # fmt: skip
-
-
-def batches(rows: Iterable[Row], size: int = CHUNK) -> Iterator[tuple[Row, ...]]:
-    """Cut rows into tuples of at most `size`, pulled as they are needed."""
-    stream = iter(rows)
-    while batch := tuple(islice(stream, size)):
-        yield batch
 
 
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
@@ -40,7 +29,8 @@ def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
         "usage": (USAGE, ledger.usage_rows),
     }
     columns, rows = tables[table]
-    return frame_of(with_tags(columns, tag_names(ledger.job_rows())), tuple(rows()))
+    with ledger.still():
+        return frame_of(with_tags(columns, tag_names(ledger.job_rows())), tuple(rows()))
 
 
 def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame":
@@ -51,31 +41,35 @@ def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame"
     return pd.DataFrame({c.name: pd.Series([c.get(row) for row in rows], dtype=kinds[c.kind]) for c in columns})
 
 
-def groups(rows: Iterable[UsageRow], tags: Sequence[str]) -> tuple[Group, ...]:
-    """Usage by model, size, quality, provider and by each tag, each adding up to the whole."""
-    columns = with_tags(USAGE, tags)
-    dimensions = {
-        **{name: name for name in KIND},
-        **dict(zip(tags, [c.name for c in columns[len(USAGE) :]], strict=True)),
-    }
-    parts: dict[str, list[DataFrame]] = {name: [] for name in dimensions}
-    for batch in batches(rows):
-        frame = frame_of(columns, batch)
-        for name, column in dimensions.items():
-            parts[name].append(_summed(frame, column))
-    return tuple(
-        dearest(_slices(_together(frames, dimensions[name])), name) for name, frames in parts.items() if frames
-    )
+class Usage:
+    """Usage by model, size, quality, provider and by each tag, summed batch by batch; each adds up to the whole."""
+
+    def __init__(self, columns: Sequence[Column[UsageRow]], tags: Sequence[str]) -> None:
+        """Start with nothing; `columns` are those of the table, with the tags' own at their end."""
+        self._columns = columns
+        titles = [column.name for column in columns[len(columns) - len(tags) :]]
+        self._titles = {**{name: name for name in KIND}, **dict(zip(tags, titles, strict=True))}
+        self._parts: dict[str, DataFrame] = {}
+        self.expected = 0
+
+    def add(self, rows: Sequence[UsageRow]) -> None:
+        """Add a batch to the sums."""
+        frame = frame_of(self._columns, rows)
+        self.expected += int(frame["expected_micro_usd"].sum())
+        for name, title in self._titles.items():
+            part = _summed([frame], title)
+            before = self._parts.get(name)
+            self._parts[name] = part if before is None else _summed([before, part], title)
+
+    def groups(self) -> tuple[Group, ...]:
+        """The sums as tables of the page."""
+        return tuple(dearest(_slices(part), name) for name, part in self._parts.items())
 
 
-def _summed(frame: "DataFrame", column: str) -> "DataFrame":
-    return frame.groupby(column, sort=False)[list(_SUMS)].sum().reset_index()
-
-
-def _together(frames: "Sequence[DataFrame]", column: str) -> "DataFrame":
+def _summed(frames: "Sequence[DataFrame]", column: str) -> "DataFrame":
     import pandas as pd
 
-    return frames[0] if len(frames) == 1 else _summed(pd.concat(frames), column)
+    return pd.concat(frames).groupby(column, sort=False)[list(_SUMS)].sum().reset_index()
 
 
 def _slices(frame: "DataFrame") -> list[Slice]:

@@ -1,5 +1,6 @@
-"""What the page keeps of tables that are too long to keep: their first rows, and counts of all."""
+"""What the page keeps of tables that are too long to keep: their first rows, and sums of all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -12,6 +13,7 @@ Row = TypeVar("Row")
 
 MOST_PICTURES = 240
 MOST_ROWS = 100
+SUPERSEDED = "superseded/"
 
 
 @dataclass(slots=True)
@@ -35,35 +37,41 @@ class First(Generic[Row]):
 
 
 @dataclass(slots=True)
-class Seen:
-    """Looks at every row on its way into a file, and hands it on."""
+class Images:
+    """What the page shows of pictures. Those that a changed job replaced are kept, but no part of the catalogue."""
 
     stored: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_PICTURES))
     flagged: First[ImageRow] = field(default_factory=lambda: First("images.csv"))
+    total: int = 0
+    bytes: int = 0
+
+    def add(self, rows: Sequence[ImageRow]) -> None:
+        """Look at rows."""
+        self.total += len(rows)
+        for row in rows:
+            if row.state == SlotState.STORED and not (row.path or "").startswith(SUPERSEDED):
+                self.stored.see(row)
+                self.bytes += row.bytes or 0
+            if names(row.flags):
+                self.flagged.see(row)
+
+
+@dataclass(slots=True)
+class Jobs:
+    """What the page shows of jobs."""
+
     moderated: First[JobRow] = field(default_factory=lambda: First("moderated.csv"))
     open: First[JobRow] = field(default_factory=lambda: First("jobs.csv"))
-    images: int = 0
-    jobs: int = 0
-    picture_bytes: int = 0
+    total: int = 0
 
-    def image(self, row: ImageRow) -> ImageRow:
-        """Look at one image."""
-        self.images += 1
-        if row.state == SlotState.STORED:
-            self.stored.see(row)
-            self.picture_bytes += row.bytes or 0
-        if names(row.flags):
-            self.flagged.see(row)
-        return row
-
-    def job(self, row: JobRow) -> JobRow:
-        """Look at one job."""
-        self.jobs += 1
-        if row.moderated:
-            self.moderated.see(row)
-        if unfinished(row):
-            self.open.see(row)
-        return row
+    def add(self, rows: Sequence[JobRow]) -> None:
+        """Look at rows."""
+        self.total += len(rows)
+        for row in rows:
+            if row.moderated:
+                self.moderated.see(row)
+            if unfinished(row):
+                self.open.see(row)
 
 
 def unfinished(row: JobRow) -> bool:

@@ -1,10 +1,10 @@
-"""The tables of the report: which columns, in which order, and how they become lines of CSV."""
+"""The tables of the report: which columns they have, in which order, and what stands in a cell."""
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -13,8 +13,7 @@ from batchgen.ledger import ImageRow, JobRow, UsageRow
 Cell = str | int | float | None
 Row = TypeVar("Row")
 
-# Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +25,10 @@ class Column(Generic[Row]):
     kind: type[str | int | float] = str
 
 
-def guard(cell: Cell) -> Cell:
-    """Keep spreadsheets from taking text for a formula; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
 @lru_cache(4096)
-def pairs(tags: str) -> tuple[tuple[str, str], ...]:
+def tags_of(listed: str) -> Mapping[str, str]:
     """Tags as the ledger keeps them: a JSON list of pairs."""
-    return tuple((name, value) for name, value in json.loads(tags or "[]"))
+    return dict(json.loads(listed or "[]"))
 
 
 @lru_cache(4096)
@@ -109,7 +103,7 @@ def tag_names(rows: Iterable[JobRow]) -> tuple[str, ...]:
     for row in rows:
         if row.tags != last:
             last = row.tags
-            found.update(dict.fromkeys(name for name, _ in pairs(row.tags)))
+            found.update(dict.fromkeys(tags_of(row.tags)))
     return tuple(found)
 
 
@@ -127,30 +121,11 @@ def with_tags(columns: Sequence[Column[Any]], tags: Iterable[str]) -> tuple[Colu
 
 
 def _tag(tag: str) -> Callable[[Any], Cell]:
-    return lambda row: next((value for name, value in pairs(row.tags) if name == tag), "")
+    return lambda row: tags_of(row.tags).get(tag, "")
 
 
-def header(columns: Sequence[Column[Any]]) -> str:
-    """Name the columns: the first line of a CSV file."""
-    return _line(column.name for column in columns)
-
-
-def lines(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> Iterator[str]:
-    """Rows as lines of CSV, one at a time, however many there are; a cell without value is empty."""
-    getters = [column.get for column in columns]
-    return (_line(get(row) for get in getters) for row in rows)
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-# Only with this line end does every version of the csv module quote lone carriage returns and line feeds alike.
-_writer = csv.writer(_Echo(), lineterminator="\r\n")
-
-
-def _line(cells: Iterable[Cell]) -> str:
-    return str(_writer.writerow([guard(cell) for cell in cells])).removesuffix("\r\n") + "\n"
+def batches(rows: Iterable[Row], size: int = BATCH) -> Iterator[tuple[Row, ...]]:
+    """Cut rows into tuples of at most `size`, pulled as they are needed."""
+    stream = iter(rows)
+    while batch := tuple(islice(stream, size)):
+        yield batch

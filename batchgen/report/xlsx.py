@@ -1,11 +1,11 @@
 """report.xlsx: the tables for people with spreadsheets; every text is text, whatever it begins with."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from importlib.util import find_spec
-from io import BytesIO
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from batchgen.report.tables import Cell, Column
 from batchgen.text import safe
@@ -19,49 +19,70 @@ MOST_ROWS = 20_000
 MARK = " … (cut)"
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One table; the rows are pulled when the book is rendered."""
-
-    title: str
-    columns: Sequence[Column[Any]]
-    rows: Iterable[Any]
-
-
 def available() -> bool:
     """Whether the library for spreadsheets is installed (the extra `xlsx`)."""
     return find_spec("openpyxl") is not None
 
 
-def render(sheets: Iterable[Sheet]) -> bytes:
-    """The book. A sheet ends after 20,000 rows with a row that says so; the CSV files have no end."""
-    from openpyxl import Workbook
+class Sheet:
+    """One table of a book. It ends after 20,000 rows with a row that says so; the CSV files have no end."""
 
-    book = Workbook(write_only=True)
-    for sheet in sheets:
-        page = book.create_sheet(sheet.title)
+    def __init__(self, page: "WriteOnlyWorksheet", columns: Sequence[Column[Any]]) -> None:
+        """Name the columns, and keep their names in sight."""
+        self._page = page
+        self._columns = columns
+        self._room = MOST_ROWS
+        self._cut = False
         page.freeze_panes = "A2"
-        _append(page, [column.name for column in sheet.columns])
-        rows = iter(sheet.rows)
-        for row in islice(rows, MOST_ROWS):
-            _append(page, [column.get(row) for column in sheet.columns])
-        if next(rows, None) is not None:
-            _append(page, [f"only the first {MOST_ROWS:,} rows are here; the CSV file has them all"])
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()
+        self._append(column.name for column in columns)
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Append rows while there is room."""
+        fitting = rows[: self._room]
+        for row in fitting:
+            self._append(column.get(row) for column in self._columns)
+        if len(fitting) < len(rows) and not self._cut:
+            self._cut = True
+            self._append([f"only the first {MOST_ROWS:,} rows are here; the CSV file has them all"])
+        self._room -= len(fitting)
+
+    def _append(self, cells: Iterable[Cell]) -> None:
+        self._page.append([self._cell(value) if isinstance(value, str) else value for value in cells])
+
+    def _cell(self, text: str) -> Any:
+        from openpyxl.cell import WriteOnlyCell
+
+        cell = WriteOnlyCell(self._page, _writable(text))
+        cell.data_type = "s"  # what begins with = would be a formula otherwise, what begins with # an error
+        return cell
 
 
-def _append(page: "WriteOnlyWorksheet", cells: Iterable[Cell]) -> None:
-    from openpyxl.cell import WriteOnlyCell
+class Book:
+    """A workbook being written; its sheets stand in the order in which they were asked for."""
 
-    row = []
-    for value in cells:
-        cell = WriteOnlyCell(page, _writable(value) if isinstance(value, str) else value)
-        if isinstance(value, str):
-            cell.data_type = "s"  # what begins with = would be a formula otherwise, what begins with # an error
-        row.append(cell)
-    page.append(row)
+    def __init__(self) -> None:
+        """Start with no sheet."""
+        from openpyxl import Workbook
+
+        self._book = Workbook(write_only=True)
+
+    def sheet(self, title: str, columns: Sequence[Column[Any]]) -> Sheet:
+        """Add a sheet for a table."""
+        return Sheet(self._book.create_sheet(title), columns)
+
+    def save(self, to: Path | IO[bytes]) -> None:
+        """Write the file."""
+        self._book.save(to)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        from openpyxl.utils.exceptions import WorkbookAlreadySaved
+
+        for page in self._book.worksheets:
+            with suppress(WorkbookAlreadySaved):  # a book given up half-way keeps its sheets' files open
+                page.close()
 
 
 def _writable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,9 @@ class Rows:
     wasted: Sequence[Waste] = ()
     run: RunRow | None = None
     extra: Money = field(default_factory=Money)
+
+    def still(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def image_rows(self) -> Iterator[ImageRow]:
         return iter(self.images)

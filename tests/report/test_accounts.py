@@ -47,10 +47,10 @@ def test_wanted_is_the_sum_of_the_others(rows: Make, job: Make) -> None:
 @pytest.mark.parametrize(
     ("waste", "why", "paid", "at_risk"),
     [
-        (Waste("at_risk", "timeout", 2, 9), "unclear: timeout", 0, 9),  # type: ignore[arg-type]
-        (Waste("charged_no_result", "", 1, 7), "paid, no usable picture", 7, 0),  # type: ignore[arg-type]
-        (Waste("lost_paid", "url_expired", 1, 7), "paid, the picture could not be downloaded: url expired", 7, 0),  # type: ignore[arg-type]
-        (Waste("something_new", "x", 1, 7), "something new: x", 7, 0),  # type: ignore[arg-type]
+        (Waste("at_risk", "timeout", 2, 9), "unclear: timeout", 0, 9),
+        (Waste("charged_no_result", "", 1, 7), "paid, no usable picture", 7, 0),
+        (Waste("lost_paid", "url_expired", 1, 7), "paid, the picture could not be downloaded: url expired", 7, 0),
+        (Waste("something_new", "x", 1, 7), "something new: x", 7, 0),
     ],
 )
 def test_waste_has_its_reason(waste: Waste, why: str, paid: int, at_risk: int, rows: Make) -> None:

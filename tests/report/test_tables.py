@@ -10,19 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.ledger import JobRow
-from batchgen.report.tables import (
-    FORMULA,
-    IMAGES,
-    JOBS,
-    MODERATED,
-    USAGE,
-    Column,
-    guard,
-    header,
-    lines,
-    tag_names,
-    with_tags,
-)
+from batchgen.report.csvfile import FORMULA, guarded, header, lines
+from batchgen.report.tables import IMAGES, JOBS, MODERATED, USAGE, Column, tag_names, with_tags
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "A1")),
@@ -54,13 +43,13 @@ def test_no_cell_is_a_formula(payload: str, job: Callable[..., JobRow], tagged: 
     row = job(prompt=payload, job_id=payload, message=payload, tags=tagged(**{"category": payload, payload: "x"}))
     columns = with_tags(JOBS, tag_names([row]))
     (cells,) = written(columns, [row])
-    assert [name for name in cells if name.startswith(FORMULA)] == []
+    assert [name for name in cells if name[0] in FORMULA] == []
     assert [cells[name] for name in ("prompt", "job_id", "message", "category")] == [f"'{payload}"] * 4
 
 
 def test_numbers_stay_numbers(job: Callable[..., JobRow]) -> None:
     """A number is never quoted or prefixed, not even a negative one."""
-    assert guard(-5) == -5
+    assert guarded([-5, -0.5, None]) == [-5, -0.5, None]
     (cells,) = written(JOBS, [job(seconds=-0.5)])
     assert cells["confirmed_micro_usd"] == "42000"
     assert cells["seconds"] == "-0.5"

@@ -9,7 +9,7 @@ import pytest
 
 from batchgen.ledger import JobRow
 from batchgen.report.tables import JOBS, Column, tag_names, with_tags
-from batchgen.report.xlsx import LONGEST, MARK, MOST_ROWS, Sheet, render
+from batchgen.report.xlsx import LONGEST, MARK, MOST_ROWS, Book
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%#" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "N/A", "REF!")),
@@ -20,7 +20,10 @@ PAYLOADS = [
 def reopened(rows: list[JobRow]) -> list[dict[str, Any]]:
     """The cells of the sheet of jobs, as another program reads them."""
     columns = with_tags(JOBS, tag_names(rows))
-    book = openpyxl.load_workbook(io.BytesIO(render([Sheet("Jobs", columns, rows)])))
+    made, file = Book(), io.BytesIO()
+    made.sheet("Jobs", columns).add(rows)
+    made.save(file)
+    book = openpyxl.load_workbook(file)
     head, *body = book["Jobs"].iter_rows()
     return [{str(name.value): cell for name, cell in zip(head, row, strict=True)} for row in body]
 
@@ -51,8 +54,13 @@ def test_text_that_a_sheet_cannot_hold(job: Callable[..., JobRow]) -> None:
 
 def test_a_long_sheet_says_where_the_rest_is() -> None:
     """After so many rows a last one points to the CSV file."""
-    sheet = Sheet("Jobs", [Column("n", lambda row: row, int)], range(MOST_ROWS + 5))
-    page = openpyxl.load_workbook(io.BytesIO(render([sheet])), read_only=True)["Jobs"]
+    made, file = Book(), io.BytesIO()
+    sheet = made.sheet("Jobs", [Column("n", lambda row: row, int)])
+    for _ in range(3):
+        sheet.add(range(MOST_ROWS // 2))
+    sheet.add([7])
+    made.save(file)
+    page = openpyxl.load_workbook(file, read_only=True)["Jobs"]
     values = [row[0] for row in page.iter_rows(values_only=True)]
-    assert values[-2] == MOST_ROWS - 1
+    assert len(values) == 1 + MOST_ROWS + 1
     assert values[-1] == "only the first 20,000 rows are here; the CSV file has them all"

@@ -1,0 +1,64 @@
+"""Rows as CSV: UTF-8, one line feed after each row, and no cell that a spreadsheet takes for a formula."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from batchgen.report.tables import Cell, Column
+
+# Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
+FORMULA = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
+
+
+def guarded(cells: Iterable[Cell]) -> list[Cell]:
+    """Set an apostrophe before text that would be a formula; numbers stay numbers."""
+    # In one comprehension, because a long table has tens of millions of cells.
+    return [f"'{cell}" if cell.__class__ is str and cell and cell[0] in FORMULA else cell for cell in cells]
+
+
+def header(columns: Sequence[Column[Any]]) -> str:
+    """Name the columns: the first line of a file."""
+    return _line([column.name for column in columns])
+
+
+def lines(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> Iterator[str]:
+    """Rows as lines, one at a time, however many there are; a cell without value is empty."""
+    getters = [column.get for column in columns]
+    return (_line([get(row) for get in getters]) for row in rows)
+
+
+class CsvFile:
+    """A CSV file being written."""
+
+    def __init__(self, path: Path, columns: Sequence[Column[Any]]) -> None:
+        """Start the file with the names of its columns."""
+        self._columns = columns
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._file.write(header(columns))
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Append rows."""
+        self._file.writelines(lines(self._columns, rows))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+# Only with this line end does every version of the csv module quote lone carriage returns and line feeds alike.
+_writer = csv.writer(_Echo(), lineterminator="\r\n")
+
+
+def _line(cells: Iterable[Cell]) -> str:
+    return str(_writer.writerow(guarded(cells))).removesuffix("\r\n") + "\n"
