@@ -1,1 +1,137 @@
-"""Composition root: joins the rooms, one function for each command, and the only reader of the environment."""
+"""Composition root: joins the rooms, one function for each command, and the only reader of the environment.
+
+Everything heavy loads when a function is called, so that the command line starts at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchgen.app.options import Options
+from batchgen.money import MicroUSD
+
+if TYPE_CHECKING:
+    from batchgen.app.checking import CheckResult
+    from batchgen.app.keeping import ReconcileResult, VerifyResult
+    from batchgen.app.planning import EstimateResult, PlanResult
+    from batchgen.app.progress import Watch
+    from batchgen.app.running import RunResult
+    from batchgen.ledger import Held
+    from batchgen.model import Model, Provider
+
+__all__ = [
+    "Options",
+    "check",
+    "estimate",
+    "models",
+    "open_output",
+    "plan",
+    "providers",
+    "reconcile",
+    "report",
+    "resolve",
+    "run",
+    "schema",
+    "secrets",
+    "status",
+    "verify",
+]
+
+
+def check(manifest: Path, options: Options) -> "CheckResult":
+    """Everything that is wrong or doubtful in a manifest."""
+    from batchgen.app import checking, project
+
+    return checking.check(project.open_project(manifest, options))
+
+
+def plan(manifest: Path, options: Options) -> "PlanResult":
+    """Each job with what a run would do with it, and why."""
+    from batchgen.app import planning
+
+    return planning.planned(manifest, options)
+
+
+def estimate(manifest: Path, options: Options, *, compare: bool = False) -> "EstimateResult":
+    """What a run would cost; with `compare`, what it would cost elsewhere."""
+    from batchgen.app import planning
+
+    return planning.estimated(manifest, options, compare=compare)
+
+
+def run(manifest: Path, options: Options, watch: "Watch") -> "RunResult":
+    """Make the pictures."""
+    from batchgen.app import running
+
+    return running.run(manifest, options, watch)
+
+
+def status(output: Path | None = None) -> Mapping[str, Any]:
+    """Where the latest run of an output folder stands."""
+    from batchgen.app import keeping
+
+    return keeping.status(output)
+
+
+def report(output: Path | None = None) -> Iterable[Path]:
+    """Write the report again."""
+    from batchgen.app import keeping
+
+    return keeping.report(output)
+
+
+def verify(output: Path | None = None) -> "VerifyResult":
+    """Hash and decode every stored picture again."""
+    from batchgen.app import keeping
+
+    return keeping.verify(output)
+
+
+def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | None = None) -> "ReconcileResult":
+    """Settle what is at risk against a bill."""
+    from batchgen.app import keeping
+
+    return keeping.reconcile(output, billed=billed, since=since)
+
+
+def resolve(output: Path | None = None, *, decision: str | None = None, only: tuple[str, ...] = ()) -> "Sequence[Held]":
+    """List held jobs, or decide them."""
+    from batchgen.app import keeping
+
+    return keeping.resolve(output, decision=decision, only=only)
+
+
+def models() -> "Sequence[Model]":
+    """Every model of the catalogue."""
+    from batchgen import catalog
+
+    return catalog.models()
+
+
+def providers() -> "Sequence[Provider]":
+    """Every provider of the catalogue."""
+    from batchgen import catalog
+
+    return catalog.providers()
+
+
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of a manifest."""
+    from batchgen import manifest
+
+    return manifest.schema()
+
+
+def secrets() -> Sequence[str]:
+    """Values of the environment that must never be shown."""
+    from batchgen.app import environment
+
+    return environment.secrets(environment.environment())
+
+
+def open_output() -> Path | None:
+    """The folder of the run that is being written, if there is one: where a traceback may be left."""
+    from batchgen.app import journal
+
+    return journal.open_run()

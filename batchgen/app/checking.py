@@ -34,7 +34,6 @@ class Examiner:
         self._project = project
         self._tariff = project.tariff()
         self._said: set[str] = set()
-        self.problems: list[Problem] = []
 
     def look(self, job: Job) -> Iterator[Problem]:
         """What is wrong with this job; a warning is said once, at its first place."""
@@ -75,8 +74,5 @@ def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterat
 
 def check(project: Project) -> CheckResult:
     """Expand the whole manifest once and look at everything; memory stays flat."""
-    examiner = Examiner(project)
-    census = manifest.check(project.manifest, look=examiner.look)
-    own = [*project.manifest.warnings, *census.problems]
-    ordered = sorted(own, key=lambda p: p.severity is not Severity.ERROR)
-    return CheckResult(tuple(ordered[:MOST]), census)
+    census = manifest.check(project.manifest, Examiner(project).look)
+    return CheckResult((*census.problems, *census.warnings)[:MOST], census)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from batchgen import catalog
 from batchgen.app.project import Project
 from batchgen.app.tariff import Tariff
-from batchgen.catalog import cost
+from batchgen.catalog.tokens import text_tokens
 from batchgen.errors import InputError, Severity
 from batchgen.model import Job, Model, Provider
 from batchgen.money import MicroUSD
@@ -49,7 +49,7 @@ def gather(groups: dict[object, Group], item: Planned, tariff: Tariff) -> None:
         request.params,
         request.images,
         request.mask,
-        cost.text_tokens(request.prompt),
+        text_tokens(request.prompt),
         len(item.slots),
         item.job.inherited,
     )

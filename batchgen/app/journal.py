@@ -10,6 +10,13 @@ from batchgen.clock import Clock
 from batchgen.errors import StorageError
 from batchgen.storage import Folder
 
+_OPEN: list[Path] = []
+
+
+def open_run() -> Path | None:
+    """The run folder that is being written now, if there is one."""
+    return _OPEN[-1] if _OPEN else None
+
 
 class Journal:
     """`runs/<id>/log.jsonl`, one JSON object a line; a second copy where the user asked for one.
@@ -23,6 +30,7 @@ class Journal:
         self._run = f"runs/{run_id}"
         self._clock = clock
         self._files = [_open(folder.root / self._run / "log.jsonl")]
+        _OPEN.append(folder.root / self._run)
         if copy is not None:
             self._files.append(_open(copy))
 
@@ -48,6 +56,7 @@ class Journal:
         """Let go of the files."""
         for file in self._files:
             file.close()
+        _OPEN.remove(self._folder.root / self._run)
 
 
 def _open(path: Path) -> IO[str]:

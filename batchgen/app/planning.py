@@ -1,22 +1,16 @@
 """`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchgen import manifest
 from batchgen.app import checking, comparing
 from batchgen.app.comparing import CompareRow, Group, gather
 from batchgen.app.options import Options
-from batchgen.app.project import Project, open_project, selected
+from batchgen.app.project import Project, jobs_of, open_project, selected
 from batchgen.errors import InputError, Problem
-from batchgen.model import Job
-from batchgen.plan import Choices, Estimate, Planned, Tally, plan
-
-
-def jobs_of(project: Project) -> Iterator[Job]:
-    """The jobs of a manifest that was checked before."""
-    return (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+from batchgen.plan import Chain, Choices, Estimate, Pairing, Planned, Tally
 
 
 @dataclass
@@ -26,19 +20,19 @@ class PlanResult:
     project: Project
     options: Options
     warnings: tuple[Problem, ...] = ()
+    taken: frozenset[str] = frozenset()
     estimate: Estimate = field(default_factory=Estimate)
 
     def rows(self) -> Iterator[Planned]:
         """Each job with what would happen and why."""
-        project = self.project
+        project, options = self.project, self.options
         sums = Tally(project.settings.limits)
-        choices = Choices(self.options.retry_failed, self.options.regenerate_missing, project.settings.on_uncertain)
+        choices = Choices(options.retry_failed, options.regenerate_missing, project.settings.on_uncertain)
         with project.open_ledger(readonly=True) as ledger:
+            chain = Chain(self.taken, ledger, project.output)
             tariff = project.tariff(ledger)
-            jobs = selected(jobs_of(project), self.options)
-            yield from sums.watch(
-                plan(jobs, ledger, tariff.cost, choices, lambda path: (project.output / path).exists())
-            )
+            pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
+            yield from sums.watch(pairing.plan(selected(jobs_of(project), options)))
         self.estimate = sums.total(self.warnings)
 
 
@@ -48,7 +42,7 @@ def planned(path: Path, options: Options) -> PlanResult:
     checked = checking.check(project)
     if checked.errors:
         raise InputError(*checked.problems)
-    return PlanResult(project, options, checked.problems)
+    return PlanResult(project, options, checked.problems, checked.census.taken)
 
 
 @dataclass(frozen=True, slots=True)

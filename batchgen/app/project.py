@@ -87,6 +87,11 @@ def _chosen(settings: Settings, options: Options) -> Settings:
     )
 
 
+def jobs_of(project: Project) -> Iterator[Job]:
+    """The jobs of a manifest that was checked before."""
+    return (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+
+
 def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
     """The jobs that the command is about, in the manifest's order.
 

@@ -2,36 +2,37 @@
 
 import asyncio
 import json
-import os
 import secrets as tokens
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchgen import manifest, report
+from batchgen import report
 from batchgen.app import checking
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret, key_for
 from batchgen.app.journal import Journal, run_id
 from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Watch, as_json
-from batchgen.app.project import Project, open_project, selected
+from batchgen.app.project import Project, open_project
+from batchgen.app.recovery import recover
 from batchgen.app.signals import handled
+from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
 from batchgen.errors import Exit, InputError, Locked, Problem, Severity
 from batchgen.executor import LocalExecutor
-from batchgen.ledger import Caps, Ledger, RunStart, Wanted
+from batchgen.ledger import Caps, Ledger, RunStart
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Job, OutcomeKind, Provider, Stop, StopKind
+from batchgen.model import Provider, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
-from batchgen.plan import Action, Choices, Estimate, Planned, Tally, plan
+from batchgen.plan import Estimate
 from batchgen.run import run as perform
 from batchgen.storage import Folder
 from batchgen.version import VERSION
-from batchgen.worker import Bench, Stops, Task, Worker
+from batchgen.worker import Bench, Stops, Worker
 
 T = TypeVar("T")
 
@@ -40,7 +41,6 @@ ASK_ABOVE = MicroUSD(5 * MICRO)
 
 TICK = 0.5
 STATUS_EVERY = 10.0
-REMEMBERED_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ def run(path: Path, options: Options, watch: Watch) -> RunResult:
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
         ledger = stack.enter_context(project.open_ledger())
-        session = Session(project, options, watch, folder, ledger, key)
+        session = Session(project, options, watch, folder, ledger, key, checked)
         stack.callback(session.journal.close)
         status = asyncio.run(session.main())
-        return session.close(status, checked)
+        return session.close(status)
 
 
 def _need_limit(project: Project, watch: Watch) -> None:
@@ -99,6 +99,7 @@ class Session:
     folder: Folder
     ledger: Ledger
     key: Secret | None
+    checked: checking.CheckResult
     signal: Exit | None = None
     refused: str = ""
     journal: Journal = field(init=False)
@@ -135,8 +136,12 @@ class Session:
         await self.on_books(self._begin)
         provider = await self._provider(stack)
         executor = await self._executor(provider, stack)
-        await self._recover(executor)
-        self.estimate = await self.on_books(self._plan)
+        await self.on_books(recover, self.ledger, self.folder, self.tariff, self._note)
+        self.wants = Wants(
+            self.project, self.options, self.ledger, self.tariff, self.checked.census.taken, self.on_books, self.stops
+        )
+        self.estimate = await self.on_books(self.wants.plan)
+        await self.on_books(self._expect)
         if self.estimate.images and not self.stops:
             self._ask()
             await self._work(provider, executor)
@@ -146,7 +151,8 @@ class Session:
         settings = self.project.settings
         limiter = Limiter(settings.limits, self.project.clock)
         breakers = Breakers(settings.retry.breaker_probe_seconds, self.project.clock)
-        self.stops.listen(lambda _stop: (limiter.close(), breakers.close()))
+        self.stops.listen(lambda _stop: limiter.close())
+        self.stops.listen(lambda _stop: breakers.close())
         bench = Bench(
             run_id=self.run_id,
             provider=provider,
@@ -156,6 +162,7 @@ class Session:
             ledger=self.ledger,
             offload=self.on_books,
             executor=executor,
+            tidy=executor.settled,
             limiter=limiter,
             breaker=breakers,
             clock=self.project.clock,
@@ -166,8 +173,9 @@ class Session:
         self.meter.state = "drawing"
         ticker = asyncio.create_task(self._tick(limiter))
         try:
-            async for outcome in perform(self._tasks(), Worker(bench), self.stops, self.on_books):
+            async for outcome in perform(self.wants.tasks(), Worker(bench), self.stops, self.on_books):
                 self.meter.done(outcome)
+                self.wants.finished(outcome)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
@@ -194,87 +202,40 @@ class Session:
         provider = self.project.provider
         if not provider.embedded or provider.base_url:
             return provider
-        from batchgen.mock import MockConfig, start_embedded
+        from batchgen.mock import MockConfig
+        from batchgen.mock.embedded import start_embedded
 
         handle = await self.on_disk(start_embedded, MockConfig())
         stack.callback(handle.stop)
         return replace(provider, base_url=handle.base_url)
 
     async def _executor(self, provider: Provider, stack: AsyncExitStack) -> LocalExecutor:
-        executor = LocalExecutor(provider, self.key, self.folder, clock=self.project.clock, offload=self.on_disk)
+        executor = LocalExecutor(
+            provider,
+            self.key.reveal() if self.key else None,
+            self.folder,
+            clock=self.project.clock,
+            offload=self.on_disk,
+            prepare=self.project.settings.prepare,
+        )
         await executor.start()
         stack.push_async_callback(executor.close)
         return executor
 
-    def _plan(self) -> Estimate:
-        """Write down what is wanted and add up what is left to do. Blocks."""
-        sums = Tally(self.project.settings.limits)
-        chosen = 0
-        for item in sums.watch(self._planned(self._jobs())):
-            chosen += 1
-            if item.action in {Action.HELD, Action.SKIP}:
-                self.meter.outcomes[_skipped(item)] += 1
-            elif item.action is Action.STORED:
-                self.meter.outcomes[OutcomeKind.DONE] += 1
-        total = sums.total()
-        self.ledger.expect(self.run_id, total.low, total.expected, total.high)
-        self.meter.jobs_total = chosen
-        self.meter.images_wanted = total.images
-        return total
-
-    def _jobs(self) -> Iterator[Job]:
-        """The selected jobs; every job of the manifest is remembered on the way."""
-        return selected(self._remembered(), self.options)
-
-    def _remembered(self) -> Iterator[Job]:
-        batch: list[Job] = []
-        for item in manifest.expand(self.project.manifest):
-            if isinstance(item, Job):
-                batch.append(item)
-            if len(batch) == REMEMBERED_AT_ONCE:
-                self.ledger.remember([self._wanted(job) for job in batch])
-                yield from batch
-                batch = []
-        if batch:
-            self.ledger.remember([self._wanted(job) for job in batch])
-            yield from batch
-
-    def _wanted(self, job: Job) -> Wanted:
-        request = job.request
-        return Wanted(
-            job,
-            self.tariff.model_of(request),
-            self.tariff.size(request),
-            self.tariff.quality(request),
-            self.project.provider.name,
-        )
-
-    def _planned(self, jobs: Iterator[Job]) -> Iterator[Planned]:
-        choices = Choices(
-            self.options.retry_failed, self.options.regenerate_missing, self.project.settings.on_uncertain
-        )
-        return plan(jobs, self.ledger, self.tariff.cost, choices, self._exists)
-
-    def _exists(self, relative: str) -> bool:
-        return os.path.lexists(self.folder.root / relative)
-
-    def _tasks(self) -> Iterator[Task]:
-        jobs = (item for item in manifest.expand(self.project.manifest) if isinstance(item, Job))
-        for item in self._planned(selected(jobs, self.options)):
-            if item.slots:
-                yield Task(item.job, item.slots)
+    def _expect(self) -> None:
+        self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
+        self.meter.jobs_total = self.wants.jobs
+        self.meter.images_wanted = self.estimate.images
+        self.meter.outcomes.update(self.wants.settled)
 
     def _ask(self) -> None:
         cap = self.project.settings.limits.max_cost
         most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
         if self.project.provider.embedded or not self.watch.attended or most <= ASK_ABOVE:
             return
-        question = f"{self.estimate.images} pictures for about {exact(self.estimate.expected)}, at most {exact(most)}. Draw them?"
-        if not self.watch.ask(question):
+        about = exact(self.estimate.expected)
+        if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):
             raise InputError("not started, nothing was spent")
-
-    async def _recover(self, executor: LocalExecutor) -> None:
-        """Finish answers that were paid and spooled; what was under way in a dead run is at risk from now on."""
 
     # ---- while it works ----------------------------------------------------------------------------------------------
 
@@ -321,8 +282,7 @@ class Session:
 
     def _abandon(self) -> None:
         """The second signal: whatever was under way may have been charged."""
-        for orphan in self.ledger.orphans():
-            self.ledger.to_at_risk(orphan.id, "abandoned at the second signal")
+        recover(self.ledger, self.folder, self.tariff, self._note)
 
     def _status(self) -> Exit:
         exposure = self.ledger.exposure(self.run_id)
@@ -334,10 +294,10 @@ class Session:
             charged=bool(exposure.spent or exposure.at_risk),
         )
 
-    def close(self, status: Exit, checked: checking.CheckResult) -> RunResult:
+    def close(self, status: Exit) -> RunResult:
         """End the books, write the report and say how it went."""
         why = "; ".join(stop.why for stop in self.stops.reasons) or self.refused
-        census = checked.census
+        census = self.checked.census
         counts = {
             "rows": census.rows,
             "planned": census.planned,
@@ -355,7 +315,7 @@ class Session:
         self.journal.status(
             {"run_id": self.run_id, **as_json(self.meter.snapshot(0)), "state": "ended", "exit_code": status}
         )
-        problems = [*checked.problems]
+        problems = [*self.checked.problems]
         if why:
             severity = (
                 Severity.ERROR if status in {Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT} else Severity.WARNING
@@ -364,12 +324,6 @@ class Session:
         return RunResult(
             summary, status, tuple(problems), self.folder.root, self.folder.root / "report" / "report.html"
         )
-
-
-def _skipped(item: Planned) -> OutcomeKind:
-    if item.action is Action.HELD:
-        return OutcomeKind.HELD
-    return OutcomeKind.MODERATED if "moderation" in item.why else OutcomeKind.FAILED
 
 
 def _offload(pool: ThreadPoolExecutor) -> Offload:

@@ -11,7 +11,7 @@ HANDLED = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
 
 
 @contextmanager
-def handled(first: Callable[[Exit], None], second: Callable[[], None]) -> Iterator[None]:
+def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iterator[None]:
     """While inside, the first SIGINT or SIGTERM calls `first` with its exit status, every later one calls `second`."""
     loop = asyncio.get_running_loop()
     seen: list[signal.Signals] = []

@@ -8,7 +8,7 @@ from math import ceil
 from batchgen import catalog
 from batchgen.catalog import cost
 from batchgen.errors import InputError
-from batchgen.ledger import History
+from batchgen.ledger import AttemptRow, History
 from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
 from batchgen.money import MicroUSD
 from batchgen.plan import Cost
@@ -90,6 +90,14 @@ class Tariff:
             attempt.quote,
             overrides=self.settings.prices,
         )
+
+    def settle_orphan(self, row: AttemptRow, usage: Usage | None, echo: Echo) -> Settlement:
+        """What a call of a dead run did cost, whose answer was found whole."""
+        model = self.model(row.model)
+        price = self.price(row.model)
+        quote = Quote(row.low, row.expected, row.high, price=price)
+        request, provider, n = row.request, self.provider, len(row.slots)
+        return cost.settle(request, n, provider, model, price, usage, echo, quote, overrides=self.settings.prices)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many pictures one call for this request asks for at most."""

@@ -132,6 +132,10 @@ class Ledger:
         runs.begin(self._book, run, self._clock.now())
         self._run_id, self._seq = run.run_id, 0
 
+    def expect(self, run_id: str, low: MicroUSD, expected: MicroUSD, high: MicroUSD) -> None:
+        """Say what a run is expected to cost, once its manifest was planned."""
+        runs.expect(self._book, run_id, (low, expected, high))
+
     def end_run(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
         """Say how a run ended; `counts` are further numbers worth keeping (rows read, skipped, rejected)."""
         runs.end(self._book, run_id, exit_code, why, counts or {}, self._clock.now())

@@ -75,7 +75,7 @@ def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetim
 
 def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
     return db.execute(
-        "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+        "SELECT a.*, j.id AS job_id, j.request FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
         " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.started, a.id",
         (start,),
     ).fetchall()

@@ -178,6 +178,7 @@ class AttemptRow:
     run_id: str
     job_key: str
     job_id: str
+    request: ImageRequest
     model: str
     provider: str
     slots: tuple[int, ...]

@@ -7,12 +7,12 @@ from contextlib import closing
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import AttemptRow, ImageRow, JobRow, RunRow, StoredImage, UsageRow
-from batchgen.ledger.text import moment, pairs, words
+from batchgen.ledger.text import moment, pairs, request_from, words
 from batchgen.model import AttemptState, Purpose
 from batchgen.money import MicroUSD
 
 ATTEMPTS = (
-    "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+    "SELECT a.*, j.id AS job_id, j.request FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
     " WHERE a.catalogue = :catalogue"
 )
 
@@ -168,6 +168,7 @@ def _run_from(row: sqlite3.Row) -> RunRow:
 def attempt_from(row: sqlite3.Row) -> AttemptRow:
     """Read a row of `attempts` joined with its job's id."""
     read = {
+        "request": request_from,
         "slots": lambda text: tuple(json.loads(text)),
         "paths": words,
         "purpose": Purpose,
@@ -179,7 +180,7 @@ def attempt_from(row: sqlite3.Row) -> AttemptRow:
         "headers": pairs,
         "flags": words,
     }
-    return AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[operator]
+    return AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
 
 
 def _as_is(value: object) -> object:

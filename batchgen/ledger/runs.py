@@ -30,6 +30,15 @@ def begin(book: Book, run: RunStart, now: datetime) -> None:
         )
 
 
+def expect(book: Book, run_id: str, quote: tuple[int, int, int]) -> None:
+    """Write down what a run was expected to cost."""
+    with book.writing("expect") as db:
+        db.execute(
+            "UPDATE runs SET low = ?, expected = ?, high = ? WHERE catalogue = ? AND run_id = ?",
+            (*quote, book.catalogue, run_id),
+        )
+
+
 def end(book: Book, run_id: str, exit_code: int, why: str, counts: Mapping[str, int], now: datetime) -> None:
     """Write down how a run ended."""
     with book.writing("end") as db:

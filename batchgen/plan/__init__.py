@@ -1,18 +1,21 @@
 """What would happen, and why: the same pairing of manifest and ledger as a run's, with nothing sent."""
 
+from batchgen.plan.chain import Chain, in_order
 from batchgen.plan.estimate import CostRow, Estimate, TagRow, Tally
-from batchgen.plan.pairing import Action, Choices, Cost, Planned, changes, decide, plan
+from batchgen.plan.pairing import Action, Choices, Cost, Pairing, Planned, changes, decide
 
 __all__ = [
     "Action",
+    "Chain",
     "Choices",
     "Cost",
     "CostRow",
     "Estimate",
+    "Pairing",
     "Planned",
     "TagRow",
     "Tally",
     "changes",
     "decide",
-    "plan",
+    "in_order",
 ]

@@ -1,12 +1,13 @@
 """Pairs jobs with what the ledger knows of them: what a run would do with each, and why."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
 from batchgen.ledger import Known, Ledger, Previous, Slot
-from batchgen.model import Job, OnUncertain, Quote, SlotState
+from batchgen.model import Job, OnUncertain, OutcomeKind, Quote, SlotState
+from batchgen.plan.chain import Chain, in_order
 from batchgen.worker import TRANSIENT
 
 AT_ONCE = 256
@@ -49,13 +50,20 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job with what would happen, why, the slots that would be drawn, and what that may cost."""
+    """A job with what would happen, why, the slots that would be drawn, and what that may cost.
+
+    `replaces` is the key of the job that had this id before; its pictures step aside for the new ones. `standing` is
+    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs.
+    """
 
     job: Job
     action: Action
     why: str
     slots: tuple[int, ...] = ()
     cost: Cost | None = None
+    replaces: str | None = None
+    standing: OutcomeKind = OutcomeKind.NOT_STARTED
+    linked: bool = False
 
     @property
     def quote(self) -> Quote | None:
@@ -63,20 +71,39 @@ class Planned:
         return self.cost.quote if self.cost else None
 
 
-def plan(
-    jobs: Iterable[Job],
-    ledger: Ledger | None,
-    price: Callable[[Job, int], Cost],
-    choices: Choices,
-    exists: Callable[[str], bool],
-) -> Iterator[Planned]:
-    """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs. `exists` tells whether a file is there."""
-    stream = iter(jobs)
-    while batch := list(islice(stream, AT_ONCE)):
-        known: Sequence[Known] = ledger.known(batch) if ledger else [Known()] * len(batch)
-        for job, knowledge in zip(batch, known, strict=True):
-            action, why, slots = decide(job, knowledge, choices, exists)
-            yield Planned(job, action, why, slots, price(job, len(slots)) if slots else None)
+@dataclass(frozen=True)
+class Pairing:
+    """How jobs are paired: the ledger, the prices, the user's choices, the chain, and which files are there."""
+
+    ledger: Ledger
+    price: Callable[[Job, int], Cost]
+    choices: Choices
+    chain: Chain
+    exists: Callable[[str], bool]
+
+    def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
+        """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
+        stream, chained = iter(jobs), list[Job]()
+        while batch := list(islice(stream, AT_ONCE)):
+            chained += [job for job in batch if job.waits_for]
+            yield from self._pair([job for job in batch if not job.waits_for])
+        for job in in_order(chained):
+            yield self.link(job)
+
+    def link(self, job: Job) -> Planned:
+        """Plan a chained job: with its real key when its inputs are stored, else as one that waits for them."""
+        real = self.chain.resolve(job)
+        if isinstance(real, str):
+            return Planned(job, Action.NEW, real, tuple(range(job.n)), self.price(job, job.n), linked=True)
+        return replace(next(self._pair([real])), linked=True)
+
+    def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
+        for job, known in zip(jobs, self.ledger.known(jobs), strict=True):
+            self.chain.see(job)
+            action, why, slots = decide(job, known, self.choices, self.exists)
+            replaces = known.previous.key if known.previous else None
+            cost = self.price(job, len(slots)) if slots else None
+            yield Planned(job, action, why, slots, cost, replaces, standing(job, known))
 
 
 def decide(
@@ -94,6 +121,20 @@ def decide(
     if len(stored) == job.n:
         return Action.STORED, _stored(stored, moved), ()
     return *_kept(kept, known), ()
+
+
+def standing(job: Job, known: Known) -> OutcomeKind:
+    """How a job stands in the ledger."""
+    states = [slot.state for slot in known.slots if slot.index < job.n and not slot.pending]
+    if states.count(SlotState.STORED) == job.n:
+        return OutcomeKind.DONE
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.HELD
+    if len([s for s in states if s is not SlotState.NOT_STARTED]) < job.n:
+        return OutcomeKind.NOT_STARTED
+    if SlotState.STORED in states:
+        return OutcomeKind.PARTIAL
+    return OutcomeKind.MODERATED if set(states) == {SlotState.MODERATED} else OutcomeKind.FAILED
 
 
 def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:

@@ -1,7 +1,7 @@
 """What every worker of a run shares: the permits, the books, the door to the provider."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from batchgen.clock import Clock, Offload
 from batchgen.executor import Executor
 from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
-from batchgen.model import Attempt, Echo, ImageRequest, Model, Provider, Quote, Settings, Settlement, Usage
+from batchgen.model import Attempt, Echo, ImageRequest, Provider, Quote, Settings, Settlement, Usage
 from batchgen.worker.stops import Stops
 
 
@@ -56,17 +56,21 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Bench:
-    """The collaborators of one run. `caps` gives the limits of this moment (budget windows move with the clock)."""
+    """The collaborators of one run.
+
+    `caps` gives the limits of this moment; `tidy` says that the ledger has an attempt's receipt, so that nothing of it
+    needs to be kept for recovery.
+    """
 
     run_id: str
     provider: Provider
-    models: Callable[[str], Model | None]
     settings: Settings
     tariff: Tariff
     caps: Callable[[], Caps]
     ledger: Ledger
     offload: Offload
     executor: Executor
+    tidy: Callable[[str], Awaitable[None]]
     limiter: Limiter
     breaker: Callable[[str], Breaker]
     clock: Clock

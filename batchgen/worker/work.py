@@ -1,8 +1,8 @@
 """Performs one job: its calls side by side, each tried as often as the policy allows, then top-ups."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
@@ -41,10 +41,16 @@ CONSTANT_FAILURES = 3
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job and the slots of it that this run shall draw."""
+    """A job and the slots of it that this run shall draw; `replaces` is the key of the job that had its id before."""
 
     job: Job
     slots: tuple[int, ...]
+    replaces: str | None = None
+    prepare: "Prepare | None" = None
+
+
+Prepare = Callable[[Task], Awaitable[Task | Outcome]]
+"""Waits for what a task needs; gives the task that can start, or how the job ended without one."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class Call:
     job: Job
     slots: tuple[int, ...]
     purpose: Purpose
+    replaces: str | None = None
     tally: Tally = field(default_factory=Tally)
     stored: int = 0
     short: tuple[tuple[int, str], ...] = ()
@@ -68,8 +75,6 @@ class Permit:
 
     ticket: Ticket
     start: Start
-
-
 
 
 class Worker:
@@ -97,10 +102,16 @@ class Worker:
 
     async def perform(self, task: Task) -> Outcome:
         """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
+        if task.prepare:
+            with self._resting_place():
+                ready = await task.prepare(task)
+            if isinstance(ready, Outcome):
+                return ready
+            task = ready
         slots, calls = task.slots, list[Call]()
         ends: list[Over | None] = []
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
-            batch = [Call(task.job, part, purpose) for part in self._split(task.job, slots)]
+            batch = [Call(task.job, part, purpose, task.replaces) for part in self._split(task.job, slots)]
             ends = list(await asyncio.gather(*(self._make(call) for call in batch)))
             calls += batch
             slots = tuple(slot for call in batch for slot, _ in call.short)
@@ -169,16 +180,23 @@ class Worker:
 
     async def _rest(self, seconds: float) -> None:
         """Stay away without holding a place; a stop of the run ends the rest."""
+        with self._resting_place():
+            sleep = asyncio.ensure_future(self.bench.clock.sleep(seconds))
+            stop = asyncio.ensure_future(self.bench.stops.wait())
+            try:
+                await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                stop.cancel()
+
+    @contextmanager
+    def _resting_place(self) -> Iterator[None]:
+        """While inside, this job takes no place: another may start."""
         self._resting += 1
         self._rested.set()
         self._rested = asyncio.Event()
         try:
-            sleep = asyncio.ensure_future(self.bench.clock.sleep(seconds))
-            stop = asyncio.ensure_future(self.bench.stops.wait())
-            await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
-            for waiter in (sleep, stop):
-                waiter.cancel()
-            await asyncio.gather(sleep, stop, return_exceptions=True)
+            yield
         finally:
             self._resting -= 1
 
@@ -191,13 +209,8 @@ class Worker:
             if not (tried.ever and self.bench.in_flight.count) or self.bench.stops:
                 self.bench.note("refused", job=call.job.id, kind=tried.kind, why=tried.why)
                 return Over(SlotState.NOT_STARTED, tried.why)
-            self._resting += 1
-            self._rested.set()
-            self._rested = asyncio.Event()
-            try:
+            with self._resting_place():
                 await self.bench.in_flight.change()
-            finally:
-                self._resting -= 1
 
     # ---- one try -----------------------------------------------------------------------------------------------------
 
@@ -264,6 +277,7 @@ class Worker:
             quote=bench.tariff.quote(call.job.request, len(call.slots)),
             purpose=purpose,
             deadline=bench.settings.retry.deadline_seconds,
+            replaces=call.replaces,
         )
 
     async def _execute(self, attempt: Attempt) -> Receipt:
@@ -280,6 +294,7 @@ class Worker:
         paid = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
         settlement = bench.tariff.settle(attempt, receipt.usage, receipt.echo) if paid else None
         await bench.offload(bench.ledger.settle, receipt, state, settlement)
+        await bench.tidy(attempt.id)
         self._charged = self._charged or state not in {AttemptState.NOT_SENT, AttemptState.NOT_CHARGED}
         bench.note(
             "settled",

@@ -1,0 +1,36 @@
+"""What a dead run left: answers that were paid and spooled are finished, everything else is at risk. Blocks."""
+
+from batchgen.app.tariff import Tariff
+from batchgen.executor import finish
+from batchgen.ledger import Ledger
+from batchgen.model import AttemptState
+from batchgen.storage import Folder
+from batchgen.worker.bench import Note
+
+LOST = "the run ended before the answer was whole"
+
+
+def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> None:
+    """Bring the books up to the truth; the caller holds the folder's lock, and no call is under way."""
+    for orphan in ledger.orphans():
+        receipt = finish(folder, orphan.id)
+        if receipt is None:
+            ledger.to_at_risk(orphan.id, LOST)
+            note("orphaned", attempt=orphan.id, job=orphan.job_id, at_risk_micro_usd=orphan.reserved)
+            continue
+        settlement = tariff.settle_orphan(orphan, receipt.usage, receipt.echo)
+        ledger.settle(receipt, AttemptState.SETTLED, settlement)
+        facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
+        note("recovered", **facts, pictures=len(receipt.pictures))
+    for attempt_id in folder.spools():
+        _tidy(attempt_id, ledger, folder)
+
+
+def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:
+    """Away with the spool of a settled answer; what nobody can explain is kept for people to look at."""
+    row, spool = ledger.attempt(attempt_id), folder.spool(attempt_id)
+    if row is not None and row.state is AttemptState.SETTLED:
+        spool.remove()
+    else:
+        why = LOST if row else "no ledger knows this answer"
+        spool.quarantine({"attempt": attempt_id, "why": why})

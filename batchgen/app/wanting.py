@@ -1,0 +1,112 @@
+"""What a run wants: every job remembered, what is left to do added up, and the tasks in the order they may start."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from batchgen.app.options import Options
+from batchgen.app.project import Project, jobs_of, selected
+from batchgen.app.tariff import Tariff
+from batchgen.clock import Offload
+from batchgen.ledger import Ledger, Wanted
+from batchgen.model import Job, Outcome, OutcomeKind
+from batchgen.plan import Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.worker import Stops, Task
+
+REMEMBERED_AT_ONCE = 512
+
+
+@dataclass
+class Wants:
+    """The jobs of one run, paired with the ledger. `taken` are ids of jobs whose pictures other jobs take.
+
+    `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
+    """
+
+    project: Project
+    options: Options
+    ledger: Ledger
+    tariff: Tariff
+    taken: frozenset[str]
+    offload: Offload
+    stops: Stops
+    settled: Counter[OutcomeKind] = field(default_factory=Counter)
+    jobs: int = 0
+    _under_way: set[str] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        root, options = self.project.output, self.options
+        choices = Choices(options.retry_failed, options.regenerate_missing, self.project.settings.on_uncertain)
+        chain = Chain(self.taken, self.ledger, root)
+        self._pairing = Pairing(
+            self.ledger, self.tariff.cost, choices, chain, lambda path: os.path.lexists(root / path)
+        )
+
+    def plan(self) -> Estimate:
+        """Write down what is wanted, and add up what is left to do."""
+        sums = Tally(self.project.settings.limits)
+        for item in sums.watch(self._pairing.plan(selected(self._remembered(), self.options))):
+            self.jobs += 1
+            if item.linked:
+                self.ledger.remember([self._wanted(item.job)])
+            if not item.slots:
+                self.settled[item.standing] += 1
+        return sums.total()
+
+    def _remembered(self) -> Iterator[Job]:
+        """Every job of the manifest, written down on the way; chained ones later, when their key is known."""
+        jobs = jobs_of(self.project)
+        while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
+            self.ledger.remember([self._wanted(job) for job in batch if not job.waits_for])
+            yield from batch
+
+    def _wanted(self, job: Job) -> Wanted:
+        request, tariff = job.request, self.tariff
+        return Wanted(
+            job, tariff.model_of(request), tariff.size(request), tariff.quality(request), self.project.provider.name
+        )
+
+    def tasks(self) -> Iterator[Task]:
+        """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
+        for item in self._pairing.plan(selected(jobs_of(self.project), self.options)):
+            if not item.slots:
+                continue
+            if item.job.id in self.taken:
+                self._under_way.add(item.job.id)
+            prepare = self._prepare if item.job.waits_for else None
+            yield Task(item.job, item.slots, item.replaces, prepare)
+
+    def finished(self, outcome: Outcome) -> None:
+        """A job ended: those that wait for it look again."""
+        if outcome.job.id in self._under_way:
+            self._under_way.discard(outcome.job.id)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def _prepare(self, task: Task) -> Task | Outcome:
+        """Wait for the jobs whose pictures this one takes, then plan it with its real key."""
+        stopped = asyncio.ensure_future(self.stops.wait())
+        try:
+            while self._under_way & set(task.job.waits_for) and not self.stops:
+                change = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+        finally:
+            stopped.cancel()
+        item = await self.offload(self._link, task.job)
+        if item.job.waits_for:
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
+        if not item.slots:
+            return Outcome(item.job, item.standing, why=item.why)
+        return Task(item.job, item.slots, item.replaces)
+
+    def _link(self, job: Job) -> Planned:
+        item = self._pairing.link(job)
+        if item.job.key != job.key:
+            self.ledger.forget([job.key])
+            self.ledger.remember([self._wanted(item.job)])
+        return item
