@@ -96,7 +96,8 @@ class Call:
 
     def least(self) -> Decimal:
         """Micro-dollars for the cheapest look."""
-        return min(self._bill(one, self._counts(self._input, self._fewest(*one))) for one in self.looks)
+        looks = self.looks if self.price.per_image else (min(self.looks, key=lambda one: self._fewest(*one)),)
+        return min(self._bill(one, self._counts(self._input, self._fewest(*one))) for one in looks)
 
     def usual(self) -> Decimal:
         """Micro-dollars for the look to expect."""
@@ -104,7 +105,8 @@ class Call:
 
     def most(self) -> Decimal:
         """Micro-dollars for the dearest look, an upper bound."""
-        return max(self._bill(one, self._counts(self._most_input, self._tokens(*one))) for one in self.looks)
+        looks = self.looks if self.price.per_image else (max(self.looks, key=lambda one: self._tokens(*one)),)
+        return max(self._bill(one, self._counts(self._most_input, self._tokens(*one))) for one in looks)
 
     def by_table(self) -> Decimal:
         """Micro-dollars without a word from the provider: the table's figure, or the most where it has several."""

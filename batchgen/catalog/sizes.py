@@ -52,19 +52,21 @@ def nearest_size(model: Model, size: str) -> str:
 
 
 def extremes(sizes: FixedSizes | FlexibleSizes) -> tuple[str, ...]:
-    """Sizes among which the cheapest and the dearest picture of a model lie, and the three usual ones.
+    """Sizes among which the cheapest and the dearest picture of a model lie.
 
-    Under flexible rules tokens grow with the shape's squareness and with its pixels: the largest square is the dearest,
-    the smallest picture of the longest shape the cheapest.
+    Under flexible rules tokens grow with squareness and with pixels: the largest square is the dearest. The cheapest
+    has the shortest edge that any legal picture has; rounding in the formula decides how long its other edge is.
     """
     if isinstance(sizes, FixedSizes):
         return sizes.sizes
-    side = min(isqrt(sizes.max_pixels), sizes.max_edge) // sizes.multiple * sizes.multiple
-    ratio = int(sizes.max_ratio)
-    short = sizes.multiple
-    while short * short * ratio < sizes.min_pixels:
-        short += sizes.multiple
-    return (_text(short * ratio, short), _text(side, side), "1024x1024", "1536x1024", "1024x1536")
+    step = sizes.multiple
+    side = min(isqrt(sizes.max_pixels), sizes.max_edge) // step * step
+    short = step
+    while short * int(sizes.max_ratio * short) < sizes.min_pixels:
+        short += step
+    least = -(-sizes.min_pixels // short // step) * step
+    edges = range(least, int(sizes.max_ratio * short) + 1, step)
+    return (*(_text(edge, short) for edge in edges), _text(side, side))
 
 
 def _faults(rules: FlexibleSizes, width: int, height: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """How many tokens one picture takes: the words of its prompt, its reference pictures, what is drawn."""
 
 import re
+import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
 from math import isqrt
@@ -120,9 +121,12 @@ def _patches(width: int, height: int) -> int:
 
 @cache
 def _vocabulary() -> Callable[[str], int] | None:
-    try:
-        from bpe_openai import get_encoding
-    except ImportError:
-        return None
-    encoding = get_encoding("o200k_base")
+    with warnings.catch_warnings():
+        # The package opens its vocabulary by a way that Python deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            from bpe_openai import get_encoding
+        except ImportError:
+            return None
+        encoding = get_encoding("o200k_base")
     return lambda prompt: len(encoding.encode_ordinary(prompt.encode("utf-8", "replace").decode()))

@@ -1,0 +1,53 @@
+"""Requests, quotes and settlements that take only what matters."""
+
+from datetime import date
+
+from batchgen import catalog
+from batchgen.model import Echo, FileImage, ImageRequest, InputImage, Operation, Price, Quote, Settlement, Usage
+
+TODAY = date(2026, 11, 20)
+PROMPT = "Product photograph of a walnut chair, front view"
+
+
+def ask(
+    model: str = "gpt-image-2.5-flare",
+    *images: InputImage,
+    prompt: str = PROMPT,
+    mask: InputImage | None = None,
+    **params: str,
+) -> ImageRequest:
+    """A request; with pictures it is an edit."""
+    operation = Operation.EDIT if images else Operation.GENERATE
+    return ImageRequest(operation, prompt, model, tuple(sorted(params.items())), images, mask)
+
+
+def picture(width: int = 1024, height: int = 1024) -> FileImage:
+    """A reference picture of so many pixels."""
+    return FileImage("chair.png", "0" * 64, 1_000_000, width, height)
+
+
+def row(request: ImageRequest, provider: str = "openai") -> Price:
+    """The price row of a request."""
+    price = catalog.price_of(request.model or "", catalog.provider(provider))
+    assert price is not None
+    return price
+
+
+def quoted(request: ImageRequest, n: int = 1, provider: str = "openai", history: int | None = None) -> Quote:
+    """A quote at a provider that comes with the program."""
+    model = catalog.find_model(request.model)
+    known = catalog.provider(provider)
+    return catalog.quote(request, n, known, model, row(request, provider), history=history)  # type: ignore[arg-type]
+
+
+def settled(
+    request: ImageRequest,
+    usage: Usage | None = None,
+    n: int = 1,
+    provider: str = "openai",
+    echo: Echo | None = None,
+) -> Settlement:
+    """A settlement at a provider that comes with the program."""
+    price, known, model = row(request, provider), catalog.provider(provider), catalog.find_model(request.model)
+    quote = catalog.quote(request, n, known, model, price)
+    return catalog.settle(request, n, known, model, price, usage, echo or Echo(), quote)
