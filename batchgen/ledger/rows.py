@@ -25,7 +25,7 @@ FOUR_NUMBERS = """
 """
 
 COUNTED = """
-    SELECT j.key AS job_key, j.n,
+    SELECT j.key AS job_key, j.n AS wanted,
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
@@ -36,8 +36,8 @@ COUNTED = """
     WHERE j.catalogue = :catalogue
 """
 OUTCOME = """
-    CASE WHEN stored = n THEN 'done' WHEN uncertain > 0 THEN 'held' WHEN not_started > 0 THEN 'not_started'
-        WHEN stored > 0 THEN 'partial' WHEN moderated = n THEN 'moderated' ELSE 'failed' END
+    CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held' WHEN not_started > 0 THEN 'not_started'
+        WHEN stored > 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
 """
 
 _JOBS = f"""
@@ -54,7 +54,7 @@ failure AS (
     WHERE catalogue = :catalogue AND brought = 0 AND code NOT IN ('', 'ok') GROUP BY job_key
 )
 SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality, j.provider, j.prompt, j.tags, j.place,
-    j.last_run, c.n AS wanted, {OUTCOME} AS outcome, stored, moderated, failed, uncertain, lost_paid, not_started,
+    j.last_run, wanted, {OUTCOME} AS outcome, stored, moderated, failed, uncertain, lost_paid, not_started,
     ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
     ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
