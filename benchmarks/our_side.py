@@ -1,0 +1,89 @@
+"""The command `batchgen run`, whole, with a watch on its event loop."""
+
+import asyncio
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from batchgen.cli.conduct import conduct
+from batchgen.cli.paper import Paper
+from benchmarks.probe import Probe
+from benchmarks.processes import CLIENT_CORE, pin
+
+MANIFEST = """\
+name: {name}
+provider: openai
+defaults: {{model: gpt-image-2.5-flare, size: 1024x1024, quality: medium, n: {n}}}
+limits: {{max_cost: 1000000}}
+jobs:
+  - id: "{name}-{{{{ number }}}}"
+    rows: {name}.csv
+    prompt: "A photograph of product {{{{ number }}}}"
+"""
+
+
+class Watched(asyncio.DefaultEventLoopPolicy):
+    """Makes loops that are watched from their first turn, and tells what was used when the last one closed."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__()
+        self.probe = probe
+        self.at_close: dict[str, float] = {}
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        loop = super().new_event_loop()
+        loop.call_soon(lambda: self.watch(loop))
+        close = loop.close
+
+        def closing() -> None:
+            self.at_close = self.probe.result()
+            close()
+
+        loop.close = closing  # type: ignore[method-assign]
+        return loop
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the probe tick in this loop for as long as it lives."""
+        self.watching = loop.create_task(self.probe.watch())
+
+
+def write_manifest(folder: Path, name: str, jobs: int, n: int) -> Path:
+    """Write a manifest of so many jobs over a CSV file."""
+    (folder / f"{name}.csv").write_text("number\n" + "".join(f"{number}\n" for number in range(jobs)))
+    path = folder / f"{name}.yaml"
+    path.write_text(MANIFEST.format(name=name, n=n))
+    return path
+
+
+def draw(facts: dict[str, Any], name: str, calls: int) -> dict[str, Any]:
+    """Run one manifest; gives its summary."""
+    folder = Path(facts["folder"])
+    manifest = write_manifest(folder, name, calls, facts["n"])
+    words = ["run", str(manifest), "--base-url", facts["base_url"], "--output", str(folder / f"out-{name}")]
+    out = io.StringIO()
+    paper = Paper(out, sys.stderr, None)
+    status = conduct([*words, "--concurrency", str(facts["at_once"]), "--json"], paper, None)
+    if status:
+        sys.exit(f"batchgen run ended with status {status}: {out.getvalue()[-2000:]}")
+    summary: dict[str, Any] = json.loads(out.getvalue())
+    return summary
+
+
+def main() -> None:
+    """Warm up with a small run, then measure a large one."""
+    pin(CLIENT_CORE)
+    facts = json.loads(sys.argv[1])
+    draw(facts, "warm", facts["warm_up"])
+    probe = Probe()
+    policy = Watched(probe)
+    asyncio.set_event_loop_policy(policy)
+    summary = draw(facts, "real", facts["calls"])
+    after = probe.result()
+    used = {**policy.at_close, "report_cpu": after["cpu"] - policy.at_close["cpu"], "report_mib": after["growth_mib"]}
+    print(json.dumps({"pictures": summary["images"]["stored"], **used}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Rate limits: refusals of our making, use of every window from a cold start, and fairness to heavy calls."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import urllib.request
+from bisect import bisect_left
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from pathlib import Path
+
+from benchmarks.processes import KEY, measured, scratch, served
+from benchmarks.table import Table, floor
+from tests.limits.simulation import Crowd, Sliding, limits, simulate
+
+LIMIT = 600
+SECONDS = 125.0
+AT_ONCE = 64
+MIXES: dict[str, tuple[int, ...]] = {"n = 1": (1,), "n = 4": (4,), "n = 1 to 10": tuple(range(1, 11))}
+COLUMNS = ("", "calls refused", "first minute", "mean window", "worst window", "bar: 0 and >= 98 %")
+
+
+def run(*, short: bool) -> Iterator[Table]:
+    """Simulate in virtual time; then really wait, all cases side by side."""
+    yield _simulated()
+    if not short:
+        yield _real()
+
+
+def _simulated() -> Table:
+    rows = []
+    for name, sizes in MIXES.items():
+        log = simulate(Crowd(limits(images_per_minute=LIMIT), sizes, seconds=400), Sliding(LIMIT))
+        even = f"{log.wait(10) / log.wait(1):.3f}" if len(sizes) > 1 else ""
+        rows.append((*_row(name, log.taken, len(log.refused), 400), even))
+    return Table(
+        f"Strict sliding window of {LIMIT} pictures a minute, six minutes from a cold start, in virtual time",
+        (*COLUMNS, "wait (99 %) for ten over one"),
+        rows,
+        "256 callers, way there 10 to 50 ms, drawing 3 to 15 s. Windows begin every tenth of a second; their mean is "
+        "judged, as whoever paces first come, first served leaves up to a call for ten out at the edge of some window.",
+    )
+
+
+def _real() -> Table:
+    cases = [(side, name) for name in MIXES for side in ("SDK and aiolimiter", "batchgen")]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        rows = list(pool.map(lambda case: _waited(*case), cases))
+    return Table(
+        f"The same over sockets: {SECONDS:.0f} real seconds, all cases side by side",
+        COLUMNS,
+        rows,
+        f"{AT_ONCE} calls at once, drawing 1 to 3 s.",
+    )
+
+
+def _waited(side: str, name: str) -> tuple[str, ...]:
+    chance = random.Random(7)
+    sizes = [
+        chance.choice(MIXES[name]) for _ in range(int(3 * LIMIT * SECONDS / 60 / (sum(MIXES[name]) / len(MIXES[name]))))
+    ]
+    with served("benchmarks.rate_server", str(LIMIT)) as base_url, scratch() as folder:
+        if side == "batchgen":
+            _ours(base_url, folder, sizes)
+        else:
+            facts = {"base_url": base_url, "folder": str(folder), "sizes": sizes, "seconds": SECONDS}
+            measured("benchmarks.sdk_rate", **facts, limit=LIMIT, at_once=AT_ONCE)
+        with urllib.request.urlopen(f"{base_url}/log") as answer:
+            log = json.load(answer)
+    return _row(f"{side}, {name}", log["taken"], len(log["refused"]), SECONDS - 2)
+
+
+def _ours(base_url: str, folder: Path, sizes: list[int]) -> None:
+    jobs = [
+        {"id": f"job-{number}", "n": n, "prompt": f"A photograph of product {number}"} for number, n in enumerate(sizes)
+    ]
+    manifest = {
+        "name": "rate",
+        "defaults": {"model": "gpt-image-2.5-flare", "size": "1024x1024", "quality": "medium"},
+        "limits": {"images_per_minute": LIMIT, "max_cost": 100000, "concurrency": AT_ONCE},
+        "jobs": jobs,
+    }
+    path = folder / "rate.yaml"
+    path.write_text(json.dumps(manifest))
+    words = ["run", str(path), "--base-url", base_url, "--output", str(folder / "out"), "--quiet"]
+    command = [sys.executable, "-m", "batchgen", *words, "--max-duration", f"{SECONDS:.0f}s"]
+    done = subprocess.run(command, env=os.environ | KEY, check=False)
+    if done.returncode not in {0, 4}:
+        raise SystemExit(f"batchgen run ended with status {done.returncode}")
+
+
+def _row(name: str, taken: list[tuple[float, int]], refused: int, seconds: float) -> tuple[str, ...]:
+    """How well a log of accepted calls used its windows."""
+    times = [at for at, _ in taken]
+    total = list(accumulate((n for _, n in taken), initial=0))
+    windows = [
+        (total[bisect_left(times, begin / 10 + 60)] - total[bisect_left(times, begin / 10)]) / LIMIT
+        for begin in range(int((seconds - 60) * 10))
+    ]
+    mean = sum(windows) / len(windows)
+    verdict = "MISSED" if refused else floor(mean, 0.98, 0.995)
+    return name, str(refused), f"{windows[0]:.1%}", f"{mean:.1%}", f"{min(windows):.1%}", verdict

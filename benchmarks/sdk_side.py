@@ -1,0 +1,47 @@
+"""The plain script that people write on the vendor's SDK: AsyncOpenAI, a semaphore, gather, decode, write."""
+
+import asyncio
+import base64
+import json
+import sys
+from pathlib import Path
+
+from openai import AsyncOpenAI
+
+from benchmarks.probe import Probe
+from benchmarks.processes import CLIENT_CORE, pin
+
+
+async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) -> int:
+    """Draw so many calls' pictures; their number."""
+    client = AsyncOpenAI(base_url=base_url)
+    places = asyncio.Semaphore(at_once)
+
+    async def one(number: int) -> int:
+        async with places:
+            answer = await client.images.generate(
+                model="gpt-image-2.5-flare", prompt=f"A photograph of product {number}", n=n, size="1024x1024"
+            )
+        pictures = answer.data or []
+        for slot, picture in enumerate(pictures):
+            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(picture.b64_json or ""))
+        return len(pictures)
+
+    return sum(await asyncio.gather(*(one(number) for number in range(calls))))
+
+
+async def main() -> None:
+    """Warm up with one call, then measure."""
+    pin(CLIENT_CORE)
+    facts = json.loads(sys.argv[1])
+    folder = Path(facts["folder"])
+    await draw(facts["base_url"], folder, facts["warm_up"], facts["n"], facts["at_once"])
+    probe = Probe()
+    watching = asyncio.create_task(probe.watch())
+    pictures = await draw(facts["base_url"], folder, facts["calls"], facts["n"], facts["at_once"])
+    watching.cancel()
+    print(json.dumps({"pictures": pictures, **probe.result()}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
