@@ -14,7 +14,7 @@ _UNIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|h|m|s|us|µs|ns)", re.ASCI
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _IN_WORDS = re.compile(
     r"(?:try again in|retry after|retry in|wait)\s+([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*"
-    r"(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b((?:[0-9.]{1,9}(?:ms|s|m))*)",
+    r"(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])((?:[0-9.]{1,9}(?:ms|s|m))*)",
     re.IGNORECASE | re.ASCII,
 )
 _WORDS = {"mi": 60.0, "ms": 1e-3, "se": 1.0, "s": 1.0, "m": 60.0, "ho": 3600.0, "h": 3600.0}

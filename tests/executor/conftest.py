@@ -1,0 +1,229 @@
+"""A raw HTTP server that does exactly what a test tells it, and an executor that talks to it over a real socket."""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from batchgen.clock import SystemClock, in_place
+from batchgen.executor import LocalExecutor, Wires
+from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote
+from batchgen.money import ZERO
+from batchgen.storage import Folder
+
+KEY = "sk-CANARY-0123456789abcdef"
+
+
+@dataclass
+class Seen:
+    """One request as the server read it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+Reply = Callable[[asyncio.StreamWriter, Seen], Awaitable[None]]
+
+
+@dataclass
+class RawServer:
+    """Reads whole requests and lets `reply` write whatever it likes."""
+
+    reply: Reply
+    seen: list[Seen] = field(default_factory=list)
+    connections: int = 0
+    server: asyncio.Server | None = None
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Listen on a free port of the loopback address."""
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    @property
+    def port(self) -> int:
+        """The port that was free."""
+        assert self.server
+        return self.server.sockets[0].getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """The base URL of the API."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def stop(self) -> None:
+        """Close everything."""
+        assert self.server
+        self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            method, target, _ = lines[0].split(" ")
+            headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            seen = Seen(method, target, headers, body)
+            self.seen.append(seen)
+            await self.reply(writer, seen)
+            if writer.can_write_eof():
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+def picture(width: int = 64, height: int = 48, kind: str = "PNG", mode: str = "RGB", colour: Any = "red") -> bytes:
+    """A small picture."""
+    out = io.BytesIO()
+    Image.new(mode, (width, height), colour).save(out, kind)
+    return out.getvalue()
+
+
+def answer(*pictures: bytes | None, **more: Any) -> bytes:
+    """A Images API answer with these pictures; None is a null entry."""
+    data = [None if p is None else {"b64_json": base64.b64encode(p).decode()} for p in pictures]
+    usage = {
+        "input_tokens": 9,
+        "input_tokens_details": {"text_tokens": 9, "image_tokens": 0},
+        "output_tokens": 196 * len(pictures),
+        "total_tokens": 9 + 196 * len(pictures),
+    }
+    return json.dumps({"created": 1, "data": data, "usage": usage, "size": "64x48", **more}).encode()
+
+
+def response(body: bytes, status: str = "200 OK", length: int | None = None, **headers: str) -> bytes:
+    """A whole HTTP/1.1 response."""
+    fields = {"Content-Type": "application/json", "X-Request-Id": "req_1"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    fields["Content-Length"] = str(len(body) if length is None else length)
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
+
+
+def sends(data: bytes, piece: int = 0) -> Reply:
+    """A reply of these bytes, in pieces if told, then a close."""
+
+    async def reply(writer: asyncio.StreamWriter, _: Seen) -> None:
+        if not piece:
+            writer.write(data)
+            return
+        for start in range(0, len(data), piece):
+            writer.write(data[start : start + piece])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    return reply
+
+
+@dataclass
+class World:
+    """Everything one test needs: server, executor, output folder."""
+
+    server: RawServer
+    root: Path
+    provider: Provider
+    executor: LocalExecutor | None = None
+    count: int = 0
+    key: str = KEY
+
+    def attempt(
+        self,
+        n: int = 1,
+        *,
+        model: str = "gpt-image-2.5-flare",
+        prompt: str = "a red dot",
+        operation: Operation = Operation.GENERATE,
+        deadline: float = 10.0,
+        slots: tuple[int, ...] | None = None,
+        replaces: str | None = None,
+        **request: Any,
+    ) -> Attempt:
+        """A new attempt for `n` pictures."""
+        self.count += 1
+        params = tuple(sorted(request.pop("params", {}).items()))
+        job = Job(
+            id="dot",
+            key="ab" * 32,
+            request=ImageRequest(operation, prompt, model, params, **request),
+            n=n,
+            path=lambda slot, ext: f"dot-{slot}.{ext}",
+        )
+        quote = Quote(ZERO, ZERO, ZERO)
+        chosen = slots if slots is not None else tuple(range(n))
+        return Attempt(f"a{self.count}", "run", job, model, "raw", chosen, quote, deadline=deadline, replaces=replaces)
+
+    async def execute(self, attempt: Attempt, reply: Reply | bytes | None = None) -> Any:
+        """Make an attempt, with what the server answers."""
+        if reply is not None:
+            self.server.reply = sends(reply) if isinstance(reply, bytes) else reply
+        return await (await self.opened()).execute(attempt)
+
+    async def opened(self, wires: Wires | None = None, prepare: Prepare | None = None) -> LocalExecutor:
+        """The started executor."""
+        if self.executor is None:
+            self.executor = LocalExecutor(
+                self.provider,
+                self.key,
+                Folder(self.root),
+                clock=SystemClock(),
+                offload=in_place,
+                wires=wires,
+                prepare=prepare,
+            )
+            await self.executor.start()
+        return self.executor
+
+    def like(self, **changes: Any) -> None:
+        """Change the provider before the executor starts."""
+        self.provider = replace(self.provider, **changes)
+
+    def file(self, relative: str) -> bytes:
+        """A file in the output folder."""
+        return (self.root / relative).read_bytes()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A server, and an executor that is made when first used."""
+    server = RawServer(sends(response(answer(picture()))))
+    await server.start()
+    provider = Provider("raw", server.url, "RAW_KEY", "gpt-image-2.5-flare")
+    world = World(server, tmp_path / "out", provider)
+    yield world
+    if world.executor:
+        await world.executor.close()
+    await server.stop()
+
+
+@pytest.fixture
+def kit() -> Any:
+    """The makers of pictures, answers and replies."""
+
+    class Kit:
+        picture = staticmethod(picture)
+        answer = staticmethod(answer)
+        response = staticmethod(response)
+        sends = staticmethod(sends)
+        key = KEY
+
+    return Kit
