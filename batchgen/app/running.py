@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets as tokens
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,10 @@ from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Watch, as_json
 from batchgen.app.project import Project, open_project
 from batchgen.app.recovery import recover
-from batchgen.app.signals import handled
+from batchgen.app.signals import Interrupted, handled, interruptible
 from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
-from batchgen.errors import Exit, InputError, Locked, Problem, Severity
+from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
 from batchgen.executor import LocalExecutor
 from batchgen.ledger import Caps, Ledger, RunStart
 from batchgen.limits import Breakers, Limiter
@@ -55,26 +56,44 @@ class RunResult:
 
 
 def run(path: Path, options: Options, watch: Watch) -> RunResult:
-    """Perform a manifest; see `Session`."""
+    """Perform a manifest: check, lock, recover, plan, ask, draw, report.
+
+    Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status.
+    """
     project = open_project(path, options)
-    checked = checking.check(project)
-    if checked.errors:
-        raise InputError(*checked.problems)
-    _need_limit(project, watch)
-    key = key_for(project.provider, project.variables)
-    folder = Folder(project.output)
-    with ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
+        checked = checking.check(project)
+        if checked.errors:
+            raise InputError(*checked.problems)
+        _need_limit(project, watch)
+        key = key_for(project.provider, project.variables)
+        folder = Folder(project.output)
         try:
             stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
         except Locked:
             if options.if_locked != "skip":
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
+        _need_ledger(project, folder)
         ledger = stack.enter_context(project.open_ledger())
         session = Session(project, options, watch, folder, ledger, key, checked)
         stack.callback(session.journal.close)
-        status = asyncio.run(session.main())
-        return session.close(status)
+        try:
+            session.prepare()
+            if session.has_work:
+                asyncio.run(session.work())
+        except BatchgenError as error:
+            session.broke(error)
+        return session.close()
+
+
+def _need_ledger(project: Project, folder: Folder) -> None:
+    """Pictures without the ledger that knows them would all be paid again."""
+    if not project.ledger_path.exists() and next(folder.pictures(), None) is not None:
+        raise InputError(
+            f"{project.output} holds pictures, but its ledger {project.ledger_path} is gone: batchgen adopt "
+            f"{project.output} rebuilds it, so that nothing is paid again; or choose another --output"
+        )
 
 
 def _need_limit(project: Project, watch: Watch) -> None:
@@ -100,11 +119,9 @@ class Session:
     ledger: Ledger
     key: Secret | None
     checked: checking.CheckResult
+    stops: Stops = field(default_factory=Stops)
     signal: Exit | None = None
     refused: str = ""
-    journal: Journal = field(init=False)
-    run_id: str = field(init=False)
-    meter: Meter = field(init=False)
     estimate: Estimate = field(default_factory=Estimate)
 
     def __post_init__(self) -> None:
@@ -113,41 +130,95 @@ class Session:
         self.journal = Journal(self.folder, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
+        self.tariff = self.project.tariff(self.ledger)
+        self.wants = Wants(self.project, self.options, self.ledger, self.tariff, self.checked.census.taken, self.stops)
+
+    # ---- before the first call ---------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
+        self._begin()
+        recover(self.ledger, self.folder, self.tariff, self._note)
+        self.estimate = self.wants.plan()
+        self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
+        self.meter.jobs_total = self.wants.jobs
+        self.meter.images_wanted = self.estimate.images
+        self.meter.outcomes.update(self.wants.settled)
+        self._status_file()
+        if self.has_work:
+            self._ask()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is left to draw."""
+        return self.estimate.images > 0
+
+    def _begin(self) -> None:
+        command = {name: getattr(self.options, name) for name in self.options.__slots__}
+        self.ledger.begin_run(
+            RunStart(
+                run_id=self.run_id,
+                manifest=self.project.settings.name,
+                provider=self.project.provider.name,
+                cap=self.project.settings.limits.max_cost,
+                command=json.dumps(command, default=str),
+                version=VERSION,
+            )
+        )
+
+    def _ask(self) -> None:
+        cap = self.project.settings.limits.max_cost
+        most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
+        if self.project.provider.embedded or not self.watch.attended or most <= ASK_ABOVE:
+            return
+        about = exact(self.estimate.expected)
+        if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):
+            raise InputError("not started, nothing was spent")
 
     # ---- the run -----------------------------------------------------------------------------------------------------
 
-    async def main(self) -> Exit:
-        """Recover, plan, ask, perform; returns the exit status, every reason to end being a value."""
-        self.stops = Stops()
+    async def work(self) -> None:
+        """Draw what is left to do; the second signal leaves everything recorded and ends at once."""
         async with AsyncExitStack() as stack:
             books = stack.enter_context(ThreadPoolExecutor(1, "ledger"))
             disk = stack.enter_context(ThreadPoolExecutor(4, "disk"))
-            self.on_books, self.on_disk = _offload(books), _offload(disk)
+            on_books, on_disk = _offload(books), _offload(disk)
             this = asyncio.current_task()
             assert this is not None
             stack.enter_context(handled(self._drain, this.cancel))
             try:
-                return await self._perform(stack)
-            except asyncio.CancelledError:  # the second signal
-                await asyncio.shield(self.on_books(self._abandon))
-                return self.signal or Exit.SIGINT
+                provider = await self._provider(stack, on_disk)
+                await self._draw(provider, await self._executor(provider, stack, on_disk), on_books, on_disk)
+            except asyncio.CancelledError:
+                this.uncancel()
+                await on_books(recover, self.ledger, self.folder, self.tariff, self._note)
 
-    async def _perform(self, stack: AsyncExitStack) -> Exit:
-        await self.on_books(self._begin)
-        provider = await self._provider(stack)
-        executor = await self._executor(provider, stack)
-        await self.on_books(recover, self.ledger, self.folder, self.tariff, self._note)
-        self.wants = Wants(
-            self.project, self.options, self.ledger, self.tariff, self.checked.census.taken, self.on_books, self.stops
+    async def _provider(self, stack: AsyncExitStack, on_disk: Offload) -> Provider:
+        """The provider, with an embedded mock started where it has no address of its own."""
+        provider = self.project.provider
+        if not provider.embedded or provider.base_url:
+            return provider
+        from batchgen.mock import MockConfig
+        from batchgen.mock.embedded import start_embedded
+
+        handle = await on_disk(start_embedded, MockConfig())
+        stack.callback(handle.stop)
+        return replace(provider, base_url=handle.base_url)
+
+    async def _executor(self, provider: Provider, stack: AsyncExitStack, on_disk: Offload) -> LocalExecutor:
+        executor = LocalExecutor(
+            provider,
+            self.key.reveal() if self.key else None,
+            self.folder,
+            clock=self.project.clock,
+            offload=on_disk,
+            prepare=self.project.settings.prepare,
         )
-        self.estimate = await self.on_books(self.wants.plan)
-        await self.on_books(self._expect)
-        if self.estimate.images and not self.stops:
-            self._ask()
-            await self._work(provider, executor)
-        return self._status()
+        await executor.start()
+        stack.push_async_callback(executor.close)
+        return executor
 
-    async def _work(self, provider: Provider, executor: LocalExecutor) -> None:
+    async def _draw(self, provider: Provider, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> None:
         settings = self.project.settings
         limiter = Limiter(settings.limits, self.project.clock)
         breakers = Breakers(settings.retry.breaker_probe_seconds, self.project.clock)
@@ -160,7 +231,7 @@ class Session:
             tariff=self.tariff,
             caps=self._caps,
             ledger=self.ledger,
-            offload=self.on_books,
+            offload=on_books,
             executor=executor,
             tidy=executor.settled,
             limiter=limiter,
@@ -171,71 +242,14 @@ class Session:
             note=self._note,
         )
         self.meter.state = "drawing"
-        ticker = asyncio.create_task(self._tick(limiter))
+        ticker = asyncio.create_task(self._tick(limiter, on_disk))
         try:
-            async for outcome in perform(self.wants.tasks(), Worker(bench), self.stops, self.on_books):
+            async for outcome in perform(self.wants.tasks(), Worker(bench), self.stops, on_books):
                 self.meter.done(outcome)
                 self.wants.finished(outcome)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
-
-    # ---- before the first call ---------------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        limits = self.project.settings.limits
-        command = {name: getattr(self.options, name) for name in self.options.__slots__}
-        self.ledger.begin_run(
-            RunStart(
-                run_id=self.run_id,
-                manifest=self.project.settings.name,
-                provider=self.project.provider.name,
-                cap=limits.max_cost,
-                command=json.dumps(command, default=str),
-                version=VERSION,
-            )
-        )
-        self.tariff = self.project.tariff(self.ledger)
-
-    async def _provider(self, stack: AsyncExitStack) -> Provider:
-        """The provider, with an embedded mock started where it has no address of its own."""
-        provider = self.project.provider
-        if not provider.embedded or provider.base_url:
-            return provider
-        from batchgen.mock import MockConfig
-        from batchgen.mock.embedded import start_embedded
-
-        handle = await self.on_disk(start_embedded, MockConfig())
-        stack.callback(handle.stop)
-        return replace(provider, base_url=handle.base_url)
-
-    async def _executor(self, provider: Provider, stack: AsyncExitStack) -> LocalExecutor:
-        executor = LocalExecutor(
-            provider,
-            self.key.reveal() if self.key else None,
-            self.folder,
-            clock=self.project.clock,
-            offload=self.on_disk,
-            prepare=self.project.settings.prepare,
-        )
-        await executor.start()
-        stack.push_async_callback(executor.close)
-        return executor
-
-    def _expect(self) -> None:
-        self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
-        self.meter.jobs_total = self.wants.jobs
-        self.meter.images_wanted = self.estimate.images
-        self.meter.outcomes.update(self.wants.settled)
-
-    def _ask(self) -> None:
-        cap = self.project.settings.limits.max_cost
-        most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
-        if self.project.provider.embedded or not self.watch.attended or most <= ASK_ABOVE:
-            return
-        about = exact(self.estimate.expected)
-        if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):
-            raise InputError("not started, nothing was spent")
 
     # ---- while it works ----------------------------------------------------------------------------------------------
 
@@ -263,7 +277,7 @@ class Session:
         self.stops.add(Stop(StopKind.SIGNAL, f"stopped by {'Ctrl-C' if status is Exit.SIGINT else 'SIGTERM'}"))
         self.watch.on_note("stopping: calls under way are being finished; once more stops at once", urgent=True)
 
-    async def _tick(self, limiter: Limiter) -> None:
+    async def _tick(self, limiter: Limiter, on_disk: Offload) -> None:
         """Tell where the run stands, write it down every ten seconds, and watch the time."""
         clock, limits = self.project.clock, self.project.settings.limits
         written = float("-inf")
@@ -273,18 +287,21 @@ class Session:
             now = clock.monotonic()
             if now - written >= STATUS_EVERY:
                 written = now
-                await self.on_disk(self.journal.status, {"run_id": self.run_id, **as_json(progress)})
+                await on_disk(self._status_file, progress.in_flight)
             if limits.max_duration is not None and now - self.started > limits.max_duration:
                 self.stops.add(Stop(StopKind.LIMIT, "the time of --max-duration is over"))
             await clock.sleep(TICK)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
-    def _abandon(self) -> None:
-        """The second signal: whatever was under way may have been charged."""
-        recover(self.ledger, self.folder, self.tariff, self._note)
+    def broke(self, error: BatchgenError) -> None:
+        """Something that no job can answer for ended the run."""
+        kind = {Exit.STORAGE: StopKind.STORAGE, Exit.ACCOUNT: StopKind.ACCOUNT, Exit.INPUT: StopKind.CONFIG}
+        if isinstance(error, Interrupted):
+            self.signal = error.exit
+        self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
 
-    def _status(self) -> Exit:
+    def _exit_status(self) -> Exit:
         exposure = self.ledger.exposure(self.run_id)
         return exit_status(
             self.stops.reasons,
@@ -294,36 +311,29 @@ class Session:
             charged=bool(exposure.spent or exposure.at_risk),
         )
 
-    def close(self, status: Exit) -> RunResult:
+    def _status_file(self, in_flight: int = 0, **more: object) -> None:
+        """Write down where the run stands. Blocks."""
+        root = self.folder.root.resolve()
+        ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
+        facts = as_json(self.meter.snapshot(in_flight))
+        self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
+
+    def close(self) -> RunResult:
         """End the books, write the report and say how it went."""
+        status = self._exit_status()
         why = "; ".join(stop.why for stop in self.stops.reasons) or self.refused
         census = self.checked.census
-        counts = {
-            "rows": census.rows,
-            "planned": census.planned,
-            "skipped": census.skipped,
-            "rejected": census.rejected,
-        }
-        self.ledger.end_run(self.run_id, status, why, counts)
+        counts = {name: getattr(census, name) for name in ("rows", "planned", "skipped", "rejected")}
         if broken := self.ledger.audit():
-            status = Exit.BUG
-            why = "the accounts do not add up: " + "; ".join(broken)
-            self.ledger.end_run(self.run_id, status, why, counts)
+            status, why = Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
+        self.ledger.end_run(self.run_id, status, why, counts)
         report.write(self.ledger, self.folder.root, run_id=self.run_id)
         summary = report.summary(self.ledger, self.run_id)
         self.journal.put("summary.json", summary)
-        self.journal.status(
-            {"run_id": self.run_id, **as_json(self.meter.snapshot(0)), "state": "ended", "exit_code": status}
-        )
-        problems = [*self.checked.problems]
-        if why:
-            severity = (
-                Severity.ERROR if status in {Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT} else Severity.WARNING
-            )
-            problems.append(Problem(why, None, severity))
-        return RunResult(
-            summary, status, tuple(problems), self.folder.root, self.folder.root / "report" / "report.html"
-        )
+        self.meter.state = "ended"
+        self._status_file(exit_code=status)
+        root = self.folder.root
+        return RunResult(summary, status, self.checked.problems, root, root / "report" / "report.html")
 
 
 def _offload(pool: ThreadPoolExecutor) -> Offload:

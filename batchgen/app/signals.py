@@ -5,9 +5,38 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from batchgen.errors import Exit
+from batchgen.errors import BatchgenError, Exit
 
+NAMES = {Exit.SIGINT: "Ctrl-C", Exit.SIGTERM: "SIGTERM"}
 HANDLED = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
+
+
+class Interrupted(BatchgenError):  # noqa: N818 - a state of the command, not a fault
+    """A signal came before anything was sent."""
+
+    def __init__(self, status: Exit) -> None:
+        super().__init__(f"stopped by {NAMES[status]}")
+        self.exit = status  # type: ignore[misc]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While inside and no event loop runs, SIGINT and SIGTERM raise `Interrupted`."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise Interrupted(HANDLED[signal.Signals(number)])
+
+    before = {}
+    try:
+        for number in HANDLED:
+            before[number] = signal.signal(number, interrupt)
+    except ValueError:
+        pass  # not the main thread: the caller of the Python API keeps its own handlers
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

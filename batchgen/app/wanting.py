@@ -31,7 +31,6 @@ class Wants:
     ledger: Ledger
     tariff: Tariff
     taken: frozenset[str]
-    offload: Offload
     stops: Stops
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     jobs: int = 0
@@ -87,7 +86,7 @@ class Wants:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    async def _prepare(self, task: Task) -> Task | Outcome:
+    async def _prepare(self, task: Task, offload: Offload) -> Task | Outcome:
         """Wait for the jobs whose pictures this one takes, then plan it with its real key."""
         stopped = asyncio.ensure_future(self.stops.wait())
         try:
@@ -97,7 +96,7 @@ class Wants:
                 change.cancel()
         finally:
             stopped.cancel()
-        item = await self.offload(self._link, task.job)
+        item = await offload(self._link, task.job)
         if item.job.waits_for:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
         if not item.slots:

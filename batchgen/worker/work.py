@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
 
+from batchgen.clock import Offload
 from batchgen.errors import Lost, StorageError
 from batchgen.ledger import Refused
 from batchgen.limits import Closed, Start, Ticket
@@ -49,7 +50,7 @@ class Task:
     prepare: "Prepare | None" = None
 
 
-Prepare = Callable[[Task], Awaitable[Task | Outcome]]
+Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
 """Waits for what a task needs; gives the task that can start, or how the job ended without one."""
 
 
@@ -104,7 +105,7 @@ class Worker:
         """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
         if task.prepare:
             with self._resting_place():
-                ready = await task.prepare(task)
+                ready = await task.prepare(task, self.bench.offload)
             if isinstance(ready, Outcome):
                 return ready
             task = ready
