@@ -35,10 +35,9 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
         shares.append(min(doubt.expected, doubt.most, left))
         left -= shares[-1]
     for index, doubt in enumerate(doubts):
-        if shares[index]:
-            more = min(doubt.most - shares[index], left)
-            shares[index] += more
-            left -= more
+        more = min(doubt.most - shares[index], left)
+        shares[index] += more
+        left -= more
     findings = tuple(
         Finding(doubt.attempt_id, doubt.job_id, MicroUSD(share), MicroUSD(doubt.most - share))
         for doubt, share in zip(doubts, shares, strict=True)
@@ -75,7 +74,7 @@ def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetim
 
 def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
     return db.execute(
-        "SELECT a.*, j.id AS job_id, j.request FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+        "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
         " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.started, a.id",
         (start,),
     ).fetchall()

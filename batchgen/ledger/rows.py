@@ -12,7 +12,8 @@ from batchgen.model import AttemptState, Purpose
 from batchgen.money import MicroUSD
 
 ATTEMPTS = (
-    "SELECT a.*, j.id AS job_id, j.request FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+    "SELECT a.*, j.id AS job_id, j.request FROM attempts a"
+    " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
     " WHERE a.catalogue = :catalogue"
 )
 

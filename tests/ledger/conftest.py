@@ -55,10 +55,10 @@ class Make:
     run_id: str = "run-1"
     numbers: Any = field(default_factory=count)
 
-    def job(self, id: str = "a", n: int = 1, prompt: str = "", tags: tuple[tuple[str, str], ...] = ()) -> Job:
-        request = ImageRequest(Operation.GENERATE, prompt or f"a picture of {id}", params=(("size", "1024x1024"),))
-        key = hashlib.sha256(f"{id}|{request.prompt}".encode()).hexdigest()
-        return Job(id, key, request, n, path=lambda slot, ext: f"{id}-{slot}.{ext}", tags=tags)
+    def job(self, name: str = "a", n: int = 1, prompt: str = "", tags: tuple[tuple[str, str], ...] = ()) -> Job:
+        request = ImageRequest(Operation.GENERATE, prompt or f"a picture of {name}", params=(("size", "1024x1024"),))
+        key = hashlib.sha256(f"{name}|{request.prompt}".encode()).hexdigest()
+        return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}", tags=tags)
 
     def wanted(self, job: Job) -> Wanted:
         return Wanted(job, "gpt-image-2", "1024x1024", "medium", "mock")
@@ -106,11 +106,13 @@ class Make:
 
 @pytest.fixture
 def make() -> Make:
+    """Make the nouns."""
     return Make()
 
 
 @pytest.fixture
 def clock() -> Hands:
+    """Give a clock that moves when told."""
     return Hands()
 
 
@@ -119,7 +121,7 @@ Open = Callable[..., Ledger]
 
 @pytest.fixture
 def opened(tmp_path: Path, clock: Hands) -> Iterator[Open]:
-    """Opens ledgers that are closed after the test; one file unless told otherwise."""
+    """Open ledgers that are closed after the test; one file unless told otherwise."""
     everything: list[Ledger] = []
 
     def open_(path: Path | None = None, catalogue: str = ".", run_id: str | None = "run-1", **rest: Any) -> Ledger:
@@ -136,4 +138,5 @@ def opened(tmp_path: Path, clock: Hands) -> Iterator[Open]:
 
 @pytest.fixture
 def ledger(opened: Open) -> Ledger:
+    """Open a new ledger, with a run begun."""
     return opened()

@@ -15,13 +15,15 @@ from batchgen.ledger.gate import Line, day_start, judge, month_start
 from batchgen.ledger.records import CapKind
 from batchgen.model import AttemptState, Charge
 from batchgen.money import MicroUSD
+from tests.ledger.conftest import Hands, Make, Open
 
 
 def usd(amount: int) -> MicroUSD:
+    """Micro-dollars."""
     return MicroUSD(amount)
 
 
-def test_a_call_that_fits_exactly_is_let_through(ledger, make):
+def test_a_call_that_fits_exactly_is_let_through(ledger: Ledger, make: Make) -> None:
     """The whole cap can be used, to the micro-dollar."""
     job = make.job()
     ledger.remember([make.wanted(job)])
@@ -32,7 +34,7 @@ def test_a_call_that_fits_exactly_is_let_through(ledger, make):
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.MAX_COST, 0, True)
 
 
-def test_what_a_call_did_not_cost_is_free_again(ledger, make):
+def test_what_a_call_did_not_cost_is_free_again(ledger: Ledger, make: Make) -> None:
     """Settling gives the difference back; a call that was not charged gives everything back."""
     job, caps = make.job(), Caps(max_cost=usd(100))
     ledger.remember([make.wanted(job)])
@@ -49,7 +51,7 @@ def test_what_a_call_did_not_cost_is_free_again(ledger, make):
     assert ledger.reserve(make.attempt(job, high=60), caps) is None
 
 
-def test_risk_stays_counted(ledger, make, clock):
+def test_risk_stays_counted(ledger: Ledger, make: Make, clock: Hands) -> None:
     """What may have been charged is never free again by time alone."""
     job, caps = make.job(), Caps(max_cost=usd(100))
     ledger.remember([make.wanted(job)])
@@ -63,7 +65,7 @@ def test_risk_stays_counted(ledger, make, clock):
     assert ledger.exposure("run-1").at_risk == 100
 
 
-def test_a_refused_call_leaves_no_trace(ledger, make):
+def test_a_refused_call_leaves_no_trace(ledger: Ledger, make: Make) -> None:
     """A refusal writes nothing."""
     job = make.job()
     ledger.remember([make.wanted(job)])
@@ -71,7 +73,7 @@ def test_a_refused_call_leaves_no_trace(ledger, make):
     assert list(ledger.attempt_rows()) == []
 
 
-def test_the_run_cap_is_of_one_run(opened, make):
+def test_the_run_cap_is_of_one_run(opened: Open, make: Make) -> None:
     """Another run begins with its whole cap."""
     ledger, job = opened(), make.job()
     ledger.remember([make.wanted(job)])
@@ -80,7 +82,7 @@ def test_the_run_cap_is_of_one_run(opened, make):
     assert ledger.reserve(make.attempt(job, run_id="run-2"), Caps(max_cost=usd(100))) is None
 
 
-def test_a_budget_holds_over_catalogues_and_runs(opened, make):
+def test_a_budget_holds_over_catalogues_and_runs(opened: Open, make: Make) -> None:
     """Two catalogues that share a ledger share its budget."""
     one, two = opened(catalogue="one"), opened(catalogue="two", run_id="run-2")
     job, caps = make.job(), Caps(day=usd(150), month=usd(1000))
@@ -92,7 +94,7 @@ def test_a_budget_holds_over_catalogues_and_runs(opened, make):
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.DAY, 50, True)
 
 
-def test_a_new_day_has_a_new_budget_and_the_month_goes_on(ledger, make, clock):
+def test_a_new_day_has_a_new_budget_and_the_month_goes_on(ledger: Ledger, make: Make, clock: Hands) -> None:
     """The day's window moves at local midnight, the month's does not."""
     job, caps = make.job(), Caps(day=usd(100), month=usd(150), timezone="Europe/Berlin")
     ledger.remember([make.wanted(job)])
@@ -106,7 +108,7 @@ def test_a_new_day_has_a_new_budget_and_the_month_goes_on(ledger, make, clock):
     assert ledger.reserve(make.attempt(job, high=50), caps) is None
 
 
-def test_a_call_under_way_at_midnight_counts_for_both_days(ledger, make, clock):
+def test_a_call_under_way_at_midnight_counts_for_both_days(ledger: Ledger, make: Make, clock: Hands) -> None:
     """A provider may book it on either day."""
     job, caps = make.job(), Caps(day=usd(100))
     ledger.remember([make.wanted(job)])
@@ -121,7 +123,7 @@ def test_a_call_under_way_at_midnight_counts_for_both_days(ledger, make, clock):
     assert ledger.reserve(make.attempt(job, high=100), caps) is None
 
 
-def test_images_per_day_count_what_was_asked_of_one_provider(ledger, make):
+def test_images_per_day_count_what_was_asked_of_one_provider(ledger: Ledger, make: Make) -> None:
     """Calls that were not charged do not count; another provider's do not either."""
     job, caps = make.job(n=4), Caps(images_per_day=4)
     ledger.remember([make.wanted(job)])
@@ -133,7 +135,7 @@ def test_images_per_day_count_what_was_asked_of_one_provider(ledger, make):
     assert ledger.reserve(make.attempt(job, slots=(0, 1, 2, 3)), caps) is None
 
 
-def test_max_images_bounds_the_run(ledger, make):
+def test_max_images_bounds_the_run(ledger: Ledger, make: Make) -> None:
     """Images asked of calls that were not free of charge are counted."""
     job, caps = make.job(n=4), Caps(max_images=3)
     ledger.remember([make.wanted(job)])
@@ -150,7 +152,7 @@ def test_max_images_bounds_the_run(ledger, make):
         ([Line(CapKind.MAX_COST, 4, 0, 0, 5)], CapKind.MAX_COST, False),
     ],
 )
-def test_the_hardest_limit_is_named(lines, kind, ever):
+def test_the_hardest_limit_is_named(lines: list[Line], kind: CapKind, ever: object) -> None:
     """A limit that waiting cannot help comes before one that it can."""
     refused = judge(tuple(lines))
     assert (refused.kind, refused.ever) == (kind, ever)
@@ -169,14 +171,14 @@ def test_the_hardest_limit_is_named(lines, kind, ever):
         ("2026-04-24T12:00Z", "Africa/Cairo", "2026-04-23T22:00Z", "2026-03-31T22:00Z"),  # midnight does not exist
     ],
 )
-def test_windows_begin_at_local_midnight(now, zone, day, month):
+def test_windows_begin_at_local_midnight(now: str, zone: str, day: str, month: str) -> None:
     """Days of 23 and 25 hours, and midnights that do not exist, are days like others."""
     moment = datetime.fromisoformat(now)
     assert day_start(moment, zone) == datetime.fromisoformat(day)
     assert month_start(moment, zone) == datetime.fromisoformat(month)
 
 
-def _spend(path: Path, catalogue: str, make, seed: int, calls: int, caps: Caps) -> None:
+def _spend(path: Path, catalogue: str, make: Make, seed: int, calls: int, caps: Caps) -> None:
     chance = random.Random(seed)
     with Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
         job = make.job(str(seed))
@@ -199,7 +201,7 @@ def _spent(path: Path) -> int:
         return sum(money.confirmed + money.estimated + money.at_risk for money in sums)
 
 
-def test_threads_together_never_pass_a_budget(opened, make, tmp_path):
+def test_threads_together_never_pass_a_budget(opened: Open, make: Make, tmp_path: Path) -> None:
     """64 threads with a connection each use a shared day budget, and not a micro-dollar more."""
     opened(run_id=None).close()
     path, caps = tmp_path / "ledger.db", Caps(day=usd(3000))
@@ -214,7 +216,7 @@ def test_threads_together_never_pass_a_budget(opened, make, tmp_path):
     assert 3000 - 100 < _spent(path) <= 3000
 
 
-def test_processes_together_never_pass_a_budget(tmp_path):
+def test_processes_together_never_pass_a_budget(tmp_path: Path) -> None:
     """Two runs of two catalogues at the same time share one budget, the file is made only once."""
     path, caps = tmp_path / "ledger.db", Caps(day=usd(2000))
     script = Path(__file__).with_name("spender.py")

@@ -1,0 +1,168 @@
+"""Laws of closing a call."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from batchgen.ledger import Caps, Ledger
+from batchgen.model import Attempt, AttemptState, Charge, Job, SlotState, Usage
+from tests.ledger.conftest import Make
+
+
+def send(ledger: Ledger, make: Make, job: Job, *slots: int, high: int = 100) -> Attempt:
+    """Remember a job and reserve a call for it."""
+    ledger.remember([make.wanted(job)])
+    attempt = make.attempt(job, high=high, slots=slots or tuple(range(job.n)))
+    assert ledger.reserve(attempt, Caps()) is None
+    return attempt
+
+
+def test_a_calls_cost_is_split_over_its_pictures(ledger: Ledger, make: Make) -> None:
+    """Shares add up to the micro-dollar, the remainder on the first."""
+    job = make.job(n=3)
+    attempt = send(ledger, make, job, high=200)
+    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(101))
+    assert [slot.cost for slot in ledger.known([job])[0].slots] == [35, 33, 33]
+    assert ledger.totals().money.confirmed == 101
+
+
+@pytest.mark.parametrize(
+    ("state", "charge", "numbers"),
+    [
+        (AttemptState.NOT_SENT, Charge.NO, (0, 0, 0, 100)),
+        (AttemptState.NOT_CHARGED, Charge.NO, (0, 0, 0, 100)),
+        (AttemptState.AT_RISK, Charge.MAYBE, (0, 0, 100, 0)),
+        (AttemptState.CHARGED_NO_RESULT, Charge.YES, (0, 70, 0, 0)),
+    ],
+)
+def test_every_end_has_its_number(
+    ledger: Ledger, make: Make, state: AttemptState, charge: Charge, numbers: tuple[int, ...]
+) -> None:
+    """A closed call reserves nothing, and its money is in exactly one of the four numbers."""
+    attempt = send(ledger, make, make.job())
+    cost = make.cost(70, estimated=True) if charge is Charge.YES else None
+    ledger.settle(make.failure(attempt, charge), state, cost)
+    money = ledger.totals().money
+    assert (money.confirmed, money.estimated, money.at_risk, money.not_charged) == numbers
+    assert ledger.attempt(attempt.id).reserved == 0
+    assert ledger.audit() == ()
+
+
+def test_a_call_is_closed_once(ledger: Ledger, make: Make) -> None:
+    """Closing it again is a bug, and changes nothing."""
+    attempt = send(ledger, make, make.job())
+    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
+    with pytest.raises(AssertionError):
+        ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(60))
+    assert ledger.totals().money.confirmed == 50
+
+
+def test_a_charged_call_needs_its_cost(ledger: Ledger, make: Make) -> None:
+    """Nothing that was charged can go by without an amount."""
+    attempt = send(ledger, make, make.job())
+    with pytest.raises(AssertionError):
+        ledger.settle(make.answer(attempt), AttemptState.SETTLED)
+    assert [orphan.id for orphan in ledger.orphans()] == [attempt.id]
+
+
+def test_an_uncertain_call_leaves_its_slots_uncertain(ledger: Ledger, make: Make) -> None:
+    """What may have been paid is never silently open; stored pictures stay stored."""
+    job = make.job(n=2)
+    first = send(ledger, make, job, 0)
+    ledger.settle(make.answer(first), AttemptState.SETTLED, make.cost(50))
+    second = send(ledger, make, job, 0, 1)
+    ledger.settle(make.failure(second, Charge.MAYBE, "timeout"), AttemptState.AT_RISK)
+    assert [slot.state for slot in ledger.known([job])[0].slots] == [SlotState.STORED, SlotState.UNCERTAIN]
+
+
+def test_the_answer_of_a_call_at_risk_may_turn_up(ledger: Ledger, make: Make) -> None:
+    """Then its risk becomes its cost, and the picture is there."""
+    job = make.job()
+    attempt = send(ledger, make, job)
+    ledger.to_at_risk(attempt.id, "the run was killed")
+    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
+    assert ledger.totals().money.at_risk == 0
+    assert ledger.known([job])[0].slots[0].state is SlotState.STORED
+    assert ledger.audit() == ()
+
+
+def test_a_picture_that_is_replaced_keeps_its_row_at_its_new_place(ledger: Ledger, make: Make) -> None:
+    """The superseded picture's row follows its file; nothing that was paid is forgotten."""
+    old, new = make.job("a", prompt="red"), make.job("a", prompt="blue")
+    ledger.settle(make.answer(send(ledger, make, old)), AttemptState.SETTLED, make.cost(50))
+    answer = make.answer(send(ledger, make, new), replaces="superseded/a-0.abc.png")
+    ledger.settle(answer, AttemptState.SETTLED, make.cost(60))
+    assert ledger.known([old])[0].slots[0].path == "superseded/a-0.abc.png"
+    assert ledger.owner("images/a-0.png") == new.key
+    assert ledger.owner("superseded/a-0.abc.png") == old.key
+    assert ledger.audit() == ()
+
+
+def test_a_picture_that_nobody_moved_is_marked_overwritten(ledger: Ledger, make: Make) -> None:
+    """Two rows never claim one file: settling a paid picture cannot fail for that."""
+    old, new = make.job("a", prompt="red"), make.job("a", prompt="blue")
+    for job in (old, new):
+        ledger.settle(make.answer(send(ledger, make, job)), AttemptState.SETTLED, make.cost(50))
+    assert ledger.known([old])[0].slots[0].fault == "overwritten"
+    assert ledger.audit() == ()
+
+
+def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Make) -> None:
+    """A paid picture at an address is pending, never drawn again by itself, and known with its cost."""
+    job = make.job(n=2)
+    attempt = send(ledger, make, job)
+    late, soon = datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 3, 10, 13, tzinfo=UTC)
+    answer = make.remote(attempt, 0, expires=late)
+    answer = replace(answer, remote=(*answer.remote, *make.remote(attempt, 1, expires=soon).remote))
+    ledger.settle(answer, AttemptState.SETTLED, make.cost(101))
+    known = ledger.known([job])[0]
+    assert known.open(2) == ()
+    assert [download.slot for download in ledger.downloads()] == [1, 0]
+    assert ledger.totals().images.pending == 2
+    soonest, other = ledger.downloads()
+    assert soonest.url.endswith("?s=%2B")
+    assert soonest.path("webp") == "a-1.webp"
+    ledger.postponed(soonest, "http 503")
+    assert ledger.downloads()[0].tries == 1
+    ledger.downloaded(soonest, make.picture(job, 1))
+    ledger.lost(other, "expired")
+    slots = ledger.known([job])[0].slots
+    assert [slot.state for slot in slots] == [SlotState.LOST_PAID, SlotState.STORED]
+    assert [slot.cost for slot in slots] == [51, 50]
+    assert ledger.downloads() == ()
+    assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("lost_paid", 51)]
+    assert ledger.audit() == ()
+
+
+def test_what_a_server_says_cannot_break_the_books(ledger: Ledger, make: Make) -> None:
+    """Half characters, endless numbers and novels from outside are written down as far as they make sense."""
+    attempt = send(ledger, make, make.job())
+    answer = replace(
+        make.answer(attempt),
+        verdict=replace(make.failure(attempt, Charge.YES).verdict, message="\ud800" + "x" * 100_000),
+        request_id="\udcff",
+        headers=(("x-request-id", "\udcff"),),
+        usage=Usage(10**5000, -1, 10**19, None, 1, "\ud800"),
+    )
+    ledger.settle(answer, AttemptState.SETTLED, make.cost(50))
+    row = ledger.attempt(attempt.id)
+    assert (row.text_in, row.image_in, row.output, row.total) == (None, None, None, 1)
+    assert len(row.message) < 5000
+
+
+def test_slots_are_decided_with_a_reason(ledger: Ledger, make: Make) -> None:
+    """Moderated, failed, and not started again."""
+    job = make.job(n=3)
+    ledger.remember([make.wanted(job)])
+    ledger.mark_slots(
+        job.key, {0: (SlotState.MODERATED, "no"), 1: (SlotState.FAILED, "bad"), 2: (SlotState.FAILED, "")}
+    )
+    ledger.mark_slots(job.key, {2: (SlotState.NOT_STARTED, "again")})
+    known = ledger.known([job])[0]
+    assert [(slot.state, slot.reason) for slot in known.slots] == [
+        (SlotState.MODERATED, "no"),
+        (SlotState.FAILED, "bad"),
+        (SlotState.NOT_STARTED, "again"),
+    ]
+    assert known.open(4) == (2, 3)
