@@ -38,6 +38,11 @@ def reset_after_body(reply: Reply, _hit: Hit, _stall: float) -> Script:
     return (head(reply) + reply.body, Reset())
 
 
+def close_unannounced(reply: Reply, _hit: Hit, _stall: float) -> Script:
+    """A whole answer that promises to keep the connection, then FIN: the next call on it meets a closed door."""
+    return (head(reply, ("Connection", "keep-alive")) + reply.body, Pause(0.05))
+
+
 def eof_mid_body(reply: Reply, _hit: Hit, _stall: float) -> Script:
     """FIN after half of the bytes that Content-Length promised."""
     return (head(reply) + _half(reply),)

@@ -200,6 +200,7 @@ WIRE: dict[str, Fault] = {
     "eof_mid_headers": Fault("FIN within the headers", script=wire.half_head),
     "reset_mid_body": Fault("RST within the body", script=wire.reset_mid_body),
     "reset_after_body": Fault("RST after a whole answer; usable", script=wire.reset_after_body),
+    "keep_alive_close": Fault("promises keep-alive, then FIN; usable", script=wire.close_unannounced),
     "eof_mid_body": Fault("FIN before Content-Length is reached", script=wire.eof_mid_body),
     "chunked_cut": Fault("chunked, without the last chunk", script=wire.chunked_cut),
     "chunked": Fault("chunked, whole; usable", script=wire.chunked_whole),

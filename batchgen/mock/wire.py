@@ -32,14 +32,18 @@ Script = Iterable[Step]
 
 
 def head(reply: Reply, *extra: tuple[str, str], length: int | None = None, version: str = "1.1") -> bytes:
-    """Status line and headers; `length` overrides the true Content-Length, a negative one leaves it out."""
+    """Status line and headers; `length` overrides the true Content-Length, a negative one leaves it out.
+
+    The end of the connection is announced, so that the next call does not suffer too, unless `extra` says otherwise.
+    """
     try:
         reason = HTTPStatus(reply.status).phrase
     except ValueError:
         reason = "Unknown"
     said = len(reply.body) if length is None else length
     own = (("Content-Type", reply.kind), *((("Content-Length", str(said)),) if said >= 0 else ()))
-    lines = [f"{name}: {value}" for name, value in (*own, *reply.headers, *extra)]
+    end = () if any(name == "Connection" for name, _ in extra) else (("Connection", "close"),)
+    lines = [f"{name}: {value}" for name, value in (*own, *reply.headers, *end, *extra)]
     return "\r\n".join((f"HTTP/{version} {reply.status} {reason}", *lines, "", "")).encode("latin-1", "replace")
 
 
