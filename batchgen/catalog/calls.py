@@ -14,6 +14,7 @@ from batchgen.model import ImageRequest, Model, Price, Provider
 
 AUTO = "auto"
 SQUARE = "1024x1024"
+MOST_PIXELS = 4096 * 4096
 PARTIAL_TOKENS = 100  # for each streamed partial picture; source: image guide
 
 
@@ -25,9 +26,13 @@ class Look(NamedTuple):
 
 
 def look(size: str | None, quality: str | None) -> Look:
-    """A look from the words of a request or an answer, in one spelling."""
-    pixels = parse_size(size)
-    return Look(f"{pixels[0]}x{pixels[1]}" if pixels else AUTO, QUALITY_NAMES.get(quality or AUTO, quality or AUTO))
+    """A look from the words of a request or an answer, in one spelling; what no model draws counts as unsaid."""
+    width, height = parse_size(size) or (0, 0)
+    word = QUALITY_NAMES.get(quality or AUTO, quality or AUTO)
+    return Look(
+        f"{width}x{height}" if 0 < width * height <= MOST_PIXELS else AUTO,
+        word if word in token_table("unknown").qualities else AUTO,
+    )
 
 
 def asked_look(request: ImageRequest, provider: Provider) -> Look:
