@@ -48,6 +48,7 @@ class Body:
                 self._decoder.feed(piece)
         except EncodingError as error:
             self._spoiled(Trouble.ENCODING, str(error))
+            self._keep(chunk)
         except DecodeError as error:
             self._spoiled(Trouble(error.code), str(error))
 

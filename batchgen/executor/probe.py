@@ -1,0 +1,47 @@
+"""Free questions to a provider: what the doctor asks. Nothing here can be charged."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from batchgen.model import Provider
+
+SECONDS = 20.0
+MOST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back; `status` is None when nothing did, and `trouble` says why."""
+
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    trouble: str = ""
+
+
+async def ask(provider: Provider, key: str | None, path: str, body: object = None) -> Reply:
+    """GET a path below the base URL, or POST a body to it; follows no redirect, and network trouble is a reply."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    url = f"{(provider.base_url or '').rstrip('/')}/{path}"
+    method = "GET" if body is None else "POST"
+    try:
+        async with (
+            aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
+            session.request(method, url, headers=headers, json=body, allow_redirects=False) as answer,
+        ):
+            text = await answer.content.read(MOST)
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, names, _parsed(text))
+    except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
+        return Reply(None, trouble=f"{type(error).__name__}: {error}")
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
