@@ -12,7 +12,9 @@ from batchgen.app.options import Options
 from batchgen.money import MicroUSD
 
 if TYPE_CHECKING:
+    from batchgen.app.adopting import AdoptResult
     from batchgen.app.checking import CheckResult
+    from batchgen.app.doctoring import Finding
     from batchgen.app.keeping import ReconcileResult, VerifyResult
     from batchgen.app.planning import EstimateResult, PlanResult
     from batchgen.app.progress import Watch
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Options",
+    "adopt",
     "check",
+    "doctor",
     "estimate",
     "models",
     "open_output",
@@ -100,6 +104,20 @@ def resolve(output: Path | None = None, *, decision: str | None = None, only: tu
     from batchgen.app import keeping
 
     return keeping.resolve(output, decision=decision, only=only)
+
+
+def adopt(output: Path | None = None) -> "AdoptResult":
+    """Rebuild a lost ledger from pictures, report and logs."""
+    from batchgen.app import adopting
+
+    return adopting.adopt(output)
+
+
+def doctor(provider: str | None = None, base_url: str | None = None) -> "Iterable[Finding]":
+    """Look at key, model, limits, disk, clock and dialect without spending anything."""
+    from batchgen.app import doctoring
+
+    return doctoring.examine(provider, base_url)
 
 
 def models() -> "Sequence[Model]":

@@ -1,6 +1,7 @@
 """Commands that look after an output folder: status, report, verify, reconcile, resolve."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,14 +69,17 @@ def find_ledger(output: Path) -> Path:
     raise InputError(f"{output} has no ledger; if pictures are there, batchgen adopt {output} rebuilds it")
 
 
+def catalogue_of(output: Path, ledger: Path) -> str:
+    """An output folder as its ledger calls it: relative to the ledger, so that both can move together."""
+    return os.path.relpath(output.resolve(), ledger.parent.resolve())
+
+
 @contextmanager
 def opened(output: Path | None, *, readonly: bool) -> Iterator[tuple[Ledger, Path]]:
     """The ledger of an output folder, for reading or under the folder's lock for writing."""
-    import os
-
     root = find_output(output)
     path = find_ledger(root)
-    catalogue = os.path.relpath(root.resolve(), path.parent.resolve())
+    catalogue = catalogue_of(root, path)
     if readonly:
         with Ledger.open(path, catalogue, clock=SystemClock(), readonly=True) as ledger:
             yield ledger, root

@@ -1,6 +1,5 @@
 """A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from batchgen import catalog, manifest
 from batchgen.app.environment import environment
+from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
@@ -35,8 +35,8 @@ class Project:
 
     @property
     def catalogue(self) -> str:
-        """The output folder as the ledger calls it: relative to the ledger, so that both can move together."""
-        return os.path.relpath(self.output.resolve(), self.ledger_path.parent.resolve())
+        """The output folder as the ledger calls it."""
+        return catalogue_of(self.output, self.ledger_path)
 
     def open_ledger(self, *, readonly: bool = False) -> Ledger:
         """The ledger of the output folder; see `Ledger.open`."""
@@ -66,7 +66,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         settings,
         provider,
         output,
-        settings.ledger or output / "ledger.db",
+        settings.ledger or output / LEDGER,
         variables,
         clock or SystemClock(),
     )

@@ -5,6 +5,7 @@ from batchgen.executor import finish
 from batchgen.ledger import Ledger
 from batchgen.model import AttemptState
 from batchgen.storage import Folder
+from batchgen.worker import told
 from batchgen.worker.bench import Note
 
 LOST = "the run ended before the answer was whole"
@@ -21,7 +22,8 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> None:
         settlement = tariff.settle_orphan(orphan, receipt.usage, receipt.echo)
         ledger.settle(receipt, AttemptState.SETTLED, settlement)
         facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
-        note("recovered", **facts, pictures=len(receipt.pictures))
+        stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.pictures)
+        note("recovered", **facts, pictures=len(receipt.pictures), **stored)
     for attempt_id in folder.spools():
         _tidy(attempt_id, ledger, folder)
 

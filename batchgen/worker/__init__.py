@@ -3,7 +3,7 @@
 from batchgen.worker.bench import Bench
 from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, state_of
 from batchgen.worker.stops import Stops
-from batchgen.worker.work import Task, Worker
+from batchgen.worker.work import Task, Worker, told
 
 __all__ = [
     "TRANSIENT",
@@ -19,4 +19,5 @@ __all__ = [
     "Worker",
     "decide",
     "state_of",
+    "told",
 ]

@@ -20,6 +20,7 @@ from batchgen.model import (
     Outcome,
     OutcomeKind,
     Phase,
+    Picture,
     Purpose,
     Receipt,
     Remedy,
@@ -35,6 +36,7 @@ from batchgen.worker.bench import Bench
 from batchgen.worker.decide import Again, Next, Over, Policy, Tally, Wait, decide, state_of
 
 MOST_TOP_UPS = 2
+TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
 STOPPED = "the run stopped"
 CONSTANT_FAILURES = 3
 """Jobs in a row that fail alike before anything was charged: the manifest is wrong, not the jobs."""
@@ -306,6 +308,7 @@ class Worker:
             message=verdict.message,
             status=receipt.status,
             pictures=len(receipt.pictures),
+            **told(attempt.job.key, (attempt.model, attempt.provider), receipt.pictures),
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
         )
@@ -350,6 +353,12 @@ class Worker:
             await self.bench.offload(write, *facts)
         except StorageError as error:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+
+
+def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> dict[str, object]:
+    """What a log must say of stored pictures, so that a lost ledger can be rebuilt from it."""
+    facts = [{name: getattr(picture, name) for name in TOLD} for picture in pictures]
+    return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
 
 
 def _kind(stored: int, wanted: int, ends: Sequence[SlotState]) -> OutcomeKind:
