@@ -40,8 +40,7 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Order
     drawer = dialect.drawer(name, config)
     if drawer.chat:
         raise Refused(no_model(name))
-    if "complexity" in form.fields and not (drawer.complexity or "complexity" in dialect.ignored):
-        raise Refused(unknown_parameter("complexity"))
+    _known_to(drawer, form, dialect)
     width, height = _size(form, drawer, dialect)
     output_format = _choice(form, "output_format", FORMATS, "png")
     # A gateway that draws one picture a call does so whatever n says.
@@ -83,6 +82,13 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
             raise Refused(unknown_parameter(name))
     _choice(form, "moderation", ("low", "auto"), "auto")
     _choice(form, "complexity", ("low", "medium", "high"), "high")
+
+
+def _known_to(drawer: Drawer, form: Form, dialect: Dialect) -> None:
+    planless = () if drawer.complexity or "complexity" in dialect.ignored else ("complexity",)
+    for name in (*planless, *sorted(dialect.refused.get(drawer.name, ()))):
+        if name in form.fields:
+            raise Refused(unknown_parameter(name))
 
 
 def _prompt(form: Form, dialect: Dialect) -> str:

@@ -22,7 +22,7 @@ class Dialect:
 
     `extra` parameters it takes beside the vendor's on generations and edits, `ignored` those that do nothing,
     `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
-    otherwise, `resold` are models that only gateways have.
+    otherwise, `resold` are models that only gateways have, `refused` are parameters that one model does not take here.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Dialect:
     max_n: int = 10
     chat: bool = False
     resold: frozenset[str] = frozenset()
+    refused: MappingProxyType[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     moderated: Moderated = Moderated.DROPPED
     charges_failures: bool = False
 
@@ -95,6 +96,8 @@ DIALECTS: dict[str, Dialect] = {
             "laozhang",
             extra=frozenset({"response_format", "reference_image", "style", "negative_prompt"}),
             quality_names=MappingProxyType({"standard": "medium", "hd": "high"}),
+            # The group that a key has by default sells this one by the call, as it comes.
+            refused=MappingProxyType({"gpt-image-2": frozenset({"size", "quality"})}),
             answers="url",
             max_n=1,
             chat=True,

@@ -48,6 +48,8 @@ async def test_response_format_is_unknown_elsewhere(start: Callable[..., Any], d
         ("yescale", {"size": "2048x1152"}, "size"),
         ("yescale", {"quality": "auto"}, "quality"),
         ("apiyi", {"prompt": "x" * 1001}, "prompt"),
+        ("laozhang", {"model": "gpt-image-2", "size": "1024x1024"}, "size"),
+        ("laozhang", {"model": "gpt-image-2.6-flare-vip", "quality": "max"}, "quality"),
         ("apiyi", {"style": "vivid"}, "style"),
         ("apiyi", {"model": "gpt-image-2.6-all", "n": 5}, "n"),
         ("yescale", {"negative_prompt": "people"}, "negative_prompt"),
