@@ -35,8 +35,8 @@ def read(path: Path, kind: Kind[T]) -> T:
     """The value a YAML file holds; InputError with every fault as `file:line:column`."""
     try:
         raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {safe(path)}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {safe(path)}: {getattr(error, 'strerror', error)}") from error
     if len(raw) > _MOST_BYTES:
         raise InputError(Problem(f"larger than {_MOST_BYTES:,} bytes", Place(str(path))))
     return parse(raw, str(path), kind)
@@ -70,7 +70,7 @@ def _problem(file: str, node: yaml.Node, message: str) -> Problem:
 
 def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     """` (did you mean 'x'?)` when something known is close to a name, else nothing."""
-    close = get_close_matches(name, tuple(known), n=1)
+    close = get_close_matches(name.lower(), tuple(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

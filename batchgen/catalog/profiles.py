@@ -30,7 +30,7 @@ def provider(name_or_path: str | Path, base_url: str | None = None) -> Provider:
         return found
     fault = _url_fault(base_url)
     if fault:
-        raise InputError(f"base URL {safe(base_url)!r} {fault}")
+        raise InputError(f"the base URL {fault}")
     return replace(found, base_url=base_url.rstrip("/"), embedded=False)
 
 
@@ -141,18 +141,15 @@ _FIELDS: dict[str, form.Kind[Any]] = {
     "source": form.text,
     "notes": _WORDS,
 }
-_RECORD = form.record({"like": form.one_of(*NAMES), **_FIELDS})
+_LIKE = {"like": form.one_of(*NAMES)}
+_OWN = form.record(_LIKE | _FIELDS, needed=("base_url", "key_variable", "default_model"))
+_TAKEN_OVER = form.record(_LIKE | _FIELDS)
 
 
 def _file(node: yaml.Node) -> dict[str, Any]:
     """A provider's mapping; without `like` it must say where requests go and what draws by default."""
-    entry = _RECORD(node)
-    missing = [name for name in ("base_url", "key_variable", "default_model") if name not in entry]
-    if missing and "like" not in entry:
-        raise form.FormError(
-            *((node, f"{name!r} is missing (or take it over with `like: openai`)") for name in missing)
-        )
-    return entry
+    keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return (_TAKEN_OVER if "like" in keys else _OWN)(node)
 
 
 _FILE: form.Kind[dict[str, Any]] = _file
