@@ -71,7 +71,7 @@ def _problem(file: str, node: yaml.Node, message: str) -> Problem:
 def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     """` (did you mean 'x'?)` when something known is close to a name, else nothing."""
     close = get_close_matches(name.lower(), tuple(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return f" (did you mean {str(close[0])!r}?)" if close else ""
 
 
 def text(node: yaml.Node) -> str:
