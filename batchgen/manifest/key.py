@@ -19,7 +19,8 @@ VERSION = 1
 def key(request: ImageRequest, explicit_id: str | None) -> str:
     """Hash a request: sha256 over canonical JSON (sorted names, no blanks, UTF-8, every string in NFC).
 
-    A parameter that names a file stands with the file's sha256. `id`, `model` and `mask` are left out when there is none. Raises `UnicodeEncodeError` for lone surrogates.
+    A parameter that names a file stands with the file's sha256; `id`, `model` and `mask` are left out when there is
+    none. Raises `UnicodeEncodeError` for lone surrogates.
     """
     parts: dict[str, Any] = {
         "v": VERSION,

@@ -1,0 +1,64 @@
+"""Manifests for tests: written as text, read as jobs."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from batchgen.errors import InputError, Problem
+from batchgen.manifest import Skipped, expand, load
+from batchgen.model import Job
+
+
+class Desk:
+    """A folder in which a test writes files and reads manifests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Put a file there; text is written as UTF-8, line ends as they stand."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def picture(self, name: str, colour: str = "red", size: tuple[int, int] = (4, 3)) -> Path:
+        """Put a PNG there."""
+        out = io.BytesIO()
+        Image.new("RGB", size, colour).save(out, "PNG")
+        return self.write(name, out.getvalue())
+
+    def items(self, text: str, name: str = "m.yaml") -> list[Job | Problem | Skipped]:
+        """Everything that a manifest expands to."""
+        return list(expand(load(self.write(name, text))))
+
+    def jobs(self, text: str, name: str = "m.yaml") -> list[Job]:
+        """The jobs of a manifest in which nothing is wrong and nothing skipped."""
+        items = self.items(text, name)
+        assert all(isinstance(item, Job) for item in items), items
+        return [item for item in items if isinstance(item, Job)]
+
+    def complaints(self, text: str | bytes, name: str = "m.yaml", **overrides: str) -> list[str]:
+        """What loading says of a manifest, each complaint without its folder."""
+        path = self.write(name, text)
+        try:
+            load(path, overrides=overrides)
+        except InputError as error:
+            return [str(problem).replace(f"{self.folder}/", "") for problem in error.problems]
+        return []
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """An empty folder of one test."""
+    return Desk(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Desk]:
+    """One folder for all examples of a property, which each overwrite what they use."""
+    folder = tmp_path_factory.mktemp("desk")
+    return lambda: Desk(folder)

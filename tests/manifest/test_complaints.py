@@ -1,0 +1,148 @@
+"""Mistakes in a manifest: each with file, line and column, all of them at once, and what to write instead."""
+
+from typing import Any
+
+import pytest
+
+from batchgen.errors import InputError
+from batchgen.manifest import load
+
+OK = "jobs: [{prompt: p}]\n"
+JOB = "jobs:\n  - prompt: p\n    "
+
+MISTAKES = {
+    "unknown key": ("provder: x\n" + OK, "m.yaml:1:1", "did you mean `provider`?"),
+    "unknown key in defaults": ("defaults: {qualty: low}\n" + OK, "m.yaml:1:12", "did you mean `quality`?"),
+    "unknown key in limits": ("limits:\n  max_cots: 1\n" + OK, "m.yaml:2:3", "did you mean `max_cost`?"),
+    "unknown key in a job": (JOB + "matrx: {a: [b]}\n", "m.yaml:3:5", "did you mean `matrix`?"),
+    "unknown key in output": ("output: {pth: x}\n" + OK, "m.yaml:1:10", "did you mean `path`?"),
+    "unknown key in retry": ("retry: {tries: 3}\n" + OK, "m.yaml:1:9", "known here are `attempts`"),
+    "unknown key in budget": ("budget: {week: 3}\n" + OK, "m.yaml:1:10", "`day`, `month`, `timezone`"),
+    "unknown key in prepare": ("prepare: {edge: 3}\n" + OK, "m.yaml:1:11", "did you mean `max_edge`?"),
+    "word of another tool": (JOB + "seed: 4\n", "m.yaml:3:5", "takes no seed"),
+    "duplicate key": ("name: a\nname: b\n" + OK, "m.yaml:2:1", "stands first at"),
+    "duplicate key in a job": (JOB + "prompt: q\n", "m.yaml:3:5", "`prompt` is given twice"),
+    "no jobs": ("name: a\n", "m.yaml:1:1", "`jobs` is missing"),
+    "empty jobs": ("jobs: []\n", "m.yaml:1:7", "`jobs` is empty"),
+    "jobs as text": ("jobs: x\n", "m.yaml:1:7", "`jobs` should be a list"),
+    "jobs as a mapping": ("jobs: {prompt: p}\n", "m.yaml:1:7", "`jobs` should be a list"),
+    "a job as text": ("jobs:\n  - hello\n", "m.yaml:2:5", "should be names with values"),
+    "limits as text": ("limits: x\n" + OK, "m.yaml:1:9", "`limits` should be names with values"),
+    "word for a number": ("limits: {concurrency: many}\n" + OK, "m.yaml:1:23", "should be a whole number, not 'many'"),
+    "fraction for a count": ("limits: {concurrency: 1.5}\n" + OK, "m.yaml:1:23", "should be a whole number"),
+    "zero concurrency": ("limits: {concurrency: 0}\n" + OK, "m.yaml:1:23", "greater than or equal to 1"),
+    "five thousand digits": (f"limits: {{concurrency: {'9' * 5000}}}\n" + OK, "m.yaml:1:23", "concurrency"),
+    "no money": ("limits: {max_cost: lots}\n" + OK, "m.yaml:1:20", "not an amount in dollars"),
+    "negative money": ("budget: {day: -1}\n" + OK, "m.yaml:1:15", "not an amount in dollars"),
+    "endless money": ("limits: {max_cost: 1e999999999}\n" + OK, "m.yaml:1:20", "not an amount in dollars"),
+    "infinite money": ("limits: {max_cost: .inf}\n" + OK, "m.yaml:1:20", "not an amount in dollars"),
+    "list for money": ("limits: {max_cost: [1]}\n" + OK, "m.yaml:1:20", "not an amount in dollars"),
+    "no time zone": ("budget: {timezone: Mars/Base}\n" + OK, "m.yaml:1:20", "not a time zone"),
+    "path as time zone": ("budget: {timezone: ../../etc/passwd}\n" + OK, "m.yaml:1:20", "not a time zone"),
+    "no duration": ("limits: {max_duration: soon}\n" + OK, "m.yaml:1:24", "not a duration"),
+    "bad choice": ("on_partial: topup\n" + OK, "m.yaml:1:13", "did you mean `top_up`?"),
+    "eleven per request": ("images_per_request: 11\n" + OK, "m.yaml:1:21", "less than or equal to 10"),
+    "bad prepare format": ("prepare: {format: gif}\n" + OK, "m.yaml:1:19", "`format`"),
+    "half a price": ("prices: {m: {token_prices: {text_in: 1, image_out: 2}}}\n" + OK, "m.yaml:1:28", "image_in"),
+    "two prices": (
+        "prices: {m: {per_image: 1, token_prices: {text_in: 1, image_in: 1, image_out: 2}}}\n" + OK,
+        "m.yaml:1:13",
+        "either `token_prices` or `per_image`",
+    ),
+    "name with a slash": ("name: a/b\n" + OK, "m.yaml:1:7", "cannot name a folder"),
+    "name that climbs": ("name: ..\n" + OK, "m.yaml:1:7", "cannot name a folder"),
+    "reserved name": ("name: CON\n" + OK, "m.yaml:1:7", "cannot name a folder"),
+    "no prompt": ("jobs:\n  - size: 1x1\n", "m.yaml:2:5", "`prompt` is missing"),
+    "n as a word": (JOB + "n: two\n", "m.yaml:3:8", "should be a whole number, not 'two'"),
+    "n too large": (JOB + "n: 1000000\n", "m.yaml:3:8", "`n` is 1 to 10"),
+    "n zero": (JOB + "n: 0\n", "m.yaml:3:8", "`n` is 1 to 10"),
+    "n a fraction": (JOB + "n: 2.0\n", "m.yaml:3:8", "should be a whole number"),
+    "bad n in defaults": ("defaults: {n: -1}\n" + OK, "m.yaml:1:15", "should be a whole number"),
+    "bad compression": (JOB + "output_compression: high\n", "m.yaml:3:25", "should be a whole number"),
+    "bad operation": (JOB + "operation: edits\n", "m.yaml:3:16", "did you mean `edit`?"),
+    "list for a size": (JOB + "size: [1, 2]\n", "m.yaml:3:11", "`size` should be text"),
+    "undefined variable": ("jobs:\n  - prompt: '{{ nme }}'\n    matrix: {name: [a]}\n", "m.yaml:2:13", "mean `name`?"),
+    "undefined in a tag": (JOB + "tags: {t: '{{ x }}'}\n", "m.yaml:3:15", "`x` is not defined"),
+    "undefined in the id": (JOB + "id: '{{ x }}'\n", "m.yaml:3:9", "`x` is not defined"),
+    "undefined in images": (JOB + "images: [a.png, '{{ x }}']\n", "m.yaml:3:21", "`x` is not defined"),
+    "undefined in defaults": ("defaults: {size: '{{ x }}'}\n" + OK, "m.yaml:1:18", "`x` is not defined"),
+    "undefined in the path": ("output: {path: '{{ x }}-{{ index }}'}\n" + OK, "m.yaml:1:16", "`x` is not defined"),
+    "template syntax": (JOB + "user: '{{ x'\n", "m.yaml:3:11", "no valid template"),
+    "template call": (JOB + "user: '{{ x() }}'\n", "m.yaml:3:11", "calls are not offered"),
+    "absolute path": ("output: {path: '/tmp/{{ id }}'}\n" + OK, "m.yaml:1:16", "relative path"),
+    "climbing path": ("output: {path: '../{{ id }}'}\n" + OK, "m.yaml:1:16", "stay below images/"),
+    "hidden climb": ("output: {path: 'a/.. /{{ id }}'}\n" + OK, "m.yaml:1:16", "stay below images/"),
+    "backslash path": ("output: {path: 'a\\b-{{ id }}'}\n" + OK, "m.yaml:1:16", "forward slashes"),
+    "missing rows": (JOB + "rows: prodcts.csv\n", "m.yaml:3:11", "did you mean `products.csv`?"),
+    "rows in no folder": (JOB + "rows: data/p.csv\n", "m.yaml:3:11", "no folder 'data'"),
+    "rows of another kind": (JOB + "rows: notes.txt\n", "notes.txt:1:1", "rows come from"),
+    "rows that nest": (JOB + "rows: [{a: [b]}]\n", "m.yaml:3:16", "`a` should be text"),
+    "rows as a mapping": (JOB + "rows: {a: b}\n", "m.yaml:3:11", "`rows` should be text"),
+    "a row as text": (JOB + "rows: [a]\n", "m.yaml:3:12", "should be names with values"),
+    "axis as text": (JOB + "matrix: {a: b}\n", "m.yaml:3:17", "`a` should be a list"),
+    "empty axis": (JOB + "matrix: {a: []}\n", "m.yaml:3:17", "leaves no job"),
+    "uneven zip": (JOB + "zip: {a: [b], c: [d, e]}\n", "m.yaml:3:10", "different lengths"),
+    "axis twice": (JOB + "zip: {a: [b]}\n    matrix: {a: [c]}\n", "m.yaml:3:14", "in `matrix` and in `zip`"),
+    "exclude of nothing": (JOB + "matrix: {ab: [c]}\n    exclude: [{abb: c}]\n", "m.yaml:4:16", "did you mean `ab`?"),
+    "image twice": (JOB + "image: a.png\n    images: [b.png]\n", "m.yaml:3:12", "not both"),
+    "tags as a list": (JOB + "tags: [a]\n", "m.yaml:3:11", "`tags` should be names with values"),
+    "variables as a list": ("variables: [a]\n" + OK, "m.yaml:1:12", "`variables` should be names with values"),
+    "nested variable": ("variables: {a: {b: c}}\n" + OK, "m.yaml:1:16", "`a` should be text"),
+    "provider as a list": ("provider: [a]\n" + OK, "m.yaml:1:11", "`provider` should be text"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_where_it_stands(desk: Any, name: str) -> None:
+    """One mistake is one error, with its place and the way out."""
+    text, place, words = MISTAKES[name]
+    desk.write("products.csv", "sku\n1\n")
+    desk.write("notes.txt", "hello")
+    said = desk.complaints(text)
+    assert len(said) == 1, said
+    assert said[0].startswith(f"{place}: error: "), said
+    assert words in said[0]
+
+
+def test_all_mistakes_come_at_once(desk: Any) -> None:
+    """Keys, values, names, templates and row files are looked at in one go, in the order of the file."""
+    said = desk.complaints(
+        "name: a/b\nprovder: x\nlimits: {concurrency: many}\ndefaults: {n: x}\njobs:\n"
+        "  - {rows: gone.csv, prompt: p}\n  - {prompt: '{{ x }}', sise: 1}\n  - {prompt: '{{ y() }}', prompt: z}\n"
+    )
+    wrong = "name provder many n gone x sise y prompt".split()
+    assert len(said) == len(wrong), said
+    assert [int(line.split(":")[1]) for line in said] == sorted(int(line.split(":")[1]) for line in said)
+
+
+def test_at_most_fifty_are_listed(desk: Any) -> None:
+    """A manifest of a hundred mistakes says fifty of them."""
+    assert len(desk.complaints("jobs:\n" + "  - {prompt: p, sise: x}\n" * 100)) == 50
+
+
+def test_a_word_of_the_command_line_is_named_as_such(desk: Any) -> None:
+    """A bad option is no mistake of the manifest, and has no place in it."""
+    assert desk.complaints(OK, max_cost="x") == ["error: --max-cost: 'x' is not an amount in dollars, such as 25.00"]
+
+
+def test_a_missing_manifest_names_the_nearest_file(desk: Any) -> None:
+    """A slip in the manifest's own name finds the file that was meant."""
+    desk.write("catalogue.yaml", OK)
+    with pytest.raises(InputError, match=r"did you mean `catalogue\.yaml`"):
+        load(desk.folder / "catalog.yaml")
+
+
+def test_a_manifest_of_another_kind_is_refused(desk: Any) -> None:
+    """A suffix that means nothing here lists those that do."""
+    assert "`.csv`" in desk.complaints(OK, "m.txt")[0]
+
+
+def test_a_manifest_that_is_not_utf8_names_the_line(desk: Any) -> None:
+    """Bytes of another encoding are an error with the line where they stand."""
+    assert desk.complaints(b"name: a\nprovider: caf\xe9\n")[0].startswith("m.yaml:2:1: error: not UTF-8")
+
+
+def test_a_list_named_like_a_parameter_that_sets_nothing_is_doubted(desk: Any) -> None:
+    """A matrix of qualities that no job uses is a warning with the line to add."""
+    path = desk.write("m.yaml", "jobs: [{prompt: p, id: a, matrix: {quality: [low, high]}}]")
+    assert 'quality: "{{ quality }}"' in load(path).warnings[0].message

@@ -1,0 +1,98 @@
+"""Values reach the prompt as they were written, from every kind of file."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+VALUES = [
+    *("012345", "NO", "no", "yes", "on", "off", "null", "Null", "~", "None", "NA", "N/A", "nan", "NaN", "true", "True"),
+    *(
+        "1e3",
+        "1E3",
+        "22:30",
+        "1.10",
+        "1.0",
+        "0x1F",
+        "0o17",
+        "0b1",
+        "1_000",
+        "+1",
+        "-1",
+        "-0",
+        ".5",
+        "5.",
+        "1,5",
+        ".inf",
+    ),
+    *("2024-01-01", "2024-01-01T10:00:00Z", "12:30:45", "=1+1", "@sum", "  two  blanks  ", "tab\there", "ünïcode"),
+    *(
+        "日本語",
+        "🪑 chair",
+        "e\u0301",
+        "\u00e9",
+        "\u200bzero",
+        "{brace}",
+        "{single}",
+        "100%",
+        "a\\b",
+        "C:\\temp",
+        "a/b",
+    ),
+    *('say "hi"', "it's", "#hash", "key: value", "- item", "[list]", "{map: 1}", "&anchor", "*star", "!tag", "|", ">"),
+    *("%directive", "`tick`", "line one\nline two", "a,b;c", "?", ":", "<<", "---"),
+]
+
+
+def _yaml(value: str) -> str:
+    return f"jobs:\n  - rows: [{{v: {json.dumps(value, ensure_ascii=False)}}}]\n    prompt: '<{{{{ v }}}}>'\n"
+
+
+def _csv(value: str) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([["v"], [value]])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_cell_of_any_file_is_text(desk: Any, value: str) -> None:
+    """YAML, CSV, TSV and JSONL rows give the letters that were written, whatever they look like."""
+    rows = "jobs:\n  - rows: {}\n    prompt: '<{{{{ v }}}}>'\n"
+    desk.write("r.csv", _csv(value))
+    desk.write("r.tsv", _csv(value).replace("v\r\n", "v\r\n", 1))
+    desk.write("r.jsonl", json.dumps({"v": value}) + "\n")
+    texts = [_yaml(value), rows.format("r.csv"), rows.format("r.tsv"), rows.format("r.jsonl")]
+    if "\t" in value or '"' in value:
+        texts.remove(rows.format("r.tsv"))
+    assert {desk.jobs(text)[0].request.prompt for text in texts} == {f"<{value}>"}
+
+
+PLAIN = [v for v in VALUES[:40] if v.strip() == v and "\t" not in v and v not in {"=1+1", "@sum", "~"}]
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_unquoted_yaml_is_text_too(desk: Any, value: str) -> None:
+    """A plain YAML scalar is never read as a number, a truth value, a date or nothing."""
+    text = f"variables:\n  v: {value}\njobs: [{{prompt: 'a {{{{ v }}}}'}}]"
+    assert desk.jobs(text)[0].request.prompt == f"a {value}"
+
+
+def test_numbers_in_jsonl_stay_as_written(desk: Any) -> None:
+    """JSON numbers keep their digits, truth values their words, and null is an empty cell."""
+    desk.write("r.jsonl", '{"a": 1.10, "b": 1e3, "c": 12345678901234567890123, "d": true, "e": null, "f": "null"}\n')
+    job = desk.jobs("jobs: [{rows: r.jsonl, prompt: '{{a}} {{b}} {{c}} {{d}} ({{e}}) {{f}}'}]")[0]
+    assert job.request.prompt == "1.10 1e3 12345678901234567890123 true () null"
+
+
+def test_a_csv_prompt_is_no_template(desk: Any) -> None:
+    """The prompt column of a CSV manifest is sent as it is, braces and all."""
+    assert desk.jobs("prompt\n{{ name }} {% if %}\n", "m.csv")[0].request.prompt == "{{ name }} {% if %}"
+
+
+def test_request_values_in_yaml_are_text(desk: Any) -> None:
+    """Parameters keep their letters: only whole numbers have one canonical form."""
+    job = desk.jobs("jobs: [{prompt: p, size: 01x1, output_compression: 080, user: 007, n: 02}]")[0]
+    assert job.request.params == (("output_compression", "80"), ("size", "01x1"), ("user", "007"))
+    assert job.n == 2

@@ -1,0 +1,136 @@
+"""Row files: what is taken, and what is refused with the line where it stands."""
+
+from collections.abc import Callable
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.errors import InputError, Problem
+from batchgen.manifest.rows import Row, open_table
+
+BAD_HEADS = {
+    "empty.csv": (b"", 1, "the file is empty"),
+    "blank.csv": (b"\n\n\n", 1, "the file is empty"),
+    "twice.csv": (b"a,b,a\n1,2,3\n", 1, "columns 1 and 3 are both named 'a'"),
+    "nameless.csv": (b"a,,c\n1,2,3\n", 1, "column 2 has no name"),
+    "blankname.csv": (b"a,  ,c\n1,2,3\n", 1, "column 2 has no name"),
+    "semicolons.csv": (b"a;b\n1;2\n", 1, "not separated by commas"),
+    "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), 1, "UTF-8"),
+    "latin.csv": (b"caf\xe9,b\n", 1, "UTF-8"),
+    "latin_row.csv": (b"a\nok\ncaf\xe9\n", 3, "UTF-8"),
+    "nul.csv": (b"a,\0b\n", 1, "NUL"),
+    "wide.csv": (b",".join(b"c%d" % n for n in range(10_001)) + b"\n", 1, "more than 10,000 columns"),
+    "open.csv": (b'a,"b\n1,2\n', 2, "unexpected end"),
+    "not.parquet": (b"PAR1 no", 1, "not a Parquet file"),
+    "not.xlsx": (b"PK no", 1, "not a readable XLSX"),
+}
+BAD_ROWS = {
+    "short.csv": (b"a,b\n1,2\n3\n", 3, "1 cell for 2 columns"),
+    "long.csv": (b"a,b\n1,2,3\n", 2, "3 cells for 2 columns"),
+    "after_many.csv": (b'a,b\n"x\ny\nz",1\n1,2,3\n', 5, "3 cells for 2 columns"),
+    "late_latin.csv": (b"a\n" + b"ok\n" * 9000 + b"\xff\n", 9002, "UTF-8"),
+    "nul_row.csv": (b"a\nok\nx\0y\n", 3, "NUL"),
+    "unclosed.csv": (b'a,b\n1,2\n"3,4\n5,6\n', 3, "never closed"),
+    "after_quote.csv": (b'a\n"b"c\n', 2, "closing quotation mark"),
+    "huge_cell.csv": (b"a\nok\n" + b"x" * 140_000 + b"\n", 3, "longer than 131,072"),
+    "huge_quoted.csv": (b'a\n"' + b"x\n" * 90_000 + b'"\n', 2, "longer than 131,072"),
+    "endless.csv": (b"a\n" + b"x" * 5_000_000, 2, "the line is longer"),
+    "not.jsonl": (b'{"a": "1"}\n{"a": }\n', 2, "not JSON"),
+    "list.jsonl": (b"[1]\n", 1, "one JSON object"),
+    "nested.jsonl": (b'{"a": {"b": 1}}\n', 1, "a list or an object"),
+    "nested_list.jsonl": (b'\n{"a": [1]}\n', 2, "a list or an object"),
+    "twice.jsonl": (b'{"a": 1, "a": 2}\n', 1, "given twice"),
+    "nan.jsonl": (b'{"a": NaN}\n', 1, "no JSON value"),
+    "nameless.jsonl": (b'{"": 1}\n', 1, "no name"),
+    "deep.jsonl": (b"[" * 100_000 + b"\n", 1, ""),
+    "latin.jsonl": (b'{"a": "caf\xe9"}\n', 1, "UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_HEADS)
+def test_a_bad_head_refuses_the_file(desk: Any, name: str) -> None:
+    """A file whose columns cannot be read is one error with its line, before any row."""
+    content, line, words = BAD_HEADS[name]
+    with pytest.raises(InputError, match=words) as error:
+        open_table(desk.write(name, content), name)
+    assert str(error.value).startswith(f"{name}:{line}:")
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row_is_a_problem_with_its_line(desk: Any, name: str) -> None:
+    """Rows before it are read; the row itself is a value, not an exception."""
+    content, line, words = BAD_ROWS[name]
+    problems = [row for row in open_table(desk.write(name, content), name).read() if isinstance(row, Problem)]
+    assert len(problems) == 1
+    assert problems[0].place is not None
+    assert (problems[0].place.file, problems[0].place.line) == (name, line)
+    assert words in problems[0].message
+
+
+def test_lines_are_counted_as_an_editor_counts(desk: Any) -> None:
+    """A cell of several lines, blank lines and a byte order mark do not shift what follows."""
+    table = open_table(desk.write("r.csv", '\ufeffa,b\r\n"x\r\ny",1\r\n\r\nz,2\r\n'), "r.csv")
+    assert table.columns == ("a", "b")
+    assert list(table.read()) == [Row({"a": "x\r\ny", "b": "1"}, 2), Row({"a": "z", "b": "2"}, 5)]
+
+
+def test_a_table_can_be_read_twice(desk: Any) -> None:
+    """Reading starts from the first row each time."""
+    table = open_table(desk.write("r.csv", "a\n1\n2\n"), "r.csv")
+    assert list(table.read()) == list(table.read())
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+
+
+@given(st.lists(st.lists(texts, min_size=2, max_size=2), max_size=5))
+def test_what_csv_writes_is_what_is_read(desks: Callable[[], Any], cells: list[list[str]]) -> None:
+    """Any text survives the way through a CSV file."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    csv.writer(out).writerows([["a", "b"], *cells])
+    table = open_table(desks().write("r.csv", out.getvalue()), "r.csv")
+    assert [list(row.values.values()) for row in table.read() if isinstance(row, Row)] == cells
+
+
+def test_parquet_rows_are_text(desk: Any) -> None:
+    """Typed columns become what a person would write."""
+    columns = {"sku": ["012345", None], "count": [1, 2], "share": [0.5, 2.0], "new": [True, False]}
+    pq.write_table(pa.table(columns), desk.folder / "r.parquet")
+    rows = [row.values for row in open_table(desk.folder / "r.parquet", "r.parquet").read() if isinstance(row, Row)]
+    assert rows[0] == {"sku": "012345", "count": "1", "share": "0.5", "new": "TRUE"}
+    assert rows[1] == {"sku": "", "count": "2", "share": "2", "new": "FALSE"}
+
+
+def test_nested_parquet_cells_are_problems(desk: Any) -> None:
+    """A list in a cell is refused with its row."""
+    pq.write_table(pa.table({"a": [["x"]]}), desk.folder / "r.parquet")
+    rows = list(open_table(desk.folder / "r.parquet", "r.parquet").read())
+    assert isinstance(rows[0], Problem)
+    assert "a cell is text or a number" in rows[0].message
+
+
+def test_xlsx_rows_are_text(desk: Any) -> None:
+    """Text stays text, whole numbers lose their point, empty rows are passed over and lines are the sheet's."""
+    book = openpyxl.Workbook()
+    for cells in (["sku", "count", "share"], ["012345", 3, 0.5], [], ["NO", 4.0, None]):
+        book.worksheets[0].append(cells)
+    book.save(desk.folder / "r.xlsx")
+    rows = list(open_table(desk.folder / "r.xlsx", "r.xlsx").read())
+    assert rows == [
+        Row({"sku": "012345", "count": "3", "share": "0.5"}, 2),
+        Row({"sku": "NO", "count": "4", "share": ""}, 4),
+    ]
+
+
+def test_a_file_that_is_gone_is_an_error(desk: Any) -> None:
+    """A row file that cannot be opened is said with its name."""
+    with pytest.raises(InputError, match=r"r\.csv:1:1: error: cannot be read"):
+        open_table(desk.folder / "r.csv", "r.csv")

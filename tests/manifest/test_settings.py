@@ -1,0 +1,101 @@
+"""What a manifest says beside its jobs becomes `Settings`."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from batchgen.manifest import load
+from batchgen.manifest.form import seconds
+from batchgen.model import Budget, Limits, OnPartial, OnUncertain, Prepare, Retry, Settings, TokenPrices
+
+FULL = """
+name: autumn
+provider: mock
+limits: {images_per_minute: 50, input_images_per_minute: 40, requests_per_minute: 30, tokens_per_minute: 800000,
+         images_per_day: 1000, concurrency: 8, max_cost: 25.00, max_images: 7, max_duration: 2h}
+budget: {day: 50, month: $800, timezone: Europe/Berlin}
+ledger: ../ledger.db
+retry: {attempts: 2, base_seconds: 0.5, cap_seconds: 1m, max_uncertain: 0, deadline_seconds: 90s,
+        breaker_probe_seconds: [1, 2]}
+on_partial: accept
+on_mismatch: retry-once
+images_per_request: 4
+prepare: {max_edge: 1536, format: jpeg}
+prices: {a: {token_prices: {text_in: 5, image_in: 8, image_out: 30}}, b: {per_image: 0.04}}
+jobs: [{prompt: p}]
+"""
+
+
+def test_every_key_arrives(desk: Any) -> None:
+    """Money is in micro-dollars, durations in seconds, the ledger is found from the manifest's folder."""
+    settings = load(desk.write("m.yaml", FULL)).settings
+    assert settings.limits == Limits(50, 40, 30, 800_000, 1000, 8, 25_000_000, 7, 7200.0)
+    assert settings.budget == Budget(50_000_000, 800_000_000, "Europe/Berlin")
+    assert settings.retry == Retry(2, 0.5, 60.0, 0, 90.0, (1.0, 2.0))
+    assert settings.ledger is not None
+    assert settings.ledger.resolve() == (desk.folder.parent / "ledger.db").resolve()
+    assert (settings.name, settings.provider, settings.images_per_request) == ("autumn", "mock", 4)
+    assert (settings.on_partial, settings.on_mismatch, settings.prepare) == (
+        "accept",
+        "retry-once",
+        Prepare(1536, "jpeg"),
+    )
+    prices = dict(settings.prices)
+    assert prices["a"].tokens == TokenPrices(Decimal(5), Decimal(30), Decimal(8))
+    assert prices["b"].per_image == (("*", (("*", Decimal("0.04")),)),)
+
+
+def test_what_is_not_said_has_its_default(desk: Any) -> None:
+    """An empty section is a section that sets nothing; the name is the file's."""
+    path = desk.write("my catalogue.yaml", "limits:\nretry:\nbudget:\ndefaults:\nvariables:\njobs: [{prompt: p}]")
+    assert load(path).settings == Settings(name="my catalogue")
+
+
+def test_a_csv_manifest_has_only_defaults(desk: Any) -> None:
+    """A table by itself says nothing but its jobs."""
+    assert load(desk.write("m.csv", "prompt\np\n")).settings == Settings(name="m")
+
+
+@pytest.mark.parametrize("name", ["m.yaml", "m.csv"])
+def test_the_command_line_stands_above(desk: Any, name: str) -> None:
+    """Options replace what the manifest says, and reach settings that it does not mention."""
+    path = desk.write(name, "prompt\np\n" if name.endswith("csv") else "provider: openai\njobs: [{prompt: p}]")
+    given = {"provider": "mock", "max_cost": "3", "max_duration": "90s", "concurrency": "2", "on_uncertain": "hold"}
+    settings = load(path, overrides=given).settings
+    assert settings.provider == "mock"
+    assert settings.limits == Limits(max_cost=3_000_000, max_duration=90.0, concurrency=2)
+    assert (settings.on_uncertain, settings.on_partial) == (OnUncertain.HOLD, OnPartial.TOP_UP)
+
+
+def test_a_provider_file_is_found_from_the_manifest(desk: Any) -> None:
+    """A path in the manifest is relative to it, one on the command line to where the command runs."""
+    path = desk.write("m.yaml", "provider: mine.yaml\njobs: [{prompt: p}]")
+    assert load(path).settings.provider == str(desk.folder / "mine.yaml")
+    assert load(path, overrides={"provider": "./his.yaml"}).settings.provider == "./his.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90), ("90s", 90), ("1.5", 1.5), ("2h", 7200), ("1h30m", 5400), ("1 h 30 min", 5400), ("2d", 172_800)],
+)
+def test_durations_are_read(text: str, expected: float) -> None:
+    """Plain numbers are seconds; units may be joined."""
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "h", "2x", "-5", "1e3", "nan", "inf", "2h x", "h2", "1h-5m"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match="not a duration"):
+        seconds(text)
+
+
+def test_the_schema_knows_every_key() -> None:
+    """The JSON Schema for editors takes numbers where people write them, and refuses unknown keys."""
+    from batchgen.manifest import schema
+
+    document = schema()
+    assert set(document["properties"]) >= {"name", "provider", "defaults", "limits", "jobs", "variables", "prices"}
+    assert document["additionalProperties"] is False
+    assert "number" in document["$defs"]["RequestForm"]["properties"]["n"]["anyOf"][0]["type"]
