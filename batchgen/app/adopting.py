@@ -5,15 +5,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+from batchgen.app.journal import run_id
 from batchgen.app.keeping import LEDGER, catalogue_of, find_ledger, find_output
 from batchgen.clock import SystemClock
-from batchgen.errors import InputError
-from batchgen.ledger import Adopted, Ledger, Wanted
+from batchgen.errors import Exit, InputError
+from batchgen.ledger import Adopted, Ledger, RunStart, Wanted
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.money import MicroUSD
 from batchgen.storage import Folder, sha256_of
+from batchgen.version import VERSION
 
 AT_ONCE = 500
 FORMULA = tuple("=+-@\t\r|%")
@@ -35,9 +38,11 @@ def adopt(output: Path | None) -> AdoptResult:
         path = find_ledger(root)
     except InputError:
         path = root / LEDGER
-    folder = Folder(root)
+    folder, clock = Folder(root), SystemClock()
     known = {record["path"]: record for record in (*_from_report(root), *_from_logs(root))}
-    with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=SystemClock()) as ledger:
+    with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
+        begun = run_id(clock.now(), lambda: token_hex(2))
+        ledger.begin_run(RunStart(begun, root.resolve().name, "", version=VERSION))
         explained = {image.path for image in ledger.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
         for relative in folder.pictures():
@@ -53,6 +58,7 @@ def adopt(output: Path | None) -> AdoptResult:
                 taken += ledger.adopt(batch)
                 batch = []
         taken += ledger.adopt(batch) if batch else 0
+        ledger.end_run(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
 
 

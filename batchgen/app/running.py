@@ -74,8 +74,12 @@ def run(path: Path, options: Options, watch: Watch) -> RunResult:
             if options.if_locked != "skip":
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
-        _need_ledger(project, folder)
+        has_pictures = next(folder.pictures(), None) is not None
+        if has_pictures and not project.ledger_path.exists():
+            raise _lost(project)
         ledger = stack.enter_context(project.open_ledger())
+        if has_pictures and not ledger.runs():
+            raise _lost(project)
         session = Session(project, options, watch, folder, ledger, key, checked)
         stack.callback(session.journal.close)
         try:
@@ -87,13 +91,12 @@ def run(path: Path, options: Options, watch: Watch) -> RunResult:
         return session.close()
 
 
-def _need_ledger(project: Project, folder: Folder) -> None:
+def _lost(project: Project) -> InputError:
     """Pictures without the ledger that knows them would all be paid again."""
-    if not project.ledger_path.exists() and next(folder.pictures(), None) is not None:
-        raise InputError(
-            f"{project.output} holds pictures, but its ledger {project.ledger_path} is gone: batchgen adopt "
-            f"{project.output} rebuilds it, so that nothing is paid again; or choose another --output"
-        )
+    return InputError(
+        f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
+        f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
+    )
 
 
 def _need_limit(project: Project, watch: Watch) -> None:
