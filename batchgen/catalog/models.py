@@ -31,7 +31,7 @@ def model_or_stand_in(name: str) -> Model:
         name=name,
         status="unknown",
         sizes=FlexibleSizes(),
-        qualities=("low", "medium", "high", "xhigh", "max"),
+        qualities=("low", "medium", "high", "xhigh", "max", "auto"),
         output_tokens="unknown",
         input_tokens="patch32",
         price=None,

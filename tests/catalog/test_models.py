@@ -38,7 +38,7 @@ def test_every_model_of_the_api_has_a_dated_price(name: str) -> None:
 def test_a_model_is_whole(model: Model) -> None:
     """Its token table has every quality, its successor is known and live, its words name their source."""
     table = token_table(model.output_tokens)
-    assert {"standard": "medium", "hd": "high"}.keys() | set(table.qualities) >= set(model.qualities)
+    assert {"standard", "hd", "auto", *table.qualities} >= set(model.qualities)
     assert model.source
     assert catalog.typical_seconds(model, "auto") > 0
     if model.shutdown:
@@ -64,8 +64,8 @@ def test_what_each_family_takes() -> None:
     assert known("gpt-image-2").input_fidelity == known("gpt-image-2.6-flare").input_fidelity == ()
     assert [m.name for m in catalog.models() if m.status == "live" and not m.transparent] == ["gpt-image-2"]
     assert [m.name for m in catalog.models() if m.complexity] == ["gpt-image-2.6-flare", "gpt-image-2.6-sunburst"]
-    assert known("gpt-image-2").qualities == ("low", "medium", "high")
-    assert known("gpt-image-2.5-flare").qualities == ("low", "medium", "high", "xhigh", "max")
+    assert known("gpt-image-2").qualities == ("low", "medium", "high", "auto")
+    assert known("gpt-image-2.5-flare").qualities == ("low", "medium", "high", "xhigh", "max", "auto")
     assert isinstance(known("gpt-image-1.5").sizes, FixedSizes)
 
 

@@ -43,7 +43,8 @@ def calls(draw: st.DrawFn) -> tuple[Provider, Model, ImageRequest, int, tuple[st
         model.sizes.sizes if isinstance(model.sizes, FixedSizes) else (*extremes(model.sizes), "1536x1024", "1024x1024")
     )
     size = draw(st.sampled_from(["auto", None, *own]))
-    quality = draw(st.sampled_from(["auto", None, *model.qualities]))
+    qualities = [quality for quality in model.qualities if quality != "auto"]
+    quality = draw(st.sampled_from(["auto", None, *qualities]))
     params = {k: v for k, v in (("size", size), ("quality", quality)) if v}
     if model.input_fidelity and draw(st.booleans()):
         params["input_fidelity"] = draw(st.sampled_from(model.input_fidelity))
@@ -51,8 +52,8 @@ def calls(draw: st.DrawFn) -> tuple[Provider, Model, ImageRequest, int, tuple[st
     request = ask(model.name, *images, prompt=draw(st.text(min_size=1, max_size=200)), **params)
     drawn_size = draw(st.sampled_from(own)) if size in {"auto", None} else str(size)
     assumed = dict(provider.defaults).get("quality", "auto") if quality is None else quality
-    free = assumed == "auto" and bool(model.qualities)
-    drawn_quality = draw(st.sampled_from(model.qualities)) if free else str(assumed)
+    free = assumed == "auto" and bool(qualities)
+    drawn_quality = draw(st.sampled_from(qualities)) if free else str(assumed)
     return provider, model, request, draw(st.integers(1, 10)), (drawn_size, drawn_quality)
 
 

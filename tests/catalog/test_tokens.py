@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen import catalog
+from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import extremes
 from batchgen.catalog.tokens import (
     DEAREST_INPUT,
@@ -261,7 +262,7 @@ def test_the_stand_in_for_an_unknown_model_is_the_dearest_of_all() -> None:
     for known in catalog.models():
         if known.output_tokens != "unknown" and known.price:
             for size in ("1024x1024", "1024x1536", "1536x1024"):
-                for quality in known.qualities:
+                for quality in token_table(known.output_tokens).qualities:
                     tokens, stand_in = (drawn_tokens(t, size, quality) for t in (known.output_tokens, "unknown"))
                     assert tokens is not None
                     assert stand_in is not None
