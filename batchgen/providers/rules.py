@@ -181,7 +181,7 @@ def _wrong_size(value: str, model: Model) -> str:
 
 
 def _wrong_quality(value: str, model: Model) -> str:
-    if not model.qualities or value in model.qualities:
+    if not model.qualities or value in {*model.qualities, "auto"}:
         return ""
     return f"{model.name} knows quality {', '.join(model.qualities)}; not {safe(value, 40)!r}"
 

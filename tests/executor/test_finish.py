@@ -1,0 +1,143 @@
+"""A crash between answer and ledger costs nothing: the spool is finished from, as often as it takes."""
+
+from typing import Any
+
+import pytest
+
+from batchgen.clock import SystemClock, in_place
+from batchgen.errors import StorageError
+from batchgen.executor import LocalExecutor, finish
+from batchgen.model import Receipt
+from batchgen.storage import Folder
+
+
+class Crash(BaseException):
+    """The process died here."""
+
+
+def dying(point: str) -> Any:
+    """A fault point that kills at one name."""
+
+    def at(name: str) -> None:
+        if name == point:
+            raise Crash(name)
+
+    return at
+
+
+async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
+    """Make an attempt with fault points in its storage."""
+    world.server.reply = world_reply(reply)
+    executor = LocalExecutor(
+        world.provider, world.key, Folder(world.root, at=at), clock=SystemClock(), offload=in_place
+    )
+    await executor.start()
+    try:
+        return await executor.execute(attempt)
+    finally:
+        await executor.close()
+
+
+def world_reply(data: bytes) -> Any:
+    """Send these bytes."""
+
+    async def reply(writer: Any, _: Any) -> None:
+        writer.write(data)
+
+    return reply
+
+
+AFTER = [
+    "storage.finish.after_answer",
+    "storage.publish.before_name",
+    "storage.publish.before_sync",
+    "storage.publish.after_sync",
+]
+
+
+@pytest.mark.parametrize("point", AFTER)
+async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit: Any, point: str) -> None:
+    """Recovery gives the receipt that the dead process would have given, and does so again and again."""
+    data = [kit.picture(colour=c) for c in ("red", "green", "blue")]
+    reply = kit.response(kit.answer(*data, quality="low"))
+    with pytest.raises(Crash):
+        await execute(world, dying(point), world.attempt(2, slots=(4, 6)), reply)
+    folder = Folder(world.root)
+    assert folder.spools() == ("a1",)
+    first = finish(folder, "a1")
+    second = finish(folder, "a1")
+    assert first is not None
+    assert second is not None
+    assert [p.slot for p in first.pictures] == [4, 6]
+    assert [world.file(p.path) for p in first.pictures] == data[:2]
+    assert first.pictures == second.pictures
+    assert first.usage
+    assert first.usage.output == 588
+    assert first.echo.quality == "low"
+    assert first.verdict.code == "ok"
+    assert first.quarantine
+
+
+@pytest.mark.parametrize("point", ["storage.finish.before_parts", "storage.finish.before_answer"])
+async def test_a_kill_before_that_leaves_nothing_to_finish(world: Any, kit: Any, point: str) -> None:
+    """Half an answer is none: the attempt is an orphan."""
+    with pytest.raises(Crash):
+        await execute(world, dying(point), world.attempt(), kit.response(kit.answer(kit.picture())))
+    assert finish(Folder(world.root), "a1") is None
+    assert not (world.root / "images").exists()
+
+
+async def test_addresses_survive_too(world: Any, kit: Any) -> None:
+    """A result by address is durable before the receipt is."""
+    reply = kit.response(b'{"data":[{"url":"https://a.example/x?sig=%2F&Expires=1893456000"}]}')
+    with pytest.raises(Crash):
+        await execute(world, dying("storage.finish.after_answer"), world.attempt(), reply)
+    receipt = finish(Folder(world.root), "a1")
+    assert receipt is not None
+    assert receipt.remote[0].url == "https://a.example/x?sig=%2F&Expires=1893456000"
+    assert receipt.remote[0].expires is not None
+    assert receipt.remote[0].expires.year == 2030
+
+
+async def test_a_replaced_picture_steps_aside_once(world: Any, kit: Any) -> None:
+    """A kill between stepping aside and publishing neither loses the old picture nor the new one."""
+    old, new = kit.picture(colour="red"), kit.picture(colour="blue")
+    await world.execute(world.attempt(), kit.response(kit.answer(old)))
+    attempt = world.attempt(replaces="cd" * 32)
+    with pytest.raises(Crash):
+        await execute(world, dying("storage.publish.after_aside"), attempt, kit.response(kit.answer(new)))
+    receipt = finish(Folder(world.root), "a2")
+    assert receipt is not None
+    (picture,) = receipt.pictures
+    assert picture.replaces is not None
+    assert world.file(picture.replaces) == old
+    assert world.file(picture.path) == new
+    again = finish(Folder(world.root), "a2")
+    assert again is not None
+    assert again.pictures == receipt.pictures
+
+
+async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> None:
+    """A spool that cannot be understood stops recovery and is left alone."""
+    spool = Folder(world.root).spool("a1")
+    part = spool.part(0)
+    part.write(kit.picture())
+    part.close()
+    spool.finish({"version": 99})
+    with pytest.raises(StorageError, match=r"answer\.json"):
+        finish(Folder(world.root), "a1")
+    assert spool.read() == {"version": 99}
+
+
+async def test_a_disk_that_refuses_is_not_the_servers_fault(world: Any, kit: Any) -> None:
+    """Storage trouble is raised, and what was durable by then is finished later."""
+
+    def full(name: str) -> None:
+        if name == "storage.publish.before_name":
+            raise StorageError("no space left")
+
+    with pytest.raises(StorageError):
+        await execute(world, full, world.attempt(), kit.response(kit.answer(kit.picture())))
+    receipt = finish(Folder(world.root), "a1")
+    assert receipt is not None
+    assert len(receipt.pictures) == 1
