@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -46,13 +47,15 @@ def other_model(order: Order, hit: Hit) -> Order:
 
 def other_size(order: Order, hit: Hit) -> Order:
     """Drawn, echoed and charged in another size; option size."""
-    width, _, height = hit.options.get("size", "1536x1024").partition("x")
-    return replace(order, width=int(width), height=int(height))
+    found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", hit.options.get("size", ""))
+    width, height = (int(found[1]), int(found[2])) if found else (1536, 1024)
+    return replace(order, width=width, height=height)
 
 
 def other_quality(order: Order, hit: Hit) -> Order:
     """Drawn, echoed and charged in another quality; option quality."""
-    return replace(order, quality=hit.options.get("quality", "high"))
+    asked = hit.options.get("quality", "high")
+    return replace(order, quality=asked if asked in order.drawer.qualities else "high")
 
 
 def other_format(order: Order, _hit: Hit) -> Order:

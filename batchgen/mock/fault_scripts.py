@@ -163,7 +163,7 @@ def brotli(reply: Reply, _hit: Hit, _stall: float) -> Script:
 
 def gzip_bomb(reply: Reply, hit: Hit, _stall: float) -> Script:
     """A small body that unpacks to option mb (256) megabytes."""
-    return _encoded(reply, _bomb(int(hit.number("mb", 256))), "gzip")
+    return _encoded(reply, _bomb(min(4096, int(hit.number("mb", 256)))), "gzip")
 
 
 @cache

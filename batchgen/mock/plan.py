@@ -13,6 +13,16 @@ from batchgen.mock.chance import draw
 
 DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
 
+KINDS: dict[str, tuple[type, ...]] = {
+    "fault": (str,),
+    "prompt": (str,),
+    "skip": (int,),
+    "times": (int, type(None)),
+    "rate": (int, float),
+    "by_prompt": (bool,),
+    "options": (dict,),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -44,11 +54,12 @@ class Hit:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, name: str, otherwise: float) -> float:
-        """An option as a number; what is no number counts as not given."""
+        """An option as a number, at most a day in seconds; what is no number counts as not given."""
         try:
-            return float(self.options[name])
+            said = float(self.options[name])
         except (KeyError, ValueError):
             return otherwise
+        return min(said, 86_400.0) if said >= 0 else otherwise
 
 
 def directives(prompt: str) -> Iterator[Rule]:
@@ -103,20 +114,17 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
     """Rules from a JSON file: a list of objects with the fields of `Rule`; InputError says what is wrong."""
     try:
         rows = json.loads(path.read_text("utf-8"))
-        rules = tuple(Rule(**_fields(row)) for row in rows)
+        return tuple(Rule(**_fields(row)) for row in rows)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} is not a list of faults: {error}") from error
-    from batchgen.mock.faults import FAULTS
-
-    unknown = sorted({name for rule in rules for name in rule.names()} - FAULTS.keys() - {"ok"})
-    if unknown:
-        raise InputError(f"{path} names faults that do not exist: {', '.join(unknown)}")
-    return rules
 
 
 def _fields(row: Any) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise TypeError(f"{row!r} is not an object")
+    for name, kinds in KINDS.items():
+        if name in row and not isinstance(row[name], kinds):
+            raise TypeError(f"{name} cannot be {row[name]!r}")
     options = {str(k): str(v) for k, v in dict(row.get("options", {})).items()}
     return {**{str(k): v for k, v in row.items()}, "options": options}
 

@@ -11,6 +11,7 @@ from batchgen.errors import InputError
 from batchgen.mock.config import MockConfig
 from batchgen.mock.desk import Desk
 from batchgen.mock.dialects import DIALECTS
+from batchgen.mock.faults import FAULTS
 from batchgen.mock.models import Drawer, text_tokens
 from batchgen.mock.order import Kind
 from batchgen.mock.pickup import Pickup
@@ -29,13 +30,15 @@ MOST_BODY = 1 << 30
 class MockServer:
     """`async with MockServer(config) as server:` serves on `server.base_url` until the end of the block.
 
-    InputError when the dialect is unknown or the port is taken.
+    InputError when the dialect or a fault is unknown, or the port is taken.
     """
 
     def __init__(self, config: MockConfig | None = None) -> None:
         self.config = config or MockConfig()
         if self.config.dialect not in DIALECTS:
             raise InputError(f"the mock speaks no dialect {self.config.dialect!r}; it speaks {', '.join(DIALECTS)}")
+        if unknown := {name for rule in self.config.rules for name in rule.names()} - FAULTS.keys() - {"ok"}:
+            raise InputError(f"the mock knows no fault {', '.join(sorted(unknown))}")
         self._runner: web.AppRunner | None = None
         self._desk: Desk | None = None
         self._port = self.config.port

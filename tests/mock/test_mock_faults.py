@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from batchgen.errors import InputError
-from batchgen.mock import Faults, Rule, load_rules
+from batchgen.mock import Faults, MockConfig, Rule, load_rules
 from batchgen.mock.faults import FAULTS, STATUS, WIRE
 from batchgen.mock.plan import directives, without_directives
+from batchgen.mock.server import MockServer
 
 QUICK = "delay=0.05 mb=2"
 # Faults of the wire: how the connection ends, and what must (or must not) have come before.
@@ -151,6 +152,17 @@ async def test_rules_can_be_added_while_the_server_runs(start: Callable[..., Any
     assert (await client.generate("chair")).status == 200
 
 
+@pytest.mark.parametrize(
+    "options", ["size=big", "quality=nope", "delay=nan", "mb=-1", "wait=inf", "charged=maybe", "=", "k=é"]
+)
+async def test_options_that_make_no_sense_count_as_not_given(start: Callable[..., Any], options: str) -> None:
+    """No prompt makes the server itself fail."""
+    client = await start(stall_seconds=0.01)
+    for name in ("other_size", "other_quality", "slow_body"):
+        assert (await client.generate(prompt_for(name, options), output_format="jpeg")).status == 200
+    assert (await client.generate(prompt_for("429_rate", options))).status == 429
+
+
 async def test_a_fault_nobody_knows_is_said(start: Callable[..., Any]) -> None:
     """A misspelt fault must not look like a good answer."""
     client = await start()
@@ -181,13 +193,21 @@ def test_rules_come_from_a_file(tmp_path: Path) -> None:
     assert load_rules(file) == (Rule("drip", "oak", times=2, options={"delay": "1"}),)
 
 
-@pytest.mark.parametrize("text", ["{", '{"fault": "drip"}', '[{"fault": "nope"}]', '[{"wrong": 1}]', "[3]"])
+@pytest.mark.parametrize(
+    "text", ["{", '{"fault": "drip"}', '[{"wrong": 1}]', '[{"fault": 3}]', '[{"fault": "drip", "times": "2"}]', "[3]"]
+)
 def test_a_bad_file_of_rules_is_an_input_error(tmp_path: Path, text: str) -> None:
     """What cannot be used is said before anything starts."""
     file = tmp_path / "faults.json"
     file.write_text(text)
     with pytest.raises(InputError, match=r"faults\.json"):
         load_rules(file)
+
+
+def test_a_rule_for_a_fault_nobody_knows_is_an_input_error() -> None:
+    """It is said before the server listens."""
+    with pytest.raises(InputError, match="nope"):
+        MockServer(MockConfig(rules=(Rule("drip,ok,nope"),)))
 
 
 async def test_a_client_that_leaves_is_charged(start: Callable[..., Any]) -> None:
