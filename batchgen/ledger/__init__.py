@@ -108,7 +108,8 @@ class Ledger:
         anything: a missing file reads as an empty ledger. StorageError when the file is foreign, damaged or newer,
         lies on a network file system, or in a folder that everybody may write to; the file is then untouched.
         """
-        db = opening.for_reading(path) if readonly else opening.for_writing(path, at, mounts)
+        steps = opening.migrations()
+        db = opening.for_reading(path, steps) if readonly else opening.for_writing(path, at, mounts, steps)
         return cls(Book(db, path, catalogue, at), clock)
 
     def close(self) -> None:

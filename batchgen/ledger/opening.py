@@ -25,9 +25,8 @@ def migrations() -> tuple[str, ...]:
     return tuple(step.read_text("utf-8") for step in steps if step.name.endswith(".sql"))
 
 
-def for_writing(path: Path, at: At, mounts: Path) -> sqlite3.Connection:
+def for_writing(path: Path, at: At, mounts: Path, steps: tuple[str, ...]) -> sqlite3.Connection:
     """Open the ledger for writing, made or migrated where needed; StorageError leaves the file untouched."""
-    steps = migrations()
     with _named(path):
         _check_place(path, mounts)
         if not _has_content(path):
@@ -46,9 +45,8 @@ def for_writing(path: Path, at: At, mounts: Path) -> sqlite3.Connection:
     return db
 
 
-def for_reading(path: Path) -> sqlite3.Connection:
+def for_reading(path: Path, steps: tuple[str, ...]) -> sqlite3.Connection:
     """Open the ledger without changing anything; a missing one is empty, an older one is migrated in memory."""
-    steps = migrations()
     with _named(path):
         if not _has_content(path):
             return _in_memory(steps, None)
@@ -202,9 +200,9 @@ def _give_name(new: Path, path: Path) -> None:
 
 def _apply(db: sqlite3.Connection, steps: tuple[str, ...], version: int) -> None:
     """Take the steps from `version` on, in one transaction."""
-    script = "\n".join(steps[version:])
+    script = ";\n".join(steps[version:])
     db.executescript(
-        f"BEGIN IMMEDIATE;\n{script}\n"
+        f"BEGIN IMMEDIATE;\n{script};\n"
         f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {len(steps)};\nCOMMIT;"
     )
 

@@ -154,8 +154,8 @@ class Spool:
 
     def remove(self) -> None:
         """The answer is settled: away with its spool."""
-        self._at("storage.spool.before_remove")
         with guarded(self.path):
+            self._at("storage.spool.before_remove")
             try:
                 with folder(self._root, self._parts) as here:
                     # The answer goes first: a spool without one is only leftovers.
@@ -180,7 +180,7 @@ class Spool:
                 os.rename(self.attempt_id, name, src_dir_fd=spool, dst_dir_fd=quarantine)
                 os.fsync(quarantine)
                 os.fsync(spool)
-        self._at("storage.quarantine.after_move")
+            self._at("storage.quarantine.after_move")
         return f"{QUARANTINE}/{name}"
 
     def discard(self) -> None:

@@ -1,0 +1,199 @@
+"""Laws of the accounts: every sum says the same."""
+
+from datetime import timedelta
+
+from batchgen.ledger import Caps, JobCounts, Ledger, RunStart
+from batchgen.model import AttemptState, Charge, Job, Purpose, SlotState
+from batchgen.money import MicroUSD
+from tests.ledger.conftest import Hands, Make, Open
+
+
+def draw(
+    ledger: Ledger, make: Make, job: Job, *slots: int, cost: int = 50, run_id: str = "", known: bool = True
+) -> None:
+    """Draw some slots of a job."""
+    attempt = make.attempt(job, slots=slots, run_id=run_id)
+    assert ledger.reserve(attempt, Caps()) is None
+    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(cost, estimated=not known))
+
+
+def doubt(ledger: Ledger, make: Make, job: Job, code: str = "timeout", charge: Charge = Charge.MAYBE) -> None:
+    """Let a call end badly."""
+    attempt = make.attempt(job, purpose=Purpose.RETRY)
+    ledger.reserve(attempt, Caps())
+    state = AttemptState.AT_RISK if charge is Charge.MAYBE else AttemptState.CHARGED_NO_RESULT
+    ledger.settle(make.failure(attempt, charge, code), state, None if charge is Charge.MAYBE else make.cost(80))
+
+
+def every_outcome(ledger: Ledger, make: Make) -> list[Job]:
+    """Give a ledger one job of each outcome."""
+    jobs = [make.job(name, n=2) for name in ("done", "partial", "moderated", "failed", "held", "lazy")]
+    ledger.remember([make.wanted(job) for job in jobs])
+    done, partial, moderated, failed, held, _ = jobs
+    draw(ledger, make, done, 0, 1, cost=101)
+    draw(ledger, make, partial, 0, known=False)
+    ledger.mark_slots(partial.key, {1: (SlotState.MODERATED, "")})
+    ledger.mark_slots(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, "")))
+    doubt(ledger, make, failed, "empty", Charge.YES)
+    ledger.mark_slots(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, "")))
+    doubt(ledger, make, held)
+    return jobs
+
+
+def test_totals_name_every_outcome_once(ledger: Ledger, make: Make) -> None:
+    """Jobs and images wanted are the sums of their parts; the money is in four numbers."""
+    every_outcome(ledger, make)
+    totals = ledger.totals()
+    assert totals.jobs == JobCounts(6, 1, 1, 1, 1, 1, 1)
+    images = totals.images
+    assert images.wanted == 12
+    assert (images.stored, images.moderated, images.failed, images.uncertain) == (3, 3, 2, 1)
+    assert images.not_started == 3
+    assert (totals.sent, totals.retried) == (4, 2)
+    money = totals.money
+    assert (money.confirmed, money.estimated, money.at_risk, money.not_charged) == (181, 50, 100, 0)
+
+
+def test_rows_and_totals_say_the_same_money(ledger: Ledger, make: Make) -> None:
+    """Jobs, usage and totals agree to the micro-dollar; pictures and waste together are what was paid."""
+    every_outcome(ledger, make)
+    money = ledger.totals().money
+    numbers = (money.confirmed, money.estimated, money.at_risk, money.not_charged)
+    names = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
+    for rows in (list(ledger.job_rows()), list(ledger.usage_rows())):
+        assert tuple(sum(getattr(row, name) for row in rows) for name in names) == numbers
+    paid = sum(row.cost_micro_usd for row in ledger.image_rows())
+    wasted = sum(waste.micro_usd for waste in ledger.waste() if waste.kind != "at_risk")
+    assert paid + wasted == money.confirmed + money.estimated
+
+
+def test_rows_keep_the_manifests_order_and_name_every_wanted_image(ledger: Ledger, make: Make) -> None:
+    """Also those that nothing is known of."""
+    every_outcome(ledger, make)
+    rows = list(ledger.image_rows())
+    assert [(row.job_id, row.slot) for row in rows][:3] == [("done", 0), ("done", 1), ("partial", 0)]
+    assert len(rows) == 12
+    assert rows[-1].state == "not_started"
+    jobs = {row.job_id: row for row in ledger.job_rows()}
+    assert [row.outcome for row in jobs.values()] == ["done", "partial", "moderated", "failed", "held", "not_started"]
+    assert jobs["partial"].moderated_slots == "[1]"
+    assert (jobs["held"].code, jobs["done"].code) == ("timeout", "")
+
+
+def test_a_run_alone_is_what_it_did(opened: Open, make: Make) -> None:
+    """A second run over the same manifest counts its own work, and the manifest's jobs as a whole."""
+    ledger = opened()
+    jobs = every_outcome(ledger, make)
+    ledger.begin_run(RunStart("run-2", "catalogue.yaml", "mock"))
+    ledger.remember([make.wanted(job) for job in jobs])
+    draw(ledger, make, jobs[-1], 0, 1, run_id="run-2", cost=60)
+    whole, alone = ledger.totals("run-2"), ledger.totals("run-2", alone=True)
+    assert whole.jobs == JobCounts(6, 2, 1, 1, 1, 1, 0)
+    assert whole.money.confirmed == 241
+    assert alone.money.confirmed == 60
+    assert (alone.jobs.total, alone.jobs.done, alone.jobs.held) == (2, 1, 1)
+    assert (alone.images.wanted, alone.images.stored, alone.images.not_started) == (3, 2, 1)
+    assert alone.sent == 1
+
+
+def test_a_finished_manifest_run_again_did_nothing(opened: Open, make: Make) -> None:
+    """No job had work, no image was wanted, no money moved."""
+    ledger, job = opened(), make.job()
+    ledger.remember([make.wanted(job)])
+    draw(ledger, make, job, 0)
+    ledger.begin_run(RunStart("run-2", "catalogue.yaml", "mock"))
+    ledger.remember([make.wanted(job)])
+    alone = ledger.totals("run-2", alone=True)
+    assert (alone.jobs.total, alone.images.wanted, alone.money.confirmed, alone.sent) == (0, 0, 0, 0)
+    assert ledger.totals("run-2").jobs.done == 1
+
+
+def test_another_manifest_in_the_same_folder_has_its_own_account(opened: Open, make: Make) -> None:
+    """Its jobs and its money are not this one's."""
+    ledger, one, two = opened(), make.job("one"), make.job("two")
+    ledger.remember([make.wanted(one)])
+    draw(ledger, make, one, 0)
+    ledger.begin_run(RunStart("run-2", "other.yaml", "mock"))
+    ledger.remember([make.wanted(two)])
+    draw(ledger, make, two, 0, run_id="run-2", cost=60)
+    assert ledger.totals("run-2").money.confirmed == 60
+    assert ledger.totals("run-1").jobs.total == 1
+    assert ledger.totals().money.confirmed == 110
+
+
+def test_lowering_n_hides_nothing_that_was_paid(ledger: Ledger, make: Make) -> None:
+    """The picture is not wanted any more, but its row and its money stay."""
+    ledger.remember([make.wanted(make.job(n=2))])
+    draw(ledger, make, make.job(n=2), 0, 1, cost=100)
+    ledger.remember([make.wanted(make.job(n=1))])
+    assert ledger.totals().images.wanted == 1
+    assert ledger.totals().jobs.done == 1
+    assert sum(row.cost_micro_usd for row in ledger.image_rows()) == 100
+
+
+def test_waste_names_its_causes(ledger: Ledger, make: Make) -> None:
+    """Paid without a picture, drawn again, at risk, under way: each with its code, the dearest first."""
+    job, other = make.job("a"), make.job("b")
+    ledger.remember([make.wanted(job), make.wanted(other)])
+    draw(ledger, make, job, 0, cost=90)
+    draw(ledger, make, job, 0, cost=70)
+    doubt(ledger, make, job, "empty", Charge.YES)
+    doubt(ledger, make, other, "timeout")
+    ledger.reserve(make.attempt(other, high=60), Caps())
+    assert [(waste.kind, waste.code, waste.micro_usd) for waste in ledger.waste("run-1")] == [
+        ("at_risk", "timeout", 100),
+        ("replaced", "drawn_again", 90),
+        ("charged_no_result", "empty", 80),
+        ("at_risk", "under_way", 60),
+    ]
+
+
+def test_history_is_what_calls_really_cost(opened: Open, make: Make, clock: Hands) -> None:
+    """Percentiles per image asked, of calls like this one, over all catalogues; nothing without any."""
+    ledger, other, job = opened(), opened(catalogue="other"), make.job(n=2)
+    assert ledger.history("gpt-image-2", "1024x1024", "medium") is None
+    for book in (ledger, other):
+        book.remember([make.wanted(job)])
+        for cost in range(2, 42, 2):
+            draw(book, make, job, 0, 1, cost=cost)
+            clock.time += timedelta(seconds=1)
+    history = ledger.history("gpt-image-2", "1024x1024", "medium", "mock")
+    assert (history.count, history.cost_p50, history.cost_p95, history.seconds_p50) == (40, 10, 19, 2.0)
+    assert ledger.history("gpt-image-2", "1024x1024", "high") is None
+    assert ledger.history("gpt-image-2", "1024x1024", "medium", "openai") is None
+
+
+def test_usage_is_told_apart_by_tags(ledger: Ledger, make: Make) -> None:
+    """One row per combination, with its tokens and pictures."""
+    jobs = [make.job(name, tags=(("category", name[0]),)) for name in ("chair-1", "chair-2", "lamp-1")]
+    ledger.remember([make.wanted(job) for job in jobs])
+    for job in jobs:
+        draw(ledger, make, job, 0)
+    rows = [(row.tags, row.jobs, row.images, row.output, row.confirmed_micro_usd) for row in ledger.usage_rows()]
+    assert rows == [('[["category","c"]]', 2, 2, 400, 100), ('[["category","l"]]', 1, 1, 200, 50)]
+    assert ledger.tag_names() == ("category",)
+
+
+def test_one_view_holds_still_while_others_write(opened: Open, make: Make) -> None:
+    """A report over several questions sees one moment."""
+    writer, job = opened(), make.job()
+    writer.remember([make.wanted(job)])
+    reader = opened(readonly=True)
+    with reader.still():
+        assert reader.totals().money.confirmed == 0
+        draw(writer, make, job, 0)
+        assert reader.totals().money.confirmed == 0
+        assert sum(row.confirmed_micro_usd for row in reader.job_rows()) == 0
+    assert reader.totals().money.confirmed == 50
+
+
+def test_runs_are_listed_with_their_ends(opened: Open) -> None:
+    """The latest first; a killed one has no end."""
+    ledger = opened()
+    ledger.begin_run(RunStart("run-2", "m", "mock", cap=None, command='{"first": 3}'))
+    ledger.expect("run-2", MicroUSD(1), MicroUSD(2), MicroUSD(3))
+    ledger.end_run("run-2", 4, "the cost limit", {"rows": 7})
+    second, first = ledger.runs()
+    assert (second.run_id, second.exit_code, second.why, second.counts) == ("run-2", 4, "the cost limit", '{"rows":7}')
+    assert (second.low, second.expected, second.high) == (1, 2, 3)
+    assert first.ended is None

@@ -1,0 +1,198 @@
+"""Laws that hold in every history: a model of plain dicts runs beside the ledger."""
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from batchgen.ledger import Caps, Ledger, RunStart
+from batchgen.model import Attempt, AttemptState, Charge, Receipt, SlotState
+from batchgen.money import MicroUSD
+from tests.ledger.conftest import Hands, Make
+
+SLOTS = st.sets(st.integers(0, 2), min_size=1).map(lambda slots: tuple(sorted(slots)))
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Books(RuleBasedStateMachine):
+    """The ledger beside a model: `calls` holds [reserved, cost, at risk, released] per call, `slots` the images."""
+
+    calls_open = Bundle("calls_open")
+
+    @initialize(cap=st.integers(0, 2000))
+    def begin(self, cap: int) -> None:
+        """Start with a cap and three jobs."""
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "ledger.db"
+        self.make, self.clock, self.die_at = Make(), Hands(), ""
+        self.caps, self.run = Caps(max_cost=MicroUSD(cap)), 0
+        self.calls: dict[str, list[int]] = {}
+        self.of: dict[str, Attempt] = {}
+        self.slots: dict[tuple[str, int], str] = {}
+        self.runs: dict[str, str] = {}
+        self.jobs = [self.make.job(name, n=3) for name in "abc"]
+        self._open()
+
+    def _open(self) -> None:
+        self.run += 1
+        self.run_id = f"run-{self.run}"
+        self.ledger = Ledger.open(self.path, ".", clock=self.clock, at=self._at)
+        self.ledger.begin_run(RunStart(self.run_id, "m", "mock"))
+        self.ledger.remember([self.make.wanted(job) for job in self.jobs])
+
+    def _at(self, name: str) -> None:
+        if name == self.die_at:
+            raise Crash
+
+    def _spent(self, run_id: str) -> int:
+        return sum(sum(self.calls[id_][:3]) for id_, run in self.runs.items() if run == run_id)
+
+    @rule(target=calls_open, job=st.integers(0, 2), slots=SLOTS, high=st.integers(1, 500))
+    def reserve(self, job: int, slots: tuple[int, ...], high: int) -> object:
+        """A call is let through exactly when it fits."""
+        attempt = self.make.attempt(self.jobs[job], high, slots, self.run_id)
+        refused = self.ledger.reserve(attempt, self.caps)
+        fits = self._spent(self.run_id) + high <= (self.caps.max_cost or 0)
+        assert (refused is None) == fits
+        if refused:
+            return multiple()
+        self._dispatched(attempt)
+        return attempt.id
+
+    def _dispatched(self, attempt: Attempt) -> None:
+        self.calls[attempt.id] = [attempt.quote.high, 0, 0, 0]
+        self.of[attempt.id] = attempt
+        self.runs[attempt.id] = self.run_id
+
+    def _settle(self, receipt: Receipt, state: AttemptState, cost: int) -> None:
+        charged = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
+        self.ledger.settle(receipt, state, self.make.cost(cost) if charged else None)
+
+    @rule(call=consumes(calls_open), cost=st.integers(0, 700), some=SLOTS)
+    def answer(self, call: str, cost: int, some: tuple[int, ...]) -> None:
+        """Pictures came, all or some."""
+        if not self._alive(call):
+            return
+        attempt = self.of[call]
+        got = tuple(slot for slot in attempt.slots if slot in some) or attempt.slots
+        self._settle(self.make.answer(attempt, *got), AttemptState.SETTLED, cost)
+        self.calls[call] = [0, cost, 0, 0]
+        self.slots.update(dict.fromkeys(((attempt.job.key, slot) for slot in got), "stored"))
+
+    @rule(call=consumes(calls_open))
+    def not_charged(self, call: str) -> None:
+        """The provider said no."""
+        if self._alive(call):
+            self._settle(self.make.failure(self.of[call], Charge.NO), AttemptState.NOT_CHARGED, 0)
+            self.calls[call] = [0, 0, 0, self.of[call].quote.high]
+
+    @rule(call=consumes(calls_open), cost=st.integers(0, 700))
+    def charged_and_empty(self, call: str, cost: int) -> None:
+        """Paid for nothing."""
+        if self._alive(call):
+            self._settle(self.make.failure(self.of[call], Charge.YES), AttemptState.CHARGED_NO_RESULT, cost)
+            self.calls[call] = [0, cost, 0, 0]
+
+    @rule(call=consumes(calls_open))
+    def ambiguous(self, call: str) -> None:
+        """Perhaps paid."""
+        if self._alive(call):
+            self._settle(self.make.failure(self.of[call], Charge.MAYBE), AttemptState.AT_RISK, 0)
+            self._risk(call)
+
+    @rule(call=consumes(calls_open), cost=st.integers(0, 700), before=st.booleans())
+    def die_while_settling(self, call: str, cost: int, before: object) -> None:
+        """A kill around the commit: the call is an orphan, or it is settled; never half of each."""
+        if not self._alive(call):
+            return
+        self.die_at = f"ledger.settle.{'before' if before else 'after'}_commit"
+        attempt = self.of[call]
+        try:
+            self._settle(self.make.answer(attempt), AttemptState.SETTLED, cost)
+        except Crash:
+            self.die_at = ""
+        if not before:
+            self.calls[call] = [0, cost, 0, 0]
+            self.slots.update(dict.fromkeys(((attempt.job.key, slot) for slot in attempt.slots), "stored"))
+        self.crash()
+
+    @rule(target=calls_open, job=st.integers(0, 2), before=st.booleans())
+    def die_while_reserving(self, job: int, before: object) -> object:
+        """A kill around the intent: nothing was sent yet, and it is written or it is not."""
+        attempt = self.make.attempt(self.jobs[job], 1, (0,), self.run_id)
+        fits = self._spent(self.run_id) + 1 <= (self.caps.max_cost or 0)
+        self.die_at = f"ledger.reserve.{'before' if before else 'after'}_commit"
+        with suppress(Crash):
+            self.ledger.reserve(attempt, self.caps)
+        self.die_at = ""
+        if fits and not before:
+            self._dispatched(attempt)
+        self.crash()
+        return multiple()
+
+    @rule()
+    def crash(self) -> None:
+        """The process dies; the next start turns what was under way into risk."""
+        self.ledger.close()
+        self._open()
+        orphans = {orphan.id for orphan in self.ledger.orphans()}
+        assert orphans == {id_ for id_, amounts in self.calls.items() if amounts[0]}
+        for id_ in sorted(orphans):
+            self.ledger.to_at_risk(id_, "killed")
+            self._risk(id_)
+
+    @rule(billed=st.integers(0, 3000))
+    def reconcile(self, billed: int) -> None:
+        """A bill clears or confirms all that is at risk."""
+        result = self.ledger.reconcile(MicroUSD(billed))
+        assert result.at_risk == sum(amounts[2] for amounts in self.calls.values())
+        for finding in result.findings:
+            released = self.calls[finding.attempt_id][3] + finding.cleared
+            self.calls[finding.attempt_id] = [0, finding.confirmed, 0, released]
+        self.slots = {place: state for place, state in self.slots.items() if state == "stored"}
+
+    @rule(cap=st.integers(0, 5000))
+    def change_cap(self, cap: int) -> None:
+        """The user changes the limit."""
+        self.caps = Caps(max_cost=MicroUSD(cap))
+
+    def _alive(self, call: str) -> bool:
+        return self.calls[call][0] > 0
+
+    def _risk(self, call: str) -> None:
+        self.calls[call] = [0, 0, self.of[call].quote.high, 0]
+        for slot in self.of[call].slots:
+            self.slots.setdefault((self.of[call].job.key, slot), "uncertain")
+
+    @invariant()
+    def the_sums_are_the_models(self) -> None:
+        """Four numbers, the run's exposure and the stored pictures, after every step."""
+        if not hasattr(self, "ledger"):
+            return
+        assert self.ledger.audit() == ()
+        money = self.ledger.totals().money
+        reserved, cost, at_risk, released = (sum(c[i] for c in self.calls.values()) for i in range(4))
+        assert money.confirmed + money.estimated == cost
+        assert money.at_risk == at_risk + reserved
+        assert money.not_charged == released
+        exposure = self.ledger.exposure(self.run_id)
+        assert exposure.spent + exposure.at_risk + exposure.reserved == self._spent(self.run_id)
+        stored = sum(state == "stored" for state in self.slots.values())
+        assert sum(len(one.with_state(SlotState.STORED)) for one in self.ledger.known(self.jobs)) == stored
+
+    def teardown(self) -> None:
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+            self.folder.cleanup()
+
+
+Books.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestBooks = Books.TestCase

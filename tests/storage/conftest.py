@@ -1,0 +1,45 @@
+"""Folders, parts and pictures for the laws of storage."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from batchgen.storage import Folder, PartFacts
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Give an output folder that does not exist yet."""
+    return Folder(tmp_path / "out")
+
+
+Put = Callable[..., PartFacts]
+
+
+@pytest.fixture
+def put(folder: Folder) -> Put:
+    """Write bytes into the spool of an attempt, finished unless told otherwise."""
+
+    def put_(data: bytes = b"picture", attempt: str = "one", index: int = 0, *, finished: bool = True) -> PartFacts:
+        spool = folder.spool(attempt)
+        part = spool.part(index)
+        part.write(data)
+        facts = part.close()
+        if finished:
+            spool.finish({"attempt": attempt})
+        return facts
+
+    return put_
+
+
+def drawn(format_: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **options: object) -> bytes:
+    """Draw a picture with some structure in it."""
+    image = Image.effect_noise(size, 90).convert(mode)
+    if mode in {"RGBA", "LA"}:
+        image.putalpha(100)
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()

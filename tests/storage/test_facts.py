@@ -1,0 +1,108 @@
+"""Laws of what a picture's bytes say."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.storage import decode_check, sniff
+from tests.storage.conftest import drawn
+
+
+@pytest.mark.parametrize(
+    ("data", "facts"),
+    [
+        (drawn("PNG"), ("png", 40, 30, False)),
+        (drawn("PNG", "RGBA"), ("png", 40, 30, True)),
+        (drawn("PNG", "LA"), ("png", 40, 30, True)),
+        (drawn("PNG", "P", transparency=0), ("png", 40, 30, True)),
+        (drawn("JPEG"), ("jpeg", 40, 30, False)),
+        (drawn("JPEG", progressive=True, size=(300, 200)), ("jpeg", 300, 200, False)),
+        (drawn("WEBP"), ("webp", 40, 30, False)),
+        (drawn("WEBP", lossless=True), ("webp", 40, 30, False)),
+        (drawn("WEBP", "RGBA", lossless=True), ("webp", 40, 30, True)),
+        (drawn("WEBP", "RGBA", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0"), ("webp", 40, 30, True)),
+        (drawn("GIF", "P"), ("gif", 40, 30, None)),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', ("svg", 0, 0, True)),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- --><svg/>', ("svg", 0, 0, True)),
+    ],
+)
+def test_pictures_are_recognised(tmp_path: Path, data: bytes, facts: tuple[object, ...]) -> None:
+    """Format, pixels and transparency, from the header alone."""
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    found = sniff(data[:64], path)
+    assert found is not None
+    assert (found.format, found.width, found.height, found.alpha) == facts
+    assert found.ext == {"jpeg": "jpg"}.get(found.format, found.format)
+
+
+def test_the_head_is_enough_for_most(tmp_path: Path) -> None:
+    """Only what it leaves open needs the file."""
+    found = sniff(drawn("PNG", "RGBA")[:64])
+    assert found is not None
+    assert (found.width, found.alpha) == (40, True)
+    assert sniff(drawn("JPEG")[:64]) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<!doctype html><html>",
+        b"\x89PNG",
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+        b"RIFF\0\0\0\0WEBPxxxx",
+        b"{}",
+        b"\xff\xd8\xff",
+    ],
+)
+def test_what_is_no_picture_is_not_taken_for_one(tmp_path: Path, data: bytes) -> None:
+    """HTML, JSON, torn headers."""
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    assert sniff(data[:64], path) is None
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from([drawn(f) for f in ("PNG", "JPEG", "WEBP", "GIF")]), st.integers(0, 100)
+)
+def test_no_bytes_break_the_look(noise: bytes, picture: bytes, cut: int) -> None:
+    """Whatever a server sends."""
+    sniff(noise)
+    sniff(picture[:cut] + noise)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_whole_pictures_pass_and_torn_ones_do_not(tmp_path: Path, format_: str) -> None:
+    """Cut at ten places each."""
+    data, path = drawn(format_, "RGB" if format_ != "GIF" else "L", size=(120, 90)), tmp_path / "picture"
+    path.write_bytes(data)
+    assert decode_check(path) is None
+    for tenth in range(1, 10):
+        path.write_bytes(data[: len(data) * tenth // 10])
+        assert decode_check(path) is not None
+
+
+def test_what_cannot_be_decoded_is_said_in_words(tmp_path: Path) -> None:
+    """A page, nothing at all, a missing file, a bomb."""
+    path = tmp_path / "picture"
+    for data in (b"<html>", b""):
+        path.write_bytes(data)
+        assert str(decode_check(path)).startswith("no picture")
+    assert decode_check(tmp_path / "none") == "missing"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, (b"IHDR" + BOMB, b"IDAT" + zlib.compress(b"\0"), b"IEND")))
+    )
+    assert str(decode_check(path)).startswith("too large to decode")
+
+
+BOMB = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+
+
+def chunk(content: bytes) -> bytes:
+    """Make one chunk of a PNG: length, name and data, checksum."""
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
