@@ -18,7 +18,6 @@ from batchgen.executor.exchange import Call, post, tracing, within
 from batchgen.executor.intake import Intake
 from batchgen.model import Attempt, Prepare, Provider, Receipt
 from batchgen.providers.dialects import Dialect, dialect
-from batchgen.providers.images import FILE_PARAMS
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import WireRequest
@@ -123,14 +122,15 @@ class LocalExecutor:
         request = attempt.job.request
         model = find_model(attempt.model)
         params = to_send(request, self.provider, model, attempt.job.inherited)
-        texts = tuple((name, value) for name, value in params if name not in FILE_PARAMS)
-        files = tuple((name, value) for name, value in params if name in FILE_PARAMS)
+        behind = dict(request.files)
+        texts = tuple((name, value) for name, value in params if name not in behind)
+        files = tuple((name, behind[name]) for name, _ in params if name in behind)
         if not (request.images or request.mask or files):
             return speech.request(attempt, self.provider, texts, Uploads())
 
         def make() -> WireRequest:
             uploads = gather(request.images, request.mask, self.provider, self._prepare)
-            extra = tuple((name, shrunk(Path(value), self._prepare)) for name, value in files)
+            extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in files)
             return speech.request(attempt, self.provider, texts, replace(uploads, params=extra))
 
         return await self.offload(make)

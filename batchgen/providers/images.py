@@ -27,8 +27,6 @@ _PATHS = {
     Operation.VARIATION: "/images/variations",
 }
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
-# Parameters that name a picture file in the manifest and travel as its bytes in base64.
-FILE_PARAMS = frozenset({"reference_image"})
 
 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
