@@ -68,4 +68,4 @@ def _doubt(name: str, columns: tuple[str, ...]) -> str | None:
 def inline(file: str, rows: list[tuple[Mapping[str, str], Place]]) -> Table:
     """Take rows that stand in the manifest itself as a table; its columns are those of any row."""
     columns = tuple(dict.fromkeys(name for values, _ in rows for name in values))
-    return Table(file, columns, lambda: (Row(values, place.line) for values, place in rows))
+    return Table(file, columns or None, lambda: (Row(values, place.line) for values, place in rows))

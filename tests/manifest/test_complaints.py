@@ -110,7 +110,7 @@ def test_all_mistakes_come_at_once(desk: Any) -> None:
         "name: a/b\nprovder: x\nlimits: {concurrency: many}\ndefaults: {n: x}\njobs:\n"
         "  - {rows: gone.csv, prompt: p}\n  - {prompt: '{{ x }}', sise: 1}\n  - {prompt: '{{ y() }}', prompt: z}\n"
     )
-    wrong = "name provder many n gone x sise y prompt".split()
+    wrong = ["name", "provder", "many", "n", "gone", "x", "sise", "y", "prompt"]
     assert len(said) == len(wrong), said
     assert [int(line.split(":")[1]) for line in said] == sorted(int(line.split(":")[1]) for line in said)
 

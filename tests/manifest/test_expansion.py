@@ -21,7 +21,8 @@ def test_the_product_of_rows_and_lists_keeps_its_order(desk: Any) -> None:
     """Rows first, then the lists as they are written, the last one fastest."""
     desk.write("p.csv", PRODUCTS)
     jobs = desk.jobs(
-        "jobs: [{rows: p.csv, matrix: {angle: [front, top], colour: [oak, elm]}, prompt: '{{name}} {{angle}} {{colour}}'}]"
+        "jobs: [{rows: p.csv, matrix: {angle: [front, top], colour: [oak, elm]},"
+        " prompt: '{{name}} {{angle}} {{colour}}'}]"
     )
     assert prompts(jobs)[:5] == [
         *("Chair front oak", "Chair front elm", "Chair top oak", "Chair top elm", "Table front oak"),
@@ -53,7 +54,8 @@ def test_exclude_leaves_out_what_it_names(desk: Any) -> None:
 def test_include_adds_combinations_and_sets_parameters(desk: Any) -> None:
     """A combination of its own, or values for those that it does not contradict."""
     items = desk.jobs(
-        "jobs: [{matrix: {angle: [front, side], c: [oak]}, prompt: '{{angle}} {{c}} {{note|default(\"-\")}}', quality: low,"
+        "jobs: [{matrix: {angle: [front, side], c: [oak]}, quality: low,"
+        " prompt: '{{angle}} {{c}} {{note|default(\"-\")}}',"
         " include: [{angle: top, c: elm, quality: high}, {angle: side, note: wide}, {c: oak, size: 1x1}]}]"
     )
     assert [(*prompts([j]), j.request.param("quality"), j.request.param("size")) for j in items] == [
@@ -91,8 +93,8 @@ def test_templates_reach_every_place(desk: Any) -> None:
     """Id, prompt, parameters, tags and the output path see rows, lists and variables."""
     job = desk.jobs(
         "variables: {brand: soft}\noutput: {path: '{{ sku }}/{{ id }}-{{ index }}'}\njobs:\n"
-        "  - {id: 'a-{{ sku }}', rows: [{sku: '007'}], matrix: {q: [low]}, prompt: '{{ brand }} {{ sku }}', n: '{{ 1 + 1 }}',"
-        " quality: '{{ q }}', model: 'm-{{ q }}', tags: {t: '{{ brand }}', empty: }}"
+        "  - {id: 'a-{{ sku }}', rows: [{sku: '007'}], matrix: {q: [low]}, prompt: '{{ brand }} {{ sku }}',"
+        " n: '{{ 1 + 1 }}', quality: '{{ q }}', model: 'm-{{ q }}', tags: {t: '{{ brand }}', empty: }}"
     )[0]
     assert (job.id, job.request.prompt, job.request.model, job.n) == ("a-007", "soft 007", "m-low", 2)
     assert job.request.param("quality") == "low"
@@ -167,7 +169,8 @@ def test_the_same_job_twice_is_one_job(desk: Any) -> None:
 def test_expansion_is_lazy_and_repeatable(desk: Any) -> None:
     """A product of a billion jobs gives its first three at once, and the same ones again."""
     numbers = ", ".join(str(n) for n in range(1000))
-    text = f"jobs: [{{matrix: {{a: [{numbers}], b: [{numbers}], c: [{numbers}]}}, prompt: '{{{{a}}}} {{{{b}}}} {{{{c}}}}'}}]"
+    lists = f"a: [{numbers}], b: [{numbers}], c: [{numbers}]"
+    text = f"jobs: [{{matrix: {{{lists}}}, prompt: '{{{{a}}}} {{{{b}}}} {{{{c}}}}'}}]"
     manifest = load(desk.write("m.yaml", text))
     first = list(islice(expand(manifest), 3))
     assert prompts(first) == ["0 0 0", "0 0 1", "0 0 2"]

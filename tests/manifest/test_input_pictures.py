@@ -1,0 +1,82 @@
+"""Input pictures: files with their hash and pixels, addresses, and pictures of other jobs."""
+
+import hashlib
+import os
+from typing import Any
+
+import pytest
+
+from batchgen.errors import Problem
+from batchgen.manifest.inputs import BadInputError, Inputs
+from batchgen.model import FileImage, JobImage, UrlImage
+
+
+def test_a_file_is_known_by_its_bytes(desk: Any) -> None:
+    """Hash, size and pixels are the file's; the path is found from the manifest's folder."""
+    path = desk.picture("photos/a.png", size=(40, 30))
+    found = Inputs(desk.folder).picture("photos/a.png")
+    data = path.read_bytes()
+    assert found == FileImage(str(path), hashlib.sha256(data).hexdigest(), len(data), 40, 30)
+
+
+def test_a_file_is_read_again_only_when_it_changed(desk: Any) -> None:
+    """Same time and size: remembered. Changed: read again."""
+    inputs = Inputs(desk.folder)
+    path = desk.picture("a.png", "red")
+    first = inputs.picture("a.png")
+    assert inputs.picture("a.png") is first
+    desk.picture("a.png", "blue", (9, 9))
+    os.utime(path, ns=(1, 1))
+    assert inputs.picture("a.png") != first
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("https://a.example/x.png?sig=%2B", UrlImage("https://a.example/x.png?sig=%2B")),
+        ("@cat", JobImage("cat")),
+        ("@cat[0]", JobImage("cat", 0)),
+        ("@a b-[x]", JobImage("a b-[x]")),
+        ("@e\u0301", JobImage("\u00e9")),
+    ],
+)
+def test_other_words_are_addresses_and_jobs(desk: Any, word: str, expected: object) -> None:
+    """An address is kept byte for byte; a reference may name one slot."""
+    assert Inputs(desk.folder).picture(word) == expected
+
+
+@pytest.mark.parametrize(
+    "word", ["http://a.example/x.png", "ftp://a/x", "file:///etc/passwd", "data:image/png;base64,AA", "@", "a\0b", "."]
+)
+def test_what_is_no_picture_is_refused(desk: Any, word: str) -> None:
+    """Only files, https and references."""
+    with pytest.raises(BadInputError):
+        Inputs(desk.folder).picture(word)
+
+
+def test_a_file_that_is_no_picture_is_refused(desk: Any) -> None:
+    """Text, a damaged picture and another format are told apart from pictures."""
+    desk.write("text.png", "hello")
+    desk.write("cut.png", desk.picture("a.png").read_bytes()[:20])
+    desk.write("anim.gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
+    for name in ("text.png", "cut.png", "anim.gif"):
+        with pytest.raises(BadInputError):
+            Inputs(desk.folder).picture(name)
+
+
+def test_a_missing_picture_is_a_problem_with_its_row(desk: Any) -> None:
+    """The row says which file is not there, and which one is."""
+    desk.picture("photos/chair.png")
+    items = desk.items("prompt,image\np,photos/chiar.png\n", "m.csv")
+    assert isinstance(items[0], Problem)
+    assert str(items[0]).endswith(
+        "m.csv:2:1: error: images: there is no file 'photos/chiar.png'; did you mean `chair.png`?"
+    )
+
+
+def test_a_cell_may_name_several_pictures(desk: Any) -> None:
+    """Semicolons separate the pictures of an `images` cell; `image` stands before them."""
+    for name in "abc":
+        desk.picture(f"{name}.png", size=(ord(name), 1))
+    job = desk.jobs("prompt,image,images\np,a.png,b.png; c.png;\n", "m.csv")[0]
+    assert [image.width for image in job.request.images] == [ord(name) for name in "abc"]
