@@ -1,6 +1,6 @@
 """A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from heapq import nsmallest
@@ -13,7 +13,7 @@ from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
-from batchgen.ledger import Ledger
+from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
 from batchgen.model import Job, Provider, Settings
 
@@ -38,11 +38,11 @@ class Project:
         """The output folder as the ledger calls it."""
         return catalogue_of(self.output, self.ledger_path)
 
-    def open_ledger(self, *, readonly: bool = False) -> Ledger:
+    def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
         """The ledger of the output folder; see `Ledger.open`."""
         if not readonly:
             self.ledger_path.parent.mkdir(parents=True, exist_ok=True)
-        return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, readonly=readonly)
+        return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
 
     def tariff(self, ledger: Ledger | None = None) -> Tariff:
         """What calls cost here; a ledger's history calibrates what is expected."""

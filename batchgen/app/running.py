@@ -25,7 +25,7 @@ from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
 from batchgen.executor import LocalExecutor
-from batchgen.ledger import Caps, Ledger, RunStart
+from batchgen.ledger import Caps, Ledger, RunStart, nowhere
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import Provider, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
@@ -55,10 +55,11 @@ class RunResult:
     report: Path | None = None
 
 
-def run(path: Path, options: Options, watch: Watch) -> RunResult:
+def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = nowhere) -> RunResult:
     """Perform a manifest: check, lock, recover, plan, ask, draw, report.
 
-    Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status.
+    Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
+    called with a name before and after each durable step: where tests let a run break.
     """
     project = open_project(path, options)
     with interruptible(), ExitStack() as stack:
@@ -67,7 +68,7 @@ def run(path: Path, options: Options, watch: Watch) -> RunResult:
             raise InputError(*checked.problems)
         _need_limit(project, watch)
         key = key_for(project.provider, project.variables)
-        folder = Folder(project.output)
+        folder = Folder(project.output, at=at)
         try:
             stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
         except Locked:
@@ -77,7 +78,7 @@ def run(path: Path, options: Options, watch: Watch) -> RunResult:
         has_pictures = next(folder.pictures(), None) is not None
         if has_pictures and not project.ledger_path.exists():
             raise _lost(project)
-        ledger = stack.enter_context(project.open_ledger())
+        ledger = stack.enter_context(project.open_ledger(at=at))
         if has_pictures and not ledger.runs():
             raise _lost(project)
         session = Session(project, options, watch, folder, ledger, key, checked)
