@@ -19,6 +19,9 @@ class Tariff(Protocol):
     def model_of(self, request: ImageRequest) -> str:
         """The model that will draw."""
 
+    def per_call(self, request: ImageRequest, images: int) -> int:
+        """How many pictures one call asks for at most."""
+
     def quote(self, request: ImageRequest, n: int) -> Quote:
         """What one call for `n` pictures may cost."""
 

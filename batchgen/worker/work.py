@@ -72,6 +72,22 @@ class Call:
     spent: MicroUSD = ZERO
 
 
+@dataclass(slots=True)
+class Filled:
+    """What the calls for some slots of a job brought; `open` says what became of the slots without a picture."""
+
+    stored: int = 0
+    spent: MicroUSD = ZERO
+    open: dict[int, tuple[SlotState, str]] = field(default_factory=dict)
+
+    def add(self, call: Call, over: Over | None) -> None:
+        """Take what one call brought, and how it ended when it brought nothing."""
+        self.stored += call.stored
+        self.spent = MicroUSD(self.spent + call.spent)
+        if over:
+            self.open.update(dict.fromkeys(call.slots, (over.slots, over.why)))
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """Leave to make one call now."""
@@ -111,42 +127,41 @@ class Worker:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
-        slots, calls = task.slots, list[Call]()
-        ends: list[Over | None] = []
+        filled = await asyncio.gather(*(self._fill(task, slots) for slots in self._split(task)))
+        return await self._close(task, filled)
+
+    def _split(self, task: Task) -> list[tuple[int, ...]]:
+        """The slots of each call."""
+        most = self.bench.tariff.per_call(task.job.request, len(task.slots))
+        return [task.slots[i : i + most] for i in range(0, len(task.slots), most)]
+
+    async def _fill(self, task: Task, slots: tuple[int, ...]) -> Filled:
+        """One call for these slots, then calls for those that it left empty; what is open in the end, and why."""
+        filled = Filled()
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
-            batch = [Call(task.job, part, purpose, task.replaces) for part in self._split(task.job, slots)]
-            ends = list(await asyncio.gather(*(self._make(call) for call in batch)))
-            calls += batch
-            slots = tuple(slot for call in batch for slot, _ in call.short)
-            may_top_up = self.bench.settings.on_partial is OnPartial.TOP_UP and not self.bench.stops
-            if not slots or not may_top_up or any(ends):
+            call = Call(task.job, slots, purpose, task.replaces)
+            over = await self._make(call)
+            filled.add(call, over)
+            slots = tuple(slot for slot, _ in call.short)
+            if over or not slots or self.bench.settings.on_partial is not OnPartial.TOP_UP:
                 break
-        return await self._close(task, calls, ends)
+            if self.bench.stops:
+                filled.open = dict.fromkeys(slots, (SlotState.NOT_STARTED, STOPPED))
+                return filled
+        filled.open.update({slot: self._short(why) for slot, why in call.short})
+        return filled
 
-    def _split(self, job: Job, slots: Sequence[int]) -> list[tuple[int, ...]]:
-        model = self.bench.tariff.model_of(job.request)
-        most = min(
-            self.bench.settings.images_per_request or len(slots) or 1,
-            dict(self.bench.provider.model_max_n).get(model, self.bench.provider.max_n),
-        )
-        return [tuple(slots[i : i + most]) for i in range(0, len(slots), most)]
-
-    async def _close(self, task: Task, calls: Sequence[Call], ends: Sequence[Over | None]) -> Outcome:
+    async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Write down what became of the slots that brought no picture."""
-        marks: dict[int, tuple[SlotState, str]] = {}
-        last = [call for call in calls if call.short]
-        for call in last[-1:]:
-            marks.update({slot: self._short(why) for slot, why in call.short})
-        for call, end in zip(calls[-len(ends) :], ends, strict=True):
-            if end is not None:
-                marks.update(dict.fromkeys(call.slots, (end.slots, end.why)))
-        stored = sum(call.stored for call in calls)
+        marks = {slot: mark for part in filled for slot, mark in part.open.items()}
         settled = {slot: mark for slot, mark in marks.items() if mark[0] is not SlotState.NOT_STARTED}
-        await self._book(self.bench.ledger.mark_slots, task.job.key, settled)
+        if settled:
+            await self._book(self.bench.ledger.mark_slots, task.job.key, settled)
+        stored = sum(part.stored for part in filled)
         kind = _kind(stored, len(task.slots), [state for state, _ in marks.values()])
         self._watch_alike(kind, next(iter(marks.values()), None))
         why = next((why for _, why in marks.values()), "")
-        return Outcome(task.job, kind, stored, why, MicroUSD(sum(call.spent for call in calls)))
+        return Outcome(task.job, kind, stored, why, MicroUSD(sum(part.spent for part in filled)))
 
     def _short(self, why: str) -> tuple[SlotState, str]:
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
