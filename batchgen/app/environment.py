@@ -8,6 +8,9 @@ from pathlib import Path
 from batchgen.errors import AccountError, InputError
 from batchgen.model import Provider
 
+MOCK = "mock"
+"""The provider that costs nothing and needs no key, wherever it runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -53,7 +56,7 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     """
     name = provider.key_variable
     if name is None:
-        return Secret("mock") if provider.embedded else None
+        return Secret("mock") if provider.name == MOCK else None
     value = variables.get(name, "").strip()
     if not value:
         raise AccountError(

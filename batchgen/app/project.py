@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from batchgen import catalog, manifest
-from batchgen.app.environment import environment
+from batchgen.app.environment import MOCK, environment
 from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
@@ -37,6 +37,11 @@ class Project:
     def catalogue(self) -> str:
         """The output folder as the ledger calls it."""
         return catalogue_of(self.output, self.ledger_path)
+
+    @property
+    def free(self) -> bool:
+        """Whether pictures cost nothing here, so that no limit is needed."""
+        return self.provider.name == MOCK
 
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
         """The ledger of the output folder; see `Ledger.open`."""

@@ -102,7 +102,7 @@ def _lost(project: Project) -> InputError:
 
 def _need_limit(project: Project, watch: Watch) -> None:
     """Unattended, real money needs a limit."""
-    if project.provider.embedded or watch.attended:
+    if project.free or watch.attended:
         return
     budget = project.settings.budget
     if project.settings.limits.max_cost is None and not (budget and (budget.day or budget.month)):
@@ -173,7 +173,7 @@ class Session:
     def _ask(self) -> None:
         cap = self.project.settings.limits.max_cost
         most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
-        if self.project.provider.embedded or not self.watch.attended or most <= ASK_ABOVE:
+        if self.project.free or not self.watch.attended or most <= ASK_ABOVE:
             return
         about = exact(self.estimate.expected)
         if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):

@@ -137,18 +137,18 @@ class Worker:
 
     async def _fill(self, task: Task, slots: tuple[int, ...]) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why."""
-        filled = Filled()
+        filled, short = Filled(), dict.fromkeys(slots, "")
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
-            call = Call(task.job, slots, purpose, task.replaces)
+            call = Call(task.job, tuple(short), purpose, task.replaces)
             over = await self._make(call)
             filled.add(call, over)
-            slots = tuple(slot for slot, _ in call.short)
-            if over or not slots or self.bench.settings.on_partial is not OnPartial.TOP_UP:
+            short = dict(call.short)
+            if over or not short or self.bench.settings.on_partial is not OnPartial.TOP_UP:
                 break
             if self.bench.stops:
-                filled.open = dict.fromkeys(slots, (SlotState.NOT_STARTED, STOPPED))
+                filled.open = dict.fromkeys(short, (SlotState.NOT_STARTED, STOPPED))
                 return filled
-        filled.open.update({slot: self._short(why) for slot, why in call.short})
+        filled.open.update({slot: self._short(why) for slot, why in short.items()})
         return filled
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
