@@ -9,7 +9,6 @@ from batchgen.ledger.book import Book
 from batchgen.ledger.records import Known, Previous, Slot, Wanted
 from batchgen.ledger.text import dump, moment, request_from, request_text
 from batchgen.model import Job, SlotState
-from batchgen.money import MicroUSD
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
@@ -66,8 +65,8 @@ def known(book: Book, jobs: Sequence[Job]) -> list[Known]:
     with book.reading() as db:
         wanted = {row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", book.catalogue, keys)}
         slots = _slots(db, book.catalogue, keys if wanted else ())
-        tries = _tries(db, book.catalogue, list(wanted))
         unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
+        tries = _tries(db, book.catalogue, [job.key for job in unfinished if job.key in wanted])
         before = _previous(db, book.catalogue, unfinished)
     return [_known(job, wanted.get(job.key), slots.get(job.key, ()), tries.get(job.key), before) for job in jobs]
 
@@ -103,31 +102,39 @@ def _among(
     ).fetchall()
 
 
+_SLOT = (
+    "SELECT job_key, slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"
+    " ifnull(format, ''), cost, url, expires, fault, attempt_id FROM images"
+)
+_STATES = {state.value: state for state in SlotState}
+
+
 def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[Slot]]:
+    """Read slots by job; hot, as every job of every run is looked up: plain tuples in the order of Slot's fields."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    cursor.execute(f"{_SLOT} WHERE catalogue = ? AND job_key {_AMONG} ORDER BY job_key, slot", (catalogue, dump(keys)))
     found = defaultdict[str, list[Slot]](list)
-    for row in _among(db, "SELECT * FROM images", "job_key", catalogue, keys, "ORDER BY job_key, slot"):
-        found[row["job_key"]].append(slot_from(row))
+    for (
+        key,
+        index,
+        state,
+        reason,
+        path,
+        sha256,
+        size,
+        width,
+        height,
+        kind,
+        cost,
+        url,
+        expires,
+        fault,
+        attempt,
+    ) in cursor:
+        facts = (path, sha256, size, width, height, kind, cost, url)
+        found[key].append(Slot(index, _STATES[state], reason, *facts, moment(expires), fault, attempt))
     return found
-
-
-def slot_from(row: sqlite3.Row) -> Slot:
-    """Read a row of `images`."""
-    return Slot(
-        index=row["slot"],
-        state=SlotState(row["state"]),
-        reason=row["reason"],
-        path=row["path"],
-        sha256=row["sha256"],
-        bytes=row["bytes"] or 0,
-        width=row["width"] or 0,
-        height=row["height"] or 0,
-        format=row["format"] or "",
-        cost=MicroUSD(row["cost"]),
-        url=row["url"],
-        expires=moment(row["expires"]),
-        fault=row["fault"],
-        attempt_id=row["attempt_id"],
-    )
 
 
 def _stored(slots: Iterable[Slot]) -> list[Slot]:
