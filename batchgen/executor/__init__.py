@@ -2,11 +2,12 @@
 
 from typing import Protocol
 
+from batchgen.executor.download import NotFetched
 from batchgen.executor.landing import finish
 from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.model import Attempt, Receipt
 
-__all__ = ["Executor", "LocalExecutor", "Wires", "finish"]
+__all__ = ["Executor", "LocalExecutor", "NotFetched", "Wires", "finish"]
 
 
 class Executor(Protocol):

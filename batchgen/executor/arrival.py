@@ -42,9 +42,10 @@ class Arrival:
     offload: Offload
     secrets: tuple[str, ...]
 
-    def unsent(self, attempt: Attempt, call: Call, why: str) -> Receipt:
-        """The receipt of an attempt that could not even be put into words."""
-        happening = Happening(Phase.NOT_CONNECTED, Trouble.REQUEST, detail=why, secrets=self.secrets)
+    def unsent(self, attempt: Attempt, call: Call, why: str, *, again: bool = False) -> Receipt:
+        """The receipt of an attempt that could not even be put into words; `again` when another try may help."""
+        trouble = Trouble.CONNECT if again else Trouble.REQUEST
+        happening = Happening(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
         return self._receipt(attempt, call, judge(happening))
 
     async def land(self, attempt: Attempt, speech: Dialect, call: Call, intake: Intake) -> Receipt:

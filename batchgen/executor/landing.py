@@ -11,6 +11,7 @@ from batchgen.model import (
     Attempt,
     Charge,
     Echo,
+    ImageRequest,
     Phase,
     Picture,
     Receipt,
@@ -111,13 +112,12 @@ class Planner:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(self.attempt, seen, facts.path),
+            flags=flags_of(self.attempt.job.request, seen, facts.path),
         )
 
 
-def flags_of(attempt: Attempt, seen: ImageFacts, path: Path | None = None) -> tuple[str, ...]:
+def flags_of(request: ImageRequest, seen: ImageFacts, path: Path | None = None) -> tuple[str, ...]:
     """What is not as the job asked: size, format, alpha; and a file that ends before its picture does."""
-    request = attempt.job.request
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":

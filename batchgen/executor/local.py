@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,11 +13,13 @@ import aiohttp
 from batchgen.catalog import find_model
 from batchgen.clock import Clock, Offload
 from batchgen.errors import AccountError, InputError
+from batchgen.executor.addresses import Lookup
 from batchgen.executor.arrival import Arrival, cap_of
 from batchgen.executor.body import Body
+from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Call, post, tracing, within
 from batchgen.executor.intake import Intake
-from batchgen.model import Attempt, Prepare, Provider, Receipt
+from batchgen.model import Attempt, ImageRequest, Picture, Prepare, Provider, Receipt, RemotePicture, UrlImage
 from batchgen.providers.dialects import Dialect, dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
@@ -24,14 +27,28 @@ from batchgen.providers.wire import WireRequest
 from batchgen.storage import Folder
 
 MOST_HEADER = 32 * 1024
+INPUT = "-input"
+
+
+class InputFetchError(Exception):
+    """A picture that goes into a request could not be fetched; nothing was sent."""
+
+    def __init__(self, why: str, *, final: bool) -> None:
+        """Say why, and whether another try is useless."""
+        self.final = final
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """How to connect. `ca_file` holds further certificates to trust; verification is always on."""
+    """How to connect. `ca_file` holds further certificates to trust; verification is always on.
+
+    `lookup` is another way to resolve the names of foreign pictures.
+    """
 
     connect_seconds: float = 10.0
     ca_file: Path | None = None
+    lookup: Lookup | None = None
 
 
 class LocalExecutor:
@@ -62,6 +79,7 @@ class LocalExecutor:
         self._session: aiohttp.ClientSession | None = None
         secrets = (self._key,) if self._key else ()
         self._arrival = Arrival(provider, folder, clock, offload, secrets)
+        self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
 
     async def start(self) -> None:
         """Open the session; AccountError for a key that is none, InputError for a provider without an address."""
@@ -82,7 +100,8 @@ class LocalExecutor:
         )
 
     async def close(self) -> None:
-        """Close the session; calls under way break off."""
+        """Close the sessions; calls under way break off."""
+        await self._downloads.close()
         if self._session:
             await self._session.close()
             self._session = None
@@ -95,14 +114,28 @@ class LocalExecutor:
         call_of = self._call(attempt, speech)
         try:
             wire = await self._request(attempt, speech)
-        except (UploadError, OSError) as error:
-            return self._arrival.unsent(attempt, call_of.call, str(error))
+        except (UploadError, OSError, InputFetchError) as error:
+            await self._forget_inputs(attempt)
+            again = isinstance(error, InputFetchError) and not error.final
+            return self._arrival.unsent(attempt, call_of.call, str(error), again=again)
         try:
             exchange = post(self._session, wire, self._headers(attempt), call_of.call, self.offload)
             await within(call_of.call, attempt.deadline, asyncio.ensure_future(exchange))
         finally:
             call_of.intake.close()
+            await self._forget_inputs(attempt)
         return await self._arrival.land(attempt, speech, call_of.call, call_of.intake)
+
+    async def download(
+        self,
+        remote: RemotePicture,
+        attempt_id: str,
+        path: Callable[[str], str],
+        request: ImageRequest | None = None,
+        replaces: str | None = None,
+    ) -> Picture | NotFetched:
+        """Try once to fetch a picture that waits at an address; see `Downloads.picture`."""
+        return await self._downloads.picture(remote, attempt_id, path, request, replaces)
 
     async def settled(self, attempt_id: str) -> None:
         """The ledger has the receipt: the spool of this attempt is not needed any more."""
@@ -128,12 +161,35 @@ class LocalExecutor:
         if not (request.images or request.mask or files):
             return speech.request(attempt, self.provider, texts, Uploads())
 
+        passed_on = speech.name == "chat" or self.provider.edit_body == "json"
+        fetched = None if passed_on else await self._inputs(attempt)
+
         def make() -> WireRequest:
-            uploads = gather(request.images, request.mask, self.provider, self._prepare)
+            uploads = gather(request.images, request.mask, self._prepare, fetched)
             extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in files)
             return speech.request(attempt, self.provider, texts, replace(uploads, params=extra))
 
         return await self.offload(make)
+
+    async def _forget_inputs(self, attempt: Attempt) -> None:
+        inputs = (*attempt.job.request.images, attempt.job.request.mask)
+        for index in range(sum(isinstance(image, UrlImage) for image in inputs)):
+            spool = self.folder.spool(f"{attempt.id}{INPUT}{index}")
+            if spool.path.exists():
+                await self.offload(spool.discard)
+
+    async def _inputs(self, attempt: Attempt) -> dict[str, Path]:
+        """Our own copies of the request's pictures that stand at addresses; they go with the attempt's spool."""
+        request = attempt.job.request
+        inputs = (*request.images, *((request.mask,) if request.mask else ()))
+        urls = dict.fromkeys(image.url for image in inputs if isinstance(image, UrlImage))
+        found: dict[str, Path] = {}
+        for index, url in enumerate(urls):
+            facts = await self._downloads.fetch(url, self.folder.spool(f"{attempt.id}{INPUT}{index}"))
+            if isinstance(facts, NotFetched):
+                raise InputFetchError(f"{url}: {facts.why}", final=facts.final)
+            found[url] = facts.path
+        return found
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
         headers = {

@@ -1,11 +1,11 @@
 """Pictures on their way out: read, shrunk and re-encoded as asked, masks turned into what the API wants. Blocks."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.model import FileImage, InputImage, Prepare, Provider, UrlImage
+from batchgen.model import FileImage, InputImage, Prepare, UrlImage
 
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _MOST_PIXELS = 200_000_000
@@ -37,31 +37,30 @@ class Uploads:
 def gather(
     images: tuple[InputImage, ...],
     mask: InputImage | None,
-    provider: Provider,
     prepare: Prepare,
-    fetched: Callable[[UrlImage], Path] | None = None,
+    fetched: Mapping[str, Path] | None = None,
 ) -> Uploads:
     """Make the pictures of one request ready; UploadError says which can not be sent.
 
-    A provider that takes JSON edits fetches an https picture itself; for the others `fetched` gives the local copy.
+    `fetched` holds our copies of pictures at addresses; without it the provider fetches them itself.
     """
 
     def local(image: InputImage) -> Path:
         if isinstance(image, FileImage):
             return Path(image.path)
-        if isinstance(image, UrlImage) and fetched:
-            return fetched(image)
+        if isinstance(image, UrlImage) and fetched and image.url in fetched:
+            return fetched[image.url]
         raise UploadError(f"{image} is not on this machine yet")
 
     def ready(image: InputImage) -> Upload:
-        if isinstance(image, UrlImage) and provider.edit_body == "json":
+        if isinstance(image, UrlImage) and fetched is None:
             return Upload("", "", b"", image.url)
         return shrunk(local(image), prepare)
 
     pictures = tuple(ready(image) for image in images)
     if mask is None:
         return Uploads(pictures)
-    if isinstance(mask, UrlImage) and provider.edit_body == "json":
+    if isinstance(mask, UrlImage) and fetched is None:
         return Uploads(pictures, Upload("", "", b"", mask.url))
     size = None if not pictures or pictures[0].url else size_of_upload(pictures[0])
     return Uploads(pictures, as_mask(local(mask), size))

@@ -1,0 +1,201 @@
+"""Fetches pictures that were paid for and wait at an address; the generation is never repeated here."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from batchgen.clock import Clock, Offload
+from batchgen.executor.addresses import Door, Lookup, PublicResolver, RefusedAddressError, Rules
+from batchgen.executor.inflate import EncodingError, Inflate
+from batchgen.executor.landing import ends_whole, flags_of
+from batchgen.model import ImageRequest, Picture, Provider, RemotePicture
+from batchgen.providers.redact import redacted
+from batchgen.providers.wire import header_view
+from batchgen.storage import Folder, PartFacts, Spool, sniff
+
+MOST_BYTES = 96 * 1024 * 1024
+MOST_REDIRECTS = 3
+TRY_SECONDS = 300.0
+CONNECT_SECONDS = 10.0
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_GONE = frozenset({400, 401, 403, 404, 410})
+_PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """A try that brought no picture. `final` means that no later try can: the picture is lost, though paid."""
+
+    why: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What an earlier try left in the spool: `size` bytes in `path`, and what tells whether they are still right."""
+
+    index: int
+    path: Path
+    size: int = 0
+    validator: str = ""
+
+
+class _FailedError(Exception):
+    """One try is over."""
+
+    def __init__(self, why: str, *, final: bool = False) -> None:
+        self.failure = NotFetched(why, final)
+        super().__init__(why)
+
+
+class Downloads:
+    """Fetches over two doors: the provider's own hosts, and public addresses that are checked as they resolve."""
+
+    def __init__(
+        self, provider: Provider, key: str, folder: Folder, clock: Clock, offload: Offload, lookup: Lookup | None = None
+    ) -> None:
+        """Take what is shared; sessions open with the first download."""
+        self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
+        self._key = key
+        self._folder = folder
+        self._clock = clock
+        self._offload = offload
+        self._lookup = lookup
+        self._sessions: dict[Door, aiohttp.ClientSession] = {}
+        self._validators: dict[Path, str] = {}
+
+    async def close(self) -> None:
+        """Close the sessions."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    async def picture(
+        self,
+        remote: RemotePicture,
+        attempt_id: str,
+        path: Callable[[str], str],
+        request: ImageRequest | None = None,
+        replaces: str | None = None,
+    ) -> Picture | NotFetched:
+        """Try once to put a waiting picture in its place; what came of a broken try is resumed by the next.
+
+        `path` gives the place below `images/` for a real extension; `request` tells what was asked, `replaces` the key
+        of the job whose picture steps aside. StorageError when the disk refuses.
+        """
+        spool = self._folder.spool(f"{attempt_id}-{remote.slot}")
+        facts = await self.fetch(remote.url, spool, remote.expires)
+        if isinstance(facts, NotFetched):
+            return facts
+        seen = sniff(facts.head, facts.path)
+        if seen is None or (seen.format == "svg" and not (request and request.param("output_format") == "svg")):
+            await self._offload(spool.discard)
+            return NotFetched("what came is no picture")
+        relative = path(seen.ext)
+        publish = self._folder.publish
+        gone = await self._offload(lambda: publish(facts.path, relative, replaces=replaces, sha256=facts.sha256))
+        await self._offload(spool.discard)
+        return Picture(
+            slot=remote.slot,
+            path=f"images/{relative}",
+            sha256=facts.sha256,
+            bytes=facts.bytes,
+            width=seen.width,
+            height=seen.height,
+            format=seen.format,
+            flags=flags_of(request, seen) if request else (),
+            replaces=gone,
+        )
+
+    async def fetch(self, url: str, spool: Spool, expires: datetime | None = None) -> PartFacts | NotFetched:
+        """Fetch an address into a spool, once."""
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                return await self._follow(URL(url, encoded=True), spool, expires)
+        except _FailedError as error:
+            return error.failure
+        except (aiohttp.ClientError, OSError, TimeoutError, EncodingError, ValueError) as error:
+            cause = getattr(error, "os_error", error)
+            if isinstance(cause, RefusedAddressError):
+                return NotFetched(f"the address is refused: {cause}", final=True)
+            if isinstance(error, aiohttp.InvalidURL):
+                return NotFetched("the address is no URL", final=True)
+            return NotFetched(redacted(str(error) or type(error).__name__, (self._key,), 200))
+
+    async def _follow(self, url: URL, spool: Spool, expires: datetime | None) -> PartFacts:
+        left = self._left(spool)
+        for hop in range(MOST_REDIRECTS + 1):
+            door = self._rules.door(url)
+            headers = self._headers(door, left, first=hop == 0)
+            async with self._session(door).get(url, headers=headers, allow_redirects=False) as response:
+                if response.status not in _MOVED:
+                    self._check_status(response.status, expires)
+                    return await self._take(response, spool, left)
+                url = url.join(URL(response.headers.get("Location", ""), encoded=True))
+        raise _FailedError(f"more than {MOST_REDIRECTS} redirects")
+
+    def _headers(self, door: Door, left: Left, *, first: bool) -> dict[str, str]:
+        """The key goes to the provider's own origin, and never after a redirect."""
+        headers = {"Accept-Encoding": "identity", "Accept": "image/*"}
+        if self._key and door is Door.OWN and first:
+            headers["Authorization"] = f"Bearer {self._key}"
+        if left.size:
+            headers |= {"Range": f"bytes={left.size}-", "If-Range": left.validator}
+        return headers
+
+    def _check_status(self, status: int, expires: datetime | None) -> None:
+        if status not in {200, 206}:
+            over = expires is not None and self._clock.now() >= expires
+            raise _FailedError(f"HTTP {status}", final=over and status in _GONE)
+
+    async def _take(self, response: aiohttp.ClientResponse, spool: Spool, left: Left) -> PartFacts:
+        headers = header_view(response.headers)
+        resumes = response.status == 206 and headers.get("content-range", "").startswith(f"bytes {left.size}-")
+        if response.status == 206 and not resumes:
+            raise _FailedError("the server sent another piece of the picture than was asked")
+        inflate = Inflate(headers.get("content-encoding", ""))
+        part = spool.part(left.index)
+        self._validators[part.path] = headers.get("etag", "") or headers.get("last-modified", "")
+        try:
+            if resumes:
+                part.write(await self._offload(left.path.read_bytes))
+            async for chunk in response.content.iter_any():
+                for piece in inflate.feed(chunk):
+                    part.write(piece)
+                    if part.bytes > MOST_BYTES:
+                        raise _FailedError(f"the picture is larger than {MOST_BYTES:,} bytes", final=True)
+        finally:
+            facts = part.close()
+        seen = sniff(facts.head, facts.path)
+        if seen and "content-length" not in headers and not ends_whole(seen.format, facts.path):
+            raise _FailedError("the picture broke off")
+        return facts
+
+    def _left(self, spool: Spool) -> Left:
+        """The newest piece of an earlier try, if it can be told whether it still fits; weak validators cannot."""
+        tried = sorted(spool.path.glob("*.part"), key=lambda path: int(path.stem))
+        if not tried:
+            return Left(0, spool.path)
+        newest = tried[-1]
+        validator = self._validators.get(newest, "")
+        size = newest.stat().st_size if validator and not validator.startswith("W/") else 0
+        return Left(int(newest.stem) + 1, newest, size, validator)
+
+    def _session(self, door: Door) -> aiohttp.ClientSession:
+        """One session per door: only the public one has a resolver that refuses."""
+        if door not in self._sessions:
+            resolver = PublicResolver(self._lookup) if door is Door.PUBLIC else None
+            self._sessions[door] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False),
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=60.0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                requote_redirect_url=False,
+            )
+        return self._sessions[door]
