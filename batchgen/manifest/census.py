@@ -60,7 +60,7 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
             tally.note(item)
         else:
             tally.take(item, inspect)
-    for problem in (*_clashes(manifest, tally), *_chains(tally)):
+    for problem in (*_clashes(manifest, tally), *_chains(manifest, tally)):
         tally.note(problem)
     return tally.census()
 
@@ -165,14 +165,33 @@ def _shared_file(job: Job, tally: _Tally, files: dict[str, Job]) -> Iterator[Pro
             return
 
 
-def _chains(tally: _Tally) -> Iterator[Problem]:
-    """Find pictures of jobs that do not exist, and jobs that wait for each other."""
+def _chains(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
+    """Find pictures that no job draws, and jobs that wait for each other."""
+    beyond: dict[str, list[tuple[JobImage, Job]]] = {}
     for job in tally.chained.values():
         for image in (*job.request.images, job.request.mask):
-            if isinstance(image, JobImage) and digest_of(image.job_id) not in tally.ids:
+            if not isinstance(image, JobImage):
+                continue
+            if digest_of(image.job_id) not in tally.ids:
                 yield Problem(f"`{image}` names no job of this manifest", job.place)
+            elif image.slot:
+                beyond.setdefault(image.job_id, []).append((image, job))
+    if beyond:
+        yield from _slots(manifest, beyond)
     try:
         TopologicalSorter({name: job.waits_for for name, job in tally.chained.items()}).prepare()
     except CycleError as error:
         circle = error.args[1]
         yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", tally.chained[circle[0]].place)
+
+
+def _slots(manifest: Manifest, wanted: dict[str, list[tuple[JobImage, Job]]]) -> Iterator[Problem]:
+    """Find pictures that lie beyond the `n` of the job that draws them."""
+    for item in expand(manifest):
+        if not isinstance(item, Job):
+            continue
+        for image, job in wanted.get(item.id, ()):
+            if image.slot is not None and image.slot >= item.n:
+                yield Problem(
+                    f"`{image}` is beyond the {item.n} of job {shown(item.id)}; slots count from 0", job.place
+                )

@@ -9,8 +9,9 @@ from batchgen.manifest.block import Axes, Block, Extra, Field
 from batchgen.manifest.draft import CHECKS
 from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
 from batchgen.manifest.lookup import look_up
-from batchgen.manifest.rows import Table, missing_file, open_table
+from batchgen.manifest.rows import Table, missing_file
 from batchgen.manifest.sheet import inline
+from batchgen.manifest.tables import open_table
 from batchgen.manifest.template import Template, TemplateError, compile_template
 from batchgen.manifest.tree import Node
 from batchgen.manifest.words import REQUEST

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
 
+from batchgen.manifest.rows import missing_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
@@ -38,8 +39,6 @@ class Inputs:
             stat = path.stat()
             return self._read(str(path), stat.st_mtime_ns, stat.st_size)
         except FileNotFoundError:
-            from batchgen.manifest.rows import missing_file
-
             raise BadInputError(missing_file(word, self._base)) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

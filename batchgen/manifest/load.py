@@ -10,8 +10,9 @@ from batchgen.manifest import paths, tree
 from batchgen.manifest.draft import Source
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows import SUFFIXES, Table, missing_file, open_table
+from batchgen.manifest.rows import Table, missing_file
 from batchgen.manifest.sheet import inline, read_sheet
+from batchgen.manifest.tables import SUFFIXES, open_table
 from batchgen.manifest.words import listed
 from batchgen.model import Settings
 

@@ -7,7 +7,7 @@ from batchgen.manifest.block import Block
 from batchgen.manifest.paths import OWN
 from batchgen.manifest.template import Template, undefined
 from batchgen.manifest.tree import Node
-from batchgen.manifest.words import PARAMS, did_you_mean, listed
+from batchgen.manifest.words import PARAMS, REQUEST, did_you_mean, listed
 
 Where = tuple[str | int, ...]
 
@@ -32,10 +32,13 @@ def look_up(block: Block, root: Node, index: int, path: Template | None) -> Iter
 
 
 def _unused(block: Block, root: Node, at: Where, path: Template | None) -> Iterator[Problem]:
-    """Doubt a list that is named like a parameter and does not set it."""
+    """Doubt what is varied and changes nothing: most often a parameter that was meant to be set, or a slip."""
     used = frozenset(name for template, _ in _used(block, at) for name in template.names)
-    for name in sorted((block.axes.names & PARAMS) - used - (path.names if path else frozenset())):
-        hint = f'`{name}` is only a variable here; to set the parameter, add {name}: "{{{{ {name} }}}}" to the job'
+    included = frozenset(name for extra in block.axes.include for name in extra.values) - REQUEST
+    for name in sorted((block.axes.names | included) - used - (path.names if path else frozenset())):
+        hint = f"`{name}` is used by no template of this job{did_you_mean(name, PARAMS - {name}, cutoff=0.8)}"
+        if name in PARAMS:
+            hint = f'`{name}` is only a variable here; to set the parameter, add {name}: "{{{{ {name} }}}}" to the job'
         yield Problem(hint, root.at(*at).place, Severity.WARNING)
 
 

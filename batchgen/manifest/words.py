@@ -36,9 +36,9 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return lowered[close[0]] if close else None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """`; did you mean ...?`, or nothing."""
-    close = nearest(name, known)
+    close = nearest(name, known, cutoff)
     return f"; did you mean `{close}`?" if close else ""
 
 

@@ -80,6 +80,14 @@ jobs:
     assert "a -> b" in found.problems[1].message or "b -> a" in found.problems[1].message
 
 
+def test_a_picture_beyond_n_is_an_error(desk: Any) -> None:
+    """`@id[2]` needs three pictures of that job, wherever it stands; what is taken is known."""
+    text = 'jobs:\n  - {id: b, prompt: p, images: ["@a[1]", "@a[2]"]}\n  - {id: a, prompt: p, n: 2}\n'
+    found = census(desk, text, "m.yaml")
+    assert [problem.message for problem in found.problems] == ["`@a[2]` is beyond the 2 of job 'a'; slots count from 0"]
+    assert found.taken == {"a"}
+
+
 def test_others_may_inspect_each_job(desk: Any) -> None:
     """An error from outside rejects a job, a warning does not."""
     manifest = load(desk.write("m.csv", "id,prompt\na,p\nb,q\nc,r\n"))

@@ -146,3 +146,13 @@ def test_a_list_named_like_a_parameter_that_sets_nothing_is_doubted(desk: Any) -
     """A matrix of qualities that no job uses is a warning with the line to add."""
     path = desk.write("m.yaml", "jobs: [{prompt: p, id: a, matrix: {quality: [low, high]}}]")
     assert 'quality: "{{ quality }}"' in load(path).warnings[0].message
+
+
+def test_what_varies_and_changes_nothing_is_doubted(desk: Any) -> None:
+    """A list, or an included value, that no template uses is a warning; a slip finds the parameter that was meant."""
+    job = "{prompt: '{{ a }}', matrix: {a: [x], b: [y]}, include: [{a: x, qualty: high}]}"
+    said = [problem.message for problem in load(desk.write("m.yaml", f"jobs: [{job}]")).warnings]
+    assert said == [
+        "`b` is used by no template of this job",
+        "`qualty` is used by no template of this job; did you mean `quality`?",
+    ]

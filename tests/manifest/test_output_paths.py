@@ -72,14 +72,14 @@ def test_no_nasty_value_escapes(template: str, value: str) -> None:
     assert_harmless(path(template, v=value, id=value))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(TEMPLATES), st.text(max_size=150), st.text(max_size=150), st.integers(0, 9))
 def test_no_value_escapes(template: str, first: str, second: str, slot: int) -> None:
     """No text at all leaves the folder."""
     assert_harmless(path(template, slot, v=first, id=second))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("aA/.- é") | st.characters(exclude_categories=["Cs"])), unique=True, max_size=6)
 )
