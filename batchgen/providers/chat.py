@@ -76,7 +76,7 @@ def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:
 def addresses(words: str) -> tuple[str, ...]:
     """Where the words say that pictures are: markdown pictures, else data URLs, else the first bare link."""
     found = [match.group(1) for match in _MARKDOWN.finditer(words)] or _DATA.findall(words)
-    return tuple(dict.fromkeys(found)) or tuple(_LINK.findall(words)[:1])
+    return tuple(dict.fromkeys(found)) or tuple(link.rstrip(".,;:!?") for link in _LINK.findall(words)[:1])
 
 
 def _listed(document: Document, entry: Any) -> Item:

@@ -1,0 +1,107 @@
+"""Pictures on their way out: masks become alpha masks, pictures shrink when asked, files stay as they are."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from batchgen.model import FileImage, Prepare, UrlImage
+from batchgen.providers.uploads import Upload, UploadError, as_mask, gather, shrunk
+
+PLAIN = Prepare()
+
+
+def saved(path: Path, mode: str = "RGB", size: tuple[int, int] = (40, 20), colour: Any = 0, kind: str = "PNG") -> Path:
+    """A picture file."""
+    Image.new(mode, size, colour).save(path, kind)
+    return path
+
+
+def file_image(path: Path) -> FileImage:
+    """The file as the manifest knows it."""
+    return FileImage(str(path), "0" * 64, path.stat().st_size, 40, 20)
+
+
+def opened(upload: Upload) -> Image.Image:
+    """What goes out."""
+    return Image.open(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data))
+
+
+def test_a_black_and_white_mask_becomes_an_alpha_mask(tmp_path: Path) -> None:
+    """White stays (opaque), black is edited (transparent)."""
+    mask = Image.new("L", (40, 20), 255)
+    mask.paste(0, (0, 0, 20, 20))
+    mask.save(tmp_path / "m.png")
+    upload = as_mask(tmp_path / "m.png", (40, 20))
+    out = opened(upload)
+    assert (upload.name, upload.content_type, out.mode) == ("m.png", "image/png", "RGBA")
+    assert out.getpixel((5, 5)) == (0, 0, 0, 0)
+    assert out.getpixel((35, 5)) == (255, 255, 255, 255)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("1", "PNG"), ("RGB", "PNG"), ("RGB", "JPEG"), ("P", "PNG"), ("L", "WEBP")])
+def test_masks_of_any_kind_are_converted(tmp_path: Path, mode: str, kind: str) -> None:
+    """Whatever a mask was saved as, it goes out as PNG with alpha."""
+    out = opened(as_mask(saved(tmp_path / "m", mode, kind=kind), (40, 20)))
+    assert (out.format, out.mode) == ("PNG", "RGBA")
+
+
+def test_an_alpha_mask_goes_out_as_it_is(tmp_path: Path) -> None:
+    """Its bytes are not touched."""
+    path = saved(tmp_path / "m.png", "RGBA", colour=(1, 2, 3, 0))
+    assert as_mask(path, (40, 20)).data == path
+
+
+def test_a_mask_follows_its_picture_and_no_other_shape(tmp_path: Path) -> None:
+    """Shrunk with the picture, refused when it was drawn for another one."""
+    path = saved(tmp_path / "m.png", "L")
+    assert opened(as_mask(path, (20, 10))).size == (20, 10)
+    with pytest.raises(UploadError, match="40x20"):
+        as_mask(path, (40, 40))
+
+
+def test_pictures_go_out_as_they_are(tmp_path: Path) -> None:
+    """Without a wish nothing is decoded into other bytes."""
+    for kind, content in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")):
+        path = saved(tmp_path / f"a.{kind.lower()}", kind=kind)
+        assert shrunk(path, PLAIN) == Upload(path.name, content, path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "size", "kind"),
+    [
+        (Prepare(max_edge=20), (20, 10), "PNG"),
+        (Prepare(max_edge=20, format="jpeg"), (20, 10), "JPEG"),
+        (Prepare(format="webp"), (40, 20), "WEBP"),
+        (Prepare(max_edge=400, format="jpg"), (40, 20), "JPEG"),
+    ],
+)
+def test_pictures_shrink_when_asked(tmp_path: Path, prepare: Prepare, size: tuple[int, int], kind: str) -> None:
+    """The longer edge and the format are as wished; nothing grows."""
+    out = opened(shrunk(saved(tmp_path / "a.png", "RGBA", colour=(9, 9, 9, 99)), prepare))
+    assert (out.size, out.format) == (size, kind)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"<svg/>", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_picture_is_named(tmp_path: Path, data: bytes) -> None:
+    """The sentence names the file."""
+    (tmp_path / "bad.png").write_bytes(data)
+    with pytest.raises(UploadError, match=r"bad\.png"):
+        shrunk(tmp_path / "bad.png", PLAIN)
+
+
+def test_addresses_are_passed_on_or_taken_from_our_copies(tmp_path: Path) -> None:
+    """A provider that takes addresses gets them; the others get the bytes."""
+    path, web = saved(tmp_path / "a.png"), UrlImage("https://x.example/a.png")
+    passed = gather((file_image(path), web), web, PLAIN)
+    assert passed.images[1].url == web.url
+    assert passed.mask
+    assert passed.mask.url == web.url
+    copied = gather((web,), web, PLAIN, {web.url: path})
+    assert copied.images[0].data == path
+    assert copied.mask
+    assert opened(copied.mask).mode == "RGBA"
+    with pytest.raises(UploadError):
+        gather((web,), None, PLAIN, {})
