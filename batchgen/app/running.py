@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets as tokens
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
@@ -25,9 +26,9 @@ from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
 from batchgen.executor import LocalExecutor
-from batchgen.ledger import Caps, Ledger, RunStart, nowhere
+from batchgen.ledger import Caps, Ledger, PendingDownload, RunStart, nowhere
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Provider, Stop, StopKind
+from batchgen.model import OutcomeKind, Provider, SlotState, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.plan import Estimate
 from batchgen.run import run as perform
@@ -127,6 +128,8 @@ class Session:
     signal: Exit | None = None
     refused: str = ""
     estimate: Estimate = field(default_factory=Estimate)
+    pending: tuple[PendingDownload, ...] = ()
+    still_waiting: int = 0
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -143,6 +146,7 @@ class Session:
         """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
         self._begin()
         recover(self.ledger, self.folder, self.tariff, self._note)
+        self.pending = self.ledger.downloads()
         self.estimate = self.wants.plan()
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.wants.jobs
@@ -155,7 +159,7 @@ class Session:
     @property
     def has_work(self) -> bool:
         """Whether anything is left to draw."""
-        return self.estimate.images > 0
+        return self.estimate.images > 0 or bool(self.pending)
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
@@ -237,6 +241,7 @@ class Session:
             ledger=self.ledger,
             offload=on_books,
             executor=executor,
+            download=executor.download,
             tidy=executor.settled,
             limiter=limiter,
             breaker=breakers,
@@ -247,10 +252,15 @@ class Session:
         )
         self.meter.state = "drawing"
         ticker = asyncio.create_task(self._tick(limiter, on_disk))
+        worker = Worker(bench)
         try:
-            async for outcome in perform(self.wants.tasks(), Worker(bench), self.stops, on_books):
-                self.meter.done(outcome)
-                self.wants.finished(outcome)
+            late = await worker.fetcher.backlog(self.pending)
+            async with asyncio.TaskGroup() as background:
+                waiting = [background.create_task(worker.fetcher.fetch(one)) for one in late]
+                async for outcome in perform(self.wants.tasks(), worker, self.stops, on_books):
+                    self.meter.done(outcome)
+                    self.wants.finished(outcome)
+            self.still_waiting = sum(task.result() is not SlotState.STORED for task in waiting)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
@@ -307,9 +317,10 @@ class Session:
 
     def _exit_status(self) -> Exit:
         exposure = self.ledger.exposure(self.run_id)
+        outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
         return exit_status(
             self.stops.reasons,
-            self.meter.outcomes,
+            outcomes,
             signal=self.signal,
             refused=bool(self.refused),
             charged=bool(exposure.spent or exposure.at_risk),

@@ -27,7 +27,7 @@ class Price:
     """How one model is billed at one provider.
 
     Any of `tokens`, `per_image` and `per_call` may be given; when `tokens` and `per_image` both are, the provider
-    charges the cheaper (`cheaper_of`) or both (text tokens beside a per-image table). `multiplier` scales the token prices.
+    charges the cheaper (`cheaper_of`) or both (text tokens beside a per-image table). `multiplier` scales token prices.
     `assumed` marks a price that the provider does not state. `source` names the row for messages and the ledger.
     """
 

@@ -1,9 +1,9 @@
 """One job, from request to outcome: permit, reserve, execute, settle; retry and top-up live here and nowhere else."""
 
-from batchgen.worker.bench import Bench
+from batchgen.worker.bench import Bench, told
 from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, state_of
 from batchgen.worker.stops import Stops
-from batchgen.worker.work import Task, Worker, told
+from batchgen.worker.work import Task, Worker
 
 __all__ = [
     "TRANSIENT",

@@ -1,15 +1,26 @@
 """What every worker of a run shares: the permits, the books, the door to the provider."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from batchgen.clock import Clock, Offload
-from batchgen.executor import Executor
+from batchgen.executor import Executor, NotFetched
 from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
-from batchgen.model import Attempt, Echo, ImageRequest, Provider, Quote, Settings, Settlement, Usage
+from batchgen.model import (
+    Attempt,
+    Echo,
+    ImageRequest,
+    Picture,
+    Provider,
+    Quote,
+    RemotePicture,
+    Settings,
+    Settlement,
+    Usage,
+)
 from batchgen.worker.stops import Stops
 
 
@@ -57,6 +68,23 @@ class InFlight:
         await self._changed.wait()
 
 
+TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
+
+
+def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> dict[str, object]:
+    """What a log must say of stored pictures, so that a lost ledger can be rebuilt from it."""
+    facts = [{name: getattr(picture, name) for name in TOLD} for picture in pictures]
+    return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
+
+
+class Download(Protocol):
+    """Tries once to fetch a picture that waits at an address; `path` gives its place for a real extension."""
+
+    def __call__(
+        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str], /
+    ) -> Awaitable[Picture | NotFetched]: ...
+
+
 @dataclass(frozen=True)
 class Bench:
     """The collaborators of one run.
@@ -73,6 +101,7 @@ class Bench:
     ledger: Ledger
     offload: Offload
     executor: Executor
+    download: Download
     tidy: Callable[[str], Awaitable[None]]
     limiter: Limiter
     breaker: Callable[[str], Breaker]

@@ -20,7 +20,6 @@ from batchgen.model import (
     Outcome,
     OutcomeKind,
     Phase,
-    Picture,
     Purpose,
     Receipt,
     Remedy,
@@ -32,11 +31,15 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.money import MICRO, ZERO, MicroUSD, exact
-from batchgen.worker.bench import Bench
+from batchgen.worker.bench import Bench, told
 from batchgen.worker.decide import Again, Next, Over, Policy, Tally, Wait, decide, state_of
+from batchgen.worker.fetch import Fetcher
 
 MOST_TOP_UPS = 2
-TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
+AWAY = {
+    SlotState.NOT_STARTED: "paid; its download is still to be finished",
+    SlotState.LOST_PAID: "paid, but its address gave no picture and never will",
+}
 STOPPED = "the run stopped"
 CONSTANT_FAILURES = 3
 """Jobs in a row that fail alike before anything was charged: the manifest is wrong, not the jobs."""
@@ -68,6 +71,7 @@ class Call:
     stored: int = 0
     short: tuple[tuple[int, str], ...] = ()
     remote: tuple[RemotePicture, ...] = ()
+    attempt_id: str = ""
     wait: float | None = None
     spent: MicroUSD = ZERO
 
@@ -101,6 +105,7 @@ class Worker:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
+        self.fetcher = Fetcher(bench, self._rest)
         self._resting = 0
         self._rested = asyncio.Event()
         self._alike = ("", 0)
@@ -141,15 +146,29 @@ class Worker:
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
             call = Call(task.job, tuple(short), purpose, task.replaces)
             over = await self._make(call)
+            away = await self._fetch(call)
             filled.add(call, over)
+            filled.open.update(away)
             short = dict(call.short)
             if over or not short or self.bench.settings.on_partial is not OnPartial.TOP_UP:
                 break
             if self.bench.stops:
-                filled.open = dict.fromkeys(short, (SlotState.NOT_STARTED, STOPPED))
+                filled.open.update(dict.fromkeys(short, (SlotState.NOT_STARTED, STOPPED)))
                 return filled
         filled.open.update({slot: self._short(why) for slot, why in short.items()})
         return filled
+
+    async def _fetch(self, call: Call) -> dict[int, tuple[SlotState, str]]:
+        """Bring home what a call left at addresses; which of it is not here, and why."""
+        if not call.remote:
+            return {}
+        bench = self.bench
+        mine = [one for one in await bench.offload(bench.ledger.downloads) if one.attempt_id == call.attempt_id]
+        with self._resting_place():
+            states = await asyncio.gather(*(self.fetcher.fetch(one) for one in mine))
+        open_ = {one.slot: (state, AWAY[state]) for one, state in zip(mine, states, strict=True) if state in AWAY}
+        call.stored += len(mine) - len(open_)
+        return open_
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Write down what became of the slots that brought no picture."""
@@ -333,7 +352,7 @@ class Worker:
         if receipt.pictures or receipt.remote:
             call.stored += len(receipt.pictures)
             call.short = receipt.missing
-            call.remote = receipt.remote
+            call.remote, call.attempt_id = receipt.remote, attempt.id
             return None
         return await self._decide(call, verdict)
 
@@ -368,12 +387,6 @@ class Worker:
             await self.bench.offload(write, *facts)
         except StorageError as error:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
-
-
-def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> dict[str, object]:
-    """What a log must say of stored pictures, so that a lost ledger can be rebuilt from it."""
-    facts = [{name: getattr(picture, name) for name in TOLD} for picture in pictures]
-    return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
 
 
 def _kind(stored: int, wanted: int, ends: Sequence[SlotState]) -> OutcomeKind:

@@ -1,0 +1,59 @@
+"""Brings pictures home that were paid for and wait at an address; none is drawn again because of a download."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from batchgen.executor import NotFetched
+from batchgen.ledger import PendingDownload
+from batchgen.model import Picture, RemotePicture, SlotState
+from batchgen.worker.bench import Bench, told
+
+AT_ONCE = 8
+WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
+"""Waits between the six tries of one picture, as multiples of the back-off's base: a quarter of an hour in all."""
+
+
+class Fetcher:
+    """Fetches waiting pictures; what does not come in this run is tried again in the next while its address lives."""
+
+    def __init__(self, bench: Bench, rest: Callable[[float], Awaitable[None]]) -> None:
+        self._bench = bench
+        self._rest = rest
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def fetch(self, pending: PendingDownload) -> SlotState:
+        """Try until the picture is stored or lost; NOT_STARTED when it stays where it is for now."""
+        for wait in (*WAITS, None):
+            state = await self.once(pending)
+            if state is not SlotState.NOT_STARTED or wait is None or self._bench.stops:
+                return state
+            await self._rest(wait * self._bench.settings.retry.base_seconds)
+        return SlotState.NOT_STARTED
+
+    async def once(self, pending: PendingDownload) -> SlotState:
+        """One try, written down whatever came of it."""
+        bench = self._bench
+        remote = RemotePicture(pending.slot, pending.url, pending.expires)
+        async with self._places:
+            found = await bench.download(remote, pending.attempt_id, pending.path)
+        facts = {"attempt": pending.attempt_id, "job": pending.job_id, "slot": pending.slot}
+        match found:
+            case Picture():
+                await bench.offload(bench.ledger.downloaded, pending, found)
+                drawn_by = ("", pending.provider)
+                stored = told(pending.job_key, drawn_by, [found])
+                bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
+                return SlotState.STORED
+            case NotFetched(final=True):
+                await bench.offload(bench.ledger.lost, pending, found.why)
+                bench.note("lost", **facts, why=found.why, paid_micro_usd=pending.cost)
+                return SlotState.LOST_PAID
+            case NotFetched():
+                await bench.offload(bench.ledger.postponed, pending, found.why)
+                bench.note("postponed", **facts, why=found.why)
+                return SlotState.NOT_STARTED
+
+    async def backlog(self, pending: Sequence[PendingDownload]) -> list[PendingDownload]:
+        """One try for each picture that an earlier run left, the soonest to expire first; those that still wait."""
+        states = await asyncio.gather(*(self.once(one) for one in pending))
+        return [one for one, state in zip(pending, states, strict=True) if state is SlotState.NOT_STARTED]
