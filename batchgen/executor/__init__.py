@@ -3,11 +3,12 @@
 from typing import Protocol
 
 from batchgen.executor.download import NotFetched
+from batchgen.executor.intake import bring_home
 from batchgen.executor.landing import finish
 from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.model import Attempt, Receipt
 
-__all__ = ["Executor", "LocalExecutor", "NotFetched", "Wires", "finish"]
+__all__ = ["Executor", "LocalExecutor", "NotFetched", "Wires", "bring_home", "finish"]
 
 
 class Executor(Protocol):

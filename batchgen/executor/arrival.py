@@ -1,9 +1,11 @@
 """What came of one exchange: judged, stored and told in a receipt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batchgen.clock import Clock, Offload
+from batchgen.errors import StorageError
 from batchgen.executor.exchange import Call
 from batchgen.executor.intake import Intake
 from batchgen.executor.landing import Plan, Planner, finish, to_answer
@@ -16,7 +18,7 @@ from batchgen.providers.dialects import Dialect
 from batchgen.providers.expiry import expiry
 from batchgen.providers.redact import kept_headers, redacted
 from batchgen.providers.verdict import Happening, Trouble, judge
-from batchgen.storage import Folder, Spool
+from batchgen.storage import Folder
 
 MOST_PER_PICTURE = 96 * 1024 * 1024
 """Bytes of one picture; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
@@ -64,7 +66,7 @@ class Arrival:
         receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
             return await self.offload(self._keep, receipt, intake, document)
-        return await self.offload(self._store, receipt, plan, intake.spool, attempt.replaces)
+        return await self.offload(self._store, receipt, intake, to_answer(receipt, plan, attempt.replaces))
 
     def _local(self, item: Item, intake: Intake) -> Item:
         """Decode a picture that was spelled as a data URL."""
@@ -130,9 +132,16 @@ class Arrival:
         )
         return replace(receipt, usage=answer.usage, echo=answer.echo) if answer else receipt
 
-    def _store(self, receipt: Receipt, plan: Plan, spool: Spool, replaces: str | None) -> Receipt:
+    def _store(self, receipt: Receipt, intake: Intake, answer: Mapping[str, object]) -> Receipt:
         """Paid bytes become durable before anything else can fail on them. Blocks."""
-        spool.finish(to_answer(receipt, plan, replaces))
+        try:
+            if intake.refused is None:
+                intake.spool.finish(answer)
+        except StorageError as error:
+            intake.give_up(error)
+        if intake.refused is not None:
+            intake.rescue(answer)
+            raise intake.refused
         done = finish(self.folder, receipt.attempt_id)
         if done is None:  # pragma: no cover - it was written just now
             raise RuntimeError(f"the answer of {receipt.attempt_id} is gone")
@@ -142,6 +151,8 @@ class Arrival:
         """Put what can not be used into quarantine, with what is known of it. Blocks."""
         if not document.text and not intake.facts:
             return receipt
+        if intake.refused is not None:
+            raise intake.refused
         if document.text:
             intake.write_text(document.text)
         why = {

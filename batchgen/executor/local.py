@@ -57,7 +57,7 @@ class LocalExecutor:
     `execute` raises StorageError when the disk refuses, with everything that arrived left in the spool.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, all but three by name
         self,
         provider: Provider,
         key: str | None,
@@ -67,8 +67,13 @@ class LocalExecutor:
         offload: Offload,
         prepare: Prepare | None = None,
         wires: Wires | None = None,
+        spare: Folder | None = None,
     ) -> None:
-        """Take what is shared by all attempts; nothing connects before `start`."""
+        """Take what is shared by all attempts; nothing connects before `start`.
+
+        `spare` is a folder on another disk for paid answers that the output folder has no room for; `bring_home` brings
+        them back.
+        """
         self.provider = provider
         self.folder = folder
         self.clock = clock
@@ -76,6 +81,7 @@ class LocalExecutor:
         self._key = key or ""
         self._prepare = prepare or Prepare()
         self._wires = wires or Wires()
+        self._spare = spare
         self._session: aiohttp.ClientSession | None = None
         secrets = (self._key,) if self._key else ()
         self._arrival = Arrival(provider, folder, clock, offload, secrets)
@@ -144,7 +150,7 @@ class LocalExecutor:
             await self.offload(spool.remove)
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
-        intake = Intake(self.folder.spool(attempt.id))
+        intake = Intake(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)

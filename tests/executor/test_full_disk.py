@@ -1,0 +1,110 @@
+"""A disk that fills up while a paid answer arrives: the run stops, and the answer is not lost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgen.clock import SystemClock, in_place
+from batchgen.errors import StorageError
+from batchgen.executor import LocalExecutor, bring_home, finish
+from batchgen.storage import Folder, Part, Spool
+
+
+class FullSpool(Spool):
+    """A spool that has room for so many bytes."""
+
+    room = 0
+
+    def part(self, index: int) -> Part:
+        """A part of the little that is left."""
+        if self.room < 0:
+            raise StorageError("full")
+        part = super().part(index)
+        return FullPart(part, self)
+
+
+class FullPart(Part):
+    """A part that stops taking bytes."""
+
+    def __init__(self, part: Part, spool: FullSpool) -> None:
+        super().__init__(part.index, part.path, part._descriptor or 0)
+        self._spool = spool
+
+    def write(self, data: Any) -> None:
+        """Take what fits, then refuse."""
+        room = self._spool.room
+        self._spool.room = room - len(data)
+        if self._spool.room < 0:
+            with self.path.open("ab") as file:
+                file.write(bytes(data)[:room])
+            raise StorageError(f"{self.path}: the disk is full")
+        super().write(data)
+
+
+class FullFolder(Folder):
+    """An output folder whose spools have little room."""
+
+    room = 0
+
+    def spool(self, attempt_id: str) -> Spool:
+        """A spool that fills up."""
+        spool = FullSpool(self.root, attempt_id, self._at)
+        spool.room = self.room
+        return spool
+
+
+async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> list[bytes]:
+    """An answer with two pictures that the home folder refuses."""
+    data = [kit.picture(200, 200, colour=c) for c in ("red", "blue")]
+    world.server.reply = kit.sends(kit.response(kit.answer(*data)), piece=100)
+    executor = LocalExecutor(world.provider, world.key, home, clock=SystemClock(), offload=in_place, spare=away)
+    await executor.start()
+    try:
+        with pytest.raises(StorageError, match="full"):
+            await executor.execute(world.attempt(2))
+    finally:
+        await executor.close()
+    return data
+
+
+@pytest.mark.parametrize("room", [-1, 0, 10, 150, 400, 700, 900])
+async def test_what_was_paid_waits_on_another_disk(world: Any, kit: Any, tmp_path: Path, room: int) -> None:
+    """Wherever the disk fills up, both pictures come back once there is room."""
+    home, away = FullFolder(world.root), Folder(tmp_path / "away")
+    home.room = room
+    data = await attempt(world, kit, home, away)
+    assert away.spools() == ("a1",)
+    again = Folder(world.root)
+    assert bring_home(away, again) == ("a1",)
+    assert bring_home(away, again) == ()
+    receipt = finish(again, "a1")
+    assert receipt is not None
+    assert [world.file(p.path) for p in receipt.pictures] == data
+    assert not receipt.missing
+
+
+@pytest.mark.parametrize("point", ["storage.finish.before_parts", "storage.finish.before_answer"])
+async def test_an_answer_that_cannot_be_finished_at_home(world: Any, kit: Any, tmp_path: Path, point: str) -> None:
+    """Also when only the last step fails."""
+
+    def full(name: str) -> None:
+        if name == point:
+            raise StorageError("full")
+
+    away = Folder(tmp_path / "away")
+    data = await attempt(world, kit, Folder(world.root, at=full), away)
+    bring_home(away, Folder(world.root))
+    receipt = finish(Folder(world.root), "a1")
+    assert receipt is not None
+    assert [world.file(p.path) for p in receipt.pictures] == data
+
+
+async def test_without_another_disk_what_came_stays(world: Any, kit: Any) -> None:
+    """The error is raised at once and nothing that was written is thrown away."""
+    home = FullFolder(world.root)
+    home.room = 150
+    data = await attempt(world, kit, home, None)
+    left = (world.root / "spool" / "a1" / "0.part").read_bytes()
+    assert left
+    assert data[0].startswith(left)
