@@ -10,7 +10,7 @@ from batchgen.catalog.tokens import text_tokens
 from batchgen.errors import InputError, Severity
 from batchgen.model import Job, Model, Provider
 from batchgen.money import MicroUSD
-from batchgen.plan import Planned
+from batchgen.planner import Planned
 from batchgen.providers import refusals
 
 SYNC, BATCH = "sync", "batch"

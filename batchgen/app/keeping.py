@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from batchgen import report as reporting
+from batchgen import reporter
 from batchgen.clock import SystemClock
 from batchgen.errors import InputError
 from batchgen.ledger import Decision, Held, Ledger
@@ -91,7 +91,7 @@ def opened(output: Path | None, *, readonly: bool) -> Iterator[tuple[Ledger, Pat
 def status(output: Path | None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, root):
-        summary = reporting.summary(ledger)
+        summary = reporter.summary(ledger)
     return {"output": str(root), "live": _live(root), **summary}
 
 
@@ -109,7 +109,7 @@ def _live(root: Path) -> dict[str, Any] | None:
 def report(output: Path | None) -> Sequence[Path]:
     """Write the report again from the ledger; the paths written."""
     with opened(output, readonly=True) as (ledger, root):
-        return reporting.write(ledger, root).files
+        return reporter.write(ledger, root).files
 
 
 def verify(output: Path | None) -> VerifyResult:
@@ -139,7 +139,7 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
     start = datetime.combine(since, time(), UTC) if since else None
     with opened(output, readonly=False) as (ledger, root):
         found = ledger.reconcile(billed, start)
-        reporting.write(ledger, root)
+        reporter.write(ledger, root)
     left = found.at_risk - found.confirmed - found.cleared
     return ReconcileResult(
         found.billed,

@@ -10,7 +10,7 @@ from batchgen.app.comparing import CompareRow, Group, gather
 from batchgen.app.options import Options
 from batchgen.app.project import Project, jobs_of, open_project, selected
 from batchgen.errors import InputError, Problem
-from batchgen.plan import Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
 
 
 @dataclass

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchgen import report
+from batchgen import reporter
 from batchgen.app import checking
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret, key_for
@@ -30,8 +30,8 @@ from batchgen.ledger import Caps, Ledger, PendingDownload, RunStart, nowhere
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import OutcomeKind, Provider, SlotState, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
-from batchgen.plan import Estimate
-from batchgen.run import run as perform
+from batchgen.planner import Estimate
+from batchgen.runner import run as perform
 from batchgen.storage import Folder
 from batchgen.version import VERSION
 from batchgen.worker import Bench, Stops, Worker
@@ -342,8 +342,8 @@ class Session:
         if broken := self.ledger.audit():
             status, why = Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         self.ledger.end_run(self.run_id, status, why, counts)
-        report.write(self.ledger, self.folder.root, run_id=self.run_id)
-        summary = report.summary(self.ledger, self.run_id)
+        reporter.write(self.ledger, self.folder.root, run_id=self.run_id)
+        summary = reporter.summary(self.ledger, self.run_id)
         self.journal.put("summary.json", summary)
         self.meter.state = "ended"
         self._status_file(exit_code=status)

@@ -11,7 +11,7 @@ NAMES = {Exit.SIGINT: "Ctrl-C", Exit.SIGTERM: "SIGTERM"}
 HANDLED = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
 
 
-class Interrupted(BatchgenError):  # noqa: N818 - a state of the command, not a fault
+class Interrupted(BatchgenError):
     """A signal came before anything was sent."""
 
     def __init__(self, status: Exit) -> None:

@@ -11,7 +11,7 @@ from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, History
 from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
 from batchgen.money import MicroUSD
-from batchgen.plan import Cost
+from batchgen.planner import Cost
 
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""

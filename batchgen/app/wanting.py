@@ -13,7 +13,7 @@ from batchgen.app.tariff import Tariff
 from batchgen.clock import Offload
 from batchgen.ledger import Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
-from batchgen.plan import Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
 from batchgen.worker import Stops, Task
 
 REMEMBERED_AT_ONCE = 512

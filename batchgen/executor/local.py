@@ -155,7 +155,10 @@ class LocalExecutor:
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)
 
-        return _Open(Call(self.clock, body_of), intake)
+        async def prepare() -> None:
+            await self.offload(intake.prepare)
+
+        return _Open(Call(self.clock, body_of, prepare), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.job.request

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Closed(Exception):  # noqa: N818 - a state of the run, as in asyncio.QueueShutDown
+class Closed(Exception):
     """The run stopped while a call waited for its permit: nothing was sent, nothing is held."""
 
 

@@ -21,7 +21,7 @@ class Reply:
         return replace(self, headers=(*self.headers, *headers))
 
 
-class Refused(Exception):  # noqa: N818 - named for what follows, like the others here
+class Refused(Exception):
     """The request is answered with this and nothing is drawn."""
 
     def __init__(self, reply: Reply) -> None:

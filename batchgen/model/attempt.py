@@ -47,17 +47,17 @@ class Charge(StrEnum):
 class Remedy(StrEnum):
     """What follows from a failure, whatever caused it."""
 
-    NONE = "none"                      # nothing failed
-    RESEND = "resend"                  # never left: send again, free of charge and of count
-    WAIT = "wait"                      # rate limit: wait as told; does not count as a try
-    RETRY = "retry"                    # not charged: back off and try again
-    UNCERTAIN = "uncertain"            # perhaps charged: one more try, or hold
-    MODERATED = "moderated"            # an answer: one more try, then it sticks
-    EMPTY = "empty"                    # charged and nothing usable came: one more try
-    FAIL_JOB = "fail_job"              # this request can never succeed
-    PROBE_ACCOUNT = "probe_account"    # key or permission: one probe after a pause, then stop the run
-    STOP_ACCOUNT = "stop_account"      # quota or billing: stop the run
-    STOP_CONFIG = "stop_config"        # the base URL is wrong: stop the run
+    NONE = "none"  # nothing failed
+    RESEND = "resend"  # never left: send again, free of charge and of count
+    WAIT = "wait"  # rate limit: wait as told; does not count as a try
+    RETRY = "retry"  # not charged: back off and try again
+    UNCERTAIN = "uncertain"  # perhaps charged: one more try, or hold
+    MODERATED = "moderated"  # an answer: one more try, then it sticks
+    EMPTY = "empty"  # charged and nothing usable came: one more try
+    FAIL_JOB = "fail_job"  # this request can never succeed
+    PROBE_ACCOUNT = "probe_account"  # key or permission: one probe after a pause, then stop the run
+    STOP_ACCOUNT = "stop_account"  # quota or billing: stop the run
+    STOP_CONFIG = "stop_config"  # the base URL is wrong: stop the run
 
 
 @dataclass(frozen=True, slots=True)

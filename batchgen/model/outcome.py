@@ -10,11 +10,11 @@ from batchgen.money import ZERO, MicroUSD
 class OutcomeKind(StrEnum):
     """How one job ended within one run."""
 
-    DONE = "done"                # every wanted image is stored
-    PARTIAL = "partial"          # some slots are stored, the others are moderated or failed for good
-    MODERATED = "moderated"      # no slot is stored, moderation stopped it
-    FAILED = "failed"            # no slot is stored, it can never succeed as it is
-    HELD = "held"                # perhaps paid; waits for a decision or a later run
+    DONE = "done"  # every wanted image is stored
+    PARTIAL = "partial"  # some slots are stored, the others are moderated or failed for good
+    MODERATED = "moderated"  # no slot is stored, moderation stopped it
+    FAILED = "failed"  # no slot is stored, it can never succeed as it is
+    HELD = "held"  # perhaps paid; waits for a decision or a later run
     NOT_STARTED = "not_started"  # a limit, a stop or a missing input kept it from starting or finishing
 
 

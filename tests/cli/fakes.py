@@ -203,7 +203,7 @@ def job(name: str = "sofa-1") -> Job:
 
 
 def summary(exit_: Exit = Exit.OK, **blocks: Any) -> dict[str, Any]:
-    """A summary as `batchgen.report` writes it; the blocks given hold for the folder and for this run."""
+    """A summary as `batchgen.reporter` writes it; the blocks given hold for the folder and for this run."""
     block = {
         "jobs": {"total": 24, "done": 24},
         "images": {"wanted": 48, "stored": 48},

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from batchgen.ledger import Ledger, Money, UsageRow
 from batchgen.money import MicroUSD
-from batchgen.report.page import Group, Slice, dearest
-from batchgen.report.tables import IMAGES, JOBS, USAGE, Column, tag_names, with_tags
+from batchgen.reporter.page import Group, Slice, dearest
+from batchgen.reporter.tables import IMAGES, JOBS, USAGE, Column, tag_names, with_tags
 
 if TYPE_CHECKING:
     from pandas import DataFrame

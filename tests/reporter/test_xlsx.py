@@ -8,8 +8,8 @@ import openpyxl
 import pytest
 
 from batchgen.ledger import JobRow
-from batchgen.report.tables import JOBS, Column, tag_names, with_tags
-from batchgen.report.xlsx import LONGEST, MARK, MOST_ROWS, Book
+from batchgen.reporter.tables import JOBS, Column, tag_names, with_tags
+from batchgen.reporter.xlsx import LONGEST, MARK, MOST_ROWS, Book
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%#" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "N/A", "REF!")),
@@ -63,4 +63,4 @@ def test_a_long_sheet_says_where_the_rest_is() -> None:
     page = openpyxl.load_workbook(file, read_only=True)["Jobs"]
     values = [row[0] for row in page.iter_rows(values_only=True)]
     assert len(values) == 1 + MOST_ROWS + 1
-    assert values[-1] == "only the first 20,000 rows are here; the CSV file has them all"
+    assert values[-1] == "only the first 5,000 rows are here; the CSV file has them all"

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from batchgen.report.tables import Column
+from batchgen.reporter.tables import Column
 
 
 class ParquetFile:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.ledger import JobRow
-from batchgen.report.csvfile import FORMULA, guarded, header, lines
-from batchgen.report.tables import IMAGES, JOBS, MODERATED, USAGE, Column, tag_names, with_tags
+from batchgen.reporter.csvfile import FORMULA, guarded, header, lines
+from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, tag_names, with_tags
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "A1")),

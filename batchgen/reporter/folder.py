@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
-from batchgen.report import accounts, seen, thumbs, xlsx
-from batchgen.report.csvfile import CsvFile
-from batchgen.report.frames import Usage
-from batchgen.report.page import Page, Section, Shown, render
-from batchgen.report.parquet import ParquetFile
-from batchgen.report.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
+from batchgen.reporter import accounts, seen, thumbs, xlsx
+from batchgen.reporter.csvfile import CsvFile
+from batchgen.reporter.frames import Usage
+from batchgen.reporter.page import Page, Section, Shown, render
+from batchgen.reporter.parquet import ParquetFile
+from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
 
 DAY = 86_400.0
 

@@ -36,7 +36,7 @@ from batchgen.model import (
     Verdict,
 )  # fmt: skip
 from batchgen.money import MicroUSD
-from batchgen.report import summary, write
+from batchgen.reporter import summary, write
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 
@@ -159,7 +159,10 @@ def told(rows: Sequence[Any]) -> dict[str, int]:
     return {name: sum(int(row[name]) for row in rows) for name in FOUR}
 
 
-@pytest.mark.parametrize("first", range(0, 200, 20))
+SEEDS = [pytest.param(first, marks=[pytest.mark.slow] if first >= 60 else []) for first in range(0, 200, 20)]
+
+
+@pytest.mark.parametrize("first", SEEDS)
 def test_ledger_and_report_agree_with_the_bill(first: int) -> None:
     """Confirmed, estimated, at risk and not charged are the same in ten places, to the micro-dollar, 200 times."""
     for seed in range(first, first + 20):

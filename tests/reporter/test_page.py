@@ -9,8 +9,8 @@ import pytest
 
 from batchgen.ledger import ImageRow, JobRow
 from batchgen.money import MicroUSD, exact
-from batchgen.report import write
-from batchgen.report.page import link, shown
+from batchgen.reporter import write
+from batchgen.reporter.page import link, shown
 
 VECTORS = [
     "<script>alert(1)</script>",

@@ -1,8 +1,8 @@
 """What would happen, and why: the same pairing of manifest and ledger as a run's, with nothing sent."""
 
-from batchgen.plan.chain import Chain, in_order
-from batchgen.plan.estimate import CostRow, Estimate, TagRow, Tally
-from batchgen.plan.pairing import Action, Choices, Cost, Pairing, Planned, changes, decide
+from batchgen.planner.chain import Chain, in_order
+from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
+from batchgen.planner.pairing import Action, Choices, Cost, Pairing, Planned, changes, decide
 
 __all__ = [
     "Action",

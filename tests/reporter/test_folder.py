@@ -15,8 +15,8 @@ from PIL import Image
 
 from batchgen.errors import StorageError
 from batchgen.ledger import JobRow
-from batchgen.report import frame, write
-from batchgen.report.seen import unfinished
+from batchgen.reporter import frame, write
+from batchgen.reporter.seen import unfinished
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 FILES = {

@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobRow
 from batchgen.model import OutcomeKind, SlotState
-from batchgen.report.page import Section
-from batchgen.report.tables import names
+from batchgen.reporter.page import Section
+from batchgen.reporter.tables import names
 
 Row = TypeVar("Row")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from batchgen.report.tables import Cell, Column
+from batchgen.reporter.tables import Cell, Column
 
 # Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
 FORMULA = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")

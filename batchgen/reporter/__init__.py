@@ -8,7 +8,7 @@ from batchgen.ledger import Ledger
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from batchgen.report.folder import Written
+    from batchgen.reporter.folder import Written
 
 __all__ = ["frame", "summary", "write"]
 
@@ -18,14 +18,14 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Writte
 
     Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
     """
-    from batchgen.report import folder as place
+    from batchgen.reporter import folder as place
 
     return place.write(ledger, folder, run_id=run_id)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
     """Make the object of `summary.json` and `run --json`: the whole folder, and `this_run`, or the latest run."""
-    from batchgen.report import accounts
+    from batchgen.reporter import accounts
 
     with ledger.still():
         return accounts.read(ledger, run_id).as_json()
@@ -33,6 +33,6 @@ def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
 
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
     """One table of the report (images, jobs or usage) as a frame; KeyError for another name."""
-    from batchgen.report import frames
+    from batchgen.reporter import frames
 
     return frames.frame(ledger, table)

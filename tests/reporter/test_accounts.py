@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchgen.ledger import Waste
-from batchgen.report import summary
+from batchgen.reporter import summary
 
 Make = Callable[..., Any]
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from batchgen.ledger import ImageCounts, ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
-from batchgen.report.accounts import Summary, wasted_words
-from batchgen.report.tables import names
+from batchgen.reporter.accounts import Summary, wasted_words
+from batchgen.reporter.tables import names
 from batchgen.text import counted, duration, safe
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    here = files("batchgen.report")
+    here = files("batchgen.reporter")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {
         "usd": lambda amount: exact(MicroUSD(amount)),

@@ -7,7 +7,7 @@ from itertools import islice
 
 from batchgen.ledger import Known, Ledger, Previous, Slot
 from batchgen.model import Job, OnUncertain, OutcomeKind, Quote, SlotState
-from batchgen.plan.chain import Chain, in_order
+from batchgen.planner.chain import Chain, in_order
 from batchgen.worker import TRANSIENT
 
 AT_ONCE = 256

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
-from batchgen.plan.pairing import Planned
+from batchgen.planner.pairing import Planned
 
 
 @dataclass(frozen=True, slots=True)
