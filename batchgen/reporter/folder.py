@@ -25,7 +25,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: the folder, the page to look at, every file, and how much the tables hold."""
+    """What was written: the folder, the page to look at, every file, how much they hold, and `summary.json` itself."""
 
     folder: Path
     page: Path
@@ -33,6 +33,7 @@ class Written:
     images: int
     jobs: int
     picture_bytes: int
+    summary: Mapping[str, Any]
 
 
 class Taker(Protocol):
@@ -51,16 +52,17 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written
         report.mkdir(parents=True, exist_ok=True)
         with _staged(report) as stage:
             with ledger.still():
-                images, jobs = _files(ledger, folder, stage, run_id)
+                summary = accounts.read(ledger, run_id, name=folder.resolve().name)
+                images, jobs = _files(ledger, folder, stage, summary)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
-    return Written(report, report / "report.html", files, images.total, jobs.total, images.bytes)
+    page = report / "report.html"
+    return Written(report, page, files, images.total, jobs.total, images.bytes, summary.as_json())
 
 
-def _files(ledger: Ledger, folder: Path, stage: Path, run_id: str | None) -> tuple[seen.Images, seen.Jobs]:
+def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary) -> tuple[seen.Images, seen.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    summary = accounts.read(ledger, run_id, name=folder.resolve().name)
     tags = tag_names(ledger.job_rows())
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)

@@ -11,6 +11,8 @@ from batchgen.reporter.tables import IMAGES, JOBS, USAGE, Column, tag_names, wit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+# A tag with more values than this names things and does not sort them: its sums are left to the file.
+MOST_VALUES = 5_000
 KIND = ("model", "size", "quality", "provider")
 _SUMS = (
     "images", "attempts", "text_in_tokens", "image_in_tokens", "output_tokens",
@@ -50,20 +52,25 @@ class Usage:
         titles = [column.name for column in columns[len(columns) - len(tags) :]]
         self._titles = {**{name: name for name in KIND}, **dict(zip(tags, titles, strict=True))}
         self._parts: dict[str, DataFrame] = {}
+        self._endless: list[str] = []
         self.expected = 0
 
     def add(self, rows: Sequence[UsageRow]) -> None:
         """Add a batch to the sums."""
         frame = frame_of(self._columns, rows)
         self.expected += int(frame["expected_micro_usd"].sum())
-        for name, title in self._titles.items():
+        for name, title in tuple(self._titles.items()):
             part = _summed([frame], title)
             before = self._parts.get(name)
             self._parts[name] = part if before is None else _summed([before, part], title)
+            if len(self._parts[name]) > MOST_VALUES:
+                del self._parts[name], self._titles[name]
+                self._endless.append(name)
 
     def groups(self) -> tuple[Group, ...]:
-        """The sums as tables of the page."""
-        return tuple(dearest(_slices(part), name) for name, part in self._parts.items())
+        """The sums as tables of the page; a tag with too many values has no rows there."""
+        sums = (dearest(_slices(part), name) for name, part in self._parts.items())
+        return (*sums, *(Group(name, (), MOST_VALUES) for name in self._endless))
 
 
 def _summed(frames: "Sequence[DataFrame]", column: str) -> "DataFrame":

@@ -13,8 +13,8 @@ from batchgen.text import safe
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-# Excel holds 32,767 characters in a cell. A row costs a quarter of a millisecond here, fifty times one of CSV, so that a
-# run over a long catalogue does not wait for its workbook.
+# Excel holds 32,767 characters in a cell. A row costs a quarter of a millisecond, fifty times one of CSV: no run shall
+# wait long for its workbook.
 LONGEST = 32_767
 MOST_ROWS = 5_000
 MARK = " … (cut)"
@@ -53,8 +53,6 @@ class Sheet:
     def _cell(self, text: str) -> Any:
         from openpyxl.cell import WriteOnlyCell
 
-        if not text:
-            return None
         cell = WriteOnlyCell(self._page, _writable(text))
         cell.data_type = "s"  # what begins with = would be a formula otherwise, what begins with # an error
         return cell

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class Rows:
     jobs: Sequence[JobRow] = ()
     wasted: Sequence[Waste] = ()
     run: RunRow | None = None
-    extra: Money = field(default_factory=Money)
+    used: Sequence[UsageRow] | None = None
 
     def still(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -37,6 +37,9 @@ class Rows:
         return iter(self.jobs)
 
     def usage_rows(self) -> Iterator[UsageRow]:
+        if self.used is not None:
+            yield from self.used
+            return
         kinds = dict.fromkeys((j.model, j.size, j.quality, j.provider, j.tags) for j in self.jobs)
         for kind in kinds:
             mine = [j for j in self.jobs if (j.model, j.size, j.quality, j.provider, j.tags) == kind]

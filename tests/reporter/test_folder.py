@@ -46,6 +46,7 @@ def test_every_file_is_there(tmp_path: Path, rows: Make, job: Make, image: Make,
     assert {path.name for path in (tmp_path / "report").iterdir()} == FILES | {"thumbs"}
     assert (done.images, done.jobs, done.picture_bytes) == (1, 1, 1000)
     assert done.page == tmp_path / "report" / "report.html"
+    assert json.loads((tmp_path / "report" / "summary.json").read_text()) == done.summary
 
 
 def test_small_files_letter_for_letter(tmp_path: Path, rows: Make, job: Make, image: Make, tagged: Make) -> None:

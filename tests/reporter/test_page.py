@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from batchgen.ledger import ImageRow, JobRow
+from batchgen.ledger import ImageRow, JobRow, UsageRow
 from batchgen.money import MicroUSD, exact
 from batchgen.reporter import write
 from batchgen.reporter.page import link, shown
@@ -196,6 +196,17 @@ def test_a_long_catalogue_is_cut_and_says_so(
     html = write(made, tmp_path).page.read_text("utf-8")
     assert html.count("<figure>") == 240
     assert "Showing 240 of 300; images.csv has them all." in html
+
+
+def test_a_tag_that_names_things_is_left_to_the_file(
+    tmp_path: Path, rows: Callable[..., object], job: Make, tagged: Callable[..., str]
+) -> None:
+    """A tag with thousands of values makes no table and costs no memory; the others do."""
+    tags = [tagged(sku=str(n), category="xyz"[n % 3]) for n in range(5_001)]
+    usage = [UsageRow("m", "s", "q", "p", t, 1, 1, 0, 1, 1, 1, 0, 1, 0, 5, 0, 0, 0, 5) for t in tags]
+    html = write(rows([], [job(tags=tags[0])], used=usage), tmp_path).page.read_text("utf-8")
+    assert "By sku: more than 5,000 different values; usage.csv has them all." in html
+    assert "By category</caption>" in html
 
 
 def test_an_empty_ledger_has_a_page(tmp_path: Path, rows: Callable[..., object]) -> None:
