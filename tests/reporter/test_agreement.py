@@ -159,7 +159,7 @@ def told(rows: Sequence[Any]) -> dict[str, int]:
     return {name: sum(int(row[name]) for row in rows) for name in FOUR}
 
 
-SEEDS = [pytest.param(first, marks=[pytest.mark.slow] if first >= 60 else []) for first in range(0, 200, 20)]
+SEEDS = [pytest.param(first, marks=[pytest.mark.slow] if first >= 40 else []) for first in range(0, 200, 20)]
 
 
 @pytest.mark.parametrize("first", SEEDS)
