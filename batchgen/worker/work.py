@@ -348,17 +348,27 @@ class Worker:
         )
         if settlement:
             call.spent = MicroUSD(call.spent + settlement.cost)
-            self._watch_price(attempt, settlement)
+            self._watch_price(attempt, settlement, receipt)
         if receipt.pictures or receipt.remote:
             call.stored += len(receipt.pictures)
             call.short = receipt.missing
             call.remote, call.attempt_id = receipt.remote, attempt.id
             return None
+        if call.purpose is Purpose.TOP_UP and verdict.charge is Charge.YES:
+            # It counts as one of the top-ups; what it asked for is as open as before.
+            why = dict(receipt.missing)
+            call.short = tuple((slot, why.get(slot, verdict.code)) for slot in call.slots)
+            return None
         return await self._decide(call, verdict)
 
-    def _watch_price(self, attempt: Attempt, settlement: Settlement) -> None:
-        """A call that cost more than its upper bound: the price table is wrong, and so is every reservation."""
-        if "price_too_low" in settlement.flags:
+    def _watch_price(self, attempt: Attempt, settlement: Settlement, receipt: Receipt) -> None:
+        """A call that cost more than its upper bound: the price table is wrong, and so is every reservation.
+
+        Unless it is dear because something else came than was asked: another model, size or quality, or more pictures.
+        """
+        other = any(flag.endswith("_mismatch") for flag in settlement.flags)
+        more = receipt.quarantine is not None and not receipt.missing
+        if "price_too_low" in settlement.flags and not other and not more:
             row = attempt.quote.price.source or attempt.model
             why = (
                 f"the price row {row!r} is too low: a call reserved at {exact(attempt.quote.high)} cost "
