@@ -130,13 +130,24 @@ async def _read(response: aiohttp.ClientResponse, call: Call) -> None:
     if body is None:  # pragma: no cover - `answered` made it
         return
     limit = None if 200 <= response.status < 300 else ERROR_BODY_SECONDS
-    async with asyncio.timeout(limit):
-        async for chunk in response.content.iter_any():
-            body.take(chunk)
-            if body.done:
-                break
+    try:
+        async with asyncio.timeout(limit):
+            async for chunk in response.content.iter_any():
+                body.take(chunk)
+                if body.done:
+                    break
+    except BaseException:
+        _take_rest(response.content, body)
+        raise
     if not response.content.at_eof():
         await _linger(response)
+
+
+def _take_rest(content: aiohttp.StreamReader, body: Body) -> None:
+    """Take what arrived before the line broke: the library forgets it as soon as it knows of the break."""
+    arrived = content._buffer  # noqa: SLF001 - every public way to it raises the break first
+    while arrived and not body.done:
+        body.take(arrived.popleft())
 
 
 async def _linger(response: aiohttp.ClientResponse) -> None:
