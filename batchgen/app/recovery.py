@@ -1,5 +1,7 @@
 """What a dead run left: answers that were paid and spooled are finished, everything else is at risk. Blocks."""
 
+import re
+
 from batchgen.app.tariff import Tariff
 from batchgen.executor import finish
 from batchgen.ledger import Ledger
@@ -29,8 +31,11 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> None:
 
 
 def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:
-    """Away with the spool of a settled answer; what nobody can explain is kept for people to look at."""
-    row, spool = ledger.attempt(attempt_id), folder.spool(attempt_id)
+    """Away with the spool of a settled answer; what nobody can explain is kept for people to look at.
+
+    A name with more behind the call's own is a download that broke off, or a copy that was not finished.
+    """
+    row, spool = ledger.attempt(re.split("[-.]", attempt_id)[0]), folder.spool(attempt_id)
     if row is not None and row.state is AttemptState.SETTLED:
         spool.remove()
     else:

@@ -1,0 +1,48 @@
+"""A fault at the k-th durable step, for k = 1, 2, 3 ... until a run passes untouched."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.process.launcher import Break, Launcher
+from tests.torture.world import World, world
+
+
+def passed(trial: World, number: int, fault: str) -> bool:
+    """Let the k-th step of a run fail, then go on: exit 8 names the path, and no paid picture is lost or paid again."""
+    child = trial.start(Break(passing=number, errno=fault))
+    status = child.wait()
+    trial.look()
+    if status == 0:
+        return True
+    assert status == 8, f"step {number} with {fault}: exit {status}\n{child.told}\n{child.said}"
+    told = child.told + child.said
+    assert str(trial.output.name) in told
+    assert "Traceback" not in told
+    trial.finish()
+    trial.reconcile()
+    pictures = sum(entry["pictures"] for entry in trial.bill)
+    assert pictures == trial.wanted, f"step {number} with {fault}: {pictures} pictures were paid"
+    return False
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35, 38, 41, 44])
+def test_a_fault_at_a_step_costs_nothing(fresh: Path, launcher: Launcher, number: int) -> None:
+    """A full disk at the k-th step ends the run with exit 8; with room again, it goes on and nothing is paid twice."""
+    with world(fresh, launcher, number, jobs=2, latency=(0, 0.02)) as trial:
+        assert not passed(trial, number, "ENOSPC")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "EROFS", "EDQUOT"])
+def test_a_fault_at_every_step(fresh: Path, launcher: Launcher, fault: str) -> None:
+    """The same for every step and every fault, until the run passes untouched."""
+    number = 0
+    done = False
+    while not done:
+        number += 1
+        folder = fresh / str(number)
+        folder.mkdir()
+        with world(folder, launcher, number, jobs=2, latency=(0, 0.02)) as trial:
+            done = passed(trial, number, fault)
+    assert number > 40

@@ -1,0 +1,88 @@
+"""SIGKILL at every durable step and at any moment: nothing lost or torn, nothing paid twice but what was in flight."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from batchgen.mock import Rule
+from tests.process.launcher import Launcher
+from tests.torture.world import FAULTS, World, world
+
+POINTS = (
+    "ledger.create.before_name",
+    "ledger.create.after_name",
+    "ledger.begin.before_commit",
+    "ledger.begin.after_commit",
+    "ledger.remember.before_commit",
+    "ledger.remember.after_commit",
+    "ledger.expect.after_commit",
+    "ledger.reserve.before_begin",
+    "ledger.reserve.before_commit",
+    "ledger.reserve.after_commit",
+    "storage.finish.before_parts",
+    "storage.finish.before_answer",
+    "storage.finish.after_answer",
+    "storage.publish.before_name",
+    "storage.publish.before_sync",
+    "storage.publish.after_sync",
+    "ledger.settle.before_begin",
+    "ledger.settle.before_commit",
+    "ledger.settle.after_commit",
+    "storage.spool.before_remove",
+    "ledger.end.before_commit",
+    "ledger.end.after_commit",
+)
+ONCE = tuple(point for point in POINTS if point.split(".")[1] in {"create", "begin", "remember", "expect", "end"})
+RECOVERY = (
+    "ledger.risk.before_commit",
+    "ledger.risk.after_commit",
+    "ledger.settle.before_commit",
+    "ledger.settle.after_commit",
+    "storage.publish.after_sync",
+    "storage.spool.before_remove",
+    "storage.quarantine.after_move",
+)
+
+
+HOLD = "hold"
+KINDS: dict[str, tuple[Rule, ...]] = {
+    "well": (),
+    "faults": FAULTS,
+    HOLD: (),
+    "addresses": (Rule("url_instead", rate=0.7),),
+}
+
+
+def torture(trial: World) -> None:
+    """Kill at three named steps, at a random moment and during recovery; then finish and reconcile."""
+    chance = Random(trial.seed)
+    for point in POINTS[trial.seed % 8 :: 8]:
+        trial.kill_at(point, 1 if point in ONCE else chance.randint(1, 4))
+    trial.kill_after(chance.uniform(0.05, 0.4))
+    trial.kill_at(RECOVERY[trial.seed % len(RECOVERY)])
+    trial.finish()
+    trial.reconcile()
+    assert trial.kills >= 3, f"{trial}: only {trial.kills} kills"
+
+
+def kind_of(seed: int) -> str:
+    """What the provider does in a trial."""
+    return tuple(KINDS)[seed // 2 % len(KINDS)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_killed_run_goes_on_from_the_truth(fresh: Path, launcher: Launcher, seed: int) -> None:
+    """At least 24 kills: nothing is lost or torn, and only what was in flight may be paid twice; held, nothing is."""
+    kind = kind_of(seed)
+    with world(fresh, launcher, seed, hold=kind == HOLD, rules=KINDS[kind]) as trial:
+        torture(trial)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8, 76))
+def test_two_hundred_kills(fresh: Path, launcher: Launcher, seed: int) -> None:
+    """The same with more seeds: at least 200 kills."""
+    kind = kind_of(seed)
+    with world(fresh, launcher, seed, hold=kind == HOLD, rules=KINDS[kind]) as trial:
+        torture(trial)
