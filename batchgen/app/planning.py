@@ -32,7 +32,7 @@ class PlanResult:
             chain = Chain(self.taken, ledger, project.output)
             tariff = project.tariff(ledger)
             pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
-            yield from sums.watch(pairing.plan(selected(jobs_of(project), options)))
+            yield from sums.watch(pairing.plan(selected(chain.watch(jobs_of(project)), options)))
         self.estimate = sums.total(self.warnings)
 
 

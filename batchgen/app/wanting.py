@@ -34,15 +34,16 @@ class Wants:
     stops: Stops
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     jobs: int = 0
+    _chained: dict[str, Job] = field(default_factory=dict)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         root, options = self.project.output, self.options
         choices = Choices(options.retry_failed, options.regenerate_missing, self.project.settings.on_uncertain)
-        chain = Chain(self.taken, self.ledger, root)
+        self._chain = Chain(self.taken, self.ledger, root)
         self._pairing = Pairing(
-            self.ledger, self.tariff.cost, choices, chain, lambda path: os.path.lexists(root / path)
+            self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(root / path)
         )
 
     def plan(self) -> Estimate:
@@ -51,15 +52,23 @@ class Wants:
         for item in sums.watch(self._pairing.plan(selected(self._remembered(), self.options))):
             self.jobs += 1
             if item.linked:
+                del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
             if not item.slots:
                 self.settled[item.standing] += 1
+        self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
 
     def _remembered(self) -> Iterator[Job]:
-        """Every job of the manifest, written down on the way; chained ones later, when their key is known."""
-        jobs = jobs_of(self.project)
+        """Every job of the manifest, written down on the way; chained ones later, when their key is known.
+
+        A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
+        """
+        jobs = self._chain.watch(jobs_of(self.project))
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
+            chained = {job.id: job for job in batch if job.waits_for}
+            self._chained |= chained
+            self.ledger.forget([job.key for job in chained.values()])
             self.ledger.remember([self._wanted(job) for job in batch if not job.waits_for])
             yield from batch
 
@@ -104,8 +113,8 @@ class Wants:
         return Task(item.job, item.slots, item.replaces)
 
     def _link(self, job: Job) -> Planned:
+        """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
+        self.ledger.forget([job.key])
         item = self._pairing.link(job)
-        if item.job.key != job.key:
-            self.ledger.forget([job.key])
-            self.ledger.remember([self._wanted(item.job)])
+        self.ledger.remember([self._wanted(item.job)])
         return item

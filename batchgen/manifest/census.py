@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 
 from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.manifest.chains import chain_problems
 from batchgen.manifest.draft import Skipped
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
@@ -12,7 +12,7 @@ from batchgen.manifest.paths import folded
 from batchgen.manifest.seen import Seen, digest_of
 from batchgen.manifest.template import TemplateError
 from batchgen.manifest.words import shown
-from batchgen.model import Job, JobImage
+from batchgen.model import Job
 
 MOST = InputError.most
 MOST_CLASHES = 10_000
@@ -60,7 +60,8 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
             tally.note(item)
         else:
             tally.take(item, inspect)
-    for problem in (*_clashes(manifest, tally), *_chains(manifest, tally)):
+    chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids)
+    for problem in (*_clashes(manifest, tally), *chains):
         tally.note(problem)
     return tally.census()
 
@@ -163,35 +164,3 @@ def _shared_file(job: Job, tally: _Tally, files: dict[str, Job]) -> Iterator[Pro
             message = f"would write the same file as job {shown(other.id)} at {other.place}: {shown(path, 120)}"
             yield Problem(message, job.place)
             return
-
-
-def _chains(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
-    """Find pictures that no job draws, and jobs that wait for each other."""
-    beyond: dict[str, list[tuple[JobImage, Job]]] = {}
-    for job in tally.chained.values():
-        for image in (*job.request.images, job.request.mask):
-            if not isinstance(image, JobImage):
-                continue
-            if digest_of(image.job_id) not in tally.ids:
-                yield Problem(f"`{image}` names no job of this manifest", job.place)
-            elif image.slot:
-                beyond.setdefault(image.job_id, []).append((image, job))
-    if beyond:
-        yield from _slots(manifest, beyond)
-    try:
-        TopologicalSorter({name: job.waits_for for name, job in tally.chained.items()}).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-        yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", tally.chained[circle[0]].place)
-
-
-def _slots(manifest: Manifest, wanted: dict[str, list[tuple[JobImage, Job]]]) -> Iterator[Problem]:
-    """Find pictures that lie beyond the `n` of the job that draws them."""
-    for item in expand(manifest):
-        if not isinstance(item, Job):
-            continue
-        for image, job in wanted.get(item.id, ()):
-            if image.slot is not None and image.slot >= item.n:
-                yield Problem(
-                    f"`{image}` is beyond the {item.n} of job {shown(item.id)}; slots count from 0", job.place
-                )

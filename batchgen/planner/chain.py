@@ -1,12 +1,14 @@
 """Jobs that take the pictures of other jobs: in which order they can be drawn, and what their inputs are."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from batchgen import manifest
+from batchgen.catalog import parse_size
 from batchgen.ledger import Ledger
-from batchgen.model import FileImage, Job, SlotState
+from batchgen.model import FileImage, InputImage, Job, JobImage, SlotState
 
 
 class Chain:
@@ -18,37 +20,59 @@ class Chain:
         self._root = root
         self._jobs: dict[str, Job] = {}
 
+    def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Pass jobs through, and take note of those whose pictures others take."""
+        for job in jobs:
+            self.see(job)
+            yield job
+
     def see(self, job: Job) -> None:
-        """Take note of a job with its real key."""
+        """Take note of a job, with its real key as soon as that is known."""
         if job.id in self._taken:
             self._jobs[job.id] = job
 
     def resolve(self, job: Job) -> Job | str:
         """The job with its inputs in place and its real key, or what it still waits for."""
-        pictures: dict[str, tuple[FileImage, ...]] = {}
-        for wanted in job.waits_for:
-            found = self._pictures(wanted)
-            if isinstance(found, str):
-                return found
-            pictures[wanted] = found
+        found = {wanted: self._pictures(wanted) for wanted in job.waits_for}
+        missing = [why for why in found.values() if isinstance(why, str)]
+        if missing:
+            return f"waits for {', '.join(missing)}"
         try:
-            real = manifest.resolve(job, pictures)
+            real = manifest.resolve(job, {name: got for name, got in found.items() if not isinstance(got, str)})
         except LookupError:
             return f"takes a picture that {', '.join(job.waits_for)} does not draw"
         self.see(real)
         return real
 
+    def foreseen(self, job: Job) -> Job:
+        """A job as it will probably be: for each picture that it waits for, one of the size that is asked of it."""
+        request = job.request
+        images = tuple(picture for image in request.images for picture in self._stand_ins(image))
+        mask = next(self._stand_ins(request.mask), None) if request.mask else None
+        return replace(job, request=replace(request, images=images, mask=mask))
+
+    def _stand_ins(self, image: InputImage) -> Iterator[InputImage]:
+        if not isinstance(image, JobImage) or image.job_id not in self._jobs:
+            yield image
+            return
+        taken = self._jobs[image.job_id]
+        pixels = parse_size(taken.request.param("size"))
+        for slot in range(taken.n) if image.slot is None else (image.slot,):
+            yield FileImage("", "", 0, *pixels) if pixels else JobImage(image.job_id, slot)
+
     def _pictures(self, name: str) -> tuple[FileImage, ...] | str:
+        """The stored pictures of a job, or its name and what is amiss."""
         job = self._jobs.get(name)
-        if job is None:
-            return f"waits for {name}"
-        (known,) = self._ledger.known([job])
-        stored = [slot for slot in known.with_state(SlotState.STORED) if slot.index < job.n and slot.path]
-        if len(stored) < job.n:
-            return f"waits for {name}: {len(stored)} of {job.n} pictures stored"
+        real = self.resolve(job) if job and job.waits_for else job
+        if not isinstance(real, Job):
+            return name
+        (known,) = self._ledger.known([real])
+        stored = [slot for slot in known.with_state(SlotState.STORED) if slot.index < real.n and slot.path]
+        if len(stored) < real.n:
+            return f"{name} ({len(stored)} of {real.n} pictures stored)" if stored else name
         gone = [slot.path for slot in stored if not (self._root / str(slot.path)).exists()]
         if gone:
-            return f"waits for {name}: {gone[0]} is gone; --regenerate-missing draws it again"
+            return f"{name} ({gone[0]} is gone; --regenerate-missing draws it again)"
         return tuple(
             FileImage(str(self._root / str(slot.path)), slot.sha256 or "", slot.bytes, slot.width, slot.height)
             for slot in stored

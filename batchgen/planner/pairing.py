@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import islice
 
 from batchgen.ledger import Known, Ledger, Previous, Slot
-from batchgen.model import Job, OnUncertain, OutcomeKind, Quote, SlotState
+from batchgen.model import Job, JobImage, OnUncertain, OutcomeKind, Quote, SlotState
 from batchgen.planner.chain import Chain, in_order
 from batchgen.worker import TRANSIENT
 
@@ -94,16 +94,26 @@ class Pairing:
         """Plan a chained job: with its real key when its inputs are stored, else as one that waits for them."""
         real = self.chain.resolve(job)
         if isinstance(real, str):
-            return Planned(job, Action.NEW, real, tuple(range(job.n)), self.price(job, job.n), linked=True)
+            (known,) = self.ledger.known([job])
+            action = Action.CHANGED if known.previous else Action.NEW
+            cost = self.price(self.chain.foreseen(job), job.n)
+            return Planned(job, action, real, tuple(range(job.n)), cost, linked=True)
         return replace(next(self._pair([real])), linked=True)
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
-        for job, known in zip(jobs, self.ledger.known(jobs), strict=True):
+        for job, known in zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True):
             self.chain.see(job)
             action, why, slots = decide(job, known, self.choices, self.exists)
             replaces = known.previous.key if known.previous else None
             cost = self.price(job, len(slots)) if slots else None
             yield Planned(job, action, why, slots, cost, replaces, standing(job, known))
+
+
+def _drawn(known: Known) -> Known:
+    """Leave out a job before that was only ever waiting for its inputs: under its provisional key nothing was drawn."""
+    before = known.previous
+    waited = before is not None and any(isinstance(image, JobImage) for image in before.request.images)
+    return replace(known, previous=None) if waited else known
 
 
 def decide(

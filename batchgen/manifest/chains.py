@@ -1,0 +1,56 @@
+"""Jobs that take the pictures of other jobs: names that no job has, pictures that none draws, too many, and circles."""
+
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from batchgen.errors import Problem
+from batchgen.manifest.draft import MAX_N
+from batchgen.manifest.expand import expand
+from batchgen.manifest.load import Manifest
+from batchgen.manifest.words import shown
+from batchgen.model import Job, JobImage
+
+MOST_PICTURES = 16
+"""What one edit takes; source: image guide."""
+
+
+def chain_problems(manifest: Manifest, chained: Mapping[str, Job], is_job: Callable[[str], bool]) -> Iterator[Problem]:
+    """Find what keeps chained jobs, by id, from ever being drawn. Expands once more where counts decide."""
+    counted = {image.job_id for job in chained.values() for image in _counted(job)}
+    drawn = {item.id: item.n for item in _jobs(manifest) if item.id in counted} if counted else {}
+    for job in chained.values():
+        for image in _taken(job):
+            if not is_job(image.job_id):
+                yield Problem(f"`{image}` names no job of this manifest", job.place)
+            elif image.slot and image.slot >= drawn.get(image.job_id, MAX_N):
+                n = drawn[image.job_id]
+                yield Problem(
+                    f"`{image}` is beyond the {n} of job {shown(image.job_id)}; slots count from 0", job.place
+                )
+        if (pictures := sum(_pictures(image, drawn) for image in job.request.images)) > MOST_PICTURES:
+            yield Problem(f"takes {pictures} pictures; an edit takes at most {MOST_PICTURES}", job.place)
+    try:
+        TopologicalSorter({name: job.waits_for for name, job in chained.items()}).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", chained[circle[0]].place)
+
+
+def _jobs(manifest: Manifest) -> Iterator[Job]:
+    return (item for item in expand(manifest) if isinstance(item, Job))
+
+
+def _taken(job: Job) -> Iterator[JobImage]:
+    inputs = (*job.request.images, job.request.mask)
+    return (image for image in inputs if isinstance(image, JobImage))
+
+
+def _counted(job: Job) -> Iterator[JobImage]:
+    """Give what cannot be judged without knowing how many pictures another job draws."""
+    whole = sum(isinstance(image, JobImage) and image.slot is None for image in job.request.images)
+    may_be_many = whole * MAX_N + len(job.request.images) - whole > MOST_PICTURES
+    return (image for image in _taken(job) if image.slot or (may_be_many and image.slot is None))
+
+
+def _pictures(image: object, drawn: Mapping[str, int]) -> int:
+    return drawn.get(image.job_id, 1) if isinstance(image, JobImage) and image.slot is None else 1
