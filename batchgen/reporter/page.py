@@ -181,10 +181,13 @@ def _drift(page: Page) -> dict[str, Any] | None:
     longest = max(expected, paid)
     if not longest:
         return None
-    words = "There was no expectation to compare with."
-    if expected:
-        percent = 100 * (paid - expected) / expected
-        words = f"The calls cost {abs(percent):.1f} % {'more' if percent >= 0 else 'less'} than expected."
+    if not expected:
+        words = "There was no expectation to compare with."
+    elif expected == paid:
+        words = "The calls cost what was expected of them."
+    else:
+        percent = 100 * abs(paid - expected) / expected
+        words = f"The calls cost {percent:.1f} % {'more' if paid > expected else 'less'} than expected."
     return {
         "bars": [
             {"name": "expected", "amount": expected, "percent": round(100 * expected / longest, 2), "tone": "calm"},
