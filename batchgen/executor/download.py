@@ -115,8 +115,12 @@ class Downloads:
     async def fetch(self, url: str, spool: Spool, expires: datetime | None = None) -> PartFacts | NotFetched:
         """Fetch an address into a spool, once."""
         try:
+            address = URL(url, encoded=True)
+        except ValueError:
+            return NotFetched("the address is no URL", final=True)
+        try:
             async with asyncio.timeout(TRY_SECONDS):
-                return await self._follow(URL(url, encoded=True), spool, expires)
+                return await self._follow(address, spool, expires)
         except _FailedError as error:
             return error.failure
         except (aiohttp.ClientError, OSError, TimeoutError, EncodingError, ValueError) as error:

@@ -52,12 +52,15 @@ def from_run(run: Run) -> Item:
     return Item(run=run, reason="" if run.state is RunState.WHOLE else run.state.value)
 
 
-def from_address(text: str) -> Item:
-    """An entry whose picture came as an address."""
+def from_address(text: str, *, named: bool = False) -> Item:
+    """An entry whose picture came as an address.
+
+    `named`: it stands where an address belongs, so a picture was paid for; whether it may be read is asked later.
+    """
     text = text.strip()
     if text[:5].lower() == "data:":
         return Item(inline=text)
-    if text[:8].lower().startswith(("http://", "https://")) and len(text) <= _LONGEST_URL:
+    if len(text) <= _LONGEST_URL and (text if named else text[:8].lower().startswith(("http://", "https://"))):
         return Item(url=text)
     return Item(reason="undecodable" if text else "empty")
 

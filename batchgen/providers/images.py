@@ -83,7 +83,7 @@ def _picture(document: Document, value: Any) -> Item:
     if isinstance(value, Mapping):
         return _picture(document, value.get("url"))
     if isinstance(value, str):
-        return from_address(value)
+        return from_address(value, named=True)
     run = run_at(document, value)
     if run is None:
         return Item(reason="undecodable")

@@ -293,7 +293,7 @@ async def test_bombs(world: Any, kit: Any, inside: Any) -> None:
         (b'{"data": [{"b64_json": "not base64!"}]}', YES, Remedy.EMPTY, "empty"),
         (b'{"data": [{"b64_json": "QUJDREVG"}]}', YES, Remedy.EMPTY, "empty"),
         (b'{"data": [{"b64_json": 0}]}', YES, Remedy.EMPTY, "empty"),
-        (b'{"data": [{"url": "ftp://x/y"}]}', YES, Remedy.EMPTY, "empty"),
+        (b'{"data": ["ftp://x/y"]}', YES, Remedy.EMPTY, "empty"),
         (b'{"error": {"code": "server_error"}}', MAYBE, Remedy.UNCERTAIN, "server_error"),
         (b'{"error": "it broke"}', MAYBE, Remedy.UNCERTAIN, "error_in_answer"),
         (b'{"error": {"type": "x_api_error", "code": "convert_request_failed"}}', MAYBE, Remedy.UNCERTAIN, None),

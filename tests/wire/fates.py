@@ -1,0 +1,141 @@
+"""What must become of a call when a server shows a fault: the calls it leads to, the state of each wanted picture."""
+
+from dataclasses import dataclass, replace
+
+from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a job for one picture (`calls`, `slots`) and of one for four (`calls4`, `slots4`).
+
+    `exit` is the run's, `stops` says that the run pulls no more jobs. `how` are options of the mock's fault. `drawn`:
+    the mock must really draw. `deadline` is the seconds of one call. `slow`: takes seconds.
+    """
+
+    calls: tuple[str, ...]
+    slots: tuple[str, ...]
+    calls4: tuple[str, ...]
+    slots4: tuple[str, ...]
+    exit: int
+    stops: bool = False
+    how: str = ""
+    drawn: bool = False
+    deadline: float = 10.0
+    slow: bool = False
+
+    def of(self, n: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The calls and slots of a job for `n` pictures."""
+        return (self.calls, self.slots) if n == 1 else (self.calls4, self.slots4)
+
+
+def alike(calls: str, slot: str, exit_status: int) -> Fate:
+    """One picture or four: the same calls, and every slot in the same state."""
+    states = tuple(calls.split())
+    return Fate(states, (slot,), states, (slot,) * 4, exit_status)
+
+
+GOOD = alike("settled", "stored", 0)
+REFUSED = alike("not_charged", "failed", 3)
+BUSY = replace(alike("not_charged not_charged not_charged not_charged", "failed", 3))
+LIMITED = replace(alike("not_charged settled", "stored", 0), how="times=1 wait=0.02")
+DOUBT = alike("at_risk at_risk", "uncertain", 7)
+SPOILT = alike("charged_no_result charged_no_result", "failed", 3)
+BLOCKED = alike("not_charged not_charged", "moderated", 3)
+BLOCKED_LATE = alike("at_risk at_risk", "moderated", 3)
+ACCOUNT = replace(alike("not_charged", "not_started", 5), stops=True)
+CONFIG = replace(alike("not_charged", "not_started", 2), stops=True)
+LOST = alike("settled", "lost_paid", 3)
+
+# The first of four never comes: it is asked for twice more, and then said to be moderated or broken.
+HOLE = replace(
+    SPOILT,
+    calls4=("settled", "charged_no_result", "charged_no_result"),
+    slots4=("moderated", "stored", "stored", "stored"),
+)
+BROKEN = replace(HOLE, slots4=("failed", "stored", "stored", "stored"))
+# Half of the bytes come: two of four, then one of two, then none.
+HALF = replace(
+    SPOILT, calls4=("settled", "settled", "charged_no_result"), slots4=("stored", "stored", "stored", "failed")
+)
+STALLED = {"deadline": 0.2, "how": "delay=1.5", "slow": True}
+FEWER = {
+    0: SPOILT,
+    1: replace(
+        GOOD, calls4=("settled",) * 3, slots4=("stored", "stored", "stored", "moderated"), exit=3
+    ),
+    2: replace(GOOD, calls4=("settled",) * 2),
+    3: replace(GOOD, calls4=("settled",) * 2),
+}  # fmt: skip
+
+
+def _all(fate: Fate, names: str) -> dict[str, Fate]:
+    return dict.fromkeys(names.split(), fate)
+
+
+STATUSES: dict[str, Fate] = {
+    **_all(REFUSED, "status_400 400_invalid 400_escapes 404_model 405 413 422"),
+    **_all(ACCOUNT, "400_billing 401 401_text 402 403 403_verification 403_html 429_zero 429_quota"),
+    **_all(CONFIG, "404_html redirect_301 redirect_302 redirect_303 redirect_307 redirect_308"),
+    **_all(LIMITED, "429_rate"),
+    **_all(replace(LIMITED, slow=True), "429_plain 429_slow_down 429_html retry_after_date retry_after_value"),
+    **_all(BUSY, "status_503_json status_503_channel status_521 status_523 status_525 status_526 status_529"),
+    **_all(
+        DOUBT,
+        "408 409 425 status_500 status_500_html status_502_html status_502_json status_502_empty status_503_html"
+        " status_504 status_520 status_522 status_524 status_527 status_530 status_599",
+    ),
+    "status_503_slow": replace(DOUBT, slow=True),
+    **_all(BLOCKED, "moderation_input moderation_unknown"),
+    "moderation_output": BLOCKED_LATE,
+}
+BODIES: dict[str, Fate] = {
+    **_all(SPOILT, "empty_200 null_200 list_200 text_200 data_missing data_null data_empty data_object data_texts"),
+    **_all(DOUBT, "html_200 error_in_200 error_in_200_rate"),
+    "error_in_200_quota": replace(alike("at_risk", "uncertain", 5), stops=True),
+    "error_in_200_moderation": BLOCKED_LATE,
+    **_all(HOLE, "entry_null entry_empty b64_null b64_empty"),
+    **_all(BROKEN, "b64_number b64_garbage b64_no_picture b64_truncated"),
+    "b64_urlsafe": replace(BROKEN, drawn=True),
+    **_all(
+        GOOD,
+        "b64_data_prefix b64_newlines b64_unpadded b64_escaped b64_unicode url_instead url_beside_empty data_url"
+        " pretty_json bom_json usage_first extra_keys trailing_garbage huge_int invalid_utf8 lone_surrogate"
+        " revised_escapes usage_missing usage_null usage_empty usage_zero usage_negative usage_nan usage_infinity"
+        " usage_text usage_float usage_10x usage_list usage_partial more_than_asked other_model other_size"
+        " other_quality chat_data_url chat_no_link",
+    ),
+    "deep_json": SPOILT,
+    **{f"fewer_{count}": fate for count, fate in FEWER.items()},
+    **_all(
+        replace(GOOD, drawn=True),
+        "wrong_format wrong_dimensions blank_picture truncated_picture checkerboard",
+    ),
+    **_all(replace(SPOILT, drawn=True), "picture_svg picture_html"),
+    "picture_bomb": replace(GOOD, drawn=True, slow=True, deadline=60.0),
+}
+WIRES: dict[str, Fate] = {
+    **_all(
+        DOUBT,
+        "reset_before_headers eof_before_headers close_unread reset_unread eof_mid_headers bad_chunk"
+        " short_content_length duplicate_content_length long_header bad_status_line",
+    ),
+    **_all(HALF, "reset_mid_body eof_mid_body chunked_cut close_delimited_cut"),
+    **_all(SPOILT, "bad_gzip cut_gzip brotli"),
+    "gzip_bomb": replace(SPOILT, slow=True, deadline=60.0),
+    "stall_before_headers": replace(DOUBT, **STALLED),
+    **_all(replace(SPOILT, **STALLED), "stall_after_headers drip"),
+    "stall_mid_body": replace(HALF, **STALLED),
+    **_all(
+        GOOD,
+        "reset_after_body keep_alive_close chunked close_delimited slow_headers slow_body continue_100 gzip late",
+    ),
+}
+# Reading the picture fails once, then goes well; or the address is one that nobody may read.
+DOWNLOADS: dict[str, Fate] = {
+    **{name: replace(GOOD, how="reads=1", slow=True) for name in DOWNLOAD if name.startswith("download_")},
+    **_all(LOST, "url_private url_metadata url_file url_ftp url_broken url_port"),
+    "url_expired": replace(alike("settled", "not_started", 3), slow=True),
+}
+FATES = {**STATUSES, **BODIES, **WIRES, **DOWNLOADS}
+UNKNOWN = {*STATUS, *BODY, *WIRE, *DOWNLOAD} - FATES.keys()
