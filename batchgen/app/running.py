@@ -21,11 +21,12 @@ from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Watch, as_json
 from batchgen.app.project import Project, open_project
 from batchgen.app.recovery import recover
+from batchgen.app.refuge import refuge
 from batchgen.app.signals import Interrupted, handled, interruptible
 from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
-from batchgen.executor import LocalExecutor
+from batchgen.executor import LocalExecutor, bring_home
 from batchgen.ledger import Caps, Ledger, PendingDownload, RunStart, nowhere
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import OutcomeKind, Provider, SlotState, Stop, StopKind
@@ -137,6 +138,7 @@ class Session:
         self.journal = Journal(self.folder, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
+        self.refuge = refuge(self.folder.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
         self.wants = Wants(self.project, self.options, self.ledger, self.tariff, self.checked.census.taken, self.stops)
 
@@ -145,6 +147,8 @@ class Session:
     def prepare(self) -> None:
         """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
         self._begin()
+        if self.refuge:
+            bring_home(self.refuge, self.folder)
         recover(self.ledger, self.folder, self.tariff, self._note)
         self.pending = self.ledger.downloads()
         self.estimate = self.wants.plan()
@@ -221,6 +225,7 @@ class Session:
             clock=self.project.clock,
             offload=on_disk,
             prepare=self.project.settings.prepare,
+            spare=self.refuge,
         )
         await executor.start()
         stack.push_async_callback(executor.close)

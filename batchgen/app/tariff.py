@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
+from typing import TypeVar
 
 from batchgen import catalog
-from batchgen.catalog import cost
+from batchgen.catalog import cost, text_tokens, text_tokens_bound
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, History
 from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
@@ -15,6 +16,11 @@ from batchgen.planner import Cost
 
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""
+
+MOST_KEPT = 4096
+"""Prices kept: requests that differ in nothing but the words of their prompts cost the same."""
+
+T = TypeVar("T")
 
 Past = Callable[[str, str, str], History | None]
 """What calls of a model, size and quality really cost and took."""
@@ -32,6 +38,8 @@ class Tariff:
     settings: Settings
     past: Past = no_past
     _prices: dict[str, Price] = field(default_factory=dict)
+    _quotes: dict[object, Quote] = field(default_factory=dict)
+    _costs: dict[object, Cost] = field(default_factory=dict)
     _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
 
     def model_of(self, request: ImageRequest) -> str:
@@ -71,6 +79,10 @@ class Tariff:
 
     def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
         """What one call for `n` pictures may cost, or the same line in the vendor's Batch API."""
+        kind = (_look(request), n, batch)
+        return _kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
+
+    def _quote(self, request: ImageRequest, n: int, *, batch: bool) -> Quote:
         name = self.model_of(request)
         history = self.history(request)
         calibrated = history.cost_p50 if history else None
@@ -106,7 +118,10 @@ class Tariff:
 
     def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
         """What drawing so many pictures of a job may cost, over as many calls as it takes."""
-        request = job.request
+        kind = (_look(job.request), images, batch)
+        return _kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+
+    def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
         most = self.per_call(request, images)
         full, rest = divmod(images, most)
         quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
@@ -134,6 +149,21 @@ class Tariff:
             return history.seconds_p50
         model = self.model(self.model_of(request))
         return catalog.typical_seconds(model, self.quality(request)) if model else LATENCY
+
+
+def _look(request: ImageRequest) -> tuple[object, ...]:
+    """What a request's price depends on: of the prompt, only how long it is."""
+    words = (text_tokens(request.prompt), text_tokens_bound(request.prompt))
+    return (request.operation, request.model, request.params, request.images, request.mask, request.files, *words)
+
+
+def _kept(known: dict[object, T], kind: object, make: Callable[[], T]) -> T:
+    """A value that was computed before, or is now; a full memory begins anew."""
+    if kind not in known:
+        if len(known) >= MOST_KEPT:
+            known.clear()
+        known[kind] = make()
+    return known[kind]
 
 
 def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:

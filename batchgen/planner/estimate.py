@@ -9,6 +9,9 @@ from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
 from batchgen.planner.pairing import Planned
 
+MOST_VALUES = 200
+"""Values of one tag that are told apart in the cost table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -92,7 +95,8 @@ class Tally:
 
     limits: Limits
     kinds: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
-    tags: dict[tuple[str, str], Sum] = field(default_factory=lambda: defaultdict(Sum))
+    tags: dict[str, dict[str, Sum]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Sum)))
+    crowded: set[str] = field(default_factory=set)
     actions: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     input_tokens: int = 0
@@ -113,13 +117,21 @@ class Tally:
         assert cost is not None
         images = len(item.slots)
         self.kinds[Kind(cost.model, cost.size, cost.quality, cost.provider)].add(cost.quote, images)
-        for tag in item.job.tags:
-            self.tags[tag].add(cost.quote, images)
+        for tag, value in item.job.tags:
+            self._add_tag(tag, value, cost.quote, images)
         self.calls += cost.calls
         self.input_tokens += cost.quote.input_tokens
         self.output_tokens += cost.quote.output_tokens
         self.input_images += cost.calls * len(item.job.request.images)
         self.busy_seconds += cost.calls * cost.seconds
+
+    def _add_tag(self, tag: str, value: str, quote: Quote, images: int) -> None:
+        """Add to a tag's value; a tag that tells every job apart says nothing about where the money goes."""
+        values = self.tags[tag]
+        if value in values or len(values) < MOST_VALUES:
+            values[value].add(quote, images)
+        else:
+            self.crowded.add(tag)
 
     def total(self, warnings: tuple[Problem, ...] = ()) -> Estimate:
         """The estimate of everything that streamed by so far."""
@@ -150,7 +162,8 @@ class Tally:
             ),
             tags=tuple(
                 TagRow(tag, value, s.jobs, s.images, MicroUSD(s.low), MicroUSD(s.expected), MicroUSD(s.high))
-                for (tag, value), s in sorted(self.tags.items())
+                for tag in sorted(self.tags.keys() - self.crowded)
+                for value, s in sorted(self.tags[tag].items())
             ),
             warnings=warnings,
             actions=tuple(sorted(self.actions.items())),
