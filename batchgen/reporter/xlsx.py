@@ -5,13 +5,10 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 from batchgen.reporter.tables import Cell, Column
 from batchgen.text import safe
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 # Excel holds 32,767 characters in a cell. A row costs a quarter of a millisecond, fifty times one of CSV: no run shall
 # wait long for its workbook.
@@ -28,8 +25,8 @@ def available() -> bool:
 class Sheet:
     """One table of a book. It ends after 5,000 rows with a row that says so; the CSV files have no end."""
 
-    def __init__(self, page: "WriteOnlyWorksheet", columns: Sequence[Column[Any]]) -> None:
-        """Name the columns, and keep their names in sight."""
+    def __init__(self, page: Any, columns: Sequence[Column[Any]]) -> None:
+        """Name the columns of a sheet of openpyxl, and keep their names in sight."""
         self._page = page
         self._columns = columns
         self._room = MOST_ROWS
