@@ -1,7 +1,7 @@
 """From parts to pictures: what an answer becomes is written down whole, then done; doing it twice is harmless."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ def ends_whole(kind: str, path: Path) -> bool:
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:
     """The receipt and the plan as JSON, to be finished from after a crash."""
-    landings = [{"part": landing.part, **asdict(landing.picture)} for landing in plan.landings]
+    landings = [{"part": landing.part, **_flat(landing.picture)} for landing in plan.landings]
     remote = [
         {"slot": r.slot, "url": r.url, "expires": r.expires.isoformat() if r.expires else None} for r in plan.remote
     ]
@@ -155,19 +155,24 @@ def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, A
         "version": VERSION,
         "attempt": receipt.attempt_id,
         "phase": receipt.phase.value,
-        "verdict": asdict(receipt.verdict),
+        "verdict": _flat(receipt.verdict),
         "status": receipt.status,
         "pictures": landings,
         "remote": remote,
         "missing": [list(pair) for pair in plan.missing],
         "spare": [list(pair) for pair in plan.spare],
-        "usage": asdict(receipt.usage) if receipt.usage else None,
-        "echo": asdict(receipt.echo),
+        "usage": _flat(receipt.usage) if receipt.usage else None,
+        "echo": _flat(receipt.echo),
         "request_id": receipt.request_id,
         "headers": [list(pair) for pair in receipt.headers],
         "seconds": receipt.seconds,
         "replaces": replaces,
     }
+
+
+def _flat(value: Picture | Verdict | Usage | Echo) -> dict[str, Any]:
+    """The fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
+    return {f.name: getattr(value, f.name) for f in fields(value)}
 
 
 def finish(folder: Folder, attempt_id: str) -> Receipt | None:

@@ -86,13 +86,12 @@ class Base64Run:
         self._raw: tuple[int, PartSink] | None = None
         self._size = 0
 
-    def feed(self, data: bytes, start: int = 0, end: int | None = None) -> None:
-        """Take the text in `data[start:end]`; it may hold whole JSON escapes, never a part of one."""
+    def feed(self, data: bytes, start: int = 0, end: int | None = None, *, escaped: bool = True) -> None:
+        """Take the text in `data[start:end]`; it holds whole JSON escapes, or none when not `escaped`."""
         stop = len(data) if end is None else end
         if start == stop:
             return
-        escaped = data.find(b"\\", start, stop) >= 0
-        span: bytes | memoryview | None = _unescaped(data[start:stop]) if escaped else memoryview(data)[start:stop]
+        span: memoryview | None = _unescaped(data[start:stop]) if escaped else memoryview(data)[start:stop]
         if self._raw or span is None:
             self._keep(data[start:stop])
         elif self._lead is None:
@@ -126,38 +125,43 @@ class Base64Run:
             return
         if lead[:5].lower() != b"data:":
             self._lead = None
-            self._decode(lead)
+            self._decode(memoryview(lead))
             return
         comma = lead.find(b",", 0, _LONGEST_PREFIX)
         if comma >= 0 and lead[:comma].lower().endswith(b";base64"):
             self._lead = None
-            self._decode(lead[comma + 1 :])
+            self._decode(memoryview(lead)[comma + 1 :])
         elif comma >= 0 or last or len(lead) >= _LONGEST_PREFIX:
             self._lead = None
             self._keep(lead)
 
-    def _decode(self, span: bytes | memoryview) -> None:
-        text = self._rest + bytes(span) if self._rest else span
+    def _decode(self, span: memoryview) -> None:
         try:
-            self._write(text)
+            self._quanta(self._rest, span)
         except binascii.Error:
-            bare = bytes(text).translate(None, _WHITESPACE)
+            bare = b"".join((self._rest, span)).translate(None, _WHITESPACE)
             try:
-                self._write(bare)
+                self._quanta(b"", memoryview(bare))
             except binascii.Error:
                 self._rest = b""
                 self._keep(bare)
 
-    def _write(self, text: bytes | memoryview) -> None:
-        """Decode in whole quanta of four; binascii.Error leaves everything as it was."""
-        cut = len(text) - len(text) % 4
-        if self._padded and len(text):
+    def _quanta(self, rest: bytes, span: memoryview) -> None:
+        """Decode in whole quanta of four, copying no text; binascii.Error leaves everything as it was."""
+        head, body = rest + span[: -len(rest) % 4], span[-len(rest) % 4 :]
+        cut = len(body) & ~3
+        if (self._padded and (head or body)) or (head.endswith(b"=") and len(head) == 4 and body):
             raise binascii.Error("text after the padding")
-        data = pybase64.b64decode(text[:cut], validate=True)
-        self._rest = bytes(text[cut:])
-        if not data:
-            return
-        self._padded = text[cut - 1 : cut] == b"="
+        first = pybase64.b64decode(head, validate=True) if len(head) == 4 else b""
+        others = pybase64.b64decode(body[:cut], validate=True)
+        self._rest = bytes(body[cut:]) if len(head) in {0, 4} else head
+        if first or others:
+            self._padded = (body[cut - 1 : cut] if cut else head[-1:]) == b"="
+        for data in (first, others):
+            if data:
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
         self._parts.count(len(data))
         self._part = self._part or self._parts.start()
         self._part[1].write(data)
@@ -169,10 +173,12 @@ class Base64Run:
         self._raw[1].write(text)
 
 
-def _unescaped(span: bytes) -> bytes | None:
+def _unescaped(span: bytes) -> memoryview | None:
     r"""Resolve JSON escapes (`\/`, `\n`, `\u002b`); None when that can not be base64."""
+    if b"\\" not in span:
+        return memoryview(span)
     try:
         text: str = json.loads(b'"' + span + b'"', strict=False)
-        return text.encode("ascii")
+        return memoryview(text.encode("ascii"))
     except (ValueError, RecursionError):
         return None

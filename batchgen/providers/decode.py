@@ -195,7 +195,7 @@ class Decoder:
         return at
 
     def _string(self, data: bytes, at: int) -> int:
-        end = _end_of_string(data, at)
+        end, _ = _end_of_string(data, at)
         self._remember(data[at:end])
         if end == len(data):
             return end
@@ -210,17 +210,17 @@ class Decoder:
     def _picture(self, data: bytes, at: int) -> int:
         if self._run is None:  # pragma: no cover - the mode is only entered with a run
             raise DecodeError("answer_undecodable", "no picture was begun")
-        end = _end_of_string(data, at)
+        end, escaped = _end_of_string(data, at)
         if end < len(data) and data[end] == ord('"'):
-            self._run.feed(data, at, end)
+            self._run.feed(data, at, end, escaped=escaped)
             self.text += str(len(self.runs)).encode()
             self.runs.append(self._run.end())
             self._run = None
             self._last, self._mode = b'"', _Mode.STRUCTURE
             return end + 1
-        if opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end):
+        if escaped and (opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end)):
             end = opened.start()
-        self._run.feed(data, at, end)
+        self._run.feed(data, at, end, escaped=escaped)
         self._carry = data[end:]
         return len(data)
 
@@ -258,13 +258,14 @@ def _whole_number(digits: str) -> int | None:
 _JSON = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=lambda _: None)
 
 
-def _end_of_string(data: bytes, at: int) -> int:
-    """Where the string's closing quote stands, or the end of what can be told yet."""
-    end = data.find(b'"', at)
-    if data.find(b"\\", at, end if end >= 0 else len(data)) < 0:
-        return end if end >= 0 else len(data)
-    found = _STRING.match(data, at)
-    return found.end() if found else at
+def _end_of_string(data: bytes, at: int) -> tuple[int, bool]:
+    """Where the string's closing quote stands, or the end of what can be told yet; and whether escapes came before."""
+    found = data.find(b'"', at)
+    end = found if found >= 0 else len(data)
+    if data.find(b"\\", at, end) < 0:
+        return end, False
+    text = _STRING.match(data, at)
+    return (text.end() if text else at), True
 
 
 def _key(raw: bytes) -> bytes:
