@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from batchgen.catalog.calls import AUTO, Call, Look, asked_look, look
+from batchgen.catalog.inputs import given_pictures
 from batchgen.catalog.models import find_model, model_or_stand_in
 from batchgen.catalog.prices import Overrides, price_of
 from batchgen.catalog.usage import counted, plausible
@@ -66,7 +67,7 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     asked = _call(request, n, provider, model, price)
     drawn = _drawn(asked, provider, echo, overrides)
     mismatches = _mismatches(asked, drawn, echo)
-    counts = counted(usage, takes_pictures=bool(request.images))
+    counts = counted(usage, takes_pictures=bool(given_pictures(request)))
     believed = counts is not None and any(plausible(counts, call.credible) for call in (asked, drawn))
     if counts and believed:
         costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))]

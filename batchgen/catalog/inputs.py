@@ -21,7 +21,7 @@ class Input(NamedTuple):
 def expected_input(request: ImageRequest, model: Model) -> Input:
     """Words and reference pictures as they are counted; a picture of unknown pixels as 1024x1024."""
     fidelity = request.param("input_fidelity")
-    pictures = (input_tokens(model, *(_pixels(image) or _USUAL), fidelity) for image in request.images)
+    pictures = (input_tokens(model, *(_pixels(image) or _USUAL), fidelity) for image in given_pictures(request))
     return Input(text_tokens(_words(request)), sum(pictures))
 
 
@@ -31,7 +31,7 @@ def most_input(request: ImageRequest, model: Model) -> Input:
     A picture of unknown pixels counts as the dearest; the pictures of another job may be as many as an edit takes.
     """
     high = "high" in model.input_fidelity and request.param("input_fidelity") != "low"
-    images = (*request.images, *((request.mask,) if request.mask else ()))
+    images = (*given_pictures(request), *((request.mask,) if request.mask else ()))
     known = sum(dearest_input_tokens(model, _pixels(image), high_fidelity=high) for image in images)
     whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
     more = max(0, MOST_PICTURES - len(request.images)) if whole_jobs else 0
@@ -43,6 +43,11 @@ def most_input(request: ImageRequest, model: Model) -> Input:
 def input_is_known(request: ImageRequest) -> bool:
     """Whether the pixels of every reference picture are known."""
     return all(_pixels(image) for image in request.images)
+
+
+def given_pictures(request: ImageRequest) -> tuple[InputImage, ...]:
+    """Every reference picture that goes in, also those behind parameters (`reference_image`)."""
+    return (*request.images, *(picture for _, picture in request.files))
 
 
 def _words(request: ImageRequest) -> str:
