@@ -60,7 +60,7 @@ def read(document: Document, attempt: Attempt) -> Answer:
         entries = [entries]
     items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
     items += leftovers(document, items)
-    pictures_in = bool(attempt.job.request.images)
+    pictures_in = bool(attempt.job.request.images or attempt.job.request.files)
     return Answer(tuple(items), usage_of(answer, takes_pictures=pictures_in), echo_of(answer), found)
 
 
