@@ -2,6 +2,7 @@
 
 from batchgen.worker.bench import Bench, told
 from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, state_of
+from batchgen.worker.standing import standing
 from batchgen.worker.stops import Stops
 from batchgen.worker.work import Task, Worker
 
@@ -18,6 +19,7 @@ __all__ = [
     "Wait",
     "Worker",
     "decide",
+    "standing",
     "state_of",
     "told",
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from batchgen.clock import Clock, Offload
@@ -46,28 +46,6 @@ class Note(Protocol):
     def __call__(self, event: str, /, **facts: Any) -> None: ...
 
 
-class InFlight:
-    """Calls whose money is reserved; a call that does not fit the limits waits here for one of them to settle."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._changed = asyncio.Event()
-
-    def enter(self) -> None:
-        """A call was reserved."""
-        self.count += 1
-
-    def leave(self) -> None:
-        """A call was settled: wake everyone who waits for room."""
-        self.count -= 1
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def change(self) -> None:
-        """Wait until a call settles."""
-        await self._changed.wait()
-
-
 TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
 
 
@@ -109,4 +87,13 @@ class Bench:
     stops: Stops
     new_id: Callable[[], str]
     note: Note
-    in_flight: InFlight = field(default_factory=InFlight)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; a stop of the run ends the wait."""
+        sleep = asyncio.ensure_future(self.clock.sleep(seconds))
+        stop = asyncio.ensure_future(self.stops.wait())
+        try:
+            await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            stop.cancel()

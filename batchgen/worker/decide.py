@@ -3,7 +3,20 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batchgen.model import AttemptState, Charge, OnUncertain, Receipt, Remedy, Retry, SlotState, Stop, StopKind, Verdict
+from batchgen.executor.landing import NOT_AS_ASKED
+from batchgen.model import (
+    AttemptState,
+    Charge,
+    OnUncertain,
+    Picture,
+    Receipt,
+    Remedy,
+    Retry,
+    SlotState,
+    Stop,
+    StopKind,
+    Verdict,
+)
 
 MOST_RESENDS = 8
 MOST_MODERATED = 1
@@ -83,10 +96,10 @@ def state_of(receipt: Receipt) -> AttemptState:
             return AttemptState.SETTLED if got else AttemptState.CHARGED_NO_RESULT
 
 
-def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: C901, PLR0911 - one case per consequence
+def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
     """What follows from a try that brought no picture; `before` is the tally without it."""
     now = before.after(verdict)
-    why = f"{verdict.code}: {verdict.message}" if verdict.message else verdict.code
+    why = _words(verdict)
     spent_tries = now.tries >= policy.retry.attempts
     match verdict.remedy:
         case Remedy.RESEND:
@@ -108,12 +121,31 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: C9
         case Remedy.EMPTY:
             once_more = now.empty <= MOST_EMPTY and not spent_tries and _may_risk(policy)
             return Again() if once_more else Over(SlotState.FAILED, f"paid, but nothing usable came: {why}")
-        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT:
-            return Over(SlotState.NOT_STARTED, why, Stop(StopKind.ACCOUNT, why))
-        case Remedy.STOP_CONFIG:
-            return Over(SlotState.NOT_STARTED, why, Stop(StopKind.CONFIG, why))
+        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT | Remedy.STOP_CONFIG:
+            return Over(SlotState.NOT_STARTED, why, halt(verdict))
         case Remedy.FAIL_JOB | Remedy.NONE:
             return Over(SlotState.FAILED, why)
+
+
+def halt(verdict: Verdict) -> Stop | None:
+    """Why a verdict ends the whole run, at once: key, quota, permission or address."""
+    match verdict.remedy:
+        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT:
+            return Stop(StopKind.ACCOUNT, _words(verdict))
+        case Remedy.STOP_CONFIG:
+            return Stop(StopKind.CONFIG, _words(verdict))
+        case _:
+            return None
+
+
+def mismatch(picture: Picture) -> str:
+    """What is not as asked of a picture, in words; empty when all is."""
+    wrong = [flag.removeprefix(NOT_AS_ASKED) for flag in picture.flags if flag.startswith(NOT_AS_ASKED)]
+    return f"not as asked: {', '.join(wrong)}" if wrong else ""
+
+
+def _words(verdict: Verdict) -> str:
+    return f"{verdict.code}: {verdict.message}" if verdict.message else verdict.code
 
 
 TRANSIENT = "for now: "

@@ -1,12 +1,14 @@
 """Brings pictures home that were paid for and wait at an address; none is drawn again because of a download."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
+from batchgen.errors import StorageError
 from batchgen.executor import NotFetched
 from batchgen.ledger import PendingDownload
-from batchgen.model import Picture, RemotePicture, SlotState
+from batchgen.model import OnMismatch, Picture, RemotePicture, SlotState, Stop, StopKind
 from batchgen.worker.bench import Bench, told
+from batchgen.worker.decide import mismatch
 
 AT_ONCE = 8
 WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
@@ -16,9 +18,8 @@ WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
 class Fetcher:
     """Fetches waiting pictures; what does not come in this run is tried again in the next while its address lives."""
 
-    def __init__(self, bench: Bench, rest: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._rest = rest
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(self, pending: PendingDownload) -> SlotState:
@@ -27,23 +28,30 @@ class Fetcher:
             state = await self.once(pending)
             if state is not SlotState.NOT_STARTED or wait is None or self._bench.stops:
                 return state
-            await self._rest(wait * self._bench.settings.retry.base_seconds)
+            await self._bench.pause(wait * self._bench.settings.retry.base_seconds)
         return SlotState.NOT_STARTED
 
     async def once(self, pending: PendingDownload) -> SlotState:
-        """One try, written down whatever came of it."""
+        """One try, written down whatever came of it; storage that refuses stops the run."""
         bench = self._bench
         remote = RemotePicture(pending.slot, pending.url, pending.expires)
-        async with self._places:
-            found = await bench.download(remote, pending.attempt_id, pending.path)
+        try:
+            async with self._places:
+                found = await bench.download(remote, pending.attempt_id, pending.path)
+            return await self._book(pending, found)
+        except StorageError as error:
+            bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            return SlotState.NOT_STARTED
+
+    async def _book(self, pending: PendingDownload, found: Picture | NotFetched) -> SlotState:
+        bench = self._bench
         facts = {"attempt": pending.attempt_id, "job": pending.job_id, "slot": pending.slot}
         match found:
             case Picture():
                 await bench.offload(bench.ledger.downloaded, pending, found)
-                drawn_by = ("", pending.provider)
-                stored = told(pending.job_key, drawn_by, [found])
+                stored = told(pending.job_key, ("", pending.provider), [found])
                 bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
-                return SlotState.STORED
+                return await self._accept(pending, found)
             case NotFetched(final=True):
                 await bench.offload(bench.ledger.lost, pending, found.why)
                 bench.note("lost", **facts, why=found.why, paid_micro_usd=pending.cost)
@@ -52,6 +60,15 @@ class Fetcher:
                 await bench.offload(bench.ledger.postponed, pending, found.why)
                 bench.note("postponed", **facts, why=found.why)
                 return SlotState.NOT_STARTED
+
+    async def _accept(self, pending: PendingDownload, picture: Picture) -> SlotState:
+        """A picture that is not as asked fails where the user wants that; its file stays."""
+        why = mismatch(picture)
+        if not why or self._bench.settings.on_mismatch is not OnMismatch.FAIL:
+            return SlotState.STORED
+        marks = {pending.slot: (SlotState.FAILED, why)}
+        await self._bench.offload(self._bench.ledger.mark_slots, pending.job_key, marks)
+        return SlotState.FAILED
 
     async def backlog(self, pending: Sequence[PendingDownload]) -> list[PendingDownload]:
         """One try for each picture that an earlier run left, the soonest to expire first; those that still wait."""

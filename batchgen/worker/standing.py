@@ -1,0 +1,18 @@
+"""How a job stands in the ledger."""
+
+from batchgen.ledger import Known
+from batchgen.model import Job, OutcomeKind, SlotState
+
+
+def standing(job: Job, known: Known) -> OutcomeKind:
+    """What a job has come to, over all runs so far."""
+    states = [slot.state for slot in known.slots if slot.index < job.n and not slot.pending]
+    if states.count(SlotState.STORED) == job.n:
+        return OutcomeKind.DONE
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.HELD
+    if len([state for state in states if state is not SlotState.NOT_STARTED]) < job.n:
+        return OutcomeKind.NOT_STARTED
+    if SlotState.STORED in states:
+        return OutcomeKind.PARTIAL
+    return OutcomeKind.MODERATED if set(states) == {SlotState.MODERATED} else OutcomeKind.FAILED
