@@ -48,7 +48,7 @@ class Examiner:
         provider, name = self._project.provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider, model)
-        yield from refusals(job, provider, model)
+        yield from refusals(job, provider, model, self._project.settings.prepare)
         if name in self._said:
             return
         self._said.add(name)

@@ -7,40 +7,23 @@ the job itself, the same is an error.
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from batchgen.catalog import legal_size, nearest_size
+from batchgen.catalog.tokens import QUALITY_NAMES
 from batchgen.errors import Problem, Severity
-from batchgen.model import ImageRequest, Job, JobImage, Model, Operation, Provider
+from batchgen.model import ImageRequest, Job, Model, Operation, Prepare, Provider
 from batchgen.providers import chat
+from batchgen.providers.picture_rules import picture_rulings
+from batchgen.providers.ruling import SEND, Fate, Ruling, doubted, refused
 from batchgen.text import safe
 
-MOST_IMAGES = 16
 _LOSSY = frozenset({"jpeg", "jpg", "webp"})
 _CLEAR = frozenset({"png", "webp"})
 _ONLY_GIF = frozenset({"frame_count", "frame_duration_ms"})
 _BY_MODEL = frozenset({"input_fidelity", "complexity"})
 _ONLY_STREAMS = frozenset({"stream", "partial_images"})
-
-
-class Fate(StrEnum):
-    """What becomes of a parameter."""
-
-    SEND = "send"
-    LEAVE_OUT = "leave_out"
-    REFUSE = "refuse"
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What becomes of one parameter and why; a sent one with words has a warning."""
-
-    fate: Fate
-    why: str = ""
-
-
-_SEND = Ruling(Fate.SEND)
+_VARIATION = frozenset({"size", "response_format", "user"})
+_AS_THEY_ARE = Prepare()
 
 
 def to_send(
@@ -53,8 +36,11 @@ def to_send(
     return tuple((name, value) for name, value, ruling in rulings if ruling.fate is not Fate.LEAVE_OUT)
 
 
-def refusals(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]:
-    """Everything about a job that this provider or model refuses (errors) or does nothing with (warnings)."""
+def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare = _AS_THEY_ARE) -> Iterator[Problem]:
+    """Everything about a job that this provider or model refuses (errors) or does nothing with (warnings).
+
+    `prepare` says how pictures will be made smaller on their way out.
+    """
     request = job.request
     name = request.model or provider.default_model
     for said in _operation(request, provider, model, name):
@@ -64,7 +50,7 @@ def refusals(job: Job, provider: Provider, model: Model | None) -> Iterator[Prob
         if ruling.why:
             yield Problem(ruling.why, job.place, _severity(ruling))
     for said in (
-        *_pictures(request, name in provider.chat_models),
+        *picture_rulings(request, prepare, chat=name in provider.chat_models),
         *_together(request, model),
         *_count(job, provider, name),
     ):
@@ -90,21 +76,21 @@ def _ruling(
 ) -> Ruling:
     model_name = model.name if model else request.model or provider.default_model
     if name in provider.ignored:
-        return Ruling(Fate.SEND, f"{provider.name} takes {name} and does nothing with it")
+        return doubted(f"{provider.name} takes {name} and does nothing with it")
     lacking = _lacking(name, request, provider, model, model_name)
     if lacking:
         known_elsewhere = name in _BY_MODEL or _known(name, request.operation, provider, model_name)
         if name in inherited and (known_elsewhere or _restates(name, value, provider)):
             return Ruling(Fate.LEAVE_OUT, f"{lacking}; {name} from defaults is left out there")
-        return Ruling(Fate.REFUSE, lacking)
+        return refused(lacking)
     wrong = _wrong_value(name, value, provider, model, model_name)
     if not wrong:
-        return _SEND
+        return SEND
     if name in inherited and _restates(name, value, provider):
         return Ruling(Fate.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out")
     if _restates(name, value, provider):
         wrong = f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway"
-    return Ruling(Fate.REFUSE, wrong)
+    return refused(wrong)
 
 
 def _restates(name: str, value: str, provider: Provider) -> bool:
@@ -117,7 +103,7 @@ def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model 
     if name in _ONLY_STREAMS:
         return f"{name} is for streamed answers; batchgen asks for whole ones: leave it out"
     if name in dict(provider.model_refuses).get(model_name, ()):
-        return f"{provider.name} takes no {name} for {model_name}"
+        return f"{provider.name} takes no {name} for {model_name}: leave it out"
     if model_name in provider.chat_models:
         return "" if name == "size" else f"{model_name} is drawn over chat and takes only size: leave {name} out"
     if model and name in _BY_MODEL and not _has(model, name):
@@ -138,7 +124,8 @@ def _takes(provider: Provider, operation: Operation) -> frozenset[str]:
     known = provider.takes(operation)
     if known or not provider.params:
         return known
-    return frozenset().union(*(names for _, names in provider.params))
+    elsewhere = frozenset[str]().union(*(names for _, names in provider.params))
+    return elsewhere & _VARIATION if operation is Operation.VARIATION else elsewhere
 
 
 def _known(name: str, operation: Operation, provider: Provider, model_name: str) -> bool:
@@ -183,7 +170,8 @@ def _wrong_size(value: str, model: Model) -> str:
 def _wrong_quality(value: str, model: Model) -> str:
     if not model.qualities or value in {*model.qualities, "auto"}:
         return ""
-    return f"{model.name} knows quality {', '.join(model.qualities)}; not {safe(value, 40)!r}"
+    meant = f": {value} was DALL-E's word for {QUALITY_NAMES[value]}" if value in QUALITY_NAMES else ""
+    return f"{model.name} knows quality {', '.join(model.qualities)}; not {safe(value, 40)!r}{meant}"
 
 
 def _wrong_fidelity(value: str, model: Model) -> str:
@@ -206,32 +194,14 @@ def _operation(request: ImageRequest, provider: Provider, model: Model | None, n
     gone = dict(provider.retired).get(operation)
     if gone:
         fix = "; use an edit with images instead" if operation is Operation.VARIATION else ""
-        yield Ruling(Fate.REFUSE, f"{provider.name} closed {operation} on {gone:%Y-%m-%d}{fix}")
+        yield refused(f"{provider.name} closed {operation} on {gone:%Y-%m-%d}{fix}")
     elif name in provider.chat_models:
         if operation is Operation.VARIATION:
-            yield Ruling(Fate.REFUSE, f"{name} is drawn over chat, which has no {operation}")
-    elif model and operation not in model.operations:
-        yield Ruling(Fate.REFUSE, f"{model.name} has no {operation}; use an edit with images instead")
+            yield refused(f"{name} is drawn over chat, which has no {operation}")
+    elif model and operation is Operation.EDIT and operation not in model.operations:
+        yield refused(f"{model.name} has no {operation}; leave images out, or take another model")
     elif operation not in provider.operations:
-        yield Ruling(Fate.SEND, f"{provider.name} is not known to have {operation}; it is tried all the same")
-
-
-def _pictures(request: ImageRequest, is_chat: bool) -> Iterator[Ruling]:  # noqa: FBT001
-    count, operation = len(request.images), request.operation
-    # The pictures of another job are only known once they are drawn.
-    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
-    if request.mask and not count:
-        yield Ruling(Fate.REFUSE, "a mask needs a picture to lie on: give images as well")
-    if request.mask and is_chat:
-        yield Ruling(Fate.REFUSE, "a model that is drawn over chat takes no mask")
-    if count > MOST_IMAGES:
-        yield Ruling(Fate.REFUSE, f"an edit takes at most {MOST_IMAGES} pictures; this one has {count}")
-    if operation is Operation.EDIT and not count and not request.mask:
-        yield Ruling(Fate.REFUSE, "an edit needs at least one picture: give images")
-    if operation is Operation.VARIATION and (count != 1 or whole_jobs):
-        yield Ruling(Fate.REFUSE, f"a variation takes exactly one picture; this one has {count}")
-    if operation is Operation.GENERATE and count:
-        yield Ruling(Fate.REFUSE, "a generation takes no pictures: make it an edit, or leave images out")
+        yield doubted(f"{provider.name} is not known to have {operation}; it is tried all the same")
 
 
 def _together(request: ImageRequest, model: Model | None) -> Iterator[Ruling]:
@@ -239,20 +209,18 @@ def _together(request: ImageRequest, model: Model | None) -> Iterator[Ruling]:
     kind = (request.param("output_format") or "png").lower()
     if request.param("background") == "transparent":
         if kind not in _CLEAR:
-            yield Ruling(Fate.REFUSE, f"a transparent background needs output_format png or webp; not {safe(kind, 20)}")
+            yield refused(f"a transparent background needs output_format png or webp; not {safe(kind, 20)}")
         if model and not model.transparent:
-            yield Ruling(Fate.SEND, f"{model.name} is reported to refuse a transparent background")
+            yield doubted(f"{model.name} is reported to refuse a transparent background")
     if request.param("output_compression") is not None and kind not in _LOSSY:
-        yield Ruling(Fate.REFUSE, f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}")
+        yield refused(f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}")
     for name in sorted(_ONLY_GIF):
         if request.param(name) is not None and kind != "gif":
-            yield Ruling(Fate.REFUSE, f"{name} is for output_format gif")
+            yield refused(f"{name} is for output_format gif")
 
 
 def _count(job: Job, provider: Provider, name: str) -> Iterator[Ruling]:
     most = most_per_call(provider, name)
     if job.n > most:
         calls = -(-job.n // most)
-        yield Ruling(
-            Fate.SEND, f"{provider.name} draws at most {most} a call for {name}: n {job.n} takes {calls} calls"
-        )
+        yield doubted(f"{provider.name} draws at most {most} a call for {name}: n {job.n} takes {calls} calls")
