@@ -6,12 +6,13 @@ import warnings
 from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
-from urllib.parse import urlsplit
 
 from batchgen.manifest.rows import missing_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
+# A server on this machine; pictures are fetched from it only when it is the provider itself.
+_NEAR = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/", re.ASCII)
 REMEMBERED = 65_536
 
 
@@ -31,7 +32,7 @@ class Inputs:
         if word.startswith("@"):
             return _chained(word)
         scheme, colon, _ = word.partition("://")
-        if colon and (scheme.lower() == "https" or _is_near(word)):
+        if colon and (scheme.lower() == "https" or _NEAR.match(word)):
             return UrlImage(word)
         if colon or word.startswith("data:"):
             raise BadInputError("an input picture is a file, an https address or `@id` of another job")
@@ -44,15 +45,6 @@ class Inputs:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BadInputError(f"{word!r} cannot be read: {reason}") from None
-
-
-def _is_near(url: str) -> bool:
-    """Whether an http address is on this very machine: a local provider's own, which is the only one fetched from."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"} and not parts.username
-    except ValueError:
-        return False
 
 
 def _chained(word: str) -> JobImage:
