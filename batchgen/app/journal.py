@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from batchgen.clock import Clock
@@ -29,6 +30,7 @@ class Journal:
         self._folder = folder
         self._run = f"runs/{run_id}"
         self._clock = clock
+        self._one_at_a_time = Lock()
         self._files = [_open(folder.root / self._run / "log.jsonl")]
         _OPEN.append(folder.root / self._run)
         if copy is not None:
@@ -50,7 +52,12 @@ class Journal:
 
     def put(self, name: str, facts: dict[str, Any]) -> None:
         """Write one of the run's own small files. Blocks."""
-        self._folder.write_atomic(f"{self._run}/{name}", (json.dumps(facts, indent=1) + "\n").encode())
+        self.put_text(name, json.dumps(facts, indent=1) + "\n")
+
+    def put_text(self, name: str, text: str) -> None:
+        """Write a small file that is no JSON. Blocks."""
+        with self._one_at_a_time:
+            self._folder.write_atomic(f"{self._run}/{name}", text.encode())
 
     def close(self) -> None:
         """Let go of the files."""

@@ -64,7 +64,10 @@ class Unwatched:
 
 @dataclass
 class Meter:
-    """Counts what a run does; `snapshot` is what people see."""
+    """Counts what a run does; `snapshot` is what people see.
+
+    `under_way` holds the job of every call that was sent and is not settled; `changed` is when anything last happened.
+    """
 
     clock: Clock
     jobs_total: int | None = None
@@ -77,6 +80,7 @@ class Meter:
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
     done_before: int = 0
     changed: float = 0.0
+    under_way: dict[str, str] = field(default_factory=dict)
     _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -85,8 +89,11 @@ class Meter:
     def note(self, event: str, facts: dict[str, Any]) -> None:
         """Take an event of the run."""
         now = self.changed = self.clock.monotonic()
-        if event == "dispatched" and facts.get("purpose") != "first":
-            self.retries += 1
+        if event == "dispatched":
+            self.under_way[facts["attempt"]] = facts["job"]
+            self.retries += facts["purpose"] != "first"
+        if event == "settled":
+            self.under_way.pop(facts["attempt"], None)
         if event in {"settled", "downloaded", "recovered"}:
             self.images_stored += facts.get("pictures", 0)
             self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))

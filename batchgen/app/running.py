@@ -7,7 +7,7 @@ import secrets as tokens
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,15 +17,17 @@ from batchgen.app import checking
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret, key_for
 from batchgen.app.journal import Journal, run_id
+from batchgen.app.openfiles import within_open_files
 from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Watch, as_json
 from batchgen.app.project import Project, open_project
 from batchgen.app.recovery import recover
-from batchgen.app.refuge import refuge
+from batchgen.app.refuge import leave, refuge
 from batchgen.app.signals import Interrupted, handled, interruptible
+from batchgen.app.ticking import Ticker, heartbeat, stacks
 from batchgen.app.wanting import Wants
 from batchgen.clock import Offload
-from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
+from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity, StorageError
 from batchgen.executor import LocalExecutor, bring_home
 from batchgen.ledger import Caps, Ledger, PendingDownload, RunStart, nowhere
 from batchgen.limits import Breakers, Limiter
@@ -41,9 +43,6 @@ T = TypeVar("T")
 
 ASK_ABOVE = MicroUSD(5 * MICRO)
 """On a terminal, a run that may cost more than this asks once."""
-
-TICK = 0.5
-STATUS_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,43 +62,58 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
     called with a name before and after each durable step: where tests let a run break.
     """
-    project = open_project(path, options)
+    project = within_open_files(open_project(path, options), watch)
+    folder = Folder(project.output, at=at)
     with interruptible(), ExitStack() as stack:
-        checked = checking.check(project)
-        if checked.errors:
-            raise InputError(*checked.problems)
-        _need_limit(project, watch)
-        key = key_for(project.provider, project.variables)
-        folder = Folder(project.output, at=at)
         try:
-            stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+            # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
+            if early := folder.root.is_dir():
+                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+            checked = checking.check(project)
+            if checked.errors:
+                raise InputError(*checked.problems)
+            _need_limit(project, watch)
+            key = key_for(project.provider, project.variables)
+            if not early:
+                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
         except Locked:
             if options.if_locked != "skip":
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
-        has_pictures = next(folder.pictures(), None) is not None
-        if has_pictures and not project.ledger_path.exists():
-            raise _lost(project)
-        ledger = stack.enter_context(project.open_ledger(at=at))
-        if has_pictures and not ledger.runs():
-            raise _lost(project)
+        ledger = stack.enter_context(_books(project, folder, at))
         session = Session(project, options, watch, folder, ledger, key, checked)
-        stack.callback(session.journal.close)
-        try:
+        stack.callback(session.leave)
+        return _performed(session)
+
+
+def _performed(session: "Session") -> RunResult:
+    try:
+        with heartbeat(session.beat):
             session.prepare()
-            if session.has_work:
-                asyncio.run(session.work())
-        except BatchgenError as error:
-            session.broke(error)
+        if session.has_work:
+            asyncio.run(session.work())
+    except* BatchgenError as errors:
+        for error in errors.exceptions:
+            if isinstance(error, BatchgenError):
+                session.broke(error)
+    with heartbeat(session.beat):
         return session.close()
 
 
-def _lost(project: Project) -> InputError:
-    """Pictures without the ledger that knows them would all be paid again."""
-    return InputError(
+def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
+    """The ledger, unless pictures lie there that it does not know: all of them would be paid again."""
+    unknown = InputError(
         f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
         f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
     )
+    has_pictures = next(folder.pictures(), None) is not None
+    if has_pictures and not project.ledger_path.exists():
+        raise unknown
+    ledger = project.open_ledger(at=at)
+    if has_pictures and not ledger.runs():
+        ledger.close()
+        raise unknown
+    return ledger
 
 
 def _need_limit(project: Project, watch: Watch) -> None:
@@ -147,6 +161,7 @@ class Session:
     def prepare(self) -> None:
         """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
         self._begin()
+        self._status_file()
         if self.refuge:
             bring_home(self.refuge, self.folder)
         recover(self.ledger, self.folder, self.tariff, self._note)
@@ -198,11 +213,14 @@ class Session:
             this = asyncio.current_task()
             assert this is not None
             stack.enter_context(handled(self._drain, this.cancel))
+            self.meter.changed = self.project.clock.monotonic()
             try:
                 provider = await self._provider(stack, on_disk)
-                await self._draw(provider, await self._executor(provider, stack, on_disk), on_books, on_disk)
+                executor = await self._executor(provider, stack, on_disk)
+                await self._draw(provider, executor, on_books, on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
+                disk.shutdown()
                 await on_books(recover, self.ledger, self.folder, self.tariff, self._note)
 
     async def _provider(self, stack: AsyncExitStack, on_disk: Offload) -> Provider:
@@ -231,7 +249,14 @@ class Session:
         stack.push_async_callback(executor.close)
         return executor
 
-    async def _draw(self, provider: Provider, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> None:
+    async def _draw(
+        self,
+        provider: Provider,
+        executor: LocalExecutor,
+        on_books: Offload,
+        on_disk: Offload,
+        give_up: Callable[[], object],
+    ) -> None:
         settings = self.project.settings
         limiter = Limiter(settings.limits, self.project.clock)
         breakers = Breakers(settings.retry.breaker_probe_seconds, self.project.clock)
@@ -256,7 +281,7 @@ class Session:
             note=self._note,
         )
         self.meter.state = "drawing"
-        ticker = asyncio.create_task(self._tick(limiter, on_disk))
+        ticker = asyncio.create_task(self._ticker(limiter, on_disk, give_up).run())
         worker = Worker(bench)
         try:
             late = await worker.fetcher.backlog(self.pending)
@@ -296,20 +321,30 @@ class Session:
         self.stops.add(Stop(StopKind.SIGNAL, f"stopped by {'Ctrl-C' if status is Exit.SIGINT else 'SIGTERM'}"))
         self.watch.on_note("stopping: calls under way are being finished; once more stops at once", urgent=True)
 
-    async def _tick(self, limiter: Limiter, on_disk: Offload) -> None:
-        """Tell where the run stands, write it down every ten seconds, and watch the time."""
-        clock, limits = self.project.clock, self.project.settings.limits
-        written = float("-inf")
-        while True:
-            progress = self.meter.snapshot(limiter.in_flight)
-            self.watch.on_progress(progress)
-            now = clock.monotonic()
-            if now - written >= STATUS_EVERY:
-                written = now
-                await on_disk(self._status_file, progress.in_flight)
-            if limits.max_duration is not None and now - self.started > limits.max_duration:
-                self.stops.add(Stop(StopKind.LIMIT, "the time of --max-duration is over"))
-            await clock.sleep(TICK)
+    def _ticker(self, limiter: Limiter, on_disk: Offload, give_up: Callable[[], object]) -> Ticker:
+        settings = self.project.settings
+
+        async def write(in_flight: int) -> None:
+            await on_disk(self._status_file, in_flight)
+
+        def stuck(why: str) -> None:
+            self.stops.add(Stop(StopKind.BUG, why))
+            self.watch.on_note(why, urgent=True)
+            with suppress(StorageError):
+                self.journal.put_text("error.txt", f"{why}\n\n{stacks()}")
+            give_up()
+
+        return Ticker(
+            self.project.clock,
+            self.meter,
+            self.watch,
+            self.stops,
+            permits=lambda: limiter.in_flight,
+            write=write,
+            stuck=stuck,
+            deadline=settings.retry.deadline_seconds,
+            until=None if settings.limits.max_duration is None else self.started + settings.limits.max_duration,
+        )
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -320,16 +355,20 @@ class Session:
             self.signal = error.exit
         self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
 
-    def _exit_status(self) -> Exit:
+    def _verdict(self) -> tuple[Exit, str]:
+        """The exit status, and why the run ended before its work was done."""
+        if broken := self.ledger.audit():
+            return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
         outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
-        return exit_status(
+        status = exit_status(
             self.stops.reasons,
             outcomes,
             signal=self.signal,
             refused=bool(self.refused),
             charged=bool(exposure.spent or exposure.at_risk),
         )
+        return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
 
     def _status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""
@@ -338,26 +377,47 @@ class Session:
         facts = as_json(self.meter.snapshot(in_flight))
         self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
 
+    def beat(self) -> None:
+        """Say that the run is alive, while something long is being read or written. Blocks."""
+        self._status_file()
+
     def close(self) -> RunResult:
-        """End the books, write the report and say how it went."""
-        status = self._exit_status()
-        why = "; ".join(stop.why for stop in self.stops.reasons) or self.refused
-        census = self.checked.census
-        counts = {name: getattr(census, name) for name in ("rows", "planned", "skipped", "rejected")}
-        if broken := self.ledger.audit():
-            status, why = Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
-        self.ledger.end_run(self.run_id, status, why, counts)
-        reporter.write(self.ledger, self.folder.root, run_id=self.run_id)
-        summary = reporter.summary(self.ledger, self.run_id)
-        self.journal.put("summary.json", summary)
+        """End the books, write the report and say how it went; a disk that refuses leaves the words true."""
+        status, why = self._verdict()
+        page = None
+        try:
+            page = self._write_down(status, why)
+        except StorageError as error:
+            self.broke(error)
+            status, why = self._verdict()
+            with suppress(StorageError):
+                self._end_run(status, why)
+        summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
+        return RunResult(summary, status, self.checked.problems, self.folder.root, page)
+
+    def _write_down(self, status: Exit, why: str) -> Path:
+        self._end_run(status, why)
+        written = reporter.write(self.ledger, self.folder.root, run_id=self.run_id)
+        self.journal.put("summary.json", dict(written.summary))
         self.meter.state = "ended"
         self._status_file(exit_code=status)
-        root = self.folder.root
-        return RunResult(summary, status, self.checked.problems, root, root / "report" / "report.html")
+        return written.page
+
+    def _end_run(self, status: Exit, why: str) -> None:
+        census = self.checked.census
+        counts = {name: getattr(census, name) for name in ("rows", "planned", "skipped", "rejected")}
+        self.ledger.end_run(self.run_id, status, why, counts)
+
+    def leave(self) -> None:
+        """Let go of what the run held open."""
+        self.journal.close()
+        if self.refuge:
+            leave(self.refuge)
 
 
 def _offload(pool: ThreadPoolExecutor) -> Offload:
     async def offload(call: Callable[..., T], /, *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(pool, call, *args)
+        """What was begun is brought to its end, also when nobody waits for it any more."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, call, *args))
 
     return offload

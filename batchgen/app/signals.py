@@ -41,7 +41,10 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM calls `first` with its exit status, every later one calls `second`."""
+    """While inside, the first SIGINT or SIGTERM calls `first` with its exit status, the next one calls `second`.
+
+    Whatever comes after that changes nothing: the end is under way, and SIGKILL is safe at any moment.
+    """
     loop = asyncio.get_running_loop()
     seen: list[signal.Signals] = []
 
@@ -49,18 +52,19 @@ def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iter
         seen.append(number)
         if len(seen) == 1:
             first(HANDLED[number])
-        else:
+        elif len(seen) == 2:
             second()
 
-    installed = []
+    before = {}
     try:
         for number in HANDLED:
+            before[number] = signal.getsignal(number)
             loop.add_signal_handler(number, receive, number)
-            installed.append(number)
     except (ValueError, RuntimeError, NotImplementedError):
         pass  # not the main thread: the caller of the Python API keeps its own handlers
     try:
         yield
     finally:
-        for number in installed:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            if loop.remove_signal_handler(number):
+                signal.signal(number, handler)
