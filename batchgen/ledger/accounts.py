@@ -19,8 +19,8 @@ FROM ({counted} GROUP BY j.key) GROUP BY 1
 
 _WANTED = " AND j.last_run = :run"
 _HAD_WORK = """
-    AND (EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = j.catalogue AND a.job_key = j.key AND a.run_id = :run)
-        OR EXISTS (SELECT 1 FROM images w WHERE w.catalogue = j.catalogue AND w.job_key = j.key AND w.run_id = :run)
+    AND (j.key IN (SELECT job_key FROM attempts WHERE catalogue = :catalogue AND run_id = :run
+            UNION SELECT job_key FROM images WHERE catalogue = :catalogue AND run_id = :run)
         OR j.n > (SELECT count(*) FROM images w WHERE w.catalogue = j.catalogue AND w.job_key = j.key AND w.slot < j.n
             AND w.state != 'not_started'))
 """

@@ -75,8 +75,11 @@ every AS (
     UNION SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND (path IS NOT NULL OR url IS NOT NULL)
 )
 SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'), ifnull(i.reason, ''), i.path, i.sha256,
-    i.bytes, i.width, i.height, i.format, ifnull(i.flags, '[]'), ifnull(i.fault, ''), ifnull(a.model, j.model), j.size,
-    j.quality, ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), j.prompt, j.tags, j.last_run,
+    i.bytes, i.width, i.height, i.format,
+    CASE WHEN ifnull(a.flags, '[]') = '[]' THEN ifnull(i.flags, '[]') ELSE (SELECT json_group_array(value) FROM
+        (SELECT value FROM json_each(i.flags) UNION SELECT value FROM json_each(a.flags))) END,
+    ifnull(i.fault, ''), ifnull(a.model, j.model), j.size, j.quality,
+    ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), j.prompt, j.tags, j.last_run,
     i.attempt_id, i.changed
 FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
     LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
@@ -87,13 +90,12 @@ ORDER BY j.seq, j.rowid, e.slot
 _USAGE = f"""
 SELECT a.model, j.size, j.quality, a.provider, j.tags, count(DISTINCT j.key) AS jobs, sum(a.{SENT}) AS attempts,
     sum(a.purpose = 'retry') AS retried, sum(CASE WHEN a.released = 0 THEN a.asked ELSE 0 END) AS asked,
-    (SELECT count(*) FROM images i JOIN attempts b ON b.id = i.attempt_id JOIN jobs k
-        ON k.catalogue = i.catalogue AND k.key = i.job_key
-        WHERE i.catalogue = :catalogue AND i.state = 'stored' AND b.model = a.model AND b.provider = a.provider
-        AND k.size = j.size AND k.quality = j.quality AND k.tags = j.tags) AS images,
+    ifnull(sum(drawn.images), 0) AS images,
     ifnull(sum(text_in), 0), ifnull(sum(image_in), 0), ifnull(sum(output), 0), ifnull(sum(text_out), 0),
     {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd
 FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
+    LEFT JOIN (SELECT attempt_id, count(*) AS images FROM images WHERE catalogue = :catalogue AND state = 'stored'
+        GROUP BY attempt_id) drawn ON drawn.attempt_id = a.id
 WHERE a.catalogue = :catalogue
 GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
 """  # noqa: S608 - our own words
