@@ -13,9 +13,13 @@ from batchgen.worker.bench import Note
 LOST = "the run ended before the answer was whole"
 
 
-def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> None:
-    """Bring the books up to the truth; the caller holds the folder's lock, and no call is under way."""
-    for orphan in ledger.orphans():
+def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
+    """Bring the books up to the truth, and say how many calls that took.
+
+    The caller holds the folder's lock, and no call is under way.
+    """
+    orphans = ledger.orphans()
+    for orphan in orphans:
         receipt = finish(folder, orphan.id)
         if receipt is None:
             ledger.to_at_risk(orphan.id, LOST)
@@ -28,6 +32,7 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> None:
         note("recovered", **facts, pictures=len(receipt.pictures), **stored)
     for attempt_id in folder.spools():
         _tidy(attempt_id, ledger, folder)
+    return len(orphans)
 
 
 def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:

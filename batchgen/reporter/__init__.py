@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "summary", "write"]
+__all__ = ["frame", "refresh", "summary", "write"]
 
 
 def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Written":
@@ -21,6 +21,13 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Writte
     from batchgen.reporter import folder as place
 
     return place.write(ledger, folder, run_id=run_id)
+
+
+def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> "Written":
+    """Bring only `summary.json` up to date, over a report that says the rest already."""
+    from batchgen.reporter import folder as place
+
+    return place.refresh(ledger, folder, run_id=run_id)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from batchgen.reporter.frames import Usage
 from batchgen.reporter.page import Page, Section, Shown, render
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
+from batchgen.storage import Folder
 
 DAY = 86_400.0
 
@@ -59,6 +60,15 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
     page = report / "report.html"
     return Written(report, page, files, images.total, jobs.total, images.bytes, summary.as_json())
+
+
+def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> Written:
+    """Bring only `summary.json` up to date, over a report that says the rest already."""
+    report = folder / "report"
+    summary = accounts.read(ledger, run_id, name=folder.resolve().name).as_json()
+    text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
+    Folder(folder).write_atomic("report/summary.json", text.encode())
+    return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary)
 
 
 def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary) -> tuple[seen.Images, seen.Jobs]:
