@@ -293,6 +293,7 @@ class Session:
                     self.wants.finished(outcome)
             self.still_waiting = sum(task.result() is not SlotState.STORED for task in waiting)
         finally:
+            self.stops.mute()
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
 

@@ -30,6 +30,10 @@ class Stops:
         """Call `listener` at each new reason."""
         self._listeners.append(listener)
 
+    def mute(self) -> None:
+        """Call nobody any more: what listened has ended."""
+        self._listeners.clear()
+
     def add(self, stop: Stop) -> None:
         """Stop the run for this reason; what is under way finishes and is recorded."""
         if self.has(stop.kind):
