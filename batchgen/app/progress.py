@@ -66,7 +66,8 @@ class Unwatched:
 class Meter:
     """Counts what a run does; `snapshot` is what people see.
 
-    `under_way` holds the job of every call that was sent and is not settled; `changed` is when anything last happened.
+    `under_way` holds the job, and `reserved` the money, of every call that was sent and is not settled; `changed` is
+    when anything last happened.
     """
 
     clock: Clock
@@ -81,6 +82,7 @@ class Meter:
     done_before: int = 0
     changed: float = 0.0
     under_way: dict[str, str] = field(default_factory=dict)
+    reserved: dict[str, int] = field(default_factory=dict)
     _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -91,9 +93,11 @@ class Meter:
         now = self.changed = self.clock.monotonic()
         if event == "dispatched":
             self.under_way[facts["attempt"]] = facts["job"]
+            self.reserved[facts["attempt"]] = facts.get("reserved_micro_usd", 0)
             self.retries += facts["purpose"] != "first"
         if event == "settled":
             self.under_way.pop(facts["attempt"], None)
+            self.reserved.pop(facts["attempt"], None)
         if event in {"settled", "downloaded", "recovered"}:
             self.images_stored += facts.get("pictures", 0)
             self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))

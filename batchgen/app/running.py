@@ -36,6 +36,7 @@ from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import Estimate
 from batchgen.runner import run as perform
 from batchgen.storage import Folder
+from batchgen.text import counted
 from batchgen.version import VERSION
 from batchgen.worker import Bench, Stops, Worker
 
@@ -321,7 +322,8 @@ class Session:
         self.signal = status
         self.meter.state = "draining"
         self.stops.add(Stop(StopKind.SIGNAL, f"stopped by {'Ctrl-C' if status is Exit.SIGINT else 'SIGTERM'}"))
-        self.watch.on_note("stopping: calls under way are being finished; once more stops at once", urgent=True)
+        calls, most = counted(len(self.meter.reserved), "call"), exact(MicroUSD(sum(self.meter.reserved.values())))
+        self.watch.on_note(f"draining {calls}, up to {most} at risk; once more stops at once", urgent=True)
 
     def _ticker(self, limiter: Limiter, on_disk: Offload, give_up: Callable[[], object]) -> Ticker:
         settings = self.project.settings
