@@ -134,6 +134,7 @@ WIRES: dict[str, Fate] = {
 # Reading the picture fails once, then goes well; or the address is one that nobody may read.
 DOWNLOADS: dict[str, Fate] = {
     **{name: replace(GOOD, how="reads=1", slow=True) for name in DOWNLOAD if name.startswith("download_")},
+    "download_redirect": replace(LOST, slow=True),  # to a private address
     **_all(LOST, "url_private url_metadata url_file url_ftp url_broken url_port"),
     "url_expired": replace(alike("settled", "not_started", 3), slow=True),
 }
