@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from batchgen.mock import Rule
 from tests.process.launcher import Break, Launcher
 from tests.torture.world import World, world
 
@@ -34,8 +35,18 @@ def test_a_fault_at_a_step_costs_nothing(fresh: Path, launcher: Launcher, number
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "EROFS", "EDQUOT"])
-def test_a_fault_at_every_step(fresh: Path, launcher: Launcher, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "rules"),
+    [
+        ("ENOSPC", ()),
+        ("EIO", ()),
+        ("EROFS", ()),
+        ("EDQUOT", ()),
+        ("ENOSPC", (Rule("url_instead"),)),
+        ("EIO", (Rule("fewer_1", times=1),)),
+    ],
+)
+def test_a_fault_at_every_step(fresh: Path, launcher: Launcher, fault: str, rules: tuple[Rule, ...]) -> None:
     """The same for every step and every fault, until the run passes untouched."""
     number = 0
     done = False
@@ -43,6 +54,6 @@ def test_a_fault_at_every_step(fresh: Path, launcher: Launcher, fault: str) -> N
         number += 1
         folder = fresh / str(number)
         folder.mkdir()
-        with world(folder, launcher, number, jobs=2, latency=(0, 0.02)) as trial:
+        with world(folder, launcher, number, jobs=2, latency=(0, 0.02), rules=rules) as trial:
             done = passed(trial, number, fault)
     assert number > 40
