@@ -1,0 +1,134 @@
+"""What must hold after every run, in any weather."""
+
+from collections import Counter
+from itertools import groupby
+
+from batchgen.errors import Exit
+from batchgen.model import (
+    Charge,
+    OnMismatch,
+    OnUncertain,
+    Purpose,
+    Remedy,
+    SlotState,
+    StopKind,
+)
+from tests.simulation.world import Scene, Story, World
+
+MOST_RESENDS = 8
+MOST_TOP_UPS = 2
+
+
+def play(world: World, scene: Scene) -> Story:
+    """Run a scene and hold it against every law."""
+    story = world.run(scene)
+    assert not world.broken, world.broken
+    assert world.ledger.audit() == ()
+    everything_ended(world, story)
+    everything_is_accounted(world, scene, story)
+    outcomes_are_the_ledgers(world, scene, story)
+    nothing_is_drawn_twice(world, scene)
+    calls_are_bounded(scene, story)
+    nothing_leaves_after_a_refusal(story)
+    the_status_says_it(scene, story)
+    return story
+
+
+def everything_ended(world: World, story: Story) -> None:
+    """No call is under way, unless the run was cut off."""
+    rows = world.ledger._book.db.execute("SELECT count(*) FROM attempts WHERE state = 'dispatched'").fetchone()
+    stuck = {stop.kind for stop in story.stops} & {StopKind.STORAGE}
+    assert story.aborted or stuck or rows[0] == 0, f"{rows[0]} calls were never closed"
+
+
+def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:
+    """Pictures asked are the sum of their states, and every call that was made has its one row."""
+    images = story.totals.images
+    assert images.wanted == sum(job.n for job in scene.jobs)
+    assert images.wanted == (
+        images.stored + images.moderated + images.failed + images.uncertain + images.lost_paid + images.not_started
+    )
+    rows = world.ledger._book.db.execute(
+        "SELECT id FROM attempts WHERE run_id = ? AND state != 'not_sent'", (story.run_id,)
+    ).fetchall()
+    sent = {a.id for a, verdict in story.sky.verdicts if verdict.remedy is not Remedy.RESEND}
+    assert sent <= {id_ for (id_,) in rows}
+    assert story.aborted or {id_ for (id_,) in rows} <= {call.id for call in story.sky.calls}
+
+
+def outcomes_are_the_ledgers(world: World, scene: Scene, story: Story) -> None:
+    """What the run said of each job is what the ledger says of it."""
+    names = {row.job_key: row.outcome for row in world.ledger.job_rows()}
+    said = Counter(outcome.kind.value for outcome in story.outcomes)
+    booked = Counter(names[outcome.job.key] for outcome in story.outcomes)
+    if not ({stop.kind for stop in story.stops} & {StopKind.STORAGE} or story.aborted):
+        assert said == booked, f"said {said}, booked {booked}"
+
+
+def nothing_is_drawn_twice(world: World, scene: Scene) -> None:
+    """A slot gets one picture; a second one only where the user wants a mismatch drawn again."""
+    most = 2 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 1
+    twice = {slot: given for slot, given in world.given.items() if given > most}
+    assert not twice, f"drawn again: {twice}"
+
+
+def calls_are_bounded(scene: Scene, story: Story) -> None:
+    """No slot is tried more often than the policy allows."""
+    retry = scene.settings.retry
+    per_slot: dict[tuple[str, int], list[tuple[Purpose, Remedy]]] = {}
+    for attempt, verdict in story.sky.verdicts:
+        paid_in_vain = (
+            attempt.purpose is Purpose.TOP_UP and verdict.charge is Charge.YES and verdict.remedy is not Remedy.NONE
+        )
+        remedy = Remedy.EMPTY if paid_in_vain else verdict.remedy
+        for slot in attempt.slots:
+            per_slot.setdefault((attempt.job.key, slot), []).append((attempt.purpose, remedy))
+    again = 1 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 0
+    held = scene.settings.on_uncertain is OnUncertain.HOLD
+    for slot, calls in per_slot.items():
+        ends = Counter(remedy for _, remedy in calls)
+        rounds = sum(1 for _ in groupby(calls, key=lambda call: call[0] is Purpose.TOP_UP))
+        tries = [r for p, r in calls if p is not Purpose.TOP_UP and r not in {Remedy.WAIT, Remedy.RESEND}]
+        assert len(tries) <= retry.attempts * (1 + again), f"{slot}: {calls}"
+        assert ends[Remedy.UNCERTAIN] <= (0 if held else retry.max_uncertain) + 1 + again, f"{slot}: {calls}"
+        assert ends[Remedy.MODERATED] <= 2 + again, f"{slot}: {calls}"
+        answered = [r for p, r in calls if p is Purpose.TOP_UP and r in {Remedy.NONE, Remedy.EMPTY}]
+        assert len(answered) <= MOST_TOP_UPS, f"{slot}: {calls}"
+        assert ends[Remedy.RESEND] <= MOST_RESENDS * (1 + MOST_TOP_UPS + again), f"{slot}: {calls}"
+        assert rounds <= 3, f"{slot}: {calls}"
+        assert ends[Remedy.FAIL_JOB] <= 1 + MOST_TOP_UPS + again, f"{slot}: {calls}"
+    assert story.sky.most_in_flight <= scene.settings.limits.concurrency
+
+
+def nothing_leaves_after_a_refusal(story: Story) -> None:
+    """Once quota or key are refused, only what was under way still ends."""
+    sky = story.sky
+    assert sky.after_refusal == 0, f"{sky.after_refusal} calls left after the first refusal"
+
+
+def the_status_says_it(scene: Scene, story: Story) -> None:
+    """The exit status is what the books and the reasons to stop make it."""
+    if story.aborted:
+        return
+    jobs, images, status = story.totals.jobs, story.totals.images, story.status
+    stops = {stop.kind for stop in story.stops}
+    assert (status is Exit.OK) == (not stops and images.stored == images.wanted), f"{status} with {images}"
+    if status is Exit.SOME_FAILED:
+        pending = images.pending > 0
+        assert jobs.failed + jobs.moderated + jobs.partial or pending
+        assert not stops
+    if status is Exit.HELD:
+        assert jobs.held
+        assert not stops
+    if status is Exit.LIMIT and not stops:
+        assert jobs.not_started or jobs.held or jobs.partial
+    if jobs.held and not stops and not story.refused:
+        assert status is Exit.HELD
+    if not stops and not story.refused and status is not Exit.HELD:
+        assert jobs.not_started == 0 or images.pending
+
+
+def states(world: World, job_key: str) -> list[SlotState]:
+    """The states of a job's slots, as far as something is known of them."""
+    rows = world.ledger._book.db.execute("SELECT state FROM images WHERE job_key = ? ORDER BY slot", (job_key,))
+    return [SlotState(state) for (state,) in rows]

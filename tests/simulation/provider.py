@@ -1,0 +1,397 @@
+"""A provider that misbehaves by the dice and keeps a bill of its own: an `Executor` without a wire, in virtual time."""
+
+import asyncio
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Decimal
+from random import Random
+
+from batchgen import catalog
+from batchgen.errors import Lost, StorageError
+from batchgen.executor import NotFetched
+from batchgen.model import Attempt, Charge, Echo, Phase, Picture, Receipt, Remedy, RemotePicture, Usage, Verdict
+from batchgen.providers.complaint import Complaint
+from batchgen.providers.decode import BodyKind
+from batchgen.providers.verdict import Happening, Trouble, judge
+
+QUOTA = (
+    Happening(
+        Phase.COMPLETE, status=429, body=BodyKind.JSON, complaint=Complaint("insufficient_quota", "insufficient_quota")
+    ),
+    Happening(
+        Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=Complaint("billing_hard_limit_reached", "", "limit")
+    ),
+    Happening(Phase.COMPLETE, status=402, body=BodyKind.EMPTY),
+)
+REVOKED = Happening(Phase.COMPLETE, status=401, body=BodyKind.JSON, complaint=Complaint("invalid_api_key"))
+DOOMED = Happening(
+    Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=Complaint("invalid_value", message="Invalid size")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How often calls end how (weights by the names of `Sky`'s methods), how long they take, and what goes for good.
+
+    From the call with the number `no_quota_from` or `no_key_from` on, everything is refused. `dear` multiplies what is
+    counted and billed. `per_minute` is the provider's own limit of pictures. Jobs in `doomed`, `poisoned` and
+    `blocked` (by id) always end in 400, in 500 and in moderation. `disk_full_from`: answers that cannot be stored.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
+    seconds: tuple[float, float] = (5.0, 60.0)
+    no_quota_from: int | None = None
+    no_key_from: int | None = None
+    disk_full_from: int | None = None
+    quota_form: int = 0
+    dear: int = 1
+    per_minute: int | None = None
+    tells_wait: bool = True
+    doomed: frozenset[str] = frozenset()
+    poisoned: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    charged_part: float = 0.7
+    late_downloads: float = 0.2
+    lost_downloads: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the provider's bill."""
+
+    attempt: Attempt
+    micro_usd: int
+    images: int
+
+
+class Sky:
+    """Serves attempts as the weather has it; what it billed, saw and gave stands in its own books."""
+
+    def __init__(
+        self, weather: Weather, seed: object, waiting: dict[str, Attempt], on_bill: Callable[[], None] = lambda: None
+    ) -> None:
+        self.weather = weather
+        self.chance = Random(repr(seed))
+        self.on_bill = on_bill
+        self.waiting = waiting
+        self.bill: list[Line] = []
+        self.calls: list[Attempt] = []
+        self.verdicts: list[tuple[Attempt, Verdict]] = []
+        self.given: Counter[tuple[str, int]] = Counter()
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.in_flight_at_refusal: int | None = None
+        self.after_refusal = 0
+        self._starts: list[tuple[float, int]] = []
+
+    @property
+    def billed(self) -> int:
+        """Micro-dollars billed so far."""
+        return sum(line.micro_usd for line in self.bill)
+
+    def calls_of(self) -> Mapping[str, list[Verdict]]:
+        """Verdicts in their order, by job key."""
+        found = defaultdict[str, list[Verdict]](list)
+        for attempt, verdict in self.verdicts:
+            found[attempt.job.key].append(verdict)
+        return found
+
+    # ---- the Executor ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Be ready."""
+
+    async def close(self) -> None:
+        """Be done."""
+
+    async def execute(self, attempt: Attempt) -> Receipt:
+        """Serve one attempt."""
+        assert attempt.id not in {call.id for call in self.calls[-200:]}, "an attempt is made once"
+        self.calls.append(attempt)
+        self.after_refusal += self.in_flight_at_refusal is not None
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._serve(attempt, len(self.calls))
+        finally:
+            self.in_flight -= 1
+
+    async def _serve(self, attempt: Attempt, number: int) -> Receipt:
+        begin = asyncio.get_running_loop().time()
+        try:
+            receipt = await self._end(attempt, number)
+        except Lost:
+            self.verdicts.append((attempt, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost")))
+            raise
+        assert asyncio.get_running_loop().time() - begin <= attempt.deadline + 15, "every call ends in time"
+        self.verdicts.append((attempt, receipt.verdict))
+        if receipt.verdict.remedy in {Remedy.STOP_ACCOUNT, Remedy.PROBE_ACCOUNT} and self.in_flight_at_refusal is None:
+            self.in_flight_at_refusal = self.in_flight - 1
+        return receipt
+
+    async def _end(self, attempt: Attempt, number: int) -> Receipt:
+        weather = self.weather
+        fixed = self._fixed(attempt, number)
+        if fixed is not None:
+            await self._pass(0.05, 1.5)
+            return self._refused(attempt, fixed)
+        if weather.per_minute and (wait := self._too_many(attempt.n)):
+            await self._pass(0.05, 0.5)
+            told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
+            return self._refused(attempt, Happening(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
+        name = self.chance.choices(list(weather.weights), list(weather.weights.values()))[0]
+        receipt: Receipt = await getattr(self, name)(attempt)
+        if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.pictures:
+            self._take_back(receipt, attempt)
+            raise StorageError("/out: the disk is full: free some space, the same command goes on")
+        return receipt
+
+    def _fixed(self, attempt: Attempt, number: int) -> Happening | None:
+        weather = self.weather
+        if weather.no_quota_from is not None and number >= weather.no_quota_from:
+            return QUOTA[weather.quota_form]
+        if weather.no_key_from is not None and number >= weather.no_key_from:
+            return REVOKED
+        if attempt.job.id in weather.doomed:
+            return DOOMED
+        if attempt.job.id in weather.poisoned:
+            self._charge(attempt, part=0.5)
+            return Happening(Phase.COMPLETE, status=500, body=BodyKind.JSON, complaint=Complaint(message="oops"))
+        if attempt.job.id in weather.blocked:
+            return self._blocking("input", 0.8)
+        return None
+
+    def _too_many(self, n: int) -> float:
+        now = asyncio.get_running_loop().time()
+        self._starts = [(at, weight) for at, weight in self._starts if at > now - 60]
+        if sum(weight for _, weight in self._starts) + n <= (self.weather.per_minute or 0):
+            self._starts.append((now, n))
+            return 0.0
+        return max(1.0, self._starts[0][0] + 60 - now) if self._starts else 60.0
+
+    async def download(
+        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str]
+    ) -> Picture | NotFetched:
+        """Give the picture at an address, or not now, or never."""
+        await self._pass(0.1, 5)
+        fate = self.chance.random()
+        if fate < self.weather.lost_downloads:
+            return NotFetched("HTTP 410", final=True)
+        if fate < self.weather.lost_downloads + self.weather.late_downloads:
+            return NotFetched("HTTP 503", final=False)
+        attempt = self.waiting[f"{attempt_id}/{remote.slot}"]
+        picture = self._picture(attempt, remote.slot, ())
+        assert picture.path == f"images/{path('png')}", "a picture goes where its call wanted it"
+        return picture
+
+    # ---- how a call may end ------------------------------------------------------------------------------------------
+
+    async def whole(self, attempt: Attempt) -> Receipt:
+        """Everything that was asked."""
+        await self._pass()
+        return self._drawn(attempt, attempt.n)
+
+    async def short(self, attempt: Attempt) -> Receipt:
+        """Fewer pictures, for the price of all or of those that came; perhaps none."""
+        await self._pass()
+        drawn = self.chance.randrange(attempt.n + 1)
+        return self._drawn(attempt, drawn, billed=self.chance.choice((attempt.n, drawn or 1)))
+
+    async def none(self, attempt: Attempt) -> Receipt:
+        """A charged answer with nothing in it."""
+        await self._pass()
+        return self._drawn(attempt, 0)
+
+    async def odd_usage(self, attempt: Attempt) -> Receipt:
+        """Everything, and nonsense about what it cost."""
+        await self._pass()
+        receipt = self._drawn(attempt, attempt.n)
+        good = receipt.usage or Usage()
+        nonsense = (
+            None,
+            Usage(),
+            replace(good, output=0),
+            replace(good, output=-5),
+            replace(good, text_in=None, total=None),
+            replace(good, output=(good.output or 1) * 1000),
+            replace(good, output=None),
+        )
+        return replace(receipt, usage=self.chance.choice(nonsense))
+
+    async def other_model(self, attempt: Attempt) -> Receipt:
+        """Everything, said to be of another size."""
+        await self._pass()
+        return replace(self._drawn(attempt, attempt.n), echo=Echo(size="1024x1536", quality="medium"))
+
+    async def unlike(self, attempt: Attempt) -> Receipt:
+        """Everything, in another size than was asked."""
+        await self._pass()
+        return self._drawn(attempt, attempt.n, flags=("not_as_asked:size",))
+
+    async def address(self, attempt: Attempt) -> Receipt:
+        """Everything, at addresses."""
+        await self._pass()
+        receipt = self._drawn(attempt, attempt.n)
+        self._take_back(receipt, attempt)
+        self.waiting |= {f"{attempt.id}/{slot}": attempt for slot in attempt.slots}
+        remote = tuple(RemotePicture(p.slot, f"https://x.test/{attempt.id}/{p.slot}") for p in receipt.pictures)
+        return replace(receipt, pictures=(), remote=remote)
+
+    async def blocked_early(self, attempt: Attempt) -> Receipt:
+        """Moderation before anything was drawn."""
+        await self._pass(0.5, 2.5)
+        return self._refused(attempt, self._blocking("input", 1.0))
+
+    async def blocked_late(self, attempt: Attempt) -> Receipt:
+        """Moderation of what was drawn already."""
+        self._charge(attempt)
+        await self._pass()
+        return self._refused(attempt, self._blocking("output", 20.0))
+
+    async def limited(self, attempt: Attempt) -> Receipt:
+        """A rate limit out of the blue, with all kinds of advice."""
+        await self._pass(0.05, 0.5)
+        told = self.chance.choice(
+            ({}, {"retry-after": "7"}, {"retry-after-ms": "400"}, {"retry-after": "-3"}, {"retry-after": "1e9"})
+        )
+        return self._refused(attempt, Happening(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
+
+    async def overloaded(self, attempt: Attempt) -> Receipt:
+        """A 503 that comes at once."""
+        await self._pass(0.1, 3)
+        happening = Happening(
+            Phase.COMPLETE, status=503, body=BodyKind.JSON, complaint=Complaint(message="overloaded"), seconds=1.0
+        )
+        return self._refused(attempt, happening)
+
+    async def broken(self, attempt: Attempt) -> Receipt:
+        """A server's error of any kind after a while: perhaps it was drawn."""
+        self._charge(attempt)
+        await self._pass(5, 120)
+        status = self.chance.choice((500, 502, 504, 520, 524, 408))
+        return self._refused(attempt, Happening(Phase.COMPLETE, status=status, body=BodyKind.HTML, seconds=20.0))
+
+    async def unreached(self, attempt: Attempt) -> Receipt:
+        """A gateway that could not reach the provider."""
+        await self._pass(0.1, 3)
+        return self._refused(attempt, Happening(Phase.COMPLETE, status=521, body=BodyKind.HTML, seconds=1.0))
+
+    async def silent(self, attempt: Attempt) -> Receipt:
+        """Nothing ever comes back; it was drawn, or not."""
+        self._charge(attempt)
+        await asyncio.sleep(attempt.deadline)
+        return self._refused(attempt, Happening(Phase.HANDED_OVER, Trouble.DEADLINE, seconds=attempt.deadline))
+
+    async def cut_off(self, attempt: Attempt) -> Receipt:
+        """The line breaks while it is drawn."""
+        self._charge(attempt)
+        await self._pass()
+        return self._refused(attempt, Happening(Phase.HANDED_OVER, Trouble.DISCONNECTED))
+
+    async def truncated(self, attempt: Attempt) -> Receipt:
+        """The line breaks within the answer."""
+        self._charge(attempt, part=1)
+        await self._pass()
+        happening = Happening(
+            Phase.STATUS_SEEN, Trouble.DISCONNECTED, status=200, body=BodyKind.JSON, whole=False, seconds=9.0
+        )
+        return self._refused(attempt, happening)
+
+    async def error_inside(self, attempt: Attempt) -> Receipt:
+        """A success with an error in it."""
+        self._charge(attempt)
+        await self._pass()
+        said = self.chance.choice((Complaint(message="upstream failed"), Complaint("rate_limit_exceeded")))
+        return self._refused(attempt, Happening(Phase.COMPLETE, status=200, body=BodyKind.JSON, complaint=said))
+
+    async def unconnected(self, attempt: Attempt) -> Receipt:
+        """No connection."""
+        await self._pass(0.01, 10)
+        return self._refused(attempt, Happening(Phase.NOT_CONNECTED, Trouble.CONNECT))
+
+    async def lost(self, attempt: Attempt) -> Receipt:
+        """The executor itself is lost on the way."""
+        self._charge(attempt)
+        await self._pass()
+        raise Lost("the executor went away")
+
+    # ---- pieces ------------------------------------------------------------------------------------------------------
+
+    async def _pass(self, least: float | None = None, most: float | None = None) -> None:
+        bounds = self.weather.seconds if least is None or most is None else (least, most)
+        await asyncio.sleep(self.chance.uniform(*bounds))
+
+    def _charge(self, attempt: Attempt, images: int | None = None, part: float | None = None) -> None:
+        """Bill a call, or not: who knows."""
+        if self.chance.random() < (self.weather.charged_part if part is None else part):
+            images = attempt.n if images is None else images
+            self._write(attempt, images, self._tokens(attempt, images))
+
+    def _tokens(self, attempt: Attempt, images: int) -> tuple[int, int]:
+        request = attempt.job.request
+        model = catalog.find_model(attempt.model)
+        assert model is not None
+        asked, quality = request.param("size") or "auto", request.param("quality") or "medium"
+        size = "1024x1024" if asked == "auto" else asked
+        drawn = catalog.output_tokens(model, size, quality)
+        assert drawn
+        return 3 * images, drawn * images * self.weather.dear
+
+    def _write(self, attempt: Attempt, images: int, tokens: tuple[int, int]) -> None:
+        rates = attempt.quote.price.tokens
+        assert rates is not None
+        exact = Decimal(rates.text_in) * tokens[0] + Decimal(rates.image_out) * tokens[1]
+        self.bill.append(Line(attempt, int(exact.to_integral_value(ROUND_CEILING)), images))
+        self.on_bill()
+
+    def _take_back(self, receipt: Receipt, attempt: Attempt) -> None:
+        for picture in receipt.pictures:
+            self.given[attempt.job.key, picture.slot] -= 1
+
+    def _drawn(self, attempt: Attempt, drawn: int, billed: int | None = None, flags: tuple[str, ...] = ()) -> Receipt:
+        billed = attempt.n if billed is None else billed
+        text, output = tokens = self._tokens(attempt, billed)
+        self._write(attempt, billed, tokens)
+        places = sorted(self.chance.sample(range(attempt.n), drawn))
+        missing = tuple(
+            (slot, self.chance.choice(("dropped", "null", "empty", "undecodable")))
+            for place, slot in enumerate(attempt.slots)
+            if place not in places
+        )
+        pictures = tuple(self._picture(attempt, attempt.slots[place], flags) for place in places)
+        happening = Happening(
+            Phase.COMPLETE,
+            status=200,
+            body=BodyKind.JSON,
+            pictures=drawn,
+            reasons=tuple(why for _, why in missing),
+        )
+        usage = Usage(text, 0, output, 0, text + output, "{}")
+        return Receipt(
+            attempt.id,
+            Phase.COMPLETE,
+            judge(happening),
+            200,
+            pictures,
+            missing=missing,
+            usage=usage,
+            seconds=10.0,
+        )
+
+    def _picture(self, attempt: Attempt, slot: int, flags: tuple[str, ...]) -> Picture:
+        self.given[attempt.job.key, slot] += 1
+        path = f"images/{attempt.job.path(slot, 'png')}"
+        digest = hashlib.sha256(f"{attempt.id}{slot}".encode()).hexdigest()
+        gone = f"superseded/{attempt.replaces[:12]}-{slot}-{attempt.id}.png" if attempt.replaces else None
+        return Picture(slot, path, digest, 10, 4, 4, "png", flags, gone)
+
+    def _blocking(self, stage: str, seconds: float) -> Happening:
+        said = Complaint("moderation_blocked", "image_generation_user_error", "no", stage=stage, categories=("x",))
+        return Happening(Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=said, seconds=seconds)
+
+    def _refused(self, attempt: Attempt, happening: Happening) -> Receipt:
+        return Receipt(
+            attempt.id, happening.phase, judge(happening), happening.status, seconds=max(happening.seconds, 0.01)
+        )

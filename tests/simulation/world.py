@@ -1,0 +1,351 @@
+"""The whole scheduler in virtual time: only the wire, the disk and the time are not the real ones."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from batchgen import catalog
+from batchgen.app.ending import exit_status
+from batchgen.app.tariff import Tariff
+from batchgen.clock import Offload, in_place
+from batchgen.errors import Exit
+from batchgen.ledger import Caps, Ledger, RunStart, Totals, Wanted
+from batchgen.limits import Breakers, Limiter
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    ImageRequest,
+    Job,
+    Operation,
+    Outcome,
+    OutcomeKind,
+    Provider,
+    Settings,
+    Stop,
+    StopKind,
+)
+from batchgen.planner import Chain, Choices, Pairing, Planned
+from batchgen.runner import run
+from batchgen.worker import Bench, Stops, Task, Worker
+from tests import virtual_time
+from tests.simulation.provider import Sky, Weather
+
+T = TypeVar("T")
+
+OPENAI = catalog.provider("openai")
+MODEL = "gpt-image-2"
+LONGEST = 7 * 86400.0
+"""Virtual seconds after which a run must have ended."""
+
+
+def job(name: str, n: int = 1, *, size: str = "1024x1024", quality: str = "low") -> Job:
+    """Make one job."""
+    request = ImageRequest(
+        Operation.GENERATE, f"a picture of {name}", MODEL, params=(("quality", quality), ("size", size))
+    )
+    key = hashlib.sha256(f"{name}|{size}|{quality}".encode()).hexdigest()
+    return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}")
+
+
+def jobs(amount: int, n: int = 1, **rest: Any) -> tuple[Job, ...]:
+    """Make jobs that are all alike."""
+    return tuple(job(f"j{number}", n, **rest) for number in range(amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one run does and in which weather. Seconds count from the run's begin; `slow_desk` makes writing take time.
+
+    `signal_at`: the first signal; `abort_at`: the second one, or a kill, as far as the books can tell.
+    """
+
+    jobs: tuple[Job, ...]
+    weather: Weather = field(default_factory=Weather)
+    settings: Settings = field(default_factory=lambda: Settings("sim"))
+    choices: Choices = field(default_factory=Choices)
+    provider: Provider = OPENAI
+    slow_desk: bool = False
+    signal_at: float | None = None
+    abort_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What came of one run."""
+
+    run_id: str
+    sky: Sky
+    status: Exit
+    stops: tuple[Stop, ...]
+    outcomes: tuple[Outcome, ...]
+    settled_before: Counter[OutcomeKind]
+    planned: tuple[Planned, ...]
+    refused: bool
+    aborted: bool
+    totals: Totals
+    seconds: float
+    events: Counter[str]
+
+    @property
+    def kinds(self) -> Counter[OutcomeKind]:
+        """How jobs ended, by kind."""
+        return Counter(outcome.kind for outcome in self.outcomes)
+
+
+class World:
+    """One output folder and its ledger, through one run after the other; the laws are checked after every commit."""
+
+    def __init__(self, path: Path, seed: object = 0) -> None:
+        self.seed = seed
+        self.clock = virtual_time.VirtualClock()
+        self.path = path
+        self.billed_before = 0
+        self.sky: Sky | None = None
+        self.scene: Scene | None = None
+        self.run_id = ""
+        self.commits = 0
+        self.fair = True
+        self.numbers = count()
+        self.given: Counter[tuple[str, int]] = Counter()
+        self.broken: list[str] = []
+        self.waiting: dict[str, Attempt] = {}
+        self.ledger = virtual_time.run(self._open())
+
+    async def _open(self) -> Ledger:
+        ledger = Ledger.open(self.path, ".", clock=self.clock, at=self._at)
+        ledger._book.db.execute("PRAGMA synchronous = OFF")
+        return ledger
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.ledger.close()
+
+    # ---- laws --------------------------------------------------------------------------------------------------------
+
+    def _at(self, name: str) -> None:
+        if name.endswith(".after_commit") and self.sky is not None:
+            self.commits += 1
+            self.check()
+
+    def check(self) -> None:
+        """Hold the books against the bill and the caps; what is wrong ends up in `broken`."""
+        assert self.sky is not None
+        assert self.scene is not None
+        self.fair = self.fair and self.scene.weather.dear == 1
+        if not self.fair:
+            return
+        book, billed = self._sums("1"), self.billed_before + self.sky.billed
+        if billed > book.money:
+            self._wrong(f"I1: billed {billed}, but the ledger knows of {book.money}")
+        limits, budget = self.scene.settings.limits, self.scene.settings.budget
+        if limits.max_cost is not None or limits.max_images is not None:
+            of_run = self._sums(f"run_id = '{self.run_id}'")
+            if of_run.money > (limits.max_cost or of_run.money) or of_run.images > (limits.max_images or of_run.images):
+                self._wrong(f"I2: {of_run} is more than {limits}")
+        if budget and budget.day is not None:
+            midnight = int(self.clock.now().replace(hour=0, minute=0, second=0).timestamp())
+            if (today := self._sums("1", midnight // 900)).money > budget.day:
+                self._wrong(f"I2: {today} is more than the budget {budget}")
+
+    def _wrong(self, what: str) -> None:
+        if len(self.broken) < 5:
+            self.broken.append(what)
+
+    def _sums(self, which: str, since: int = 0) -> "Sums":
+        """Money and images of calls under way, and of those that ended since a quarter of an hour."""
+        row = self.ledger._book.db.execute(
+            "SELECT ifnull(sum(money), 0), ifnull(sum(images), 0) FROM"
+            " (SELECT cost + at_risk AS money, images FROM spent"
+            f" WHERE {which} AND quarter >= {since} UNION ALL"
+            f" SELECT reserved, asked FROM attempts WHERE state = 'dispatched' AND {which})"
+        ).fetchone()
+        return Sums(*row)
+
+    # ---- runs --------------------------------------------------------------------------------------------------------
+
+    def run(self, scene: Scene) -> Story:
+        """Run the jobs of a scene once, to its end."""
+        story = virtual_time.run(self._run(scene))
+        self.billed_before += story.sky.billed
+        self.given += story.sky.given
+        self.clock.drift += timedelta(seconds=story.seconds + 60)
+        return story
+
+    async def _run(self, scene: Scene) -> Story:
+        number = next(self.numbers)
+        self.run_id, self.scene = f"run-{number}", scene
+        sky = self.sky = Sky(scene.weather, (self.seed, number), self.waiting, self.check)
+        players = Players(self, scene, sky, self.run_id)
+        story = await players.play()
+        self.check()
+        return story
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the books say at one moment."""
+
+    money: int
+    images: int
+
+
+class Desk:
+    """An `Offload` as a single thread is one: in order, taking its time, and ending what it began."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._turn = asyncio.Lock()
+
+    def __call__(self, call: Callable[..., T], /, *args: Any) -> Awaitable[T]:
+        return asyncio.shield(asyncio.ensure_future(self._do(call, *args)))
+
+    async def _do(self, call: Callable[..., T], *args: Any) -> T:
+        async with self._turn:
+            await asyncio.sleep(self._chance.choice((0.001, 0.004, 0.05)))
+            return call(*args)
+
+    async def rest(self) -> None:
+        """Wait until everything that was begun has ended."""
+        async with self._turn:
+            return
+
+
+class Players:
+    """Everyone who takes part in one run."""
+
+    def __init__(self, world: World, scene: Scene, sky: Sky, run_id: str) -> None:
+        self.world, self.scene, self.sky, self.run_id = world, scene, sky, run_id
+        self.chance = Random(repr((world.seed, run_id)))
+        self.ledger = world.ledger
+        self.tariff = Tariff(scene.provider, scene.settings)
+        self.stops = Stops()
+        self.desk = Desk(self.chance)
+        self.offload: Offload = self.desk if scene.slow_desk else in_place
+        self.events: Counter[str] = Counter()
+        self.planned: list[Planned] = []
+        self.settled_before: Counter[OutcomeKind] = Counter()
+        self.outcomes: list[Outcome] = []
+        self.aborted = False
+        chain = Chain(frozenset(), self.ledger, world.path.parent)
+        self.pairing = Pairing(self.ledger, self.tariff.cost, scene.choices, chain, lambda _path: True)
+
+    async def play(self) -> Story:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        self._begin()
+        main = asyncio.current_task()
+        assert main is not None
+        timers = []
+        if self.scene.signal_at is not None:
+            stop = Stop(StopKind.SIGNAL, "stopped by Ctrl-C")
+            timers.append(loop.call_later(self.scene.signal_at, self.stops.add, stop))
+        if self.scene.abort_at is not None:
+            timers.append(loop.call_later(self.scene.abort_at, main.cancel))
+        try:
+            async with asyncio.timeout(LONGEST):
+                worker = self._worker()
+                await worker.fetcher.backlog(self.ledger.downloads())
+                async for outcome in run(self._tasks(), worker, self.stops, self.offload):
+                    self.outcomes.append(outcome)
+        except asyncio.CancelledError:
+            self.aborted = True
+            main.uncancel()
+            await self.desk.rest()
+        for timer in timers:
+            timer.cancel()
+        return self._story(loop.time() - begin)
+
+    def _begin(self) -> None:
+        scene, tariff = self.scene, self.tariff
+        self.ledger.begin_run(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
+        for orphan in self.ledger.orphans():
+            self.ledger.to_at_risk(orphan.id, "the run ended before the answer was whole")
+        wanted = [
+            Wanted(job, tariff.model_of(job.request), tariff.size(job.request), tariff.quality(job.request), "openai")
+            for job in scene.jobs
+        ]
+        self.ledger.remember(wanted)
+
+    def _tasks(self) -> Iterator[Task]:
+        for item in self.pairing.plan(self.scene.jobs):
+            self.planned.append(item)
+            if item.slots:
+                yield Task(item.job, item.slots, item.replaces)
+            else:
+                self.settled_before[item.standing] += 1
+
+    def _worker(self) -> Worker:
+        settings, clock = self.scene.settings, self.world.clock
+        limiter, breakers = Limiter(settings.limits, clock), Breakers(settings.retry.breaker_probe_seconds, clock)
+        self.stops.listen(lambda _stop: limiter.close())
+        self.stops.listen(lambda _stop: breakers.close())
+        return Worker(
+            Bench(
+                run_id=self.run_id,
+                provider=self.scene.provider,
+                settings=settings,
+                tariff=self.tariff,
+                caps=self._caps,
+                ledger=self.ledger,
+                offload=self.offload,
+                executor=self.sky,
+                download=self.sky.download,
+                tidy=self._tidy,
+                limiter=limiter,
+                breaker=breakers,
+                clock=clock,
+                stops=self.stops,
+                new_id=lambda: f"{self.run_id}-{self.chance.getrandbits(64):016x}",
+                note=self._note,
+            )
+        )
+
+    async def _tidy(self, attempt_id: str) -> None:
+        assert self.ledger.attempt(attempt_id).state is not AttemptState.DISPATCHED  # type: ignore[union-attr]
+
+    def _caps(self) -> Caps:
+        limits, budget = self.scene.settings.limits, self.scene.settings.budget
+        return Caps(
+            max_cost=limits.max_cost,
+            max_images=limits.max_images,
+            day=budget.day if budget else None,
+            month=budget.month if budget else None,
+            images_per_day=limits.images_per_day,
+        )
+
+    def _note(self, event: str, /, **_facts: Any) -> None:
+        self.events[event] += 1
+
+    def _story(self, seconds: float) -> Story:
+        exposure = self.ledger.exposure(self.run_id)
+        refused = self.events["refused"] > 0
+        kinds = Counter(outcome.kind for outcome in self.outcomes) + self.settled_before
+        status = exit_status(
+            self.stops.reasons,
+            kinds,
+            signal=Exit.SIGINT if self.scene.signal_at is not None and self.stops.has(StopKind.SIGNAL) else None,
+            refused=refused,
+            charged=bool(exposure.spent or exposure.at_risk),
+        )
+        self.ledger.end_run(self.run_id, status, "")
+        return Story(
+            run_id=self.run_id,
+            sky=self.sky,
+            status=status,
+            stops=self.stops.reasons,
+            outcomes=tuple(self.outcomes),
+            settled_before=self.settled_before,
+            planned=tuple(self.planned),
+            refused=refused,
+            aborted=self.aborted,
+            totals=self.ledger.totals(self.run_id),
+            seconds=seconds,
+            events=self.events,
+        )
