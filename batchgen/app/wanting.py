@@ -90,7 +90,7 @@ class Wants:
             if item.job.id in self.taken:
                 self._under_way.add(item.job.id)
             prepare = self._prepare if item.job.waits_for else None
-            yield Task(item.job, item.slots, item.replaces, prepare)
+            yield Task(item.job, item.slots, item.replaces, prepare, item.standing)
 
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
@@ -114,7 +114,7 @@ class Wants:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
         if not item.slots:
             return Outcome(item.job, item.standing, why=item.why)
-        return Task(item.job, item.slots, item.replaces)
+        return Task(item.job, item.slots, item.replaces, standing=item.standing)
 
     def _link(self, job: Job) -> Planned:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""

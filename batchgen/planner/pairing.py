@@ -8,7 +8,7 @@ from itertools import islice
 from batchgen.ledger import Known, Ledger, Previous, Slot
 from batchgen.model import Job, JobImage, OnUncertain, OutcomeKind, Quote, SlotState
 from batchgen.planner.chain import Chain, in_order
-from batchgen.worker import TRANSIENT
+from batchgen.worker import TRANSIENT, standing
 
 AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
@@ -104,7 +104,7 @@ class Pairing:
         for job, known in zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True):
             self.chain.see(job)
             action, why, slots = decide(job, known, self.choices, self.exists)
-            replaces = known.previous.key if known.previous else None
+            replaces = _replaced(job, known, slots)
             cost = self.price(job, len(slots)) if slots else None
             yield Planned(job, action, why, slots, cost, replaces, standing(job, known))
 
@@ -114,6 +114,13 @@ def _drawn(known: Known) -> Known:
     before = known.previous
     waited = before is not None and any(isinstance(image, JobImage) for image in before.request.images)
     return replace(known, previous=None) if waited else known
+
+
+def _replaced(job: Job, known: Known, to_draw: Sequence[int]) -> str | None:
+    """Whose pictures stand where those to be drawn will go: the job's own, or those of the job with its id before."""
+    if any(slot.path for slot in known.slots if slot.index in to_draw):
+        return job.key
+    return known.previous.key if known.previous else None
 
 
 def decide(
@@ -131,20 +138,6 @@ def decide(
     if len(stored) == job.n:
         return Action.STORED, _stored(stored, moved), ()
     return *_kept(kept, known), ()
-
-
-def standing(job: Job, known: Known) -> OutcomeKind:
-    """How a job stands in the ledger."""
-    states = [slot.state for slot in known.slots if slot.index < job.n and not slot.pending]
-    if states.count(SlotState.STORED) == job.n:
-        return OutcomeKind.DONE
-    if SlotState.UNCERTAIN in states:
-        return OutcomeKind.HELD
-    if len([s for s in states if s is not SlotState.NOT_STARTED]) < job.n:
-        return OutcomeKind.NOT_STARTED
-    if SlotState.STORED in states:
-        return OutcomeKind.PARTIAL
-    return OutcomeKind.MODERATED if set(states) == {SlotState.MODERATED} else OutcomeKind.FAILED
 
 
 def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:

@@ -277,7 +277,7 @@ class Players:
         for item in self.pairing.plan(self.scene.jobs):
             self.planned.append(item)
             if item.slots:
-                yield Task(item.job, item.slots, item.replaces)
+                yield Task(item.job, item.slots, item.replaces, standing=item.standing)
             else:
                 self.settled_before[item.standing] += 1
 
