@@ -1,0 +1,91 @@
+"""Commands that look after an output folder read the ledger, and find it wherever it is."""
+
+from datetime import date
+
+import pytest
+
+from batchgen import app
+from batchgen.money import from_usd
+from tests.rehearsal import Rehearsal
+
+JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
+
+
+def test_verify_finds_every_damaged_and_missing_picture(scene: Rehearsal) -> None:
+    """A changed byte and a deleted file are both found, and noted for the report."""
+    ended = scene.run(scene.manifest(JOBS))
+    damaged, missing = ended.picture("lamp", 0), ended.picture("lamp", 1)
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    missing.unlink()
+    found = app.verify(ended.folder)
+    assert found.images == 3
+    assert [path for path, _ in found.damaged] == [str(damaged.relative_to(ended.folder))]
+    assert list(found.missing) == [str(missing.relative_to(ended.folder))]
+    app.report(ended.folder)
+    assert {row["fault"] for row in ended.images("lamp")} == {"missing", "damaged: " + found.damaged[0][1]}
+
+
+def test_files_that_others_moved_are_not_paid_again(scene: Rehearsal) -> None:
+    """A missing file is told of by `plan` and drawn again only when asked."""
+    manifest = scene.manifest(JOBS)
+    ended = scene.run(manifest)
+    ended.picture("chair").unlink()
+    calls = len(scene.bill)
+    rows, _ = scene.plan(manifest)
+    assert rows["chair"].action == "stored"
+    assert "--regenerate-missing" in rows["chair"].why
+    assert scene.run(manifest).exit == 0
+    assert len(scene.bill) == calls
+    assert scene.run(manifest, regenerate_missing=True).exit == 0
+    assert len(scene.bill) == calls + 1
+    assert ended.picture("chair").exists()
+
+
+def test_status_tells_of_run_and_folder(scene: Rehearsal) -> None:
+    """What scripts read is what the run's own summary said."""
+    ended = scene.run(scene.manifest(JOBS))
+    told = app.status(ended.folder)
+    assert told["live"]["state"] == "ended"
+    assert told["money"] == ended.summary["money"]
+
+
+def test_the_commands_find_a_ledger_elsewhere(scene: Rehearsal) -> None:
+    """A manifest may keep its ledger beside the output folder."""
+    ended = scene.run(scene.manifest(JOBS, ledger="books/shared.db"))
+    assert (scene.root / "books" / "shared.db").exists()
+    assert not (ended.folder / "ledger.db").exists()
+    assert app.status(ended.folder)["images"]["stored"] == 3
+    assert app.verify(ended.folder).images == 3
+
+
+@pytest.mark.parametrize(("billed", "cleared"), [("0", True), ("5", False)])
+def test_a_bill_settles_what_was_at_risk(scene: Rehearsal, billed: str, cleared: bool) -> None:
+    """What the bill does not have is cleared, what it has is confirmed; the sum stays the same."""
+    jobs = [{"id": "lost", "prompt": "A lamp [[mock: fault=status_502_html]]"}]
+    ended = scene.run(scene.manifest(jobs), on_uncertain=None)
+    at_risk = ended.money["at_risk_micro_usd"]
+    assert ended.exit == 7
+    assert at_risk > 0
+    found = app.reconcile(ended.folder, billed=from_usd(billed), since=date(2020, 1, 1))
+    assert found.confirmed + found.cleared == at_risk
+    assert found.billed == found.settled + found.confirmed + found.unexplained
+    assert (found.cleared == at_risk) is cleared
+    assert app.status(ended.folder)["money"]["at_risk_micro_usd"] == 0
+
+
+def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:
+    """`--on-uncertain hold` makes one call; `resolve retry` lets the next run make another."""
+    jobs = [{"id": "lost", "prompt": "A lamp [[mock: fault=status_502_html times=1]]"}]
+    manifest = scene.manifest(jobs, on_uncertain="hold")
+    assert scene.run(manifest).exit == 7
+    assert scene.run(manifest).exit == 7
+    assert len(scene.bill) == 1
+    folder = scene.root / "output" / "scene"
+    (held,) = app.resolve(folder)
+    assert held.job_id == "lost"
+    assert app.resolve(folder, decision="retry", only=("other-*",)) == []
+    assert len(app.resolve(folder, decision="retry")) == 1
+    assert scene.run(manifest).exit == 0
+    assert len(scene.bill) == 2
