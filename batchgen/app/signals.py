@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from batchgen.errors import BatchgenError, Exit
 
 NAMES = {Exit.SIGINT: "Ctrl-C", Exit.SIGTERM: "SIGTERM"}
-HANDLED = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
+HANDLED = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM, signal.SIGHUP: Exit.SIGTERM}
 
 
 class Interrupted(BatchgenError):
@@ -19,16 +19,21 @@ class Interrupted(BatchgenError):
         self.exit = status  # type: ignore[misc]
 
 
+def _wanted() -> Iterator[signal.Signals]:
+    """What is handled; a hang-up only where nobody (`nohup`) said that it shall pass."""
+    return (number for number in HANDLED if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While inside and no event loop runs, SIGINT and SIGTERM raise `Interrupted`."""
+    """While inside and no event loop runs, a signal raises `Interrupted`."""
 
     def interrupt(number: int, _frame: object) -> None:
         raise Interrupted(HANDLED[signal.Signals(number)])
 
     before = {}
     try:
-        for number in HANDLED:
+        for number in _wanted():
             before[number] = signal.signal(number, interrupt)
     except ValueError:
         pass  # not the main thread: the caller of the Python API keeps its own handlers
@@ -41,7 +46,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM calls `first` with its exit status, the next one calls `second`.
+    """While inside, the first signal calls `first` with its exit status, the next one calls `second`.
 
     Whatever comes after that changes nothing: the end is under way, and SIGKILL is safe at any moment.
     """
@@ -57,7 +62,7 @@ def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iter
 
     before = {}
     try:
-        for number in HANDLED:
+        for number in _wanted():
             before[number] = signal.getsignal(number)
             loop.add_signal_handler(number, receive, number)
     except (ValueError, RuntimeError, NotImplementedError):
