@@ -80,7 +80,7 @@ def shrunk(path: Path, prepare: Prepare) -> Upload:
         if prepare.max_edge is not None:
             upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
         if wanted == "JPEG":
-            upright = upright.convert("RGB")
+            upright = _without_alpha(upright)
         return Upload(f"{path.stem}.{wanted.lower()}", _type_of(wanted, path), _bytes_of(upright, wanted))
 
 
@@ -130,6 +130,16 @@ def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: 
     if picture.width * picture.height > _MOST_PIXELS:
         raise UploadError(f"{source} has more than {_MOST_PIXELS:,} pixels")
     return picture
+
+
+def _without_alpha(picture):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Lay what is transparent on white; dropping the alpha would show whatever colour hides there, mostly black."""
+    from PIL import Image
+
+    if not has_alpha(picture.mode, picture.info):
+        return picture.convert("RGB")
+    clear = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
 
 
 def _bytes_of(picture, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001

@@ -1,16 +1,14 @@
 """A mock server that speaks one gateway's dialect, and a server that says word for word what a guide shows."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from tests.rehearsal import KEYS, Rehearsal, rehearsal
+from tests.script import Script
 
 
 @pytest.fixture
@@ -20,53 +18,6 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.setenv(name, value)
     with ExitStack() as stack:
         yield lambda dialect, **config: stack.enter_context(rehearsal(tmp_path, dialect=dialect, **config))
-
-
-class Script:
-    """Answers requests one after the other with (status, headers, body); the last answer stays. A number stalls."""
-
-    def __init__(self, *answers: Any) -> None:
-        """Listen on a free port of the loopback address."""
-        self.answers = list(answers)
-        self.asked: list[tuple[str, bytes]] = []
-        self.over = Event()
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                script.asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-                answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
-                if isinstance(answer, float):
-                    script.over.wait(answer)
-                    return
-                status, headers, body = answer
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-
-    @property
-    def base_url(self) -> str:
-        """What a client takes as its base URL."""
-        return f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def stop(self) -> None:
-        """Stop and wait."""
-        self.over.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
 
 
 @pytest.fixture
