@@ -1,5 +1,6 @@
 """Opening the file: whose it is, how old it is, whether it is whole, and where it lies."""
 
+import fcntl
 import os
 import re
 import sqlite3
@@ -30,12 +31,15 @@ def for_writing(path: Path, at: At, mounts: Path, steps: tuple[str, ...]) -> sql
     with _named(path):
         _check_place(path, mounts)
         if not _has_content(path):
-            _create(path, steps, at)
+            with _one_at_a_time(path):
+                _create(path, steps, at)
         _check_header(path, len(steps))
         db = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             _check_whole(db, path)
-            _migrate(db, path, steps, at)
+            if _version(db) != len(steps):
+                with _one_at_a_time(path):
+                    _migrate(db, path, steps, at)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
@@ -170,8 +174,21 @@ def _check_whole(db: sqlite3.Connection, path: Path) -> None:
 # Making and migrating
 
 
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep others out who would make or migrate a ledger in this folder; ends with the process that holds it."""
+    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _create(path: Path, steps: tuple[str, ...], at: At) -> None:
     """Make the ledger under another name first: it appears whole, and only once when two runs make it together."""
+    if _has_content(path):
+        return
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
@@ -179,23 +196,11 @@ def _create(path: Path, steps: tuple[str, ...], at: At) -> None:
         with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as db:
             _apply(db, steps, 0)
         at("ledger.create.before_name")
-        _give_name(new, path)
+        new.replace(path)
         _sync_folder(path.parent)
         at("ledger.create.after_name")
     finally:
         new.unlink(missing_ok=True)
-
-
-def _give_name(new: Path, path: Path) -> None:
-    if path.exists():  # an empty file that somebody left
-        new.replace(path)
-        return
-    try:
-        path.hardlink_to(new)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without second names
-        new.replace(path)
 
 
 def _apply(db: sqlite3.Connection, steps: tuple[str, ...], version: int) -> None:
