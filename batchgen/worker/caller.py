@@ -28,7 +28,7 @@ from batchgen.model import (
 )
 from batchgen.money import MICRO, ZERO, MicroUSD, exact
 from batchgen.worker.bench import Bench, told
-from batchgen.worker.decide import Again, Next, Over, Policy, Tally, Wait, decide, halt, mismatch, state_of
+from batchgen.worker.decide import Again, Next, Over, Policy, Tally, Wait, cautious, decide, halt, mismatch, state_of
 from batchgen.worker.headroom import Amount, Ask, Headroom, amount
 from batchgen.worker.places import Places
 
@@ -215,7 +215,8 @@ class Caller:
         facts = {"attempt": attempt.id, "job": attempt.job.id, "slots": attempt.slots, "purpose": attempt.purpose.value}
         self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
         try:
-            return await self.bench.executor.execute(attempt)
+            receipt = await self.bench.executor.execute(attempt)
+            return replace(receipt, verdict=cautious(receipt.verdict))
         except Lost as error:
             verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", str(error))
             return Receipt(attempt.id, Phase.HANDED_OVER, verdict)

@@ -96,6 +96,12 @@ def state_of(receipt: Receipt) -> AttemptState:
             return AttemptState.SETTLED if got else AttemptState.CHARGED_NO_RESULT
 
 
+def cautious(verdict: Verdict) -> Verdict:
+    """A failure that would be repeated for free, but may have been charged, as where a provider bills every call."""
+    doubtful = verdict.charge is not Charge.NO and verdict.remedy in {Remedy.RESEND, Remedy.WAIT, Remedy.RETRY}
+    return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
+
+
 def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
     """What follows from a try that brought no picture; `before` is the tally without it."""
     now = before.after(verdict)
