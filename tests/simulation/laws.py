@@ -12,6 +12,7 @@ from batchgen.model import (
     Remedy,
     SlotState,
     StopKind,
+    Verdict,
 )
 from tests.simulation.world import Scene, Story, World
 
@@ -77,12 +78,10 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
     retry = scene.settings.retry
     per_slot: dict[tuple[str, int], list[tuple[Purpose, Remedy]]] = {}
     for attempt, verdict in story.sky.verdicts:
-        paid_in_vain = (
-            attempt.purpose is Purpose.TOP_UP and verdict.charge is Charge.YES and verdict.remedy is not Remedy.NONE
-        )
-        remedy = Remedy.EMPTY if paid_in_vain else verdict.remedy
         for slot in attempt.slots:
-            per_slot.setdefault((attempt.job.key, slot), []).append((attempt.purpose, remedy))
+            per_slot.setdefault((attempt.job.key, slot), []).append(
+                (attempt.purpose, _remedy(attempt.purpose, verdict))
+            )
     again = 1 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 0
     held = scene.settings.on_uncertain is OnUncertain.HOLD
     for slot, calls in per_slot.items():
@@ -98,6 +97,15 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
         assert rounds <= 3, f"{slot}: {calls}"
         assert ends[Remedy.FAIL_JOB] <= 1 + MOST_TOP_UPS + again, f"{slot}: {calls}"
     assert story.sky.most_in_flight <= scene.settings.limits.concurrency
+
+
+def _remedy(purpose: Purpose, verdict: Verdict) -> Remedy:
+    """What a verdict comes to: in doubt whatever was perhaps charged, and a top-up whatever was charged in vain."""
+    if purpose is Purpose.TOP_UP and verdict.charge is Charge.YES and verdict.remedy is not Remedy.NONE:
+        return Remedy.EMPTY
+    if verdict.charge is Charge.MAYBE and verdict.remedy is Remedy.RETRY:
+        return Remedy.UNCERTAIN
+    return verdict.remedy
 
 
 def nothing_leaves_after_a_refusal(story: Story) -> None:

@@ -38,6 +38,7 @@ class Weather:
     From the call with the number `no_quota_from` or `no_key_from` on, everything is refused. `dear` multiplies what is
     counted and billed. `per_minute` is the provider's own limit of pictures. Jobs in `doomed`, `poisoned` and
     `blocked` (by id) always end in 400, in 500 and in moderation. `disk_full_from`: answers that cannot be stored.
+    `bills_failures`: a provider that bills every call that it served, whatever came of it.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
@@ -53,6 +54,7 @@ class Weather:
     poisoned: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
     charged_part: float = 0.7
+    bills_failures: bool = False
     late_downloads: float = 0.2
     lost_downloads: float = 0.05
 
@@ -392,6 +394,10 @@ class Sky:
         return Happening(Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=said, seconds=seconds)
 
     def _refused(self, attempt: Attempt, happening: Happening) -> Receipt:
+        happening = replace(happening, charges_failures=self.weather.bills_failures)
+        served = (happening.status or 0) >= 400 and happening.status not in {401, 402, 403, 404, 405, 407, 429, 521}
+        if self.weather.bills_failures and served and attempt.id not in {line.attempt.id for line in self.bill[-99:]}:
+            self._charge(attempt, part=1)
         return Receipt(
             attempt.id, happening.phase, judge(happening), happening.status, seconds=max(happening.seconds, 0.01)
         )

@@ -71,6 +71,7 @@ def any_weather(chance: Random, names: list[str]) -> Weather:
         quota_form=chance.randrange(3),
         dear=3 if 0.13 <= rare < 0.16 else 1,
         per_minute=chance.choice((6, 20, 60)) if 0.16 <= rare < 0.26 else None,
+        bills_failures=0.26 <= rare < 0.32,
         tells_wait=chance.random() < 0.7,
         doomed=some(0.1) if chance.random() < 0.2 else frozenset(),
         poisoned=some(0.1) if chance.random() < 0.2 else frozenset(),

@@ -1,0 +1,132 @@
+"""What a run would do with one job, as tables."""
+
+import pytest
+
+from batchgen.ledger import Known, Previous, Slot
+from batchgen.model import ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
+from batchgen.planner import Action, Choices, changes, decide
+from batchgen.planner.pairing import _replaced
+from batchgen.worker import TRANSIENT, standing
+
+OPEN, STORED, MODERATED = SlotState.NOT_STARTED, SlotState.STORED, SlotState.MODERATED
+FAILED, UNCERTAIN, LOST = SlotState.FAILED, SlotState.UNCERTAIN, SlotState.LOST_PAID
+DEFAULT, HOLD = Choices(), Choices(on_uncertain=OnUncertain.HOLD)
+AGAIN, MISSING = Choices(retry_failed=True), Choices(regenerate_missing=True)
+
+
+def job(n: int = 2, prompt: str = "a chair", **params: str) -> Job:
+    """Make a job."""
+    request = ImageRequest(Operation.GENERATE, prompt, params=tuple(sorted(params.items())))
+    return Job("chair", "k" * 64, request, n, path=lambda slot, ext: f"chair-{slot}.{ext}")
+
+
+def slot(index: int, state: SlotState, reason: str = "", url: str | None = None) -> Slot:
+    """Make a slot; a stored one has its file."""
+    return Slot(index, state, reason, f"images/chair-{index}.png" if state is STORED else None, url=url)
+
+
+def known(*states: SlotState, n: int = 2, tries: int = 1, code: str = "") -> Known:
+    """Know these states of the first slots."""
+    return Known(n, tuple(slot(index, state) for index, state in enumerate(states)), tries=tries, code=code)
+
+
+NEW = Known()
+BEFORE = Previous("o" * 64, job(prompt="a stool").request)
+PENDING = Known(1, (slot(0, OPEN, url="https://x.test/0"),), tries=1)
+FOR_NOW = Known(1, (slot(0, FAILED, f"{TRANSIENT}http_503"),), tries=4)
+
+
+@pytest.mark.parametrize(
+    ("n", "before", "choices", "action", "slots"),
+    [
+        (2, NEW, DEFAULT, Action.NEW, (0, 1)),
+        (2, Known(previous=BEFORE), DEFAULT, Action.CHANGED, (0, 1)),
+        (2, known(n=2, tries=0), DEFAULT, Action.NEW, (0, 1)),
+        (2, known(n=2, tries=3), DEFAULT, Action.RETRY, (0, 1)),
+        (2, known(STORED, STORED), DEFAULT, Action.STORED, ()),
+        (2, known(STORED), DEFAULT, Action.TOP_UP, (1,)),
+        (4, known(STORED, STORED), DEFAULT, Action.TOP_UP, (2, 3)),
+        (1, known(STORED, STORED), DEFAULT, Action.STORED, ()),
+        (2, known(MODERATED, MODERATED), DEFAULT, Action.SKIP, ()),
+        (2, known(MODERATED, MODERATED), AGAIN, Action.SKIP, ()),
+        (2, known(STORED, MODERATED), DEFAULT, Action.SKIP, ()),
+        (3, known(STORED, MODERATED), DEFAULT, Action.TOP_UP, (2,)),
+        (2, known(FAILED, FAILED), DEFAULT, Action.SKIP, ()),
+        (2, known(FAILED, FAILED), AGAIN, Action.RETRY, (0, 1)),
+        (2, known(STORED, FAILED), AGAIN, Action.RETRY, (1,)),
+        (1, FOR_NOW, DEFAULT, Action.RETRY, (0,)),
+        (1, FOR_NOW, HOLD, Action.RETRY, (0,)),
+        (2, known(LOST, STORED), DEFAULT, Action.SKIP, ()),
+        (2, known(LOST, STORED), AGAIN, Action.RETRY, (0,)),
+        (2, known(UNCERTAIN, UNCERTAIN), DEFAULT, Action.RETRY, (0, 1)),
+        (2, known(UNCERTAIN, UNCERTAIN), HOLD, Action.HELD, ()),
+        (2, known(UNCERTAIN, FAILED), HOLD, Action.HELD, ()),
+        (2, known(UNCERTAIN, STORED), DEFAULT, Action.RETRY, (0,)),
+        (3, known(UNCERTAIN, STORED), HOLD, Action.TOP_UP, (2,)),
+        (1, PENDING, DEFAULT, Action.RETRY, ()),
+        (1, PENDING, AGAIN, Action.RETRY, ()),
+    ],
+)
+def test_what_happens_to_a_job(n: int, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]) -> None:
+    """One action, and exactly the slots that are open or that the user wants again."""
+    found, why, to_draw = decide(job(n), before, choices, lambda _: True)
+    assert (found, to_draw) == (action, slots)
+    assert why
+
+
+def test_files_that_others_moved_away_are_drawn_again_only_on_demand() -> None:
+    """A picture that was stored once was paid for once."""
+    for choices, slots in ((DEFAULT, ()), (AGAIN, ()), (MISSING, (1,))):
+        found = decide(job(), known(STORED, STORED), choices, lambda path: path.endswith("-0.png"))
+        assert found[2] == slots
+        assert "-1.png is missing" in found[1] or "1 of 2 files are gone" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (job(), job(prompt="a stool"), "changed: prompt"),
+        (job(size="1024x1024"), job(size="auto"), "changed: size 1024x1024 -> auto"),
+        (job(), job(quality="high"), "changed: quality unset -> high"),
+        (job(), job(), "changed: how it is identified"),
+    ],
+)
+def test_a_changed_job_says_what_changed(old: Job, new: Job, words: str) -> None:
+    """Field by field."""
+    assert changes(new, Previous("o", old.request)) == words
+
+
+@pytest.mark.parametrize(
+    ("before", "to_draw", "key"),
+    [
+        (NEW, (0, 1), None),
+        (Known(previous=BEFORE), (0, 1), BEFORE.key),
+        (known(STORED, STORED), (1,), job().key),
+        (known(STORED, FAILED), (1,), None),
+        (Known(2, (slot(0, STORED),), previous=BEFORE), (1,), BEFORE.key),
+    ],
+)
+def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
+    """Those that stand where the new ones will go: the job's own, else those of the job that had its id."""
+    assert _replaced(job(), before, to_draw) == key
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        (NEW, OutcomeKind.NOT_STARTED),
+        (known(STORED, STORED), OutcomeKind.DONE),
+        (known(STORED), OutcomeKind.NOT_STARTED),
+        (known(STORED, UNCERTAIN), OutcomeKind.HELD),
+        (known(UNCERTAIN), OutcomeKind.HELD),
+        (known(STORED, MODERATED), OutcomeKind.PARTIAL),
+        (known(MODERATED, MODERATED), OutcomeKind.MODERATED),
+        (known(MODERATED, FAILED), OutcomeKind.FAILED),
+        (known(LOST, FAILED), OutcomeKind.FAILED),
+        (known(STORED, STORED, UNCERTAIN), OutcomeKind.DONE),
+        (PENDING, OutcomeKind.NOT_STARTED),
+    ],
+)
+def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
+    """From its slots alone; slots beyond the wanted number do not count."""
+    assert standing(job(), before) is kind
