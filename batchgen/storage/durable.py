@@ -132,12 +132,18 @@ def digest(parent: int, name: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def same(one: int, name: str, other: int, other_name: str) -> bool:
+def same_file(one: int, name: str, other: int, other_name: str) -> bool:
+    """Whether two names stand for the same file; a symlink is itself."""
+    first = os.stat(name, dir_fd=one, follow_symlinks=False)
+    return os.path.samestat(first, os.stat(other_name, dir_fd=other, follow_symlinks=False))
+
+
+def same_bytes(one: int, name: str, other: int, other_name: str) -> bool:
     """Whether two names stand for the same file, or for the same bytes; a symlink never does."""
+    if same_file(one, name, other, other_name):
+        return True
     first = os.stat(name, dir_fd=one, follow_symlinks=False)
     second = os.stat(other_name, dir_fd=other, follow_symlinks=False)
-    if os.path.samestat(first, second):
-        return True
     if first.st_size != second.st_size or not (stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode)):
         return False
     return digest(one, name) == digest(other, other_name)

@@ -22,7 +22,8 @@ from batchgen.storage.durable import (
     names,
     parts_of,
     refused,
-    same,
+    same_bytes,
+    same_file,
     sync,
     write_all,
 )
@@ -82,7 +83,7 @@ class Folder:
         target = self.root / IMAGES / relative
         with guarded(target, _size(part)):
             with folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there, folder(part.parent, ()) as source:
-                placed = _placed(source, part.name, there, name, sha256)
+                placed = _placed(source, part.name, there, name, sha256, other=replaces is not None)
                 gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
                 if not placed:
                     self._appear(source, part.name, there, name)
@@ -105,7 +106,7 @@ class Folder:
         with folder(self.root, (SUPERSEDED, *above), PUBLIC_DIR) as other:
             if placed or not exists(there, name):
                 return f"{SUPERSEDED}/{aside}" if exists(other, new) else None
-            while exists(other, new) and not same(there, name, other, new):
+            while exists(other, new) and not same_file(there, name, other, new):
                 new = _next_name(new)
             if exists(other, new):
                 os.unlink(name, dir_fd=there)
@@ -170,11 +171,14 @@ def _size(part: Path) -> int | None:
         raise refused(error, part) from error
 
 
-def _placed(source: int, part: str, there: int, name: str, sha256: str | None) -> bool:
-    """Whether the part stands under its final name already; OSError when its bytes are nowhere."""
+def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *, other: bool) -> bool:
+    """Whether the part stands under its final name already; OSError when its bytes are nowhere.
+
+    `other`: another job's picture may stand there, and be the same to the last byte.
+    """
     standing = exists(there, name)
     if exists(source, part):
-        return standing and same(source, part, there, name)
+        return standing and (same_file if other else same_bytes)(source, part, there, name)
     if standing and sha256 is not None and digest(there, name) == sha256:
         return True
     raise FileNotFoundError(errno.ENOENT, "its bytes are gone from the spool", part)

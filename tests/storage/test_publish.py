@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_a_replaced_picture_steps_aside_with_its_key(folder: Folder, put: Put) -
         gone = folder.publish(new.path, "sku/a.png", replaces="abcdef0123456789")
         assert gone == "superseded/sku/a.abcdef012345.png"
     assert inside(folder.root) == {"images/sku/a.png": b"new", f"{gone}": b"old"}
+
+
+def test_a_picture_that_is_the_same_to_the_last_byte_steps_aside_too(folder: Folder, put: Put) -> None:
+    """It was paid for by another job: each job keeps its own."""
+    for turn, key in enumerate((None, "a" * 64, "b" * 64, "b" * 64)):
+        gone = folder.publish(put(b"dot", f"try-{turn}").path, "a.png", replaces=key)
+        assert gone == (key and f"superseded/a.{key[:12]}{'~2' if turn == 3 else ''}.png")
+    assert len(inside(folder.root)) == 4
 
 
 def test_nothing_to_replace_is_no_fault(folder: Folder, put: Put) -> None:
@@ -142,14 +151,16 @@ def test_a_link_swapped_in_during_the_run_catches_nothing(folder: Folder, put: P
     outside, place = tmp_path / "outside", folder.root / "images/sku"
     outside.mkdir()
     place.mkdir(parents=True)
-    aside, done = folder.root / "images/aside", threading.Event()
+    done = threading.Event()
 
     def swap() -> None:
-        while not done.is_set():
-            place.rename(aside)
-            place.symlink_to(outside)
-            place.unlink()
-            aside.rename(place)
+        for turn in count():
+            if done.is_set():
+                break
+            with suppress(OSError):  # the folder may be made anew at any moment
+                place.rename(folder.root / f"images/aside-{turn}")
+                place.symlink_to(outside)
+                place.unlink()
 
     swapper = threading.Thread(target=swap)
     swapper.start()
