@@ -13,13 +13,13 @@ def refused(path: Path, error: Exception) -> StorageError:
     text = str(error)
     if isinstance(error, sqlite3.OperationalError) and "locked" in text:
         advice = "another program has kept the ledger locked for a minute: close it (a sqlite3 shell, a backup)"
-    elif "full" in text or "No space" in text:
+    elif "full" in text or "No space" in text or "quota" in text:
         advice = "the disk is full, the ledger could not be written: free some space, the same command goes on"
-    elif "readonly" in text or "unable to open" in text or "Permission" in text:
+    elif "readonly" in text or "Read-only" in text or "unable to open" in text or "Permission" in text:
         advice = f"the ledger cannot be opened for writing ({text}): check the permissions of the file and its folder"
     elif "malformed" in text or "not a database" in text or "corrupt" in text:
         advice = f"the ledger is damaged ({text}): restore a copy, or try `sqlite3 {path} .recover`; it was not changed"
-    elif "disk I/O" in text:
+    elif "disk I/O" in text or "Input/output" in text:
         advice = "the disk reports an error: check the disk before running again"
     else:
         advice = f"the ledger could not be used: {text}"
