@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import batchgen
 from batchgen import catalog
@@ -31,15 +31,16 @@ KEY = "sk-test-key-0123456789"
 
 @dataclass(frozen=True, kw_only=True)
 class Break:
-    """Break at the `passing`th passing of a durable step: die by SIGKILL, or fail with an `errno` name.
+    """Break at the `passing`th passing of a durable step: die by SIGKILL, or fail with an `errno` name, or with a bug.
 
-    An empty `point` counts every step; `passed` is a file that takes the name of every step that was passed.
+    An empty `point` counts every step.
     """
 
+    BUG: ClassVar[str] = "BUG"
+
     point: str = ""
-    passing: int = 0
+    passing: int = 1
     errno: str = ""
-    passed: str = ""
 
 
 @dataclass
@@ -121,6 +122,7 @@ class Launcher:
         env: Mapping[str, str] | None = None,
         broken: Break | None = None,
         limits: Mapping[str, int] | None = None,
+        user: int | None = None,
     ) -> Child:
         """Give a command in folder `cwd`; `limits` are names of `resource.RLIMIT_*` with their values."""
         self._count += 1
@@ -134,6 +136,7 @@ class Launcher:
                 "err": str(err),
                 "broken": asdict(broken) if broken else None,
                 "limits": dict(limits or {}),
+                "user": user,
             }
         )
         return Child(pid, out, err, self)
@@ -149,9 +152,6 @@ def fault(broken: Break) -> Callable[[str], None]:
     def at(name: str) -> None:
         nonlocal count
         with lock:
-            if broken.passed:
-                with Path(broken.passed).open("a", encoding="utf-8") as file:
-                    file.write(name + "\n")
             if broken.point not in {"", name}:
                 return
             count += 1
@@ -159,6 +159,8 @@ def fault(broken: Break) -> Callable[[str], None]:
                 return
             if not broken.errno:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if broken.errno == Break.BUG:
+                raise RuntimeError("a bug that a test put here")
             number = getattr(errno, broken.errno)
             raise OSError(number, os.strerror(number))
 
@@ -203,6 +205,10 @@ def _become(words: dict[str, Any]) -> int:
     os.environ.update(words["env"])
     for name, value in words["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    if words["user"] is not None:
+        os.setgroups([])
+        os.setgid(words["user"])
+        os.setuid(words["user"])
     from batchgen.cli import main
 
     app: Any = BreakingApp(Break(**words["broken"])) if words["broken"] else None

@@ -1,15 +1,12 @@
 """Trials whose runs are killed."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.process.kit import ram_folder
 from tests.process.launcher import Launcher
-
-RAM = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +18,6 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder on a RAM disk where there is one: a kill needs no real disk, and many trials need speed."""
-    if not RAM.is_dir():
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(prefix="batchgen-", dir=RAM))
-    yield folder
-    shutil.rmtree(folder)
+    """An empty folder."""
+    with ram_folder(tmp_path) as folder:
+        yield folder

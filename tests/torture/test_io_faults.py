@@ -6,7 +6,7 @@ import pytest
 
 from batchgen.mock import Rule
 from tests.process.launcher import Break, Launcher
-from tests.torture.world import World, world
+from tests.process.world import World, world
 
 
 def passed(trial: World, number: int, fault: str) -> bool:

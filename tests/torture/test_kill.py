@@ -7,7 +7,7 @@ import pytest
 
 from batchgen.mock import Rule
 from tests.process.launcher import Launcher
-from tests.torture.world import FAULTS, World, world
+from tests.process.world import FAULTS, World, world
 
 POINTS = (
     "ledger.create.before_name",

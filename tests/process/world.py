@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,7 +27,7 @@ MANIFEST = f"""\
 name: torture
 defaults: {{model: gpt-image-2.5-flare, size: 1024x1024, quality: low, n: {N}}}
 limits: {{concurrency: {CONCURRENCY}, max_cost: 100}}
-retry: {{base_seconds: 0.02, cap_seconds: 0.1, deadline_seconds: 10}}
+retry: {{base_seconds: 0.02, cap_seconds: 0.1, deadline_seconds: 10, breaker_probe_seconds: [0.1, 0.1, 0.1]}}
 jobs:
   - id: "job-{{{{ number }}}}"
     rows: jobs.csv
@@ -95,11 +95,29 @@ class World:
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
-    def start(self, broken: Break | None = None, *more: str) -> Child:
-        """Start a run, perhaps one that breaks."""
+    @property
+    def words(self) -> list[str]:
+        """The command."""
         words = ["run", "m.yaml", "--provider", "openai", "--base-url", self.server.base_url, "--output", "out"]
-        words += ["--on-uncertain", "hold"] if self.hold else []
-        return self.launcher.start(*words, *more, cwd=self.folder, broken=broken)
+        return [*words, "--on-uncertain", "hold"] if self.hold else words
+
+    def start(self, broken: Break | None = None, *more: str, **how: Any) -> Child:
+        """Start a run, perhaps one that breaks."""
+        return self.launcher.start(*self.words, *more, cwd=self.folder, broken=broken, **how)
+
+    def begun(self, *more: str, calls: int = CONCURRENCY, **how: Any) -> Child:
+        """A run that has so many calls under way."""
+        child = self.start(None, *more, **how)
+        self.wait_for(lambda: self.calls >= calls or child.ended)
+        assert not child.ended, f"{self}: it ended with {child.wait()}\n{child.said}\n{child.told}"
+        return child
+
+    def wait_for(self, what: Callable[[], object], seconds: float = 20.0) -> None:
+        """Wait until something is true."""
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"{self}: waited {seconds} s for nothing"
+            time.sleep(0.005)
 
     def kill_at(self, point: str, passing: int = 1) -> bool:
         """Start a run that dies at a passing of a named step, then look at the dead; False when it ended before."""
@@ -250,12 +268,15 @@ def world(
     hold: bool = False,
     rules: tuple[Rule, ...] = (),
     latency: tuple[float, float] = (0.01, 0.12),
+    settings: str = "",
+    **config: Any,
 ) -> Iterator[World]:
-    """A trial in an empty folder."""
+    """A trial in an empty folder; `settings` are more lines of the manifest, `config` is the provider's."""
     numbers = "\n".join(map(str, range(jobs)))
-    (folder / "m.yaml").write_text(MANIFEST, encoding="utf-8")
+    (folder / "m.yaml").write_text(MANIFEST + settings, encoding="utf-8")
     (folder / "jobs.csv").write_text(f"number\n{numbers}\n", encoding="utf-8")
-    server = start_embedded(MockConfig(seed=seed, latency=latency, fixed_bytes=picture(), rules=rules))
+    config = {"seed": seed, "latency": latency, "fixed_bytes": picture(), "rules": rules, **config}
+    server = start_embedded(MockConfig(**config))
     try:
         yield World(folder, launcher, server, seed, jobs, hold)
     finally:

@@ -1,0 +1,120 @@
+"""Signals: the first drains, the second ends at once, and neither loses anything."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.process.launcher import KEY, ROOT, Launcher
+from tests.process.world import CONCURRENCY, World, world
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
+
+
+def under_way(trial: World) -> set[str]:
+    """Calls that the ledger has under way."""
+    return trial.look().ids("dispatched")
+
+
+@pytest.mark.parametrize("number", list(STATUS))
+def test_the_first_signal_drains(fresh: Path, launcher: Launcher, number: signal.Signals) -> None:
+    """Nothing starts after 100 ms, what is under way is finished and settled, and the words say what is at stake."""
+    with world(fresh, launcher, 1, jobs=16, latency=(0.3, 0.4)) as trial:
+        child = trial.begun(calls=8)
+        child.signal(number)
+        time.sleep(0.1)
+        calls = trial.calls
+        assert child.wait() == STATUS[number]
+        assert trial.calls == calls < 16
+        books = trial.look()
+        assert books.ids("settled", "not_sent") == set(books.calls), "what was under way is finished"
+        assert len(books.ids("settled")) == calls
+        assert re.search(r"draining [1-6] calls?, up to \$0\.0", child.said), child.said
+        trial.finish()
+        trial.reconcile()
+
+
+def test_the_second_signal_ends_at_once(fresh: Path, launcher: Launcher) -> None:
+    """Every call that is given up is written down as at risk; a third signal changes nothing."""
+    with world(fresh, launcher, 2, jobs=12, latency=(8, 9)) as trial:
+        child = trial.begun()
+        child.signal(signal.SIGTERM)
+        trial.wait_for(lambda: "draining" in child.said)
+        began = time.monotonic()
+        for _ in range(3):
+            child.signal(signal.SIGINT)
+            time.sleep(0.05)
+        assert child.wait() == 143
+        assert time.monotonic() - began < 5
+        books = trial.look()
+        assert len(books.ids("at_risk")) == CONCURRENCY == len(books.calls)
+        assert "at risk" in child.told
+
+
+def test_answers_on_their_way_to_the_disk_survive_the_second_signal(fresh: Path, launcher: Launcher) -> None:
+    """Whatever moment two signals hit in a burst of answers: nothing is torn, and the next run goes on from there."""
+    with world(fresh, launcher, 3, jobs=40, latency=(0.0, 0.02)) as trial:
+        for pause in (0.0, 0.02, 0.05, 0.1):
+            child = trial.begun(calls=trial.calls + 3)
+            child.signal(signal.SIGINT)
+            time.sleep(pause)
+            if not child.ended:
+                child.signal(signal.SIGINT)
+            assert child.wait() in {0, 130, -2}
+            trial.in_flight |= trial.look().ids("at_risk", "dispatched")
+        trial.finish()
+        trial.reconcile()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_long_manifest_is_read(fresh: Path, launcher: Launcher, number: signal.Signals) -> None:
+    """Before the first call a signal ends the run at once."""
+    with world(fresh, launcher, 4, jobs=60_000) as trial:
+        child = trial.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        child.signal(number)
+        assert child.wait() == STATUS[number]
+        assert time.monotonic() - began < 5
+        assert trial.calls == 0
+        assert "Traceback" not in child.said
+
+
+def test_a_signal_while_waiting_for_the_lock(fresh: Path, launcher: Launcher) -> None:
+    """A run that waits for another one still listens."""
+    with world(fresh, launcher, 5, jobs=6, latency=(1, 1)) as trial:
+        first = trial.begun()
+        second = trial.start(None, "--if-locked", "wait")
+        time.sleep(0.3)
+        second.signal(signal.SIGTERM)
+        assert second.wait() == 143
+        assert first.wait() == 0
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run(["unshare", "-rfp", "true"], check=False).returncode != 0,
+    reason="no namespaces of its own for a process here",
+)
+def test_process_one_of_a_container_obeys(fresh: Path, launcher: Launcher) -> None:
+    """Process 1 gets no signal that it has no handler for; this one has."""
+    with world(fresh, launcher, 6, jobs=12, latency=(0.5, 0.6)) as trial:
+        child = subprocess.Popen(
+            ["unshare", "-rfp", "--kill-child", sys.executable, "-m", "batchgen", *trial.words],
+            cwd=trial.folder,
+            env={"PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY, "PATH": "/usr/bin:/bin", "HOME": str(fresh)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        trial.wait_for(lambda: trial.calls >= CONCURRENCY)
+        (inside,) = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+        subprocess.run(["kill", "-TERM", inside], check=True)
+        _, said = child.communicate(timeout=30)
+        assert child.returncode == 143, said
+        books = trial.look()
+        assert len(books.ids("settled")) == trial.calls < 12
+        assert not books.ids("at_risk", "dispatched")
