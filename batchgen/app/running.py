@@ -391,7 +391,7 @@ class Session:
         page = None
         try:
             page = self._write_down(status, why)
-        except StorageError as error:
+        except (StorageError, Interrupted) as error:
             self.broke(error)
             status, why = self._verdict()
             with suppress(StorageError):

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from batchgen.errors import BatchgenError, Exit
 
@@ -26,12 +27,14 @@ def _wanted() -> Iterator[signal.Signals]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While inside and no event loop runs, a signal raises `Interrupted`."""
+    """While inside and no event loop runs, the first signal raises `Interrupted`; then the end is under way."""
 
     def interrupt(number: int, _frame: object) -> None:
+        for handled_one in before:
+            signal.signal(handled_one, signal.SIG_IGN)
         raise Interrupted(HANDLED[signal.Signals(number)])
 
-    before = {}
+    before: dict[signal.Signals, Any] = {}
     try:
         for number in _wanted():
             before[number] = signal.signal(number, interrupt)
@@ -72,4 +75,4 @@ def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iter
     finally:
         for number, handler in before.items():
             if loop.remove_signal_handler(number):
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if seen else handler)
