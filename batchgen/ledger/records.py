@@ -224,7 +224,10 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class PendingDownload:
-    """A paid picture that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads."""
+    """A paid picture that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
+
+    `request` is what was asked for; `replaces` is the key of the job whose picture may stand where this one goes.
+    """
 
     attempt_id: str
     run_id: str
@@ -238,6 +241,8 @@ class PendingDownload:
     provider: str
     tries: int = 0
     reason: str = ""
+    request: ImageRequest | None = None
+    replaces: str | None = None
 
     def path(self, ext: str) -> str:
         """Where the picture goes, below `images/`, for a real extension without dot."""

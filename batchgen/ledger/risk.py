@@ -8,7 +8,7 @@ from batchgen.ledger.book import Book
 from batchgen.ledger.records import AttemptRow, Decision, Held, PendingDownload
 from batchgen.ledger.rows import ATTEMPTS, attempt_from
 from batchgen.ledger.settling import Page, open_attempt, slots_of
-from batchgen.ledger.text import dump, moment, plain, stamp, words
+from batchgen.ledger.text import dump, moment, plain, request_from, stamp, words
 from batchgen.model import Picture, SlotState
 from batchgen.money import MicroUSD
 
@@ -49,17 +49,18 @@ def downloads(book: Book) -> tuple[PendingDownload, ...]:
     """List what is paid and not here, the soonest to expire first."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT i.*, a.slots, a.paths, a.provider, a.run_id AS drawn_by, j.id AS job_id FROM images i"
+            "SELECT i.*, a.slots, a.paths, a.provider, a.run_id AS drawn_by, j.id AS job_id, j.request FROM images i"
             " JOIN attempts a ON a.id = i.attempt_id"
             " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
             " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
             " ORDER BY i.expires IS NULL, i.expires, a.started, i.slot",
             (book.catalogue,),
         ).fetchall()
-    return tuple(map(_pending, rows))
+        return tuple(_pending(db, row) for row in rows)
 
 
-def _pending(row: sqlite3.Row) -> PendingDownload:
+def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
+    place = place_of(row, row["slot"])
     return PendingDownload(
         attempt_id=row["attempt_id"],
         run_id=row["drawn_by"],
@@ -68,12 +69,31 @@ def _pending(row: sqlite3.Row) -> PendingDownload:
         slot=row["slot"],
         url=row["url"],
         expires=moment(row["expires"]),
-        place=place_of(row, row["slot"]),
+        place=place,
         cost=MicroUSD(row["cost"]),
         provider=row["provider"],
         tries=row["tries"],
         reason=row["reason"],
+        request=request_from(row["request"]),
+        replaces=_in_its_place(db, row, place),
     )
+
+
+def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
+    """Find the job whose picture a waiting one takes the place of: one with the same id, or itself drawn again."""
+    stem = f"images/{place.rpartition('.')[0]}"
+    standing = db.execute(
+        "SELECT i.path, i.job_key, j.id FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+        " WHERE i.catalogue = ? AND i.state = 'stored' AND i.path > ? AND i.path < ?"  # `/` comes next after `.`
+        " AND NOT (i.job_key = ? AND i.slot = ?)",
+        (row["catalogue"], f"{stem}.", f"{stem}/", row["job_key"], row["slot"]),
+    )
+    for other in standing:
+        if other["path"].rpartition(".")[0] == stem:
+            return str(other["job_key"]) if other["id"] == row["job_id"] else None
+    before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
+    again = db.execute(before, (row["catalogue"], row["job_key"], row["attempt_id"])).fetchone()
+    return str(row["job_key"]) if again else None
 
 
 def place_of(row: sqlite3.Row, slot: int) -> str:

@@ -4,8 +4,12 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchgen.model import FileImage, InputImage, Prepare, UrlImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _MOST_PIXELS = 200_000_000
@@ -132,14 +136,16 @@ def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: 
     return picture
 
 
-def _without_alpha(picture):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _without_alpha(picture: "Image") -> "Image":
     """Lay what is transparent on white; dropping the alpha would show whatever colour hides there, mostly black."""
     from PIL import Image
 
     if not has_alpha(picture.mode, picture.info):
         return picture.convert("RGB")
     clear = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+    ground = Image.new("RGBA", clear.size, "white")
+    ground.alpha_composite(clear)
+    return ground.convert("RGB")
 
 
 def _bytes_of(picture, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001

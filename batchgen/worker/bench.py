@@ -56,10 +56,19 @@ def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> di
 
 
 class Download(Protocol):
-    """Tries once to fetch a picture that waits at an address; `path` gives its place for a real extension."""
+    """Tries once to fetch a picture that waits at an address; `path` gives its place for a real extension.
+
+    `request` is what was asked for, `replaces` the key of the job whose picture steps aside.
+    """
 
     def __call__(
-        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str], /
+        self,
+        remote: RemotePicture,
+        attempt_id: str,
+        path: Callable[[str], str],
+        request: ImageRequest | None,
+        replaces: str | None,
+        /,
     ) -> Awaitable[Picture | NotFetched]: ...
 
 

@@ -37,7 +37,9 @@ class Fetcher:
         remote = RemotePicture(pending.slot, pending.url, pending.expires)
         try:
             async with self._places:
-                found = await bench.download(remote, pending.attempt_id, pending.path)
+                found = await bench.download(
+                    remote, pending.attempt_id, pending.path, pending.request, pending.replaces
+                )
             return await self._book(pending, found)
         except StorageError as error:
             bench.stops.add(Stop(StopKind.STORAGE, str(error)))

@@ -174,7 +174,7 @@ class Sky:
         return max(1.0, self._starts[0][0] + 60 - now) if self._starts else 60.0
 
     async def download(
-        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str]
+        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str], *_: object
     ) -> Picture | NotFetched:
         """Give the picture at an address, or not now, or never."""
         await self._pass(0.1, 5)
