@@ -168,12 +168,13 @@ def test_a_mask_is_reserved_and_not_expected() -> None:
     assert masked.high == bare.high + 1024 * 8
 
 
-def test_history_moves_the_expected_cost_within_its_bounds() -> None:
-    """The median of earlier pictures is what is expected of the next, never outside low and high."""
+def test_history_moves_the_expected_cost() -> None:
+    """The median of earlier pictures is what is expected of the next, below the table's price too, never above high."""
     request = ask("gpt-image-2.6-flare", size="1024x1024", quality="low")
     plain = quoted(request, 2)
     assert quoted(request, 2, history=12_000).expected == 24_000
-    assert quoted(request, 2, history=1).expected == plain.low
+    cheap = quoted(request, 2, history=1)
+    assert (cheap.low, cheap.expected, cheap.high) == (2, 2, plain.high)
     assert quoted(request, 2, history=10**9).expected == plain.high
     assert (quoted(request, 2, history=12_000).low, quoted(request, 2, history=12_000).high) == (plain.low, plain.high)
 

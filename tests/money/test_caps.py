@@ -158,7 +158,7 @@ class Someone:
 
     attended = True
 
-    def __init__(self, answer: bool) -> None:  # noqa: FBT001 - yes or no
+    def __init__(self, answer: bool) -> None:
         self.answer = answer
         self.asked: list[str] = []
 
