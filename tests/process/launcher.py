@@ -122,7 +122,6 @@ class Launcher:
         env: Mapping[str, str] | None = None,
         broken: Break | None = None,
         limits: Mapping[str, int] | None = None,
-        user: int | None = None,
     ) -> Child:
         """Give a command in folder `cwd`; `limits` are names of `resource.RLIMIT_*` with their values."""
         self._count += 1
@@ -136,7 +135,6 @@ class Launcher:
                 "err": str(err),
                 "broken": asdict(broken) if broken else None,
                 "limits": dict(limits or {}),
-                "user": user,
             }
         )
         return Child(pid, out, err, self)
@@ -205,10 +203,6 @@ def _become(words: dict[str, Any]) -> int:
     os.environ.update(words["env"])
     for name, value in words["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    if words["user"] is not None:
-        os.setgroups([])
-        os.setgid(words["user"])
-        os.setuid(words["user"])
     from batchgen.cli import main
 
     app: Any = BreakingApp(Break(**words["broken"])) if words["broken"] else None

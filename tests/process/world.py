@@ -79,6 +79,7 @@ class World:
     seed: int
     jobs: int
     hold: bool = False
+    drawn: bytes = b""
     in_flight: set[str] = field(default_factory=set)
     kills: int = 0
     _copies: int = 0
@@ -225,7 +226,7 @@ class World:
             assert (hashlib.sha256(data).hexdigest(), len(data)) == (sha256, size), f"{self}: {path} is torn"
         if files:
             assert books.ids("dispatched") or books.waiting, f"{self}: files that no row knows: {sorted(files)}"
-            assert all(path.read_bytes() == picture() for path in files.values()), f"{self}: torn files"
+            assert all(path.read_bytes() == self.drawn for path in files.values()), f"{self}: torn files"
 
     def reconcile(self) -> None:
         """After the last run: nothing lost, nothing drawn again, and only what was in flight at a kill paid twice."""
@@ -278,7 +279,7 @@ def world(
     config = {"seed": seed, "latency": latency, "fixed_bytes": picture(), "rules": rules, **config}
     server = start_embedded(MockConfig(**config))
     try:
-        yield World(folder, launcher, server, seed, jobs, hold)
+        yield World(folder, launcher, server, seed, jobs, hold, config["fixed_bytes"])
     finally:
         server.stop()
 
