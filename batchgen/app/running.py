@@ -5,7 +5,7 @@ import json
 import os
 import secrets as tokens
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -144,6 +144,7 @@ class Session:
     signal: Exit | None = None
     refused: str = ""
     estimate: Estimate = field(default_factory=Estimate)
+    planned: bool = False
     pending: tuple[PendingDownload, ...] = ()
     still_waiting: int = 0
     recovered: int = 0
@@ -169,6 +170,7 @@ class Session:
         self.recovered = recover(self.ledger, self.folder, self.tariff, self._note)
         self.pending = self.ledger.downloads()
         self.estimate = self.wants.plan()
+        self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.wants.jobs
         self.meter.images_wanted = self.estimate.images
@@ -361,7 +363,7 @@ class Session:
 
     def _verdict(self) -> tuple[Exit, str]:
         """The exit status, and why the run ended before its work was done."""
-        if broken := self.ledger.audit():
+        if broken := (*self.ledger.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
         outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
@@ -373,6 +375,19 @@ class Session:
             charged=bool(exposure.spent or exposure.at_risk),
         )
         return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
+
+    def _unexplained(self) -> Iterator[str]:
+        """Rows of the manifest and wanted pictures of which nobody can say what became of them.
+
+        Chained jobs may turn out to be one and the same when their inputs are known, so they are not counted.
+        """
+        census = self.checked.census
+        explained = census.planned + census.skipped + census.rejected
+        if census.rows != explained:
+            yield f"{census.rows} rows were read, but {explained} are accounted for"
+        known = self.ledger.totals(self.run_id).images.wanted
+        if self.planned and not census.taken and known != census.images:
+            yield f"{census.images} pictures were asked for, but {known} are accounted for"
 
     def _status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -50,14 +50,15 @@ class Wants:
 
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
-        sums = Tally(self.project.settings.limits)
-        for item in sums.watch(self._pairing.plan(selected(self._remembered(), self.options))):
+        sums, everything = Tally(self.project.settings.limits), self._remembered()
+        for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self.jobs += 1
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
             if not item.slots:
                 self.settled[item.standing] += 1
+        deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
 
