@@ -1,11 +1,11 @@
 """What goes on beside a run: twice a second tell where it stands, watch the time, and watch that something moves."""
 
 import asyncio
-import io
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from batchgen.app.progress import Meter, Watch
 from batchgen.clock import Clock
@@ -73,11 +73,14 @@ def standstill(meter: Meter, now: float, deadline: float) -> str:
 
 def stacks() -> str:
     """Where every task of the event loop waits, for whoever looks into a standstill."""
-    out = io.StringIO()
-    for task in asyncio.all_tasks():
-        out.write(f"{task.get_name()}\n")
-        task.print_stack(file=out)
-    return out.getvalue()
+    return "\n".join(f"{task.get_name()}\n{''.join(_frames(task.get_coro()))}" for task in asyncio.all_tasks())
+
+
+def _frames(where: Any) -> Iterator[str]:
+    """The frames of a coroutine and of all that it waits for in turn."""
+    while frame := getattr(where, "cr_frame", None):
+        yield f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}\n"
+        where = where.cr_await
 
 
 @contextmanager
