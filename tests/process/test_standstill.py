@@ -1,0 +1,99 @@
+"""A run in which nothing can move any more names what is stuck and ends."""
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgen.app.checking import check
+from batchgen.app.options import Options
+from batchgen.app.progress import Meter, Unwatched
+from batchgen.app.project import open_project
+from batchgen.app.running import Session
+from batchgen.app.ticking import standstill
+from batchgen.executor import LocalExecutor
+from batchgen.model import Attempt, Receipt
+from batchgen.storage import Folder
+
+HASTE = 2000
+MANIFEST = """\
+name: stuck
+retry: {deadline_seconds: 100}
+defaults: {model: gpt-image-2.5-flare, size: 1024x1024, quality: low}
+jobs: [{id: lamp, prompt: "A lamp"}, {id: sofa, prompt: "A sofa"}]
+"""
+
+
+class HastyClock:
+    """The machine's clock, much faster."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * HASTE
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / HASTE)
+
+
+class StuckExecutor(LocalExecutor):
+    """Never says what became of a call."""
+
+    async def execute(self, attempt: Attempt) -> Receipt:
+        await asyncio.Event().wait()
+        raise AssertionError(attempt)
+
+
+class StuckSession(Session):
+    """A run with such an executor."""
+
+    async def _executor(self, provider: Any, stack: Any, on_disk: Any) -> LocalExecutor:
+        return StuckExecutor(provider, "key", self.folder, clock=self.project.clock, offload=on_disk)
+
+
+class Listener(Unwatched):
+    """Takes what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def on_note(self, text: str, /, *, urgent: bool = False) -> None:
+        self.said += [text] if urgent else []
+
+
+def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
+    """Exit 1, the calls are at risk in the books, and the stacks of all tasks are kept."""
+    (tmp_path / "m.yaml").write_text(MANIFEST)
+    options = Options(provider="mock", base_url="http://127.0.0.1:9/v1", output=tmp_path / "out")
+    project = replace(open_project(tmp_path / "m.yaml", options), clock=HastyClock())
+    folder, listener = Folder(project.output), Listener()
+    with folder.lock(), project.open_ledger() as ledger:
+        session = StuckSession(project, options, listener, folder, ledger, None, check(project))
+        session.prepare()
+        asyncio.run(session.work())
+        result = session.close()
+        session.leave()
+        assert [row.state.value for row in ledger.attempt_rows()] == ["at_risk", "at_risk"]
+    assert result.exit == 1
+    assert any("stuck: lamp, sofa" in text for text in listener.said)
+    (stacks,) = folder.root.glob("runs/*/error.txt")
+    assert "in execute" in stacks.read_text()
+    (status,) = folder.root.glob("runs/*/status.json")
+    assert json.loads(status.read_text())["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calls", "stuck"), [(1000, 1, False), (1259, 1, False), (1261, 1, True), (99_999, 0, False)]
+)
+def test_when_a_run_stands_still(seconds: float, calls: int, stuck: bool) -> None:
+    """Twice the time of a call and a locked ledger's minute, and only while calls are under way."""
+    meter = Meter(HastyClock())
+    meter.under_way = {str(number): "lamp" for number in range(calls)}
+    meter.changed = 0.0
+    assert bool(standstill(meter, seconds, 600.0)) is stuck
