@@ -96,6 +96,7 @@ class Downloads:
         if seen is None or (seen.format == "svg" and not (request and request.param("output_format") == "svg")):
             await self._offload(spool.discard)
             return NotFetched("what came is no picture")
+        flags = await self._offload(flags_of, request, seen, facts.path) if request else ()
         relative = path(seen.ext)
         publish = self._folder.publish
         gone = await self._offload(lambda: publish(facts.path, relative, replaces=replaces, sha256=facts.sha256))
@@ -108,7 +109,7 @@ class Downloads:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(request, seen) if request else (),
+            flags=flags,
             replaces=gone,
         )
 

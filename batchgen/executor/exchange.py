@@ -5,6 +5,7 @@ import errno
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -159,16 +160,24 @@ async def _linger(response: aiohttp.ClientResponse) -> None:
         return
 
 
-async def _payload(wire: WireRequest, offload: Offload) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
+Payload = bytes | BytesIO | AsyncIterator[bytes]
+
+
+async def _payload(wire: WireRequest, offload: Offload) -> tuple[Payload, dict[str, str]]:
     if isinstance(wire.body, bytes):
-        return wire.body, {}
+        return _whole(wire.body), {}
     boundary = uuid4().hex
     length = await offload(form_length, wire.body, boundary)
     sizes = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     pieces = _pieces(wire.body, boundary, offload)
     if length <= IN_ONE_PIECE:
-        return b"".join([piece async for piece in pieces]), sizes
+        return _whole(b"".join([piece async for piece in pieces])), sizes
     return pieces, {**sizes, "Content-Length": str(length)}
+
+
+def _whole(data: bytes) -> bytes | BytesIO:
+    """A body as it goes to the transport: a large one piece by piece, so that the event loop breathes between."""
+    return data if len(data) < READ else BytesIO(data)
 
 
 async def _pieces(parts: tuple[FormPart, ...], boundary: str, offload: Offload) -> AsyncIterator[bytes]:

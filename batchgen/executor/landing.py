@@ -22,6 +22,8 @@ from batchgen.model import (
 )
 from batchgen.providers.answer import Item
 from batchgen.storage import Folder, ImageFacts, PartFacts, sniff
+from batchgen.storage.blank import is_blank
+from batchgen.storage.decode import MOST_PIXELS
 
 VERSION = 1
 NOT_AS_ASKED = "not_as_asked:"
@@ -117,17 +119,21 @@ class Planner:
 
 
 def flags_of(request: ImageRequest, seen: ImageFacts, path: Path | None = None) -> tuple[str, ...]:
-    """What is not as the job asked: size, format, alpha; and a file that ends before its picture does."""
+    """What is not as the job asked: size, format, alpha; and a picture that is cut off, blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
         wrong.append("size")
+    if seen.width * seen.height > MOST_PIXELS:
+        wrong.append("pixels")
     if asked_format and asked_format.lower().replace("jpg", "jpeg") != seen.format:
         wrong.append("format")
     if request.param("background") == "transparent" and seen.alpha is False:
         wrong.append("alpha")
     if path is not None and not ends_whole(seen.format, path):
         wrong.append("truncated")
+    elif path is not None and is_blank(path, seen):
+        wrong.append("blank")
     return tuple(f"{NOT_AS_ASKED}{name}" for name in wrong)
 
 
