@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.kit import ram_folder
+from tests.process.kit import ram_folder, the_launcher
 from tests.process.launcher import Launcher
 
 
-@pytest.fixture(scope="session")
-def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+@pytest.fixture
+def launcher() -> Launcher:
     """Starts real processes in no time."""
-    with Launcher(tmp_path_factory.mktemp("said")) as launcher:
-        yield launcher
+    return the_launcher()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """What the trials of processes and of kills share."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+from tests.process.launcher import Launcher
 
 RAM = Path("/dev/shm")
 
@@ -19,3 +23,14 @@ def ram_folder(otherwise: Path) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@cache
+def the_launcher() -> Launcher:
+    """The one launcher of this test process, for every folder of tests: loading everything takes seconds."""
+    folder = Path(tempfile.mkdtemp(prefix="batchgen-said-"))
+    launcher = Launcher(folder)
+    launcher.open()
+    atexit.register(shutil.rmtree, folder)
+    atexit.register(launcher.close)
+    return launcher

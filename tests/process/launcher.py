@@ -18,8 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import batchgen
 from batchgen import catalog
@@ -86,20 +85,21 @@ class Child:
 
 @dataclass
 class Launcher:
-    """Starts children; `with Launcher(folder) as launcher:` keeps what they print below `folder`."""
+    """Starts children from `open` to `close`; what they print is kept below `folder`."""
 
     folder: Path
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Start the process; it is ready with its first answer."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, str(LAUNCHER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
         )
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def close(self) -> None:
+        """End the process; children that still run go on."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
