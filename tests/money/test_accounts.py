@@ -78,7 +78,7 @@ class History:
                 self.at_risk += most
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(calls=CALLS, billed=st.integers(0, 1_500_000))
 def test_a_bill_moves_money_and_makes_none(calls: list[tuple[str, int, float]], billed: int) -> None:
     """What was at risk is confirmed or cleared, the sum conserved to the micro-dollar; the rest is said."""

