@@ -15,7 +15,7 @@ from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
 from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
-from batchgen.model import Job, Provider, Settings
+from batchgen.model import Job, Limits, Provider, Settings
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
 """Honoured for the provider `openai`, as by the vendor's own clients."""
@@ -62,9 +62,10 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     variables = environment()
     overrides = {"provider": options.provider} if options.provider else {}
     loaded = manifest.load(path, overrides=overrides)
-    settings = _chosen(loaded.settings, options)
-    base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if settings.provider == "openai" else None)
-    provider = catalog.provider(settings.provider, base_url)
+    name = loaded.settings.provider
+    base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
+    provider = catalog.provider(name, base_url)
+    settings = _chosen(_at(provider, loaded.settings), options)
     output = options.output or Path("output") / settings.name
     return Project(
         loaded,
@@ -75,6 +76,13 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         variables,
         clock or SystemClock(),
     )
+
+
+def _at(provider: Provider, settings: Settings) -> Settings:
+    """The manifest's settings, with the provider's own limits where the manifest states none of a kind."""
+    unset = Limits()
+    stated = {kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)}
+    return replace(settings, limits=replace(settings.limits, **stated))
 
 
 def _chosen(settings: Settings, options: Options) -> Settings:
