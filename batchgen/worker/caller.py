@@ -85,7 +85,7 @@ class Caller:
     async def make(self, call: Call) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
         if refused := self.room.never(self._attempt(call)):
-            return Over(SlotState.NOT_STARTED, refused.why)
+            return self._refuse(call, refused)
         retry = self.bench.settings.retry
         backoff = wait_random_exponential(multiplier=retry.base_seconds, max=retry.cap_seconds)
 

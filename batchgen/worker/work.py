@@ -126,6 +126,8 @@ class Worker:
             call = Call(task.job, filled.odd, Purpose.RETRY, task.job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)
+            filled.stored -= len(call.remote)
+            filled.open.update(await self._fetch(call, filled))
 
     async def _fetch(self, call: Call, filled: Filled) -> dict[int, tuple[SlotState, str]]:
         """Bring home what a call left at addresses; which of it is not here, and why."""
