@@ -30,6 +30,7 @@ def play(world: World, scene: Scene) -> Story:
     outcomes_are_the_ledgers(world, scene, story)
     nothing_is_drawn_twice(world, scene)
     calls_are_bounded(scene, story)
+    nothing_is_given_up_early(world, story)
     nothing_leaves_after_a_refusal(story)
     the_status_says_it(scene, story)
     return story
@@ -97,6 +98,18 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
         assert rounds <= 3, f"{slot}: {calls}"
         assert ends[Remedy.FAIL_JOB] <= 1 + MOST_TOP_UPS + again, f"{slot}: {calls}"
     assert story.sky.most_in_flight <= scene.settings.limits.concurrency
+
+
+def nothing_is_given_up_early(world: World, story: Story) -> None:
+    """A slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups."""
+    rows = world.ledger._book.db.execute(
+        "SELECT job_key, slot FROM images WHERE state = 'moderated' AND run_id = ?", (story.run_id,)
+    )
+    for key, slot in rows:
+        met = [verdict for attempt, verdict in story.sky.verdicts if attempt.job.key == key and slot in attempt.slots]
+        said = any(verdict.remedy is Remedy.MODERATED for verdict in met)
+        empty = sum(verdict.charge is Charge.YES for verdict in met)
+        assert said or empty > MOST_TOP_UPS, f"{key[:6]} {slot}: {met}"
 
 
 def _remedy(purpose: Purpose, verdict: Verdict) -> Remedy:

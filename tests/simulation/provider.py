@@ -11,7 +11,19 @@ from random import Random
 from batchgen import catalog
 from batchgen.errors import Lost, StorageError
 from batchgen.executor import NotFetched
-from batchgen.model import Attempt, Charge, Echo, Phase, Picture, Receipt, Remedy, RemotePicture, Usage, Verdict
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Echo,
+    ImageRequest,
+    Phase,
+    Picture,
+    Receipt,
+    Remedy,
+    RemotePicture,
+    Usage,
+    Verdict,
+)
 from batchgen.providers.complaint import Complaint
 from batchgen.providers.decode import BodyKind
 from batchgen.providers.verdict import Happening, Trouble, judge
@@ -38,7 +50,8 @@ class Weather:
     From the call with the number `no_quota_from` or `no_key_from` on, everything is refused. `dear` multiplies what is
     counted and billed. `per_minute` is the provider's own limit of pictures. Jobs in `doomed`, `poisoned` and
     `blocked` (by id) always end in 400, in 500 and in moderation. `disk_full_from`: answers that cannot be stored.
-    `bills_failures`: a provider that bills every call that it served, whatever came of it.
+    `bills_failures`: a provider that bills every call that it served, whatever came of it. `script`: how the first
+    calls for a job (by id) end; `give:2` gives two pictures.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
@@ -55,6 +68,7 @@ class Weather:
     blocked: frozenset[str] = frozenset()
     charged_part: float = 0.7
     bills_failures: bool = False
+    script: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     late_downloads: float = 0.2
     lost_downloads: float = 0.05
 
@@ -143,11 +157,21 @@ class Sky:
             await self._pass(0.05, 0.5)
             told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
             return self._refused(attempt, Happening(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
-        name = self.chance.choices(list(weather.weights), list(weather.weights.values()))[0]
-        receipt: Receipt = await getattr(self, name)(attempt)
+        receipt = await self._draw(attempt)
         if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.pictures:
             self._take_back(receipt, attempt)
             raise StorageError("/out: the disk is full: free some space, the same command goes on")
+        return receipt
+
+    async def _draw(self, attempt: Attempt) -> Receipt:
+        """Follow the script of the job, and then the dice."""
+        weights = self.weather.weights
+        script = self.weather.script.get(attempt.job.id, ())[sum(c.job == attempt.job for c in self.calls) - 1 :]
+        name = script[0] if script else self.chance.choices(list(weights), list(weights.values()))[0]
+        if name.startswith("give:"):
+            await self._pass()
+            return self._drawn(attempt, min(int(name[5:]), attempt.n))
+        receipt: Receipt = await getattr(self, name)(attempt)
         return receipt
 
     def _fixed(self, attempt: Attempt, number: int) -> Happening | None:
@@ -174,7 +198,12 @@ class Sky:
         return max(1.0, self._starts[0][0] + 60 - now) if self._starts else 60.0
 
     async def download(
-        self, remote: RemotePicture, attempt_id: str, path: Callable[[str], str], *_: object
+        self,
+        remote: RemotePicture,
+        attempt_id: str,
+        path: Callable[[str], str],
+        request: ImageRequest | None,
+        replaces: str | None,
     ) -> Picture | NotFetched:
         """Give the picture at an address, or not now, or never."""
         await self._pass(0.1, 5)
@@ -186,6 +215,8 @@ class Sky:
         attempt = self.waiting[f"{attempt_id}/{remote.slot}"]
         picture = self._picture(attempt, remote.slot, ())
         assert picture.path == f"images/{path('png')}", "a picture goes where its call wanted it"
+        assert request == attempt.job.request, "it is still known what was asked"
+        assert attempt.replaces in {None, replaces}, "it is still known whose place it takes"
         return picture
 
     # ---- how a call may end ------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def any_scene(seed: int) -> Scene:
     """Draw a scene; the same seed draws the same scene, and makes the back-off the same."""
     random.seed(seed)
     chance = Random(f"scene {seed}")
-    amount = chance.choice((1, 3, 8, 20, 40))
+    amount = chance.choice((1, 3, 6, 12, 30))
     names = [f"j{number}" for number in range(amount)]
     jobs = tuple(
         job(name, chance.choice((1, 1, 2, 4, 5)), quality=chance.choice(("low", "medium", "high"))) for name in names
