@@ -1,6 +1,8 @@
 """Limits hold to the micro-dollar, however many calls are under way and whatever becomes of them."""
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from batchgen import app
 from batchgen.errors import InputError
+from batchgen.ledger import AttemptRow
 from batchgen.mock import Rule
 from batchgen.money import MicroUSD
 from tests.wire.scene import QUICK, Scene, Seen, scene, usd
@@ -212,3 +215,37 @@ def _raised(here: Scene, manifest: Path, watch: Someone) -> None:
     seen = here.run(manifest, watch=watch)
     assert seen.exit == 2
     raise InputError(seen.result.summary["why"])
+
+
+def test_two_processes_share_a_day(place_of_work: Path) -> None:
+    """Two command lines that make the ledger together, and share its budget from the first call on."""
+    with scene(place_of_work, latency=(0.0, 0.05)) as here:
+        told = {"ledger": str(place_of_work / "shared.db"), "budget": {"day": 0.1}, "limits": {"concurrency": 8}}
+        manifests = [here.manifest(lamps(15), name, **told) for name in ("beds", "lamps")]
+        words = [sys.executable, "-m", "batchgen", "run", "--quiet", "--base-url", here.handle.base_url]
+        runs = [
+            subprocess.Popen([*words, "--output", here.output(m.stem), m], stderr=subprocess.PIPE) for m in manifests
+        ]
+        said = [run.communicate()[1] for run in runs]
+        assert sorted(run.returncode for run in runs) in ([0, 4], [4, 4]), said
+        assert usd(0.1) - 2 * EACH < here.billed == _used(place_of_work / "shared.db") <= usd(0.1)
+
+
+def test_no_more_risk_than_a_twentieth_of_the_cap(place_of_work: Path) -> None:
+    """Once a dollar, or 5 % of the cap, is at risk, doubtful calls are not tried again: such jobs are held."""
+    with scene(place_of_work, rules=(Rule("status_500"),)) as here:
+        jobs = [{"id": f"p{at}", "prompt": f"Palace {at}", "quality": "high", "n": 4} for at in range(12)]
+        retry = {**QUICK, "breaker_probe_seconds": [0.01] * 50}
+        seen = here.run(here.manifest(jobs, limits={"max_cost": 20, "concurrency": 1}, retry=retry))
+        assert seen.exit == 7
+        calls: dict[str, list[AttemptRow]] = {}
+        for row in seen.attempts:
+            calls.setdefault(row.job_id, []).append(row)
+        assert calls.keys() == {job["id"] for job in jobs}
+        ends = sorted((row.ended, row.at_risk) for row in seen.attempts if row.ended)
+        risky = next(end for place, (end, _) in enumerate(ends) if sum(risk for _, risk in ends[: place + 1]) >= usd(1))
+        twice = [rows for rows in calls.values() if len(rows) > 1]
+        assert twice
+        assert len(twice) < len(jobs)
+        for first, *_ in twice:
+            assert first.ended < risky, "a second try was decided although a dollar was at risk"
