@@ -366,7 +366,7 @@ class Session:
         if broken := (*self.ledger.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
-        outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
+        outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting}) + self.wants.fetched()
         status = exit_status(
             self.stops.reasons,
             outcomes,

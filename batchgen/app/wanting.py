@@ -15,7 +15,7 @@ from batchgen.clock import Offload
 from batchgen.ledger import Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
 from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
-from batchgen.worker import Stops, Task
+from batchgen.worker import Stops, Task, standing
 
 REMEMBERED_AT_ONCE = 512
 
@@ -37,6 +37,7 @@ class Wants:
     jobs: int = 0
     digest: int = 0
     _chained: dict[str, Job] = field(default_factory=dict)
+    _fetched: list[Job] = field(default_factory=list)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -51,16 +52,24 @@ class Wants:
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
         sums, everything = Tally(self.project.settings.limits), self._remembered()
+        waiting = {picture.job_key for picture in self.ledger.downloads()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self.jobs += 1
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
-            if not item.slots:
+            if item.job.key in waiting:
+                self._fetched.append(item.job)
+            elif not item.slots:
                 self.settled[item.standing] += 1
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
+
+    def fetched(self) -> Counter[OutcomeKind]:
+        """How the jobs stand by now whose pictures from an earlier run waited at an address. Blocks."""
+        known = self.ledger.known(self._fetched)
+        return Counter(standing(*pair) for pair in zip(self._fetched, known, strict=True))
 
     def _remembered(self) -> Iterator[Job]:
         """Every job of the manifest, written down on the way; chained ones later, when their key is known.
