@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.environment import MOCK, environment
@@ -81,7 +82,9 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
 def _at(provider: Provider, settings: Settings) -> Settings:
     """The manifest's settings, with the provider's own limits where the manifest states none of a kind."""
     unset = Limits()
-    stated = {kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)}
+    stated: dict[str, Any] = {
+        kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)
+    }
     return replace(settings, limits=replace(settings.limits, **stated))
 
 
