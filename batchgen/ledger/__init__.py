@@ -301,6 +301,17 @@ class Ledger:
         """Find the key of the job whose stored picture stands at a path, relative to the output folder."""
         return pictures.owner(self._book, path)
 
+    def has_pictures(self) -> bool:
+        """Whether any picture is stored."""
+        return pictures.any_stored(self._book)
+
+    def standing(self, places: Sequence[str]) -> dict[str, str]:
+        """Find whose stored pictures stand at places (paths relative to the output folder, without extension).
+
+        The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
+        """
+        return pictures.standing(self._book, places)
+
     def moved(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored picture has another place now."""
         pictures.moved(self._book, job_key, slot, path)

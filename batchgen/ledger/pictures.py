@@ -1,7 +1,10 @@
 """Where stored pictures lie, and what is wrong with their files."""
 
+from collections.abc import Sequence
+
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import StoredImage
+from batchgen.ledger.text import dump
 
 
 def fault(book: Book, image: StoredImage, fault: str) -> None:
@@ -31,3 +34,22 @@ def owner(book: Book, path: str) -> str | None:
             (book.catalogue, path),
         ).fetchone()
     return row and str(row["job_key"])
+
+
+def standing(book: Book, places: Sequence[str]) -> dict[str, str]:
+    """Find the keys of the jobs whose stored pictures stand at places, whatever their formats."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place JOIN images i ON i.catalogue = ?"
+            " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
+            " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
+            (dump(places), book.catalogue),
+        ).fetchall()
+    return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
+
+
+def any_stored(book: Book) -> bool:
+    """Look for one stored picture."""
+    with book.reading() as db:
+        found = db.execute("SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (book.catalogue,))
+        return found.fetchone() is not None

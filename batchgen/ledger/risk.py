@@ -80,17 +80,17 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
 
 
 def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
-    """Find the job whose picture a waiting one takes the place of: one with the same id, or itself drawn again."""
+    """Find the job whose picture a waiting one takes the place of: any other one, or itself drawn again."""
     stem = f"images/{place.rpartition('.')[0]}"
     standing = db.execute(
-        "SELECT i.path, i.job_key, j.id FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-        " WHERE i.catalogue = ? AND i.state = 'stored' AND i.path > ? AND i.path < ?"  # `/` comes next after `.`
-        " AND NOT (i.job_key = ? AND i.slot = ?)",
+        "SELECT path, job_key FROM images"
+        " WHERE catalogue = ? AND state = 'stored' AND path > ? AND path < ?"  # `/` comes next after `.`
+        " AND NOT (job_key = ? AND slot = ?)",
         (row["catalogue"], f"{stem}.", f"{stem}/", row["job_key"], row["slot"]),
     )
     for other in standing:
         if other["path"].rpartition(".")[0] == stem:
-            return str(other["job_key"]) if other["id"] == row["job_id"] else None
+            return str(other["job_key"])
     before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
     again = db.execute(before, (row["catalogue"], row["job_key"], row["attempt_id"])).fetchone()
     return str(row["job_key"]) if again else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice
 
 from batchgen.ledger import Known, Ledger, Previous, Slot
@@ -101,12 +102,25 @@ class Pairing:
         return replace(next(self._pair([real])), linked=True)
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
-        for job, known in zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True):
+        pairs = list(zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True))
+        decided = [decide(job, known, self.choices, self.exists) for job, known in pairs]
+        owners = self._owners(job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots)
+        for (job, known), (action, why, slots) in zip(pairs, decided, strict=True):
             self.chain.see(job)
-            action, why, slots = decide(job, known, self.choices, self.exists)
-            replaces = _replaced(job, known, slots)
+            replaces = _replaced(job, known, slots, owners)
             cost = self.price(job, len(slots)) if slots else None
             yield Planned(job, action, why, slots, cost, replaces, standing(job, known))
+
+    def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
+        """Whose pictures stand where those of some jobs will go, by place; nobody's in a folder without pictures."""
+        if self.is_bare:
+            return {}
+        return self.ledger.standing([place for job in jobs for place in _places(job, range(job.n))])
+
+    @cached_property
+    def is_bare(self) -> bool:
+        """Whether no picture was stored yet when this was first asked."""
+        return not self.ledger.has_pictures()
 
 
 def _drawn(known: Known) -> Known:
@@ -116,11 +130,21 @@ def _drawn(known: Known) -> Known:
     return replace(known, previous=None) if waited else known
 
 
-def _replaced(job: Job, known: Known, to_draw: Sequence[int]) -> str | None:
-    """Whose pictures stand where those to be drawn will go: the job's own, or those of the job with its id before."""
+def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[str, str]) -> str | None:
+    """Whose pictures stand where those to be drawn will go: its own, those of the job with its id before, or any job's.
+
+    A job of another name may have left pictures there, as when ids are renamed or made anew from the prompt.
+    """
     if any(slot.path for slot in known.slots if slot.index in to_draw):
         return job.key
-    return known.previous.key if known.previous else None
+    if known.previous:
+        return known.previous.key
+    return next((owners[place] for place in _places(job, to_draw) if place in owners), None) if owners else None
+
+
+def _places(job: Job, slots: Iterable[int]) -> list[str]:
+    """Where pictures go, relative to the output folder, without their extensions."""
+    return [f"images/{job.path(slot, 'ext').removesuffix('.ext')}" for slot in slots]
 
 
 def decide(

@@ -108,7 +108,7 @@ def test_a_changed_job_says_what_changed(old: Job, new: Job, words: str) -> None
 )
 def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
     """Those that stand where the new ones will go: the job's own, else those of the job that had its id."""
-    assert _replaced(job(), before, to_draw) == key
+    assert _replaced(job(), before, to_draw, {}) == key
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,12 @@ def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key:
 def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
     """From its slots alone; slots beyond the wanted number do not count."""
     assert standing(job(), before) is kind
+
+
+@pytest.mark.parametrize(
+    ("before", "to_draw", "key"),
+    [(NEW, (0, 1), "r" * 64), (NEW, (1,), "r" * 64), (NEW, (0,), None), (Known(previous=BEFORE), (1,), "o" * 64)],
+)
+def test_whoever_left_a_picture_there_is_replaced(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
+    """A job of another name steps aside too, where the new picture goes and no job of the same name was before."""
+    assert _replaced(job(), before, to_draw, {"images/chair-1": "r" * 64}) == key

@@ -1,0 +1,43 @@
+"""Where pictures stand when manifests change: what is paid is never stuck, and what is wanted stands in its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchgen.mock import Rule
+from tests.rehearsal import KEYS, Rehearsal, rehearsal
+
+
+def lamp(prompt: str, **more: Any) -> list[dict[str, Any]]:
+    """One job for two pictures, whose path does not say its id."""
+    return [{"rows": [{"sku": "s1"}], "prompt": prompt, "n": 2, **more}]
+
+
+ADDRESSES = {"rules": (Rule("url_instead"),)}
+BY_SKU = {"path": "{{ sku }}-{{ index }}.{{ ext }}"}
+
+
+@pytest.fixture(params=[{}, ADDRESSES], ids=["pictures", "addresses"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
+    """A server that answers with pictures, or with their addresses."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
+    with rehearsal(tmp_path, {"provider": "openai", "defaults": defaults}, **request.param) as ready:
+        yield ready
+
+
+@pytest.mark.parametrize("ids", [({"id": "old-{{ sku }}"}, {"id": "new-{{ sku }}"}), ({}, {})])
+def test_pictures_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tuple[dict[str, str], ...]) -> None:
+    """A job that is renamed, or gets another made-up id from another prompt, takes the place of what stood there."""
+    first = scene.run(scene.manifest(lamp("A red lamp", **ids[0]), output=BY_SKU))
+    old = {path.name: path.read_bytes() for path in (first.folder / "images").iterdir()}
+    second = scene.run(scene.manifest(lamp("A blue lamp", **ids[1]), output=BY_SKU))
+    assert (first.exit, second.exit) == (0, 0)
+    now = {path.name: path.read_bytes() for path in (second.folder / "images").iterdir()}
+    assert now.keys() == old.keys()
+    assert not set(now.values()) & set(old.values())
+    assert sorted(path.read_bytes() for path in (second.folder / "superseded").iterdir()) == sorted(old.values())
+    assert len(scene.bill) == 2
