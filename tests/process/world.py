@@ -80,6 +80,7 @@ class World:
     jobs: int
     hold: bool = False
     drawn: bytes = b""
+    changes: int = 0
     in_flight: set[str] = field(default_factory=set)
     kills: int = 0
     _copies: int = 0
@@ -91,8 +92,14 @@ class World:
 
     @property
     def wanted(self) -> int:
-        """Pictures that the manifest wants."""
-        return self.jobs * N
+        """Pictures that the manifest wants, or wanted before it was changed."""
+        return self.jobs * N * (1 + self.changes)
+
+    def change(self) -> None:
+        """Change every prompt under the same ids: the pictures that are there step aside."""
+        self.changes += 1
+        manifest = self.folder / "m.yaml"
+        manifest.write_text(manifest.read_text().replace('prompt: "', 'prompt: "Another '))
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
@@ -219,8 +226,15 @@ class World:
 
     def _files(self, books: Books) -> None:
         """I4: every stored row has its whole file; every file has a row, or its call or download is under way."""
-        files = {p.relative_to(self.output).as_posix(): p for p in (self.output / "images").rglob("*") if p.is_file()}
+        files = {
+            path.relative_to(self.output).as_posix(): path
+            for folder in ("images", "superseded")
+            for path in (self.output / folder).rglob("*")
+            if path.is_file()
+        }
         for path, (sha256, size, _) in books.stored.items():
+            if path not in files and books.ids("dispatched"):
+                continue  # it has stepped aside for a picture whose call is not settled
             assert path in files, f"{self}: {path} is stored and not there"
             data = files.pop(path).read_bytes()
             assert (hashlib.sha256(data).hexdigest(), len(data)) == (sha256, size), f"{self}: {path} is torn"

@@ -23,6 +23,7 @@ POINTS = (
     "storage.finish.before_parts",
     "storage.finish.before_answer",
     "storage.finish.after_answer",
+    "storage.publish.after_aside",
     "storage.publish.before_name",
     "storage.publish.before_sync",
     "storage.publish.after_sync",
@@ -45,42 +46,48 @@ RECOVERY = (
 )
 
 
-HOLD = "hold"
+HOLD, CHANGED = "hold", "changed"
 KINDS: dict[str, tuple[Rule, ...]] = {
     "well": (),
     "faults": FAULTS,
     HOLD: (),
     "addresses": (Rule("url_instead", rate=0.7),),
+    CHANGED: (),
 }
 
 
 def torture(trial: World) -> None:
     """Kill at three named steps, at a random moment and during recovery; then finish and reconcile."""
     chance = Random(trial.seed)
+    if kind_of(trial.seed) == CHANGED:
+        trial.finish()
+        trial.change()
     for point in POINTS[trial.seed % 8 :: 8]:
+        if trial.changes and ".create." in point:
+            continue  # the ledger is there already: such a run would come to its end
         trial.kill_at(point, 1 if point in ONCE else chance.randint(1, 4))
     trial.kill_after(chance.uniform(0.05, 0.4))
     trial.kill_at(RECOVERY[trial.seed % len(RECOVERY)])
     trial.finish()
     trial.reconcile()
-    assert trial.kills >= 3, f"{trial}: only {trial.kills} kills"
+    assert trial.kills >= 3 - trial.changes, f"{trial}: only {trial.kills} kills"
 
 
 def kind_of(seed: int) -> str:
     """What the provider does in a trial."""
-    return tuple(KINDS)[seed // 2 % len(KINDS)]
+    return tuple(KINDS)[seed % len(KINDS)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(10))
 def test_a_killed_run_goes_on_from_the_truth(fresh: Path, launcher: Launcher, seed: int) -> None:
-    """At least 24 kills: nothing is lost or torn, and only what was in flight may be paid twice; held, nothing is."""
+    """At least 30 kills: nothing is lost or torn, and only what was in flight may be paid twice; held, nothing is."""
     kind = kind_of(seed)
     with world(fresh, launcher, seed, hold=kind == HOLD, rules=KINDS[kind]) as trial:
         torture(trial)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8, 76))
+@pytest.mark.parametrize("seed", range(10, 80))
 def test_two_hundred_kills(fresh: Path, launcher: Launcher, seed: int) -> None:
     """The same with more seeds: at least 200 kills."""
     kind = kind_of(seed)
