@@ -21,6 +21,7 @@ from batchgen.planner import Estimate, Planned
 
 KEY = "sk-rehearsal-0123456789abcdef"
 KEYS = {f"{name}_API_KEY": KEY for name in ("OPENAI", "APIYI", "LAOZHANG", "AIHUBMIX", "YESCALE", "OTHER")}
+NO_PACE = {"max_cost": 100, "images_per_minute": 1_000_000, "images_per_day": 1_000_000}
 QUICK = {"attempts": 3, "base_seconds": 0.02, "cap_seconds": 0.05, "breaker_probe_seconds": [0.05, 0.05, 0.05]}
 
 
@@ -79,7 +80,7 @@ class Rehearsal:
 
     def manifest(self, jobs: Sequence[Mapping[str, Any]], name: str = "scene", **settings: Any) -> Path:
         """Write a manifest that never waits long; `settings` are its keys."""
-        told = {"name": name, "limits": {"max_cost": 100}, "retry": QUICK, **self.settings, **settings}
+        told = {"name": name, "limits": NO_PACE, "retry": QUICK, **self.settings, **settings}
         path = self.root / f"{name}.yaml"
         path.write_text(yaml.safe_dump({**told, "jobs": [dict(job) for job in jobs]}, sort_keys=False), "utf-8")
         return path

@@ -180,16 +180,18 @@ def test_a_picture_of_another_job_goes_in(door: Any, stage: Start) -> None:
     assert [entry["kind"] for entry in mock.bill] == ["generate", "edit"]
 
 
-@pytest.mark.parametrize("fault", ["", "url_instead", "url_beside_empty", "b64_data_prefix", "data_url"])
-def test_results_are_read_in_every_form(door: Any, stage: Start, fault: str) -> None:
-    """Address, base64, with a data prefix: one generation, the same picture."""
+def test_results_are_read_in_every_form(door: Any, stage: Start) -> None:
+    """Address, base64, with a data prefix: one generation each, the whole picture."""
     mock = stage()
-    prompt = f"A lamp [[mock: fault={fault}]]" if fault else "A lamp"
-    ended = mock.run(mock.manifest([{"id": "a", "prompt": prompt}]))
+    forms = ("ok", "url_instead", "url_beside_empty", "b64_data_prefix", "data_url")
+    looks = door.takes(output_format="jpeg")
+    jobs = [{"id": form, "prompt": f"A lamp [[mock: fault={form}]]", **looks} for form in forms]
+    ended = mock.run(mock.manifest(jobs))
     whole(ended, mock)
-    assert len(mock.bill) == 1
-    with Image.open(ended.picture("a")) as picture:
-        assert picture.size == SIZE
+    assert len(mock.bill) == len(forms)
+    for form in forms:
+        with Image.open(ended.picture(form)) as picture:
+            assert picture.size == SIZE
 
 
 def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:

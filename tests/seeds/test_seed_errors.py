@@ -12,7 +12,7 @@ from PIL import Image
 
 from batchgen.cli.words.summary import final_block
 from batchgen.errors import Exit
-from tests.rehearsal import Ended, Rehearsal
+from tests.rehearsal import NO_PACE, Ended, Rehearsal
 
 Says = Callable[..., tuple[Any, Rehearsal]]
 TWO = [{"id": "first", "prompt": "A lamp"}, {"id": "second", "prompt": "A chair"}]
@@ -64,7 +64,7 @@ def performed(says: Says, provider: str, answers: Any, jobs: Any = TWO, **settin
     """Run jobs one after the other against a server that gives these answers."""
     server, stage = says(*answers)
     path = stage.manifest(
-        jobs, provider=provider, defaults={"model": "gpt-image-1"}, limits={"concurrency": 1, "max_cost": 5}, **settings
+        jobs, provider=provider, defaults={"model": "gpt-image-1"}, limits={**NO_PACE, "concurrency": 1}, **settings
     )
     return server, stage.run(path)
 
