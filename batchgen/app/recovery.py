@@ -1,10 +1,11 @@
 """What a dead run left: answers that were paid and spooled are finished, everything else is at risk. Blocks."""
 
 import re
+from collections.abc import Iterator
 
 from batchgen.app.tariff import Tariff
 from batchgen.executor import finish
-from batchgen.ledger import Ledger
+from batchgen.ledger import AttemptRow, Ledger
 from batchgen.model import AttemptState
 from batchgen.storage import Folder
 from batchgen.worker import told
@@ -18,7 +19,7 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
 
     The caller holds the folder's lock, and no call is under way.
     """
-    orphans = ledger.orphans()
+    orphans = (*ledger.orphans(), *_late(ledger, folder))
     for orphan in orphans:
         receipt = finish(folder, orphan.id)
         if receipt is None:
@@ -33,6 +34,17 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
     for attempt_id in folder.spools():
         _tidy(attempt_id, ledger, folder)
     return len(orphans)
+
+
+def _late(ledger: Ledger, folder: Folder) -> Iterator[AttemptRow]:
+    """Calls that were given up, whose whole answer has turned up after all while their pictures are still missed."""
+    missed = {(job.job_key, slot) for job in ledger.held() for slot in job.slots}
+    for attempt_id in folder.spools():
+        row = ledger.attempt(attempt_id)
+        if row is None or row.state is not AttemptState.AT_RISK or folder.spool(attempt_id).read() is None:
+            continue
+        if {(row.job_key, slot) for slot in row.slots} <= missed:
+            yield row
 
 
 def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:

@@ -104,11 +104,20 @@ class Tariff:
         )
 
     def settle_orphan(self, row: AttemptRow, usage: Usage | None, echo: Echo) -> Settlement:
-        """What a call of a dead run did cost, whose answer was found whole."""
-        model = self.model(row.model)
-        price = self.price(row.model)
+        """What a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
+
+        Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
+        """
+        try:
+            there = (
+                self if row.provider == self.provider.name else Tariff(catalog.provider(row.provider), self.settings)
+            )
+            price = there.price(row.model)
+        except InputError:
+            return Settlement(row.high, estimated=True, flags=("price_unknown",))
+        model, provider = self.model(row.model), there.provider
         quote = Quote(row.low, row.expected, row.high, price=price)
-        request, provider, n = row.request, self.provider, len(row.slots)
+        request, n = row.request, len(row.slots)
         return cost.settle(request, n, provider, model, price, usage, echo, quote, overrides=self.settings.prices)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
