@@ -42,6 +42,8 @@ class Inputs:
             return self._read(str(path), stat.st_mtime_ns, stat.st_size)
         except FileNotFoundError:
             raise BadInputError(missing_file(word, self._base)) from None
+        except BadInputError:
+            raise
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BadInputError(f"{word!r} cannot be read: {reason}") from None
@@ -58,9 +60,9 @@ def _chained(word: str) -> JobImage:
 def _facts(path: str, _changed: int, size: int) -> FileImage:
     from PIL import Image, UnidentifiedImageError
 
+    if not Path(path).is_file():  # a pipe or a device may never end
+        raise BadInputError(f"{path!r} is no ordinary file")
     with Path(path).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        stream.seek(0)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -72,4 +74,6 @@ def _facts(path: str, _changed: int, size: int) -> FileImage:
             raise BadInputError(f"{path!r} has too many pixels") from None
         except (OSError, SyntaxError, ValueError) as error:
             raise BadInputError(f"{path!r} is a damaged picture: {error}") from None
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileImage(path, digest, size, width, height)

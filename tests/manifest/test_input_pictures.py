@@ -64,6 +64,14 @@ def test_a_file_that_is_no_picture_is_refused(desk: Any) -> None:
             Inputs(desk.folder).picture(name)
 
 
+def test_a_picture_that_may_never_end_is_not_begun(desk: Any) -> None:
+    """Pipes and devices are no pictures; asking for one would wait, or read, for ever."""
+    os.mkfifo(desk.folder / "pipe.png")
+    for name in ("pipe.png", "/dev/zero"):
+        with pytest.raises(BadInputError, match="no ordinary file"):
+            Inputs(desk.folder).picture(name)
+
+
 def test_a_missing_picture_is_a_problem_with_its_row(desk: Any) -> None:
     """The row says which file is not there, and which one is."""
     desk.picture("photos/chair.png")
