@@ -14,6 +14,7 @@ from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
+from batchgen.errors import InputError, Place
 from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, Provider, Settings
@@ -65,6 +66,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     loaded = manifest.load(path, overrides=overrides)
     name = loaded.settings.provider
     base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
+    _named(name, loaded.provider_place)
     provider = catalog.provider(name, base_url)
     settings = _chosen(_at(provider, loaded.settings), options)
     output = options.output or Path("output") / settings.name
@@ -77,6 +79,14 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         variables,
         clock or SystemClock(),
     )
+
+
+def _named(name: str, place: Place | None) -> None:
+    """Complain about a provider that cannot be used, where the manifest names it."""
+    try:
+        catalog.provider(name)
+    except InputError as error:
+        raise InputError(*(replace(problem, place=problem.place or place) for problem in error.problems)) from None
 
 
 def _at(provider: Provider, settings: Settings) -> Settings:

@@ -24,7 +24,10 @@ _YAML = frozenset({".yaml", ".yml", ".json"})
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time."""
+    """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time.
+
+    `provider_place` is where the provider is named, when the file names the one that is used.
+    """
 
     settings: Settings
     path: Path
@@ -32,6 +35,7 @@ class Manifest:
     output: PathTemplate
     inputs: Inputs = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
+    provider_place: Place | None = None
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
@@ -118,7 +122,9 @@ def _manifest(
     if problems:
         raise InputError(*sorted(problems, key=_order))
     output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings)
+    named = root.at("provider")
+    place = named.place if named is not root and named.value == form.provider else None
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:
