@@ -142,9 +142,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def bomb(edge: int) -> bytes:
     """A PNG of so many pixels by so many in few bytes."""
-    packer = zlib.compressobj(9)
-    row = bytes(1 + edge // 8)
-    data = b"".join(packer.compress(row) for _ in range(edge)) + packer.flush()
+    packer = zlib.compressobj(1)
+    rows = bytes((1 + edge // 8) * 1000)
+    data = b"".join(packer.compress(rows) for _ in range(edge // 1000)) + packer.flush()
     head = struct.pack(">IIBBBBB", edge, edge, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
