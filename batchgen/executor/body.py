@@ -22,7 +22,6 @@ class Body:
         """Expect pictures of at most `cap` bytes after a success, a short text after anything else."""
         self.trouble: Trouble | None = None
         self.detail = ""
-        self.received = 0
         self._decoder = Decoder(open_part, cap=cap, text_cap=text_cap) if 200 <= status < 300 else None
         self._small = bytearray()
         self._inflate: Inflate | None = None
@@ -39,7 +38,6 @@ class Body:
 
     def take(self, chunk: bytes) -> None:
         """Take the next bytes from the wire."""
-        self.received += len(chunk)
         if self._inflate is None or self._decoder is None or self.trouble:
             self._keep(chunk)
             return

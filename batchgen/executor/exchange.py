@@ -133,10 +133,8 @@ async def _read(response: aiohttp.ClientResponse, call: Call) -> None:
     limit = None if 200 <= response.status < 300 else ERROR_BODY_SECONDS
     try:
         async with asyncio.timeout(limit):
-            async for chunk in response.content.iter_any():
+            while not body.done and (chunk := await response.content.readany()):
                 body.take(chunk)
-                if body.done:
-                    break
     except BaseException:
         _take_rest(response.content, body)
         raise

@@ -1,7 +1,7 @@
 """Undoes a body's compression piece by piece, so that a small body can not unfold into a large one at once."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 PIECE = 256 * 1024
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -22,13 +22,13 @@ class Inflate:
         self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if names else None
         self._may_be_raw = names == ["deflate"]
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
         """Unpacked pieces of bounded size; EncodingError when the bytes are damaged."""
-        if self._unpack is None:
-            yield chunk
-            return
+        return (chunk,) if self._unpack is None else self._unpacked(self._unpack, chunk)
+
+    def _unpacked(self, unpack: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
         try:
-            yield from self._pieces(self._unpack, chunk)
+            yield from self._pieces(unpack, chunk)
         except zlib.error as error:
             raise EncodingError(f"the answer's compression is damaged: {error}") from error
 

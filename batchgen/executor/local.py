@@ -5,7 +5,6 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import aiohttp
@@ -25,6 +24,7 @@ from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import WireRequest
 from batchgen.storage import Folder
+from batchgen.version import VERSION
 
 MOST_HEADER = 32 * 1024
 INPUT = "-input"
@@ -202,7 +202,7 @@ class LocalExecutor:
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
         headers = {
-            "User-Agent": f"batchgen/{_version()}",
+            "User-Agent": f"batchgen/{VERSION}",
             "X-Client-Request-Id": attempt.id,
             "Accept-Encoding": "identity",
         }
@@ -227,10 +227,3 @@ class _Open:
 
     call: Call
     intake: Intake
-
-
-def _version() -> str:
-    try:
-        return version("batchgen-images")
-    except PackageNotFoundError:
-        return "0"
