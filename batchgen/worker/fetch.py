@@ -37,6 +37,8 @@ class Fetcher:
         remote = RemotePicture(pending.slot, pending.url, pending.expires)
         try:
             async with self._places:
+                if bench.stops and pending.run_id != bench.run_id:
+                    return SlotState.NOT_STARTED  # it has waited since an earlier run, and can wait for the next
                 found = await bench.download(
                     remote, pending.attempt_id, pending.path, pending.request, pending.replaces
                 )
@@ -54,7 +56,7 @@ class Fetcher:
                 stored = told(pending.job_key, ("", pending.provider), [found])
                 bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
                 return await self._accept(pending, found)
-            case NotFetched(final=True):
+            case NotFetched(final=True) if self._is_ours(pending):
                 await bench.offload(bench.ledger.lost, pending, found.why)
                 bench.note("lost", **facts, why=found.why, paid_micro_usd=pending.cost)
                 return SlotState.LOST_PAID
@@ -62,6 +64,10 @@ class Fetcher:
                 await bench.offload(bench.ledger.postponed, pending, found.why)
                 bench.note("postponed", **facts, why=found.why)
                 return SlotState.NOT_STARTED
+
+    def _is_ours(self, pending: PendingDownload) -> bool:
+        """Whether this run's provider drew it: only then a refused address is refused for good."""
+        return pending.provider == self._bench.provider.name
 
     async def _accept(self, pending: PendingDownload, picture: Picture) -> SlotState:
         """A picture that is not as asked fails where the user wants that; its file stays."""
@@ -73,6 +79,7 @@ class Fetcher:
         return SlotState.FAILED
 
     async def backlog(self, pending: Sequence[PendingDownload]) -> list[PendingDownload]:
-        """One try for each picture that an earlier run left, the soonest to expire first; those that still wait."""
+        """One try for each picture that an earlier run left, the soonest to expire first; those worth another one."""
         states = await asyncio.gather(*(self.once(one) for one in pending))
-        return [one for one, state in zip(pending, states, strict=True) if state is SlotState.NOT_STARTED]
+        left = [one for one, state in zip(pending, states, strict=True) if state is SlotState.NOT_STARTED]
+        return [one for one in left if self._is_ours(one)]
