@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from batchgen.ledger.book import Book
@@ -12,6 +12,8 @@ from batchgen.model import Attempt
 from batchgen.money import MicroUSD, exact
 
 QUARTER_SECONDS = 900
+LONGEST_CALL = timedelta(days=1)
+"""A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
 _MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
@@ -127,12 +129,15 @@ def _run_sums(db: sqlite3.Connection, catalogue: str, run_id: str) -> _Sums:
 def _money_since(db: sqlite3.Connection, start: datetime) -> tuple[int, int]:
     """Money of the whole ledger since a moment: of calls that ended since then, and of calls still under way.
 
-    A call that was under way at midnight counts for both days: a provider may book it on either.
+    A call that was under way at midnight counts for both days: a provider may book it on either. One that a dead run of
+    another catalogue left open counts for the days when it may have been under way, not for ever.
     """
     (used,) = db.execute(
         "SELECT ifnull(sum(cost + at_risk), 0) FROM spent WHERE quarter >= ?", _quarter(start)
     ).fetchone()
-    (under_way,) = db.execute("SELECT ifnull(sum(reserved), 0) FROM attempts WHERE state = 'dispatched'").fetchone()
+    (under_way,) = db.execute(
+        "SELECT ifnull(sum(reserved), 0) FROM attempts WHERE state = 'dispatched' AND started >= ?", _reach(start)
+    ).fetchone()
     return used, under_way
 
 
@@ -141,9 +146,14 @@ def _images_since(db: sqlite3.Connection, start: datetime, provider: str) -> tup
         "SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND provider = ?", (*_quarter(start), provider)
     ).fetchone()
     (under_way,) = db.execute(
-        "SELECT ifnull(sum(asked), 0) FROM attempts WHERE state = 'dispatched' AND provider = ?", (provider,)
+        "SELECT ifnull(sum(asked), 0) FROM attempts WHERE state = 'dispatched' AND started >= ? AND provider = ?",
+        (*_reach(start), provider),
     ).fetchone()
     return used, under_way
+
+
+def _reach(start: datetime) -> tuple[str]:
+    return (stamp(start - LONGEST_CALL),)
 
 
 def _quarter(start: datetime) -> tuple[int]:

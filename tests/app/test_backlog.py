@@ -34,7 +34,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
 def test_an_address_of_another_provider_is_not_given_up(scene: Rehearsal, tmp_path: Path) -> None:
     """A run elsewhere may not fetch from a provider's private address, and does not call its pictures lost."""
     manifest = scene.manifest(LAMP)
-    with pytest.raises(BaseException, match="downloaded|unhandled"):
+    with pytest.raises(BaseException, match=r"downloaded|unhandled"):
         scene.run(manifest, at=dies)
     with rehearsal(tmp_path, scene.settings) as other:
         elsewhere = other.run(manifest, provider="apiyi")

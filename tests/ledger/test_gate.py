@@ -123,6 +123,23 @@ def test_a_call_under_way_at_midnight_counts_for_both_days(ledger: Ledger, make:
     assert ledger.reserve(make.attempt(job, high=100), caps) is None
 
 
+def test_a_dead_run_elsewhere_does_not_block_a_budget_for_ever(opened: Open, make: Make, clock: Hands) -> None:
+    """What another catalogue's run left open counts where it may have been charged, and for no later day or month."""
+    job, dead, alive = make.job(n=9), opened(catalogue="a", run_id="dead"), opened(catalogue="b")
+    for ledger in (dead, alive):
+        ledger.remember([make.wanted(job)])
+    by_day, by_month, pictures = Caps(day=usd(100)), Caps(month=usd(100)), Caps(images_per_day=9)
+    assert dead.reserve(make.attempt(job, slots=tuple(range(9)), run_id="dead"), Caps()) is None
+    for caps in (by_day, by_month, pictures):
+        assert alive.reserve(make.attempt(job, high=1), caps) is not None
+    clock.time += timedelta(days=2)
+    assert alive.reserve(make.attempt(job, high=1), by_day) is None
+    assert alive.reserve(make.attempt(job, high=1), pictures) is None
+    assert alive.reserve(make.attempt(job, high=1), by_month) is not None
+    clock.time += timedelta(days=31)
+    assert alive.reserve(make.attempt(job, high=1), by_month) is None
+
+
 def test_images_per_day_count_what_was_asked_of_one_provider(ledger: Ledger, make: Make) -> None:
     """Calls that were not charged do not count; another provider's do not either."""
     job, caps = make.job(n=4), Caps(images_per_day=4)
