@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from batchgen.app.checking import check
+from batchgen.app.drawing import Drawing
 from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Unwatched
 from batchgen.app.project import open_project
-from batchgen.app.running import Session
+from batchgen.app.session import Session
 from batchgen.app.ticking import standstill
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
@@ -50,11 +51,12 @@ class StuckExecutor(LocalExecutor):
         raise AssertionError(attempt)
 
 
-class StuckSession(Session):
+class StuckDrawing(Drawing):
     """A run with such an executor."""
 
-    async def _executor(self, provider: Any, stack: Any, on_disk: Any) -> LocalExecutor:
-        return StuckExecutor(provider, "key", self.folder, clock=self.project.clock, offload=on_disk)
+    async def executor(self, provider: Any, stack: Any, on_disk: Any) -> LocalExecutor:
+        clock = self.session.project.clock
+        return StuckExecutor(provider, "key", self.session.folder, clock=clock, offload=on_disk)
 
 
 class Listener(Unwatched):
@@ -74,9 +76,9 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     project = replace(open_project(tmp_path / "m.yaml", options), clock=HastyClock())
     folder, listener = Folder(project.output), Listener()
     with folder.lock(), project.open_ledger() as ledger:
-        session = StuckSession(project, options, listener, folder, ledger, None, check(project))
+        session = Session(project, options, listener, folder, ledger, None, check(project))
         session.prepare()
-        asyncio.run(session.work())
+        asyncio.run(StuckDrawing(session).work())
         result = session.close()
         session.leave()
         assert [row.state.value for row in ledger.attempt_rows()] == ["at_risk", "at_risk"]

@@ -1,5 +1,6 @@
 """A mock provider with its own bill, a manifest, and an outside observer of what dead and living runs left behind."""
 
+import csv
 import hashlib
 import shutil
 import sqlite3
@@ -254,6 +255,9 @@ class World:
         assert for_nothing <= self.in_flight, f"{self}: paid for nothing without a kill: {for_nothing - self.in_flight}"
         explained = books.states["failed"] + (books.states["uncertain"] if self.hold else 0)
         assert len(books.stored) + explained == self.wanted, f"{self}: pictures lost: {books.states}"
+        with (self.output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
+            told = sum(row["state"] == "stored" for row in csv.DictReader(file))
+        assert self.changes or told == len(books.stored), f"{self}: the report tells of {told} pictures"
         if self.hold:
             paid = Counter[str]()
             for name in charged:
