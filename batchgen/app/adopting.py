@@ -14,11 +14,13 @@ from batchgen.clock import SystemClock
 from batchgen.errors import Exit, InputError
 from batchgen.ledger import Adopted, Ledger, RunStart, Wanted
 from batchgen.model import ImageRequest, Job, Operation
-from batchgen.money import MicroUSD
+from batchgen.money import MicroUSD, split
 from batchgen.storage import Folder, sha256_of
 from batchgen.version import VERSION
 
 AT_ONCE = 500
+ANY_MANIFEST = ""
+"""The name of a run whose money belongs to whatever manifest the folder is of."""
 FORMULA = tuple("=+-@\t\r|%")
 
 
@@ -39,27 +41,37 @@ def adopt(output: Path | None) -> AdoptResult:
     except InputError:
         path = root / LEDGER
     folder, clock = Folder(root), SystemClock()
-    known = {record["path"]: record for record in (*_from_report(root), *_from_logs(root))}
+    known = _known(root)
     with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
         begun = run_id(clock.now(), lambda: token_hex(2))
-        ledger.begin_run(RunStart(begun, root.resolve().name, "", version=VERSION))
+        ledger.begin_run(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
         for relative in folder.pictures():
             if relative in explained:
                 continue
-            record = known.get(relative)
-            if record is None or sha256_of(root / relative) != record["sha256"]:
+            image = known.get((relative, sha256_of(root / relative)))
+            if image is None:
                 unknown.append(relative)
                 continue
-            batch.append(_adopted(record))
-            keys.add(record["job_key"])
+            batch.append(image)
+            keys.add(image.wanted.job.key)
             if len(batch) == AT_ONCE:
                 taken += ledger.adopt(batch)
                 batch = []
         taken += ledger.adopt(batch) if batch else 0
         ledger.end_run(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
+
+
+def _known(root: Path) -> dict[tuple[str, str], Adopted]:
+    """What is told of pictures, by path and hash; the report knows more of each than the logs, and what it cost."""
+    told: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in (*_from_logs(root), *_from_report(root)):
+        place = str(record.get("path")), str(record.get("sha256"))
+        told[place] = told.get(place, {}) | record
+    found = ((place, _adopted(record)) for place, record in told.items())
+    return {place: image for place, image in found if image is not None}
 
 
 def _from_report(root: Path) -> Iterator[dict[str, Any]]:
@@ -91,14 +103,23 @@ def _from_logs(root: Path) -> Iterator[dict[str, Any]]:
 def _stored(line: str) -> Iterator[dict[str, Any]]:
     try:
         event = json.loads(line)
-        for picture in event.get("stored", ()):
-            cost = event["cost_micro_usd"] // len(event["stored"])
+        pictures = event.get("stored", ())
+        shares = split(event["cost_micro_usd"], len(pictures)) if pictures else ()
+        for cost, picture in zip(shares, pictures, strict=True):
             yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **picture}
     except (ValueError, KeyError, TypeError, AttributeError):
         return
 
 
-def _adopted(record: dict[str, Any]) -> Adopted:
+def _adopted(record: dict[str, Any]) -> Adopted | None:
+    """A picture as the ledger takes it; None for a record that somebody has spoiled."""
+    try:
+        return _image(record)
+    except (KeyError, ValueError):
+        return None
+
+
+def _image(record: dict[str, Any]) -> Adopted:
     request = ImageRequest(Operation.GENERATE, str(record.get("prompt", "")), str(record.get("model", "")) or None)
     slot = int(record["slot"])
     job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, lambda _slot, _ext: str(record["path"]))

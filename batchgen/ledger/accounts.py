@@ -26,8 +26,8 @@ _HAD_WORK = """
 """
 _BY_THIS_RUN = " AND (i.run_id = :run OR i.state = 'not_started')"
 _SAME_MANIFEST = """
-    AND run_id IN (SELECT run_id FROM runs WHERE catalogue = :catalogue AND manifest =
-        (SELECT manifest FROM runs WHERE catalogue = :catalogue AND run_id = :run))
+    AND run_id IN (SELECT run_id FROM runs WHERE catalogue = :catalogue AND manifest IN
+        ('', (SELECT manifest FROM runs WHERE catalogue = :catalogue AND run_id = :run)))
 """
 
 

@@ -11,7 +11,10 @@ from batchgen.money import ZERO, MicroUSD
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """A run as it begins. `manifest` names what is run; `command` is its options as JSON text."""
+    """A run as it begins. `manifest` names what is run; `command` is its options as JSON text.
+
+    Without a manifest's name its money belongs to every manifest of the catalogue: what was adopted.
+    """
 
     run_id: str
     manifest: str

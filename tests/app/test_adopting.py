@@ -41,6 +41,45 @@ def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
     assert again.charged == first.charged
 
 
+@pytest.mark.parametrize("left", ["report", "logs", "both"])
+def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehearsal, left: str) -> None:
+    """Summary and tables tell what was paid, in a folder of any name, also where a cost did not split evenly."""
+    jobs = [{"id": "lamp", "prompt": "A small red lamp", "n": 7, "tags": {"room": "hall"}}]
+    prices = {"gpt-image-2.5-flare": {"token_prices": {"text_in": 5, "image_in": 8, "image_out": 30.001}}}
+    manifest, folder = scene.manifest(jobs, prices=prices), scene.root / "elsewhere"
+    first = scene.run(manifest, output=folder)
+    assert first.charged % 7
+    lose_ledger(folder)
+    if left == "logs":
+        shutil.rmtree(folder / "report")
+    if left == "report":
+        shutil.rmtree(folder / "runs")
+        (folder / "runs").mkdir()
+    app.adopt(folder)
+    again = scene.run(manifest, output=folder)
+    assert again.charged == first.charged
+    told = [int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in again.table("usage")]
+    assert sum(told) == first.charged
+    if left != "logs":
+        (job,) = (row for row in again.table("images")[:1])
+        assert (job["prompt"], job["room"]) == ("A small red lamp", "hall")
+
+
+def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None:
+    """A spreadsheet may have rewritten numbers: such a row explains nothing, and breaks nothing."""
+    first = scene.run(scene.manifest(JOBS))
+    lose_ledger(first.folder)
+    shutil.rmtree(first.folder / "runs")
+    (first.folder / "runs").mkdir()
+    table = first.folder / "report" / "images.csv"
+    head, *rows = table.read_text("utf-8-sig").splitlines()
+    slot = head.split(",").index("slot")
+    spoiled = [",".join([*cells[:slot], "1.0E+00", *cells[slot + 1 :]]) for cells in (row.split(",") for row in rows)]
+    table.write_text("\n".join([head, *spoiled, "lamp,,0"]), "utf-8")
+    taken = app.adopt(first.folder)
+    assert (taken.images, len(taken.unknown)) == (0, 3)
+
+
 def test_a_picture_that_changed_is_not_adopted(scene: Rehearsal) -> None:
     """What differs from what was paid for is named and left alone."""
     first = scene.run(scene.manifest(JOBS))
