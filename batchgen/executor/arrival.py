@@ -16,7 +16,7 @@ from batchgen.providers.complaint import complaint
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialects import Dialect
 from batchgen.providers.expiry import expiry
-from batchgen.providers.redact import kept_headers, redacted
+from batchgen.providers.redact import kept_headers, redacted, without
 from batchgen.providers.verdict import Happening, Trouble, judge
 from batchgen.storage import Folder
 
@@ -154,7 +154,7 @@ class Arrival:
         if intake.refused is not None:
             raise intake.refused
         if document.text:
-            intake.write_text(document.text)
+            intake.write_text(without(document.text, self.secrets))
         why = {
             "attempt": receipt.attempt_id,
             "status": receipt.status,

@@ -44,6 +44,14 @@ def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) ->
     return safe(_KEY_LIKE.sub("***", plain), limit)
 
 
+def without(text: bytes, secrets: Iterable[str]) -> bytes:
+    """What a server sent, kept as it is but for the given secrets in any usual encoding."""
+    for secret in secrets:
+        for form in _forms(secret):
+            text = text.replace(form.encode(), b"***")
+    return text
+
+
 def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
     """Keep the headers that help in a dispute; every other one, cookies above all, is dropped."""
     hidden = tuple(secrets)

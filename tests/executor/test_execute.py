@@ -1,5 +1,6 @@
 """One attempt over a real socket, from request to pictures on disk."""
 
+import base64
 import hashlib
 import json
 from typing import Any
@@ -115,3 +116,13 @@ async def test_a_picture_in_the_way_steps_aside(world: Any, kit: Any) -> None:
     assert stored.replaces == "superseded/dot-0.cdcdcdcdcdcd.png"
     assert world.file(stored.replaces) == old
     assert world.file(stored.path) == new
+
+
+async def test_quarantine_holds_no_key(world: Any, kit: Any) -> None:
+    """A page that repeats the request, key and all, is kept without the key in any spelling."""
+    echoed = f"Bearer {kit.key} {base64.b64encode(kit.key.encode()).decode()}".encode()
+    receipt = await world.execute(world.attempt(), kit.response(b"<html>" + echoed + b"</html>"))
+    kept = b"".join(path.read_bytes() for path in (world.root / receipt.quarantine).iterdir())
+    assert b"<html>Bearer ***" in kept
+    assert kit.key.encode() not in kept
+    assert base64.b64encode(kit.key.encode()) not in kept
