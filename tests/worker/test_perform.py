@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.model import OnMismatch, OnPartial, OnUncertain, OutcomeKind, Settings, SlotState
+from batchgen.errors import Exit
+from batchgen.model import Limits, OnMismatch, OnPartial, OnUncertain, OutcomeKind, Settings, SlotState
+from batchgen.money import MicroUSD
 from batchgen.planner import Choices
 from tests.simulation.laws import play, states
 from tests.simulation.provider import Weather
@@ -161,3 +163,44 @@ def test_a_first_picture_stays_when_the_second_try_fails(world: World, end: str)
     assert states(world, story.sky.calls[0].job.key) == [SlotState.STORED] * 2
     assert [one.kind for one in story.outcomes] == [DONE]
     assert sum(call.purpose.value == "retry" for call in story.sky.calls) <= 4
+
+
+def test_a_slot_that_was_never_asked_for_again_is_open(world: World) -> None:
+    """A run that stops between a call and its top-up decides nothing; the next one goes on."""
+    scene = Scene((job("a", 4),), Weather(script={"a": ("give:2",)}), signal_at=1.0)
+    assert [one.kind for one in play(world, scene).outcomes] == [OPEN]
+    after = play(world, replace(scene, weather=Weather(), signal_at=None))
+    assert asked(after) == [("first", 2)]
+    assert [one.kind for one in after.outcomes] == [DONE]
+
+
+def test_a_job_that_finds_no_money_stands_where_it_stood(world: World) -> None:
+    """What may have been charged before is still held, although this run could not afford another try."""
+    assert [one.kind for one in told(world, "cut_off", "broken").outcomes] == [HELD]
+    poor = replace(TOP_UP, limits=Limits(max_cost=MicroUSD(1)))
+    story = told(world, settings=poor)
+    assert [one.kind for one in story.outcomes] == [HELD]
+    assert story.status is Exit.LIMIT
+
+
+def test_every_limit_that_refused_is_told(world: World) -> None:
+    """Also when a second try for a picture was refused first, which by itself is nobody's loss."""
+    script = Weather(script={"a": ("unlike",), "b": ("give:1",)})
+    high = 8_000
+    limits = Limits(max_cost=MicroUSD(high), concurrency=1)
+    settings = replace(TOP_UP, on_mismatch=OnMismatch.RETRY_ONCE, limits=limits)
+    story = play(world, Scene((job("a"), job("b")), script, settings))
+    assert [one.kind for one in story.outcomes] == [DONE, OPEN]
+    assert story.status is Exit.LIMIT
+    alone = play(world, Scene((job("c"),), Weather(script={"c": ("unlike",)}), settings))
+    assert alone.status is Exit.OK
+
+
+def test_a_probe_that_nobody_can_pay_for_keeps_nobody_waiting(world: World) -> None:
+    """The breaker is open, the money is gone: everyone who waits hears of it."""
+    high = 6_087
+    limits = Limits(max_cost=MicroUSD(6 * high + high // 2), concurrency=2)
+    many = tuple(job(f"j{number}") for number in range(12))
+    story = play(world, Scene(many, Weather({"cut_off": 1.0}), replace(HOLD, limits=limits)))
+    assert story.status is Exit.LIMIT
+    assert len(story.sky.calls) == 6
