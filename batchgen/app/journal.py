@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from batchgen.clock import Clock
 from batchgen.errors import StorageError
 from batchgen.storage import Folder
 
+FLUSH_EVERY = 0.5
+"""Seconds for which lines of the log may wait for company on their way to the file."""
+
 _OPEN: list[Path] = []
+_ENCODER = json.JSONEncoder(default=str)
 
 
 def open_run() -> Path | None:
@@ -31,23 +36,36 @@ class Journal:
         self._run = f"runs/{run_id}"
         self._clock = clock
         self._one_at_a_time = Lock()
+        self._flushed = float("-inf")
         self._files = [_open(folder.root / self._run / "log.jsonl")]
         _OPEN.append(folder.root / self._run)
         if copy is not None:
             self._files.append(_open(copy))
 
     def note(self, event: str, /, **facts: Any) -> None:
-        """Write one event with its facts."""
-        line = json.dumps({"at": self._clock.now().isoformat(), "event": event, **facts}, default=str) + "\n"
-        for file in list(self._files):
+        """Write one event with its facts; lines go to the file together, twice a second or with the next status."""
+        line = _ENCODER.encode({"at": self._clock.now().isoformat(), "event": event, **facts}).encode() + b"\n"
+        self._each(lambda file: file.write(line))
+        if self._clock.monotonic() - self._flushed >= FLUSH_EVERY:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._flushed = self._clock.monotonic()
+        self._each(lambda file: file.flush())
+
+    def _each(self, act: Callable[[BinaryIO], object]) -> None:
+        """Do it to every copy of the log; one that its disk refuses is given up."""
+        for file in self._files:
             try:
-                file.write(line)
-                file.flush()
-            except OSError:
-                self._files.remove(file)
+                act(file)
+            except (OSError, ValueError):  # a full disk; or another thread has met it first and closed the file
+                self._files = [other for other in self._files if other is not file]
+                with suppress(OSError):
+                    file.close()
 
     def status(self, facts: dict[str, Any]) -> None:
         """Replace `status.json`; whole at every instant. Blocks."""
+        self._flush()
         self.put("status.json", {"at": self._clock.now().isoformat(), **facts})
 
     def put(self, name: str, facts: dict[str, Any]) -> None:
@@ -61,15 +79,14 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the files."""
-        for file in self._files:
-            file.close()
+        self._each(lambda file: file.close())
         _OPEN.remove(self._folder.root / self._run)
 
 
-def _open(path: Path) -> IO[str]:
+def _open(path: Path) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path.open("a", encoding="utf-8")
+        return path.open("ab")
     except OSError as error:
         why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
         raise StorageError(why) from error
