@@ -10,7 +10,7 @@ from batchgen.model import Job, OnMismatch, OnPartial, Outcome, OutcomeKind, Pur
 from batchgen.money import ZERO, MicroUSD
 from batchgen.worker.alike import Alike
 from batchgen.worker.bench import Bench
-from batchgen.worker.caller import STOPPED, Call, Caller
+from batchgen.worker.caller import Call, Caller
 from batchgen.worker.decide import Over, Tally
 from batchgen.worker.fetch import Fetcher
 from batchgen.worker.places import Places
@@ -106,9 +106,6 @@ class Worker:
             short = dict(call.short)
             if over or not short or self.bench.settings.on_partial is not OnPartial.TOP_UP:
                 break
-            if self.bench.stops:
-                short = dict.fromkeys(short, STOPPED)
-                break
         filled.open.update({slot: self._short(why) for slot, why in short.items()})
         await self._once_more(task, filled)
         return filled
@@ -172,8 +169,6 @@ class Worker:
             return OutcomeKind.NOT_STARTED
 
     def _short(self, why: str) -> tuple[SlotState, str]:
-        if why == STOPPED:
-            return SlotState.NOT_STARTED, why
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
             return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
         return SlotState.FAILED, f"{why}: fewer pictures came than were asked"
