@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,21 @@ if TYPE_CHECKING:
     from batchgen.cli.door import Door
 
 
+# What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
+_REFUSALS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "EACCES", "EPERM", "EROFS"),
+        *("ELOOP", "ENAMETOOLONG", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE"),
+    )
+)
+
+
 def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
     """Run the command; returns the exit status and raises nothing."""
     desk = Desk(paper, app)
     try:
+        _unset(words)
         with root.make_context("batchgen", list(words), obj=desk) as context:
             return int(root.invoke(context) or 0)
     except click.exceptions.Exit as ended:
@@ -35,9 +47,27 @@ def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
         paper.err("batchgen: interrupted")
         return Exit.SIGINT
     except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return _stopped(error, paper)
         from batchgen.cli.crash import crashed
 
         return crashed(error, desk)
+
+
+def _unset(words: Sequence[str]) -> None:
+    """Refuse empty words: `--base-url "$MOCK"` without MOCK must not go to the provider's own address and pay there."""
+    for before, word in zip(("", *words), words, strict=False):
+        name, equals, value = word.partition("=")
+        if not word or (name.startswith("--") and equals and not value):
+            where = f" after {before}" if not word and before.startswith("-") else f" in {word}" if word else ""
+            raise click.UsageError(f"an empty value{where}; is a variable of the shell not set?")
+
+
+def _stopped(error: OSError, paper: Paper) -> int:
+    name = "" if error.filename is None else f": {safe(error.filename, 200)}"
+    hint = "; is the working directory still there?" if error.errno == errno.ENOENT and not name else ""
+    paper.err(f"batchgen: error: {error.strerror}{name}{hint}")
+    return Exit.STORAGE
 
 
 def _usage(error: click.ClickException, paper: Paper) -> int:

@@ -254,3 +254,37 @@ sys.exit(main(["plan", "m.yaml"], app=FakeDoor(plan=PlanResult([Planned(job("s\\
     ended = python(code, env={**os.environ, **surroundings})
     assert ended.returncode == 0
     assert "fa-" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "m.yaml", "--base-url", ""),
+        ("run", "m.yaml", "--output="),
+        ("plan", ""),
+        ("run", "m.yaml", "--only", ""),
+    ],
+)
+def test_an_empty_word_is_a_mistake(give: Give, words: tuple[str, ...]) -> None:
+    """A shell variable that is not set must not turn into the provider's own address or the working directory."""
+    ended = give(*words)
+    assert ended.status == Exit.INPUT
+    assert "is a variable of the shell not set?" in ended.err
+
+
+def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
+    """What the machine refuses is said in one sentence, with the status of local storage."""
+    code = """import os, sys; os.rmdir(os.getcwd())
+from batchgen.cli import main; sys.exit(main(["doctor"]))"""
+    asked = python(code, cwd=tmp_path)
+    assert asked.returncode == Exit.STORAGE
+    assert asked.stderr == "batchgen: error: No such file or directory; is the working directory still there?\n"
+
+
+def test_a_name_that_is_too_long_is_no_bug(tmp_path: Path) -> None:
+    """A folder that cannot exist is named, and nothing is reported as a fault of the program's."""
+    (tmp_path / "m.yaml").write_text("provider: mock\njobs: [{prompt: x}]\n", encoding="utf-8")
+    code = "import sys; from batchgen.cli import main; sys.exit(main(['run', 'm.yaml', '--output', 'x' * 300]))"
+    asked = python(code, cwd=tmp_path)
+    assert asked.returncode == Exit.STORAGE
+    assert asked.stderr.startswith("batchgen: error: File name too long: xxx")
