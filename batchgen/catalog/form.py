@@ -34,7 +34,10 @@ class FormError(Exception):
 def read(path: Path, kind: Kind[T]) -> T:
     """The value a YAML file holds; InputError with every fault as `file:line:column`."""
     try:
-        raw = path.read_bytes()
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise InputError(f"cannot read {safe(path)}: it is no ordinary file")
+        with path.open("rb") as stream:
+            raw = stream.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {safe(path)}: {getattr(error, 'strerror', error)}") from error
     if len(raw) > _MOST_BYTES:

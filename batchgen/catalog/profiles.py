@@ -64,6 +64,8 @@ def _url_fault(url: str) -> str | None:
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
         return "is no address"
+    if not url.isprintable() or " " in url:  # `urlsplit` drops line breaks without a word
+        return "must not hold blanks, line breaks or control characters"
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
         return "must be an address such as https://api.example.com/v1"
     if parts.username or parts.password:

@@ -300,3 +300,16 @@ def test_providers_are_compared_by_value() -> None:
     assert [p.name for p in catalog.providers()] == ["mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale"]
     assert isinstance(catalog.provider("openai"), Provider)
     assert catalog.provider("openai") == catalog.provider("openai")
+
+
+def test_a_provider_file_that_may_never_end_is_not_begun() -> None:
+    """A device or a pipe is no provider file."""
+    with pytest.raises(InputError, match="no ordinary file"):
+        catalog.provider("/dev/zero")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1\r\nX: y", "http://127.0.0.1:1/v 1", "http://127.0.0.1:1/\t"])
+def test_an_address_holds_no_blanks(url: str) -> None:
+    """Line breaks that a URL parser drops silently are refused instead."""
+    with pytest.raises(InputError, match="must not hold blanks"):
+        catalog.provider("openai", url)
