@@ -1,5 +1,6 @@
 """One pass over a whole manifest: counts, each row's problem, ids and paths that clash, chains that cannot be drawn."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -133,7 +134,20 @@ def _paths(job: Job) -> Iterator[str]:
     """Give the paths of a job's pictures as a file system that ignores case sees them."""
     ext = job.request.param("output_format") or "png"
     for slot in range(job.n):
-        yield folded(job.path(slot, ext))
+        yield folded(_writable(job.path(slot, ext)))
+
+
+def _writable(path: str) -> str:
+    """Give the path back; raises `TemplateError` when this locale has no bytes for it, as outside UTF-8."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        unfit = error.object[error.start : error.end]
+        raise TemplateError(
+            f"gives {shown(path, 120)}, and this locale ({error.encoding}) cannot write {shown(unfit, 20)} in a "
+            "file name: set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+        ) from None
+    return path
 
 
 def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:

@@ -1,7 +1,11 @@
 """Output paths: whatever a value holds, a picture stays below its folder, under a name that every system takes."""
 
+import os
 import re
+import subprocess
+import sys
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,3 +145,12 @@ def test_a_full_manifest_stays_below_its_folder(desk: Any) -> None:
     jobs = desk.jobs("output: {path: '{{ v }}/{{ id }}-{{ index }}'}\njobs: [{rows: r.jsonl, prompt: '{{ v }}', n: 2}]")
     for job in jobs:
         assert_harmless(job.path(1, "png"))
+
+
+def test_a_name_that_the_locale_cannot_write_is_told_before(tmp_path: Path) -> None:
+    """Outside UTF-8 a picture whose name has no bytes is refused by `check`, not after it was paid for."""
+    (tmp_path / "m.yaml").write_text("jobs: [{id: \u6905, prompt: x}]\n", encoding="utf-8")
+    code = "from batchgen import manifest; print(*manifest.check(manifest.load('m.yaml'), lambda job: ()).problems)"
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "utf-8"}
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=plain, capture_output=True, check=True)
+    assert "m.yaml:1:8: error: `output.path` gives '\u6905-0.png', and this locale (ascii)" in told.stdout.decode()
