@@ -1,8 +1,9 @@
 """`check`: everything that is wrong or doubtful in a manifest, before a cent is spent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
 from batchgen.app.project import Project
@@ -28,15 +29,21 @@ class CheckResult:
 
 
 class Examiner:
-    """Looks at each job as it streams by: what the model, the provider and the price list say to it."""
+    """Looks at each job as it streams by: what the model, the provider and the price list say to it.
 
-    def __init__(self, project: Project) -> None:
+    `unmet` are patterns of ids that no job matched so far.
+    """
+
+    def __init__(self, project: Project, unmet: set[str]) -> None:
+        self.unmet = unmet
         self._project = project
         self._tariff = project.tariff()
         self._said: set[str] = set()
 
     def look(self, job: Job) -> Iterator[Problem]:
         """What is wrong with this job; a warning is said once, at its first place."""
+        if self.unmet:
+            self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         for problem in self._all(job):
             if problem.severity is Severity.ERROR:
                 yield problem
@@ -72,7 +79,12 @@ def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterat
         yield stale
 
 
-def check(project: Project) -> CheckResult:
-    """Expand the whole manifest once and look at everything; memory stays flat."""
-    census = manifest.check(project.manifest, Examiner(project).look)
-    return CheckResult((*census.problems, *census.warnings)[:MOST], census)
+def check(project: Project, only: Sequence[str] = ()) -> CheckResult:
+    """Expand the whole manifest once and look at everything; memory stays flat.
+
+    A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well.
+    """
+    examiner = Examiner(project, set(only))
+    census = manifest.check(project.manifest, examiner.look)
+    unmet = [Problem(f"no job has an id that matches --only {pattern!r}") for pattern in sorted(examiner.unmet)]
+    return CheckResult((*unmet, *census.problems, *census.warnings)[:MOST], census)

@@ -39,7 +39,7 @@ class PlanResult:
 def planned(path: Path, options: Options) -> PlanResult:
     """Check a manifest, then say what a run would do; InputError when it would refuse."""
     project = open_project(path, options)
-    checked = checking.check(project)
+    checked = checking.check(project, options.only)
     if checked.errors:
         raise InputError(*checked.problems)
     return PlanResult(project, options, checked.problems, checked.census.taken)

@@ -35,7 +35,7 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
             if early := folder.root.is_dir():
                 stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
-            checked = checking.check(project)
+            checked = checking.check(project, options.only)
             if checked.errors:
                 raise InputError(*checked.problems)
             _need_limit(project, watch)

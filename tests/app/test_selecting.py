@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from batchgen.errors import InputError
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": f"{kind}-{index}", "prompt": f"A {kind} {index}"} for kind in ("sofa", "lamp") for index in range(6)]
@@ -37,3 +38,12 @@ def test_a_sample_does_not_depend_on_the_order_of_rows(scene: Rehearsal) -> None
     turned, _ = scene.plan(scene.manifest(JOBS[::-1]), sample=3)
     assert len(straight) == 3
     assert straight.keys() == turned.keys()
+
+
+def test_a_pattern_that_nothing_matches_is_a_mistake(scene: Rehearsal) -> None:
+    """A mistyped pattern must not pass for a run that had nothing to do."""
+    manifest = scene.manifest(JOBS)
+    for attempt in (scene.plan, scene.run):
+        with pytest.raises(InputError, match=r"no job has an id that matches --only 'soffa-\*'"):
+            attempt(manifest, only=("lamp-*", "soffa-*"))
+    assert not scene.bill
