@@ -7,6 +7,11 @@ from pathlib import Path
 
 from batchgen.errors import StorageError
 
+MENDING = (
+    "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the pictures"
+)
+"""What to do about a ledger that cannot be read; takes its path."""
+
 
 def refused(path: Path, error: Exception) -> StorageError:
     """Say which file, what is wrong and what to do."""
@@ -18,7 +23,7 @@ def refused(path: Path, error: Exception) -> StorageError:
     elif "readonly" in text or "Read-only" in text or "unable to open" in text or "Permission" in text:
         advice = f"the ledger cannot be opened for writing ({text}): check the permissions of the file and its folder"
     elif "malformed" in text or "not a database" in text or "corrupt" in text:
-        advice = f"the ledger is damaged ({text}): restore a copy, or try `sqlite3 {path} .recover`; it was not changed"
+        advice = f"the ledger is damaged ({text}): {MENDING.format(path)}; it was not changed"
     elif "disk I/O" in text or "Input/output" in text:
         advice = "the disk reports an error: check the disk before running again"
     else:

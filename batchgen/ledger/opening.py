@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from batchgen.errors import StorageError
-from batchgen.ledger.book import refused
+from batchgen.ledger.book import MENDING, refused
 
 APPLICATION_ID = 0x6267656E  # "bgen"
 BUSY_SECONDS = 60.0
@@ -118,7 +118,9 @@ def _check_header(path: Path, newest: int) -> None:
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise StorageError(f"{path}: this is not a batchgen ledger (no SQLite file); it was not touched")
+        raise StorageError(
+            f"{path}: this is not a batchgen ledger (no SQLite file): {MENDING.format(path)}; it was not touched"
+        )
     if int.from_bytes(header[68:72]) != APPLICATION_ID:
         raise StorageError(f"{path}: this is another program's database, not a batchgen ledger; it was not touched")
     _check_version(path, int.from_bytes(header[60:64]), newest)
@@ -165,10 +167,7 @@ def network_type(folder: Path, mounts: str) -> str | None:
 def _check_whole(db: sqlite3.Connection, path: Path) -> None:
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        raise StorageError(
-            f"{path}: the ledger is damaged ({found}): restore a copy, or try `sqlite3 {path} .recover`; "
-            "it was not changed"
-        )
+        raise StorageError(f"{path}: the ledger is damaged ({found}): {MENDING.format(path)}; it was not changed")
 
 
 # Making and migrating
