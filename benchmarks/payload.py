@@ -44,7 +44,7 @@ class Payload:
 PAYLOADS = {
     payload.name: payload
     for payload in (
-        Payload("tiny", 1, 0),
+        Payload("tiny", 1, 48 << 10),  # any smaller, and it would be decoded, to see whether it is blank
         Payload("p1", 1, 1536 << 10),
         Payload("p4", 4, 1536 << 10),
         Payload("p10", 10, 2048 << 10),

@@ -1,6 +1,7 @@
 """The part of a run that costs money: calls side by side on an event loop, until nothing is left or something stops."""
 
 import asyncio
+import gc
 import secrets as tokens
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,8 @@ class Drawing:
             try:
                 provider = await self._provider(stack, on_disk)
                 executor = await self.executor(provider, stack, on_disk)
+                gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
+                stack.callback(gc.unfreeze)
                 await self._draw(self._bench(provider, executor, on_books), on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
