@@ -20,6 +20,7 @@ from batchgen.app.progress import Meter, Watch, as_json
 from batchgen.app.project import Project
 from batchgen.app.recovery import recover
 from batchgen.app.refuge import leave, refuge
+from batchgen.app.returning import put_back
 from batchgen.app.signals import Interrupted
 from batchgen.app.wanting import Wants
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, StorageError
@@ -86,8 +87,9 @@ class Session:
         if self.refuge:
             bring_home(self.refuge, self.folder)
         self.recovered = self.recover()
-        self.pending = self.ledger.downloads()
         self.estimate = self.wants.plan()
+        self.recovered += put_back(self.ledger, self.folder, self.note)
+        self.pending = self.ledger.downloads()
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.wants.jobs

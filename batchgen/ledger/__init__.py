@@ -12,6 +12,7 @@ from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import (
     Adopted,
+    Aside,
     AttemptRow,
     CapKind,
     Caps,
@@ -44,6 +45,7 @@ from batchgen.money import MicroUSD
 
 __all__ = [
     "Adopted",
+    "Aside",
     "AttemptRow",
     "CapKind",
     "Caps",
@@ -311,6 +313,15 @@ class Ledger:
         The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
         """
         return pictures.standing(self._book, places)
+
+    def aside(self) -> tuple[Aside, ...]:
+        """List pictures that this run wants and that stepped aside for others nobody wants any more."""
+        assert self._run_id is not None, "a run begins before it wants anything"
+        return pictures.aside(self._book, self._run_id)
+
+    def returned(self, image: Aside, gone: str | None) -> None:
+        """Note that a picture is back in its place; `gone` is where the one went that stood there."""
+        pictures.returned(self._book, image, gone)
 
     def moved(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored picture has another place now."""

@@ -1,10 +1,13 @@
 """Where stored pictures lie, and what is wrong with their files."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import StoredImage
-from batchgen.ledger.text import dump
+from batchgen.ledger.records import Aside, StoredImage
+from batchgen.ledger.settling import slots_of
+from batchgen.ledger.text import dump, words
 
 
 def fault(book: Book, image: StoredImage, fault: str) -> None:
@@ -53,3 +56,43 @@ def any_stored(book: Book) -> bool:
     with book.reading() as db:
         found = db.execute("SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (book.catalogue,))
         return found.fetchone() is not None
+
+
+def aside(book: Book, run_id: str) -> tuple[Aside, ...]:
+    """List wanted pictures that lie in `superseded/`, except where another wanted job's picture stands."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
+            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
+            " WHERE i.catalogue = ? AND i.path > 'superseded/' AND i.path < 'superseded0' AND i.state = 'stored'"
+            " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
+            (book.catalogue, run_id),
+        ).fetchall()
+        return tuple(_aside(db, book.catalogue, run_id, rows))
+
+
+def _aside(db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[sqlite3.Row]) -> Iterator[Aside]:
+    for row in rows:
+        drawn_to = PurePosixPath(words(row["paths"])[slots_of(row).index(row["slot"])])
+        place = f"images/{drawn_to.with_suffix(PurePosixPath(row['path']).suffix)}"
+        owner = db.execute(
+            "SELECT i.job_key, j.last_run FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+            " WHERE i.catalogue = ? AND i.path = ? AND i.state = 'stored'",
+            (catalogue, place),
+        ).fetchone()
+        if owner is None or owner["last_run"] != run_id:
+            yield Aside(row["job_key"], row["slot"], row["path"], place, row["sha256"], owner and owner["job_key"])
+
+
+def returned(book: Book, image: Aside, gone: str | None) -> None:
+    """Note that a picture is back in its place, and where the one went that stood there."""
+    with book.writing("returned") as db:
+        db.execute(
+            "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
+            " WHERE catalogue = ? AND path = ?",
+            (gone, gone, book.catalogue, image.place),
+        )
+        db.execute(
+            "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
+            (image.place, book.catalogue, image.job_key, image.slot),
+        )

@@ -385,6 +385,22 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A picture that is wanted and lies at `path`, where it stepped aside for another one; its place is `place`.
+
+    `owner` is the key of the job whose picture stands there now, None when the ledger knows of none. Both paths are
+    relative to the output folder.
+    """
+
+    job_key: str
+    slot: int
+    path: str
+    place: str
+    sha256: str
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
     """A picture that the ledger believes to be in place; `path` is relative to the output folder."""
 

@@ -41,3 +41,21 @@ def test_pictures_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tup
     assert not set(now.values()) & set(old.values())
     assert sorted(path.read_bytes() for path in (second.folder / "superseded").iterdir()) == sorted(old.values())
     assert len(scene.bill) == 2
+
+
+def test_an_edit_that_is_taken_back_brings_its_pictures_back(scene: Rehearsal) -> None:
+    """What was paid for is found again and stands in its place; what stood there steps aside; nothing is drawn."""
+
+    def told(prompt: str) -> dict[str, bytes]:
+        ended = scene.run(scene.manifest(lamp(prompt, id="lamp"), output=BY_SKU))
+        assert ended.exit == 0, ended.summary
+        wanted = ended.images("lamp")[:2]
+        assert {row["fault"] for row in ended.images("lamp")} == {""}
+        return {row["path"]: (ended.folder / row["path"]).read_bytes() for row in wanted}
+
+    red, blue = told("A red lamp"), told("A blue lamp")
+    assert red.keys() == blue.keys()
+    assert [told("A red lamp"), told("A blue lamp"), told("A blue lamp"), told("A red lamp")] == [red, blue, blue, red]
+    assert len(scene.bill) == 2
+    aside = scene.root / "output" / "scene" / "superseded"
+    assert sorted(path.read_bytes() for path in aside.iterdir()) == sorted(blue.values())

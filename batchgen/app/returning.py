@@ -1,0 +1,28 @@
+"""Pictures that stepped aside, and are wanted again: they go back to their places, and nothing is paid. Blocks."""
+
+from contextlib import suppress
+
+from batchgen.ledger import Ledger
+from batchgen.storage import Folder
+from batchgen.worker.bench import Note
+
+
+def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
+    """Put wanted pictures from `superseded/` back, as when an edit was taken back; how many.
+
+    What stands in their places steps aside in turn. One whose file is gone stays as it is, and so does one whose place
+    is taken by a file that the ledger does not know.
+    """
+    count = 0
+    for image in ledger.aside():
+        source, target = folder.root / image.path, folder.root / image.place
+        if not source.exists() or (image.owner is None and target.exists() and not target.samefile(source)):
+            continue
+        below = image.place.removeprefix("images/")
+        gone = folder.publish(source, below, replaces=image.owner, sha256=image.sha256)
+        ledger.returned(image, gone)
+        with suppress(OSError):  # a second name left over does no harm
+            source.unlink()
+        note("returned", key=image.job_key, slot=image.slot, path=image.place)
+        count += 1
+    return count
