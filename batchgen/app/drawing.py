@@ -111,6 +111,7 @@ class Drawing:
         session, worker = self.session, Worker(bench)
         session.meter.state = "drawing"
         ticker = asyncio.create_task(self._ticker(bench.limiter, on_disk, give_up).run())
+        ticker.add_done_callback(self._watch_over)
         try:
             late = await worker.fetcher.backlog(session.pending)
             async with asyncio.TaskGroup() as background:
@@ -123,6 +124,11 @@ class Drawing:
             session.stops.mute()
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+
+    def _watch_over(self, ticker: asyncio.Task[None]) -> None:
+        """Without the ticker nobody watches time and progress: its bug ends the run."""
+        if not ticker.cancelled() and (bug := ticker.exception()):
+            self.session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
 
     def _drain(self, status: Exit) -> None:
         """The first signal: start nothing new, finish what is under way."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from batchgen.app import checking
@@ -17,6 +17,7 @@ from batchgen.app.signals import interruptible
 from batchgen.app.ticking import heartbeat
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
 from batchgen.ledger import Ledger, nowhere
+from batchgen.model import Stop, StopKind
 from batchgen.storage import Folder
 
 __all__ = ["RunResult", "run"]
@@ -54,6 +55,18 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
 
 def _performed(session: Session) -> RunResult:
     try:
+        _perform(session)
+    except Exception as bug:
+        session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
+        with suppress(Exception):  # whatever else is broken then, the bug is what has to be told
+            session.close()
+        raise
+    with heartbeat(session.status_file):
+        return session.close()
+
+
+def _perform(session: Session) -> None:
+    try:
         with heartbeat(session.status_file):
             session.prepare()
         if session.has_work:
@@ -62,8 +75,6 @@ def _performed(session: Session) -> RunResult:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
                 session.broke(error)
-    with heartbeat(session.status_file):
-        return session.close()
 
 
 def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
