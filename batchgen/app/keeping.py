@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from batchgen.money import MicroUSD
 from batchgen.storage import Folder, decode_check, sha256_of
 
 LEDGER = "ledger.db"
+SILENCE = timedelta(seconds=60)
+"""A run says every ten seconds where it stands; one that has said nothing for this long is not at work."""
+DEAD = "no sign of life, it was killed or its machine stopped; the same command goes on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ def status(output: Path | None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, root):
         summary = reporter.summary(ledger)
-    return {"output": str(root), "live": _live(root), **summary}
+    return {"output": str(root), "live": _live(root, datetime.now(UTC)), **summary}
 
 
-def _live(root: Path) -> dict[str, Any] | None:
+def _live(root: Path, now: datetime) -> dict[str, Any] | None:
     latest = max((root / "runs").glob("*/status.json"), default=None)
     if latest is None:
         return None
@@ -103,7 +106,17 @@ def _live(root: Path) -> dict[str, Any] | None:
         facts = json.loads(latest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return facts if isinstance(facts, dict) else None
+    if not isinstance(facts, dict):
+        return None
+    return facts | {"state": DEAD} if _is_silent(facts, now) else facts
+
+
+def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:
+    """Whether a run that never said that it ended has long said nothing."""
+    try:
+        return facts.get("exit_code") is None and now - datetime.fromisoformat(str(facts.get("at"))) > SILENCE
+    except (TypeError, ValueError):
+        return False
 
 
 def report(output: Path | None) -> Sequence[Path]:

@@ -1,10 +1,12 @@
 """Commands that look after an output folder read the ledger, and find it wherever it is."""
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from batchgen import app
+from batchgen.app.keeping import DEAD
 from batchgen.money import from_usd
 from tests.rehearsal import Rehearsal
 
@@ -41,6 +43,17 @@ def test_files_that_others_moved_are_not_paid_again(scene: Rehearsal) -> None:
     assert scene.run(manifest, regenerate_missing=True).exit == 0
     assert len(scene.bill) == calls + 1
     assert ended.picture("chair").exists()
+
+
+def test_status_tells_a_dead_run_from_a_living_one(scene: Rehearsal) -> None:
+    """A run that was killed never wrote that it ended; it must not look as if it were still drawing."""
+    ended = scene.run(scene.manifest(JOBS))
+    (file,) = ended.folder.glob("runs/*/status.json")
+    now = datetime.now(UTC)
+    for age, state in ((5, "drawing"), (600, DEAD)):
+        facts = {"state": "drawing", "exit_code": None, "at": (now - timedelta(seconds=age)).isoformat()}
+        file.write_text(json.dumps(facts), encoding="utf-8")
+        assert app.status(ended.folder)["live"]["state"] == state
 
 
 def test_status_tells_of_run_and_folder(scene: Rehearsal) -> None:
