@@ -17,10 +17,10 @@ LONGEST_CALL = timedelta(days=1)
 _MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
-    CapKind.MAX_IMAGES: "the image limit of this run",
+    CapKind.MAX_IMAGES: "the images allowed in this run",
     CapKind.DAY: "the budget of the day",
     CapKind.MONTH: "the budget of the month",
-    CapKind.IMAGES_PER_DAY: "the images per day",
+    CapKind.IMAGES_PER_DAY: "the images allowed per day",
 }
 
 
