@@ -1,6 +1,7 @@
 """What a run writes down while it works, beside the ledger: its log and where it stands."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 from batchgen.clock import Clock
 from batchgen.errors import StorageError
 from batchgen.storage import Folder
+from batchgen.storage.durable import PRIVATE_FILE, PUBLIC_FILE
 
 FLUSH_EVERY = 0.5
 """Seconds for which lines of the log may wait for company on their way to the file."""
@@ -37,7 +39,7 @@ class Journal:
         self._clock = clock
         self._one_at_a_time = Lock()
         self._flushed = float("-inf")
-        self._files = [_open(folder.root / self._run / "log.jsonl")]
+        self._files = [_open(folder.root / self._run / "log.jsonl", PRIVATE_FILE)]
         _OPEN.append(folder.root / self._run)
         if copy is not None:
             self._files.append(_open(copy))
@@ -83,10 +85,10 @@ class Journal:
         _OPEN.remove(self._folder.root / self._run)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, mode: int = PUBLIC_FILE) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path.open("ab")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode), "ab")
     except OSError as error:
         why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
         raise StorageError(why) from error

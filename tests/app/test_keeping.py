@@ -102,3 +102,13 @@ def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:
     assert len(app.resolve(folder, decision="retry")) == 1
     assert scene.run(manifest).exit == 0
     assert len(scene.bill) == 2
+
+
+def test_what_a_run_writes_down_is_private(scene: Rehearsal) -> None:
+    """Ledger, logs and summaries of runs are for the user alone; pictures and the report are for everybody."""
+    ended = scene.run(scene.manifest(JOBS))
+    private = [ended.folder / "ledger.db", *(ended.folder / "runs").glob("*/*")]
+    assert len(private) == 4
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+    public = [ended.picture("chair"), ended.folder / "report" / "report.html"]
+    assert {path.stat().st_mode & 0o777 for path in public} == {0o644}
