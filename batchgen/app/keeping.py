@@ -18,6 +18,7 @@ from batchgen.money import MicroUSD
 from batchgen.storage import Folder, decode_check, sha256_of
 
 LEDGER = "ledger.db"
+LOST = "the run ended before the answer was whole"
 SILENCE = timedelta(seconds=60)
 """A run says every ten seconds where it stands; one that has said nothing for this long is not at work."""
 DEAD = "no sign of life, it was killed or its machine stopped; the same command goes on"
@@ -151,6 +152,9 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
     """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
     start = datetime.combine(since, time(), UTC) if since else None
     with opened(output, readonly=False) as (ledger, root):
+        for orphan in ledger.orphans():
+            if Folder(root).spool(orphan.id).read() is None:  # a whole answer is settled by the next run
+                ledger.to_at_risk(orphan.id, LOST)
         found = ledger.reconcile(billed, start)
         reporter.write(ledger, root)
     left = found.at_risk - found.confirmed - found.cleared

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from batchgen.app.keeping import LOST
 from batchgen.app.tariff import Tariff
 from batchgen.executor import finish
 from batchgen.ledger import AttemptRow, Ledger
@@ -10,8 +11,6 @@ from batchgen.model import AttemptState
 from batchgen.storage import Folder
 from batchgen.worker import told
 from batchgen.worker.bench import Note
-
-LOST = "the run ended before the answer was whole"
 
 
 def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:

@@ -112,3 +112,17 @@ def test_what_a_run_writes_down_is_private(scene: Rehearsal) -> None:
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
     public = [ended.picture("chair"), ended.folder / "report" / "report.html"]
     assert {path.stat().st_mode & 0o777 for path in public} == {0o644}
+
+
+def test_a_bill_settles_what_a_killed_run_left_open(scene: Rehearsal) -> None:
+    """Right after a kill, before any other run, a bill confirms the call that nobody saw the end of."""
+
+    def dies(where: str) -> None:
+        if where == "storage.finish.before_parts":
+            raise KeyboardInterrupt(where)
+
+    with pytest.raises(BaseException, match=r"before_parts|unhandled"):
+        scene.run(scene.manifest(JOBS[1:]), at=dies)
+    found = app.reconcile(scene.root / "output" / "scene", billed=from_usd("1"))
+    assert found.confirmed >= scene.billed > 0
+    assert found.unexplained == found.billed - found.confirmed
