@@ -93,7 +93,7 @@ class Worker:
 
     async def _fill(self, task: Task, slots: tuple[int, ...]) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why."""
-        filled, short, tally = Filled(), dict.fromkeys(slots, ""), Tally()
+        filled, short, tally, over = Filled(), dict.fromkeys(slots, ""), Tally(), None
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
             call = Call(task.job, tuple(short), purpose, task.replaces, Tally(uncertain=tally.uncertain))
@@ -106,7 +106,8 @@ class Worker:
             short = dict(call.short)
             if over or not short or self.bench.settings.on_partial is not OnPartial.TOP_UP:
                 break
-        filled.open.update({slot: self._short(why) for slot, why in short.items()})
+        if not over:
+            filled.open.update({slot: self._short(why) for slot, why in short.items()})
         await self._once_more(task, filled)
         return filled
 
