@@ -94,5 +94,5 @@ def test_a_run_always_says_where_it_stands(fresh: Path, launcher: Launcher) -> N
 @pytest.mark.slow
 def test_where_a_run_stands_is_never_old(fresh: Path, launcher: Launcher) -> None:
     """The same for as long as it takes to see three of them."""
-    with world(fresh, launcher, 6, jobs=18, latency=(10, 11)) as trial:
+    with world(fresh, launcher, 6, jobs=18, latency=(7, 8)) as trial:
         assert max(watch(trial, 60)) < 15

@@ -8,6 +8,8 @@ from batchgen.mock import Rule
 from tests.process.launcher import Break, Launcher
 from tests.process.world import World, world
 
+SPOOL = "storage.spool.before_remove"
+
 
 def passed(trial: World, number: int, fault: str) -> bool:
     """Let the k-th step of a run fail, then go on: exit 8 names the path, and no paid picture is lost or paid again."""
@@ -32,6 +34,16 @@ def test_a_fault_at_a_step_costs_nothing(fresh: Path, launcher: Launcher, number
     """A full disk at the k-th step ends the run with exit 8; with room again, it goes on and nothing is paid twice."""
     with world(fresh, launcher, number, jobs=2, latency=(0, 0.02)) as trial:
         assert not passed(trial, number, "ENOSPC")
+
+
+@pytest.mark.parametrize("point", ["ledger.settle.before_commit", "ledger.settle.after_commit", SPOOL])
+def test_a_fault_while_a_short_answer_is_settled(fresh: Path, launcher: Launcher, point: str) -> None:
+    """What was not asked again yet is not called moderated: the next run asks for it."""
+    with world(fresh, launcher, 1, jobs=1, rules=(Rule("fewer_1", times=1),)) as trial:
+        assert trial.start(Break(point=point, errno="EIO")).wait() == 8
+        trial.finish()
+        trial.reconcile()
+        assert [entry["pictures"] for entry in trial.bill] == [1, 1]
 
 
 @pytest.mark.slow
