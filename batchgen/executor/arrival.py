@@ -60,13 +60,17 @@ class Arrival:
             return self._receipt(attempt, call, judge(happening))
         answer = speech.read(document, attempt)
         items = tuple(self._local(item, intake) for item in answer.items)
-        plan = await self.offload(self._planned, attempt, intake, items, document.whole)
+        return await self.offload(self._landed, attempt, call, intake, document, replace(answer, items=items))
+
+    def _landed(self, attempt: Attempt, call: Call, intake: Intake, document: Document, answer: Answer) -> Receipt:
+        """Plan what becomes of an answer, and do it. Blocks."""
+        plan = self._planned(attempt, intake, answer.items, document.whole)
         verdict = judge(self._judged(call, document, answer, plan))
         receipt = self._receipt(attempt, call, verdict, answer)
         receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
-            return await self.offload(self._keep, receipt, intake, document)
-        return await self.offload(self._store, receipt, intake, to_answer(receipt, plan, attempt.replaces))
+            return self._keep(receipt, intake, document)
+        return self._store(receipt, intake, to_answer(receipt, plan, attempt.replaces))
 
     def _local(self, item: Item, intake: Intake) -> Item:
         """Decode a picture that was spelled as a data URL."""

@@ -96,7 +96,7 @@ class Downloads:
         if seen is None or (seen.format == "svg" and not (request and request.param("output_format") == "svg")):
             await self._offload(spool.discard)
             return NotFetched("what came is no picture")
-        flags = await self._offload(flags_of, request, seen, facts.path) if request else ()
+        flags = await self._offload(flags_of, request, seen, facts) if request else ()
         relative = path(seen.ext)
         publish = self._folder.publish
         gone = await self._offload(lambda: publish(facts.path, relative, replaces=replaces, sha256=facts.sha256))
@@ -177,7 +177,7 @@ class Downloads:
         finally:
             facts = part.close()
         seen = sniff(facts.head, facts.path)
-        if seen and "content-length" not in headers and not ends_whole(seen.format, facts.path):
+        if seen and "content-length" not in headers and not ends_whole(seen.format, facts):
             raise _FailedError("the picture broke off")
         return facts
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from batchgen.errors import StorageError
@@ -114,11 +113,11 @@ class Planner:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(self.attempt.job.request, seen, facts.path),
+            flags=flags_of(self.attempt.job.request, seen, facts),
         )
 
 
-def flags_of(request: ImageRequest, seen: ImageFacts, path: Path | None = None) -> tuple[str, ...]:
+def flags_of(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[str, ...]:
     """What is not as the job asked: size, format, alpha; and a picture that is cut off, blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
@@ -130,25 +129,20 @@ def flags_of(request: ImageRequest, seen: ImageFacts, path: Path | None = None) 
         wrong.append("format")
     if request.param("background") == "transparent" and seen.alpha is False:
         wrong.append("alpha")
-    if path is not None and not ends_whole(seen.format, path):
+    if not ends_whole(seen.format, part):
         wrong.append("truncated")
-    elif path is not None and is_blank(path, seen):
+    elif is_blank(part, seen):
         wrong.append("blank")
     return tuple(f"{NOT_AS_ASKED}{name}" for name in wrong)
 
 
-def ends_whole(kind: str, path: Path) -> bool:
-    """Whether a file's last bytes are where its picture ends; a cheap look that finds cut files, not torn ones."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(12)
-        file.seek(max(0, size - 4096))
-        tail = file.read()
+def ends_whole(kind: str, part: PartFacts) -> bool:
+    """Whether a picture's last bytes are where it ends; a cheap look that finds cut files, not torn ones."""
     if kind == "png":
-        return b"IEND" in tail
+        return b"IEND" in part.tail
     if kind == "jpeg":
-        return b"\xff\xd9" in tail
-    return kind != "webp" or int.from_bytes(start[4:8], "little") + 8 <= size
+        return b"\xff\xd9" in part.tail
+    return kind != "webp" or int.from_bytes(part.head[4:8], "little") + 8 <= part.bytes
 
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:

@@ -24,23 +24,24 @@ from batchgen.storage.durable import (
 
 SPOOL, QUARANTINE = "spool", "quarantine"
 ANSWER = "answer.json"
-HEAD = 64
+HEAD, TAIL = 64, 4096
+"""How many of a picture's first and last bytes are kept at hand."""
 CHUNK = 1 << 20
 MOST_JSON = 64 * 1024 * 1024
 
-
-Head = bytes
+Edge = bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """One decoded picture: where its bytes wait, how many, their hash, and the first of them."""
+    """One decoded picture: where its bytes wait, how many, their hash, and the first and the last of them."""
 
     index: int
     path: Path
     bytes: int
     sha256: str
-    head: Head
+    head: Edge
+    tail: Edge
 
 
 class Part:
@@ -52,7 +53,7 @@ class Part:
         self.bytes = 0
         self._descriptor: int | None = descriptor
         self._hash = hashlib.sha256()
-        self._head = b""
+        self._head = self._tail = b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes; StorageError when the disk refuses them."""
@@ -74,11 +75,12 @@ class Part:
         self.bytes += len(data)
         if len(self._head) < HEAD:
             self._head += bytes(data[: HEAD - len(self._head)])
+        self._tail = bytes(data[-TAIL:]) if len(data) >= TAIL else (self._tail + bytes(data))[-TAIL:]
 
     def close(self) -> PartFacts:
         """No more bytes come; says what they were."""
         self._let_go()
-        return PartFacts(self.index, self.path, self.bytes, self._hash.hexdigest(), self._head)
+        return PartFacts(self.index, self.path, self.bytes, self._hash.hexdigest(), self._head, self._tail)
 
     def abandon(self) -> None:
         """Throw the bytes away."""
