@@ -12,6 +12,7 @@ NEARLY = 0.9
 
 _SUFFIX = re.compile(r"(?:^|\s)--([A-Za-z]\w*)(?:[ =]\S+)?\s*$")
 _ASPECT = frozenset({"ar", "aspect"})
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
 _LIVING = (
     *("Hayao Miyazaki", "Makoto Shinkai", "Greg Rutkowski", "Takashi Murakami", "Yayoi Kusama", "Banksy"),
     *("Damien Hirst", "Jeff Koons", "Yoshitaka Amano", "Annie Leibovitz", "Tim Burton", "Beeple", "Loish"),
@@ -28,6 +29,11 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
     if suffix := _SUFFIX.search(prompt):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
         message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
+        yield Problem(message, job.place, Severity.WARNING)
+    if left := _TEMPLATE.search(prompt):  # cells are text, never templates
+        message = (
+            f"{shown(left[0])} is drawn as plain words, because it stands in a cell: use `rows` of a YAML manifest"
+        )
         yield Problem(message, job.place, Severity.WARNING)
     if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"

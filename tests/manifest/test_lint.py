@@ -53,3 +53,11 @@ def test_a_prompt_beyond_the_limit_is_an_error() -> None:
     assert said("x" * 900, 1000) == []
     assert said("x" * 1001, 1000, known=False)[0][0] is Severity.ERROR
     assert said("x" * 99_999, None, known=False) == []
+
+
+def test_a_template_that_nobody_fills_is_doubted() -> None:
+    """Cells reach the prompt letter for letter, so a template in one would be paid for as words."""
+    ((severity, words),) = said("A chair in {{ colour }}")
+    assert severity is Severity.WARNING
+    assert words.startswith("'{{ colour }}' is drawn as plain words")
+    assert said("A {chair} in }} braces {{") == []
