@@ -260,11 +260,18 @@ def _code(h: Happening, otherwise: str) -> str:
     return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{1,59}", code) else otherwise
 
 
+_BODIES = {
+    BodyKind.HTML: "with a web page",
+    BodyKind.EMPTY: "without a word",
+    BodyKind.OTHER: "with something unreadable",
+}
+
+
 def _words(h: Happening) -> str:
     """Find what to tell people: the provider's words, else ours."""
     status = f"HTTP {h.status}" if h.status and not 200 <= h.status < 300 else ""
     said = h.complaint.message or h.complaint.code or h.complaint.type if h.complaint else ""
     if h.complaint and h.complaint.param:
         said += f" (param: {h.complaint.param})"
-    kind = "" if said or not status or h.body is BodyKind.JSON else f"with a body that is {h.body.value}"
-    return redacted(" ".join(piece for piece in (said, kind, h.detail, status) if piece), h.secrets)
+    kind = _BODIES.get(h.body, "") if status and not said else ""
+    return redacted(" ".join(piece for piece in (said, h.detail, status, kind) if piece), h.secrets)

@@ -224,3 +224,17 @@ def test_free_means_known_to_be_free(status: Any, code: Any, kind: Any, message:
     assert verdict.message.isprintable()
     if 200 <= status < 300:
         assert verdict.charge is not NO
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (BodyKind.HTML, "HTTP 401 with a web page"),
+        (BodyKind.EMPTY, "HTTP 401 without a word"),
+        (BodyKind.OTHER, "HTTP 401 with something unreadable"),
+        (BodyKind.JSON, "HTTP 401"),
+    ],
+)
+def test_a_wordless_refusal_reads_like_a_sentence(body: BodyKind, words: str) -> None:
+    """Where the provider said nothing that can be read, the status and what came instead are told."""
+    assert judge(Happening(Phase.COMPLETE, status=401, body=body)).message == words
