@@ -15,3 +15,8 @@ def __getattr__(name: str) -> Any:
     from batchgen import api
 
     return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    """What there is, also before it is loaded: for completion in a shell."""
+    return sorted({*globals(), *__all__})
