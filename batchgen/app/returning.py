@@ -1,4 +1,4 @@
-"""Pictures that stepped aside, and are wanted again: they go back to their places, and nothing is paid. Blocks."""
+"""Pictures that make room for others, and those that are wanted again: nothing is paid for either. Blocks."""
 
 from contextlib import suppress
 
@@ -26,3 +26,12 @@ def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
         note("returned", key=image.job_key, slot=image.slot, path=image.place)
         count += 1
     return count
+
+
+def make_room(ledger: Ledger, folder: Folder, note: Note) -> None:
+    """Move pictures of changed jobs to `superseded/` whose new ones have another name, such as another format."""
+    for key, slot, path in ledger.outlived():
+        place = folder.set_aside(path.removeprefix("images/"), key)
+        if place is not None:
+            ledger.moved(key, slot, place)
+            note("superseded", key=key, slot=slot, path=place)

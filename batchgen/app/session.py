@@ -20,7 +20,7 @@ from batchgen.app.progress import Meter, Watch, as_json
 from batchgen.app.project import Project
 from batchgen.app.recovery import recover
 from batchgen.app.refuge import leave, refuge
-from batchgen.app.returning import put_back
+from batchgen.app.returning import make_room, put_back
 from batchgen.app.signals import Interrupted
 from batchgen.app.wanting import Wants
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, StorageError
@@ -90,6 +90,8 @@ class Session:
         self.estimate = self.wants.plan()
         self.recovered += put_back(self.ledger, self.folder, self.note)
         self.pending = self.ledger.downloads()
+        if self.wants.strangers:
+            raise InputError(*self.wants.strangers)
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.wants.jobs
@@ -197,6 +199,8 @@ class Session:
         return RunResult(summary, status, self.checked.problems, self.folder.root, page)
 
     def _write_down(self, status: Exit, why: str) -> Path:
+        if self.has_work:
+            make_room(self.ledger, self.folder, self.note)
         self._end_run(status, why)
         write = reporter.refresh if self._says_it_all() else reporter.write
         written = write(self.ledger, self.folder.root, run_id=self.run_id)

@@ -12,6 +12,7 @@ from batchgen.app.options import Options
 from batchgen.app.project import Project, jobs_of, selected
 from batchgen.app.tariff import Tariff
 from batchgen.clock import Offload
+from batchgen.errors import InputError, Problem
 from batchgen.ledger import Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
 from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
@@ -36,6 +37,7 @@ class Wants:
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     jobs: int = 0
     digest: int = 0
+    strangers: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: list[Job] = field(default_factory=list)
     _under_way: set[str] = field(default_factory=set)
@@ -55,6 +57,7 @@ class Wants:
         waiting = {picture.job_key for picture in self.ledger.downloads()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self.jobs += 1
+            self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
@@ -65,6 +68,16 @@ class Wants:
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
+
+    def _look_for_strangers(self, item: Planned) -> None:
+        """A file that somebody else put where a picture shall go is found before the picture is paid."""
+        ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
+        for slot in item.slots:
+            place = f"images/{item.job.path(slot, ext)}"
+            taken = os.path.lexists(self.project.output / place) and self.ledger.owner(place) is None
+            if taken and len(self.strangers) < InputError.most:
+                why = f"{self.project.output / place} is no picture of batchgen's: move it away, or choose another path"
+                self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:
         """How the jobs stand by now whose pictures from an earlier run waited at an address. Blocks."""

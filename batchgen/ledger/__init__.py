@@ -323,6 +323,11 @@ class Ledger:
         """Note that a picture is back in its place; `gone` is where the one went that stood there."""
         pictures.returned(self._book, image, gone)
 
+    def outlived(self) -> tuple[tuple[str, int, str], ...]:
+        """Pictures (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
+        assert self._run_id is not None, "a run begins before pictures can be replaced"
+        return pictures.outlived(self._book, self._run_id)
+
     def moved(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored picture has another place now."""
         pictures.moved(self._book, job_key, slot, path)

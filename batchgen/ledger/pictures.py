@@ -51,6 +51,21 @@ def standing(book: Book, places: Sequence[str]) -> dict[str, str]:
     return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
 
 
+def outlived(book: Book, run_id: str) -> tuple[tuple[str, int, str], ...]:
+    """List pictures (key, slot, path) still in `images/` whose job was changed, where the new picture is stored."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT i.job_key, i.slot, i.path FROM images i"
+            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+            " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.path > 'images/' AND i.path < 'images0'"
+            " AND i.fault = '' AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
+            "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
+            "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
+            {"catalogue": book.catalogue, "run": run_id},
+        ).fetchall()
+    return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
+
+
 def any_stored(book: Book) -> bool:
     """Look for one stored picture."""
     with book.reading() as db:

@@ -92,6 +92,17 @@ class Folder:
             self._at("storage.publish.after_sync")
         return gone
 
+    def set_aside(self, relative: str, key: str) -> str | None:
+        """Move the picture of job `key` from `images/relative` to `superseded/`. Blocks.
+
+        Returns its new place, None when it is gone. Doing it again after a crash is harmless.
+        """
+        *above, name = parts_of(relative)
+        with guarded(self.root / IMAGES / relative), folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there:
+            gone = self._step_aside(there, name, relative, key, placed=False)
+            os.fsync(there)
+        return gone
+
     def _appear(self, source: int, part: str, there: int, name: str) -> None:
         if not exists(source, ANSWER):
             sync(source, part)
