@@ -4,7 +4,7 @@ import hashlib
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from os import geteuid
+from os import W_OK, X_OK, access, geteuid
 from pathlib import Path
 
 from batchgen.storage import Folder
@@ -45,7 +45,10 @@ def _device(place: Path) -> int:
 
 
 def _own(folder: Path) -> bool:
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    """Whether the folder is ours, or will be: it is made when the first answer needs it."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        above = next(path for path in folder.parents if path.exists())
+        return access(above, W_OK | X_OK)
     return stat.S_ISDIR(found.st_mode) and found.st_uid == geteuid() and not found.st_mode & 0o022
