@@ -8,7 +8,7 @@ from pathlib import Path
 from batchgen.app import checking, comparing
 from batchgen.app.comparing import CompareRow, Group, gather
 from batchgen.app.options import Options
-from batchgen.app.project import Project, jobs_of, open_project, selected
+from batchgen.app.project import Project, jobs_of, open_project, sample_warning, selected
 from batchgen.errors import InputError, Problem
 from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
 
@@ -33,7 +33,8 @@ class PlanResult:
             tariff = project.tariff(ledger)
             pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
             yield from sums.watch(pairing.plan(selected(chain.watch(jobs_of(project)), options)))
-        self.estimate = sums.total(self.warnings)
+            samples = tuple(sample_warning(project, ledger))
+        self.estimate = sums.total((*self.warnings, *samples))
 
 
 def planned(path: Path, options: Options) -> PlanResult:

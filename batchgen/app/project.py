@@ -14,10 +14,11 @@ from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
-from batchgen.errors import InputError, Place
+from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, Provider, Settings
+from batchgen.text import counted
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
 """Honoured for the provider `openai`, as by the vendor's own clients."""
@@ -111,6 +112,18 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         limits=replace(limits, **chosen),
         on_uncertain=options.on_uncertain or settings.on_uncertain,
     )
+
+
+def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
+    """Sample pictures count as stored, whoever is asked next: say so before they are taken for real ones."""
+    count = 0 if project.free else ledger.drawn_by(MOCK)
+    if count:
+        yield Problem(
+            f"{counted(count, 'picture')} in {project.output} came from the mock provider and will not be drawn again; "
+            "for real ones choose another --output",
+            None,
+            Severity.WARNING,
+        )
 
 
 def jobs_of(project: Project) -> Iterator[Job]:

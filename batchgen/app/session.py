@@ -17,7 +17,7 @@ from batchgen.app.environment import Secret
 from batchgen.app.journal import Journal, run_id
 from batchgen.app.options import Options
 from batchgen.app.progress import Meter, Watch, as_json
-from batchgen.app.project import Project
+from batchgen.app.project import Project, sample_warning
 from batchgen.app.recovery import recover
 from batchgen.app.refuge import leave, refuge
 from batchgen.app.returning import make_room, put_back
@@ -94,11 +94,11 @@ class Session:
             raise InputError(*self.wants.strangers)
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
-        self.meter.jobs_total = self.wants.jobs
+        self.meter.jobs_total = self.estimate.jobs
         self.meter.images_wanted = self.estimate.images
-        self.meter.outcomes.update(self.wants.settled)
         self.status_file()
         if self.has_work:
+            self.folder.ready()
             self._ask()
 
     @property
@@ -161,7 +161,8 @@ class Session:
         if broken := (*self.ledger.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
-        outcomes = self.meter.outcomes + Counter({OutcomeKind.NOT_STARTED: self.still_waiting}) + self.wants.fetched()
+        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
+        outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
         status = exit_status(
             self.stops.reasons,
             outcomes,
@@ -196,7 +197,8 @@ class Session:
             with suppress(StorageError):
                 self._end_run(status, why)
         summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
-        return RunResult(summary, status, self.checked.problems, self.folder.root, page)
+        told = (*self.checked.problems, *sample_warning(self.project, self.ledger), *self.wants.notices)
+        return RunResult(summary, status, told, self.folder.root, page)
 
     def _write_down(self, status: Exit, why: str) -> Path:
         if self.has_work:

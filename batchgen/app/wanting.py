@@ -12,13 +12,15 @@ from batchgen.app.options import Options
 from batchgen.app.project import Project, jobs_of, selected
 from batchgen.app.tariff import Tariff
 from batchgen.clock import Offload
-from batchgen.errors import InputError, Problem
+from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
-from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.planner import GONE, Chain, Choices, Estimate, Pairing, Planned, Tally
 from batchgen.worker import Stops, Task, standing
 
 REMEMBERED_AT_ONCE = 512
+MOST_NOTICES = 5
+"""Jobs whose trouble is told on the terminal; the report tells of all."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Wants:
     jobs: int = 0
     digest: int = 0
     strangers: list[Problem] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: list[Job] = field(default_factory=list)
     _under_way: set[str] = field(default_factory=set)
@@ -61,6 +64,8 @@ class Wants:
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
+            if GONE in item.why and len(self.notices) < MOST_NOTICES:
+                self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             if item.job.key in waiting:
                 self._fetched.append(item.job)
             elif not item.slots:
@@ -117,6 +122,9 @@ class Wants:
 
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
+        failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
+        if failed and len(self.notices) < MOST_NOTICES:
+            self.notices.append(Problem(f"{outcome.job.id}: {outcome.why}", outcome.job.place, Severity.WARNING))
         if outcome.job.id in self._under_way:
             self._under_way.discard(outcome.job.id)
             self._changed.set()

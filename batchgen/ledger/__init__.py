@@ -303,6 +303,10 @@ class Ledger:
         """Find the key of the job whose stored picture stands at a path, relative to the output folder."""
         return pictures.owner(self._book, path)
 
+    def drawn_by(self, provider: str) -> int:
+        """Count the pictures in place that a provider drew."""
+        return rows.drawn_by(self._book, provider)
+
     def has_pictures(self) -> bool:
         """Whether any picture is stored."""
         return pictures.any_stored(self._book)

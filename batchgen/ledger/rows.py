@@ -138,6 +138,17 @@ def stored(book: Book) -> Iterator[StoredImage]:
     return (StoredImage(**{name: row[name] for name in names}) for row in rows)
 
 
+def drawn_by(book: Book, provider: str) -> int:
+    """Count stored pictures that a provider drew."""
+    with book.reading() as db:
+        row = db.execute(
+            "SELECT count(*) FROM images i JOIN attempts a ON a.id = i.attempt_id"
+            " WHERE i.catalogue = ? AND i.state = 'stored' AND i.path < 'superseded/' AND a.provider = ?",
+            (book.catalogue, provider),
+        ).fetchone()
+    return int(row[0])
+
+
 def runs(book: Book) -> tuple[RunRow, ...]:
     """List the runs, the latest first."""
     with book.reading() as db:

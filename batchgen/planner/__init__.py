@@ -2,9 +2,10 @@
 
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
-from batchgen.planner.pairing import Action, Choices, Cost, Pairing, Planned, changes, decide
+from batchgen.planner.pairing import GONE, Action, Choices, Cost, Pairing, Planned, changes, decide
 
 __all__ = [
+    "GONE",
     "Action",
     "Chain",
     "Choices",

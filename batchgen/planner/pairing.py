@@ -11,6 +11,9 @@ from batchgen.model import Job, JobImage, OnUncertain, OutcomeKind, Quote, SlotS
 from batchgen.planner.chain import Chain, in_order
 from batchgen.worker import TRANSIENT, standing
 
+GONE = "files are gone"
+"""Stands in the reason of a stored job whose files somebody moved away."""
+
 AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
 
@@ -229,7 +232,7 @@ def changes(job: Job, previous: Previous) -> str:
 
 def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
     if moved:
-        return f"stored, but {len(moved)} of {len(stored)} files are gone; --regenerate-missing draws them again"
+        return f"stored, but {len(moved)} of {len(stored)} {GONE}; --regenerate-missing draws them again"
     return f"{len(stored)} stored"
 
 

@@ -56,6 +56,13 @@ class Folder:
             self.root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
         return lock.lock(self.root, wait=wait)
 
+    def ready(self) -> None:
+        """Make what answers need, so that a folder that cannot be used is found before anything is paid. Blocks."""
+        for name in (IMAGES, SPOOL, QUARANTINE, SUPERSEDED):
+            mode = PUBLIC_DIR if name in {IMAGES, SUPERSEDED} else PRIVATE_DIR
+            with guarded(self.root / name), folder(self.root, (name,), mode):
+                pass
+
     def spool(self, attempt_id: str) -> Spool:
         """Return the place for one attempt's answer; its folder is made with its first part."""
         return Spool(self.root, attempt_id, self._at)

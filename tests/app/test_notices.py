@@ -1,0 +1,58 @@
+"""What a person should hear about at the end of a run, beside the numbers."""
+
+import pytest
+
+from batchgen.app.progress import Unwatched
+from batchgen.app.running import run
+from tests.rehearsal import Rehearsal
+
+JOBS = [{"id": "lamp", "prompt": "A lamp"}, {"id": "bad", "prompt": "A chair [[mock: fault=400_invalid]]"}]
+
+
+def told(scene: Rehearsal, **options: object) -> str:
+    """Everything that a run tells of its problems."""
+    manifest = scene.manifest(JOBS)
+    return "\n".join(
+        str(problem) for problem in run(manifest, scene.options(manifest, **options), Unwatched()).problems
+    )
+
+
+def test_sample_pictures_are_not_taken_for_real_ones(scene: Rehearsal) -> None:
+    """Pictures of the mock stay stored under another provider, and every command says so."""
+    told(scene, provider="mock")
+    assert "1 picture in" in told(scene)
+    assert "came from the mock provider" in told(scene)
+    _, estimate = scene.plan(scene.manifest(JOBS))
+    assert any("mock provider" in warning.message for warning in estimate.warnings)
+
+
+def test_a_failed_job_says_why(scene: Rehearsal) -> None:
+    """The first failures are told with their reasons."""
+    assert "bad: " in told(scene)
+
+
+def test_files_that_are_gone_are_listed(scene: Rehearsal) -> None:
+    """A run that finds stored files missing lists them, draws nothing, and says what would."""
+    told(scene)
+    (scene.root / "output" / "scene" / "images" / "lamp-0.webp").unlink()
+    assert "--regenerate-missing" in told(scene)
+
+
+def test_a_folder_that_cannot_be_used_is_found_before_anything_is_paid(scene: Rehearsal) -> None:
+    """A link in the place of `images/` ends the run with status 8 and an empty bill."""
+    folder = scene.root / "output" / "scene"
+    folder.mkdir(parents=True)
+    (folder / "images").symlink_to(scene.root)
+    assert scene.run(scene.manifest(JOBS)).exit == 8
+    assert scene.billed == 0
+
+
+@pytest.mark.parametrize("name", ["runs", "report"])
+def test_a_planted_link_is_not_followed(scene: Rehearsal, name: str) -> None:
+    """Nothing is written through a link that somebody put into the output folder."""
+    folder, elsewhere = scene.root / "output" / "scene", scene.root / "elsewhere"
+    folder.mkdir(parents=True)
+    elsewhere.mkdir()
+    (folder / name).symlink_to(elsewhere)
+    assert scene.run(scene.manifest(JOBS)).exit == 8
+    assert list(elsewhere.iterdir()) == []
