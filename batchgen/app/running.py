@@ -47,6 +47,7 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
             if options.if_locked != "skip":
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
+        folder.ready()
         ledger = stack.enter_context(_books(project, folder, at))
         session = Session(project, options, watch, folder, ledger, key, checked)
         stack.callback(session.leave)

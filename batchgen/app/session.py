@@ -98,7 +98,6 @@ class Session:
         self.meter.images_wanted = self.estimate.images
         self.status_file()
         if self.has_work:
-            self.folder.ready()
             self._ask()
 
     @property

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
 
 from batchgen.storage import lock
@@ -57,10 +57,14 @@ class Folder:
         return lock.lock(self.root, wait=wait)
 
     def ready(self) -> None:
-        """Make what answers need, so that a folder that cannot be used is found before anything is paid. Blocks."""
-        for name in (IMAGES, SPOOL, QUARANTINE, SUPERSEDED):
-            mode = PUBLIC_DIR if name in {IMAGES, SUPERSEDED} else PRIVATE_DIR
-            with guarded(self.root / name), folder(self.root, (name,), mode):
+        """Try what a run will need, so that a folder that cannot be used is found before anything is paid. Blocks.
+
+        Nothing below the output folder may be a link: what is written through one lands elsewhere.
+        """
+        with guarded(self.root / IMAGES), folder(self.root, (IMAGES,), PUBLIC_DIR):
+            pass
+        for name in (RUNS, SPOOL, QUARANTINE, SUPERSEDED, REPORT):
+            with guarded(self.root / name), suppress(FileNotFoundError), folder(self.root, (name,)):
                 pass
 
     def spool(self, attempt_id: str) -> Spool:
