@@ -9,9 +9,12 @@ def safe(text: object, limit: int = LIMIT) -> str:
     Control characters, escape sequences, line breaks, bidirectional and other invisible format characters, surrogates
     and unassigned code points become `\x1b`, `\u202e` or `\U000e0001`.
     """
+    whole = str(text)
+    if len(whole) <= limit and whole.isprintable():
+        return whole
     pieces: list[str] = []
     room = limit
-    for character in str(text):
+    for character in whole:
         piece = character if character.isprintable() else _escaped(ord(character))
         if len(piece) > room:
             return _cut(pieces, limit)

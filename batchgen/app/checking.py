@@ -1,11 +1,12 @@
 """`check`: everything that is wrong or doubtful in a manifest, before a cent is spent."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
+from batchgen.app.kept import kept
 from batchgen.app.project import Project
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.manifest import Census
@@ -39,6 +40,7 @@ class Examiner:
         self._project = project
         self._tariff = project.tariff()
         self._said: set[str] = set()
+        self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job) -> Iterator[Problem]:
         """What is wrong with this job; a warning is said once, at its first place."""
@@ -55,7 +57,7 @@ class Examiner:
         provider, name = self._project.provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider, model)
-        yield from refusals(job, provider, model, self._project.settings.prepare)
+        yield from (replace(problem, place=job.place) for problem in self._refusals(job, model))
         if name in self._said:
             return
         self._said.add(name)
@@ -66,6 +68,12 @@ class Examiner:
             return
         today = self._project.clock.now().date()
         yield from (Problem(text, job.place, Severity.WARNING) for text in _doubts(name, model, price, today))
+
+    def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
+        """What the provider says to every job of this form; of a prompt, it only matters whether there is one."""
+        form = (job.request.form, bool(job.request.prompt), job.inherited, job.n)
+        provider, prepare = self._project.provider, self._project.settings.prepare
+        return kept(self._refused, form, lambda: tuple(refusals(job, provider, model, prepare)))
 
 
 def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:

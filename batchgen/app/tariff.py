@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import TypeVar
 
 from batchgen import catalog
+from batchgen.app.kept import kept
 from batchgen.catalog import cost, text_tokens, text_tokens_bound
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, History
@@ -16,11 +16,6 @@ from batchgen.planner import Cost
 
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""
-
-MOST_KEPT = 4096
-"""Prices kept: requests that differ in nothing but the words of their prompts cost the same."""
-
-T = TypeVar("T")
 
 Past = Callable[[str, str, str], History | None]
 """What calls of a model, size and quality really cost and took."""
@@ -80,7 +75,7 @@ class Tariff:
     def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
         """What one call for `n` pictures may cost, or the same line in the vendor's Batch API."""
         kind = (_look(request), n, batch)
-        return _kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
+        return kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
 
     def _quote(self, request: ImageRequest, n: int, *, batch: bool) -> Quote:
         name = self.model_of(request)
@@ -128,7 +123,7 @@ class Tariff:
     def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
         """What drawing so many pictures of a job may cost, over as many calls as it takes."""
         kind = (_look(job.request), images, batch)
-        return _kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+        return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
 
     def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
         most = self.per_call(request, images)
@@ -163,16 +158,7 @@ class Tariff:
 def _look(request: ImageRequest) -> tuple[object, ...]:
     """What a request's price depends on: of the prompt, only how long it is."""
     words = (text_tokens(request.prompt), text_tokens_bound(request.prompt))
-    return (request.operation, request.model, request.params, request.images, request.mask, request.files, *words)
-
-
-def _kept(known: dict[object, T], kind: object, make: Callable[[], T]) -> T:
-    """A value that was computed before, or is now; a full memory begins anew."""
-    if kind not in known:
-        if len(known) >= MOST_KEPT:
-            known.clear()
-        known[kind] = make()
-    return known[kind]
+    return (request.form, *words)
 
 
 def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:

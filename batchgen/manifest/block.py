@@ -32,6 +32,9 @@ class Combination:
     excluded: bool = False
 
 
+_JUST_THE_ROW = (Combination({}),)
+
+
 @dataclass(frozen=True, slots=True)
 class Axes:
     """The lists that are combined. `zip` holds the steps of lists that are walked together."""
@@ -99,12 +102,13 @@ class Block:
         """Render every row and combination."""
         file = self.table.file if self.table else self.place.file
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
+        varies = self.axes != Axes()
         for row in rows:
             if isinstance(row, Problem):
                 yield row
                 continue
             place = Place(file, row.line) if self.table else self.place
-            for combination in self.axes.combinations(row.values):
+            for combination in self.axes.combinations(row.values) if varies else _JUST_THE_ROW:
                 if combination.excluded:
                     yield Skipped(f"excluded: {_written(combination.values)}", place)
                 else:

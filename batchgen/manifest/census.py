@@ -110,11 +110,15 @@ class _Tally:
             self.images += job.n
 
     def _remember(self, job: Job) -> None:
-        for met, text in ((self.ids, job.id), *((self.paths, path) for path in _paths(job))):
-            if not met.add(digest := digest_of(text)) and len(self.clashing) < MOST_CLASHES:
-                self.clashing.add(digest)
+        self._meet(self.ids, job.id)
+        for path in _paths(job):
+            self._meet(self.paths, path)
         if job.waits_for:
             self.chained[job.id] = job
+
+    def _meet(self, met: Seen, text: str) -> None:
+        if not met.add(digest := digest_of(text)) and len(self.clashing) < MOST_CLASHES:
+            self.clashing.add(digest)
 
     def census(self) -> Census:
         return Census(

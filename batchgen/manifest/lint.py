@@ -26,7 +26,7 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
     limits = [limit for limit in (provider.prompt_limit, model.prompt_limit if model else None) if limit is not None]
     if limits:
         yield from _length(job, len(prompt), min(limits), provider.name)
-    if suffix := _SUFFIX.search(prompt):
+    if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
         message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
         yield Problem(message, job.place, Severity.WARNING)

@@ -76,6 +76,11 @@ class ImageRequest:
     mask: InputImage | None = None
     files: tuple[tuple[str, FileImage], ...] = ()
 
+    @property
+    def form(self) -> tuple[object, ...]:
+        """Everything but the words of the prompt: what many jobs of one manifest have in common."""
+        return (self.operation, self.model, self.params, self.images, self.mask, self.files)
+
     def param(self, name: str) -> str | None:
         """The value the user set, or None."""
         for key, value in self.params:

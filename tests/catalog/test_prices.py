@@ -61,7 +61,7 @@ def test_every_named_model_of_a_provider_has_a_price() -> None:
 
 
 @pytest.mark.parametrize(("days", "old"), [(-1, False), (0, False), (60, False), (61, True), (500, True)])
-def test_a_price_older_than_sixty_days_is_named_with_its_date(days: int, old: bool) -> None:  # noqa: FBT001 - a table
+def test_a_price_older_than_sixty_days_is_named_with_its_date(days: int, old: bool) -> None:
     """Sixty days are fine, sixty-one are told, with the row and its day."""
     price, today = row(ask("gpt-image-2")), TODAY + timedelta(days=days)
     assert catalog.stale(price, today) is old
