@@ -7,9 +7,9 @@ from batchgen.app.keeping import LOST
 from batchgen.app.tariff import Tariff
 from batchgen.executor import finish
 from batchgen.ledger import AttemptRow, Ledger
-from batchgen.model import AttemptState
+from batchgen.model import AttemptState, OnMismatch, SlotState
 from batchgen.storage import Folder
-from batchgen.worker import told
+from batchgen.worker import mismatch, told
 from batchgen.worker.bench import Note
 
 
@@ -26,7 +26,9 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
             note("orphaned", attempt=orphan.id, job=orphan.job_id, at_risk_micro_usd=orphan.reserved)
             continue
         settlement = tariff.settle_orphan(orphan, receipt.usage, receipt.echo)
-        ledger.settle(receipt, AttemptState.SETTLED, settlement)
+        fails = tariff.settings.on_mismatch is OnMismatch.FAIL
+        odd = {one.slot: (SlotState.FAILED, why) for one in receipt.pictures if fails and (why := mismatch(one))}
+        ledger.settle(receipt, AttemptState.SETTLED, settlement, odd)
         facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
         stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.pictures)
         note("recovered", **facts, pictures=len(receipt.pictures), **stored)

@@ -1,7 +1,7 @@
 """One job, from request to outcome: permit, reserve, execute, settle; retry and top-up live here and nowhere else."""
 
 from batchgen.worker.bench import Bench, told
-from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, state_of
+from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, mismatch, state_of
 from batchgen.worker.standing import standing
 from batchgen.worker.stops import Stops
 from batchgen.worker.work import Task, Worker
@@ -19,6 +19,7 @@ __all__ = [
     "Wait",
     "Worker",
     "decide",
+    "mismatch",
     "standing",
     "state_of",
     "told",

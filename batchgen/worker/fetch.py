@@ -16,11 +16,15 @@ WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
 
 
 class Fetcher:
-    """Fetches waiting pictures; what does not come in this run is tried again in the next while its address lives."""
+    """Fetches waiting pictures; what does not come in this run is tried again in the next while its address lives.
+
+    `odd` holds attempt and slot of those that are not as asked and may be asked for once more.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._places = asyncio.Semaphore(AT_ONCE)
+        self.odd: set[tuple[str, int]] = set()
 
     async def fetch(self, pending: PendingDownload) -> SlotState:
         """Try until the picture is stored or lost; NOT_STARTED when it stays where it is for now."""
@@ -70,9 +74,11 @@ class Fetcher:
         return pending.provider == self._bench.provider.name
 
     async def _accept(self, pending: PendingDownload, picture: Picture) -> SlotState:
-        """A picture that is not as asked fails where the user wants that; its file stays."""
-        why = mismatch(picture)
-        if not why or self._bench.settings.on_mismatch is not OnMismatch.FAIL:
+        """What is not as asked fails, or is asked for once more, where the user wants that; its file stays."""
+        why, wanted = mismatch(picture), self._bench.settings.on_mismatch
+        if why and wanted is OnMismatch.RETRY_ONCE:
+            self.odd.add((pending.attempt_id, pending.slot))
+        if not why or wanted is not OnMismatch.FAIL:
             return SlotState.STORED
         marks = {pending.slot: (SlotState.FAILED, why)}
         await self._bench.offload(self._bench.ledger.mark_slots, pending.job_key, marks)

@@ -137,6 +137,7 @@ class Worker:
             states = await asyncio.gather(*(self.fetcher.fetch(one) for one in mine))
         open_ = {one.slot: (state, AWAY[state]) for one, state in zip(mine, states, strict=True) if state in AWAY}
         filled.stored += states.count(SlotState.STORED)
+        filled.odd += tuple(one.slot for one in mine if (one.attempt_id, one.slot) in self.fetcher.odd)
         return open_
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:

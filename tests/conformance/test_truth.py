@@ -132,6 +132,26 @@ def test_what_happens_to_what_is_not_as_asked(
     assert len(stage.bill) == calls
 
 
+def test_a_picture_at_an_address_that_is_not_as_asked_is_asked_for_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`retry-once` holds for results that are addresses too, and not a second time."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    defaults = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
+    with rehearsal(tmp_path, {"provider": "apiyi", "defaults": defaults}, dialect="apiyi") as scene:
+        jobs = [
+            {"id": "once", "prompt": "A lamp [[mock: fault=wrong_dimensions times=1]]"},
+            {"id": "ever", "prompt": "A chair [[mock: fault=wrong_dimensions]]"},
+        ]
+        ended = scene.run(scene.manifest(jobs, on_mismatch="retry-once"))
+        assert ended.exit == 0
+        assert len(scene.bill) == 4
+        assert ended.charged == scene.billed
+        assert ended.images("once")[0]["flags"] == ""
+        assert ended.images("ever")[0]["flags"] != ""
+
+
 # ---- bombs -------------------------------------------------------------------------------------------------------
 
 
