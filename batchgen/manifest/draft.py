@@ -16,6 +16,7 @@ from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation
 MAX_N = 10
 MAX_ID = 200
 """Characters of an id."""
+_FILES = tuple(sorted(FILES))
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -109,14 +110,15 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
 
 def _request(draft: Draft, inputs: Inputs) -> ImageRequest:
     texts = draft.texts
-    images = tuple(_picture("images", word, inputs) for word in draft.images)
+    images = tuple([_picture("images", word, inputs) for word in draft.images])
     mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
     usual = Operation.EDIT if images else Operation.GENERATE
     wanted = operation(texts["operation"]) if "operation" in texts else usual
     _fits(wanted, texts, images, mask)
-    files = tuple((name, _file(name, texts[name], inputs)) for name in sorted(FILES & texts.keys()))
+    files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
     params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
-    params |= {name: file.path for name, file in files}
+    if files:
+        params |= {name: file.path for name, file in files}
     ordered = tuple(sorted(params.items()))
     return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), ordered, images, mask, files)
 

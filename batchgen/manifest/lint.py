@@ -1,6 +1,7 @@
 """What is doubtful about a job, whoever draws it: too long, suffixes from other tools, moderated names."""
 
 import re
+import sys
 from collections.abc import Iterator
 
 from batchgen.errors import Problem, Severity
@@ -23,9 +24,9 @@ _MODERATED = re.compile(rf"\b(?:{'|'.join(_LIVING)})\b".replace(" ", r"\s+"), re
 def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]:
     """Give errors and warnings about a job's prompt; `model` is None when it is not in the catalogue."""
     prompt = job.request.prompt
-    limits = [limit for limit in (provider.prompt_limit, model.prompt_limit if model else None) if limit is not None]
-    if limits:
-        yield from _length(job, len(prompt), min(limits), provider.name)
+    limit = min(provider.prompt_limit or sys.maxsize, model.prompt_limit if model else sys.maxsize)
+    if len(prompt) > limit * NEARLY:
+        yield _length(job, len(prompt), limit, provider.name)
     if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
         message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
@@ -40,10 +41,8 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
         yield Problem(message, job.place, Severity.WARNING)
 
 
-def _length(job: Job, length: int, limit: int, provider: str) -> Iterator[Problem]:
+def _length(job: Job, length: int, limit: int, provider: str) -> Problem:
     if length > limit:
-        message = f"the prompt has {length:,} characters; {provider} takes at most {limit:,}"
-        yield Problem(message, job.place)
-    elif length > limit * NEARLY:
-        message = f"the prompt has {length:,} characters, nearly the {limit:,} that {provider} takes"
-        yield Problem(message, job.place, Severity.WARNING)
+        return Problem(f"the prompt has {length:,} characters; {provider} takes at most {limit:,}", job.place)
+    message = f"the prompt has {length:,} characters, nearly the {limit:,} that {provider} takes"
+    return Problem(message, job.place, Severity.WARNING)

@@ -118,4 +118,4 @@ class Job:
     def waits_for(self) -> tuple[str, ...]:
         """Ids of the jobs whose pictures this one takes, each once."""
         inputs = (*self.request.images, *((self.request.mask,) if self.request.mask else ()))
-        return tuple(dict.fromkeys(i.job_id for i in inputs if isinstance(i, JobImage)))
+        return tuple(dict.fromkeys([i.job_id for i in inputs if isinstance(i, JobImage)])) if inputs else ()

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
@@ -13,8 +14,7 @@ MOST_VALUES = 200
 """Values of one tag that are told apart in the cost table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What tells one line of the cost table from another."""
 
     model: str
