@@ -43,7 +43,8 @@ def standing(book: Book, places: Sequence[str]) -> dict[str, str]:
     """Find the keys of the jobs whose stored pictures stand at places, whatever their formats."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place JOIN images i ON i.catalogue = ?"
+            # CROSS keeps the order: a look at the index for each place, not at every picture.
+            "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place CROSS JOIN images i ON i.catalogue = ?"
             " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
             " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
             (dump(places), book.catalogue),
