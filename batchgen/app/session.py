@@ -157,7 +157,8 @@ class Session:
 
     def _verdict(self) -> tuple[Exit, str]:
         """The exit status, and why the run ended before its work was done."""
-        if broken := (*self.ledger.audit(), *self._unexplained()):
+        # Who touched what other runs left looks at everything again.
+        if broken := (*self.ledger.audit(None if self.recovered else self.run_id), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
         waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
@@ -189,17 +190,17 @@ class Session:
         status, why = self._verdict()
         page = None
         try:
-            page = self._write_down(status, why)
+            summary, page = self._write_down(status, why)
         except (StorageError, Interrupted) as error:
             self.broke(error)
             status, why = self._verdict()
             with suppress(StorageError):
                 self._end_run(status, why)
-        summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
+            summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
         told = (*self.checked.problems, *sample_warning(self.project, self.ledger), *self.wants.notices)
         return RunResult(summary, status, told, self.folder.root, page)
 
-    def _write_down(self, status: Exit, why: str) -> Path:
+    def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work:
             make_room(self.ledger, self.folder, self.note)
         self._end_run(status, why)
@@ -209,7 +210,7 @@ class Session:
         self.journal.put("summary.json", dict(written.summary))
         self.meter.state = "ended"
         self.status_file(exit_code=status)
-        return written.page
+        return dict(written.summary), written.page
 
     def _says_it_all(self) -> bool:
         """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""

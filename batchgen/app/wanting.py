@@ -51,7 +51,7 @@ class Wants:
         choices = Choices(options.retry_failed, options.regenerate_missing, self.project.settings.on_uncertain)
         self._chain = Chain(self.taken, self.ledger, root)
         self._pairing = Pairing(
-            self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(root / path)
+            self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(f"{root}/{path}")
         )
 
     def plan(self) -> Estimate:

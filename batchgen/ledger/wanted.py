@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import Known, Previous, Slot, Wanted
 from batchgen.ledger.text import dump, moment, request_from, request_text
-from batchgen.model import Job, SlotState
+from batchgen.model import ImageRequest, Job, SlotState
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
@@ -16,35 +16,34 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 def remember(book: Book, wanted: Sequence[Wanted], run_id: str, first: int) -> None:
     """Write down what a run wants; `first` is the place of the first of them in the manifest."""
     with book.writing("remember") as db:
+        known = db.executemany(
+            "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
+            " last_run = ?, seq = ? WHERE catalogue = ? AND key = ?",
+            ((*_of_this_run(one, run_id, seq), book.catalogue, one.job.key) for seq, one in enumerate(wanted, first)),
+        )
+        if known.rowcount == len(wanted):
+            return
         db.executemany(
-            "INSERT INTO jobs (catalogue, key, id, n, operation, prompt, request, model, size, quality, provider, tags,"
-            " place, last_run, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (catalogue, key) DO UPDATE SET id = excluded.id, n = excluded.n, model = excluded.model,"
-            " size = excluded.size, quality = excluded.quality, provider = excluded.provider, tags = excluded.tags,"
-            " place = excluded.place, last_run = excluded.last_run, seq = excluded.seq",
-            (_row(book.catalogue, one, run_id, seq) for seq, one in enumerate(wanted, first)),
+            "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, catalogue, key,"
+            " operation, prompt, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (catalogue, key) DO NOTHING",
+            (
+                (*_of_this_run(one, run_id, seq), book.catalogue, one.job.key, *_for_good(one.job.request))
+                for seq, one in enumerate(wanted, first)
+            ),
         )
 
 
-def _row(catalogue: str, wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
-    job = wanted.job
-    return (
-        catalogue,
-        job.key,
-        job.id,
-        job.n,
-        job.request.operation.value,
-        job.request.prompt,
-        request_text(job.request),
-        wanted.model,
-        wanted.size,
-        wanted.quality,
-        wanted.provider,
-        dump(job.tags),
-        str(job.place or ""),
-        run_id,
-        seq,
-    )
+def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
+    """What each run says anew of a job."""
+    job, place = wanted.job, str(wanted.job.place or "")
+    look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
+    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq)
+
+
+def _for_good(request: ImageRequest) -> tuple[object, ...]:
+    """What a key stands for."""
+    return (request.operation.value, request.prompt, request_text(request))
 
 
 def forget(book: Book, keys: Sequence[str]) -> None:
