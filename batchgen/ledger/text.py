@@ -9,6 +9,8 @@ from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operat
 
 MOST_TEXT = 4000
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def stamp(moment: datetime) -> str:
     """Write a moment as UTC text that sorts by time."""
@@ -22,7 +24,7 @@ def moment(text: str | None) -> datetime | None:
 
 def dump(value: object) -> str:
     """Write JSON in its shortest form, in ASCII: it takes whatever text came from outside."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def plain(text: str) -> str:

@@ -132,7 +132,7 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         attempt,
     ) in cursor:
         facts = (path, sha256, size, width, height, kind, cost, url)
-        found[key].append(Slot(index, _STATES[state], reason, *facts, moment(expires), fault, attempt))
+        found[key].append(Slot(index, _STATES[state], reason, *facts, expires and moment(expires), fault, attempt))
     return found
 
 
