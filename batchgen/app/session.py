@@ -157,8 +157,7 @@ class Session:
 
     def _verdict(self) -> tuple[Exit, str]:
         """The exit status, and why the run ended before its work was done."""
-        # Who touched what other runs left looks at everything again.
-        if broken := (*self.ledger.audit(None if self.recovered else self.run_id), *self._unexplained()):
+        if broken := (*self.ledger.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
         waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})

@@ -263,9 +263,9 @@ class Ledger:
         """Say what such calls really cost and took, over the latest 1000; None without any."""
         return accounts.history(self._book, model, size, quality, provider)
 
-    def audit(self, run_id: str | None = None) -> tuple[str, ...]:
-        """Every broken invariant, in words; empty when all is well. With a run: only among its calls and pictures."""
-        return accounts.audit(self._book, run_id)
+    def audit(self) -> tuple[str, ...]:
+        """Every broken invariant, in words; empty when all is well."""
+        return accounts.audit(self._book)
 
     # Rows
 

@@ -123,29 +123,27 @@ def history(book: Book, model: str, size: str, quality: str, provider: str | Non
 _LAWS = {
     "the running sums differ from the calls they sum up": """
         SELECT count(*) FROM (
-            SELECT catalogue, run_id, sum(cost), sum(at_risk) FROM attempts a WHERE ended IS NOT NULL {of_run}
+            SELECT catalogue, run_id, sum(cost), sum(at_risk) FROM attempts a WHERE ended IS NOT NULL
             GROUP BY 1, 2 EXCEPT SELECT catalogue, run_id, sum(cost), sum(at_risk) FROM spent GROUP BY 1, 2)""",
     "calls whose pictures cost more than the call": """
         SELECT count(*) FROM attempts a
-        WHERE a.cost < (SELECT sum(cost) FROM images i WHERE i.attempt_id = a.id) {of_run}""",
+        WHERE a.cost < (SELECT sum(cost) FROM images i WHERE i.attempt_id = a.id)""",
     "images that belong to another job's call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
-        WHERE (a.catalogue != i.catalogue OR a.job_key != i.job_key) {of_run}""",
+        WHERE (a.catalogue != i.catalogue OR a.job_key != i.job_key)""",
     "two pictures at one place": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         CROSS JOIN images o INDEXED BY images_by_path ON o.catalogue = i.catalogue AND o.path = i.path
         WHERE i.state = 'stored' AND i.fault = '' AND o.state = 'stored' AND o.fault = ''
-            AND (o.job_key, o.slot) != (i.job_key, i.slot) {of_run}""",
+            AND (o.job_key, o.slot) != (i.job_key, i.slot)""",
     "stored images without a charged call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
-        WHERE i.state = 'stored' AND a.state != 'settled' {of_run}""",
+        WHERE i.state = 'stored' AND a.state != 'settled'""",
 }
-_OF_RUN = "AND a.catalogue = :catalogue AND a.run_id = :run"
 
 
-def audit(book: Book, run_id: str | None) -> tuple[str, ...]:
-    """Check what the schema cannot: everything, or what one run did."""
-    of_run, values = ("" if run_id is None else _OF_RUN), {"catalogue": book.catalogue, "run": run_id}
+def audit(book: Book) -> tuple[str, ...]:
+    """Check what the schema cannot."""
     with book.reading() as db:
-        found = {law: db.execute(sql.format(of_run=of_run), values).fetchone()[0] for law, sql in _LAWS.items()}
+        found = {law: db.execute(sql).fetchone()[0] for law, sql in _LAWS.items()}
     return tuple(f"{law} ({count})" for law, count in found.items() if count)
