@@ -15,7 +15,7 @@ from batchgen.money import MicroUSD, exact
 from tests.wire.scene import FOUR, Scene, Seen, scene
 
 Account = dict[str, int]
-SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 4 else []) for seed in range(40)]
+SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 4 else []) for seed in range(200)]
 WEATHER: dict[str, Any] = {"errors": 0.1, "moderation": 0.08, "partial": 0.4, "latency": (0.0, 0.02)}
 
 
