@@ -190,15 +190,15 @@ def finish(folder: Folder, attempt_id: str) -> Receipt | None:
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
-    pictures = []
-    for landing in landings:
-        picture = landing.picture
-        part = spool.path / landing.part
-        below = picture.path.removeprefix("images/")
-        gone = folder.publish(part, below, replaces=replaces, sha256=picture.sha256)
-        pictures.append(replace(picture, replaces=gone))
+    pictures = [landing.picture for landing in landings]
+    parts = [
+        (spool.path / landing.part, landing.picture.path.removeprefix("images/"), landing.picture.sha256)
+        for landing in landings
+    ]
+    gone = folder.publish_all(parts, replaces=replaces)
     quarantine = _set_aside(folder, attempt_id, spare, receipt) if spare else None
-    return replace(receipt, pictures=tuple(pictures), quarantine=quarantine)
+    placed = tuple(replace(picture, replaces=place) for picture, place in zip(pictures, gone, strict=True))
+    return replace(receipt, pictures=placed, quarantine=quarantine)
 
 
 def _set_aside(folder: Folder, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -90,17 +90,31 @@ class Folder:
         StorageError. Doing it again after a crash is harmless; where the part is gone already, `sha256` tells whether
         the picture that stands there is the right one.
         """
-        *above, name = parts_of(relative)
-        target = self.root / IMAGES / relative
-        with guarded(target, _size(part)):
-            with folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there, folder(part.parent, ()) as source:
-                placed = _placed(source, part.name, there, name, sha256, other=replaces is not None)
-                gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
-                if not placed:
-                    self._appear(source, part.name, there, name)
+        return self.publish_all([(part, relative, sha256)], replaces=replaces)[0]
+
+    def publish_all(
+        self, parts: Sequence[tuple[Path, str, str | None]], *, replaces: str | None = None
+    ) -> tuple[str | None, ...]:
+        """The same for the pictures of one answer: part, place and hash of each; every folder is confirmed once."""
+        gone = tuple([self._place(part, relative, replaces, sha256) for part, relative, sha256 in parts])
+        for above in dict.fromkeys(parts_of(relative)[:-1] for _, relative, _ in parts):
+            with guarded(self.root.joinpath(IMAGES, *above)), folder(self.root, (IMAGES, *above)) as there:
                 self._at("storage.publish.before_sync")
                 os.fsync(there)
             self._at("storage.publish.after_sync")
+        return gone
+
+    def _place(self, part: Path, relative: str, replaces: str | None, sha256: str | None) -> str | None:
+        *above, name = parts_of(relative)
+        with (
+            guarded(self.root / IMAGES / relative, _size(part)),
+            folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there,
+            folder(part.parent, ()) as source,
+        ):
+            placed = _placed(source, part.name, there, name, sha256, other=replaces is not None)
+            gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
+            if not placed:
+                self._appear(source, part.name, there, name)
         return gone
 
     def set_aside(self, relative: str, key: str) -> str | None:

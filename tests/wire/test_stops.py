@@ -22,7 +22,8 @@ def test_a_server_that_never_answers(place_of_work: Path) -> None:
         seen = here.run(here.manifest(lamps(60), limits={"max_cost": 100, "concurrency": 16}, retry=retry))
         assert seen.exit == 6
         assert 16 + 3 <= len(here.bill()) <= 21 + 3
-        assert {row.state.value for row in seen.attempts} == {"at_risk"}
+        # A call that was reserved when the breaker gave up never leaves.
+        assert {row.state.value for row in seen.attempts} - {"not_sent"} == {"at_risk"}
         assert here.billed <= seen.money["at_risk_micro_usd"]
         jobs = seen.result.summary["jobs"]
         assert jobs["not_started"] + jobs["held"] == 60
