@@ -101,7 +101,7 @@ class Folder:
             with guarded(self.root.joinpath(IMAGES, *above)), folder(self.root, (IMAGES, *above)) as there:
                 self._at("storage.publish.before_sync")
                 os.fsync(there)
-            self._at("storage.publish.after_sync")
+                self._at("storage.publish.after_sync")
         return gone
 
     def _place(self, part: Path, relative: str, replaces: str | None, sha256: str | None) -> str | None:
