@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from batchgen.app import turns
 from batchgen.cli.conduct import conduct
 from batchgen.cli.paper import Paper
 from benchmarks.probe import Probe
@@ -24,16 +25,17 @@ jobs:
 """
 
 
-class Watched(asyncio.DefaultEventLoopPolicy):
+class Watched:
     """Makes loops that are watched from their first turn, and tells what was used when the last one closed."""
 
     def __init__(self, probe: Probe) -> None:
-        super().__init__()
         self.probe = probe
         self.at_close: dict[str, float] = {}
+        self.make = turns.loop
 
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        loop = super().new_event_loop()
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Make one."""
+        loop = self.make()
         loop.call_soon(lambda: self.watch(loop))
         close = loop.close
 
@@ -77,11 +79,11 @@ def main() -> None:
     facts = json.loads(sys.argv[1])
     draw(facts, "warm", facts["warm_up"])
     probe = Probe()
-    policy = Watched(probe)
-    asyncio.set_event_loop_policy(policy)
+    watched = Watched(probe)
+    turns.loop = watched.loop
     summary = draw(facts, "real", facts["calls"])
     after = probe.result()
-    used = {**policy.at_close, "report_cpu": after["cpu"] - policy.at_close["cpu"], "report_mib": after["growth_mib"]}
+    used = {**watched.at_close, "report_cpu": after["cpu"] - watched.at_close["cpu"], "report_mib": after["growth_mib"]}
     print(json.dumps({"pictures": summary["images"]["stored"], **used}))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from batchgen.app import checking
+from batchgen.app import checking, turns
 from batchgen.app.drawing import Drawing
 from batchgen.app.environment import key_for
 from batchgen.app.openfiles import within_open_files
@@ -71,7 +71,8 @@ def _perform(session: Session) -> None:
         with heartbeat(session.status_file):
             session.prepare()
         if session.has_work:
-            asyncio.run(Drawing(session).work())
+            with asyncio.Runner(loop_factory=turns.loop) as runner:
+                runner.run(Drawing(session).work())
     except* BatchgenError as errors:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
