@@ -15,6 +15,7 @@ from yarl import URL
 
 from batchgen.clock import Clock, Offload
 from batchgen.executor.body import Body
+from batchgen.executor.straight import read_straight
 from batchgen.model import Phase
 from batchgen.providers.verdict import Trouble
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
@@ -33,12 +34,14 @@ _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 class Call:
     """One exchange while it happens; what is written here stays true when the exchange breaks off.
 
-    `body_of` makes the taker of a body for a status and an encoding; `prepare` readies the disk for a success.
+    `body_of` makes the taker of a body for a status and an encoding; `prepare` readies the disk for a success; `buffer`
+    is what all exchanges of one event loop receive into.
     """
 
     clock: Clock
     body_of: Callable[[int, str], Body]
     prepare: Callable[[], Awaitable[None]]
+    buffer: memoryview
     phase: Phase = Phase.NOT_CONNECTED
     handed_at: float | None = None
     status: int | None = None
@@ -133,6 +136,10 @@ async def _read(response: aiohttp.ClientResponse, call: Call) -> None:
     limit = None if 200 <= response.status < 300 else ERROR_BODY_SECONDS
     try:
         async with asyncio.timeout(limit):
+            while not body.done and (chunk := response.content.read_nowait()):
+                body.take(chunk)
+            if await read_straight(response, body, call.buffer):
+                return
             while not body.done and (chunk := await response.content.readany()):
                 body.take(chunk)
     except BaseException:

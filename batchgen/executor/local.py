@@ -18,6 +18,7 @@ from batchgen.executor.body import Body
 from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Call, post, tracing, within
 from batchgen.executor.intake import Intake
+from batchgen.executor.straight import PIECE
 from batchgen.model import Attempt, ImageRequest, Picture, Prepare, Provider, Receipt, RemotePicture, UrlImage
 from batchgen.providers.dialects import Dialect, dialect
 from batchgen.providers.rules import to_send
@@ -83,6 +84,7 @@ class LocalExecutor:
         self._wires = wires or Wires()
         self._spare = spare
         self._session: aiohttp.ClientSession | None = None
+        self._buffer = memoryview(bytearray(PIECE))
         secrets = (self._key,) if self._key else ()
         self._arrival = Arrival(provider, folder, clock, offload, secrets)
         self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
@@ -158,7 +160,7 @@ class LocalExecutor:
         async def prepare() -> None:
             await self.offload(intake.prepare)
 
-        return _Open(Call(self.clock, body_of, prepare), intake)
+        return _Open(Call(self.clock, body_of, prepare, self._buffer), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.job.request
