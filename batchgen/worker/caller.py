@@ -84,8 +84,6 @@ class Caller:
 
     async def make(self, call: Call) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
-        if refused := self.room.never(self._attempt(call)):
-            return self._refuse(call, refused)
         retry = self.bench.settings.retry
         backoff = wait_random_exponential(multiplier=retry.base_seconds, max=retry.cap_seconds)
 
@@ -108,6 +106,8 @@ class Caller:
         """One try; when the limits leave no room, wait for others to give some back as long as that can help."""
         attempt = self._attempt(call)
         while not self.bench.stops:
+            if refused := self.room.never(attempt):
+                return self._refuse(call, refused)
             if self.room.fits(attempt) or not self.room.busy:
                 with self.room.asking(attempt) as ask:
                     tried = await self._try(call, attempt, ask)
@@ -116,8 +116,6 @@ class Caller:
                 self.room.learn(tried, attempt)
                 if not (tried.ever and self.room.busy):
                     return self._refuse(call, tried)
-            elif refused := self.room.never(attempt):
-                return self._refuse(call, refused)
             with self.places.resting():
                 await self.room.change()
         return Over(SlotState.NOT_STARTED, STOPPED)
