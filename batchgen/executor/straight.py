@@ -28,7 +28,7 @@ class Straight(asyncio.BufferedProtocol):
         """Wait for the last byte; ClientPayloadError when the line breaks first. Errors of the body pass through."""
         await self._done
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asked by the loop
+    def get_buffer(self, _sizehint: int) -> memoryview:
         """Lend the buffer: what is received is worked off before any other connection receives."""
         return self._buffer
 
