@@ -1,15 +1,20 @@
 """The only place that reads the environment and `.env`; keys leave it as `Secret`s."""
 
 import os
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from batchgen.errors import AccountError, InputError
 from batchgen.model import Provider
 
 MOCK = "mock"
 """The provider that costs nothing and needs no key, wherever it runs."""
+_NEAR = (".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test", ".invalid")
+"""Ends of names that the internet does not know: RFC 6761, 6762, 8375, and what ICANN keeps for private use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ def _dotenv(path: Path) -> dict[str, str]:
 def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     """The provider's API key; None for a provider that needs none.
 
-    Raises AccountError when it is not set, InputError when it cannot be a key (the value itself is never shown).
+    Raises AccountError when it is not set, InputError when it cannot be a key (the value itself is never shown), or
+    when it would travel readable for everybody.
     """
     name = provider.key_variable
     if name is None:
@@ -64,7 +70,28 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
         )
     if not value.isascii() or not value.isprintable() or " " in value:
         raise InputError(f"{name} does not hold an API key: it contains spaces or characters that no key has")
+    address = urlsplit(provider.base_url or "")
+    if address.scheme == "http" and not is_near(address.hostname or ""):
+        raise InputError(
+            f"{provider.base_url} is not encrypted, so everybody on the way could read {name}: use https (http is for "
+            "this machine and private networks)"
+        )
     return Secret(value)
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is, by its name or number, on this machine or in a private network."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return "." not in name or name.endswith(_NEAR)
+
+
+def without_core_files() -> None:
+    """From now on a crash of this process writes no memory, and so no key, to the disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def secrets(variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from batchgen.clock import Clock
 from batchgen.errors import StorageError
 from batchgen.storage import Folder
-from batchgen.storage.durable import PRIVATE_FILE, PUBLIC_FILE
+from batchgen.storage.durable import PUBLIC_FILE
 
 FLUSH_EVERY = 0.5
 """Seconds for which lines of the log may wait for company on their way to the file."""
@@ -39,7 +39,7 @@ class Journal:
         self._clock = clock
         self._one_at_a_time = Lock()
         self._flushed = float("-inf")
-        self._files = [_open(folder.root / self._run / "log.jsonl", PRIVATE_FILE)]
+        self._files = [folder.append(f"{self._run}/log.jsonl")]
         _OPEN.append(folder.root / self._run)
         if copy is not None:
             self._files.append(_open(copy))
@@ -85,10 +85,10 @@ class Journal:
         _OPEN.remove(self._folder.root / self._run)
 
 
-def _open(path: Path, mode: int = PUBLIC_FILE) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode), "ab")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PUBLIC_FILE), "ab")
     except OSError as error:
         why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
         raise StorageError(why) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchgen.app import checking, turns
 from batchgen.app.drawing import Drawing
-from batchgen.app.environment import key_for
+from batchgen.app.environment import key_for, without_core_files
 from batchgen.app.openfiles import within_open_files
 from batchgen.app.options import Options
 from batchgen.app.progress import Watch
@@ -40,6 +40,7 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
             if checked.errors:
                 raise InputError(*checked.problems)
             _need_limit(project, watch)
+            without_core_files()
             key = key_for(project.provider, project.variables)
             if not early:
                 stack.enter_context(folder.lock(wait=options.if_locked == "wait"))

@@ -9,7 +9,7 @@ from batchgen.errors import StorageError
 from batchgen.executor.exchange import Call
 from batchgen.executor.intake import Intake
 from batchgen.executor.landing import Plan, Planner, finish, to_answer
-from batchgen.model import Attempt, Phase, Provider, Receipt, Verdict
+from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.base64run import Base64Run, DecodeError, Parts, RunState
 from batchgen.providers.complaint import complaint
@@ -134,7 +134,16 @@ class Arrival:
             headers=kept_headers(call.headers, self.secrets),
             seconds=round(call.seconds, 3),
         )
-        return replace(receipt, usage=answer.usage, echo=answer.echo) if answer else receipt
+        return replace(receipt, usage=self._usage(answer), echo=self._echo(answer.echo)) if answer else receipt
+
+    def _usage(self, answer: Answer) -> Usage | None:
+        """The usage as it was said, but for secrets."""
+        usage = answer.usage
+        return usage and replace(usage, raw=without(usage.raw.encode(), self.secrets).decode())
+
+    def _echo(self, echo: Echo) -> Echo:
+        said = {name: getattr(echo, name) for name in echo.__slots__}
+        return Echo(**{name: redacted(word, self.secrets) for name, word in said.items() if word})
 
     def _store(self, receipt: Receipt, intake: Intake, answer: Mapping[str, object]) -> Receipt:
         """Paid bytes become durable before anything else can fail on them. Blocks."""

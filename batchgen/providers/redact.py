@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from batchgen.text import safe
@@ -12,6 +12,7 @@ HEADER = 200
 MOST_HEADERS = 40
 
 _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+[^\s\"',]+|\S*\*{4,}\S*")
+_URL_SAFE = str.maketrans("+/", "-_")
 _KEPT = frozenset(
     {
         "cf-cache-status",
@@ -63,5 +64,15 @@ def _forms(secret: str) -> tuple[str, ...]:
     """Spell the secret plain, percent-encoded and in base64, longest first."""
     if len(secret) < 4:
         return ()
-    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+    quoted = quote(secret, safe="")
+    forms = {secret, quoted, re.sub("%..", lambda found: found[0].lower(), quoted), *_in_base64(secret.encode())}
     return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """The letters that a secret leaves in base64 in either alphabet, whatever stands before and behind it."""
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        text = base64.b64encode(b"\0" * before + secret)[first:last].decode()
+        yield text
+        yield text.translate(_URL_SAFE)

@@ -206,7 +206,7 @@ def _by_complaint(h: Happening) -> Verdict | None:
 def _moderated(h: Happening, found: Complaint) -> Verdict:
     early = found.stage == "input" or (found.stage != "output" and h.seconds < MODERATED_EARLY)
     charge = Charge.NO if early else Charge.MAYBE
-    categories = tuple(redacted(name, limit=60) for name in found.categories)
+    categories = tuple(redacted(name, h.secrets, 60) for name in found.categories)
     return Verdict(charge, Remedy.MODERATED, "moderation_blocked", _words(h), categories=categories)
 
 
@@ -255,8 +255,8 @@ def _wait(h: Happening) -> float | None:
 
 
 def _code(h: Happening, otherwise: str) -> str:
-    """Take the provider's own code where it is a plain name."""
-    code = h.complaint.code if h.complaint else ""
+    """Take the provider's own code where it is a plain name, and no secret."""
+    code = redacted(h.complaint.code, h.secrets) if h.complaint else ""
     return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{1,59}", code) else otherwise
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from batchgen.storage import lock
 from batchgen.storage.durable import (
@@ -182,6 +183,13 @@ class Folder:
             finally:
                 os.close(descriptor)
             os.fsync(here)
+
+    def append(self, relative: str) -> BinaryIO:
+        """Open a file of the run's own to add lines to. Blocks."""
+        *above, name = parts_of(relative)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        with guarded(self.root / relative), folder(self.root, tuple(above), PRIVATE_DIR) as here:
+            return os.fdopen(os.open(name, flags, PRIVATE_FILE, dir_fd=here), "ab")
 
     def pictures(self) -> Iterator[str]:
         """Every file below `images/`, relative to the output folder, in a stable order."""
