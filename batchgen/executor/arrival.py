@@ -8,7 +8,7 @@ from batchgen.clock import Clock, Offload
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Call
 from batchgen.executor.intake import Intake
-from batchgen.executor.landing import Plan, Planner, finish, to_answer
+from batchgen.executor.landing import Plan, Planner, blot, finish, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.base64run import Base64Run, DecodeError, Parts, RunState
@@ -16,7 +16,7 @@ from batchgen.providers.complaint import complaint
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialects import Dialect
 from batchgen.providers.expiry import expiry
-from batchgen.providers.redact import kept_headers, redacted, without
+from batchgen.providers.redact import kept_headers, redacted, spellings, without
 from batchgen.providers.verdict import Happening, Trouble, judge
 from batchgen.storage import Folder
 
@@ -65,12 +65,20 @@ class Arrival:
     def _landed(self, attempt: Attempt, call: Call, intake: Intake, document: Document, answer: Answer) -> Receipt:
         """Plan what becomes of an answer, and do it. Blocks."""
         plan = self._planned(attempt, intake, answer.items, document.whole)
+        self._blot(intake, plan)
         verdict = judge(self._judged(call, document, answer, plan))
         receipt = self._receipt(attempt, call, verdict, answer)
         receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
             return self._keep(receipt, intake, document)
         return self._store(receipt, intake, to_answer(receipt, plan, attempt.replaces))
+
+    def _blot(self, intake: Intake, plan: Plan) -> None:
+        """Cross secrets out in what is no picture of ours: a server may have said anything there."""
+        pictures = {landing.part for landing in plan.landings}
+        for facts in intake.facts.values():
+            if self.secrets and facts.path.name not in pictures:
+                blot(facts.path, spellings(self.secrets))
 
     def _local(self, item: Item, intake: Intake) -> Item:
         """Decode a picture that was spelled as a data URL."""

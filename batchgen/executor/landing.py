@@ -1,8 +1,11 @@
 """From parts to pictures: what an answer becomes is written down whole, then done; doing it twice is harmless."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from mmap import mmap
+from pathlib import Path
 from typing import Any
 
 from batchgen.errors import StorageError
@@ -23,6 +26,7 @@ from batchgen.providers.answer import Item
 from batchgen.storage import Folder, ImageFacts, PartFacts, sniff
 from batchgen.storage.blank import is_blank
 from batchgen.storage.decode import MOST_PIXELS
+from batchgen.storage.durable import guarded
 
 VERSION = 1
 NOT_AS_ASKED = "not_as_asked:"
@@ -199,6 +203,17 @@ def finish(folder: Folder, attempt_id: str) -> Receipt | None:
     quarantine = _set_aside(folder, attempt_id, spare, receipt) if spare else None
     placed = tuple(replace(picture, replaces=place) for picture, place in zip(pictures, gone, strict=True))
     return replace(receipt, pictures=placed, quarantine=quarantine)
+
+
+def blot(path: Path, words: Iterable[bytes]) -> None:
+    """Cross words out in a file, where they stand. Blocks."""
+    with guarded(path), path.open("r+b") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return  # nothing can be mapped
+        with mmap(file.fileno(), 0) as data:
+            for word in words:
+                while (at := data.find(word)) >= 0:
+                    data[at : at + len(word)] = b"*" * len(word)
 
 
 def _set_aside(folder: Folder, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:

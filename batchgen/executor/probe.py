@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from batchgen.model import Provider
+from batchgen.providers.redact import redacted
 
 SECONDS = 20.0
 MOST = 4 * 1024 * 1024
@@ -37,7 +38,7 @@ async def ask(provider: Provider, key: str | None, path: str, body: object = Non
             names = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, names, _parsed(text))
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
-        return Reply(None, trouble=f"{type(error).__name__}: {error}")
+        return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", (key or "",)))
 
 
 def _parsed(text: bytes) -> Any:

@@ -47,10 +47,14 @@ def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) ->
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
     """What a server sent, kept as it is but for the given secrets in any usual encoding."""
-    for secret in secrets:
-        for form in _forms(secret):
-            text = text.replace(form.encode(), b"***")
+    for form in spellings(secrets):
+        text = text.replace(form, b"***")
     return text
+
+
+def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
+    """Every usual encoding of the given secrets, the longest of each first."""
+    return tuple(form.encode() for secret in secrets for form in _forms(secret))
 
 
 def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,22 @@
+"""What the tests of the guard share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.kit import ram_folder, the_launcher
+from tests.process.launcher import Launcher
+
+
+@pytest.fixture
+def launcher() -> Launcher:
+    """Starts real processes in no time."""
+    return the_launcher()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder."""
+    with ram_folder(tmp_path) as folder:
+        yield folder
