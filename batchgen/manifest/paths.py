@@ -1,8 +1,8 @@
 """Where pictures go: an output path whose values cannot leave the folder, collide by cutting or be refused.
 
 Values are made harmless before they are rendered, so the only separators are those of the template itself. A component
-that had to be altered or cut carries eight digits of the job's key, so that two values never end up in one file because
-they were cleaned alike.
+that had to be altered or cut carries twelve digits of the job's key, so that two values never end up in one file
+because they were cleaned alike.
 """
 
 import re
@@ -16,6 +16,8 @@ DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"
 MAX_COMPONENT = 120
 """Bytes of one component in UTF-8; file systems take 255."""
 MAX_PATH = 1024
+DIGITS = 12
+"""Hex digits of the key that tell altered names apart: with eight, two of 100,000 names cut alike would often meet."""
 OWN = frozenset({"id", "index", "ext"})
 """Names that every output path may use beside the variables of its job."""
 
@@ -78,9 +80,9 @@ class JobPath:
         altered = _ALTERED in component
         name = safe_name(component.replace(_ALTERED, ""))
         altered = altered or name != component
-        tail = f"-{self.key[:8]}{ext}" if altered else ext
+        tail = f"-{self.key[:DIGITS]}{ext}" if altered else ext
         if len(name.encode()) + len(tail.encode()) > MAX_COMPONENT:
-            tail = f"-{self.key[:8]}-{slot}{ext}"
+            tail = f"-{self.key[:DIGITS]}-{slot}{ext}"
             name = _cut(name, MAX_COMPONENT - len(tail.encode()))
         return name + tail
 
