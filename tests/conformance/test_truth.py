@@ -3,9 +3,7 @@
 import base64
 import hashlib
 import io
-import re
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -17,6 +15,7 @@ import yaml
 from PIL import Image
 
 from batchgen import app
+from tests.process.kit import watched
 from tests.process.launcher import Launcher
 from tests.rehearsal import KEYS, QUICK, Ended, Rehearsal, rehearsal
 from tests.script import Script
@@ -227,20 +226,6 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     launcher.open()
     yield launcher
     launcher.close()
-
-
-def watched(child: Any) -> int:
-    """The most memory of its own, in kB, that a process held beyond what it was born with."""
-    most, born = 0, None
-    while not child.ended:
-        try:
-            held = int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{child.pid}/status").read_text())[0])
-        except (FileNotFoundError, ProcessLookupError, IndexError):
-            break
-        born = held if born is None else born
-        most = max(most, held - born)
-        time.sleep(0.005)
-    return most
 
 
 # ---- what is no picture ----------------------------------------------------------------------------------------

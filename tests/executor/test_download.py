@@ -43,13 +43,13 @@ async def test_a_picture_is_fetched_to_its_place(world: Any, kit: Any) -> None:
 @pytest.mark.parametrize(
     "query",
     ["a=%2B", "a=%2b", "a=%2F", "a=+", "a=%20", "a=b%3Dc", "a=%26", "a=b&a=c", "a=%7E~", "a=%25", "a=%C3%A9",
-     "sig=a/b+c==", "a=;b", "a=%3A:@", "a=%27'", "a=(*)!", "a=,", "a=%0A", "a", "a=&b="],
+     "sig=a/b+c==", "a=;b", "a=%3A:@", "a=%27'", "a=(*)!", "a=,", "a=%0A", "a", "a=&b=", "a=é"],
 )  # fmt: skip
 async def test_a_signed_query_goes_out_byte_for_byte(world: Any, kit: Any, query: str) -> None:
     """A signature breaks when its address is spelled anew."""
     world.server.reply = kit.sends(kit.response(kit.picture()))
     await fetch(world, f"{world.server.url}/p?{query}")
-    assert world.server.seen[0].target == f"/v1/p?{query}"
+    assert world.server.seen[0].target.encode("latin-1") == f"/v1/p?{query}".encode()
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """What the trials of processes and of kills share."""
 
 import atexit
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.process.launcher import Launcher
+from tests.process.launcher import Child, Launcher
 
 RAM = Path("/dev/shm")
 
@@ -23,6 +25,20 @@ def ram_folder(otherwise: Path) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+def watched(child: Child) -> int:
+    """The most memory of its own, in kB, that a process held beyond what it was born with."""
+    most, born = 0, None
+    while not child.ended:
+        try:
+            held = int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{child.pid}/status").read_text())[0])
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            break
+        born = held if born is None else born
+        most = max(most, held - born)
+        time.sleep(0.005)
+    return most
 
 
 @cache
