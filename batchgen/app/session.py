@@ -92,6 +92,9 @@ class Session:
         self.pending = self.ledger.downloads()
         if self.wants.strangers:
             raise InputError(*self.wants.strangers)
+        if self.wants.images != self.checked.census.images:
+            path = self.project.manifest.path
+            raise InputError(f"{path}, or a file that it names, changed while it was read: run the same command again")
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs
@@ -160,7 +163,7 @@ class Session:
         if broken := (*self.ledger.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.exposure(self.run_id)
-        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
+        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting + self._vanished()})
         outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
         status = exit_status(
             self.stops.reasons,
@@ -170,6 +173,12 @@ class Session:
             charged=bool(exposure.spent or exposure.at_risk),
         )
         return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
+
+    def _vanished(self) -> int:
+        """Jobs that were planned and never came: somebody took their rows out of the manifest meanwhile."""
+        if self.stops or self.checked.census.taken:
+            return 0
+        return max(0, self.estimate.jobs - self.meter.outcomes.total())
 
     def _unexplained(self) -> Iterator[str]:
         """Rows of the manifest and wanted pictures of which nobody can say what became of them.

@@ -13,7 +13,7 @@ from batchgen.app.project import Project, jobs_of, selected
 from batchgen.app.tariff import Tariff
 from batchgen.clock import Offload
 from batchgen.errors import InputError, Problem, Severity
-from batchgen.ledger import Ledger, Wanted
+from batchgen.ledger import CHANGED, Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
 from batchgen.planner import GONE, Chain, Choices, Estimate, Pairing, Planned, Tally
 from batchgen.worker import Stops, Task, standing
@@ -38,6 +38,7 @@ class Wants:
     stops: Stops
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     jobs: int = 0
+    images: int = 0
     digest: int = 0
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
@@ -101,6 +102,7 @@ class Wants:
             self.ledger.forget([job.key for job in chained.values()])
             self.ledger.remember([self._wanted(job) for job in batch if not job.waits_for])
             for job in batch:
+                self.images += job.n
                 self.digest ^= hash_of(job)
             yield from batch
 
@@ -123,7 +125,7 @@ class Wants:
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
         failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
-        if failed and len(self.notices) < MOST_NOTICES:
+        if (failed or outcome.why == CHANGED) and len(self.notices) < MOST_NOTICES:
             self.notices.append(Problem(f"{outcome.job.id}: {outcome.why}", outcome.job.place, Severity.WARNING))
         if outcome.job.id in self._under_way:
             self._under_way.discard(outcome.job.id)

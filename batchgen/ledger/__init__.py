@@ -10,6 +10,7 @@ from batchgen.clock import Clock
 from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, risk, rows, runs, settling
 from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
+from batchgen.ledger.gate import CHANGED
 from batchgen.ledger.records import (
     Adopted,
     Aside,
@@ -44,6 +45,7 @@ from batchgen.model import Attempt, AttemptState, Job, Picture, Receipt, Settlem
 from batchgen.money import MicroUSD
 
 __all__ = [
+    "CHANGED",
     "Adopted",
     "Aside",
     "AttemptRow",
@@ -171,7 +173,8 @@ class Ledger:
     def reserve(self, attempt: Attempt, caps: Caps) -> Refused | None:
         """Set the worst case of a call aside and write its intent down, durably; None when the call may go.
 
-        Reading the sums, comparing and writing are one transaction that excludes every other process.
+        Reading the sums, comparing and writing are one transaction that excludes every other process. InputError,
+        with the words of `CHANGED`, for a job that was never remembered.
         """
         return gate.reserve(self._book, attempt, caps, self._clock.now())
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from batchgen.errors import InputError
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import CapKind, Caps, Exposure, Refused
 from batchgen.ledger.text import dump, stamp
@@ -14,6 +15,10 @@ from batchgen.money import MicroUSD, exact
 QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
 """A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
+CHANGED = (
+    "not drawn: it was not in the manifest, or in a file that the manifest names, when this run began to read them; "
+    "run the same command again"
+)
 _MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
@@ -75,11 +80,16 @@ def _midnight(now: datetime, timezone: str, *, first_of_month: bool) -> datetime
 
 
 def reserve(book: Book, attempt: Attempt, caps: Caps, now: datetime) -> Refused | None:
-    """Refuse a call, or write its intent down and commit it."""
+    """Refuse a call, or write its intent down and commit it; InputError for a job that was not remembered."""
     with book.writing("reserve") as db:
         refused = judge(tuple(_lines(db, book.catalogue, attempt, caps, now)))
         if refused is None:
-            _insert(db, book.catalogue, attempt, now)
+            try:
+                _insert(db, book.catalogue, attempt, now)
+            except sqlite3.IntegrityError as error:
+                if "FOREIGN KEY" in str(error):
+                    raise InputError(CHANGED) from error
+                raise
     return refused
 
 

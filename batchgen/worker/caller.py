@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
 
-from batchgen.errors import Lost, StorageError
+from batchgen.errors import InputError, Lost, StorageError
 from batchgen.ledger import Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
@@ -149,6 +149,8 @@ class Caller:
                 return await self._send(call, attempt, permit, ask)
         except Closed:
             return Over(SlotState.NOT_STARTED, STOPPED)
+        except InputError as error:
+            return Over(SlotState.NOT_STARTED, str(error.problems[0].message))
         except StorageError as error:
             return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
 

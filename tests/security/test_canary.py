@@ -196,7 +196,10 @@ def test_a_provider_that_is_not_there_does_not_show_it(fresh: Path, launcher: La
     unseen(fresh, child)
 
 
-@pytest.mark.parametrize("name", ["status_500", "bad_header", "html", "headers", *ENDS])
+DOCTOR = ("status_500", "bad_header", "html", "headers", *ENDS)
+
+
+@pytest.mark.parametrize("name", DOCTOR)
 def test_the_doctor_keeps_it_too(fresh: Path, launcher: Launcher, name: str) -> None:
     """What a provider says to the doctor's questions."""
     answer = ONWARD[name] if name in ONWARD else ENDS[name][1]
