@@ -110,6 +110,7 @@ class Session:
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
+        command["base_url"] = self.project.provider.base_url  # wherever it was said
         self.ledger.begin_run(
             RunStart(
                 run_id=self.run_id,

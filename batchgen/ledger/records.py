@@ -229,7 +229,8 @@ class AttemptRow:
 class PendingDownload:
     """A paid picture that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
 
-    `request` is what was asked for; `replaces` is the key of the job whose picture may stand where this one goes.
+    `base_url` is where its provider was when it was drawn, if it had an address of its own. `request` is what was asked
+    for; `replaces` is the key of the job whose picture may stand where this one goes.
     """
 
     attempt_id: str
@@ -242,6 +243,7 @@ class PendingDownload:
     place: str
     cost: MicroUSD
     provider: str
+    base_url: str | None = None
     tries: int = 0
     reason: str = ""
     request: ImageRequest | None = None

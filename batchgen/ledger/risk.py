@@ -49,7 +49,9 @@ def downloads(book: Book) -> tuple[PendingDownload, ...]:
     """List what is paid and not here, the soonest to expire first."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT i.*, a.slots, a.paths, a.provider, a.run_id AS drawn_by, j.id AS job_id, j.request FROM images i"
+            "SELECT i.*, a.slots, a.paths, a.provider, a.run_id AS drawn_by, j.id AS job_id, j.request,"
+            " (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
+            " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
             " JOIN attempts a ON a.id = i.attempt_id"
             " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
             " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
@@ -72,6 +74,7 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
         place=place,
         cost=MicroUSD(row["cost"]),
         provider=row["provider"],
+        base_url=row["base_url"],
         tries=row["tries"],
         reason=row["reason"],
         request=request_from(row["request"]),

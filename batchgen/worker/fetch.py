@@ -70,8 +70,9 @@ class Fetcher:
                 return SlotState.NOT_STARTED
 
     def _is_ours(self, pending: PendingDownload) -> bool:
-        """Whether this run's provider drew it: only then a refused address is refused for good."""
-        return pending.provider == self._bench.provider.name
+        """Whether this run's provider drew it, at the same address: only then what is refused is refused for good."""
+        provider = self._bench.provider
+        return pending.provider == provider.name and pending.base_url in {None, provider.base_url}
 
     async def _accept(self, pending: PendingDownload, picture: Picture) -> SlotState:
         """What is not as asked fails, or is asked for once more, where the user wants that; its file stays."""

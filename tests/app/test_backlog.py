@@ -31,6 +31,20 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
         yield ready
 
 
+def test_a_provider_that_moved_loses_nothing(scene: Rehearsal, tmp_path: Path) -> None:
+    """Under another base URL the old one is a stranger's private address; under the old one its picture comes."""
+    manifest = scene.manifest(LAMP)
+    with pytest.raises(BaseException, match=r"downloaded|unhandled"):
+        scene.run(manifest, at=dies)
+    with rehearsal(tmp_path, scene.settings) as moved:
+        elsewhere = moved.run(manifest)
+        assert elsewhere.exit == 3
+        assert elsewhere.summary["downloads"]["pending"] == 1
+        assert moved.bill == []
+    assert scene.run(manifest).exit == 0
+    assert len(scene.bill) == 1
+
+
 def test_an_address_of_another_provider_is_not_given_up(scene: Rehearsal, tmp_path: Path) -> None:
     """A run elsewhere may not fetch from a provider's private address, and does not call its pictures lost."""
     manifest = scene.manifest(LAMP)
