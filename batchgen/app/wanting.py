@@ -120,7 +120,7 @@ class Wants:
             if item.job.id in self.taken:
                 self._under_way.add(item.job.id)
             prepare = self._prepare if item.job.waits_for else None
-            yield Task(item.job, item.slots, item.replaces, prepare, item.standing)
+            yield Task(item.job, item.slots, item.replaces, prepare, item.standing, item.tried)
 
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
@@ -147,7 +147,7 @@ class Wants:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
         if not item.slots:
             return Outcome(item.job, item.standing, why=item.why)
-        return Task(item.job, item.slots, item.replaces, standing=item.standing)
+        return Task(item.job, item.slots, item.replaces, standing=item.standing, tried=item.tried)
 
     def _link(self, job: Job) -> Planned:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""

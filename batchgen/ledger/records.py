@@ -97,11 +97,19 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """How often an image that is not here was paid for in a call that brought too few, and how often moderated."""
+
+    short: int = 0
+    moderated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger knows of one wanted job.
 
     `n` is how many images were wanted last time (0: never seen). `tries` counts calls that left, `uncertain` those of
-    them that may have been charged and are still undecided, `top_ups` those that asked again for what was missing.
+    them that may have been charged and are still undecided, `tried` what they made of slots that are still open.
     `code` and `message` are of the last call that brought nothing.
     """
 
@@ -109,7 +117,7 @@ class Known:
     slots: tuple[Slot, ...] = ()
     tries: int = 0
     uncertain: int = 0
-    top_ups: int = 0
+    tried: tuple[tuple[int, Tried], ...] = ()
     code: str = ""
     message: str = ""
     previous: Previous | None = None

@@ -3,13 +3,16 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import Known, Previous, Slot, Wanted
+from batchgen.ledger.records import Known, Previous, Slot, Tried, Wanted
+from batchgen.ledger.settling import slots_of
 from batchgen.ledger.text import dump, moment, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
 
+MODERATED = "moderation_blocked"
+_DECIDED = frozenset({SlotState.STORED, SlotState.MODERATED, SlotState.FAILED, SlotState.LOST_PAID})
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
@@ -66,30 +69,47 @@ def known(book: Book, jobs: Sequence[Job]) -> list[Known]:
         slots = _slots(db, book.catalogue, keys if wanted else ())
         unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
         tries = _tries(db, book.catalogue, [job.key for job in unfinished if job.key in wanted])
+        calls = _in_vain(db, book.catalogue, list(tries))
         before = _previous(db, book.catalogue, unfinished)
-    return [_known(job, wanted.get(job.key), slots.get(job.key, ()), tries.get(job.key), before) for job in jobs]
+    return [
+        _known(row, slots.get(key, ()), tries.get(key), calls.get(key, ()), before.get(key))
+        for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
+    ]
 
 
 def _known(
-    job: Job,
     row: sqlite3.Row | None,
     slots: Sequence[Slot],
     tries: sqlite3.Row | None,
-    before: Mapping[str, Previous],
+    calls: Sequence[sqlite3.Row],
+    before: Previous | None,
 ) -> Known:
     if row is None:
-        return Known(previous=before.get(job.key))
+        return Known(previous=before)
     if tries is None:
-        return Known(row["n"], tuple(slots), previous=before.get(job.key))
+        return Known(row["n"], tuple(slots), previous=before)
     return Known(
         n=row["n"],
         slots=tuple(slots),
         tries=tries["tries"],
         uncertain=tries["uncertain"],
-        top_ups=tries["top_ups"],
+        tried=_tried(calls, {slot.index for slot in slots if slot.state in _DECIDED}),
         code=tries["code"] if tries["failed"] else "",
         message=tries["message"] if tries["failed"] else "",
-        previous=before.get(job.key),
+        previous=before,
+    )
+
+
+def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, Tried], ...]:
+    """Count calls by the slots that they were made for and that are still open."""
+    found = defaultdict[int, list[str]](list)
+    for call in calls:
+        for slot in slots_of(call):
+            if slot not in decided:
+                found[slot].append(call["code"])
+    return tuple(
+        (slot, Tried(len(codes) - codes.count(MODERATED), codes.count(MODERATED)))
+        for slot, codes in sorted(found.items())
     )
 
 
@@ -145,7 +165,6 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
     rows = _among(
         db,
         "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
-        " sum(purpose = 'top_up') AS top_ups,"
         " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
         "job_key",
         catalogue,
@@ -153,6 +172,16 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         "GROUP BY job_key",
     )
     return {row["job_key"]: row for row in rows}
+
+
+def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+    """Calls that were moderated, or were paid and may have brought too few, by job."""
+    found = defaultdict[str, list[sqlite3.Row]](list)
+    paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
+    rest = f"AND (code = '{MODERATED}' OR {paid})"
+    for row in _among(db, "SELECT job_key, slots, code FROM attempts", "job_key", catalogue, keys, rest):
+        found[row["job_key"]].append(row)
+    return found
 
 
 def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> dict[str, Previous]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 
-from batchgen.ledger import Known, Ledger, Previous, Slot
+from batchgen.ledger import Known, Ledger, Previous, Slot, Tried
 from batchgen.model import Job, JobImage, OnUncertain, OutcomeKind, Quote, SlotState
 from batchgen.planner.chain import Chain, in_order
 from batchgen.worker import TRANSIENT, standing
@@ -57,7 +57,8 @@ class Planned:
     """A job with what would happen, why, the slots that would be drawn, and what that may cost.
 
     `replaces` is the key of the job that had this id before; its pictures step aside for the new ones. `standing` is
-    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs.
+    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs; `tried` is what
+    earlier runs made of its slots.
     """
 
     job: Job
@@ -68,6 +69,7 @@ class Planned:
     replaces: str | None = None
     standing: OutcomeKind = OutcomeKind.NOT_STARTED
     linked: bool = False
+    tried: tuple[tuple[int, Tried], ...] = ()
 
     @property
     def quote(self) -> Quote | None:
@@ -112,7 +114,7 @@ class Pairing:
             self.chain.see(job)
             replaces = _replaced(job, known, slots, owners)
             cost = self.price(job, len(slots)) if slots else None
-            yield Planned(job, action, why, slots, cost, replaces, standing(job, known))
+            yield Planned(job, action, why, slots, cost, replaces, standing(job, known), tried=known.tried)
 
     def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
         """Whose pictures stand where those of some jobs will go, by place; nobody's in a folder without pictures."""

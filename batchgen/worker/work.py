@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 
 from batchgen.clock import Offload
 from batchgen.errors import StorageError
+from batchgen.ledger import Tried
 from batchgen.model import Job, OnMismatch, OnPartial, Outcome, OutcomeKind, Purpose, SlotState, Stop, StopKind
 from batchgen.money import ZERO, MicroUSD
 from batchgen.worker.alike import Alike
 from batchgen.worker.bench import Bench
 from batchgen.worker.caller import Call, Caller
-from batchgen.worker.decide import Over, Tally
+from batchgen.worker.decide import MOST_MODERATED, Over, Tally
 from batchgen.worker.fetch import Fetcher
 from batchgen.worker.places import Places
 from batchgen.worker.standing import standing
 
 MOST_TOP_UPS = 2
+UNTRIED = Tried()
 AWAY = {
     SlotState.NOT_STARTED: "paid; its download is still to be finished",
     SlotState.LOST_PAID: "paid, but its address gave no picture and never will",
@@ -28,7 +30,7 @@ class Task:
     """A job and the slots of it that this run shall draw.
 
     `replaces` is the key of the job whose pictures stand where these will go; `standing` is what the job has come to
-    before.
+    before, `tried` what earlier runs made of its slots.
     """
 
     job: Job
@@ -36,6 +38,7 @@ class Task:
     replaces: str | None = None
     prepare: "Prepare | None" = None
     standing: OutcomeKind = OutcomeKind.NOT_STARTED
+    tried: tuple[tuple[int, Tried], ...] = ()
 
 
 Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
@@ -80,31 +83,43 @@ class Worker:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
-        filled = await asyncio.gather(*(self._fill(task, slots) for slots in self._split(task)))
+        filled = await asyncio.gather(*(self._fill(task, *part) for part in self._split(task)))
         outcome = await self._close(task, filled)
         if stop := self._alike.watch(outcome, charged=self._caller.charged):
             self.bench.stops.add(stop)
         return outcome
 
-    def _split(self, task: Task) -> list[tuple[int, ...]]:
-        """The slots of each call."""
+    def _split(self, task: Task) -> list[tuple[tuple[int, ...], Tried]]:
+        """The slots of each call, with what earlier runs made of them: those with one past go together."""
         most = self.bench.tariff.per_call(task.job.request, len(task.slots))
-        return [task.slots[i : i + most] for i in range(0, len(task.slots), most)]
+        past, alike = dict(task.tried), dict[Tried, list[int]]()
+        for slot in task.slots:
+            alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
+        return [
+            (tuple(slots[i : i + most]), tried) for tried, slots in alike.items() for i in range(0, len(slots), most)
+        ]
 
-    async def _fill(self, task: Task, slots: tuple[int, ...]) -> Filled:
-        """One call for these slots, then calls for those that it left empty; what is open in the end, and why."""
-        filled, short, tally, over = Filled(), dict.fromkeys(slots, ""), Tally(), None
-        for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * MOST_TOP_UPS):
-            # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
-            call = Call(task.job, tuple(short), purpose, task.replaces, Tally(uncertain=tally.uncertain))
+    async def _fill(self, task: Task, slots: tuple[int, ...], tried: Tried) -> Filled:
+        """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
+
+        It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
+        """
+        if tried.moderated > MOST_MODERATED:
+            return Filled(open=dict.fromkeys(slots, (SlotState.MODERATED, "moderation_blocked")))
+        filled, short, over = Filled(), dict.fromkeys(slots, "dropped"), None
+        tally = Tally(moderated=tried.moderated)
+        more = MOST_TOP_UPS if self.bench.settings.on_partial is OnPartial.TOP_UP else 0
+        for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]:
+            call = Call(task.job, tuple(short), purpose, task.replaces, tally)
             over = await self._caller.make(call)
-            tally = call.tally
+            # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
+            tally = Tally(uncertain=call.tally.uncertain)
             failed = self._failed(call)
             filled.add(call, over)
             filled.open.update(failed)
             filled.open.update(await self._fetch(call, filled))
             short = dict(call.short)
-            if over or not short or self.bench.settings.on_partial is not OnPartial.TOP_UP:
+            if over or not short:
                 break
         if not over:
             filled.open.update({slot: self._short(why) for slot, why in short.items()})

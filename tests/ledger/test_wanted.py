@@ -91,7 +91,7 @@ def test_tries_are_counted_over_runs(opened: Open, make: Make) -> None:
         ledger.settle(make.failure(attempt, charge, code, f"it said {code}"), state)
     draw(ledger, make, job, 1)
     known = ledger.known([job])[0]
-    assert (known.tries, known.uncertain, known.top_ups) == (3, 1, 3)
+    assert (known.tries, known.uncertain) == (3, 1)
     assert (known.code, known.message) == ("http_400", "it said http_400")
 
 
