@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -89,6 +90,18 @@ async def test_a_right_certificate_is_trusted(world: Any, secured: Any) -> None:
     receipt = await world.execute(world.attempt())
     assert receipt.verdict.code == "ok"
     assert b"Authorization: Bearer" in server.heard[0]
+
+
+async def test_large_pictures_come_whole_through_encryption(world: Any, kit: Any, secured: Any) -> None:
+    """What is received straight into the buffer is what was sent, also when it was decrypted on the way."""
+    picture = kit.picture() + bytes(range(256)) * 8000
+    server = secured("good")
+    server.answer = kit.response(kit.answer(picture, picture))
+    world.like(base_url=server.url)
+    await world.opened(wires=Wires(ca_file=AUTHORITY))
+    receipt = await world.execute(world.attempt(n=2))
+    assert receipt.verdict.code == "ok"
+    assert [one.sha256 for one in receipt.pictures] == [sha256(picture).hexdigest()] * 2
 
 
 WRONG = [
