@@ -29,7 +29,11 @@ def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
 
 
 def make_room(ledger: Ledger, folder: Folder, note: Note) -> None:
-    """Move pictures of changed jobs to `superseded/` whose new ones have another name, such as another format."""
+    """Move pictures to `superseded/` that others replaced under another name, such as another format."""
+    for key, slot, path in ledger.left_behind():
+        place = folder.set_aside(path.removeprefix("images/"), key)
+        ledger.cleared(key, slot)
+        note("superseded", key=key, slot=slot, path=place)
     for key, slot, path in ledger.outlived():
         place = folder.set_aside(path.removeprefix("images/"), key)
         if place is not None:

@@ -1,18 +1,19 @@
 """The ledger: the only room that speaks SQL, and the money gate."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from batchgen.clock import Clock
-from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, risk, rows, runs, settling
+from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, reviews, risk, rows, runs, settling
 from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
 from batchgen.ledger.gate import CHANGED
 from batchgen.ledger.records import (
     Adopted,
+    Approved,
     Aside,
     AttemptRow,
     CapKind,
@@ -26,12 +27,15 @@ from batchgen.ledger.records import (
     ImageRow,
     JobCounts,
     JobRow,
+    Judged,
     Known,
     Money,
     PendingDownload,
     Previous,
     Reconciliation,
     Refused,
+    Review,
+    Reworded,
     RunRow,
     RunStart,
     Slot,
@@ -48,6 +52,7 @@ from batchgen.money import MicroUSD
 __all__ = [
     "CHANGED",
     "Adopted",
+    "Approved",
     "Aside",
     "AttemptRow",
     "CapKind",
@@ -61,6 +66,7 @@ __all__ = [
     "ImageRow",
     "JobCounts",
     "JobRow",
+    "Judged",
     "Known",
     "Ledger",
     "Money",
@@ -68,6 +74,8 @@ __all__ = [
     "Previous",
     "Reconciliation",
     "Refused",
+    "Review",
+    "Reworded",
     "RunRow",
     "RunStart",
     "Slot",
@@ -250,6 +258,32 @@ class Ledger:
         """
         return bill.reconcile(self._book, billed, since, self._clock.now(), apply=apply)
 
+    # What people said of pictures
+
+    def review(self, decisions: Sequence[Judged], awaited: Collection[str] = ()) -> tuple[str, ...]:
+        """Write decisions down in one transaction, later ones over earlier ones.
+
+        Gives for each why it was left out: a picture that is not stored, or another one by now. Empty: it was taken.
+        `awaited` are places (without extension) that a paid picture is on its way to: nothing is frozen there.
+        """
+        return reviews.review(self._book, decisions, awaited, self._clock.now())
+
+    def has_approved(self) -> bool:
+        """Whether any approved picture is in its place."""
+        return reviews.any_approved(self._book)
+
+    def approved(self, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
+        """Find jobs with approved pictures in their places by id, those that were wanted last first."""
+        return reviews.approved(self._book, ids)
+
+    def frozen(self, places: Sequence[str]) -> frozenset[str]:
+        """Find which of these places (as in `standing`) hold an approved picture. Give it batches."""
+        return reviews.frozen(self._book, places)
+
+    def reword(self, prompts: Mapping[str, str]) -> tuple[Reworded, ...]:
+        """Give the moderated images of jobs, by key, other words, and free them for another try; one transaction."""
+        return reviews.reword(self._book, prompts, self._clock.now())
+
     # Accounts
 
     def totals(self, run_id: str | None = None, *, alone: bool = False) -> Totals:
@@ -336,6 +370,14 @@ class Ledger:
         """Pictures (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
         assert self._run_id is not None, "a run begins before pictures can be replaced"
         return pictures.outlived(self._book, self._run_id)
+
+    def left_behind(self) -> tuple[tuple[str, int, str], ...]:
+        """Pictures (key, slot, path) whose slots were taken by others that stand elsewhere."""
+        return pictures.left_behind(self._book)
+
+    def cleared(self, job_key: str, slot: int) -> None:
+        """Note that what stood in a slot before has moved away."""
+        pictures.cleared(self._book, job_key, slot)
 
     def moved(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored picture has another place now."""

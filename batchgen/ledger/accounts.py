@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import History, ImageCounts, JobCounts, Money, Totals, Waste
+from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
 from batchgen.money import MicroUSD
 
@@ -139,6 +140,9 @@ _LAWS = {
     "stored images without a charged call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         WHERE i.state = 'stored' AND a.state != 'settled'""",
+    "approved pictures that had to step aside": f"""
+        SELECT count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE}
+        WHERE r.decision = 'approved' AND (i.fault = 'overwritten' OR i.path NOT LIKE 'images/%')""",  # noqa: S608
 }
 
 

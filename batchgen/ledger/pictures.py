@@ -6,11 +6,13 @@ from pathlib import PurePosixPath
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import Aside, StoredImage
+from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.settling import slots_of
 from batchgen.ledger.text import dump, words
 
 _BY_PATH = "INDEXED BY images_by_path"
 """Without a word, SQLite looks at every picture of the catalogue for each path."""
+_FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
 
 
 def fault(book: Book, image: StoredImage, fault: str) -> None:
@@ -59,15 +61,45 @@ def outlived(book: Book, run_id: str) -> tuple[tuple[str, int, str], ...]:
     """List pictures (key, slot, path) still in `images/` whose job was changed, where the new picture is stored."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT i.job_key, i.slot, i.path FROM images i"
+            "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
             " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
             " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.path > 'images/' AND i.path < 'images0'"
-            " AND i.fault = '' AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
+            f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
+            " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
             "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
             "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
             {"catalogue": book.catalogue, "run": run_id},
         ).fetchall()
     return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
+
+
+def left_behind(book: Book) -> tuple[tuple[str, int, str], ...]:
+    """List pictures (key, slot, path) whose slots were taken by others that stand elsewhere."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT job_key, slot, before FROM images WHERE catalogue = ? AND before IS NOT NULL AND state = 'stored'",
+            (book.catalogue,),
+        ).fetchall()
+        return tuple(
+            (row["job_key"], row["slot"], row["before"]) for row in rows if not _owned(db, book, row["before"])
+        )
+
+
+def _owned(db: sqlite3.Connection, book: Book, path: str) -> bool:
+    found = db.execute(
+        f"SELECT 1 FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'",  # noqa: S608
+        (book.catalogue, path),
+    )
+    return found.fetchone() is not None
+
+
+def cleared(book: Book, job_key: str, slot: int) -> None:
+    """Forget what stood in a slot before."""
+    with book.writing("cleared") as db:
+        db.execute(
+            "UPDATE images SET before = NULL WHERE catalogue = ? AND job_key = ? AND slot = ?",
+            (book.catalogue, job_key, slot),
+        )
 
 
 def any_stored(book: Book) -> bool:
@@ -95,12 +127,12 @@ def _aside(db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[s
         drawn_to = PurePosixPath(words(row["paths"])[slots_of(row).index(row["slot"])])
         place = f"images/{drawn_to.with_suffix(PurePosixPath(row['path']).suffix)}"
         owner = db.execute(
-            f"SELECT i.job_key, j.last_run FROM images i {_BY_PATH}"  # noqa: S608 - our own words
+            f"SELECT i.job_key, j.last_run, EXISTS {_FROZEN} AS frozen FROM images i {_BY_PATH}"  # noqa: S608
             " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
             " WHERE i.catalogue = ? AND i.path = ? AND i.state = 'stored'",
             (catalogue, place),
         ).fetchone()
-        if owner is None or owner["last_run"] != run_id:
+        if owner is None or (owner["last_run"] != run_id and not owner["frozen"]):
             yield Aside(row["job_key"], row["slot"], row["path"], place, row["sha256"], owner and owner["job_key"])
 
 

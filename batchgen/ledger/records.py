@@ -63,7 +63,9 @@ class Slot:
     """One image of a job as the ledger knows it; `path` is relative to the output folder.
 
     `url` is set while a paid picture waits to be downloaded (until `expires`, when that is known): it is never drawn
-    again by itself. `fault` says what is wrong with a stored picture's file (missing, damaged, overwritten).
+    again by itself. `fault` says what is wrong with a stored picture's file (missing, damaged, overwritten). `prompt`
+    is set where it was, or will be, drawn with other words than its job's. `review` and `note` are what a person said
+    of the picture; `doubt` that a call for another one, made since, may have been charged.
     """
 
     index: int
@@ -80,6 +82,10 @@ class Slot:
     expires: datetime | None = None
     fault: str = ""
     attempt_id: str | None = None
+    prompt: str | None = None
+    review: "Review | None" = None
+    note: str = ""
+    doubt: bool = False
 
     @property
     def pending(self) -> bool:
@@ -98,10 +104,14 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How often an image that is not here was paid for in a call that brought too few, and how often moderated."""
+    """How often an image that is not here was paid for in a call that brought too few, and how often moderated.
+
+    `prompt` are the words of these calls where they were not the job's own: other words are tried anew.
+    """
 
     short: int = 0
     moderated: int = 0
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +392,42 @@ class Decision(StrEnum):
     DROP = "drop"  # give its uncertain images up
 
 
+class Review(StrEnum):
+    """What a person decides about a stored picture."""
+
+    APPROVED = "approved"  # frozen: never overwritten, moved or drawn again
+    REJECTED = "rejected"  # to be drawn again, with the note as further words
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision about the picture with these bytes in a slot of a job."""
+
+    job_key: str
+    slot: int
+    sha256: str
+    decision: Review
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A job with approved pictures in their places; `words` the first was drawn with where they were not the job's."""
+
+    key: str
+    request: ImageRequest
+    pictures: int
+    words: str | None = None
+
+
+class Reworded(StrEnum):
+    """What became of other words for the moderated images of a job."""
+
+    CHANGED = "changed"  # they will be drawn with them
+    SAME = "same"  # nothing to draw: the words are those that were refused, or nothing is moderated
+    UNKNOWN = "unknown"  # no job has this key
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A job whose images were perhaps drawn and paid: somebody has to decide."""
@@ -480,10 +526,14 @@ class JobRow(NamedTuple):
     message: str
     categories: str
     moderated_slots: str
+    moderated_prompt: str | None = None
 
 
 class ImageRow(NamedTuple):
-    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs."""
+    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs.
+
+    `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
+    """
 
     job_id: str
     job_key: str
@@ -509,6 +559,8 @@ class ImageRow(NamedTuple):
     last_run: str | None
     attempt_id: str | None
     changed: str | None
+    review: str = ""
+    note: str = ""
 
 
 class UsageRow(NamedTuple):

@@ -4,9 +4,11 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import AttemptRow, ImageRow, JobRow, RunRow, StoredImage, UsageRow
+from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import moment, pairs, request_from, words
 from batchgen.model import AttemptState, Purpose
 from batchgen.money import MicroUSD
@@ -32,7 +34,8 @@ COUNTED = """
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         j.n - ifnull(sum(i.state != 'not_started'), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
-        json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots
+        json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
+        max(i.prompt) FILTER (WHERE i.state = 'moderated') AS moderated_prompt
     FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
     WHERE j.catalogue = :catalogue
 """
@@ -59,13 +62,13 @@ SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality
     ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
     ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
-    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots
+    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots, moderated_prompt
 FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key
 WHERE j.catalogue = :catalogue ORDER BY j.seq, j.rowid
 """  # noqa: S608 - our own words
 
-_IMAGES = """
+_IMAGES = f"""
 WITH RECURSIVE slots(slot, most) AS (
     SELECT 0, (SELECT max(n) FROM jobs WHERE catalogue = :catalogue)
     UNION ALL SELECT slot + 1, most FROM slots WHERE slot + 1 < most
@@ -79,13 +82,14 @@ SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'),
     CASE WHEN ifnull(a.flags, '[]') = '[]' THEN ifnull(i.flags, '[]') ELSE (SELECT json_group_array(value) FROM
         (SELECT value FROM json_each(i.flags) UNION SELECT value FROM json_each(a.flags))) END,
     ifnull(i.fault, ''), ifnull(a.model, j.model), j.size, j.quality,
-    ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), j.prompt, j.tags, j.last_run,
-    i.attempt_id, i.changed
+    ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), ifnull(i.prompt, j.prompt), j.tags,
+    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, '')
 FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
     LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
     LEFT JOIN attempts a ON a.id = i.attempt_id
+    LEFT JOIN reviews r ON {IN_FORCE}
 ORDER BY j.seq, j.rowid, e.slot
-"""
+"""  # noqa: S608 - our own words
 
 _USAGE = f"""
 SELECT a.model, j.size, j.quality, a.provider, j.tags, count(DISTINCT j.key) AS jobs, sum(a.{SENT}) AS attempts,
@@ -180,7 +184,7 @@ def _run_from(row: sqlite3.Row) -> RunRow:
 
 
 def attempt_from(row: sqlite3.Row) -> AttemptRow:
-    """Read a row of `attempts` joined with its job's id."""
+    """Read a row of `attempts` joined with its job's id and request."""
     read = {
         "request": request_from,
         "slots": lambda text: tuple(json.loads(text)),
@@ -194,7 +198,9 @@ def attempt_from(row: sqlite3.Row) -> AttemptRow:
         "headers": pairs,
         "flags": words,
     }
-    return AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
+    found = AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
+    other = row["prompt"]
+    return found if other is None else replace(found, request=replace(found.request, prompt=other))
 
 
 def _as_is(value: object) -> object:

@@ -12,6 +12,12 @@ from batchgen.money import MicroUSD, split
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 
+_BEFORE = (
+    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
+    " AND ifnull(path, before) < 'superseded/')"
+)
+"""Where the picture stands that is in a slot until another one takes it."""
+
 Marks = Mapping[int, tuple[SlotState, str]]
 
 
@@ -57,9 +63,10 @@ class Page:
             (picture.replaces, picture.replaces, self.catalogue, picture.path, self.job_key, picture.slot),
         )
         self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"
-            " bytes, width, height, format, flags, changed)"
-            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
+            " bytes, width, height, format, flags, changed, prompt, before)"
+            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
+            f" nullif({_BEFORE}, ?))",
             (
                 self.catalogue,
                 self.job_key,
@@ -75,14 +82,19 @@ class Page:
                 picture.format,
                 dump(picture.flags),
                 self.now,
+                attempt_id,
+                *(self.catalogue, self.job_key, picture.slot),
+                picture.path,
             ),
         )
 
     def await_download(self, attempt_id: str, remote: RemotePicture, cost: MicroUSD) -> None:
         """Write a paid picture's address down; from now on its slot is never drawn again by itself."""
         self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, url, expires,"
-            " changed) VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, url, expires,"  # noqa: S608
+            " changed, prompt, before)"
+            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
+            f" {_BEFORE})",
             (
                 self.catalogue,
                 self.job_key,
@@ -93,6 +105,8 @@ class Page:
                 remote.url.encode("utf-8", "replace").decode(),
                 stamp(remote.expires) if remote.expires else None,
                 self.now,
+                attempt_id,
+                *(self.catalogue, self.job_key, remote.slot),
             ),
         )
 

@@ -57,6 +57,7 @@ def request_text(request: ImageRequest) -> str:
             "params": request.params,
             "images": [_input_out(image) for image in request.images],
             "mask": request.mask and _input_out(request.mask),
+            **({"files": [[name, _input_out(file)] for name, file in request.files]} if request.files else {}),
         }
     )
 
@@ -71,6 +72,7 @@ def request_from(text: str) -> ImageRequest:
         params=tuple((name, value) for name, value in facts["params"]),
         images=tuple(_input_in(image) for image in facts["images"]),
         mask=_input_in(facts["mask"]) if facts["mask"] else None,
+        files=tuple((name, _input_in(file)) for name, file in facts.get("files", ())),  # type: ignore[misc]
     )
 
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import Known, Previous, Slot, Tried, Wanted
+from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
+from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.settling import slots_of
 from batchgen.ledger.text import dump, moment, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
@@ -101,15 +102,15 @@ def _known(
 
 
 def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, Tried], ...]:
-    """Count calls by the slots that they were made for and that are still open."""
-    found = defaultdict[int, list[str]](list)
+    """Count calls by the slots that they were made for and that are still open, and by their words."""
+    found = defaultdict[tuple[int, str | None], list[str]](list)
     for call in calls:
         for slot in slots_of(call):
             if slot not in decided:
-                found[slot].append(call["code"])
+                found[slot, call["prompt"]].append(call["code"])
     return tuple(
-        (slot, Tried(len(codes) - codes.count(MODERATED), codes.count(MODERATED)))
-        for slot, codes in sorted(found.items())
+        (slot, Tried(len(codes) - codes.count(MODERATED), codes.count(MODERATED), prompt))
+        for (slot, prompt), codes in sorted(found.items(), key=lambda item: item[0][0])
     )
 
 
@@ -121,9 +122,17 @@ def _among(
     ).fetchall()
 
 
+# Whether a call that was made since a picture was rejected, for its slot, may have been charged.
+_DOUBT = (
+    "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
+    " AND a.job_key = i.job_key AND a.state IN ('at_risk', 'dispatched') AND a.started >= r.decided"
+    " AND asked.value = i.slot)"
+)
 _SLOT = (
-    "SELECT job_key, slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"
-    " ifnull(format, ''), cost, url, expires, fault, attempt_id FROM images"
+    "SELECT i.job_key, i.slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"  # noqa: S608
+    " ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt, r.decision, ifnull(r.note, ''),"
+    f" CASE WHEN r.decision = 'rejected' THEN {_DOUBT} ELSE 0 END"
+    f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
 )
 _STATES = {state.value: state for state in SlotState}
 
@@ -132,7 +141,8 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
     """Read slots by job; hot, as every job of every run is looked up: plain tuples in the order of Slot's fields."""
     cursor = db.cursor()
     cursor.row_factory = None
-    cursor.execute(f"{_SLOT} WHERE catalogue = ? AND job_key {_AMONG} ORDER BY job_key, slot", (catalogue, dump(keys)))
+    where = f"WHERE i.catalogue = ? AND i.job_key {_AMONG} ORDER BY i.job_key, i.slot"
+    cursor.execute(f"{_SLOT} {where}", (catalogue, dump(keys)))
     found = defaultdict[str, list[Slot]](list)
     for (
         key,
@@ -150,9 +160,15 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         expires,
         fault,
         attempt,
+        prompt,
+        decision,
+        note,
+        doubt,
     ) in cursor:
         facts = (path, sha256, size, width, height, kind, cost, url)
-        found[key].append(Slot(index, _STATES[state], reason, *facts, expires and moment(expires), fault, attempt))
+        said = (decision and Review(decision), note, doubt == 1)
+        when = expires and moment(expires)
+        found[key].append(Slot(index, _STATES[state], reason, *facts, when, fault, attempt, prompt, *said))
     return found
 
 
@@ -179,7 +195,7 @@ def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dic
     found = defaultdict[str, list[sqlite3.Row]](list)
     paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
     rest = f"AND (code = '{MODERATED}' OR {paid})"
-    for row in _among(db, "SELECT job_key, slots, code FROM attempts", "job_key", catalogue, keys, rest):
+    for row in _among(db, "SELECT job_key, slots, code, prompt FROM attempts", "job_key", catalogue, keys, rest):
         found[row["job_key"]].append(row)
     return found
 

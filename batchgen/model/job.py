@@ -1,6 +1,6 @@
 """What is wanted: a job is one set of `n` images with one prompt and one set of parameters."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -101,7 +101,9 @@ class Job:
 
     `inherited` names the parameters that came from `defaults` and not from the job itself.
     `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
-    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest.
+    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest. `after` is the id
+    of the job that shows a preview of this one, which somebody has to approve first. `asked` is what the manifest asks
+    for by now, where approved pictures keep the job as it was.
     """
 
     id: str
@@ -113,9 +115,18 @@ class Job:
     place: Place | None = field(default=None, compare=False)
     explicit_id: bool = True
     inherited: frozenset[str] = frozenset()
+    after: str | None = None
+    asked: ImageRequest | None = None
 
     @property
     def waits_for(self) -> tuple[str, ...]:
         """Ids of the jobs whose pictures this one takes, each once."""
         inputs = (*self.request.images, *((self.request.mask,) if self.request.mask else ()))
         return tuple(dict.fromkeys([i.job_id for i in inputs if isinstance(i, JobImage)])) if inputs else ()
+
+    def saying(self, prompt: str | None) -> "Job":
+        """The same job, under its own key, drawn with other words; None leaves it its own."""
+        request = self.asked or self.request
+        if prompt is None and self.asked is None:
+            return self
+        return replace(self, request=replace(request, prompt=request.prompt if prompt is None else prompt))

@@ -2,41 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 
-from batchgen.ledger import Known, Ledger, Previous, Slot, Tried
-from batchgen.model import Job, JobImage, OnUncertain, OutcomeKind, Quote, SlotState
+from batchgen.ledger import Approved, Known, Ledger, Tried
+from batchgen.model import Job, JobImage, OutcomeKind, Quote
+from batchgen.money import MicroUSD
 from batchgen.planner.chain import Chain, in_order
-from batchgen.worker import TRANSIENT, standing
-
-GONE = "files are gone"
-"""Stands in the reason of a stored job whose files somebody moved away."""
+from batchgen.planner.deciding import Action, Choices, decide
+from batchgen.planner.reviewed import approval, held, words_for
+from batchgen.worker import Words, said, standing
 
 AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
-
-
-class Action(StrEnum):
-    """What a run would do with a job."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    RETRY = "retry"
-    TOP_UP = "top_up"
-    STORED = "stored"
-    HELD = "held"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the user chose to draw: failed ones again, missing files again, uncertain ones or not."""
-
-    retry_failed: bool = False
-    regenerate_missing: bool = False
-    on_uncertain: OnUncertain = OnUncertain.RETRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +35,9 @@ class Planned:
     """A job with what would happen, why, the slots that would be drawn, and what that may cost.
 
     `replaces` is the key of the job that had this id before; its pictures step aside for the new ones. `standing` is
-    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs; `tried` is what
-    earlier runs made of its slots.
+    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs. `words` are the
+    prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
+    `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
     """
 
     job: Job
@@ -69,6 +48,8 @@ class Planned:
     replaces: str | None = None
     standing: OutcomeKind = OutcomeKind.NOT_STARTED
     linked: bool = False
+    words: Words = ()
+    later: tuple[int, ...] = ()
     tried: tuple[tuple[int, Tried], ...] = ()
 
     @property
@@ -87,8 +68,21 @@ class Pairing:
     chain: Chain
     exists: Callable[[str], bool]
 
+    def hold(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Pass jobs through; one with approved pictures stays as it was when the manifest asks otherwise by now."""
+        if not self.has_approved:
+            yield from jobs
+            return
+        stream = iter(jobs)
+        while batch := list(islice(stream, AT_ONCE)):
+            approved = self.ledger.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
+            yield from (held(job, approved.get(job.id, ())) for job in batch)
+
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
+        return (item for item in self._every(jobs) if not self.choices.some or _concerned(item))
+
+    def _every(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         stream, chained = iter(jobs), list[Job]()
         while batch := list(islice(stream, AT_ONCE)):
             chained += [job for job in batch if job.waits_for]
@@ -101,26 +95,59 @@ class Pairing:
         real = self.chain.resolve(job)
         if isinstance(real, str):
             (known,) = self.ledger.known([job])
+            cost, every = self.price(self.chain.foreseen(job), job.n), tuple(range(job.n))
+            if job.after and isinstance(unseen := self._previews([job]).get(job.id, ""), str):
+                return Planned(job, Action.WAIT, unseen, cost=cost, linked=True, later=every)
             action = Action.CHANGED if known.previous else Action.NEW
-            cost = self.price(self.chain.foreseen(job), job.n)
-            return Planned(job, action, real, tuple(range(job.n)), cost, linked=True)
-        return replace(next(self._pair([real])), linked=True)
+            return Planned(job, action, real, every, cost, linked=True)
+        return replace(next(self._pair(list(self.hold([real])))), linked=True)
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
         pairs = list(zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True))
         decided = [decide(job, known, self.choices, self.exists) for job, known in pairs]
-        owners = self._owners(job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots)
-        for (job, known), (action, why, slots) in zip(pairs, decided, strict=True):
+        to_draw = [job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots]
+        owners, frozen, previews = self._owners(to_draw), self._frozen(to_draw), self._previews(to_draw)
+        for (job, known), decision in zip(pairs, decided, strict=True):
+            action, why, slots = decision
             self.chain.see(job)
-            replaces = _replaced(job, known, slots, owners)
-            cost = self.price(job, len(slots)) if slots else None
-            yield Planned(job, action, why, slots, cost, replaces, standing(job, known), tried=known.tried)
+            preview = previews.get(job.id) if action is not Action.REDRAW else None
+            stands = OutcomeKind.HELD if action is Action.HELD else standing(job, known)
+            if isinstance(preview, str):
+                cost = self.price(job, len(slots))
+                yield Planned(job, Action.WAIT, preview, cost=cost, standing=stands, later=slots)
+                continue
+            slots, taken = _unfrozen(job, slots, frozen)
+            if taken:
+                action, why = (action, f"{why}; {taken}") if slots else (Action.FROZEN, taken)
+            words = words_for(job, known, slots, preview, redraw=action is Action.REDRAW)
+            cost = (
+                together([self.price(asked, len(some)) for asked, some in said(job, slots, words)]) if slots else None
+            )
+            replaces, tried = _replaced(job, known, slots, owners), _tried(known, words)
+            yield Planned(job, action, why, slots, cost, replaces, stands, words=words, tried=tried)
 
     def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
         """Whose pictures stand where those of some jobs will go, by place; nobody's in a folder without pictures."""
         if self.is_bare:
             return {}
         return self.ledger.standing([place for job in jobs for place in _places(job, range(job.n))])
+
+    def _frozen(self, jobs: Iterable[Job]) -> frozenset[str]:
+        """Places of some jobs where approved pictures stand."""
+        if not self.has_approved:
+            return frozenset()
+        return self.ledger.frozen([place for job in jobs for place in _places(job, range(job.n))])
+
+    def _previews(self, jobs: Iterable[Job]) -> Mapping[str, Approved | str]:
+        """For jobs with previews, by id: the approved one, or why they wait."""
+        shown = {job: job.after for job in jobs if job.after}
+        approved = self.ledger.approved(list(shown.values())) if shown and self.has_approved else {}
+        return {job.id: approval(job, name, approved.get(name, ())) for job, name in shown.items()}
+
+    @cached_property
+    def has_approved(self) -> bool:
+        """Whether anything is approved; a run and a review never work in one folder at the same time."""
+        return self.ledger.has_approved()
 
     @cached_property
     def is_bare(self) -> bool:
@@ -135,6 +162,12 @@ def _drawn(known: Known) -> Known:
     return replace(known, previous=None) if waited else known
 
 
+def _tried(known: Known, words: Words) -> tuple[tuple[int, Tried], ...]:
+    """What earlier runs made of open slots with the words that they are drawn with now."""
+    others = dict(words)
+    return tuple((slot, tried) for slot, tried in known.tried if tried.prompt == others.get(slot))
+
+
 def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[str, str]) -> str | None:
     """Whose pictures stand where those to be drawn will go: its own, those of the job with its id before, or any job's.
 
@@ -147,108 +180,36 @@ def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[st
     return next((owners[place] for place in _places(job, to_draw) if place in owners), None) if owners else None
 
 
+def _unfrozen(job: Job, slots: tuple[int, ...], frozen: frozenset[str]) -> tuple[tuple[int, ...], str]:
+    """The slots in whose places no approved picture stands, and what keeps the others from being drawn."""
+    if not frozen:
+        return slots, ""
+    taken = {slot: place for slot in slots if (place := _places(job, [slot])[0]) in frozen}
+    why = f"frozen: an approved picture stands at {next(iter(taken.values()))}" if taken else ""
+    return tuple(slot for slot in slots if slot not in taken), why
+
+
 def _places(job: Job, slots: Iterable[int]) -> list[str]:
     """Where pictures go, relative to the output folder, without their extensions."""
     return [f"images/{job.path(slot, 'ext').removesuffix('.ext')}" for slot in slots]
 
 
-def decide(
-    job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]
-) -> tuple[Action, str, tuple[int, ...]]:
-    """What a run would do with one job, why, and which slots it would draw."""
-    slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
-    stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
-    moved = [slot for slot in stored if slot.path and not exists(slot.path)]
-    again, kept = _reopened(slots, choices, moved)
-    to_draw = tuple(sorted({*known.open(job.n), *again}))
-    if to_draw:
-        action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
-        return action, why, to_draw
-    if len(stored) == job.n:
-        return Action.STORED, _stored(stored, moved), ()
-    return *_kept(kept, known), ()
+def _concerned(item: Planned) -> bool:
+    """Whether a choice of some jobs is about this one."""
+    return bool(item.slots) or item.action in {Action.HELD, Action.FROZEN}
 
 
-def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:
-    """Slots that something is known of and that are drawn all the same; and those that stay as they are."""
-    again = [slot.index for slot in moved] if choices.regenerate_missing else []
-    kept = []
-    for slot in slots.values():
-        transient = slot.state is SlotState.FAILED and slot.reason.startswith(TRANSIENT)
-        for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
-        uncertain = slot.state is SlotState.UNCERTAIN
-        if (
-            transient
-            or (for_good and choices.retry_failed)
-            or (uncertain and choices.on_uncertain is OnUncertain.RETRY)
-        ):
-            again.append(slot.index)
-        elif slot.state is not SlotState.STORED:
-            kept.append(slot)
-    return again, kept
-
-
-def _reason(
-    job: Job, known: Known, stored: Sequence[Slot], to_draw: Sequence[int], before: Sequence[Slot]
-) -> tuple[Action, str]:
-    """Why slots are drawn: the most telling reason first."""
-    for slot in before:
-        if slot.state is SlotState.UNCERTAIN:
-            return Action.RETRY, f"may have been charged before ({slot.reason or known.code}); tried once more"
-        if slot.state is SlotState.STORED:
-            return Action.RETRY, f"{slot.path} is missing"
-        if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
-            return Action.RETRY, slot.reason.removeprefix(TRANSIENT) or slot.state.value
-    if stored:
-        raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
-        return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
-    if known.tries:
-        return Action.RETRY, f"tried {known.tries} times without a picture{f' ({known.code})' if known.code else ''}"
-    if known.previous is not None:
-        return Action.CHANGED, changes(job, known.previous)
-    return Action.NEW, "never drawn"
-
-
-def changes(job: Job, previous: Previous) -> str:
-    """Which fields differ from the job that had this id before."""
-    old, new = previous.request, job.request
-    fields = [
-        name
-        for name, before, after in (
-            ("operation", old.operation, new.operation),
-            ("model", old.model, new.model),
-            ("prompt", old.prompt, new.prompt),
-            ("images", old.images, new.images),
-            ("mask", old.mask, new.mask),
-        )
-        if before != after
-    ]
-    before, after = dict(old.params), dict(new.params)
-    fields += [
-        f"{name} {before.get(name, 'unset')} -> {after.get(name, 'unset')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-    return "changed: " + (", ".join(fields) or "how it is identified")
-
-
-def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
-    if moved:
-        return f"stored, but {len(moved)} of {len(stored)} {GONE}; --regenerate-missing draws them again"
-    return f"{len(stored)} stored"
-
-
-def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
-    """Why nothing is drawn although pictures are missing."""
-    for slot in kept:
-        if slot.state is SlotState.UNCERTAIN:
-            return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"
-    for slot in kept:
-        if slot.pending:
-            return Action.RETRY, "paid; its download is still to be finished"
-    for slot in kept:
-        if slot.state is SlotState.MODERATED:
-            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason or known.code}"
-    for slot in kept:
-        return Action.SKIP, f"{slot.state.value} for good: {slot.reason}; --retry-failed tries again"
-    return Action.SKIP, "nothing to draw"
+def together(costs: Sequence[Cost]) -> Cost:
+    """What calls with several prompts for one job cost together."""
+    if len(costs) == 1:
+        return costs[0]
+    quotes = [cost.quote for cost in costs]
+    quote = replace(
+        quotes[0],
+        low=MicroUSD(sum(quote.low for quote in quotes)),
+        expected=MicroUSD(sum(quote.expected for quote in quotes)),
+        high=MicroUSD(sum(quote.high for quote in quotes)),
+        input_tokens=sum(quote.input_tokens for quote in quotes),
+        output_tokens=sum(quote.output_tokens for quote in quotes),
+    )
+    return replace(costs[0], quote=quote, calls=sum(cost.calls for cost in costs))

@@ -2,6 +2,7 @@
 
 from batchgen.worker.bench import Bench, told
 from batchgen.worker.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, mismatch, state_of
+from batchgen.worker.saying import Words, said
 from batchgen.worker.standing import standing
 from batchgen.worker.stops import Stops
 from batchgen.worker.work import Task, Worker
@@ -17,9 +18,11 @@ __all__ = [
     "Tally",
     "Task",
     "Wait",
+    "Words",
     "Worker",
     "decide",
     "mismatch",
+    "said",
     "standing",
     "state_of",
     "told",

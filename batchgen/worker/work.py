@@ -1,7 +1,7 @@
 """Performs one job: its calls side by side, top-ups for what they left empty, and what is open in the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.clock import Offload
@@ -15,6 +15,7 @@ from batchgen.worker.caller import Call, Caller
 from batchgen.worker.decide import MOST_MODERATED, Over, Tally
 from batchgen.worker.fetch import Fetcher
 from batchgen.worker.places import Places
+from batchgen.worker.saying import Words, said
 from batchgen.worker.standing import standing
 
 MOST_TOP_UPS = 2
@@ -30,7 +31,8 @@ class Task:
     """A job and the slots of it that this run shall draw.
 
     `replaces` is the key of the job whose pictures stand where these will go; `standing` is what the job has come to
-    before, `tried` what earlier runs made of its slots.
+    before, `tried` what earlier runs made of its slots. `words` are the prompts of slots that are not drawn with the
+    job's own. `redraw`: the slots have pictures, which stay until others take their places.
     """
 
     job: Job
@@ -39,6 +41,8 @@ class Task:
     prepare: "Prepare | None" = None
     standing: OutcomeKind = OutcomeKind.NOT_STARTED
     tried: tuple[tuple[int, Tried], ...] = ()
+    words: Words = ()
+    redraw: bool = False
 
 
 Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
@@ -89,17 +93,21 @@ class Worker:
             self.bench.stops.add(stop)
         return outcome
 
-    def _split(self, task: Task) -> list[tuple[tuple[int, ...], Tried]]:
-        """The slots of each call, with what earlier runs made of them: those with one past go together."""
-        most = self.bench.tariff.per_call(task.job.request, len(task.slots))
-        past, alike = dict(task.tried), dict[Tried, list[int]]()
-        for slot in task.slots:
-            alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
-        return [
-            (tuple(slots[i : i + most]), tried) for tried, slots in alike.items() for i in range(0, len(slots), most)
-        ]
+    def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
+        """The slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
 
-    async def _fill(self, task: Task, slots: tuple[int, ...], tried: Tried) -> Filled:
+        Those with one prompt and one past go together.
+        """
+        past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
+        for job, asked in said(task.job, task.slots, task.words):
+            most, alike = self.bench.tariff.per_call(job.request, len(asked)), dict[Tried, list[int]]()
+            for slot in asked:
+                alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
+            for tried, slots in alike.items():
+                parts += [(job, tuple(slots[i : i + most]), tried) for i in range(0, len(slots), most)]
+        return parts
+
+    async def _fill(self, task: Task, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
 
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
@@ -110,7 +118,7 @@ class Worker:
         tally = Tally(moderated=tried.moderated)
         more = MOST_TOP_UPS if self.bench.settings.on_partial is OnPartial.TOP_UP else 0
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]:
-            call = Call(task.job, tuple(short), purpose, task.replaces, tally)
+            call = Call(job, tuple(short), purpose, task.replaces, tally)
             over = await self._caller.make(call)
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
             tally = Tally(uncertain=call.tally.uncertain)
@@ -123,7 +131,7 @@ class Worker:
                 break
         if not over:
             filled.open.update({slot: self._short(why) for slot, why in short.items()})
-        await self._once_more(task, filled)
+        await self._once_more(job, filled)
         return filled
 
     def _failed(self, call: Call) -> dict[int, tuple[SlotState, str]]:
@@ -133,10 +141,10 @@ class Worker:
         call.stored -= len(call.odd)
         return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
 
-    async def _once_more(self, task: Task, filled: Filled) -> None:
+    async def _once_more(self, job: Job, filled: Filled) -> None:
         """Ask once again for pictures that are not as asked; the first ones stay until others take their places."""
         if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
-            call = Call(task.job, filled.odd, Purpose.RETRY, task.job.key, last=True)
+            call = Call(job, filled.odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)
             filled.stored -= len(call.remote)
@@ -162,7 +170,9 @@ class Worker:
         spent = MicroUSD(sum(part.spent for part in filled))
         why = next((why for _, why in marks.values()), "")
         kind = task.standing
-        if stored == task.job.n:
+        if task.redraw:
+            kind = _redrawn(state for state, _ in marks.values())
+        elif stored == task.job.n:
             kind = OutcomeKind.DONE
         elif any(part.touched for part in filled) or any(
             state is not SlotState.NOT_STARTED for state, _ in marks.values()
@@ -189,3 +199,13 @@ class Worker:
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
             return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
         return SlotState.FAILED, f"{why}: fewer pictures came than were asked"
+
+
+def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:
+    """How a redraw ended: the slots that it left keep the pictures that they had."""
+    states = set(left)
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.HELD
+    if SlotState.NOT_STARTED in states:
+        return OutcomeKind.NOT_STARTED
+    return OutcomeKind.PARTIAL if states else OutcomeKind.DONE

@@ -1,0 +1,127 @@
+"""What people said of pictures: approved ones are frozen, rejected ones are drawn again, moderated ones get new words.
+
+A decision is in force while the picture it was made of is the one in its slot.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from batchgen.ledger.book import Book
+from batchgen.ledger.records import Approved, Judged, Review, Reworded
+from batchgen.ledger.text import dump, plain, request_from, stamp
+
+IN_FORCE = (
+    "r.catalogue = i.catalogue AND r.job_key = i.job_key AND r.slot = i.slot AND r.attempt_id = i.attempt_id"
+    " AND i.state = 'stored'"
+)
+"""Joins `reviews r` to `images i`."""
+
+_APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND i.path > 'images/' AND i.path < 'images0'"
+"""Joins them where a picture is frozen: approved, and in its place."""
+
+
+def review(book: Book, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
+    """Write decisions down, each later one over an earlier; why each was left out, empty for those that were taken.
+
+    `awaited` are places (paths without extension) that a paid picture is on its way to.
+    """
+    with book.writing("review") as db:
+        return tuple(_review(db, book.catalogue, one, awaited, stamp(now)) for one in decisions)
+
+
+def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collection[str], now: str) -> str:
+    row = db.execute(
+        "SELECT state, sha256, path, attempt_id FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?",
+        (catalogue, one.job_key, one.slot),
+    ).fetchone()
+    if row is None or row["state"] != "stored":
+        return "no such picture is stored here"
+    if row["sha256"] != one.sha256:
+        return "the picture is another one by now"
+    if not row["path"].startswith("images/"):
+        return f"the picture stepped aside for another one and lies in {row['path']}"
+    if one.decision is Review.APPROVED and str(PurePosixPath(row["path"]).with_suffix("")) in awaited:
+        return "another picture for its place is paid and on its way: run once, then look again"
+    db.execute(
+        "INSERT INTO reviews (catalogue, job_key, slot, attempt_id, decision, note, decided)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET"
+        " attempt_id = excluded.attempt_id, decision = excluded.decision, note = excluded.note,"
+        " decided = excluded.decided"
+        # The same word once more is no new decision.
+        " WHERE (attempt_id, decision, note) != (excluded.attempt_id, excluded.decision, excluded.note)",
+        (catalogue, one.job_key, one.slot, row["attempt_id"], one.decision.value, plain(one.note), now),
+    )
+    return ""
+
+
+def any_approved(book: Book) -> bool:
+    """Look for one approved picture in its place."""
+    with book.reading() as db:
+        found = db.execute(
+            f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = ? LIMIT 1",  # noqa: S608
+            (book.catalogue,),
+        )
+        return found.fetchone() is not None
+
+
+def approved(book: Book, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
+    """Find jobs with approved pictures in their places, by id, those that were wanted last first."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT j.id, j.key, j.request, count(*) AS pictures, i.prompt, min(i.slot),"  # noqa: S608 - our own words
+            " (SELECT started FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
+            " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
+            " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
+            f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
+            {"catalogue": book.catalogue, "ids": dump(ids)},
+        ).fetchall()
+    found = defaultdict[str, list[Approved]](list)
+    for row in rows:
+        found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["pictures"], row["prompt"]))
+    return {name: tuple(jobs) for name, jobs in found.items()}
+
+
+def frozen(book: Book, places: Sequence[str]) -> frozenset[str]:
+    """Find which of these places (paths without extension) hold an approved picture."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words
+            " CROSS JOIN images i INDEXED BY images_by_path ON i.catalogue = :catalogue"
+            " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
+            f" CROSS JOIN reviews r ON {_APPROVED}",
+            {"catalogue": book.catalogue, "places": dump(places)},
+        ).fetchall()
+    return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
+
+
+def reword(book: Book, prompts: Mapping[str, str], now: datetime) -> tuple[Reworded, ...]:
+    """Give moderated images of jobs (by key) other words, and free them for another try; what became of each."""
+    with book.writing("reword") as db:
+        return tuple(_reword(db, book.catalogue, key, prompt, stamp(now)) for key, prompt in prompts.items())
+
+
+def _reword(db: sqlite3.Connection, catalogue: str, key: str, prompt: str, now: str) -> Reworded:
+    job = db.execute("SELECT prompt FROM jobs WHERE catalogue = ? AND key = ?", (catalogue, key)).fetchone()
+    if job is None:
+        return Reworded.UNKNOWN
+    rows = db.execute(
+        "SELECT slot, state, prompt FROM images WHERE catalogue = ? AND job_key = ?"
+        " AND (state = 'moderated' OR (state = 'not_started' AND url IS NULL AND prompt IS NOT NULL))",
+        (catalogue, key),
+    ).fetchall()
+    others = [row["slot"] for row in rows if not same_words(row["prompt"] or job["prompt"], prompt)]
+    db.executemany(
+        "UPDATE images SET state = 'not_started', reason = 'reworded', prompt = ?, changed = ?"
+        " WHERE catalogue = ? AND job_key = ? AND slot = ?",
+        [(prompt, now, catalogue, key, slot) for slot in others],
+    )
+    waiting = any(row["state"] == "not_started" for row in rows)
+    return Reworded.CHANGED if others or waiting else Reworded.SAME
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two prompts say the same; blanks and line ends, which spreadsheets change, say nothing."""
+    return one.split() == other.split()

@@ -1,0 +1,189 @@
+"""What a run would do with one job, and why: a decision over what the ledger knows of it, pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from batchgen.ledger import Known, Previous, Review, Slot
+from batchgen.model import ImageRequest, Job, OnUncertain, SlotState
+from batchgen.worker import TRANSIENT
+
+GONE = "files are gone"
+"""Stands in the reason of a stored job whose files somebody moved away."""
+
+
+class Action(StrEnum):
+    """What a run would do with a job."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    RETRY = "retry"
+    TOP_UP = "top_up"
+    STORED = "stored"
+    HELD = "held"
+    SKIP = "skip"
+    REDRAW = "redraw"
+    FROZEN = "frozen"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user chose to draw: failed ones again, missing files again, uncertain ones or not.
+
+    `rejected`: the rejected pictures and nothing else; `at_risk`: also those whose redraw may have been paid already.
+    `reworded`: the jobs with these keys and nothing else.
+    """
+
+    retry_failed: bool = False
+    regenerate_missing: bool = False
+    on_uncertain: OnUncertain = OnUncertain.RETRY
+    rejected: bool = False
+    at_risk: bool = False
+    reworded: frozenset[str] | None = None
+
+    @property
+    def some(self) -> bool:
+        """Whether they are about some jobs only; the others are not even looked at."""
+        return self.rejected or self.reworded is not None
+
+
+def decide(
+    job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]
+) -> tuple[Action, str, tuple[int, ...]]:
+    """What a run would do with one job, why, and which slots it would draw."""
+    if choices.rejected:
+        return _redraw(job, known, choices)
+    if choices.reworded is not None and job.key not in choices.reworded:
+        return Action.SKIP, "not reworded", ()
+    slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
+    stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
+    moved = [slot for slot in stored if slot.path and not exists(slot.path)]
+    again, kept = _reopened(slots, choices, moved)
+    to_draw = tuple(sorted({*known.open(job.n), *again}))
+    if job.asked is not None:
+        return Action.FROZEN, _as_it_was(job, job.asked, stored, to_draw), ()
+    if to_draw:
+        action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
+        return action, why, to_draw
+    if len(stored) == job.n:
+        return Action.STORED, _stored(stored, moved), ()
+    return *_kept(kept, known), ()
+
+
+def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:
+    """Slots that something is known of and that are drawn all the same; and those that stay as they are."""
+    approved = Review.APPROVED
+    again = [slot.index for slot in moved if slot.review is not approved] if choices.regenerate_missing else []
+    kept = []
+    for slot in slots.values():
+        transient = slot.state is SlotState.FAILED and slot.reason.startswith(TRANSIENT)
+        for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
+        uncertain = slot.state is SlotState.UNCERTAIN
+        if (
+            transient
+            or (for_good and choices.retry_failed)
+            or (uncertain and choices.on_uncertain is OnUncertain.RETRY)
+        ):
+            again.append(slot.index)
+        elif slot.state is not SlotState.STORED:
+            kept.append(slot)
+    return again, kept
+
+
+def _reason(
+    job: Job, known: Known, stored: Sequence[Slot], to_draw: Sequence[int], before: Sequence[Slot]
+) -> tuple[Action, str]:
+    """Why slots are drawn: the most telling reason first."""
+    for slot in before:
+        if slot.state is SlotState.UNCERTAIN:
+            return Action.RETRY, f"may have been charged before ({slot.reason or known.code}); tried once more"
+        if slot.state is SlotState.STORED:
+            return Action.RETRY, f"{slot.path} is missing"
+        if slot.state is SlotState.NOT_STARTED and slot.prompt is not None:
+            return Action.RETRY, "reworded after moderation"
+        if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
+            return Action.RETRY, slot.reason.removeprefix(TRANSIENT) or slot.state.value
+    if stored:
+        raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
+        return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
+    if known.tries:
+        return Action.RETRY, f"tried {known.tries} times without a picture{f' ({known.code})' if known.code else ''}"
+    if known.previous is not None:
+        return Action.CHANGED, changes(job, known.previous)
+    return Action.NEW, "never drawn"
+
+
+def _redraw(job: Job, known: Known, choices: Choices) -> tuple[Action, str, tuple[int, ...]]:
+    """What `--rejected` does with a job: exactly its rejected pictures are drawn, each once for each decision."""
+    rejected = [slot for slot in known.slots if slot.review is Review.REJECTED and slot.index < job.n]
+    if not rejected:
+        return Action.SKIP, "not rejected", ()
+    if job.asked is not None and job.asked.form != job.request.form:
+        return Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known.slots, ())}", ()
+    safe = [slot for slot in rejected if choices.at_risk or not slot.doubt]
+    if not safe:
+        return Action.HELD, "its redraw may have been paid already; --on-uncertain retry asks once more", ()
+    notes = "; ".join(dict.fromkeys(slot.note for slot in safe if slot.note))
+    return (
+        Action.REDRAW,
+        f"{len(safe)} of {job.n} rejected{f': {notes}' if notes else ''}",
+        tuple(s.index for s in safe),
+    )
+
+
+def _as_it_was(job: Job, asked: ImageRequest, stored: Sequence[Slot], to_draw: Sequence[int]) -> str:
+    """Why a job is not drawn as the manifest asks by now."""
+    approved = sum(slot.review is Review.APPROVED for slot in stored)
+    missing = f"; {len(to_draw)} missing" if to_draw else ""
+    told = changes(replace(job, request=asked), Previous(job.key, job.request))
+    return f"frozen: {approved} of {job.n} approved; {told}{missing}; under a new id it would be drawn"
+
+
+def changes(job: Job, previous: Previous) -> str:
+    """Which fields differ from the job that had this id before."""
+    old, new = previous.request, job.request
+    fields = [
+        name
+        for name, before, after in (
+            ("operation", old.operation, new.operation),
+            ("model", old.model, new.model),
+            ("prompt", old.prompt, new.prompt),
+            ("images", old.images, new.images),
+            ("mask", old.mask, new.mask),
+        )
+        if before != after
+    ]
+    before, after = dict(old.params), dict(new.params)
+    fields += [
+        f"{name} {before.get(name, 'unset')} -> {after.get(name, 'unset')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+    return "changed: " + (", ".join(fields) or "how it is identified")
+
+
+def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
+    judged = [f"{count} {kind.value}" for kind in Review if (count := sum(slot.review is kind for slot in stored))]
+    if any(slot.review is Review.APPROVED for slot in moved):
+        return f"approved, but {len(moved)} of {len(stored)} {GONE}: bring them back, or reject them to draw others"
+    if moved:
+        return f"stored, but {len(moved)} of {len(stored)} {GONE}; --regenerate-missing draws them again"
+    more = "; run --rejected draws again" if any(slot.review is Review.REJECTED for slot in stored) else ""
+    return ", ".join((f"{len(stored)} stored", *judged)) + more
+
+
+def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
+    """Why nothing is drawn although pictures are missing."""
+    for slot in kept:
+        if slot.state is SlotState.UNCERTAIN:
+            return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"
+    for slot in kept:
+        if slot.pending:
+            return Action.RETRY, "paid; its download is still to be finished"
+    for slot in kept:
+        if slot.state is SlotState.MODERATED:
+            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason or known.code}"
+    for slot in kept:
+        return Action.SKIP, f"{slot.state.value} for good: {slot.reason}; --retry-failed tries again"
+    return Action.SKIP, "nothing to draw"

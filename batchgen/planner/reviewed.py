@@ -1,0 +1,46 @@
+"""What people's decisions mean for a job: kept as it was, drawn with other words, or waiting to be approved."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from unicodedata import normalize
+
+from batchgen.ledger import Approved, Known, Slot
+from batchgen.model import Job, SlotState
+from batchgen.worker import Words
+
+
+def held(job: Job, approved: Sequence[Approved]) -> Job:
+    """The job as it was when its pictures were approved; the job itself where they are its own, or there are none."""
+    if not approved or any(one.key == job.key for one in approved):
+        return job
+    return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request)
+
+
+def approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved | str:
+    """The approved preview of a job, or why the job waits."""
+    for one in approved:
+        if normalize("NFC", one.request.prompt) == normalize("NFC", job.request.prompt):
+            return one
+    if approved:
+        return f"waits: its preview {preview} was approved with another prompt; reject it to have it drawn anew"
+    return f"waits for approval of its preview {preview}"
+
+
+def words_for(job: Job, known: Known, slots: Sequence[int], preview: Approved | str | None, *, redraw: bool) -> Words:
+    """The prompts of slots that are not drawn with the job's own: reworded ones, and rejected ones with their notes.
+
+    A job follows its preview: it is drawn with the words that the approved one was drawn with.
+    """
+    if not known.slots and not isinstance(preview, Approved):
+        return ()
+    by_index = {slot.index: slot for slot in known.slots}
+    asked = (job.asked or job.request).prompt
+    shown = preview.words if isinstance(preview, Approved) else None
+    words = []
+    for index in slots:
+        slot = by_index.get(index, Slot(index, SlotState.NOT_STARTED))
+        before = (None if job.asked else slot.prompt) or shown or asked
+        prompt = "\n".join(filter(None, (before, slot.note))) if redraw else before
+        if prompt != asked:
+            words.append((index, prompt))
+    return tuple(words)
