@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchgen.api import estimate, load, plan, report, run
+    from batchgen.api import estimate, load, plan, report, review, run
 
-__all__ = ["estimate", "load", "plan", "report", "run"]
+__all__ = ["estimate", "load", "plan", "report", "review", "run"]
 
 
 def __getattr__(name: str) -> Any:

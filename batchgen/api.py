@@ -1,4 +1,4 @@
-"""batchgen from Python: load, plan, estimate, run and report, with the same rules as on the command line.
+"""batchgen from Python: load, plan, estimate, run, review and report, with the same rules as on the command line.
 
 Options are those of the command line, by their names in `batchgen.app.Options`: `provider="mock"`, `output=Path(...)`,
 `max_cost=from_usd("25")`. Every function raises `BatchgenError`; `InputError` carries each problem with its place.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from batchgen.app.planning import EstimateResult
+    from batchgen.app.reviewing import ReviewResult
     from batchgen.app.running import RunResult
     from batchgen.manifest import Manifest
     from batchgen.planner import Planned
@@ -43,6 +44,11 @@ async def run(manifest: Path | str, **options: Any) -> "RunResult":
     from batchgen.app.progress import Unwatched
 
     return await asyncio.to_thread(app.run, Path(manifest), Options(**options), Unwatched())
+
+
+def review(decisions: Path | str, output: Path | str | None = None) -> "ReviewResult":
+    """Keep what people decided about pictures of an output folder: a file that its report page exported, or a table."""
+    return app.review(Path(decisions), None if output is None else Path(output))
 
 
 def report(output: Path | str, table: str = "images") -> "DataFrame":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from batchgen.app.keeping import ReconcileResult, VerifyResult
     from batchgen.app.planning import EstimateResult, PlanResult
     from batchgen.app.progress import Watch
+    from batchgen.app.reviewing import ReviewResult
     from batchgen.app.running import RunResult
     from batchgen.ledger import Held
     from batchgen.model import Model, Provider
@@ -35,6 +36,7 @@ __all__ = [
     "reconcile",
     "report",
     "resolve",
+    "review",
     "run",
     "schema",
     "secrets",
@@ -104,6 +106,13 @@ def resolve(output: Path | None = None, *, decision: str | None = None, only: tu
     from batchgen.app import keeping
 
     return keeping.resolve(output, decision=decision, only=only)
+
+
+def review(path: Path, output: Path | None = None) -> "ReviewResult":
+    """Keep what people decided about pictures."""
+    from batchgen.app import reviewing
+
+    return reviewing.review(path, output)
 
 
 def adopt(output: Path | None = None) -> "AdoptResult":

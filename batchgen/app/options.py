@@ -23,6 +23,8 @@ class Options:
     sample: int | None = None
     retry_failed: bool = False
     regenerate_missing: bool = False
+    rejected: bool = False
+    reworded: Path | None = None
     on_uncertain: OnUncertain | None = None
     if_locked: str = "fail"
     dry_run: bool = False

@@ -8,9 +8,9 @@ from pathlib import Path
 from batchgen.app import checking, comparing
 from batchgen.app.comparing import CompareRow, Group, gather
 from batchgen.app.options import Options
-from batchgen.app.project import Project, jobs_of, open_project, sample_warning, selected
+from batchgen.app.project import Project, choices_of, jobs_of, open_project, sample_warning, selected
 from batchgen.errors import InputError, Problem
-from batchgen.planner import Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
 
 
 @dataclass
@@ -27,12 +27,13 @@ class PlanResult:
         """Each job with what would happen and why."""
         project, options = self.project, self.options
         sums = Tally(project.settings.limits)
-        choices = Choices(options.retry_failed, options.regenerate_missing, project.settings.on_uncertain)
+        choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
             chain = Chain(self.taken, ledger, project.output)
             tariff = project.tariff(ledger)
             pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
-            yield from sums.watch(pairing.plan(selected(chain.watch(jobs_of(project)), options)))
+            jobs = chain.watch(pairing.hold(jobs_of(project)))
+            yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))
         self.estimate = sums.total((*self.warnings, *samples))
 

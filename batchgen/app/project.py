@@ -17,7 +17,8 @@ from batchgen.clock import Clock, SystemClock
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
-from batchgen.model import Job, Limits, Provider, Settings
+from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
+from batchgen.planner import Choices
 from batchgen.text import counted
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
@@ -124,6 +125,17 @@ def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
             None,
             Severity.WARNING,
         )
+
+
+def choices_of(project: Project, options: Options) -> Choices:
+    """What the user chose to draw; what may have been paid already is only drawn again where the command says so."""
+    return Choices(
+        options.retry_failed,
+        options.regenerate_missing,
+        project.settings.on_uncertain,
+        rejected=options.rejected,
+        at_risk=options.on_uncertain is OnUncertain.RETRY,
+    )
 
 
 def jobs_of(project: Project) -> Iterator[Job]:

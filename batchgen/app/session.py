@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
+from batchgen.app import rewording
 from batchgen.app.checking import CheckResult
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret
@@ -23,13 +24,14 @@ from batchgen.app.refuge import leave, refuge
 from batchgen.app.returning import make_room, put_back
 from batchgen.app.signals import Interrupted
 from batchgen.app.wanting import Wants
-from batchgen.errors import BatchgenError, Exit, InputError, Problem, StorageError
+from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError
 from batchgen.executor import bring_home
 from batchgen.ledger import Ledger, PendingDownload, RunStart
 from batchgen.model import OutcomeKind, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import Estimate
 from batchgen.storage import Folder
+from batchgen.text import counted
 from batchgen.version import VERSION
 from batchgen.worker import Stops
 
@@ -70,6 +72,7 @@ class Session:
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
+        self.wording = None if self.options.reworded is None else rewording.read(self.options.reworded)
         self.run_id = run_id(clock.now(), lambda: tokens.token_hex(2))
         self.journal = Journal(self.folder, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
@@ -87,6 +90,8 @@ class Session:
         if self.refuge:
             bring_home(self.refuge, self.folder)
         self.recovered = self.recover()
+        if self.wording is not None:
+            self.wants.only(rewording.give(self.wording, self.ledger, self.wants.notices.append))
         self.estimate = self.wants.plan()
         self.recovered += put_back(self.ledger, self.folder, self.note)
         self.pending = self.ledger.downloads()
@@ -206,8 +211,15 @@ class Session:
             with suppress(StorageError):
                 self._end_run(status, why)
             summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
-        told = (*self.checked.problems, *sample_warning(self.project, self.ledger), *self.wants.notices)
+        samples = sample_warning(self.project, self.ledger)
+        told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting())
         return RunResult(summary, status, told, self.folder.root, page)
+
+    def _waiting(self) -> Iterator[Problem]:
+        """Say what waits for a person: nothing failed, and nothing goes on by itself."""
+        if self.wants.waiting:
+            jobs = counted(self.wants.waiting, "job")
+            yield Problem(f"{jobs} wait for approval of their previews: batchgen review", None, Severity.WARNING)
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work:

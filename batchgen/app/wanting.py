@@ -4,18 +4,18 @@ import asyncio
 import os
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 
 from batchgen.app.options import Options
-from batchgen.app.project import Project, jobs_of, selected
+from batchgen.app.project import Project, choices_of, jobs_of, selected
 from batchgen.app.tariff import Tariff
 from batchgen.clock import Offload
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import CHANGED, Ledger, Wanted
 from batchgen.model import Job, Outcome, OutcomeKind
-from batchgen.planner import GONE, Chain, Choices, Estimate, Pairing, Planned, Tally
+from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.worker import Stops, Task, standing
 
 REMEMBERED_AT_ONCE = 512
@@ -25,8 +25,9 @@ MOST_NOTICES = 5
 
 @dataclass
 class Wants:
-    """The jobs of one run, paired with the ledger. `taken` are ids of jobs whose pictures other jobs take.
+    """The jobs of one run, paired with the ledger.
 
+    `taken` are ids of jobs whose pictures other jobs take, `waiting` counts those whose previews are not approved.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -39,6 +40,7 @@ class Wants:
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     jobs: int = 0
     images: int = 0
+    waiting: int = 0
     digest: int = 0
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
@@ -48,12 +50,15 @@ class Wants:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        root, options = self.project.output, self.options
-        choices = Choices(options.retry_failed, options.regenerate_missing, self.project.settings.on_uncertain)
+        root, choices = self.project.output, choices_of(self.project, self.options)
         self._chain = Chain(self.taken, self.ledger, root)
         self._pairing = Pairing(
             self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(f"{root}/{path}")
         )
+
+    def only(self, reworded: frozenset[str]) -> None:
+        """Draw nothing but these jobs, by key."""
+        self._pairing = replace(self._pairing, choices=replace(self._pairing.choices, reworded=reworded))
 
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
@@ -67,9 +72,10 @@ class Wants:
                 self.ledger.remember([self._wanted(item.job)])
             if GONE in item.why and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
+            self.waiting += bool(item.later)
             if item.job.key in waiting:
                 self._fetched.append(item.job)
-            elif not item.slots:
+            elif not item.slots and not item.later:
                 self.settled[item.standing] += 1
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
@@ -95,7 +101,7 @@ class Wants:
 
         A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
         """
-        jobs = self._chain.watch(jobs_of(self.project))
+        jobs = self._chain.watch(self._pairing.hold(jobs_of(self.project)))
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
@@ -114,13 +120,13 @@ class Wants:
 
     def tasks(self) -> Iterator[Task]:
         """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
-        for item in self._pairing.plan(selected(jobs_of(self.project), self.options)):
+        for item in self._pairing.plan(selected(self._pairing.hold(jobs_of(self.project)), self.options)):
             if not item.slots:
                 continue
             if item.job.id in self.taken:
                 self._under_way.add(item.job.id)
             prepare = self._prepare if item.job.waits_for else None
-            yield Task(item.job, item.slots, item.replaces, prepare, item.standing, item.tried)
+            yield replace(_task(item), prepare=prepare)
 
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
@@ -147,7 +153,7 @@ class Wants:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
         if not item.slots:
             return Outcome(item.job, item.standing, why=item.why)
-        return Task(item.job, item.slots, item.replaces, standing=item.standing, tried=item.tried)
+        return _task(item)
 
     def _link(self, job: Job) -> Planned:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
@@ -155,6 +161,18 @@ class Wants:
         item = self._pairing.link(job)
         self.ledger.remember([self._wanted(item.job)])
         return item
+
+
+def _task(item: Planned) -> Task:
+    return Task(
+        item.job,
+        item.slots,
+        item.replaces,
+        standing=item.standing,
+        tried=item.tried,
+        words=item.words,
+        redraw=item.action is Action.REDRAW,
+    )
 
 
 def hash_of(job: Job) -> int:

@@ -102,7 +102,10 @@ class CompareRow(Protocol):
 
 
 class Estimate(Costs, Protocol):
-    """What is left to do and what it may cost; what is stored already is not counted. `wall_seconds` is a guess."""
+    """What is left to do and what it may cost; what is stored already is not counted. `wall_seconds` is a guess.
+
+    `later` is what waits for somebody's approval, and in no other number.
+    """
 
     @property
     def jobs(self) -> int: ...
@@ -119,6 +122,8 @@ class Estimate(Costs, Protocol):
     @property
     def rows(self) -> Sequence[CostRow]: ...
     @property
+    def later(self) -> Sequence[CostRow]: ...
+    @property
     def tags(self) -> Sequence[TagRow]: ...
     @property
     def warnings(self) -> Sequence[Problem]: ...
@@ -132,7 +137,7 @@ class EstimateResult(Estimate, Protocol):
 
 
 class Planned(Protocol):
-    """One job and what would happen to it (new, changed, retry, top_up, stored, held, skip), why, to which slots."""
+    """One job, what would happen to it (a word of `batchgen plan --help`), why, and to which slots."""
 
     @property
     def job(self) -> Job: ...
@@ -245,6 +250,17 @@ class Held(Protocol):
     def at_risk(self) -> MicroUSD: ...
 
 
+class ReviewResult(Protocol):
+    """What a file of decisions came to; `left_out` are pictures that are others by now, or unknown."""
+
+    @property
+    def approved(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def left_out(self) -> Sequence[Problem]: ...
+
+
 class AdoptResult(Protocol):
     """A ledger rebuilt: jobs and pictures found again, and files that nobody can explain (relative paths)."""
 
@@ -308,6 +324,8 @@ class Door(Protocol):
 
     def resolve(self, output: Path | None, /, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
         """Held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
+
+    def review(self, path: Path, output: Path | None, /) -> ReviewResult: ...
 
     def adopt(self, output: Path | None, /) -> AdoptResult: ...
 

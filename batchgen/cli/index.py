@@ -16,6 +16,7 @@ COMMANDS = (
     Entry("plan", "Say for each job what would happen, why, and what it costs."),
     Entry("estimate", "Price a manifest before a run, on one provider or on all."),
     Entry("run", "Make the pictures that are missing."),
+    Entry("review", "Keep what people decided about pictures: approved, rejected, notes."),
     Entry("status", "Say where a running or finished run stands."),
     Entry("report", "Write the report again from the ledger."),
     Entry("verify", "Re-hash and decode every stored picture."),

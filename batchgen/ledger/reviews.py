@@ -112,14 +112,16 @@ def _reword(db: sqlite3.Connection, catalogue: str, key: str, prompt: str, now: 
         " AND (state = 'moderated' OR (state = 'not_started' AND url IS NULL AND prompt IS NOT NULL))",
         (catalogue, key),
     ).fetchall()
-    others = [row["slot"] for row in rows if not same_words(row["prompt"] or job["prompt"], prompt)]
+    if same_words(job["prompt"], prompt):
+        return Reworded.SAME
+    others = [row["slot"] for row in rows if not same_words(row["prompt"] or "", prompt)]
     db.executemany(
         "UPDATE images SET state = 'not_started', reason = 'reworded', prompt = ?, changed = ?"
         " WHERE catalogue = ? AND job_key = ? AND slot = ?",
         [(prompt, now, catalogue, key, slot) for slot in others],
     )
-    waiting = any(row["state"] == "not_started" for row in rows)
-    return Reworded.CHANGED if others or waiting else Reworded.SAME
+    begun = any(row["state"] == "not_started" for row in rows)  # by an earlier run that did not come to its end
+    return Reworded.CHANGED if others or begun else Reworded.SAME
 
 
 def same_words(one: str, other: str) -> bool:

@@ -20,8 +20,24 @@ def expand(manifest: Manifest) -> Iterator[Job | Problem | Skipped]:
             if not isinstance(draft, Draft):
                 yield draft
                 continue
-            job = build(draft, manifest.inputs, manifest.output)
-            if isinstance(job, Job) and not seen.add(int(job.key[:16], 16)):
-                yield Skipped(f"the same as an earlier job {job.id}", job.place)
-            else:
-                yield job
+            for job in _jobs(draft, manifest):
+                if isinstance(job, Job) and not seen.add(int(job.key[:16], 16)):
+                    yield Skipped(f"the same as an earlier job {job.id}", job.place)
+                else:
+                    yield job
+
+
+def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Problem]:
+    """The job of a row; with stages its preview first, then the job itself, unless something is wrong with the row."""
+    if not manifest.stages:
+        yield build(draft, manifest.inputs, manifest.output)
+        return
+    preview: str | None = None
+    for stage in manifest.stages:
+        job = build(stage.draft(draft), manifest.inputs, manifest.output)
+        if isinstance(job, Problem):
+            yield job
+            return
+        staged = stage.job(job, preview)
+        preview = staged.id
+        yield staged

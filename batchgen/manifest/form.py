@@ -181,6 +181,23 @@ class PriceForm(Form):
         return self
 
 
+class StageForm(Form):
+    """What a stage asks for instead of what a job, or `defaults`, does."""
+
+    model: Text | None = None
+    n: Text | None = None
+    size: Text | None = None
+    quality: Text | None = None
+    output_format: Text | None = None
+
+
+class StagesForm(Form):
+    """Each job twice: a preview for people to look at, and the picture itself for those that were approved."""
+
+    preview: StageForm
+    final: StageForm | None = None
+
+
 def _rows_kind(value: Any) -> str:
     return "inline" if isinstance(value, list) else "file"
 
@@ -229,6 +246,8 @@ class ManifestForm(Form):
     prices: dict[str, PriceForm] | None = None
     variables: Cells | None = None
     """Plain text that every template sees."""
+    stages: StagesForm | None = None
+    """Previews first, below images/preview/; finals for what `batchgen review` approved."""
     jobs: list[JobForm]
 
 

@@ -12,6 +12,7 @@ from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows import Table, missing_file
 from batchgen.manifest.sheet import inline, read_sheet
+from batchgen.manifest.stages import Stage, stages
 from batchgen.manifest.tables import SUFFIXES, open_table
 from batchgen.manifest.words import listed
 from batchgen.model import Settings
@@ -26,6 +27,7 @@ _YAML = frozenset({".yaml", ".yml", ".json"})
 class Manifest:
     """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time.
 
+    `stages` make two jobs of each: a preview, and what is drawn once that is approved.
     `provider_place` is where the provider is named, when the file names the one that is used.
     """
 
@@ -36,6 +38,7 @@ class Manifest:
     inputs: Inputs = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
     provider_place: Place | None = None
+    stages: tuple[Stage, ...] = ()
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
@@ -115,6 +118,7 @@ def _manifest(
 ) -> Manifest:
     from batchgen.manifest.convert import settings
 
+    in_stages = stages(form.stages, root, problems)
     try:
         fixed = settings(form, root, path)
     except InputError as error:
@@ -124,7 +128,7 @@ def _manifest(
     output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
     named = root.at("provider")
     place = named.place if named is not root and named.value == form.provider else None
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place)
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, in_stages)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -1,14 +1,14 @@
 """What a plan adds up to: pictures, calls, tokens, money by model, size, quality, provider and tag, and time."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
-from batchgen.planner.pairing import Planned
+from batchgen.planner.pairing import Cost, Planned
 
 MOST_VALUES = 200
 """Values of one tag that are told apart in the cost table."""
@@ -87,13 +87,15 @@ class Estimate:
     tags: tuple[TagRow, ...] = ()
     warnings: tuple[Problem, ...] = ()
     actions: tuple[tuple[str, int], ...] = ()
+    later: tuple[CostRow, ...] = ()
 
 
 @dataclass
 class Tally:
-    """Adds up a plan while it streams by."""
+    """Adds up a plan while it streams by; `later` is what waits for somebody's approval."""
 
     limits: Limits
+    later: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
     kinds: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
     tags: dict[str, dict[str, Sum]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Sum)))
     crowded: set[str] = field(default_factory=set)
@@ -110,13 +112,15 @@ class Tally:
             self.actions[item.action.value] += 1
             if item.cost is not None and item.slots:
                 self._add(item)
+            elif item.cost is not None and item.later:
+                self.later[_kind(item.cost)].add(item.cost.quote, len(item.later))
             yield item
 
     def _add(self, item: Planned) -> None:
         cost = item.cost
         assert cost is not None
         images = len(item.slots)
-        self.kinds[Kind(cost.model, cost.size, cost.quality, cost.provider)].add(cost.quote, images)
+        self.kinds[_kind(cost)].add(cost.quote, images)
         for tag, value in item.job.tags:
             self._add_tag(tag, value, cost.quote, images)
         self.calls += cost.calls
@@ -146,20 +150,8 @@ class Tally:
             wall_seconds=self._wall_seconds(sum(s.images for s in sums)),
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
-            rows=tuple(
-                CostRow(
-                    k.model,
-                    k.size,
-                    k.quality,
-                    k.provider,
-                    s.jobs,
-                    s.images,
-                    MicroUSD(s.low),
-                    MicroUSD(s.expected),
-                    MicroUSD(s.high),
-                )
-                for k, s in sorted(self.kinds.items(), key=lambda item: -item[1].expected)
-            ),
+            rows=_rows(self.kinds),
+            later=_rows(self.later),
             tags=tuple(
                 TagRow(tag, value, s.jobs, s.images, MicroUSD(s.low), MicroUSD(s.expected), MicroUSD(s.high))
                 for tag in sorted(self.tags.keys() - self.crowded)
@@ -186,3 +178,15 @@ class Tally:
             if limit and amount > limit
         ]
         return max(self.busy_seconds / min(limits.concurrency, self.calls), per_call + max(by_rate, default=0.0))
+
+
+def _kind(cost: Cost) -> Kind:
+    return Kind(cost.model, cost.size, cost.quality, cost.provider)
+
+
+def _rows(kinds: Mapping[Kind, Sum]) -> tuple[CostRow, ...]:
+    """Lines of a cost table, the dearest first."""
+    return tuple(
+        CostRow(*kind, s.jobs, s.images, MicroUSD(s.low), MicroUSD(s.expected), MicroUSD(s.high))
+        for kind, s in sorted(kinds.items(), key=lambda item: -item[1].expected)
+    )

@@ -113,8 +113,8 @@ class Pairing:
             preview = previews.get(job.id) if action is not Action.REDRAW else None
             stands = OutcomeKind.HELD if action is Action.HELD else standing(job, known)
             if isinstance(preview, str):
-                cost = self.price(job, len(slots))
-                yield Planned(job, Action.WAIT, preview, cost=cost, standing=stands, later=slots)
+                price = self.price(job, len(slots))
+                yield Planned(job, Action.WAIT, preview, cost=price, standing=stands, later=slots)
                 continue
             slots, taken = _unfrozen(job, slots, frozen)
             if taken:

@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Ledger
+from batchgen.ledger import Ledger, Review
 from batchgen.money import MicroUSD
 from batchgen.reporter import accounts, seen, thumbs, xlsx
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.page import Page, Section, Shown, render
 from batchgen.reporter.parquet import ParquetFile
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
+from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, Row, batches, tag_names, with_tags
 from batchgen.storage import Folder
 
 DAY = 86_400.0
@@ -82,9 +82,10 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
         CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
         CsvFile(stage / "moderated.csv", MODERATED) as moderated_csv,
+        CsvFile(stage / "rerun.csv", RERUN) as rerun_csv,
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
     ):
-        _pour(ledger.image_rows(), images, images_csv, *sheets.images)
+        _pour(ledger.image_rows(), images, images_csv, _Rejected(rerun_csv), *sheets.images)
         _pour(ledger.job_rows(), jobs, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
         if sheets.book:
@@ -128,6 +129,16 @@ class _Moderated:
 
     def add(self, rows: Sequence[Any]) -> None:
         self.taker.add([row for row in rows if row.moderated])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """Hands on the pictures that somebody rejected and nobody has drawn again."""
+
+    taker: Taker
+
+    def add(self, rows: Sequence[Any]) -> None:
+        self.taker.add([row for row in rows if row.review == Review.REJECTED])
 
 
 @contextmanager

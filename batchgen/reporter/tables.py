@@ -67,7 +67,12 @@ IMAGES: tuple[Column[ImageRow], ...] = (
     *_counts("cost_micro_usd"),
     *_texts("prompt"),
     Column("flags", _listed("flags")),
-    *_texts("reason", "fault"),
+    *_texts("reason", "fault", "review", "note"),
+)
+RERUN: tuple[Column[ImageRow], ...] = (
+    *_texts("job_id"),
+    *_counts("slot"),
+    *_texts("prompt", "note", "path", "job_key", "sha256"),
 )
 JOBS: tuple[Column[JobRow], ...] = (
     *_texts("job_id", "job_key"),
@@ -89,7 +94,8 @@ USAGE: tuple[Column[UsageRow], ...] = (
 )
 MODERATED: tuple[Column[JobRow], ...] = (
     Column("id", attrgetter("job_id")),
-    *_texts("prompt", "code"),
+    Column("prompt", lambda row: row.moderated_prompt or row.prompt),
+    *_texts("code"),
     Column("categories", _listed("categories")),
     Column("slots", _listed("moderated_slots")),
     *_texts("job_key", "message"),

@@ -70,6 +70,7 @@ class Estimate(Costs):
     output_tokens: int = 1088
     rows: tuple[CostRow, ...] = (CostRow(),)
     tags: tuple[TagRow, ...] = (TagRow(),)
+    later: tuple[CostRow, ...] = ()
     warnings: tuple[Problem, ...] = ()
     compare: tuple[CompareRow, ...] = ()
 

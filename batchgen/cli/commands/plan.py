@@ -7,16 +7,15 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
-from batchgen.cli.params import reads_manifest
+from batchgen.cli.params import reads_manifest, rejected_option
 from batchgen.errors import Exit
 
 
 @spoken.command("plan")
 @reads_manifest
+@rejected_option
 @click.pass_obj
-def command(
-    desk: Desk, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
-) -> int:
+def command(desk: Desk, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
     """Say for each job of MANIFEST what a run would do, why, and what it may cost. Nothing is sent.
 
     Each job has one of these words:
@@ -27,6 +26,9 @@ def command(
       stored   nothing to do
       held     may have been paid; see `batchgen resolve`
       skip     stopped for good by moderation
+      redraw   rejected; --rejected draws it again, with the note
+      frozen   approved, and asked for otherwise since: it stays as it was
+      wait     its preview is not approved yet
 
     Examples:
       batchgen plan catalogue.yaml
@@ -34,7 +36,7 @@ def command(
 
     Exit status: 0, or 2 when the manifest has errors.
     """
-    return show_plan(desk, manifest, desk.options(provider=provider, base_url=base_url, output=output), as_json=as_json)
+    return show_plan(desk, manifest, desk.options(**words), as_json=as_json)
 
 
 def show_plan(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:

@@ -9,7 +9,7 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
-from batchgen.cli.params import Duration, Money, reads_manifest
+from batchgen.cli.params import Duration, Money, reads_manifest, rejected_option
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
 from batchgen.text import safe
 
@@ -31,6 +31,13 @@ _COUNT = click.IntRange(min=1)
 )
 @click.option("--retry-failed", is_flag=True, help="Try jobs again that failed for good or were moderated.")
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored pictures whose files are gone.")
+@rejected_option
+@click.option(
+    "--reworded",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only moderated jobs that have another prompt in FILE, an edited report/moderated.csv.",
+)
 @click.option(
     "--on-uncertain",
     type=click.Choice(["retry", "hold"]),
@@ -63,6 +70,7 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
       batchgen run catalogue.yaml --first 3
       batchgen run catalogue.yaml --provider mock --output output/rehearsal
       batchgen run catalogue.yaml --only 'sofa-*' --retry-failed
+      batchgen run catalogue.yaml --rejected
       batchgen run catalogue.yaml --quiet --max-cost 25 --max-duration 2h --if-locked skip
 
     Exit status:
@@ -77,6 +85,8 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
 
     words["on_uncertain"] = OnUncertain(words["on_uncertain"]) if words["on_uncertain"] else None
     options = desk.options(**words)
+    if options.reworded and (options.rejected or options.dry_run):
+        raise click.UsageError("--reworded goes with neither --rejected nor --dry-run.")
     if options.dry_run:
         from batchgen.cli.commands.plan import show_plan
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from batchgen.cli.door import CompareRow, Costs, Estimate, EstimateResult
+from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult
 from batchgen.cli.words.table import Column, number, table, text
-from batchgen.money import short
+from batchgen.money import MicroUSD, short
 from batchgen.text import counted, duration, safe
 
 _COSTS = (number("low"), number("expected"), number("high"))
@@ -15,7 +15,7 @@ _ROWS = (text("model"), text("size"), text("quality"), text("provider"), *_COUNT
 
 def estimate(estimate: Estimate) -> str:
     """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
-    if not estimate.jobs:
+    if not estimate.jobs and not estimate.later:
         return "Nothing to do: every picture is stored or decided; this run would cost $0.00.\n"
     kinds = table(
         _ROWS,
@@ -38,7 +38,18 @@ def total(estimate: Estimate) -> str:
         f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out, "
         f"about {duration(estimate.wall_seconds)}.\n"
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
+        f"{_later(estimate.later)}"
     )
+
+
+def _later(rows: Sequence[CostRow]) -> str:
+    """What more it may cost once the previews are approved."""
+    if not rows:
+        return ""
+    low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))
+    images = counted(sum(row.images for row in rows), "picture")
+    kinds = ", ".join(dict.fromkeys(f"{row.model} {row.quality}" for row in rows))
+    return f"Once approved: {images} ({safe(kinds, 60)}), {expected} expected, {low} at least, {high} at most.\n"
 
 
 def _range(costs: Costs) -> tuple[str, str, str]:
@@ -81,24 +92,19 @@ def estimate_json(estimate: Estimate) -> dict[str, Any]:
         "wall_seconds": round(estimate.wall_seconds, 3),
         "input_tokens": estimate.input_tokens,
         "output_tokens": estimate.output_tokens,
-        "rows": [
-            {
-                "model": row.model,
-                "size": row.size,
-                "quality": row.quality,
-                "provider": row.provider,
-                "jobs": row.jobs,
-                "images": row.images,
-                **_micro(row),
-            }
-            for row in estimate.rows
-        ],
+        "rows": [_row_json(row) for row in estimate.rows],
+        "later": [_row_json(row) for row in estimate.later],
         "tags": [
             {"tag": row.tag, "value": row.value, "jobs": row.jobs, "images": row.images, **_micro(row)}
             for row in estimate.tags
         ],
         "warnings": [str(warning) for warning in estimate.warnings],
     }
+
+
+def _row_json(row: CostRow) -> dict[str, Any]:
+    kind = {name: getattr(row, name) for name in ("model", "size", "quality", "provider", "jobs", "images")}
+    return {**kind, **_micro(row)}
 
 
 def compare_json(result: EstimateResult) -> dict[str, Any]:

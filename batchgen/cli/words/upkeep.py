@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from batchgen.cli.door import AdoptResult, Census, CheckResult, Finding, Held, ReconcileResult, VerifyResult
+from batchgen.cli.door import (
+    AdoptResult,
+    Census,
+    CheckResult,
+    Finding,
+    Held,
+    ReconcileResult,
+    ReviewResult,
+    VerifyResult,
+)
 from batchgen.cli.words.table import number, table, text
 from batchgen.errors import Exit, Problem, Severity
 from batchgen.money import MicroUSD, exact
@@ -105,6 +114,13 @@ def decided(jobs: Sequence[Held], decision: str) -> str:
 def _sum_held(jobs: Sequence[Held]) -> str:
     at_risk = MicroUSD(sum(job.at_risk for job in jobs))
     return f"{counted(len(jobs), 'held job')}, {exact(at_risk)} at risk"
+
+
+def reviewed(result: ReviewResult) -> str:
+    """Count what was decided, and say what to do next."""
+    left = f"; {len(result.left_out):,} left out" if result.left_out else ""
+    then = "`batchgen run MANIFEST --rejected` draws the rejected ones again." if result.rejected else ""
+    return f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip() + "\n"
 
 
 def adopted(result: AdoptResult) -> str:

@@ -1,0 +1,38 @@
+"""`batchgen review`: what people decided about pictures."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli import spoken
+from batchgen.cli.desk import Desk
+from batchgen.cli.params import output_argument
+from batchgen.errors import Exit
+
+
+@spoken.command("review")
+@click.argument("decisions", type=click.Path(path_type=Path), metavar="FILE")
+@output_argument
+@click.pass_obj
+def command(desk: Desk, decisions: Path, output: Path | None) -> int:
+    """Keep the decisions of FILE about pictures of the folder OUTPUT. Nothing is sent.
+
+    FILE is what the report page exports, or the same as a table with the columns job, key, slot, sha256, decision
+    and note. A later decision replaces an earlier one; one about a picture that is another one by now is left out.
+
+    Approved pictures are frozen: never overwritten, moved or drawn again, whatever the manifest asks for later.
+    Rejected ones stand in report/rerun.csv until `batchgen run MANIFEST --rejected` has drawn them again.
+    Without OUTPUT, the folder below `output/` that was written last.
+
+    Examples:
+      batchgen review ~/Downloads/review.json
+      batchgen review decided.csv output/autumn-catalogue
+
+    Exit status: 0, or 2 when the file cannot be read; nothing was kept then.
+    """
+    from batchgen.cli.words.upkeep import reviewed
+
+    result = desk.app.review(decisions, output)
+    desk.tell(result.left_out)
+    desk.paper.out(reviewed(result))
+    return Exit.OK

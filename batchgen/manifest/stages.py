@@ -1,0 +1,84 @@
+"""Previews and finals: one row makes a job that shows what it will be, and the job itself, which waits for approval."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from batchgen.errors import Problem
+from batchgen.manifest.draft import CHECKS, Draft
+from batchgen.manifest.key import key
+from batchgen.manifest.tree import Node
+from batchgen.model import InputImage, Job, JobImage, PathOf
+
+if TYPE_CHECKING:
+    from batchgen.manifest.form import StagesForm
+
+PREVIEW, FINAL = "preview", "final"
+TAG = "stage"
+"""The tag that tells previews from finals in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one of the two asks for, instead of what the job does: words of a request, as text."""
+
+    name: str
+    texts: Mapping[str, str]
+
+    def draft(self, draft: Draft) -> Draft:
+        """The draft as this stage asks for it."""
+        return draft._replace(texts={**draft.texts, **self.texts}, inherited=draft.inherited - self.texts.keys())
+
+    def job(self, job: Job, preview: str | None) -> Job:
+        """The job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""
+        tags = job.tags if TAG in dict(job.tags) else (*job.tags, (TAG, self.name))
+        return _preview(replace(job, tags=tags)) if self.name == PREVIEW else replace(job, tags=tags, after=preview)
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Where previews go: below a folder of their own."""
+
+    path: PathOf
+
+    def __call__(self, slot: int, ext: str) -> str:
+        return f"{PREVIEW}/{self.path(slot, ext)}"
+
+
+def name_of(job_id: str) -> str:
+    """The id of a job's preview."""
+    return f"{job_id}.{PREVIEW}"
+
+
+def _preview(job: Job) -> Job:
+    request = job.request
+    images = tuple(_of_preview(image) for image in request.images)
+    shown = replace(request, images=images, mask=request.mask and _of_preview(request.mask))
+    explicit = name_of(job.id) if job.explicit_id else None
+    identity = key(shown, explicit)
+    return replace(job, id=explicit or identity[:12], key=identity, request=shown, path=Below(job.path))
+
+
+def _of_preview(image: InputImage) -> InputImage:
+    """A preview takes the previews of the jobs that its job takes pictures of."""
+    return replace(image, job_id=name_of(image.job_id)) if isinstance(image, JobImage) else image
+
+
+def stages(form: "StagesForm | None", root: Node, problems: list[Problem]) -> tuple[Stage, ...]:
+    """The stages of a manifest, the preview first; none without `stages`. What is wrong is added to `problems`."""
+    if form is None:
+        return ()
+    found = []
+    for name, stage in ((PREVIEW, form.preview), (FINAL, form.final)):
+        texts = {word: text for word, text in (dict(stage) if stage else {}).items() if text and not text.isspace()}
+        problems += _wrong(name, texts, root)
+        found.append(Stage(name, texts))
+    return tuple(found)
+
+
+def _wrong(stage: str, texts: Mapping[str, str], root: Node) -> Iterator[Problem]:
+    for word, text in texts.items():
+        try:
+            CHECKS.get(word, str)(text)
+        except ValueError as error:
+            yield Problem(str(error), root.at("stages", stage, word).place)
