@@ -27,7 +27,8 @@ class Stage:
 
     def draft(self, draft: Draft) -> Draft:
         """The draft as this stage asks for it."""
-        return draft._replace(texts={**draft.texts, **self.texts}, inherited=draft.inherited - self.texts.keys())
+        inherited = draft.inherited.difference(self.texts)
+        return draft._replace(texts={**draft.texts, **self.texts}, inherited=inherited)
 
     def job(self, job: Job, preview: str | None) -> Job:
         """The job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from batchgen import app
-from batchgen.ledger import Ledger
 from batchgen.app.keeping import opened
+from batchgen.app.reviewing import ReviewResult
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
-JOBS = [{"id": name, "prompt": f"A {name}", "n": 2} for name in ("lamp", "chair", "stool")]
+DEFAULTS = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
 
 
 @dataclass
@@ -25,22 +25,22 @@ class Looked(Rehearsal):
         """The output folder."""
         return self.root / "output" / "scene"
 
-    def scene(self, *jobs: Mapping[str, Any], **settings: Any) -> Path:
-        """The manifest, with these jobs or the usual ones."""
-        return self.manifest(jobs or JOBS, **settings)
-
     def pictures(self) -> dict[str, bytes]:
         """Every file below `images/` with its bytes."""
         images = self.folder / "images"
         return {path.relative_to(images).as_posix(): path.read_bytes() for path in images.rglob("*") if path.is_file()}
 
-    def decision(self, ended: Ended, job: str, slot: int, decision: str, note: str = "") -> dict[str, Any]:
-        """What somebody says of a picture as a run's report tells of it."""
+    def aside(self) -> set[bytes]:
+        """What lies in `superseded/`."""
+        return {path.read_bytes() for path in (self.folder / "superseded").rglob("*") if path.is_file()}
+
+    def said(self, ended: Ended, job: str, slot: int, decision: str, note: str = "") -> dict[str, Any]:
+        """What somebody says of a picture, as a run's report shows it."""
         (row,) = (row for row in ended.images(job) if row["slot"] == str(slot))
         told = {"job": job, "key": row["job_key"], "slot": slot, "sha256": row["sha256"]}
         return {**told, "decision": decision, "note": note}
 
-    def review(self, *decisions: Mapping[str, Any]) -> Any:
+    def review(self, *decisions: Mapping[str, Any]) -> ReviewResult:
         """Give decisions as the page exports them."""
         path = self.root / "review.json"
         path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
@@ -51,25 +51,8 @@ class Looked(Rehearsal):
         assert ended.charged == self.billed
         rows = ended.table("jobs")
         assert sum(int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in rows) == self.billed
-        with self.books() as ledger:
+        with opened(self.folder, readonly=True) as (ledger, _):
             assert ledger.audit() == ()
-
-    def books(self) -> Any:
-        """The ledger, for reading."""
-        return _books(self.folder)
-
-
-def _books(folder: Path) -> Ledger:
-    context = opened(folder, readonly=True)
-
-    class Books:
-        def __enter__(self) -> Ledger:
-            return context.__enter__()[0]
-
-        def __exit__(self, *error: object) -> None:
-            context.__exit__(*error)
-
-    return Books()  # type: ignore[return-value]
 
 
 @pytest.fixture
@@ -77,6 +60,5 @@ def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looked]:
     """Such a folder, at the official provider's address, which is the mock's."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
-    with rehearsal(tmp_path, {"provider": "openai", "defaults": defaults}) as ready:
+    with rehearsal(tmp_path, {"provider": "openai", "defaults": DEFAULTS}) as ready:
         yield Looked(ready.root, ready.handle, ready.settings)

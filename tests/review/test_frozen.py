@@ -1,0 +1,89 @@
+"""Approved pictures: whatever is asked for later, they stay where they are to the last byte."""
+
+from typing import Any
+
+from tests.review.conftest import Looked
+
+PATH = {"output": {"path": "{{ sku }}-{{ index }}.{{ ext }}"}}
+
+
+def one(prompt: str = "A lamp", name: str = "lamp", **more: Any) -> dict[str, Any]:
+    """A job whose pictures go to a place that its name does not decide."""
+    return {"id": name, "prompt": prompt, "n": 2, "rows": [{"sku": "0007"}], **more}
+
+
+NAMELESS = {name: value for name, value in one("A lamp in brass").items() if name != "id"}
+CHANGES: dict[str, tuple[dict[str, Any], int]] = {
+    "another prompt": (one("A lamp in brass"), 0),
+    "another quality": (one(quality="medium"), 0),
+    "another format": (one(output_format="png"), 0),
+    "another name": (one(name="light"), 3),
+    "another name and format": (one(name="light", output_format="png"), 3),
+    "no name": (NAMELESS, 3),
+}
+
+
+def test_nothing_takes_the_place_of_an_approved_picture(looked: Looked) -> None:
+    """Edits of every kind make no call, the plan says why, and the edit that is taken back finds everything."""
+    ended = looked.run(looked.manifest([one()], **PATH))
+    before, calls = looked.pictures(), len(looked.bill)
+    looked.review(*(looked.said(ended, "lamp", slot, "approved") for slot in (0, 1)))
+    for what, (job, status) in CHANGES.items():
+        manifest = looked.manifest([job], **PATH)
+        planned, estimate = looked.plan(manifest)
+        (item,) = planned.values()
+        assert (item.action, item.slots, estimate.images) == ("frozen", (), 0), what
+        assert "approved" in item.why
+        assert looked.run(manifest, regenerate_missing=True, retry_failed=True).exit == status, what
+        assert looked.pictures() == before, what
+    back = looked.run(looked.manifest([one()], **PATH))
+    assert back.exit == 0
+    assert len(looked.bill) == calls
+    looked.agree(back)
+
+
+def test_a_missing_approved_picture_is_not_replaced(looked: Looked) -> None:
+    """Paying for other pictures where files are gone leaves out what was approved: another picture is not the same."""
+    manifest = looked.manifest([one()], **PATH)
+    ended = looked.run(manifest)
+    looked.review(looked.said(ended, "lamp", 0, "approved"))
+    for path in (looked.folder / "images").iterdir():
+        path.unlink()
+    planned, _ = looked.plan(manifest, regenerate_missing=True)
+    assert planned["lamp"].slots == (1,)
+
+
+def test_taking_an_edit_back_moves_no_approved_picture(looked: Looked) -> None:
+    """The pictures of the old wording wait in `superseded/` as long as those of the new one are approved."""
+    old, new = looked.manifest([one()], name="scene"), [one("A lamp in brass")]
+    looked.run(old)
+    ended = looked.run(looked.manifest(new))
+    before, calls = looked.pictures(), len(looked.bill)
+    looked.review(looked.said(ended, "lamp", 0, "approved"))
+    assert looked.run(looked.manifest([one()])).exit == 0
+    assert looked.pictures() == before
+    assert len(looked.bill) == calls
+
+
+def test_a_rejected_picture_beside_an_approved_one_follows_the_edit(looked: Looked) -> None:
+    """The approved one stays; the rejected one is drawn with the prompt as it is now, and with the note."""
+    ended = looked.run(looked.manifest([one()]))
+    before = looked.pictures()
+    looked.review(looked.said(ended, "lamp", 0, "approved"), looked.said(ended, "lamp", 1, "rejected", "smaller"))
+    edited = looked.manifest([one("A lamp in brass")])
+    assert looked.run(edited).exit == 0
+    assert looked.pictures() == before
+    again = looked.run(edited, rejected=True)
+    assert again.exit == 0
+    assert looked.bill[-1]["prompt"] == "A lamp in brass\nsmaller"
+    changed = {name for name, data in looked.pictures().items() if data != before[name]}
+    assert changed == {"lamp-1.webp"}
+    calls = len(looked.bill)
+    other = looked.manifest([one("A lamp in brass", quality="medium")])
+    looked.review(looked.said(again, "lamp", 1, "rejected"))
+    planned, _ = looked.plan(other, rejected=True)
+    assert planned["lamp"].action == "frozen", "what else was changed, no words can say"
+    for manifest in (other, edited, looked.manifest([one()])):
+        assert looked.run(manifest).exit == 0
+    assert len(looked.bill) == calls
+    looked.agree(again)
