@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -12,7 +13,7 @@ from batchgen.app.journal import run_id
 from batchgen.app.keeping import LEDGER, catalogue_of, find_ledger, find_output
 from batchgen.clock import SystemClock
 from batchgen.errors import Exit, InputError
-from batchgen.ledger import Adopted, Ledger, RunStart, Wanted
+from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.money import MicroUSD, split
 from batchgen.storage import Folder, sha256_of
@@ -34,7 +35,10 @@ class AdoptResult:
 
 
 def adopt(output: Path | None) -> AdoptResult:
-    """Take every picture in that the report or a log knows and whose bytes are still the same."""
+    """Take every picture in that the report or a log knows and whose bytes are still the same.
+
+    A ledger that knew no picture takes in what people said of them too.
+    """
     root = find_output(output)
     try:
         path = find_ledger(root)
@@ -60,6 +64,8 @@ def adopt(output: Path | None) -> AdoptResult:
                 taken += ledger.adopt(batch)
                 batch = []
         taken += ledger.adopt(batch) if batch else 0
+        if not explained:
+            ledger.review([*_judged(root)])
         ledger.end_run(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
 
@@ -83,6 +89,15 @@ def _from_report(root: Path) -> Iterator[dict[str, Any]]:
                     yield {name: _plain(value) for name, value in row.items() if value}
     except (OSError, UnicodeDecodeError, csv.Error):
         return
+
+
+def _judged(root: Path) -> Iterator[Judged]:
+    """What people had said of pictures, as the last report tells it."""
+    for row in _from_report(root):
+        with suppress(KeyError, ValueError):
+            yield Judged(
+                row["job_key"], int(row["slot"]), row["sha256"], Review(row.get("review", "")), row.get("note", "")
+            )
 
 
 def _plain(cell: str) -> str:

@@ -39,7 +39,7 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
 
 def _late(ledger: Ledger, folder: Folder) -> Iterator[AttemptRow]:
     """Calls that were given up, whose whole answer has turned up after all while their pictures are still missed."""
-    missed = {(job.job_key, slot) for job in ledger.held() for slot in job.slots}
+    missed = {(job.job_key, slot) for job in ledger.held() for slot in job.slots} | ledger.doubted()
     for attempt_id in folder.spools():
         row = ledger.attempt(attempt_id)
         if row is None or row.state is not AttemptState.AT_RISK or folder.spool(attempt_id).read() is None:

@@ -70,7 +70,7 @@ class Wants:
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.remember([self._wanted(item.job)])
-            if GONE in item.why and len(self.notices) < MOST_NOTICES:
+            if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             self.waiting += bool(item.later)
             if item.job.key in waiting:
@@ -80,6 +80,12 @@ class Wants:
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
+
+    def _is_worth_telling(self, item: Planned) -> bool:
+        """Whether somebody has to do something before a job can come to its end, which the status does not say."""
+        held = item.action is Action.HELD and self.options.rejected
+        frozen = item.action is Action.FROZEN and item.standing is not OutcomeKind.DONE
+        return GONE in item.why or held or frozen
 
     def _look_for_strangers(self, item: Planned) -> None:
         """A file that somebody else put where a picture shall go is found before the picture is paid."""

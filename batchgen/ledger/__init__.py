@@ -280,6 +280,10 @@ class Ledger:
         """Find which of these places (as in `standing`) hold an approved picture. Give it batches."""
         return reviews.frozen(self._book, places)
 
+    def doubted(self) -> frozenset[tuple[str, int]]:
+        """Find rejected pictures (key, slot) for which others may have been paid already."""
+        return reviews.doubted(self._book)
+
     def reword(self, prompts: Mapping[str, str]) -> tuple[Reworded, ...]:
         """Give the moderated images of jobs, by key, other words, and free them for another try; one transaction."""
         return reviews.reword(self._book, prompts, self._clock.now())

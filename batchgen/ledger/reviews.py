@@ -22,6 +22,13 @@ IN_FORCE = (
 _APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND i.path > 'images/' AND i.path < 'images0'"
 """Joins them where a picture is frozen: approved, and in its place."""
 
+DOUBT = (
+    "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
+    " AND a.job_key = i.job_key AND a.state IN ('at_risk', 'dispatched') AND a.started >= r.decided"
+    " AND asked.value = i.slot)"
+)
+"""Whether a call for the slot that was made since the decision may have been charged."""
+
 
 def review(book: Book, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
     """Write decisions down, each later one over an earlier; why each was left out, empty for those that were taken.
@@ -82,6 +89,17 @@ def approved(book: Book, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
     for row in rows:
         found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["pictures"], row["prompt"]))
     return {name: tuple(jobs) for name, jobs in found.items()}
+
+
+def doubted(book: Book) -> frozenset[tuple[str, int]]:
+    """Find rejected pictures (key, slot) for which others may have been paid already."""
+    with book.reading() as db:
+        rows = db.execute(
+            f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
+            f" WHERE r.catalogue = ? AND r.decision = 'rejected' AND {DOUBT}",
+            (book.catalogue,),
+        ).fetchall()
+    return frozenset((row["job_key"], row["slot"]) for row in rows)
 
 
 def frozen(book: Book, places: Sequence[str]) -> frozenset[str]:

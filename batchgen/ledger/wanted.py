@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
-from batchgen.ledger.reviews import IN_FORCE
+from batchgen.ledger.reviews import DOUBT, IN_FORCE
 from batchgen.ledger.settling import slots_of
 from batchgen.ledger.text import dump, moment, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
@@ -122,16 +122,10 @@ def _among(
     ).fetchall()
 
 
-# Whether a call that was made since a picture was rejected, for its slot, may have been charged.
-_DOUBT = (
-    "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
-    " AND a.job_key = i.job_key AND a.state IN ('at_risk', 'dispatched') AND a.started >= r.decided"
-    " AND asked.value = i.slot)"
-)
 _SLOT = (
     "SELECT i.job_key, i.slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"  # noqa: S608
     " ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt, r.decision, ifnull(r.note, ''),"
-    f" CASE WHEN r.decision = 'rejected' THEN {_DOUBT} ELSE 0 END"
+    f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
     f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
 )
 _STATES = {state.value: state for state in SlotState}

@@ -62,7 +62,7 @@ def decide(
     again, kept = _reopened(slots, choices, moved)
     to_draw = tuple(sorted({*known.open(job.n), *again}))
     if job.asked is not None:
-        return Action.FROZEN, _as_it_was(job, job.asked, stored, to_draw), ()
+        return Action.FROZEN, _as_it_was(job, job.asked, known, to_draw), ()
     if to_draw:
         action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
         return action, why, to_draw
@@ -120,7 +120,7 @@ def _redraw(job: Job, known: Known, choices: Choices) -> tuple[Action, str, tupl
     if not rejected:
         return Action.SKIP, "not rejected", ()
     if job.asked is not None and job.asked.form != job.request.form:
-        return Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known.slots, ())}", ()
+        return Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known, ())}", ()
     safe = [slot for slot in rejected if choices.at_risk or not slot.doubt]
     if not safe:
         return Action.HELD, "its redraw may have been paid already; --on-uncertain retry asks once more", ()
@@ -132,12 +132,12 @@ def _redraw(job: Job, known: Known, choices: Choices) -> tuple[Action, str, tupl
     )
 
 
-def _as_it_was(job: Job, asked: ImageRequest, stored: Sequence[Slot], to_draw: Sequence[int]) -> str:
+def _as_it_was(job: Job, asked: ImageRequest, known: Known, to_draw: Sequence[int]) -> str:
     """Why a job is not drawn as the manifest asks by now."""
-    approved = sum(slot.review is Review.APPROVED for slot in stored)
+    approved = sum(slot.review is Review.APPROVED for slot in known.slots)
     missing = f"; {len(to_draw)} missing" if to_draw else ""
     told = changes(replace(job, request=asked), Previous(job.key, job.request))
-    return f"frozen: {approved} of {job.n} approved; {told}{missing}; under a new id it would be drawn"
+    return f"frozen: {approved} approved; {told}{missing}; under a new id it would be drawn"
 
 
 def changes(job: Job, previous: Previous) -> str:

@@ -100,6 +100,23 @@ def test_adopting_twice_takes_nothing_twice(scene: Rehearsal) -> None:
     assert app.adopt(first.folder).images == 0
 
 
+def test_what_people_said_is_adopted_with_the_pictures(scene: Rehearsal) -> None:
+    """Approved pictures stay frozen under the new ledger."""
+    first = scene.run(scene.manifest(JOBS))
+    row = first.images("lamp")[1]
+    decided = scene.root / "decided.csv"
+    decided.write_text(
+        f"job,key,slot,sha256,decision,note\nlamp,{row['job_key']},1,{row['sha256']},approved,=so\n", "utf-8"
+    )
+    assert app.review(decided, first.folder).approved == 1
+    lose_ledger(first.folder)
+    app.adopt(first.folder)
+    planned, _ = scene.plan(scene.manifest([{**JOBS[0], "prompt": "Another lamp"}]))
+    assert planned["lamp"].action == "frozen"
+    app.report(first.folder)
+    assert [(row["review"], row["note"]) for row in first.images("lamp")] == [("", ""), ("approved", "'=so")]
+
+
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     """The message says which folder is missing."""
     with pytest.raises(InputError, match="nowhere is no folder"):

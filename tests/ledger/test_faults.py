@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Caps, Ledger, RunStart
+from batchgen.ledger import Caps, Judged, Ledger, Review, RunStart
 from batchgen.model import AttemptState, SlotState
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Make, Open
@@ -47,6 +47,8 @@ def work(ledger: Ledger, make: Make) -> None:
     ledger.settle(make.remote(attempt, 0), AttemptState.SETTLED, make.cost(60))
     ledger.downloaded(ledger.downloads()[0], make.picture(job))
     ledger.mark_slots(job.key, {1: (SlotState.MODERATED, "")})
+    ledger.reword({job.key: "other words"})
+    ledger.review([Judged(job.key, 0, make.picture(job).sha256, Review.REJECTED)])
     ledger.end_run("run-1", 0, "")
 
 

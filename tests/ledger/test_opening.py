@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Adopted, Caps, opening
+from batchgen.ledger import Adopted, Caps, Judged, Review, opening
 from batchgen.ledger.opening import APPLICATION_ID, migrations, network_type
 from batchgen.model import AttemptState, SlotState
 from batchgen.money import MicroUSD
@@ -118,6 +118,27 @@ def test_an_older_ledger_is_migrated_with_a_copy(opened: Open, make: Make, tmp_p
     db.close()
     copy = opened(tmp_path / f"ledger.db.v{len(migrations())}.bak", run_id=None)
     assert copy.totals().money.confirmed == 50
+
+
+@pytest.mark.parametrize("version", range(1, len(migrations())))
+def test_every_older_schema_is_brought_up_to_date(opened: Open, make: Make, tmp_path: Path, version: int) -> None:
+    """What an earlier version wrote is all there, and goes on being drawn and looked at; a copy is kept."""
+    path = tmp_path / "old.db"
+    filled(opened, make, tmp_path / "new.db", count=3)
+    db = opening.for_writing(path, lambda name: None, Path("/proc/self/mounts"), migrations()[:version])
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
+    for table in ("runs", "jobs", "attempts", "images", "spent"):
+        columns = ", ".join(row["name"] for row in db.execute(f"PRAGMA table_info({table})"))
+        db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
+    db.close()
+    assert opened(path, run_id=None, readonly=True).totals().images.stored == 3
+    ledger = opened(path, run_id="run-2")
+    assert ledger.totals().money.confirmed == 150
+    image = next(ledger.stored())
+    assert ledger.review([Judged(image.job_key, image.slot, image.sha256, Review.APPROVED)]) == ("",)
+    assert ledger.audit() == ()
+    assert (tmp_path / f"old.db.v{version}.bak").exists()
 
 
 def test_a_migration_that_fails_changes_nothing(opened: Open, make: Make, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """What a run would do with one job, as tables."""
 
+from dataclasses import replace
+
 import pytest
 
-from batchgen.ledger import Known, Previous, Slot
+from batchgen.ledger import Approved, Known, Previous, Review, Slot
 from batchgen.model import ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced
+from batchgen.planner.reviewed import words_for
 from batchgen.worker import TRANSIENT, standing
 
 OPEN, STORED, MODERATED = SlotState.NOT_STARTED, SlotState.STORED, SlotState.MODERATED
@@ -139,3 +142,73 @@ def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
 def test_whoever_left_a_picture_there_is_replaced(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
     """A job of another name steps aside too, where the new picture goes and no job of the same name was before."""
     assert _replaced(job(), before, to_draw, {"images/chair-1": "r" * 64}) == key
+
+
+def looked_at(*reviews: Review | None, note: str = "", prompt: str | None = None, doubt: bool = False) -> Known:
+    """Know stored pictures that somebody looked at."""
+    slots = (
+        replace(slot(index, STORED), review=review, note=note, prompt=prompt, doubt=doubt)
+        for index, review in enumerate(reviews)
+    )
+    return Known(len(reviews), tuple(slots))
+
+
+REJECTED, APPROVED = Review.REJECTED, Review.APPROVED
+REDRAW, RISK = Choices(rejected=True), Choices(rejected=True, at_risk=True)
+EDITED = replace(job(), asked=job(prompt="a stool").request)
+RESIZED = replace(job(), asked=job(size="auto").request)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "choices", "action", "slots"),
+    [
+        (job(), looked_at(REJECTED, APPROVED), DEFAULT, Action.STORED, ()),
+        (job(), looked_at(REJECTED, APPROVED), REDRAW, Action.REDRAW, (0,)),
+        (job(), looked_at(REJECTED, REJECTED), REDRAW, Action.REDRAW, (0, 1)),
+        (job(n=1), looked_at(None, REJECTED), REDRAW, Action.SKIP, ()),
+        (job(), looked_at(None, None), REDRAW, Action.SKIP, ()),
+        (job(), NEW, REDRAW, Action.SKIP, ()),
+        (job(), looked_at(REJECTED, None, doubt=True), REDRAW, Action.HELD, ()),
+        (job(), looked_at(REJECTED, None, doubt=True), RISK, Action.REDRAW, (0,)),
+        (EDITED, looked_at(APPROVED, None), DEFAULT, Action.FROZEN, ()),
+        (EDITED, looked_at(APPROVED), AGAIN, Action.FROZEN, ()),
+        (EDITED, looked_at(APPROVED, REJECTED), REDRAW, Action.REDRAW, (1,)),
+        (RESIZED, looked_at(APPROVED, REJECTED), REDRAW, Action.FROZEN, ()),
+        (job(), NEW, Choices(reworded=frozenset()), Action.SKIP, ()),
+        (job(), NEW, Choices(reworded=frozenset({"k" * 64})), Action.NEW, (0, 1)),
+    ],
+)
+def test_what_decisions_of_people_do(
+    wanted: Job, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]
+) -> None:
+    """Rejected pictures are drawn when that is asked for, approved ones hold their job, doubt is not paid for."""
+    found, why, to_draw = decide(wanted, before, choices, lambda _: True)
+    assert (found, to_draw) == (action, slots)
+    assert why
+
+
+def test_an_approved_picture_whose_file_is_gone_is_not_drawn_again() -> None:
+    """Only the other one is."""
+    found = decide(job(), looked_at(APPROVED, None), MISSING, lambda _: False)
+    assert found[2] == (1,)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "preview", "redraw", "words"),
+    [
+        (job(), NEW, None, False, ()),
+        (job(), looked_at(REJECTED), None, True, ()),
+        (job(), looked_at(REJECTED, note="blue"), None, True, ((0, "a chair\nblue"),)),
+        (job(), looked_at(REJECTED, note="blue", prompt="a seat"), None, True, ((0, "a seat\nblue"),)),
+        (job(), looked_at(None, note="blue", prompt="a seat"), None, False, ((0, "a seat"),)),
+        (EDITED, looked_at(REJECTED, note="blue", prompt="a seat"), None, True, ((0, "a stool\nblue"),)),
+        (EDITED, looked_at(REJECTED), None, True, ()),
+        (job(), NEW, Approved("p", job().request, 1, "a red chair"), False, ((0, "a red chair"),)),
+        (job(), NEW, Approved("p", job().request, 1), False, ()),
+    ],
+)
+def test_with_which_words_a_picture_is_drawn(
+    wanted: Job, before: Known, preview: Approved | None, redraw: bool, words: tuple[tuple[int, str], ...]
+) -> None:
+    """Its own, those that somebody gave it, or those of the approved preview; a note stands behind them."""
+    assert words_for(wanted, before, (0,), preview, redraw=redraw) == words

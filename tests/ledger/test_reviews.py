@@ -1,0 +1,151 @@
+"""Laws of decisions about pictures: they hold for one very picture, and change no money."""
+
+from dataclasses import replace
+
+import pytest
+
+from batchgen.ledger import Caps, Judged, Ledger, Review, Reworded
+from batchgen.model import AttemptState, Charge, Job, SlotState
+from tests.ledger.conftest import Hands, Make
+
+APPROVED, REJECTED = Review.APPROVED, Review.REJECTED
+
+
+def drawn(ledger: Ledger, make: Make, job: Job, **other: str) -> None:
+    """Draw the first picture of a job, perhaps with another hash."""
+    attempt = make.attempt(job)
+    ledger.remember([make.wanted(job)])
+    assert ledger.reserve(attempt, Caps()) is None
+    receipt = make.answer(attempt)
+    pictures = tuple(replace(picture, **other) for picture in receipt.pictures)  # type: ignore[arg-type]
+    ledger.settle(replace(receipt, pictures=pictures), AttemptState.SETTLED, make.cost(50))
+
+
+def judged(make: Make, job: Job, decision: Review, note: str = "") -> Judged:
+    """Decide about the first picture of a job."""
+    return Judged(job.key, 0, make.picture(job).sha256, decision, note)
+
+
+def stands(ledger: Ledger, job: Job) -> tuple[Review | None, str, bool]:
+    """What is said of the first picture, and whether its redraw is in doubt."""
+    slot = ledger.known([job])[0].slots[0]
+    return slot.review, slot.note, slot.doubt
+
+
+def test_a_decision_lapses_with_its_picture(ledger: Ledger, make: Make) -> None:
+    """In the transaction that stores another one, also when that has the very same bytes."""
+    job = make.job()
+    drawn(ledger, make, job)
+    assert ledger.review([judged(make, job, REJECTED, "blue")]) == ("",)
+    assert stands(ledger, job) == (REJECTED, "blue", False)
+    assert next(ledger.image_rows())[-2:] == ("rejected", "blue")
+    drawn(ledger, make, job)
+    assert stands(ledger, job) == (None, "", False)
+    assert next(ledger.image_rows())[-2:] == ("", "")
+    assert ledger.totals().money.confirmed == 100
+
+
+def test_the_last_decision_counts(ledger: Ledger, make: Make) -> None:
+    """Also within one file."""
+    job = make.job()
+    drawn(ledger, make, job)
+    ledger.review([judged(make, job, APPROVED), judged(make, job, REJECTED, "a"), judged(make, job, REJECTED, "b")])
+    assert stands(ledger, job) == (REJECTED, "b", False)
+    assert not ledger.has_approved()
+    ledger.review([judged(make, job, APPROVED)])
+    assert stands(ledger, job)[0] is APPROVED
+    assert ledger.has_approved()
+    assert ledger.frozen(["images/a-0", "images/a-1", "images/a"]) == {"images/a-0"}
+    assert [one.key for one in ledger.approved(["a", "b"])["a"]] == [job.key]
+
+
+def test_a_call_that_may_have_been_paid_is_in_doubt_until_somebody_decides_anew(ledger: Ledger, make: Make) -> None:
+    """The same word once more is no new decision; another note is."""
+    job = make.job()
+    drawn(ledger, make, job)
+    ledger.review([judged(make, job, REJECTED, "blue")])
+    attempt = make.attempt(job)
+    ledger.reserve(attempt, Caps())
+    assert stands(ledger, job)[2]
+    ledger.settle(make.failure(attempt, Charge.MAYBE), AttemptState.AT_RISK)
+    assert ledger.known([job])[0].slots[0].state is SlotState.STORED
+    ledger.review([judged(make, job, REJECTED, "blue")])
+    assert stands(ledger, job) == (REJECTED, "blue", True)
+    assert ledger.doubted() == {(job.key, 0)}
+    ledger.review([judged(make, job, REJECTED, "light blue")])
+    assert stands(ledger, job) == (REJECTED, "light blue", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"job_key": "f" * 64}, "no such picture"),
+        ({"slot": 1}, "no such picture"),
+        ({"sha256": "f" * 64}, "another one by now"),
+    ],
+)
+def test_what_is_not_the_picture_is_left_out(ledger: Ledger, make: Make, wrong: dict[str, object], why: str) -> None:
+    """Each with its reason; the others are taken."""
+    job = make.job()
+    drawn(ledger, make, job)
+    good = judged(make, job, APPROVED)
+    told = ledger.review([replace(good, **wrong), good])  # type: ignore[arg-type]
+    assert why in told[0]
+    assert told[1] == ""
+
+
+def test_nothing_is_frozen_where_another_picture_is_paid_for(ledger: Ledger, make: Make) -> None:
+    """What is on its way comes to its place; it can be rejected meanwhile, and not approved."""
+    job = make.job()
+    drawn(ledger, make, job)
+    on_its_way = frozenset({"images/a-0"})
+    assert "on its way" in ledger.review([judged(make, job, APPROVED)], on_its_way)[0]
+    assert ledger.review([judged(make, job, REJECTED)], on_its_way) == ("",)
+
+
+def test_an_approved_picture_that_stepped_aside_is_a_broken_law(ledger: Ledger, make: Make) -> None:
+    """The audit that ends every run would find it."""
+    job = make.job()
+    drawn(ledger, make, job)
+    ledger.review([judged(make, job, APPROVED)])
+    assert ledger.audit() == ()
+    ledger.moved(job.key, 0, "superseded/a-0.png")
+    assert "approved" in "".join(ledger.audit())
+
+
+def test_other_words_are_kept_with_the_call_and_the_picture(ledger: Ledger, make: Make, clock: Hands) -> None:
+    """The job keeps its own prompt; what was drawn says what it was drawn with, and so does an orphan."""
+    job = make.job()
+    drawn(ledger, make, job)
+    attempt = make.attempt(job.saying("in other words"))
+    ledger.reserve(attempt, Caps())
+    (orphan,) = ledger.orphans()
+    assert (orphan.request.prompt, orphan.job_key) == ("in other words", job.key)
+    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
+    assert ledger.known([job])[0].slots[0].prompt == "in other words"
+    assert next(ledger.image_rows()).prompt == "in other words"
+    assert next(ledger.job_rows()).prompt == job.request.prompt
+
+
+def test_moderated_images_get_other_words_once(ledger: Ledger, make: Make) -> None:
+    """Only what moderation stopped; the same words, or the job's own, free nothing."""
+    job = make.job(n=3, prompt="a b")
+    drawn(ledger, make, job)
+    ledger.mark_slots(job.key, {1: (SlotState.MODERATED, "x"), 2: (SlotState.FAILED, "y")})
+
+    def given(prompt: str) -> tuple[Reworded, ...]:
+        return ledger.reword({job.key: prompt, "f" * 64: prompt})
+
+    assert given(" a\r\nb ") == (Reworded.SAME, Reworded.UNKNOWN)
+    assert given("c")[0] is Reworded.CHANGED
+    slots = ledger.known([job])[0].slots
+    assert [(slot.state, slot.prompt) for slot in slots] == [
+        (SlotState.STORED, None),
+        (SlotState.NOT_STARTED, "c"),
+        (SlotState.FAILED, None),
+    ]
+    assert given("c")[0] is Reworded.CHANGED, "an unfinished run goes on"
+    ledger.mark_slots(job.key, {1: (SlotState.MODERATED, "x")})
+    assert next(ledger.job_rows()).moderated_prompt == "c"
+    assert given("c")[0] is Reworded.SAME
+    assert given("d")[0] is Reworded.CHANGED
