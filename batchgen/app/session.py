@@ -219,7 +219,8 @@ class Session:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
         if self.wants.waiting:
             jobs = counted(self.wants.waiting, "job")
-            yield Problem(f"{jobs} wait for approval of their previews: batchgen review", None, Severity.WARNING)
+            why = f"{jobs}: waiting for approval of previews; look at the report, then batchgen review FILE"
+            yield Problem(why, None, Severity.WARNING)
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work:

@@ -169,7 +169,7 @@ def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
         return f"approved, but {len(moved)} of {len(stored)} {GONE}: bring them back, or reject them to draw others"
     if moved:
         return f"stored, but {len(moved)} of {len(stored)} {GONE}; --regenerate-missing draws them again"
-    more = "; run --rejected draws again" if any(slot.review is Review.REJECTED for slot in stored) else ""
+    more = " (run --rejected draws again)" if any(slot.review is Review.REJECTED for slot in stored) else ""
     return ", ".join((f"{len(stored)} stored", *judged)) + more
 
 

@@ -52,7 +52,8 @@ def final_block(summary: Block, exit: Exit, output: Path | None = None, report: 
 def _final(summary: Block, exit: Exit, output: Path | None, report: Path | None) -> Iterator[str]:  # noqa: A002
     now = summary.get("this_run", summary)
     run = f", run {safe(summary['run_id'])}" if summary.get("run_id") else ""
-    ended = safe(summary.get("why") or _ENDED[exit])
+    some = exit is Exit.OK and _number(summary, "images", "not_started")
+    ended = safe(summary.get("why") or ("all that was to be drawn now is stored" if some else _ENDED[exit]))
     yield f"batchgen: {ended} (exit {exit:d}){run}, {duration(now.get('seconds', 0))}"
     yield from accounts(summary, now)
     if output:
