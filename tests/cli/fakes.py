@@ -10,7 +10,7 @@ from typing import Any
 
 from batchgen.app.options import Options
 from batchgen.cli.words.summary import empty_summary
-from batchgen.errors import Exit, Problem
+from batchgen.errors import Exit, Problem, Severity
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
 
@@ -222,6 +222,15 @@ def summary(exit_: Exit = Exit.OK, **blocks: Any) -> dict[str, Any]:
     return whole | {"run_id": "2026-11-20T0200Z-7f3a", "this_run": dict(block)}
 
 
+@dataclass(frozen=True)
+class ReviewResult:
+    """Decisions that were kept, and one that was not."""
+
+    approved: int = 2
+    rejected: int = 1
+    left_out: tuple[Problem, ...] = (Problem("lamp [0] is left out", severity=Severity.WARNING),)
+
+
 PRICE = Price(TokenPrices(Decimal(5), Decimal(30), Decimal(8)), as_of=date(2026, 11, 20))
 MODEL = Model(
     name="gpt-image-1",
@@ -288,6 +297,9 @@ class FakeDoor:
 
     def resolve(self, output: Path | None, /, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
         return self._answer("resolve", (), output, decision=decision, only=only)
+
+    def review(self, path: Path, output: Path | None, /) -> ReviewResult:
+        return self._answer("review", ReviewResult(), path, output)
 
     def adopt(self, output: Path | None, /) -> AdoptResult:
         return self._answer("adopt", AdoptResult(), output)

@@ -15,6 +15,7 @@ from tests.cli.fakes import (
     AdoptResult,
     CheckResult,
     CompareRow,
+    CostRow,
     Estimate,
     Finding,
     Give,
@@ -351,6 +352,32 @@ def test_resolve_takes_folder_and_decision(
     """Either may be left out."""
     name, where, how = give("resolve", *words, "--only", "sofa-*").door.asked[0]
     assert (name, where[0], how["decision"], how["only"]) == ("resolve", asked[0], asked[1], ("sofa-*",))
+
+
+def test_review_counts_what_was_decided_and_says_what_to_do(give: Give) -> None:
+    """What was left out is told on stderr, and is no failure."""
+    ended = give("review", "review.json", "out")
+    assert ended.door.asked[0][1] == (Path("review.json"), Path("out"))
+    assert ended.status == 0
+    assert "2 approved and frozen, 1 rejected; 1 left out" in ended.out
+    assert "--rejected" in ended.out
+    assert "lamp [0] is left out" in ended.err
+
+
+def test_what_waits_for_approval_is_priced_by_itself(give: Give) -> None:
+    """In no other sum, in words and for scripts."""
+    estimate = Estimate(later=(CostRow(quality="high", images=9),))
+    assert "Once approved: 9 pictures (gpt-image-2 high)" in give("estimate", "m.yaml", estimate=estimate).out
+    (later,) = give("estimate", "m.yaml", "--json", estimate=estimate).json["later"]
+    assert (later["images"], later["expected_micro_usd"]) == (9, 20_000)
+
+
+def test_reworded_goes_alone(give: Give) -> None:
+    """What would be drawn with other words is written down first, so there is no dry run of it."""
+    for other in ("--rejected", "--dry-run"):
+        ended = give("run", "m.yaml", "--reworded", "moderated.csv", other)
+        assert ended.status == 2
+        assert ended.door.asked == []
 
 
 def test_resolve_lists_what_waits_and_how_to_decide(give: Give) -> None:

@@ -293,4 +293,4 @@ def test_a_name_that_is_too_long_is_no_bug(tmp_path: Path) -> None:
 def test_the_python_api_is_listed_before_it_is_loaded() -> None:
     """Completion in a shell shows what there is."""
     asked = python("import batchgen; print(*(name for name in dir(batchgen) if name in batchgen.__all__))")
-    assert asked.stdout.split() == ["estimate", "load", "plan", "report", "run"]
+    assert asked.stdout.split() == ["estimate", "load", "plan", "report", "review", "run"]
