@@ -32,7 +32,7 @@ class PlanResult:
             chain = Chain(self.taken, ledger, project.output)
             tariff = project.tariff(ledger)
             pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
-            jobs = chain.watch(pairing.hold(jobs_of(project)))
+            jobs = chain.watch(pairing.freeze(jobs_of(project)))
             yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))
         self.estimate = sums.total((*self.warnings, *samples))

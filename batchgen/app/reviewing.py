@@ -62,13 +62,11 @@ def review(path: Path, output: Path | None) -> ReviewResult:
 
 
 def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
-    """Places that paid pictures are on their way to: from an address, or from an answer that a dead run left."""
-    places = {f"images/{one.path('ext')}" for one in ledger.downloads()}
-    for name in folder.spools():
-        call = ledger.attempt(name)
-        if call is not None:
-            places |= {f"images/{call.path(slot, 'ext')}" for slot in call.slots}
-    return frozenset(place.removesuffix(".ext") for place in places)
+    """Places that paid pictures may be on their way to: from an address, or in an answer that a dead run left."""
+    places = [one.path("ext") for one in ledger.downloads()]
+    for call in (*ledger.orphans(), *map(ledger.attempt, folder.spools())):
+        places += [call.path(slot, "ext") for slot in call.slots] if call else []
+    return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
 
 
 def read(path: Path) -> tuple[Read, ...]:

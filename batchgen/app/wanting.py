@@ -107,7 +107,7 @@ class Wants:
 
         A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
         """
-        jobs = self._chain.watch(self._pairing.hold(jobs_of(self.project)))
+        jobs = self._chain.watch(self._pairing.freeze(jobs_of(self.project)))
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
@@ -126,7 +126,7 @@ class Wants:
 
     def tasks(self) -> Iterator[Task]:
         """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
-        for item in self._pairing.plan(selected(self._pairing.hold(jobs_of(self.project)), self.options)):
+        for item in self._pairing.plan(selected(self._pairing.freeze(jobs_of(self.project)), self.options)):
             if not item.slots:
                 continue
             if item.job.id in self.taken:

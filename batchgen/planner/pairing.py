@@ -10,7 +10,7 @@ from batchgen.model import Job, JobImage, OutcomeKind, Quote
 from batchgen.money import MicroUSD
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, decide
-from batchgen.planner.reviewed import approval, held, words_for
+from batchgen.planner.reviewed import approval, as_approved, words_for
 from batchgen.worker import Words, said, standing
 
 AT_ONCE = 256
@@ -68,7 +68,7 @@ class Pairing:
     chain: Chain
     exists: Callable[[str], bool]
 
-    def hold(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def freeze(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through; one with approved pictures stays as it was when the manifest asks otherwise by now."""
         if not self.has_approved:
             yield from jobs
@@ -76,7 +76,7 @@ class Pairing:
         stream = iter(jobs)
         while batch := list(islice(stream, AT_ONCE)):
             approved = self.ledger.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
-            yield from (held(job, approved.get(job.id, ())) for job in batch)
+            yield from (as_approved(job, approved.get(job.id, ())) for job in batch)
 
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
@@ -100,7 +100,7 @@ class Pairing:
                 return Planned(job, Action.WAIT, unseen, cost=cost, linked=True, later=every)
             action = Action.CHANGED if known.previous else Action.NEW
             return Planned(job, action, real, every, cost, linked=True)
-        return replace(next(self._pair(list(self.hold([real])))), linked=True)
+        return replace(next(self._pair(list(self.freeze([real])))), linked=True)
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
         pairs = list(zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True))
@@ -140,9 +140,9 @@ class Pairing:
 
     def _previews(self, jobs: Iterable[Job]) -> Mapping[str, Approved | str]:
         """For jobs with previews, by id: the approved one, or why they wait."""
-        shown = {job: job.after for job in jobs if job.after}
-        approved = self.ledger.approved(list(shown.values())) if shown and self.has_approved else {}
-        return {job.id: approval(job, name, approved.get(name, ())) for job, name in shown.items()}
+        finals = [(job, job.after) for job in jobs if job.after]
+        approved = self.ledger.approved([name for _, name in finals]) if finals and self.has_approved else {}
+        return {job.id: approval(job, name, approved.get(name, ())) for job, name in finals}
 
     @cached_property
     def has_approved(self) -> bool:

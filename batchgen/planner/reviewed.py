@@ -9,7 +9,7 @@ from batchgen.model import Job, SlotState
 from batchgen.worker import Words
 
 
-def held(job: Job, approved: Sequence[Approved]) -> Job:
+def as_approved(job: Job, approved: Sequence[Approved]) -> Job:
     """The job as it was when its pictures were approved; the job itself where they are its own, or there are none."""
     if not approved or any(one.key == job.key for one in approved):
         return job

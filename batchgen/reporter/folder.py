@@ -133,12 +133,12 @@ class _Moderated:
 
 @dataclass(frozen=True, slots=True)
 class _Rejected:
-    """Hands on the pictures that somebody rejected and nobody has drawn again."""
+    """Hands on the pictures in their places that somebody rejected and nobody has drawn again."""
 
     taker: Taker
 
     def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if row.review == Review.REJECTED])
+        self.taker.add([row for row in rows if row.review == Review.REJECTED and row.path.startswith("images/")])
 
 
 @contextmanager

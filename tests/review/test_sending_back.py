@@ -9,7 +9,7 @@ from batchgen.mock import Rule
 from batchgen.model import OnUncertain
 from tests.process.kit import the_launcher
 from tests.process.launcher import Break
-from tests.rehearsal import KEYS, rehearsal
+from tests.rehearsal import KEYS, Ended, rehearsal
 from tests.review.conftest import DEFAULTS, Looked
 
 JOBS = [{"id": name, "prompt": f"A {name}", "n": 2} for name in ("lamp", "chair", "stool")]
@@ -151,6 +151,7 @@ class Killed:
     looked: Looked
     manifest: Path
     before: dict[str, bytes]
+    ended: Ended
 
     @classmethod
     def prepare(cls, looked: Looked) -> "Killed":
@@ -158,12 +159,14 @@ class Killed:
         manifest = looked.manifest([{"id": "lamp", "prompt": "A lamp", "n": 2}])
         ended = looked.run(manifest)
         looked.review(looked.said(ended, "lamp", 1, "rejected", "blue"))
-        return cls(looked, manifest, looked.pictures())
+        return cls(looked, manifest, looked.pictures(), ended)
 
     def follow(self, *, held: bool) -> None:
         """One replacement is bought at most: the next run finishes it, or holds it until it is asked for once more."""
         looked, manifest = self.looked, self.manifest
         drawn = len(looked.bill)
+        late = looked.review(looked.said(self.ended, "lamp", 1, "approved"))
+        assert len(late.left_out) == 1, "its replacement may be on its way"
         again = looked.run(manifest, rejected=True)
         assert again.exit == (7 if held else 0)
         assert looked.run(manifest).exit == 0
