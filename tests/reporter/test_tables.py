@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchgen.ledger import JobRow
 from batchgen.reporter.csvfile import FORMULA, guarded, header, lines
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, tag_names, with_tags
+from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, tag_names, with_tags
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "A1")),
@@ -82,8 +82,9 @@ def test_the_columns_that_scripts_rely_on() -> None:
     """Names and order of the columns; new ones may come, these stay."""
     assert header(IMAGES).strip() == (
         "job_id,job_key,slot,state,path,sha256,bytes,width,height,format,model,size,quality,provider,cost_micro_usd,prompt,"
-        "flags,reason,fault"
+        "flags,reason,fault,review,note"
     )
+    assert header(RERUN).strip() == "job_id,slot,prompt,note,path,job_key,sha256"
     money = {"confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd"}
     for columns in (JOBS, USAGE):
         assert money <= {column.name for column in columns}
