@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from batchgen.ledger import Approved, Known, Previous, Review, Slot
+from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
 from batchgen.model import ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
 from batchgen.planner import Action, Choices, changes, decide
-from batchgen.planner.pairing import _replaced
+from batchgen.planner.pairing import _replaced, _tried
 from batchgen.planner.reviewed import words_for
 from batchgen.worker import TRANSIENT, standing
 
@@ -212,3 +212,12 @@ def test_with_which_words_a_picture_is_drawn(
 ) -> None:
     """Its own, those that somebody gave it, or those of the approved preview; a note stands behind them."""
     assert words_for(wanted, before, (0,), preview, redraw=redraw) == words
+
+
+def test_other_words_are_tried_anew() -> None:
+    """Calls in vain count for the words that were sent, and for no others."""
+    own, other = Tried(1, 1), Tried(0, 2, "a seat")
+    before = Known(tried=((0, own), (0, other), (1, other)))
+    assert _tried(before, ()) == ((0, own),)
+    assert _tried(before, ((0, "a seat"), (1, "a seat"))) == ((0, other), (1, other))
+    assert _tried(before, ((0, "a stool"), (1, "a stool"))) == ()
