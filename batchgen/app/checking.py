@@ -6,6 +6,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
+from batchgen.app import notifying
 from batchgen.app.kept import kept
 from batchgen.app.project import Project
 from batchgen.errors import InputError, Problem, Severity
@@ -95,4 +96,5 @@ def check(project: Project, only: Sequence[str] = ()) -> CheckResult:
     examiner = Examiner(project, set(only))
     census = manifest.check(project.manifest, examiner.look)
     unmet = [Problem(f"no job has an id that matches --only {pattern!r}") for pattern in sorted(examiner.unmet)]
-    return CheckResult((*unmet, *census.problems, *census.warnings)[:MOST], census)
+    told = notifying.problems(project.settings.notify, project.variables, project.manifest.notify_place)
+    return CheckResult((*told, *unmet, *census.problems, *census.warnings)[:MOST], census)

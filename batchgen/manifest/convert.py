@@ -8,7 +8,7 @@ from batchgen.manifest.form import Form, ManifestForm, PriceForm
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
 from batchgen.manifest.tree import Node
 from batchgen.manifest.words import shown
-from batchgen.model import Budget, Limits, Prepare, Price, Retry, Settings, TokenPrices
+from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
 
 
 def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
@@ -27,6 +27,7 @@ def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
         retry=Retry(**_given(form.retry)),
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
+        notify=Notify(**_given(form.notify)),
         **plain,
     )
 

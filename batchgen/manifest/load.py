@@ -26,7 +26,8 @@ _YAML = frozenset({".yaml", ".yml", ".json"})
 class Manifest:
     """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time.
 
-    `provider_place` is where the provider is named, when the file names the one that is used.
+    `provider_place` is where the provider is named, when the file names the one that is used; `notify_place` is where
+    the file says who is told.
     """
 
     settings: Settings
@@ -36,6 +37,7 @@ class Manifest:
     inputs: Inputs = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
     provider_place: Place | None = None
+    notify_place: Place | None = None
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
@@ -124,7 +126,8 @@ def _manifest(
     output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
     named = root.at("provider")
     place = named.place if named is not root and named.value == form.provider else None
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place)
+    told = root.key_place("notify") if form.notify else None
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, told)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -4,40 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from batchgen.app.ending import ENDED, NEXT
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD, exact
 from batchgen.text import counted, duration, safe
 
 Block = Mapping[str, Any]
-
-_ENDED = {
-    Exit.OK: "every wanted picture is stored",
-    Exit.BUG: "stopped by a bug in batchgen",
-    Exit.INPUT: "stopped by the input",
-    Exit.SOME_FAILED: "finished, some jobs failed for good",
-    Exit.LIMIT: "stopped at a limit you set",
-    Exit.ACCOUNT: "stopped, the account was refused",
-    Exit.UNAVAILABLE: "stopped, the provider is unavailable",
-    Exit.HELD: "finished, some jobs are held because they may have been paid",
-    Exit.STORAGE: "stopped by local storage",
-    Exit.LOCKED: "another run holds the lock",
-    Exit.SIGINT: "interrupted; calls under way were finished and recorded",
-    Exit.SIGTERM: "terminated; calls under way were finished and recorded",
-}
-
-_NEXT = {
-    Exit.BUG: "report it with runs/<run id>/error.txt; the same command goes on where this one stopped",
-    Exit.INPUT: "mend what is named above and give the same command again",
-    Exit.SOME_FAILED: "see report/jobs.csv and moderated.csv; reword, or pay for new tries with --retry-failed",
-    Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
-    Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
-    Exit.UNAVAILABLE: "the same command goes on later",
-    Exit.HELD: "batchgen resolve lists the held jobs and decides them",
-    Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
-    Exit.LOCKED: "wait for the other run, or use --if-locked wait",
-    Exit.SIGINT: "the same command goes on where this one stopped",
-    Exit.SIGTERM: "the same command goes on where this one stopped",
-}
 
 _JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
 _IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
@@ -52,7 +24,7 @@ def final_block(summary: Block, exit: Exit, output: Path | None = None, report: 
 def _final(summary: Block, exit: Exit, output: Path | None, report: Path | None) -> Iterator[str]:  # noqa: A002
     now = summary.get("this_run", summary)
     run = f", run {safe(summary['run_id'])}" if summary.get("run_id") else ""
-    ended = safe(summary.get("why") or _ENDED[exit])
+    ended = safe(summary.get("why") or ENDED[exit])
     yield f"batchgen: {ended} (exit {exit:d}){run}, {duration(now.get('seconds', 0))}"
     yield from accounts(summary, now)
     if output:
@@ -60,18 +32,16 @@ def _final(summary: Block, exit: Exit, output: Path | None, report: Path | None)
         yield f"files    {pictures} in {safe(output / 'images', 1000)}"
     if report:
         yield f"report   {safe(report, 1000)}"
-    if exit in _NEXT:
+    if exit in NEXT:
         yield f"next     {_next(summary, exit)}"
 
 
 def _next(summary: Block, exit: Exit) -> str:  # noqa: A002
     uncertain = _number(summary, "images", "uncertain")
     if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
-        return _NEXT[exit]
+        return NEXT[exit]
     at_risk = exact(_money(summary, "at_risk"))
-    return (
-        f"{_NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
-    )
+    return f"{NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
 
 
 def accounts(whole: Block, now: Block | None = None) -> Iterator[str]:
