@@ -44,6 +44,8 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
         return f"`{name}` is not a known key{did_you_mean(str(name), known)} ({hint})"
     if kind == "missing":
         return f"`{name}` is missing"
+    if kind in _EXPECTED and given is None:
+        return f"`{_named(path)}` is empty; it should be {_EXPECTED[kind]}"
     if kind in _EXPECTED:
         return f"`{_named(path)}` should be {_EXPECTED[kind]}"
     if kind == "value_error":

@@ -102,6 +102,7 @@ class Job:
     `inherited` names the parameters that came from `defaults` and not from the job itself.
     `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
     `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest.
+    `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     """
 
     id: str
@@ -113,6 +114,11 @@ class Job:
     place: Place | None = field(default=None, compare=False)
     explicit_id: bool = True
     inherited: frozenset[str] = frozenset()
+    written: tuple[tuple[str, Place], ...] = field(default=(), compare=False, repr=False)
+
+    def place_of(self, name: str) -> Place | None:
+        """Where a person should look for one field of this job."""
+        return next((place for field_name, place in self.written if field_name == name), self.place)
 
     @property
     def waits_for(self) -> tuple[str, ...]:
