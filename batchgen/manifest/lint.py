@@ -24,22 +24,21 @@ _MODERATED = re.compile(rf"\b(?:{'|'.join(_LIVING)})\b".replace(" ", r"\s+"), re
 def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]:
     """Give errors and warnings about a job's prompt; `model` is None when it is not in the catalogue."""
     prompt = job.request.prompt
-    place = job.place_of("prompt")
     limit = min(provider.prompt_limit or sys.maxsize, model.prompt_limit if model else sys.maxsize)
     if len(prompt) > limit * NEARLY:
         yield _length(job, len(prompt), limit, provider.name)
     if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
         message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
-        yield Problem(message, place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if left := _TEMPLATE.search(prompt):  # cells are text, never templates
         message = (
             f"{shown(left[0])} is drawn as plain words, because it stands in a cell: use `rows` of a YAML manifest"
         )
-        yield Problem(message, place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"
-        yield Problem(message, place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
 
 
 def _length(job: Job, length: int, limit: int, provider: str) -> Problem:

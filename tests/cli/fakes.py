@@ -108,6 +108,7 @@ class Census:
     skipped: int = 1
     rejected: int = 0
     images: int = 4
+    more: int = 0
 
 
 @dataclass(frozen=True)
