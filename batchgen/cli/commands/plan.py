@@ -30,7 +30,7 @@ def command(
 
     Examples:
       batchgen plan catalogue.yaml
-      batchgen plan catalogue.yaml --json | jq -r '.actions[] | select(.action == "changed") | .id'
+      batchgen plan catalogue.yaml --json | jq -r '.actions[].why'
 
     Exit status: 0, or 2 when the manifest has errors.
     """

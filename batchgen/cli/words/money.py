@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult, TagRow
-from batchgen.cli.words.table import number, remark, table, text
+from batchgen.cli.words.table import WIDTH, cut, number, remark, table, text
 from batchgen.money import MicroUSD, short
 from batchgen.text import counted, duration, safe
 
@@ -32,7 +32,7 @@ def _kinds(rows: Sequence[CostRow]) -> str:
     told, drawn = [head], ""
     for row, line in zip(rows, lines, strict=True):
         if (who := f"{safe(row.model, 50)} at {safe(row.provider, 24)}") != drawn:
-            told.append(who)
+            told.append(cut(who, WIDTH))
             drawn = who
         told.append(line)
     return "\n".join(told) + "\n"

@@ -36,8 +36,9 @@ def final_block(summary: Block, exit: Exit, output: Path | None = None, report: 
         tail.append(f"report   {safe(report, 1000)}\n")
     tail.append(_labelled("next", _next(summary, exit, report)))
     told = [head, *accounts(summary, now)]
-    while len(told) > 4 and _height((*told, *tail)) > MOST_LINES:
-        told.pop()  # the last are the least: waste, estimate, the money of the folder
+    while _height((*told, *tail)) > MOST_LINES and (len(told) > 4 or len(tail) > 1):
+        # What is the least: waste, estimate, the money of the folder; then where the files are.
+        _gone = told.pop() if len(told) > 4 else tail.pop(0)
     return "".join((*told, *tail))
 
 

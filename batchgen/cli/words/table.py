@@ -111,11 +111,11 @@ def paragraph(words: str, indent: str = "", first: str | None = None) -> str:
 
 def _filled(words: str, indent: str, first: str) -> Iterator[str]:
     line, empty = first, True
-    for word in words.split(" "):
+    for word in words.strip().split(" "):
         longer = f"{line}{word}" if empty else f"{line} {word}"
         if empty or columns_of(longer) <= WIDTH:
             line, empty = longer, False
         else:
-            yield line
+            yield line.rstrip()
             line = indent + word
-    yield line
+    yield line.rstrip()

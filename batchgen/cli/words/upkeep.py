@@ -15,11 +15,12 @@ MOST_SHOWN = 20
 def check_line(result: CheckResult) -> str:
     """Count what the manifest holds, and how many problems were found."""
     census, (errors, warnings) = result.census, tally(result.problems)
-    return (
+    read = (
         f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
-        f"{census.rejected:,} rejected.\n{counted(census.images, 'picture')} wanted; "
-        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}.\n"
+        f"{census.rejected:,} rejected."
     )
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
+    return paragraph(read) + paragraph(f"{counted(census.images, 'picture')} wanted; {found}.")
 
 
 def _more(left_out: int) -> str:
@@ -97,7 +98,7 @@ def held(jobs: Sequence[Held]) -> str:
     columns = (text("job", 120), number("at risk"), remark("why"))
     return (
         f"{table(columns, ((j.job_id, exact(j.at_risk), j.why) for j in jobs))}\n{_sum_held(jobs)}. Decide with\n"
-        "  batchgen resolve OUTPUT retry   the next run asks again and may pay a second time\n"
+        "  batchgen resolve OUTPUT retry   the next run asks again, and may pay again\n"
         "  batchgen resolve OUTPUT fail    they are given up\n"
         "--only PATTERN picks some.\n"
     )
