@@ -20,7 +20,7 @@ _OFFERS = (number("expected"), text("provider"), text("model"), text("quality"),
 def estimate(estimate: Estimate) -> str:
     """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
     if not estimate.jobs:
-        return "Nothing to do: every picture is stored or decided; this run would cost $0.00.\n"
+        return total(estimate)
     return "\n".join((_kinds(estimate.rows), *_tags(estimate), total(estimate)))
 
 
@@ -75,6 +75,8 @@ def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
 
 def total(estimate: Estimate) -> str:
     """What there is to do, what it may cost and how long it may take."""
+    if not estimate.jobs:
+        return "Nothing to do: every picture is stored or decided; this run would cost $0.00.\n"
     counts = (
         f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}"
     )

@@ -95,10 +95,13 @@ def _money_line(label: str, block: Block, cap: str = "") -> str:
     """What adds up on one line; what was not charged and the limit behind it or below."""
     confirmed, estimated, at_risk, free = _shares(block)
     sum_of = exact(MicroUSD(confirmed + estimated + at_risk))
-    spent = f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk = {sum_of};"
+    addends = f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk"
     rest = f"{exact(free)} not charged{cap}"
-    whole = _labelled(label, f"{spent} {rest}")
-    return whole if whole.count("\n") == 1 else _labelled(label, spent) + paragraph(rest, MARGIN)
+    for first, second in ((f"{addends} = {sum_of}; {rest}", ""), (f"{addends} = {sum_of};", rest)):
+        line = _labelled(label, first)
+        if line.count("\n") == 1:
+            return line + (paragraph(second, MARGIN) if second else "")
+    return _labelled(label, addends) + paragraph(f"= {sum_of}; {rest}", MARGIN)
 
 
 def _cap(block: Block) -> str:
