@@ -1,29 +1,26 @@
 """Tells people and cron monitors how a run ended: no exit status changes, nobody waits long, no address is shown."""
 
 import logging
+import re
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib.util import find_spec
-from typing import Any, Self
+from typing import Self
 from urllib.error import HTTPError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
-from batchgen.app.notice import Notice, of_failure, of_run
-from batchgen.app.progress import Watch
-from batchgen.app.signals import Interrupted
-from batchgen.errors import Exit, Place, Problem
+from batchgen.app.notice import Notice
+from batchgen.errors import Place, Problem
 from batchgen.model import Notify
 from batchgen.providers.redact import redacted
 from batchgen.version import VERSION
 
 URLS, HEARTBEAT = "BATCHGEN_NOTIFY_URLS", "BATCHGEN_HEARTBEAT_URL"
-PATIENCE = 10.0
-"""Seconds that the end of a run waits for everybody who is told."""
 EXTRA = "notifications need an extra: pip install 'batchgen-images[notify]'"
+_BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{1,20}://)")  # a comma may also stand in an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Recipients:
 def recipients(notify: Notify, variables: Mapping[str, str]) -> Recipients:
     """The addresses, from the environment; a variable that is set to nothing tells nobody."""
     return Recipients(
-        tuple(variables.get(notify.urls or URLS, "").replace(",", " ").split()),
+        tuple(url for url in _BETWEEN.split(variables.get(notify.urls or URLS, "").strip(" ,")) if url.strip()),
         variables.get(notify.heartbeat or HEARTBEAT, "").strip(),
     )
 
@@ -48,7 +45,7 @@ def problems(notify: Notify, variables: Mapping[str, str], place: Place | None) 
         if name and name not in variables:
             yield Problem(f"`notify`: {name} is not set; set it, or set it to nothing to tell nobody", place)
     found = recipients(notify, variables)
-    if found.heartbeat and not _is_web(found.heartbeat):
+    if found.heartbeat and not is_web(found.heartbeat):
         yield Problem(f"{notify.heartbeat or HEARTBEAT} holds no address that begins with https:// or http://", place)
     if found.urls and not find_spec("apprise"):
         yield Problem(EXTRA, place)
@@ -65,7 +62,8 @@ def _unknown(urls: tuple[str, ...], name: str, place: Place | None) -> Iterator[
                 yield Problem(f"{name}: address {number} is none that Apprise knows (see appriseit.com)", place)
 
 
-def _is_web(url: str) -> bool:
+def is_web(url: str) -> bool:
+    """Whether this is an address that a monitor can have."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -83,11 +81,12 @@ def beat(url: str, ending: str, seconds: float) -> str:
     """
     parts = urlsplit(url)
     whole = urlunsplit(parts._replace(path=parts.path.rstrip("/") + ending) if ending else parts)
-    request = Request(whole, headers={"User-Agent": f"batchgen/{VERSION}"})  # noqa: S310 - `_is_web` was asked
+    request = Request(whole, headers={"User-Agent": f"batchgen/{VERSION}"})  # noqa: S310 - `is_web` was asked
     try:
         with urlopen(request, timeout=seconds):  # noqa: S310
             return ""
     except HTTPError as error:
+        error.close()
         return f"HTTP {error.code}"
     except TimeoutError:
         return "no answer"
@@ -141,87 +140,3 @@ class _Said(logging.Handler):
     def __exit__(self, *_: object) -> None:
         """Stop listening."""
         self._log.removeHandler(self)
-
-
-# ---- one run ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Herald:
-    """Tells of one run. Errands go in threads that nobody has to wait for: what hangs is left behind."""
-
-    name: str
-    variables: Mapping[str, str]
-    watch: Watch
-    notify: Notify = field(default_factory=Notify)
-    patience: float = PATIENCE
-    _begun: bool = False
-    _start: list[threading.Thread] = field(default_factory=list)
-
-    def begin(self) -> None:
-        """The run has begun."""
-        self._begun = True
-        if url := self._who.heartbeat:
-            self._start.append(_errand(lambda: beat(url, "/start", self.patience), lambda _trouble: None))
-
-    def end(self, exit_: Exit, summary: Mapping[str, Any], output: object) -> None:
-        """The run has ended; one that had nothing to do is told to the monitor only."""
-        idle = exit_ is Exit.OK and not summary["this_run"]["attempts"]["sent"]
-        self._tell(of_run(self.name, exit_, summary, output), exit_, idle=idle)
-
-    def fail(self, error: Exception) -> None:
-        """The run could not begin, or broke; a person at a terminal has seen the first for himself."""
-        if self._begun or not self.watch.attended:
-            self._tell(of_failure(self.name, error), getattr(error, "exit", Exit.BUG))
-
-    @property
-    def _who(self) -> Recipients:
-        return recipients(self.notify, self.variables)
-
-    def _tell(self, notice: Notice, exit_: Exit, *, idle: bool = False) -> None:
-        who, errands = self._who, dict[str, Callable[[], str]]()
-        wanted = notice.event in self.notify.on and not idle and find_spec("apprise")
-        for number, url in enumerate(who.urls if wanted else (), start=1):
-            errands[f"notification {number} ({_kind(url)})"] = lambda url=url: send(url, notice)  # type: ignore[misc]
-        if who.heartbeat and _is_web(who.heartbeat):
-            ending = "" if exit_ is Exit.OK else "/fail"
-            errands["the heartbeat"] = lambda: self._last_beat(who.heartbeat, ending)
-        if errands:
-            self._wait(errands)
-
-    def _last_beat(self, url: str, ending: str) -> str:
-        """After the first one, which may still be on its way."""
-        _join(self._start, time.monotonic() + self.patience / 2)
-        return beat(url, ending, self.patience)
-
-    def _wait(self, errands: Mapping[str, Callable[[], str]]) -> None:
-        """Run all errands side by side, wait as long as patience lasts, and warn of those that failed."""
-        end = time.monotonic() + self.patience
-        troubles = dict.fromkeys(errands, f"no answer within {self.patience:g} s")
-        try:
-            _join([_errand(errand, _note(troubles, name)) for name, errand in errands.items()], end)
-        except Interrupted:
-            troubles = {name: "interrupted" for name, trouble in troubles.items() if trouble}
-        for name, trouble in list(troubles.items()):
-            if trouble:
-                self.watch.on_note(f"warning: {name} failed: {trouble}", urgent=True)
-
-
-def _kind(url: str) -> str:
-    """The scheme of an address, which is all of it that is never a secret."""
-    return redacted(url.partition(":")[0], limit=20)
-
-
-def _note(troubles: dict[str, str], name: str) -> Callable[[str], None]:
-    return lambda trouble: troubles.update({name: trouble})
-
-
-def _errand(errand: Callable[[], str], tell: Callable[[str], None]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: tell(errand()), name="herald", daemon=True)
-    thread.start()
-    return thread
-
-
-def _join(threads: list[threading.Thread], end: float) -> None:
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))

@@ -8,7 +8,7 @@ from pathlib import Path
 from batchgen.app import checking, turns
 from batchgen.app.drawing import Drawing
 from batchgen.app.environment import environment, key_for, without_core_files
-from batchgen.app.notifying import Herald
+from batchgen.app.herald import Herald
 from batchgen.app.openfiles import within_open_files
 from batchgen.app.options import Options
 from batchgen.app.progress import Watch

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.app.notifying import Herald, problems, recipients
+from batchgen.app.herald import Herald
+from batchgen.app.notifying import problems, recipients
 from batchgen.errors import AccountError, Exit, InputError, Locked, Place
 from batchgen.model import Event, Notify
 from tests.cli.fakes import summary
@@ -194,3 +195,21 @@ def test_what_keeps_anybody_from_being_told_is_found_first(
 def test_addresses_are_not_shown_by_accident() -> None:
     """The value that holds them does not show them."""
     assert TOKEN not in repr(recipients(Notify(), {"BATCHGEN_NOTIFY_URLS": f"json://{TOKEN}"}))
+
+
+def test_commas_and_blanks_stand_between_addresses() -> None:
+    """A comma inside an address belongs to it."""
+    urls = "mailto://u:p@x.example?to=a@x.example,b@x.example, slack://a/b/c\n json://127.0.0.1"
+    assert recipients(Notify(), {"BATCHGEN_NOTIFY_URLS": urls}).urls == (
+        "mailto://u:p@x.example?to=a@x.example,b@x.example",
+        "slack://a/b/c",
+        "json://127.0.0.1",
+    )
+
+
+def test_a_bug_in_telling_is_no_bug_of_the_run(listener: Listener) -> None:
+    """A summary that lacks what a message needs is a warning."""
+    one = herald(listener.variables)
+    one.end(Exit.OK, {}, "output/shop")
+    assert isinstance(one.watch, Watch)
+    assert one.watch.notes == ["warning: nobody was told: KeyError"]
