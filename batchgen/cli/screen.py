@@ -107,7 +107,11 @@ class Bar(Screen):
             from rich.live import Live
 
             self._live = Live(
-                console=_console(self.paper), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+                console=_console(self.paper),
+                auto_refresh=False,
+                transient=True,  # the last words say what the bar would go on to say too early
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self._live.start()
         self._live.update(_drawing(progress), refresh=True)
