@@ -11,6 +11,7 @@ from batchgen import catalog
 from batchgen.cli.index import COMMANDS
 from batchgen.cli.paper import Paper
 from batchgen.cli.screen import Bar
+from batchgen.cli.words.summary import final_block
 from batchgen.cli.words.table import paragraph
 from batchgen.errors import Exit
 from tests.cli.fakes import (
@@ -144,3 +145,10 @@ def test_a_path_is_not_broken() -> None:
     """A word that is longer than a line can still be copied."""
     path = str(Path("/srv") / ("x" * 90))
     assert f"\n  {path}\n" in paragraph(f"look at {path} now", "  ")
+
+
+def test_a_long_reason_is_filled_on_a_terminal_only() -> None:
+    """A person reads it in 80 columns; a log keeps it on one line, where it is searched for."""
+    told = summary(Exit.STORAGE) | {"why": " and ".join(["the disk is full, free some space"] * 4)}
+    fits(final_block(told, Exit.STORAGE))
+    assert told["why"] in final_block(told, Exit.STORAGE, filled=False).splitlines()[0]

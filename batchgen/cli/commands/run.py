@@ -99,7 +99,8 @@ def _run(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool
     if as_json:
         desk.paper.json(dict(result.summary))
     elif result.summary and not silent:
-        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report))
+        filled = desk.paper.data.isatty()
+        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
     return result.exit
 
 

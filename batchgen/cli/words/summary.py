@@ -22,13 +22,24 @@ _MONEY = ("confirmed", "estimated", "at_risk")
 MOST_LINES = 12
 
 
-def final_block(summary: Block, exit: Exit, output: Path | None = None, report: Path | None = None) -> str:  # noqa: A002 - the domain's word
-    """Last words of a run: at most twelve lines, the last of which says what to do next."""
+def final_block(
+    summary: Block,
+    exit: Exit,  # noqa: A002 - the domain's word
+    output: Path | None = None,
+    report: Path | None = None,
+    *,
+    filled: bool = True,
+) -> str:
+    """Last words of a run: at most twelve lines, the last of which says what to do next.
+
+    Unless it is `filled`, as on a terminal, the reason stays on one line for whoever searches a log.
+    """
     now = summary.get("this_run", summary)
     run = f"{safe(summary['run_id'])}, " if summary.get("run_id") else ""
     chosen = exit is Exit.OK and _number(summary, "images", "not_started")
     ended = safe(summary.get("why") or ("every chosen picture is stored" if chosen else ENDED[exit]))
-    head = paragraph(f"{ended} (exit {exit:d})", MARGIN, "batchgen: ")
+    reason = f"{ended} (exit {exit:d})"
+    head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
     head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
     pictures = counted(_number(summary, "images", "stored"), "picture")
     tail = [f"files    {pictures} in {safe(output / 'images', 1000)}\n"] if output else []
