@@ -59,6 +59,7 @@ def _again(folder: Path, jobs: int) -> Table:
     rows = []
     with served("benchmarks.server", "tiny") as base_url:
         command = [*BATCHGEN, "run", str(manifest), "--output", str(folder / "out"), "--base-url", base_url, "--json"]
+        command += ["--max-images", str(jobs)]
         for name in ("first run", "run again"):
             used = spent([*command, "--concurrency", "64", "--quiet"], str(result))
             sent = json.loads(result.read_text())["this_run"]["attempts"]["sent"]

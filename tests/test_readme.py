@@ -12,11 +12,14 @@ import pytest
 
 from batchgen import manifest
 from batchgen.app import checking
+from batchgen.app.environment import environment
+from batchgen.app.notifying import problems, recipients
 from batchgen.app.options import Options
 from batchgen.app.project import open_project
 from batchgen.catalog import provider, providers
 from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
+from batchgen.model import Notify
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,6 +89,15 @@ def test_the_gateway_example_is_a_provider(tmp_path: Path) -> None:
     path = tmp_path / "my-gateway.yaml"
     path.write_text(gateway, encoding="utf-8")
     assert provider(str(path)).max_n == 4
+
+
+def test_the_environment_by_example_tells_people(tmp_path: Path) -> None:
+    """The lines for `.env` are read as they stand, and their addresses are ones that Apprise knows."""
+    (example,) = blocks("ini")
+    (tmp_path / ".env").write_text(example, encoding="utf-8")
+    variables = environment(tmp_path)
+    assert len(recipients(Notify(), variables).urls) == 2
+    assert list(problems(Notify(), variables, None)) == []
 
 
 def test_every_provider_and_exit_status_is_in_the_readme() -> None:

@@ -6,14 +6,17 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
+from batchgen.app import notifying
 from batchgen.app.kept import kept
 from batchgen.app.project import Project
-from batchgen.errors import InputError, Problem, Severity
+from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import Census
 from batchgen.model import Job, Model, Price
 from batchgen.providers import refusals
 
 MOST = InputError.most
+MOST_IMAGES = 10_000
+"""Pictures of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +60,27 @@ class Examiner:
         provider, name = self._project.provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider, model)
-        yield from (replace(problem, place=job.place) for problem in self._refusals(job, model))
+        yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
         if name in self._said:
             return
         self._said.add(name)
+        place = job.place_of("model")
         try:
             price = self._tariff.price(name)
         except InputError as error:
-            yield Problem(error.problems[0].message, job.place)
+            yield Problem(error.problems[0].message, place)
             return
         today = self._project.clock.now().date()
-        yield from (Problem(text, job.place, Severity.WARNING) for text in _doubts(name, model, price, today))
+        yield from (Problem(text, place, Severity.WARNING) for text in _doubts(name, model, price, today))
 
     def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
-        """What the provider says to every job of this form; of a prompt, it only matters whether there is one."""
-        form = (job.request.form, bool(job.request.prompt), job.inherited, job.n)
+        """What the provider says to every job of this form; of a prompt, it only matters whether there is one.
+
+        A problem without a place belongs to each job's own.
+        """
+        form = (job.request.form, bool(job.request.prompt), job.inherited, job.n, id(job.written))
         provider, prepare = self._project.provider, self._project.settings.prepare
-        return kept(self._refused, form, lambda: tuple(refusals(job, provider, model, prepare)))
+        return kept(self._refused, form, lambda: tuple(refusals(replace(job, place=None), provider, model, prepare)))
 
 
 def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:
@@ -95,4 +102,17 @@ def check(project: Project, only: Sequence[str] = ()) -> CheckResult:
     examiner = Examiner(project, set(only))
     census = manifest.check(project.manifest, examiner.look)
     unmet = [Problem(f"no job has an id that matches --only {pattern!r}") for pattern in sorted(examiner.unmet)]
-    return CheckResult((*unmet, *census.problems, *census.warnings)[:MOST], census)
+    told = notifying.problems(project.settings.notify, project.variables, project.manifest.notify_place)
+    words = too_many(project, census.images)
+    many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
+    return CheckResult((*told, *unmet, *census.problems, *many, *census.warnings)[:MOST], census)
+
+
+def too_many(project: Project, images: int) -> str:
+    """Why a run would not draw so many pictures at once; empty when it would."""
+    if images <= MOST_IMAGES or project.free or project.settings.limits.max_images is not None:
+        return ""
+    return (
+        f"{images:,} pictures are more than the {MOST_IMAGES:,} that a run draws unless it is said to be meant: "
+        f"--max-images {images}, or limits: {{max_images: {images}}} in the manifest"
+    )

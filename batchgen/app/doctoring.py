@@ -1,21 +1,22 @@
 """`doctor`: key, model, life span, limits, disk, clock and dialect of a provider, without spending anything."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from batchgen import catalog
+from batchgen.app import notifying
 from batchgen.app.environment import Secret, environment, key_for
 from batchgen.app.project import OFFICIAL_BASE_URL
 from batchgen.clock import Clock, SystemClock
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
-from batchgen.model import Provider
+from batchgen.model import Notify, Provider
 from batchgen.storage import Folder
-from batchgen.text import safe, size_of
+from batchgen.text import counted, safe, size_of
 
 OK, WARN, BAD = "ok", "warn", "bad"
 LITTLE_DISK = 1_000_000_000
@@ -40,6 +41,7 @@ def examine(name: str | None, base_url: str | None, clock: Clock | None = None) 
     address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
     provider = catalog.provider(name, address)
     yield _disk()
+    yield from _notify(variables)
     if provider.embedded and not provider.base_url:
         yield Finding("provider", OK, f"{provider.name} is embedded: no key, no network, no cost")
         return
@@ -70,6 +72,16 @@ def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Fi
 def _disk() -> Finding:
     free = Folder(Path()).free_bytes()
     return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
+
+
+def _notify(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether those can be told who shall be told how a run ended; silent where nobody shall."""
+    who = notifying.recipients(Notify(), variables)
+    wrong = tuple(notifying.problems(Notify(), variables, None))
+    yield from (Finding("notify", BAD, problem.message, Exit.INPUT) for problem in wrong)
+    if not wrong and who != notifying.Recipients():
+        beat = " and a heartbeat" if who.heartbeat else ""
+        yield Finding("notify", OK, f"{counted(len(who.urls), 'address', 'addresses')}{beat}; nothing was sent")
 
 
 def _accepted(reply: Reply) -> Finding:

@@ -1,9 +1,40 @@
-"""How a run ends: the exit status, from why it stopped and what became of the jobs. Pure."""
+"""How a run ends: the exit status, from why it stopped and what became of the jobs, and its words. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from batchgen.errors import Exit
 from batchgen.model import OutcomeKind, Stop, StopKind
+
+ENDED: Mapping[Exit, str] = {
+    Exit.OK: "every wanted picture is stored",
+    Exit.BUG: "stopped by a bug in batchgen",
+    Exit.INPUT: "stopped by the input",
+    Exit.SOME_FAILED: "finished, some jobs failed for good",
+    Exit.LIMIT: "stopped at a limit you set",
+    Exit.ACCOUNT: "stopped, the account was refused",
+    Exit.UNAVAILABLE: "stopped, the provider is unavailable",
+    Exit.HELD: "finished, some jobs are held because they may have been paid",
+    Exit.STORAGE: "stopped by local storage",
+    Exit.LOCKED: "another run holds the lock",
+    Exit.SIGINT: "interrupted; calls under way were finished and recorded",
+    Exit.SIGTERM: "terminated; calls under way were finished and recorded",
+}
+"""What each exit status says of a run."""
+
+NEXT: Mapping[Exit, str] = {
+    Exit.BUG: "report it with runs/<run id>/error.txt; the same command goes on where this one stopped",
+    Exit.INPUT: "mend what is named above and give the same command again",
+    Exit.SOME_FAILED: "see report/jobs.csv and moderated.csv; reword, or pay for new tries with --retry-failed",
+    Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
+    Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
+    Exit.UNAVAILABLE: "the same command goes on later",
+    Exit.HELD: "batchgen resolve lists the held jobs and decides them",
+    Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
+    Exit.LOCKED: "wait for the other run, or use --if-locked wait",
+    Exit.SIGINT: "the same command goes on where this one stopped",
+    Exit.SIGTERM: "the same command goes on where this one stopped",
+}
+"""What to do after each exit status that is not 0."""
 
 
 def exit_status(

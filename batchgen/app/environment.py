@@ -96,4 +96,6 @@ def without_core_files() -> None:
 
 def secrets(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Values of the environment that must never be shown."""
-    return tuple(value for name, value in variables.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value)
+    whole = (value for name, value in variables.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value)
+    addresses = (value for name, value in variables.items() if name.endswith(("_NOTIFY_URLS", "_HEARTBEAT_URL")))
+    return (*whole, *(url for several in addresses for url in several.replace(",", " ").split()))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from batchgen.app import checking, turns
 from batchgen.app.drawing import Drawing
-from batchgen.app.environment import key_for, without_core_files
+from batchgen.app.environment import environment, key_for, without_core_files
+from batchgen.app.herald import Herald
 from batchgen.app.openfiles import within_open_files
 from batchgen.app.options import Options
 from batchgen.app.progress import Watch
@@ -24,14 +25,30 @@ __all__ = ["RunResult", "run"]
 
 
 def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = nowhere) -> RunResult:
-    """Perform a manifest: check, lock, recover, plan, ask, draw, report.
+    """Perform a manifest: check, lock, recover, plan, ask, draw, report, and tell who wants to know.
 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
     called with a name before and after each durable step: where tests let a run break.
     """
+    herald = Herald(path.stem, environment(), watch)
+    with interruptible():
+        try:
+            result = _run(path, options, watch, at, herald)
+        except Locked:
+            raise
+        except Exception as error:
+            herald.fail(error)
+            raise
+        if result.summary:
+            herald.end(result.exit, result.summary, result.output)
+        return result
+
+
+def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], herald: Herald) -> RunResult:
     project = within_open_files(open_project(path, options), watch)
+    herald.name, herald.notify = project.settings.name, project.settings.notify
     folder = Folder(project.output, at=at)
-    with interruptible(), ExitStack() as stack:
+    with ExitStack() as stack:
         try:
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
             if early := folder.root.is_dir():
@@ -52,6 +69,7 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
         ledger = stack.enter_context(_books(project, folder, at))
         session = Session(project, options, watch, folder, ledger, key, checked)
         stack.callback(session.leave)
+        herald.begin()
         return _performed(session)
 
 

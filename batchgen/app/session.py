@@ -12,7 +12,7 @@ from typing import Any
 
 from batchgen import reporter
 from batchgen.app import rewording
-from batchgen.app.checking import CheckResult
+from batchgen.app.checking import CheckResult, too_many
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret
 from batchgen.app.journal import Journal, run_id
@@ -100,6 +100,8 @@ class Session:
         if self.wants.images != self.checked.census.images:
             path = self.project.manifest.path
             raise InputError(f"{path}, or a file that it names, changed while it was read: run the same command again")
+        if why := too_many(self.project, self.estimate.images):
+            raise InputError(why)
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs

@@ -17,7 +17,10 @@ from batchgen.money import MicroUSD
 
 
 class Census(Protocol):
-    """The accounting line of a manifest: rows read = planned + skipped + rejected; pictures wanted."""
+    """The accounting line of a manifest: rows read = planned + skipped + rejected; pictures wanted.
+
+    `more` counts errors that are not told, as there are too many.
+    """
 
     @property
     def rows(self) -> int: ...
@@ -29,6 +32,8 @@ class Census(Protocol):
     def rejected(self) -> int: ...
     @property
     def images(self) -> int: ...
+    @property
+    def more(self) -> int: ...
 
 
 class CheckResult(Protocol):

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from batchgen.cli.door import Progress
 from batchgen.cli.paper import Paper
-from batchgen.cli.words.progress import progress_line
+from batchgen.cli.words.progress import below_bar, beside_bar, progress_line
 from batchgen.text import safe
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress as RichProgress
+    from rich.console import Console, Group
+    from rich.live import Live
 
 LINE_EVERY = 60.0
 MOST_NOTES = 20
+BAR_WIDTH = 24
 
 
 class Screen:
@@ -94,50 +95,52 @@ class Lines(Screen):
 
 
 class Bar(Screen):
-    """A live bar on a terminal, drawn by rich."""
+    """A live bar on a terminal, drawn by rich; it only draws when told to, so no thread of its own stalls the run."""
 
     def __init__(self, paper: Paper, *, yes: bool = False) -> None:
         """Show no bar before the first progress."""
         super().__init__(paper, yes=yes)
-        self._bar: RichProgress | None = None
+        self._live: Live | None = None
 
     def on_progress(self, progress: Progress, /) -> None:
-        bar = self._bar = self._bar or _rich_bar(self.paper)
-        wanted = progress.images_wanted if progress.jobs_total is not None else None
-        bar.update(
-            bar.task_ids[0], total=wanted or None, completed=progress.images_stored, description=progress_line(progress)
-        )
-        bar.refresh()
+        if self._live is None:
+            from rich.live import Live
+
+            self._live = Live(
+                console=_console(self.paper),
+                auto_refresh=False,
+                transient=True,  # the last words say what the bar would go on to say too early
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(_drawing(progress), refresh=True)
 
     def on_note(self, text: str, /, *, urgent: bool = False) -> None:
         del urgent  # on a terminal every note is shown at once
-        if self._bar is None:
+        if self._live is None:
             self.paper.err(f"batchgen: {safe(text, 400)}")
         else:
-            self._bar.console.print(f"batchgen: {safe(text, 400)}", markup=False, highlight=False)
+            self._live.console.print(f"batchgen: {safe(text, 400)}", markup=False, highlight=False)
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
-def _rich_bar(paper: Paper) -> "RichProgress":
-    """Start a bar with one task; it only draws when told to, so no thread of its own stalls the run."""
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
+def _drawing(progress: Progress) -> "Group":
+    """A bar with pictures, money and time beside it, and how the work goes below."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
 
-    bar = RichProgress(
-        BarColumn(bar_width=20),
-        TextColumn("{task.description}", markup=False),
-        console=_console(paper),
-        auto_refresh=False,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    bar.add_task("", total=None)
-    bar.start()
-    return bar
+    wanted = progress.images_wanted if progress.jobs_total is not None else 0
+    bar = ProgressBar(wanted or None, progress.images_stored, width=BAR_WIDTH, pulse=not wanted, animation_time=0)
+    top = Table.grid(padding=(0, 2, 0, 0))
+    top.add_row(bar, Text(beside_bar(progress), no_wrap=True, overflow="ellipsis"))
+    return Group(top, Text(below_bar(progress), no_wrap=True, overflow="ellipsis"))
 
 
 def _console(paper: Paper) -> "Console":

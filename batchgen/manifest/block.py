@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from batchgen.errors import Place, Problem
-from batchgen.manifest.draft import Draft, Skipped
+from batchgen.manifest.draft import Draft, Skipped, Written
 from batchgen.manifest.rows import Row, Table
 from batchgen.manifest.template import Template, TemplateError
 
@@ -97,6 +98,11 @@ class Block:
     tags: tuple[Field, ...] = ()
     axes: Axes = Axes()
     table: Table | None = None
+    written: Written = ()
+
+    def least(self) -> int:
+        """Count the combinations of one row; how many rows there are shows when they are read."""
+        return prod(len(values) for _, values in self.axes.matrix) * max(1, len(self.axes.zip))
 
     def drafts(self) -> Iterator[Draft | Problem | Skipped]:
         """Render every row and combination."""
@@ -126,7 +132,7 @@ class Block:
         except TemplateError as error:
             return Problem(str(error), place)
         images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
-        return Draft(texts, images, tags, values, place, inherited)
+        return Draft(texts, images, tags, values, place, inherited, () if combination.fields else self.written)
 
 
 def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:

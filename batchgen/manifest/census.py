@@ -16,6 +16,8 @@ from batchgen.manifest.words import shown
 from batchgen.model import Job
 
 MOST = InputError.most
+MOST_JOBS = 10_000_000
+"""Jobs of one manifest, unless it allows more; ten million take minutes to read."""
 MOST_CLASHES = 10_000
 """Clashing ids and paths that are looked up again; a manifest with more has one mistake in its templates."""
 
@@ -52,8 +54,13 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
     tally = _Tally()
     for warning in manifest.warnings:
         tally.note(warning)
+    most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
+    if (known := sum(source.least() for source in manifest.sources)) > most:
+        raise InputError(_too_many(f"{known:,}", known, manifest))
     for item in expand(manifest):
         tally.rows += 1
+        if tally.rows > most:
+            raise InputError(_too_many(f"more than {most:,}", 10 * most, manifest))
         if isinstance(item, Skipped):
             tally.skipped += 1
         elif isinstance(item, Problem):
@@ -62,9 +69,22 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
         else:
             tally.take(item, inspect)
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids)
-    for problem in (*_clashes(manifest, tally), *chains):
+    for problem in (*_clashes(manifest, tally), *chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
     return tally.census()
+
+
+def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
+    """Refuse what is most often a matrix too many, before hours are spent on reading it."""
+    fix = f"if that is meant, allow it with limits: {{max_images: {enough}}}"
+    return Problem(f"the rows and lists combine to {count} jobs; {fix}", Place(str(manifest.path)))
+
+
+def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
+    """Doubt a manifest without a job, as when an export came out empty."""
+    if not tally.planned and not tally.rejected:
+        why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row below the header"
+        yield Problem(f"no picture is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
 
 @dataclass(slots=True)
@@ -85,6 +105,9 @@ class _Tally:
     chained: dict[str, Job] = field(default_factory=dict)
 
     def note(self, problem: Problem) -> None:
+        """Keep a problem; what stands in one place of the manifest is said once, however many rows meet it."""
+        if problem in self.problems:
+            return
         if problem.severity is Severity.WARNING:
             if len(self.warnings) < MOST:
                 self.warnings.append(problem)

@@ -40,10 +40,13 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
     kind, name, given = detail["type"], path[-1] if path else "", detail["input"]
     if kind == "extra_forbidden":
         known = _known(path[:-1])
-        hint = INSTEAD.get(str(name)) or f"known here are {listed(known)}"
-        return f"`{name}` is not a known key{did_you_mean(str(name), known)} ({hint})"
+        instead = INSTEAD.get(str(name), "")
+        hint = f"; {instead}" if instead else did_you_mean(str(name), known) or f"; known here are {listed(known)}"
+        return f"`{name}` is not a known key{hint}"
     if kind == "missing":
         return f"`{name}` is missing"
+    if kind in _EXPECTED and given is None:
+        return f"`{_named(path)}` is empty; it should be {_EXPECTED[kind]}"
     if kind in _EXPECTED:
         return f"`{_named(path)}` should be {_EXPECTED[kind]}"
     if kind == "value_error":

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from batchgen.errors import InputError, Problem, Severity
+from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
 from batchgen.manifest.block import Axes, Block, Extra, Field
 from batchgen.manifest.draft import CHECKS
@@ -36,7 +36,7 @@ class Composer:
         """Compile every entry of `jobs`."""
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
         written = self._root.at("jobs").value
-        if not self._form.jobs and written in ((), None):
+        if written == ():
             self._problem("`jobs` is empty", "jobs")
         return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
 
@@ -62,13 +62,24 @@ class Composer:
         )
         table = self._table(job, at)
         axes = self._axes(job, at)
-        block = Block(self._root.at(*at).place, self._variables, own, defaults, tags, axes, table)
+        written = tuple(self._written(own, defaults, at, varied=table is not None))
+        block = Block(self._root.at(*at).place, self._variables, own, defaults, tags, axes, table, written)
         if table is None and job.rows is not None:
             return block  # without its rows, nothing can be said of names
         found = tuple(look_up(block, self._root, index, self._path))
         self.problems += (problem for problem in found if problem.severity is Severity.ERROR)
         self.warnings += (problem for problem in found if problem.severity is Severity.WARNING)
         return block
+
+    def _written(
+        self, own: tuple[Field, ...], defaults: tuple[Field, ...], at: tuple[Step, ...], *, varied: bool
+    ) -> Iterator[tuple[str, Place]]:
+        """Where each field stands; one that a row decides is looked for in the row."""
+        mine = {name for name, _ in own}
+        inherited = ((("defaults",), field) for field in defaults if field[0] not in mine)
+        for owner, (name, template) in (*((at, field) for field in own), *inherited):
+            if not (varied and template.names):
+                yield name, self._root.at(*owner, name).place
 
     def _request(self, form: RequestForm, at: tuple[Step, ...]) -> tuple[Field, ...]:
         """Compile what a request sets; `image` is a list of one."""

@@ -8,7 +8,7 @@ from batchgen.manifest.form import Form, ManifestForm, PriceForm
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
 from batchgen.manifest.tree import Node
 from batchgen.manifest.words import shown
-from batchgen.model import Budget, Limits, Prepare, Price, Retry, Settings, TokenPrices
+from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
 
 
 def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
@@ -23,10 +23,11 @@ def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
         provider=_provider(form.provider, root, path.parent) if form.provider else "openai",
         limits=Limits(**_given(form.limits)),
         budget=Budget(**_given(form.budget)) if form.budget else None,
-        ledger=(path.parent / form.ledger).absolute() if form.ledger else None,
+        ledger=_ledger(form.ledger, root, path.parent) if form.ledger is not None else None,
         retry=Retry(**_given(form.retry)),
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
+        notify=Notify(**_given(form.notify)),
         **plain,
     )
 
@@ -46,6 +47,16 @@ def _name(given: str | None, root: Node, path: Path) -> str:
         message = f"{shown(given)} cannot name a folder; such as {shown(safe_name(given[:MAX_COMPONENT]))} can"
         raise InputError(Problem(message, root.at("name").place))
     return given
+
+
+def _ledger(given: str, root: Node, base: Path) -> Path:
+    """Give the path of the ledger's file, which may not be there yet."""
+    path = (base / given).absolute()
+    above = next(folder for folder in path.parents if folder.exists())
+    if not given.strip() or (path.exists() and not path.is_file()) or not above.is_dir():
+        message = f"{shown(given)} cannot be a file for the ledger; name one, such as `ledger: ../ledger.db`"
+        raise InputError(Problem(message, root.at("ledger").place))
+    return path
 
 
 def _provider(given: str, root: Node, base: Path) -> str:

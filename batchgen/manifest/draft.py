@@ -20,10 +20,13 @@ _FILES = tuple(sorted(FILES))
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
 
+Written = tuple[tuple[str, Place], ...]
+
+
 class Draft(NamedTuple):
     """What a row asks for, as text. `texts` are the request's words that are set; `values` what templates may use.
 
-    `inherited` names what came from `defaults`.
+    `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row.
     """
 
     texts: Mapping[str, str]
@@ -32,6 +35,7 @@ class Draft(NamedTuple):
     values: Mapping[str, str]
     place: Place
     inherited: frozenset[str] = frozenset()
+    written: Written = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Source(Protocol):
     """A part of a manifest that gives drafts, one at a time and from the start each time that it is asked."""
 
     def drafts(self) -> Iterator[Draft | Problem | Skipped]: ...
+
+    def least(self) -> int:
+        """How many drafts it gives at least, as far as that is known before a row is read."""
 
 
 def whole_number(name: str, text: str) -> int:
@@ -105,6 +112,7 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
         place=draft.place,
         explicit_id=explicit is not None,
         inherited=draft.inherited,
+        written=draft.written,
     )
 
 

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
 from batchgen.manifest.words import shown
-from batchgen.model import OnMismatch, OnPartial, OnUncertain
+from batchgen.model import Event, OnMismatch, OnPartial, OnUncertain
 from batchgen.money import MicroUSD, from_usd
 
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|min|m|h|d)", re.ASCII)
 _AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
@@ -56,6 +57,16 @@ def _zone(value: Any) -> str:
         raise ValueError(f"{shown(value)} is not a time zone, such as Europe/Berlin") from None
 
 
+def _variable(value: Any) -> str:
+    """Read the name of an environment variable; what is no name may be a secret, and is not shown."""
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise ValueError(
+            "name the environment variable that holds the address, such as SHOP_NOTIFY_URLS; "
+            "an address is a secret and does not belong into a manifest"
+        )
+    return value
+
+
 _number = {"type": ["number", "string"]}
 Text = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Cell = Annotated[str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
@@ -63,6 +74,7 @@ Money = Annotated[MicroUSD, PlainValidator(_money), WithJsonSchema(_number)]
 Dollars = Annotated[Decimal, PlainValidator(_price), WithJsonSchema(_number)]
 Duration = Annotated[float, PlainValidator(_duration), WithJsonSchema(_number)]
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string"})]
+Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": "string"})]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Cells = dict[str, Cell]
 
@@ -160,6 +172,17 @@ class PrepareForm(Form):
     format: Annotated[str, Field(pattern="^(png|jpeg|webp)$")] | None = None
 
 
+class NotifyForm(Form):
+    """Who is told how a run ended; addresses are secrets and come from the environment."""
+
+    urls: Variable | None = None
+    """The environment variable with addresses for Apprise, instead of BATCHGEN_NOTIFY_URLS."""
+    heartbeat: Variable | None = None
+    """The environment variable with the address of a cron monitor, instead of BATCHGEN_HEARTBEAT_URL."""
+    on: list[Event] | None = None
+    """What is told: done, stopped, failed; default all."""
+
+
 class TokenPricesForm(Form):
     """USD per million tokens."""
 
@@ -243,6 +266,7 @@ class ManifestForm(Form):
     on_mismatch: OnMismatch | None = None
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
+    notify: NotifyForm | None = None
     prices: dict[str, PriceForm] | None = None
     variables: Cells | None = None
     """Plain text that every template sees."""

@@ -30,19 +30,21 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
     if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
         message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
-        yield Problem(message, job.place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if left := _TEMPLATE.search(prompt):  # cells are text, never templates
         message = (
             f"{shown(left[0])} is drawn as plain words, because it stands in a cell: use `rows` of a YAML manifest"
         )
-        yield Problem(message, job.place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"
-        yield Problem(message, job.place, Severity.WARNING)
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
 
 
 def _length(job: Job, length: int, limit: int, provider: str) -> Problem:
     if length > limit:
-        return Problem(f"the prompt has {length:,} characters; {provider} takes at most {limit:,}", job.place)
+        return Problem(
+            f"the prompt has {length:,} characters; {provider} takes at most {limit:,}", job.place_of("prompt")
+        )
     message = f"the prompt has {length:,} characters, nearly the {limit:,} that {provider} takes"
-    return Problem(message, job.place, Severity.WARNING)
+    return Problem(message, job.place_of("prompt"), Severity.WARNING)

@@ -28,7 +28,8 @@ class Manifest:
     """A checked manifest. `sources` give its jobs, in the order of the file, from the start each time.
 
     `stages` make two jobs of each: a preview, and what is drawn once that is approved.
-    `provider_place` is where the provider is named, when the file names the one that is used.
+    `provider_place` is where the provider is named, when the file names the one that is used; `notify_place` is where
+    the file says who is told.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class Manifest:
     inputs: Inputs = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
     provider_place: Place | None = None
+    notify_place: Place | None = None
     stages: tuple[Stage, ...] = ()
 
 
@@ -128,7 +130,8 @@ def _manifest(
     output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
     named = root.at("provider")
     place = named.place if named is not root and named.value == form.provider else None
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, in_stages)
+    told = root.key_place("notify") if form.notify else None
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, told, in_stages)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -18,6 +18,9 @@ class Sheet:
 
     table: Table
 
+    def least(self) -> int:
+        return 0
+
     def drafts(self) -> Iterator[Draft | Problem | Skipped]:
         for row in self.table.read():
             yield row if isinstance(row, Problem) else self._draft(row)

@@ -37,7 +37,18 @@ from batchgen.model.provider import (
     Settlement,
     TokenPrices,
 )
-from batchgen.model.settings import Budget, Limits, OnMismatch, OnPartial, OnUncertain, Prepare, Retry, Settings
+from batchgen.model.settings import (
+    Budget,
+    Event,
+    Limits,
+    Notify,
+    OnMismatch,
+    OnPartial,
+    OnUncertain,
+    Prepare,
+    Retry,
+    Settings,
+)
 
 __all__ = [
     "Attempt",
@@ -45,6 +56,7 @@ __all__ = [
     "Budget",
     "Charge",
     "Echo",
+    "Event",
     "FileImage",
     "FixedSizes",
     "FlexibleSizes",
@@ -55,6 +67,7 @@ __all__ = [
     "JobImage",
     "Limits",
     "Model",
+    "Notify",
     "OnMismatch",
     "OnPartial",
     "OnUncertain",

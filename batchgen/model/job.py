@@ -101,9 +101,10 @@ class Job:
 
     `inherited` names the parameters that came from `defaults` and not from the job itself.
     `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
-    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest. `after` is the id
-    of the job that shows a preview of this one, which somebody has to approve first. `asked` is what the manifest asks
-    for by now, where approved pictures keep the job as it was.
+    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest.
+    `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
+    `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
+    the manifest asks for by now, where approved pictures keep the job as it was.
     """
 
     id: str
@@ -117,6 +118,11 @@ class Job:
     inherited: frozenset[str] = frozenset()
     after: str | None = None
     asked: ImageRequest | None = None
+    written: tuple[tuple[str, Place], ...] = field(default=(), compare=False, repr=False)
+
+    def place_of(self, name: str) -> Place | None:
+        """Where a person should look for one field of this job."""
+        return next((place for field_name, place in self.written if field_name == name), self.place)
 
     @property
     def waits_for(self) -> tuple[str, ...]:

@@ -79,6 +79,26 @@ class Prepare:
     format: str | None = None
 
 
+class Event(StrEnum):
+    """How a run ended, as far as somebody who is told cares."""
+
+    DONE = "done"  # every wanted picture is stored
+    STOPPED = "stopped"  # by a limit, the account, the provider or a signal; the same command goes on
+    FAILED = "failed"  # some jobs failed for good or are held, or the run broke or could not begin
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told how a run ended. `urls` and `heartbeat` name environment variables: addresses are secrets.
+
+    None stands for the usual variable, which may be unset; one that is named must be set, if only to nothing.
+    """
+
+    urls: str | None = None
+    heartbeat: str | None = None
+    on: tuple[Event, ...] = tuple(Event)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything of a manifest that is not a job."""
@@ -95,3 +115,4 @@ class Settings:
     images_per_request: int | None = None
     prices: tuple[tuple[str, Price], ...] = ()
     prepare: Prepare = field(default_factory=Prepare)
+    notify: Notify = field(default_factory=Notify)

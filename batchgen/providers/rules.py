@@ -43,18 +43,17 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
     """
     request = job.request
     name = request.model or provider.default_model
-    for said in _operation(request, provider, model, name):
-        yield Problem(said.why, job.place, _severity(said))
-    for key, value in request.params:
-        ruling = _ruling(key, value, request, provider, model, job.inherited)
-        if ruling.why:
-            yield Problem(ruling.why, job.place, _severity(ruling))
-    for said in (
-        *picture_rulings(request, prepare, chat=name in provider.chat_models),
+    of_params = ((key, _ruling(key, value, request, provider, model, job.inherited)) for key, value in request.params)
+    rulings = (
+        *(("operation", said) for said in _operation(request, provider, model, name)),
+        *of_params,
+        *(("images", said) for said in picture_rulings(request, prepare, chat=name in provider.chat_models)),
         *_together(request, model),
-        *_count(job, provider, name),
-    ):
-        yield Problem(said.why, job.place, _severity(said))
+        *(("n", said) for said in _count(job, provider, name)),
+    )
+    for key, said in rulings:
+        if said.why:
+            yield Problem(said.why, job.place_of(key), _severity(said))
 
 
 def most_per_call(provider: Provider, model: str) -> int:
@@ -204,19 +203,25 @@ def _operation(request: ImageRequest, provider: Provider, model: Model | None, n
         yield doubted(f"{provider.name} is not known to have {operation}; it is tried all the same")
 
 
-def _together(request: ImageRequest, model: Model | None) -> Iterator[Ruling]:
-    """Values that do not go together."""
+def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str, Ruling]]:
+    """Values that do not go together, each with the field to look at."""
     kind = (request.param("output_format") or "png").lower()
     if request.param("background") == "transparent":
         if kind not in _CLEAR:
-            yield refused(f"a transparent background needs output_format png or webp; not {safe(kind, 20)}")
+            yield (
+                "background",
+                refused(f"a transparent background needs output_format png or webp; not {safe(kind, 20)}"),
+            )
         if model and not model.transparent:
-            yield doubted(f"{model.name} is reported to refuse a transparent background")
+            yield "background", doubted(f"{model.name} is reported to refuse a transparent background")
     if request.param("output_compression") is not None and kind not in _LOSSY:
-        yield refused(f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}")
+        yield (
+            "output_compression",
+            refused(f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}"),
+        )
     for name in sorted(_ONLY_GIF):
         if request.param(name) is not None and kind != "gif":
-            yield refused(f"{name} is for output_format gif")
+            yield name, refused(f"{name} is for output_format gif")
 
 
 def _count(job: Job, provider: Provider, name: str) -> Iterator[Ruling]:

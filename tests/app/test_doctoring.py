@@ -55,3 +55,16 @@ def test_a_wrong_path_is_found(scene: Rehearsal) -> None:
     found = list(app.doctor("openai", scene.handle.base_url.removesuffix("/v1") + "/nothing"))
     assert any("check --base-url" in finding.text or finding.level != "ok" for finding in found)
     assert scene.billed == 0
+
+
+TWO = "json://127.0.0.1/tok-1, json://127.0.0.1/tok-2"
+
+
+@pytest.mark.parametrize(("value", "level"), [(None, None), ("", None), (TWO, "ok"), ("tok-1", "bad")])
+def test_who_shall_be_told_can_be_told(monkeypatch: pytest.MonkeyPatch, value: str | None, level: str | None) -> None:
+    """Addresses for messages are looked at where there are any, sent nothing, and not shown."""
+    if value is not None:
+        monkeypatch.setenv("BATCHGEN_NOTIFY_URLS", value)
+    found = {finding.name: finding for finding in app.doctor("mock")}
+    assert (found["notify"].level if "notify" in found else None) == level
+    assert "tok-" not in str(found)

@@ -109,6 +109,7 @@ class Census:
     skipped: int = 1
     rejected: int = 0
     images: int = 4
+    more: int = 0
 
 
 @dataclass(frozen=True)

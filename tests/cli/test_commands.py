@@ -75,7 +75,7 @@ def test_check_counts_and_warns(give: Give, warning: Problem) -> None:
     ended = give("check", "m.yaml", check=CheckResult((warning,)))
     assert ended.status == 0
     assert ended.err == "m.yaml:3:7: warning: gpt-image-1 was shut down on 2026-10-23\n"
-    assert ended.out == ("3 rows read: 2 planned, 1 skipped, 0 rejected; 4 pictures wanted. 0 errors, 1 warning.\n")
+    assert ended.out == "3 rows read: 2 planned, 1 skipped, 0 rejected.\n4 pictures wanted; 0 errors, 1 warning.\n"
 
 
 def test_check_fails_with_errors(give: Give, warning: Problem, error: Problem) -> None:
@@ -104,10 +104,13 @@ def test_plan_says_for_each_job_what_and_why(give: Give) -> None:
     stored = Planned(job("lamp-2"), "stored", "all 2 pictures are stored", (), None)
     top_up = Planned(job("sofa-\x1b[2J"), "top_up", "top-up 1 of 4", (3,))
     assert give("plan", "m.yaml", plan=PlanResult([stored, top_up])).out == (
-        "stored    lamp-2  all 2 pictures are stored\n"
-        "top-up    sofa-\\x1b[2J  top-up 1 of 4  1 picture, $0.0200\n"
+        "action    job                                   pictures       cost  why\n"
+        "stored    lamp-2                                all 2 pictures are stored\n"
+        "top-up    sofa-\\x1b[2J                                 1    $0.0200\n"
+        "    top-up 1 of 4\n"
         "\n"
-        "2 jobs, 4 pictures in 2 calls, 120 tokens in and 1,088 out, about 1 min 15 s.\n"
+        "2 jobs, 4 pictures in 2 calls, about 1 min 15 s.\n"
+        "Tokens: 120 in, 1,088 out.\n"
         "Cost: $0.0200 expected, $0.0100 at least, $0.0400 at most.\n"
     )
 
@@ -145,13 +148,15 @@ def test_estimate_shows_kinds_tags_and_the_total(give: Give, warning: Problem) -
     """The table is data, warnings are not."""
     ended = give("estimate", "m.yaml", estimate=Estimate(warnings=(warning,)))
     assert ended.out == (
-        "model        size       quality  provider  jobs  pictures      low  expected     high\n"
-        "gpt-image-2  1024x1024  low      mock         2         4  $0.0100   $0.0200  $0.0400\n"
+        "size       quality  jobs  pictures      low  expected     high\n"
+        "gpt-image-2 at mock\n"
+        "1024x1024  low         2         4  $0.0100   $0.0200  $0.0400\n"
         "\n"
         "tag       value  jobs  pictures      low  expected     high\n"
         "category  sofas     2         4  $0.0100   $0.0200  $0.0400\n"
         "\n"
-        "2 jobs, 4 pictures in 2 calls, 120 tokens in and 1,088 out, about 1 min 15 s.\n"
+        "2 jobs, 4 pictures in 2 calls, about 1 min 15 s.\n"
+        "Tokens: 120 in, 1,088 out.\n"
         "Cost: $0.0200 expected, $0.0100 at least, $0.0400 at most.\n"
     )
     assert ended.err == "m.yaml:3:7: warning: gpt-image-1 was shut down on 2026-10-23\n"
@@ -205,12 +210,14 @@ def test_nothing_to_do_costs_nothing(give: Give) -> None:
 def test_run_ends_with_pictures_money_and_report(give: Give) -> None:
     """The last words of a run name the pictures, the money and the report."""
     assert give("run", "m.yaml").out == (
-        "batchgen: every wanted picture is stored (exit 0), run 2026-11-20T0200Z-7f3a, 1 min 15 s\n"
+        "batchgen: every wanted picture is stored (exit 0)\n"
+        "run      2026-11-20T0200Z-7f3a, 1 min 15 s\n"
         "jobs     24: 24 done\n"
         "pictures 48: 48 stored\n"
-        "money    $1.20 confirmed + $0.05 estimated + $0.00 at risk = $1.25; $0.025 not charged; limit $5.00\n"
+        "money    $1.20 confirmed + $0.05 estimated + $0.00 at risk = $1.25;\n"
+        "         $0.025 not charged; limit $5.00\n"
         "files    48 pictures in output/shop/images\n"
-        "report   output/shop/report/report.html\n"
+        "next     look at output/shop/report/report.html\n"
     )
 
 
@@ -275,15 +282,21 @@ RUNNING = {"run_id": "r-7f3a", "at": "12:00", "state": "drawing", "jobs_done": 3
         (
             {**RUNNING, "images_stored": 6, "images_wanted": 48},
             (
-                "batchgen: drawing, run r-7f3a, as of 12:00\n"
-                "now      3 of 24 jobs, 6 of 48 pictures of this run, 16 in flight\n"
+                "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
+                "now      3/24 jobs, 6/48 pictures, $0.00, 16 in flight in this run\n"
             ),
         ),
         (
             {**RUNNING, "jobs_total": None},
-            "batchgen: drawing, run r-7f3a, as of 12:00\nnow      3 jobs, 0 of 0 pictures of this run, 16 in flight\n",
+            (
+                "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
+                "now      3 jobs, 0/0 pictures, $0.00, 16 in flight in this run\n"
+            ),
         ),
-        ({**RUNNING, "state": "ended", "exit_code": 4}, "batchgen: ended, exit 4, run r-7f3a, as of 12:00\n"),
+        (
+            {**RUNNING, "state": "ended", "exit_code": 4},
+            "batchgen: stopped at a limit you set (exit 4)\nrun      r-7f3a, as of 12:00\n",
+        ),
         (None, "batchgen: no run has said where it stands\n"),
     ],
 )
@@ -325,7 +338,8 @@ def test_verify_fails_when_pictures_are_not_whole(give: Give, result: VerifyResu
 
 
 @pytest.mark.parametrize(
-    ("unexplained", "said"), [(0, ""), (120_000, "$0.12 was billed for nothing"), (-120_000, "the bill is $0.12 below")]
+    ("unexplained", "said"),
+    [(0, ""), (120_000, " $0.12  was billed for nothing"), (-120_000, "-$0.12\n    the bill is below")],
 )
 def test_reconcile_says_what_the_bill_leaves_open(give: Give, unexplained: int, said: str) -> None:
     """The bill in micro-dollars, from a day on; what can't be explained is said."""
@@ -418,7 +432,7 @@ def test_doctor_ends_with_the_worst(give: Give, findings: tuple[Finding, ...], s
 def test_models_show_prices_and_life_spans(give: Give) -> None:
     """A model has its price with a date, and when it ends."""
     out = give("models").out
-    assert "text in $5.00, image in $8.00, image out $30.00  2026-11-20" in out
+    assert "gpt-image-1    $5.00     $8.00     $30.00         -  2026-11-20\n" in out
     assert "deprecated, shuts down 2026-10-23, then gpt-image-2" in out
 
 
@@ -426,6 +440,7 @@ def test_providers_show_address_key_and_prices(give: Give) -> None:
     """A provider has its address, the variable of its key and whose prices it bills."""
     out = give("providers").out
     assert "https://api.apiyi.com/v1  APIYI_API_KEY" in out
+    assert "draws with gpt-image-2 unless told otherwise" in out
     assert "the official list (assumed)" in out
 
 

@@ -42,11 +42,13 @@ def test_init_without_a_folder_takes_the_working_directory(
 
 
 def test_init_says_when_the_folder_takes_no_files(give: Give, tmp_path: Path) -> None:
-    """A file where the folder should be is a storage error without a traceback."""
+    """A file where the folder should be, or a name that none can have, is the user's to mend."""
     (tmp_path / "file").write_text("")
-    ended = give("init", str(tmp_path / "file" / "shop"))
-    assert ended.status == 8
-    assert "cannot be written" in ended.err
+    for name in ("file", "file/shop", "x" * 300):
+        ended = give("init", str(tmp_path / name))
+        assert ended.status == 2
+        assert "can be no folder" in ended.err
+        assert "name another one" in ended.err
 
 
 def test_the_example_environment_names_every_key(give: Give, tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from typing import Any
 
-from batchgen.errors import Problem, Severity
+import pytest
+
+from batchgen.errors import InputError, Problem, Severity
 from batchgen.manifest import check, load
 from batchgen.manifest.seen import Seen, digest_of
+from batchgen.model import Job
 
 
 def census(desk: Any, text: str, name: str = "m.csv") -> Any:
@@ -143,3 +146,43 @@ def test_memory_stays_flat(desk: Any) -> None:
     kilobytes, few, many = map(int, done.stdout.split())
     assert (few, many) == (500, 50_000)
     assert kilobytes < 6000
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [("", "no row below the header"), ("p,1\np,1\n", ""), (",\n,\n", "left out (2)")]
+)
+def test_a_manifest_without_a_job_is_doubted(desk: Any, rows: str, said: str) -> None:
+    """An export that came out empty is no error, and is not passed over in silence."""
+    found = census(desk, "prompt,x\n" + rows)
+    assert found.problems == ()
+    assert ["no picture is wanted" in str(warning) and said in str(warning) for warning in found.warnings] == [
+        True
+    ] * bool(said)
+
+
+MATRIX = """
+limits: {limits}
+jobs:
+  - matrix: {{a: {ten}, b: {ten}, c: {ten}, d: {ten}, e: {ten}, f: {ten}, g: {ten}, h: {ten}}}
+    prompt: "{{{{ a }}}} {{{{ b }}}} {{{{ c }}}} {{{{ d }}}} {{{{ e }}}} {{{{ f }}}} {{{{ g }}}} {{{{ h }}}}"
+"""
+
+
+def test_a_matrix_too_many_is_refused_before_it_is_walked(desk: Any) -> None:
+    """Hundred million combinations are told at once, with what to write when they are meant."""
+    text = MATRIX.format(limits="{}", ten=[*range(10)])
+    with pytest.raises(InputError, match=r"100,000,000 jobs; .* limits: {max_images: 100000000}"):
+        census(desk, text, "m.yaml")
+
+
+def test_what_stands_in_one_place_is_said_once(desk: Any) -> None:
+    """A field of the manifest that every row meets is one mistake."""
+
+    def wrong(job: Job) -> list[Problem]:
+        return [Problem("no such size", job.place_of("size"))]
+
+    desk.write("rows.csv", "x\n1\n2\n3\n")
+    text = 'jobs:\n  - rows: rows.csv\n    size: 1x1\n    prompt: "{{ x }}"\n'
+    found = check(load(desk.write("m.yaml", text)), wrong)
+    assert (found.rejected, len(found.problems)) == (3, 1)
+    assert str(found.problems[0].place).endswith("m.yaml:3:11")

@@ -1,13 +1,15 @@
 """What a manifest says beside its jobs becomes `Settings`."""
 
+import os
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from batchgen.errors import InputError
 from batchgen.manifest import load
 from batchgen.manifest.form import seconds
-from batchgen.model import Budget, Limits, OnPartial, OnUncertain, Prepare, Retry, Settings, TokenPrices
+from batchgen.model import Budget, Event, Limits, Notify, OnPartial, OnUncertain, Prepare, Retry, Settings, TokenPrices
 
 FULL = """
 name: autumn
@@ -22,6 +24,7 @@ on_partial: accept
 on_mismatch: retry-once
 images_per_request: 4
 prepare: {max_edge: 1536, format: jpeg}
+notify: {urls: SHOP_URLS, heartbeat: SHOP_BEAT, on: [failed]}
 prices: {a: {token_prices: {text_in: 5, image_in: 8, image_out: 30}}, b: {per_image: 0.04}}
 jobs: [{prompt: p}]
 """
@@ -36,6 +39,7 @@ def test_every_key_arrives(desk: Any) -> None:
     assert settings.ledger is not None
     assert settings.ledger.resolve() == (desk.folder.parent / "ledger.db").resolve()
     assert (settings.name, settings.provider, settings.images_per_request) == ("autumn", "mock", 4)
+    assert settings.notify == Notify("SHOP_URLS", "SHOP_BEAT", (Event.FAILED,))
     assert (settings.on_partial, settings.on_mismatch, settings.prepare) == (
         "accept",
         "retry-once",
@@ -99,3 +103,19 @@ def test_the_schema_knows_every_key() -> None:
     assert set(document["properties"]) >= {"name", "provider", "defaults", "limits", "jobs", "variables", "prices"}
     assert document["additionalProperties"] is False
     assert "number" in document["$defs"]["RequestForm"]["properties"]["n"]["anyOf"][0]["type"]
+
+
+@pytest.mark.parametrize("given", [".", "''", "pipe", "m.yaml/ledger.db"])
+def test_a_ledger_that_can_be_no_file_is_an_error(desk: Any, given: str) -> None:
+    """A folder, a pipe or a place below a file is refused where it is named, before anything is written."""
+    os.mkfifo(desk.folder / "pipe")
+    with pytest.raises(InputError, match=r"m\.yaml:1:9: error: .* cannot be a file for the ledger"):
+        load(desk.write("m.yaml", f"ledger: {given}\njobs: [{{prompt: x}}]\n"))
+
+
+@pytest.mark.parametrize("jobs", ["", " []"])
+def test_no_jobs_is_one_error(desk: Any, jobs: str) -> None:
+    """An empty list of jobs is said once."""
+    with pytest.raises(InputError) as caught:
+        load(desk.write("m.yaml", f"jobs:{jobs}\n"))
+    assert ["`jobs` is empty" in problem.message for problem in caught.value.problems] == [True]

@@ -194,34 +194,36 @@ def test_openai_guide(gateway: Gateway) -> None:
 
 REFUSED = {
     "apiyi": {
-        8: "a transparent background needs output_format png or webp",
-        15: "output_compression is for jpeg and webp",
-        18: "the prompt has 1,101 characters; apiyi takes at most 1,000",
-        30: "not 'standard': standard was DALL-E's word for medium",
-        33: "sora_image draws the ratios 1:1, 2:3, 3:2",
+        13: "a transparent background needs output_format png or webp",
+        16: "output_compression is for jpeg and webp",
+        19: "the prompt has 1,101 characters; apiyi takes at most 1,000",
+        31: "not 'standard': standard was DALL-E's word for medium",
+        35: "sora_image draws the ratios 1:1, 2:3, 3:2",
     },
     "laozhang": {
-        8: "the nearest size that gpt-image-1 draws is 1024x1024",
-        11: "the nearest size that gpt-image-1 draws is 1536x1024",
-        14: "laozhang takes no quality for gpt-image-2: leave it out",
-        19: "laozhang takes no background on generate: leave it out",
+        9: "the nearest size that gpt-image-1 draws is 1024x1024",
+        12: "the nearest size that gpt-image-1 draws is 1536x1024",
+        16: "laozhang takes no size for gpt-image-2: leave it out",
+        17: "laozhang takes no quality for gpt-image-2: leave it out",
+        20: "laozhang takes no background on generate: leave it out",
     },
     "aihubmix": {
-        9: "aihubmix refuses size: auto; leave size out",
-        12: "aihubmix takes no moderation on edit: leave it out",
+        10: "aihubmix refuses size: auto; leave size out",
+        14: "aihubmix takes no moderation on edit: leave it out",
     },
     "yescale": {
-        8: "yescale takes size: 1024x1024, 1536x1024, 1024x1536; not 'auto'",
-        11: "yescale takes quality: high, medium, low; not 'auto'",
-        14: "yescale takes no output_format on generate: leave it out",
-        17: "a transparent background needs output_format png or webp",
+        9: "yescale takes size: 1024x1024, 1536x1024, 1024x1536; not 'auto'",
+        12: "yescale takes quality: high, medium, low; not 'auto'",
+        15: "yescale takes no output_format on generate: leave it out",
+        18: "yescale takes no output_format on generate: leave it out",
+        19: "a transparent background needs output_format png or webp",
     },
     "openai-guide": {
-        8: "openai takes no response_format on generate: leave it out",
-        11: "openai takes no style on generate: leave it out",
-        14: "not 'hd': hd was DALL-E's word for high",
-        17: "the nearest size that gpt-image-1 draws is 1024x1536",
-        22: "openai closed variation on 2026-05-12; use an edit with images instead",
+        9: "openai takes no response_format on generate: leave it out",
+        12: "openai takes no style on generate: leave it out",
+        15: "not 'hd': hd was DALL-E's word for high",
+        20: "the nearest size that gpt-image-1 draws is 1024x1536",
+        23: "openai closed variation on 2026-05-12; use an edit with images instead",
         27: "there is no file 'pictures/glorptak.png'",
     },
 }
@@ -229,7 +231,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("seed", REFUSED)
 def test_what_a_guide_asks_in_vain(gateway: Gateway, seed: str) -> None:
-    """An error of check at each job's line with what to do; the run refuses with nothing sent."""
+    """An error of check at the line of what is wrong, with what to do; the run refuses with nothing sent."""
     stage = gateway(PRICES[seed][0])
     sample = SEEDS / f"{seed}-refused.yaml"
     errors: dict[int, list[str]] = {}

@@ -1,5 +1,6 @@
 """`batchgen init`: a manifest to begin with."""
 
+import errno
 import shlex
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,9 @@ from batchgen.text import safe
 
 # Name in the user's folder -> template in the package.
 STARTER = {"catalogue.yaml": "catalogue.yaml", "products.csv": "products.csv", ".env.example": "env.txt"}
+
+
+_BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM})
 
 
 @spoken.command("init")
@@ -35,15 +39,22 @@ def command(desk: Desk, folder: Path) -> int:
 
 
 def write_starter(folder: Path) -> list[Path]:
-    """Write the files, none when one is there already (InputError); StorageError when the folder takes none."""
+    """Write the files, none when one is there already or DIR can be no folder (InputError).
+
+    StorageError when the disk takes none.
+    """
     paths = {folder / name: template for name, template in STARTER.items()}
-    if there := [path for path in paths if path.exists() or path.is_symlink()]:
-        raise InputError(*(f"{path} is there already and is not overwritten; name another folder" for path in there))
     try:
+        if there := [path for path in paths if path.exists() or path.is_symlink()]:
+            message = "is there already and is not overwritten; name another folder"
+            raise InputError(*(f"{path} {message}" for path in there))
         folder.mkdir(parents=True, exist_ok=True)
         for path, template in paths.items():
             with path.open("x", encoding="utf-8") as file:
                 file.write(files("batchgen.cli").joinpath("starter", template).read_text("utf-8"))
     except OSError as error:
+        if error.errno in _BAD_NAMES:
+            why = f"{folder} can be no folder of yours ({error.strerror}); name another one"
+            raise InputError(why) from error
         raise StorageError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return list(paths)

@@ -77,7 +77,7 @@ def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
 
     Examples:
       batchgen mock --port 8080 --images-per-minute 50
-      batchgen run catalogue.yaml --provider openai --base-url http://127.0.0.1:8080/v1
+      batchgen run shop.yaml --provider openai --base-url http://127.0.0.1:8080/v1
       batchgen mock --errors 0.1 --moderation 0.05 --latency 1-3 --seed 7
 
     Ends with Ctrl-C.

@@ -32,7 +32,7 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, **words: Any) -> in
 
     Examples:
       batchgen plan catalogue.yaml
-      batchgen plan catalogue.yaml --json | jq -r '.actions[] | select(.action == "changed") | .id'
+      batchgen plan catalogue.yaml --json | jq -r '.actions[].why'
 
     Exit status: 0, or 2 when the manifest has errors.
     """
@@ -42,15 +42,15 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, **words: Any) -> in
 def show_plan(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:
     """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
     from batchgen.cli.words.money import total
-    from batchgen.cli.words.plan import plan_line
+    from batchgen.cli.words.plan import plan_head, plan_line
 
     result = desk.app.plan(manifest, options)
     if as_json:
         _stream_json(desk, result)
     else:
-        for planned in result.rows():
+        for count, planned in enumerate(result.rows()):
             if not quiet:
-                desk.paper.out(plan_line(planned))
+                desk.paper.out(plan_line(planned) if count else plan_head() + plan_line(planned))
         if not quiet:
             desk.paper.out("\n" + total(result.estimate))
     desk.tell(() if quiet else result.estimate.warnings)

@@ -71,14 +71,14 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
       batchgen run catalogue.yaml --provider mock --output output/rehearsal
       batchgen run catalogue.yaml --only 'sofa-*' --retry-failed
       batchgen run catalogue.yaml --rejected
-      batchgen run catalogue.yaml --quiet --max-cost 25 --max-duration 2h --if-locked skip
+      batchgen run catalogue.yaml --quiet --max-cost 25 --if-locked skip
 
     Exit status:
-      0        every wanted picture is stored       1  a bug in batchgen
-      2        input; nothing was spent             3  finished, some jobs failed for good
-      4        stopped at your limit                5  account: key, quota, billing
-      6        provider unavailable                 7  finished, jobs are held
-      8        local storage                       75  another run holds the lock
+      0        every wanted picture is stored    1  a bug in batchgen
+      2        input; nothing was spent          3  some jobs failed for good
+      4        stopped at your limit             5  account: key, quota, billing
+      6        provider unavailable              7  finished, jobs are held
+      8        local storage                    75  another run holds the lock
       130/143  interrupted, all calls recorded
     """
     from batchgen.model.settings import OnUncertain
@@ -109,7 +109,8 @@ def _run(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool
     if as_json:
         desk.paper.json(dict(result.summary))
     elif result.summary and not silent:
-        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report))
+        filled = desk.paper.data.isatty()
+        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
     return result.exit
 
 

@@ -1,42 +1,89 @@
 """Costs as tables: what a run may cost, by kind of picture, by tag, and on every provider."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult
-from batchgen.cli.words.table import Column, number, table, text
+from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult, TagRow
+from batchgen.cli.words.table import WIDTH, cut, number, remark, table, text
 from batchgen.money import MicroUSD, short
 from batchgen.text import counted, duration, safe
 
+MOST_VALUES = 20
 _COSTS = (number("low"), number("expected"), number("high"))
 _COUNTS = (number("jobs"), number("pictures"))
-_ROWS = (text("model"), text("size"), text("quality"), text("provider"), *_COUNTS, *_COSTS)
+_KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
+_TAGS = (text("tag"), text("value"), *_COUNTS, *_COSTS)
+_OFFERS = (number("expected"), text("provider"), text("model"), text("quality"), text("route"), remark("refused"))
 
 
 def estimate(estimate: Estimate) -> str:
     """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
-    if not estimate.jobs and not estimate.later:
-        return "Nothing to do: every picture is stored or decided; this run would cost $0.00.\n"
-    kinds = table(
-        _ROWS,
-        ((r.model, r.size, r.quality, r.provider, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in estimate.rows),
-    )
-    return "\n".join((kinds, *_tags(estimate), total(estimate)))
+    if not estimate.jobs:
+        return total(estimate)
+    return "\n".join((_kinds(estimate.rows), *_tags(estimate), total(estimate)))
+
+
+def _kinds(rows: Sequence[CostRow]) -> str:
+    """One table under a line for each model and provider, which may have long names."""
+    head, *lines = table(
+        _KINDS, ((r.size, r.quality, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in rows)
+    ).splitlines()
+    told, drawn = [head], ""
+    for row, line in zip(rows, lines, strict=True):
+        if (who := f"{safe(row.model, 50)} at {safe(row.provider, 24)}") != drawn:
+            told.append(cut(who, WIDTH))
+            drawn = who
+        told.append(line)
+    return "\n".join(told) + "\n"
 
 
 def _tags(estimate: Estimate) -> Iterator[str]:
+    """Each value of each tag; of one with a thousand values the dearest, and the others as one."""
     if not estimate.tags:
         return
-    columns = (text("tag"), text("value", 40), *_COUNTS, *_COSTS)
-    yield table(columns, ((r.tag, r.value, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in estimate.tags))
+    rows: list[tuple[object, ...]] = []
+    for _tag, several in groupby(estimate.tags, key=lambda row: row.tag):
+        values = list(several)
+        if len(values) > MOST_VALUES:
+            dearest = sorted(values, key=lambda row: -row.expected)
+            rows += [*map(_tagged, dearest[:MOST_VALUES]), _others(dearest[MOST_VALUES:])]
+        else:
+            rows += map(_tagged, values)
+    yield table(_TAGS, rows)
+
+
+def _tagged(row: TagRow) -> tuple[object, ...]:
+    return row.tag, row.value, f"{row.jobs:,}", f"{row.images:,}", *_range(row)
+
+
+def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
+    low, expected, high = (
+        short(MicroUSD(sum(amounts))) for amounts in zip(*((r.low, r.expected, r.high) for r in rows), strict=True)
+    )
+    jobs, images = sum(r.jobs for r in rows), sum(r.images for r in rows)
+    return (
+        rows[0].tag,
+        f"and {len(rows):,} others",
+        f"{jobs:,}",
+        f"{images:,}",
+        low,
+        expected,
+        high,
+    )
 
 
 def total(estimate: Estimate) -> str:
-    """Two lines: what there is to do, what it may cost and how long it may take."""
+    """What there is to do, what it may cost and how long it may take."""
+    if not estimate.jobs:
+        why = "the others wait for approval" if estimate.later else "every picture is stored or decided"
+        return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate.later)}"
+    counts = (
+        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}"
+    )
     return (
-        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}, "
-        f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out, "
-        f"about {duration(estimate.wall_seconds)}.\n"
+        f"{counts}, about {duration(estimate.wall_seconds)}.\n"
+        f"Tokens: {estimate.input_tokens:,} in, {estimate.output_tokens:,} out.\n"
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
         f"{_later(estimate.later)}"
     )
@@ -49,7 +96,7 @@ def _later(rows: Sequence[CostRow]) -> str:
     low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))
     images = counted(sum(row.images for row in rows), "picture")
     kinds = ", ".join(dict.fromkeys(f"{row.model} {row.quality}" for row in rows))
-    return f"Once approved: {images} ({safe(kinds, 60)}), {expected} expected, {low} at least, {high} at most.\n"
+    return f"Once approved: {images} ({safe(kinds, 40)}),\n  {expected} expected, {low} at least, {high} at most.\n"
 
 
 def _range(costs: Costs) -> tuple[str, str, str]:
@@ -58,15 +105,7 @@ def _range(costs: Costs) -> tuple[str, str, str]:
 
 def comparison(rows: Sequence[CompareRow]) -> str:
     """Offers for the same manifest everywhere, cheapest first, with what each would refuse."""
-    columns = (
-        number("expected"),
-        text("provider"),
-        text("model"),
-        text("quality"),
-        text("route"),
-        Column("refused", most=160),
-    )
-    return table(columns, (_compared(row) for row in cheapest(rows)))
+    return table(_OFFERS, (_compared(row) for row in cheapest(rows)))
 
 
 def _compared(row: CompareRow) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One line on where a run stands."""
+"""Where a run stands, on one line or around a bar."""
 
 from batchgen.cli.door import Progress
 from batchgen.money import short
@@ -7,16 +7,40 @@ from batchgen.text import counted, duration, safe
 
 def progress_line(progress: Progress) -> str:
     """Jobs, pictures, money of limit, rate, time left, retries, in flight and the state."""
-    parts = (
-        f"{_of(progress.jobs_done, progress.jobs_total)} jobs",
+    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", *_pictures(progress), *_rest(progress))
+
+
+def beside_bar(progress: Progress) -> str:
+    """Pictures, money and time left: what stands beside a bar."""
+    pictures, money, _rate, left = _pictures(progress)
+    return _listed(pictures, money, left)
+
+
+def below_bar(progress: Progress) -> str:
+    """Jobs and how the work goes: what stands below a bar."""
+    _pictures_so_far, _money, rate, _left = _pictures(progress)
+    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", rate, *_rest(progress))
+
+
+def _pictures(progress: Progress) -> tuple[str, str, str, str]:
+    """Pictures, money of limit, rate and time left."""
+    return (
         f"{_of(progress.images_stored, progress.images_wanted)} pictures",
         short(progress.spent) + (f" of {short(progress.cap)}" if progress.cap is not None else ""),
         f"{progress.images_per_minute:.0f}/min" if progress.images_per_minute else "",
         f"{duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else "",
+    )
+
+
+def _rest(progress: Progress) -> tuple[str, ...]:
+    return (
         counted(progress.retries, "retry", "retries") if progress.retries else "",
         f"{progress.in_flight} in flight" if progress.in_flight else "",
         safe(progress.state, 60),
     )
+
+
+def _listed(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 

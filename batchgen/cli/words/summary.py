@@ -1,92 +1,88 @@
 """How a run ended, and where an output folder stands: at most twelve lines, the money line adds up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from batchgen.app.ending import ENDED, NEXT
+from batchgen.cli.words.progress import progress_line
+from batchgen.cli.words.table import MARGIN, paragraph
 from batchgen.errors import Exit
-from batchgen.money import MicroUSD, exact
+from batchgen.money import MicroUSD, exact, short
 from batchgen.text import counted, duration, safe
 
 Block = Mapping[str, Any]
-
-_ENDED = {
-    Exit.OK: "every wanted picture is stored",
-    Exit.BUG: "stopped by a bug in batchgen",
-    Exit.INPUT: "stopped by the input",
-    Exit.SOME_FAILED: "finished, some jobs failed for good",
-    Exit.LIMIT: "stopped at a limit you set",
-    Exit.ACCOUNT: "stopped, the account was refused",
-    Exit.UNAVAILABLE: "stopped, the provider is unavailable",
-    Exit.HELD: "finished, some jobs are held because they may have been paid",
-    Exit.STORAGE: "stopped by local storage",
-    Exit.LOCKED: "another run holds the lock",
-    Exit.SIGINT: "interrupted; calls under way were finished and recorded",
-    Exit.SIGTERM: "terminated; calls under way were finished and recorded",
-}
-
-_NEXT = {
-    Exit.BUG: "report it with runs/<run id>/error.txt; the same command goes on where this one stopped",
-    Exit.INPUT: "mend what is named above and give the same command again",
-    Exit.SOME_FAILED: "see report/jobs.csv and moderated.csv; reword, or pay for new tries with --retry-failed",
-    Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
-    Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
-    Exit.UNAVAILABLE: "the same command goes on later",
-    Exit.HELD: "batchgen resolve lists the held jobs and decides them",
-    Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
-    Exit.LOCKED: "wait for the other run, or use --if-locked wait",
-    Exit.SIGINT: "the same command goes on where this one stopped",
-    Exit.SIGTERM: "the same command goes on where this one stopped",
-}
 
 _JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
 _IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
 _MONEY = ("confirmed", "estimated", "at_risk")
 
 
-def final_block(summary: Block, exit: Exit, output: Path | None = None, report: Path | None = None) -> str:  # noqa: A002 - the domain's word
-    """Last words of a run."""
-    return "".join(f"{line}\n" for line in _final(summary, exit, output, report))
+MOST_LINES = 12
 
 
-def _final(summary: Block, exit: Exit, output: Path | None, report: Path | None) -> Iterator[str]:  # noqa: A002
+def final_block(
+    summary: Block,
+    exit: Exit,  # noqa: A002 - the domain's word
+    output: Path | None = None,
+    report: Path | None = None,
+    *,
+    filled: bool = True,
+) -> str:
+    """Last words of a run: at most twelve lines, the last of which says what to do next.
+
+    Unless it is `filled`, as on a terminal, the reason stays on one line for whoever searches a log.
+    """
     now = summary.get("this_run", summary)
-    run = f", run {safe(summary['run_id'])}" if summary.get("run_id") else ""
-    some = exit is Exit.OK and _number(summary, "images", "not_started")
-    ended = safe(summary.get("why") or ("all that was to be drawn now is stored" if some else _ENDED[exit]))
-    yield f"batchgen: {ended} (exit {exit:d}){run}, {duration(now.get('seconds', 0))}"
-    yield from accounts(summary, now)
-    if output:
-        pictures = counted(_number(summary, "images", "stored"), "picture")
-        yield f"files    {pictures} in {safe(output / 'images', 1000)}"
-    if report:
-        yield f"report   {safe(report, 1000)}"
-    if exit in _NEXT:
-        yield f"next     {_next(summary, exit)}"
+    run = f"{safe(summary['run_id'])}, " if summary.get("run_id") else ""
+    chosen = exit is Exit.OK and _number(summary, "images", "not_started")
+    ended = safe(summary.get("why") or ("every chosen picture is stored" if chosen else ENDED[exit]))
+    reason = f"{ended} (exit {exit:d})"
+    head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
+    head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
+    pictures = counted(_number(summary, "images", "stored"), "picture")
+    tail = [f"files    {pictures} in {safe(output / 'images', 1000)}\n"] if output else []
+    if report and exit in NEXT:
+        tail.append(f"report   {safe(report, 1000)}\n")
+    tail.append(_labelled("next", _next(summary, exit, report)))
+    told = [head, *accounts(summary, now)]
+    while _height((*told, *tail)) > MOST_LINES and (len(told) > 4 or len(tail) > 1):
+        # What is the least: waste, estimate, the money of the folder; then where the files are.
+        _gone = told.pop() if len(told) > 4 else tail.pop(0)
+    return "".join((*told, *tail))
 
 
-def _next(summary: Block, exit: Exit) -> str:  # noqa: A002
+def _height(parts: Iterable[str]) -> int:
+    return sum(part.count("\n") for part in parts)
+
+
+def _labelled(label: str, words: str) -> str:
+    return paragraph(words, MARGIN, f"{label:<9}")
+
+
+def _next(summary: Block, exit: Exit, report: Path | None) -> str:  # noqa: A002
+    if exit not in NEXT:
+        return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
     uncertain = _number(summary, "images", "uncertain")
     if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
-        return _NEXT[exit]
+        return NEXT[exit]
     at_risk = exact(_money(summary, "at_risk"))
-    return (
-        f"{_NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
-    )
+    return f"{NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
 
 
 def accounts(whole: Block, now: Block | None = None) -> Iterator[str]:
     """Jobs, pictures and money of the output folder; the money of this run when it differs; what was wasted."""
-    yield f"jobs     {_counts(whole.get('jobs', {}), 'total', _JOBS)}"
-    yield f"pictures {_counts(whole.get('images', {}), 'wanted', _IMAGES)}"
+    yield _labelled("jobs", _counts(whole.get("jobs", {}), "total", _JOBS))
+    yield _labelled("pictures", _counts(whole.get("images", {}), "wanted", _IMAGES))
     now = whole if now is None else now
-    yield f"money    {_spent(now)}{_cap(now)}"
+    yield _money_line("money", now, _cap(now))
     if now.get("money") and _shares(now) != _shares(whole):
-        yield f"in all   {_spent(whole)}"
+        yield _money_line("in all", whole)
     if expected := _estimated(now):
-        yield expected
+        yield _labelled("estimate", expected)
     if waste := _waste(now.get("waste", ())):
-        yield f"waste    {waste}"
+        yield _labelled("waste", waste)
 
 
 def _counts(block: Block, total: str, names: Sequence[str]) -> str:
@@ -106,12 +102,17 @@ def _shares(block: Block) -> tuple[MicroUSD, ...]:
     return tuple(_money(block, name) for name in (*_MONEY, "not_charged"))
 
 
-def _spent(block: Block) -> str:
+def _money_line(label: str, block: Block, cap: str = "") -> str:
+    """What adds up on one line; what was not charged and the limit behind it or below."""
     confirmed, estimated, at_risk, free = _shares(block)
-    return (
-        f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk = "
-        f"{exact(MicroUSD(confirmed + estimated + at_risk))}; {exact(free)} not charged"
-    )
+    sum_of = exact(MicroUSD(confirmed + estimated + at_risk))
+    addends = f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk"
+    rest = f"{exact(free)} not charged{cap}"
+    for first, second in ((f"{addends} = {sum_of}; {rest}", ""), (f"{addends} = {sum_of};", rest)):
+        line = _labelled(label, first)
+        if line.count("\n") == 1:
+            return line + (paragraph(second, MARGIN) if second else "")
+    return _labelled(label, addends) + paragraph(f"= {sum_of}; {rest}", MARGIN)
 
 
 def _cap(block: Block) -> str:
@@ -123,8 +124,8 @@ def _estimated(block: Block) -> str:
     estimate = block.get("estimate") or {}
     if not estimate.get("high_micro_usd"):
         return ""
-    low, expected, high = (exact(MicroUSD(estimate.get(f"{n}_micro_usd") or 0)) for n in ("low", "expected", "high"))
-    return f"estimate {expected} expected ({low} to {high})"
+    low, expected, high = (short(MicroUSD(estimate.get(f"{n}_micro_usd") or 0)) for n in ("low", "expected", "high"))
+    return f"{expected} expected ({low} to {high})"
 
 
 def _waste(waste: Sequence[Block]) -> str:
@@ -140,31 +141,55 @@ def _waste(waste: Sequence[Block]) -> str:
 def status_block(status: Block) -> str:
     """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
     live = status.get("live") or {}
-    lines = [f"batchgen: {_state(live)}", *_progress(live), *accounts(status)]
+    parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *accounts(status)]
     if status.get("output"):
-        lines.append(f"files    {safe(status['output'], 1000)}")
-    return "".join(f"{line}\n" for line in lines)
+        parts.append(f"files    {safe(status['output'], 1000)}\n")
+    return "".join(parts)
 
 
 def _state(live: Block) -> str:
     code = live.get("exit_code")
-    parts = (
-        safe(live.get("state") or "no run has said where it stands"),
-        "" if code is None else f"exit {safe(code)}",
-        f"run {safe(live['run_id'])}" if live.get("run_id") else "",
-        f"as of {safe(live['at'])}" if live.get("at") else "",
-    )
-    return ", ".join(part for part in parts if part)
+    ended = next((f"{words} (exit {code})" for status, words in ENDED.items() if status == code), "")
+    return ended or safe(live.get("state") or "no run has said where it stands")
+
+
+def _run(live: Block) -> Iterator[str]:
+    name = safe(live["run_id"]) if live.get("run_id") else ""
+    moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
+    if name or moment:
+        yield _labelled("run", ", ".join(part for part in (name, moment) if part))
+
+
+def _moment(at: str) -> str:
+    """A time in UTC to the second, as people write it."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return safe(at)
 
 
 def _progress(live: Block) -> Iterator[str]:
-    if not live or live.get("exit_code") is not None:
-        return
-    done, total, stored, wanted, under_way = (
-        live.get(name) for name in ("jobs_done", "jobs_total", "images_stored", "images_wanted", "in_flight")
-    )
-    jobs = f"{done or 0:,} jobs" if total is None else f"{done or 0:,} of {total:,} jobs"
-    yield f"now      {jobs}, {stored or 0:,} of {wanted or 0:,} pictures of this run, {under_way or 0:,} in flight"
+    """Where a run that is still at work stands, in the words of its own progress."""
+    if live and live.get("exit_code") is None:
+        yield _labelled("now", f"{progress_line(_Live(live))} in this run")
+
+
+class _Live:
+    """The facts of `status.json` as a progress; what an older one does not say is nothing."""
+
+    def __init__(self, facts: Block) -> None:
+        self.jobs_done: int = facts.get("jobs_done") or 0
+        self.jobs_total: int | None = facts.get("jobs_total")
+        self.images_stored: int = facts.get("images_stored") or 0
+        self.images_wanted: int = facts.get("images_wanted") or 0
+        self.spent = MicroUSD(facts.get("spent_micro_usd") or 0)
+        cap = facts.get("cap_micro_usd")
+        self.cap = None if cap is None else MicroUSD(cap)
+        self.images_per_minute: float = facts.get("images_per_minute") or 0.0
+        self.eta_seconds: float | None = facts.get("eta_seconds")
+        self.retries: int = facts.get("retries") or 0
+        self.in_flight: int = facts.get("in_flight") or 0
+        self.state = ""
 
 
 def empty_summary(exit: Exit, why: str) -> dict[str, Any]:  # noqa: A002

@@ -13,7 +13,7 @@ from batchgen.cli.door import (
     ReviewResult,
     VerifyResult,
 )
-from batchgen.cli.words.table import number, table, text
+from batchgen.cli.words.table import MARGIN, number, paragraph, remark, table, text
 from batchgen.errors import Exit, Problem, Severity
 from batchgen.money import MicroUSD, exact
 from batchgen.text import counted, safe, size_of
@@ -24,11 +24,16 @@ MOST_SHOWN = 20
 def check_line(result: CheckResult) -> str:
     """Count what the manifest holds, and how many problems were found."""
     census, (errors, warnings) = result.census, tally(result.problems)
-    return (
+    read = (
         f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
-        f"{census.rejected:,} rejected; {counted(census.images, 'picture')} wanted. "
-        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}.\n"
+        f"{census.rejected:,} rejected."
     )
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
+    return paragraph(read) + paragraph(f"{counted(census.images, 'picture')} wanted; {found}.")
+
+
+def _more(left_out: int) -> str:
+    return f", and {counted(left_out, 'more error')}" if left_out else ""
 
 
 def tally(problems: Sequence[Problem]) -> tuple[int, int]:
@@ -60,48 +65,51 @@ def check_json(problems: Sequence[Problem], census: Census | None) -> dict[str, 
 
 def verified(result: VerifyResult) -> str:
     """Each damaged and missing file by name, then the count."""
-    lines = [
-        *(f"damaged  {safe(path, 1000)}: {safe(wrong)}" for path, wrong in result.damaged),
-        *(f"missing  {safe(path, 1000)}" for path in result.missing),
+    count = (
+        f"{counted(result.images, 'picture')} ({size_of(result.bytes)}) read again: "
+        f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
+    )
+    lost = "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
+    return "".join(
         (
-            f"{counted(result.images, 'picture')} ({size_of(result.bytes)}) read again: "
-            f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
-        ),
-    ]
-    if result.damaged or result.missing:
-        lines.append(
-            "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
+            *(paragraph(f"{safe(path, 1000)}: {safe(wrong)}", MARGIN, "damaged  ") for path, wrong in result.damaged),
+            *(f"missing  {safe(path, 1000)}\n" for path in result.missing),
+            paragraph(count),
+            paragraph(lost) if result.damaged or result.missing else "",
         )
-    return "\n".join(lines) + "\n"
+    )
+
+
+_BILL = (text(""), number(""), remark(""))
 
 
 def reconciled(result: ReconcileResult) -> str:
     """Show the bill, what it settled, and what it cannot explain."""
     lines = [
-        f"billed      {exact(result.billed)}",
-        f"settled     {exact(result.settled)} was on the account already",
-        f"confirmed   {exact(result.confirmed)} of what was at risk is on the bill",
-        f"cleared     {exact(result.cleared)} of what was at risk is not on the bill",
-        f"at risk     {exact(result.at_risk)} stays open",
+        ("billed", result.billed, ""),
+        ("settled", result.settled, "was on the account already"),
+        ("confirmed", result.confirmed, "of what was at risk is on the bill"),
+        ("cleared", result.cleared, "of what was at risk is not on the bill"),
+        ("at risk", result.at_risk, "stays open"),
     ]
     if result.unexplained > 0:
-        lines.append(f"unexplained {exact(result.unexplained)} was billed for nothing that this ledger knows")
+        lines.append(("unexplained", result.unexplained, "was billed for nothing that this ledger knows"))
     if result.unexplained < 0:
-        missing = exact(MicroUSD(-result.unexplained))
-        lines.append(f"unexplained the bill is {missing} below what this ledger settled; does it cover the whole time?")
-    return "\n".join(lines) + "\n"
+        below = "the bill is below what this ledger settled; does it cover the whole time?"
+        lines.append(("unexplained", result.unexplained, below))
+    return table(_BILL, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
 
 
 def held(jobs: Sequence[Held]) -> str:
     """Show the jobs that wait for a decision and how to give it."""
     if not jobs:
         return "No job is held.\n"
-    listed = table(
-        (text("job", 80), number("at risk"), text("why", 120)), ((j.job_id, exact(j.at_risk), j.why) for j in jobs)
-    )
+    columns = (text("job", 120), number("at risk"), remark("why"))
     return (
-        f"{listed}\n{_sum_held(jobs)}. Decide with `batchgen resolve OUTPUT retry` (the next run asks again and may "
-        "pay a second time)\nor `batchgen resolve OUTPUT fail` (they are given up); --only PATTERN picks some.\n"
+        f"{table(columns, ((j.job_id, exact(j.at_risk), j.why) for j in jobs))}\n{_sum_held(jobs)}. Decide with\n"
+        "  batchgen resolve OUTPUT retry   the next run asks again, and may pay again\n"
+        "  batchgen resolve OUTPUT fail    they are given up\n"
+        "--only PATTERN picks some.\n"
     )
 
 
@@ -120,7 +128,7 @@ def reviewed(result: ReviewResult) -> str:
     """Count what was decided, and say what to do next."""
     left = f"; {len(result.left_out):,} left out" if result.left_out else ""
     then = "`batchgen run MANIFEST --rejected` draws the rejected ones again." if result.rejected else ""
-    return f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip() + "\n"
+    return paragraph(f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip())
 
 
 def adopted(result: AdoptResult) -> str:
@@ -133,8 +141,9 @@ def adopted(result: AdoptResult) -> str:
 
 
 def finding_line(finding: Finding) -> str:
-    """`ok    key      OPENAI_API_KEY is set`."""
-    return f"{safe(finding.level):<5} {safe(finding.name, 40):<12} {safe(finding.text, 400)}"
+    """`ok    key           OPENAI_API_KEY is set`."""
+    head = f"{safe(finding.level):<4}  {safe(finding.name, 40):<12}  "
+    return paragraph(safe(finding.text, 400), " " * len(head), head)
 
 
 _WEIGHT = (Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT, Exit.UNAVAILABLE)

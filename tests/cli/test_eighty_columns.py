@@ -1,0 +1,154 @@
+"""Whatever the names and numbers, what people read fits a terminal of 80 columns; a single long word stays whole."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from batchgen import catalog
+from batchgen.cli.index import COMMANDS
+from batchgen.cli.paper import Paper
+from batchgen.cli.screen import Bar
+from batchgen.cli.words.summary import final_block
+from batchgen.cli.words.table import paragraph
+from batchgen.errors import Exit
+from tests.cli.fakes import (
+    AdoptResult,
+    Census,
+    CheckResult,
+    CompareRow,
+    CostRow,
+    Estimate,
+    Finding,
+    Give,
+    Held,
+    Planned,
+    PlanResult,
+    Progress,
+    ReconcileResult,
+    RunResult,
+    TagRow,
+    VerifyResult,
+    job,
+    summary,
+)
+from tests.cli.test_screen import Terminal
+
+NAMES = (
+    "sofa-1",
+    "a-name-of-a-job-that-is-much-longer-than-anybody-would-like-it-to-be-in-one-table",
+    "座り心地の良いソファ-オーク材-三面図-" * 3,
+    "🪑🛋️ " * 20,
+    "x\x1b[31m\n" * 9,
+)
+MUCH = 987_654_321_098_765
+MONEY = {
+    "confirmed_micro_usd": 98_765_432_109,
+    "estimated_micro_usd": 1_234_567,
+    "at_risk_micro_usd": 7_654_321,
+    "not_charged_micro_usd": 999_999_999,
+    "cap_micro_usd": 100_000_000_001,
+}
+JOBS = dict.fromkeys(("done", "partial", "moderated", "failed", "held", "not_started"), 1_234_567) | {
+    "total": 7_407_402
+}
+IMAGES = dict.fromkeys(("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started"), 9_876_543)
+WASTE = [{"why": "a reason of many words " * 3, "attempts": 9999, "paid_micro_usd": 1, "at_risk_micro_usd": 5}] * 9
+BIG = summary(Exit.LIMIT, money=MONEY, jobs=JOBS, images=IMAGES | {"wanted": 59_259_258}, waste=WASTE, seconds=400_000)
+
+
+def fits(told: str) -> None:
+    """No line is wider than 80 columns, no line ends in blanks, and no escape is left in it."""
+    for line in told.splitlines():
+        assert cell_len(line) <= 80 or " " not in line.strip(), line
+        assert line == line.rstrip()
+        assert line.isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["short", "long", "wide", "emoji", "escapes"])
+def test_what_commands_print_fits(give: Give, name: str) -> None:
+    """Plans, estimates, comparisons, lists of models, providers and held jobs, findings and counts."""
+    costs = {"low": MUCH // 10**6, "expected": MUCH // 10**5, "high": MUCH // 10**4}
+    row = CostRow(model=name[:60], size=name[:30], quality=name[:30], provider=name[:30], jobs=10**7, **costs)
+    tags = tuple(TagRow(tag=name, value=f"{n} {name}", jobs=10**6, images=10**7, **costs) for n in range(30))
+    offers = tuple(CompareRow(name, name, name, "batch", price, (name, "words " * 30)) for price in (None, MUCH))
+    table = Estimate(rows=(row, row), tags=tags, compare=offers, jobs=10**7, images=10**8, calls=10**7)
+    planned = [
+        replace(Planned(job(name)), why=why, action=action)
+        for why in ("new", name, "a long reason " * 9)
+        for action in ("new", "top_up")
+    ]
+    fits(give("estimate", "m.yaml", "--compare", estimate=table).out)
+    fits(give("plan", "m.yaml", plan=PlanResult([*planned, replace(planned[0], quote=None)])).out)
+    fits(give("resolve", resolve=(Held(name, "a long reason " * 9, MUCH), Held())).out)
+    fits(give("doctor", doctor=[Finding(name[:12], level, "many words " * 20) for level in ("ok", "bad")]).out)
+    fits(give("check", "m.yaml", check=CheckResult((), Census(10**7, 10**7, 10**7, 10**7, 10**8, 10**6))).out)
+    fits(give("adopt", adopt=AdoptResult(10**7, 10**8)).out)
+    fits(give("reconcile", "--billed", "1", reconcile=ReconcileResult(MUCH, MUCH, MUCH, MUCH, MUCH, -MUCH)).out)
+    fits(give("verify", verify=VerifyResult(10**8, 10**15, (("images/a.png", "words " * 30),), ("images/b.png",))).out)
+
+
+def test_the_catalogue_fits(give: Give) -> None:
+    """The real models, providers and prices."""
+    fits(give("models", models=catalog.models()).out)
+    fits(give("providers", providers=catalog.providers()).out)
+
+
+@pytest.mark.parametrize("command", [entry.name for entry in COMMANDS])
+def test_help_fits(give: Give, command: str) -> None:
+    """The help of every command, and the overview."""
+    fits(give(command, "--help").out)
+    fits(give("--help").out)
+
+
+@pytest.mark.parametrize("status", list(Exit))
+def test_last_words_of_large_runs_fit_twelve_lines(give: Give, status: Exit) -> None:
+    """Millions of jobs, all states, much waste: twelve lines, the four numbers, and the next step at the end."""
+    whole = {**BIG, "money": {**MONEY, "confirmed_micro_usd": MUCH}}
+    told = give("run", "m.yaml", run=RunResult(whole, status)).out
+    fits(told)
+    lines = told.splitlines()
+    assert len(lines) <= 12
+    assert any(line.startswith("next     ") for line in lines[-3:])
+    assert all(f" {word}" in told for word in ("confirmed", "estimated", "at risk", "not charged"))
+    fits(give("status", status={"output": "output/shop", "live": {"run_id": "r", "images_stored": 10**8}, **BIG}).out)
+
+
+@pytest.mark.parametrize("colour", [None, "1"])
+def test_the_bar_fits_and_obeys_no_color(monkeypatch: pytest.MonkeyPatch, colour: str | None) -> None:
+    """Pictures, money and time stand beside the bar, the rest below it; with NO_COLOR nothing is coloured."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if colour:
+        monkeypatch.setenv("NO_COLOR", colour)
+    else:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    err = Terminal()
+    with Bar(Paper(io.StringIO(), err, err)) as bar:
+        bar.on_progress(Progress())
+    drawn = err.getvalue()
+    assert "6/48 pictures, $0.12 of $5.00, 3 min 20 s left" in drawn
+    assert "3/24 jobs, 12/min, 1 retry, 16 in flight, running" in drawn
+    assert ("\x1b[38" in drawn) is (colour is None)
+
+
+def test_a_pipe_is_never_coloured(give: Give) -> None:
+    """What is not a terminal gets plain lines."""
+    ended = give("run", "m.yaml", meanwhile=(lambda watch: watch.on_progress(Progress()),))
+    assert "\x1b" not in ended.out + ended.err
+    assert "$0.12 of $5.00" in ended.err
+
+
+def test_a_path_is_not_broken() -> None:
+    """A word that is longer than a line can still be copied."""
+    path = str(Path("/srv") / ("x" * 90))
+    assert f"\n  {path}\n" in paragraph(f"look at {path} now", "  ")
+
+
+def test_a_long_reason_is_filled_on_a_terminal_only() -> None:
+    """A person reads it in 80 columns; a log keeps it on one line, where it is searched for."""
+    told = summary(Exit.STORAGE) | {"why": " and ".join(["the disk is full, free some space"] * 4)}
+    fits(final_block(told, Exit.STORAGE))
+    assert told["why"] in final_block(told, Exit.STORAGE, filled=False).splitlines()[0]
