@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.ledger import ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
+from batchgen.ledger import CallRow, ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
 from batchgen.money import MicroUSD
 
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
@@ -26,6 +26,7 @@ class Rows:
     wasted: Sequence[Waste] = ()
     run: RunRow | None = None
     used: Sequence[UsageRow] | None = None
+    calls: Sequence[CallRow] = ()
 
     def still(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -35,6 +36,9 @@ class Rows:
 
     def job_rows(self) -> Iterator[JobRow]:
         return iter(self.jobs)
+
+    def call_rows(self) -> Iterator[CallRow]:
+        return iter(self.calls)
 
     def usage_rows(self) -> Iterator[UsageRow]:
         if self.used is not None:
