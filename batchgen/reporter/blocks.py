@@ -36,7 +36,7 @@ class Blocks:
     most: int
     blocks: dict[str, Block] = field(default_factory=dict)
     of: dict[str, str] = field(default_factory=dict)
-    _file: str = ""
+    _file: str | None = None
     _line: int = 0
     _round: dict[str, int] = field(default_factory=dict)
 

@@ -97,7 +97,9 @@ class Browser:
         return dict(json.loads(message))
 
     @contextmanager
-    def page(self, address: str, downloads: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Iterator[Page]":
+    def page(
+        self, address: str, downloads: Path, *, width: int = 1280, height: int = 900, dark: bool = False
+    ) -> "Iterator[Page]":
         """Open an address in a window of its own, with its own storage."""
         context = self.ask("Target.createBrowserContext")["browserContextId"]
         self.ask("Browser.setDownloadBehavior", behavior="allow", browserContextId=context, downloadPath=str(downloads))
@@ -139,6 +141,12 @@ class Page:
         self.ask("Page.navigate", url=address)
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
 
+    def reload(self) -> None:
+        """Load the page again."""
+        self.js("window.stale = true")
+        self.ask("Page.reload")
+        self.until("!window.stale && document.readyState === 'complete'")
+
     def js(self, expression: str) -> Any:
         """The value of an expression; promises are waited for."""
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -146,14 +154,13 @@ class Page:
             raise Broken(f"{expression}: {answer['exceptionDetails']['exception'].get('description')}")
         return answer["result"].get("value")
 
-    def until(self, expression: str) -> Any:
-        """Wait until an expression is true, and return its value."""
+    def until(self, expression: str) -> None:
+        """Wait until an expression is true."""
         end = time.monotonic() + PATIENCE
-        while not (value := self.js(expression)):
+        while not self.js(f"!!({expression})"):
             if time.monotonic() > end:
                 raise Broken(f"never came true: {expression}")
-            self.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 10)))")
-        return value
+            self.js("new Promise((done) => setTimeout(done, 10))")
 
     def settle(self) -> None:
         """Let what was asked for be drawn."""
@@ -203,7 +210,7 @@ class Page:
         end = time.monotonic() + PATIENCE
         while not (self.downloads / name).exists():
             if time.monotonic() > end:
-                raise Broken(f"{name} was never saved; there is {os.listdir(self.downloads)}")
+                raise Broken(f"{name} was never saved; there is {[path.name for path in self.downloads.iterdir()]}")
             self.settle()
         return self.downloads / name
 
@@ -222,9 +229,17 @@ class Page:
 
     def complaints(self) -> list[str]:
         """Errors and warnings in the console, exceptions, and files that could not be loaded."""
-        logged = [entry["entry"]["text"] for entry in self.happened("Log.entryAdded") if entry["entry"]["level"] in {"error", "warning"}]
+        logged = [
+            entry["entry"]["text"]
+            for entry in self.happened("Log.entryAdded")
+            if entry["entry"]["level"] in {"error", "warning"}
+        ]
         thrown = [entry["exceptionDetails"]["text"] for entry in self.happened("Runtime.exceptionThrown")]
-        said = [str(entry["args"]) for entry in self.happened("Runtime.consoleAPICalled") if entry["type"] in {"error", "warning", "assert"}]
+        said = [
+            str(entry["args"])
+            for entry in self.happened("Runtime.consoleAPICalled")
+            if entry["type"] in {"error", "warning", "assert"}
+        ]
         return logged + thrown + said
 
     def asked_for(self) -> list[str]:

@@ -29,7 +29,7 @@ const choice = {
 const haystacks = [];
 function haystack(i) {
   haystacks[i] ??= fold(
-    [text("id", i), text("prompt", i), text("path", i), text("reason", i), text("flags", i), columns.sha256[i],
+    [text("id", i), text("prompt", i), text("path", i), text("reason", i), text("flags", i),
       ...kinds.map((kind) => valueOf(kind, i))].join("\n"),
   );
   return haystacks[i];
