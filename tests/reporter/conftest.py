@@ -13,6 +13,7 @@ from PIL import Image
 
 from batchgen.ledger import CallRow, ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
 from batchgen.money import MicroUSD
+from tests.reporter.chromium import Browser, installed
 
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
 
@@ -150,3 +151,13 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return drawn
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    program = installed()
+    if program is None:
+        pytest.skip("there is no chromium on this machine, so the page is not driven")
+    with Browser.started(program, tmp_path_factory.mktemp("profile")) as started:
+        yield started

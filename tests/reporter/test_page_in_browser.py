@@ -11,23 +11,13 @@ import pytest
 
 from batchgen.reporter import write
 from tests.reporter.browsing import Open, Reviewed, long_page, picture, shop
-from tests.reporter.chromium import Browser, Page, installed
+from tests.reporter.chromium import Browser, Page
 from tests.reporter.conftest import Rows, a_run
 
 READY = "document.getElementById('found')?.textContent"
 CURRENT = "document.querySelector('.card.current b')?.textContent"
 SHUT = "!document.getElementById('view').open"
 CARDS = "#sheet .card b"
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests of a process."""
-    program = installed()
-    if program is None:
-        pytest.skip("there is no chromium on this machine, so the page is not driven")
-    with Browser.started(program, tmp_path_factory.mktemp("profile")) as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
