@@ -14,6 +14,7 @@ from batchgen.reporter.accounts import Summary, wasted_words
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
 from batchgen.reporter.tables import names
+from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
 from batchgen.reporter.words import shown
 from batchgen.text import counted, duration
 
@@ -64,8 +65,8 @@ class Group:
 class Page:
     """All that the page says.
 
-    `expected` is what the charged calls were expected to cost; `thumbs` are the hashes of pictures with a small copy;
-    `blocks` names the block of the manifest that made a job, by the job's key.
+    `expected` is what the charged calls were expected to cost; `thumbs` are the small copies of pictures; `blocks`
+    names the block of the manifest that made a job, by the job's key.
     """
 
     summary: Summary
@@ -75,7 +76,7 @@ class Page:
     open: Section[JobRow] = Section()
     flagged: Section[ImageRow] = Section()
     pictures: Section[ImageRow] = Section()
-    thumbs: frozenset[str] = frozenset()
+    thumbs: Thumbs = NO_THUMBS
     charts: Charts = NO_CHARTS
     blocks: Mapping[str, str] | None = None
 
@@ -85,7 +86,6 @@ def render(page: Page) -> str:
     whole = page.summary.whole
     counts = asdict(whole.totals.images)
     pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {_words(n)}") for n in SLOTS if counts[n]]
-    stored = {row.sha256 for row in page.pictures.rows if row.sha256}
     return _template().render(
         title=page.summary.name or "batchgen",
         line=_line(page.summary),
@@ -107,7 +107,7 @@ def render(page: Page) -> str:
         open=page.open,
         flagged=page.flagged,
         pictures=page.pictures,
-        unseen=len(stored - page.thumbs),
+        left=page.thumbs.left,
         data=_data(page),
     )
 
@@ -152,7 +152,7 @@ def _data(page: Page) -> Any:
 
     about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or "")}
     pictures, blocks = page.pictures, page.blocks or {}
-    made = data(pictures.rows, total=pictures.total, thumbs=page.thumbs, blocks=blocks, about=about)
+    made = data(pictures.rows, total=pictures.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
     return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML
 
 

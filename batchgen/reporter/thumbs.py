@@ -5,6 +5,8 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -25,6 +27,17 @@ MOST_WORKERS = 8
 SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbs:
+    """The hashes of pictures that have a small copy, and how many pictures there was no time for."""
+
+    there: frozenset[str] = frozenset()
+    left: int = 0
+
+
+NO_THUMBS = Thumbs()
+
+
 def make(
     rows: Sequence[ImageRow],
     folder: Path,
@@ -32,26 +45,26 @@ def make(
     *,
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
-) -> frozenset[str]:
+) -> Thumbs:
     """Make the thumbnails of pictures below `folder` in `home`, in the order of rows, for at most about so long.
 
-    Returns the hashes that have one now. Those that are there already are used again, and those that no picture needs
-    are taken away.
+    Those that are there already are used again, and those that no picture needs are taken away.
     """
     home.mkdir(exist_ok=True)
     wanted = {row.sha256: folder / row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
     there = {path.stem for path in home.iterdir() if _kept(path, wanted)}
     end = now() + seconds
 
-    def made(sha256: str) -> bool:
-        return now() < end and _written(wanted[sha256], home / f"{sha256}.webp")
+    def made(sha256: str) -> bool | None:
+        return _written(wanted[sha256], home / f"{sha256}.webp") if now() < end else None
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd headers; for all threads, so set here
-        done = pool.map(made, missing)
-        return frozenset(there).union(sha256 for sha256, yes in zip(missing, done, strict=True) if yes)
+        done = dict(zip(missing, pool.map(made, missing), strict=True))
+    new = (sha256 for sha256, yes in done.items() if yes)
+    return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
 
 
 def thumbnail(picture: Path) -> bytes | None:
@@ -75,7 +88,7 @@ def _kept(small: Path, wanted: dict[str, Path]) -> bool:
     """Whether a file in the folder of thumbnails is one that is needed; others are taken away."""
     if small.suffix == ".webp" and small.stem in wanted:
         return True
-    small.unlink()
+    small.unlink(missing_ok=True)
     return False
 
 
@@ -85,8 +98,9 @@ def _written(picture: Path, small: Path) -> bool:
         return False
     part = small.with_suffix(".part")
     part.write_bytes(data)
-    part.replace(small)
-    return True
+    with suppress(FileNotFoundError):  # another report of this folder took it for a leftover
+        part.replace(small)
+    return small.exists()
 
 
 def _small(image: "Image") -> bytes:

@@ -17,6 +17,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger import JobRow
 from batchgen.reporter import frame, write
 from batchgen.reporter.seen import unfinished
+from batchgen.reporter.thumbs import make
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 FILES = {
@@ -150,6 +151,22 @@ def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw:
     assert not foreign.exists()
     write(rows([]), tmp_path)
     assert not small.exists()
+
+
+def test_thumbnails_take_no_longer_than_they_may(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
+    """When time is up the rest is left to the next report, and a picture that cannot be read is no rest."""
+    pictures = [
+        image(slot=n, path=draw(f"images/{n}.png").relative_to(tmp_path).as_posix(), sha256=f"{n:064x}")
+        for n in range(5)
+    ]
+    torn = image(path="images/torn.png", sha256="f" * 64)
+    home = tmp_path / "thumbs"
+    ticks = iter(range(100))
+    first = make(pictures, tmp_path, home, seconds=3.5, now=lambda: next(ticks))
+    assert (len(first.there), first.left) == (3, 2)
+    assert {path.stem for path in home.iterdir()} == first.there
+    second = make([torn, *pictures], tmp_path, home)
+    assert (len(second.there), second.left) == (5, 0)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])

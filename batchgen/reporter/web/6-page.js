@@ -123,6 +123,9 @@ function controls() {
   byId("reviewed").addEventListener("change", () => { choice.review = byId("reviewed").value; show(); });
   byId("search").addEventListener("input", () => { choice.search = byId("search").value; show(); });
   byId("export").addEventListener("click", exportReview);
+  byId("choices").addEventListener("click", ({ currentTarget: button }) => {
+    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") === "false"));
+  });
   byId("clear").addEventListener("click", clear);
 }
 
