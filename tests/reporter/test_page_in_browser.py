@@ -109,6 +109,10 @@ def test_one_picture_is_seen_large(opened: Open) -> None:
         page.press("Escape")
         assert page.js(SHUT)
         assert page.js(CURRENT) == "seating-09"
+        page.press("Home", "ArrowRight", "ArrowDown")
+        assert page.js(CURRENT) == "tables-04"
+        page.press("ArrowUp", "ArrowUp")
+        assert page.js(CURRENT) == "seating-03"
         page.click("#sheet .card .frame")
         assert page.texts("#view-title") == ["seating-00"]
         page.click("#next")

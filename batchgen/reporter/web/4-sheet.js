@@ -49,7 +49,7 @@ function card(i) {
         reviewable(i) && h("span", { class: "decide" }, decide("approved", "✓", "Approve"), decide("rejected", "✕", "Reject"))),
     ),
   );
-  if (sheet.order[sheet.cursor] === i) element.classList.add("current");
+  mark(element, sheet.order[sheet.cursor] === i);
   reviewMarks(element, i);
   return element;
 }
@@ -134,7 +134,7 @@ function refresh(i) {
 
 // The chosen picture, as a place in the order that is shown; null for none.
 function choose(place) {
-  sheet.element.querySelector(".card.current")?.classList.remove("current");
+  mark(sheet.element.querySelector(".card.current"), false);
   sheet.cursor = place;
   if (place === null) return;
   const row = sheet.rows[sheet.place.get(sheet.order[place]).row];
@@ -144,7 +144,12 @@ function choose(place) {
   if (top < ceiling) scrollBy({ top: top - ceiling });
   else if (top + row.height > innerHeight) scrollBy({ top: top + row.height - innerHeight + GAP });
   draw();
-  cardOf(sheet.order[place])?.classList.add("current");
+  mark(cardOf(sheet.order[place]), true);
+}
+
+function mark(element, chosen) {
+  element?.classList.toggle("current", chosen);
+  element?.setAttribute("aria-current", String(chosen));
 }
 
 // The picture above or below: in the same column of the next row that has pictures.
