@@ -16,6 +16,7 @@ from batchgen.ledger.records import (
     Approved,
     Aside,
     AttemptRow,
+    CallRow,
     CapKind,
     Caps,
     Decision,
@@ -55,6 +56,7 @@ __all__ = [
     "Approved",
     "Aside",
     "AttemptRow",
+    "CallRow",
     "CapKind",
     "Caps",
     "Decision",
@@ -323,6 +325,10 @@ class Ledger:
     def attempt_rows(self) -> Iterator[AttemptRow]:
         """Every call, the oldest first."""
         return rows.attempt_rows(self._book)
+
+    def call_rows(self) -> Iterator[CallRow]:
+        """Every call that left and ended: when, how long it took and what it brought; in the order of their ends."""
+        return rows.call_rows(self._book)
 
     def tag_names(self) -> tuple[str, ...]:
         """Every tag's name, in the order in which they first appear."""

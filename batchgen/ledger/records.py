@@ -563,6 +563,20 @@ class ImageRow(NamedTuple):
     note: str = ""
 
 
+class CallRow(NamedTuple):
+    """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
+
+    `seconds` is how long the call itself took; `brought` counts the pictures it gave.
+    """
+
+    run_id: str
+    started: float
+    ended: float
+    seconds: float
+    brought: int
+    cost_micro_usd: int
+
+
 class UsageRow(NamedTuple):
     """What one combination drew, counted and cost. `asked` counts images of calls that were not free of charge."""
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import AttemptRow, ImageRow, JobRow, RunRow, StoredImage, UsageRow
+from batchgen.ledger.records import AttemptRow, CallRow, ImageRow, JobRow, RunRow, StoredImage, UsageRow
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import moment, pairs, request_from, words
 from batchgen.model import AttemptState, Purpose
@@ -104,6 +104,12 @@ WHERE a.catalogue = :catalogue
 GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
 """  # noqa: S608 - our own words
 
+_CALLS = f"""
+SELECT run_id, (julianday(started) - 2440587.5) * 86400.0, (julianday(ended) - 2440587.5) * 86400.0,
+    seconds, brought, cost
+FROM attempts WHERE catalogue = :catalogue AND ended IS NOT NULL AND {SENT} ORDER BY ended
+"""  # noqa: S608 - our own words
+
 
 def _stream(book: Book, sql: str) -> Iterator[sqlite3.Row]:
     with book.complaining(), closing(book.db.execute(sql, {"catalogue": book.catalogue})) as cursor:
@@ -123,6 +129,11 @@ def image_rows(book: Book) -> Iterator[ImageRow]:
 def usage_rows(book: Book) -> Iterator[UsageRow]:
     """Stream the sums per combination."""
     return map(UsageRow._make, _stream(book, _USAGE))
+
+
+def call_rows(book: Book) -> Iterator[CallRow]:
+    """Stream what became of calls, in the order in which they ended."""
+    return map(CallRow._make, _stream(book, _CALLS))
 
 
 def attempt_rows(book: Book) -> Iterator[AttemptRow]:

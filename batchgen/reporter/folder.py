@@ -14,9 +14,11 @@ from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, Review
 from batchgen.money import MicroUSD
 from batchgen.reporter import accounts, seen, thumbs, xlsx
+from batchgen.reporter.blocks import Blocks
 from batchgen.reporter.csvfile import CsvFile
+from batchgen.reporter.drawing import Calls, charts
 from batchgen.reporter.frames import Usage
-from batchgen.reporter.page import Page, Section, Shown, render
+from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, Row, batches, tag_names, with_tags
 from batchgen.storage import Folder
@@ -76,6 +78,7 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
     tags = tag_names(ledger.job_rows())
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
+    blocks, calls = Blocks(summary.run_id, seen.MOST_PICTURES), Calls(summary.run_id)
     with (
         _sheets(tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
@@ -86,13 +89,25 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
     ):
         _pour(ledger.image_rows(), images, images_csv, _Rejected(rerun_csv), *sheets.images)
-        _pour(ledger.job_rows(), jobs, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
+        _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
+        _pour(ledger.call_rows(), calls)
         if sheets.book:
             sheets.book.save(stage / "report.xlsx")
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
-    small = thumbs.make(images.stored.rows, folder, folder / "report" / "thumbs")
-    _text(stage / "report.html", render(_page(summary, images, jobs, usage, small)))
+    page = Page(
+        summary,
+        MicroUSD(usage.expected),
+        usage.groups(),
+        jobs.moderated.section(),
+        jobs.open.section(),
+        images.flagged.section(),
+        images.pictures.section(),
+        thumbs.make(images.pictures.rows, folder, folder / "report" / "thumbs"),
+        charts(usage.groups(), blocks, images.costs, calls),
+        blocks.of,
+    )
+    _text(stage / "report.html", render(page))
     return images, jobs
 
 
@@ -160,24 +175,6 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{before}{name}.")
         elif not isinstance(value, list):
             yield f"{before}{name}", value
-
-
-def _page(
-    summary: accounts.Summary, images: seen.Images, jobs: seen.Jobs, usage: Usage, small: Mapping[str, str]
-) -> Page:
-    pictures = tuple(
-        Shown(row, f"thumbs/{small[row.sha256]}" if row.sha256 and row.sha256 in small else None)
-        for row in images.stored.rows
-    )
-    return Page(
-        summary,
-        MicroUSD(usage.expected),
-        usage.groups(),
-        jobs.moderated.section(),
-        jobs.open.section(),
-        images.flagged.section(),
-        Section(pictures, images.stored.total, images.stored.where),
-    )
 
 
 def _text(path: Path, text: str) -> None:

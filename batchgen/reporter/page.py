@@ -1,30 +1,33 @@
-"""report.html: one plain page, made of what it is given and of nothing else."""
+"""report.html: one page that needs nothing else but the pictures beside it, made of what it is given."""
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import quote
 
-from batchgen.ledger import ImageCounts, ImageRow, JobCounts, JobRow, Money
+from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
 from batchgen.reporter.accounts import Summary, wasted_words
+from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
+from batchgen.reporter.gallery import data, script
 from batchgen.reporter.tables import names
-from batchgen.text import counted, duration, safe
+from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
+from batchgen.reporter.words import shown
+from batchgen.text import counted, duration
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 Row = TypeVar("Row")
 
-# Formats that a browser only ever paints; an SVG, which it may run, is never linked or shown.
-PAINTED = frozenset({"png", "jpeg", "jpg", "webp", "gif", "avif"})
-LONGEST = 4000
 TONES = {
     "stored": "good", "done": "good", "partial": "warn", "moderated": "warn", "failed": "bad", "uncertain": "accent",
     "held": "accent", "lost_paid": "bad", "not_started": "calm",
 }  # fmt: skip
+SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "not_started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,6 @@ class Section(Generic[Row]):
     rows: tuple[Row, ...] = ()
     total: int = 0
     where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A stored picture with the small copy of it, as an address relative to the page; None when it has none."""
-
-    row: ImageRow
-    thumb: str | None = None
-
-    @property
-    def href(self) -> str | None:
-        """The way from the page to the picture itself."""
-        return link(f"../{self.row.path}") if self.row.path and self.row.format in PAINTED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that the page says. `expected` is what the charged calls were expected to cost."""
+    """All that the page says.
+
+    `expected` is what the charged calls were expected to cost; `thumbs` are the small copies of pictures; `blocks`
+    names the block of the manifest that made a job, by the job's key.
+    """
 
     summary: Summary
     expected: MicroUSD = ZERO
@@ -81,39 +75,40 @@ class Page:
     moderated: Section[JobRow] = Section()
     open: Section[JobRow] = Section()
     flagged: Section[ImageRow] = Section()
-    pictures: Section[Shown] = Section()
-
-
-def link(relative: str) -> str:
-    """Make a relative address, percent-encoded; it starts with a dot, so it can name no scheme."""
-    return quote(relative if relative.startswith(".") else f"./{relative}", safe="/", errors="surrogateescape")
-
-
-def shown(text: object) -> str:
-    """Untrusted text for a page: lines stay lines, everything invisible is escaped, and it ends somewhere."""
-    return "\n".join(safe(line, LONGEST) for line in str(text)[:LONGEST].splitlines())
+    pictures: Section[ImageRow] = Section()
+    thumbs: Thumbs = NO_THUMBS
+    charts: Charts = NO_CHARTS
+    blocks: Mapping[str, str] | None = None
 
 
 def render(page: Page) -> str:
     """Render the page as HTML, with every value escaped."""
     whole = page.summary.whole
+    counts = asdict(whole.totals.images)
+    pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {_words(n)}") for n in SLOTS if counts[n]]
     return _template().render(
         title=page.summary.name or "batchgen",
         line=_line(page.summary),
         money=whole.totals.money,
         images=whole.totals.images,
-        parts=_parts(whole.totals.images),
+        pieces=pieces,
+        stack=bar("", "", pieces, sum(piece.amount for piece in pieces)),
+        legend=[(TONES[name], _words(name)) for name in SLOTS if counts[name]],
         jobs_line=_jobs(whole.totals.jobs),
+        facts=_facts(page.summary),
         drift=_drift(page),
         plan=page.summary.this_run.estimate,
-        now=_charged(page.summary.this_run.totals.money),
+        now=charged(page.summary.this_run.totals.money),
         waste=whole.waste,
+        charts=page.charts,
         groups=[group for place, group in enumerate(page.groups) if group.total > 1 or not place],
         single=[group for group in page.groups[1:] if group.total == 1],
         moderated=page.moderated,
         open=page.open,
         flagged=page.flagged,
         pictures=page.pictures,
+        left=page.thumbs.left,
+        data=_data(page),
     )
 
 
@@ -122,7 +117,10 @@ def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    here = files("batchgen.reporter")
+    web = files("batchgen.reporter") / "web"
+    css = (web / "page.css").read_text("utf-8")
+    parts = sorted((part for part in web.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
+    js = "(() => {\n'use strict';\n" + "".join(part.read_text("utf-8") for part in parts) + "})();\n"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {
         "usd": lambda amount: exact(MicroUSD(amount)),
@@ -133,8 +131,29 @@ def _template() -> "Template":
         "cause": wasted_words,
         "count": "{:,}".format,
     }
-    environment.globals["css"] = Markup((here / "page.css").read_text("utf-8"))  # noqa: S704 - our own file
-    return environment.from_string((here / "page.html").read_text("utf-8"))
+    environment.globals |= {"css": Markup(css), "js": Markup(js), "policy": policy(css, js)}  # noqa: S704 - our own files
+    return environment.from_string((web / "page.html").read_text("utf-8"))
+
+
+def policy(css: str, js: str) -> str:
+    """What the browser may do with the page: run this script, use this style, paint pictures; nothing else."""
+    return (
+        f"default-src 'none'; img-src 'self' file: data:; style-src {_hashed(css)}; script-src {_hashed(js)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _data(page: Page) -> Any:
+    from markupsafe import Markup
+
+    about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or "")}
+    pictures, blocks = page.pictures, page.blocks or {}
+    made = data(pictures.rows, total=pictures.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
+    return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML
 
 
 def _words(name: str) -> str:
@@ -142,13 +161,7 @@ def _words(name: str) -> str:
 
 
 def _line(summary: Summary) -> str:
-    whole = summary.whole
     parts = [f"run {summary.run_id}"] if summary.run_id else []
-    if whole.seconds:
-        parts.append(duration(whole.seconds))
-    parts.append(counted(whole.totals.sent, "call"))
-    if whole.totals.retried:
-        parts.append(f"{whole.totals.retried:,} of them retries")
     if summary.exit_code is not None:
         parts.append(f"exit {summary.exit_code}")
     if summary.why:
@@ -156,11 +169,13 @@ def _line(summary: Summary) -> str:
     return " · ".join(parts)
 
 
-def _parts(images: ImageCounts) -> list[dict[str, Any]]:
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    totals = summary.whole.totals
     return [
-        {"name": _words(name), "count": count, "tone": TONES[name]}
-        for name, count in asdict(images).items()
-        if count and name in TONES
+        ("Time", duration(summary.whole.seconds) if summary.whole.seconds else "none yet"),
+        ("Calls", f"{totals.sent:,}"),
+        ("Retries", f"{totals.retried:,}"),
+        ("Moderated", counted(totals.images.moderated, "picture")),
     ]
 
 
@@ -171,13 +186,14 @@ def _jobs(jobs: JobCounts) -> str:
     return f"{counted(total, 'job')}: {', '.join(named)}" if named else "no jobs"
 
 
-def _charged(money: Money) -> MicroUSD:
+def charged(money: Money) -> MicroUSD:
+    """What was charged for certain, from usage or from the table."""
     return MicroUSD(money.confirmed + money.estimated)
 
 
-def _drift(page: Page) -> dict[str, Any] | None:
-    """How long the bars of what the calls were expected to cost and did cost are, in percent, and words for it."""
-    expected, paid = page.expected, _charged(page.summary.whole.totals.money)
+def _drift(page: Page) -> Bars | None:
+    """What the calls were expected to cost beside what they did cost."""
+    expected, paid = page.expected, charged(page.summary.whole.totals.money)
     longest = max(expected, paid)
     if not longest:
         return None
@@ -188,16 +204,12 @@ def _drift(page: Page) -> dict[str, Any] | None:
     else:
         percent = 100 * abs(paid - expected) / expected
         words = f"The calls cost {percent:.1f} % {'more' if paid > expected else 'less'} than expected."
-    return {
-        "bars": [
-            {"name": "expected", "amount": expected, "percent": round(100 * expected / longest, 2), "tone": "calm"},
-            {"name": "charged", "amount": paid, "percent": round(100 * paid / longest, 2), "tone": "good"},
-        ],
-        "words": words,
-    }
+    both = (("expected", expected, "calm"), ("charged", paid, "good"))
+    bars = (bar(name, exact(amount), [Piece(tone, amount, exact(amount))], longest) for name, amount, tone in both)
+    return Bars("drift", words, tuple(bars))
 
 
 def dearest(slices: Sequence[Slice], name: str, most: int = 50) -> Group:
     """Make a group of slices: the dearest first, at most so many."""
-    ordered = sorted(slices, key=lambda s: (-_charged(s.money) - s.money.at_risk, -s.images, s.value))
+    ordered = sorted(slices, key=lambda s: (-charged(s.money) - s.money.at_risk, -s.images, s.value))
     return Group(name, tuple(ordered[:most]), len(slices))

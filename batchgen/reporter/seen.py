@@ -1,5 +1,6 @@
 """What the page keeps of tables that are too long to keep: their first rows, and sums of all."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -11,7 +12,7 @@ from batchgen.reporter.tables import names
 
 Row = TypeVar("Row")
 
-MOST_PICTURES = 240
+MOST_PICTURES = 20_000
 MOST_ROWS = 100
 SUPERSEDED = "superseded/"
 
@@ -38,10 +39,14 @@ class First(Generic[Row]):
 
 @dataclass(slots=True)
 class Images:
-    """What the page shows of pictures. Those that a changed job replaced are kept, but no part of the catalogue."""
+    """What the page shows of pictures. Those that a changed job replaced are kept, but no part of the catalogue.
 
-    stored: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_PICTURES))
+    `costs` are of the stored ones, in micro-dollars.
+    """
+
+    pictures: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_PICTURES))
     flagged: First[ImageRow] = field(default_factory=lambda: First("images.csv"))
+    costs: "array[int]" = field(default_factory=lambda: array("q"))
     total: int = 0
     bytes: int = 0
 
@@ -49,11 +54,14 @@ class Images:
         """Look at rows."""
         self.total += len(rows)
         for row in rows:
-            if row.state == SlotState.STORED and not (row.path or "").startswith(SUPERSEDED):
-                self.stored.see(row)
-                self.bytes += row.bytes or 0
             if names(row.flags):
                 self.flagged.see(row)
+            if (row.path or "").startswith(SUPERSEDED):
+                continue
+            self.pictures.see(row)
+            if row.state == SlotState.STORED:
+                self.costs.append(row.cost_micro_usd)
+                self.bytes += row.bytes or 0
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.ledger import ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
+from batchgen.ledger import CallRow, ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
 from batchgen.money import MicroUSD
+from tests.reporter.chromium import Browser, installed
 
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
 
@@ -26,6 +27,7 @@ class Rows:
     wasted: Sequence[Waste] = ()
     run: RunRow | None = None
     used: Sequence[UsageRow] | None = None
+    calls: Sequence[CallRow] = ()
 
     def still(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -35,6 +37,9 @@ class Rows:
 
     def job_rows(self) -> Iterator[JobRow]:
         return iter(self.jobs)
+
+    def call_rows(self) -> Iterator[CallRow]:
+        return iter(self.calls)
 
     def usage_rows(self) -> Iterator[UsageRow]:
         if self.used is not None:
@@ -146,3 +151,13 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return drawn
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    program = installed()
+    if program is None:
+        pytest.skip("there is no chromium on this machine, so the page is not driven")
+    with Browser.started(program, tmp_path_factory.mktemp("profile")) as started:
+        yield started

@@ -17,6 +17,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger import JobRow
 from batchgen.reporter import frame, write
 from batchgen.reporter.seen import unfinished
+from batchgen.reporter.thumbs import make
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 FILES = {
@@ -142,22 +143,41 @@ def test_a_folder_that_refuses(tmp_path: Path, rows: Make) -> None:
 def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
     """A second report uses what is there, and takes away what no picture on the page needs any more."""
     draw()
-    small = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.jpg"
+    small = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.webp"
+    foreign = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.jpg"
     write(rows([image()]), tmp_path)
     first = small.stat().st_mtime_ns
+    foreign.touch()
     write(rows([image()]), tmp_path)
     assert small.stat().st_mtime_ns == first
+    assert not foreign.exists()
     write(rows([]), tmp_path)
     assert not small.exists()
 
 
+def test_thumbnails_take_no_longer_than_they_may(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
+    """When time is up the rest is left to the next report, and a picture that cannot be read is no rest."""
+    pictures = [
+        image(slot=n, path=draw(f"images/{n}.png").relative_to(tmp_path).as_posix(), sha256=f"{n:064x}")
+        for n in range(5)
+    ]
+    torn = image(path="images/torn.png", sha256="f" * 64)
+    home = tmp_path / "thumbs"
+    ticks = iter(range(100))
+    first = make(pictures, tmp_path, home, seconds=3.5, now=lambda: next(ticks))
+    assert (len(first.there), first.left) == (3, 2)
+    assert {path.stem for path in home.iterdir()} == first.there
+    second = make([torn, *pictures], tmp_path, home)
+    assert (len(second.there), second.left) == (5, 0)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 def test_thumbnails_of_every_kind_of_picture(mode: str, tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
-    """Grey, transparent and indexed pictures have a small JPEG too."""
+    """Grey, transparent and indexed pictures have a small WebP too."""
     draw(colour="white", mode=mode)
     write(rows([image()]), tmp_path)
-    with Image.open(tmp_path / "report" / "thumbs" / f"{'ab' * 32}.jpg") as small:
-        assert (small.format, small.size) == ("JPEG", (64, 48))
+    with Image.open(tmp_path / "report" / "thumbs" / f"{'ab' * 32}.webp") as small:
+        assert (small.format, small.size) == ("WEBP", (64, 48))
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, None])
@@ -167,7 +187,7 @@ def test_a_picture_that_cannot_be_read(content: bytes | None, tmp_path: Path, ro
         (tmp_path / "images").mkdir()
         (tmp_path / "images" / "chair-oak-0.png").write_bytes(content)
     html = write(rows([image()]), tmp_path).page.read_text()
-    assert "no preview" in html
+    assert '"thumb":[0]' in html
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "images/../../x"])

@@ -1,10 +1,14 @@
-"""The page: readable money, no script, and nothing that an untrusted text can add to it."""
+"""The page: readable money, its own script alone, and nothing that an untrusted text can add to it."""
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,7 +16,11 @@ import pytest
 from batchgen.ledger import ImageRow, JobRow, UsageRow, Waste
 from batchgen.money import MicroUSD, exact
 from batchgen.reporter import write
-from batchgen.reporter.page import link, shown
+from batchgen.reporter.accounts import read
+from batchgen.reporter.gallery import script
+from batchgen.reporter.page import Page, render
+from batchgen.reporter.seen import Images
+from batchgen.reporter.words import link, shown
 
 VECTORS = [
     "<script>alert(1)</script>",
@@ -45,7 +53,7 @@ WRAPPERS = ["{}", '">{}', "'>{}", "</p></details></style></title>{}", '" onmouse
 
 
 class Shape(HTMLParser):
-    """The elements of a page with the names of their attributes, and every address and text in it."""
+    """The elements of a page with the names of their attributes, every address and text in it, and its data."""
 
     def __init__(self) -> None:
         """Start with nothing seen."""
@@ -53,13 +61,23 @@ class Shape(HTMLParser):
         self.elements: list[tuple[str, tuple[str, ...]]] = []
         self.addresses: list[str] = []
         self.texts: list[str] = []
+        self.codes: list[tuple[str, str]] = []
+        self.data: dict[str, Any] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, tuple(name for name, _ in attrs)))
         self.addresses += [value or "" for name, value in attrs if name in {"href", "src"}]
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        last, names = self.elements[-1] if self.elements else ("", ())
+        if last == "script" and "type" in names and not self.data:
+            self.data = json.loads(data)
+            self.addresses += self.data["columns"]["href"]
+            self.texts += [*self.data["texts"], *(value for kind in self.data["kinds"] for value in kind["values"])]
+        elif last in {"script", "style"} and data.strip():
+            self.codes.append((last, data))
+        else:
+            self.texts.append(data)
 
 
 Make = Callable[..., JobRow]
@@ -105,11 +123,11 @@ def test_nothing_is_added_by_untrusted_text(wrapper: str, page: Callable[..., tu
     """Of 125 payloads none makes an element, an attribute, or an address that leaves the folder."""
     draw()
     _, plain = page(*(f"chair {n:02}" for n in range(len(VECTORS))))
-    assert "script" not in {tag for tag, _ in plain.elements}
     payloads = [wrapper.replace("{}", vector) for vector in VECTORS]
     _, shape = page(*payloads)
     assert shape.elements == plain.elements
     assert shape.addresses == plain.addresses
+    assert shape.codes == plain.codes
     text = "".join(shape.texts)
     assert [payload for payload in payloads if shown(payload) not in text] == []
 
@@ -139,16 +157,25 @@ def test_every_address_leads_to_a_file(tmp_path: Path, page: Callable[..., tuple
     """Thumbnails and pictures are where the page says."""
     draw()
     _, shape = page("a chair")
-    there = [a for a in shape.addresses if not a.startswith("#")]
+    small = f"thumbs/{shape.data['columns']['sha256'][0]}.webp"
+    there = [*(a for a in shape.addresses if not a.startswith(("#", "data:"))), small]
+    assert shape.data["columns"]["thumb"] == [1]
     assert there
     assert all((tmp_path / "report" / unquote(address)).is_file() for address in there)
 
 
 def test_the_page_asks_the_browser_for_nothing(page: Callable[..., tuple[str, Shape]]) -> None:
-    """A content security policy forbids everything but its own style and the pictures beside it."""
-    html, _ = page("a chair")
-    policy = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+    """A policy forbids everything but its own style and script, by their hashes, and the pictures beside it."""
+    html, shape = page("a chair")
+    hashes = {tag: b64encode(sha256(code.encode()).digest()).decode() for tag, code in shape.codes}
+    policy = (
+        "default-src &#39;none&#39;; img-src &#39;self&#39; file: data:; "
+        f"style-src &#39;sha256-{hashes['style']}&#39;; script-src &#39;sha256-{hashes['script']}&#39;; "
+        "base-uri &#39;none&#39;; form-action &#39;none&#39;"
+    )
     assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
+    assert "innerHTML" not in html
+    assert not re.search(r"\bstyle=", html)
     assert "http://" not in html
     assert "https://" not in html
 
@@ -157,9 +184,10 @@ def test_an_svg_is_neither_shown_nor_linked(
     tmp_path: Path, rows: Callable[..., object], image: Callable[..., ImageRow]
 ) -> None:
     """A picture that a browser might run stays a name."""
-    html = write(rows([image(path="images/a.svg", format="svg")]), tmp_path).page.read_text("utf-8")
-    assert "a.svg" not in html
-    assert "no preview" in html
+    shape = Shape()
+    shape.feed(write(rows([image(path="images/a.svg", format="svg")]), tmp_path).page.read_text("utf-8"))
+    assert (shape.data["columns"]["href"], shape.data["columns"]["thumb"]) == ([""], [0])
+    assert not [address for address in shape.addresses if "svg" in address]
 
 
 def test_money_is_in_dollars(tmp_path: Path, rows: Callable[..., object], job: Make) -> None:
@@ -198,14 +226,14 @@ def test_the_estimate_is_compared(
     assert exact(MicroUSD(100_000)) in html
 
 
-def test_a_long_catalogue_is_cut_and_says_so(
-    tmp_path: Path, rows: Callable[..., object], image: Callable[..., ImageRow]
-) -> None:
-    """The page shows the first pictures and names the file that has all."""
-    made = rows([image(slot=n, path=f"images/{n}.png", sha256=f"{n:064x}") for n in range(300)])
-    html = write(made, tmp_path).page.read_text("utf-8")
-    assert html.count("<figure>") == 240
-    assert "Showing 240 of 300; images.csv has them all." in html
+def test_a_long_catalogue_is_cut_and_says_so(rows: Callable[..., Any], image: Callable[..., ImageRow]) -> None:
+    """The page shows the first 20,000 pictures and names the file that has all."""
+    kept = Images()
+    kept.add([image(slot=n) for n in range(20_001)])
+    summary = read(rows(), None)
+    html = render(Page(summary, pictures=kept.pictures.section()))
+    assert '"count":20000' in html
+    assert "Showing 20,000 of 20,001; images.csv has them all." in html
 
 
 def test_a_tag_that_names_things_is_left_to_the_file(
@@ -233,3 +261,17 @@ def test_links_have_no_scheme() -> None:
 def test_invisible_characters_are_shown() -> None:
     """Lines stay lines; escapes and marks that turn text around become visible."""
     assert shown("a\nb\x1b[2Jc\u202ed") == "a\nb\\x1b[2Jc\\u202ed"
+
+
+def test_data_cannot_leave_its_element() -> None:
+    """Whatever a text holds, the JSON of the page has no character that means anything to HTML, and reads back."""
+    text = "</script><!-- & \u2028 <script>"
+    assert not set(script({text: [text]})) & set("<>&\u2028")
+    assert json.loads(script({text: [text]})) == {text: [text]}
+
+
+def test_an_id_goes_home_as_it_is(page: Callable[..., tuple[str, Shape]]) -> None:
+    """An id with invisible characters is shown with escapes, and kept raw for the file of decisions."""
+    _, shape = page("a\u202eb")
+    assert shape.data["texts"][shape.data["columns"]["id"][0]] == "a\\u202eb"
+    assert shape.data["raw"] == {"0": "a\u202eb"}

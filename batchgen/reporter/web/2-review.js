@@ -1,0 +1,104 @@
+// Decisions of a person: kept in this browser under the page's address until a file takes them to the ledger.
+const DECISIONS = ["", "approved", "rejected"];
+const review = (() => {
+  const place = `batchgen-review:${location.pathname}`;
+  const identity = (i) => `${text("key", i)}/${columns.slot[i]}/${columns.sha256[i].slice(0, 16)}`;
+  const started = (i) => ({ decision: DECISIONS[columns.review[i]], note: text("note", i) });
+  const same = (one, other) => one.decision === other.decision && one.note === other.note;
+  let keeps = true;
+  let own = read();
+
+  function read() {
+    try {
+      return new Map(Object.entries(JSON.parse(localStorage.getItem(place) ?? "{}")));
+    } catch {
+      keeps = false;
+      return new Map();
+    }
+  }
+
+  function write() {
+    try {
+      localStorage.setItem(place, JSON.stringify(Object.fromEntries(own)));
+    } catch {
+      keeps = false;
+    }
+  }
+
+  // What a later report says of an exported decision counts; what it agrees with need not be kept.
+  function settle() {
+    const written = Date.parse(document.lastModified);
+    for (let i = 0; i < data.count; i += 1) {
+      const mine = own.get(identity(i));
+      const ledger = started(i);
+      if (mine && (same(mine, ledger) || (mine.exported && ledger.decision && written > mine.exported))) {
+        own.delete(identity(i));
+      }
+    }
+  }
+
+  function put(i, entry) {
+    if (keeps) own = read(); // another window may have decided meanwhile
+    if (same(entry, started(i))) own.delete(identity(i));
+    else own.set(identity(i), { ...entry, exported: 0 });
+    write();
+  }
+
+  settle();
+  return {
+    of: (i) => own.get(identity(i)) ?? started(i),
+    mine: (i) => own.get(identity(i)),
+    decide: (i, decision) => put(i, { ...review.of(i), decision }),
+    note: (i, note) => put(i, { ...review.of(i), note }),
+    undo: (i) => put(i, started(i)),
+    keeps: () => keeps,
+    reread: () => { own = read(); },
+    exported(pictures) {
+      for (const i of pictures) own.set(identity(i), { ...own.get(identity(i)), exported: Date.now() });
+      write();
+    },
+    place,
+  };
+})();
+
+const decided = () => all.filter((i) => review.mine(i)?.decision);
+
+function exportReview() {
+  const pictures = decided();
+  const decisions = pictures.map((i) => ({
+    job: data.raw[i] ?? text("id", i),
+    key: text("key", i),
+    slot: columns.slot[i],
+    sha256: columns.sha256[i],
+    decision: review.of(i).decision,
+    note: review.of(i).note,
+  }));
+  const file = new Blob([`${JSON.stringify({ batchgen_review: 1, decisions }, null, 1)}\n`], { type: "application/json" });
+  const address = URL.createObjectURL(file);
+  h("a", { href: address, download: "review.json" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  review.exported(pictures);
+  showReview();
+}
+
+function showReview() {
+  const tally = { approved: 0, rejected: 0, "": 0 };
+  let fresh = 0;
+  let waiting = 0;
+  for (const i of all.filter(reviewable)) {
+    tally[review.of(i).decision] += 1;
+    const mine = review.mine(i);
+    if (mine?.decision && !mine.exported) fresh += 1;
+    if (mine?.note && !mine.decision) waiting += 1;
+  }
+  const notes = [
+    waiting && `${counted(waiting, "note")} without a decision ${waiting === 1 ? "stays" : "stay"} here.`,
+    !review.keeps() && "This browser does not keep decisions: export before you close the page.",
+    !fresh && decided().length > 0 && "Exported. Next: batchgen review review.json",
+  ];
+  byId("tally").textContent =
+    `${count(tally.approved)} approved · ${count(tally.rejected)} rejected · ${count(tally[""])} undecided`;
+  byId("review-note").textContent = notes.filter(Boolean).join(" ");
+  byId("export").disabled = decided().length === 0;
+  byId("export").textContent = fresh ? `Export review (${count(fresh)})` : "Export review";
+}

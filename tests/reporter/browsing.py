@@ -1,0 +1,63 @@
+"""A report to look at in a browser: a small shop with every state, and a way to open its page."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from batchgen.ledger import CallRow, ImageRow, JobRow
+from batchgen.reporter.accounts import read
+from batchgen.reporter.page import Page, Section, render
+from tests.reporter.chromium import Page as Opened
+from tests.reporter.conftest import Rows, a_job, a_run, an_image
+
+CATEGORIES = ("seating", "tables", "lighting")
+Open = Callable[..., AbstractContextManager[Opened]]
+
+
+class Reviewed(ImageRow):
+    """A picture about which the ledger knows a decision."""
+
+    review = "approved"
+    note = "As it is."
+
+
+def picture(number: int, **changed: Any) -> ImageRow:
+    """The stored picture of a number: each with its own id, key, prompt and cost."""
+    category, colour = CATEGORIES[number % 3], ("oak", "teak")[number % 2]
+    values = {
+        "job_id": f"{category}-{number:02}", "job_key": f"{number:064x}", "sha256": f"{number + 4096:064x}",
+        "path": f"images/{category}-{number:02}.png", "prompt": f"A {colour} piece, number {number}",
+        "cost_micro_usd": 10_000 + 1_000 * (number * 7 % 12), "width": 96, "height": 64,
+        "tags": json.dumps([["category", category], ["colour", colour]]), "last_run": a_run().run_id,
+    }  # fmt: skip
+    return an_image(**{**values, **changed})
+
+
+def job_of(row: ImageRow, **changed: Any) -> JobRow:
+    """The job of a picture."""
+    place = f"products.csv:{int(row.job_key, 16) + 2}:1"
+    values = {"job_id": row.job_id, "job_key": row.job_key, "prompt": row.prompt, "tags": row.tags, "place": place}
+    return a_job(**{**values, "last_run": row.last_run, "confirmed_micro_usd": row.cost_micro_usd, **changed})
+
+
+def shop(folder: Path) -> Rows:
+    """Twelve stored pictures with their files, and one that moderation stopped."""
+    stored = [picture(number) for number in range(12)]
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for number, row in enumerate(stored):
+        Image.new("RGB", (96, 64), (20 * number, 120, 200 - 10 * number)).save(folder / str(row.path))
+    gone = {"state": "moderated", "path": None, "sha256": None, "cost_micro_usd": 0, "reason": "moderation_blocked"}
+    stopped = picture(12, **gone, format=None)
+    jobs = [*map(job_of, stored), job_of(stopped, outcome="moderated", stored=0, moderated=1, moderated_slots="[0]")]
+    calls = [CallRow(a_run().run_id, n / 2, n + 1.5, n / 3 + 1, int(n < 12), 10_000) for n in range(13)]
+    return Rows([*stored, stopped], jobs, run=a_run(), calls=calls)
+
+
+def long_page(number: int) -> str:
+    """A page with so many pictures, made without their files."""
+    rows = tuple(picture(each) for each in range(number))
+    return render(Page(read(Rows(run=a_run()), None), pictures=Section(rows, number, "images.csv")))  # type: ignore[arg-type]
