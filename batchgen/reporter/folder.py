@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -20,7 +19,19 @@ from batchgen.reporter.drawing import Calls, charts
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, USAGE, Column, Row, batches, tag_names, with_tags
+from batchgen.reporter.tables import (
+    IMAGES,
+    JOBS,
+    MODERATED,
+    TOTALS,
+    USAGE,
+    Column,
+    Row,
+    batches,
+    tag_names,
+    totals,
+    with_tags,
+)
 from batchgen.storage import Folder
 
 DAY = 86_400.0
@@ -80,7 +91,7 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
     images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
     blocks, calls = Blocks(summary.run_id, seen.MOST_PICTURES), Calls(summary.run_id)
     with (
-        _sheets(tables, summary) as sheets,
+        _sheets(stage, tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
         CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
         CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
@@ -91,8 +102,6 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
         _pour(ledger.call_rows(), calls)
-        if sheets.book:
-            sheets.book.save(stage / "report.xlsx")
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
     page = Page(
         summary,
@@ -127,9 +136,8 @@ class _Tables:
 
 @dataclass(frozen=True, slots=True)
 class _Sheets:
-    """A workbook with the takers of each table; nothing of it where the library is missing."""
+    """The takers of each table in a workbook; none where the library is missing."""
 
-    book: xlsx.Book | None = None
     images: tuple[Taker, ...] = ()
     jobs: tuple[Taker, ...] = ()
     usage: tuple[Taker, ...] = ()
@@ -146,24 +154,15 @@ class _Moderated:
 
 
 @contextmanager
-def _sheets(tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
+def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
     if not xlsx.available():
         yield _Sheets()
         return
-    totals: tuple[Column[tuple[str, Any]], ...] = (Column("what", itemgetter(0)), Column("value", itemgetter(1)))
-    with xlsx.Book() as book:
-        book.sheet("Totals", totals).add(tuple(_flat(summary.as_json())))
+    with xlsx.Book(stage / "report.xlsx") as book:
+        book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
         usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
         images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)
-        yield _Sheets(book, (images,), (jobs, _Moderated(moderated)), (usage,))
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        elif not isinstance(value, list):
-            yield f"{before}{name}", value
+        yield _Sheets((images,), (jobs, _Moderated(moderated)), (usage,))
 
 
 def _text(path: Path, text: str) -> None:
