@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from batchgen.clock import Clock
-from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, risk, rows, runs, settling
+from batchgen.ledger import accounts, adopting, bill, current, gate, opening, pictures, risk, rows, runs, settling
 from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
 from batchgen.ledger.gate import CHANGED
@@ -28,6 +28,7 @@ from batchgen.ledger.records import (
     JobCounts,
     JobRow,
     Known,
+    ListedRow,
     Money,
     PendingDownload,
     Previous,
@@ -40,6 +41,7 @@ from batchgen.ledger.records import (
     Totals,
     Tried,
     UsageRow,
+    VariantRow,
     Wanted,
     Waste,
 )
@@ -65,6 +67,7 @@ __all__ = [
     "JobRow",
     "Known",
     "Ledger",
+    "ListedRow",
     "Money",
     "PendingDownload",
     "Previous",
@@ -77,6 +80,7 @@ __all__ = [
     "Totals",
     "Tried",
     "UsageRow",
+    "VariantRow",
     "Wanted",
     "Waste",
 ]
@@ -299,6 +303,14 @@ class Ledger:
     def usage_rows(self) -> Iterator[UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
         return rows.usage_rows(self._book)
+
+    def listed_rows(self) -> Iterator[ListedRow]:
+        """Every picture that a shop lists: stored, in place and wanted; those of one unit stand together."""
+        return current.listed(self._book)
+
+    def variant_rows(self) -> Iterator[VariantRow]:
+        """Every stored and wanted picture that was drawn in more than one way; those of one thing stand together."""
+        return current.variants(self._book)
 
     # Pictures
 

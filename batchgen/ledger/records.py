@@ -547,3 +547,31 @@ class UsageRow(NamedTuple):
     at_risk_micro_usd: int
     not_charged_micro_usd: int
     expected_micro_usd: int
+
+
+class ListedRow(NamedTuple):
+    """One picture as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
+
+    sku: str
+    position: int
+    path: str
+    alt: str
+    url: str
+
+
+class VariantRow(NamedTuple):
+    """One of several ways (`way`) in which a thing was drawn: the picture in one slot, with what it cost."""
+
+    thing: str
+    slot: int
+    way: str
+    job_id: str
+    job_key: str
+    path: str
+    sha256: str
+    format: str
+    model: str
+    size: str
+    quality: str
+    prompt: str
+    cost_micro_usd: int

@@ -1,19 +1,24 @@
 """One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from pathlib import PurePath
 
 from batchgen.errors import Place, Problem
 from batchgen.manifest.draft import Draft, Skipped, Written
 from batchgen.manifest.rows import Row, Table
 from batchgen.manifest.template import Template, TemplateError
+from batchgen.model import Variant
 
 Field = tuple[str, Template]
 """A word of the request, or a tag, and the template that gives its text; pictures are `images[0]`, `images[1]`, ..."""
 
 Values = Mapping[str, str]
+
+COMPARED = frozenset({"model", "quality"})
+"""What decides the price of the same picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class Axes:
     zip: tuple[Values, ...] = ()
     exclude: tuple[Values, ...] = ()
     include: tuple[Extra, ...] = ()
+
+    def compared(self, fields: Sequence[Field]) -> frozenset[str]:
+        """Which axes give the same thing in several ways: those that set model or quality, and one named `prompt`."""
+        decides = (template.names for word, template in fields if word in COMPARED)
+        return self.names & frozenset({"prompt"}).union(*decides)
 
     @property
     def names(self) -> frozenset[str]:
@@ -99,6 +109,8 @@ class Block:
     axes: Axes = Axes()
     table: Table | None = None
     written: Written = ()
+    compared: frozenset[str] = frozenset()
+    number: int = 1
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""
@@ -132,7 +144,16 @@ class Block:
         except TemplateError as error:
             return Problem(str(error), place)
         images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
-        return Draft(texts, images, tags, values, place, inherited, () if combination.fields else self.written)
+        variant = self._variant(combination.values, place) if self.compared else None
+        written = () if combination.fields else self.written
+        return Draft(texts, images, tags, values, place, inherited, written, variant)
+
+    def _variant(self, values: Values, place: Place) -> Variant | None:
+        """Name what is drawn by its row and whatever else varies, and the way in which it is drawn."""
+        ways = [value for name, value in values.items() if name in self.compared]
+        others = (f"{name} {value}" for name, value in values.items() if name not in self.compared)
+        row = f"{PurePath(place.file).name}:{place.line}"
+        return Variant(", ".join((row, f"job {self.number}", *others)), ", ".join(ways)) if ways else None
 
 
 def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ def expand(manifest: Manifest) -> Iterator[Job | Problem | Skipped]:
             if not isinstance(draft, Draft):
                 yield draft
                 continue
-            job = build(draft, manifest.inputs, manifest.output)
+            job = build(draft, manifest.inputs, manifest.output, manifest.shop)
             if isinstance(job, Job) and not seen.add(int(job.key[:16], 16)):
                 yield Skipped(f"the same as an earlier job {job.id}", job.place)
             else:

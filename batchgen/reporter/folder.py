@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -12,13 +13,15 @@ from typing import Any, Protocol
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
-from batchgen.reporter import accounts, seen, thumbs, xlsx
+from batchgen.reporter import accounts, comparison, seen, thumbs, xlsx
 from batchgen.reporter.blocks import Blocks
+from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.drawing import Calls, charts
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
+from batchgen.reporter.shop import SHOP
 from batchgen.reporter.tables import (
     IMAGES,
     JOBS,
@@ -35,6 +38,7 @@ from batchgen.reporter.tables import (
 from batchgen.storage import Folder
 
 DAY = 86_400.0
+MAY_BE_ABSENT = frozenset({"shop.csv", "comparison.csv", "report.xlsx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
         _pour(ledger.call_rows(), calls)
+    _put_if_any(stage / "shop.csv", SHOP, batches(ledger.listed_rows()))
+    compared = comparison.Comparison()
+    _put_if_any(stage / "comparison.csv", COMPARISON, _things(ledger, compared))
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
     page = Page(
         summary,
@@ -114,9 +121,28 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         thumbs.make(images.pictures.rows, folder, folder / "report" / "thumbs"),
         charts(usage.groups(), blocks, images.costs, calls),
         blocks.of,
+        compared,
     )
     _text(stage / "report.html", render(page))
     return images, jobs
+
+
+def _things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
+    """Go through what was drawn in several ways, a batch of pictures at a time; the page keeps its share."""
+    for things in batches(comparison.compared(ledger.variant_rows())):
+        kept.add(things)
+        yield tuple(chain.from_iterable(things))
+
+
+def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:
+    """Write a table that is only there when it has rows."""
+    rows = 0
+    with CsvFile(path, columns) as file:
+        for part in parts:
+            file.add(part)
+            rows += len(part)
+    if not rows:
+        path.unlink()
 
 
 def _pour(rows: Iterable[Row], *takers: Taker) -> None:
@@ -181,6 +207,8 @@ def _staged(report: Path) -> Iterator[Path]:
 
 
 def _publish(stage: Path, report: Path) -> tuple[Path, ...]:
-    """Put every file in place, the page last: it names the others."""
+    """Put every file in place, the page last: it names the others. What is not there any more does not stay behind."""
     made = sorted((path.name for path in stage.iterdir()), key=lambda name: (name == "report.html", name))
+    for name in sorted(MAY_BE_ABSENT.difference(made)):
+        (report / name).unlink(missing_ok=True)
     return tuple((stage / name).replace(report / name) for name in made)
