@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Self
 
 from batchgen.clock import Clock
-from batchgen.ledger import accounts, adopting, bill, current, gate, opening, pictures, risk, rows, runs, settling
+from batchgen.ledger import (
+    accounts,
+    adopting,
+    bill,
+    current,
+    gate,
+    opening,
+    pictures,
+    provenance,
+    risk,
+    rows,
+    runs,
+    settling,
+)
 from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
 from batchgen.ledger.gate import CHANGED
@@ -31,6 +44,7 @@ from batchgen.ledger.records import (
     ListedRow,
     Money,
     PendingDownload,
+    PictureRow,
     Previous,
     Reconciliation,
     Refused,
@@ -70,6 +84,7 @@ __all__ = [
     "ListedRow",
     "Money",
     "PendingDownload",
+    "PictureRow",
     "Previous",
     "Reconciliation",
     "Refused",
@@ -311,6 +326,14 @@ class Ledger:
     def variant_rows(self) -> Iterator[VariantRow]:
         """Every stored and wanted picture that was drawn in more than one way; those of one thing stand together."""
         return current.variants(self._book)
+
+    def picture_rows(self, attempt_id: str) -> tuple[PictureRow, ...]:
+        """How the pictures of one call came about."""
+        return provenance.of_call(self._book, attempt_id)
+
+    def picture_places(self) -> tuple[tuple[str, str, str], ...]:
+        """Every picture: its path, its sha256 and the call that brought it."""
+        return provenance.places(self._book)
 
     # Pictures
 

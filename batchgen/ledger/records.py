@@ -575,3 +575,38 @@ class VariantRow(NamedTuple):
     quality: str
     prompt: str
     cost_micro_usd: int
+
+
+class PictureRow(NamedTuple):
+    """One picture with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+
+    `cost_micro_usd` is the picture's share of what its call cost, `call_micro_usd`.
+    """
+
+    path: str
+    job_id: str
+    job_key: str
+    slot: int
+    request: ImageRequest
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    flags: str
+    cost_micro_usd: int
+    estimated: int
+    model: str
+    provider: str
+    size: str
+    quality: str
+    attempt_id: str
+    run_id: str
+    drawn: str
+    request_id: str | None
+    asked: int
+    call_micro_usd: int
+    usage: str
+    echo: str
+    price: str
+    version: str
