@@ -100,11 +100,13 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
         CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
         CsvFile(stage / "moderated.csv", MODERATED) as moderated_csv,
+        ParquetFile(stage / "images.parquet", tables.images) as images_parquet,
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
+        ParquetFile(stage / "usage.parquet", tables.usage) as usage_parquet,
     ):
-        _pour(ledger.image_rows(), images, images_csv, *sheets.images)
+        _pour(ledger.image_rows(), images, images_csv, images_parquet, *sheets.images)
         _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
-        _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
+        _pour(ledger.usage_rows(), usage, usage_csv, usage_parquet, *sheets.usage)
         _pour(ledger.call_rows(), calls)
     _put_if_any(stage / "shop.csv", SHOP, batches(ledger.listed_rows()))
     compared = comparison.Comparison()

@@ -23,7 +23,9 @@ FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_
 FILES = {
     "images.csv",
     "jobs.csv",
+    "images.parquet",
     "jobs.parquet",
+    "usage.parquet",
     "usage.csv",
     "summary.json",
     "moderated.csv",
