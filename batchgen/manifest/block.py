@@ -121,7 +121,7 @@ class Block:
         file = self.table.file if self.table else self.place.file
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies = self.axes != Axes()
-        for row in rows:
+        for number, row in enumerate(rows, 1):
             if isinstance(row, Problem):
                 yield row
                 continue
@@ -130,9 +130,13 @@ class Block:
                 if combination.excluded:
                     yield Skipped(f"excluded: {_written(combination.values)}", place)
                 else:
-                    yield self._draft({**self.variables, **row.values, **combination.values}, combination, place)
+                    values = {**self.variables, **row.values, **combination.values}
+                    variant = self._variant(combination.values, place, number) if self.compared else None
+                    yield self._draft(values, combination, place, variant)
 
-    def _draft(self, values: Values, combination: Combination, place: Place) -> Draft | Problem:
+    def _draft(
+        self, values: Values, combination: Combination, place: Place, variant: Variant | None
+    ) -> Draft | Problem:
         texts: dict[str, str] = {}
         try:
             _render(combination.fields, values, texts)
@@ -144,16 +148,19 @@ class Block:
         except TemplateError as error:
             return Problem(str(error), place)
         images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
-        variant = self._variant(combination.values, place) if self.compared else None
         written = () if combination.fields else self.written
         return Draft(texts, images, tags, values, place, inherited, written, variant)
 
-    def _variant(self, values: Values, place: Place) -> Variant | None:
-        """Name what is drawn by its row and whatever else varies, and the way in which it is drawn."""
+    def _variant(self, values: Values, place: Place, number: int) -> Variant | None:
+        """Name what is drawn by its row and whatever else varies, and the way in which it is drawn.
+
+        Rows in the manifest itself may share a line, so they are named by their number.
+        """
         ways = [value for name, value in values.items() if name in self.compared]
         others = (f"{name} {value}" for name, value in values.items() if name not in self.compared)
-        row = f"{PurePath(place.file).name}:{place.line}"
-        return Variant(", ".join((row, f"job {self.number}", *others)), ", ".join(ways)) if ways else None
+        inside = place.file == self.place.file
+        row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
+        return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
 
 
 def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:

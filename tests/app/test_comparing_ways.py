@@ -29,7 +29,7 @@ def test_qualities_of_the_same_row_stand_side_by_side(scene: Rehearsal) -> None:
         assert int(row["saving_micro_usd"]) == (high - low if row["variant"] == "low" else 0)
         assert row["quality"] == row["variant"]
         assert (ended.folder / row["path"]).is_file()
-    assert table[0]["row"] == "scene.yaml:22, job 1, angle front"
+    assert table[0]["row"] == "job 1, row 1, angle front"
     page = (ended.folder / "report" / "report.html").read_text("utf-8")
     assert '<details id="comparison"' in page
 

@@ -49,8 +49,8 @@ def test_every_job_has_its_listing_and_its_variant(tmp_path: Path) -> None:
     )
     first, second = (job for job in expand(loaded) if isinstance(job, Job))
     assert first.listing == Listing("A-x", "Chair oak", f"//x/{{path}}?{first.id}")
-    assert first.variant == Variant("scene.yaml:4, job 1, angle front", "x, far")
-    assert second.variant == Variant("scene.yaml:4, job 1, angle front", "y, far")
+    assert first.variant == Variant("job 1, row 1, angle front", "x, far")
+    assert second.variant == Variant("job 1, row 1, angle front", "y, far")
 
 
 def test_listing_and_variant_are_no_part_of_the_key(tmp_path: Path) -> None:
@@ -58,3 +58,20 @@ def test_listing_and_variant_are_no_part_of_the_key(tmp_path: Path) -> None:
     plain = [job.key for job in expand(load(written(tmp_path, "{}"))) if isinstance(job, Job)]
     listed = [job.key for job in expand(load(written(tmp_path, "{shop: {sku: x}}"))) if isinstance(job, Job)]
     assert plain == listed
+
+
+def test_rows_on_one_line_are_different_things(tmp_path: Path) -> None:
+    """What is compared stands for the same row, also where many rows share a line; rows of a file have theirs."""
+    (tmp_path / "rows.csv").write_text("sku\nA\nB\n", "utf-8")
+    ways = "quality: '{{ q }}', matrix: {q: [low, high]}"
+    inline = f"{{prompt: 'A {{{{ sku }}}}', {ways}, rows: [{{sku: A}}, {{sku: B}}]}}"
+    of_a_file = f"{{prompt: 'B {{{{ sku }}}}', {ways}, rows: rows.csv}}"
+    path = tmp_path / "scene.yaml"
+    path.write_text(f"jobs: [{inline}, {of_a_file}]\n", "utf-8")
+    found = [job.variant for job in expand(load(path)) if isinstance(job, Job) and job.variant]
+    assert [variant.of for variant in found] == [
+        *["job 1, row 1"] * 2,
+        *["job 1, row 2"] * 2,
+        *["job 2, rows.csv:2"] * 2,
+        *["job 2, rows.csv:3"] * 2,
+    ]
