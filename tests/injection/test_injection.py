@@ -107,9 +107,12 @@ def test_no_payload_is_markup_on_the_page(attacked: Attacked, harmless: Attacked
     """The page has no element or attribute that one of harmless words has not, and every address leads to a file."""
     page = attacked.folder / "report" / "report.html"
     shape = Shape(page)
-    assert shape.elements <= Shape(harmless.folder / "report" / "report.html").elements
+    plain = Shape(harmless.folder / "report" / "report.html")
+    assert shape.elements <= plain.elements
     assert not ORDERS.search(page.read_text("utf-8").replace("\n", ""))
-    for address in shape.addresses:
+    fixed = [address for address in plain.addresses if address.startswith("data:")]
+    assert [address for address in shape.addresses if address.startswith("data:")] == fixed
+    for address in (address for address in shape.addresses if address not in fixed):
         split = urlsplit(address)
         assert split[:2] == ("", "")
         assert not split.path or (page.parent / unquote(split.path)).is_file()
@@ -128,7 +131,8 @@ def test_no_payload_is_markup_in_a_browser(attacked: Attacked, harmless: Attacke
         seen.append(Shape(done.stdout.decode("utf-8")))
     assert len(seen[1].elements) > 10
     assert seen[0].elements <= seen[1].elements
-    assert all(urlsplit(address)[:2] == ("", "") for address in seen[0].addresses)
+    fixed = {address for address in seen[1].addresses if address.startswith("data:")}
+    assert all(urlsplit(address)[:2] == ("", "") for address in {*seen[0].addresses} - fixed)
 
 
 def test_every_line_of_a_log_is_one_event(attacked: Attacked) -> None:
