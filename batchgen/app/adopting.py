@@ -1,14 +1,16 @@
-"""`adopt`: a lost ledger rebuilt from the pictures, the last report and the logs of the runs; nothing is paid again."""
+"""`adopt`: a lost ledger rebuilt from pictures, sidecars, the last report and the logs; nothing is paid again."""
 
 import csv
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from batchgen.app import sidecars
 from batchgen.app.journal import run_id
 from batchgen.app.keeping import LEDGER, catalogue_of, find_ledger, find_output
 from batchgen.clock import SystemClock
@@ -35,7 +37,7 @@ class AdoptResult:
 
 
 def adopt(output: Path | None) -> AdoptResult:
-    """Take every picture in that the report or a log knows and whose bytes are still the same.
+    """Take every picture in that a sidecar, the report or a log knows and whose bytes are still the same.
 
     A ledger that knew no picture takes in what people said of them too.
     """
@@ -71,9 +73,10 @@ def adopt(output: Path | None) -> AdoptResult:
 
 
 def _known(root: Path) -> dict[tuple[str, str], Adopted]:
-    """What is told of pictures, by path and hash; the report knows more of each than the logs, and what it cost."""
+    """What is told of pictures, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in (*_from_logs(root), *_from_report(root)):
+    beside = sidecars.records(root, tuple(Folder(root).pictures()))
+    for record in (*_from_logs(root), *_from_report(root), *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
     found = ((place, _adopted(record)) for place, record in told.items())
@@ -122,7 +125,7 @@ def _stored(line: str) -> Iterator[dict[str, Any]]:
         shares = split(event["cost_micro_usd"], len(pictures)) if pictures else ()
         for cost, picture in zip(shares, pictures, strict=True):
             yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **picture}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
 
 
@@ -130,12 +133,17 @@ def _adopted(record: dict[str, Any]) -> Adopted | None:
     """A picture as the ledger takes it; None for a record that somebody has spoiled."""
     try:
         return _image(record)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         return None
 
 
 def _image(record: dict[str, Any]) -> Adopted:
-    request = ImageRequest(Operation.GENERATE, str(record.get("prompt", "")), str(record.get("model", "")) or None)
+    request = ImageRequest(
+        Operation(record.get("operation", Operation.GENERATE)),
+        str(record.get("prompt", "")),
+        str(record.get("asked_model", record.get("model", ""))) or None,
+        tuple((str(name), str(text)) for name, text in record.get("params", ())),
+    )
     slot = int(record["slot"])
     job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, lambda _slot, _ext: str(record["path"]))
     model, size, quality, provider = (str(record.get(name, "")) for name in ("model", "size", "quality", "provider"))
@@ -149,4 +157,6 @@ def _image(record: dict[str, Any]) -> Adopted:
         height=int(record.get("height", 0)),
         format=str(record.get("format", "")),
         cost=MicroUSD(int(record.get("cost_micro_usd", 0))),
+        estimated=bool(record.get("estimated", True)),
+        drawn=datetime.fromisoformat(record["drawn"]) if "drawn" in record else None,
     )

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import secrets as tokens
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from batchgen.app import sidecars
 from batchgen.app.session import Session
 from batchgen.app.signals import NAMES, handled
 from batchgen.app.ticking import Ticker, stacks
@@ -48,7 +49,7 @@ class Drawing:
                 executor = await self.executor(provider, stack, on_disk)
                 gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
                 stack.callback(gc.unfreeze)
-                await self._draw(self._bench(provider, executor, on_books), on_disk, this.cancel)
+                await self._draw(self._bench(provider, executor, on_books, on_disk), on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
                 disk.shutdown()
@@ -82,7 +83,20 @@ class Drawing:
         stack.push_async_callback(executor.close)
         return executor
 
-    def _bench(self, provider: Provider, executor: LocalExecutor, on_books: Offload) -> Bench:
+    def _tidy(self, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
+        """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""
+        session = self.session
+        if not session.project.settings.sidecars:
+            return executor.settled
+
+        async def tidy(attempt_id: str) -> None:
+            rows = await on_books(session.ledger.picture_rows, attempt_id)
+            await on_disk(sidecars.write, session.folder, rows)
+            await executor.settled(attempt_id)
+
+        return tidy
+
+    def _bench(self, provider: Provider, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> Bench:
         session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
         limiter = Limiter(settings.limits, clock)
         breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
@@ -98,7 +112,7 @@ class Drawing:
             offload=on_books,
             executor=executor,
             download=executor.download,
-            tidy=executor.settled,
+            tidy=self._tidy(executor, on_books, on_disk),
             limiter=limiter,
             breaker=breakers,
             clock=clock,

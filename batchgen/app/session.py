@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
-from batchgen.app import rewording
+from batchgen.app import rewording, sidecars
 from batchgen.app.checking import CheckResult, too_many
 from batchgen.app.ending import exit_status
 from batchgen.app.environment import Secret
@@ -94,6 +94,7 @@ class Session:
             self.wants.only(rewording.give(self.wording, self.ledger, self.wants.notices.append))
         self.estimate = self.wants.plan()
         self.recovered += put_back(self.ledger, self.folder, self.note)
+        self._fill_sidecars()
         self.pending = self.ledger.downloads()
         if self.wants.strangers:
             raise InputError(*self.wants.strangers)
@@ -227,6 +228,7 @@ class Session:
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work:
             make_room(self.ledger, self.folder, self.note)
+            self._fill_sidecars()
         self._end_run(status, why)
         write = reporter.refresh if self._says_it_all() else reporter.write
         written = write(self.ledger, self.folder.root, run_id=self.run_id)
@@ -235,6 +237,10 @@ class Session:
         self.meter.state = "ended"
         self.status_file(exit_code=status)
         return dict(written.summary), written.page
+
+    def _fill_sidecars(self) -> None:
+        if self.project.settings.sidecars:
+            sidecars.fill(self.ledger, self.folder)
 
     def _says_it_all(self) -> bool:
         """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""

@@ -183,5 +183,5 @@ def _task(item: Planned) -> Task:
 
 def hash_of(job: Job) -> int:
     """Tells whether a job is wanted as it was: its key, how many pictures, its tags; 62 bits, to fit anywhere."""
-    wanted = repr((job.key, job.n, job.tags)).encode("utf-8", "surrogatepass")
+    wanted = repr((job.key, job.n, job.tags, job.listing, job.variant)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(wanted, digest_size=8).digest()) >> 2

@@ -7,7 +7,21 @@ from pathlib import Path
 from typing import Self
 
 from batchgen.clock import Clock
-from batchgen.ledger import accounts, adopting, bill, gate, opening, pictures, reviews, risk, rows, runs, settling
+from batchgen.ledger import (
+    accounts,
+    adopting,
+    bill,
+    current,
+    gate,
+    opening,
+    pictures,
+    provenance,
+    reviews,
+    risk,
+    rows,
+    runs,
+    settling,
+)
 from batchgen.ledger import wanted as wanting
 from batchgen.ledger.book import Book
 from batchgen.ledger.gate import CHANGED
@@ -30,8 +44,10 @@ from batchgen.ledger.records import (
     JobRow,
     Judged,
     Known,
+    ListedRow,
     Money,
     PendingDownload,
+    PictureRow,
     Previous,
     Reconciliation,
     Refused,
@@ -44,6 +60,7 @@ from batchgen.ledger.records import (
     Totals,
     Tried,
     UsageRow,
+    VariantRow,
     Wanted,
     Waste,
 )
@@ -71,8 +88,10 @@ __all__ = [
     "Judged",
     "Known",
     "Ledger",
+    "ListedRow",
     "Money",
     "PendingDownload",
+    "PictureRow",
     "Previous",
     "Reconciliation",
     "Refused",
@@ -85,6 +104,7 @@ __all__ = [
     "Totals",
     "Tried",
     "UsageRow",
+    "VariantRow",
     "Wanted",
     "Waste",
 ]
@@ -337,6 +357,22 @@ class Ledger:
     def usage_rows(self) -> Iterator[UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
         return rows.usage_rows(self._book)
+
+    def listed_rows(self) -> Iterator[ListedRow]:
+        """Every picture that a shop lists: stored, in place and wanted; those of one unit stand together."""
+        return current.listed(self._book)
+
+    def variant_rows(self) -> Iterator[VariantRow]:
+        """Every stored and wanted picture that was drawn in more than one way; those of one thing stand together."""
+        return current.variants(self._book)
+
+    def picture_rows(self, attempt_id: str) -> tuple[PictureRow, ...]:
+        """How the pictures of one call came about."""
+        return provenance.of_call(self._book, attempt_id)
+
+    def picture_places(self) -> tuple[tuple[str, str, str], ...]:
+        """Every picture: its path, its sha256 and the call that brought it."""
+        return provenance.places(self._book)
 
     # Pictures
 

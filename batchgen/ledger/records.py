@@ -599,3 +599,66 @@ class UsageRow(NamedTuple):
     at_risk_micro_usd: int
     not_charged_micro_usd: int
     expected_micro_usd: int
+
+
+class ListedRow(NamedTuple):
+    """One picture as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
+
+    sku: str
+    position: int
+    path: str
+    alt: str
+    url: str
+
+
+class VariantRow(NamedTuple):
+    """One of several ways (`way`) in which a thing was drawn: the picture in one slot, with what it cost."""
+
+    thing: str
+    slot: int
+    way: str
+    job_id: str
+    job_key: str
+    path: str
+    sha256: str
+    format: str
+    model: str
+    size: str
+    quality: str
+    prompt: str
+    cost_micro_usd: int
+
+
+class PictureRow(NamedTuple):
+    """One picture with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+
+    `cost_micro_usd` is the picture's share of what its call cost, `call_micro_usd`.
+    """
+
+    path: str
+    job_id: str
+    job_key: str
+    slot: int
+    request: ImageRequest
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    flags: str
+    cost_micro_usd: int
+    estimated: int
+    model: str
+    provider: str
+    size: str
+    quality: str
+    attempt_id: str
+    run_id: str
+    drawn: str
+    request_id: str | None
+    asked: int
+    call_micro_usd: int
+    usage: str
+    echo: str
+    price: str
+    version: str

@@ -9,7 +9,7 @@ from batchgen.ledger.book import Book
 from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
 from batchgen.ledger.reviews import DOUBT, IN_FORCE
 from batchgen.ledger.settling import slots_of
-from batchgen.ledger.text import dump, moment, request_from, request_text
+from batchgen.ledger.text import dump, moment, plain, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
 
 MODERATED = "moderation_blocked"
@@ -22,14 +22,14 @@ def remember(book: Book, wanted: Sequence[Wanted], run_id: str, first: int) -> N
     with book.writing("remember") as db:
         known = db.executemany(
             "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
-            " last_run = ?, seq = ? WHERE catalogue = ? AND key = ?",
+            " last_run = ?, seq = ?, listing = ?, variant = ? WHERE catalogue = ? AND key = ?",
             ((*_of_this_run(one, run_id, seq), book.catalogue, one.job.key) for seq, one in enumerate(wanted, first)),
         )
         if known.rowcount == len(wanted):
             return
         db.executemany(
-            "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, catalogue, key,"
-            " operation, prompt, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
+            " catalogue, key, operation, prompt, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (catalogue, key) DO NOTHING",
             (
                 (*_of_this_run(one, run_id, seq), book.catalogue, one.job.key, *_for_good(one.job.request))
@@ -42,7 +42,9 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
     """What each run says anew of a job."""
     job, place = wanted.job, str(wanted.job.place or "")
     look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
-    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq)
+    listing = dump([plain(text) for text in (job.listing.sku, job.listing.alt, job.listing.url)]) if job.listing else ""
+    variant = dump([plain(job.variant.of), plain(job.variant.name)]) if job.variant else ""
+    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq, listing, variant)
 
 
 def _for_good(request: ImageRequest) -> tuple[object, ...]:

@@ -1,19 +1,24 @@
 """One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from pathlib import PurePath
 
 from batchgen.errors import Place, Problem
 from batchgen.manifest.draft import Draft, Skipped, Written
 from batchgen.manifest.rows import Row, Table
 from batchgen.manifest.template import Template, TemplateError
+from batchgen.model import Variant
 
 Field = tuple[str, Template]
 """A word of the request, or a tag, and the template that gives its text; pictures are `images[0]`, `images[1]`, ..."""
 
 Values = Mapping[str, str]
+
+COMPARED = frozenset({"model", "quality"})
+"""What decides the price of the same picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class Axes:
     zip: tuple[Values, ...] = ()
     exclude: tuple[Values, ...] = ()
     include: tuple[Extra, ...] = ()
+
+    def compared(self, fields: Sequence[Field]) -> frozenset[str]:
+        """Which axes give the same thing in several ways: those that set model or quality, and one named `prompt`."""
+        decides = (template.names for word, template in fields if word in COMPARED)
+        return self.names & frozenset({"prompt"}).union(*decides)
 
     @property
     def names(self) -> frozenset[str]:
@@ -99,6 +109,8 @@ class Block:
     axes: Axes = Axes()
     table: Table | None = None
     written: Written = ()
+    compared: frozenset[str] = frozenset()
+    number: int = 1
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""
@@ -109,7 +121,7 @@ class Block:
         file = self.table.file if self.table else self.place.file
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies = self.axes != Axes()
-        for row in rows:
+        for number, row in enumerate(rows, 1):
             if isinstance(row, Problem):
                 yield row
                 continue
@@ -118,9 +130,13 @@ class Block:
                 if combination.excluded:
                     yield Skipped(f"excluded: {_written(combination.values)}", place)
                 else:
-                    yield self._draft({**self.variables, **row.values, **combination.values}, combination, place)
+                    values = {**self.variables, **row.values, **combination.values}
+                    variant = self._variant(combination.values, place, number) if self.compared else None
+                    yield self._draft(values, combination, place, variant)
 
-    def _draft(self, values: Values, combination: Combination, place: Place) -> Draft | Problem:
+    def _draft(
+        self, values: Values, combination: Combination, place: Place, variant: Variant | None
+    ) -> Draft | Problem:
         texts: dict[str, str] = {}
         try:
             _render(combination.fields, values, texts)
@@ -132,7 +148,19 @@ class Block:
         except TemplateError as error:
             return Problem(str(error), place)
         images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
-        return Draft(texts, images, tags, values, place, inherited, () if combination.fields else self.written)
+        written = () if combination.fields else self.written
+        return Draft(texts, images, tags, values, place, inherited, written, variant)
+
+    def _variant(self, values: Values, place: Place, number: int) -> Variant | None:
+        """Name what is drawn by its row and whatever else varies, and the way in which it is drawn.
+
+        Rows in the manifest itself may share a line, so they are named by their number.
+        """
+        ways = [value for name, value in values.items() if name in self.compared]
+        others = (f"{name} {value}" for name, value in values.items() if name not in self.compared)
+        inside = place.file == self.place.file
+        row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
+        return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
 
 
 def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:

@@ -8,7 +8,8 @@ from batchgen.manifest import paths
 from batchgen.manifest.block import Axes, Block, Extra, Field
 from batchgen.manifest.draft import CHECKS
 from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
-from batchgen.manifest.lookup import look_up
+from batchgen.manifest.listing import NO_TEXT, ListingTemplate
+from batchgen.manifest.lookup import Outside, look_up
 from batchgen.manifest.rows import Table, missing_file
 from batchgen.manifest.sheet import inline
 from batchgen.manifest.tables import open_table
@@ -31,6 +32,7 @@ class Composer:
         self._base = base
         self._variables = _cells(form.variables)
         self._path = self._output()
+        self.shop = self._shop()
 
     def sources(self) -> tuple[Block, ...]:
         """Compile every entry of `jobs`."""
@@ -50,6 +52,15 @@ class Composer:
             self._problem(f"`path`: {error}", "output", "path")
             return None
 
+    def _shop(self) -> ListingTemplate | None:
+        form = self._form.output.shop if self._form.output else None
+        if form is None:
+            return None
+        written = {"sku": form.sku, "alt": form.alt, "url": form.url}
+        texts = {word: text for word, text in written.items() if text is not None}
+        found = {word: self._template(text, "output", "shop", word) for word, text in texts.items()}
+        return ListingTemplate(**{word: template or NO_TEXT for word, template in found.items()})
+
     def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> Block:
         at = ("jobs", index)
         own = self._request(job, at)
@@ -63,10 +74,21 @@ class Composer:
         table = self._table(job, at)
         axes = self._axes(job, at)
         written = tuple(self._written(own, defaults, at, varied=table is not None))
-        block = Block(self._root.at(*at).place, self._variables, own, defaults, tags, axes, table, written)
+        block = Block(
+            self._root.at(*at).place,
+            self._variables,
+            own,
+            defaults,
+            tags,
+            axes,
+            table,
+            written,
+            axes.compared((*own, *defaults)),
+            index + 1,
+        )
         if table is None and job.rows is not None:
             return block  # without its rows, nothing can be said of names
-        found = tuple(look_up(block, self._root, index, self._path))
+        found = tuple(look_up(block, self._root, self._elsewhere()))
         self.problems += (problem for problem in found if problem.severity is Severity.ERROR)
         self.warnings += (problem for problem in found if problem.severity is Severity.WARNING)
         return block
@@ -80,6 +102,13 @@ class Composer:
         for owner, (name, template) in (*((at, field) for field in own), *inherited):
             if not (varied and template.names):
                 yield name, self._root.at(*owner, name).place
+
+    def _elsewhere(self) -> Iterator[Outside]:
+        """Give the templates that every job shares, with where they stand and what else they may use."""
+        if self._path:
+            yield Outside(self._path, ("output", "path"), paths.OWN)
+        for word, template, own in self.shop.names() if self.shop else ():
+            yield Outside(template, ("output", "shop", word), own)
 
     def _request(self, form: RequestForm, at: tuple[Step, ...]) -> tuple[Field, ...]:
         """Compile what a request sets; `image` is a list of one."""

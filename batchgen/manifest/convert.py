@@ -28,6 +28,7 @@ def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
         notify=Notify(**_given(form.notify)),
+        sidecars=form.output is not None and form.output.sidecars,
         **plain,
     )
 

@@ -9,9 +9,10 @@ from unicodedata import normalize
 from batchgen.errors import Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
+from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.words import FILES, INTEGERS, PARAMS, did_you_mean, shown
-from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation
+from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Variant
 
 MAX_N = 10
 MAX_ID = 200
@@ -26,7 +27,8 @@ Written = tuple[tuple[str, Place], ...]
 class Draft(NamedTuple):
     """What a row asks for, as text. `texts` are the request's words that are set; `values` what templates may use.
 
-    `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row.
+    `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row;
+    `variant` is set where the same is drawn in several ways.
     """
 
     texts: Mapping[str, str]
@@ -36,6 +38,7 @@ class Draft(NamedTuple):
     place: Place
     inherited: frozenset[str] = frozenset()
     written: Written = ()
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,17 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 """What a text must be, for words that are more than text; each raises ValueError."""
 
 
-def build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job | Problem:
+def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None) -> Job | Problem:
     """Make the job of a draft, or say what is wrong with it."""
     try:
-        return _build(draft, inputs, output)
+        return _build(draft, inputs, output, shop)
     except UnicodeEncodeError:
         return Problem("the text holds half of a character (a lone surrogate), which cannot be sent", draft.place)
     except ValueError as error:
         return Problem(str(error), draft.place)
 
 
-def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
+def _build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None) -> Job:
     texts = draft.texts
     n = whole_number("n", texts["n"]) if "n" in texts else 1
     if n > 1 and not output.shows_index:
@@ -113,6 +116,8 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate) -> Job:
         explicit_id=explicit is not None,
         inherited=draft.inherited,
         written=draft.written,
+        listing=shop.of(draft.values, name) if shop else None,
+        variant=draft.variant,
     )
 
 

@@ -30,11 +30,11 @@ def expand(manifest: Manifest) -> Iterator[Job | Problem | Skipped]:
 def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Problem]:
     """The job of a row; with stages its preview first, then the job itself, unless something is wrong with the row."""
     if not manifest.stages:
-        yield build(draft, manifest.inputs, manifest.output)
+        yield build(draft, manifest.inputs, manifest.output, manifest.shop)
         return
     preview: str | None = None
     for stage in manifest.stages:
-        job = build(stage.draft(draft), manifest.inputs, manifest.output)
+        job = build(stage.draft(draft), manifest.inputs, manifest.output, manifest.shop)
         if isinstance(job, Problem):
             yield job
             return

@@ -158,11 +158,25 @@ class RetryForm(Form):
     breaker_probe_seconds: list[Duration] | None = None
 
 
+class ShopForm(Form):
+    """A sheet for importing the pictures into a shop, report/shop.csv."""
+
+    sku: Text
+    """Whose pictures they are, such as "{{ sku }}"; a job for which it is empty is not listed."""
+    alt: Text | None = None
+    """What the picture shows, in words."""
+    url: Text | None = None
+    """Where the shop finds it, such as "https://cdn.example/{{ path }}"; without it the path itself is listed."""
+
+
 class OutputForm(Form):
-    """Where pictures go."""
+    """Where pictures go, and what is written beside them."""
 
     path: Text | None = None
     """Below images/, default "{{ id }}-{{ index }}.{{ ext }}"; index counts from 0."""
+    shop: ShopForm | None = None
+    sidecars: bool = False
+    """A JSON file beside each picture with all that is needed to draw it again."""
 
 
 class PrepareForm(Form):

@@ -9,6 +9,7 @@ from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest import paths, tree
 from batchgen.manifest.draft import Source
 from batchgen.manifest.inputs import Inputs
+from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows import Table, missing_file
 from batchgen.manifest.sheet import inline, read_sheet
@@ -41,6 +42,7 @@ class Manifest:
     provider_place: Place | None = None
     notify_place: Place | None = None
     stages: tuple[Stage, ...] = ()
+    shop: ListingTemplate | None = None
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
@@ -107,7 +109,9 @@ def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: M
     form, found = checked(plain, root, overrides)
     composer = Composer(form, root, path.parent)
     sources = composer.sources()
-    return _manifest(form, problems + found + composer.problems, root, path, sources, tuple(composer.warnings))
+    return _manifest(
+        form, problems + found + composer.problems, root, path, sources, tuple(composer.warnings), composer.shop
+    )
 
 
 def _manifest(
@@ -117,6 +121,7 @@ def _manifest(
     path: Path,
     sources: tuple[Source, ...],
     warnings: tuple[Problem, ...],
+    shop: ListingTemplate | None = None,
 ) -> Manifest:
     from batchgen.manifest.convert import settings
 
@@ -131,7 +136,7 @@ def _manifest(
     named = root.at("provider")
     place = named.place if named is not root and named.value == form.provider else None
     told = root.key_place("notify") if form.notify else None
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, told, in_stages)
+    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, told, in_stages, shop)
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

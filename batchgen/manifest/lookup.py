@@ -1,10 +1,10 @@
 """Names in templates, looked up before any row is read: what no row can define is said once, where it is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from batchgen.errors import Problem, Severity
 from batchgen.manifest.block import Block
-from batchgen.manifest.paths import OWN
 from batchgen.manifest.template import Template, undefined
 from batchgen.manifest.tree import Node
 from batchgen.manifest.words import PARAMS, REQUEST, did_you_mean, listed
@@ -12,10 +12,20 @@ from batchgen.manifest.words import PARAMS, REQUEST, did_you_mean, listed
 Where = tuple[str | int, ...]
 
 
-def look_up(block: Block, root: Node, index: int, path: Template | None) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A template that all jobs share: where it stands, and what it may use beside the variables of a job."""
+
+    template: Template
+    where: Where
+    own: frozenset[str]
+
+
+def look_up(block: Block, root: Node, outside: Iterable[Outside]) -> Iterator[Problem]:
     """Give what is wrong, or doubtful, with the names in one entry of `jobs`."""
-    at: Where = ("jobs", index)
-    yield from _unused(block, root, at, path)
+    at: Where = ("jobs", block.number - 1)
+    shared = tuple(outside)
+    yield from _unused(block, root, at, shared)
     set_somewhere = {name for name, _ in (*block.own, *block.defaults, *_included(block))}
     if not set_somewhere & {"prompt", "operation"} and "prompt" not in (root.at(*at).keys or ()):
         yield Problem("`prompt` is missing", root.at(*at).place)
@@ -25,17 +35,19 @@ def look_up(block: Block, root: Node, index: int, path: Template | None) -> Iter
     for template, where in _used(block, at):
         for name in sorted(template.required - known):
             yield Problem(undefined(name, known), root.at(*where).place)
-    for name in sorted((path.required if path else frozenset()) - known - OWN):
-        message = f"for job {index + 1}: {undefined(name, known | OWN)}"
-        yield Problem(message, root.at("output", "path").place)
+    for one in shared:
+        for name in sorted(one.template.required - known - one.own):
+            message = f"for job {block.number}: {undefined(name, known | one.own)}"
+            yield Problem(message, root.at(*one.where).place)
     yield from _excluded(block, root, at, known)
 
 
-def _unused(block: Block, root: Node, at: Where, path: Template | None) -> Iterator[Problem]:
+def _unused(block: Block, root: Node, at: Where, shared: Iterable[Outside]) -> Iterator[Problem]:
     """Doubt what is varied and changes nothing: most often a parameter that was meant to be set, or a slip."""
-    used = frozenset(name for template, _ in _used(block, at) for name in template.names)
+    templates = (*(template for template, _ in _used(block, at)), *(one.template for one in shared))
+    used = frozenset(name for template in templates for name in template.names)
     included = frozenset(name for extra in block.axes.include for name in extra.values) - REQUEST
-    for name in sorted((block.axes.names | included) - used - (path.names if path else frozenset())):
+    for name in sorted((block.axes.names | included) - used):
         hint = f"`{name}` is used by no template of this job{did_you_mean(name, PARAMS - {name}, cutoff=0.8)}"
         if name in PARAMS:
             hint = f'`{name}` is only a variable here; to set the parameter, add {name}: "{{{{ {name} }}}}" to the job'

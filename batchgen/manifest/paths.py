@@ -22,7 +22,9 @@ OWN = frozenset({"id", "index", "ext"})
 """Names that every output path may use beside the variables of its job."""
 
 _ALTERED = "\0"  # marks altered values on their way through the template; no cleaned value can hold it
-_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\ud800-\udfff]|\.\.+')
+# Besides what file systems refuse: characters that nobody sees, or that turn a name around (`gnp.exe`).
+_HIDDEN = r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 

@@ -57,7 +57,7 @@ def _preview(job: Job) -> Job:
     shown = replace(request, images=images, mask=request.mask and _of_preview(request.mask))
     explicit = name_of(job.id) if job.explicit_id else None
     identity = key(shown, explicit)
-    return replace(job, id=explicit or identity[:12], key=identity, request=shown, path=Below(job.path))
+    return replace(job, id=explicit or identity[:12], key=identity, request=shown, path=Below(job.path), listing=None)
 
 
 def _of_preview(image: InputImage) -> InputImage:

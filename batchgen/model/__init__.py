@@ -20,10 +20,12 @@ from batchgen.model.job import (
     InputImage,
     Job,
     JobImage,
+    Listing,
     Operation,
     PathOf,
     SlotState,
     UrlImage,
+    Variant,
 )
 from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
@@ -66,6 +68,7 @@ __all__ = [
     "Job",
     "JobImage",
     "Limits",
+    "Listing",
     "Model",
     "Notify",
     "OnMismatch",
@@ -94,5 +97,6 @@ __all__ = [
     "TokenPrices",
     "UrlImage",
     "Usage",
+    "Variant",
     "Verdict",
 ]

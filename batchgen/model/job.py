@@ -96,12 +96,33 @@ class PathOf(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How a shop lists the pictures of a job: stock-keeping unit, text for those who do not see them, and address.
+
+    In `url` stands `{path}` where a picture's own path goes; without an address the path itself is listed.
+    """
+
+    sku: str
+    alt: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of several ways to draw the same thing: `of` names the thing, `name` what differs."""
+
+    of: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One set of `n` images wanted. `key` is its identity (64 hex digits); `id` is what people call it.
 
     `inherited` names the parameters that came from `defaults` and not from the job itself.
     `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
-    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest.
+    `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest. So are `listing`,
+    for the shop's sheet, and `variant`, for the comparison.
     `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
     the manifest asks for by now, where approved pictures keep the job as it was.
@@ -119,6 +140,8 @@ class Job:
     after: str | None = None
     asked: ImageRequest | None = None
     written: tuple[tuple[str, Place], ...] = field(default=(), compare=False, repr=False)
+    listing: Listing | None = field(default=None, compare=False)
+    variant: Variant | None = field(default=None, compare=False)
 
     def place_of(self, name: str) -> Place | None:
         """Where a person should look for one field of this job."""

@@ -116,3 +116,4 @@ class Settings:
     prices: tuple[tuple[str, Price], ...] = ()
     prepare: Prepare = field(default_factory=Prepare)
     notify: Notify = field(default_factory=Notify)
+    sidecars: bool = False

@@ -1,4 +1,4 @@
-"""Rows as CSV: UTF-8, one line feed after each row, and no cell that a spreadsheet takes for a formula."""
+"""Rows as CSV: UTF-8, one line feed after each row, no cell that a spreadsheet or a terminal takes for an order."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +10,10 @@ from batchgen.reporter.tables import Cell, Column
 
 # Characters with which a spreadsheet takes a cell for a formula (OWASP, CWE-1236), full-width twins included.
 FORMULA = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
+
+
+# Control characters but tab and line breaks: a terminal obeys them when somebody looks at the file.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n\r"}
 
 
 def guarded(cells: Iterable[Cell]) -> list[Cell]:
@@ -61,4 +65,5 @@ _writer = csv.writer(_Echo(), lineterminator="\r\n")
 
 
 def _line(cells: Iterable[Cell]) -> str:
-    return str(_writer.writerow(guarded(cells))).removesuffix("\r\n") + "\n"
+    line = str(_writer.writerow(guarded(cells))).removesuffix("\r\n")
+    return f"{line if line.isprintable() else line.translate(_CONTROL)}\n"

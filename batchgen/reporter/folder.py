@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -13,17 +13,33 @@ from typing import Any, Protocol
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, Review
 from batchgen.money import MicroUSD
-from batchgen.reporter import accounts, seen, thumbs, xlsx
+from batchgen.reporter import accounts, comparison, seen, thumbs, xlsx
 from batchgen.reporter.blocks import Blocks
+from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.drawing import Calls, charts
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, Row, batches, tag_names, with_tags
+from batchgen.reporter.shop import SHOP
+from batchgen.reporter.tables import (
+    IMAGES,
+    JOBS,
+    MODERATED,
+    RERUN,
+    TOTALS,
+    USAGE,
+    Column,
+    Row,
+    batches,
+    tag_names,
+    totals,
+    with_tags,
+)
 from batchgen.storage import Folder
 
 DAY = 86_400.0
+MAY_BE_ABSENT = frozenset({"shop.csv", "comparison.csv", "report.xlsx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +96,23 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
     images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
     blocks, calls = Blocks(summary.run_id, seen.MOST_PICTURES), Calls(summary.run_id)
     with (
-        _sheets(tables, summary) as sheets,
+        _sheets(stage, tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
         CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
         CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
         CsvFile(stage / "moderated.csv", MODERATED) as moderated_csv,
         CsvFile(stage / "rerun.csv", RERUN) as rerun_csv,
+        ParquetFile(stage / "images.parquet", tables.images) as images_parquet,
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
+        ParquetFile(stage / "usage.parquet", tables.usage) as usage_parquet,
     ):
-        _pour(ledger.image_rows(), images, images_csv, _Rejected(rerun_csv), *sheets.images)
+        _pour(ledger.image_rows(), images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
         _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
-        _pour(ledger.usage_rows(), usage, usage_csv, *sheets.usage)
+        _pour(ledger.usage_rows(), usage, usage_csv, usage_parquet, *sheets.usage)
         _pour(ledger.call_rows(), calls)
-        if sheets.book:
-            sheets.book.save(stage / "report.xlsx")
+    _put_if_any(stage / "shop.csv", SHOP, batches(ledger.listed_rows()))
+    compared = comparison.Comparison()
+    _put_if_any(stage / "comparison.csv", COMPARISON, _things(ledger, compared))
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
     page = Page(
         summary,
@@ -106,9 +125,28 @@ def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary)
         thumbs.make(images.pictures.rows, folder, folder / "report" / "thumbs"),
         charts(usage.groups(), blocks, images.costs, calls),
         blocks.of,
+        compared,
     )
     _text(stage / "report.html", render(page))
     return images, jobs
+
+
+def _things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
+    """Go through what was drawn in several ways, a batch of pictures at a time; the page keeps its share."""
+    for things in batches(comparison.compared(ledger.variant_rows())):
+        kept.add(things)
+        yield tuple(chain.from_iterable(things))
+
+
+def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:
+    """Write a table that is only there when it has rows."""
+    rows = 0
+    with CsvFile(path, columns) as file:
+        for part in parts:
+            file.add(part)
+            rows += len(part)
+    if not rows:
+        path.unlink()
 
 
 def _pour(rows: Iterable[Row], *takers: Taker) -> None:
@@ -128,9 +166,8 @@ class _Tables:
 
 @dataclass(frozen=True, slots=True)
 class _Sheets:
-    """A workbook with the takers of each table; nothing of it where the library is missing."""
+    """The takers of each table in a workbook; none where the library is missing."""
 
-    book: xlsx.Book | None = None
     images: tuple[Taker, ...] = ()
     jobs: tuple[Taker, ...] = ()
     usage: tuple[Taker, ...] = ()
@@ -157,24 +194,15 @@ class _Rejected:
 
 
 @contextmanager
-def _sheets(tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
+def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
     if not xlsx.available():
         yield _Sheets()
         return
-    totals: tuple[Column[tuple[str, Any]], ...] = (Column("what", itemgetter(0)), Column("value", itemgetter(1)))
-    with xlsx.Book() as book:
-        book.sheet("Totals", totals).add(tuple(_flat(summary.as_json())))
+    with xlsx.Book(stage / "report.xlsx") as book:
+        book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
         usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
         images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)
-        yield _Sheets(book, (images,), (jobs, _Moderated(moderated)), (usage,))
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        elif not isinstance(value, list):
-            yield f"{before}{name}", value
+        yield _Sheets((images,), (jobs, _Moderated(moderated)), (usage,))
 
 
 def _text(path: Path, text: str) -> None:
@@ -193,6 +221,8 @@ def _staged(report: Path) -> Iterator[Path]:
 
 
 def _publish(stage: Path, report: Path) -> tuple[Path, ...]:
-    """Put every file in place, the page last: it names the others."""
+    """Put every file in place, the page last: it names the others. What is not there any more does not stay behind."""
     made = sorted((path.name for path in stage.iterdir()), key=lambda name: (name == "report.html", name))
+    for name in sorted(MAY_BE_ABSENT.difference(made)):
+        (report / name).unlink(missing_ok=True)
     return tuple((stage / name).replace(report / name) for name in made)

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
+from batchgen.reporter import comparison
 from batchgen.reporter.accounts import Summary, wasted_words
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
@@ -79,6 +80,7 @@ class Page:
     thumbs: Thumbs = NO_THUMBS
     charts: Charts = NO_CHARTS
     blocks: Mapping[str, str] | None = None
+    compared: comparison.Comparison = field(default_factory=comparison.Comparison)
 
 
 def render(page: Page) -> str:
@@ -109,6 +111,7 @@ def render(page: Page) -> str:
         pictures=page.pictures,
         left=page.thumbs.left,
         data=_data(page),
+        comparison=comparison.section(page.compared, page.thumbs.there),
     )
 
 

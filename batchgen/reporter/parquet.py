@@ -9,7 +9,7 @@ from batchgen.reporter.tables import Column
 
 
 class ParquetFile:
-    """A Parquet file being written; whole numbers are 64-bit integers, text is as recorded."""
+    """A Parquet file being written; whole numbers are 64-bit integers, text is raw, units are with the fields."""
 
     def __init__(self, path: Path, columns: Sequence[Column[Any]]) -> None:
         """Start the file; `columns` are its schema."""
@@ -18,7 +18,9 @@ class ParquetFile:
 
         self._columns = columns
         kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-        self._schema = pa.schema([(column.name, kinds[column.kind]) for column in columns])
+        self._schema = pa.schema(
+            [pa.field(one.name, kinds[one.kind], metadata={"unit": one.unit} if one.unit else None) for one in columns]
+        )
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def add(self, rows: Sequence[Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobRow, UsageRow
@@ -14,15 +14,17 @@ Cell = str | int | float | None
 Row = TypeVar("Row")
 
 BATCH = 10_000
+MICRO_DOLLARS = "micro-dollars"
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """A named value of a row, of one kind: text, a whole number, or a number."""
+    """A named value of a row, of one kind: text, a whole number, or a number; `unit` says of what."""
 
     name: str
     get: Callable[[Row], Cell]
     kind: type[str | int | float] = str
+    unit: str = ""
 
 
 @lru_cache(4096)
@@ -46,32 +48,36 @@ def _texts(*columns: str) -> tuple[Column[Any], ...]:
     return tuple(Column(name, attrgetter(name)) for name in columns)
 
 
-def _counts(*columns: str) -> tuple[Column[Any], ...]:
-    return tuple(Column(name, attrgetter(name), int) for name in columns)
+def _counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, attrgetter(name), int, unit) for name in columns)
 
 
 _KIND = _texts("model", "size", "quality", "provider")
-_SLOTS = _counts("wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_SLOTS = _counts("pictures", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_CALLS = _counts("calls", "attempts", "retried")
 _MONEY = _counts(
-    "confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd", "expected_micro_usd"
+    MICRO_DOLLARS,
+    *("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd"),
+    "expected_micro_usd",
 )
-_TOKENS = tuple(Column(f"{name}_tokens", attrgetter(name), int) for name in ("text_in", "image_in", "output"))
+_TOKENS = tuple(Column(f"{name}_tokens", attrgetter(name), int, "tokens") for name in ("text_in", "image_in", "output"))
 
 IMAGES: tuple[Column[ImageRow], ...] = (
     *_texts("job_id", "job_key"),
-    *_counts("slot"),
+    *_counts("", "slot"),
     *_texts("state", "path", "sha256"),
-    *_counts("bytes", "width", "height"),
+    *_counts("bytes", "bytes"),
+    *_counts("pixels", "width", "height"),
     *_texts("format"),
     *_KIND,
-    *_counts("cost_micro_usd"),
+    *_counts(MICRO_DOLLARS, "cost_micro_usd"),
     *_texts("prompt"),
     Column("flags", _listed("flags")),
     *_texts("reason", "fault", "review", "note"),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
     *_texts("job_id"),
-    *_counts("slot"),
+    *_counts("", "slot"),
     *_texts("prompt", "note", "path", "job_key", "sha256"),
 )
 JOBS: tuple[Column[JobRow], ...] = (
@@ -80,15 +86,17 @@ JOBS: tuple[Column[JobRow], ...] = (
     *_texts("operation"),
     *_KIND,
     *_SLOTS,
-    *_counts("attempts", "retried"),
+    *_CALLS,
     *_TOKENS,
     *_MONEY,
-    Column("seconds", attrgetter("seconds"), float),
+    Column("seconds", attrgetter("seconds"), float, "seconds"),
     *_texts("code", "message", "prompt"),
 )
 USAGE: tuple[Column[UsageRow], ...] = (
     *_KIND,
-    *_counts("jobs", "attempts", "retried", "asked", "images"),
+    *_counts("jobs", "jobs"),
+    *_CALLS,
+    *_counts("pictures", "asked", "images"),
     *_TOKENS,
     *_MONEY,
 )
@@ -100,6 +108,24 @@ MODERATED: tuple[Column[JobRow], ...] = (
     Column("slots", _listed("moderated_slots")),
     *_texts("job_key", "message"),
 )
+
+TOTALS: tuple[Column[tuple[str, Cell, int | None]], ...] = (
+    Column("what", itemgetter(0)),
+    Column("value", itemgetter(1)),
+    Column("amount_micro_usd", itemgetter(2), int, MICRO_DOLLARS),
+)
+"""The sheet of totals: one row for each number of `summary.json`, money in a column of its own."""
+
+
+def totals(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Cell, int | None]]:
+    """Spell an account out, a row for each number; lists have tables of their own."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from totals(value, f"{before}{name}.")
+        elif name.endswith("_micro_usd"):
+            yield before + name.removesuffix("_micro_usd"), None, value
+        elif not isinstance(value, list):
+            yield before + name, value, None
 
 
 def tag_names(rows: Iterable[JobRow]) -> tuple[str, ...]:

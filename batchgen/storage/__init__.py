@@ -2,7 +2,7 @@
 
 from batchgen.storage.decode import decode_check, sha256_of
 from batchgen.storage.facts import ImageFacts, sniff
-from batchgen.storage.folder import Folder
+from batchgen.storage.folder import SIDECAR, Folder
 from batchgen.storage.spool import Part, PartFacts, Spool
 
-__all__ = ["Folder", "ImageFacts", "Part", "PartFacts", "Spool", "decode_check", "sha256_of", "sniff"]
+__all__ = ["SIDECAR", "Folder", "ImageFacts", "Part", "PartFacts", "Spool", "decode_check", "sha256_of", "sniff"]

@@ -31,6 +31,10 @@ from batchgen.storage.durable import (
 from batchgen.storage.spool import ANSWER, QUARANTINE, SPOOL, Spool
 
 IMAGES, SUPERSEDED, REPORT, RUNS = "images", "superseded", "report", "runs"
+SIDECAR = ".json"
+"""What the name of the file has more than that of the picture which it stands beside."""
+
+TEMPORARY = ".tmp"
 
 
 def nowhere(name: str) -> None:
@@ -132,6 +136,7 @@ class Folder:
     def _appear(self, source: int, part: str, there: int, name: str) -> None:
         if not exists(source, ANSWER):
             sync(source, part)
+            _bring(source, part, there, name)
         os.chmod(part, PUBLIC_FILE, dir_fd=source)
         self._at("storage.publish.before_name")
         give_name(source, part, there, name)
@@ -148,6 +153,7 @@ class Folder:
             if exists(other, new):
                 os.unlink(name, dir_fd=there)
             else:
+                _bring(there, name, other, new)
                 move(there, name, other, new)
         self._at("storage.publish.after_aside")
         return f"{SUPERSEDED}/{PurePosixPath(aside).with_name(new)}"
@@ -168,7 +174,7 @@ class Folder:
         *above, name = parts_of(relative)
         private = above[:1] == [RUNS] or above[:1] == [QUARANTINE]
         directory_mode, mode = (PRIVATE_DIR, PRIVATE_FILE) if private else (PUBLIC_DIR, PUBLIC_FILE)
-        temporary = f".{name}.{os.getpid()}.tmp"
+        temporary = f".{name}.{os.getpid()}{TEMPORARY}"
         with guarded(self.root / relative, len(data)), folder(self.root, tuple(above), directory_mode) as here:
             if exists(here, temporary):
                 os.unlink(temporary, dir_fd=here)
@@ -192,10 +198,10 @@ class Folder:
             return os.fdopen(os.open(name, flags, PRIVATE_FILE, dir_fd=here), "ab")
 
     def pictures(self) -> Iterator[str]:
-        """Every file below `images/`, relative to the output folder, in a stable order."""
+        """Every file below `images/` but sidecars, relative to the output folder, in a stable order."""
         for where, folders, files in os.walk(self.root / IMAGES):
             folders.sort()
-            for name in sorted(files):
+            for name in sorted(name for name in files if not name.endswith((SIDECAR, TEMPORARY))):
                 yield (Path(where) / name).relative_to(self.root).as_posix()
 
     def free_bytes(self) -> int:
@@ -226,6 +232,12 @@ def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *
     if standing and sha256 is not None and digest(there, name) == sha256:
         return True
     raise FileNotFoundError(errno.ENOENT, "its bytes are gone from the spool", part)
+
+
+def _bring(source: int, old: str, target: int, new: str) -> None:
+    """Let the sidecar of a picture that is about to move go before it: none stands beside another picture then."""
+    if exists(source, old + SIDECAR):
+        os.rename(old + SIDECAR, new + SIDECAR, src_dir_fd=source, dst_dir_fd=target)
 
 
 def _next_name(name: str) -> str:

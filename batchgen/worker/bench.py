@@ -76,8 +76,8 @@ class Download(Protocol):
 class Bench:
     """The collaborators of one run.
 
-    `caps` gives the limits of this moment; `tidy` says that the ledger has an attempt's receipt, so that nothing of it
-    needs to be kept for recovery.
+    `caps` gives the limits of this moment; `tidy` says that the ledger has what an attempt brought, so that nothing of
+    it needs to be kept for recovery.
     """
 
     run_id: str

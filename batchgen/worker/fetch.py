@@ -57,6 +57,7 @@ class Fetcher:
         match found:
             case Picture():
                 await bench.offload(bench.ledger.downloaded, pending, found)
+                await bench.tidy(pending.attempt_id)
                 stored = told(pending.job_key, ("", pending.provider), [found])
                 bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
                 return await self._accept(pending, found)

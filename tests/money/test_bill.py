@@ -73,7 +73,7 @@ def _files_agree(seen: Seen, account: Account) -> None:
     book = openpyxl.load_workbook(seen.folder / "report" / "report.xlsx", read_only=True)
     for title in ("Jobs", "Usage"):
         head, *body = list(book[title].iter_rows(values_only=True))
-        assert _sums([dict(zip(head, row, strict=True)) for row in body]) == account, title
+        assert _dollars([dict(zip(head, row, strict=True)) for row in body]) == account, title
     book.close()
 
 
@@ -94,6 +94,10 @@ def _pictures_agree(seen: Seen, account: Account) -> None:
     assert in_pictures + wasted == account["confirmed_micro_usd"] + account["estimated_micro_usd"]
     at_risk = sum(cause["at_risk_micro_usd"] for cause in seen.result.summary["waste"])
     assert at_risk == account["at_risk_micro_usd"]
+
+
+def _dollars(rows: list[dict[str, Any]]) -> Account:
+    return {name: sum(round(row[name.replace("_micro_usd", "_usd")] * 1e6) for row in rows) for name in FOUR}
 
 
 def _sums(rows: list[dict[str, Any]]) -> Account:

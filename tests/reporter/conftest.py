@@ -11,7 +11,20 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.ledger import CallRow, ImageCounts, ImageRow, JobCounts, JobRow, Money, RunRow, Totals, UsageRow, Waste
+from batchgen.ledger import (
+    CallRow,
+    ImageCounts,
+    ImageRow,
+    JobCounts,
+    JobRow,
+    ListedRow,
+    Money,
+    RunRow,
+    Totals,
+    UsageRow,
+    VariantRow,
+    Waste,
+)
 from batchgen.money import MicroUSD
 from tests.reporter.chromium import Browser, installed
 
@@ -28,6 +41,8 @@ class Rows:
     run: RunRow | None = None
     used: Sequence[UsageRow] | None = None
     calls: Sequence[CallRow] = ()
+    listed: Sequence[ListedRow] = ()
+    varied: Sequence[VariantRow] = ()
 
     def still(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -58,6 +73,12 @@ class Rows:
                 total("confirmed_micro_usd"), total("estimated_micro_usd"), total("at_risk_micro_usd"),
                 total("not_charged_micro_usd"), total("expected_micro_usd"),
             )  # fmt: skip
+
+    def listed_rows(self) -> Iterator[ListedRow]:
+        return iter(self.listed)
+
+    def variant_rows(self) -> Iterator[VariantRow]:
+        return iter(self.varied)
 
     def runs(self) -> tuple[RunRow, ...]:
         return (self.run,) if self.run else ()

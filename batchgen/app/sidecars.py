@@ -1,0 +1,150 @@
+"""Sidecars: a JSON file beside each picture that tells all that is needed to draw it again. Blocks.
+
+It is made of the ledger's rows once they are settled, and names no path of its own: it belongs to the picture that it
+stands beside, and goes wherever that goes.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import StorageError
+from batchgen.ledger import Ledger, PictureRow
+from batchgen.model import FileImage, InputImage, UrlImage
+from batchgen.storage import SIDECAR, Folder
+
+FORM = 1
+MARK = b'{\n  "sidecar": '
+MOST_BYTES = 1_000_000
+BETWEEN_IMAGES = ";"
+_NO_PARAMETER = frozenset({"id", "operation", "prompt", "model", "images", "mask"})
+
+
+def write(folder: Folder, rows: Sequence[PictureRow]) -> None:
+    """Put a sidecar beside each of these pictures; a file that is no sidecar stays what it is."""
+    for row in rows:
+        if _is_ours(folder.root / f"{row.path}{SIDECAR}"):
+            text = json.dumps(contents(row), indent=2)
+            folder.write_atomic(f"{row.path}{SIDECAR}", f"{text}\n".encode())
+
+
+def fill(ledger: Ledger, folder: Folder) -> None:
+    """Put those in place that are missing: the run was killed, or the manifest asked for none before."""
+    behind = dict.fromkeys(
+        attempt
+        for path, sha256, attempt in ledger.picture_places()
+        if (folder.root / path).exists() and not _tells(folder.root / f"{path}{SIDECAR}", sha256)
+    )
+    for attempt in behind:
+        write(folder, [row for row in ledger.picture_rows(attempt) if (folder.root / row.path).exists()])
+
+
+def contents(row: PictureRow) -> dict[str, Any]:
+    """What a sidecar says. `job` is a row of a JSON manifest: a list of such rows draws the same again."""
+    return {
+        "sidecar": FORM,
+        "batchgen": row.version,
+        "job": _job(row),
+        "key": row.job_key,
+        "slot": row.slot,
+        "inputs": [{"path": _written(image), "sha256": image.sha256} for image in _files(row)],
+        "picture": {
+            **{name: getattr(row, name) for name in ("sha256", "bytes", "width", "height", "format")},
+            "flags": json.loads(row.flags),
+        },
+        "drawn": {
+            **{name: getattr(row, name) for name in ("provider", "model", "size", "quality", "attempt_id", "run_id")},
+            "at": row.drawn,
+            "request_id": row.request_id,
+        },
+        "cost_micro_usd": row.cost_micro_usd,
+        "estimated": bool(row.estimated),
+        "call": {
+            "images": row.asked,
+            "cost_micro_usd": row.call_micro_usd,
+            **{name: _parsed(getattr(row, name)) for name in ("usage", "echo", "price")},
+        },
+    }
+
+
+def _job(row: PictureRow) -> dict[str, str]:
+    request = row.request
+    cells = {"operation": request.operation.value, "prompt": request.prompt, "model": request.model or ""}
+    images = BETWEEN_IMAGES.join(map(_written, request.images))
+    named = "" if row.job_id == row.job_key[:12] else row.job_id
+    mask = _written(request.mask) if request.mask else ""
+    told = {"id": named, **cells, **dict(request.params), "images": images, "mask": mask}
+    return {name: text for name, text in told.items() if text}
+
+
+def _written(image: InputImage) -> str:
+    """An input picture as a manifest in any folder can name it."""
+    match image:
+        case FileImage():
+            return str(Path(image.path).absolute())
+        case UrlImage():
+            return image.url
+        case _:
+            return str(image)
+
+
+def _files(row: PictureRow) -> Iterator[FileImage]:
+    request = row.request
+    for image in (*request.images, request.mask):
+        if isinstance(image, FileImage):
+            yield image
+
+
+def _parsed(text: str) -> Any:
+    """JSON of the ledger; what a server said may have been cut."""
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether the place is free, or holds a sidecar."""
+    head = _read(path)
+    return not path.exists() if head is None else head.startswith(MARK)
+
+
+def _tells(path: Path, sha256: str) -> bool:
+    """Whether a sidecar is that of the picture with this hash."""
+    said = _read(path)
+    return said is not None and sha256.encode() in said
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_BYTES else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
+
+
+def records(root: Path, pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What sidecars tell of these pictures, in the words of images.csv; one that somebody has spoiled tells nothing."""
+    for path in pictures:
+        try:
+            told = json.loads(_read(root / f"{path}{SIDECAR}") or b"null")
+            job, drawn = told["job"], told["drawn"]
+            yield {
+                "path": path,
+                "job_id": job.get("id") or told["key"][:12],
+                "job_key": told["key"],
+                "slot": told["slot"],
+                "operation": job["operation"],
+                "prompt": job.get("prompt", ""),
+                "asked_model": job.get("model", ""),
+                "params": tuple(sorted((name, text) for name, text in job.items() if name not in _NO_PARAMETER)),
+                **told["picture"],
+                **{name: drawn[name] for name in ("model", "size", "quality", "provider")},
+                "drawn": drawn["at"],
+                "cost_micro_usd": told["cost_micro_usd"],
+                "estimated": told["estimated"],
+            }
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, StorageError):
+            continue

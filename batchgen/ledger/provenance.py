@@ -1,0 +1,45 @@
+"""How each picture came about: the request, the call and what it cost, for a file beside the picture."""
+
+from dataclasses import replace
+
+from batchgen.ledger.book import Book
+from batchgen.ledger.records import PictureRow
+from batchgen.ledger.text import request_from
+from batchgen.model import ImageRequest
+
+_PICTURES = """
+SELECT i.path, j.id AS job_id, i.job_key, i.slot, j.request, i.sha256, i.bytes, i.width, i.height, i.format, i.flags,
+    i.cost AS cost_micro_usd, a.estimated, a.model, a.provider, j.size, j.quality, a.id AS attempt_id, a.run_id,
+    a.ended AS drawn, a.request_id, a.asked, a.cost AS call_micro_usd, a.usage, a.echo, a.price, r.version,
+    a.prompt AS said
+FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id
+    JOIN runs r ON r.catalogue = a.catalogue AND r.run_id = a.run_id
+WHERE i.catalogue = :catalogue AND i.path IS NOT NULL AND i.sha256 IS NOT NULL AND i.fault != 'overwritten'
+"""
+
+
+def of_call(book: Book, attempt_id: str) -> tuple[PictureRow, ...]:
+    """Tell it of the pictures that one call brought."""
+    with book.reading() as db:
+        rows = db.execute(
+            f"{_PICTURES} AND i.attempt_id = :attempt ORDER BY i.slot",
+            {"catalogue": book.catalogue, "attempt": attempt_id},
+        ).fetchall()
+    return tuple(PictureRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows)
+
+
+def _sent(request: str, said: str | None) -> ImageRequest:
+    """What was asked for, in the words of this call."""
+    asked = request_from(request)
+    return asked if said is None else replace(asked, prompt=said)
+
+
+def places(book: Book) -> tuple[tuple[str, str, str], ...]:
+    """List every picture by path, hash and the call that brought it."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT path, sha256, attempt_id FROM images WHERE catalogue = ? AND path IS NOT NULL"
+            " AND sha256 IS NOT NULL AND attempt_id IS NOT NULL AND fault != 'overwritten' ORDER BY path",
+            (book.catalogue,),
+        ).fetchall()
+    return tuple((row["path"], row["sha256"], row["attempt_id"]) for row in rows)

@@ -1,0 +1,43 @@
+"""How a shop lists a job's pictures: templates of the manifest's `output.shop`, rendered for each job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchgen.manifest.template import Template, TemplateError, compile_template
+from batchgen.model import Listing
+
+OWN = frozenset({"id"})
+"""A name that these templates may use beside the variables of their job."""
+PATH = "path"
+"""What the address may use besides: the picture's path, which is only known when it is stored."""
+
+NO_TEXT = compile_template("")
+
+
+@dataclass(frozen=True, slots=True)
+class ListingTemplate:
+    """Compiled templates; an empty one gives nothing."""
+
+    sku: Template
+    alt: Template = NO_TEXT
+    url: Template = NO_TEXT
+
+    def names(self) -> tuple[tuple[str, Template, frozenset[str]], ...]:
+        """Each template by its word, with the names that it may use beside the variables of its job."""
+        return ("sku", self.sku, OWN), ("alt", self.alt, OWN), ("url", self.url, OWN | {PATH})
+
+    def of(self, values: Mapping[str, str], job_id: str) -> Listing:
+        """Render for one job, each text on one line; raises `TemplateError`."""
+        known = {**values, "id": job_id}
+        return Listing(
+            _line("sku", self.sku, known),
+            _line("alt", self.alt, known),
+            _line("url", self.url, {**known, PATH: "{path}"}),
+        )
+
+
+def _line(word: str, template: Template, values: Mapping[str, str]) -> str:
+    try:
+        return " ".join(template.render(values).split())
+    except TemplateError as error:
+        raise TemplateError(f"`output.shop.{word}`: {error}") from None

@@ -1,0 +1,93 @@
+"""The sheet that a shop imports: which pictures, in which order, under which addresses."""
+
+import pytest
+
+from batchgen import app
+from tests.rehearsal import Rehearsal
+
+SHOP = {"sku": "{{ sku }}", "alt": "{{ name }}, {{ colour }}", "url": "https://cdn.example/{{ path }}"}
+ROWS = [
+    {"sku": "A-1", "name": "Chair", "colour": "oak"},
+    {"sku": "B 2", "name": "Lamp\n“low”", "colour": "red"},
+    {"sku": "", "name": "Nothing", "colour": "grey"},
+]
+
+
+@pytest.fixture(autouse=True)
+def quick(scene: Rehearsal) -> None:
+    """Have pictures drawn in the format that is encoded fastest."""
+    scene.settings["defaults"]["output_format"] = "jpeg"
+
+
+def jobs(**more: object) -> list[dict[str, object]]:
+    """Two pictures of the front and one of the room, for each row."""
+    front = {"id": "f-{{ sku }}-{{ name[:4] }}", "rows": ROWS, "prompt": "{{ name }} in {{ colour }}", "n": 2}
+    room = {"id": "r-{{ sku }}-{{ name[:4] }}", "rows": ROWS, "prompt": "A room with {{ name }}", "n": 1}
+    return [{**front, **more}, room]
+
+
+def test_pictures_are_listed_by_unit_and_position(scene: Rehearsal) -> None:
+    """All pictures of a unit stand together and are counted from 1, in the manifest's order; an empty unit has none."""
+    ended = scene.run(scene.manifest(jobs(), output={"shop": SHOP, "path": "{{ sku }}/{{ id }}-{{ index }}.{{ ext }}"}))
+    table = ended.table("shop")
+    assert [(row["sku"], row["position"]) for row in table] == [
+        ("A-1", "1"), ("A-1", "2"), ("A-1", "3"), ("B 2", "1"), ("B 2", "2"), ("B 2", "3"),
+    ]  # fmt: skip
+    assert table[0] == {
+        "sku": "A-1",
+        "position": "1",
+        "image": "https://cdn.example/images/A-1/f-A-1-Chai-0.jpg",
+        "alt": "Chair, oak",
+    }
+    assert table[5]["image"] == "https://cdn.example/images/B%202/r-B%202-Lamp-0.jpg"
+    assert table[3]["alt"] == "Lamp “low”, red"
+
+
+def test_without_an_address_the_file_is_listed(scene: Rehearsal) -> None:
+    """The path is that of images.csv, and leads from the output folder to the picture; no text is no text."""
+    ended = scene.run(scene.manifest(jobs(), output={"shop": {"sku": "{{ id }}"}}))
+    table = ended.table("shop")
+    assert len(table) == 9
+    assert all((ended.folder / row["image"]).is_file() and not row["alt"] for row in table)
+
+
+def test_only_what_is_stored_and_wanted_is_listed(scene: Rehearsal) -> None:
+    """A moderated picture, one that is wanted no more, and one whose file is damaged are not for sale."""
+    told = jobs()
+    first = scene.run(scene.manifest(told, output={"shop": {"sku": "{{ sku }}"}}))
+    assert len(first.table("shop")) == 6
+    fewer = [{**told[0], "n": 1, "rows": [*ROWS[:1], {"sku": "C", "name": "a nude [block]", "colour": "x"}]}]
+    ended = scene.run(scene.manifest(fewer, output={"shop": {"sku": "{{ sku }}"}}))
+    assert [row["sku"] for row in ended.table("shop")][:1] == ["A-1"]
+    stored = [row for row in ended.images("f-A-1-Chai") if row["state"] == "stored"]
+    assert len(stored) == 2, "the second picture is kept"
+    assert [row["image"] for row in ended.table("shop") if row["sku"] == "A-1"] == [stored[0]["path"]]
+    (ended.folder / stored[0]["path"]).write_bytes(b"torn")
+    app.verify(ended.folder)
+    app.report(ended.folder)
+    left = ended.folder / "report" / "shop.csv"
+    assert not left.exists() or "A-1" not in left.read_text("utf-8")
+
+
+def test_a_shop_that_is_configured_later_costs_nothing(scene: Rehearsal) -> None:
+    """The sheet appears, changes and goes with the manifest's words alone; no call is made for it."""
+    first = scene.run(scene.manifest(jobs()))
+    calls = len(scene.bill)
+    sheet = first.folder / "report" / "shop.csv"
+    assert not sheet.exists()
+    assert scene.run(scene.manifest(jobs(), output={"shop": {"sku": "{{ sku }}"}})).exit == 0
+    assert sheet.read_text("utf-8").startswith("sku,position,image,alt\nA-1,1,images/f-A-1")
+    scene.run(scene.manifest(jobs(), output={"shop": {"sku": "{{ sku }}", "alt": "{{ colour }}"}}))
+    assert sheet.read_text("utf-8").splitlines()[1].endswith(",oak")
+    scene.run(scene.manifest(jobs()))
+    assert not sheet.exists()
+    assert len(scene.bill) == calls
+
+
+def test_an_address_is_always_an_address(scene: Rehearsal) -> None:
+    """Blanks, quotes and letters of other scripts in names are percent-encoded, in the path and around it."""
+    row = [{"sku": "Ä", "name": "x", "colour": 'a "b" <c>?#%'}]
+    told = [{"id": "{{ sku }} {{ name }}", "rows": row, "prompt": "{{ colour }}"}]
+    ended = scene.run(scene.manifest(told, output={"shop": {"sku": "s", "url": "//x.example/{{ sku }} é/{{ path }}"}}))
+    (listed,) = ended.table("shop")
+    assert listed["image"] == "//x.example/%C3%84%20%C3%A9/images/%C3%84%20x-0.jpg"

@@ -1,0 +1,123 @@
+"""One run against a server that puts a payload into everything it says, from a manifest that does the same."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from batchgen import app
+from batchgen.app import Options
+from batchgen.app.progress import Unwatched
+from tests.injection.hostile import as_json, hostile, one_line
+from tests.injection.payloads import ALL
+
+REFUSE = " (refuse)"
+TAG_NAMES = 24
+COMPARED = 8
+DRAWN = len(ALL) + 2 * len(ALL[::COMPARED])
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What is there after the run: the manifest, the output folder and the server's address."""
+
+    manifest: Path
+    folder: Path
+    base_url: str
+    summary: Mapping[str, Any]
+
+
+def dot() -> str:
+    """A small picture, as an answer carries it."""
+    out = io.BytesIO()
+    Image.new("RGB", (48, 32), "teal").save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+PICTURE = dot()
+
+
+def says(request: Mapping[str, Any], _headers: Mapping[str, str]) -> bytes:
+    """Repeat the prompt wherever an answer has room for words."""
+    word = request["prompt"].removesuffix(REFUSE)
+    headers = {"x_request_id": word, "server": word, "openai_version": word, "x_ratelimit_limit_requests": word}
+    headers[f"x-ratelimit-{one_line(word).encode('ascii', 'ignore').decode().replace(':', '')[:20].strip() or 'x'}"] = (
+        word
+    )
+    if request["prompt"].endswith(REFUSE):
+        error = {"message": word, "type": word, "param": word, "code": "moderation_blocked"}
+        error["moderation_details"] = {"moderation_stage": word, "categories": [word]}
+        return as_json({"error": {**error, "safety_violations": [word]}}, 400)
+    usage = {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18, "note": word, word: word}
+    echo = dict.fromkeys(("model", "size", "quality", "output_format", "background"), word)
+    entry = {"b64_json": PICTURE, "revised_prompt": word, word: word}
+    return as_json({"created": 1, "data": [entry], "usage": usage, **echo, word: word})
+
+
+def written(folder: Path, words: Sequence[str]) -> Path:
+    """A manifest with each of these words in every place that takes it."""
+    rows = []
+    for number, word in enumerate(words):
+        shown = word.isprintable() and not word.startswith("@") and word.strip()
+        # Ids are told apart by what comes last, so that a word's first character stays first.
+        row = {"p": word, "name": f"{word[:150]} {number}" if shown else f"job {number}"}
+        row["model"] = word if shown and len(word) < 100 else "plain"
+        rows.append(row)
+    common = {"rows": rows, "model": "{{ model }}"}
+    common["tags"] = dict.fromkeys(words[:: len(words) // TAG_NAMES], "{{ p }}")
+    drawn = {"id": "{{ name }}", "prompt": "{{ p }}", "quality": "low"}
+    refused = {"id": "{{ name }} r", "prompt": f"{{{{ p }}}}{REFUSE}", "quality": "low"}
+    ways = {"id": "{{ name }} {{ way }}", "prompt": "{{ p }}", "quality": "{{ way }}", "rows": rows[::COMPARED]}
+    ways["matrix"] = {"way": ["low", "high"]}
+    jobs = [{**common, **one} for one in (drawn, refused, ways)]
+    document = {
+        "name": "attacked",
+        "provider": "openai",
+        "prices": {row["model"]: {"per_image": "0.01"} for row in rows},
+        "limits": {"max_cost": "100", "concurrency": "8"},
+        "retry": {"attempts": "1", "base_seconds": "0.01", "cap_seconds": "0.01"},
+        "output": {
+            "path": "{{ p }}/{{ id }}-{{ index }}.{{ ext }}",
+            "shop": {"sku": "{{ p }}", "alt": "{{ p }}"},
+            "sidecars": "true",
+        },
+        "jobs": jobs,
+    }
+    path = folder / "attacked.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
+    """A key that is none, for a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", "sk-security-0123456789abcdef")
+        yield patch
+
+
+def attack(folder: Path, base_url: str, words: Sequence[str]) -> Attacked:
+    """Run a manifest of these words against a server that repeats them."""
+    manifest, output = written(folder, words), folder / "out" / "put"
+    result = app.run(manifest, Options(base_url=base_url, output=output), Unwatched())
+    return Attacked(manifest, output, base_url, result.summary)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory, world: pytest.MonkeyPatch) -> Iterator[Attacked]:
+    """Every payload in every field."""
+    with hostile(says) as base_url:
+        yield attack(tmp_path_factory.mktemp("attacked"), base_url, ALL)
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory, world: pytest.MonkeyPatch) -> Iterator[Attacked]:
+    """A smaller run of the same form, with harmless words instead."""
+    with hostile(says) as base_url:
+        yield attack(tmp_path_factory.mktemp("harmless"), base_url, [f"word {n:02}" for n in range(TAG_NAMES)])
