@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,10 +78,15 @@ class Book:
     """A workbook being written; its sheets stand in the order in which they were asked for."""
 
     def __init__(self, to: Path) -> None:
-        """Start with no sheet; rows wait in files beside the workbook, not in memory."""
+        """Start with no sheet; rows wait in files beside the workbook, and only the packed file is held in memory.
+
+        A packer that finds the disk full at its end would complain of it wherever Python lets go of it.
+        """
         from xlsxwriter import Workbook
 
-        self._book = Workbook(str(to), {"constant_memory": True, "tmpdir": str(to.parent), **_PLAIN})
+        self._to = to
+        self._packed = BytesIO()
+        self._book = Workbook(self._packed, {"constant_memory": True, "tmpdir": str(to.parent), **_PLAIN})
         self._formats = {code: self._book.add_format({"num_format": code}) for code in (DOLLARS, WHOLE)}
         self._formats["head"] = self._book.add_format({"bold": True, "bottom": 1})
         self._sheets: list[Sheet] = []
@@ -105,6 +111,8 @@ class Book:
                 self._book.close()
         except FileCreateError as refused:
             raise OSError(*refused.args[0].args) from refused
+        if kind is None:
+            self._to.write_bytes(self._packed.getbuffer())
 
 
 def _writable(text: str) -> str:
