@@ -10,7 +10,7 @@ import aiohttp
 
 from batchgen.executor.body import Body
 
-PIECE = 256 * 1024
+PIECE = 1024 * 1024
 
 
 class Straight(asyncio.BufferedProtocol):
