@@ -1,11 +1,15 @@
 """One run against a server that puts a payload into everything it says, from a manifest that does the same."""
 
 import base64
+import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import pytest
 import yaml
@@ -94,6 +98,21 @@ def written(folder: Path, words: Sequence[str]) -> Path:
     return path
 
 
+def noted(folder: Path, output: Path, words: Sequence[str]) -> Path:
+    """A review that approves every picture, with one of the words as the note; without those no note may hold."""
+    with (output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
+        stored = [row for row in csv.DictReader(file) if row["state"] == "stored"]
+    notes = cycle(word for word in words if not any(category(sign) in {"Cc", "Cs"} for sign in " ".join(word.split())))
+    decisions = [
+        {"job": word, "key": row["job_key"], "slot": int(row["slot"]), "sha256": row["sha256"], "decision": "approved"}
+        | {"note": note}
+        for row, note, word in zip(stored, notes, cycle(words), strict=False)
+    ]
+    path = folder / "review.json"
+    path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
     """A key that is none, for a whole module."""
@@ -106,6 +125,7 @@ def attack(folder: Path, base_url: str, words: Sequence[str]) -> Attacked:
     """Run a manifest of these words against a server that repeats them."""
     manifest, output = written(folder, words), folder / "out" / "put"
     result = app.run(manifest, Options(base_url=base_url, output=output), Unwatched())
+    app.review(noted(folder, output, words), output)
     return Attacked(manifest, output, base_url, result.summary)
 
 

@@ -1,7 +1,7 @@
 """More than a hundred payloads through every field of manifest and answer: none becomes more than text anywhere.
 
 Ids, prompts, tags, file names, model names and a shop's words come from the manifest; error texts, revised prompts,
-usage, echoes and headers from the server.
+usage, echoes and headers from the server; notes from a review that somebody hands in.
 """
 
 import csv
@@ -42,12 +42,14 @@ def test_the_attack_reached_the_report(attacked: Attacked) -> None:
     images = attacked.summary["images"]
     assert (images["stored"], images["moderated"]) == (DRAWN, len(ALL))
     assert attacked.summary["money"]["confirmed_micro_usd"] == DRAWN * 10_000
+    with (attacked.folder / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
+        assert len({row["note"] for row in csv.DictReader(file) if row["review"] == "approved"}) > 75
 
 
 def test_no_file_leaves_its_folder_or_has_a_dangerous_name(attacked: Attacked) -> None:
     """Nothing appeared beside the output folder, and each name is one that every file system takes."""
     beside = {path.name for path in (*attacked.folder.parent.iterdir(), *attacked.folder.parents[1].iterdir())}
-    assert beside == {"put", "out", attacked.manifest.name}
+    assert beside == {"put", "out", "review.json", attacked.manifest.name}
     pictures = [path for path in (attacked.folder / "images").rglob("*") if path.suffix == ".png"]
     assert len(pictures) == DRAWN
     for path in (attacked.folder / "images").rglob("*"):
