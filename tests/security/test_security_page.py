@@ -8,6 +8,7 @@ import pytest
 from tests.conformance import test_truth
 from tests.executor.test_certificates import WRONG
 from tests.executor.test_download import HOSTS
+from tests.injection.payloads import ALL, FORMULAS
 from tests.manifest.test_bombs import BOMBS
 from tests.manifest.test_row_files import BAD_HEADS, BAD_ROWS
 from tests.manifest.test_templates import ATTACKS, BLOWS
@@ -32,6 +33,9 @@ COUNTED = {
         *(f"{len(ONWARD)} answers", f"{len(ENDS)} more", f"{len(LOCAL)} local failures"),
         f"{len(DOCTOR)} of the doctor's",
     ),
+    "spreadsheets": (f"{len(ALL)} payloads", f"{len(FORMULAS)} of them"),
+    "the report's page": (f"the same {len(ALL)}",),
+    "terminal and logs": (f"the same {len(ALL)}",),
     "pictures": (f"{len(test_truth.BOMBS)} bombs", f"{len(test_truth.NO_PICTURES)} pages"),
 }
 
