@@ -30,26 +30,15 @@ from batchgen.ledger.records import (
     Approved,
     Aside,
     AttemptRow,
-    CallRow,
     CapKind,
     Caps,
     Decision,
-    Exposure,
     Finding,
     Held,
-    History,
-    ImageCounts,
-    ImageRow,
-    JobCounts,
-    JobRow,
     Judged,
     Known,
-    ListedRow,
-    Money,
     PendingDownload,
-    PictureRow,
     Previous,
-    Reconciliation,
     Refused,
     Review,
     Reworded,
@@ -57,13 +46,11 @@ from batchgen.ledger.records import (
     RunStart,
     Slot,
     StoredImage,
-    Totals,
     Tried,
-    UsageRow,
-    VariantRow,
     Wanted,
-    Waste,
 )
+from batchgen.ledger.reported import CallRow, ImageRow, JobRow, ListedRow, PictureRow, UsageRow, VariantRow
+from batchgen.ledger.sums import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
 from batchgen.model import Attempt, AttemptState, Job, Picture, Receipt, Settlement, SlotState
 from batchgen.money import MicroUSD
 

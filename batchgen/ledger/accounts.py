@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Mapping
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import History, ImageCounts, JobCounts, Money, Totals, Waste
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
+from batchgen.ledger.sums import History, ImageCounts, JobCounts, Money, Totals, Waste
 from batchgen.money import MicroUSD
 
 LATEST = 1000

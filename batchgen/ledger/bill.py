@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import Finding, Reconciliation
+from batchgen.ledger.records import Finding
 from batchgen.ledger.settling import Page, slots_of
+from batchgen.ledger.sums import Reconciliation
 from batchgen.ledger.text import stamp
 from batchgen.model import SlotState
 from batchgen.money import MicroUSD

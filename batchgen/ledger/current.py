@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import ListedRow, VariantRow
+from batchgen.ledger.reported import ListedRow, VariantRow
 
 _CURRENT = """
 WITH latest AS (

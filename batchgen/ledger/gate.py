@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from batchgen.errors import InputError
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import CapKind, Caps, Exposure, Refused
+from batchgen.ledger.records import CapKind, Caps, Refused
+from batchgen.ledger.sums import Exposure
 from batchgen.ledger.text import dump, stamp
 from batchgen.model import Attempt
 from batchgen.money import MicroUSD, exact

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import PictureRow
+from batchgen.ledger.reported import PictureRow
 from batchgen.ledger.text import request_from
 from batchgen.model import ImageRequest
 

@@ -1,9 +1,8 @@
 """What goes into the ledger and what comes out of it: frozen values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from batchgen.model import AttemptState, ImageRequest, Job, Purpose, SlotState
 from batchgen.money import ZERO, MicroUSD
@@ -182,16 +181,6 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """What one run has spent and risks at this moment, in micro-dollars; `images` asked and not released."""
-
-    spent: MicroUSD
-    at_risk: MicroUSD
-    reserved: MicroUSD
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension."""
 
@@ -274,82 +263,6 @@ class PendingDownload:
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """The four numbers.
-
-    Settled from usage; settled from the table; the most that open and unclear calls may have cost; and what was
-    reserved for calls that provably were not charged.
-    """
-
-    confirmed: MicroUSD = ZERO
-    estimated: MicroUSD = ZERO
-    at_risk: MicroUSD = ZERO
-    not_charged: MicroUSD = ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class JobCounts:
-    """Jobs by outcome; `total` is the sum of the others."""
-
-    total: int = 0
-    done: int = 0
-    partial: int = 0
-    moderated: int = 0
-    failed: int = 0
-    held: int = 0
-    not_started: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ImageCounts:
-    """Wanted images by state; `wanted` is the sum of the others, except `pending`, which is part of `not_started`."""
-
-    wanted: int = 0
-    stored: int = 0
-    moderated: int = 0
-    failed: int = 0
-    uncertain: int = 0
-    lost_paid: int = 0
-    not_started: int = 0
-    pending: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Where a catalogue, a manifest or a run stands. `sent` calls left this machine, `retried` ones among them."""
-
-    jobs: JobCounts = field(default_factory=JobCounts)
-    images: ImageCounts = field(default_factory=ImageCounts)
-    money: Money = field(default_factory=Money)
-    sent: int = 0
-    retried: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Waste:
-    """Calls that cost or may cost something and brought no picture that is still there.
-
-    `kind` is charged_no_result, replaced (paid for a slot that was drawn again), lost_paid or at_risk; `code` says why.
-    """
-
-    kind: str
-    code: str
-    attempts: int
-    micro_usd: MicroUSD
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What calls really cost and took: percentiles over the latest settled calls; costs per image asked."""
-
-    count: int
-    cost_p50: MicroUSD
-    cost_p95: MicroUSD
-    seconds_p50: float
-    seconds_p95: float
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One call that a bill decided: its cost is `confirmed`, and `cleared` was not charged."""
 
@@ -357,32 +270,6 @@ class Finding:
     job_id: str
     confirmed: MicroUSD
     cleared: MicroUSD
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """A bill against the ledger, in micro-dollars: billed = settled + confirmed + unexplained, exactly.
-
-    `settled` is what the ledger had settled before; `unexplained` is what the bill has beyond everything the ledger
-    knows (negative: the bill is smaller than what was settled). `open_calls` may still be charged: settle them first.
-    """
-
-    billed: MicroUSD
-    settled: MicroUSD
-    at_risk: MicroUSD
-    findings: tuple[Finding, ...]
-    unexplained: int
-    open_calls: int
-
-    @property
-    def confirmed(self) -> MicroUSD:
-        """At risk before, charged for certain now."""
-        return MicroUSD(sum(finding.confirmed for finding in self.findings))
-
-    @property
-    def cleared(self) -> MicroUSD:
-        """At risk before, not charged for certain now."""
-        return MicroUSD(sum(finding.cleared for finding in self.findings))
 
 
 class Decision(StrEnum):
@@ -487,178 +374,3 @@ class Adopted:
     cost: MicroUSD = ZERO
     estimated: bool = True
     drawn: datetime | None = None
-
-
-class JobRow(NamedTuple):
-    """One job for the report, with all that was ever paid for it; `tags` is a JSON list of pairs."""
-
-    job_id: str
-    job_key: str
-    operation: str
-    model: str
-    size: str
-    quality: str
-    provider: str
-    prompt: str
-    tags: str
-    place: str
-    last_run: str | None
-    wanted: int
-    outcome: str
-    stored: int
-    moderated: int
-    failed: int
-    uncertain: int
-    lost_paid: int
-    not_started: int
-    attempts: int
-    retried: int
-    text_in: int
-    image_in: int
-    output: int
-    confirmed_micro_usd: int
-    estimated_micro_usd: int
-    at_risk_micro_usd: int
-    not_charged_micro_usd: int
-    expected_micro_usd: int
-    seconds: float
-    code: str
-    message: str
-    categories: str
-    moderated_slots: str
-    moderated_prompt: str | None = None
-
-
-class ImageRow(NamedTuple):
-    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs.
-
-    `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
-    """
-
-    job_id: str
-    job_key: str
-    slot: int
-    state: str
-    reason: str
-    path: str | None
-    sha256: str | None
-    bytes: int | None
-    width: int | None
-    height: int | None
-    format: str | None
-    flags: str
-    fault: str
-    model: str
-    size: str
-    quality: str
-    provider: str
-    cost_micro_usd: int
-    estimated: int
-    prompt: str
-    tags: str
-    last_run: str | None
-    attempt_id: str | None
-    changed: str | None
-    review: str = ""
-    note: str = ""
-
-
-class CallRow(NamedTuple):
-    """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
-
-    `seconds` is how long the call itself took; `brought` counts the pictures it gave.
-    """
-
-    run_id: str
-    started: float
-    ended: float
-    seconds: float
-    brought: int
-    cost_micro_usd: int
-
-
-class UsageRow(NamedTuple):
-    """What one combination drew, counted and cost. `asked` counts images of calls that were not free of charge."""
-
-    model: str
-    size: str
-    quality: str
-    provider: str
-    tags: str
-    jobs: int
-    attempts: int
-    retried: int
-    asked: int
-    images: int
-    text_in: int
-    image_in: int
-    output: int
-    text_out: int
-    confirmed_micro_usd: int
-    estimated_micro_usd: int
-    at_risk_micro_usd: int
-    not_charged_micro_usd: int
-    expected_micro_usd: int
-
-
-class ListedRow(NamedTuple):
-    """One picture as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
-
-    sku: str
-    position: int
-    path: str
-    alt: str
-    url: str
-
-
-class VariantRow(NamedTuple):
-    """One of several ways (`way`) in which a thing was drawn: the picture in one slot, with what it cost."""
-
-    thing: str
-    slot: int
-    way: str
-    job_id: str
-    job_key: str
-    path: str
-    sha256: str
-    format: str
-    model: str
-    size: str
-    quality: str
-    prompt: str
-    cost_micro_usd: int
-
-
-class PictureRow(NamedTuple):
-    """One picture with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
-
-    `cost_micro_usd` is the picture's share of what its call cost, `call_micro_usd`.
-    """
-
-    path: str
-    job_id: str
-    job_key: str
-    slot: int
-    request: ImageRequest
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    format: str
-    flags: str
-    cost_micro_usd: int
-    estimated: int
-    model: str
-    provider: str
-    size: str
-    quality: str
-    attempt_id: str
-    run_id: str
-    drawn: str
-    request_id: str | None
-    asked: int
-    call_micro_usd: int
-    usage: str
-    echo: str
-    price: str
-    version: str

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 
 from batchgen.ledger.book import Book
-from batchgen.ledger.records import AttemptRow, CallRow, ImageRow, JobRow, RunRow, StoredImage, UsageRow
+from batchgen.ledger.records import AttemptRow, RunRow, StoredImage
+from batchgen.ledger.reported import CallRow, ImageRow, JobRow, UsageRow
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import moment, pairs, request_from, words
 from batchgen.model import AttemptState, Purpose
