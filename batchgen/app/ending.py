@@ -28,7 +28,7 @@ NEXT: Mapping[Exit, str] = {
     Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
     Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
     Exit.UNAVAILABLE: "the same command goes on later",
-    Exit.HELD: "batchgen resolve lists the held jobs and decides them",
+    Exit.HELD: "batchgen resolve lists the held jobs and decides them; held redraws: --rejected --on-uncertain retry",
     Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
     Exit.LOCKED: "wait for the other run, or use --if-locked wait",
     Exit.SIGINT: "the same command goes on where this one stopped",
