@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from batchgen.app import sidecars
@@ -49,7 +48,7 @@ def adopt(output: Path | None) -> AdoptResult:
     folder, clock = Folder(root), SystemClock()
     known = _known(root)
     with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
-        begun = run_id(clock.now(), lambda: token_hex(2))
+        begun = run_id(clock.now())
         ledger.begin_run(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
 from typing import Any, BinaryIO
 
@@ -94,6 +95,6 @@ def _open(path: Path) -> BinaryIO:
         raise StorageError(why) from error
 
 
-def run_id(now: datetime, token: Callable[[], str]) -> str:
-    """A name that sorts by time and never repeats: `2026-11-20T02-00-00Z-7f3a`."""
-    return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token()[:4]}"
+def run_id(now: datetime) -> str:
+    """A name that sorts by time and does not repeat within a second: `2026-11-20T02-00-00Z-7f3a91c0`."""
+    return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token_hex(4)}"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets as tokens
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -73,7 +72,7 @@ class Session:
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
         self.wording = None if self.options.reworded is None else rewording.read(self.options.reworded)
-        self.run_id = run_id(clock.now(), lambda: tokens.token_hex(2))
+        self.run_id = run_id(clock.now())
         self.journal = Journal(self.folder, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
