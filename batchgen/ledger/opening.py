@@ -194,6 +194,8 @@ def _create(path: Path, steps: tuple[str, ...], at: At) -> None:
     try:
         with closing(_connect(f"{new.absolute().as_uri()}?mode=rw")) as db:
             _apply(db, steps, 0)
+            # Now, while nobody else can have it open: SQLite waits for nobody when the mode changes.
+            db.execute("PRAGMA journal_mode = WAL")
         at("ledger.create.before_name")
         new.replace(path)
         _sync_folder(path.parent)
