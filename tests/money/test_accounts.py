@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -159,7 +160,7 @@ def tampering(ledger: Path, statement: str) -> Callable[[str], None]:
     def at(name: str) -> None:
         if name == "ledger.settle.after_commit" and not done:
             done.append(True)
-            with sqlite3.connect(ledger, timeout=30) as db:
+            with closing(sqlite3.connect(ledger, timeout=30)) as db, db:
                 db.execute(statement)
 
     return at

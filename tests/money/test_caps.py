@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -123,7 +124,7 @@ def test_two_manifests_share_a_day(place_of_work: Path, seed: int) -> None:
 
 def _used(ledger: Path) -> int:
     """Settled and at risk in a whole ledger, as another program reads it."""
-    with sqlite3.connect(ledger) as db:
+    with closing(sqlite3.connect(ledger)) as db:
         (used,) = db.execute("SELECT ifnull(sum(cost + at_risk + reserved), 0) FROM attempts").fetchone()
     return int(used)
 
