@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,8 @@ def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
         paper.err("batchgen: interrupted")
         return Exit.SIGINT
     except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
-        if isinstance(error, OSError) and error.errno in _REFUSALS:
-            return _stopped(error, paper)
+        if refusal := _refusal(error):
+            return _stopped(refusal, paper)
         from batchgen.cli.crash import crashed
 
         return crashed(error, desk)
@@ -61,6 +62,17 @@ def _unset(words: Sequence[str]) -> None:
         if not word or (name.startswith("--") and equals and not value):
             where = f" after {before}" if not word and before.startswith("-") else f" in {word}" if word else ""
             raise click.UsageError(f"an empty value{where}; is a variable of the shell not set?")
+
+
+def _refusal(error: Exception) -> OSError | None:
+    """What the machine refused. Without a working directory, Python 3.13.0 fails with errors of many kinds."""
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        return error
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib would have to be loaded first
+    except FileNotFoundError as gone:
+        return gone
+    return None
 
 
 def _stopped(error: OSError, paper: Paper) -> int:
