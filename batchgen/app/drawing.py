@@ -4,14 +4,13 @@ import asyncio
 import gc
 import secrets as tokens
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from batchgen.app import sidecars
 from batchgen.app.session import Session
 from batchgen.app.signals import NAMES, handled
+from batchgen.app.threads import Threads
 from batchgen.app.ticking import Ticker, stacks
 from batchgen.clock import Offload
 from batchgen.errors import Exit, StorageError
@@ -24,8 +23,6 @@ from batchgen.runner import run as perform
 from batchgen.text import counted
 from batchgen.worker import Bench, Worker
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Drawing:
@@ -37,9 +34,7 @@ class Drawing:
         """Draw what is left to do; the second signal leaves everything recorded and ends at once."""
         session = self.session
         async with AsyncExitStack() as stack:
-            books = stack.enter_context(ThreadPoolExecutor(1, "ledger"))
-            disk = stack.enter_context(ThreadPoolExecutor(4, "disk"))
-            on_books, on_disk = _offload(books), _offload(disk)
+            on_books, on_disk = stack.enter_context(Threads(1, "ledger")), stack.enter_context(Threads(4, "disk"))
             this = asyncio.current_task()
             assert this is not None
             stack.enter_context(handled(self._drain, this.cancel))
@@ -52,7 +47,7 @@ class Drawing:
                 await self._draw(self._bench(provider, executor, on_books, on_disk), on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
-                disk.shutdown()
+                on_disk.close()
                 await on_books(session.recover)
 
     async def _provider(self, stack: AsyncExitStack, on_disk: Offload) -> Provider:
@@ -189,11 +184,3 @@ def _caps(settings: Settings) -> Caps:
         images_per_day=limits.images_per_day,
         timezone=budget.timezone if budget else "UTC",
     )
-
-
-def _offload(pool: ThreadPoolExecutor) -> Offload:
-    async def offload(call: Callable[..., T], /, *args: Any) -> T:
-        """What was begun is brought to its end, also when nobody waits for it any more."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, call, *args))
-
-    return offload
