@@ -1,9 +1,10 @@
 """The program: pull jobs when they can start, perform them side by side, yield what became of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from batchgen.clock import Offload
 from batchgen.errors import BatchgenError, Exit
@@ -20,11 +21,11 @@ async def run(tasks: Iterator[Task], worker: Worker, stops: Stops, offload: Offl
     What breaks, in a task or in the plan behind the tasks, stops the run too; a bug is raised when all the others have
     finished.
     """
-    source, under_way = Source(tasks, offload), set[asyncio.Task[Outcome]]()
+    source, jobs = Source(tasks, offload), UnderWay(worker.places.news)
     broken: BaseException | None = None
     try:
         while True:
-            while not stops and worker.places.has_room(len(under_way)):
+            while not stops and worker.places.has_room(len(jobs)):
                 try:
                     task = await source.pull()
                 except Exception as error:  # noqa: BLE001 - what is under way has been paid for: it ends first
@@ -32,21 +33,55 @@ async def run(tasks: Iterator[Task], worker: Worker, stops: Stops, offload: Offl
                     break
                 if task is None:
                     break
-                under_way.add(asyncio.create_task(worker.perform(task), name=task.job.id))
-            if not under_way:
+                jobs.start(worker.perform(task), task.job.id)
+            if not jobs:
                 break
-            for finished in await _next(under_way, worker):
-                under_way.discard(finished)
-                if failure := finished.exception():
-                    broken = broken or _broke(failure, finished.get_name(), stops)
+            for job in await jobs.ended():
+                if failure := job.exception():
+                    broken = broken or _broke(failure, job.get_name(), stops)
                 else:
-                    yield finished.result()
+                    yield job.result()
     finally:
-        for left in under_way:
-            left.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await jobs.cancel()
     if broken:
         raise broken
+
+
+class UnderWay:
+    """Jobs side by side. `news` is an event for what may let another one start; every end is such news."""
+
+    def __init__(self, news: asyncio.Event) -> None:
+        self._news = news
+        self._jobs: set[asyncio.Task[Outcome]] = set()
+        self._ended: list[asyncio.Task[Outcome]] = []
+
+    def __len__(self) -> int:
+        """How many have not been told as ended."""
+        return len(self._jobs)
+
+    def start(self, job: Coroutine[Any, Any, Outcome], name: str) -> None:
+        """Let one more run."""
+        task = asyncio.create_task(job, name=name)
+        self._jobs.add(task)
+        task.add_done_callback(self._end)
+
+    async def ended(self) -> Sequence[asyncio.Task[Outcome]]:
+        """Wait for news, and tell which jobs ended since they were told last; none when it was other news."""
+        await self._news.wait()
+        self._news.clear()
+        ended, self._ended = self._ended, []
+        self._jobs.difference_update(ended)
+        return ended
+
+    async def cancel(self) -> None:
+        """End all that have not ended."""
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    def _end(self, job: asyncio.Task[Outcome]) -> None:
+        self._ended.append(job)
+        self._news.set()
 
 
 @dataclass(slots=True)
@@ -77,13 +112,3 @@ def _broke(error: BaseException, where: str, stops: Stops) -> BaseException | No
     kinds = {Exit.STORAGE: StopKind.STORAGE, Exit.INPUT: StopKind.CONFIG, Exit.ACCOUNT: StopKind.ACCOUNT}
     stops.add(Stop(kinds.get(error.exit, StopKind.UNAVAILABLE), str(error)))
     return None
-
-
-async def _next(under_way: set[asyncio.Task[Outcome]], worker: Worker) -> set[asyncio.Task[Outcome]]:
-    """Tasks that finished; none when only a place became free."""
-    place = asyncio.create_task(worker.places.next_rest.wait())
-    try:
-        done, _ = await asyncio.wait({*under_way, place}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        place.cancel()
-    return {task for task in done if task is not place}  # type: ignore[misc]
