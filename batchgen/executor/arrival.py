@@ -8,7 +8,7 @@ from batchgen.clock import Clock, Offload
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Call
 from batchgen.executor.intake import Intake
-from batchgen.executor.landing import Plan, Planner, blot, finish, to_answer
+from batchgen.executor.landing import Plan, Planner, blot, complete, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.base64run import Base64Run, DecodeError, Parts, RunState
@@ -163,10 +163,7 @@ class Arrival:
         if intake.refused is not None:
             intake.rescue(answer)
             raise intake.refused
-        done = finish(self.folder, receipt.attempt_id)
-        if done is None:  # pragma: no cover - it was written just now
-            raise RuntimeError(f"the answer of {receipt.attempt_id} is gone")
-        return done
+        return complete(self.folder, receipt.attempt_id, answer)
 
     def _keep(self, receipt: Receipt, intake: Intake, document: Document) -> Receipt:
         """Put what can not be used into quarantine, with what is known of it. Blocks."""

@@ -22,13 +22,13 @@ class SafePart:
         self._index = index
         self.part = intake.begin(index)
 
-    def write(self, data: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         """Add bytes; StorageError when both spools refuse them."""
         try:
-            self.part.write(data)
+            self.part.write(*pieces)
         except StorageError as error:
             self.part = self._intake.move(self._index, self.part, error)
-            self.part.write(data)
+            self.part.write(*pieces)
 
 
 class Intake:
@@ -42,11 +42,6 @@ class Intake:
         self.facts: dict[int, PartFacts] = {}
         self._open: dict[int, SafePart] = {}
         self._count = 0
-        self._first: Part | None = None
-
-    def prepare(self) -> None:
-        """Make the folder and the first part, durably, before bytes come. Blocks, so that `open` need not."""
-        self._first = self.begin(0)
 
     @property
     def last(self) -> int:
@@ -73,15 +68,9 @@ class Intake:
         while self._open:
             index, safe = self._open.popitem()
             self.facts[index] = safe.part.close()
-        if self._count == 0 and self._first:
-            self._first.abandon()
-            self._first = None
 
     def begin(self, index: int) -> Part:
         """Open a part where there is room."""
-        if index == 0 and self._first:
-            first, self._first = self._first, None
-            return first
         if self.refused is None:
             try:
                 return self.spool.part(index)

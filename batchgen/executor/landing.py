@@ -180,16 +180,19 @@ def _flat(value: Picture | Verdict | Usage | Echo) -> dict[str, Any]:
 
 
 def finish(folder: Folder, attempt_id: str) -> Receipt | None:
-    """Complete the answer that is whole in an attempt's spool; None when there is none. Blocks.
+    """Complete the answer that is whole in an attempt's spool; None when there is none. Blocks."""
+    answer = folder.spool(attempt_id).read()
+    return None if answer is None else complete(folder, attempt_id, answer)
+
+
+def complete(folder: Folder, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
+    """Complete an answer that is whole in its spool. Blocks.
 
     Publishes every picture (those already in place stay), moves bytes without a use to quarantine, and returns the
     receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
     the same receipt.
     """
     spool = folder.spool(attempt_id)
-    answer = spool.read()
-    if answer is None:
-        return None
     try:
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:

@@ -84,7 +84,7 @@ class LocalExecutor:
         self._wires = wires or Wires()
         self._spare = spare
         self._session: aiohttp.ClientSession | None = None
-        self._buffer = memoryview(bytearray(PIECE))
+        self._buffer = bytearray(PIECE)
         secrets = (self._key,) if self._key else ()
         self._arrival = Arrival(provider, folder, clock, offload, secrets)
         self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
@@ -157,10 +157,7 @@ class LocalExecutor:
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)
 
-        async def prepare() -> None:
-            await self.offload(intake.prepare)
-
-        return _Open(Call(self.clock, body_of, prepare, self._buffer), intake)
+        return _Open(Call(self.clock, body_of, self._buffer), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.job.request

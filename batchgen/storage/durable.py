@@ -57,17 +57,15 @@ def parts_of(relative: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def folder(root: Path, parts: tuple[str, ...], mode: int | None = None) -> Iterator[int]:
+def folder(root: Path, parts: tuple[str, ...], mode: int | None = None, *, durable: bool = True) -> Iterator[int]:
     """A descriptor of the folder `root/parts`, reached without following a symlink below `root`.
 
-    With a mode, missing folders are made, durably; without one, a missing folder is an OSError.
+    With a mode, missing folders are made, durably unless told otherwise; without one, a missing folder is an OSError.
     """
-    if mode is not None and not root.exists():
-        root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = _root(root, make=mode is not None)
     try:
         for part in parts:
-            below = _step(descriptor, part, mode)
+            below = _step(descriptor, part, mode, durable=durable)
             os.close(descriptor)
             descriptor = below
         yield descriptor
@@ -75,7 +73,17 @@ def folder(root: Path, parts: tuple[str, ...], mode: int | None = None) -> Itera
         os.close(descriptor)
 
 
-def _step(parent: int, name: str, mode: int | None) -> int:
+def _root(root: Path, *, make: bool) -> int:
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        if not make:
+            raise
+    root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
+    return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
@@ -86,7 +94,8 @@ def _step(parent: int, name: str, mode: int | None) -> int:
     except FileExistsError:
         pass
     else:
-        os.fsync(parent)
+        if durable:
+            os.fsync(parent)
     return os.open(name, _DIRECTORY, dir_fd=parent)
 
 
@@ -95,9 +104,12 @@ def create(parent: int, name: str, mode: int) -> int:
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
 
 
-def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+def write_all(descriptor: int, *pieces: bytes) -> None:
     """Write every byte, however many calls that takes."""
-    view = memoryview(data)
+    written = os.writev(descriptor, pieces)
+    if written == sum(map(len, pieces)):
+        return
+    view = memoryview(b"".join(pieces))[written:]
     while view:
         view = view[os.write(descriptor, view) :]
 

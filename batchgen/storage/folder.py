@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,6 @@ from batchgen.storage.durable import (
     move,
     names,
     parts_of,
-    refused,
     same_bytes,
     same_file,
     sync,
@@ -97,29 +97,31 @@ class Folder:
         """
         return self.publish_all([(part, relative, sha256)], replaces=replaces)[0]
 
-    def publish_all(
-        self, parts: Sequence[tuple[Path, str, str | None]], *, replaces: str | None = None
-    ) -> tuple[str | None, ...]:
+    def publish_all(self, parts: Sequence["_Publishing"], *, replaces: str | None = None) -> tuple[str | None, ...]:
         """The same for the pictures of one answer: part, place and hash of each; every folder is confirmed once."""
-        gone = tuple([self._place(part, relative, replaces, sha256) for part, relative, sha256 in parts])
-        for above in dict.fromkeys(parts_of(relative)[:-1] for _, relative, _ in parts):
-            with guarded(self.root.joinpath(IMAGES, *above)), folder(self.root, (IMAGES, *above)) as there:
+        gone: dict[str, str | None] = {}
+        for (home, above), some in _by_folder(parts).items():
+            with (
+                guarded(self.root.joinpath(IMAGES, *above)),
+                folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there,
+                folder(home, ()) as source,
+            ):
+                for part, relative, sha256 in some:
+                    with guarded(self.root / IMAGES / relative):
+                        gone[relative] = self._place(source, part.name, there, relative, replaces, sha256)
                 self._at("storage.publish.before_sync")
                 os.fsync(there)
                 self._at("storage.publish.after_sync")
-        return gone
+        return tuple([gone[relative] for _, relative, _ in parts])
 
-    def _place(self, part: Path, relative: str, replaces: str | None, sha256: str | None) -> str | None:
-        *above, name = parts_of(relative)
-        with (
-            guarded(self.root / IMAGES / relative, _size(part)),
-            folder(self.root, (IMAGES, *above), PUBLIC_DIR) as there,
-            folder(part.parent, ()) as source,
-        ):
-            placed = _placed(source, part.name, there, name, sha256, other=replaces is not None)
-            gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
-            if not placed:
-                self._appear(source, part.name, there, name)
+    def _place(
+        self, source: int, part: str, there: int, relative: str, replaces: str | None, sha256: str | None
+    ) -> str | None:
+        name = parts_of(relative)[-1]
+        placed = _placed(source, part, there, name, sha256, other=replaces is not None)
+        gone = self._step_aside(there, name, relative, replaces, placed=placed) if replaces else None
+        if not placed:
+            self._appear(source, part, there, name)
         return gone
 
     def set_aside(self, relative: str, key: str) -> str | None:
@@ -212,13 +214,16 @@ class Folder:
         return status.f_bavail * status.f_frsize
 
 
-def _size(part: Path) -> int | None:
-    try:
-        return part.stat().st_size
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise refused(error, part) from error
+_Publishing = tuple[Path, str, str | None]
+
+
+def _by_folder(parts: Sequence[_Publishing]) -> Mapping[tuple[Path, tuple[str, ...]], Sequence[_Publishing]]:
+    """Pictures by the folder where their parts are and the one where they go."""
+    found = defaultdict[tuple[Path, tuple[str, ...]], list[_Publishing]](list)
+    for one in parts:
+        part, relative, _ = one
+        found[part.parent, parts_of(relative)[:-1]].append(one)
+    return found
 
 
 def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *, other: bool) -> bool:

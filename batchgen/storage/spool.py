@@ -55,38 +55,33 @@ class Part:
         self._hash = hashlib.sha256()
         self._head = self._tail = b""
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes; StorageError when the disk refuses them."""
+    def write(self, *pieces: bytes) -> None:
+        """Add bytes, all pieces at once; StorageError when the disk refuses them."""
         if self._descriptor is None:
             raise ValueError("this part is closed")
         try:
-            write_all(self._descriptor, data)
+            write_all(self._descriptor, *pieces)
         except OSError as error:
-            raise refused(error, self.path, self.bytes + len(data)) from error
-        self._count(data)
+            raise refused(error, self.path, self.bytes + sum(map(len, pieces))) from error
+        for data in pieces:
+            self._count(data)
 
     def take_in(self) -> None:
         """Count the bytes that the file has already."""
         while self._descriptor is not None and (data := os.pread(self._descriptor, CHUNK, self.bytes)):
             self._count(data)
 
-    def _count(self, data: bytes | bytearray | memoryview) -> None:
+    def _count(self, data: bytes) -> None:
         self._hash.update(data)
         self.bytes += len(data)
         if len(self._head) < HEAD:
-            self._head += bytes(data[: HEAD - len(self._head)])
-        self._tail = bytes(data[-TAIL:]) if len(data) >= TAIL else (self._tail + bytes(data))[-TAIL:]
+            self._head += data[: HEAD - len(self._head)]
+        self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
 
     def close(self) -> PartFacts:
         """No more bytes come; says what they were."""
         self._let_go()
         return PartFacts(self.index, self.path, self.bytes, self._hash.hexdigest(), self._head, self._tail)
-
-    def abandon(self) -> None:
-        """Throw the bytes away."""
-        self._let_go()
-        with guarded(self.path):
-            self.path.unlink(missing_ok=True)
 
     def _let_go(self) -> None:
         if self._descriptor is not None:
@@ -108,10 +103,13 @@ class Spool:
         self._parts = (SPOOL, attempt_id)
 
     def part(self, index: int, *, resume: bool = False) -> Part:
-        """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end."""
+        """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end.
+
+        Meant for the event loop: nothing waits for the disk before `finish`.
+        """
         name = f"{index}.part"
         path = self.path / name
-        with guarded(path), folder(self._root, self._parts, PRIVATE_DIR) as here:
+        with guarded(path), folder(self._root, self._parts, PRIVATE_DIR, durable=False) as here:
             left = exists(here, name)
             if left and resume:
                 return self._reopen(here, index, path)
@@ -138,6 +136,9 @@ class Spool:
             self._fresh(here, temporary, data)
             os.rename(temporary, ANSWER, src_dir_fd=here, dst_dir_fd=here)
             os.fsync(here)
+            for above in (self._parts[:-1], ()):
+                with folder(self._root, above) as there:
+                    os.fsync(there)
             self._at("storage.finish.after_answer")
 
     def read(self) -> dict[str, object] | None:
