@@ -3,7 +3,7 @@
 import asyncio
 from selectors import DefaultSelector, SelectorKey
 
-FEW = 8
+FEW = 4
 """Events of one turn. What they bring is worked off before more is read: memory stays small, and no turn is long."""
 
 

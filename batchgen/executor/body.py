@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.providers.base64run import PartSink
-from batchgen.providers.decode import DecodeError, Decoder, Document, kind_of, parse
+from batchgen.providers.decode import Bytes, DecodeError, Decoder, Document, kind_of, parse
 from batchgen.providers.verdict import Trouble
 
 SMALL = 1024 * 1024
@@ -36,17 +36,21 @@ class Body:
         closed = self._decoder is not None and self._decoder.closed
         return closed or len(self._small) >= SMALL or self.trouble in {Trouble.TOO_LARGE, Trouble.TOO_DEEP}
 
-    def take(self, chunk: bytes) -> None:
-        """Take the next bytes from the wire."""
-        if self._inflate is None or self._decoder is None or self.trouble:
-            self._keep(chunk)
+    def take(self, chunk: Bytes, size: int | None = None) -> None:
+        """Take the next bytes from the wire: all of `chunk`, or its first `size`. It may be used again."""
+        inflate, decoder = self._inflate, self._decoder
+        if inflate is None or decoder is None or self.trouble:
+            self._keep(bytes(chunk[:size]))
             return
         try:
-            for piece in self._inflate.feed(chunk):
-                self._decoder.feed(piece)
+            if inflate.is_plain:
+                decoder.feed(chunk, size)
+                return
+            for piece in inflate.feed(bytes(chunk[:size])):
+                decoder.feed(piece)
         except EncodingError as error:
             self._spoiled(Trouble.ENCODING, str(error))
-            self._keep(chunk)
+            self._keep(bytes(chunk[:size]))
         except DecodeError as error:
             self._spoiled(Trouble(error.code), str(error))
 

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -34,14 +34,13 @@ _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 class Call:
     """One exchange while it happens; what is written here stays true when the exchange breaks off.
 
-    `body_of` makes the taker of a body for a status and an encoding; `prepare` readies the disk for a success; `buffer`
-    is what all exchanges of one event loop receive into.
+    `body_of` makes the taker of a body for a status and an encoding; `buffer` is what all exchanges of one event loop
+    receive into.
     """
 
     clock: Clock
     body_of: Callable[[int, str], Body]
-    prepare: Callable[[], Awaitable[None]]
-    buffer: memoryview
+    buffer: bytearray
     phase: Phase = Phase.NOT_CONNECTED
     handed_at: float | None = None
     status: int | None = None
@@ -100,8 +99,6 @@ async def post(
             trace_request_ctx=call,
         ) as response:
             call.answered(response.status, header_view(response.headers))
-            if 200 <= response.status < 300:
-                await call.prepare()
             await _read(response, call)
             call.phase = Phase.COMPLETE
             response.close()

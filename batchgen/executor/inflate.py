@@ -22,6 +22,11 @@ class Inflate:
         self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if names else None
         self._may_be_raw = names == ["deflate"]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to unpack."""
+        return self._unpack is None
+
     def feed(self, chunk: bytes) -> Iterable[bytes]:
         """Unpacked pieces of bounded size; EncodingError when the bytes are damaged."""
         return (chunk,) if self._unpack is None else self._unpacked(self._unpack, chunk)

@@ -5,6 +5,8 @@ in between and no task to wake.
 """
 
 import asyncio
+import socket
+from contextlib import suppress
 
 import aiohttp
 
@@ -16,11 +18,11 @@ PIECE = 1024 * 1024
 class Straight(asyncio.BufferedProtocol):
     """Takes a connection over for the last `left` bytes of a body whose length is known."""
 
-    def __init__(self, body: Body, left: int, buffer: memoryview, before: asyncio.BaseProtocol) -> None:
+    def __init__(self, body: Body, left: int, buffer: bytearray, before: asyncio.BaseProtocol) -> None:
         """Feed `body`; `before`, whose connection it was, still hears of its loss."""
         self._body = body
         self._left = left
-        self._buffer = buffer
+        self._buffer, self._view = buffer, memoryview(buffer)
         self._before = before
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -30,14 +32,14 @@ class Straight(asyncio.BufferedProtocol):
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Lend the buffer: what is received is worked off before any other connection receives."""
-        return self._buffer
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Work off what was received."""
         if self._done.done():
             return
         try:
-            self._body.take(bytes(self._buffer[: min(nbytes, self._left)]))
+            self._body.take(self._buffer, min(nbytes, self._left))
         except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
             self._done.set_exception(error)
             return
@@ -53,7 +55,7 @@ class Straight(asyncio.BufferedProtocol):
         self._before.connection_lost(exc)
 
 
-async def read_straight(response: aiohttp.ClientResponse, body: Body, buffer: memoryview) -> bool:
+async def read_straight(response: aiohttp.ClientResponse, body: Body, buffer: bytearray) -> bool:
     """Feed `body` with what is left of the answer, where its length is known; else do nothing, and say so.
 
     Raises like `Straight.read`. Bytes that the library holds already must have been taken before, in the same turn.
@@ -64,7 +66,20 @@ async def read_straight(response: aiohttp.ClientResponse, body: Body, buffer: me
     left = length - response.content.total_bytes
     if left <= 0 or body.done:
         return False
+    _widen(connection.transport)
     straight = Straight(body, left, buffer, connection.protocol)
     connection.transport.set_protocol(straight)
     await straight.read()
     return True
+
+
+def _widen(transport: asyncio.Transport) -> None:
+    """Have the kernel take two pieces while others are worked off: on a new connection its own tuning starts small.
+
+    To state a low-water mark widens the buffer and, unlike SO_RCVBUF, leaves the tuning on (Linux, tcp_set_rcvlowat).
+    """
+    line = transport.get_extra_info("socket")
+    if line is not None:
+        with suppress(OSError):
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 2 * PIECE)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

@@ -25,7 +25,8 @@ class DecodeError(Exception):
 class PartSink(Protocol):
     """Where the bytes of one picture go."""
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, /, *pieces: bytes) -> object:
+        """Add bytes that came in one or more pieces."""
 
 
 class RunState(StrEnum):
@@ -86,14 +87,14 @@ class Base64Run:
         self._raw: tuple[int, PartSink] | None = None
         self._size = 0
 
-    def feed(self, data: bytes, start: int = 0, end: int | None = None, *, escaped: bool = True) -> None:
+    def feed(self, data: bytes | bytearray, start: int = 0, end: int | None = None, *, escaped: bool = True) -> None:
         """Take the text in `data[start:end]`; it holds whole JSON escapes, or none when not `escaped`."""
         stop = len(data) if end is None else end
         if start == stop:
             return
-        span: memoryview | None = _unescaped(data[start:stop]) if escaped else memoryview(data)[start:stop]
+        span: memoryview | None = _unescaped(bytes(data[start:stop])) if escaped else memoryview(data)[start:stop]
         if self._raw or span is None:
-            self._keep(data[start:stop])
+            self._keep(bytes(data[start:stop]))
         elif self._lead is None:
             self._decode(span)
         else:
@@ -157,15 +158,13 @@ class Base64Run:
         self._rest = bytes(body[cut:]) if len(head) in {0, 4} else head
         if first or others:
             self._padded = (body[cut - 1 : cut] if cut else head[-1:]) == b"="
-        for data in (first, others):
-            if data:
-                self._write(data)
+            self._write(len(first) + len(others), *([first, others] if first else [others]))
 
-    def _write(self, data: bytes) -> None:
-        self._parts.count(len(data))
+    def _write(self, size: int, *pieces: bytes) -> None:
+        self._parts.count(size)
         self._part = self._part or self._parts.start()
-        self._part[1].write(data)
-        self._size += len(data)
+        self._part[1].write(*pieces)
+        self._size += size
 
     def _keep(self, text: bytes) -> None:
         self._parts.count(len(text))

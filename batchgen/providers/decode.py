@@ -13,7 +13,7 @@ from typing import Any
 
 from batchgen.providers.base64run import Base64Run, DecodeError, Parts, PartSink, Run, RunState
 
-__all__ = ["BodyKind", "DecodeError", "Decoder", "Document", "Run", "RunState", "parse"]
+__all__ = ["BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "Run", "RunState", "parse"]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32
@@ -28,8 +28,12 @@ _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPEN_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _PARTNER = {b"}": b"{", b"]": b"["}
 _CLOSER = {b"{": b"}", b"[": b"]"}
+_OPENING = frozenset({*_CLOSER, b":", b","})
+"""Tokens after which nothing is whole."""
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+
+Bytes = bytes | bytearray
 
 
 class BodyKind(StrEnum):
@@ -78,7 +82,8 @@ class Decoder:
         self.runs: list[Run] = []
         self.closed = False
         self._mode = _Mode.STRUCTURE
-        self._carry = b""
+        self._carry: Bytes = b""
+        self._end = 0
         self._stack: list[bytes] = []
         self._tokens = 0
         self._last = b""
@@ -87,15 +92,17 @@ class Decoder:
         self._run: Base64Run | None = None
         self._safe: tuple[int, bytes] | None = None
 
-    def feed(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take the next bytes of the body, cut anywhere."""
-        data = self._carry + bytes(chunk) if self._carry else bytes(chunk)
-        self._carry = b""
+    def feed(self, chunk: Bytes, size: int | None = None) -> None:
+        """Take the next bytes of the body, cut anywhere: all of `chunk`, or its first `size`. It may be used again."""
+        data, self._end = chunk, len(chunk) if size is None else size
+        if self._carry:
+            data, self._carry = self._carry + data[: self._end], b""
+            self._end = len(data)
         at = 0
-        while at < len(data) and not self.closed:
+        while at < self._end and not self.closed:
             at = self._step(data, at)
-        if at < len(data):
-            self._remember(data[at : at + max(0, self.text_cap - len(self.text))])
+        if at < self._end:
+            self._remember(data[at : min(self._end, at + max(0, self.text_cap - len(self.text)))])
 
     def close(self) -> Document:
         """Give what came. Call once, after the last byte."""
@@ -125,7 +132,7 @@ class Decoder:
         except DecodeError:
             return None, False
 
-    def _step(self, data: bytes, at: int) -> int:
+    def _step(self, data: Bytes, at: int) -> int:
         match self._mode:
             case _Mode.STRUCTURE:
                 return self._structure(data, at)
@@ -136,28 +143,35 @@ class Decoder:
             case _Mode.RUN:
                 return self._picture(data, at)
 
-    def _structure(self, data: bytes, at: int) -> int:
-        found = _TOKEN.search(data, at)
-        if not found:
-            self._remember(data[at:])
-            return len(data)
-        self._remember(data[at : found.end()])
-        self._tokens += 1
-        if self._tokens > MOST_TOKENS:
-            raise DecodeError("answer_too_large", f"the answer has more than {MOST_TOKENS:,} pieces of JSON")
-        self._token(found.group())
-        return found.end()
+    def _structure(self, data: Bytes, at: int) -> int:
+        """Follow the brackets to the next string."""
+        done = at
+        for found in _TOKEN.finditer(data, at, self._end):
+            token, end = found.group(), found.end()
+            self._tokens += 1
+            if token in _CLOSER:
+                self._stack.append(token)
+            if self._tokens > MOST_TOKENS or len(self._stack) > DEEPEST:
+                self._remember(data[done:end])
+                raise self._overgrown()
+            if token not in _OPENING:
+                self._remember(data[done:end])
+                done = end
+                if token == b'"':
+                    self._open_string()
+                    self._last = token
+                    return end
+                self._close_bracket(token)
+                if self.closed:
+                    return end
+            self._last = token
+        self._remember(data[done : self._end])
+        return self._end
 
-    def _token(self, token: bytes) -> None:
-        if token == b'"':
-            self._open_string()
-        elif token in _CLOSER:
-            self._stack.append(token)
-            if len(self._stack) > DEEPEST:
-                raise DecodeError("answer_too_deep", f"the answer nests more than {DEEPEST} levels deep")
-        elif token in _PARTNER:
-            self._close_bracket(token)
-        self._last = token
+    def _overgrown(self) -> DecodeError:
+        if len(self._stack) > DEEPEST:
+            return DecodeError("answer_too_deep", f"the answer nests more than {DEEPEST} levels deep")
+        return DecodeError("answer_too_large", f"the answer has more than {MOST_TOKENS:,} pieces of JSON")
 
     def _close_bracket(self, token: bytes) -> None:
         if not self._stack or self._stack.pop() != _PARTNER[token]:
@@ -182,36 +196,36 @@ class Decoder:
         self._run = Base64Run(self.parts)
         self._mode = _Mode.RUN
 
-    def _address(self, data: bytes, at: int) -> int:
+    def _address(self, data: Bytes, at: int) -> int:
         """See whether an address is the picture itself: `data:image/png;base64,...`."""
-        lead = data[at : at + 5]
+        lead = data[at : min(at + 5, self._end)]
         if len(lead) < 5 and b'"' not in lead and b"\\" not in lead:
-            self._carry = data[at:]
-            return len(data)
+            self._carry = lead
+            return self._end
         if lead.lower() == b"data:":
             self._open_run()
         else:
             self._mode = _Mode.STRING
         return at
 
-    def _string(self, data: bytes, at: int) -> int:
-        end, _ = _end_of_string(data, at)
+    def _string(self, data: Bytes, at: int) -> int:
+        end, _ = _end_of_string(data, at, self._end)
         self._remember(data[at:end])
-        if end == len(data):
+        if end == self._end:
             return end
         if data[end] != ord('"'):
-            self._carry = data[end:]
-            return len(data)
+            self._carry = data[end : self._end]
+            return self._end
         self._key = _key(bytes(self.text[self._string_at : self._string_at + _LONGEST_KEY + 1]))
         self._remember(b'"')
         self._last, self._mode = b'"', _Mode.STRUCTURE
         return end + 1
 
-    def _picture(self, data: bytes, at: int) -> int:
+    def _picture(self, data: Bytes, at: int) -> int:
         if self._run is None:  # pragma: no cover - the mode is only entered with a run
             raise DecodeError("answer_undecodable", "no picture was begun")
-        end, escaped = _end_of_string(data, at)
-        if end < len(data) and data[end] == ord('"'):
+        end, escaped = _end_of_string(data, at, self._end)
+        if end < self._end and data[end] == ord('"'):
             self._run.feed(data, at, end, escaped=escaped)
             self.text += str(len(self.runs)).encode()
             self.runs.append(self._run.end())
@@ -221,10 +235,10 @@ class Decoder:
         if escaped and (opened := _OPEN_ESCAPE.search(data, max(at, end - 6), end)):
             end = opened.start()
         self._run.feed(data, at, end, escaped=escaped)
-        self._carry = data[end:]
-        return len(data)
+        self._carry = data[end : self._end]
+        return self._end
 
-    def _remember(self, text: bytes) -> None:
+    def _remember(self, text: Bytes) -> None:
         if len(self.text) + len(text) > self.text_cap:
             self.text += text[: self.text_cap - len(self.text)]
             raise DecodeError("answer_too_large", f"the answer's text passed {self.text_cap:,} bytes")
@@ -258,13 +272,13 @@ def _whole_number(digits: str) -> int | None:
 _JSON = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=lambda _: None)
 
 
-def _end_of_string(data: bytes, at: int) -> tuple[int, bool]:
+def _end_of_string(data: Bytes, at: int, stop: int) -> tuple[int, bool]:
     """Where the string's closing quote stands, or the end of what can be told yet; and whether escapes came before."""
-    found = data.find(b'"', at)
-    end = found if found >= 0 else len(data)
+    found = data.find(b'"', at, stop)
+    end = found if found >= 0 else stop
     if data.find(b"\\", at, end) < 0:
         return end, False
-    text = _STRING.match(data, at)
+    text = _STRING.match(data, at, stop)
     return (text.end() if text else at), True
 
 

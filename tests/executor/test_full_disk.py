@@ -31,13 +31,13 @@ class FullPart(Part):
         super().__init__(part.index, part.path, part._descriptor or 0)
         self._spool = spool
 
-    def write(self, data: Any) -> None:
+    def write(self, *pieces: Any) -> None:
         """Take what fits, then refuse."""
-        room = self._spool.room
+        data, room = b"".join(pieces), self._spool.room
         self._spool.room = room - len(data)
         if self._spool.room < 0:
             with self.path.open("ab") as file:
-                file.write(bytes(data)[:room])
+                file.write(data[:room])
             raise StorageError(f"{self.path}: the disk is full")
         super().write(data)
 

@@ -28,21 +28,26 @@ class MemoryPart:
     def __init__(self, data: bytearray) -> None:
         self.data = data
 
-    def write(self, data: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         """Add bytes."""
-        self.data += data
+        self.data += b"".join(pieces)
 
 
 class Decoded:
     """What a decoder made of some chunks."""
 
-    def __init__(self, chunks: Iterable[bytes], **options: Any) -> None:
+    def __init__(self, chunks: Iterable[bytes], *, buffer: bytearray | None = None, **options: Any) -> None:
         memory = Memory()
         decoder = Decoder(memory.open, **{"cap": 1 << 20, **options})
         self.error: str | None = None
         try:
             for chunk in chunks:
-                decoder.feed(chunk)
+                if buffer is None:
+                    decoder.feed(chunk)
+                    continue
+                buffer[:] = chunk + b'Zg"]}' * (1 + len(buffer) // 5)
+                decoder.feed(buffer, len(chunk))
+                buffer[:] = b"A" * len(buffer)
         except DecodeError as error:
             self.error = error.code
         self.document: Document = decoder.close()
