@@ -40,7 +40,7 @@ def totals(book: Book, run_id: str | None, *, alone: bool) -> Totals:
     with book.reading() as db:
         jobs, images = _jobs(db, which, values)
         if alone and run_id is not None:
-            images = _images_alone(db, which, values)
+            images = _images_alone(db, which, values, images.not_started)
         row = db.execute(
             f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
             f" ifnull(sum(purpose = 'retry' AND {SENT}), 0) AS retried"
@@ -60,7 +60,9 @@ def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) 
     return jobs, ImageCounts(wanted=sum(sums.values()) - sums["pending"], **sums)
 
 
-def _images_alone(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> ImageCounts:
+def _images_alone(
+    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], not_started: int
+) -> ImageCounts:
     """Count images that this run decided, and those of its jobs that are still not started."""
     counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
     row = db.execute(
@@ -68,10 +70,9 @@ def _images_alone(db: sqlite3.Connection, which: str, values: Mapping[str, str |
         f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{which} GROUP BY j.key)",
         values,
     ).fetchone()
-    _, whole = _jobs(db, which, values)
     decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))
-    wanted = sum(decided.values()) - decided["pending"] + whole.not_started
-    return ImageCounts(wanted=wanted, not_started=whole.not_started, **decided)
+    wanted = sum(decided.values()) - decided["pending"] + not_started
+    return ImageCounts(wanted=wanted, not_started=not_started, **decided)
 
 
 def waste(book: Book, run_id: str | None) -> tuple[Waste, ...]:
@@ -133,10 +134,11 @@ _LAWS = {
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         WHERE (a.catalogue != i.catalogue OR a.job_key != i.job_key)""",
     "two pictures at one place": """
-        SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
-        CROSS JOIN images o INDEXED BY images_by_path ON o.catalogue = i.catalogue AND o.path = i.path
-        WHERE i.state = 'stored' AND i.fault = '' AND o.state = 'stored' AND o.fault = ''
-            AND (o.job_key, o.slot) != (i.job_key, i.slot)""",
+        SELECT count(*) FROM (
+            SELECT catalogue, path FROM images INDEXED BY images_by_path WHERE path IS NOT NULL
+            GROUP BY catalogue, path HAVING count(*) > 1) twice
+        WHERE (SELECT count(*) FROM images i WHERE i.catalogue = twice.catalogue AND i.path = twice.path
+            AND i.state = 'stored' AND i.fault = '') > 1""",
     "stored images without a charged call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         WHERE i.state = 'stored' AND a.state != 'settled'""",
