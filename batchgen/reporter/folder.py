@@ -32,7 +32,6 @@ from batchgen.reporter.tables import (
     Column,
     Row,
     batches,
-    tag_names,
     totals,
     with_tags,
 )
@@ -91,7 +90,7 @@ def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> Written:
 
 def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary) -> tuple[seen.Images, seen.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    tags = tag_names(ledger.job_rows())
+    tags = ledger.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
     blocks, calls = Blocks(summary.run_id, seen.MOST_PICTURES), Calls(summary.run_id)

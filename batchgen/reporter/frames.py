@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from batchgen.ledger import Ledger, Money, UsageRow
 from batchgen.money import MicroUSD
 from batchgen.reporter.page import Group, Slice, dearest
-from batchgen.reporter.tables import IMAGES, JOBS, USAGE, Column, tag_names, with_tags
+from batchgen.reporter.tables import IMAGES, JOBS, USAGE, Column, with_tags
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,7 +32,7 @@ def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
     }
     columns, rows = tables[table]
     with ledger.still():
-        return frame_of(with_tags(columns, tag_names(ledger.job_rows())), tuple(rows()))
+        return frame_of(with_tags(columns, ledger.tag_names()), tuple(rows()))
 
 
 def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame":

@@ -128,17 +128,6 @@ def totals(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, C
             yield before + name, value, None
 
 
-def tag_names(rows: Iterable[JobRow]) -> tuple[str, ...]:
-    """Every tag that any job has, in the order in which they first appear."""
-    found: dict[str, None] = {}
-    last = ""
-    for row in rows:
-        if row.tags != last:
-            last = row.tags
-            found.update(dict.fromkeys(tags_of(row.tags)))
-    return tuple(found)
-
-
 def with_tags(columns: Sequence[Column[Any]], tags: Iterable[str]) -> tuple[Column[Any], ...]:
     """Add a column for each tag under the tag's own name, with `tag_` before it where the name is taken."""
     taken = {column.name for column in columns}

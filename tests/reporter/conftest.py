@@ -26,6 +26,7 @@ from batchgen.ledger import (
     Waste,
 )
 from batchgen.money import MicroUSD
+from batchgen.reporter.tables import tags_of
 from tests.reporter.chromium import Browser, installed
 
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
@@ -52,6 +53,9 @@ class Rows:
 
     def job_rows(self) -> Iterator[JobRow]:
         return iter(self.jobs)
+
+    def tag_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for job in self.jobs for name in tags_of(job.tags)))
 
     def call_rows(self) -> Iterator[CallRow]:
         return iter(self.calls)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batchgen.ledger import JobRow
 from batchgen.reporter.csvfile import FORMULA, guarded, header, lines
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, tag_names, with_tags
+from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column, with_tags
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "A1")),
@@ -42,7 +42,7 @@ def test_there_are_forty_payloads() -> None:
 def test_no_cell_is_a_formula(payload: str, job: Callable[..., JobRow], tagged: Callable[..., str]) -> None:
     """Whatever a prompt, an id, a message or a tag begins with, an apostrophe stands before it."""
     row = job(prompt=payload, job_id=payload, message=payload, tags=tagged(**{"category": payload, payload: "x"}))
-    columns = with_tags(JOBS, tag_names([row]))
+    columns = with_tags(JOBS, ["category", payload])
     (cells,) = written(columns, [row])
     assert [name for name in cells if name[0] in FORMULA] == []
     assert [cells[name] for name in ("prompt", "job_id", "message", "category")] == [f"'{payload}"] * 4
@@ -70,7 +70,7 @@ def test_text_survives(text: str) -> None:
 def test_a_tag_has_its_own_name_unless_it_is_taken(job: Callable[..., JobRow], tagged: Callable[..., str]) -> None:
     """`category` stays `category`; a tag named like a column gets `tag_` before its name."""
     row = job(tags=tagged(category="seating", state="Ohio", tag_state="OH"))
-    columns = with_tags(JOBS, tag_names([row]))
+    columns = with_tags(JOBS, ["category", "state", "tag_state"])
     assert [column.name for column in columns[len(JOBS) :]] == ["category", "tag_state", "tag_tag_state"]
     (cells,) = written(columns, [row])
     assert (cells["state"], cells["tag_state"], cells["tag_tag_state"]) == ("done", "Ohio", "OH")
@@ -79,7 +79,7 @@ def test_a_tag_has_its_own_name_unless_it_is_taken(job: Callable[..., JobRow], t
 def test_a_job_without_a_tag_has_an_empty_cell(job: Callable[..., JobRow], tagged: Callable[..., str]) -> None:
     """Jobs need not have the same tags."""
     rows = [job(tags=tagged(a="1")), job(tags=tagged(b="2")), job()]
-    cells = written(with_tags(JOBS, tag_names(rows)), rows)
+    cells = written(with_tags(JOBS, "ab"), rows)
     assert [(c["a"], c["b"]) for c in cells] == [("1", ""), ("", "2"), ("", "")]
 
 

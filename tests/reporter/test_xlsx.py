@@ -9,7 +9,7 @@ import pytest
 
 from batchgen.ledger import JobRow
 from batchgen.reporter import write
-from batchgen.reporter.tables import JOBS, Column, tag_names, with_tags
+from batchgen.reporter.tables import JOBS, Column, tags_of, with_tags
 from batchgen.reporter.xlsx import LONGEST, MARK, MOST_ROWS, Book
 
 PAYLOADS = [
@@ -28,7 +28,9 @@ def reopened(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
 
     def read(rows: list[JobRow]) -> list[dict[str, Any]]:
         with Book(tmp_path / "report.xlsx") as made:
-            made.sheet("Jobs", with_tags(JOBS, tag_names(rows))).add(rows)
+            made.sheet("Jobs", with_tags(JOBS, dict.fromkeys(name for row in rows for name in tags_of(row.tags)))).add(
+                rows
+            )
         head, *body = openpyxl.load_workbook(tmp_path / "report.xlsx")["Jobs"].iter_rows()
         return [{str(name.value): cell for name, cell in zip(head, row, strict=True)} for row in body]
 
