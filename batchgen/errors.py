@@ -81,12 +81,6 @@ class AccountError(BatchgenError):
     exit = Exit.ACCOUNT
 
 
-class ProviderUnavailable(BatchgenError):
-    """The provider cannot be used now; run again later."""
-
-    exit = Exit.UNAVAILABLE
-
-
 class StorageError(BatchgenError):
     """Local storage refused: disk full, folder not writable, ledger corrupt, newer or foreign."""
 

@@ -164,13 +164,6 @@ class Folder:
         """Keep what arrived of an answer that cannot be used; returns the folder, relative to the output folder."""
         return self.spool(attempt_id).quarantine(why)
 
-    def clean(self) -> tuple[str, ...]:
-        """Remove what recovery has no use for: answers that never became whole; returns their attempts."""
-        left = tuple(name for name in self.spools() if self.spool(name).read() is None)
-        for name in left:
-            self.spool(name).discard()
-        return left
-
     def write_atomic(self, relative: str, data: bytes) -> None:
         """Write a small file (report, status, summary) that is whole at every instant. Blocks."""
         *above, name = parts_of(relative)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.cli.index import COMMANDS, overview
-from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, ProviderUnavailable, StorageError
+from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, StorageError
 from tests.cli.fakes import FakeDoor, Give
 
 HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
@@ -106,7 +106,6 @@ def test_usage_errors_say_what_to_do(give: Give, words: tuple[str, ...], said: s
     [
         (InputError("x"), Exit.INPUT),
         (AccountError("x"), Exit.ACCOUNT),
-        (ProviderUnavailable("x"), Exit.UNAVAILABLE),
         (StorageError("x"), Exit.STORAGE),
         (Locked("x"), Exit.LOCKED),
         (KeyboardInterrupt(), Exit.SIGINT),

@@ -71,14 +71,6 @@ def test_quarantine_keeps_everything_with_the_reason(folder: Folder, put: Put) -
     assert (folder.root / "quarantine").stat().st_mode & 0o777 == 0o700
 
 
-def test_cleaning_removes_only_what_never_became_whole(folder: Folder, put: Put) -> None:
-    """A finished answer is money: it stays until it is settled."""
-    put(attempt="whole")
-    put(attempt="torn", finished=False)
-    assert folder.clean() == ("torn",)
-    assert folder.spools() == ("whole",)
-
-
 def test_a_removed_spool_leaves_nothing(folder: Folder, put: Put) -> None:
     """Removing it again is harmless."""
     put()
