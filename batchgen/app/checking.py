@@ -9,6 +9,7 @@ from batchgen import catalog, manifest
 from batchgen.app import notifying
 from batchgen.app.kept import kept
 from batchgen.app.project import Project
+from batchgen.app.unchanged import Fingerprint
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import Census
 from batchgen.model import Job, Model, Price
@@ -38,8 +39,9 @@ class Examiner:
     `unmet` are patterns of ids that no job matched so far.
     """
 
-    def __init__(self, project: Project, unmet: set[str]) -> None:
+    def __init__(self, project: Project, unmet: set[str], asked: Fingerprint | None) -> None:
         self.unmet = unmet
+        self._asked = asked
         self._project = project
         self._tariff = project.tariff()
         self._said: set[str] = set()
@@ -47,6 +49,8 @@ class Examiner:
 
     def look(self, job: Job) -> Iterator[Problem]:
         """What is wrong with this job; a warning is said once, at its first place."""
+        if self._asked:
+            self._asked.add(self._tariff.wanted(job))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         for problem in self._all(job):
@@ -94,12 +98,13 @@ def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterat
         yield stale
 
 
-def check(project: Project, only: Sequence[str] = ()) -> CheckResult:
+def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None = None) -> CheckResult:
     """Expand the whole manifest once and look at everything; memory stays flat.
 
-    A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well.
+    A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well. `asked`
+    takes note of every job.
     """
-    examiner = Examiner(project, set(only))
+    examiner = Examiner(project, set(only), asked)
     census = manifest.check(project.manifest, examiner.look)
     unmet = [Problem(f"no job has an id that matches --only {pattern!r}") for pattern in sorted(examiner.unmet)]
     told = notifying.problems(project.settings.notify, project.variables, project.manifest.notify_place)

@@ -16,6 +16,7 @@ from batchgen.app.project import Project, open_project
 from batchgen.app.session import RunResult, Session
 from batchgen.app.signals import interruptible
 from batchgen.app.ticking import heartbeat
+from batchgen.app.unchanged import Fingerprint
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
 from batchgen.ledger import Ledger, nowhere
 from batchgen.model import Stop, StopKind
@@ -53,7 +54,7 @@ def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], 
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
             if early := folder.root.is_dir():
                 stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
-            checked = checking.check(project, options.only)
+            checked = checking.check(project, options.only, asked := Fingerprint())
             if checked.errors:
                 raise InputError(*checked.problems)
             _need_limit(project, watch)
@@ -67,7 +68,7 @@ def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], 
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
         folder.ready()
         ledger = stack.enter_context(_books(project, folder, at))
-        session = Session(project, options, watch, folder, ledger, key, checked)
+        session = Session(project, options, watch, folder, ledger, key, checked, asked)
         stack.callback(session.leave)
         herald.begin()
         return _performed(session)

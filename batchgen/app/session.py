@@ -22,6 +22,7 @@ from batchgen.app.recovery import recover
 from batchgen.app.refuge import leave, refuge
 from batchgen.app.returning import make_room, put_back
 from batchgen.app.signals import Interrupted
+from batchgen.app.unchanged import TOLD, Fingerprint, told_before
 from batchgen.app.wanting import Wants
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError
 from batchgen.executor import bring_home
@@ -60,6 +61,7 @@ class Session:
     ledger: Ledger
     key: Secret | None
     checked: CheckResult
+    asked: Fingerprint
     stops: Stops = field(default_factory=Stops)
     signal: Exit | None = None
     refused: str = ""
@@ -78,7 +80,8 @@ class Session:
         self.started = clock.monotonic()
         self.refuge = refuge(self.folder.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
-        self.wants = Wants(self.project, self.options, self.ledger, self.tariff, self.checked.census.taken, self.stops)
+        collaborators = (self.project, self.options, self.ledger, self.tariff, self.stops)
+        self.wants = Wants(*collaborators, self.run_id, self.checked.census, self.asked.value)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
@@ -197,7 +200,7 @@ class Session:
         explained = census.planned + census.skipped + census.rejected
         if census.rows != explained:
             yield f"{census.rows} rows were read, but {explained} are accounted for"
-        known = self.ledger.totals(self.run_id).images.wanted
+        known = self.ledger.images_wanted(self.run_id)
         if self.planned and not census.taken and known != census.images:
             yield f"{census.images} pictures were asked for, but {known} are accounted for"
 
@@ -231,7 +234,7 @@ class Session:
         self._end_run(status, why)
         write = reporter.refresh if self._says_it_all() else reporter.write
         written = write(self.ledger, self.folder.root, run_id=self.run_id)
-        self._end_run(status, why, told=self.wants.digest)
+        self._end_run(status, why, told=self.wants.fingerprint)
         self.journal.put("summary.json", dict(written.summary))
         self.meter.state = "ended"
         self.status_file(exit_code=status)
@@ -243,17 +246,19 @@ class Session:
 
     def _says_it_all(self) -> bool:
         """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""
-        earlier = next((run for run in self.ledger.runs() if run.run_id != self.run_id), None)
-        same = earlier is not None and json.loads(earlier.counts).get("digest") == self.wants.digest
+        _, told = told_before(self.ledger, self.run_id)
         return (
-            same and not self.has_work and not self.recovered and (self.folder.root / "report" / "report.html").exists()
+            told == self.wants.fingerprint
+            and not self.has_work
+            and not self.recovered
+            and (self.folder.root / "report" / "report.html").exists()
         )
 
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
-        """End the run in the books; `told` is the digest of what the report tells, once it is written."""
+        """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
         census = self.checked.census
         counts = {name: getattr(census, name) for name in ("rows", "planned", "skipped", "rejected")}
-        self.ledger.end_run(self.run_id, status, why, {**counts, **({} if told is None else {"digest": told})})
+        self.ledger.end_run(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
 
     def leave(self) -> None:
         """Let go of what the run held open."""

@@ -9,7 +9,7 @@ from batchgen import catalog
 from batchgen.app.kept import kept
 from batchgen.catalog import cost, text_tokens, text_tokens_bound
 from batchgen.errors import InputError
-from batchgen.ledger import AttemptRow, History
+from batchgen.ledger import AttemptRow, History, Wanted
 from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
 from batchgen.money import MicroUSD
 from batchgen.planner import Cost
@@ -64,6 +64,12 @@ class Tariff:
     def quality(self, request: ImageRequest) -> str:
         """The quality a request is priced and reported at."""
         return request.param("quality") or dict(self.provider.defaults).get("quality", "auto")
+
+    def wanted(self, job: Job) -> Wanted:
+        """A job with what it is priced as: what the ledger keeps of it."""
+        request = job.request
+        look = (self.model_of(request), self.size(request), self.quality(request))
+        return Wanted(job, *look, self.provider.name)
 
     def history(self, request: ImageRequest) -> History | None:
         """What such calls really cost and took, looked up once."""

@@ -5,15 +5,16 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from itertools import islice
 
 from batchgen.app.options import Options
 from batchgen.app.project import Project, choices_of, jobs_of, selected
 from batchgen.app.tariff import Tariff
+from batchgen.app.unchanged import Fingerprint, is_finished, told_before
 from batchgen.clock import Offload
 from batchgen.errors import InputError, Problem, Severity
-from batchgen.ledger import CHANGED, Ledger, Wanted
+from batchgen.ledger import CHANGED, Ledger
+from batchgen.manifest import Census
 from batchgen.model import Job, Outcome, OutcomeKind
 from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.worker import Stops, Task, standing
@@ -27,7 +28,8 @@ MOST_NOTICES = 5
 class Wants:
     """The jobs of one run, paired with the ledger.
 
-    `taken` are ids of jobs whose pictures other jobs take, `waiting` counts those whose previews are not approved.
+    `census` and `asked` are what the check of the manifest counted, and its fingerprint. `fingerprint` is that of what
+    the ledger remembers, `waiting` counts the jobs whose previews are not approved.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -35,13 +37,14 @@ class Wants:
     options: Options
     ledger: Ledger
     tariff: Tariff
-    taken: frozenset[str]
     stops: Stops
+    run_id: str
+    census: Census
+    asked: int
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
-    jobs: int = 0
     images: int = 0
     waiting: int = 0
-    digest: int = 0
+    fingerprint: int = 0
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
@@ -51,7 +54,7 @@ class Wants:
 
     def __post_init__(self) -> None:
         root, choices = self.project.output, choices_of(self.project, self.options)
-        self._chain = Chain(self.taken, self.ledger, root)
+        self._chain = Chain(self.census.taken, self.ledger, root)
         self._pairing = Pairing(
             self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(f"{root}/{path}")
         )
@@ -62,14 +65,29 @@ class Wants:
 
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
+        before, told = told_before(self.ledger, self.run_id)
+        options, census = self.options, self.census
+        some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
+        same = told == self.asked and not (census.taken or some)
+        if same and is_finished(self.ledger, self.project.output, before, census.images):
+            return self._as_before(before)
+        return self._walk()
+
+    def _as_before(self, run_id: str) -> Estimate:
+        """Want what a run before wanted, all of which is stored."""
+        self.ledger.want_again(run_id)
+        self.images, self.fingerprint = self.census.images, self.asked
+        self.settled[OutcomeKind.DONE] += self.census.planned
+        return Estimate(actions=((Action.STORED.value, self.census.planned),))
+
+    def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
         waiting = {picture.job_key for picture in self.ledger.downloads()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
-            self.jobs += 1
             self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
-                self.ledger.remember([self._wanted(item.job)])
+                self.ledger.remember([self.tariff.wanted(item.job)])
             if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             self.waiting += bool(item.later)
@@ -78,7 +96,7 @@ class Wants:
             elif not item.slots and not item.later:
                 self.settled[item.standing] += 1
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
-        self.ledger.remember([self._wanted(self._pairing.link(job).job) for job in self._chained.values()])
+        self.ledger.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
 
     def _is_worth_telling(self, item: Planned) -> bool:
@@ -107,29 +125,25 @@ class Wants:
 
         A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
         """
-        jobs = self._chain.watch(self._pairing.freeze(jobs_of(self.project)))
+        jobs, seen = self._chain.watch(self._pairing.freeze(jobs_of(self.project))), Fingerprint()
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
             self.ledger.forget([job.key for job in chained.values()])
-            self.ledger.remember([self._wanted(job) for job in batch if not job.waits_for])
-            for job in batch:
-                self.images += job.n
-                self.digest ^= hash_of(job)
+            wanted = [self.tariff.wanted(job) for job in batch]
+            self.ledger.remember([one for one in wanted if not one.job.waits_for])
+            for one in wanted:
+                self.images += one.job.n
+                seen.add(one)
             yield from batch
-
-    def _wanted(self, job: Job) -> Wanted:
-        request, tariff = job.request, self.tariff
-        return Wanted(
-            job, tariff.model_of(request), tariff.size(request), tariff.quality(request), self.project.provider.name
-        )
+        self.fingerprint = seen.value
 
     def tasks(self) -> Iterator[Task]:
         """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
         for item in self._pairing.plan(selected(self._pairing.freeze(jobs_of(self.project)), self.options)):
             if not item.slots:
                 continue
-            if item.job.id in self.taken:
+            if item.job.id in self.census.taken:
                 self._under_way.add(item.job.id)
             prepare = self._prepare if item.job.waits_for else None
             yield replace(_task(item), prepare=prepare)
@@ -165,7 +179,7 @@ class Wants:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
         self.ledger.forget([job.key])
         item = self._pairing.link(job)
-        self.ledger.remember([self._wanted(item.job)])
+        self.ledger.remember([self.tariff.wanted(item.job)])
         return item
 
 
@@ -179,9 +193,3 @@ def _task(item: Planned) -> Task:
         words=item.words,
         redraw=item.action is Action.REDRAW,
     )
-
-
-def hash_of(job: Job) -> int:
-    """Tells whether a job is wanted as it was: its key, how many pictures, its tags; 62 bits, to fit anywhere."""
-    wanted = repr((job.key, job.n, job.tags, job.listing, job.variant)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(wanted, digest_size=8).digest()) >> 2

@@ -179,6 +179,11 @@ class Ledger:
         wanting.remember(self._book, wanted, self._run_id, self._seq)
         self._seq += len(wanted)
 
+    def want_again(self, run_id: str) -> None:
+        """Want exactly what an earlier run of this catalogue wanted."""
+        assert self._run_id is not None, "a run begins before it wants anything"
+        wanting.want_again(self._book, run_id, self._run_id)
+
     def forget(self, keys: Sequence[str]) -> None:
         """Take back what this run wanted: provisional keys of chained jobs that got their real key."""
         wanting.forget(self._book, keys)
@@ -307,6 +312,10 @@ class Ledger:
         """
         return accounts.totals(self._book, run_id, alone=alone)
 
+    def images_wanted(self, run_id: str) -> int:
+        """Count the images that a run wanted."""
+        return wanting.images(self._book, run_id)
+
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
         """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
         return accounts.waste(self._book, run_id)
@@ -366,6 +375,10 @@ class Ledger:
     def stored(self) -> Iterator[StoredImage]:
         """Every picture that should be in place, also of jobs that nobody wants any more."""
         return rows.stored(self._book)
+
+    def stored_for(self, run_id: str) -> Iterator[str]:
+        """Paths of the stored pictures that a run wanted, relative to the output folder."""
+        return wanting.stored(self._book, run_id)
 
     def fault(self, image: StoredImage, fault: str) -> None:
         """Note what is wrong with a stored picture's file (`missing`, `damaged: ...`), or "" when it is well again."""

@@ -158,8 +158,8 @@ def drawn_by(book: Book, provider: str) -> int:
     """Count stored pictures that a provider drew."""
     with book.reading() as db:
         row = db.execute(
-            "SELECT count(*) FROM images i JOIN attempts a ON a.id = i.attempt_id"
-            " WHERE i.catalogue = ? AND i.state = 'stored' AND i.path < 'superseded/' AND a.provider = ?",
+            "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
+            " WHERE a.catalogue = ? AND a.provider = ? AND i.state = 'stored' AND i.path < 'superseded/'",
             (book.catalogue, provider),
         ).fetchone()
     return int(row[0])

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
@@ -50,6 +50,33 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
 def _for_good(request: ImageRequest) -> tuple[object, ...]:
     """What a key stands for."""
     return (request.operation.value, request.prompt, request_text(request))
+
+
+def want_again(book: Book, before: str, run_id: str) -> None:
+    """Let a run want what another one wanted."""
+    with book.writing("want_again") as db:
+        db.execute(
+            "UPDATE jobs SET last_run = ? WHERE catalogue = ? AND last_run = ?", (run_id, book.catalogue, before)
+        )
+
+
+def images(book: Book, run_id: str) -> int:
+    """Count the images that a run wanted."""
+    with book.reading() as db:
+        sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
+        return int(db.execute(sql, (book.catalogue, run_id)).fetchone()[0])
+
+
+def stored(book: Book, run_id: str) -> Iterator[str]:
+    """Stream the places of stored pictures that a run wanted."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT i.path FROM jobs j CROSS JOIN images i"
+            " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
+            " WHERE j.catalogue = ? AND j.last_run = ? AND i.state = 'stored'",
+            (book.catalogue, run_id),
+        )
+        yield from (path for (path,) in rows)
 
 
 def forget(book: Book, keys: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.review.conftest import Looked
 
 PATH = {"output": {"path": "{{ sku }}-{{ index }}.{{ ext }}"}}
@@ -87,3 +89,20 @@ def test_a_rejected_picture_beside_an_approved_one_follows_the_edit(looked: Look
         assert looked.run(manifest).exit == 0
     assert len(looked.bill) == calls
     looked.agree(again)
+
+
+@pytest.mark.parametrize("change", [{"prompt": "A lamp in brass"}, {"quality": "medium"}])
+def test_an_edit_that_an_approval_keeps_waiting_is_drawn_once_that_is_taken_back(
+    looked: Looked, change: dict[str, str]
+) -> None:
+    """However often the manifest was run meanwhile: what is frozen never passes for what is asked."""
+    ended = looked.run(looked.manifest([one()]))
+    looked.review(looked.said(ended, "lamp", 0, "approved"))
+    edited = looked.manifest([one(**change)])
+    for _ in range(3):
+        assert looked.run(edited).exit == 0
+    assert len(looked.bill) == 1
+    looked.review(looked.said(ended, "lamp", 0, "rejected"))
+    last = looked.run(edited)
+    assert (last.exit, len(looked.bill)) == (0, 2)
+    looked.agree(last)

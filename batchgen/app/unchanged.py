@@ -1,0 +1,48 @@
+"""Whether a manifest wants what it wanted when it was finished last: then the ledger knows the plan without a walk."""
+
+import json
+import os
+from hashlib import blake2b
+from pathlib import Path
+
+from batchgen.ledger import Ledger, Wanted
+
+TOLD = "digest"
+"""Among a run's counts: the fingerprint of what it wanted, once its report tells of it."""
+
+
+class Fingerprint:
+    """Grows over the jobs of one walk. Two are equal when the ledger would keep the same of every job, in one order."""
+
+    def __init__(self) -> None:
+        self._hash = blake2b(digest_size=8)
+
+    def add(self, wanted: Wanted) -> None:
+        """Take the next job."""
+        job = wanted.job
+        look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
+        kept = repr((job.key, job.id, job.n, *look, str(job.place), job.tags, job.listing, job.variant))
+        self._hash.update(kept.encode("utf-8", "surrogatepass"))
+
+    @property
+    def value(self) -> int:
+        """All jobs so far as one number of 62 bits, to fit anywhere."""
+        return int.from_bytes(self._hash.digest()) >> 2
+
+
+def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
+    """The run before this one, and the fingerprint of what its report tells; "" and None when there is none."""
+    for run in ledger.runs():
+        if run.run_id != run_id:
+            return run.run_id, json.loads(run.counts).get(TOLD)
+    return "", None
+
+
+def is_finished(ledger: Ledger, root: Path, run_id: str, images: int) -> bool:
+    """Whether every image that a run wanted is stored, and its file is there."""
+    found = 0
+    for path in ledger.stored_for(run_id):
+        if not os.path.lexists(f"{root}/{path}"):
+            return False
+        found += 1
+    return found == images
