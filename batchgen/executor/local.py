@@ -147,9 +147,7 @@ class LocalExecutor:
 
     async def settled(self, attempt_id: str) -> None:
         """The ledger has the receipt: the spool of this attempt is not needed any more."""
-        spool = self.folder.spool(attempt_id)
-        if spool.path.exists():
-            await self.offload(spool.remove)
+        await self.offload(self.folder.spool(attempt_id).remove)
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
         intake = Intake(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)

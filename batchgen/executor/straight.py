@@ -13,6 +13,8 @@ import aiohttp
 from batchgen.executor.body import Body
 
 PIECE = 1024 * 1024
+ROOM = 4 * PIECE
+"""What the kernel may take of an answer while others are worked off."""
 
 
 class Straight(asyncio.BufferedProtocol):
@@ -74,12 +76,12 @@ async def read_straight(response: aiohttp.ClientResponse, body: Body, buffer: by
 
 
 def _widen(transport: asyncio.Transport) -> None:
-    """Have the kernel take two pieces while others are worked off: on a new connection its own tuning starts small.
+    """Make room in the kernel: on a new connection its own tuning starts small, and pieces are small then.
 
     To state a low-water mark widens the buffer and, unlike SO_RCVBUF, leaves the tuning on (Linux, tcp_set_rcvlowat).
     """
     line = transport.get_extra_info("socket")
     if line is not None:
         with suppress(OSError):
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 2 * PIECE)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, ROOM)
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
