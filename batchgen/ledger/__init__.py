@@ -286,6 +286,10 @@ class Ledger:
         """Whether any approved picture is in its place."""
         return reviews.any_approved(self._book)
 
+    def keeps_others(self, run_id: str) -> bool:
+        """Whether an approved picture keeps a job other than a run wanted it: the next walk says so."""
+        return reviews.keeps_others(self._book, run_id)
+
     def approved(self, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
         """Find jobs with approved pictures in their places by id, those that were wanted last first."""
         return reviews.approved(self._book, ids)

@@ -74,6 +74,19 @@ def any_approved(book: Book) -> bool:
         return found.fetchone() is not None
 
 
+def keeps_others(book: Book, run_id: str) -> bool:
+    """Look for an approved picture in its place whose job has the id of one that a run wanted, and was not wanted."""
+    with book.reading() as db:
+        found = db.execute(
+            f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
+            " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+            " CROSS JOIN jobs w ON w.catalogue = j.catalogue AND w.id = j.id AND w.last_run = :run"
+            " WHERE r.catalogue = :catalogue LIMIT 1",
+            {"catalogue": book.catalogue, "run": run_id},
+        )
+        return found.fetchone() is not None
+
+
 def approved(book: Book, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
     """Find jobs with approved pictures in their places, by id, those that were wanted last first."""
     with book.reading() as db:

@@ -106,3 +106,18 @@ def test_an_edit_that_an_approval_keeps_waiting_is_drawn_once_that_is_taken_back
     last = looked.run(edited)
     assert (last.exit, len(looked.bill)) == (0, 2)
     looked.agree(last)
+
+
+def test_a_picture_that_was_left_in_its_place_and_is_approved_later_decides_what_is_handed_over(looked: Looked) -> None:
+    """An edit taken back brings the first picture back and leaves the other one beside it, for somebody to prefer."""
+    shop = {"output": {"shop": {"sku": "{{ sku }}", "alt": "{{ id }}", "url": "https://cdn.example/{{ path }}"}}}
+    first, edited = one(n=1), one("A lamp in brass", n=1, output_format="png")
+    for job in (first, edited, first):
+        ended = looked.run(looked.manifest([job], **shop))
+    (brass,) = (row for row in ended.table("images") if row["path"].endswith(".png"))
+    told = {"job": "lamp", "key": brass["job_key"], "slot": 0, "sha256": brass["sha256"]}
+    assert looked.review({**told, "decision": "approved", "note": ""}).approved == 1
+    assert looked.plan(looked.manifest([first], **shop))[0]["lamp"].action == "frozen"
+    ended = looked.run(looked.manifest([first], **shop))
+    assert [row["image"] for row in ended.table("shop")] == ["https://cdn.example/images/lamp-0.png"]
+    assert len(looked.bill) == 2
