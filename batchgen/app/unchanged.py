@@ -39,7 +39,7 @@ def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
 
 
 def is_finished(ledger: Ledger, root: Path, run_id: str, images: int) -> bool:
-    """Whether every image that a run wanted is stored, its file is there, and nothing else was approved in its stead."""
+    """Whether every image that a run wanted is stored, its file is there, and no other was approved in its stead."""
     if ledger.keeps_others(run_id):
         return False
     found = 0

@@ -1,6 +1,8 @@
 """Blocking calls in threads: each comes to its end, and its result to whoever waits."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -63,3 +65,23 @@ async def test_what_was_handed_over_is_done_although_nobody_waits(leave: Callabl
         gate.set()
         leave(offload)
         assert done == ["done"]
+
+
+NO_ROOM = """
+import asyncio, resource, threading
+from batchgen.app.threads import Threads
+
+async def main():
+    threading.stack_size(1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+    with Threads(4, "test"):
+        pass
+
+asyncio.run(main())
+"""
+
+
+def test_a_machine_without_room_for_all_threads_is_told_and_not_waited_for() -> None:
+    """Those that did start end, so that the process does, and lets go of its lock."""
+    ended = subprocess.run([sys.executable, "-c", NO_ROOM], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "RuntimeError: can't start new thread")
