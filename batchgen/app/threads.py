@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Self, TypeVar
@@ -33,8 +34,11 @@ class Threads:
         return future
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        with ExitStack() as undo:
+            undo.callback(self.close)  # where not all can start, those that did would wait for ever
+            for thread in self._threads:
+                thread.start()
+            undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,7 +49,8 @@ class Threads:
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def _work(self) -> None:
         while work := self._calls.get():
