@@ -247,9 +247,10 @@ def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> di
 
 
 def tag_names(book: Book) -> tuple[str, ...]:
-    """Every tag's name, in the order in which they first appear."""
+    """Every tag's name, in the order in which they first appear among the rows of jobs."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq)", (book.catalogue,)
+            "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
+            (book.catalogue,),
         ).fetchall()
     return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))

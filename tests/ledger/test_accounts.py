@@ -174,6 +174,13 @@ def test_usage_is_told_apart_by_tags(ledger: Ledger, make: Make) -> None:
     assert ledger.tag_names() == ("category",)
 
 
+def test_tags_of_two_manifests_stand_in_the_order_of_their_jobs(opened: Open, make: Make) -> None:
+    """Both manifests have a first job; the one that was there first names its tags first, as its rows come first."""
+    for name, tag in (("a", "shelf"), ("b", "aisle"), ("c", "zone")):
+        opened(run_id=f"r-{name}").remember([make.wanted(make.job(name, tags=((tag, "1"),)))])
+    assert opened(run_id="r-last").tag_names() == ("shelf", "aisle", "zone")
+
+
 def test_one_view_holds_still_while_others_write(opened: Open, make: Make) -> None:
     """A report over several questions sees one moment."""
     writer, job = opened(), make.job()
