@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchgen.ledger import Ledger, Wanted
 
-TOLD = "digest"
+TOLD = "fingerprint"
 """Among a run's counts: the fingerprint of what it wanted, once its report tells of it."""
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from batchgen.ledger import Ledger, Money, RunRow, Totals, Waste
 from batchgen.money import ZERO, MicroUSD
 
+ROWS = ("rows", "planned", "skipped", "rejected")
+"""Of what a run counted, what is said of its manifest."""
+
 # What the ledger's kinds of waste mean to a person.
 CAUSES = {
     "charged_no_result": "paid, no usable picture",
@@ -71,7 +74,7 @@ class Summary:
             "exit_code": self.exit_code,
             "why": self.why,
             **self.whole.as_json(),
-            "rows": json.loads(self.counts or "{}"),
+            "rows": {name: count for name, count in json.loads(self.counts or "{}").items() if name in ROWS},
             "this_run": self.this_run.as_json(),
         }
 

@@ -1,9 +1,11 @@
 """A finished manifest run again: as long as nothing changed, nothing is planned anew; whatever changed is seen."""
 
+import json
 from typing import Any
 
 import pytest
 
+from batchgen import app
 from tests.rehearsal import Ended, Rehearsal
 
 STEP = "ledger.want_again.after_commit"
@@ -29,9 +31,11 @@ def test_what_is_finished_is_taken_over(scene: Rehearsal) -> None:
     calls = len(scene.bill)
     assert (first.exit, second.exit, third.exit, calls) == (0, 0, 0, 3)
     for name in ("jobs", "images", "money", "rows"):
-        counts = [{k: v for k, v in run.summary[name].items() if k != "digest"} for run in (first, second, third)]
-        assert counts[0] == counts[1] == counts[2], name
+        assert first.summary[name] == second.summary[name] == third.summary[name], name
     assert third.charged == scene.billed
+    app.report(third.folder)
+    told = json.loads((third.folder / "report" / "summary.json").read_bytes())
+    assert told["rows"] == third.summary["rows"]
     fourth, taken = again(scene, [{**JOB, "prompt": "A chair {{ sku }}"}])
     assert (fourth.exit, len(scene.bill), taken) == (0, 6, False)
 
