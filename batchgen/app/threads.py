@@ -24,11 +24,13 @@ class Threads:
         self._loop = asyncio.get_running_loop()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._called = False
+        self._called = self._closed = False
         self._threads = [Thread(target=self._work, name=f"{name}-{number}") for number in range(count)]
 
     def __call__(self, call: Callable[..., T], /, *args: Any) -> Awaitable[T]:
-        """Run `call` in a thread."""
+        """Run `call` in a thread; RuntimeError once they are closed."""
+        if self._closed:
+            raise RuntimeError("the threads are closed")
         future: asyncio.Future[T] = self._loop.create_future()
         self._calls.put((future, call, args))
         return future
@@ -46,6 +48,7 @@ class Threads:
 
     def close(self) -> None:
         """Wait for every call that was handed over. Blocks; harmless when done again."""
+        self._closed = True
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:

@@ -65,6 +65,8 @@ async def test_what_was_handed_over_is_done_although_nobody_waits(leave: Callabl
         gate.set()
         leave(offload)
         assert done == ["done"]
+        with pytest.raises(RuntimeError, match="closed"):
+            offload(work)
 
 
 NO_ROOM = """
