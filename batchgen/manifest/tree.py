@@ -85,7 +85,19 @@ def parse(text: str, file: str, *, json: bool = False) -> tuple[Node, list[Probl
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         context = f" ({error.context})" if error.context else ""
-        raise InputError(Problem(f"this is not YAML: {error.problem or 'unreadable'}{context}", place)) from error
+        problem, hint = error.problem or "unreadable", _hint(error, text)
+        raise InputError(Problem(f"this is not YAML: {problem}{context}{hint}", place)) from error
+
+
+def _hint(error: Any, text: str) -> str:
+    """What to write instead, where the parser's words are no help to a person."""
+    mark = error.problem_mark
+    line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
+    if mark and line[mark.column :].startswith("\t"):
+        return "; indent with blanks, not with tabs"
+    if "mapping values are not allowed" in str(error.problem):
+        return "; put quotation marks around a text that holds a colon and a blank"
+    return ""
 
 
 class _Composer:
