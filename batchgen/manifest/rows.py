@@ -46,7 +46,7 @@ def header(names: Iterable[str], file: str, line: int = 1) -> tuple[str, ...]:
     first: dict[str, int] = {}
     for number, name in enumerate(columns, start=1):
         if not name:
-            problems.append(Problem(f"column {number} has no name", place))
+            problems.append(Problem(f"column {number} has no name; name it, or remove it", place))
         elif name in first:
             problems.append(Problem(f"columns {first[name]} and {number} are both named {shown(name)}", place))
         first.setdefault(name, number)

@@ -8,6 +8,9 @@ from typing import Never
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.rows import BadLineError, Row, Table, header, lines, open_text
 
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_OTHERS = ";\t"
+
 
 def open_separated(path: Path, file: str, delimiter: str) -> Table:
     """Open a CSV or TSV file; raises `InputError` when its first line does not name the columns."""
@@ -20,8 +23,11 @@ def open_separated(path: Path, file: str, delimiter: str) -> Table:
         if head is None:
             _refuse("the file is empty; its first line names the columns", file, 1)
     columns = header(head, file, reader.line_num)
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t") and delimiter == ",":
-        _refuse("the columns are not separated by commas; save the file as comma separated, or name it .tsv", file, 1)
+    if len(columns) == 1 and (
+        other := next((mark for mark in _OTHERS if mark in columns[0] and mark != delimiter), "")
+    ):
+        taken, instead = _NAMES[delimiter], "; or name it .tsv" if other == "\t" else ""
+        _refuse(f"the columns are separated by {_NAMES[other]}, not by {taken}; save it with {taken}{instead}", file, 1)
     return Table(file, columns, lambda: _records(path, file, delimiter, columns))
 
 
@@ -37,15 +43,18 @@ def _records(path: Path, file: str, delimiter: str, columns: tuple[str, ...]) ->
                 if len(cells) == width:
                     yield Row(dict(zip(columns, cells, strict=True)), start)
                 elif cells:
-                    yield Problem(f"{_cells(len(cells))} for {width} columns", Place(file, start))
+                    yield Problem(_uneven(len(cells), width, delimiter), Place(file, start))
                 start = reader.line_num + 1
         except (csv.Error, BadLineError) as error:
             line = getattr(error, "line", start)
             yield Problem(f"{_explained(error)}; nothing after this line was read", Place(file, line))
 
 
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
+def _uneven(cells: int, width: int, delimiter: str) -> str:
+    count = "1 cell" if cells == 1 else f"{cells} cells"
+    what = _NAMES[delimiter]
+    hint = f"put quotation marks around a cell that holds {what}" if cells > width else "is a cell missing?"
+    return f"{count} for {width} columns; {hint}"
 
 
 def _explained(error: Exception) -> str:
