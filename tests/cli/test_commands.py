@@ -335,6 +335,7 @@ def test_verify_fails_when_pictures_are_not_whole(give: Give, result: VerifyResu
     assert ended.status == status
     assert all(name in ended.out for name in (*dict(result.damaged), *result.missing))
     assert "4 pictures (6.1 MB) read again" in ended.out
+    assert ("remove damaged files" in ended.out) is bool(result.damaged)
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,13 @@ def verified(result: VerifyResult) -> str:
         f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
     )
     lost = "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
+    left = " It draws only what is missing: remove damaged files before." if result.damaged else ""
     return "".join(
         (
             *(paragraph(f"{safe(path, 1000)}: {safe(wrong)}", MARGIN, "damaged  ") for path, wrong in result.damaged),
             *(f"missing  {safe(path, 1000)}\n" for path in result.missing),
             paragraph(count),
-            paragraph(lost) if result.damaged or result.missing else "",
+            paragraph(lost + left) if result.damaged or result.missing else "",
         )
     )
 
