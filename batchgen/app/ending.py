@@ -16,8 +16,8 @@ ENDED: Mapping[Exit, str] = {
     Exit.HELD: "finished, some jobs are held because they may have been paid",
     Exit.STORAGE: "stopped by local storage",
     Exit.LOCKED: "another run holds the lock",
-    Exit.SIGINT: "interrupted; calls under way were finished and recorded",
-    Exit.SIGTERM: "terminated; calls under way were finished and recorded",
+    Exit.SIGINT: "interrupted; every call is recorded",
+    Exit.SIGTERM: "terminated; every call is recorded",
 }
 """What each exit status says of a run."""
 

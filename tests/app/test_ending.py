@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from batchgen.app.ending import exit_status
+from batchgen.app.ending import ENDED, exit_status
 from batchgen.errors import Exit
 from batchgen.model import OutcomeKind, Stop, StopKind
 
@@ -71,3 +71,9 @@ def test_a_wrong_configuration_is_2_only_while_nothing_was_charged() -> None:
     """Scripts read from 2 that nothing was spent."""
     for others in ((), (OPEN,), (FAILED, HELD)):
         assert status(CONFIG, *others, charged=True) is not Exit.INPUT
+
+
+@pytest.mark.parametrize("status", [Exit.SIGINT, Exit.SIGTERM])
+def test_the_words_of_a_signal_hold_for_the_second_one_too(status: Exit) -> None:
+    """A second signal gives up the calls under way, so the words may say that they are recorded, never finished."""
+    assert ENDED[status].endswith("every call is recorded")
