@@ -101,6 +101,7 @@ class Meter:
         if event in {"settled", "downloaded", "recovered"}:
             self.images_stored += facts.get("pictures", 0)
             self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))
+        if event in {"settled", "downloaded"}:  # what a run before drew says nothing of how fast this one draws
             self._stored_at.append((now, self.images_stored))
             while self._stored_at and self._stored_at[0][0] < now - WINDOW:
                 self._stored_at.popleft()

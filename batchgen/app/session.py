@@ -108,7 +108,7 @@ class Session:
         self.planned = True
         self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs
-        self.meter.images_wanted = self.estimate.images
+        self.meter.images_wanted = self.meter.images_stored + self.estimate.images
         self.status_file()
         if self.has_work:
             self._ask()

@@ -1,5 +1,6 @@
 """What a dead run left is worth what was paid for it, whatever has changed since."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ def die(scene: Rehearsal, manifest: Path, **options: Any) -> Path:
         scene.run(manifest, at=dies_at("storage.finish.after_answer"), **options)
     (spool,) = (scene.root / "output" / "scene" / "spool").iterdir()
     return spool
+
+
+def test_what_was_recovered_is_counted_among_what_is_wanted(scene: Rehearsal) -> None:
+    """The line that people watch never shows more pictures than are wanted."""
+    die(scene, scene.manifest(LAMP))
+    ended = scene.run(scene.manifest([*LAMP, {"id": "chair", "prompt": "A chair"}]))
+    status = json.loads(max(ended.folder.glob("runs/*/status.json")).read_text("utf-8"))
+    assert (status["images_stored"], status["images_wanted"]) == (2, 2)
+    assert len(scene.bill) == 2
 
 
 def test_an_answer_of_a_provider_that_has_gone_is_kept(scene: Rehearsal) -> None:

@@ -90,6 +90,14 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     assert json.loads(status.read_text())["exit_code"] == 1
 
 
+def test_the_rate_is_that_of_this_run() -> None:
+    """Answers of a run before, which are finished in a moment, say nothing of how fast this one draws."""
+    meter = Meter(HastyClock())
+    for attempt in ("a", "b", "c"):
+        meter.note("recovered", {"attempt": attempt, "pictures": 4})
+    assert (meter.snapshot(0).images_stored, meter.snapshot(0).images_per_minute) == (12, 0.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "calls", "stuck"), [(1000, 1, False), (1259, 1, False), (1261, 1, True), (99_999, 0, False)]
 )
