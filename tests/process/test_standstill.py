@@ -17,6 +17,7 @@ from batchgen.app.progress import Meter, Unwatched
 from batchgen.app.project import open_project
 from batchgen.app.session import Session
 from batchgen.app.ticking import standstill
+from batchgen.app.unchanged import Fingerprint
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
 from batchgen.storage import Folder
@@ -76,7 +77,8 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     project = replace(open_project(tmp_path / "m.yaml", options), clock=HastyClock())
     folder, listener = Folder(project.output), Listener()
     with folder.lock(), project.open_ledger() as ledger:
-        session = Session(project, options, listener, folder, ledger, None, check(project))
+        checked = check(project, asked=(asked := Fingerprint()))
+        session = Session(project, options, listener, folder, ledger, None, checked, asked)
         session.prepare()
         asyncio.run(StuckDrawing(session).work())
         result = session.close()
