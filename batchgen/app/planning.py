@@ -8,9 +8,10 @@ from pathlib import Path
 from batchgen.app import checking, comparing
 from batchgen.app.comparing import CompareRow, Group, gather
 from batchgen.app.options import Options
-from batchgen.app.project import Project, choices_of, jobs_of, open_project, sample_warning, selected
+from batchgen.app.project import Project, choices_of, jobs_of, open_project, sample_warning, selected, unknown_pictures
 from batchgen.errors import InputError, Problem
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
+from batchgen.storage import Folder
 
 
 @dataclass
@@ -44,6 +45,9 @@ def planned(path: Path, options: Options) -> PlanResult:
     checked = checking.check(project, options.only)
     if checked.errors:
         raise InputError(*checked.problems)
+    with project.open_ledger(readonly=True) as ledger:
+        if not ledger.runs() and next(Folder(project.output).pictures(), None) is not None:
+            raise unknown_pictures(project)
     return PlanResult(project, options, checked.problems, checked.census.taken)
 
 

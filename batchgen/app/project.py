@@ -157,3 +157,11 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
         places = nsmallest(options.sample, enumerate(chosen), key=lambda item: item[1].key)
         chosen = [job for _, job in sorted(places, key=lambda item: item[0])]
     return iter(chosen)
+
+
+def unknown_pictures(project: Project) -> InputError:
+    """The refusal of a folder whose ledger was lost or is another one."""
+    return InputError(
+        f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
+        f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
+    )

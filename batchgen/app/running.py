@@ -12,7 +12,7 @@ from batchgen.app.herald import Herald
 from batchgen.app.openfiles import within_open_files
 from batchgen.app.options import Options
 from batchgen.app.progress import Watch
-from batchgen.app.project import Project, open_project
+from batchgen.app.project import Project, open_project, unknown_pictures
 from batchgen.app.session import RunResult, Session
 from batchgen.app.signals import interruptible
 from batchgen.app.ticking import heartbeat
@@ -101,17 +101,13 @@ def _perform(session: Session) -> None:
 
 def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
     """The ledger, unless pictures lie there that it does not know: all of them would be paid again."""
-    unknown = InputError(
-        f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
-        f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
-    )
     has_pictures = next(folder.pictures(), None) is not None
     if has_pictures and not project.ledger_path.exists():
-        raise unknown
+        raise unknown_pictures(project)
     ledger = project.open_ledger(at=at)
     if has_pictures and not ledger.runs():
         ledger.close()
-        raise unknown
+        raise unknown_pictures(project)
     return ledger
 
 

@@ -20,7 +20,7 @@ def lose_ledger(folder: Path) -> None:
 
 @pytest.mark.parametrize("left", ["report", "logs", "both"])
 def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
-    """A run refuses pictures that no ledger knows; after `adopt` it makes no call."""
+    """A run and a plan refuse pictures that no ledger knows; after `adopt` a run makes no call."""
     manifest = scene.manifest(JOBS)
     first = scene.run(manifest)
     lose_ledger(first.folder)
@@ -33,6 +33,8 @@ def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
     refused = scene.run(manifest)
     assert refused.exit == 2
     assert "batchgen adopt" in refused.why
+    with pytest.raises(InputError, match="batchgen adopt"):
+        scene.plan(manifest)
     taken = app.adopt(first.folder)
     assert (taken.jobs, taken.images, taken.unknown) == (2, 3, ())
     again = scene.run(manifest)
