@@ -41,8 +41,8 @@ def _simulated() -> Table:
         f"Strict sliding window of {LIMIT} pictures a minute, six minutes from a cold start, in virtual time",
         (*COLUMNS, "wait (99 %) for ten over one"),
         rows,
-        "256 callers, way there 10 to 50 ms, drawing 3 to 15 s. Windows begin every tenth of a second; their mean is "
-        "judged, as whoever paces first come, first served leaves up to a call for ten out at the edge of some window.",
+        "256 callers, way there 10 to 50 ms, drawing 3 to 15 s. Windows begin every tenth of a second; the worst is "
+        "judged. Whoever paces first come, first served leaves up to a call for ten out at the edge of some window.",
     )
 
 
@@ -103,5 +103,5 @@ def _row(name: str, taken: list[tuple[float, int]], refused: int, seconds: float
         for begin in range(int((seconds - 60) * 10))
     ]
     mean = sum(windows) / len(windows)
-    verdict = "MISSED" if refused else floor(mean, 0.98, 0.995)
+    verdict = "MISSED" if refused else floor(min(windows), 0.98, 0.995)
     return name, str(refused), f"{windows[0]:.1%}", f"{mean:.1%}", f"{min(windows):.1%}", verdict
