@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from batchgen.errors import InputError
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import Finding
 from batchgen.ledger.settling import Page, slots_of
 from batchgen.ledger.sums import Reconciliation
 from batchgen.ledger.text import stamp
 from batchgen.model import SlotState
-from batchgen.money import MicroUSD
+from batchgen.money import MicroUSD, exact, from_usd
+
+# Bills are told in cents.
+ROUNDING = from_usd("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,24 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
 
 
 def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetime, *, apply: bool) -> Reconciliation:
-    """Compare, and write the findings down if told to."""
+    """Compare, and write the findings down if told to.
+
+    InputError when the bill lacks what providers reported themselves: it is not the whole bill, and settles nothing.
+    """
     with book.writing("reconcile") if apply else book.reading() as db:
         start = stamp(since) if since else ""
-        settled, open_calls = db.execute(
-            "SELECT ifnull(sum(cost), 0), ifnull(sum(state = 'dispatched'), 0) FROM attempts WHERE started >= ?",
+        settled, reported, open_calls = db.execute(
+            "SELECT ifnull(sum(cost), 0), ifnull(sum(cost * (estimated = 0)), 0),"
+            " ifnull(sum(state = 'dispatched'), 0) FROM attempts WHERE started >= ?",
             (start,),
         ).fetchone()
+        if reported - billed >= ROUNDING:
+            when = f" since {start[:10]}" if start else ""
+            raise InputError(
+                f"a bill of {exact(billed)} lacks calls that cost {exact(reported)}{when}, as the provider itself "
+                "reported: give the whole bill for this ledger, or with --since DATE the part that it covers; "
+                "nothing was settled"
+            )
         rows = _at_risk(db, start)
         doubts = tuple(Doubt(row["id"], row["job_id"], row["expected"], row["at_risk"]) for row in rows)
         findings, unexplained = decide(doubts, billed - settled)

@@ -7,7 +7,8 @@ import pytest
 
 from batchgen import app
 from batchgen.app.keeping import DEAD
-from batchgen.money import from_usd
+from batchgen.errors import InputError
+from batchgen.money import MicroUSD, from_usd
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
@@ -86,6 +87,18 @@ def test_a_bill_settles_what_was_at_risk(scene: Rehearsal, billed: str, cleared:
     assert found.billed == found.settled + found.confirmed + found.unexplained
     assert (found.cleared == at_risk) is cleared
     assert app.status(ended.folder)["money"]["at_risk_micro_usd"] == 0
+
+
+def test_a_bill_that_lacks_what_is_confirmed_settles_nothing(scene: Rehearsal) -> None:
+    """A slip of the pen, or a bill of another time, clears no money at risk: the next run would pay again."""
+    lost = {"id": "lost", "prompt": "A lamp [[mock: fault=status_502_html]]"}
+    ended = scene.run(scene.manifest([*JOBS, lost]), on_uncertain=None)
+    before = ended.money
+    assert before["at_risk_micro_usd"] > 0
+    with pytest.raises(InputError, match=r"a bill of \$0\.00 lacks calls that cost \$0\.\d+"):
+        app.reconcile(ended.folder, billed=MicroUSD(0), since=None)
+    assert app.status(ended.folder)["money"] == before
+    assert [held.job_id for held in app.resolve(ended.folder)] == ["lost"]
 
 
 def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:

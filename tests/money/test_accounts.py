@@ -16,6 +16,7 @@ from batchgen import app
 from batchgen.app.progress import Unwatched
 from batchgen.app.running import run
 from batchgen.clock import SystemClock
+from batchgen.errors import InputError
 from batchgen.ledger import Caps, Ledger, RunStart, Wanted
 from batchgen.mock import Rule
 from batchgen.model import (
@@ -40,6 +41,9 @@ CALLS = st.lists(
     st.tuples(st.sampled_from(["paid", "free", "doubt", "orphan"]), st.integers(1, 300_000), st.floats(0, 1)),
     max_size=8,
 )
+
+
+CENT = 10_000
 
 
 class History:
@@ -98,6 +102,12 @@ def _reconciled(calls: list[tuple[str, int, float]], billed: int) -> None:
     with TemporaryDirectory() as name:
         history = History(Path(name) / "out", calls)
         before = app.status(history.root)["money"]
+        if history.settled - billed >= CENT:
+            with pytest.raises(InputError, match="lacks calls"):
+                app.reconcile(history.root, billed=MicroUSD(billed))
+            left = app.status(history.root)["money"]
+            assert left == before, "a bill that cannot be the whole bill settles nothing"
+            return
         found = app.reconcile(history.root, billed=MicroUSD(billed))
         after = app.status(history.root)["money"]
         assert found.settled == history.settled == _charged(before)

@@ -96,7 +96,7 @@ def reconciled(result: ReconcileResult) -> str:
     if result.unexplained > 0:
         lines.append(("unexplained", result.unexplained, "was billed for nothing that this ledger knows"))
     if result.unexplained < 0:
-        below = "the bill is below what this ledger settled; does it cover the whole time?"
+        below = "the bill is below what was settled at list price or rounded to cents"
         lines.append(("unexplained", result.unexplained, below))
     return table(_BILL, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
 
