@@ -61,7 +61,7 @@ def find_output(output: Path | None) -> Path:
 
 def find_ledger(output: Path) -> Path:
     """The ledger of an output folder: its own, or the shared one that its latest run names."""
-    if (output / LEDGER).exists():
+    if os.path.lexists(output / LEDGER):
         return output / LEDGER
     for run in sorted((output / "runs").glob("*/status.json"), reverse=True):
         try:

@@ -21,7 +21,7 @@ def refused(path: Path, error: Exception) -> StorageError:
     elif "full" in text or "No space" in text or "quota" in text:
         advice = "the disk is full, the ledger could not be written: free some space, the same command goes on"
     elif "readonly" in text or "Read-only" in text or "unable to open" in text or "Permission" in text:
-        advice = f"the ledger cannot be opened for writing ({text}): check the permissions of the file and its folder"
+        advice = f"the ledger cannot be opened ({text}): check the permissions of the file and its folder"
     elif "malformed" in text or "not a database" in text or "corrupt" in text:
         advice = f"the ledger is damaged ({text}): {MENDING.format(path)}; it was not changed"
     elif "disk I/O" in text or "Input/output" in text:

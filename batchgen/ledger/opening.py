@@ -29,6 +29,7 @@ def migrations() -> tuple[str, ...]:
 def for_writing(path: Path, at: At, mounts: Path, steps: tuple[str, ...]) -> sqlite3.Connection:
     """Open the ledger for writing, made or migrated where needed; StorageError leaves the file untouched."""
     with _named(path):
+        _check_no_link(path)
         _check_place(path, mounts)
         if not _has_content(path):
             with _one_at_a_time(path):
@@ -52,6 +53,7 @@ def for_writing(path: Path, at: At, mounts: Path, steps: tuple[str, ...]) -> sql
 def for_reading(path: Path, steps: tuple[str, ...]) -> sqlite3.Connection:
     """Open the ledger without changing anything; a missing one is empty, an older one is migrated in memory."""
     with _named(path):
+        _check_no_link(path)
         if not _has_content(path):
             return _in_memory(steps, None)
         _check_header(path, len(steps))
@@ -111,6 +113,15 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+def _check_no_link(path: Path) -> None:
+    """Refuse a link: one that leads nowhere would be replaced, and folders that share a ledger be taken for one."""
+    if path.is_symlink():
+        raise StorageError(
+            f"{path}: this is a link to a ledger; name the ledger itself with `ledger:` in the manifest and remove the "
+            "link; nothing was touched"
+        )
 
 
 def _check_header(path: Path, newest: int) -> None:

@@ -199,6 +199,23 @@ def test_a_folder_that_cannot_be_written_can_be_read(opened: Open, make: Make, t
         folder.chmod(0o700)
 
 
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize("there", ["missing", "empty", "filled"])
+def test_a_link_to_a_ledger_is_refused(opened: Open, make: Make, tmp_path: Path, there: str, *, readonly: bool) -> None:
+    """Two folders would split the limit they share, or take each other's pictures for their own."""
+    shared, link = tmp_path / "shared.db", tmp_path / "out" / "ledger.db"
+    link.parent.mkdir()
+    link.symlink_to(shared)
+    if there == "filled":
+        filled(opened, make, shared)
+    elif there == "empty":
+        shared.touch()
+    with pytest.raises(StorageError, match="this is a link to a ledger"):
+        opened(link, readonly=readonly)
+    assert link.is_symlink()
+    assert list(link.parent.iterdir()) == [link]
+
+
 def test_a_folder_that_everybody_may_write_to_is_refused(opened: Open, tmp_path: Path) -> None:
     """Others could change what was paid."""
     folder = tmp_path / "shared"
