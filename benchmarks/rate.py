@@ -7,10 +7,12 @@ import subprocess
 import sys
 import urllib.request
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from statistics import median
 
 from benchmarks.effort import Effort
 from benchmarks.processes import KEY, measured, scratch, served
@@ -21,7 +23,16 @@ LIMIT = 600
 SECONDS = 125.0
 AT_ONCE = 64
 MIXES: dict[str, tuple[int, ...]] = {"n = 1": (1,), "n = 4": (4,), "n = 1 to 10": tuple(range(1, 11))}
-COLUMNS = ("", "calls refused", "first minute", "mean window", "worst window", "bar: 0 and >= 98 %")
+SEEDS = (0, 1, 2)
+COLUMNS = (
+    "",
+    "calls refused",
+    "first minute",
+    "second minute",
+    "bar: 0 and both >= 98 %",
+    "mean of all windows",
+    "worst of all windows",
+)
 
 
 def run(effort: Effort) -> Iterator[Table]:
@@ -34,15 +45,19 @@ def run(effort: Effort) -> Iterator[Table]:
 def _simulated() -> Table:
     rows = []
     for name, sizes in MIXES.items():
-        log = simulate(Crowd(limits(images_per_minute=LIMIT), sizes, seconds=400), Sliding(LIMIT))
-        even = f"{log.wait(10) / log.wait(1):.3f}" if len(sizes) > 1 else ""
-        rows.append((*_row(name, log.taken, len(log.refused), 400), even))
+        crowd = Crowd(limits(images_per_minute=LIMIT), sizes, seconds=400)
+        logs = [simulate(crowd, Sliding(LIMIT), seed) for seed in SEEDS]
+        even = f"{median(log.wait(10) / log.wait(1) for log in logs):.3f}" if len(sizes) > 1 else ""
+        uses = [_use(log.taken, 400) for log in logs]
+        rows.append((*_row(name, uses, sum(len(log.refused) for log in logs)), even))
     return Table(
         f"Strict sliding window of {LIMIT} pictures a minute, six minutes from a cold start, in virtual time",
         (*COLUMNS, "wait (99 %) for ten over one"),
         rows,
-        "256 callers, way there 10 to 50 ms, drawing 3 to 15 s. Windows begin every tenth of a second; the worst is "
-        "judged. Whoever paces first come, first served leaves up to a call for ten out at the edge of some window.",
+        "256 callers, way there 10 to 50 ms, drawing 3 to 15 s; medians of three seeds, the worst of all three. "
+        "Windows begin every tenth of a second. Whoever lets calls start in the order in which they came leaves up to "
+        "nine pictures free where a call for ten comes next, and ten more between the end of an old call for ten and "
+        "its successor: some window of 600 then misses more than 2 %.",
     )
 
 
@@ -72,7 +87,7 @@ def _waited(side: str, name: str) -> tuple[str, ...]:
         with urllib.request.urlopen(f"{base_url}/log") as answer:
             log = json.load(answer)
     until = min(SECONDS, log["taken"][-1][0])  # its time counts from the start of the process, ours from the first call
-    return _row(f"{side}, {name}", log["taken"], len(log["refused"]), until)
+    return _row(f"{side}, {name}", [_use(log["taken"], until)], len(log["refused"]))
 
 
 def _ours(base_url: str, folder: Path, sizes: list[int]) -> None:
@@ -94,14 +109,30 @@ def _ours(base_url: str, folder: Path, sizes: list[int]) -> None:
         raise SystemExit(f"batchgen run ended with status {done.returncode}")
 
 
-def _row(name: str, taken: list[tuple[float, int]], refused: int, seconds: float) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Use:
+    """The part of the limit that was used, from the cold start on."""
+
+    first: float
+    second: float
+    mean: float
+    worst: float
+
+
+def _use(taken: Sequence[tuple[float, int]], seconds: float) -> Use:
     """How well a log of accepted calls used its windows."""
     times = [at for at, _ in taken]
     total = list(accumulate((n for _, n in taken), initial=0))
-    windows = [
-        (total[bisect_left(times, begin / 10 + 60)] - total[bisect_left(times, begin / 10)]) / LIMIT
-        for begin in range(int((seconds - 60) * 10))
-    ]
-    mean = sum(windows) / len(windows)
-    verdict = "MISSED" if refused else floor(min(windows), 0.98, 0.995)
-    return name, str(refused), f"{windows[0]:.1%}", f"{mean:.1%}", f"{min(windows):.1%}", verdict
+
+    def used(begin: float) -> float:
+        return (total[bisect_left(times, begin + 60)] - total[bisect_left(times, begin)]) / LIMIT
+
+    windows = [used(begin / 10) for begin in range(int((seconds - 60) * 10))]
+    return Use(used(0), used(60), sum(windows) / len(windows), min(windows))
+
+
+def _row(name: str, uses: Sequence[Use], refused: int) -> tuple[str, ...]:
+    first, second = median(use.first for use in uses), median(use.second for use in uses)
+    verdict = "MISSED" if refused else floor(min(first, second), 0.98, 0.995)
+    mean, worst = median(use.mean for use in uses), min(use.worst for use in uses)
+    return name, str(refused), f"{first:.1%}", f"{second:.1%}", verdict, f"{mean:.1%}", f"{worst:.1%}"
