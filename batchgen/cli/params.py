@@ -1,5 +1,6 @@
 """The options that several commands share, and the words that become values: money and spans of time."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ import click
 from batchgen.money import MicroUSD, from_usd
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+LONGEST_NAME = 255
+"""Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
 
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
@@ -25,6 +29,17 @@ class Money(click.ParamType[MicroUSD]):
             return from_usd(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class LocalPath(click.Path):
+    """A path whose every name fits into a file system."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        for name in path.parts:
+            if len(os.fsencode(name)) > LONGEST_NAME:
+                self.fail(f"a name has at most {LONGEST_NAME} bytes, not {len(os.fsencode(name)):,}", param, ctx)
+        return path
 
 
 class Duration(click.ParamType[float]):
@@ -50,8 +65,8 @@ def span(words: str) -> float | None:
     return seconds or None
 
 
-manifest_argument = click.argument("manifest", type=click.Path(path_type=Path))
-output_argument = click.argument("output", required=False, type=click.Path(path_type=Path))
+manifest_argument = click.argument("manifest", type=LocalPath())
+output_argument = click.argument("output", required=False, type=LocalPath())
 
 provider_option = click.option(
     "--provider", metavar="NAME", help="Where requests go: a known provider, or a provider file of your own."
@@ -71,7 +86,7 @@ def reads_manifest(command: F) -> F:
     output = click.option(
         "--output",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=LocalPath(),
         help="The output folder.  [default: output/NAME]",
     )
     for decorate in (json_option, output, base_url_option, provider_option, manifest_argument):

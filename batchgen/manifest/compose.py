@@ -10,7 +10,7 @@ from batchgen.manifest.draft import CHECKS
 from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
 from batchgen.manifest.lookup import Outside, look_up
-from batchgen.manifest.rows import Table, missing_file
+from batchgen.manifest.rows import Table, why_no_file
 from batchgen.manifest.sheet import inline
 from batchgen.manifest.tables import open_table
 from batchgen.manifest.template import Template, TemplateError, compile_template
@@ -150,8 +150,8 @@ class Composer:
             places = (item.place for item in node.value)
             return inline(node.place.file, list(zip(map(_cells, job.rows), places, strict=True)))
         path = self._base / job.rows
-        if not path.is_file():
-            self.problems.append(Problem(missing_file(job.rows, self._base), node.place))
+        if absent := why_no_file(job.rows, self._base):
+            self.problems.append(Problem(absent, node.place))
             return None
         try:
             return open_table(path, str(path))

@@ -1,6 +1,7 @@
 """The checked form -> `Settings`: defaults filled in, paths made whole."""
 
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from batchgen.errors import InputError, Problem
@@ -53,8 +54,13 @@ def _name(given: str | None, root: Node, path: Path) -> str:
 def _ledger(given: str, root: Node, base: Path) -> Path:
     """Give the path of the ledger's file, which may not be there yet."""
     path = (base / given).absolute()
-    above = next(folder for folder in path.parents if folder.exists())
-    if not given.strip() or (path.exists() and not path.is_file()) or not above.is_dir():
+    try:
+        usable = S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        usable = bool(given.strip())
+    except (OSError, ValueError):
+        usable = False
+    if not usable:
         message = f"{shown(given)} cannot be a file for the ledger; name one, such as `ledger: ../ledger.db`"
         raise InputError(Problem(message, root.at("ledger").place))
     return path

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
 
-from batchgen.manifest.rows import missing_file
+from batchgen.manifest.rows import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
@@ -37,11 +37,11 @@ class Inputs:
         if colon or word.startswith("data:"):
             raise BadInputError("an input picture is a file, an https address or `@id` of another job")
         path = self._base / word
+        if absent := why_no_file(word, self._base):
+            raise BadInputError(absent)
         try:
             stat = path.stat()
             return self._read(str(path), stat.st_mtime_ns, stat.st_size)
-        except FileNotFoundError:
-            raise BadInputError(missing_file(word, self._base)) from None
         except BadInputError:
             raise
         except (OSError, ValueError) as error:
@@ -60,8 +60,6 @@ def _chained(word: str) -> JobImage:
 def _facts(path: str, _changed: int, size: int) -> FileImage:
     from PIL import Image, UnidentifiedImageError
 
-    if not Path(path).is_file():  # a pipe or a device may never end
-        raise BadInputError(f"{path!r} is no ordinary file")
     with Path(path).open("rb") as stream:
         try:
             with warnings.catch_warnings():

@@ -11,7 +11,7 @@ from batchgen.manifest.draft import Source
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows import Table, missing_file
+from batchgen.manifest.rows import Table, why_no_file
 from batchgen.manifest.sheet import inline, read_sheet
 from batchgen.manifest.stages import Stage, stages
 from batchgen.manifest.tables import SUFFIXES, open_table
@@ -51,8 +51,8 @@ def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
     `overrides` are command-line values by their names (`checked.OPTIONS`), as text.
     """
     given = Path(path)
-    if not given.is_file():
-        raise InputError(missing_file(str(given), Path()))
+    if absent := why_no_file(str(given), Path()):
+        raise InputError(absent)
     suffix = given.suffix.lower()
     if suffix not in _YAML | SUFFIXES:
         raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))

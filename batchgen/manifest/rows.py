@@ -7,6 +7,7 @@ Every cell is the text that was written; nothing is guessed, stripped or convert
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import IO, NamedTuple
 
 from batchgen.errors import InputError, Place, Problem
@@ -98,9 +99,20 @@ def _undecodable(path: Path) -> int:
     return max(number, 1)
 
 
-def missing_file(wanted: str, base: Path) -> str:
-    """Say that a file is not there, with the nearest name that is."""
-    folder = (base / wanted).parent
+def why_no_file(wanted: str, base: Path) -> str | None:
+    """Why there is no such file to read, with the nearest name that is there; None when it can be read."""
+    path = base / wanted
+    folder = path.parent
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        return f"{shown(wanted, 200)} cannot be read: {getattr(error, 'strerror', error)}"
+    else:
+        if S_ISREG(kind):
+            return None
+        return f"{shown(wanted, 200)} is {'a folder' if S_ISDIR(kind) else 'no ordinary file'}"  # a pipe may never end
     beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
     if not folder.is_dir():
         return f"there is no folder {shown(str(Path(wanted).parent), 200)} for {shown(Path(wanted).name)}"

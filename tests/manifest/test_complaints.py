@@ -1,5 +1,6 @@
 """Mistakes in a manifest: each with file, line and column, all of them at once, and what to write instead."""
 
+import os
 from typing import Any
 
 import pytest
@@ -75,6 +76,10 @@ MISTAKES = {
     "backslash path": ("output: {path: 'a\\b-{{ id }}'}\n" + OK, "m.yaml:1:16", "forward slashes"),
     "missing rows": (JOB + "rows: prodcts.csv\n", "m.yaml:3:11", "did you mean `products.csv`?"),
     "rows in no folder": (JOB + "rows: data/p.csv\n", "m.yaml:3:11", "no folder 'data'"),
+    "rows in a file": (JOB + "rows: notes.txt/p.csv\n", "m.yaml:3:11", "no folder 'notes.txt'"),
+    "rows that are a folder": (JOB + "rows: ../\n", "m.yaml:3:11", "is a folder"),
+    "rows with a long name": (JOB + f"rows: {'x' * 300}.csv\n", "m.yaml:3:11", "cannot be read: File name too long"),
+    "rows with no name": (JOB + 'rows: "a\\0b"\n', "m.yaml:3:11", "cannot be read"),
     "rows of another kind": (JOB + "rows: notes.txt\n", "notes.txt:1:1", "rows come from"),
     "rows that nest": (JOB + "rows: [{a: [b]}]\n", "m.yaml:3:16", "`a` should be text"),
     "rows as a mapping": (JOB + "rows: {a: b}\n", "m.yaml:3:11", "`rows` should be text"),
@@ -130,6 +135,15 @@ def test_a_missing_manifest_names_the_nearest_file(desk: Any) -> None:
     desk.write("catalogue.yaml", OK)
     with pytest.raises(InputError, match=r"did you mean `catalogue\.yaml`"):
         load(desk.folder / "catalog.yaml")
+
+
+def test_a_manifest_that_is_a_folder_or_a_pipe_is_refused(desk: Any) -> None:
+    """What is there is named, and a pipe is not waited for."""
+    os.mkfifo(desk.folder / "pipe.yaml")
+    with pytest.raises(InputError, match="is no ordinary file"):
+        load(desk.folder / "pipe.yaml")
+    with pytest.raises(InputError, match="is a folder"):
+        load(desk.folder)
 
 
 def test_a_manifest_of_another_kind_is_refused(desk: Any) -> None:

@@ -9,6 +9,7 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
+from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit, InputError, StorageError
 from batchgen.text import safe
 
@@ -20,7 +21,7 @@ _BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.E
 
 
 @spoken.command("init")
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=LocalPath())
 @click.pass_obj
 def command(desk: Desk, folder: Path) -> int:
     """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
@@ -54,7 +55,7 @@ def write_starter(folder: Path) -> list[Path]:
                 file.write(files("batchgen.cli").joinpath("starter", template).read_text("utf-8"))
     except OSError as error:
         if error.errno in _BAD_NAMES:
-            why = f"{folder} can be no folder of yours ({error.strerror}); name another one"
+            why = f"{safe(folder, 200)} can be no folder of yours ({error.strerror}); name another one"
             raise InputError(why) from error
         raise StorageError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return list(paths)

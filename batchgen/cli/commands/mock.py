@@ -8,6 +8,7 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
+from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit
 
 _SHARE = click.FloatRange(0, 1)
@@ -66,7 +67,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 )
 @click.option("--serve-retired/--refuse-retired", default=True, help="Draw with models that were shut down, or refuse.")
 @click.option("--variations/--no-variations", default=None, help="Serve variations.  [default: as the dialect]")
-@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A JSON list of faults to show.")
+@click.option("--faults", type=LocalPath(), metavar="FILE", help="A JSON list of faults to show.")
 @click.pass_obj
 def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
     """Serve a local Images API on loopback: real HTTP, limits, faults, sample pictures and its own bill.

@@ -6,6 +6,7 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
+from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit
 
 DECISIONS = ("retry", "fail")
@@ -48,4 +49,4 @@ def read(words: tuple[str, ...]) -> tuple[Path | None, str | None]:
     folders = rest if decision else list(words)
     if len(folders) > 1:
         raise click.UsageError(f"{last!r} is no decision; say retry or fail after the folder.")
-    return (Path(folders[0]) if folders else None), decision
+    return (LocalPath().convert(folders[0], None, None) if folders else None), decision

@@ -6,12 +6,12 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
-from batchgen.cli.params import output_argument
+from batchgen.cli.params import LocalPath, output_argument
 from batchgen.errors import Exit
 
 
 @spoken.command("review")
-@click.argument("decisions", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("decisions", type=LocalPath(), metavar="FILE")
 @output_argument
 @click.pass_obj
 def command(desk: Desk, decisions: Path, output: Path | None) -> int:

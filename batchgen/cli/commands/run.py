@@ -9,7 +9,7 @@ import click
 
 from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
-from batchgen.cli.params import Duration, Money, reads_manifest, rejected_option
+from batchgen.cli.params import Duration, LocalPath, Money, reads_manifest, rejected_option
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
 from batchgen.text import safe
 
@@ -34,7 +34,7 @@ _COUNT = click.IntRange(min=1)
 @rejected_option
 @click.option(
     "--reworded",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE",
     help="Only moderated jobs that have another prompt in FILE, an edited report/moderated.csv.",
 )
@@ -53,9 +53,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
-@click.option(
-    "--log-json", type=click.Path(path_type=Path), metavar="FILE", help="Write a log, one JSON object a line."
-)
+@click.option("--log-json", type=LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
 @click.pass_obj
 def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
     """Make the pictures of MANIFEST that are not stored yet, and a report of what they cost.
