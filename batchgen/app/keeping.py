@@ -127,9 +127,10 @@ def report(output: Path | None) -> Sequence[Path]:
 
 
 def verify(output: Path | None) -> VerifyResult:
-    """Hash and decode every stored picture again; what is damaged or missing is noted in the ledger."""
+    """Hash and decode every stored picture again; what is damaged or missing is noted in a ledger that takes notes."""
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
-    with opened(output, readonly=False) as (ledger, root):
+    archived = not os.access(find_output(output), os.W_OK)
+    with opened(output, readonly=archived) as (ledger, root):
         for image in list(ledger.stored()):
             images += 1
             path = root / image.path
@@ -143,7 +144,7 @@ def verify(output: Path | None) -> VerifyResult:
                 if wrong:
                     damaged.append((image.path, wrong))
                 fault = f"damaged: {wrong}" if wrong else ""
-            if fault != image.fault:
+            if fault != image.fault and not archived:
                 ledger.fault(image, fault)
     return VerifyResult(images, size, tuple(damaged), tuple(missing))
 

@@ -46,10 +46,26 @@ mount --bind out out && mount -o remount,bind,ro out && {
 }"""
 
 
+ARCHIVED = """\
+$RUN >made 2>&1
+mount --bind out out && mount -o remount,bind,ro out && {
+  rm -f out/images/*
+  $VERIFY >told 2>&1; echo $? >status
+}"""
+
+
 def inside(trial: World, script: str, home: Path) -> None:
     """Run a script with mounts of its own, in which `$RUN` is the command."""
     command = " ".join([sys.executable, "-m", "batchgen", *trial.words])
-    env = {"RUN": command, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY, "HOME": str(home), "PATH": os.defpath}
+    verify = f"{sys.executable} -m batchgen verify out"
+    env = {
+        "RUN": command,
+        "VERIFY": verify,
+        "PYTHONPATH": str(ROOT),
+        "OPENAI_API_KEY": KEY,
+        "HOME": str(home),
+        "PATH": os.defpath,
+    }
     trial.output.mkdir()
     subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=trial.folder, env=env, check=True, timeout=55)
 
@@ -80,6 +96,16 @@ def test_a_folder_that_nobody_may_write_to(fresh: Path, tmp_path: Path, launcher
         assert "out" in told
         assert "read-only" in told
         assert trial.calls == 0
+
+
+@namespaces
+def test_an_archive_that_nobody_may_write_to_is_verified(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
+    """Pictures are read again where the ledger takes no notes."""
+    with world(fresh, launcher, 2, jobs=2) as trial:
+        inside(trial, ARCHIVED, tmp_path)
+        told = (fresh / "told").read_text()
+        assert (fresh / "status").read_text().strip() == "0", told
+        assert f"{trial.wanted} pictures" in told
 
 
 @pytest.mark.parametrize("files", [64, 256])

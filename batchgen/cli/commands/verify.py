@@ -14,7 +14,7 @@ from batchgen.errors import Exit
 @output_argument
 @click.pass_obj
 def command(desk: Desk, output: Path | None) -> int:
-    """Read every stored picture of the folder OUTPUT again: its hash and its pixels. Nothing is changed.
+    """Read every stored picture of the folder OUTPUT again: its hash and its pixels. No picture is changed.
 
     Without OUTPUT, the folder below `output/` that was written last.
 
