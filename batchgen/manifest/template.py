@@ -163,8 +163,10 @@ def _full(source: str) -> Full:
     except jinja2.TemplateSyntaxError as error:
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
         raise TemplateError(f"is no valid template: {error.message}{line}") from None
-    except Exception as error:  # deep nesting and huge numbers make Python's own compiler fail
-        raise TemplateError(f"is no valid template: {type(error).__name__}") from error
+    except RecursionError:
+        raise TemplateError("is nested too deep for a template") from None
+    except Exception as error:  # huge numbers make Python's own compiler fail
+        raise TemplateError(f"is no valid template: {error}") from error
 
 
 @cache

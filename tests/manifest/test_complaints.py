@@ -69,6 +69,7 @@ MISTAKES = {
     "undefined in defaults": ("defaults: {size: '{{ x }}'}\n" + OK, "m.yaml:1:18", "`x` is not defined"),
     "undefined in the path": ("output: {path: '{{ x }}-{{ index }}'}\n" + OK, "m.yaml:1:16", "`x` is not defined"),
     "template syntax": (JOB + "user: '{{ x'\n", "m.yaml:3:11", "no valid template"),
+    "deep template": (JOB + "user: '{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}'\n", "m.yaml:3:11", "nested too deep"),
     "template call": (JOB + "user: '{{ x() }}'\n", "m.yaml:3:11", "calls are not offered"),
     "absolute path": ("output: {path: '/tmp/{{ id }}'}\n" + OK, "m.yaml:1:16", "relative path"),
     "climbing path": ("output: {path: '../{{ id }}'}\n" + OK, "m.yaml:1:16", "stay below images/"),
