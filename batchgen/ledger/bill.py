@@ -53,7 +53,8 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
 def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetime, *, apply: bool) -> Reconciliation:
     """Compare, and write the findings down if told to.
 
-    InputError when the bill lacks what providers reported themselves: it is not the whole bill, and settles nothing.
+    InputError when the bill is below what answered calls cost by the usage they reported: such a bill is of another
+    time or at other prices, and says nothing about the calls in doubt.
     """
     with book.writing("reconcile") if apply else book.reading() as db:
         start = stamp(since) if since else ""
@@ -65,9 +66,9 @@ def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetim
         if reported - billed >= ROUNDING:
             when = f" since {start[:10]}" if start else ""
             raise InputError(
-                f"a bill of {exact(billed)} lacks calls that cost {exact(reported)}{when}, as the provider itself "
-                "reported: give the whole bill for this ledger, or with --since DATE the part that it covers; "
-                "nothing was settled"
+                f"a bill of {exact(billed)} is less than the {exact(reported)} that answered calls cost{when}, by the "
+                "usage that the provider itself reported: give the whole bill for this ledger, or with --since DATE "
+                "the part that it covers; nothing was settled"
             )
         rows = _at_risk(db, start)
         doubts = tuple(Doubt(row["id"], row["job_id"], row["expected"], row["at_risk"]) for row in rows)

@@ -95,7 +95,7 @@ def test_a_bill_that_lacks_what_is_confirmed_settles_nothing(scene: Rehearsal) -
     ended = scene.run(scene.manifest([*JOBS, lost]), on_uncertain=None)
     before = ended.money
     assert before["at_risk_micro_usd"] > 0
-    with pytest.raises(InputError, match=r"a bill of \$0\.00 lacks calls that cost \$0\.\d+"):
+    with pytest.raises(InputError, match=r"a bill of \$0\.00 is less than the \$0\.\d+ that answered calls cost"):
         app.reconcile(ended.folder, billed=MicroUSD(0), since=None)
     assert app.status(ended.folder)["money"] == before
     assert [held.job_id for held in app.resolve(ended.folder)] == ["lost"]
