@@ -108,6 +108,10 @@ class Call:
         """Micro-dollars for the look to expect."""
         return self._bill(self.middle, self.expected)
 
+    def usual_input_pictures(self) -> Decimal:
+        """Micro-dollars of that for the pictures which are sent along."""
+        return self.usual() - self._bill(self.middle, self.expected._replace(image=0))
+
     def most(self) -> Decimal:
         """Micro-dollars for the dearest look, an upper bound."""
         looks = self.looks if self.price.per_image else (max(self.looks, key=lambda one: self._tokens(*one)),)

@@ -29,12 +29,15 @@ def quote(
     """What one call for n pictures may cost: the cheapest, the expected and the dearest way it can end.
 
     `high` is an upper bound: the dearest size and quality where they are `auto`, bytes for words, the mask as one more
-    picture. `history`, the median cost of such a picture so far, is what is expected, and lowers `low` where the table
-    is too high. `model` is None for a model that the catalogue does not know: it is taken for the dearest kind.
+    picture. `history`, the median cost of such a picture so far, with none sent along, is what is expected, and lowers
+    `low` where the table is too high. `model` is None for a model that the catalogue does not know: it is taken for the
+    dearest kind.
     """
     call = _call(request, n, provider, model, price)
     low, high = round_up(call.least()), round_up(call.most())
-    usual = max(round_up(call.usual()), low) if history is None else MicroUSD(history * n)
+    usual = max(round_up(call.usual()), low)
+    if history is not None:
+        usual = MicroUSD(history * n + round_up(call.usual_input_pictures()))
     expected = MicroUSD(min(usual, high))
     return Quote(
         low=min(low, expected),

@@ -325,7 +325,7 @@ class Ledger:
         return accounts.waste(self._book, run_id)
 
     def history(self, model: str, size: str, quality: str, provider: str | None = None) -> History | None:
-        """Say what such calls really cost and took, over the latest 1000; None without any."""
+        """Say what such calls without input pictures really cost and took, over the latest 1000; None without any."""
         return accounts.history(self._book, model, size, quality, provider)
 
     def audit(self) -> tuple[str, ...]:

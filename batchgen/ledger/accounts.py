@@ -105,12 +105,13 @@ def waste(book: Book, run_id: str | None) -> tuple[Waste, ...]:
 
 
 def history(book: Book, model: str, size: str, quality: str, provider: str | None) -> History | None:
-    """Look back at the latest settled calls of the whole ledger that were like this."""
+    """Look back at the latest settled calls of the whole ledger that were like this, and sent no pictures along."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT a.cost, a.asked, a.seconds FROM attempts a"
             " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-            " WHERE a.state = 'settled' AND a.brought > 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
+            " WHERE a.state = 'settled' AND a.brought > 0 AND j.operation = 'generate' AND ifnull(a.image_in, 0) = 0"
+            " AND a.model = ? AND j.size = ? AND j.quality = ?"
             " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.ended DESC LIMIT ?",
             (model, size, quality, provider, LATEST),
         ).fetchall()

@@ -179,6 +179,15 @@ def test_history_moves_the_expected_cost() -> None:
     assert (quoted(request, 2, history=12_000).low, quoted(request, 2, history=12_000).high) == (plain.low, plain.high)
 
 
+def test_history_knows_nothing_of_pictures_sent_along() -> None:
+    """What they cost is added to the median of pictures that were drawn from words alone."""
+    words = ask("gpt-image-2", size="1024x1024", quality="low")
+    edit = ask("gpt-image-2", picture(), size="1024x1024", quality="low")
+    more = quoted(edit, 2).expected - quoted(words, 2).expected
+    assert more > 0
+    assert quoted(edit, 2, history=6000).expected == pytest.approx(12_000 + more, abs=1)
+
+
 def test_a_model_nobody_knows_is_quoted_at_the_users_price() -> None:
     """With a price of the user's own an unknown model has a quote, at the dearest token counts."""
     provider, request = catalog.provider("openai"), ask("dream-9", size="1024x1024", quality="high")

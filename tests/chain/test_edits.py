@@ -278,3 +278,25 @@ def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     yield run
     for script in started:
         script.stop()
+
+
+def test_what_was_drawn_before_does_not_hide_the_price_of_pictures_sent_along(scene: Start) -> None:
+    """Pictures from words alone cost less than edits: the second plan counts what an edit sends, also of other jobs."""
+    stage = scene()
+    photo = str(saved(stage.root / "photo.png"))
+    words = [{"id": name, "prompt": f"A {name}", **LOOK} for name in ("cat", "hat")]
+    assert stage.run(stage.manifest(words)).exit == 0
+    edits = [{"id": "e", "prompt": "Blue", "images": [photo], **LOOK}, {"id": "f", "prompt": "Both", **LOOK}]
+    edits[1]["images"] = ["@cat", "@hat"]
+    manifest = stage.manifest([*words, *edits])
+    before = stage.billed
+    _, estimate = stage.plan(manifest)
+    assert stage.run(manifest).exit == 0
+    cost = stage.billed - before
+    assert estimate.low <= cost <= estimate.high
+    assert estimate.expected == pytest.approx(cost, rel=0.05)
+    again = stage.manifest([*words, {**edits[0], "prompt": "Red"}, edits[1]])
+    before = stage.billed
+    _, estimate = stage.plan(again)
+    assert stage.run(again).exit == 0
+    assert estimate.expected == pytest.approx(stage.billed - before, rel=0.05)
