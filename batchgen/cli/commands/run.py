@@ -29,7 +29,9 @@ _COUNT = click.IntRange(min=1)
 @click.option(
     "--sample", type=_COUNT, metavar="N", help="Only N jobs, spread over the manifest; the same ones every time."
 )
-@click.option("--retry-failed", is_flag=True, help="Try jobs again that failed for good or were moderated.")
+@click.option(
+    "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need other words."
+)
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored pictures whose files are gone.")
 @rejected_option
 @click.option(
