@@ -33,6 +33,7 @@ COUNTED = """
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
+        ifnull(sum(i.state = 'failed' AND i.reason LIKE 'incomplete: %'), 0) AS incomplete,
         j.n - ifnull(sum(i.state != 'not_started'), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
         json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
@@ -42,7 +43,7 @@ COUNTED = """
 """
 OUTCOME = """
     CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held' WHEN not_started > 0 THEN 'not_started'
-        WHEN stored > 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
+        WHEN stored > 0 AND incomplete = 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
 """
 
 _JOBS = f"""

@@ -27,7 +27,7 @@ from batchgen.model.job import (
     UrlImage,
     Variant,
 )
-from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
+from batchgen.model.outcome import INCOMPLETE, Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
     FixedSizes,
     FlexibleSizes,
@@ -53,6 +53,7 @@ from batchgen.model.settings import (
 )
 
 __all__ = [
+    "INCOMPLETE",
     "Attempt",
     "AttemptState",
     "Budget",

@@ -6,6 +6,9 @@ from enum import StrEnum
 from batchgen.model.job import Job
 from batchgen.money import ZERO, MicroUSD
 
+INCOMPLETE = "incomplete: "
+"""How the reason of an empty slot begins where the user does not take fewer pictures than were asked."""
+
 
 class OutcomeKind(StrEnum):
     """How one job ended within one run."""
@@ -13,7 +16,7 @@ class OutcomeKind(StrEnum):
     DONE = "done"  # every wanted image is stored
     PARTIAL = "partial"  # some slots are stored, the others are moderated or failed for good
     MODERATED = "moderated"  # no slot is stored, moderation stopped it
-    FAILED = "failed"  # no slot is stored, it can never succeed as it is
+    FAILED = "failed"  # it can never succeed as it is: no slot is stored, or fewer than a user takes (on_partial: fail)
     HELD = "held"  # perhaps paid; waits for a decision or a later run
     NOT_STARTED = "not_started"  # a limit, a stop or a missing input kept it from starting or finishing
 

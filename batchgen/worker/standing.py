@@ -1,7 +1,7 @@
 """How a job stands in the ledger."""
 
 from batchgen.ledger import Known
-from batchgen.model import Job, OutcomeKind, SlotState
+from batchgen.model import INCOMPLETE, Job, OutcomeKind, SlotState
 
 
 def standing(job: Job, known: Known) -> OutcomeKind:
@@ -13,6 +13,6 @@ def standing(job: Job, known: Known) -> OutcomeKind:
         return OutcomeKind.HELD
     if len([state for state in states if state is not SlotState.NOT_STARTED]) < job.n:
         return OutcomeKind.NOT_STARTED
-    if SlotState.STORED in states:
+    if SlotState.STORED in states and not any(slot.reason.startswith(INCOMPLETE) for slot in known.slots):
         return OutcomeKind.PARTIAL
     return OutcomeKind.MODERATED if set(states) == {SlotState.MODERATED} else OutcomeKind.FAILED

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from batchgen.clock import Offload
 from batchgen.errors import StorageError
 from batchgen.ledger import Tried
-from batchgen.model import Job, OnMismatch, OnPartial, Outcome, OutcomeKind, Purpose, SlotState, Stop, StopKind
+from batchgen.model import (
+    INCOMPLETE,
+    Job,
+    OnMismatch,
+    OnPartial,
+    Outcome,
+    OutcomeKind,
+    Purpose,
+    SlotState,
+    Stop,
+    StopKind,
+)
 from batchgen.money import ZERO, MicroUSD
 from batchgen.worker.alike import Alike
 from batchgen.worker.bench import Bench
@@ -198,7 +209,8 @@ class Worker:
     def _short(self, why: str) -> tuple[SlotState, str]:
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
             return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
-        return SlotState.FAILED, f"{why}: fewer pictures came than were asked"
+        strict = INCOMPLETE if self.bench.settings.on_partial is OnPartial.FAIL else ""
+        return SlotState.FAILED, f"{strict}{why}: fewer pictures came than were asked"
 
 
 def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:

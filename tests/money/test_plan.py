@@ -165,19 +165,21 @@ def test_what_failed_for_good_waits_for_a_word(place_of_work: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "came", "exit_status", "made"),
-    [("top_up", 4, 0, 2), ("accept", 3, 3, 1), ("fail", 3, 3, 1)],
+    ("mode", "came", "exit_status", "made", "ended"),
+    [("top_up", 4, 0, 2, "done"), ("accept", 3, 3, 1, "partial"), ("fail", 3, 3, 1, "failed")],
 )
 def test_what_to_do_with_partial_results(
-    place_of_work: Path, mode: str, came: int, exit_status: int, made: int
+    place_of_work: Path, mode: str, came: int, exit_status: int, made: int, ended: str
 ) -> None:
-    """Missing pictures are asked for, or not, as the manifest says; what came is kept in every case."""
+    """Missing pictures are asked for, accepted or a failure of the job; what came is kept in every case."""
     with scene(place_of_work, rules=(Rule("fewer_3", times=1),)) as here:
         manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 4}], on_partial=mode)
         seen = here.run(manifest)
         assert (seen.exit, seen.slots("lamp").count("stored"), calls(here)) == (exit_status, came, made)
-        assert here.run(manifest).exit == exit_status
+        for summary in (seen.result.summary, here.run(manifest).result.summary):
+            assert (summary["exit_code"], summary["jobs"][ended]) == (exit_status, 1)
         assert calls(here) == made
+        assert seen.jobs["lamp"].outcome == ended
 
 
 @pytest.mark.parametrize("each", [1, 3])

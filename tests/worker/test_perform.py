@@ -83,14 +83,14 @@ def test_calls_of_one_job(
     assert [one.kind for one in story.outcomes] == [kind]
 
 
-@pytest.mark.parametrize(("settings", "kind"), [(ACCEPT, PARTIAL), (FAIL, PARTIAL), (TOP_UP, DONE)])
+@pytest.mark.parametrize(("settings", "kind"), [(ACCEPT, PARTIAL), (FAIL, FAILED), (TOP_UP, DONE)])
 def test_who_accepts_less_asks_no_more(world: World, settings: Settings, kind: OutcomeKind) -> None:
     """What came is kept in any case, and what did not come is said."""
     story = told(world, "give:3", "give:1", settings=settings)
-    assert len(story.sky.calls) == (1 if kind is PARTIAL else 2)
+    assert len(story.sky.calls) == (2 if kind is DONE else 1)
     assert [one.kind for one in story.outcomes] == [kind]
     found = states(world, job("a", 4).key)
-    assert found.count(SlotState.STORED) == (3 if kind is PARTIAL else 4)
+    assert found.count(SlotState.STORED) == (4 if kind is DONE else 3)
 
 
 def test_calls_side_by_side_keep_their_slots_apart(world: World) -> None:
