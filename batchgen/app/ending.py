@@ -24,7 +24,7 @@ ENDED: Mapping[Exit, str] = {
 NEXT: Mapping[Exit, str] = {
     Exit.BUG: "report it with runs/<run id>/error.txt; the same command goes on where this one stopped",
     Exit.INPUT: "mend what is named above and give the same command again",
-    Exit.SOME_FAILED: "see report/jobs.csv; reword what moderated.csv lists; --retry-failed pays for new tries of the rest",
+    Exit.SOME_FAILED: "see report/jobs.csv; reword what moderated.csv lists; --retry-failed pays for tries of the rest",
     Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
     Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
     Exit.UNAVAILABLE: "the same command goes on later",
