@@ -19,6 +19,7 @@ class Chain:
         self._ledger = ledger
         self._root = root
         self._jobs: dict[str, Job] = {}
+        self._coming: set[str] = set()
 
     def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through, and take note of those whose pictures others take."""
@@ -43,6 +44,17 @@ class Chain:
             return f"takes a picture that {', '.join(job.waits_for)} does not draw"
         self.see(real)
         return real
+
+    def comes(self, job: Job) -> None:
+        """Take note that the pictures of a job are to come."""
+        if job.id in self._taken:
+            self._coming.add(job.id)
+
+    def lacking(self, job: Job) -> tuple[str, ...]:
+        """The jobs whose pictures this one takes, that are not all there and are not to come."""
+        return tuple(
+            name for name in job.waits_for if name not in self._coming and isinstance(self._pictures(name), str)
+        )
 
     def foreseen(self, job: Job) -> Job:
         """A job as it will probably be: for each picture that it waits for, one of the size that is asked of it."""

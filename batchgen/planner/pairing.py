@@ -80,7 +80,11 @@ class Pairing:
 
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
-        return (item for item in self._every(jobs) if not self.choices.some or _concerned(item))
+        for item in self._every(jobs):
+            if item.slots or item.action is Action.RETRY:
+                self.chain.comes(item.job)
+            if not self.choices.some or _concerned(item):
+                yield item
 
     def _every(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         stream, chained = iter(jobs), list[Job]()
@@ -98,6 +102,8 @@ class Pairing:
             cost, every = self.price(self.chain.foreseen(job), job.n), tuple(range(job.n))
             if job.after and isinstance(unseen := self._previews([job]).get(job.id, ""), str):
                 return Planned(job, Action.WAIT, unseen, cost=cost, linked=True, later=every)
+            if never := self.chain.lacking(job):
+                return Planned(job, Action.SKIP, f"{real}; this run does not draw {', '.join(never)}", linked=True)
             action = Action.CHANGED if known.previous else Action.NEW
             return Planned(job, action, real, every, cost, linked=True)
         return replace(next(self._pair(list(self.freeze([real])))), linked=True)

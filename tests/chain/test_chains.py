@@ -116,6 +116,13 @@ def test_an_input_that_failed_leaves_its_dependants_unstarted(scene: Start) -> N
     assert {row["state"] for row in ended.images("both")} == {"not_started"}
     assert not [entry for entry in stage.bill if entry["kind"] == "edit"]
     calls = len(stage.bill)
+    planned, estimate = stage.plan(stage.root / "scene.yaml")
+    assert (planned["both"].action.value, planned["both"].slots, planned["both"].cost) == ("skip", (), None)
+    assert planned["last"].why == "waits for both; this run does not draw both"
+    assert (estimate.calls, estimate.high) == (0, 0)
+    once_more = stage.run(stage.root / "scene.yaml")
+    assert (once_more.exit, once_more.summary["jobs"]) == (3, jobs)
+    assert len(stage.bill) == calls
     again = stage.run(stage.manifest([CAT, HAT, BOTH, last]))
     assert again.exit == 0
     assert again.summary["jobs"]["total"] == again.summary["jobs"]["done"] == 4
@@ -133,7 +140,7 @@ def test_one_missing_picture_of_several_holds_it_back(scene: Start) -> None:
     assert ended.exit == 3
     assert ended.summary["jobs"]["not_started"] == 1
     planned, _ = stage.plan(path)
-    assert planned["both"].why == "waits for cat (1 of 2 pictures stored)"
+    assert planned["both"].why == "waits for cat (1 of 2 pictures stored); this run does not draw cat"
 
 
 def test_only_the_last_link(scene: Start) -> None:
