@@ -122,9 +122,10 @@ class Tariff:
         return cost.settle(request, n, provider, model, price, usage, echo, quote, overrides=self.settings.prices)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many pictures one call for this request asks for at most."""
+        """How many pictures one call for this request asks for at most; a minute's limit refuses a larger one for good."""
         cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
-        return max(1, min(self.settings.images_per_request or images, cap))
+        a_minute = self.settings.limits.images_per_minute or cap
+        return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 
     def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
         """What drawing so many pictures of a job may cost, over as many calls as it takes."""

@@ -195,6 +195,15 @@ def test_images_per_request(place_of_work: Path, each: int) -> None:
         assert here.billed <= estimate.high
 
 
+def test_no_call_is_larger_than_a_minute_allows(place_of_work: Path) -> None:
+    """A provider would refuse it for ever: a job of five is asked for in calls of three and two."""
+    with scene(place_of_work) as here:
+        for most, calls_made in ((3, 2), (5, 1), (1, 5)):
+            limits = {"images_per_minute": most}
+            manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 5}], limits=limits)
+            assert app.estimate(manifest, here.options()).calls == calls_made
+
+
 def test_uncertain_jobs_are_held_when_told(place_of_work: Path) -> None:
     """With --on-uncertain hold nothing is paid twice: one call, exit 7, and the next run makes none."""
     with scene(place_of_work, rules=(Rule("status_500", prompt="Lamp 1"),)) as here:
