@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from batchgen.ledger import Known, Previous, Review, Slot
 from batchgen.model import ImageRequest, Job, OnUncertain, SlotState
+from batchgen.text import counted
 from batchgen.worker import TRANSIENT
 
 GONE = "files are gone"
@@ -108,7 +109,7 @@ def _reason(
         raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
         return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
     if known.tries:
-        return Action.RETRY, f"tried {known.tries} times without a picture{f' ({known.code})' if known.code else ''}"
+        return Action.RETRY, f"tried {counted(known.tries, 'time')} without a picture{f' ({known.code})' if known.code else ''}"
     if known.previous is not None:
         return Action.CHANGED, changes(job, known.previous)
     return Action.NEW, "never drawn"
