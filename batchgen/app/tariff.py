@@ -122,7 +122,7 @@ class Tariff:
         return cost.settle(request, n, provider, model, price, usage, echo, quote, overrides=self.settings.prices)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many pictures one call for this request asks for; a minute refuses for ever what is more than its limit."""
+        """How many pictures one call for this request asks for; what a minute does not allow is refused for ever."""
         cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))

@@ -109,7 +109,8 @@ def _reason(
         raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
         return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
     if known.tries:
-        return Action.RETRY, f"tried {counted(known.tries, 'time')} without a picture{f' ({known.code})' if known.code else ''}"
+        code = f" ({known.code})" if known.code else ""
+        return Action.RETRY, f"tried {counted(known.tries, 'time')} without a picture{code}"
     if known.previous is not None:
         return Action.CHANGED, changes(job, known.previous)
     return Action.NEW, "never drawn"

@@ -283,14 +283,14 @@ RUNNING = {"run_id": "r-7f3a", "at": "12:00", "state": "drawing", "jobs_done": 3
             {**RUNNING, "images_stored": 6, "images_wanted": 48},
             (
                 "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
-                "now      3/24 jobs, 6/48 pictures, $0.00, 16 in flight in this run\n"
+                "then     3/24 jobs, 6/48 pictures, $0.00, 16 in flight in this run\n"
             ),
         ),
         (
             {**RUNNING, "jobs_total": None},
             (
                 "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
-                "now      3 jobs, 0/0 pictures, $0.00, 16 in flight in this run\n"
+                "then     3 jobs, 0/0 pictures, $0.00, 16 in flight in this run\n"
             ),
         ),
         (

@@ -171,7 +171,7 @@ def _moment(at: str) -> str:
 def _progress(live: Block) -> Iterator[str]:
     """Where a run that is still at work stands, in the words of its own progress."""
     if live and live.get("exit_code") is None:
-        yield _labelled("now", f"{progress_line(_Live(live))} in this run")
+        yield _labelled("then", f"{progress_line(_Live(live))} in this run")
 
 
 class _Live:
