@@ -25,7 +25,7 @@ def recover(ledger: Ledger, folder: Folder, tariff: Tariff, note: Note) -> int:
             ledger.to_at_risk(orphan.id, LOST)
             note("orphaned", attempt=orphan.id, job=orphan.job_id, at_risk_micro_usd=orphan.reserved)
             continue
-        settlement = tariff.settle_orphan(orphan, receipt.usage, receipt.echo)
+        settlement = tariff.settle_orphan(orphan, receipt)
         fails = tariff.settings.on_mismatch is OnMismatch.FAIL
         odd = {one.slot: (SlotState.FAILED, why) for one in receipt.pictures if fails and (why := mismatch(one))}
         ledger.settle(receipt, AttemptState.SETTLED, settlement, odd)

@@ -10,7 +10,7 @@ from batchgen.app.kept import kept
 from batchgen.catalog import cost, text_tokens, text_tokens_bound
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, History, Wanted
-from batchgen.model import Attempt, Echo, ImageRequest, Job, Model, Price, Provider, Quote, Settings, Settlement, Usage
+from batchgen.model import Attempt, ImageRequest, Job, Model, Price, Provider, Quote, Receipt, Settings, Settlement
 from batchgen.money import MicroUSD
 from batchgen.planner import Cost
 
@@ -90,7 +90,7 @@ class Tariff:
         price = (batch and catalog.batch_price(name, self.provider)) or self.price(name)
         return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
 
-    def settle(self, attempt: Attempt, usage: Usage | None, echo: Echo) -> Settlement:
+    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
         return cost.settle(
             attempt.job.request,
@@ -98,13 +98,14 @@ class Tariff:
             self.provider,
             self.model(attempt.model),
             attempt.quote.price,
-            usage,
-            echo,
+            receipt.usage,
+            receipt.echo,
             attempt.quote,
+            came=receipt.came,
             overrides=self.settings.prices,
         )
 
-    def settle_orphan(self, row: AttemptRow, usage: Usage | None, echo: Echo) -> Settlement:
+    def settle_orphan(self, row: AttemptRow, receipt: Receipt) -> Settlement:
         """What a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
 
         Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
@@ -119,7 +120,8 @@ class Tariff:
         model, provider = self.model(row.model), there.provider
         quote = Quote(row.low, row.expected, row.high, price=price)
         request, n = row.request, len(row.slots)
-        return cost.settle(request, n, provider, model, price, usage, echo, quote, overrides=self.settings.prices)
+        usage, echo, mine = receipt.usage, receipt.echo, self.settings.prices
+        return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.came, overrides=mine)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many pictures one call for this request asks for; what a minute does not allow is refused for ever."""

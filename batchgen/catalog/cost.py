@@ -59,30 +59,37 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     echo: Echo,
     quote: Quote,
     *,
+    came: bool = True,
     overrides: Overrides = (),
 ) -> Settlement:
     """What an answered call for n pictures did cost.
 
     From `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
-    dearest where size or quality were left to the model and the answer does not say. Where the answer says that
-    another model, size or quality drew than was asked, the dearer of both counts. Flags: usage_missing,
-    usage_implausible, model_mismatch, size_mismatch, quality_mismatch, price_too_low (dearer than `quote.high`).
+    dearest where size or quality were left to the model and the answer does not say. Where no picture `came`, and
+    tokens are paid, a usage without any of pictures is plausible. Where the answer says that another model, size or
+    quality drew than was asked, the dearer of both counts, marked `estimated` where that is the table's. Flags:
+    usage_missing, usage_implausible, model_mismatch, size_mismatch, quality_mismatch, price_too_low (dearer than
+    `quote.high`).
     """
     asked = _call(request, n, provider, model, price)
     drawn = _drawn(asked, provider, echo, overrides)
     mismatches = _mismatches(asked, drawn, echo)
     counts = counted(usage, takes_pictures=bool(given_pictures(request)))
-    believed = counts is not None and any(plausible(counts, call.credible) for call in (asked, drawn))
+    counted_pictures = came or bool(price.per_image)
+    believed = counts is not None and any(
+        plausible(counts, call.credible, came=counted_pictures) for call in (asked, drawn)
+    )
     if counts and believed:
         costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))]
     else:
         costs = [drawn.by_table()]
+    counted_cost = max(costs)
     if mismatches:
         costs.append(replace(asked, look=_either(asked.look, drawn.look)).by_table())
     cost = round_up(max(costs))
     doubts = () if believed else _doubts(price, usage)
     dear = ("price_too_low",) if cost > quote.high else ()
-    return Settlement(cost, estimated=not believed, flags=(*doubts, *mismatches, *dear))
+    return Settlement(cost, estimated=not believed or max(costs) > counted_cost, flags=(*doubts, *mismatches, *dear))
 
 
 def _call(request: ImageRequest, n: int, provider: Provider, model: Model | None, price: Price) -> Call:

@@ -30,10 +30,11 @@ def counted(usage: Usage | None, *, takes_pictures: bool) -> Counts | None:
     return Counts(0, 0, usage.output, text_out, either)
 
 
-def plausible(counts: Counts, expected: Counts) -> bool:
-    """Whether counts are above zero and below ten times what is to be expected."""
+def plausible(counts: Counts, expected: Counts, *, came: bool) -> bool:
+    """Whether counts are above zero (of pictures, where any `came`) and below ten times what is to be expected."""
     output = counts.output + counts.text_out
-    return counts.output > 0 and output < TOO_MANY * expected.output and 0 < counts.input < TOO_MANY * expected.input
+    drawn = counts.output > 0 or not came
+    return drawn and output < TOO_MANY * expected.output and 0 < counts.input < TOO_MANY * expected.input
 
 
 def _is_count(value: object) -> TypeGuard[int]:

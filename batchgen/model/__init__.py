@@ -1,6 +1,7 @@
 """The nouns: frozen values that every room speaks of, and nothing that acts."""
 
 from batchgen.model.attempt import (
+    WITHHELD,
     Attempt,
     AttemptState,
     Charge,
@@ -54,6 +55,7 @@ from batchgen.model.settings import (
 
 __all__ = [
     "INCOMPLETE",
+    "WITHHELD",
     "Attempt",
     "AttemptState",
     "Budget",

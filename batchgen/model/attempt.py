@@ -150,6 +150,10 @@ class Verdict:
     categories: tuple[str, ...] = ()
 
 
+WITHHELD = frozenset({"dropped", "null", "empty"})
+"""Why a slot has no picture where the provider left it out: so moderation treats some pictures of a call, silently."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What one attempt brought; small, without picture bytes.
@@ -172,3 +176,13 @@ class Receipt:
     headers: tuple[tuple[str, str], ...] = ()
     quarantine: str | None = None
     seconds: float = 0.0
+
+    @property
+    def came(self) -> bool:
+        """Whether it brought a picture, or the address of one."""
+        return bool(self.pictures or self.remote)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether a whole answer left every picture out: moderation that does not say so."""
+        return self.verdict.remedy is Remedy.EMPTY and all(why in WITHHELD for _, why in self.missing)

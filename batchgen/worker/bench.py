@@ -11,15 +11,14 @@ from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
     Attempt,
-    Echo,
     ImageRequest,
     Picture,
     Provider,
     Quote,
+    Receipt,
     RemotePicture,
     Settings,
     Settlement,
-    Usage,
 )
 from batchgen.worker.stops import Stops
 
@@ -36,7 +35,7 @@ class Tariff(Protocol):
     def quote(self, request: ImageRequest, n: int) -> Quote:
         """What one call for `n` pictures may cost."""
 
-    def settle(self, attempt: Attempt, usage: Usage | None, echo: Echo) -> Settlement:
+    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
 
 

@@ -186,14 +186,14 @@ class Caller:
         limiter.observe(receipt.headers)
         if verdict.remedy is Remedy.WAIT:
             limiter.throttled(verdict.retry_after, permit.start)
-        settlement = bench.tariff.settle(attempt, receipt.usage, receipt.echo) if state in _PAID else None
+        settlement = bench.tariff.settle(attempt, receipt) if state in _PAID else None
         for stop in (halt(verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
                 bench.stops.add(stop)
         self.charged = self.charged or state not in _FREE
         await self._settle(call, attempt, receipt, settlement)
         ask.settled(_used(attempt, state, settlement))
-        return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, verdict)
+        return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, receipt)
 
     def _attempt(self, call: Call) -> Attempt:
         bench = self.bench
@@ -249,14 +249,14 @@ class Caller:
         call.attempt_id, call.remote = attempt.id, receipt.remote
         call.odd = tuple((one.slot, why) for one in receipt.pictures if (why := mismatch(one)))
         call.stored = len(receipt.pictures)
-        if receipt.pictures or receipt.remote:
+        if receipt.came:
             call.short = receipt.missing
         elif call.purpose is Purpose.TOP_UP and receipt.verdict.charge is Charge.YES:
             reasons = dict(receipt.missing)
             call.short = tuple((slot, reasons.get(slot, receipt.verdict.code)) for slot in call.slots)
 
-    async def _decide(self, call: Call, verdict: Verdict) -> Next:
-        bench = self.bench
+    async def _decide(self, call: Call, receipt: Receipt) -> Next:
+        bench, verdict = self.bench, receipt.verdict
         may_risk = not call.last
         if may_risk and verdict.charge is not Charge.NO:
             risked = await bench.offload(bench.ledger.exposure, bench.run_id)
@@ -266,6 +266,8 @@ class Caller:
         if call.purpose is Purpose.TOP_UP:  # moderation has had its second chance
             before = replace(before, moderated=max(before.moderated, 1))
         then = decide(verdict, before, policy)
+        if isinstance(then, Over) and receipt.withheld and before.empty:
+            then = replace(then, slots=SlotState.MODERATED)
         call.tally = call.tally.after(verdict)
         as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
         call.wait = verdict.retry_after if as_told else None

@@ -92,8 +92,7 @@ def state_of(receipt: Receipt) -> AttemptState:
         case Charge.MAYBE:
             return AttemptState.AT_RISK
         case Charge.YES:
-            got = receipt.pictures or receipt.remote
-            return AttemptState.SETTLED if got else AttemptState.CHARGED_NO_RESULT
+            return AttemptState.SETTLED if receipt.came else AttemptState.CHARGED_NO_RESULT
 
 
 def cautious(verdict: Verdict) -> Verdict:

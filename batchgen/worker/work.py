@@ -9,6 +9,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger import Tried
 from batchgen.model import (
     INCOMPLETE,
+    WITHHELD,
     Job,
     OnMismatch,
     OnPartial,
@@ -207,7 +208,7 @@ class Worker:
             return OutcomeKind.NOT_STARTED
 
     def _short(self, why: str) -> tuple[SlotState, str]:
-        if self.bench.settings.on_partial is OnPartial.TOP_UP and why in {"dropped", "null", "empty"}:
+        if self.bench.settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
             return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
         strict = INCOMPLETE if self.bench.settings.on_partial is OnPartial.FAIL else ""
         return SlotState.FAILED, f"{strict}{why}: fewer pictures came than were asked"

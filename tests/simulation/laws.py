@@ -101,7 +101,10 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
 
 
 def nothing_is_given_up_early(world: World, story: Story) -> None:
-    """A slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups."""
+    """A slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups.
+
+    Or in two calls, of which the last left out every picture.
+    """
     rows = world.ledger._book.db.execute(
         "SELECT job_key, slot FROM images WHERE state = 'moderated' AND run_id = ?", (story.run_id,)
     )
@@ -109,7 +112,8 @@ def nothing_is_given_up_early(world: World, story: Story) -> None:
         met = [verdict for attempt, verdict in story.sky.verdicts if attempt.job.key == key and slot in attempt.slots]
         said = any(verdict.remedy is Remedy.MODERATED for verdict in met)
         empty = sum(verdict.charge is Charge.YES for verdict in met)
-        assert said or empty > MOST_TOP_UPS, f"{key[:6]} {slot}: {met}"
+        blank = sum(verdict.remedy is Remedy.EMPTY for verdict in met)
+        assert said or empty > MOST_TOP_UPS or blank > 1, f"{key[:6]} {slot}: {met}"
 
 
 def _remedy(purpose: Purpose, verdict: Verdict) -> Remedy:

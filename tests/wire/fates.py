@@ -41,6 +41,7 @@ BUSY = replace(alike("not_charged not_charged not_charged not_charged", "failed"
 LIMITED = replace(alike("not_charged settled", "stored", 0), how="times=1 wait=0.02")
 DOUBT = alike("at_risk at_risk", "uncertain", 7)
 SPOILT = alike("charged_no_result charged_no_result", "failed", 3)
+WITHHELD = alike("charged_no_result charged_no_result", "moderated", 3)
 BLOCKED = alike("not_charged not_charged", "moderated", 3)
 BLOCKED_LATE = alike("at_risk at_risk", "moderated", 3)
 ACCOUNT = replace(alike("not_charged", "not_started", 5), stops=True)
@@ -49,18 +50,18 @@ LOST = alike("settled", "lost_paid", 3)
 
 # The first of four never comes: it is asked for twice more, and then said to be moderated or broken.
 HOLE = replace(
-    SPOILT,
+    WITHHELD,
     calls4=("settled", "charged_no_result", "charged_no_result"),
     slots4=("moderated", "stored", "stored", "stored"),
 )
-BROKEN = replace(HOLE, slots4=("failed", "stored", "stored", "stored"))
+BROKEN = replace(HOLE, slots=("failed",), slots4=("failed", "stored", "stored", "stored"))
 # Half of the bytes come: two of four, then one of two, then none.
 HALF = replace(
     SPOILT, calls4=("settled", "settled", "charged_no_result"), slots4=("stored", "stored", "stored", "failed")
 )
 STALLED = {"deadline": 0.2, "how": "delay=1.5", "slow": True}
 FEWER = {
-    0: SPOILT,
+    0: WITHHELD,
     1: replace(
         GOOD, calls4=("settled",) * 3, slots4=("stored", "stored", "stored", "moderated"), exit=3
     ),
@@ -90,7 +91,8 @@ STATUSES: dict[str, Fate] = {
     "moderation_output": BLOCKED_LATE,
 }
 BODIES: dict[str, Fate] = {
-    **_all(SPOILT, "empty_200 null_200 list_200 text_200 data_missing data_null data_empty data_object data_texts"),
+    **_all(SPOILT, "empty_200 text_200 data_texts"),
+    **_all(WITHHELD, "null_200 list_200 data_missing data_null data_empty data_object"),
     **_all(DOUBT, "html_200 error_in_200 error_in_200_rate"),
     "error_in_200_quota": replace(alike("at_risk", "uncertain", 5), stops=True),
     "error_in_200_moderation": BLOCKED_LATE,

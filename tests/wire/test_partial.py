@@ -103,3 +103,14 @@ def test_moderation_without_a_word(place_of_work: Path, shape: Moderated) -> Non
         assert len(here.bill()) == 3
         jobs[0]["prompt"] = "A reworded lamp"
         assert here.run(here.manifest(jobs)).exit == 0
+
+
+def test_what_never_comes_is_moderated_and_costs_what_was_counted(place_of_work: Path) -> None:
+    """Asked again and empty again: the row goes to moderated.csv, and the usage of empty answers is believed."""
+    jobs = [{"id": "lamp", "prompt": "A lamp [[mock: fault=fewer_0]]", "n": 3}, {"id": "sofa", "prompt": "A sofa"}]
+    with scene(place_of_work) as here:
+        seen = here.run(here.manifest(jobs))
+        assert seen.slots("lamp") == ("moderated",) * 3
+        assert [row["id"] for row in seen.table("moderated.csv")] == ["lamp"]
+        assert here.billed == seen.money["confirmed_micro_usd"]
+        assert seen.money["estimated_micro_usd"] == 0

@@ -61,7 +61,7 @@ def asked(story: Story) -> list[tuple[str, int]]:
         (("give:2", "truncated", "give:2"), [("first", 4), ("top_up", 2), ("top_up", 2)], DONE),
         (("give:2", "blocked_early"), [("first", 4), ("top_up", 2)], PARTIAL),
         (("give:0", "give:4"), [("first", 4), ("retry", 4)], DONE),
-        (("give:0", "give:0"), [("first", 4), ("retry", 4)], FAILED),
+        (("give:0", "give:0"), [("first", 4), ("retry", 4)], MODERATED),
         (("give:0", "give:3", "give:1"), [("first", 4), ("retry", 4), ("top_up", 1)], DONE),
         (("blocked_early", "give:4"), [("first", 4), ("retry", 4)], DONE),
         (("blocked_early", "blocked_early"), [("first", 4), ("retry", 4)], MODERATED),
