@@ -13,6 +13,7 @@ A manifest is its path, or what `load` returned, which stands for its file: that
 - `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
 
 Every function raises `BatchgenError`; `InputError` carries each problem with its place, or the name of the argument.
+What the machine refuses (a folder without permission) may also come as an OSError.
 """
 
 import asyncio

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 LONGEST_NAME = 255
 """Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
+LONGEST_PATH = 4096
+"""Bytes that Linux has for a whole path and the null that ends it (PATH_MAX)."""
 MOST = 1_000_000_000
 """The largest count, or number of seconds; that of a count in a manifest, too."""
 
@@ -53,16 +55,23 @@ def argument(name: str, read: Callable[[object], T], value: object) -> T:
 
 
 def path(value: object) -> Path:
-    """A path whose every name fits into a file system."""
+    """A path that a file system can have, given as text or as a Path."""
     plain = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(plain, str) or not plain:
         raise ValueError(f"{_shown(value)} is no path; give a str or a Path")
     if "\0" in plain:
         raise ValueError(f"{_shown(value)} is no path; no name has a null character")
-    for name in Path(plain).parts:
+    if (size := len(os.fsencode(plain))) >= LONGEST_PATH:
+        raise ValueError(f"a path has fewer than {LONGEST_PATH:,} bytes, not {size:,}")
+    return named(Path(plain))
+
+
+def named(path: Path) -> Path:
+    """The path, if every name in it fits into a file system."""
+    for name in path.parts:
         if (size := len(os.fsencode(name))) > LONGEST_NAME:
             raise ValueError(f"a name has at most {LONGEST_NAME} bytes, not {size:,}")
-    return Path(plain)
+    return path
 
 
 def folder(value: object) -> Path:

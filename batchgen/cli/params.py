@@ -32,7 +32,7 @@ class LocalPath(click.Path):
         from batchgen.app import given
 
         try:
-            return given.path(Path(os.fsdecode(super().convert(value, param, ctx))))
+            return given.named(Path(os.fsdecode(super().convert(value, param, ctx))))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
