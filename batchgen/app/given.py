@@ -101,10 +101,14 @@ def _shown(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    plain = os.fspath(value) if isinstance(value, str | os.PathLike) else value
-    if not isinstance(plain, str) or not plain:
+    if not isinstance(value, str) or not value:
         raise ValueError(f"{_shown(value)} is no text; give a str")
-    return plain
+    return value
+
+
+def _provider(value: object) -> str:
+    """A provider's name, or the path of a provider file."""
+    return str(path(value))
 
 
 def _dollars(value: object) -> MicroUSD:
@@ -159,7 +163,7 @@ def _on_uncertain(value: object) -> OnUncertain:
 
 
 READERS: Mapping[str, Callable[[object], object]] = {
-    "provider": _text,
+    "provider": _provider,
     "base_url": _text,
     "output": path,
     "max_cost": _dollars,

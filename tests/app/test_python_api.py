@@ -49,6 +49,7 @@ TAKEN = [
     ("output", "./", Path()),
     ("log_json", "log", Path("log")),
     ("reworded", "moderated.csv", Path("moderated.csv")),
+    ("provider", "mock", "mock"),
     ("provider", Path("mine.yaml"), "mine.yaml"),
     ("on_uncertain", "hold", OnUncertain.HOLD),
     ("on_uncertain", OnUncertain.RETRY, OnUncertain.RETRY),
@@ -67,6 +68,7 @@ REFUSED = [
         for value in ("", 5, b"o", "a\0", "\ud800", "x" * 256)
     ),
     ("output", "x/" * 2500),
+    ("base_url", Path("https://api.example/v1")),
     *((name, value) for name in ("provider", "base_url") for value in ("", 5, b"mock", ["mock"])),
     *((name, value) for name in ("retry_failed", "regenerate_missing", "rejected") for value in ("no", 1, "")),
     *((name, value) for name in ("on_uncertain", "if_locked") for value in ("perhaps", 1, "")),
