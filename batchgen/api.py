@@ -3,7 +3,7 @@
 A manifest is its path, or what `load` returned, which stands for its file: that is read again. Options are those of
 `batchgen run`, by their names; None leaves one to the manifest.
 
-- `output`, `reworded` and `log_json` are paths, a str or a Path, and so is a `provider` of your own; `base_url` is a str.
+- `output`, `reworded`, `log_json` and a `provider` of your own are paths: a str or a Path. `base_url` is a str.
 - `max_cost` is in dollars: `25`, `0.5`, `"25.00"` or a Decimal. In results, money is whole micro-dollars (1,000,000 are
   one dollar), in names that end in `_micro_usd` or values of the type `MicroUSD`: divide them before giving them back.
 - `max_duration` is in seconds, or words such as `"1h30m"`, or a timedelta.
