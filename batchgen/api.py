@@ -1,16 +1,30 @@
 """batchgen from Python: load, plan, estimate, run, review and report, with the same rules as on the command line.
 
-Options are those of the command line, by their names in `batchgen.app.Options`: `provider="mock"`, `output=Path(...)`,
-`max_cost=from_usd("25")`. Every function raises `BatchgenError`; `InputError` carries each problem with its place.
+A manifest is its path, or what `load` returned, which stands for its file: that is read again. Options are those of
+`batchgen run`, by their names; None leaves one to the manifest.
+
+- `output`, `reworded`, `log_json` and a `provider` of your own are paths: a str or a Path. `base_url` is a str.
+- `max_cost` is in dollars: `25`, `0.5`, `"25.00"` or a Decimal. In results, money is whole micro-dollars (1,000,000 are
+  one dollar), in names that end in `_micro_usd` or values of the type `MicroUSD`: divide them before giving them back.
+- `max_duration` is in seconds, or words such as `"1h30m"`, or a timedelta.
+- `max_images`, `concurrency`, `first` and `sample` are whole numbers from 1.
+- `only` is one pattern of job ids or several: `"sofa-*"`, `["sofa-*", "lamp-1"]`.
+- `retry_failed`, `regenerate_missing` and `rejected` are True or False.
+- `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
+
+Every function raises `BatchgenError`; `InputError` carries each problem with its place, or the name of the argument.
+What the machine refuses (a folder without permission) may also come as an OSError.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen import app
+from batchgen.app import given
 from batchgen.app.options import Options
+from batchgen.errors import InputError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,39 +36,69 @@ if TYPE_CHECKING:
     from batchgen.planner import Planned
 
 
-def load(manifest: Path | str) -> "Manifest":
+def load(manifest: "Path | str | Manifest") -> "Manifest":
     """Read and check a manifest without expanding it."""
     from batchgen import manifest as room
 
-    return room.load(manifest)
+    return room.load(_file(manifest))
 
 
-def plan(manifest: Path | str, **options: Any) -> "Iterator[Planned]":
-    """Each job with what a run would do with it, why, and what that may cost; nothing is sent."""
-    return app.plan(Path(manifest), Options(**options)).rows()
+def plan(manifest: "Path | str | Manifest", **options: Any) -> "Iterator[Planned]":
+    """Each job with what a run would do with it, why, and what that may cost; nothing is sent.
+
+    Takes every option of a run but `reworded`.
+    """
+    return app.plan(_file(manifest), _foretold(options)).rows()
 
 
-def estimate(manifest: Path | str, *, compare: bool = False, **options: Any) -> "EstimateResult":
-    """What a run would cost; with `compare`, what the same work would cost elsewhere."""
-    return app.estimate(Path(manifest), Options(**options), compare=compare)
+def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **options: Any) -> "EstimateResult":
+    """What a run would cost; with `compare`, what the same work would cost elsewhere.
+
+    Takes every option of a run but `reworded`. Amounts are in micro-dollars.
+    """
+    everywhere = given.argument("compare", given.flag, compare)
+    return app.estimate(_file(manifest), _foretold(options), compare=everywhere)
 
 
-async def run(manifest: Path | str, **options: Any) -> "RunResult":
-    """Draw what is left to do. The run works in a thread of its own; cancelling does not stop it, a limit does."""
+async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
+    """Draw what is left to do. The run works in a thread of its own; cancelling does not stop it, a limit does.
+
+    `max_cost` is in dollars and `max_duration` in seconds, as above; the result's `summary` is in micro-dollars.
+    """
     from batchgen.app.progress import Unwatched
 
-    return await asyncio.to_thread(app.run, Path(manifest), Options(**options), Unwatched())
+    return await asyncio.to_thread(app.run, _file(manifest), given.options(options), Unwatched())
 
 
-def review(decisions: Path | str, output: Path | str | None = None) -> "ReviewResult":
-    """Keep what people decided about pictures of an output folder: a file that its report page exported, or a table."""
-    return app.review(Path(decisions), None if output is None else Path(output))
+def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult | None" = None) -> "ReviewResult":
+    """Keep what people decided about pictures of an output folder: a file that its report page exported, or a table.
+
+    Without `output`, the folder of the latest run below `output/`.
+    """
+    file = given.argument("decisions", given.path, decisions)
+    return app.review(file, None if output is None else given.argument("output", given.folder, output))
 
 
-def report(output: Path | str, table: str = "images") -> "DataFrame":
-    """One table of an output folder's report (`images`, `jobs` or `usage`), read from its ledger."""
+def report(output: "Path | str | RunResult | ReviewResult", table: str = "images") -> "DataFrame":
+    """One table of an output folder's report (`images`, `jobs` or `usage`), read from its ledger.
+
+    The folder is its path, or the result of the run that wrote to it.
+    """
     from batchgen import reporter
     from batchgen.app import keeping
 
-    with keeping.opened(Path(output), readonly=True) as (ledger, _):
+    with keeping.opened(given.argument("output", given.folder, output), readonly=True) as (ledger, _):
         return reporter.frame(ledger, table)
+
+
+def _file(manifest: "Path | str | Manifest") -> Path:
+    from batchgen.manifest import Manifest
+
+    return manifest.path if isinstance(manifest, Manifest) else given.argument("manifest", given.path, manifest)
+
+
+def _foretold(options: Mapping[str, Any]) -> Options:
+    read = given.options(options)
+    if read.reworded:
+        raise InputError("reworded: goes with a run only; nothing tells before what other words would draw")
+    return read

@@ -24,7 +24,7 @@ def from_usd(text: str | Decimal) -> MicroUSD:
         amount = text if isinstance(text, Decimal) else Decimal(text.strip().removeprefix("$"))
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not an amount in dollars, such as 25.00") from error
-    if not amount.is_finite() or amount < 0 or amount.adjusted() > 12:
+    if not amount.is_finite() or amount < 0 or amount.adjusted() > 11:
         raise ValueError(f"{text!r} is not an amount in dollars, such as 25.00")
     return round_up(amount * MICRO)
 

@@ -1,6 +1,11 @@
 """Words from outside, made harmless for a terminal, a log line or an error message."""
 
+import re
+
 LIMIT = 200
+
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 
 
 def safe(text: object, limit: int = LIMIT) -> str:
@@ -46,6 +51,15 @@ def duration(seconds: float) -> str:
             major, minor = divmod(whole, size)
             return f"{major} {big} {minor // step} {small}" if minor // step else f"{major} {big}"
     return f"{whole} s"
+
+
+def span(words: str) -> float | None:
+    """Seconds of `2h`, `1h30m`, `1.5h`; None when it is no positive span of time."""
+    match = _SPAN.fullmatch(words.strip().lower())
+    if match is None:
+        return None
+    seconds = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS.values(), strict=True) if part)
+    return seconds or None
 
 
 def size_of(count: int) -> str:

@@ -1,5 +1,6 @@
 """A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -152,7 +153,7 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
     if options.only:
         chosen = (job for job in chosen if any(fnmatchcase(job.id, pattern) for pattern in options.only))
     if options.first is not None:
-        chosen = islice(chosen, options.first)
+        chosen = islice(chosen, min(options.first, sys.maxsize))
     if options.sample is not None:
         places = nsmallest(options.sample, enumerate(chosen), key=lambda item: item[1].key)
         chosen = [job for _, job in sorted(places, key=lambda item: item[0])]

@@ -1,7 +1,6 @@
 """The options that several commands share, and the words that become values: money and spans of time."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,14 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from batchgen.money import MicroUSD, from_usd
+from batchgen.text import span
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-LONGEST_NAME = 255
-"""Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
-
-_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
-_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 
 
 class Money(click.ParamType[MicroUSD]):
@@ -35,11 +29,12 @@ class LocalPath(click.Path):
     """A path whose every name fits into a file system."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        for name in path.parts:
-            if len(os.fsencode(name)) > LONGEST_NAME:
-                self.fail(f"a name has at most {LONGEST_NAME} bytes, not {len(os.fsencode(name)):,}", param, ctx)
-        return path
+        from batchgen.app import given
+
+        try:
+            return given.named(Path(os.fsdecode(super().convert(value, param, ctx))))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Duration(click.ParamType[float]):
@@ -54,15 +49,6 @@ class Duration(click.ParamType[float]):
         if seconds is None:
             self.fail(f"{value!r} is no span of time, such as 2h, 90m, 1h30m or 45s", param, ctx)
         return seconds
-
-
-def span(words: str) -> float | None:
-    """Seconds of `2h`, `1h30m`, `1.5h`; None when it is no positive span of time."""
-    match = _SPAN.fullmatch(words.strip().lower())
-    if match is None:
-        return None
-    seconds = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS.values(), strict=True) if part)
-    return seconds or None
 
 
 manifest_argument = click.argument("manifest", type=LocalPath())

@@ -39,7 +39,7 @@ def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
 
 
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
-    """One table of the report (images, jobs or usage) as a frame; KeyError for another name."""
+    """One table of the report (images, jobs or usage) as a frame; InputError for another name."""
     from batchgen.reporter import frames
 
     return frames.frame(ledger, table)

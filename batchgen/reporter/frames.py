@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from batchgen.errors import InputError
 from batchgen.ledger import Ledger, Money, UsageRow
 from batchgen.money import MicroUSD
 from batchgen.reporter.page import Group, Slice, dearest
 from batchgen.reporter.tables import IMAGES, JOBS, USAGE, Column, with_tags
+from batchgen.text import safe
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,13 +25,15 @@ _SUMS = (
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
     """One table of the report (images, jobs or usage) as a frame, with the columns of its CSV file.
 
-    KeyError for another name. It holds the whole table in memory; for very long ones read the files instead.
+    InputError for another name. It holds the whole table in memory; for very long ones read the files instead.
     """
     tables: dict[str, tuple[Sequence[Column[Any]], Callable[[], Iterator[Any]]]] = {
         "images": (IMAGES, ledger.image_rows),
         "jobs": (JOBS, ledger.job_rows),
         "usage": (USAGE, ledger.usage_rows),
     }
+    if table not in list(tables):
+        raise InputError(f"table: {safe(repr(table), 80)} is none of {', '.join(tables)}")
     columns, rows = tables[table]
     with ledger.still():
         return frame_of(with_tags(columns, ledger.tag_names()), tuple(rows()))

@@ -18,6 +18,7 @@ JOBS = [{"id": f"{kind}-{index}", "prompt": f"A {kind} {index}"} for kind in ("s
         ({"only": ("sofa-*",)}, {f"sofa-{i}" for i in range(6)}),
         ({"only": ("sofa-1", "lamp-[23]")}, {"sofa-1", "lamp-2", "lamp-3"}),
         ({"first": 2}, {"sofa-0", "sofa-1"}),
+        ({"only": ("sofa-*",), "first": 10**30}, {f"sofa-{i}" for i in range(6)}),
         ({"only": ("lamp-*",), "first": 1}, {"lamp-0"}),
     ],
 )

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from batchgen import catalog
-from batchgen.cli.params import span
 from batchgen.cli.words.catalogue import models, providers
 from batchgen.cli.words.progress import progress_line
 from batchgen.cli.words.summary import final_block
@@ -19,30 +18,6 @@ from tests.cli.fakes import Progress, summary
 
 MONEY = {"confirmed_micro_usd": 48_120_000, "estimated_micro_usd": 250_000, "at_risk_micro_usd": 1_000_000}
 WASTE = {"why": "timeout", "attempts": 2, "paid_micro_usd": 0, "at_risk_micro_usd": 500_000}
-
-
-@pytest.mark.parametrize(
-    ("words", "seconds"),
-    [
-        ("2h", 7200),
-        ("90m", 5400),
-        ("1h30m", 5400),
-        ("45s", 45),
-        ("1.5h", 5400),
-        ("1d", 86_400),
-        (" 2H ", 7200),
-        ("", None),
-        ("0s", None),
-        ("2", None),
-        ("h", None),
-        ("-2h", None),
-        ("30m1h", None),
-        ("٢h", None),
-    ],
-)
-def test_spans_of_time(words: str, seconds: float | None) -> None:
-    """A span is days, hours, minutes and seconds in this order; nothing else is one."""
-    assert span(words) == seconds
 
 
 @pytest.mark.parametrize(

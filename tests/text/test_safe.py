@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.text import LIMIT, counted, duration, safe, size_of
+from batchgen.text import LIMIT, counted, duration, safe, size_of, span
 
 ESCAPES = [
     "\x1b[31mred", "\x1b]0;title\x07", "\x1b]52;c;cm0gLXJm\x07", "\x9b31m", "\x90q\x9c",
@@ -81,3 +81,27 @@ def test_nouns_agree_with_their_number() -> None:
     """One picture, two pictures, no pictures."""
     assert [counted(n, "picture") for n in (0, 1, 1200)] == ["0 pictures", "1 picture", "1,200 pictures"]
     assert counted(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("2h", 7200),
+        ("90m", 5400),
+        ("1h30m", 5400),
+        ("45s", 45),
+        ("1.5h", 5400),
+        ("1d", 86_400),
+        (" 2H ", 7200),
+        ("", None),
+        ("0s", None),
+        ("2", None),
+        ("h", None),
+        ("-2h", None),
+        ("30m1h", None),
+        ("٢h", None),
+    ],
+)
+def test_spans_of_time(words: str, seconds: float | None) -> None:
+    """A span is days, hours, minutes and seconds in this order; nothing else is one."""
+    assert span(words) == seconds
