@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen.app.options import Options
+from batchgen.errors import Exit
 from batchgen.money import MicroUSD
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "adopt",
     "check",
     "doctor",
+    "early_end",
     "estimate",
     "models",
     "open_output",
@@ -71,6 +73,13 @@ def run(manifest: Path, options: Options, watch: "Watch") -> "RunResult":
     from batchgen.app import running
 
     return running.run(manifest, options, watch)
+
+
+def early_end(manifest: Path, options: Options, status: Exit, why: str) -> dict[str, Any]:
+    """Where the folder of a run stands that ended before it could say so; nothing is written, nothing is raised."""
+    from batchgen.app import early
+
+    return early.early_end(manifest, options, status, why)
 
 
 def status(output: Path | None = None) -> Mapping[str, Any]:
@@ -158,7 +167,7 @@ def secrets() -> Sequence[str]:
 
 
 def open_output() -> Path | None:
-    """The folder of the run that is being written, if there is one: where a traceback may be left."""
+    """The folder of the run that the latest command began, if it did: where a traceback may be left."""
     from batchgen.app import journal
 
-    return journal.open_run()
+    return journal.latest_run()

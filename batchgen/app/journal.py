@@ -18,13 +18,18 @@ from batchgen.storage.durable import PUBLIC_FILE
 FLUSH_EVERY = 0.5
 """Seconds for which lines of the log may wait for company on their way to the file."""
 
-_OPEN: list[Path] = []
+_BEGUN: list[Path] = []
 _ENCODER = json.JSONEncoder(default=str)
 
 
-def open_run() -> Path | None:
-    """The run folder that is being written now, if there is one."""
-    return _OPEN[-1] if _OPEN else None
+def latest_run() -> Path | None:
+    """The folder of the run that the latest command began, if it began one; it stays known when the run has ended."""
+    return _BEGUN[-1] if _BEGUN else None
+
+
+def no_run_yet() -> None:
+    """A command begins, and with it no run so far."""
+    _BEGUN.clear()
 
 
 class Journal:
@@ -40,10 +45,9 @@ class Journal:
         self._clock = clock
         self._one_at_a_time = Lock()
         self._flushed = float("-inf")
-        self._files = [folder.append(f"{self._run}/log.jsonl")]
-        _OPEN.append(folder.root / self._run)
-        if copy is not None:
-            self._files.append(_open(copy))
+        copies = [] if copy is None else [_open(copy)]  # before anything is left in the folder
+        self._files = [folder.append(f"{self._run}/log.jsonl"), *copies]
+        _BEGUN.append(folder.root / self._run)
 
     def note(self, event: str, /, **facts: Any) -> None:
         """Write one event with its facts; lines go to the file together, twice a second or with the next status."""
@@ -83,7 +87,6 @@ class Journal:
     def close(self) -> None:
         """Let go of the files."""
         self._each(lambda file: file.close())
-        _OPEN.remove(self._folder.root / self._run)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from batchgen.app import checking, turns
+from batchgen.app import checking, journal, turns
 from batchgen.app.drawing import Drawing
 from batchgen.app.environment import environment, key_for, without_core_files
 from batchgen.app.herald import Herald
@@ -31,6 +31,7 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
     called with a name before and after each durable step: where tests let a run break.
     """
+    journal.no_run_yet()
     herald = Herald(path.stem, environment(), watch)
     with interruptible():
         try:

@@ -215,10 +215,11 @@ class Session:
             status, why = self._verdict()
             with suppress(StorageError):
                 self._end_run(status, why)
-            summary = {**reporter.summary(self.ledger, self.run_id), "exit_code": status, "why": why}
+            summary = reporter.summary(self.ledger, self.run_id)
         samples = sample_warning(self.project, self.ledger)
         told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting())
-        return RunResult(summary, status, told, self.folder.root, page)
+        verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
+        return RunResult(summary | verdict, status, told, self.folder.root, page)
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
@@ -256,8 +257,7 @@ class Session:
 
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
         """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
-        census = self.checked.census
-        counts = {name: getattr(census, name) for name in ("rows", "planned", "skipped", "rejected")}
+        counts = self.checked.census.counts
         self.ledger.end_run(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
 
     def leave(self) -> None:

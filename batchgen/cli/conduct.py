@@ -48,8 +48,8 @@ def conduct(words: Sequence[str], paper: Paper, app: Door | None) -> int:
         paper.err("batchgen: interrupted")
         return Exit.SIGINT
     except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
-        if refusal := _refusal(error):
-            return _stopped(refusal, paper)
+        if by_machine := refusal(error):
+            return _stopped(by_machine, paper)
         from batchgen.cli.crash import crashed
 
         return crashed(error, desk)
@@ -64,7 +64,7 @@ def _unset(words: Sequence[str]) -> None:
             raise click.UsageError(f"an empty value{where}; is a variable of the shell not set?")
 
 
-def _refusal(error: Exception) -> OSError | None:
+def refusal(error: Exception) -> OSError | None:
     """What the machine refused. Without a working directory, Python 3.13.0 fails with errors of many kinds."""
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         return error

@@ -193,9 +193,10 @@ class Progress(Protocol):
 
 
 class RunResult(Protocol):
-    """How a run ended. `summary` is the object of `run --json`, empty when a lock was skipped.
+    """How a run ended. `summary` is the object of `run --json`.
 
-    `problems` are what the user should know, warnings among them; `report` is the page, None when none was written.
+    It is empty when a lock was skipped, and has no `run_id` when the run could not even be written down. `problems` are
+    what the user should know, warnings among them; `report` is the page, None when none was written.
     """
 
     @property
@@ -319,6 +320,9 @@ class Door(Protocol):
 
     def run(self, manifest: Path, options: Options, watch: "Watch", /) -> RunResult: ...
 
+    def early_end(self, manifest: Path, options: Options, status: Exit, why: str, /) -> Mapping[str, Any]:
+        """The object of `run --json` when `run` has none; writes nothing and raises nothing."""
+
     def status(self, output: Path | None, /) -> Mapping[str, Any]: ...
 
     def report(self, output: Path | None, /) -> Iterable[Path]: ...
@@ -346,4 +350,4 @@ class Door(Protocol):
         """Values that must never be shown, such as API keys of the environment; never raises."""
 
     def open_output(self) -> Path | None:
-        """Folder of the run that is under way, where a traceback may be left; None without one; never raises."""
+        """Folder of the run that was begun, where a traceback may be left; None without one; never raises."""

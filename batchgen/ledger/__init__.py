@@ -145,6 +145,12 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def apart(self) -> "Ledger":
+        """A copy that only this process sees: what is written to it is gone when it is closed."""
+        with self._book.complaining():
+            db = opening.apart(self._book.db)
+        return Ledger(Book(db, self._book.path, self._book.catalogue, nowhere), self._clock)
+
     def still(self) -> AbstractContextManager[object]:
         """Hold one consistent view for several questions, whatever other processes write meanwhile."""
         return self._book.reading()

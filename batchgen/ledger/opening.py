@@ -104,6 +104,17 @@ def _in_memory(steps: tuple[str, ...], source: sqlite3.Connection | None) -> sql
     return db
 
 
+def apart(source: sqlite3.Connection) -> sqlite3.Connection:
+    """Copy a ledger into a file without a name, which SQLite keeps in memory as long as it is small."""
+    db = _connect("file:")
+    try:
+        source.backup(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 

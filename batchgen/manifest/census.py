@@ -40,6 +40,11 @@ class Census:
     more: int = 0
     taken: frozenset[str] = frozenset()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of the rows that were read."""
+        return {"rows": self.rows, "planned": self.planned, "skipped": self.skipped, "rejected": self.rejected}
+
 
 def nothing(_job: Job) -> Iterable[Problem]:
     """Find nothing wrong with a job."""

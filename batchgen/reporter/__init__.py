@@ -1,16 +1,18 @@
 """Ledger rows become files: CSV, Parquet, XLSX, JSON and one page. It reads the ledger and never a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen.ledger import Ledger
+from batchgen.money import MicroUSD
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "refresh", "summary", "write"]
+__all__ = ["frame", "nothing", "refresh", "summary", "write"]
 
 
 def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Written":
@@ -36,6 +38,15 @@ def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
 
     with ledger.still():
         return accounts.read(ledger, run_id).as_json()
+
+
+def nothing(
+    cap: MicroUSD | None = None, jobs: int = 0, images: int = 0, rows: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Make the same object for a folder in which nothing is known to have been done; `rows` are of the manifest."""
+    from batchgen.reporter import accounts
+
+    return accounts.nothing(cap, jobs, images, rows or {}).as_json()
 
 
 def frame(ledger: Ledger, table: str = "images") -> "DataFrame":

@@ -1,11 +1,11 @@
 """Where a run and its output folder stand, in the words of summary.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from batchgen.ledger import Ledger, Money, RunRow, Totals, Waste
+from batchgen.ledger import ImageCounts, JobCounts, Ledger, Money, RunRow, Totals, Waste
 from batchgen.money import ZERO, MicroUSD
 
 ROWS = ("rows", "planned", "skipped", "rejected")
@@ -101,6 +101,13 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summar
         _seconds([row for row in runs if row.manifest == run.manifest]),
     )
     return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, run.counts)
+
+
+def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int]) -> Summary:
+    """Make the accounts of a folder in which nothing is known to have been done: all that is wanted is not started."""
+    totals = Totals(JobCounts(total=jobs, not_started=jobs), ImageCounts(wanted=images, not_started=images))
+    block = Block(totals, cap=cap)
+    return Summary(block, block, counts=json.dumps(dict(rows)))
 
 
 def wasted_words(waste: Waste) -> str:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from batchgen import reporter
 from batchgen.app.options import Options
-from batchgen.cli.words.summary import empty_summary
 from batchgen.errors import Exit, Problem, Severity
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
@@ -219,7 +219,7 @@ def summary(exit_: Exit = Exit.OK, **blocks: Any) -> dict[str, Any]:
         "seconds": 75.0,
         **blocks,
     }
-    whole = empty_summary(exit_, "") | block
+    whole = reporter.nothing() | {"exit_code": int(exit_)} | block
     return whole | {"run_id": "2026-11-20T0200Z-7f3a", "this_run": dict(block)}
 
 
@@ -283,6 +283,9 @@ class FakeDoor:
         for act in self.answers.get("meanwhile", ()):
             act(watch)
         return result
+
+    def early_end(self, manifest: Path, options: Options, status: Exit, why: str, /) -> dict[str, Any]:
+        return reporter.nothing() | {"exit_code": int(status), "why": why}
 
     def status(self, output: Path | None, /) -> dict[str, Any]:
         return self._answer("status", {"live": None, **summary()}, output)

@@ -1,5 +1,6 @@
 """Every exit status, reached by a real process in at least two ways; what it printed says why and what to do next."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -135,6 +136,31 @@ def test_ways_to_end(fresh: Path, launcher: Launcher, name: str) -> None:
             assert trial.calls == way.calls
         if status != 8 and way.sound:
             trial.look()
+
+
+def test_a_run_that_cannot_be_written_down_has_its_object(fresh: Path, launcher: Launcher) -> None:
+    """A disk that is full from the first line on leaves `--json` whole: what is wanted is not started."""
+    with world(fresh, launcher, 1, jobs=6) as trial:
+        child = trial.start(Break(point="ledger.begin.before_commit", errno="ENOSPC"), "--json")
+        assert child.wait() == 8
+        told = json.loads(child.told)
+        assert (told["exit_code"], told["run_id"], told["jobs"]["not_started"]) == (8, None, 6)
+        assert told["money"]["cap_micro_usd"] == 100_000_000
+        assert "free some space" in told["why"]
+
+
+def test_a_bug_leaves_its_traceback_beside_the_run(fresh: Path, launcher: Launcher) -> None:
+    """What the last words ask to report is there, and `--json` names the run that broke."""
+    with world(fresh, launcher, 1, jobs=6, latency=(0.0, 0.02)) as trial:
+        child = trial.start(WAYS["a bug while drawing"].broken, "--json")
+        assert child.wait() == 1
+        told = json.loads(child.told)
+        assert told["exit_code"] == 1
+        folder = trial.output / "runs" / told["run_id"]
+        assert "Traceback" in (folder / "error.txt").read_text()
+        kept = json.loads((folder / "summary.json").read_text())
+        assert told["money"] == kept["money"]
+        assert told["this_run"]["attempts"]["sent"] == trial.calls > 0
 
 
 def test_every_status_is_reached_twice() -> None:

@@ -1,5 +1,6 @@
 """Signals: the first drains, the second ends at once, and neither loses anything."""
 
+import json
 import re
 import shutil
 import signal
@@ -84,13 +85,15 @@ def test_a_signal_while_a_long_manifest_is_read(fresh: Path, launcher: Launcher,
 
 
 def test_a_signal_while_waiting_for_the_lock(fresh: Path, launcher: Launcher) -> None:
-    """A run that waits for another one still listens."""
+    """A run that waits for another one still listens, and says where the folder stands."""
     with world(fresh, launcher, 5, jobs=6, latency=(1, 1)) as trial:
         first = trial.begun()
-        second = trial.start(None, "--if-locked", "wait")
+        second = trial.start(None, "--if-locked", "wait", "--json")
         time.sleep(0.3)
         second.signal(signal.SIGTERM)
         assert second.wait() == 143
+        told = json.loads(second.told)
+        assert (told["exit_code"], told["run_id"], told["jobs"]["total"]) == (143, None, 6)
         assert first.wait() == 0
 
 

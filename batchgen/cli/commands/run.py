@@ -1,7 +1,7 @@
 """`batchgen run`: make the pictures."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from batchgen.cli import spoken
 from batchgen.cli.desk import Desk
 from batchgen.cli.params import Duration, LocalPath, Money, reads_manifest, rejected_option
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
-from batchgen.text import safe
 
 _COUNT = click.IntRange(min=1)
 
@@ -91,7 +90,7 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
         from batchgen.cli.commands.plan import show_plan
 
         return show_plan(desk, manifest, options, as_json=as_json, quiet=quiet)
-    with _always_json(desk) if as_json else _plainly():
+    with _always_json(desk, manifest, options) if as_json else nullcontext():
         return _run(desk, manifest, options, as_json=as_json, quiet=quiet)
 
 
@@ -107,7 +106,9 @@ def _run(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool
     silent = quiet and well
     desk.tell(_worth_telling(result.problems, silent=silent))
     if as_json:
-        desk.paper.json(dict(result.summary))
+        why = result.summary.get("why") or "; ".join(problem.message for problem in result.problems)
+        began = result.summary.get("run_id")
+        desk.paper.json(dict(result.summary) if began else desk.app.early_end(manifest, options, result.exit, why))
     elif result.summary and not silent:
         filled = desk.paper.data.isatty()
         desk.paper.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
@@ -120,24 +121,20 @@ def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _always_json(desk: Desk) -> Iterator[None]:
+def _always_json(desk: Desk, manifest: Path, options: Any) -> Iterator[None]:
     """Scripts get an object for every exit but 2 and 75, even when a run could not begin."""
-    from batchgen.cli.words.summary import empty_summary
+    from batchgen.cli.conduct import refusal
 
     try:
         yield
     except BatchgenError as error:
         if error.exit not in {Exit.INPUT, Exit.LOCKED}:
-            desk.paper.json(empty_summary(error.exit, str(error)))
+            desk.paper.json(desk.app.early_end(manifest, options, error.exit, str(error)))
         raise
     except KeyboardInterrupt:
-        desk.paper.json(empty_summary(Exit.SIGINT, "interrupted before the run began"))
+        desk.paper.json(desk.app.early_end(manifest, options, Exit.SIGINT, "interrupted before the run began"))
         raise
     except Exception as error:
-        desk.paper.json(empty_summary(Exit.BUG, safe(type(error).__name__)))
+        status = Exit.STORAGE if refusal(error) else Exit.BUG
+        desk.paper.json(desk.app.early_end(manifest, options, status, type(error).__name__))
         raise

@@ -190,16 +190,3 @@ class _Live:
         self.retries: int = facts.get("retries") or 0
         self.in_flight: int = facts.get("in_flight") or 0
         self.state = ""
-
-
-def empty_summary(exit: Exit, why: str) -> dict[str, Any]:  # noqa: A002
-    """Object of `run --json` when a run could not even begin."""
-    block = {
-        "jobs": dict.fromkeys(("total", *_JOBS), 0),
-        "images": dict.fromkeys(("wanted", *_IMAGES), 0),
-        "attempts": {"sent": 0, "retried": 0},
-        "money": {**{f"{name}_micro_usd": 0 for name in (*_MONEY, "not_charged")}, "cap_micro_usd": None},
-        "estimate": {f"{name}_micro_usd": 0 for name in ("low", "expected", "high")},
-        "seconds": 0.0,
-    }
-    return {"run_id": None, "exit_code": int(exit), "why": safe(why, 1000), **block, "this_run": block}
