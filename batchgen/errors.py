@@ -64,14 +64,19 @@ class BatchgenError(Exception):
 
 
 class InputError(BatchgenError):
-    """The user's input must be fixed first; nothing was spent. Carries every problem found, at most 50."""
+    """The user's input must be fixed first; nothing was spent. Carries every problem found, at most 50.
+
+    `more` are the errors that it leaves out.
+    """
 
     exit = Exit.INPUT
     most = 50
 
-    def __init__(self, *problems: Problem | str) -> None:
-        """Take problems, or plain sentences that belong to no place in a file."""
-        self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems[: self.most])
+    def __init__(self, *problems: Problem | str, more: int = 0) -> None:
+        """Take problems, or plain sentences that belong to no place in a file; `more` were found and are not here."""
+        found = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems)
+        self.problems = found[: self.most]
+        self.more = more + sum(problem.severity is Severity.ERROR for problem in found[self.most :])
         super().__init__("\n".join(str(p) for p in self.problems))
 
 

@@ -22,10 +22,14 @@ MOST_IMAGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Every problem found, errors before warnings, at most 50; what the manifest holds."""
+    """Every problem found, errors before warnings, at most 50; what the manifest holds.
+
+    `more` counts the errors beyond those.
+    """
 
     problems: tuple[Problem, ...]
     census: Census
+    more: int = 0
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -68,14 +72,18 @@ class Examiner:
         if name in self._said:
             return
         self._said.add(name)
-        place = job.place_of("model")
+        yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
+
+    def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
+        """What is wrong or doubtful with a model wherever it is named: its price and its life span."""
+        today = self._project.clock.now().date()
+        doubts = catalog.warnings_for(model, today) if model else ()
         try:
             price = self._tariff.price(name)
+            doubts = (*doubts, *_doubts(name, model, price, today))
         except InputError as error:
-            yield Problem(error.problems[0].message, place)
-            return
-        today = self._project.clock.now().date()
-        yield from (Problem(text, place, Severity.WARNING) for text in _doubts(name, model, price, today))
+            yield from error.problems
+        yield from (Problem(text, None, Severity.WARNING) for text in doubts)
 
     def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
         """What the provider says to every job of this form; of a prompt, it only matters whether there is one.
@@ -90,8 +98,6 @@ class Examiner:
 def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:
     if model is None:
         yield f"model {name!r} is not in the catalogue: its sizes and qualities cannot be checked"
-    else:
-        yield from catalog.warnings_for(model, today)
     if price.assumed:
         yield f"model {name!r} is priced at its official list: the provider states no price of its own (assumed)"
     if stale := catalog.stale_warning(price, today):
@@ -110,7 +116,9 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     told = notifying.problems(project.settings.notify, project.variables, project.manifest.notify_place)
     words = too_many(project, census.images)
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
-    return CheckResult((*told, *unmet, *census.problems, *many, *census.warnings)[:MOST], census)
+    errors = (*told, *unmet, *census.problems)
+    more = census.more + max(0, len(errors) - MOST)
+    return CheckResult((*errors, *many, *census.warnings)[:MOST], census, more)
 
 
 def too_many(project: Project, images: int) -> str:

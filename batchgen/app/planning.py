@@ -44,7 +44,7 @@ def planned(path: Path, options: Options) -> PlanResult:
     project = open_project(path, options)
     checked = checking.check(project, options.only)
     if checked.errors:
-        raise InputError(*checked.problems)
+        raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
         if not ledger.runs() and next(Folder(project.output).pictures(), None) is not None:
             raise unknown_pictures(project)

@@ -57,7 +57,7 @@ def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], 
                 stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
             checked = checking.check(project, options.only, asked := Fingerprint())
             if checked.errors:
-                raise InputError(*checked.problems)
+                raise InputError(*checked.problems, more=checked.more)
             _need_limit(project, watch)
             without_core_files()
             key = key_for(project.provider, project.variables)

@@ -50,8 +50,11 @@ class Tariff:
         if name not in self._prices:
             price = catalog.price_of(name, self.provider, self.settings.prices)
             if price is None:
+                unpriced = f"no price is known for model {name!r}"
+                if self.model(name) is None:
+                    unpriced = f"unknown model {name!r}{catalog.nearest_model(name)}: no price is known for it"
                 raise InputError(
-                    f"no price is known for model {name!r} at {self.provider.name}, so nothing can be reserved; "
+                    f"{unpriced} at {self.provider.name}, so nothing can be reserved; "
                     f"give one in the manifest, such as prices: {{{name}: {{per_image: 0.04}}}}"
                 )
             self._prices[name] = price

@@ -1,7 +1,14 @@
 """Models, providers and prices as dated data, and what a call costs."""
 
 from batchgen.catalog.cost import quote, settle
-from batchgen.catalog.models import find_model, model_or_stand_in, models, typical_seconds, warnings_for
+from batchgen.catalog.models import (
+    find_model,
+    model_or_stand_in,
+    models,
+    nearest_model,
+    typical_seconds,
+    warnings_for,
+)
 from batchgen.catalog.prices import batch_price, flat, price_of, stale, stale_warning
 from batchgen.catalog.profiles import provider, providers
 from batchgen.catalog.sizes import legal_size, nearest_size, parse_size
@@ -15,6 +22,7 @@ __all__ = [
     "legal_size",
     "model_or_stand_in",
     "models",
+    "nearest_model",
     "nearest_size",
     "output_tokens",
     "parse_size",

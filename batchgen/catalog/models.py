@@ -25,6 +25,11 @@ def find_model(name: str | None) -> Model | None:
     return _by_any_name().get(name or "")
 
 
+def nearest_model(name: str) -> str:
+    """` (did you mean 'x'?)` when the catalogue has a model of nearly this name, else nothing."""
+    return form.nearest(name, tuple(_by_any_name()))
+
+
 def model_or_stand_in(name: str) -> Model:
     """A model, or for an unknown name a stand-in that draws any size at the dearest token counts known."""
     return find_model(name) or Model(

@@ -100,7 +100,7 @@ def _name(context: click.Context) -> str:
 def _refused(error: BatchgenError, desk: Desk) -> int:
     if isinstance(error, InputError):
         desk.tell(error.problems)
-        desk.paper.err(verdict(error.problems))
+        desk.paper.err(verdict(error.problems, error.more))
     else:
         desk.paper.err(f"batchgen: error: {safe(error, 1000)}")
     return error.exit

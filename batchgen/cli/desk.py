@@ -55,7 +55,8 @@ def line(problem: Problem) -> str:
     return safe(problem, 1000)
 
 
-def verdict(problems: Sequence[Problem]) -> str:
-    """How many, and that nothing was spent."""
+def verdict(problems: Sequence[Problem], more: int) -> str:
+    """How many of how many, and that nothing was spent."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    return f"{counted(errors, 'error')}; nothing was sent and nothing was spent."
+    first = f"the first {errors:,} of " if more else ""
+    return f"{first}{counted(errors + more, 'error')}; nothing was sent and nothing was spent."

@@ -33,7 +33,8 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if left := _TEMPLATE.search(prompt):  # cells are text, never templates
         message = (
-            f"{shown(left[0])} is drawn as plain words, because it stands in a cell: use `rows` of a YAML manifest"
+            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is no template; "
+            "write it into the `prompt` of a job in a YAML manifest"
         )
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if named := _MODERATED.search(prompt):

@@ -42,7 +42,7 @@ def test_each_complaint_stands_where_its_field_is_written(tmp_path: Path) -> Non
         ("m.yaml:3:12", "gpt-image-2"),  # quality of defaults
         ("m.yaml:7:11", "size:"),
         ("m.yaml:6:13", "`--ar`"),
-        ("m.yaml:10:12", "no"),  # no price
+        ("m.yaml:10:12", "unknown"),  # no price
         ("m.yaml:13:17", "a"),  # transparent
         ("rows.csv:3:1", "gpt-image-2"),  # a cell
     }

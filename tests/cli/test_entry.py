@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.cli.index import COMMANDS, overview
-from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, StorageError
+from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, Severity, StorageError
 from tests.cli.fakes import FakeDoor, Give
 
 HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
@@ -140,6 +140,19 @@ def test_input_errors_stand_one_per_line_with_their_places(give: Give) -> None:
         "m.yaml:2:1: error: no\\x0asuch file",
         "2 errors; nothing was sent and nothing was spent.",
     ]
+
+
+def test_the_last_line_says_of_how_many_errors_those_are_the_first(give: Give) -> None:
+    """Fifty of a hundred and twenty are called so; warnings are not counted, and fifty of fifty are all."""
+    wrong = [Problem("x", Place("m.yaml", line)) for line in range(1, 121)]
+    doubt = Problem("y", None, Severity.WARNING)
+    last = "; nothing was sent and nothing was spent."
+    for error, said in (
+        (InputError(*wrong, doubt), "the first 50 of 120 errors"),
+        (InputError(*wrong[:50], doubt), "50 errors"),
+        (InputError(*wrong[:49], doubt, more=71), "the first 49 of 120 errors"),
+    ):
+        assert give("run", "m.yaml", run=error).err.splitlines()[-1] == said + last
 
 
 PAYLOADS = (
