@@ -57,6 +57,12 @@ class Problem:
         return f"{where}{self.severity}: {self.message}"
 
 
+def by_place(problem: Problem) -> tuple[str, int, int]:
+    """Sort key: what has no place first, then file by file from top to bottom."""
+    place = problem.place
+    return (place.file, place.line, place.column) if place else ("", 0, 0)
+
+
 class BatchgenError(Exception):
     """A command cannot go on; the message says why and what to do."""
 

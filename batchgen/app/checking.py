@@ -112,9 +112,13 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     """
     examiner = Examiner(project, set(only), asked)
     census = manifest.check(project.manifest, examiner.look)
-    unmet = [Problem(f"no job has an id that matches --only {pattern!r}") for pattern in sorted(examiner.unmet)]
+    unmet = [
+        Problem(f"no job has an id that matches --only {pattern!r}")
+        for pattern in sorted(examiner.unmet)
+        if census.whole
+    ]
     told = notifying.problems(project.settings.notify, project.variables, project.manifest.notify_place)
-    words = too_many(project, census.images)
+    words = "" if project.manifest.errors else too_many(project, census.images)
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
     errors = (*told, *unmet, *census.problems)
     more = census.more + max(0, len(errors) - MOST)

@@ -15,7 +15,7 @@ from batchgen.app.keeping import LEDGER, catalogue_of
 from batchgen.app.options import Options
 from batchgen.app.tariff import Past, Tariff, no_past
 from batchgen.clock import Clock, SystemClock
-from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.ledger import Ledger, nowhere
 from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
@@ -63,14 +63,21 @@ class Project:
 
 
 def open_project(path: Path, options: Options, clock: Clock | None = None) -> Project:
-    """Load a manifest and apply the command's choices; InputError with every problem."""
+    """Read a manifest, with its errors in it, and apply the command's choices.
+
+    InputError, with every problem, when nothing can be said of its jobs, or not what its provider takes.
+    """
     variables = environment()
     overrides = {"provider": options.provider} if options.provider else {}
-    loaded = manifest.load(path, overrides=overrides)
+    loaded = manifest.read(path, overrides=overrides)
     name = loaded.settings.provider
     base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
-    _named(name, loaded.provider_place)
-    provider = catalog.provider(name, base_url)
+    try:
+        _named(name, loaded.provider_place)
+        provider = catalog.provider(name, base_url)
+    except InputError as error:
+        census = manifest.check(loaded)
+        raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
     settings = _chosen(_at(provider, loaded.settings), options)
     output = options.output or Path("output") / settings.name
     return Project(

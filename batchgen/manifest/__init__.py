@@ -7,9 +7,9 @@ from batchgen.manifest.draft import Skipped
 from batchgen.manifest.expand import expand
 from batchgen.manifest.key import key, resolve
 from batchgen.manifest.lint import lint
-from batchgen.manifest.load import Manifest, load
+from batchgen.manifest.load import Manifest, load, read
 
-__all__ = ["Census", "Manifest", "Skipped", "check", "expand", "key", "lint", "load", "resolve", "schema"]
+__all__ = ["Census", "Manifest", "Skipped", "check", "expand", "key", "lint", "load", "read", "resolve", "schema"]
 
 
 def schema() -> dict[str, Any]:

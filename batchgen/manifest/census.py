@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest.chains import chain_problems
 from batchgen.manifest.draft import Skipped
 from batchgen.manifest.expand import expand
@@ -26,8 +26,9 @@ MOST_CLASHES = 10_000
 class Census:
     """What a manifest holds: rows = planned + skipped + rejected, counted after rows were combined with lists.
 
-    `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 of each; `more` counts the rest
-    of the problems. `taken` are the ids of jobs whose pictures other jobs take.
+    `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
+    counts the rest of the problems. `taken` are the ids of jobs whose pictures other jobs take. It is not `whole` where
+    something wrong kept a row or an entry of `jobs` from becoming jobs.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class Census:
     warnings: tuple[Problem, ...] = ()
     more: int = 0
     taken: frozenset[str] = frozenset()
+    whole: bool = True
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,24 +58,25 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
 
     A second pass is made only when two jobs clash, to name both places.
     """
-    tally = _Tally()
-    for warning in manifest.warnings:
-        tally.note(warning)
+    tally = _Tally(whole=manifest.whole)
+    for problem in (*manifest.errors, *manifest.warnings):
+        tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
     if (known := sum(source.least() for source in manifest.sources)) > most:
-        raise InputError(_too_many(f"{known:,}", known, manifest))
+        raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
         tally.rows += 1
         if tally.rows > most:
-            raise InputError(_too_many(f"more than {most:,}", 10 * most, manifest))
+            raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
         if isinstance(item, Skipped):
             tally.skipped += 1
         elif isinstance(item, Problem):
             tally.rejected += 1
+            tally.whole = False
             tally.note(item)
         else:
             tally.take(item, inspect)
-    chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids)
+    chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
     for problem in (*_clashes(manifest, tally), *chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
     return tally.census()
@@ -87,7 +90,7 @@ def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
 
 def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     """Doubt a manifest without a job, as when an export came out empty."""
-    if not tally.planned and not tally.rejected:
+    if tally.whole and not tally.planned and not tally.rejected:
         why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row below the header"
         yield Problem(f"no picture is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
@@ -96,6 +99,7 @@ def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
 class _Tally:
     """What one pass remembers: counts, sixteen bytes of each picture, and the chained jobs."""
 
+    whole: bool
     rows: int = 0
     planned: int = 0
     skipped: int = 0
@@ -155,10 +159,11 @@ class _Tally:
             self.skipped,
             self.rejected,
             self.images,
-            tuple(self.problems),
-            tuple(self.warnings),
+            tuple(sorted(self.problems, key=by_place)),
+            tuple(sorted(self.warnings, key=by_place)),
             self.more,
             frozenset(taken for job in self.chained.values() for taken in job.waits_for),
+            self.whole,
         )
 
 

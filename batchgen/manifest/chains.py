@@ -14,14 +14,20 @@ MOST_PICTURES = 16
 """What one edit takes; source: image guide."""
 
 
-def chain_problems(manifest: Manifest, chained: Mapping[str, Job], is_job: Callable[[str], bool]) -> Iterator[Problem]:
-    """Find what keeps chained jobs, by id, from ever being drawn. Expands once more where counts decide."""
+def chain_problems(
+    manifest: Manifest, chained: Mapping[str, Job], is_job: Callable[[str], bool], *, whole: bool
+) -> Iterator[Problem]:
+    """Find what keeps chained jobs, by id, from ever being drawn. Expands once more where counts decide.
+
+    Where jobs are missing (not `whole`), a name that none of the others has may be one of theirs.
+    """
     counted = {image.job_id for job in chained.values() for image in _counted(job)}
     drawn = {item.id: item.n for item in _jobs(manifest) if item.id in counted} if counted else {}
     for job in chained.values():
         for image in _taken(job):
             if not is_job(image.job_id):
-                yield Problem(f"`{image}` names no job of this manifest", job.place)
+                if whole:
+                    yield Problem(f"`{image}` names no job of this manifest", job.place)
             elif image.slot and image.slot >= drawn.get(image.job_id, MAX_N):
                 n = drawn[image.job_id]
                 yield Problem(

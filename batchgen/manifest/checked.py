@@ -1,13 +1,15 @@
 """The values of a manifest, those of the command line put in their places, checked; what is right is kept."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from batchgen.errors import Problem
-from batchgen.manifest.complaints import complaints
+from batchgen.manifest.complaints import Path, complaints
 from batchgen.manifest.form import ManifestForm
 from batchgen.manifest.tree import Node, Plain
+from batchgen.manifest.words import nearest
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "provider": ("provider",),
@@ -24,8 +26,23 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 ROUNDS = 5
 """How often wrong values are taken out before the whole form is given up; what one hides shows in the next round."""
 
+_ASIDE = frozenset({"name", "limits", "budget", "ledger", "retry", "notify", "images_per_request"}) | {
+    *("on_partial", "on_uncertain", "on_mismatch")
+}
+"""Sections that no job is made of: jobs are the same with a mistake in them and without."""
 
-def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -> tuple[ManifestForm, list[Problem]]:
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A form, what is wrong with it, and what of it is therefore not what was meant: single `jobs`, or `all`."""
+
+    form: ManifestForm
+    problems: tuple[Problem, ...] = ()
+    spoilt: frozenset[int] = frozenset()
+    all_spoilt: bool = False
+
+
+def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -> Checked:
     """Give the form and what is wrong with it.
 
     What is wrong is taken out of the form, so that everything else can be looked at in the same go.
@@ -33,15 +50,30 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
     options = {OPTIONS[name]: f"--{name.replace('_', '-')}" for name in overrides}
     for name, text in overrides.items():
         _put(plain, OPTIONS[name], text)
-    problems: list[Problem] = []
+    problems: tuple[Problem, ...] = ()
+    spoilt: set[int | None] = set()
     for _ in range(ROUNDS):
         try:
-            return ManifestForm.model_validate(plain), problems
+            form = ManifestForm.model_validate(plain)
         except ValidationError as error:
-            problems = problems or list(complaints(error, root, options))
-            for detail in error.errors(include_url=False):
-                _take_out(plain, tuple(detail["loc"]))
-    return ManifestForm(jobs=[]), problems
+            found = tuple(complaints(error, root, options))
+            problems = problems or tuple(problem for _, problem in found)
+            for path, _ in found:
+                spoilt |= _spoilt_by(path)
+                _take_out(plain, path)
+        else:
+            return Checked(form, problems, frozenset(job for job in spoilt if job is not None), None in spoilt)
+    return Checked(ManifestForm(jobs=[]), problems, all_spoilt=True)
+
+
+def _spoilt_by(path: Path) -> set[int | None]:
+    """Which job is not what was meant without what stands at a path; None for all of them."""
+    match path:
+        case ("jobs", int(job), _, *_):
+            return {job}
+        case (str(section), *_) if nearest(section, ManifestForm.model_fields) in _ASIDE:
+            return set()
+    return {None}
 
 
 def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
@@ -56,7 +88,7 @@ def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
     owner[path[-1]] = text
 
 
-def _take_out(plain: dict[str, Plain], path: tuple[str | int, ...]) -> None:
+def _take_out(plain: dict[str, Plain], path: Path) -> None:
     """Remove what stands nearest to a path; a required key that is missing gets an empty value."""
     here: Plain = plain
     found: tuple[dict[str, Plain], str] | None = None

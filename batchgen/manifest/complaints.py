@@ -20,23 +20,31 @@ _EXPECTED = {
 }
 
 
-def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]) -> Iterator[Problem]:
-    """Translate; `options` names the command-line words that gave values at these paths."""
+Path = tuple[str | int, ...]
+
+
+def complaints(
+    error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]
+) -> Iterator[tuple[Path, Problem]]:
+    """Translate, each with the path of what is wrong.
+
+    `options` names the command-line words that gave values at these paths.
+    """
     for detail in error.errors(include_url=False, include_context=True):
         path = tuple(detail["loc"])
         option = next((name for where, name in options.items() if path[: len(where)] == where), None)
         message = _message(detail, path)
         if option:
-            yield Problem(f"{option}: {message}")
+            yield path, Problem(f"{option}: {message}")
         else:
-            yield Problem(message, _place(detail["type"], root, path))
+            yield path, Problem(message, _place(detail["type"], root, path))
 
 
-def _place(kind: str, root: Node, path: tuple[str | int, ...]) -> Place:
+def _place(kind: str, root: Node, path: Path) -> Place:
     return root.key_place(*path) if kind == "extra_forbidden" else root.at(*path).place
 
 
-def _message(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
+def _message(detail: ErrorDetails, path: Path) -> str:
     kind, name, given = detail["type"], path[-1] if path else "", detail["input"]
     if kind == "extra_forbidden":
         known = _known(path[:-1])
@@ -60,13 +68,13 @@ def _message(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
     return f"`{_named(path)}`: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(given)}"
 
 
-def _named(path: tuple[str | int, ...]) -> str:
+def _named(path: Path) -> str:
     """Name what is wrong by its innermost name."""
     names = [step for step in path if isinstance(step, str) and step not in {"file", "inline"}]
     return names[-1] if names else "manifest"
 
 
-def _known(path: tuple[str | int, ...]) -> frozenset[str]:
+def _known(path: Path) -> frozenset[str]:
     """Find the keys that may stand at a path."""
     form: type[BaseModel] | None = ManifestForm
     for step in path:

@@ -10,6 +10,7 @@ from batchgen.manifest.draft import CHECKS
 from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
 from batchgen.manifest.lookup import Outside, look_up
+from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows import Table, why_no_file
 from batchgen.manifest.sheet import inline
 from batchgen.manifest.tables import open_table
@@ -31,26 +32,36 @@ class Composer:
         self._root = root
         self._base = base
         self._variables = _cells(form.variables)
-        self._path = self._output()
+        self._path = form.output.path if form.output else None
+        self.output = self._output()
         self.shop = self._shop()
 
-    def sources(self) -> tuple[Block, ...]:
-        """Compile every entry of `jobs`."""
+    def sources(self, spoilt: Collection[int] = ()) -> tuple[Block, ...]:
+        """Compile every entry of `jobs`; give those that are right, none when what all share is not.
+
+        `spoilt` are those in which something was found wrong already.
+        """
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
         written = self._root.at("jobs").value
         if written == ():
             self._problem("`jobs` is empty", "jobs")
-        return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
+        shared = len(self.problems)
+        right: list[Block] = []
+        for index, job in enumerate(self._form.jobs):
+            wrong, doubtful = len(self.problems), len(self.warnings)
+            block = self._block(job, index, defaults)
+            if index not in spoilt and len(self.problems) == wrong and not shared:
+                right.append(block)
+            else:
+                del self.warnings[doubtful:]  # they may only follow from what is wrong
+        return tuple(right)
 
-    def _output(self) -> Template | None:
-        written = self._form.output.path if self._form.output else None
-        if written is None:
-            return None
+    def _output(self) -> PathTemplate:
         try:
-            return paths.path_template(written).stem
+            return paths.path_template(paths.DEFAULT if self._path is None else self._path)
         except TemplateError as error:
             self._problem(f"`path`: {error}", "output", "path")
-            return None
+            return paths.path_template(paths.DEFAULT)
 
     def _shop(self) -> ListingTemplate | None:
         form = self._form.output.shop if self._form.output else None
@@ -106,7 +117,7 @@ class Composer:
     def _elsewhere(self) -> Iterator[Outside]:
         """Give the templates that every job shares, with where they stand and what else they may use."""
         if self._path:
-            yield Outside(self._path, ("output", "path"), paths.OWN)
+            yield Outside(self.output.stem, ("output", "path"), paths.OWN)
         for word, template, own in self.shop.names() if self.shop else ():
             yield Outside(template, ("output", "shop", word), own)
 

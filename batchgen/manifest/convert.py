@@ -4,7 +4,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from batchgen.errors import InputError, Problem
+from batchgen.errors import Problem
 from batchgen.manifest.form import Form, ManifestForm, PriceForm
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
 from batchgen.manifest.tree import Node
@@ -12,19 +12,19 @@ from batchgen.manifest.words import shown
 from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
 
 
-def settings(form: ManifestForm, root: Node, path: Path) -> Settings:
-    """Give everything of a manifest that is not a job; raises `InputError` for a name that cannot be a folder."""
+def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]) -> Settings:
+    """Give everything of a manifest that is not a job. What is wrong is added to `problems` and left out."""
     plain = {
         name: value
         for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request")
         if (value := getattr(form, name)) is not None
     }
     return Settings(
-        name=_name(form.name, root, path),
+        name=_name(form.name, root, path, problems),
         provider=_provider(form.provider, root, path.parent) if form.provider else "openai",
         limits=Limits(**_given(form.limits)),
         budget=Budget(**_given(form.budget)) if form.budget else None,
-        ledger=_ledger(form.ledger, root, path.parent) if form.ledger is not None else None,
+        ledger=_ledger(form.ledger, root, path.parent, problems) if form.ledger is not None else None,
         retry=Retry(**_given(form.retry)),
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
@@ -42,17 +42,18 @@ def _given(section: Form | None) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def _name(given: str | None, root: Node, path: Path) -> str:
+def _name(given: str | None, root: Node, path: Path, problems: list[Problem]) -> str:
     if given is None:
         return safe_name(path.stem)
     if safe_name(given) != given or len(given.encode()) > MAX_COMPONENT:
         message = f"{shown(given)} cannot name a folder; such as {shown(safe_name(given[:MAX_COMPONENT]))} can"
-        raise InputError(Problem(message, root.at("name").place))
+        problems.append(Problem(message, root.at("name").place))
+        return safe_name(path.stem)
     return given
 
 
-def _ledger(given: str, root: Node, base: Path) -> Path:
-    """Give the path of the ledger's file, which may not be there yet."""
+def _ledger(given: str, root: Node, base: Path, problems: list[Problem]) -> Path | None:
+    """Give the path of the ledger's file, which may not be there yet; None when it cannot be one."""
     path = (base / given).absolute()
     try:
         usable = S_ISREG(path.stat().st_mode)
@@ -62,7 +63,8 @@ def _ledger(given: str, root: Node, base: Path) -> Path:
         usable = False
     if not usable:
         message = f"{shown(given)} cannot be a file for the ledger; name one, such as `ledger: ../ledger.db`"
-        raise InputError(Problem(message, root.at("ledger").place))
+        problems.append(Problem(message, root.at("ledger").place))
+        return None
     return path
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from batchgen.errors import InputError, Place, Problem
+from batchgen.errors import InputError, Place, Problem, by_place
 from batchgen.manifest import paths, tree
 from batchgen.manifest.draft import Source
 from batchgen.manifest.inputs import Inputs
@@ -18,9 +17,6 @@ from batchgen.manifest.tables import SUFFIXES, open_table
 from batchgen.manifest.words import listed
 from batchgen.model import Settings
 
-if TYPE_CHECKING:
-    from batchgen.manifest.form import ManifestForm
-
 _YAML = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -30,7 +26,8 @@ class Manifest:
 
     `stages` make two jobs of each: a preview, and what is drawn once that is approved.
     `provider_place` is where the provider is named, when the file names the one that is used; `notify_place` is where
-    the file says who is told.
+    the file says who is told. `errors` are what is wrong with it apart from single rows; a job that has to do with one
+    is not among the sources, which are not `whole` then.
     """
 
     settings: Settings
@@ -43,12 +40,25 @@ class Manifest:
     notify_place: Place | None = None
     stages: tuple[Stage, ...] = ()
     shop: ListingTemplate | None = None
+    errors: tuple[Problem, ...] = ()
+    whole: bool = True
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
     """Read and check a manifest without reading its rows; raises `InputError` with every problem found.
 
     `overrides` are command-line values by their names (`checked.OPTIONS`), as text.
+    """
+    manifest = read(path, overrides)
+    if manifest.errors:
+        raise InputError(*manifest.errors)
+    return manifest
+
+
+def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
+    """Read a manifest as `load` does, with its `errors` in it, so that the jobs that are right can be looked at too.
+
+    Raises `InputError` when nothing can be said of its jobs.
     """
     given = Path(path)
     if absent := why_no_file(str(given), Path()):
@@ -91,54 +101,50 @@ def _objects(root: tree.Node) -> Iterator[tuple[Mapping[str, str], Place]]:
 
 def _sheet(table: Table, path: Path, overrides: Mapping[str, str]) -> Manifest:
     from batchgen.manifest.checked import checked
+    from batchgen.manifest.convert import settings
 
     sheet, warnings = read_sheet(table)
     root = tree.Node({}, Place(str(path)), {})
-    form, problems = checked({"jobs": []}, root, overrides)
-    return _manifest(form, problems, root, path, (sheet,), warnings)
+    found = checked({"jobs": []}, root, overrides)
+    problems = list(found.problems)
+    fixed = settings(found.form, root, path, problems)
+    output = paths.path_template(paths.DEFAULT)
+    return Manifest(fixed, path, (sheet,), output, Inputs(path.parent), warnings, errors=_sorted(problems))
 
 
 def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: Mapping[str, str]) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
+    from batchgen.manifest.convert import settings
 
     if not isinstance(root.value, dict):
         raise InputError(Problem("a manifest is names with values, such as `jobs:` with a list", root.place))
     plain = root.plain()
     assert isinstance(plain, dict)
-    form, found = checked(plain, root, overrides)
+    found = checked(plain, root, overrides)
+    form = found.form
     composer = Composer(form, root, path.parent)
-    sources = composer.sources()
-    return _manifest(
-        form, problems + found + composer.problems, root, path, sources, tuple(composer.warnings), composer.shop
+    sources = composer.sources(found.spoilt)
+    in_stages = stages(form.stages, root, problems)
+    shared_is_right = not problems and not found.all_spoilt
+    problems = [*problems, *found.problems, *composer.problems]
+    fixed = settings(form, root, path, problems)
+    named = root.at("provider")
+    return Manifest(
+        fixed,
+        path,
+        sources if shared_is_right else (),
+        composer.output,
+        Inputs(path.parent),
+        tuple(composer.warnings) if shared_is_right else (),
+        named.place if named is not root and named.value == form.provider else None,
+        root.key_place("notify") if form.notify else None,
+        in_stages,
+        composer.shop,
+        _sorted(problems),
+        shared_is_right and len(sources) == len(form.jobs),
     )
 
 
-def _manifest(
-    form: "ManifestForm",
-    problems: list[Problem],
-    root: tree.Node,
-    path: Path,
-    sources: tuple[Source, ...],
-    warnings: tuple[Problem, ...],
-    shop: ListingTemplate | None = None,
-) -> Manifest:
-    from batchgen.manifest.convert import settings
-
-    in_stages = stages(form.stages, root, problems)
-    try:
-        fixed = settings(form, root, path)
-    except InputError as error:
-        raise InputError(*sorted((*error.problems, *problems), key=_order)) from None
-    if problems:
-        raise InputError(*sorted(problems, key=_order))
-    output = paths.path_template(form.output.path if form.output and form.output.path else paths.DEFAULT)
-    named = root.at("provider")
-    place = named.place if named is not root and named.value == form.provider else None
-    told = root.key_place("notify") if form.notify else None
-    return Manifest(fixed, path, sources, output, Inputs(path.parent), warnings, place, told, in_stages, shop)
-
-
-def _order(problem: Problem) -> tuple[str, int, int]:
-    place = problem.place
-    return (place.file, place.line, place.column) if place else ("", 0, 0)
+def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=by_place))

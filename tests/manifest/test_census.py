@@ -79,8 +79,8 @@ jobs:
 """
     found = census(desk, text, "m.yaml")
     assert len(found.problems) == 2
-    assert "`@gone` names no job" in found.problems[0].message
-    assert "a -> b" in found.problems[1].message or "b -> a" in found.problems[1].message
+    assert "`@gone` names no job" in found.problems[1].message
+    assert "a -> b" in found.problems[0].message or "b -> a" in found.problems[0].message
 
 
 def test_a_picture_beyond_n_is_an_error(desk: Any) -> None:
