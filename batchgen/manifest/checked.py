@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from batchgen.errors import Problem
 from batchgen.manifest.complaints import Path, complaints
-from batchgen.manifest.form import ManifestForm
+from batchgen.manifest.form import JobForm, ManifestForm
 from batchgen.manifest.tree import Node, Plain
-from batchgen.manifest.words import nearest
+from batchgen.manifest.words import REQUEST, nearest
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "provider": ("provider",),
@@ -31,15 +31,22 @@ _ASIDE = frozenset({"name", "limits", "budget", "ledger", "retry", "notify", "im
 }
 """Sections that no job is made of: jobs are the same with a mistake in them and without."""
 
+_NAMELESS = REQUEST - {"prompt", "operation"} | {"tags"}
+"""Words of a job that use names and give none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A form, what is wrong with it, and what of it is therefore not what was meant: single `jobs`, or `all`."""
+    """A form, what is wrong with it, and what of it is therefore not what was meant.
+
+    `spoilt` are the jobs concerned, by their index, None stands for all of them; of those in `vague`, the names that
+    their templates may use are not known.
+    """
 
     form: ManifestForm
     problems: tuple[Problem, ...] = ()
-    spoilt: frozenset[int] = frozenset()
-    all_spoilt: bool = False
+    spoilt: frozenset[int | None] = frozenset()
+    vague: frozenset[int | None] = frozenset()
 
 
 def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -> Checked:
@@ -52,6 +59,7 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
         _put(plain, OPTIONS[name], text)
     problems: tuple[Problem, ...] = ()
     spoilt: set[int | None] = set()
+    vague: set[int | None] = set()
     for _ in range(ROUNDS):
         try:
             form = ManifestForm.model_validate(plain)
@@ -60,10 +68,11 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
             problems = problems or tuple(problem for _, problem in found)
             for path, _ in found:
                 spoilt |= _spoilt_by(path)
+                vague |= _spoilt_by(path) if _gives_names(path) else set()
                 _take_out(plain, path)
         else:
-            return Checked(form, problems, frozenset(job for job in spoilt if job is not None), None in spoilt)
-    return Checked(ManifestForm(jobs=[]), problems, all_spoilt=True)
+            return Checked(form, problems, frozenset(spoilt), frozenset(vague))
+    return Checked(ManifestForm(jobs=[]), problems, frozenset({None}), frozenset({None}))
 
 
 def _spoilt_by(path: Path) -> set[int | None]:
@@ -86,6 +95,17 @@ def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
             return  # no section at all, which is a complaint of its own
         owner = inner
     owner[path[-1]] = text
+
+
+def _gives_names(path: Path) -> bool:
+    """Whether names for templates, or the prompt, may have been meant by what stands at a path."""
+    match path:
+        case ("jobs", int(), str(word), *_) | ("defaults", str(word), *_):
+            return nearest(word, JobForm.model_fields) not in _NAMELESS
+        case (str(section), *_):
+            return nearest(section, ManifestForm.model_fields) in {None, "variables", "defaults", "jobs"}
+        case _:
+            return True
 
 
 def _take_out(plain: dict[str, Plain], path: Path) -> None:

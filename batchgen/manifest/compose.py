@@ -6,8 +6,9 @@ from pathlib import Path
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
 from batchgen.manifest.block import Axes, Block, Extra, Field
+from batchgen.manifest.checked import Checked
 from batchgen.manifest.draft import CHECKS
-from batchgen.manifest.form import JobForm, ManifestForm, RequestForm
+from batchgen.manifest.form import JobForm, RequestForm
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
 from batchgen.manifest.lookup import Outside, look_up
 from batchgen.manifest.paths import PathTemplate
@@ -25,10 +26,11 @@ _FIRST_IMAGE = "images[0]"
 class Composer:
     """Compiles the jobs of one manifest, collecting `problems` and `warnings` instead of stopping at the first."""
 
-    def __init__(self, form: ManifestForm, root: Node, base: Path) -> None:
+    def __init__(self, found: Checked, root: Node, base: Path) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
-        self._form = form
+        self._form = form = found.form
+        self._spoilt, self._vague = found.spoilt, found.vague
         self._root = root
         self._base = base
         self._variables = _cells(form.variables)
@@ -36,21 +38,18 @@ class Composer:
         self.output = self._output()
         self.shop = self._shop()
 
-    def sources(self, spoilt: Collection[int] = ()) -> tuple[Block, ...]:
-        """Compile every entry of `jobs`; give those that are right, none when what all share is not.
-
-        `spoilt` are those in which something was found wrong already.
-        """
+    def sources(self) -> tuple[Block, ...]:
+        """Compile every entry of `jobs`; give those that are right, none when what all share is not."""
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
         written = self._root.at("jobs").value
         if written == ():
             self._problem("`jobs` is empty", "jobs")
-        shared = len(self.problems)
+        all_spoilt = bool(self.problems) or None in self._spoilt
         right: list[Block] = []
         for index, job in enumerate(self._form.jobs):
             wrong, doubtful = len(self.problems), len(self.warnings)
             block = self._block(job, index, defaults)
-            if index not in spoilt and len(self.problems) == wrong and not shared:
+            if len(self.problems) == wrong and not all_spoilt and index not in self._spoilt:
                 right.append(block)
             else:
                 del self.warnings[doubtful:]  # they may only follow from what is wrong
@@ -97,8 +96,8 @@ class Composer:
             axes.compared((*own, *defaults)),
             index + 1,
         )
-        if table is None and job.rows is not None:
-            return block  # without its rows, nothing can be said of names
+        if (table is None and job.rows is not None) or self._vague & {index, None}:
+            return block  # without its rows and lists, nothing can be said of names
         found = tuple(look_up(block, self._root, self._elsewhere()))
         self.problems += (problem for problem in found if problem.severity is Severity.ERROR)
         self.warnings += (problem for problem in found if problem.severity is Severity.WARNING)

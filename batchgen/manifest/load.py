@@ -123,10 +123,10 @@ def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: M
     assert isinstance(plain, dict)
     found = checked(plain, root, overrides)
     form = found.form
-    composer = Composer(form, root, path.parent)
-    sources = composer.sources(found.spoilt)
+    composer = Composer(found, root, path.parent)
+    sources = composer.sources()
     in_stages = stages(form.stages, root, problems)
-    shared_is_right = not problems and not found.all_spoilt
+    shared_is_right = not problems and None not in found.spoilt
     problems = [*problems, *found.problems, *composer.problems]
     fixed = settings(form, root, path, problems)
     named = root.at("provider")
