@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from batchgen.errors import Problem
+from batchgen.errors import Place, Problem
 from batchgen.manifest.draft import MAX_N
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
@@ -27,19 +27,22 @@ def chain_problems(
         for image in _taken(job):
             if not is_job(image.job_id):
                 if whole:
-                    yield Problem(f"`{image}` names no job of this manifest", job.place)
+                    yield Problem(f"`{image}` names no job of this manifest", _place(job, image))
             elif image.slot and image.slot >= drawn.get(image.job_id, MAX_N):
                 n = drawn[image.job_id]
-                yield Problem(
-                    f"`{image}` is beyond the {n} of job {shown(image.job_id)}; slots count from 0", job.place
-                )
+                message = f"`{image}` is beyond the {n} of job {shown(image.job_id)}; slots count from 0"
+                yield Problem(message, _place(job, image))
         if (pictures := sum(_pictures(image, drawn) for image in job.request.images)) > MOST_PICTURES:
-            yield Problem(f"takes {pictures} pictures; an edit takes at most {MOST_PICTURES}", job.place)
+            yield Problem(f"takes {pictures} pictures; an edit takes at most {MOST_PICTURES}", job.place_of("images"))
     try:
         TopologicalSorter({name: job.waits_for for name, job in chained.items()}).prepare()
     except CycleError as error:
         circle = error.args[1]
         yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", chained[circle[0]].place)
+
+
+def _place(job: Job, image: JobImage) -> Place | None:
+    return job.place_of("images" if image in job.request.images else "mask")
 
 
 def _jobs(manifest: Manifest) -> Iterator[Job]:

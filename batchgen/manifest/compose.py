@@ -106,12 +106,16 @@ class Composer:
     def _written(
         self, own: tuple[Field, ...], defaults: tuple[Field, ...], at: tuple[Step, ...], *, varied: bool
     ) -> Iterator[tuple[str, Place]]:
-        """Where each field stands; one that a row decides is looked for in the row."""
+        """Where each field stands, the pictures as one; what a row decides is looked for in the row."""
         mine = {name for name, _ in own}
         inherited = ((("defaults",), field) for field in defaults if field[0] not in mine)
-        for owner, (name, template) in (*((at, field) for field in own), *inherited):
-            if not (varied and template.names):
-                yield name, self._root.at(*owner, name).place
+        fields = [(owner, *field) for owner, field in (*((at, field) for field in own), *inherited)]
+        by_row = {_whole(name) for _, name, template in fields if varied and template.names}
+        for owner, name, _ in fields:
+            word = _whole(name)
+            if word not in by_row:
+                written = "image" if word == "images" and "image" in (self._root.at(*owner).keys or ()) else word
+                yield word, self._root.at(*owner, written).place
 
     def _elsewhere(self) -> Iterator[Outside]:
         """Give the templates that every job shares, with where they stand and what else they may use."""
@@ -199,6 +203,11 @@ class Composer:
 
     def _problem(self, message: str, *at: Step) -> None:
         self.problems.append(Problem(message, self._root.at(*at).place))
+
+
+def _whole(name: str) -> str:
+    """The word of the manifest that a field belongs to."""
+    return "images" if name.startswith("images[") else name
 
 
 def _cells(cells: Mapping[str, str | None] | None) -> dict[str, str]:

@@ -58,6 +58,14 @@ class Source(Protocol):
         """How many drafts it gives at least, as far as that is known before a row is read."""
 
 
+class _WrongFieldError(ValueError):
+    """Something is wrong with one field of a draft."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 def whole_number(name: str, text: str) -> int:
     """Read a whole number; ValueError when it is none, or out of its range."""
     written = text.strip()
@@ -92,6 +100,8 @@ def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTempl
         return _build(draft, inputs, output, shop)
     except UnicodeEncodeError:
         return Problem("the text holds half of a character (a lone surrogate), which cannot be sent", draft.place)
+    except _WrongFieldError as error:
+        return Problem(str(error), dict(draft.written).get(error.name, draft.place))
     except ValueError as error:
         return Problem(str(error), draft.place)
 
@@ -139,7 +149,7 @@ def _request(draft: Draft, inputs: Inputs) -> ImageRequest:
 def _file(name: str, word: str, inputs: Inputs) -> FileImage:
     picture = _picture(name, word, inputs)
     if not isinstance(picture, FileImage):
-        raise ValueError(f"`{name}` takes a file")  # noqa: TRY004 - a manifest's mistakes are ValueErrors here
+        raise _WrongFieldError(name, f"`{name}` takes a file")
     return picture
 
 
@@ -147,7 +157,7 @@ def _picture(name: str, word: str, inputs: Inputs) -> InputImage:
     try:
         return inputs.picture(word.strip())
     except BadInputError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise _WrongFieldError(name, f"{name}: {error}") from None
 
 
 def _fits(wanted: Operation, texts: Mapping[str, str], images: tuple[InputImage, ...], mask: InputImage | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from batchgen.errors import Problem
+from batchgen.manifest import check, load
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.model import FileImage, JobImage, UrlImage
 
@@ -88,3 +89,26 @@ def test_a_cell_may_name_several_pictures(desk: Any) -> None:
         desk.picture(f"{name}.png", size=(ord(name), 1))
     job = desk.jobs("prompt,image,images\np,a.png,b.png; c.png;\n", "m.csv")[0]
     assert [image.width for image in job.request.images] == [ord(name) for name in "abc"]
+
+
+def test_a_wrong_picture_is_told_where_it_is_named(desk: Any) -> None:
+    """`images`, `image` or `mask` of a job or of `defaults`; what a row names, at the row; `@id` alike."""
+    desk.picture("here.png")
+    desk.write("rows.csv", "p\ngone.png\n")
+    text = """\
+defaults: {image: gone.png}
+jobs:
+  - {prompt: a, images: [here.png, gone.png]}
+  - {prompt: b, image: gone.png}
+  - {prompt: c, images: [here.png], mask: gone.png}
+  - {prompt: d}
+  - {prompt: e, images: [here.png, '{{ p }}'], rows: rows.csv}
+  - {prompt: f, images: [here.png, '{{ p }}'], matrix: {p: [gone.png]}}
+  - {prompt: g, images: [here.png, '@gone']}
+  - {prompt: h, images: [here.png], mask: '@gone'}
+"""
+    found = [str(item.place).rpartition("/")[2] for item in desk.items(text) if isinstance(item, Problem)]
+    assert found == ["m.yaml:3:25", "m.yaml:4:24", "m.yaml:5:43", "m.yaml:1:19", "rows.csv:2:1", "m.yaml:8:25"]
+    chained = "\n".join(line for line in text.splitlines() if "gone.png" not in line and "{{ p }}" not in line)
+    problems = check(load(desk.write("m.yaml", chained))).problems
+    assert [str(problem.place).rpartition("/")[2] for problem in problems] == ["m.yaml:3:25", "m.yaml:4:43"]
