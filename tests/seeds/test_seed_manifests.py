@@ -224,7 +224,7 @@ REFUSED = {
         15: "not 'hd': hd was DALL-E's word for high",
         20: "the nearest size that gpt-image-1 draws is 1024x1536",
         23: "openai closed variation on 2026-05-12; use an edit with images instead",
-        27: "there is no file 'pictures/glorptak.png'",
+        28: "there is no file 'pictures/glorptak.png'",
     },
 }
 
