@@ -103,6 +103,9 @@ class Planner:
         if seen is None or (seen.format == "svg" and self.attempt.job.request.param("output_format") != "svg"):
             self._reasons.append("undecodable")
             return facts.path.name, "no picture that was asked for"
+        if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
+            self._reasons.append("truncated")
+            return facts.path.name, "cut off"
         self._used.add(part)
         if not self._free:
             return facts.path.name, "more pictures came than were asked"

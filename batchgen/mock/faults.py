@@ -138,7 +138,7 @@ BODY: dict[str, Fault] = {
                     alter=told.text(lambda t: f"data:image/png;base64,{t}")),
     "b64_newlines": Fault("b64_json: in lines; usable", alter=told.text(told.lines)),
     "b64_unpadded": Fault("b64_json: without padding; usable", alter=told.text(lambda t: t.rstrip("="))),
-    "b64_urlsafe": Fault("b64_json: URL-safe letters",
+    "b64_urlsafe": Fault("b64_json: URL-safe letters; usable",
                     alter=told.text(lambda t: t.translate(str.maketrans("+/", "-_")))),
     "b64_escaped": Fault("JSON escapes every slash; usable", alter=told.in_bytes(lambda b: b.replace(b"/", rb"\/"))),
     "b64_unicode": Fault(r"JSON writes A as \u0041; usable",

@@ -10,6 +10,8 @@ from typing import Protocol
 import pybase64
 
 _WHITESPACE = b" \t\r\n"
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the URL-safe alphabet of RFC 4648, section 5."""
 _LONGEST_PREFIX = 256  # of `data:image/png;name=...;base64,`
 
 
@@ -40,12 +42,16 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One picture's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came."""
+    """One picture's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came.
+
+    `unpadded`: the text ended between two quanta. Its padding was left out, or the text was cut: the picture can tell.
+    """
 
     state: RunState
     part: int | None = None
     raw: int | None = None
     bytes: int = 0
+    unpadded: bool = False
 
 
 class Parts:
@@ -83,6 +89,7 @@ class Base64Run:
         self._lead: bytes | None = b""
         self._rest = b""
         self._padded = False
+        self._unpadded = False
         self._part: tuple[int, PartSink] | None = None
         self._raw: tuple[int, PartSink] | None = None
         self._size = 0
@@ -104,7 +111,8 @@ class Base64Run:
     def end(self) -> Run:
         """Close at the closing quote."""
         self._begin(last=True)
-        if left := self._rest.translate(None, _WHITESPACE):
+        left = self._rest.translate(None, _WHITESPACE)
+        if left and not self._pad(left):
             self._keep(left)
         if self._raw:
             return self._run(RunState.UNDECODABLE)
@@ -117,7 +125,18 @@ class Base64Run:
     def _run(self, state: RunState) -> Run:
         part = self._part[0] if self._part else None
         raw = self._raw[0] if self._raw else None
-        return Run(state, part, raw, self._size)
+        return Run(state, part, raw, self._size, self._unpadded)
+
+    def _pad(self, left: bytes) -> bool:
+        """Decode the last letters as if their padding had come; False when they can not end a picture."""
+        if self._raw:
+            return False
+        try:
+            self._quanta(b"", memoryview(left.translate(_STANDARD).ljust(4, b"=")))
+        except binascii.Error:
+            return False
+        self._unpadded = True
+        return True
 
     def _begin(self, *, last: bool) -> None:
         """Decide about a `data:` prefix as soon as enough has come."""
@@ -137,12 +156,13 @@ class Base64Run:
             self._keep(lead)
 
     def _decode(self, span: memoryview) -> None:
+        """Decode plain base64 at once; only what is spelled otherwise is copied and looked at letter by letter."""
         try:
             self._quanta(self._rest, span)
         except binascii.Error:
             bare = b"".join((self._rest, span)).translate(None, _WHITESPACE)
             try:
-                self._quanta(b"", memoryview(bare))
+                self._quanta(b"", memoryview(bare.translate(_STANDARD)))
             except binascii.Error:
                 self._rest = b""
                 self._keep(bare)

@@ -19,7 +19,7 @@ TEXT_CAP = 48 * 1024 * 1024  # a picture may stand in the words themselves
 
 _SIZE = re.compile(r"([0-9]{1,5})\s*[x:]\s*([0-9]{1,5})")
 _MARKDOWN = re.compile(r"!\[[^\]]{0,500}\]\(\s*<?([^)\s>]{1,60000000})>?[^)]{0,200}\)")
-_DATA = re.compile(r"data:image/[A-Za-z0-9.+\-]{1,30};base64,[A-Za-z0-9+/=]+")
+_DATA = re.compile(r"data:image/[A-Za-z0-9.+\-]{1,30};base64,[A-Za-z0-9+/_\-]+={0,2}")
 _LINK = re.compile(r"https?://[^\s)\]>\"'<]{4,16000}")
 
 

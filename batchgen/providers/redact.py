@@ -13,6 +13,8 @@ MOST_HEADERS = 40
 
 _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+[^\s\"',]+|\S*\*{4,}\S*")
 _URL_SAFE = str.maketrans("+/", "-_")
+_STANDARD = str.maketrans("-_", "+/")
+_SHORTEST_BYTES = 8  # fewer would be found by chance in a picture
 _KEPT = frozenset(
     {
         "cf-cache-status",
@@ -53,8 +55,10 @@ def without(text: bytes, secrets: Iterable[str]) -> bytes:
 
 
 def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
-    """Every usual encoding of the given secrets, the longest of each first."""
-    return tuple(form.encode() for secret in secrets for form in _forms(secret))
+    """Every usual encoding of the given secrets, the longest of each first, and what base64 makes of them."""
+    hidden = tuple(secrets)
+    forms = [form.encode() for secret in hidden for form in _forms(secret)]
+    return (*forms, *(data for secret in hidden for data in _from_base64(secret)))
 
 
 def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
@@ -80,3 +84,16 @@ def _in_base64(secret: bytes) -> Iterator[str]:
         text = base64.b64encode(b"\0" * before + secret)[first:last].decode()
         yield text
         yield text.translate(_URL_SAFE)
+
+
+def _from_base64(secret: str) -> Iterator[bytes]:
+    """The bytes that a secret leaves where a server says it in a picture's place, whatever letters stand before it."""
+    letters = secret.translate(_STANDARD).rstrip("=")
+    for before in range(4):
+        first, last = -(-before * 6 // 8), (before + len(letters)) * 6 // 8
+        try:
+            data = base64.b64decode("A" * before + letters + "A" * (-(before + len(letters)) % 4), validate=True)
+        except ValueError:
+            return
+        if last - first >= _SHORTEST_BYTES:
+            yield data[first:last]

@@ -1,6 +1,7 @@
 """What a server can do on the wire: each fault ends in one receipt with the right charge, and never in an exception."""
 
 import asyncio
+import base64
 import json
 import socket
 import zlib
@@ -208,6 +209,25 @@ async def test_a_cut_answer_keeps_its_whole_pictures(world: Any, kit: Any) -> No
     assert receipt.missing == ((2, "truncated"),)
     assert receipt.usage is None
     assert receipt.quarantine
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_a_text_without_padding_is_not_a_text_that_was_cut(world: Any, kit: Any, kind: Any) -> None:
+    """Both end between two quanta: a picture that has its own end is whole, one that lacks it is missing."""
+    picture = kit.picture(kind=kind)
+    lengths = [len(picture) * 8 // 10 + more for more in range(3)]
+    everything = [*(picture + bytes(more) for more in range(3)), *(picture[:length] for length in lengths)]
+    for slot, data in enumerate(everything):
+        padded = base64.b64encode(data)
+        text = padded.rstrip(b"=")
+        receipt = await world.execute(
+            world.attempt(slots=(slot,)), kit.response(kit.answer(data).replace(padded, text))
+        )
+        if data.startswith(picture) or text == padded:
+            assert world.file(receipt.pictures[0].path) == data
+        else:
+            assert receipt.missing == ((slot, "truncated"),)
+            assert receipt.quarantine
 
 
 async def test_a_wrong_length_after_a_whole_answer(world: Any, kit: Any) -> None:

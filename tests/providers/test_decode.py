@@ -1,6 +1,7 @@
 """The streaming decoder: the same result however the bytes are cut, and no surprise whatever they are."""
 
 import base64
+import itertools
 import json
 import random
 from typing import Any
@@ -74,13 +75,41 @@ def test_base64_in_every_legal_spelling(decoded: Any, spelled: Any, piece: Any) 
     assert found.document.whole
 
 
+@pytest.mark.parametrize("size", range(1, 10))
+def test_padding_and_alphabet_do_not_matter(decoded: Any, cut: Any, size: Any) -> None:
+    """A picture of any length, with or without its padding, in either alphabet, cut at any two places: the same."""
+    picture = b"\xfb\xff\xbeA>?\xff\xef\xbf"[-size:]
+    padded = base64.b64encode(picture).decode()
+    spelled = {padded[:length] for length in range(len(padded.rstrip("=")), len(padded) + 1)}
+    spelled |= {text.translate(str.maketrans("+/", "-_")) for text in spelled}
+    for text in spelled | {text + "\\r\\n" for text in spelled}:
+        data = body(entry("?")).replace(b"?", text.encode())
+        start = data.index(text.encode())
+        for places in itertools.combinations(range(start, start + len(text) + 1), 2):
+            found = decoded(cut(data, places))
+            assert (found.whole, found.document.whole) == ([picture], True), (text, places)
+            assert found.document.runs[0].unpadded == bool(len(text.strip("\\rn")) % 4), text
+
+
+@pytest.mark.parametrize("piece", [1, 2, 5, 4096])
+def test_both_alphabets_in_one_text(decoded: Any, piece: Any) -> None:
+    """Letters of the two alphabets never mean different things, so they may stand together."""
+    text = "".join(letter if at % 2 else letter.translate(str.maketrans("+/", "-_")) for at, letter in enumerate(TEXT))
+    assert set("+/-_") <= set(text)
+    data = body(entry(text))
+    assert decoded([data[i : i + piece] for i in range(0, len(data), piece)]).whole == [PICTURE]
+
+
 @pytest.mark.parametrize(
     ("text", "state"),
     [
         ("", "empty"),
         ("  ", "empty"),
-        ("QUJ", "undecodable"),
         ("Q", "undecodable"),
+        ("QUJDQ", "undecodable"),
+        ("Q=", "undecodable"),
+        ("QUJD=", "undecodable"),
+        ("QQ==QU", "undecodable"),
         ("QUJD!", "undecodable"),
         ("QQ==QUJD", "undecodable"),
         ("====", "undecodable"),
@@ -199,7 +228,7 @@ def test_whole_pictures_survive_a_bound(decoded: Any) -> None:
 def test_any_cutting_gives_the_same(decoded: Any, cut: Any, data: Any) -> None:
     """Where the network cuts the bytes does not matter, nor what the buffer held before or holds afterwards."""
     texts = st.sampled_from(
-        [TEXT, TEXT[:40], "", "QQ==", "QQ", TEXT.replace("/", "\\/"), "data:image/png;base64,QUJD", "?"]
+        [TEXT, TEXT[:40], "", "QQ==", "QQ", "_-8", "Q", TEXT.replace("/", "\\/"), "data:image/png;base64,QUJD", "?"]
     )
     spelled = data.draw(st.lists(texts, max_size=3))
     prompt = json.dumps(data.draw(st.text(max_size=20)))

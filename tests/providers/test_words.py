@@ -119,6 +119,7 @@ def test_ends_of_addresses(url: str, end: str | None) -> None:
         ('![a](https://x/1.png "title")', ("https://x/1.png",)),
         ("here: https://x.example/a.png?b=c, enjoy https://other", ("https://x.example/a.png?b=c",)),
         ("data:image/png;base64,QUJD", ("data:image/png;base64,QUJD",)),
+        ("Here: data:image/png;base64,_-8= Enjoy!", ("data:image/png;base64,_-8=",)),
         ("I cannot draw that.", ()),
         ("", ()),
     ],

@@ -20,6 +20,13 @@ SPELLINGS = (
     *(base64.b64encode(before + KEY.encode()).decode()[4:-4] for before in (b"", b"x", b"xy")),
 )
 """The key as it stands, percent-encoded, and the inside of every base64 text that holds it."""
+LETTERS = tuple("A" * before + KEY.rstrip("=") for before in range(4))
+"""The key as letters of base64, at each place in a quantum."""
+TRACES = (
+    *(spelling.encode() for spelling in SPELLINGS),
+    *(base64.b64decode(text[4:24].replace("-", "+"), validate=True) for text in LETTERS),
+)
+"""Also the inside of what base64 makes of it."""
 SAID = " ".join((KEY, quote(KEY, safe=""), *(base64.b64encode(b + KEY.encode()).decode() for b in (b"", b"x", b"xy"))))
 
 
@@ -105,8 +112,8 @@ def traces(*places: Path) -> list[str]:
     for place in places:
         for path in (place, *place.rglob("*")) if place.is_dir() else (place,):
             data = path.name.encode() + b"\n" + (path.read_bytes() if path.is_file() else b"")
-            for spelling in SPELLINGS:
-                at = data.find(spelling.encode())
+            for trace in TRACES:
+                at = data.find(trace)
                 if at >= 0:
                     found.append(f"{path}: ...{data[max(0, at - 80) : at + 60]!r}")
     return found

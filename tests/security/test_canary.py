@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from tests.process.launcher import Break, Child, Launcher
-from tests.security.parrot import KEY, SAID, Answer, Parrot, parrot, traces
+from tests.security.parrot import KEY, LETTERS, SAID, Answer, Parrot, parrot, traces
 
 
 def png() -> str:
@@ -66,6 +66,7 @@ ONWARD = {
     "nothing": Answer(body={"data": [], "usage": USAGE, **ECHO, "note": SAID}),
     "no_base64": Answer(body={"data": [{"b64_json": f"!{SAID}!"}]}),
     "no_picture": Answer(body={"data": [{"b64_json": base64.b64encode(SAID.encode()).decode()}]}),
+    "as_picture": Answer(body={"data": [{"b64_json": text} for text in LETTERS]}),
     "deep": Answer(body=b"[" * 300 + SAID.encode()),
     "packed": Answer(body=SAID.encode(), headers={"Content-Encoding": f"br {KEY}"}),
     "bad_gzip": Answer(body=SAID.encode(), headers={"Content-Encoding": "gzip"}),

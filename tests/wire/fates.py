@@ -98,11 +98,10 @@ BODIES: dict[str, Fate] = {
     "error_in_200_moderation": BLOCKED_LATE,
     **_all(HOLE, "entry_null entry_empty b64_null b64_empty"),
     **_all(BROKEN, "b64_number b64_garbage b64_no_picture b64_truncated"),
-    "b64_urlsafe": replace(BROKEN, drawn=True),
     **_all(
         GOOD,
-        "b64_data_prefix b64_newlines b64_unpadded b64_escaped b64_unicode url_instead url_beside_empty data_url"
-        " pretty_json bom_json usage_first extra_keys trailing_garbage huge_int invalid_utf8 lone_surrogate"
+        "b64_data_prefix b64_newlines b64_unpadded b64_urlsafe b64_escaped b64_unicode url_instead url_beside_empty"
+        " data_url pretty_json bom_json usage_first extra_keys trailing_garbage huge_int invalid_utf8 lone_surrogate"
         " revised_escapes usage_missing usage_null usage_empty usage_zero usage_negative usage_nan usage_infinity"
         " usage_text usage_float usage_10x usage_list usage_partial more_than_asked other_model other_size"
         " other_quality chat_data_url chat_no_link",
