@@ -217,8 +217,9 @@ class Ledger:
     ) -> None:
         """Close a call with what it brought and cost, in one transaction.
 
-        Its cost is split over its pictures (the remainder on the first), pictures at an address are written down
-        before any download, and what they replace follows its file. `slots` are further decisions with their reasons.
+        Its cost is split over its pictures that are here (the remainder on the first). Pictures at an address are
+        written down before any download, and bear no share until they are here. What pictures replace follows its
+        file. `slots` are further decisions with their reasons.
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
@@ -251,7 +252,7 @@ class Ledger:
         return risk.downloads(self._book)
 
     def downloaded(self, download: PendingDownload, picture: Picture) -> None:
-        """Note that a waiting picture is in place."""
+        """Note that a waiting picture is in place; its call's cost is split anew."""
         risk.downloaded(self._book, download, picture, self._clock.now())
 
     def postponed(self, download: PendingDownload, why: str) -> None:

@@ -82,18 +82,19 @@ def waste(book: Book, run_id: str | None) -> tuple[Waste, ...]:
         rows = db.execute(
             f"""
             WITH kept AS (
-                SELECT attempt_id, sum(CASE WHEN state = 'lost_paid' THEN 0 ELSE cost END) AS kept,
-                    sum(CASE WHEN state = 'lost_paid' THEN cost ELSE 0 END) AS lost
+                SELECT attempt_id, count(*) AS owned, sum(cost) AS kept,
+                    sum(state = 'not_started' AND url IS NOT NULL) AS waiting
                 FROM images WHERE catalogue = :catalogue GROUP BY attempt_id
             ),
             calls AS (
-                SELECT a.*, ifnull(kept, 0) AS kept, ifnull(lost, 0) AS lost
+                SELECT a.*, ifnull(owned, 0) AS owned, ifnull(kept, 0) AS kept, waiting
                 FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id WHERE a.catalogue = :catalogue {of_run}
             ),
             wasted AS (
                 SELECT 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
-                UNION ALL SELECT 'replaced', 'drawn_again', cost - kept - lost FROM calls WHERE brought > 0
-                UNION ALL SELECT 'lost_paid', 'download', lost FROM calls
+                UNION ALL SELECT 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
+                UNION ALL SELECT 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
+                UNION ALL SELECT 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
                 UNION ALL SELECT 'at_risk', CASE WHEN state = 'dispatched' THEN 'under_way' ELSE code END,
                     at_risk + reserved FROM calls
             )

@@ -237,7 +237,7 @@ class PendingDownload:
     """A paid picture that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
 
     `base_url` is where its provider was when it was drawn, if it had an address of its own. `request` is what was asked
-    for; `replaces` is the key of the job whose picture may stand where this one goes.
+    for; `replaces` is the key of the job whose picture may stand where this one goes. `call_cost` is of its whole call.
     """
 
     attempt_id: str
@@ -248,7 +248,7 @@ class PendingDownload:
     url: str
     expires: datetime | None
     place: str
-    cost: MicroUSD
+    call_cost: MicroUSD
     provider: str
     base_url: str | None = None
     tries: int = 0

@@ -7,10 +7,10 @@ from datetime import datetime
 from batchgen.ledger.book import Book
 from batchgen.ledger.records import AttemptRow, Decision, Held, PendingDownload
 from batchgen.ledger.rows import ATTEMPTS, attempt_from
-from batchgen.ledger.settling import Page, open_attempt, slots_of
+from batchgen.ledger.settling import Page, open_attempt, share_anew, slots_of
 from batchgen.ledger.text import dump, moment, plain, request_from, stamp, words
 from batchgen.model import Picture, SlotState
-from batchgen.money import MicroUSD
+from batchgen.money import ZERO, MicroUSD
 
 
 def attempt(book: Book, attempt_id: str) -> AttemptRow | None:
@@ -49,7 +49,7 @@ def downloads(book: Book) -> tuple[PendingDownload, ...]:
     """List what is paid and not here, the soonest to expire first."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT i.*, a.slots, a.paths, a.provider, a.run_id AS drawn_by, j.id AS job_id, j.request,"
+            "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id, j.request,"
             " (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
             " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
             " JOIN attempts a ON a.id = i.attempt_id"
@@ -72,7 +72,7 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
         url=row["url"],
         expires=moment(row["expires"]),
         place=place,
-        cost=MicroUSD(row["cost"]),
+        call_cost=MicroUSD(row["paid"]),
         provider=row["provider"],
         base_url=row["base_url"],
         tries=row["tries"],
@@ -105,10 +105,11 @@ def place_of(row: sqlite3.Row, slot: int) -> str:
 
 
 def downloaded(book: Book, download: PendingDownload, picture: Picture, now: datetime) -> None:
-    """Store a picture that was waited for, at the cost it has had all along."""
+    """Store a picture that was waited for; from now on it bears a share of what its call cost."""
     with book.writing("downloaded") as db:
         page = Page(db, book.catalogue, download.job_key, download.run_id, now)
-        page.store(download.attempt_id, picture, download.cost)
+        page.store(download.attempt_id, picture, ZERO)
+        share_anew(db, download.attempt_id)
 
 
 def postponed(book: Book, download: PendingDownload, why: str) -> None:

@@ -88,12 +88,12 @@ class Page:
             ),
         )
 
-    def await_download(self, attempt_id: str, remote: RemotePicture, cost: MicroUSD) -> None:
+    def await_download(self, attempt_id: str, remote: RemotePicture) -> None:
         """Write a paid picture's address down; from now on its slot is never drawn again by itself."""
         self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, url, expires,"  # noqa: S608
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
             " changed, prompt, before)"
-            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
+            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
             f" {_BEFORE})",
             (
                 self.catalogue,
@@ -101,7 +101,6 @@ class Page:
                 remote.slot,
                 attempt_id,
                 self.run_id,
-                cost,
                 remote.url.encode("utf-8", "replace").decode(),
                 stamp(remote.expires) if remote.expires else None,
                 self.now,
@@ -148,14 +147,28 @@ def slots_of(row: sqlite3.Row) -> tuple[int, ...]:
 
 
 def _pictures(page: Page, receipt: Receipt, cost: MicroUSD) -> None:
-    everything: tuple[Picture | RemotePicture, ...] = (*receipt.pictures, *receipt.remote)
-    if not everything:
-        return
-    for share, one in zip(split(cost, len(everything)), everything, strict=True):
-        if isinstance(one, Picture):
-            page.store(receipt.attempt_id, one, share)
-        else:
-            page.await_download(receipt.attempt_id, one, share)
+    if receipt.pictures:
+        for share, picture in zip(split(cost, len(receipt.pictures)), receipt.pictures, strict=True):
+            page.store(receipt.attempt_id, picture, share)
+    for remote in receipt.remote:
+        page.await_download(receipt.attempt_id, remote)
+
+
+def share_anew(db: sqlite3.Connection, attempt_id: str) -> None:
+    """Split what a call cost over the pictures that came of it, once another one is here; the remainder to the first.
+
+    What waits or is lost takes no share. One that was drawn again came too: it is in no row, and its share is waste.
+    """
+    paid, brought = db.execute("SELECT cost, brought FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+    rows = db.execute(
+        "SELECT slot, path IS NOT NULL FROM images WHERE attempt_id = ? ORDER BY slot", (attempt_id,)
+    ).fetchall()
+    here = [slot for slot, came in rows if came]
+    shares = split(MicroUSD(paid), len(here) + brought - len(rows))
+    db.executemany(
+        "UPDATE images SET cost = ? WHERE attempt_id = ? AND slot = ?",
+        [(share, attempt_id, slot) for share, slot in zip(shares, here, strict=False)],
+    )
 
 
 def _close(

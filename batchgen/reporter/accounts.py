@@ -16,6 +16,7 @@ CAUSES = {
     "charged_no_result": "paid, no usable picture",
     "replaced": "paid for a picture that was drawn again",
     "lost_paid": "paid, the picture could not be downloaded",
+    "waiting": "paid, the picture still waits at its address",
     "at_risk": "unclear",
 }
 

@@ -63,7 +63,7 @@ class Fetcher:
                 return await self._accept(pending, found)
             case NotFetched(final=True) if self._is_ours(pending):
                 await bench.offload(bench.ledger.lost, pending, found.why)
-                bench.note("lost", **facts, why=found.why, paid_micro_usd=pending.cost)
+                bench.note("lost", **facts, why=found.why, call_micro_usd=pending.call_cost)
                 return SlotState.LOST_PAID
             case NotFetched():
                 await bench.offload(bench.ledger.postponed, pending, found.why)

@@ -1,5 +1,6 @@
 """Pictures that wait at an address: written down before they are fetched, fetched until they are here, drawn once."""
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from batchgen.clock import SystemClock
 from batchgen.ledger import Ledger
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
+from batchgen.money import MicroUSD, split
 from tests.process.kit import ram_folder
 from tests.process.launcher import Break, Launcher
 from tests.rehearsal import KEYS, Rehearsal, rehearsal
@@ -22,6 +24,7 @@ from tests.script import Script
 LOOK = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 # Six tries of a download wait up to 580 times the base: the whole quarter of an hour in half a second.
 HASTY = {"base_seconds": 0.0005, "cap_seconds": 0.01}
+TINY = b"\xff\xd8\xff\xc0\x00\x11\x08\x04\x00\x04\x00\x03" + b"\x00" * 9 + b"\xff\xd9"
 STEPS = (
     "storage.finish.after_answer",
     "ledger.settle.before_begin",
@@ -144,7 +147,7 @@ def test_a_failed_download_is_tried_again_and_never_drawn_again(gateway: Rehears
     "fault", ["url_private", "url_metadata", "url_port", "url_file", "url_ftp", "url_broken", "download_redirect"]
 )
 def test_a_refused_address_is_final(gateway: Rehearsal, fault: str) -> None:
-    """A private network, another port, another scheme, a redirect inside: lost though paid, exit 3, its cost named."""
+    """A private network, another port, another scheme, a redirect inside: lost though paid, exit 3, its cost waste."""
     path = gateway.manifest(
         [{"id": "a", "prompt": f"A lamp [[mock: fault={fault}]]"}, {"id": "b", "prompt": "A chair"}]
     )
@@ -152,7 +155,9 @@ def test_a_refused_address_is_final(gateway: Rehearsal, fault: str) -> None:
     assert ended.exit == 3
     (image,) = ended.images("a")
     assert image["state"] == "lost_paid"
-    assert int(image["cost_micro_usd"]) == ended.cost("a") > 0
+    assert int(image["cost_micro_usd"]) == 0
+    (waste,) = ended.summary["waste"]
+    assert waste["paid_micro_usd"] == ended.cost("a") > 0
     assert image["reason"]
     assert ended.summary["images"]["lost_paid"] == ended.summary["images"]["stored"] == 1
     assert ended.charged == gateway.billed
@@ -241,7 +246,7 @@ def test_what_dies_soonest_is_fetched_first(closed: Any, queries: tuple[str, ...
 
 @pytest.mark.parametrize("signed", [azure, amazon, epoch])
 def test_an_address_that_died_is_lost_with_its_cost(closed: Any, signed: Callable[[float], str]) -> None:
-    """Refused after its end: named in the report with what it cost, and never drawn again by itself."""
+    """Refused after its end: named in the report, its cost as waste, and never drawn again by itself."""
     script, stage = closed(signed(-1))
     script.missing = 403
     path = stage.manifest([{"id": "a", "prompt": "A lamp"}])
@@ -249,15 +254,37 @@ def test_an_address_that_died_is_lost_with_its_cost(closed: Any, signed: Callabl
     assert ended.exit == 3
     (image,) = ended.images("a")
     assert image["state"] == "lost_paid"
-    assert int(image["cost_micro_usd"]) > 0
+    assert int(image["cost_micro_usd"]) == 0
+    assert [waste["paid_micro_usd"] for waste in ended.summary["waste"]] == [ended.cost("a")]
+    assert ended.cost("a") > 0
     assert stage.run(path).exit == 3
     assert len(script.asked) == 1
+
+
+def test_what_did_not_come_bears_no_share_of_its_call(closed: Any) -> None:
+    """One of three answers 403: the two others bear the call's cost until the next run fetches it, then all three."""
+    script, stage = closed("sig=x")
+    ((status, headers, body),) = script.answers
+    here = {"b64_json": b64encode(TINY).decode()}
+    script.answers = [(status, headers, {**body, "data": [here, *body["data"], here]})]
+    script.missing = 403
+    path = stage.manifest([{"id": "a", "n": 3, "prompt": "A lamp"}])
+    ended = stage.run(path)
+    assert [row["state"] for row in ended.images("a")] == ["stored", "not_started", "stored"]
+    shares = split(MicroUSD(ended.cost("a")), 2)
+    assert [int(row["cost_micro_usd"]) for row in ended.images("a")] == [shares[0], 0, shares[1]]
+    assert ended.summary["waste"] == []
+    assert ended.summary["jobs"]["not_started"] == ended.summary["downloads"]["pending"] == 1
+    script.picture = TINY
+    again = stage.run(path)
+    assert (again.exit, again.cost("a"), len(script.asked)) == (0, ended.cost("a"), 1)
+    assert tuple(int(row["cost_micro_usd"]) for row in again.images("a")) == split(MicroUSD(ended.cost("a")), 3)
 
 
 def test_a_clock_that_is_wrong_loses_nothing(closed: Any) -> None:
     """An address that seems to have died an hour ago is tried all the same: only a refusal makes it lost."""
     script, stage = closed(azure(-1))
-    script.picture = b"\xff\xd8\xff\xc0\x00\x11\x08\x04\x00\x04\x00\x03" + b"\x00" * 9 + b"\xff\xd9"
+    script.picture = TINY
     ended = stage.run(stage.manifest([{"id": "a", "prompt": "A lamp"}]))
     assert ended.exit == 0
     assert ended.images("a")[0]["state"] == "stored"

@@ -80,13 +80,16 @@ class Make:
         path = f"images/{job.path(slot, 'png')}"
         return Picture(slot, path, hashlib.sha256(path.encode()).hexdigest(), 10, 4, 4, "png", replaces=replaces)
 
+    def pictures(self, job: Job, *slots: int, replaces: str | None = None) -> tuple[Picture, ...]:
+        return tuple(self.picture(job, slot, replaces) for slot in slots)
+
     def answer(self, attempt: Attempt, *slots: int, replaces: str | None = None) -> Receipt:
         return Receipt(
             attempt.id,
             Phase.COMPLETE,
             Verdict(Charge.YES, Remedy.NONE),
             200,
-            tuple(self.picture(attempt.job, slot, replaces) for slot in (slots or attempt.slots)),
+            self.pictures(attempt.job, *(slots or attempt.slots), replaces=replaces),
             usage=Usage(10, 0, 200, 0, 210, "{}"),
             seconds=2.0,
         )

@@ -2,6 +2,7 @@
 
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -10,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from batchgen.ledger import Caps, Ledger, RunStart
 from batchgen.model import Attempt, AttemptState, Charge, Receipt, SlotState
-from batchgen.money import MicroUSD
+from batchgen.money import MicroUSD, split
 from tests.ledger.conftest import Hands, Make
 
 SLOTS = st.sets(st.integers(0, 2), min_size=1).map(lambda slots: tuple(sorted(slots)))
@@ -85,6 +86,34 @@ class Books(RuleBasedStateMachine):
         self.calls[call] = [0, cost, 0, 0]
         self.slots.update(dict.fromkeys(((attempt.job.key, slot) for slot in got), "stored"))
 
+    @rule(call=consumes(calls_open), cost=st.integers(0, 700), remote=SLOTS)
+    def answer_with_addresses(self, call: str, cost: int, remote: tuple[int, ...]) -> None:
+        """Some pictures came, the others wait at an address."""
+        if not self._alive(call):
+            return
+        attempt = self.of[call]
+        waiting = tuple(slot for slot in attempt.slots if slot in remote)
+        here = tuple(slot for slot in attempt.slots if slot not in remote)
+        receipt = replace(self.make.remote(attempt, *waiting), pictures=self.make.pictures(attempt.job, *here))
+        self._settle(receipt, AttemptState.SETTLED, cost)
+        self.calls[call] = [0, cost, 0, 0]
+        self.slots.update({(attempt.job.key, slot): "stored" for slot in here})
+        self.slots.update({(attempt.job.key, slot): "waiting" for slot in waiting})
+
+    @rule(which=st.integers(0, 8), comes=st.booleans())
+    def download(self, which: int, comes: object) -> None:
+        """A picture comes from its address, or never will."""
+        waiting = self.ledger.downloads()
+        if not waiting:
+            return
+        one = waiting[which % len(waiting)]
+        (job,) = (job for job in self.jobs if job.key == one.job_key)
+        if comes:
+            self.ledger.downloaded(one, *self.make.pictures(job, one.slot))
+        else:
+            self.ledger.lost(one, "refused")
+        self.slots[one.job_key, one.slot] = "stored" if comes else "lost_paid"
+
     @rule(call=consumes(calls_open))
     def not_charged(self, call: str) -> None:
         """The provider said no."""
@@ -155,7 +184,7 @@ class Books(RuleBasedStateMachine):
         for finding in result.findings:
             released = self.calls[finding.attempt_id][3] + finding.cleared
             self.calls[finding.attempt_id] = [0, finding.confirmed, 0, released]
-        self.slots = {place: state for place, state in self.slots.items() if state == "stored"}
+        self.slots = {place: state for place, state in self.slots.items() if state != "uncertain"}
 
     @rule(cap=st.integers(0, 5000))
     def change_cap(self, cap: int) -> None:
@@ -185,6 +214,21 @@ class Books(RuleBasedStateMachine):
         assert exposure.spent + exposure.at_risk + exposure.reserved == self._spent(self.run_id)
         stored = sum(state == "stored" for state in self.slots.values())
         assert sum(len(one.with_state(SlotState.STORED)) for one in self.ledger.known(self.jobs)) == stored
+
+    @invariant()
+    def every_call_is_split_over_its_pictures(self) -> None:
+        """What is not here costs nothing; what no picture bears is waste; without redraws shares are equal parts."""
+        if not hasattr(self, "ledger"):
+            return
+        rows = [row for row in self.ledger.image_rows() if row.attempt_id]
+        assert not any(row.cost_micro_usd for row in rows if row.path is None)
+        wasted = sum(waste.micro_usd for waste in self.ledger.waste() if waste.kind != "at_risk")
+        assert sum(row.cost_micro_usd for row in rows) + wasted == sum(amounts[1] for amounts in self.calls.values())
+        for attempt in self.ledger.attempt_rows():
+            its = [row for row in rows if row.attempt_id == attempt.id]
+            shares = tuple(row.cost_micro_usd for row in its if row.path is not None)
+            if shares and len(its) == attempt.brought:
+                assert shares == split(attempt.cost, len(shares))
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

@@ -129,10 +129,66 @@ def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Ma
     ledger.lost(other, "expired")
     slots = ledger.known([job])[0].slots
     assert [slot.state for slot in slots] == [SlotState.LOST_PAID, SlotState.STORED]
-    assert [slot.cost for slot in slots] == [51, 50]
+    assert [slot.cost for slot in slots] == [0, 101]
     assert ledger.downloads() == ()
-    assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("lost_paid", 51)]
+    assert ledger.waste() == ()
     assert ledger.audit() == ()
+
+
+def in_pictures(ledger: Ledger, job: Job) -> list[int]:
+    """What the pictures of a job cost, as reports say it; with what brought none it is all that was paid."""
+    paid = sum(row.cost_micro_usd for row in ledger.image_rows())
+    wasted = sum(waste.micro_usd for waste in ledger.waste() if waste.kind != "at_risk")
+    assert paid + wasted == ledger.totals().money.confirmed
+    assert ledger.audit() == ()
+    return [row.cost_micro_usd for row in ledger.image_rows() if row.job_key == job.key]
+
+
+def test_a_picture_that_is_not_here_costs_nothing_and_those_beside_it_carry_all(ledger: Ledger, make: Make) -> None:
+    """The call's cost is split anew whenever a picture arrives; what is lost takes no share."""
+    job = make.job(n=4)
+    attempt = send(ledger, make, job)
+    answer = replace(make.answer(attempt, 1), remote=make.remote(attempt, 0, 2, 3).remote)
+    ledger.settle(answer, AttemptState.SETTLED, make.cost(101))
+    assert in_pictures(ledger, job) == [0, 101, 0, 0]
+    first, second, third = ledger.downloads()
+    ledger.postponed(second, "http 403")
+    assert in_pictures(ledger, job) == [0, 101, 0, 0]
+    ledger.downloaded(first, make.picture(job, 0))
+    assert in_pictures(ledger, job) == [51, 50, 0, 0]
+    ledger.lost(second, "expired")
+    assert in_pictures(ledger, job) == [51, 50, 0, 0]
+    ledger.downloaded(third, make.picture(job, 3))
+    assert in_pictures(ledger, job) == [35, 33, 0, 33]
+
+
+def test_a_call_whose_pictures_are_all_lost_is_waste(ledger: Ledger, make: Make) -> None:
+    """While any may still come its cost waits with it; then nothing came, and it is no picture's."""
+    job = make.job(n=3)
+    attempt = send(ledger, make, job)
+    ledger.settle(make.remote(attempt, 0, 1, 2), AttemptState.SETTLED, make.cost(100))
+    kinds = []
+    for download in ledger.downloads():
+        kinds += [(waste.kind, waste.micro_usd) for waste in ledger.waste()]
+        ledger.lost(download, "refused")
+        assert in_pictures(ledger, job) == [0, 0, 0]
+    assert kinds == [("waiting", 100)] * 3
+    assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("lost_paid", 100)]
+
+
+def test_a_picture_that_was_drawn_again_keeps_its_share_of_its_call(ledger: Ledger, make: Make) -> None:
+    """It was paid for: those of its call that arrive later do not take its part over, nor touch the new picture's."""
+    job = make.job(n=3)
+    attempt = send(ledger, make, job)
+    answer = replace(make.answer(attempt, 0), remote=make.remote(attempt, 1, 2).remote)
+    ledger.settle(answer, AttemptState.SETTLED, make.cost(90))
+    ledger.settle(make.answer(send(ledger, make, job, 0)), AttemptState.SETTLED, make.cost(40))
+    one, two = ledger.downloads()
+    ledger.downloaded(one, make.picture(job, 1))
+    assert in_pictures(ledger, job) == [40, 45, 0]
+    ledger.downloaded(two, make.picture(job, 2))
+    assert in_pictures(ledger, job) == [40, 30, 30]
+    assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("replaced", 30)]
 
 
 def test_what_a_server_says_cannot_break_the_books(ledger: Ledger, make: Make) -> None:

@@ -27,7 +27,7 @@ def pending(run_id: str, slot: int) -> PendingDownload:
         url=f"https://x.test/{slot}",
         expires=None,
         place="a.ext",
-        cost=MicroUSD(1),
+        call_cost=MicroUSD(1),
         provider="openai",
         tries=0,
         reason="",
