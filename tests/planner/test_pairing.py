@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
-from batchgen.model import ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
+from batchgen.model import INCOMPLETE, ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced, _tried
 from batchgen.planner.reviewed import words_for
@@ -114,6 +114,9 @@ def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key:
     assert _replaced(job(), before, to_draw, {}) == key
 
 
+SHORT = Slot(1, FAILED, reason=f"{INCOMPLETE}dropped")
+
+
 @pytest.mark.parametrize(
     ("before", "kind"),
     [
@@ -128,6 +131,8 @@ def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key:
         (known(LOST, FAILED), OutcomeKind.FAILED),
         (known(STORED, STORED, UNCERTAIN), OutcomeKind.DONE),
         (PENDING, OutcomeKind.NOT_STARTED),
+        (Known(2, (slot(0, STORED), SHORT)), OutcomeKind.FAILED),
+        (Known(3, (slot(0, STORED), slot(1, MODERATED), replace(SHORT, index=2))), OutcomeKind.PARTIAL),
     ],
 )
 def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
