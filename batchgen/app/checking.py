@@ -19,6 +19,9 @@ MOST = InputError.most
 MOST_IMAGES = 10_000
 """Pictures of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
 
+DECIDE = frozenset({"provider", "prices", "model", "operation", "images", "mask", "output_format"})
+"""What decides whether everything else of a job is taken; of a job that lacks one of them, nothing can be said."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -51,12 +54,14 @@ class Examiner:
         self._said: set[str] = set()
         self._refused: dict[object, tuple[Problem, ...]] = {}
 
-    def look(self, job: Job) -> Iterator[Problem]:
-        """What is wrong with this job; a warning is said once, at its first place."""
-        if self._asked:
+    def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+        """What is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
+        if self._asked and not lacking:
             self._asked.add(self._tariff.wanted(job))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
+        if lacking & DECIDE:
+            return
         for problem in self._all(job):
             if problem.severity is Severity.ERROR:
                 yield problem

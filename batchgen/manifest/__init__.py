@@ -3,13 +3,26 @@
 from typing import Any
 
 from batchgen.manifest.census import Census, check
-from batchgen.manifest.draft import Skipped
+from batchgen.manifest.draft import Skipped, Wrong
 from batchgen.manifest.expand import expand
 from batchgen.manifest.key import key, resolve
 from batchgen.manifest.lint import lint
 from batchgen.manifest.load import Manifest, load, read
 
-__all__ = ["Census", "Manifest", "Skipped", "check", "expand", "key", "lint", "load", "read", "resolve", "schema"]
+__all__ = [
+    "Census",
+    "Manifest",
+    "Skipped",
+    "Wrong",
+    "check",
+    "expand",
+    "key",
+    "lint",
+    "load",
+    "read",
+    "resolve",
+    "schema",
+]
 
 
 def schema() -> dict[str, Any]:

@@ -99,7 +99,10 @@ def _agrees(entry: Values, values: Values) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One entry of `jobs`, checked and compiled."""
+    """One entry of `jobs`, checked and compiled.
+
+    `lacking` are words that it sets to something wrong, so that they are not among its fields.
+    """
 
     place: Place
     variables: Values
@@ -111,6 +114,7 @@ class Block:
     written: Written = ()
     compared: frozenset[str] = frozenset()
     number: int = 1
+    lacking: frozenset[str] = frozenset()
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""
@@ -134,22 +138,23 @@ class Block:
                     variant = self._variant(combination.values, place, number) if self.compared else None
                     yield self._draft(values, combination, place, variant)
 
-    def _draft(
-        self, values: Values, combination: Combination, place: Place, variant: Variant | None
-    ) -> Draft | Problem:
+    def _draft(self, values: Values, combination: Combination, place: Place, variant: Variant | None) -> Draft:
         texts: dict[str, str] = {}
-        try:
-            _render(combination.fields, values, texts)
-            _render(self.own, values, texts)
-            set_here = len(texts)
-            _render(self.defaults, values, texts)
-            inherited = frozenset(list(texts)[set_here:])
-            tags = tuple((name, _text(name, template, values)) for name, template in self.tags)
-        except TemplateError as error:
-            return Problem(str(error), place)
+        wrong: dict[str, str] = {}
+        _render(combination.fields, values, texts, wrong)
+        _render(self.own, values, texts, wrong)
+        set_here = len(texts)
+        _render(self.defaults, values, texts, wrong)
+        inherited = frozenset(list(texts)[set_here:])
+        wrong_tags: dict[str, str] = {}
+        tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
         images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
         written = () if combination.fields else self.written
-        return Draft(texts, images, tags, values, place, inherited, written, variant)
+        draft = Draft(texts, images, tags, values, place, inherited, written, variant, self.lacking)
+        if not wrong and not wrong_tags:
+            return draft
+        problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
+        return draft._replace(problems=problems, lacking=self.lacking.union(map(whole, wrong)))
 
     def _variant(self, values: Values, place: Place, number: int) -> Variant | None:
         """Name what is drawn by its row and whatever else varies, and the way in which it is drawn.
@@ -163,20 +168,26 @@ class Block:
         return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
 
 
-def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str]) -> None:
-    """Add the texts that are not set yet; an empty one sets nothing."""
+def whole(name: str) -> str:
+    """The word of the manifest that a field belongs to."""
+    return "images" if name.startswith("images[") else name
+
+
+def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str], wrong: dict[str, str]) -> None:
+    """Add the texts that are not set yet; an empty one sets nothing. What cannot be rendered is `wrong`."""
     for name, template in fields:
-        if name not in texts:
-            text = _text(name, template, values)
+        if name not in texts and name not in wrong:
+            text = _text(name, template, values, wrong)
             if text and not text.isspace():
                 texts[name] = text
 
 
-def _text(name: str, template: Template, values: Values) -> str:
+def _text(name: str, template: Template, values: Values, wrong: dict[str, str]) -> str:
     try:
         return template.render(values)
     except TemplateError as error:
-        raise TemplateError(f"`{name}`: {error}") from None
+        wrong[name] = f"`{name}`: {error}"
+        return ""
 
 
 def _written(values: Values) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest.chains import chain_problems
-from batchgen.manifest.draft import Skipped
+from batchgen.manifest.draft import Skipped, Wrong
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.paths import folded
@@ -48,12 +48,16 @@ class Census:
         return {"rows": self.rows, "planned": self.planned, "skipped": self.skipped, "rejected": self.rejected}
 
 
-def nothing(_job: Job) -> Iterable[Problem]:
+Inspect = Callable[[Job, frozenset[str]], Iterable[Problem]]
+"""Gives what others find wrong with a job, as far as it does not hang on the words that the job lacks."""
+
+
+def nothing(_job: Job, _lacking: frozenset[str]) -> Iterable[Problem]:
     """Find nothing wrong with a job."""
     return ()
 
 
-def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = nothing) -> Census:
+def check(manifest: Manifest, inspect: Inspect = nothing) -> Census:
     """Read a whole manifest once, with flat memory; `inspect` adds what others find wrong with a job.
 
     A second pass is made only when two jobs clash, to name both places.
@@ -70,10 +74,8 @@ def check(manifest: Manifest, inspect: Callable[[Job], Iterable[Problem]] = noth
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
         if isinstance(item, Skipped):
             tally.skipped += 1
-        elif isinstance(item, Problem):
-            tally.rejected += 1
-            tally.whole = False
-            tally.note(item)
+        elif isinstance(item, Wrong | Problem):
+            tally.reject(item, inspect)
         else:
             tally.take(item, inspect)
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
@@ -125,10 +127,24 @@ class _Tally:
         else:
             self.more += 1
 
-    def take(self, job: Job, inspect: Callable[[Job], Iterable[Problem]]) -> None:
+    def reject(self, item: Wrong | Problem, inspect: Inspect) -> None:
+        """Count what cannot be a job; of the rest of it, everything is told that does not follow from what is wrong."""
+        self.rejected += 1
+        self.whole = False
+        if isinstance(item, Problem):
+            self.note(item)
+            return
+        seen = inspect(item.job, item.lacking) if item.job else ()
+        for problem in (*item.problems, *seen):
+            if problem.severity is Severity.ERROR:
+                self.note(problem)
+        if job := _known_by_id(item):
+            self._meet(self.ids, job.id)
+
+    def take(self, job: Job, inspect: Inspect) -> None:
         wrong = False
         try:
-            for problem in inspect(job):
+            for problem in inspect(job, frozenset()):
                 wrong |= problem.severity is Severity.ERROR
                 self.note(problem)
             self._remember(job)
@@ -191,17 +207,24 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
     """Name both places of every id and path that two jobs share."""
     if not tally.clashing:
         return
-    ids: dict[str, Place | None] = {}
+    ids: dict[str, Job] = {}
     files: dict[str, Job] = {}
-    for job in expand(manifest):
-        if not isinstance(job, Job):
-            continue
-        if digest_of(job.id) in tally.clashing:
-            if job.id in ids:
-                yield Problem(f"two different jobs have the id {shown(job.id)}; one is at {ids[job.id]}", job.place)
+    for item in expand(manifest):
+        job = _known_by_id(item)
+        if job and digest_of(job.id) in tally.clashing:
+            other = ids.setdefault(job.id, job)
+            if other.key != job.key:  # without what is wrong with them, two may be the same
+                yield Problem(f"two different jobs have the id {shown(job.id)}; one is at {other.place}", job.place)
                 continue  # one id mostly means one path, which need not be said again
-            ids[job.id] = job.place
-        yield from _shared_file(job, tally, files)
+        if isinstance(item, Job):
+            yield from _shared_file(item, tally, files)
+
+
+def _known_by_id(item: Job | Wrong | Problem | Skipped) -> Job | None:
+    """The job, or what can be made of one that is wrong, if its id is what was meant."""
+    if isinstance(item, Wrong):
+        return item.job if item.job and item.job.explicit_id and "id" not in item.lacking else None
+    return item if isinstance(item, Job) else None
 
 
 def _shared_file(job: Job, tally: _Tally, files: dict[str, Job]) -> Iterator[Problem]:

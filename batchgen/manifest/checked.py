@@ -1,15 +1,15 @@
 """The values of a manifest, those of the command line put in their places, checked; what is right is kept."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from batchgen.errors import Problem
 from batchgen.manifest.complaints import Path, complaints
-from batchgen.manifest.form import JobForm, ManifestForm
-from batchgen.manifest.tree import Node, Plain
-from batchgen.manifest.words import REQUEST, nearest
+from batchgen.manifest.concerns import Scope, by_scope, concerns
+from batchgen.manifest.form import ManifestForm
+from batchgen.manifest.tree import Node, Plain, move, repeated
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "provider": ("provider",),
@@ -23,66 +23,81 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Command-line words that stand above the manifest, and the key that each replaces."""
 
-ROUNDS = 5
-"""How often wrong values are taken out before the whole form is given up; what one hides shows in the next round."""
-
-_ASIDE = frozenset({"name", "limits", "budget", "ledger", "retry", "notify", "images_per_request"}) | {
-    *("on_partial", "on_uncertain", "on_mismatch")
-}
-"""Sections that no job is made of: jobs are the same with a mistake in them and without."""
-
-_NAMELESS = REQUEST - {"prompt", "operation"} | {"tags"}
-"""Words of a job that use names and give none."""
+ROUNDS = 10
+"""How often mistakes are put right before the whole form is given up; what one hides shows in the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A form, what is wrong with it, and what of it is therefore not what was meant.
-
-    `spoilt` are the jobs concerned, by their index, None stands for all of them; of those in `vague`, the names that
-    their templates may use are not known.
-    """
+    """A form, what is wrong with it, and the words that are lacking in it therefore, by whom they concern."""
 
     form: ManifestForm
     problems: tuple[Problem, ...] = ()
-    spoilt: frozenset[int | None] = frozenset()
-    vague: frozenset[int | None] = frozenset()
+    lacking: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
 
 
 def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -> Checked:
     """Give the form and what is wrong with it.
 
-    What is wrong is taken out of the form, so that everything else can be looked at in the same go.
+    A slip in a key is read as what was meant, in `root` too, and anything else that is wrong is taken out of the form,
+    so that the rest can be looked at in the same go.
     """
     options = {OPTIONS[name]: f"--{name.replace('_', '-')}" for name in overrides}
     for name, text in overrides.items():
         _put(plain, OPTIONS[name], text)
-    problems: tuple[Problem, ...] = ()
-    spoilt: set[int | None] = set()
-    vague: set[int | None] = set()
+    problems: dict[Problem, None] = {}
+    concerned: list[tuple[Scope, str]] = []
+    for path, problem in repeated(root):
+        problems[problem] = None
+        concerned += concerns(path, _value(plain, path))
+    touched: set[Path] = set()  # and what leads there: what is said there later may only follow from what was done
     for _ in range(ROUNDS):
         try:
             form = ManifestForm.model_validate(plain)
         except ValidationError as error:
             found = tuple(complaints(error, root, options))
-            problems = problems or tuple(problem for _, problem in found)
-            for path, _ in found:
-                spoilt |= _spoilt_by(path)
-                vague |= _spoilt_by(path) if _gives_names(path) else set()
+            moved = {
+                each.path: each.meant for each in found if each.meant and _move(plain, root, each.path, each.meant)
+            }
+            to_moved = _prefixes(moved.values())
+            touched |= to_moved
+            problems |= {each.problem: None for each in found if each.path not in touched}
+            wrong = [each.path for each in found if each.path not in to_moved and each.path not in moved]
+            for path in wrong:
+                concerned += concerns(path, _value(plain, path))
                 _take_out(plain, path)
+            touched |= _prefixes(wrong)
         else:
-            return Checked(form, problems, frozenset(spoilt), frozenset(vague))
-    return Checked(ManifestForm(jobs=[]), problems, frozenset({None}), frozenset({None}))
+            return Checked(form, tuple(problems), by_scope(concerned))
+    return Checked(ManifestForm(jobs=[]), tuple(problems))
 
 
-def _spoilt_by(path: Path) -> set[int | None]:
-    """Which job is not what was meant without what stands at a path; None for all of them."""
-    match path:
-        case ("jobs", int(job), _, *_):
-            return {job}
-        case (str(section), *_) if nearest(section, ManifestForm.model_fields) in _ASIDE:
-            return set()
-    return {None}
+def _prefixes(paths: Iterable[Path]) -> set[Path]:
+    """Every path that leads to one of these."""
+    return {path[:length] for path in paths for length in range(len(path) + 1)}
+
+
+def _steps(plain: Plain, path: Path) -> Iterator[tuple[dict[str, Plain] | list[Plain], str | int, Plain]]:
+    """Follow a path as far as it leads: what holds each step, the step, and what stands there."""
+    for step in path:
+        match plain, step:
+            case dict() as entries, str() if step in entries:
+                yield entries, step, entries[step]
+                plain = entries[step]
+            case list() as items, int() if step < len(items):
+                yield items, step, items[step]
+                plain = items[step]
+            case list() | str(), ("inline" | "file"):
+                pass  # how pydantic tells two kinds of rows apart
+            case _:
+                return
+
+
+def _value(plain: Plain, path: Path) -> Plain:
+    """Find what stands at a path, or as near to it as the path leads."""
+    for _, _, value in _steps(plain, path):
+        plain = value
+    return plain
 
 
 def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
@@ -97,27 +112,32 @@ def _put(plain: dict[str, Plain], path: tuple[str, ...], text: str) -> None:
     owner[path[-1]] = text
 
 
-def _gives_names(path: Path) -> bool:
-    """Whether names for templates, or the prompt, may have been meant by what stands at a path."""
-    match path:
-        case ("jobs", int(), str(word), *_) | ("defaults", str(word), *_):
-            return nearest(word, JobForm.model_fields) not in _NAMELESS
-        case (str(section), *_):
-            return nearest(section, ManifestForm.model_fields) in {None, "variables", "defaults", "jobs"}
-        case _:
-            return True
+def _move(plain: dict[str, Plain], root: Node, old: Path, new: Path) -> bool:
+    """Put what stands at one path to another, as if it had been written there; False where something is already."""
+    if new[0] == "defaults" and old[:1] != new[:1] and plain.get("defaults") is None:
+        plain["defaults"] = {}
+    before, after = _value(plain, old[:-1]), _value(plain, new[:-1])
+    name, meant = str(old[-1]), str(new[-1])
+    if (
+        not isinstance(before, dict)
+        or not isinstance(after, dict)
+        or name not in before
+        or after.get(meant) is not None
+    ):
+        return False
+    after[meant] = before.pop(name)
+    move(root, old, new)
+    return True
 
 
 def _take_out(plain: dict[str, Plain], path: Path) -> None:
-    """Remove what stands nearest to a path; a required key that is missing gets an empty value."""
-    here: Plain = plain
-    found: tuple[dict[str, Plain], str] | None = None
-    for step in path:
-        if isinstance(here, dict) and isinstance(step, str) and step in here:
-            found = here, step
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
-    if found is not None:
-        del found[0][found[1]]
+    """Remove what stands nearest to a path; what has to be there gets an empty value."""
+    jobs, last = plain.get("jobs"), path[-1]
+    if path[:-1] == ("jobs",) and isinstance(jobs, list) and isinstance(last, int) and last < len(jobs):
+        jobs[last] = {}
+        return
+    named = [(owner, step) for owner, step, _ in _steps(plain, path) if isinstance(owner, dict)]
+    if named:
+        owner, step = named[-1]
+        del owner[str(step)]
     plain.setdefault("jobs", [])

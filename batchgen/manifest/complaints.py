@@ -1,15 +1,15 @@
 """What pydantic found wrong -> problems with a place, in words that say what to write instead."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import Place, Problem
-from batchgen.manifest.form import ManifestForm
+from batchgen.manifest.form import ManifestForm, RequestForm
 from batchgen.manifest.tree import Node
-from batchgen.manifest.words import INSTEAD, did_you_mean, listed, shown
+from batchgen.manifest.words import INSTEAD, did_you_mean, listed, nearest, shown
 
 _EXPECTED = {
     "string_type": "text",
@@ -23,34 +23,52 @@ _EXPECTED = {
 Path = tuple[str | int, ...]
 
 
-def complaints(
-    error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]
-) -> Iterator[tuple[Path, Problem]]:
-    """Translate, each with the path of what is wrong.
+SURE = 0.75
+"""How much alike a name and a known one are when the first is read as the second: `sise` is `size`."""
 
-    `options` names the command-line words that gave values at these paths.
-    """
+
+class Complaint(NamedTuple):
+    """What is wrong at a path. What stands there would be right at the path that was `meant`, where that is known."""
+
+    path: Path
+    problem: Problem
+    meant: Path | None = None
+
+
+def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]) -> Iterator[Complaint]:
+    """Translate; `options` names the command-line words that gave values at these paths."""
     for detail in error.errors(include_url=False, include_context=True):
         path = tuple(detail["loc"])
+        meant = _meant(path) if detail["type"] == "extra_forbidden" else None
         option = next((name for where, name in options.items() if path[: len(where)] == where), None)
-        message = _message(detail, path)
+        message = _message(detail, path, meant)
         if option:
-            yield path, Problem(f"{option}: {message}")
+            yield Complaint(path, Problem(f"{option}: {message}"))
         else:
-            yield path, Problem(message, _place(detail["type"], root, path))
+            yield Complaint(path, Problem(message, _place(detail["type"], root, path)), meant)
+
+
+def _meant(path: Path) -> Path | None:
+    """Where something stands right that stands at a path where nothing is known: a slip, or a word of a request."""
+    *owner, name = path
+    if name in INSTEAD:
+        return None
+    if not owner and name in RequestForm.model_fields:
+        return ("defaults", name)
+    if known := nearest(str(name), _known(path[:-1]), SURE):
+        return (*owner, known)
+    word = None if owner else nearest(str(name), RequestForm.model_fields, SURE)
+    return ("defaults", word) if word else None
 
 
 def _place(kind: str, root: Node, path: Path) -> Place:
     return root.key_place(*path) if kind == "extra_forbidden" else root.at(*path).place
 
 
-def _message(detail: ErrorDetails, path: Path) -> str:
+def _message(detail: ErrorDetails, path: Path, meant: Path | None) -> str:
     kind, name, given = detail["type"], path[-1] if path else "", detail["input"]
     if kind == "extra_forbidden":
-        known = _known(path[:-1])
-        instead = INSTEAD.get(str(name), "")
-        hint = f"; {instead}" if instead else did_you_mean(str(name), known) or f"; known here are {listed(known)}"
-        return f"`{name}` is not a known key{hint}"
+        return f"`{name}` is not a known key; {_instead(path, meant)}"
     if kind == "missing":
         return f"`{name}` is missing"
     if kind in _EXPECTED and given is None:
@@ -66,6 +84,14 @@ def _message(detail: ErrorDetails, path: Path) -> str:
         known = frozenset(word.strip("' ") for word in values.replace(" or ", ", ").split(","))
         return f"`{_named(path)}` is {values}, not {shown(given)}{did_you_mean(str(given), known)}"
     return f"`{_named(path)}`: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(given)}"
+
+
+def _instead(path: Path, meant: Path | None) -> str:
+    if meant and len(meant) > len(path):
+        return f"`{meant[-1]}` belongs below `{meant[0]}`, or into a job"
+    name, known = str(path[-1]), _known(path[:-1])
+    close = nearest(name, known)
+    return INSTEAD.get(name, f"did you mean `{close}`?" if close else f"known here are {listed(known)}")
 
 
 def _named(path: Path) -> str:

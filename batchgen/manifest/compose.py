@@ -1,23 +1,25 @@
 """The checked form -> compiled blocks: templates compiled once, row files opened, names looked up before any row."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
-from batchgen.manifest.block import Axes, Block, Extra, Field
+from batchgen.manifest.block import Axes, Block, Extra, Field, whole
 from batchgen.manifest.checked import Checked
+from batchgen.manifest.concerns import Scope
 from batchgen.manifest.draft import CHECKS
 from batchgen.manifest.form import JobForm, RequestForm
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
-from batchgen.manifest.lookup import Outside, look_up
+from batchgen.manifest.lookup import Outside, look_up, usable
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows import Table, why_no_file
 from batchgen.manifest.sheet import inline
 from batchgen.manifest.tables import open_table
 from batchgen.manifest.template import Template, TemplateError, compile_template
 from batchgen.manifest.tree import Node
-from batchgen.manifest.words import REQUEST
+from batchgen.manifest.words import COMBINATIONS, NAMES, REQUEST
 
 Step = str | int
 _FIRST_IMAGE = "images[0]"
@@ -30,7 +32,7 @@ class Composer:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._form = form = found.form
-        self._spoilt, self._vague = found.spoilt, found.vague
+        self._lacking: defaultdict[Scope, frozenset[str]] = defaultdict(frozenset, found.lacking)
         self._root = root
         self._base = base
         self._variables = _cells(form.variables)
@@ -39,21 +41,11 @@ class Composer:
         self.shop = self._shop()
 
     def sources(self) -> tuple[Block, ...]:
-        """Compile every entry of `jobs`; give those that are right, none when what all share is not."""
+        """Compile every entry of `jobs`; what is wrong with one is lacking in it."""
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
-        written = self._root.at("jobs").value
-        if written == ():
+        if self._root.at("jobs").value == ():
             self._problem("`jobs` is empty", "jobs")
-        all_spoilt = bool(self.problems) or None in self._spoilt
-        right: list[Block] = []
-        for index, job in enumerate(self._form.jobs):
-            wrong, doubtful = len(self.problems), len(self.warnings)
-            block = self._block(job, index, defaults)
-            if len(self.problems) == wrong and not all_spoilt and index not in self._spoilt:
-                right.append(block)
-            else:
-                del self.warnings[doubtful:]  # they may only follow from what is wrong
-        return tuple(right)
+        return tuple(self._block(job, index, defaults) for index, job in enumerate(self._form.jobs))
 
     def _output(self) -> PathTemplate:
         try:
@@ -84,6 +76,8 @@ class Composer:
         table = self._table(job, at)
         axes = self._axes(job, at)
         written = tuple(self._written(own, defaults, at, varied=table is not None))
+        lacking = self._lacking["jobs"] | self._lacking[index]
+        lacking |= self._lacking["defaults"] - {whole(name) for name, _ in own}
         block = Block(
             self._root.at(*at).place,
             self._variables,
@@ -95,13 +89,16 @@ class Composer:
             written,
             axes.compared((*own, *defaults)),
             index + 1,
+            frozenset(lacking),
         )
-        if (table is None and job.rows is not None) or self._vague & {index, None}:
-            return block  # without its rows and lists, nothing can be said of names
-        found = tuple(look_up(block, self._root, self._elsewhere()))
-        self.problems += (problem for problem in found if problem.severity is Severity.ERROR)
-        self.warnings += (problem for problem in found if problem.severity is Severity.WARNING)
-        return block
+        elsewhere = tuple(self._elsewhere())
+        found = tuple(look_up(block, self._root, elsewhere))
+        errors = tuple(problem for problem in found if problem.severity is Severity.ERROR)
+        self.problems += errors
+        if not errors and not lacking:  # a doubt may only follow from what is wrong
+            self.warnings += found
+            return block
+        return usable(block, elsewhere)
 
     def _written(
         self, own: tuple[Field, ...], defaults: tuple[Field, ...], at: tuple[Step, ...], *, varied: bool
@@ -110,9 +107,9 @@ class Composer:
         mine = {name for name, _ in own}
         inherited = ((("defaults",), field) for field in defaults if field[0] not in mine)
         fields = [(owner, *field) for owner, field in (*((at, field) for field in own), *inherited)]
-        by_row = {_whole(name) for _, name, template in fields if varied and template.names}
+        by_row = {whole(name) for _, name, template in fields if varied and template.names}
         for owner, name, _ in fields:
-            word = _whole(name)
+            word = whole(name)
             if word not in by_row:
                 written = "image" if word == "images" and "image" in (self._root.at(*owner).keys or ()) else word
                 yield word, self._root.at(*owner, written).place
@@ -135,13 +132,14 @@ class Composer:
                 fields.append((_FIRST_IMAGE if name == "image" else name, template))
         if form.image is not None and form.images is not None:
             self._problem("give `image` or `images`, not both", *at, "image")
+            self._lack((*at, "image"))
         for index, word in enumerate(form.images or ()):
             if template := self._template(word, *at, "images", index):
                 fields.append((f"images[{index}]", template))
         return tuple(sorted(fields, key=lambda field: field[0] if not field[0].startswith("images[") else ""))
 
     def _template(self, source: str, *at: Step) -> Template | None:
-        """Compile; text without names is checked at once for what its word takes."""
+        """Compile; text without names is checked at once for what its word takes. What is wrong is lacking there."""
         name = str(at[-1])
         try:
             template = compile_template(source)
@@ -153,7 +151,14 @@ class Composer:
             self._problem(str(error), *at)
         else:
             return template
+        self._lack(at)
         return None
+
+    def _lack(self, at: tuple[Step, ...], *words: str) -> None:
+        """Take note of what is lacking in the job, or in what jobs inherit, at a path."""
+        scope = at[1] if at[0] == "jobs" else at[0]
+        word = at[-2] if at[-2] in {"images", "tags"} else at[-1]
+        self._lacking[scope] |= {*words} or {"images" if word == "image" else str(word)}
 
     def _table(self, job: JobForm, at: tuple[Step, ...]) -> Table | None:
         node = self._root.at(*at, "rows")
@@ -166,14 +171,17 @@ class Composer:
         path = self._base / job.rows
         if absent := why_no_file(job.rows, self._base):
             self.problems.append(Problem(absent, node.place))
+            self._lack(at, NAMES)
             return None
         try:
             return open_table(path, str(path))
         except InputError as error:
             self.problems += error.problems
+            self._lack(at, NAMES)
             return None
 
     def _axes(self, job: JobForm, at: tuple[Step, ...]) -> Axes:
+        known = len(self.problems)
         for name, values in {**(job.matrix or {}), **(job.zip or {})}.items():
             if not values:
                 self._problem(f"`{name}` is an empty list, which leaves no job", *at, "matrix", name)
@@ -181,6 +189,8 @@ class Composer:
             self._problem(f"`{name}` stands in `matrix` and in `zip`", *at, "zip", name)
         if len(lengths := {len(values) for values in (job.zip or {}).values()}) > 1:
             self._problem(f"the lists of `zip` have different lengths: {sorted(lengths)}", *at, "zip")
+        if len(self.problems) > known:
+            self._lack(at, COMBINATIONS)
         steps = zip(*(job.zip or {}).values(), strict=False)
         varied = (job.matrix or {}).keys() | (job.zip or {}).keys()
         return Axes(
@@ -203,11 +213,6 @@ class Composer:
 
     def _problem(self, message: str, *at: Step) -> None:
         self.problems.append(Problem(message, self._root.at(*at).place))
-
-
-def _whole(name: str) -> str:
-    """The word of the manifest that a field belongs to."""
-    return "images" if name.startswith("images[") else name
 
 
 def _cells(cells: Mapping[str, str | None] | None) -> dict[str, str]:

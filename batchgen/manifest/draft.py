@@ -28,7 +28,8 @@ class Draft(NamedTuple):
     """What a row asks for, as text. `texts` are the request's words that are set; `values` what templates may use.
 
     `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row;
-    `variant` is set where the same is drawn in several ways.
+    `variant` is set where the same is drawn in several ways. `lacking` are words that are set to something wrong, so
+    that it is not among the texts; `problems` is what of that was not told yet.
     """
 
     texts: Mapping[str, str]
@@ -39,6 +40,26 @@ class Draft(NamedTuple):
     inherited: frozenset[str] = frozenset()
     written: Written = ()
     variant: Variant | None = None
+    lacking: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+    def without(self, name: str, picture: str | None) -> "Draft":
+        """The draft without a word that is wrong; of several pictures, only that one is left out."""
+        texts = {word: text for word, text in self.texts.items() if word != name}
+        images = tuple(image for image in self.images if name != "images" or image != picture)
+        return self._replace(texts=texts, images=images, lacking=self.lacking | {name})
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A row that cannot be a job, and why. `job` is what can be made of the rest, to be looked at but never drawn.
+
+    `lacking` are the words that it was to set and does not.
+    """
+
+    problems: tuple[Problem, ...]
+    job: Job | None = None
+    lacking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +82,10 @@ class Source(Protocol):
 class _WrongFieldError(ValueError):
     """Something is wrong with one field of a draft."""
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, picture: str | None = None) -> None:
         super().__init__(message)
         self.name = name
+        self.picture = picture
 
 
 def whole_number(name: str, text: str) -> int:
@@ -94,25 +116,28 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 """What a text must be, for words that are more than text; each raises ValueError."""
 
 
-def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None) -> Job | Problem:
-    """Make the job of a draft, or say what is wrong with it."""
-    try:
-        return _build(draft, inputs, output, shop)
-    except UnicodeEncodeError:
-        return Problem("the text holds half of a character (a lone surrogate), which cannot be sent", draft.place)
-    except _WrongFieldError as error:
-        return Problem(str(error), dict(draft.written).get(error.name, draft.place))
-    except ValueError as error:
-        return Problem(str(error), draft.place)
+def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None) -> Job | Wrong:
+    """Make the job of a draft, or say everything that is wrong with it."""
+    problems, job = list(draft.problems), None
+    while job is None:
+        try:
+            job = _build(draft, inputs, output, shop)
+        except _WrongFieldError as error:
+            problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
+            draft = draft.without(error.name, error.picture)
+        except UnicodeEncodeError:
+            half = "the text holds half of a character (a lone surrogate), which cannot be sent"
+            return Wrong((*problems, Problem(half, draft.place)))
+        except ValueError as error:
+            return Wrong((*problems, Problem(str(error), draft.place)))
+    return Wrong(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
 
 
 def _build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None) -> Job:
     texts = draft.texts
-    n = whole_number("n", texts["n"]) if "n" in texts else 1
-    if n > 1 and not output.shows_index:
-        raise ValueError("`output.path` does not use {{ index }}, so the pictures of one job would have one name")
-    request = _request(draft, inputs)
+    n = _n(texts["n"], output) if "n" in texts else 1
     explicit = _id(texts["id"]) if "id" in texts else None
+    request = _request(draft, inputs)
     identity = key(request, explicit)
     name = explicit or identity[:12]
     return Job(
@@ -126,20 +151,28 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemp
         explicit_id=explicit is not None,
         inherited=draft.inherited,
         written=draft.written,
-        listing=shop.of(draft.values, name) if shop else None,
+        listing=shop.of(draft.values, name) if shop and not draft.lacking else None,
         variant=draft.variant,
     )
+
+
+def _n(text: str, output: PathTemplate) -> int:
+    n = _read("n", text)
+    if n > 1 and not output.shows_index:
+        message = "`output.path` does not use {{ index }}, so the pictures of one job would have one name"
+        raise _WrongFieldError("n", message)
+    return n
 
 
 def _request(draft: Draft, inputs: Inputs) -> ImageRequest:
     texts = draft.texts
     images = tuple([_picture("images", word, inputs) for word in draft.images])
     mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
-    usual = Operation.EDIT if images else Operation.GENERATE
-    wanted = operation(texts["operation"]) if "operation" in texts else usual
-    _fits(wanted, texts, images, mask)
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
     params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
+    usual = Operation.EDIT if images else Operation.GENERATE
+    wanted = _operation(texts["operation"]) if "operation" in texts else usual
+    _fits(wanted, draft, images, mask)
     if files:
         params |= {name: file.path for name, file in files}
     ordered = tuple(sorted(params.items()))
@@ -157,26 +190,43 @@ def _picture(name: str, word: str, inputs: Inputs) -> InputImage:
     try:
         return inputs.picture(word.strip())
     except BadInputError as error:
-        raise _WrongFieldError(name, f"{name}: {error}") from None
+        raise _WrongFieldError(name, f"{name}: {error}", word) from None
 
 
-def _fits(wanted: Operation, texts: Mapping[str, str], images: tuple[InputImage, ...], mask: InputImage | None) -> None:
-    if "prompt" not in texts and wanted is not Operation.VARIATION:
-        raise ValueError("the prompt is empty")
-    if wanted is not Operation.GENERATE and not images:
-        raise ValueError(f"operation {wanted} needs a picture in `images`")
-    if mask is not None and wanted is not Operation.EDIT:
-        raise ValueError("a `mask` belongs to an edit; name the picture that it masks in `images`")
+def _operation(text: str) -> Operation:
+    try:
+        return operation(text)
+    except ValueError as error:
+        raise _WrongFieldError("operation", str(error)) from None
+
+
+def _fits(wanted: Operation, draft: Draft, images: tuple[InputImage, ...], mask: InputImage | None) -> None:
+    """Refuse what does not go together, unless that may follow from what the draft lacks."""
+    texts, lacking = draft.texts, draft.lacking
+    if "prompt" not in texts and not lacking & {"prompt", "operation"} and wanted is not Operation.VARIATION:
+        raise _WrongFieldError("prompt", "the prompt is empty")
+    if wanted is not Operation.GENERATE and not images and "images" not in lacking:
+        raise _WrongFieldError("images", f"operation {wanted} needs a picture in `images`")
+    if mask is not None and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
+        raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the picture that it masks in `images`")
+
+
+def _read(name: str, text: str) -> int:
+    try:
+        return whole_number(name, text)
+    except ValueError as error:
+        raise _WrongFieldError(name, str(error)) from None
 
 
 def _canonical(name: str, text: str) -> str:
-    return str(whole_number(name, text)) if name in INTEGERS else text
+    return str(_read(name, text)) if name in INTEGERS else text
 
 
 def _id(text: str) -> str:
     written = text if text.isascii() else normalize("NFC", text)
     if len(written) > MAX_ID:
-        raise ValueError(f"the id is longer than {MAX_ID} characters")
+        raise _WrongFieldError("id", f"the id is longer than {MAX_ID} characters")
     if written.startswith("@") or not written.isprintable():
-        raise ValueError(f"{shown(text)} cannot be an id: no `@` at its start, no line breaks or control characters")
+        message = f"{shown(text)} cannot be an id: no `@` at its start, no line breaks or control characters"
+        raise _WrongFieldError("id", message)
     return written

@@ -1,15 +1,16 @@
 """A manifest as a lazy stream: jobs, rows that cannot be jobs, and rows that make none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from batchgen.errors import Problem
-from batchgen.manifest.draft import Draft, Skipped, build
+from batchgen.manifest.draft import Draft, Skipped, Wrong, build
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.seen import Seen
 from batchgen.model import Job
 
 
-def expand(manifest: Manifest) -> Iterator[Job | Problem | Skipped]:
+def expand(manifest: Manifest) -> Iterator[Job | Wrong | Problem | Skipped]:
     """Give the jobs of a manifest in the order of its file; the same job twice is one job.
 
     Lazy and flat: a row is read when it is asked for, and eight bytes of it are remembered.
@@ -27,17 +28,20 @@ def expand(manifest: Manifest) -> Iterator[Job | Problem | Skipped]:
                     yield job
 
 
-def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Problem]:
-    """The job of a row; with stages its preview first, then the job itself, unless something is wrong with the row."""
+def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Wrong]:
+    """The job of a row; with stages its preview first, then the job itself. What is wrong with both is said once."""
     if not manifest.stages:
         yield build(draft, manifest.inputs, manifest.output, manifest.shop)
         return
     preview: str | None = None
+    told: tuple[Problem, ...] = ()
     for stage in manifest.stages:
-        job = build(stage.draft(draft), manifest.inputs, manifest.output, manifest.shop)
-        if isinstance(job, Problem):
-            yield job
-            return
-        staged = stage.job(job, preview)
-        preview = staged.id
-        yield staged
+        made = build(stage.draft(draft), manifest.inputs, manifest.output, manifest.shop)
+        job = made.job if isinstance(made, Wrong) else made
+        staged = stage.job(job, preview) if job else None
+        preview = staged.id if staged else None
+        if isinstance(made, Wrong):
+            yield replace(made, job=staged, problems=tuple(each for each in made.problems if each not in told))
+            told += made.problems
+        elif staged:
+            yield staged

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchgen.errors import InputError, Place, Problem, by_place
+from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest import paths, tree
 from batchgen.manifest.draft import Source
 from batchgen.manifest.inputs import Inputs
@@ -67,11 +67,12 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
     if suffix not in _YAML | SUFFIXES:
         raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
     if suffix in SUFFIXES:
-        return _sheet(open_table(given, str(given)), given, overrides or {})
-    root, problems = tree.parse(_text(given), str(given), json=suffix == ".json")
+        return _sheet(open_table(given, str(given)), given, overrides or {}, [])
+    root = tree.parse(_text(given), str(given), json=suffix == ".json")
     if isinstance(root.value, tuple) and suffix == ".json":
-        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {})
-    return _document(root, problems, given, overrides or {})
+        problems = [problem for _, problem in tree.repeated(root)]
+        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems)
+    return _document(root, given, overrides or {})
 
 
 def _text(path: Path) -> str:
@@ -87,32 +88,33 @@ def _text(path: Path) -> str:
         raise InputError(Problem(f"cannot be read: {error.strerror}", place)) from error
 
 
-def _objects(root: tree.Node) -> Iterator[tuple[Mapping[str, str], Place]]:
+def _objects(root: tree.Node) -> Iterator[tuple[Mapping[str, str], Place] | Problem]:
     for item in root.value or ():
         if not isinstance(item, tree.Node) or not isinstance(item.value, dict):
-            raise InputError(Problem("each item of the list is one object", getattr(item, "place", root.place)))
-        cells: dict[str, str] = {}
-        for name, cell in item.value.items():
-            if isinstance(cell.value, dict | tuple):
-                raise InputError(Problem(f"`{name}` is a list or an object; a cell is text", cell.place))
-            cells[name] = cell.value or ""
-        yield cells, item.place
+            yield Problem("each item of the list is one object", getattr(item, "place", root.place))
+            continue
+        nested = [(name, cell) for name, cell in item.value.items() if isinstance(cell.value, dict | tuple)]
+        yield from (Problem(f"`{name}` is a list or an object; a cell is text", cell.place) for name, cell in nested)
+        if not nested:
+            yield {name: str(cell.value or "") for name, cell in item.value.items()}, item.place
 
 
-def _sheet(table: Table, path: Path, overrides: Mapping[str, str]) -> Manifest:
+def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem]) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.convert import settings
 
-    sheet, warnings = read_sheet(table)
+    sheet, said = read_sheet(table)
     root = tree.Node({}, Place(str(path)), {})
     found = checked({"jobs": []}, root, overrides)
-    problems = list(found.problems)
+    problems += found.problems
     fixed = settings(found.form, root, path, problems)
     output = paths.path_template(paths.DEFAULT)
+    problems += (problem for problem in said if problem.severity is Severity.ERROR)
+    warnings = tuple(problem for problem in said if problem.severity is Severity.WARNING)
     return Manifest(fixed, path, (sheet,), output, Inputs(path.parent), warnings, errors=_sorted(problems))
 
 
-def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: Mapping[str, str]) -> Manifest:
+def _document(root: tree.Node, path: Path, overrides: Mapping[str, str]) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
     from batchgen.manifest.convert import settings
@@ -125,24 +127,23 @@ def _document(root: tree.Node, problems: list[Problem], path: Path, overrides: M
     form = found.form
     composer = Composer(found, root, path.parent)
     sources = composer.sources()
-    in_stages = stages(form.stages, root, problems)
-    shared_is_right = not problems and None not in found.spoilt
-    problems = [*problems, *found.problems, *composer.problems]
+    problems = [*found.problems, *composer.problems]
+    in_stages = stages(found, root, problems)
     fixed = settings(form, root, path, problems)
     named = root.at("provider")
     return Manifest(
         fixed,
         path,
-        sources if shared_is_right else (),
+        sources,
         composer.output,
         Inputs(path.parent),
-        tuple(composer.warnings) if shared_is_right else (),
+        tuple(composer.warnings),
         named.place if named is not root and named.value == form.provider else None,
         root.key_place("notify") if form.notify else None,
         in_stages,
         composer.shop,
         _sorted(problems),
-        shared_is_right and len(sources) == len(form.jobs),
+        bool(sources),
     )
 
 

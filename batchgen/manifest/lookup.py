@@ -1,13 +1,13 @@
 """Names in templates, looked up before any row is read: what no row can define is said once, where it is written."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from batchgen.errors import Problem, Severity
-from batchgen.manifest.block import Block
+from batchgen.manifest.block import Axes, Block, Field, whole
 from batchgen.manifest.template import Template, undefined
 from batchgen.manifest.tree import Node
-from batchgen.manifest.words import PARAMS, REQUEST, did_you_mean, listed
+from batchgen.manifest.words import COMBINATIONS, NAMES, PARAMS, REQUEST, did_you_mean, listed
 
 Where = tuple[str | int, ...]
 
@@ -21,16 +21,14 @@ class Outside:
     own: frozenset[str]
 
 
-def look_up(block: Block, root: Node, outside: Iterable[Outside]) -> Iterator[Problem]:
+def look_up(block: Block, root: Node, shared: Collection[Outside]) -> Iterator[Problem]:
     """Give what is wrong, or doubtful, with the names in one entry of `jobs`."""
     at: Where = ("jobs", block.number - 1)
-    shared = tuple(outside)
     yield from _unused(block, root, at, shared)
-    set_somewhere = {name for name, _ in (*block.own, *block.defaults, *_included(block))}
-    if not set_somewhere & {"prompt", "operation"} and "prompt" not in (root.at(*at).keys or ()):
+    if _promptless(block):
         yield Problem("`prompt` is missing", root.at(*at).place)
     known = _known(block)
-    if known is None:
+    if known is None or NAMES in block.lacking:
         return
     for template, where in _used(block, at):
         for name in sorted(template.required - known):
@@ -40,6 +38,53 @@ def look_up(block: Block, root: Node, outside: Iterable[Outside]) -> Iterator[Pr
             message = f"for job {block.number}: {undefined(name, known | one.own)}"
             yield Problem(message, root.at(*one.where).place)
     yield from _excluded(block, root, at, known)
+
+
+def usable(block: Block, shared: Collection[Outside]) -> Block:
+    """The block without what cannot be rendered: fields with names that nothing gives, combinations not meant.
+
+    It lacks `output` where a template that all jobs share cannot be rendered for it.
+    """
+    known = _known(block)
+    if COMBINATIONS in block.lacking or any(entry.keys() - known for entry in block.axes.exclude if known is not None):
+        known = frozenset()
+        block = replace(block, axes=Axes(), table=None, lacking=block.lacking | {NAMES})
+    if known is None:
+        if NAMES not in block.lacking:
+            return block  # the rows will tell
+        known = frozenset()
+    include = tuple(replace(extra, fields=_with(extra.fields, known)) for extra in block.axes.include)
+    own = _with(block.own, known)
+    lost = _words((*block.own, *_included(block))) - _words(own)
+    mine = {name for name, _ in block.own}
+    inherited = tuple(field for field in block.defaults if field[0] not in mine)
+    defaults = _with(inherited, known)
+    lost |= _words(inherited) - _words(defaults)
+    if _promptless(block):
+        lost |= {"prompt"}
+    if any(one.template.required - known - one.own for one in shared):
+        lost |= {"output"}
+    return replace(
+        block,
+        own=own,
+        defaults=defaults,
+        tags=_with(block.tags, known),
+        axes=replace(block.axes, include=include),
+        lacking=block.lacking | lost,
+    )
+
+
+def _with(fields: tuple[Field, ...], known: frozenset[str]) -> tuple[Field, ...]:
+    return tuple((name, template) for name, template in fields if template.required <= known)
+
+
+def _words(fields: Iterable[Field]) -> frozenset[str]:
+    return frozenset(whole(name) for name, _ in fields)
+
+
+def _promptless(block: Block) -> bool:
+    set_somewhere = {name for name, _ in (*block.own, *block.defaults, *_included(block))} | block.lacking
+    return not set_somewhere & {"prompt", "operation"}
 
 
 def _unused(block: Block, root: Node, at: Where, shared: Iterable[Outside]) -> Iterator[Problem]:

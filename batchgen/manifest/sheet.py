@@ -1,9 +1,9 @@
 """A table that is a manifest by itself: columns named like a parameter set it, every other one is a tag."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.draft import Draft, Skipped
 from batchgen.manifest.rows import Row, Table
 from batchgen.manifest.words import INSTEAD, REQUEST, nearest, shown
@@ -14,9 +14,13 @@ BETWEEN_IMAGES = ";"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows of a CSV, TSV or JSONL manifest; cells are sent letter for letter, an empty cell sets nothing."""
+    """The rows of a CSV, TSV or JSONL manifest; cells are sent letter for letter, an empty cell sets nothing.
+
+    `lacking` are words that its columns were to set and do not.
+    """
 
     table: Table
+    lacking: frozenset[str] = frozenset()
 
     def least(self) -> int:
         return 0
@@ -36,7 +40,7 @@ class Sheet:
                 texts[name] = cell
         if not texts and not any(cell for _, cell in tags):
             return Skipped("the row is empty", place)
-        return Draft(texts, _images(texts), tuple(tags), row.values, place)
+        return Draft(texts, _images(texts), tuple(tags), row.values, place, lacking=self.lacking)
 
 
 def _images(texts: dict[str, str]) -> tuple[str, ...]:
@@ -47,14 +51,14 @@ def _images(texts: dict[str, str]) -> tuple[str, ...]:
 
 
 def read_sheet(table: Table) -> tuple[Sheet, tuple[Problem, ...]]:
-    """Take a table as a manifest, with warnings for columns that look like a slip; raises `InputError`."""
+    """Take a table as a manifest, with what is wrong or doubtful about its columns."""
     columns, place = table.columns, Place(table.file)
     if columns is None:
         return Sheet(table), ()
     if "prompt" not in columns and "operation" not in columns:
         close = nearest("prompt", columns)
         hint = f"; rename {shown(close)}" if close else ""
-        raise InputError(Problem(f"a manifest needs a column `prompt`{hint}", place))
+        return Sheet(table, frozenset({"prompt"})), (Problem(f"a manifest needs a column `prompt`{hint}", place),)
     warnings = (_doubt(name, columns) for name in columns if name not in REQUEST)
     return Sheet(table), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
 
@@ -68,7 +72,8 @@ def _doubt(name: str, columns: tuple[str, ...]) -> str | None:
     return None
 
 
-def inline(file: str, rows: list[tuple[Mapping[str, str], Place]]) -> Table:
+def inline(file: str, rows: Sequence[tuple[Mapping[str, str], Place] | Problem]) -> Table:
     """Take rows that stand in the manifest itself as a table; its columns are those of any row."""
-    columns = tuple(dict.fromkeys(name for values, _ in rows for name in values))
-    return Table(file, columns or None, lambda: (Row(values, place.line) for values, place in rows))
+    columns = tuple(dict.fromkeys(name for row in rows if not isinstance(row, Problem) for name in row[0]))
+    taken = [row if isinstance(row, Problem) else Row(row[0], row[1].line) for row in rows]
+    return Table(file, columns or None, lambda: iter(taken))

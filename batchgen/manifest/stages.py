@@ -11,7 +11,7 @@ from batchgen.manifest.tree import Node
 from batchgen.model import InputImage, Job, JobImage, PathOf
 
 if TYPE_CHECKING:
-    from batchgen.manifest.form import StagesForm
+    from batchgen.manifest.checked import Checked
 
 PREVIEW, FINAL = "preview", "final"
 TAG = "stage"
@@ -20,15 +20,20 @@ TAG = "stage"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one of the two asks for, instead of what the job does: words of a request, as text."""
+    """What one of the two asks for, instead of what the job does: words of a request, as text.
+
+    `lacking` are words that it was to ask for and does not, as they are wrong.
+    """
 
     name: str
     texts: Mapping[str, str]
+    lacking: frozenset[str] = frozenset()
 
     def draft(self, draft: Draft) -> Draft:
         """The draft as this stage asks for it."""
         inherited = draft.inherited.difference(self.texts)
-        return draft._replace(texts={**draft.texts, **self.texts}, inherited=inherited)
+        texts, lacking = {**draft.texts, **self.texts}, draft.lacking | self.lacking
+        return draft._replace(texts=texts, inherited=inherited, lacking=lacking)
 
     def job(self, job: Job, preview: str | None) -> Job:
         """The job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""
@@ -65,21 +70,24 @@ def _of_preview(image: InputImage) -> InputImage:
     return replace(image, job_id=name_of(image.job_id)) if isinstance(image, JobImage) else image
 
 
-def stages(form: "StagesForm | None", root: Node, problems: list[Problem]) -> tuple[Stage, ...]:
+def stages(found: "Checked", root: Node, problems: list[Problem]) -> tuple[Stage, ...]:
     """The stages of a manifest, the preview first; none without `stages`. What is wrong is added to `problems`."""
+    form = found.form.stages
     if form is None:
         return ()
-    found = []
+    staged = []
     for name, stage in ((PREVIEW, form.preview), (FINAL, form.final)):
         texts = {word: text for word, text in (dict(stage) if stage else {}).items() if text and not text.isspace()}
-        problems += _wrong(name, texts, root)
-        found.append(Stage(name, texts))
-    return tuple(found)
+        wrong = dict(_wrong(name, texts, root))
+        problems += wrong.values()
+        right = {word: text for word, text in texts.items() if word not in wrong}
+        staged.append(Stage(name, right, found.lacking.get(name, frozenset()).union(wrong)))
+    return tuple(staged)
 
 
-def _wrong(stage: str, texts: Mapping[str, str], root: Node) -> Iterator[Problem]:
+def _wrong(stage: str, texts: Mapping[str, str], root: Node) -> Iterator[tuple[str, Problem]]:
     for word, text in texts.items():
         try:
             CHECKS.get(word, str)(text)
         except ValueError as error:
-            yield Problem(str(error), root.at("stages", stage, word).place)
+            yield word, Problem(str(error), root.at("stages", stage, word).place)

@@ -6,7 +6,7 @@ counted while composing, so that a bomb is refused before it is built.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -28,12 +28,13 @@ Plain = str | list["Plain"] | dict[str, "Plain"] | None
 class Node:
     """A value with its place. `value` is text, None for an empty scalar, a tuple of items or a dict of entries.
 
-    `keys` holds the place of each key of a mapping.
+    `keys` holds the place of each key of a mapping; `twice` the keys that are given again, and where.
     """
 
     value: "str | tuple[Node, ...] | dict[str, Node] | None"
     place: Place
     keys: dict[str, Place] | None = None
+    twice: tuple[tuple[str, Place], ...] = ()
 
     def plain(self) -> Plain:
         """Give the value without places; what an alias shares is copied."""
@@ -62,8 +63,34 @@ class Node:
         return self.at(*path).place
 
 
-def parse(text: str, file: str, *, json: bool = False) -> tuple[Node, list[Problem]]:
-    """Compose one YAML document; duplicate keys come back as problems, anything worse raises `InputError`.
+def repeated(root: Node, *path: str | int) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+    """Find every key that is given twice, with its path."""
+    steps: Iterable[tuple[str | int, Node]] = ()
+    if isinstance(root.value, dict):
+        keys = root.keys or {}
+        for key, place in root.twice:
+            yield (*path, key), Problem(f"`{key}` is given twice; it stands first at {keys[key]}", place)
+        steps = root.value.items()
+    elif isinstance(root.value, tuple):
+        steps = enumerate(root.value)
+    for step, inner in steps:
+        yield from repeated(inner, *path, step)
+
+
+def move(root: Node, old: tuple[str | int, ...], new: tuple[str | int, ...]) -> None:
+    """Let what stands at one path be found at another; nothing happens where an alias has moved it before."""
+    name, meant = str(old[-1]), str(new[-1])
+    if len(new) > len(old) and isinstance(root.value, dict) and new[0] not in root.value:
+        root.value[str(new[0])] = Node({}, root.place, {})
+    before, after = root.at(*old[:-1]), root.at(*new[:-1])
+    if isinstance(before.value, dict) and isinstance(after.value, dict) and name in before.value:
+        after.value[meant] = before.value.pop(name)
+        if before.keys is not None and after.keys is not None:
+            after.keys[meant] = before.keys.pop(name)
+
+
+def parse(text: str, file: str, *, json: bool = False) -> Node:
+    """Compose one YAML document; a key that is given twice has its first value, anything worse raises `InputError`.
 
     JSON is read as the YAML that it is, but for `null`, an empty value, and tabs, which do not indent YAML.
     """
@@ -74,7 +101,7 @@ def parse(text: str, file: str, *, json: bool = False) -> tuple[Node, list[Probl
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         composer = _Composer(yaml.parse(text, Loader=loader), file, {"", "null"} if json else {""})
-        return composer.document(), composer.problems
+        return composer.document()
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -104,7 +131,6 @@ class _Composer:
     """Builds nodes from events, counting what it builds."""
 
     def __init__(self, events: Iterator[_Event], file: str, empty: set[str]) -> None:
-        self.problems: list[Problem] = []
         self._events = events
         self._file = file
         self._empty = empty
@@ -164,6 +190,7 @@ class _Composer:
 
         entries: dict[str, Node] = {}
         keys: dict[str, Place] = {}
+        twice: list[tuple[str, Place]] = []
         merged: list[Node] = []
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
@@ -174,12 +201,12 @@ class _Composer:
             if key == "<<" and event.style in (None, ""):
                 merged += value.value if isinstance(value.value, tuple) else (value,)
             elif key in entries:
-                self.problems.append(Problem(f"`{key}` is given twice; it stands first at {keys[key]}", place))
+                twice.append((key, place))
             else:
                 entries[key], keys[key] = value, place
         for source in merged:
             self._merge(source, entries, keys)
-        return Node(entries, self._place(start), keys)
+        return Node(entries, self._place(start), keys, tuple(twice))
 
     def _merge(self, source: Node, entries: dict[str, Node], keys: dict[str, Place]) -> None:
         if not isinstance(source.value, dict) or source.keys is None:

@@ -21,6 +21,11 @@ FILES = frozenset({"reference_image"})
 REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "image", "images", "mask"}
 """Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""
 
+NAMES = "variables"
+"""Stands among the words that a job lacks where it is not known which names its templates may use."""
+COMBINATIONS = "exclude"
+"""Stands among the words that a job lacks where it is not known which combinations are meant."""
+
 INSTEAD = {
     "stream": "answers are read while they arrive; leave it out",
     "seed": "the Images API takes no seed",

@@ -57,7 +57,7 @@ jobs:
   - {id: c, prompt: two}
   - {prompt: d, rows: gone.csv}
   - {prompt: e, images: [gone.png]}
-  - {prompt: f, sise: 1x1}
+  - {prompt: f, sise: 1024x1024}
 """
 
 
@@ -87,27 +87,140 @@ def test_nothing_is_planned_or_sent_of_what_is_partly_right(
     assert scene.bill == []
 
 
+TOGETHER = {
+    "all cells of a row": (
+        "m.csv",
+        "id,prompt,n,output_compression,images,mask,operation,size\n@a,,two,high,gone.png;gone2.png,no.png,edits,5x5\n",
+        ("2:1",)
+        * 7,  # what may follow from pictures and operation that are not known is left out: the prompt, the size
+    ),
+    "a cell, and what the model refuses": ("m.csv", "prompt,n,quality\np,two,hd\n", ("2:1", "2:1")),
+    "rows below a head without `prompt`": ("m.csv", "promt,n\np,two\nq,0\n", ("1:1", "2:1", "3:1")),
+    "items of a list": (
+        "m.json",
+        '[{"prompt": "a", "prompt": "b"},\n "text",\n {"prompt": ["x"], "n": {}},\n {"prompt": "c", "n": "x"}]',
+        ("1:18", "2:2", "3:13", "3:25", "4:1"),
+    ),
+    "a section that nobody knows": (
+        "m.yaml",
+        "version: 2\njobs: [{prompt: p, n: 0, quality: hd}]",
+        ("1:1", "2:23", "2:35"),
+    ),
+    "names that nobody knows": (
+        "m.yaml",
+        "words: {b: x}\njobs: [{prompt: '{{ b }}', size: 5x5}, {prompt: p, rows: gone.csv}]",
+        ("1:1", "2:34", "2:58"),
+    ),
+    "behind a slip": ("m.yaml", "limts: {concurrency: many}\njobs: [{prompt: p}]", ("1:1", "1:22")),
+    "two slips deep": (
+        "m.yaml",
+        "outptu: {pth: ../a}\njobs: [{prompt: p, sise: 5x5}]",
+        ("1:1", "1:10", "1:15", "2:20", "2:26"),
+    ),
+    "a word of jobs at the top": ("m.yaml", "modle: gpt-image-2\njobs: [{prompt: p, quality: hd}]", ("1:1", "2:29")),
+    "an entry that is text": ("m.yaml", "jobs: [hello, {prompt: p, size: 5x5}]", ("1:8", "1:33")),
+    "a key given twice": (
+        "m.yaml",
+        "name: a\nname: b\njobs: [{prompt: p, size: 5x5, n: 1, n: 2}, {prompt: q, rows: gone.csv}]",
+        ("2:1", "3:26", "3:37", "3:62"),
+    ),
+    "what is the same for all rows that are missing": (
+        "m.yaml",
+        "jobs:\n- {prompt: '{{ a }}', rows: no.csv, quality: hd, user: '{{ b }}'}\n- {prompt: p, rows: x.csv, n: 0}",
+        ("2:29", "2:46", "3:21", "3:31"),
+    ),
+    "rows, beside a name that none of them has": (
+        "m.yaml",
+        "jobs: [{prompt: '{{ a }}, {{ nope }}', rows: r.csv, n: '{{ n }}'}]",
+        ("m.yaml:1:17", "r.csv:3:1"),
+    ),
+    "the jobs of one id": ("m.yaml", "jobs: [{id: a, prompt: p, n: 0}, A]", ("1:30", "1:34")),
+    "jobs, under a path that is wrong": (
+        "m.yaml",
+        "output: {path: ../a, shop: {sku: '{{ b }}'}}\njobs: [{prompt: p, size: 5x5}]",
+        ("1:16", "1:34", "2:26"),
+    ),
+    "jobs, below defaults that are wrong": (
+        "m.yaml",
+        "defaults: {n: two, size: [x]}\njobs: [{prompt: p, quality: hd}, {prompt: q, n: 1, size: 5x5}]",
+        ("1:15", "1:26", "2:29", "2:58"),
+    ),
+    "stages": (
+        "m.yaml",
+        "stages: {preview: {n: two, sise: 5x5}, final: {quality: ultra}}\njobs: [{prompt: p, images: [no.png]}]",
+        ("1:23", "1:28", "2:28"),
+    ),
+    "jobs, beside a section of their name": (
+        "m.yaml",
+        "stages: {final: {n: 1}, jobs: {quality: low}}\njobs: [{prompt: p, n: 0}]",
+        ("1:9", "1:25", "2:23"),
+    ),
+    "jobs, beside half a price": (
+        "m.yaml",
+        "prices: {m: {token_prices: {text_in: 1, image_in: x}}}\njobs: [{prompt: p, n: 0}]",
+        ("1:28", "1:51", "2:23"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_mistakes_are_told_together(tmp_path: Path, name: str) -> None:
+    """Every mistake that does not follow from another is told in one go, with its place."""
+    (tmp_path / "r.csv").write_text("a,n\nx,1\ny,0\n", encoding="utf-8")
+    file, text, expected = TOGETHER[name]
+    told = said(tmp_path, text, file)
+    assert places(told) == [at if at.count(":") > 1 else f"{file}:{at}" for at in expected], told
+
+
+VARIED = "prompt: '{{ b }}', size: '{{ b }}', matrix: {b: [5x5, auto]}"
 CONSEQUENCES = {
-    "a slip in `provider`": "provder: apiyi\njobs: [{prompt: p, model: seedream-4}]",
+    "a slip in `provider`": "provder: apiyi\njobs: [{prompt: p, model: gpt-image-2-all}]",
     "a provider that is no text": "provider: [apiyi]\njobs: [{prompt: p, model: seedream-4}]",
-    "a slip in `prices`": "prcies: {m: {per_image: 1}}\njobs: [{prompt: p, model: m}]",
+    "a slip in `prices`": "prcies: {gpt-image-2: {per_image: 1}}\njobs: [{prompt: p, model: gpt-image-2}]",
     "half a price": "prices: {m: {token_prices: {text_in: 1, image_out: 2}}}\njobs: [{prompt: p, model: m}]",
-    "a slip in the model of `defaults`": "defaults: {modle: m}\njobs: [{prompt: p, quality: hd}]",
-    "a slip in a job's model": "jobs: [{prompt: p, modle: dall-e-3, quality: hd}]",
-    "a section that nobody knows": "model: dall-e-3\njobs: [{prompt: p, quality: hd}]",
+    "a slip in the model of `defaults`": "defaults: {modle: gpt-image-2}\njobs: [{prompt: p, size: 1024x1536}]",
+    "a slip in a job's model": "jobs: [{prompt: p, modle: gpt-image-2, quality: high}]",
+    "a model that is no text": "jobs: [{prompt: p, model: [dall-e-3], quality: hd}]",
+    "a model at the top": "model: gpt-image-2\njobs: [{prompt: p, quality: high}]",
+    "a model in a section that nobody knows": "request: {model: dall-e-3}\njobs: [{prompt: p, quality: hd}]",
+    "a model in a key that nobody knows": "jobs: [{prompt: p, with: {model: dall-e-3}, quality: hd}]",
     "a key given twice": "jobs: [{prompt: p, model: gpt-image-2, model: dall-e-3, quality: hd}]",
-    "a job that another takes pictures of": "jobs:\n- {id: a, prompt: p, sise: x}\n- {prompt: q, images: ['@a']}",
+    "an n that another counts on": "jobs: [{id: a, prompt: p, n: eight}, {prompt: q, images: ['@a[3]']}]",
+    "a job that another takes pictures of": "jobs:\n- {id: a, prompt: p, sise: auto}\n- {prompt: q, images: ['@a']}",
+    "a job of text that another takes pictures of": "jobs: [a, {prompt: q, images: ['@a']}]",
     "a row that another takes pictures of": "jobs: [{id: a, prompt: p, images: [no.png]}, {prompt: q, images: ['@a']}]",
-    "the only job": "jobs: [{prompt: p, sise: x}]",
+    "the only job": "jobs: [{prompt: p, sise: auto}]",
+    "a slip in `jobs`": "job: [{prompt: p}]",
+    "jobs that are no list": "jobs: {prompt: p}",
     "pictures meant": "limits: {max_imges: 20000}\njobs: [{prompt: p, n: 10, rows: many.csv}]",
     "a slip in `variables`": "variabels: {b: x}\njobs: [{prompt: '{{ b }} a'}, {prompt: '{{ b }} c'}]",
+    "variables under another name": "words: {b: x}\njobs: [{prompt: '{{ b }}', rows: many.jsonl}]",
+    "rows under another name": "jobs: [{prompt: '{{ b }} a', source: b.csv}]",
+    "rows at the top": "source: b.csv\njobs: [{prompt: '{{ b }} a'}]",
     "a variable that is a list": "variables: {b: [x]}\njobs: [{prompt: '{{ b }} a'}]",
+    "a variable given twice": "variables: {b: x, b: y}\njobs: [{prompt: '{{ b }} a', rows: many.jsonl}]",
     "a slip in `matrix`": "jobs: [{prompt: '{{ b }} a', matrx: {b: [x]}}]",
+    "a matrix that is a list": "jobs: [{id: '{{ b }}', prompt: '{{ b }} a', matrix: [x]}]",
+    "a list of the matrix that is text": "jobs: [{id: '{{ b }}', prompt: '{{ b }} a', matrix: {b: x}}]",
+    "a slip in `exclude`": "jobs: [{B, exclde: [{b: 5x5}]}]",
+    "an exclude that is no list": "jobs: [{B, exclude: {b: 5x5}}]",
+    "an exclude of nothing": "jobs: [{B, exclude: [{c: 5x5}]}]",
+    "lists of a zip": "jobs: [{prompt: '{{ a }}', size: '{{ b }}', zip: {a: [x], b: [5x5, auto]}}]",
+    "an include that is text": "jobs: [{size: auto, include: x}]",
     "a slip in `prompt`": "jobs: [{pormpt: a}]",
     "a slip in the prompt of `defaults`": "defaults: {promt: x}\njobs: [{size: auto}]",
     "a stage": "stages: {preview: {n: two}}\njobs: [{prompt: p}, {prompt: q}]",
+    "stages that are no stages": "stages: x\njobs: [{prompt: p, model: gpt-image-1}, {prompt: q}]",
     "an output path": "output: {path: ../a}\njobs: [{prompt: p}, {prompt: q}]",
+    "an output path without an index": "output: {pth: '{{ id }}'}\njobs: [{id: a, prompt: p}]",
+    "a name of the output path": "output: {path: '{{ b }}/{{ index }}'}\njobs: [{prompt: p, rows: many.csv}]",
+    "a name of the shop": "output: {shop: {sku: '{{ b }}'}}\njobs: [{prompt: '{{ a }}', rows: many.csv}]",
+    "both kinds of pictures": "jobs: [{prompt: p, image: '@a', images: ['@a'], operation: edit}, A]",
+    "an operation": "jobs: [{prompt: p, operation: edits, mask: '@a'}, A]",
+    "no picture for a mask": "jobs: [{prompt: p, operation: edit, images: [gone.png], mask: '@a'}, A]",
+    "a template that is none": "jobs: [{prompt: '{{', size: auto}]",
     "a prompt that is a list": "jobs: [{id: '{{ b }}', prompt: ['{{ a }}'], matrix: {a: [x, y], b: [c, d]}}]",
+    "an alias with a key given twice": "variables: &a {x: 1, x: 2}\njobs: [{prompt: p, tags: *a}]",
 }
 
 
@@ -116,13 +229,16 @@ def test_a_mistake_breeds_no_second_complaint(tmp_path: Path, name: str) -> None
     """What would only follow from a mistake is not told: one mistake, one line."""
     rows = "\n".join(("a", *(str(number) for number in range(1001))))
     (tmp_path / "many.csv").write_text(f"{rows}\n", encoding="utf-8")
-    found = said(tmp_path, CONSEQUENCES[name])
+    (tmp_path / "many.jsonl").write_text('{"a": 1}\n{"a": 2}\n', encoding="utf-8")
+    (tmp_path / "b.csv").write_text("b\nx\n", encoding="utf-8")
+    text = CONSEQUENCES[name].replace(" A]", " {id: a, prompt: q}]").replace("{B,", f"{{{VARIED},")
+    found = said(tmp_path, text)
     assert len(found) == 1, found
 
 
 def test_a_pattern_is_not_doubted_where_jobs_are_missing(tmp_path: Path) -> None:
     """`--only` may mean the very job that is wrong."""
     path = tmp_path / "m.yaml"
-    path.write_text("jobs: [{id: a, prompt: p, sise: x}, {id: b, prompt: q}]", encoding="utf-8")
+    path.write_text("jobs: [{id: '{{ a }}', prompt: p}, {id: b, prompt: q}]", encoding="utf-8")
     result = checking.check(open_project(path, Options()), ("a",))
     assert len(result.problems) == 1

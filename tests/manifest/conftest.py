@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest import Skipped, expand, load
+from batchgen.manifest import Skipped, Wrong, expand, load
 from batchgen.model import Job
 
 
@@ -32,8 +32,9 @@ class Desk:
         return self.write(name, out.getvalue())
 
     def items(self, text: str, name: str = "m.yaml") -> list[Job | Problem | Skipped]:
-        """Everything that a manifest expands to."""
-        return list(expand(load(self.write(name, text))))
+        """Everything that a manifest expands to; of what cannot be a job, why."""
+        items = expand(load(self.write(name, text)))
+        return [one for item in items for one in (item.problems if isinstance(item, Wrong) else (item,))]
 
     def jobs(self, text: str, name: str = "m.yaml") -> list[Job]:
         """The jobs of a manifest in which nothing is wrong and nothing skipped."""

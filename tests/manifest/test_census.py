@@ -95,7 +95,7 @@ def test_others_may_inspect_each_job(desk: Any) -> None:
     """An error from outside rejects a job, a warning does not."""
     manifest = load(desk.write("m.csv", "id,prompt\na,p\nb,q\nc,r\n"))
 
-    def inspect(job: Any) -> list[Problem]:
+    def inspect(job: Any, _lacking: frozenset[str]) -> list[Problem]:
         said = {"a": [Problem("no", job.place)], "b": [Problem("hm", job.place, Severity.WARNING)]}
         return said.get(job.id, [])
 
@@ -178,7 +178,7 @@ def test_a_matrix_too_many_is_refused_before_it_is_walked(desk: Any) -> None:
 def test_what_stands_in_one_place_is_said_once(desk: Any) -> None:
     """A field of the manifest that every row meets is one mistake."""
 
-    def wrong(job: Job) -> list[Problem]:
+    def wrong(job: Job, _lacking: frozenset[str]) -> list[Problem]:
         return [Problem("no such size", job.place_of("size"))]
 
     desk.write("rows.csv", "x\n1\n2\n3\n")

@@ -150,7 +150,7 @@ def test_a_full_manifest_stays_below_its_folder(desk: Any) -> None:
 def test_a_name_that_the_locale_cannot_write_is_told_before(tmp_path: Path) -> None:
     """Outside UTF-8 a picture whose name has no bytes is refused by `check`, not after it was paid for."""
     (tmp_path / "m.yaml").write_text("jobs: [{id: \u6905, prompt: x}]\n", encoding="utf-8")
-    code = "from batchgen import manifest; print(*manifest.check(manifest.load('m.yaml'), lambda job: ()).problems)"
+    code = "from batchgen import manifest; print(*manifest.check(manifest.load('m.yaml')).problems)"
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "utf-8"}
     told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=plain, capture_output=True, check=True)
     assert "m.yaml:1:8: error: `output.path` gives '\u6905-0.png', and this locale (ascii)" in told.stdout.decode()

@@ -225,6 +225,7 @@ REFUSED = {
         20: "the nearest size that gpt-image-1 draws is 1024x1536",
         23: "openai closed variation on 2026-05-12; use an edit with images instead",
         28: "there is no file 'pictures/glorptak.png'",
+        29: "there is no file 'pictures/glorptak_mask_alpha.png'",
     },
 }
 
