@@ -219,12 +219,23 @@ def _inspect(tree: "nodes.Template") -> None:
             raise TemplateError(_refusal(kind))
         if isinstance(node, nodes.Name) and (node.ctx != "load" or node.name in _NOT_NAMES):
             raise TemplateError(f"`{node.name}` is no name for a variable")
+        if isinstance(node, nodes.Output | nodes.Filter) and (word := _constant(node)):
+            raise TemplateError(f"`{word}` is no name for a variable; rename it, a column's too")
         if isinstance(node, nodes.Filter | nodes.Test):
             known = _FILTERS if isinstance(node, nodes.Filter) else _TESTS
             if node.name not in known:
                 raise TemplateError(f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}")
         if isinstance(node, nodes.Getitem) and not _is_position(node.arg):
             raise TemplateError("`[...]` takes a whole number or a slice such as `[:3]`")
+
+
+def _constant(node: "nodes.Output | nodes.Filter") -> str:
+    """The word that would be written as Jinja2's own value of that name, which nobody means; empty without one."""
+    from jinja2 import nodes
+
+    written = node.nodes if isinstance(node, nodes.Output) else [node.node]
+    values = [part.value for part in written if isinstance(part, nodes.Const)]
+    return next((str(value).lower() for value in values if value is None or isinstance(value, bool)), "")
 
 
 def _refusal(kind: str) -> str:

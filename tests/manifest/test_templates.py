@@ -191,3 +191,17 @@ def test_the_fast_way_gives_what_jinja_gives(source: str, a: str, b: str) -> Non
         assert template.render({"a": a, "b": b}) == environment.from_string(source).render(a=a, b=b)
     else:
         assert isinstance(template, Full)
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ none }}", "a {{ true }}", "{{ False|upper }}", "{% if name %}{{ None }}{% endif %}"]
+)
+def test_a_column_cannot_be_named_like_a_value_of_the_template_language(source: str) -> None:
+    """`{{ none }}` would be drawn as the word None, whatever the column of that name holds."""
+    with pytest.raises(TemplateError, match="is no name for a variable; rename it"):
+        compile_template(source)
+
+
+def test_values_of_the_template_language_serve_filters() -> None:
+    """As an argument, they mean what they do in the template language."""
+    assert compile_template("{{ name|default('x', true) }}").render({"name": ""}) == "x"
