@@ -12,7 +12,7 @@ from batchgen.manifest.tree import Node
 from batchgen.manifest.words import INSTEAD, did_you_mean, listed, nearest, shown
 
 _EXPECTED = {
-    "string_type": "text",
+    "string_type": "one value",
     "list_type": "a list",
     "dict_type": "names with values",
     "model_type": "names with values",

@@ -61,7 +61,7 @@ MISTAKES = {
     "bad n in defaults": ("defaults: {n: -1}\n" + OK, "m.yaml:1:15", "should be a whole number"),
     "bad compression": (JOB + "output_compression: high\n", "m.yaml:3:25", "should be a whole number"),
     "bad operation": (JOB + "operation: edits\n", "m.yaml:3:16", "did you mean `edit`?"),
-    "list for a size": (JOB + "size: [1, 2]\n", "m.yaml:3:11", "`size` should be text"),
+    "list for a size": (JOB + "size: [1, 2]\n", "m.yaml:3:11", "`size` should be one value"),
     "undefined variable": ("jobs:\n  - prompt: '{{ nme }}'\n    matrix: {name: [a]}\n", "m.yaml:2:13", "mean `name`?"),
     "undefined in a tag": (JOB + "tags: {t: '{{ x }}'}\n", "m.yaml:3:15", "`x` is not defined"),
     "undefined in the id": (JOB + "id: '{{ x }}'\n", "m.yaml:3:9", "`x` is not defined"),
@@ -82,8 +82,8 @@ MISTAKES = {
     "rows with a long name": (JOB + f"rows: {'x' * 300}.csv\n", "m.yaml:3:11", "cannot be read: File name too long"),
     "rows with no name": (JOB + 'rows: "a\\0b"\n', "m.yaml:3:11", "cannot be read"),
     "rows of another kind": (JOB + "rows: notes.txt\n", "notes.txt:1:1", "rows come from"),
-    "rows that nest": (JOB + "rows: [{a: [b]}]\n", "m.yaml:3:16", "`a` should be text"),
-    "rows as a mapping": (JOB + "rows: {a: b}\n", "m.yaml:3:11", "`rows` should be text"),
+    "rows that nest": (JOB + "rows: [{a: [b]}]\n", "m.yaml:3:16", "`a` should be one value"),
+    "rows as a mapping": (JOB + "rows: {a: b}\n", "m.yaml:3:11", "`rows` should be one value"),
     "a row as text": (JOB + "rows: [a]\n", "m.yaml:3:12", "should be names with values"),
     "axis as text": (JOB + "matrix: {a: b}\n", "m.yaml:3:17", "`a` should be a list"),
     "empty axis": (JOB + "matrix: {a: []}\n", "m.yaml:3:17", "leaves no job"),
@@ -93,8 +93,8 @@ MISTAKES = {
     "image twice": (JOB + "image: a.png\n    images: [b.png]\n", "m.yaml:3:12", "not both"),
     "tags as a list": (JOB + "tags: [a]\n", "m.yaml:3:11", "`tags` should be names with values"),
     "variables as a list": ("variables: [a]\n" + OK, "m.yaml:1:12", "`variables` should be names with values"),
-    "nested variable": ("variables: {a: {b: c}}\n" + OK, "m.yaml:1:16", "`a` should be text"),
-    "provider as a list": ("provider: [a]\n" + OK, "m.yaml:1:11", "`provider` should be text"),
+    "nested variable": ("variables: {a: {b: c}}\n" + OK, "m.yaml:1:16", "`a` should be one value"),
+    "provider as a list": ("provider: [a]\n" + OK, "m.yaml:1:11", "`provider` should be one value"),
 }
 
 
