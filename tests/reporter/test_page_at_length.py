@@ -1,7 +1,6 @@
 """A catalogue of ten thousand pictures: its report comes soon, stays small, and opens."""
 
 import csv
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,17 +27,27 @@ jobs:
 """
 
 
-def batchgen(*words: str, cores: int | None = None) -> tuple[float, int]:
+WITNESS = """
+import os, subprocess, sys
+cores, *command = sys.argv[1:]
+process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[: int(cores)])
+_, status, used = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)
+"""
+"""Runs a command from a small process: to Linux, the peak of a child is never below what its parent holds."""
+
+
+def batchgen(*words: str, cores: int = 99) -> tuple[float, int]:
     """Run a command on so many cores: its seconds of processor time, and its peak memory in MB. It has to end well.
 
     On one core, other work on the machine does not count: on a quiet machine the clock says no more.
     """
-    process = subprocess.Popen([sys.executable, "-m", "batchgen", *words], stdout=subprocess.DEVNULL)
-    os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[:cores])
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
+    command = [sys.executable, "-c", WITNESS, str(cores), sys.executable, "-m", "batchgen", *words]
+    told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    status, seconds, megabytes = told.stdout.split()
+    assert status == "0"
+    return float(seconds), int(megabytes)
 
 
 @pytest.mark.slow
