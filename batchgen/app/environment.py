@@ -62,7 +62,7 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     """
     name = provider.key_variable
     if name is None:
-        return Secret("mock") if provider.name == MOCK else None
+        return Secret("embedded-needs-no-key") if provider.name == MOCK else None
     value = variables.get(name, "").strip()
     if not value:
         raise AccountError(
