@@ -65,7 +65,7 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
             wrong = [each.path for each in found if each.path not in to_moved and each.path not in moved]
             for path in wrong:
                 concerned += concerns(path, _value(plain, path))
-                _take_out(plain, path)
+            _take_out(plain, wrong)
             touched |= _prefixes(wrong)
         else:
             return Checked(form, tuple(problems), by_scope(concerned))
@@ -130,14 +130,17 @@ def _move(plain: dict[str, Plain], root: Node, old: Path, new: Path) -> bool:
     return True
 
 
-def _take_out(plain: dict[str, Plain], path: Path) -> None:
-    """Remove what stands nearest to a path; what has to be there gets an empty value."""
-    jobs, last = plain.get("jobs"), path[-1]
-    if path[:-1] == ("jobs",) and isinstance(jobs, list) and isinstance(last, int) and last < len(jobs):
-        jobs[last] = {}
-        return
-    named = [(owner, step) for owner, step, _ in _steps(plain, path) if isinstance(owner, dict)]
-    if named:
-        owner, step = named[-1]
-        del owner[str(step)]
+def _take_out(plain: dict[str, Plain], paths: Iterable[Path]) -> None:
+    """Remove what stands nearest to each path, all found before any is gone; what has to be there is left empty."""
+    for owner, step in [held for path in paths for held in _holding(plain, path)]:
+        if isinstance(owner, dict):
+            owner.pop(str(step), None)
+        else:
+            owner[int(step)] = {} if owner is plain.get("jobs") else ""
     plain.setdefault("jobs", [])
+
+
+def _holding(plain: dict[str, Plain], path: Path) -> list[tuple[dict[str, Plain] | list[Plain], str | int]]:
+    """What holds what stands nearest to a path, if anything; a list only where other items are right without one."""
+    alone = path[:-1] == ("jobs",) or path[-2:-1] == ("images",)
+    return [(owner, step) for owner, step, _ in _steps(plain, path) if alone or isinstance(owner, dict)][-1:]
