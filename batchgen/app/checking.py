@@ -19,7 +19,7 @@ MOST = InputError.most
 MOST_IMAGES = 10_000
 """Pictures of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
 
-DECIDE = frozenset({"provider", "prices", "model", "operation", "images", "mask", "output_format"})
+DECIDE = frozenset({"provider", "model", "operation", "images", "mask", "output_format"})
 """What decides whether everything else of a job is taken; of a job that lacks one of them, nothing can be said."""
 
 
@@ -62,19 +62,19 @@ class Examiner:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         if lacking & DECIDE:
             return
-        for problem in self._all(job):
+        for problem in self._all(job, lacking):
             if problem.severity is Severity.ERROR:
                 yield problem
             elif problem.message not in self._said and len(self._said) < MOST:
                 self._said.add(problem.message)
                 yield problem
 
-    def _all(self, job: Job) -> Iterator[Problem]:
+    def _all(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         provider, name = self._project.provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider, model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
-        if name in self._said:
+        if name in self._said or "prices" in lacking:
             return
         self._said.add(name)
         yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))

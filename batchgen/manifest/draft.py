@@ -11,7 +11,8 @@ from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.words import FILES, INTEGERS, PARAMS, did_you_mean, shown
+from batchgen.manifest.template import TemplateError
+from batchgen.manifest.words import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
 from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Variant
 
 MAX_N = 10
@@ -119,6 +120,8 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None) -> Job | Wrong:
     """Make the job of a draft, or say everything that is wrong with it."""
     problems, job = list(draft.problems), None
+    if draft.lacking & {"id", "output", NAMES}:
+        shop = None
     while job is None:
         try:
             job = _build(draft, inputs, output, shop)
@@ -128,8 +131,9 @@ def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTempl
         except UnicodeEncodeError:
             half = "the text holds half of a character (a lone surrogate), which cannot be sent"
             return Wrong((*problems, Problem(half, draft.place)))
-        except ValueError as error:
-            return Wrong((*problems, Problem(str(error), draft.place)))
+        except TemplateError as error:
+            problems.append(Problem(str(error), draft.place))
+            shop = None
     return Wrong(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
 
 
@@ -151,7 +155,7 @@ def _build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTemp
         explicit_id=explicit is not None,
         inherited=draft.inherited,
         written=draft.written,
-        listing=shop.of(draft.values, name) if shop and not draft.lacking else None,
+        listing=shop.of(draft.values, name) if shop else None,
         variant=draft.variant,
     )
 

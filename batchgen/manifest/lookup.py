@@ -53,29 +53,34 @@ def usable(block: Block, shared: Collection[Outside]) -> Block:
         if NAMES not in block.lacking:
             return block  # the rows will tell
         known = frozenset()
-    include = tuple(replace(extra, fields=_with(extra.fields, known)) for extra in block.axes.include)
-    own = _with(block.own, known)
+    sure = NAMES not in block.lacking  # else a name may have a value that is not known here
+    include = tuple(replace(extra, fields=_with(extra.fields, known, sure=sure)) for extra in block.axes.include)
+    own = _with(block.own, known, sure=sure)
     lost = _words((*block.own, *_included(block))) - _words(own)
     mine = {name for name, _ in block.own}
     inherited = tuple(field for field in block.defaults if field[0] not in mine)
-    defaults = _with(inherited, known)
+    defaults = _with(inherited, known, sure=sure)
     lost |= _words(inherited) - _words(defaults)
     if _promptless(block):
         lost |= {"prompt"}
-    if any(one.template.required - known - one.own for one in shared):
+    if any(_needed(one.template, sure=sure) - known - one.own for one in shared):
         lost |= {"output"}
     return replace(
         block,
         own=own,
         defaults=defaults,
-        tags=_with(block.tags, known),
+        tags=_with(block.tags, known, sure=sure),
         axes=replace(block.axes, include=include),
         lacking=block.lacking | lost,
     )
 
 
-def _with(fields: tuple[Field, ...], known: frozenset[str]) -> tuple[Field, ...]:
-    return tuple((name, template) for name, template in fields if template.required <= known)
+def _with(fields: tuple[Field, ...], known: frozenset[str], *, sure: bool) -> tuple[Field, ...]:
+    return tuple((name, template) for name, template in fields if _needed(template, sure=sure) <= known)
+
+
+def _needed(template: Template, *, sure: bool) -> frozenset[str]:
+    return template.required if sure else template.names
 
 
 def _words(fields: Iterable[Field]) -> frozenset[str]:
