@@ -11,8 +11,9 @@ from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.paths import folded
 from batchgen.manifest.seen import Seen, digest_of
+from batchgen.manifest.stages import meant
 from batchgen.manifest.template import TemplateError
-from batchgen.manifest.words import shown
+from batchgen.manifest.words import NAMES, shown
 from batchgen.model import Job
 
 MOST = InputError.most
@@ -28,7 +29,7 @@ class Census:
 
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
     counts the rest of the problems. `taken` are the ids of jobs whose pictures other jobs take. It is not `whole` where
-    something wrong kept a row or an entry of `jobs` from becoming jobs.
+    something wrong hides which ids there are.
     """
 
     rows: int
@@ -47,6 +48,11 @@ class Census:
         """What became of the rows that were read."""
         return {"rows": self.rows, "planned": self.planned, "skipped": self.skipped, "rejected": self.rejected}
 
+
+_ID = frozenset({"id", NAMES})
+_PATH = _ID | {"output", "output_format"}
+_TAKEN = frozenset({"images", "mask", NAMES})
+"""Words without which it is not known what a job is called, where its pictures go, and which it takes of others."""
 
 Inspect = Callable[[Job, frozenset[str]], Iterable[Problem]]
 """Gives what others find wrong with a job, as far as it does not hang on the words that the job lacks."""
@@ -76,8 +82,11 @@ def check(manifest: Manifest, inspect: Inspect = nothing) -> Census:
             tally.skipped += 1
         elif isinstance(item, Wrong | Problem):
             tally.reject(item, inspect)
+        elif tally.look(item, frozenset(), inspect):
+            tally.rejected += 1
         else:
-            tally.take(item, inspect)
+            tally.planned += 1
+            tally.images += item.n
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
     for problem in (*_clashes(manifest, tally), *chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
@@ -130,39 +139,36 @@ class _Tally:
     def reject(self, item: Wrong | Problem, inspect: Inspect) -> None:
         """Count what cannot be a job; of the rest of it, everything is told that does not follow from what is wrong."""
         self.rejected += 1
-        self.whole = False
-        if isinstance(item, Problem):
-            self.note(item)
-            return
-        seen = inspect(item.job, item.lacking) if item.job else ()
-        for problem in (*item.problems, *seen):
-            if problem.severity is Severity.ERROR:
-                self.note(problem)
-        if job := _known_by_id(item):
-            self._meet(self.ids, job.id)
+        for problem in item.problems if isinstance(item, Wrong) else (item,):
+            self.note(problem)
+        if isinstance(item, Wrong) and item.job:
+            self.look(item.job, item.lacking, inspect)
+        else:
+            self.whole = False
 
-    def take(self, job: Job, inspect: Inspect) -> None:
+    def look(self, job: Job, lacking: frozenset[str], inspect: Inspect) -> bool:
+        """Note what is wrong or doubtful with a job and does not hang on what it lacks; whether it is wrong."""
         wrong = False
         try:
-            for problem in inspect(job, frozenset()):
+            for problem in inspect(job, lacking):
                 wrong |= problem.severity is Severity.ERROR
                 self.note(problem)
-            self._remember(job)
+            self._remember(job, lacking)
         except TemplateError as error:
             wrong = True
             self.note(Problem(f"`output.path` {error}", job.place))
-        if wrong:
-            self.rejected += 1
-        else:
-            self.planned += 1
-            self.images += job.n
+        return wrong
 
-    def _remember(self, job: Job) -> None:
-        self._meet(self.ids, job.id)
-        for path in _paths(job):
-            self._meet(self.paths, path)
-        if job.waits_for:
+    def _remember(self, job: Job, lacking: frozenset[str]) -> None:
+        if _has_its_id(job, lacking):
+            self._meet(self.ids, job.id)
+        else:
+            self.whole = False
+        if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
+        if not lacking & _PATH:
+            for path in _paths(job):
+                self._meet(self.paths, path)
 
     def _meet(self, met: Seen, text: str) -> None:
         if not met.add(digest := digest_of(text)) and len(self.clashing) < MOST_CLASHES:
@@ -209,32 +215,46 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
         return
     ids: dict[str, Job] = {}
     files: dict[str, Job] = {}
+    told: set[tuple[Place | None, str]] = set()  # of previews, what is true of their jobs too
     for item in expand(manifest):
-        job = _known_by_id(item)
-        if job and digest_of(job.id) in tally.clashing:
+        job, lacking = _made(item)
+        if not job:
+            continue
+        if _has_its_id(job, lacking) and digest_of(job.id) in tally.clashing:
             other = ids.setdefault(job.id, job)
             if other.key != job.key:  # without what is wrong with them, two may be the same
-                yield Problem(f"two different jobs have the id {shown(job.id)}; one is at {other.place}", job.place)
+                name = meant(job.id, job, other)
+                yield Problem(f"two different jobs have the id {shown(name)}; one is at {other.place}", job.place)
                 continue  # one id mostly means one path, which need not be said again
-        if isinstance(item, Job):
-            yield from _shared_file(item, tally, files)
+        if not lacking & _PATH:
+            yield from _shared_file(job, tally, files, told)
 
 
-def _known_by_id(item: Job | Wrong | Problem | Skipped) -> Job | None:
-    """The job, or what can be made of one that is wrong, if its id is what was meant."""
+def _made(item: Job | Wrong | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:
+    """The job, or what can be made of one that is wrong, and what it lacks."""
     if isinstance(item, Wrong):
-        return item.job if item.job and item.job.explicit_id and "id" not in item.lacking else None
-    return item if isinstance(item, Job) else None
+        return item.job, item.lacking
+    return (item if isinstance(item, Job) else None), frozenset()
 
 
-def _shared_file(job: Job, tally: _Tally, files: dict[str, Job]) -> Iterator[Problem]:
+def _has_its_id(job: Job, lacking: frozenset[str]) -> bool:
+    """Whether the id is what was meant; one that is made of the key hangs on everything."""
+    return not lacking & _ID if job.explicit_id else not lacking
+
+
+def _shared_file(
+    job: Job, tally: _Tally, files: dict[str, Job], told: set[tuple[Place | None, str]]
+) -> Iterator[Problem]:
     try:
         shared = [path for path in _paths(job) if digest_of(path) in tally.clashing]
     except TemplateError:
         return
     for path in shared:
         other = files.setdefault(path, job)
-        if other is not job:
-            message = f"would write the same file as job {shown(other.id)} at {other.place}: {shown(path, 120)}"
-            yield Problem(message, job.place)
+        if other.key != job.key:
+            taken_by, file = meant(other.id, job, other), meant(path, job, other)
+            message = f"would write the same file as job {shown(taken_by)} at {other.place}: {shown(file, 120)}"
+            if (job.place, file) not in told:
+                yield Problem(message, job.place)
+            told.add((job.place, file))
             return

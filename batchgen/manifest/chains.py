@@ -1,12 +1,14 @@
 """Jobs that take the pictures of other jobs: names that no job has, pictures that none draws, too many, and circles."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from batchgen.errors import Place, Problem
+from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.draft import MAX_N
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
+from batchgen.manifest.stages import is_preview, meant
 from batchgen.manifest.words import shown
 from batchgen.model import Job, JobImage
 
@@ -27,18 +29,34 @@ def chain_problems(
         for image in _taken(job):
             if not is_job(image.job_id):
                 if whole:
-                    yield Problem(f"`{image}` names no job of this manifest", _place(job, image))
+                    yield Problem(f"`{_meant(image, job)}` names no job of this manifest", _place(job, image))
             elif image.slot and image.slot >= drawn.get(image.job_id, MAX_N):
-                n = drawn[image.job_id]
-                message = f"`{image}` is beyond the {n} of job {shown(image.job_id)}; slots count from 0"
+                n, named = drawn[image.job_id], _meant(image, job)
+                message = f"`{named}` is beyond the {n} of job {shown(named.job_id)}; slots count from 0"
                 yield Problem(message, _place(job, image))
         if (pictures := sum(_pictures(image, drawn) for image in job.request.images)) > MOST_PICTURES:
             yield Problem(f"takes {pictures} pictures; an edit takes at most {MOST_PICTURES}", job.place_of("images"))
-    try:
-        TopologicalSorter({name: job.waits_for for name, job in chained.items()}).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-        yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", chained[circle[0]].place)
+    yield from _circles(chained)
+
+
+def _circles(chained: Mapping[str, Job]) -> Iterator[Problem]:
+    """Find jobs that wait for each other; previews do where their jobs do."""
+    waiting = {name: job.waits_for for name, job in chained.items() if not is_preview(job)}
+    for _ in range(InputError.most):
+        try:
+            TopologicalSorter(waiting).prepare()
+        except CycleError as error:
+            circle = error.args[1]
+            yield Problem(f"these jobs wait for each other: {' -> '.join(circle)}", chained[circle[0]].place)
+            for name in set(circle):
+                del waiting[name]
+        else:
+            return
+
+
+def _meant(image: JobImage, job: Job) -> JobImage:
+    """A picture as the manifest names it; a preview takes it of a preview."""
+    return replace(image, job_id=meant(image.job_id, job))
 
 
 def _place(job: Job, image: JobImage) -> Place | None:

@@ -1,11 +1,11 @@
 """Previews and finals: one row makes a job that shows what it will be, and the job itself, which waits for approval."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batchgen.errors import Problem
-from batchgen.manifest.draft import CHECKS, Draft
+from batchgen.manifest.draft import CHECKS, Draft, Written
 from batchgen.manifest.key import key
 from batchgen.manifest.tree import Node
 from batchgen.model import InputImage, Job, JobImage, PathOf
@@ -22,18 +22,26 @@ TAG = "stage"
 class Stage:
     """What one of the two asks for, instead of what the job does: words of a request, as text.
 
-    `lacking` are words that it was to ask for and does not, as they are wrong.
+    `written` is where they stand; `lacking` are words that it was to ask for and does not, as they are wrong.
     """
 
     name: str
     texts: Mapping[str, str]
     lacking: frozenset[str] = frozenset()
+    written: Written = ()
+    _places: dict[int, Written] = field(default_factory=dict, repr=False, compare=False)
 
     def draft(self, draft: Draft) -> Draft:
         """The draft as this stage asks for it."""
         inherited = draft.inherited.difference(self.texts)
         texts, lacking = {**draft.texts, **self.texts}, draft.lacking | self.lacking
-        return draft._replace(texts=texts, inherited=inherited, lacking=lacking)
+        return draft._replace(texts=texts, inherited=inherited, lacking=lacking, written=self._where(draft.written))
+
+    def _where(self, written: Written) -> Written:
+        """Where the fields of a draft stand: one value for all drafts of an entry of `jobs`, which has its own."""
+        if id(written) not in self._places:
+            self._places[id(written)] = tuple({**dict(written), **dict(self.written)}.items())
+        return self._places[id(written)]
 
     def job(self, job: Job, preview: str | None) -> Job:
         """The job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""
@@ -54,6 +62,18 @@ class Below:
 def name_of(job_id: str) -> str:
     """The id of a job's preview."""
     return f"{job_id}.{PREVIEW}"
+
+
+def is_preview(job: Job) -> bool:
+    """Whether this is the preview that a stage makes of a job."""
+    return isinstance(job.path, Below)
+
+
+def meant(text: str, *jobs: Job) -> str:
+    """An id or a path as the manifest means it: where all jobs are previews, that of the job itself."""
+    if not all(map(is_preview, jobs)):
+        return text
+    return text.removesuffix(name_of("")).removeprefix(f"{PREVIEW}/")
 
 
 def _preview(job: Job) -> Job:
@@ -81,7 +101,8 @@ def stages(found: "Checked", root: Node, problems: list[Problem]) -> tuple[Stage
         wrong = dict(_wrong(name, texts, root))
         problems += wrong.values()
         right = {word: text for word, text in texts.items() if word not in wrong}
-        staged.append(Stage(name, right, found.lacking.get(name, frozenset()).union(wrong)))
+        written = tuple((word, root.at("stages", name, word).place) for word in right)
+        staged.append(Stage(name, right, found.lacking.get(name, frozenset()).union(wrong), written))
     return tuple(staged)
 
 

@@ -157,8 +157,48 @@ TOGETHER = {
     ),
     "jobs, beside half a price": (
         "m.yaml",
-        "prices: {m: {token_prices: {text_in: 1, image_in: x}}}\njobs: [{prompt: p, n: 0}]",
-        ("1:28", "1:51", "2:23"),
+        "prices: {m: {token_prices: {text_in: 1, image_in: x}}}\njobs: [{prompt: p, n: 0, size: 5x5}]",
+        ("1:28", "1:51", "2:23", "2:32"),
+    ),
+    "jobs, beside two items of one list that are none": (
+        "m.yaml",
+        "jobs:\n- {prompt: p, exclude: [x, y], n: 0}\n- {prompt: p, rows: [x, {a: [y]}], n: 0}\n- {prompt: q, n: 0}",
+        ("2:25", "2:28", "2:35", "3:22", "3:29", "3:39", "4:18"),
+    ),
+    "a picture, beside one that is a list": (
+        "m.yaml",
+        "defaults: {images: [[x], no.png]}\njobs: [{prompt: p}, {prompt: p, images: [[x], gone.png]}]",
+        ("1:20", "1:21", "2:41", "2:42"),
+    ),
+    "pictures of no job, beside a job whose id is known": (
+        "m.yaml",
+        "jobs: [{id: a, prompt: p, n: 0, images: ['@no']}, {id: b, prompt: q, images: ['@nope']}]",
+        ("1:30", "1:41", "1:78"),
+    ),
+    "two circles of jobs": (
+        "m.yaml",
+        "jobs: [{id: a, prompt: p, image: '@a'}, {id: b, prompt: p, image: '@b'}]",
+        ("1:8", "1:41"),
+    ),
+    "jobs that wait for each other": (
+        "m.yaml",
+        "jobs: [{id: a, prompt: p, images: ['@b']}, {id: b, prompt: q, images: ['@a'], n: 0}]",
+        ("1:8", "1:82"),
+    ),
+    "what goes into a shop, and what the model refuses": (
+        "m.yaml",
+        "output: {shop: {sku: '{{ 1/0 }}'}}\njobs: [{prompt: p, size: 5x5}, {prompt: q, n: 0}]",
+        ("2:8", "2:26", "2:32", "2:47"),
+    ),
+    "the file of a job that is wrong": (
+        "m.yaml",
+        "output: {path: a}\njobs: [{prompt: p, n: 0}, {prompt: q, user: '{{ b }}'}, {prompt: r, size: 5x5}]",
+        ("2:23", "2:27", "2:45", "2:57", "2:75"),
+    ),
+    "what the model refuses of stages, once for all jobs": (
+        "m.yaml",
+        "stages: {preview: {size: 5x5}, final: {quality: ultra}}\njobs: [{prompt: p}, {prompt: q}]",
+        ("1:26", "1:49"),
     ),
 }
 
@@ -217,6 +257,17 @@ CONSEQUENCES = {
     "a name of the shop": "output: {shop: {sku: '{{ b }}'}}\njobs: [{prompt: '{{ a }}', rows: many.csv}]",
     "both kinds of pictures": "jobs: [{prompt: p, image: '@a', images: ['@a'], operation: edit}, A]",
     "an operation": "jobs: [{prompt: p, operation: edits, mask: '@a'}, A]",
+    "two jobs of one id, in stages": "stages: {preview: {n: 1}}\njobs: [{id: a, prompt: p}, {id: a, prompt: q}]",
+    "a picture of no job, in stages": "stages: {preview: {n: 1}}\njobs: [{prompt: q, image: '@b'}]",
+    "a picture beyond a job's, in stages": "stages: {preview: {quality: low}}\njobs: [{prompt: p, image: '@a[1]'}, A]",
+    "jobs in a circle, in stages": "stages: {preview: {n: 1}}\njobs: [{id: a, prompt: q, image: '@a'}]",
+    "two jobs of one file, in stages": (
+        "output: {path: '{{ index }}'}\nstages: {preview: {quality: low}}\njobs: [{prompt: p}, A]"
+    ),
+    "an id that no row decides": "jobs: [{id: '{{ b|default(1) }}', prompt: p, rows: no.csv, n: '{{ b|default(0) }}'}]",
+    "an id of an include": (
+        "jobs: [{id: a, prompt: p, exclude: [{c: d}], include: [{id: b}]}, {prompt: q, image: '@b'}]"
+    ),
     "no picture for a mask": "jobs: [{prompt: p, operation: edit, images: [gone.png], mask: '@a'}, A]",
     "a template that is none": "jobs: [{prompt: '{{', size: auto}]",
     "a prompt that is a list": "jobs: [{id: '{{ b }}', prompt: ['{{ a }}'], matrix: {a: [x, y], b: [c, d]}}]",
