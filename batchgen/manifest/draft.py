@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
-from batchgen.errors import Place, Problem
+from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
@@ -127,6 +127,8 @@ def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTempl
             job = _build(draft, inputs, output, shop)
         except _WrongFieldError as error:
             problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
+            if len(problems) >= InputError.most:
+                return Wrong(tuple(problems))  # a row may name any number of pictures that are not there
             draft = draft.without(error.name, error.picture)
         except UnicodeEncodeError:
             half = "the text holds half of a character (a lone surrogate), which cannot be sent"

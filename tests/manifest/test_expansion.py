@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.errors import Problem
+from batchgen.errors import InputError, Problem
 from batchgen.manifest import Skipped, expand, load
 from batchgen.model import Job, Operation
 
@@ -212,3 +212,9 @@ def test_operations_follow_from_pictures(desk: Any) -> None:
         "jobs: [{prompt: p, operation: edit}, {prompt: p, mask: a.png}, {operation: generate, image: a.png}]"
     )
     assert all(isinstance(item, Problem) for item in bad)
+
+
+def test_a_row_of_any_number_of_missing_pictures_is_told_in_part(desk: Any) -> None:
+    """Each picture that is left out is a new look at all the others, so there is an end to it."""
+    words = ", ".join(f"{number}.png" for number in range(InputError.most + 9))
+    assert len(desk.items(f"jobs: [{{prompt: p, images: [{words}]}}]")) == InputError.most
