@@ -54,37 +54,29 @@ def usable(block: Block, shared: Collection[Outside]) -> Block:
             return block  # the rows will tell
         known = frozenset()
     sure = NAMES not in block.lacking  # else a name may have a value that is not known here
-    include = tuple(replace(extra, fields=_with(extra.fields, known, sure=sure)) for extra in block.axes.include)
-    own = _with(block.own, known, sure=sure)
-    lost = _words((*block.own, *_included(block))) - _words(own)
+
+    def renders(template: Template, also: frozenset[str] = frozenset()) -> bool:
+        return (template.required if sure else template.names) <= known | also
+
+    def right(fields: Iterable[Field]) -> tuple[Field, ...]:
+        return tuple((name, template) for name, template in fields if renders(template))
+
     mine = {name for name, _ in block.own}
     inherited = tuple(field for field in block.defaults if field[0] not in mine)
-    defaults = _with(inherited, known, sure=sure)
-    lost |= _words(inherited) - _words(defaults)
+    lost = {whole(name) for name, template in (*block.own, *_included(block), *inherited) if not renders(template)}
     if _promptless(block):
-        lost |= {"prompt"}
-    if any(_needed(one.template, sure=sure) - known - one.own for one in shared):
-        lost |= {"output"}
+        lost.add("prompt")
+    if not all(renders(one.template, one.own) for one in shared):
+        lost.add("output")
+    include = tuple(replace(extra, fields=right(extra.fields)) for extra in block.axes.include)
     return replace(
         block,
-        own=own,
-        defaults=defaults,
-        tags=_with(block.tags, known, sure=sure),
+        own=right(block.own),
+        defaults=right(inherited),
+        tags=right(block.tags),
         axes=replace(block.axes, include=include),
         lacking=block.lacking | lost,
     )
-
-
-def _with(fields: tuple[Field, ...], known: frozenset[str], *, sure: bool) -> tuple[Field, ...]:
-    return tuple((name, template) for name, template in fields if _needed(template, sure=sure) <= known)
-
-
-def _needed(template: Template, *, sure: bool) -> frozenset[str]:
-    return template.required if sure else template.names
-
-
-def _words(fields: Iterable[Field]) -> frozenset[str]:
-    return frozenset(whole(name) for name, _ in fields)
 
 
 def _promptless(block: Block) -> bool:

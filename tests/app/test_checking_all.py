@@ -175,6 +175,11 @@ TOGETHER = {
         "jobs: [{id: a, prompt: p, n: 0, images: ['@no']}, {id: b, prompt: q, images: ['@nope']}]",
         ("1:30", "1:41", "1:78"),
     ),
+    "a job, beside what an entry of `include` sets": (
+        "m.yaml",
+        "jobs: [{prompt: '{{ a }}', size: 5x5, n: 0, matrix: {a: [x, y]}, include: [{a: x, model: gpt-image-2}]}]",
+        ("1:8", "1:34", "1:42"),
+    ),
     "two circles of jobs": (
         "m.yaml",
         "jobs: [{id: a, prompt: p, image: '@a'}, {id: b, prompt: p, image: '@b'}]",
@@ -261,6 +266,9 @@ CONSEQUENCES = {
     "a picture of no job, in stages": "stages: {preview: {n: 1}}\njobs: [{prompt: q, image: '@b'}]",
     "a picture beyond a job's, in stages": "stages: {preview: {quality: low}}\njobs: [{prompt: p, image: '@a[1]'}, A]",
     "jobs in a circle, in stages": "stages: {preview: {n: 1}}\njobs: [{id: a, prompt: q, image: '@a'}]",
+    "a model in an entry of `include`": (
+        "jobs: [{prompt: '{{ a }}', quality: xhigh, matrix: {a: [x, y]}, include: [{a: x, model: '{{ b }}'}]}]"
+    ),
     "two jobs of one file, in stages": (
         "output: {path: '{{ index }}'}\nstages: {preview: {quality: low}}\njobs: [{prompt: p}, A]"
     ),
