@@ -215,7 +215,7 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
         return
     ids: dict[str, Job] = {}
     files: dict[str, Job] = {}
-    told: set[tuple[Place | None, str]] = set()  # of previews, what is true of their jobs too
+    told: list[tuple[Place | None, str]] = [(None, "")]  # the last file; of a preview, it is told of its job too
     for item in expand(manifest):
         job, lacking = _made(item)
         if not job:
@@ -243,7 +243,7 @@ def _has_its_id(job: Job, lacking: frozenset[str]) -> bool:
 
 
 def _shared_file(
-    job: Job, tally: _Tally, files: dict[str, Job], told: set[tuple[Place | None, str]]
+    job: Job, tally: _Tally, files: dict[str, Job], told: list[tuple[Place | None, str]]
 ) -> Iterator[Problem]:
     try:
         shared = [path for path in _paths(job) if digest_of(path) in tally.clashing]
@@ -254,7 +254,7 @@ def _shared_file(
         if other.key != job.key:
             taken_by, file = meant(other.id, job, other), meant(path, job, other)
             message = f"would write the same file as job {shown(taken_by)} at {other.place}: {shown(file, 120)}"
-            if (job.place, file) not in told:
+            if told[0] != (job.place, file):
                 yield Problem(message, job.place)
-            told.add((job.place, file))
+            told[0] = (job.place, file)
             return

@@ -38,7 +38,7 @@ class Stage:
         return draft._replace(texts=texts, inherited=inherited, lacking=lacking, written=self._where(draft.written))
 
     def _where(self, written: Written) -> Written:
-        """Where the fields of a draft stand: one value for all drafts of an entry of `jobs`, which has its own."""
+        """Where the fields of a draft stand: one value for all drafts of an entry of `jobs`, which keeps its own."""
         if id(written) not in self._places:
             self._places[id(written)] = tuple({**dict(written), **dict(self.written)}.items())
         return self._places[id(written)]
