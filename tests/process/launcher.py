@@ -226,6 +226,7 @@ def _wait(pid: int, seconds: float) -> int | None:
 def serve(requests: Sequence[str] | Any) -> None:
     """Fork a child for every request to run words; wait for one for every other."""
     _load()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, children would inherit that it is ignored
     for line in requests:
         words = json.loads(line)
         if "wait" in words:
