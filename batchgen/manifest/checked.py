@@ -60,13 +60,13 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
                 each.path: each.meant for each in found if each.meant and _move(plain, root, each.path, each.meant)
             }
             to_moved = _prefixes(moved.values())
-            touched |= to_moved
-            problems |= {each.problem: None for each in found if each.path not in touched}
+            silent = touched | to_moved
+            problems |= {each.problem: None for each in found if each.path not in silent}
             wrong = [each.path for each in found if each.path not in to_moved and each.path not in moved]
             for path in wrong:
                 concerned += concerns(path, _value(plain, path))
             _take_out(plain, wrong)
-            touched |= _prefixes(wrong)
+            touched |= _prefixes(wrong) | (to_moved - set(moved.values()))
         else:
             return Checked(form, tuple(problems), by_scope(concerned))
     return Checked(ManifestForm(jobs=[]), tuple(problems))

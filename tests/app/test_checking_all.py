@@ -112,6 +112,11 @@ TOGETHER = {
         ("1:1", "2:34", "2:58"),
     ),
     "behind a slip": ("m.yaml", "limts: {concurrency: many}\njobs: [{prompt: p}]", ("1:1", "1:22")),
+    "a value of the wrong kind behind a slip": (
+        "m.yaml",
+        "jobs: [{prompt: p, sise: [5x5], n: 0}]",
+        ("1:20", "1:26", "1:36"),
+    ),
     "two slips deep": (
         "m.yaml",
         "outptu: {pth: ../a}\njobs: [{prompt: p, sise: 5x5}]",
