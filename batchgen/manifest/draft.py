@@ -11,7 +11,6 @@ from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.template import TemplateError
 from batchgen.manifest.words import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
 from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Variant
 
@@ -133,8 +132,10 @@ def build(draft: Draft, inputs: Inputs, output: PathTemplate, shop: ListingTempl
         except UnicodeEncodeError:
             half = "the text holds half of a character (a lone surrogate), which cannot be sent"
             return Wrong((*problems, Problem(half, draft.place)))
-        except TemplateError as error:
+        except ValueError as error:  # mostly a template of the shop's sheet, without which the rest can be looked at
             problems.append(Problem(str(error), draft.place))
+            if shop is None:
+                return Wrong(tuple(problems))
             shop = None
     return Wrong(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
 
