@@ -2,7 +2,7 @@
 
 import sys
 
-from batchgen.cli import main
+from batchgen.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

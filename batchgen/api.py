@@ -21,17 +21,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchgen import app
-from batchgen.app import given
-from batchgen.app.options import Options
+from batchgen.app import commands as app
+from batchgen.app.config import arguments
+from batchgen.app.config.options import Options
 from batchgen.errors import InputError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from batchgen.app.planning import EstimateResult
-    from batchgen.app.reviewing import ReviewResult
-    from batchgen.app.running import RunResult
+    from batchgen.app.preview.plan import EstimateResult
+    from batchgen.app.review.decisions import ReviewResult
+    from batchgen.app.run.start import RunResult
     from batchgen.manifest import Manifest
     from batchgen.planner import Planned
 
@@ -56,7 +56,7 @@ def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **opti
 
     Takes every option of a run but `reworded`. Amounts are in micro-dollars.
     """
-    everywhere = given.argument("compare", given.flag, compare)
+    everywhere = arguments.argument("compare", arguments.flag, compare)
     return app.estimate(_file(manifest), _foretold(options), compare=everywhere)
 
 
@@ -65,9 +65,9 @@ async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
 
     `max_cost` is in dollars and `max_duration` in seconds, as above; the result's `summary` is in micro-dollars.
     """
-    from batchgen.app.progress import Unwatched
+    from batchgen.app.watch import Unwatched
 
-    return await asyncio.to_thread(app.run, _file(manifest), given.options(options), Unwatched())
+    return await asyncio.to_thread(app.run, _file(manifest), arguments.options(options), Unwatched())
 
 
 def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult | None" = None) -> "ReviewResult":
@@ -75,8 +75,8 @@ def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult
 
     Without `output`, the folder of the latest run below `output/`.
     """
-    file = given.argument("decisions", given.path, decisions)
-    return app.review(file, None if output is None else given.argument("output", given.folder, output))
+    file = arguments.argument("decisions", arguments.path, decisions)
+    return app.review(file, None if output is None else arguments.argument("output", arguments.folder, output))
 
 
 def report(output: "Path | str | RunResult | ReviewResult", table: str = "images") -> "DataFrame":
@@ -85,20 +85,20 @@ def report(output: "Path | str | RunResult | ReviewResult", table: str = "images
     The folder is its path, or the result of the run that wrote to it.
     """
     from batchgen import reporter
-    from batchgen.app import keeping
+    from batchgen.app.output import maintain
 
-    with keeping.opened(given.argument("output", given.folder, output), readonly=True) as (ledger, _):
+    with maintain.opened(arguments.argument("output", arguments.folder, output), readonly=True) as (ledger, _):
         return reporter.frame(ledger, table)
 
 
 def _file(manifest: "Path | str | Manifest") -> Path:
     from batchgen.manifest import Manifest
 
-    return manifest.path if isinstance(manifest, Manifest) else given.argument("manifest", given.path, manifest)
+    return manifest.path if isinstance(manifest, Manifest) else arguments.argument("manifest", arguments.path, manifest)
 
 
 def _foretold(options: Mapping[str, Any]) -> Options:
-    read = given.options(options)
+    read = arguments.options(options)
     if read.reworded:
         raise InputError("reworded: goes with a run only; nothing tells before what other words would draw")
     return read

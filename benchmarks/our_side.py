@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from batchgen.app import turns
-from batchgen.cli.conduct import conduct
-from batchgen.cli.paper import Paper
+from batchgen.cli.console import Console
+from batchgen.cli.invoke import invoke
+from batchgen.runtime import event_loop
 from benchmarks.probe import Probe
 from benchmarks.processes import CLIENT_CORE, pin
 
@@ -31,7 +31,7 @@ class Watched:
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.at_close: dict[str, float] = {}
-        self.make = turns.loop
+        self.make = event_loop.loop
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Make one."""
@@ -65,8 +65,8 @@ def draw(facts: dict[str, Any], name: str, calls: int) -> dict[str, Any]:
     manifest = write_manifest(folder, name, calls, facts["n"])
     words = ["run", str(manifest), "--base-url", facts["base_url"], "--output", str(folder / f"out-{name}")]
     out = io.StringIO()
-    paper = Paper(out, sys.stderr, None)
-    status = conduct([*words, "--concurrency", str(facts["at_once"]), "--json"], paper, None)
+    paper = Console(out, sys.stderr, None)
+    status = invoke([*words, "--concurrency", str(facts["at_once"]), "--json"], paper, None)
     if status:
         sys.exit(f"batchgen run ended with status {status}: {out.getvalue()[-2000:]}")
     summary: dict[str, Any] = json.loads(out.getvalue())
@@ -80,7 +80,7 @@ def main() -> None:
     draw(facts, "warm", facts["warm_up"])
     probe = Probe()
     watched = Watched(probe)
-    turns.loop = watched.loop
+    event_loop.loop = watched.loop
     summary = draw(facts, "real", facts["calls"])
     after = probe.result()
     used = {**watched.at_close, "report_cpu": after["cpu"] - watched.at_close["cpu"], "report_mib": after["growth_mib"]}

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from batchgen import app
-from batchgen.app import Options
-from batchgen.app.checking import CheckResult
-from batchgen.app.progress import Unwatched
-from batchgen.app.running import run
+from batchgen.app import commands as app
+from batchgen.app.config.options import Options
+from batchgen.app.preview.check import CheckResult
+from batchgen.app.run.start import run
+from batchgen.app.watch import Unwatched
 from batchgen.errors import BatchgenError
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from batchgen import manifest
-from batchgen.app import checking
-from batchgen.app.environment import environment
-from batchgen.app.notifying import problems, recipients
-from batchgen.app.options import Options
-from batchgen.app.project import open_project
+from batchgen.app.config.environment import environment
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
+from batchgen.app.notify.delivery import problems, recipients
+from batchgen.app.preview import check
 from batchgen.catalog import provider, providers
 from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
@@ -78,7 +78,7 @@ def test_the_manifest_example_passes_check(tmp_path: Path, make_picture: Callabl
     (tmp_path / "shop.yaml").write_text(example, encoding="utf-8")
     (tmp_path / "products.csv").write_text("sku,name,colour,category\n0007,Fjord stool,oak,seating\n", encoding="utf-8")
     make_picture(tmp_path / "photos" / "0007.jpg")
-    result = checking.check(open_project(tmp_path / "shop.yaml", Options()))
+    result = check.check(open_project(tmp_path / "shop.yaml", Options()))
     assert result.errors == ()
     assert result.census.planned == 3
 

@@ -1,5 +1,1 @@
-"""The command line: words become options, outcomes become words and an exit status; nothing else happens here."""
-
-from batchgen.cli.entry import main
-
-__all__ = ["main"]
+"""The command line: words become options, results become text and an exit status."""

@@ -9,14 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from batchgen.app.options import Options
+from batchgen.app.config.options import Options
 from batchgen.errors import Exit, Problem
 from batchgen.model.job import Job
 from batchgen.model.provider import Model, Provider
 from batchgen.money import MicroUSD
 
 
-class Census(Protocol):
+class ManifestSummary(Protocol):
     """The accounting line of a manifest: rows read = planned + skipped + rejected; pictures wanted.
 
     `more` counts errors that are not told, as there are too many.
@@ -42,7 +42,7 @@ class CheckResult(Protocol):
     @property
     def problems(self) -> Sequence[Problem]: ...
     @property
-    def census(self) -> Census: ...
+    def census(self) -> ManifestSummary: ...
 
 
 class Costs(Protocol):

@@ -29,10 +29,10 @@ class LocalPath(click.Path):
     """A path whose every name fits into a file system."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from batchgen.app import given
+        from batchgen.app.config import arguments
 
         try:
-            return given.named(Path(os.fsdecode(super().convert(value, param, ctx))))
+            return arguments.named(Path(os.fsdecode(super().convert(value, param, ctx))))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
+from batchgen.cli.console import Console
 from batchgen.cli.door import Progress
-from batchgen.cli.paper import Paper
-from batchgen.cli.words.progress import below_bar, beside_bar, progress_line
+from batchgen.cli.render.progress import below_bar, beside_bar, progress_line
 from batchgen.text import safe
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Console as RichConsole
+    from rich.console import Group
     from rich.live import Live
 
 LINE_EVERY = 60.0
@@ -20,16 +21,16 @@ BAR_WIDTH = 24
 class Screen:
     """The common part: asks on a terminal, keeps notes until they are due. Never raises on a reader who left."""
 
-    def __init__(self, paper: Paper, *, yes: bool = False) -> None:
+    def __init__(self, console: Console, *, yes: bool = False) -> None:
         """`yes` answers every question."""
-        self.paper = paper
+        self.console = console
         self.yes = yes
         self.notes: list[str] = []
 
     @property
     def attended(self) -> bool:
         """Whether a person sits at a terminal."""
-        return self.paper.attended
+        return self.console.attended
 
     def on_progress(self, progress: Progress, /) -> None:
         """Show nothing."""
@@ -37,7 +38,7 @@ class Screen:
     def on_note(self, text: str, /, *, urgent: bool = False) -> None:
         """Show an urgent line now, any other when it is due."""
         if urgent:
-            self.paper.err(f"batchgen: {safe(text, 400)}")
+            self.console.err(f"batchgen: {safe(text, 400)}")
         else:
             self.notes.append(safe(text, 400))
 
@@ -45,15 +46,15 @@ class Screen:
         """Ask once; no answer is no."""
         if self.yes or not self.attended:
             return self.yes
-        self.paper.talk.write(f"{safe(question, 1000)} [y/N] ")
-        self.paper.talk.flush()
-        return self.paper.listen().strip().lower() in {"y", "yes"}
+        self.console.talk.write(f"{safe(question, 1000)} [y/N] ")
+        self.console.talk.flush()
+        return self.console.listen().strip().lower() in {"y", "yes"}
 
     def finish(self, *, well: bool) -> None:
         """Say what is still to be said; `well` when everything went as it should."""
         del well
         for note in self._due():
-            self.paper.err(f"batchgen: {note}")
+            self.console.err(f"batchgen: {note}")
 
     def _due(self) -> list[str]:
         notes, self.notes = self.notes, []
@@ -79,9 +80,9 @@ class Quiet(Screen):
 class Lines(Screen):
     """At most a line a minute; notes ride on it."""
 
-    def __init__(self, paper: Paper, monotonic: Callable[[], float], *, yes: bool = False) -> None:
+    def __init__(self, console: Console, monotonic: Callable[[], float], *, yes: bool = False) -> None:
         """Measure the minute on this clock, in seconds."""
-        super().__init__(paper, yes=yes)
+        super().__init__(console, yes=yes)
         self._monotonic = monotonic
         self._next = float("-inf")
 
@@ -90,16 +91,16 @@ class Lines(Screen):
         if now < self._next:
             return
         self._next = now + LINE_EVERY
-        self.paper.err("batchgen: " + "; ".join((progress_line(progress), *self._due())))
-        self.paper.talk.flush()
+        self.console.err("batchgen: " + "; ".join((progress_line(progress), *self._due())))
+        self.console.talk.flush()
 
 
 class Bar(Screen):
     """A live bar on a terminal, drawn by rich; it only draws when told to, so no thread of its own stalls the run."""
 
-    def __init__(self, paper: Paper, *, yes: bool = False) -> None:
+    def __init__(self, console: Console, *, yes: bool = False) -> None:
         """Show no bar before the first progress."""
-        super().__init__(paper, yes=yes)
+        super().__init__(console, yes=yes)
         self._live: Live | None = None
 
     def on_progress(self, progress: Progress, /) -> None:
@@ -107,7 +108,7 @@ class Bar(Screen):
             from rich.live import Live
 
             self._live = Live(
-                console=_console(self.paper),
+                console=_rich(self.console),
                 auto_refresh=False,
                 transient=True,  # the last words say what the bar would go on to say too early
                 redirect_stdout=False,
@@ -119,7 +120,7 @@ class Bar(Screen):
     def on_note(self, text: str, /, *, urgent: bool = False) -> None:
         del urgent  # on a terminal every note is shown at once
         if self._live is None:
-            self.paper.err(f"batchgen: {safe(text, 400)}")
+            self.console.err(f"batchgen: {safe(text, 400)}")
         else:
             self._live.console.print(f"batchgen: {safe(text, 400)}", markup=False, highlight=False)
 
@@ -143,16 +144,16 @@ def _drawing(progress: Progress) -> "Group":
     return Group(top, Text(below_bar(progress), no_wrap=True, overflow="ellipsis"))
 
 
-def _console(paper: Paper) -> "Console":
-    from rich.console import Console
+def _rich(console: Console) -> "RichConsole":
+    from rich.console import Console as RichConsole
 
-    return Console(file=cast("TextIO", paper.talk), force_terminal=True, emoji=False)
+    return RichConsole(file=cast("TextIO", console.talk), force_terminal=True, emoji=False)
 
 
-def screen(paper: Paper, monotonic: Callable[[], float], *, quiet: bool, yes: bool) -> Screen:
-    """Choose the right one for this paper: a terminal that can draw gets a bar, anything else lines."""
+def screen(console: Console, monotonic: Callable[[], float], *, quiet: bool, yes: bool) -> Screen:
+    """Choose the right one for this console: a terminal that can draw gets a bar, anything else lines."""
     if quiet:
-        return Quiet(paper, yes=yes)
-    if paper.talk.isatty() and not _console(paper).is_dumb_terminal:
-        return Bar(paper, yes=yes)
-    return Lines(paper, monotonic, yes=yes)
+        return Quiet(console, yes=yes)
+    if console.talk.isatty() and not _rich(console).is_dumb_terminal:
+        return Bar(console, yes=yes)
+    return Lines(console, monotonic, yes=yes)

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from batchgen.executor.download import NotFetched
-from batchgen.executor.intake import bring_home
-from batchgen.executor.landing import finish
 from batchgen.executor.local import LocalExecutor, Wires
+from batchgen.executor.part_writer import bring_home
+from batchgen.executor.placement import finish
 from batchgen.model import Attempt, Receipt
 
 __all__ = ["Executor", "LocalExecutor", "NotFetched", "Wires", "bring_home", "finish"]

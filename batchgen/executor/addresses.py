@@ -49,7 +49,7 @@ class RefusedAddressError(OSError):
     """An address that pictures are not fetched from. Final: it will not become better."""
 
 
-class Door(StrEnum):
+class Origin(StrEnum):
     """How a picture's address is reached."""
 
     OWN = "own"  # the provider's own origin: the key goes along
@@ -64,14 +64,14 @@ class Rules:
     base: URL
     hosts: tuple[str, ...] = ()
 
-    def door(self, url: URL) -> Door:
+    def door(self, url: URL) -> Origin:
         """How `url` may be reached; RefusedAddressError when it may not."""
         if url.scheme not in {"http", "https"} or not url.raw_host or url.user or url.password:
             raise RefusedAddressError("only http and https addresses without a user name are fetched")
         if _origin(url) == _origin(self.base):
-            return Door.OWN
+            return Origin.OWN
         if url.raw_host.lower() in self.hosts or f"{url.raw_host.lower()}:{url.port}" in self.hosts:
-            return Door.TRUSTED
+            return Origin.TRUSTED
         if url.scheme != "https":
             raise RefusedAddressError("a foreign picture must come over https")
         if url.port not in {443, 80, self.base.port}:
@@ -79,7 +79,7 @@ class Rules:
         literal = _literal(url.raw_host)
         if literal is not None and not is_public(literal):
             raise RefusedAddressError(f"{url.raw_host} is a private address")
-        return Door.PUBLIC
+        return Origin.PUBLIC
 
 
 class PublicResolver(AbstractResolver):

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.providers.base64run import PartSink
+from batchgen.providers.base64_span import PartSink
 from batchgen.providers.decode import Bytes, DecodeError, Decoder, Document, kind_of, parse
-from batchgen.providers.verdict import Trouble
+from batchgen.providers.verdict import TransportError
 
 SMALL = 1024 * 1024
 
@@ -20,7 +20,7 @@ class Body:
         self, status: int, encoding: str, open_part: Callable[[int], PartSink], cap: int, text_cap: int
     ) -> None:
         """Expect pictures of at most `cap` bytes after a success, a short text after anything else."""
-        self.trouble: Trouble | None = None
+        self.trouble: TransportError | None = None
         self.detail = ""
         self._decoder = Decoder(open_part, cap=cap, text_cap=text_cap) if 200 <= status < 300 else None
         self._small = bytearray()
@@ -28,13 +28,15 @@ class Body:
         try:
             self._inflate = Inflate(encoding)
         except EncodingError as error:
-            self._spoiled(Trouble.ENCODING, str(error))
+            self._spoiled(TransportError.ENCODING, str(error))
 
     @property
     def done(self) -> bool:
         """Whether nothing that follows could matter."""
         closed = self._decoder is not None and self._decoder.closed
-        return closed or len(self._small) >= SMALL or self.trouble in {Trouble.TOO_LARGE, Trouble.TOO_DEEP}
+        return (
+            closed or len(self._small) >= SMALL or self.trouble in {TransportError.TOO_LARGE, TransportError.TOO_DEEP}
+        )
 
     def take(self, chunk: Bytes, size: int | None = None) -> None:
         """Take the next bytes from the wire: all of `chunk`, or its first `size`. It may be used again."""
@@ -49,10 +51,10 @@ class Body:
             for piece in inflate.feed(bytes(chunk[:size])):
                 decoder.feed(piece)
         except EncodingError as error:
-            self._spoiled(Trouble.ENCODING, str(error))
+            self._spoiled(TransportError.ENCODING, str(error))
             self._keep(bytes(chunk[:size]))
         except DecodeError as error:
-            self._spoiled(Trouble(error.code), str(error))
+            self._spoiled(TransportError(error.code), str(error))
 
     def _keep(self, chunk: bytes) -> None:
         """Keep a short body, or the beginning of one that can not be read."""
@@ -61,7 +63,7 @@ class Body:
             try:
                 pieces = list(self._limited(self._inflate, chunk))
             except EncodingError as error:
-                self._spoiled(Trouble.ENCODING, str(error))
+                self._spoiled(TransportError.ENCODING, str(error))
         for piece in pieces:
             self._small += piece[: SMALL - len(self._small)]
 
@@ -74,7 +76,7 @@ class Body:
                 break
         return pieces
 
-    def _spoiled(self, trouble: Trouble, detail: str) -> None:
+    def _spoiled(self, trouble: TransportError, detail: str) -> None:
         self.trouble, self.detail = trouble, detail
 
     def close(self) -> Document:
@@ -82,7 +84,7 @@ class Body:
         if self._decoder is not None:
             document = self._decoder.close()
             if self._decoder.closed and not document.whole and self.trouble is None:
-                self._spoiled(Trouble.UNDECODABLE, "the answer is no JSON")
+                self._spoiled(TransportError.UNDECODABLE, "the answer is no JSON")
             text = document.text + bytes(self._small)
             return Document(document.value, document.kind, document.whole, document.runs, text)
         text = bytes(self._small)

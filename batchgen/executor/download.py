@@ -9,13 +9,13 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from batchgen.clock import Clock, Offload
-from batchgen.executor.addresses import Door, Lookup, PublicResolver, RefusedAddressError, Rules
+from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.executor.landing import ends_whole, flags_of
+from batchgen.executor.placement import ends_whole, flags_of
 from batchgen.model import ImageRequest, Picture, Provider, RemotePicture
-from batchgen.providers.redact import redacted
 from batchgen.providers.wire import header_view
+from batchgen.redact import redacted
+from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import Folder, PartFacts, Spool, sniff
 
 MOST_BYTES = 96 * 1024 * 1024
@@ -66,7 +66,7 @@ class Downloads:
         self._clock = clock
         self._offload = offload
         self._lookup = lookup
-        self._sessions: dict[Door, aiohttp.ClientSession] = {}
+        self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
 
     async def close(self) -> None:
@@ -144,10 +144,10 @@ class Downloads:
                 url = url.join(URL(response.headers.get("Location", ""), encoded=True))
         raise _FailedError(f"more than {MOST_REDIRECTS} redirects")
 
-    def _headers(self, door: Door, left: Left, *, first: bool) -> dict[str, str]:
+    def _headers(self, door: Origin, left: Left, *, first: bool) -> dict[str, str]:
         """The key goes to the provider's own origin, and never after a redirect."""
         headers = {"Accept-Encoding": "identity", "Accept": "image/*"}
-        if self._key and door is Door.OWN and first:
+        if self._key and door is Origin.OWN and first:
             headers["Authorization"] = f"Bearer {self._key}"
         if left.size:
             headers |= {"Range": f"bytes={left.size}-", "If-Range": left.validator}
@@ -191,10 +191,10 @@ class Downloads:
         size = newest.stat().st_size if validator and not validator.startswith("W/") else 0
         return Left(int(newest.stem) + 1, newest, size, validator)
 
-    def _session(self, door: Door) -> aiohttp.ClientSession:
+    def _session(self, door: Origin) -> aiohttp.ClientSession:
         """One session per door: only the public one has a resolver that refuses."""
         if door not in self._sessions:
-            resolver = PublicResolver(self._lookup) if door is Door.PUBLIC else None
+            resolver = PublicResolver(self._lookup) if door is Origin.PUBLIC else None
             self._sessions[door] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=60.0),

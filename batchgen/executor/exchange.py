@@ -1,4 +1,4 @@
-"""One POST over the wire: how far it got is followed step by step, and everything a server can do ends in a `Call`."""
+"""One POST over the wire: how far it got is followed step by step, and everything a server can do ends in a `Exchange`."""
 
 import asyncio
 import errno
@@ -13,12 +13,12 @@ from uuid import uuid4
 import aiohttp
 from yarl import URL
 
-from batchgen.clock import Clock, Offload
 from batchgen.executor.body import Body
-from batchgen.executor.straight import read_straight
+from batchgen.executor.body_protocol import read_straight
 from batchgen.model import Phase
-from batchgen.providers.verdict import Trouble
+from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
+from batchgen.runtime.clock import Clock, Offload
 
 GRACE = 0.5
 """Seconds after the deadline for bytes that had already arrived, beside the time by which the loop was late."""
@@ -31,7 +31,7 @@ _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 @dataclass(eq=False)
-class Call:
+class Exchange:
     """One exchange while it happens; what is written here stays true when the exchange breaks off.
 
     `body_of` makes the taker of a body for a status and an encoding; `buffer` is what all exchanges of one event loop
@@ -46,7 +46,7 @@ class Call:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: Body | None = None
-    trouble: Trouble | None = None
+    trouble: TransportError | None = None
     detail: str = ""
 
     @property
@@ -64,19 +64,19 @@ class Call:
         self.phase, self.status, self.headers = Phase.STATUS_SEEN, status, headers
         self.body = self.body_of(status, headers.get("content-encoding", ""))
 
-    def broke(self, trouble: Trouble, detail: str) -> None:
+    def broke(self, trouble: TransportError, detail: str) -> None:
         """Write down what broke the exchange; the first cause counts."""
         if self.trouble is None:
             self.trouble, self.detail = trouble, detail
 
 
 def tracing() -> aiohttp.TraceConfig:
-    """Tells a `Call`, given as `trace_request_ctx`, when its request is handed to the transport."""
+    """Tells a `Exchange`, given as `trace_request_ctx`, when its request is handed to the transport."""
 
     async def headers_sent(
         _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
     ) -> None:
-        if isinstance(context.trace_request_ctx, Call):
+        if isinstance(context.trace_request_ctx, Exchange):
             context.trace_request_ctx.handed_over()
 
     config = aiohttp.TraceConfig()
@@ -85,7 +85,7 @@ def tracing() -> aiohttp.TraceConfig:
 
 
 async def post(
-    session: aiohttp.ClientSession, wire: WireRequest, headers: dict[str, str], call: Call, offload: Offload
+    session: aiohttp.ClientSession, wire: WireRequest, headers: dict[str, str], call: Exchange, offload: Offload
 ) -> None:
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
@@ -106,7 +106,7 @@ async def post(
         call.broke(*trouble_of(error, call.phase))
 
 
-async def within(call: Call, deadline: float, exchange: asyncio.Task[None]) -> None:
+async def within(call: Exchange, deadline: float, exchange: asyncio.Task[None]) -> None:
     """Wait for an exchange until `deadline` seconds after its hand-over, then end it.
 
     Time that the event loop was late is not the server's: it is given back, with a grace for what already arrived.
@@ -117,7 +117,7 @@ async def within(call: Call, deadline: float, exchange: asyncio.Task[None]) -> N
         if not exchange.done():
             await asyncio.wait({exchange}, timeout=GRACE + call.seconds - deadline)
         if not exchange.done():
-            call.broke(Trouble.DEADLINE, f"no whole answer within {deadline:g} s")
+            call.broke(TransportError.DEADLINE, f"no whole answer within {deadline:g} s")
     finally:
         if not exchange.done():
             exchange.cancel()
@@ -126,7 +126,7 @@ async def within(call: Call, deadline: float, exchange: asyncio.Task[None]) -> N
         exchange.result()
 
 
-async def _read(response: aiohttp.ClientResponse, call: Call) -> None:
+async def _read(response: aiohttp.ClientResponse, call: Exchange) -> None:
     body = call.body
     if body is None:  # pragma: no cover - `answered` made it
         return
@@ -199,24 +199,24 @@ def _chunk(path: Path, offset: int) -> bytes:
         return file.read(READ)
 
 
-def trouble_of(error: BaseException, phase: Phase) -> tuple[Trouble, str]:
+def trouble_of(error: BaseException, phase: Phase) -> tuple[TransportError, str]:
     """Name what broke an exchange; the phase says whether it was sent, the exception only what to call it."""
     words = str(error) or type(error).__name__
     if phase is not Phase.NOT_CONNECTED:
         bad = isinstance(error, aiohttp.ClientResponseError | ValueError) and not isinstance(error, OSError)
-        return (Trouble.BAD_HTTP if bad else Trouble.DISCONNECTED), words
+        return (TransportError.BAD_HTTP if bad else TransportError.DISCONNECTED), words
     cause = getattr(error, "os_error", error)
     if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
-        return Trouble.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
+        return TransportError.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Trouble.DNS, words
+        return TransportError.DNS, words
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Trouble.TLS, words
+        return TransportError.TLS, words
     if isinstance(error, aiohttp.ClientSSLError):
         cut = isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()
-        return (Trouble.CONNECT if cut else Trouble.TLS), words
+        return (TransportError.CONNECT if cut else TransportError.TLS), words
     if isinstance(error, TimeoutError):
-        return Trouble.CONNECT_TIMEOUT, "no connection in time"
+        return TransportError.CONNECT_TIMEOUT, "no connection in time"
     if isinstance(error, ValueError | FileNotFoundError) or not isinstance(error, aiohttp.ClientConnectionError):
-        return Trouble.REQUEST, words
-    return Trouble.CONNECT, words
+        return TransportError.REQUEST, words
+    return TransportError.CONNECT, words

@@ -10,20 +10,20 @@ from pathlib import Path
 import aiohttp
 
 from batchgen.catalog import find_model
-from batchgen.clock import Clock, Offload
 from batchgen.errors import AccountError, InputError
 from batchgen.executor.addresses import Lookup
-from batchgen.executor.arrival import Arrival, cap_of
 from batchgen.executor.body import Body
+from batchgen.executor.body_protocol import PIECE
 from batchgen.executor.download import Downloads, NotFetched
-from batchgen.executor.exchange import Call, post, tracing, within
-from batchgen.executor.intake import Intake
-from batchgen.executor.straight import PIECE
+from batchgen.executor.exchange import Exchange, post, tracing, within
+from batchgen.executor.part_writer import PartWriter
+from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.model import Attempt, ImageRequest, Picture, Prepare, Provider, Receipt, RemotePicture, UrlImage
 from batchgen.providers.dialects import Dialect, dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import WireRequest
+from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import Folder
 from batchgen.version import VERSION
 
@@ -86,7 +86,7 @@ class LocalExecutor:
         self._session: aiohttp.ClientSession | None = None
         self._buffer = bytearray(PIECE)
         secrets = (self._key,) if self._key else ()
-        self._arrival = Arrival(provider, folder, clock, offload, secrets)
+        self._arrival = ResponseHandler(provider, folder, clock, offload, secrets)
         self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
 
     async def start(self) -> None:
@@ -150,12 +150,12 @@ class LocalExecutor:
         await self.offload(self.folder.spool(attempt_id).remove)
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
-        intake = Intake(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
+        intake = PartWriter(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)
 
-        return _Open(Call(self.clock, body_of, self._buffer), intake)
+        return _Open(Exchange(self.clock, body_of, self._buffer), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.job.request
@@ -222,5 +222,5 @@ class LocalExecutor:
 class _Open:
     """One attempt under way."""
 
-    call: Call
-    intake: Intake
+    call: Exchange
+    intake: PartWriter

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from batchgen.model import Provider
-from batchgen.providers.redact import redacted
+from batchgen.redact import redacted
 
 SECONDS = 20.0
 MOST = 4 * 1024 * 1024

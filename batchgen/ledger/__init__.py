@@ -6,25 +6,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from batchgen.clock import Clock
 from batchgen.ledger import (
     accounts,
     adopting,
+    attempts,
     bill,
     current,
-    gate,
+    images,
     opening,
-    pictures,
     provenance,
+    reservations,
     reviews,
     risk,
     rows,
     runs,
-    settling,
 )
-from batchgen.ledger import wanted as wanting
-from batchgen.ledger.book import Book
-from batchgen.ledger.gate import CHANGED
+from batchgen.ledger import jobs as wanting
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import (
     Adopted,
     Approved,
@@ -49,10 +47,12 @@ from batchgen.ledger.records import (
     Tried,
     Wanted,
 )
-from batchgen.ledger.reported import CallRow, ImageRow, JobRow, ListedRow, PictureRow, UsageRow, VariantRow
-from batchgen.ledger.sums import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
+from batchgen.ledger.report_rows import CallRow, ImageRow, JobRow, ListedRow, PictureRow, UsageRow, VariantRow
+from batchgen.ledger.reservations import CHANGED
+from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
 from batchgen.model import Attempt, AttemptState, Job, Picture, Receipt, Settlement, SlotState
 from batchgen.money import MicroUSD
+from batchgen.runtime.clock import Clock
 
 __all__ = [
     "CHANGED",
@@ -108,7 +108,7 @@ class Ledger:
     StorageError, with the file and what to do, when SQLite or the disk refuses; nothing was changed then.
     """
 
-    def __init__(self, book: Book, clock: Clock) -> None:
+    def __init__(self, book: Database, clock: Clock) -> None:
         self._book = book
         self._clock = clock
         self._run_id: str | None = None
@@ -133,7 +133,7 @@ class Ledger:
         """
         steps = opening.migrations()
         db = opening.for_reading(path, steps) if readonly else opening.for_writing(path, at, mounts, steps)
-        return cls(Book(db, path, catalogue, at), clock)
+        return cls(Database(db, path, catalogue, at), clock)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -149,7 +149,7 @@ class Ledger:
         """A copy that only this process sees: what is written to it is gone when it is closed."""
         with self._book.complaining():
             db = opening.apart(self._book.db)
-        return Ledger(Book(db, self._book.path, self._book.catalogue, nowhere), self._clock)
+        return Ledger(Database(db, self._book.path, self._book.catalogue, nowhere), self._clock)
 
     def still(self) -> AbstractContextManager[object]:
         """Hold one consistent view for several questions, whatever other processes write meanwhile."""
@@ -206,7 +206,7 @@ class Ledger:
         Reading the sums, comparing and writing are one transaction that excludes every other process. InputError,
         with the words of `CHANGED`, for a job that was never remembered.
         """
-        return gate.reserve(self._book, attempt, caps, self._clock.now())
+        return reservations.reserve(self._book, attempt, caps, self._clock.now())
 
     def settle(
         self,
@@ -223,15 +223,15 @@ class Ledger:
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
-        settling.settle(self._book, receipt, state, settlement, slots or {}, self._clock.now())
+        attempts.settle(self._book, receipt, state, settlement, slots or {}, self._clock.now())
 
     def mark_slots(self, job_key: str, slots: Mapping[int, tuple[SlotState, str]]) -> None:
         """Decide slots without a call: moderated, failed, uncertain, lost, or not started again."""
-        settling.mark_slots(self._book, job_key, self._run_id, slots, self._clock.now())
+        attempts.mark_slots(self._book, job_key, self._run_id, slots, self._clock.now())
 
     def exposure(self, run_id: str) -> Exposure:
         """Say what a run has spent and risks now; as quick for a long run as for a short one."""
-        return gate.exposure(self._book, run_id)
+        return reservations.exposure(self._book, run_id)
 
     # Recovery and risk
 
@@ -393,11 +393,11 @@ class Ledger:
 
     def fault(self, image: StoredImage, fault: str) -> None:
         """Note what is wrong with a stored picture's file (`missing`, `damaged: ...`), or "" when it is well again."""
-        pictures.fault(self._book, image, fault)
+        images.fault(self._book, image, fault)
 
     def owner(self, path: str) -> str | None:
         """Find the key of the job whose stored picture stands at a path, relative to the output folder."""
-        return pictures.owner(self._book, path)
+        return images.owner(self._book, path)
 
     def drawn_by(self, provider: str) -> int:
         """Count the pictures in place that a provider drew."""
@@ -405,40 +405,40 @@ class Ledger:
 
     def has_pictures(self) -> bool:
         """Whether any picture is stored."""
-        return pictures.any_stored(self._book)
+        return images.any_stored(self._book)
 
-    def standing(self, places: Sequence[str]) -> dict[str, str]:
+    def job_status(self, places: Sequence[str]) -> dict[str, str]:
         """Find whose stored pictures stand at places (paths relative to the output folder, without extension).
 
         The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
         """
-        return pictures.standing(self._book, places)
+        return images.job_status(self._book, places)
 
     def aside(self) -> tuple[Aside, ...]:
         """List pictures that this run wants and that stepped aside for others nobody wants any more."""
         assert self._run_id is not None, "a run begins before it wants anything"
-        return pictures.aside(self._book, self._run_id)
+        return images.aside(self._book, self._run_id)
 
     def returned(self, image: Aside, gone: str | None) -> None:
         """Note that a picture is back in its place; `gone` is where the one went that stood there."""
-        pictures.returned(self._book, image, gone)
+        images.returned(self._book, image, gone)
 
     def outlived(self) -> tuple[tuple[str, int, str], ...]:
         """Pictures (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
         assert self._run_id is not None, "a run begins before pictures can be replaced"
-        return pictures.outlived(self._book, self._run_id)
+        return images.outlived(self._book, self._run_id)
 
     def left_behind(self) -> tuple[tuple[str, int, str], ...]:
         """Pictures (key, slot, path) whose slots were taken by others that stand elsewhere."""
-        return pictures.left_behind(self._book)
+        return images.left_behind(self._book)
 
     def cleared(self, job_key: str, slot: int) -> None:
         """Note that what stood in a slot before has moved away."""
-        pictures.cleared(self._book, job_key, slot)
+        images.cleared(self._book, job_key, slot)
 
     def moved(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored picture has another place now."""
-        pictures.moved(self._book, job_key, slot, path)
+        images.moved(self._book, job_key, slot, path)
 
     def adopt(self, images: Sequence[Adopted]) -> int:
         """Take pictures in that a lost ledger knew, in one transaction; how many of them were new."""

@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Mapping
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.database import Database
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
-from batchgen.ledger.sums import History, ImageCounts, JobCounts, Money, Totals, Waste
+from batchgen.ledger.totals import History, ImageCounts, JobCounts, Money, Totals, Waste
 from batchgen.money import MicroUSD
 
 LATEST = 1000
@@ -32,7 +32,7 @@ _SAME_MANIFEST = """
 """
 
 
-def totals(book: Book, run_id: str | None, *, alone: bool) -> Totals:
+def totals(book: Database, run_id: str | None, *, alone: bool) -> Totals:
     """Add up jobs, images, calls and money."""
     values = {"catalogue": book.catalogue, "run": run_id}
     which = "" if run_id is None else _WANTED + (_HAD_WORK if alone else "")
@@ -75,7 +75,7 @@ def _images_alone(
     return ImageCounts(wanted=wanted, not_started=not_started, **decided)
 
 
-def waste(book: Book, run_id: str | None) -> tuple[Waste, ...]:
+def waste(book: Database, run_id: str | None) -> tuple[Waste, ...]:
     """List what was paid or risked for nothing."""
     of_run = "" if run_id is None else " AND a.run_id = :run"
     with book.reading() as db:
@@ -105,7 +105,7 @@ def waste(book: Book, run_id: str | None) -> tuple[Waste, ...]:
     return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
 
 
-def history(book: Book, model: str, size: str, quality: str, provider: str | None) -> History | None:
+def history(book: Database, model: str, size: str, quality: str, provider: str | None) -> History | None:
     """Look back at the latest settled calls of the whole ledger that were like this, and sent no pictures along."""
     with book.reading() as db:
         rows = db.execute(
@@ -150,7 +150,7 @@ _LAWS = {
 }
 
 
-def audit(book: Book) -> tuple[str, ...]:
+def audit(book: Database) -> tuple[str, ...]:
     """Check what the schema cannot."""
     with book.reading() as db:
         found = {law: db.execute(sql).fetchone()[0] for law, sql in _LAWS.items()}

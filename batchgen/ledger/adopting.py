@@ -4,15 +4,15 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.attempts import ImageWriter
+from batchgen.ledger.database import Database
+from batchgen.ledger.jobs import remember
 from batchgen.ledger.records import Adopted
-from batchgen.ledger.settling import Page
 from batchgen.ledger.text import dump, stamp
-from batchgen.ledger.wanted import remember
 from batchgen.model import Picture
 
 
-def adopt(book: Book, images: Sequence[Adopted], run_id: str, now: datetime) -> int:
+def adopt(book: Database, images: Sequence[Adopted], run_id: str, now: datetime) -> int:
     """Write jobs and pictures down as if their calls had just been found again."""
     remember(book, [image.wanted for image in images], run_id, 0)
     with book.writing("adopt") as db:
@@ -51,5 +51,5 @@ def _adopt(db: sqlite3.Connection, catalogue: str, image: Adopted, run_id: str, 
         (image.cost, int(image.estimated), drawn, attempt_id),
     )
     picture = Picture(image.slot, image.path, image.sha256, image.bytes, image.width, image.height, image.format)
-    Page(db, catalogue, key, run_id, now).store(attempt_id, picture, image.cost)
+    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, picture, image.cost)
     return True

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.errors import InputError
-from batchgen.ledger.book import Book
+from batchgen.ledger.attempts import ImageWriter, slots_of
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import Finding
-from batchgen.ledger.settling import Page, slots_of
-from batchgen.ledger.sums import Reconciliation
 from batchgen.ledger.text import stamp
+from batchgen.ledger.totals import Reconciliation
 from batchgen.model import SlotState
 from batchgen.money import MicroUSD, exact, from_usd
 
@@ -50,7 +50,9 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
     return findings, left + min(0, billed_beyond)
 
 
-def reconcile(book: Book, billed: MicroUSD, since: datetime | None, now: datetime, *, apply: bool) -> Reconciliation:
+def reconcile(
+    book: Database, billed: MicroUSD, since: datetime | None, now: datetime, *, apply: bool
+) -> Reconciliation:
     """Compare, and write the findings down if told to.
 
     InputError when the bill is below what answered calls cost by the usage they reported: such a bill is of another
@@ -124,5 +126,5 @@ def _free_slots(db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None
         )
     }
     free = (set(slots_of(row)) & uncertain) - doubted
-    page = Page(db, row["catalogue"], row["job_key"], None, now)
+    page = ImageWriter(db, row["catalogue"], row["job_key"], None, now)
     page.mark(dict.fromkeys(sorted(free), (SlotState.NOT_STARTED, "not charged, as the bill shows")))

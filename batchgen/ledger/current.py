@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from batchgen.ledger.book import Book
-from batchgen.ledger.reported import ListedRow, VariantRow
+from batchgen.ledger.database import Database
+from batchgen.ledger.report_rows import ListedRow, VariantRow
 
 _CURRENT = """
 WITH latest AS (
@@ -50,16 +50,16 @@ FROM counted WHERE least != most ORDER BY first, thing, slot, seq, line
 """  # noqa: S608 - our own words
 
 
-def listed(book: Book) -> Iterator[ListedRow]:
+def listed(book: Database) -> Iterator[ListedRow]:
     """Stream what a shop lists."""
     return map(ListedRow._make, _stream(book, _LISTED))
 
 
-def variants(book: Book) -> Iterator[VariantRow]:
+def variants(book: Database) -> Iterator[VariantRow]:
     """Stream what was drawn in several ways."""
     return map(VariantRow._make, _stream(book, _VARIANTS))
 
 
-def _stream(book: Book, sql: str) -> Iterator[sqlite3.Row]:
+def _stream(book: Database, sql: str) -> Iterator[sqlite3.Row]:
     with book.complaining(), closing(book.db.execute(sql, {"catalogue": book.catalogue})) as cursor:
         yield from cursor

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from batchgen.errors import StorageError
-from batchgen.ledger.book import MENDING, refused
+from batchgen.ledger.database import MENDING, refused
 
 APPLICATION_ID = 0x6267656E  # "bgen"
 BUSY_SECONDS = 60.0

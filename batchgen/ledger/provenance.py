@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from batchgen.ledger.book import Book
-from batchgen.ledger.reported import PictureRow
+from batchgen.ledger.database import Database
+from batchgen.ledger.report_rows import PictureRow
 from batchgen.ledger.text import request_from
 from batchgen.model import ImageRequest
 
@@ -18,7 +18,7 @@ WHERE i.catalogue = :catalogue AND i.path IS NOT NULL AND i.sha256 IS NOT NULL A
 """
 
 
-def of_call(book: Book, attempt_id: str) -> tuple[PictureRow, ...]:
+def of_call(book: Database, attempt_id: str) -> tuple[PictureRow, ...]:
     """Tell it of the pictures that one call brought."""
     with book.reading() as db:
         rows = db.execute(
@@ -34,7 +34,7 @@ def _sent(request: str, said: str | None) -> ImageRequest:
     return asked if said is None else replace(asked, prompt=said)
 
 
-def places(book: Book) -> tuple[tuple[str, str, str], ...]:
+def places(book: Database) -> tuple[tuple[str, str, str], ...]:
     """List every picture by path, hash and the call that brought it."""
     with book.reading() as db:
         rows = db.execute(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import Approved, Judged, Review, Reworded
 from batchgen.ledger.text import dump, plain, request_from, stamp
 
@@ -30,7 +30,7 @@ DOUBT = (
 """Whether a call for the slot that was made since the decision may have been charged."""
 
 
-def review(book: Book, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
+def review(book: Database, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
     """Write decisions down, each later one over an earlier; why each was left out, empty for those that were taken.
 
     `awaited` are places (paths without extension) that a paid picture is on its way to.
@@ -64,7 +64,7 @@ def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collec
     return ""
 
 
-def any_approved(book: Book) -> bool:
+def any_approved(book: Database) -> bool:
     """Look for one approved picture in its place."""
     with book.reading() as db:
         found = db.execute(
@@ -74,7 +74,7 @@ def any_approved(book: Book) -> bool:
         return found.fetchone() is not None
 
 
-def keeps_others(book: Book, run_id: str) -> bool:
+def keeps_others(book: Database, run_id: str) -> bool:
     """Look for an approved picture in its place whose job has the id of one that a run wanted, and was not wanted."""
     with book.reading() as db:
         found = db.execute(
@@ -87,7 +87,7 @@ def keeps_others(book: Book, run_id: str) -> bool:
         return found.fetchone() is not None
 
 
-def approved(book: Book, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
+def approved(book: Database, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
     """Find jobs with approved pictures in their places, by id, those that were wanted last first."""
     with book.reading() as db:
         rows = db.execute(
@@ -104,7 +104,7 @@ def approved(book: Book, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
     return {name: tuple(jobs) for name, jobs in found.items()}
 
 
-def doubted(book: Book) -> frozenset[tuple[str, int]]:
+def doubted(book: Database) -> frozenset[tuple[str, int]]:
     """Find rejected pictures (key, slot) for which others may have been paid already."""
     with book.reading() as db:
         rows = db.execute(
@@ -115,7 +115,7 @@ def doubted(book: Book) -> frozenset[tuple[str, int]]:
     return frozenset((row["job_key"], row["slot"]) for row in rows)
 
 
-def frozen(book: Book, places: Sequence[str]) -> frozenset[str]:
+def frozen(book: Database, places: Sequence[str]) -> frozenset[str]:
     """Find which of these places (paths without extension) hold an approved picture."""
     with book.reading() as db:
         rows = db.execute(
@@ -128,7 +128,7 @@ def frozen(book: Book, places: Sequence[str]) -> frozenset[str]:
     return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
 
 
-def reword(book: Book, prompts: Mapping[str, str], now: datetime) -> tuple[Reworded, ...]:
+def reword(book: Database, prompts: Mapping[str, str], now: datetime) -> tuple[Reworded, ...]:
     """Give moderated images of jobs (by key) other words, and free them for another try; what became of each."""
     with book.writing("reword") as db:
         return tuple(_reword(db, book.catalogue, key, prompt, stamp(now)) for key, prompt in prompts.items())

@@ -4,23 +4,23 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.attempts import ImageWriter, open_attempt, share_anew, slots_of
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow, Decision, Held, PendingDownload
 from batchgen.ledger.rows import ATTEMPTS, attempt_from
-from batchgen.ledger.settling import Page, open_attempt, share_anew, slots_of
 from batchgen.ledger.text import dump, moment, plain, request_from, stamp, words
 from batchgen.model import Picture, SlotState
 from batchgen.money import ZERO, MicroUSD
 
 
-def attempt(book: Book, attempt_id: str) -> AttemptRow | None:
+def attempt(book: Database, attempt_id: str) -> AttemptRow | None:
     """Look one call up."""
     with book.reading() as db:
         row = db.execute(f"{ATTEMPTS} AND a.id = :id", {"catalogue": book.catalogue, "id": attempt_id}).fetchone()
     return row and attempt_from(row)
 
 
-def orphans(book: Book) -> tuple[AttemptRow, ...]:
+def orphans(book: Database) -> tuple[AttemptRow, ...]:
     """List the calls that are under way as far as the ledger knows."""
     with book.reading() as db:
         rows = db.execute(
@@ -29,7 +29,7 @@ def orphans(book: Book) -> tuple[AttemptRow, ...]:
     return tuple(map(attempt_from, rows))
 
 
-def to_at_risk(book: Book, attempt_id: str, why: str, now: datetime) -> None:
+def to_at_risk(book: Database, attempt_id: str, why: str, now: datetime) -> None:
     """Turn a reservation into risk."""
     with book.writing("risk") as db:
         row = open_attempt(db, book.catalogue, attempt_id)
@@ -38,14 +38,14 @@ def to_at_risk(book: Book, attempt_id: str, why: str, now: datetime) -> None:
             " message = ? WHERE id = ?",
             (stamp(now), "orphan", plain(why), attempt_id),
         )
-        page = Page(db, book.catalogue, row["job_key"], row["run_id"], now)
+        page = ImageWriter(db, book.catalogue, row["job_key"], row["run_id"], now)
         page.doubt(slots_of(row), plain(f"may have been charged: {why}"))
 
 
 # Pictures that wait at an address
 
 
-def downloads(book: Book) -> tuple[PendingDownload, ...]:
+def downloads(book: Database) -> tuple[PendingDownload, ...]:
     """List what is paid and not here, the soonest to expire first."""
     with book.reading() as db:
         rows = db.execute(
@@ -85,13 +85,13 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
 def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
     """Find the job whose picture a waiting one takes the place of: any other one, or itself drawn again."""
     stem = f"images/{place.rpartition('.')[0]}"
-    standing = db.execute(
+    job_status = db.execute(
         "SELECT path, job_key FROM images"
         " WHERE catalogue = ? AND state = 'stored' AND path > ? AND path < ?"  # `/` comes next after `.`
         " AND NOT (job_key = ? AND slot = ?)",
         (row["catalogue"], f"{stem}.", f"{stem}/", row["job_key"], row["slot"]),
     )
-    for other in standing:
+    for other in job_status:
         if other["path"].rpartition(".")[0] == stem:
             return str(other["job_key"])
     before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
@@ -104,15 +104,15 @@ def place_of(row: sqlite3.Row, slot: int) -> str:
     return words(row["paths"])[slots_of(row).index(slot)]
 
 
-def downloaded(book: Book, download: PendingDownload, picture: Picture, now: datetime) -> None:
+def downloaded(book: Database, download: PendingDownload, picture: Picture, now: datetime) -> None:
     """Store a picture that was waited for; from now on it bears a share of what its call cost."""
     with book.writing("downloaded") as db:
-        page = Page(db, book.catalogue, download.job_key, download.run_id, now)
+        page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
         page.store(download.attempt_id, picture, ZERO)
         share_anew(db, download.attempt_id)
 
 
-def postponed(book: Book, download: PendingDownload, why: str) -> None:
+def postponed(book: Database, download: PendingDownload, why: str) -> None:
     """Count a failed download."""
     with book.writing("postponed") as db:
         db.execute(
@@ -121,17 +121,17 @@ def postponed(book: Book, download: PendingDownload, why: str) -> None:
         )
 
 
-def lost(book: Book, download: PendingDownload, why: str, now: datetime) -> None:
+def lost(book: Database, download: PendingDownload, why: str, now: datetime) -> None:
     """Give a paid picture up."""
     with book.writing("lost") as db:
-        page = Page(db, book.catalogue, download.job_key, download.run_id, now)
+        page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
         page.mark({download.slot: (SlotState.LOST_PAID, why)})
 
 
 # Jobs that are held
 
 
-def held(book: Book) -> tuple[Held, ...]:
+def held(book: Database) -> tuple[Held, ...]:
     """List jobs with uncertain images."""
     with book.reading() as db:
         return tuple(_held(db, book.catalogue))
@@ -152,13 +152,13 @@ def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
         yield Held(row["id"], row["key"], slots, MicroUSD(row["at_risk"]), since, row["why"])
 
 
-def resolve(book: Book, job_ids: Sequence[str], decision: Decision, now: datetime) -> tuple[Held, ...]:
+def resolve(book: Database, job_ids: Sequence[str], decision: Decision, now: datetime) -> tuple[Held, ...]:
     """Free uncertain images for another try, or give them up."""
     state = SlotState.NOT_STARTED if decision is Decision.RETRY else SlotState.FAILED
     with book.writing("resolve") as db:
         decided = tuple(one for one in _held(db, book.catalogue) if one.job_id in set(job_ids))
         for one in decided:
-            page = Page(db, book.catalogue, one.job_key, None, now)
+            page = ImageWriter(db, book.catalogue, one.job_key, None, now)
             page.mark(dict.fromkeys(one.slots, (state, f"resolved by hand ({decision}): {one.why}")))
         keys = dump([one.job_key for one in decided])
         db.execute(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow, RunRow, StoredImage
-from batchgen.ledger.reported import CallRow, ImageRow, JobRow, UsageRow
+from batchgen.ledger.report_rows import CallRow, ImageRow, JobRow, UsageRow
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import moment, pairs, request_from, words
 from batchgen.model import AttemptState, Purpose
@@ -113,37 +113,37 @@ FROM attempts WHERE catalogue = :catalogue AND ended IS NOT NULL AND {SENT} ORDE
 """  # noqa: S608 - our own words
 
 
-def _stream(book: Book, sql: str) -> Iterator[sqlite3.Row]:
+def _stream(book: Database, sql: str) -> Iterator[sqlite3.Row]:
     with book.complaining(), closing(book.db.execute(sql, {"catalogue": book.catalogue})) as cursor:
         yield from cursor
 
 
-def job_rows(book: Book) -> Iterator[JobRow]:
+def job_rows(book: Database) -> Iterator[JobRow]:
     """Stream jobs with their money."""
     return map(JobRow._make, _stream(book, _JOBS))
 
 
-def image_rows(book: Book) -> Iterator[ImageRow]:
+def image_rows(book: Database) -> Iterator[ImageRow]:
     """Stream wanted and stored images."""
     return map(ImageRow._make, _stream(book, _IMAGES))
 
 
-def usage_rows(book: Book) -> Iterator[UsageRow]:
+def usage_rows(book: Database) -> Iterator[UsageRow]:
     """Stream the sums per combination."""
     return map(UsageRow._make, _stream(book, _USAGE))
 
 
-def call_rows(book: Book) -> Iterator[CallRow]:
+def call_rows(book: Database) -> Iterator[CallRow]:
     """Stream what became of calls, in the order in which they ended."""
     return map(CallRow._make, _stream(book, _CALLS))
 
 
-def attempt_rows(book: Book) -> Iterator[AttemptRow]:
+def attempt_rows(book: Database) -> Iterator[AttemptRow]:
     """Stream calls, the oldest first."""
     return map(attempt_from, _stream(book, f"{ATTEMPTS} ORDER BY a.started, a.id"))
 
 
-def stored(book: Book) -> Iterator[StoredImage]:
+def stored(book: Database) -> Iterator[StoredImage]:
     """Stream pictures that should be in place; read in one go, so that the caller may write meanwhile."""
     with book.reading() as db:
         rows = db.execute(
@@ -155,7 +155,7 @@ def stored(book: Book) -> Iterator[StoredImage]:
     return (StoredImage(**{name: row[name] for name in names}) for row in rows)
 
 
-def drawn_by(book: Book, provider: str) -> int:
+def drawn_by(book: Database, provider: str) -> int:
     """Count stored pictures that a provider drew."""
     with book.reading() as db:
         row = db.execute(
@@ -166,7 +166,7 @@ def drawn_by(book: Book, provider: str) -> int:
     return int(row[0])
 
 
-def runs(book: Book) -> tuple[RunRow, ...]:
+def runs(book: Database) -> tuple[RunRow, ...]:
     """List the runs, the latest first."""
     with book.reading() as db:
         rows = db.execute(

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from secrets import token_hex
 
-from batchgen.ledger.book import Book
+from batchgen.ledger.database import Database
 from batchgen.ledger.records import RunStart
 from batchgen.ledger.text import dump, plain, stamp
 
 
-def begin(book: Book, run: RunStart, now: datetime) -> None:
+def begin(book: Database, run: RunStart, now: datetime) -> None:
     """Write a run down."""
     with book.writing("begin") as db:
         db.execute(
@@ -30,7 +31,7 @@ def begin(book: Book, run: RunStart, now: datetime) -> None:
         )
 
 
-def expect(book: Book, run_id: str, quote: tuple[int, int, int]) -> None:
+def expect(book: Database, run_id: str, quote: tuple[int, int, int]) -> None:
     """Write down what a run was expected to cost."""
     with book.writing("expect") as db:
         db.execute(
@@ -39,10 +40,15 @@ def expect(book: Book, run_id: str, quote: tuple[int, int, int]) -> None:
         )
 
 
-def end(book: Book, run_id: str, exit_code: int, why: str, counts: Mapping[str, int], now: datetime) -> None:
+def end(book: Database, run_id: str, exit_code: int, why: str, counts: Mapping[str, int], now: datetime) -> None:
     """Write down how a run ended."""
     with book.writing("end") as db:
         db.execute(
             "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ? WHERE catalogue = ? AND run_id = ?",
             (stamp(now), exit_code, plain(why), dump(counts), book.catalogue, run_id),
         )
+
+
+def new_run_id(now: datetime) -> str:
+    """A name that sorts by time and does not repeat within a second: `2026-11-20T02-00-00Z-7f3a91c0`."""
+    return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token_hex(4)}"

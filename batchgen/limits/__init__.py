@@ -16,6 +16,6 @@ One call asks for them in this order, and holds its slot to the end:
 from batchgen.limits.breaker import Breaker, Breakers, Ticket
 from batchgen.limits.doors import Closed
 from batchgen.limits.limiter import Limiter
-from batchgen.limits.meter import Start
+from batchgen.limits.sliding_window import Start
 
 __all__ = ["Breaker", "Breakers", "Closed", "Limiter", "Start", "Ticket"]

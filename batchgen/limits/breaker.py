@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchgen.clock import Clock
-from batchgen.limits.doors import Door
+from batchgen.limits.doors import Origin
 from batchgen.model import Remedy
+from batchgen.runtime.clock import Clock
 
 IN_A_ROW = 5
 LAST = 50
@@ -36,11 +36,11 @@ class Breaker:
     do rate limits without any good answer for `THROTTLED_SECONDS`.
     """
 
-    def __init__(self, probe_seconds: Sequence[float], clock: Clock, door: Door | None = None) -> None:
+    def __init__(self, probe_seconds: Sequence[float], clock: Clock, door: Origin | None = None) -> None:
         self.given_up = ""
         self._waits = tuple(probe_seconds)
         self._clock = clock
-        self._door = door or Door()
+        self._door = door or Origin()
         self._generation = 0
         self._in_a_row = 0
         self._last: deque[bool] = deque(maxlen=LAST)
@@ -150,7 +150,7 @@ class Breakers:
     def __init__(self, probe_seconds: Sequence[float], clock: Clock) -> None:
         self._probe_seconds = probe_seconds
         self._clock = clock
-        self._door = Door()
+        self._door = Origin()
         self._of: dict[str, Breaker] = {}
 
     def __call__(self, model: str) -> Breaker:

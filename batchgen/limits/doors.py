@@ -9,7 +9,7 @@ class Closed(Exception):
     """The run stopped while a call waited for its permit: nothing was sent, nothing is held."""
 
 
-class Door:
+class Origin:
     """What every wait of one run passes through; closing it ends them all."""
 
     def __init__(self) -> None:

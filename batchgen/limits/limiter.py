@@ -5,13 +5,13 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from batchgen.clock import Clock
-from batchgen.limits.doors import Door
-from batchgen.limits.meter import Meter, Start
-from batchgen.limits.pacer import Pacer
-from batchgen.limits.share import COOL_DOWN, Share
+from batchgen.limits.doors import Origin
+from batchgen.limits.rate_share import COOL_DOWN, RateShare
+from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
+from batchgen.limits.start_queue import StartQueue
 from batchgen.model import Limits
+from batchgen.runtime.clock import Clock
 
 # A provider may ask for any wait; nobody waits longer than this before looking again.
 LONGEST_PAUSE = 300.0
@@ -32,11 +32,11 @@ class Limiter:
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._clock = clock
-        self._door = Door()
+        self._door = Origin()
         self._concurrency = limits.concurrency
         self._slots = Slots(limits.concurrency)
-        self._share = Share(clock)
-        self._pacer = Pacer(clock)
+        self._share = RateShare(clock)
+        self._pacer = StartQueue(clock)
         self._back_off = 0.0
         rates = {
             "requests": limits.requests_per_minute,
@@ -44,7 +44,7 @@ class Limiter:
             "input-images": limits.input_images_per_minute,
             "tokens": limits.tokens_per_minute,
         }
-        self._meters = {kind: Meter(rate, self._share, clock) for kind, rate in rates.items() if rate}
+        self._meters = {kind: SlidingWindow(rate, self._share, clock) for kind, rate in rates.items() if rate}
 
     @property
     def share(self) -> float:

@@ -2,31 +2,31 @@
 
 from typing import Any
 
-from batchgen.manifest.census import Census, check
-from batchgen.manifest.draft import Skipped, Wrong
 from batchgen.manifest.expand import expand
 from batchgen.manifest.key import key, resolve
 from batchgen.manifest.lint import lint
 from batchgen.manifest.load import Manifest, load, read
+from batchgen.manifest.rendered_row import InvalidRow, Skipped
+from batchgen.manifest.summary import ManifestSummary, check
 
 __all__ = [
-    "Census",
+    "InvalidRow",
     "Manifest",
+    "ManifestSummary",
     "Skipped",
-    "Wrong",
     "check",
     "expand",
+    "json_schema",
     "key",
     "lint",
     "load",
     "read",
     "resolve",
-    "schema",
 ]
 
 
-def schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """Give the JSON Schema of a YAML or JSON manifest, for editors."""
-    from batchgen.manifest import form
+    from batchgen.manifest import schema
 
-    return form.schema()
+    return schema.json_schema()

@@ -5,11 +5,11 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from batchgen.errors import InputError, Place, Problem
-from batchgen.manifest.draft import MAX_N
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
+from batchgen.manifest.names import shown
+from batchgen.manifest.rendered_row import MAX_N
 from batchgen.manifest.stages import is_preview, meant
-from batchgen.manifest.words import shown
 from batchgen.model import Job, JobImage
 
 MOST_PICTURES = 16

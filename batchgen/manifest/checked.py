@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from batchgen.errors import Problem
-from batchgen.manifest.complaints import Path, complaints
-from batchgen.manifest.concerns import Scope, by_scope, concerns
-from batchgen.manifest.form import ManifestForm
-from batchgen.manifest.tree import Node, Plain, move, repeated
+from batchgen.manifest.error_scope import Scope, by_scope, concerns
+from batchgen.manifest.schema import ManifestForm
+from batchgen.manifest.schema_errors import Path, complaints
+from batchgen.manifest.yaml_tree import Node, Plain, move, repeated
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "provider": ("provider",),

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
-from batchgen.manifest.block import Axes, Block, Extra, Field, whole
 from batchgen.manifest.checked import Checked
-from batchgen.manifest.concerns import Scope
-from batchgen.manifest.draft import CHECKS
-from batchgen.manifest.form import JobForm, RequestForm
+from batchgen.manifest.error_scope import Scope
+from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
-from batchgen.manifest.lookup import Outside, look_up, usable
+from batchgen.manifest.names import COMBINATIONS, NAMES, REQUEST
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows import Table, why_no_file
-from batchgen.manifest.sheet import inline
-from batchgen.manifest.tables import open_table
-from batchgen.manifest.template import Template, TemplateError, compile_template
-from batchgen.manifest.tree import Node
-from batchgen.manifest.words import COMBINATIONS, NAMES, REQUEST
+from batchgen.manifest.rendered_row import CHECKS
+from batchgen.manifest.row_manifest import inline
+from batchgen.manifest.rows.table import Table, why_no_file
+from batchgen.manifest.rows.tables import open_table
+from batchgen.manifest.schema import JobForm, RequestForm
+from batchgen.manifest.template_names import Outside, look_up, usable
+from batchgen.manifest.templates import Template, TemplateError, compile_template
+from batchgen.manifest.yaml_tree import Node
 
 Step = str | int
 _FIRST_IMAGE = "images[0]"
@@ -40,7 +40,7 @@ class Composer:
         self.output = self._output()
         self.shop = self._shop()
 
-    def sources(self) -> tuple[Block, ...]:
+    def sources(self) -> tuple[JobTemplate, ...]:
         """Compile every entry of `jobs`; what is wrong with one is lacking in it."""
         defaults = self._request(self._form.defaults, ("defaults",)) if self._form.defaults else ()
         if self._root.at("jobs").value == ():
@@ -63,7 +63,7 @@ class Composer:
         found = {word: self._template(text, "output", "shop", word) for word, text in texts.items()}
         return ListingTemplate(**{word: template or NO_TEXT for word, template in found.items()})
 
-    def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> Block:
+    def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> JobTemplate:
         at = ("jobs", index)
         own = self._request(job, at)
         if any(name.startswith("images[") for name, _ in own):
@@ -78,7 +78,7 @@ class Composer:
         written = tuple(self._written(own, defaults, at, varied=table is not None))
         lacking = self._lacking["jobs"] | self._lacking[index]
         lacking |= self._lacking["defaults"] - {whole(name) for name, _ in own}
-        block = Block(
+        block = JobTemplate(
             self._root.at(*at).place,
             self._variables,
             own,

@@ -5,10 +5,10 @@ from stat import S_ISREG
 from typing import Any
 
 from batchgen.errors import Problem
-from batchgen.manifest.form import Form, ManifestForm, PriceForm
+from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
-from batchgen.manifest.tree import Node
-from batchgen.manifest.words import shown
+from batchgen.manifest.schema import Form, ManifestForm, PriceForm
+from batchgen.manifest.yaml_tree import Node
 from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from batchgen.errors import Problem
-from batchgen.manifest.draft import Draft, Skipped, Wrong, build
+from batchgen.manifest.digest_set import Seen
 from batchgen.manifest.load import Manifest
-from batchgen.manifest.seen import Seen
+from batchgen.manifest.rendered_row import InvalidRow, RenderedRow, Skipped, build
 from batchgen.model import Job
 
 
-def expand(manifest: Manifest) -> Iterator[Job | Wrong | Problem | Skipped]:
+def expand(manifest: Manifest) -> Iterator[Job | InvalidRow | Problem | Skipped]:
     """Give the jobs of a manifest in the order of its file; the same job twice is one job.
 
     Lazy and flat: a row is read when it is asked for, and eight bytes of it are remembered.
@@ -18,7 +18,7 @@ def expand(manifest: Manifest) -> Iterator[Job | Wrong | Problem | Skipped]:
     seen = Seen()
     for source in manifest.sources:
         for draft in source.drafts():
-            if not isinstance(draft, Draft):
+            if not isinstance(draft, RenderedRow):
                 yield draft
                 continue
             for job in _jobs(draft, manifest):
@@ -28,7 +28,7 @@ def expand(manifest: Manifest) -> Iterator[Job | Wrong | Problem | Skipped]:
                     yield job
 
 
-def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Wrong]:
+def _jobs(draft: RenderedRow, manifest: Manifest) -> Iterator[Job | InvalidRow]:
     """The job of a row; with stages its preview first, then the job itself. What is wrong with both is said once."""
     if not manifest.stages:
         yield build(draft, manifest.inputs, manifest.output, manifest.shop)
@@ -37,10 +37,10 @@ def _jobs(draft: Draft, manifest: Manifest) -> Iterator[Job | Wrong]:
     told: tuple[Problem, ...] = ()
     for stage in manifest.stages:
         made = build(stage.draft(draft), manifest.inputs, manifest.output, manifest.shop)
-        job = made.job if isinstance(made, Wrong) else made
+        job = made.job if isinstance(made, InvalidRow) else made
         staged = stage.job(job, preview) if job else None
         preview = staged.id if staged else None
-        if isinstance(made, Wrong):
+        if isinstance(made, InvalidRow):
             yield replace(made, job=staged, problems=tuple(each for each in made.problems if each not in told))
             told += made.problems
         elif staged:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
 
-from batchgen.manifest.rows import why_no_file
+from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from batchgen.errors import Problem, Severity
-from batchgen.manifest.words import shown
+from batchgen.manifest.names import shown
 from batchgen.model import Job, Model, Provider
 
 NEARLY = 0.9

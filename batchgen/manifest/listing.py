@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.manifest.template import Template, TemplateError, compile_template
+from batchgen.manifest.templates import Template, TemplateError, compile_template
 from batchgen.model import Listing
 
 OWN = frozenset({"id"})

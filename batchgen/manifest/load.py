@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.manifest import paths, tree
-from batchgen.manifest.draft import Source
+from batchgen.manifest import paths, yaml_tree
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
+from batchgen.manifest.names import listed
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows import Table, why_no_file
-from batchgen.manifest.sheet import inline, read_sheet
+from batchgen.manifest.rendered_row import Source
+from batchgen.manifest.row_manifest import inline, read_sheet
+from batchgen.manifest.rows.table import Table, why_no_file
+from batchgen.manifest.rows.tables import SUFFIXES, open_table
 from batchgen.manifest.stages import Stage, stages
-from batchgen.manifest.tables import SUFFIXES, open_table
-from batchgen.manifest.words import listed
 from batchgen.model import Settings
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
@@ -68,9 +68,9 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
         raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
     if suffix in SUFFIXES:
         return _sheet(open_table(given, str(given)), given, overrides or {}, [])
-    root = tree.parse(_text(given), str(given), json=suffix == ".json")
+    root = yaml_tree.parse(_text(given), str(given), json=suffix == ".json")
     if isinstance(root.value, tuple) and suffix == ".json":
-        problems = [problem for _, problem in tree.repeated(root)]
+        problems = [problem for _, problem in yaml_tree.repeated(root)]
         return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems)
     return _document(root, given, overrides or {})
 
@@ -78,8 +78,8 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
 def _text(path: Path) -> str:
     place = Place(str(path))
     try:
-        if path.stat().st_size > tree.MAX_BYTES:
-            raise InputError(Problem(f"larger than {tree.MAX_BYTES:,} bytes; put the rows into a CSV file", place))
+        if path.stat().st_size > yaml_tree.MAX_BYTES:
+            raise InputError(Problem(f"larger than {yaml_tree.MAX_BYTES:,} bytes; put the rows into a CSV file", place))
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -88,9 +88,9 @@ def _text(path: Path) -> str:
         raise InputError(Problem(f"cannot be read: {error.strerror}", place)) from error
 
 
-def _objects(root: tree.Node) -> Iterator[tuple[Mapping[str, str], Place] | Problem]:
+def _objects(root: yaml_tree.Node) -> Iterator[tuple[Mapping[str, str], Place] | Problem]:
     for item in root.value or ():
-        if not isinstance(item, tree.Node) or not isinstance(item.value, dict):
+        if not isinstance(item, yaml_tree.Node) or not isinstance(item.value, dict):
             yield Problem("each item of the list is one object", getattr(item, "place", root.place))
             continue
         nested = [(name, cell) for name, cell in item.value.items() if isinstance(cell.value, dict | tuple)]
@@ -104,7 +104,7 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     from batchgen.manifest.convert import settings
 
     sheet, said = read_sheet(table)
-    root = tree.Node({}, Place(str(path)), {})
+    root = yaml_tree.Node({}, Place(str(path)), {})
     found = checked({"jobs": []}, root, overrides)
     problems += found.problems
     fixed = settings(found.form, root, path, problems)
@@ -114,7 +114,7 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     return Manifest(fixed, path, (sheet,), output, Inputs(path.parent), warnings, errors=_sorted(problems))
 
 
-def _document(root: tree.Node, path: Path, overrides: Mapping[str, str]) -> Manifest:
+def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str]) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
     from batchgen.manifest.convert import settings

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from batchgen.manifest.template import Template, TemplateError, compile_template
+from batchgen.manifest.templates import Template, TemplateError, compile_template
 
 DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"
 MAX_COMPONENT = 120

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batchgen.errors import Problem
-from batchgen.manifest.draft import CHECKS, Draft, Written
 from batchgen.manifest.key import key
-from batchgen.manifest.tree import Node
+from batchgen.manifest.rendered_row import CHECKS, RenderedRow, Written
+from batchgen.manifest.yaml_tree import Node
 from batchgen.model import InputImage, Job, JobImage, PathOf
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Stage:
     written: Written = ()
     _places: dict[int, Written] = field(default_factory=dict, repr=False, compare=False)
 
-    def draft(self, draft: Draft) -> Draft:
+    def draft(self, draft: RenderedRow) -> RenderedRow:
         """The draft as this stage asks for it."""
         inherited = draft.inherited.difference(self.texts)
         texts, lacking = {**draft.texts, **self.texts}, draft.lacking | self.lacking

@@ -61,7 +61,7 @@ class FlexibleSizes:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What draws. `output_tokens` names the table or formula of its picture tokens; see `batchgen.catalog.cost`.
+    """What draws. `output_tokens` names the table or formula of its picture tokens; see `batchgen.pricing.cost`.
 
     `input_tokens` names the rule for reference pictures (tile512, patch32). `input_fidelity` lists accepted values;
     empty means that the parameter must be left out. `batch` is the price of the vendor's Batch API, None without one.

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from batchgen.engine import TRANSIENT
 from batchgen.ledger import Known, Previous, Review, Slot
 from batchgen.model import ImageRequest, Job, OnUncertain, SlotState
 from batchgen.text import counted
-from batchgen.worker import TRANSIENT
 
 GONE = "files are gone"
 """Stands in the reason of a stored job whose files somebody moved away."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
+from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
 from batchgen.model import Job, JobImage, OutcomeKind, Quote
 from batchgen.money import MicroUSD
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
-from batchgen.worker import Words, said, standing
 
 AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
@@ -46,7 +46,7 @@ class Planned:
     slots: tuple[int, ...] = ()
     cost: Cost | None = None
     replaces: str | None = None
-    standing: OutcomeKind = OutcomeKind.NOT_STARTED
+    job_status: OutcomeKind = OutcomeKind.NOT_STARTED
     linked: bool = False
     words: Words = ()
     later: tuple[int, ...] = ()
@@ -117,10 +117,10 @@ class Pairing:
             action, why, slots = decision
             self.chain.see(job)
             preview = previews.get(job.id) if action is not Action.REDRAW else None
-            stands = OutcomeKind.HELD if action is Action.HELD else standing(job, known)
+            stands = OutcomeKind.HELD if action is Action.HELD else job_status(job, known)
             if isinstance(preview, str):
                 price = self.price(job, len(slots))
-                yield Planned(job, Action.WAIT, preview, cost=price, standing=stands, later=slots)
+                yield Planned(job, Action.WAIT, preview, cost=price, job_status=stands, later=slots)
                 continue
             slots, taken = _unfrozen(job, slots, frozen)
             if taken:
@@ -136,7 +136,7 @@ class Pairing:
         """Whose pictures stand where those of some jobs will go, by place; nobody's in a folder without pictures."""
         if self.is_bare:
             return {}
-        return self.ledger.standing([place for job in jobs for place in _places(job, range(job.n))])
+        return self.ledger.job_status([place for job in jobs for place in _places(job, range(job.n))])
 
     def _frozen(self, jobs: Iterable[Job]) -> frozenset[str]:
         """Places of some jobs where approved pictures stand."""

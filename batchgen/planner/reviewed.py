@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
+from batchgen.engine import Words
 from batchgen.ledger import Approved, Known, Slot
 from batchgen.model import Job, SlotState
-from batchgen.worker import Words
 
 
 def as_approved(job: Job, approved: Sequence[Approved]) -> Job:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchgen.model import Echo, Usage
-from batchgen.providers.complaint import Complaint
-from batchgen.providers.decode import Document, Run, RunState
+from batchgen.providers.api_error import ApiError
+from batchgen.providers.decode import Base64Span, Document, RunState
 from batchgen.text import safe
 
 _MOST_COUNT = 10**15
@@ -20,7 +20,7 @@ _LONGEST_URL = 16 * 1024
 class Item:
     """One entry of an answer: bytes in a part, an address, a picture spelled as a data URL, or why there is none."""
 
-    run: Run | None = None
+    run: Base64Span | None = None
     url: str = ""
     inline: str = ""
     reason: str = ""
@@ -38,7 +38,7 @@ class Answer:
     items: tuple[Item, ...]
     usage: Usage | None = None
     echo: Echo = field(default_factory=Echo)
-    complaint: Complaint | None = None
+    complaint: ApiError | None = None
 
 
 def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
@@ -47,7 +47,7 @@ def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
     return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not RunState.EMPTY)
 
 
-def from_run(run: Run) -> Item:
+def from_run(run: Base64Span) -> Item:
     """An entry whose picture came as base64."""
     return Item(run=run, reason="" if run.state is RunState.WHOLE else run.state.value)
 
@@ -65,7 +65,7 @@ def from_address(text: str, *, named: bool = False) -> Item:
     return Item(reason="undecodable" if text else "empty")
 
 
-def run_at(document: Document, value: object) -> Run | None:
+def run_at(document: Document, value: object) -> Base64Span | None:
     """The run that a number in the document stands for."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(document.runs):
         return None

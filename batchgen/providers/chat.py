@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.model import Attempt, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at
-from batchgen.providers.complaint import complaint
+from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document
 from batchgen.providers.images import _JSON, _address
 from batchgen.providers.uploads import Uploads

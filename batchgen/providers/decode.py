@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from batchgen.providers.base64run import Base64Run, DecodeError, Parts, PartSink, Run, RunState
+from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, RunState
 
-__all__ = ["BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "Run", "RunState", "parse"]
+__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "RunState", "parse"]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32
@@ -56,7 +56,7 @@ class Document:
     value: Any
     kind: BodyKind
     whole: bool
-    runs: tuple[Run, ...]
+    runs: tuple[Base64Span, ...]
     text: bytes
 
 
@@ -79,7 +79,7 @@ class Decoder:
         self.parts = Parts(open_part, cap)
         self.text_cap = text_cap
         self.text = bytearray()
-        self.runs: list[Run] = []
+        self.runs: list[Base64Span] = []
         self.closed = False
         self._mode = _Mode.STRUCTURE
         self._carry: Bytes = b""
@@ -89,7 +89,7 @@ class Decoder:
         self._last = b""
         self._key = b""
         self._string_at = 0
-        self._run: Base64Run | None = None
+        self._run: Base64Reader | None = None
         self._safe: tuple[int, bytes] | None = None
 
     def feed(self, chunk: Bytes, size: int | None = None) -> None:
@@ -193,7 +193,7 @@ class Decoder:
 
     def _open_run(self) -> None:
         del self.text[-1:]
-        self._run = Base64Run(self.parts)
+        self._run = Base64Reader(self.parts)
         self._mode = _Mode.RUN
 
     def _address(self, data: Bytes, at: int) -> int:

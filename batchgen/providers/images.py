@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.model import Attempt, Operation, Provider
-from batchgen.providers.answer import (
-    Answer,
-    Item,
-    echo_of,
-    from_address,
-    from_run,
-    leftovers,
-    run_at,
-    usage_of,
-)
-from batchgen.providers.complaint import complaint
+from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
+from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document, RunState
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import FormPart, WireRequest, endpoint, number

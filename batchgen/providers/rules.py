@@ -9,12 +9,12 @@ import difflib
 from collections.abc import Iterator
 
 from batchgen.catalog import legal_size, nearest_size
-from batchgen.catalog.tokens import QUALITY_NAMES
 from batchgen.errors import Problem, Severity
 from batchgen.model import ImageRequest, Job, Model, Operation, Prepare, Provider
+from batchgen.pricing.tokens import QUALITY_NAMES
 from batchgen.providers import chat
-from batchgen.providers.picture_rules import picture_rulings
-from batchgen.providers.ruling import SEND, Fate, Ruling, doubted, refused
+from batchgen.providers.image_rules import picture_rulings
+from batchgen.providers.param_decision import SEND, Action, ParamDecision, doubted, refused
 from batchgen.text import safe
 
 _LOSSY = frozenset({"jpeg", "jpg", "webp"})
@@ -33,7 +33,7 @@ def to_send(
     rulings = (
         (name, value, _ruling(name, value, request, provider, model, inherited)) for name, value in request.params
     )
-    return tuple((name, value) for name, value, ruling in rulings if ruling.fate is not Fate.LEAVE_OUT)
+    return tuple((name, value) for name, value, ruling in rulings if ruling.fate is not Action.LEAVE_OUT)
 
 
 def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare = _AS_THEY_ARE) -> Iterator[Problem]:
@@ -63,8 +63,8 @@ def most_per_call(provider: Provider, model: str) -> int:
     return dict(provider.model_max_n).get(model, provider.max_n)
 
 
-def _severity(ruling: Ruling) -> Severity:
-    return Severity.ERROR if ruling.fate is Fate.REFUSE else Severity.WARNING
+def _severity(ruling: ParamDecision) -> Severity:
+    return Severity.ERROR if ruling.fate is Action.REFUSE else Severity.WARNING
 
 
 # One parameter
@@ -72,7 +72,7 @@ def _severity(ruling: Ruling) -> Severity:
 
 def _ruling(
     name: str, value: str, request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
-) -> Ruling:
+) -> ParamDecision:
     model_name = model.name if model else request.model or provider.default_model
     if name in provider.ignored:
         return doubted(f"{provider.name} takes {name} and does nothing with it")
@@ -80,13 +80,15 @@ def _ruling(
     if lacking:
         known_elsewhere = name in _BY_MODEL or _known(name, request.operation, provider, model_name)
         if name in inherited and (known_elsewhere or _restates(name, value, provider)):
-            return Ruling(Fate.LEAVE_OUT, f"{lacking}; {name} from defaults is left out there")
+            return ParamDecision(Action.LEAVE_OUT, f"{lacking}; {name} from defaults is left out there")
         return refused(lacking)
     wrong = _wrong_value(name, value, provider, model, model_name)
     if not wrong:
         return SEND
     if name in inherited and _restates(name, value, provider):
-        return Ruling(Fate.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out")
+        return ParamDecision(
+            Action.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out"
+        )
     if _restates(name, value, provider):
         wrong = f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway"
     return refused(wrong)
@@ -188,7 +190,7 @@ def _wrong_ratio(value: str, model_name: str) -> str:
 # The request as a whole
 
 
-def _operation(request: ImageRequest, provider: Provider, model: Model | None, name: str) -> Iterator[Ruling]:
+def _operation(request: ImageRequest, provider: Provider, model: Model | None, name: str) -> Iterator[ParamDecision]:
     operation = request.operation
     gone = dict(provider.retired).get(operation)
     if gone:
@@ -203,7 +205,7 @@ def _operation(request: ImageRequest, provider: Provider, model: Model | None, n
         yield doubted(f"{provider.name} is not known to have {operation}; it is tried all the same")
 
 
-def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str, Ruling]]:
+def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str, ParamDecision]]:
     """Values that do not go together, each with the field to look at."""
     kind = (request.param("output_format") or "png").lower()
     if request.param("background") == "transparent":
@@ -224,7 +226,7 @@ def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str,
             yield name, refused(f"{name} is for output_format gif")
 
 
-def _count(job: Job, provider: Provider, name: str) -> Iterator[Ruling]:
+def _count(job: Job, provider: Provider, name: str) -> Iterator[ParamDecision]:
     most = most_per_call(provider, name)
     if job.n > most:
         calls = -(-job.n // most)

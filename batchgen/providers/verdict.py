@@ -10,10 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from batchgen.model import Charge, Phase, Remedy, Verdict
-from batchgen.providers.complaint import Complaint
+from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
-from batchgen.providers.redact import redacted
 from batchgen.providers.retry_after import retry_after
+from batchgen.redact import redacted
 
 # Below this many seconds a refusal came before anything was drawn; measured from hand-over.
 MODERATED_EARLY = 3.0
@@ -61,7 +61,7 @@ _NO_MONEY = re.compile(
 _BLOCKED = re.compile(r"rejected (?:by|as a result of) (?:the|our) safety system|safety_violations=", re.IGNORECASE)
 
 
-class Trouble(StrEnum):
+class TransportError(StrEnum):
     """What broke an exchange, as we saw it."""
 
     DNS = "dns"
@@ -80,7 +80,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class CallEvidence:
     """All that is known of one call when it ended.
 
     `seconds` counts from hand-over; `headers` have lower-case names; `pictures` counts what is usable, bytes or
@@ -89,11 +89,11 @@ class Happening:
     """
 
     phase: Phase
-    trouble: Trouble | None = None
+    trouble: TransportError | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: BodyKind = BodyKind.EMPTY
-    complaint: Complaint | None = None
+    complaint: ApiError | None = None
     seconds: float = 0.0
     pictures: int = 0
     whole: bool = True
@@ -104,7 +104,7 @@ class Happening:
     now: datetime | None = None
 
 
-def judge(happening: Happening) -> Verdict:
+def judge(happening: CallEvidence) -> Verdict:
     """Read the table; total: whatever happened, there is one verdict."""
     if happening.phase is Phase.NOT_CONNECTED:
         return _unsent(happening)
@@ -118,20 +118,22 @@ def judge(happening: Happening) -> Verdict:
     return verdict
 
 
-def _unsent(h: Happening) -> Verdict:
+def _unsent(h: CallEvidence) -> Verdict:
     """No byte of the request left: nothing can have been charged."""
-    trouble = h.trouble or Trouble.CONNECT
-    remedy = {Trouble.TLS: Remedy.STOP_ACCOUNT, Trouble.REQUEST: Remedy.FAIL_JOB}.get(trouble, Remedy.RESEND)
+    trouble = h.trouble or TransportError.CONNECT
+    remedy = {TransportError.TLS: Remedy.STOP_ACCOUNT, TransportError.REQUEST: Remedy.FAIL_JOB}.get(
+        trouble, Remedy.RESEND
+    )
     return Verdict(Charge.NO, remedy, trouble.value, _words(h))
 
 
-def _silent(h: Happening) -> Verdict:
+def _silent(h: CallEvidence) -> Verdict:
     """Handed over, and no status came back: perhaps it was drawn."""
-    code = (h.trouble or Trouble.DISCONNECTED).value
+    code = (h.trouble or TransportError.DISCONNECTED).value
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, code, _words(h))
 
 
-def _answered(h: Happening) -> Verdict:
+def _answered(h: CallEvidence) -> Verdict:
     """Judge a success: it was charged, unless what came is no answer of the API at all."""
     cut = h.trouble is not None or not h.whole
     if h.pictures:
@@ -147,8 +149,8 @@ def _answered(h: Happening) -> Verdict:
     return Verdict(Charge.YES, Remedy.EMPTY, "empty", words)
 
 
-def _broken(h: Happening) -> str:
-    if h.trouble and h.trouble not in {Trouble.DISCONNECTED, Trouble.BAD_HTTP}:
+def _broken(h: CallEvidence) -> str:
+    if h.trouble and h.trouble not in {TransportError.DISCONNECTED, TransportError.BAD_HTTP}:
         return h.trouble.value
     if h.body is BodyKind.EMPTY and not h.trouble:
         return "empty_body"
@@ -156,7 +158,7 @@ def _broken(h: Happening) -> str:
     return "truncated" if h.trouble or h.body is not BodyKind.OTHER else "undecodable"
 
 
-def _complained(h: Happening) -> Verdict:
+def _complained(h: CallEvidence) -> Verdict:
     """Map an error inside a success as if it were the status; perhaps charged, so never repeated for free."""
     verdict = _by_complaint(h) or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
     remedy = verdict.remedy
@@ -165,7 +167,7 @@ def _complained(h: Happening) -> Verdict:
     return replace(verdict, charge=Charge.MAYBE, remedy=remedy)
 
 
-def _refused(h: Happening) -> Verdict:
+def _refused(h: CallEvidence) -> Verdict:
     status = h.status or 0
     if h.complaint and (verdict := _by_complaint(h)):
         charge = _charge(h, verdict)
@@ -176,7 +178,7 @@ def _refused(h: Happening) -> Verdict:
     return _client_fault(h, status)
 
 
-def _charge(h: Happening, verdict: Verdict) -> Charge:
+def _charge(h: CallEvidence, verdict: Verdict) -> Charge:
     """Add what the status says about the charge of a complaint that was understood."""
     status = h.status or 0
     if status < 500 or verdict.charge is Charge.MAYBE:
@@ -184,9 +186,9 @@ def _charge(h: Happening, verdict: Verdict) -> Charge:
     return _failed(h, status).charge
 
 
-def _by_complaint(h: Happening) -> Verdict | None:
+def _by_complaint(h: CallEvidence) -> Verdict | None:
     """Judge by the error's own code, whatever the status; None when it does not decide."""
-    found = h.complaint or Complaint()
+    found = h.complaint or ApiError()
     names = {found.code.lower(), found.type.lower()}
     words = _words(h)
     if names & _MODERATION or _BLOCKED.search(found.message):
@@ -203,21 +205,21 @@ def _by_complaint(h: Happening) -> Verdict | None:
     return None
 
 
-def _moderated(h: Happening, found: Complaint) -> Verdict:
+def _moderated(h: CallEvidence, found: ApiError) -> Verdict:
     early = found.stage == "input" or (found.stage != "output" and h.seconds < MODERATED_EARLY)
     charge = Charge.NO if early else Charge.MAYBE
     categories = tuple(redacted(name, h.secrets, 60) for name in found.categories)
     return Verdict(charge, Remedy.MODERATED, "moderation_blocked", _words(h), categories=categories)
 
 
-def _limited(h: Happening, found: Complaint) -> Verdict:
+def _limited(h: CallEvidence, found: ApiError) -> Verdict:
     if _NO_ACCESS.search(found.message):
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, "no_access", _words(h))
     code = "slow_down" if found.code == "slow_down" else "rate_limit"
     return Verdict(Charge.NO, Remedy.WAIT, code, _words(h), retry_after=_wait(h))
 
 
-def _failed(h: Happening, status: int) -> Verdict:
+def _failed(h: CallEvidence, status: int) -> Verdict:
     """Judge a server's failure: free only when nothing can have been drawn."""
     code = f"http_{status}"
     if status in _UNREACHED:
@@ -227,7 +229,7 @@ def _failed(h: Happening, status: int) -> Verdict:
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, code, _words(h), retry_after=_wait(h))
 
 
-def _client_fault(h: Happening, status: int) -> Verdict:
+def _client_fault(h: CallEvidence, status: int) -> Verdict:
     words = _words(h)
     if 300 <= status < 400:
         where = redacted(h.headers.get("location", "nowhere"), h.secrets, 150)
@@ -250,11 +252,11 @@ def _was_served(status: int) -> bool:
     return status not in _AT_THE_DOOR and status >= 400 and status not in _UNREACHED
 
 
-def _wait(h: Happening) -> float | None:
+def _wait(h: CallEvidence) -> float | None:
     return retry_after(h.headers, h.complaint.message if h.complaint else "", h.now)
 
 
-def _code(h: Happening, otherwise: str) -> str:
+def _code(h: CallEvidence, otherwise: str) -> str:
     """Take the provider's own code where it is a plain name, and no secret."""
     code = redacted(h.complaint.code, h.secrets) if h.complaint else ""
     return code if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{1,59}", code) else otherwise
@@ -267,7 +269,7 @@ _BODIES = {
 }
 
 
-def _words(h: Happening) -> str:
+def _words(h: CallEvidence) -> str:
     """Find what to tell people: the provider's words, else ours."""
     status = f"HTTP {h.status}" if h.status and not 200 <= h.status < 300 else ""
     said = h.complaint.message or h.complaint.code or h.complaint.type if h.complaint else ""

@@ -13,15 +13,15 @@ from typing import Any, Protocol
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, Review
 from batchgen.money import MicroUSD
-from batchgen.reporter import accounts, comparison, seen, thumbs, xlsx
-from batchgen.reporter.blocks import Blocks
+from batchgen.reporter import accounts, comparison, page_rows, thumbs, xlsx
+from batchgen.reporter.chart_data import Calls, charts
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
-from batchgen.reporter.drawing import Calls, charts
 from batchgen.reporter.frames import Usage
+from batchgen.reporter.job_blocks import Blocks
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
-from batchgen.reporter.shop import SHOP
+from batchgen.reporter.shop_csv import SHOP
 from batchgen.reporter.tables import (
     IMAGES,
     JOBS,
@@ -88,12 +88,14 @@ def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> Written:
     return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary)
 
 
-def _files(ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary) -> tuple[seen.Images, seen.Jobs]:
+def _files(
+    ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary
+) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags = ledger.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
-    images, jobs, usage = seen.Images(), seen.Jobs(), Usage(tables.usage, tags)
-    blocks, calls = Blocks(summary.run_id, seen.MOST_PICTURES), Calls(summary.run_id)
+    images, jobs, usage = page_rows.Images(), page_rows.Jobs(), Usage(tables.usage, tags)
+    blocks, calls = Blocks(summary.run_id, page_rows.MOST_PICTURES), Calls(summary.run_id)
     with (
         _sheets(stage, tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
@@ -197,7 +199,7 @@ def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator
     if not xlsx.available():
         yield _Sheets()
         return
-    with xlsx.Book(stage / "report.xlsx") as book:
+    with xlsx.Database(stage / "report.xlsx") as book:
         book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
         usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
         images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)

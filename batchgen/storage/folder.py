@@ -224,10 +224,10 @@ def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *
 
     `other`: another job's picture may stand there, and be the same to the last byte.
     """
-    standing = exists(there, name)
+    job_status = exists(there, name)
     if exists(source, part):
-        return standing and (same_file if other else same_bytes)(source, part, there, name)
-    if standing and sha256 is not None and digest(there, name) == sha256:
+        return job_status and (same_file if other else same_bytes)(source, part, there, name)
+    if job_status and sha256 is not None and digest(there, name) == sha256:
         return True
     raise FileNotFoundError(errno.ENOENT, "its bytes are gone from the spool", part)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from batchgen.app.progress import Progress, Unwatched
-from batchgen.app.running import run
-from batchgen.clock import SystemClock
+from batchgen.app.run.start import run
+from batchgen.app.watch import Progress, Unwatched
 from batchgen.ledger import Ledger
+from batchgen.runtime.clock import SystemClock
 from tests.rehearsal import Rehearsal
 
 LAMPS = [{"id": f"lamp-{at}", "prompt": f"A lamp {at}"} for at in range(3)]

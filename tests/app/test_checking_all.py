@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.app import checking, planning, running
-from batchgen.app.options import Options
-from batchgen.app.progress import Unwatched
-from batchgen.app.project import open_project
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
+from batchgen.app.preview import check, plan
+from batchgen.app.run import start
+from batchgen.app.watch import Unwatched
 from batchgen.errors import InputError
 from tests.rehearsal import Rehearsal
 
@@ -18,7 +19,7 @@ def said(folder: Path, text: str, name: str = "m.yaml") -> list[str]:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     try:
-        found = checking.check(open_project(path, Options())).problems
+        found = check.check(open_project(path, Options())).problems
     except InputError as error:
         found = error.problems
     return [str(problem).replace(f"{folder}/", "") for problem in found]
@@ -75,7 +76,7 @@ def test_an_unknown_provider_hides_no_mistake_of_the_manifest(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "command", [lambda path, options: running.run(path, options, Unwatched()), planning.planned], ids=["run", "plan"]
+    "command", [lambda path, options: start.run(path, options, Unwatched()), plan.planned], ids=["run", "plan"]
 )
 def test_nothing_is_planned_or_sent_of_what_is_partly_right(
     scene: Rehearsal, command: Callable[[Path, Options], object]
@@ -304,5 +305,5 @@ def test_a_pattern_is_not_doubted_where_jobs_are_missing(tmp_path: Path) -> None
     """`--only` may mean the very job that is wrong."""
     path = tmp_path / "m.yaml"
     path.write_text("jobs: [{id: '{{ a }}', prompt: p}, {id: b, prompt: q}]", encoding="utf-8")
-    result = checking.check(open_project(path, Options()), ("a",))
+    result = check.check(open_project(path, Options()), ("a",))
     assert len(result.problems) == 1

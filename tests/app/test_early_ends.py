@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import Options, early_end, journal, running
-from batchgen.app.progress import Unwatched
-from batchgen.app.signals import Interrupted
-from batchgen.cli import main
+from batchgen.app.commands import early_end
+from batchgen.app.config.options import Options
+from batchgen.app.run import event_log, start
+from batchgen.app.watch import Unwatched
+from batchgen.cli.main import main
 from batchgen.errors import Exit
+from batchgen.runtime.signals import Interrupted
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": "lamp", "prompt": "A lamp"}, {"id": "chair", "prompt": "A chair"}]
@@ -197,7 +199,7 @@ def test_a_signal_before_the_start_is_told_at_once(script: Script) -> None:
     before = script.summary
     manifest = script.scene.root / "scene.yaml"
     options = Options(output=script.folder, base_url=script.scene.handle.base_url, max_cost=CAP)
-    journal.no_run_yet()
+    event_log.no_run_yet()
     for status in (Exit.SIGINT, Exit.SIGTERM):
         told = early_end(manifest, options, status, str(Interrupted(status)))
         assert (told["run_id"], told["exit_code"]) == (None, status)
@@ -216,7 +218,7 @@ def test_a_bug_is_told_with_what_its_run_did(script: Script) -> None:
     manifest = script.scene.manifest(JOBS, defaults={"quality": "low", "size": "1024x1024", "n": 2})
     options = Options(output=script.folder, base_url=script.scene.handle.base_url, max_cost=CAP)
     with pytest.raises(BaseException, match=r"settle|unhandled"):
-        running.run(manifest, options, Unwatched(), breaks)
+        start.run(manifest, options, Unwatched(), breaks)
     told = early_end(manifest, options, Exit.BUG, "ZeroDivisionError")
     assert (told["run_id"], told["exit_code"]) == (script.summary["run_id"], 1)
     stands_as(told, script.summary)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.app.environment import environment, key_for, secrets
+from batchgen.app.config.environment import environment, key_for, secrets
 from batchgen.catalog import provider
 from batchgen.errors import AccountError, InputError
 

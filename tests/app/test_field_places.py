@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.app import checking
-from batchgen.app.checking import too_many
-from batchgen.app.options import Options
-from batchgen.app.project import open_project
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
+from batchgen.app.preview import check
+from batchgen.app.preview.check import too_many
 from tests.rehearsal import Rehearsal
 
 MANIFEST = """\
@@ -36,7 +36,7 @@ def test_each_complaint_stands_where_its_field_is_written(tmp_path: Path) -> Non
     """Defaults, a job's own field, a template that the rows fill: each has its own place, and is said once."""
     (tmp_path / "m.yaml").write_text(MANIFEST, encoding="utf-8")
     (tmp_path / "rows.csv").write_text("q\nlow\nfoo\n", encoding="utf-8")
-    found = checking.check(open_project(tmp_path / "m.yaml", Options(provider="openai"))).problems
+    found = check.check(open_project(tmp_path / "m.yaml", Options(provider="openai"))).problems
     places = {(str(problem.place).rpartition("/")[2], problem.message.split()[0]) for problem in found}
     assert places == {
         ("m.yaml:3:12", "gpt-image-2"),  # quality of defaults

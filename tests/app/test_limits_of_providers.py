@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.app.options import Options
-from batchgen.app.project import open_project
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
 from tests.rehearsal import Rehearsal
 
 OTHER = """

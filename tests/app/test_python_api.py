@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import batchgen
-from batchgen.app import given
-from batchgen.app.options import Options
-from batchgen.app.running import RunResult
+from batchgen.app.config import arguments
+from batchgen.app.config.options import Options
+from batchgen.app.run.start import RunResult
 from batchgen.cli.commands import run as run_command
 from batchgen.errors import Exit, InputError
 from batchgen.model import OnUncertain
@@ -83,7 +83,7 @@ def numbered(table: Sequence[tuple[Any, ...]]) -> list[str]:
 @pytest.mark.parametrize(("name", "value", "read"), TAKEN, ids=numbered(TAKEN))
 def test_what_a_program_would_give_is_taken(name: str, value: object, read: object) -> None:
     """Money is in dollars, time in seconds or words, a path is text or a Path, one pattern is one pattern."""
-    found = getattr(given.options({name: value}), name)
+    found = getattr(arguments.options({name: value}), name)
     assert found == read
     assert type(found) is type(read)
 
@@ -92,13 +92,13 @@ def test_what_a_program_would_give_is_taken(name: str, value: object, read: obje
 def test_what_cannot_be_used_is_refused_by_name(name: str, value: object) -> None:
     """A value that would be misread, or break something further down, is an input error that names the argument."""
     with pytest.raises(InputError, match=f"^error: {name}: "):
-        given.options({name: value})
+        arguments.options({name: value})
 
 
 def test_every_wrong_option_is_told_at_once() -> None:
     """Mistakes are told together; a name that is none comes with the nearest, or with what a program does instead."""
     with pytest.raises(InputError) as refused:
-        given.options({"max_cots": 5, "first": 0, "dry_run": True, "reworded": "m.csv", "rejected": True})
+        arguments.options({"max_cots": 5, "first": 0, "dry_run": True, "reworded": "m.csv", "rejected": True})
     assert [problem.message.split(";")[-1].strip() for problem in refused.value.problems] == [
         "did you mean `max_cost`?",
         "first: 0 is not a whole number from 1 to 1,000,000,000",
@@ -109,13 +109,13 @@ def test_every_wrong_option_is_told_at_once() -> None:
 
 def test_none_leaves_an_option_to_the_manifest() -> None:
     """None is what an option is that nobody gave."""
-    assert given.options(dict.fromkeys(given.READERS)) == Options()
+    assert arguments.options(dict.fromkeys(arguments.READERS)) == Options()
 
 
 def test_the_options_of_the_api_are_those_of_the_command() -> None:
     """Every option of `Options` has a reader, or a sentence that says what a program does instead."""
     names = {field.name for field in fields(Options)}
-    assert given.READERS.keys() | given.ELSEWHERE.keys() == names
+    assert arguments.READERS.keys() | arguments.ELSEWHERE.keys() == names
     spoken = {parameter.name for parameter in run_command.command.params} - {"manifest", "as_json", "quiet"}
     assert spoken == names
 

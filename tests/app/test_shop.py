@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen import app
+from batchgen.app import commands as app
 from tests.rehearsal import Rehearsal
 
 SHOP = {"sku": "{{ sku }}", "alt": "{{ name }}, {{ colour }}", "url": "https://cdn.example/{{ path }}"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batchgen import app
-from batchgen.app.sidecars import records
+from batchgen.app import commands as app
+from batchgen.app.output.sidecars import records
 from batchgen.storage import sha256_of
 from tests.rehearsal import Rehearsal
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from batchgen import catalog
+from batchgen import catalog, pricing
 from batchgen.model import Echo, FileImage, ImageRequest, InputImage, Operation, Price, Quote, Settlement, Usage
 
 TODAY = date(2026, 11, 20)
@@ -37,7 +37,7 @@ def quoted(request: ImageRequest, n: int = 1, provider: str = "openai", history:
     """A quote at a provider that comes with the program."""
     model = catalog.find_model(request.model)
     known = catalog.provider(provider)
-    return catalog.quote(request, n, known, model, row(request, provider), history=history)  # type: ignore[arg-type]
+    return pricing.quote(request, n, known, model, row(request, provider), history=history)  # type: ignore[arg-type]
 
 
 def settled(
@@ -49,5 +49,5 @@ def settled(
 ) -> Settlement:
     """A settlement at a provider that comes with the program."""
     price, known, model = row(request, provider), catalog.provider(provider), catalog.find_model(request.model)
-    quote = catalog.quote(request, n, known, model, price)
-    return catalog.settle(request, n, known, model, price, usage, echo or Echo(), quote)
+    quote = pricing.quote(request, n, known, model, price)
+    return pricing.settle(request, n, known, model, price, usage, echo or Echo(), quote)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen import catalog
+from batchgen import catalog, pricing
 from batchgen.catalog import form
 from batchgen.errors import Exit, InputError
 from batchgen.model import Operation, Provider
@@ -186,8 +186,8 @@ notes: ["open from nine to five"]
     assert special.as_of == date(2026, 11, 1)
     assert second.multiplier == Decimal("0.8")
     request = ask("gpt-image-2", size="1024x1024", quality="high")
-    quote = catalog.quote(request, 1, shop, catalog.find_model("gpt-image-2"), second)
-    assert quote.low == -(-8 * (catalog.text_tokens(request.prompt) * 5 + 7024 * 30) // 10)
+    quote = pricing.quote(request, 1, shop, catalog.find_model("gpt-image-2"), second)
+    assert quote.low == -(-8 * (pricing.text_tokens(request.prompt) * 5 + 7024 * 30) // 10)
     assert catalog.provider(str(path)) == shop
 
 

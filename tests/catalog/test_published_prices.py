@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from batchgen import catalog
-from batchgen.catalog.tokens import drawn_tokens
+from batchgen import catalog, pricing
 from batchgen.model import Model, Usage
+from batchgen.pricing.tokens import drawn_tokens
 from tests.catalog.factory import ask, quoted, row, settled
 
 SIZES = ("1024x1024", "1024x1536", "1536x1024")
@@ -65,7 +65,7 @@ def dollars(model: str, size: str, quality: str) -> Decimal:
     assert found is not None
     assert found.price is not None
     assert found.price.tokens is not None
-    return catalog.output_tokens(found, size, quality) * found.price.tokens.image_out / 1_000_000
+    return pricing.output_tokens(found, size, quality) * found.price.tokens.image_out / 1_000_000
 
 
 @pytest.mark.parametrize(("model", "quality", "printed", "tolerance"), OFFICIAL)
@@ -97,7 +97,7 @@ def test_recorded_usages(model: str, size: str, quality: str, tokens: int) -> No
     """Every usage that somebody recorded comes out of the table or formula exactly."""
     found = catalog.find_model(model)
     assert found is not None
-    assert catalog.output_tokens(found, size, quality) == tokens
+    assert pricing.output_tokens(found, size, quality) == tokens
 
 
 def test_the_recorded_answer_of_a_guide_settles_at_its_tokens() -> None:
@@ -119,7 +119,7 @@ def test_aihubmix_bills_its_table_and_the_words_beside_it(quality: str, square: 
     """A picture costs what AIHubMix's table says, and its prompt 5 dollars per million tokens more."""
     for size, price in zip(SIZES, (square, other, other), strict=True):
         request = ask("gpt-image-1", size=size, quality=quality)
-        words = catalog.text_tokens(request.prompt) * 5
+        words = pricing.text_tokens(request.prompt) * 5
         assert quoted(request, provider="aihubmix").expected == price + words
         assert quoted(request, 3, provider="aihubmix").expected == 3 * (price + words)
 
@@ -139,7 +139,7 @@ def test_apiyi_bills_the_cheaper_of_tokens_and_table(quality: str, square: int, 
 def test_apiyi_by_token_is_as_printed() -> None:
     """At APIYI a high square of gpt-image-1 is 4160 tokens at 8 dollars, and its words at 2.50, per million."""
     request = ask("gpt-image-1", size="1024x1024", quality="high")
-    words = catalog.text_tokens(request.prompt)
+    words = pricing.text_tokens(request.prompt)
     assert quoted(request, provider="apiyi").expected == -(-(words * 25 + 4160 * 80) // 10)
 
 
@@ -178,7 +178,7 @@ def test_a_batch_quote_is_half_of_a_sync_quote() -> None:
     request = ask("gpt-image-2", size="1024x1024", quality="high")
     price = catalog.batch_price("gpt-image-2", catalog.provider("openai"))
     assert price is not None
-    half = catalog.quote(request, 4, catalog.provider("openai"), catalog.find_model("gpt-image-2"), price)
+    half = pricing.quote(request, 4, catalog.provider("openai"), catalog.find_model("gpt-image-2"), price)
     assert half.expected * 2 == pytest.approx(quoted(request, 4).expected, abs=2)
     assert catalog.batch_price("gpt-image-2", catalog.provider("apiyi")) is None
     assert catalog.batch_price("gpt-image-2.6-flare", catalog.provider("openai")) is None

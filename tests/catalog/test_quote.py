@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen import catalog
+from batchgen import catalog, pricing
 from batchgen.catalog.sizes import extremes
 from batchgen.model import (
     Echo,
@@ -63,7 +63,7 @@ def test_low_is_at_most_expected_and_expected_at_most_high(
 ) -> None:
     """The three figures of a quote stand in order and are never nothing."""
     provider, model, request, n, _ = call
-    quote = catalog.quote(request, n, provider, model, row(request, provider.name))
+    quote = pricing.quote(request, n, provider, model, row(request, provider.name))
     assert 0 < quote.low <= quote.expected <= quote.high
 
 
@@ -74,20 +74,20 @@ def test_no_answer_that_was_asked_for_costs_more_than_high(
     """Whatever legal size and quality come back, told or untold, counted or not, `high` bounds what is settled."""
     provider, model, request, n, (size, quality) = call
     price = row(request, provider.name)
-    quote = catalog.quote(request, n, provider, model, price)
+    quote = pricing.quote(request, n, provider, model, price)
     try:
-        each = catalog.output_tokens(model, size, quality)
+        each = pricing.output_tokens(model, size, quality)
     except ValueError:
         each = 1
     pictures = data.draw(st.integers(1, n))
-    words = data.draw(st.integers(1, catalog.text_tokens_bound(request.prompt)))
+    words = data.draw(st.integers(1, pricing.text_tokens_bound(request.prompt)))
     seen = sum(
-        catalog.input_tokens(model, i.width, i.height, request.param("input_fidelity")) if hasattr(i, "width") else 194
+        pricing.input_tokens(model, i.width, i.height, request.param("input_fidelity")) if hasattr(i, "width") else 194
         for i in request.images
     )
     usage = data.draw(st.sampled_from([None, Usage(words * n, seen * n, each * pictures, None, None)]))
     echo = data.draw(st.sampled_from([Echo(), Echo(size=size, quality=quality)]))
-    settlement = catalog.settle(request, n, provider, model, price, usage, echo, quote)
+    settlement = pricing.settle(request, n, provider, model, price, usage, echo, quote)
     assert 0 < settlement.cost <= quote.high
     assert "price_too_low" not in settlement.flags
 
@@ -95,9 +95,9 @@ def test_no_answer_that_was_asked_for_costs_more_than_high(
 def test_a_plain_request_leaves_only_its_words_open() -> None:
     """With size and quality given, low and expected are one figure, and high adds the bytes of the prompt."""
     quote = quoted(ask("gpt-image-2", size="1024x1024", quality="high"))
-    words = catalog.text_tokens(PROMPT)
+    words = pricing.text_tokens(PROMPT)
     assert quote.low == quote.expected == words * 5 + 7024 * 30
-    assert quote.high == catalog.text_tokens_bound(PROMPT) * 5 + 7024 * 30
+    assert quote.high == pricing.text_tokens_bound(PROMPT) * 5 + 7024 * 30
     assert (quote.input_tokens, quote.output_tokens) == (words, 7024)
 
 
@@ -111,10 +111,10 @@ def test_n_pictures_cost_n_times_with_their_input() -> None:
 
 def test_auto_spans_from_the_cheapest_to_the_dearest_picture() -> None:
     """Without size and quality: 1440x480 at low, a square at medium, 2880x2880 at max."""
-    quote, words = quoted(ask("gpt-image-2.5-flare")), catalog.text_tokens(PROMPT)
+    quote, words = quoted(ask("gpt-image-2.5-flare")), pricing.text_tokens(PROMPT)
     assert quote.low == words * 5 + 54 * 30
     assert quote.expected == words * 5 + 439 * 30
-    assert quote.high == catalog.text_tokens_bound(PROMPT) * 5 + 23719 * 30
+    assert quote.high == pricing.text_tokens_bound(PROMPT) * 5 + 23719 * 30
 
 
 def test_a_provider_that_draws_high_by_default_is_quoted_at_high() -> None:
@@ -193,9 +193,9 @@ def test_a_model_nobody_knows_is_quoted_at_the_users_price() -> None:
     provider, request = catalog.provider("openai"), ask("dream-9", size="1024x1024", quality="high")
     assert catalog.price_of("dream-9", provider) is None
     flat = Price(per_image=catalog.flat(Decimal("0.04")))
-    assert catalog.quote(request, 3, provider, None, flat).high == 120_000
+    assert pricing.quote(request, 3, provider, None, flat).high == 120_000
     tokens = Price(tokens=row(ask("gpt-image-2")).tokens)
-    assert catalog.quote(request, 1, provider, None, tokens).expected > 7024 * 30
+    assert pricing.quote(request, 1, provider, None, tokens).expected > 7024 * 30
 
 
 @pytest.mark.parametrize("quality", ["ultra", "low; DROP TABLE", ""])

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen import catalog
+from batchgen import pricing
 from batchgen.model import Echo, ImageRequest, Usage
 from batchgen.providers.answer import usage_of
 from tests.catalog.factory import PROMPT, ask, picture, quoted, row, settled
 
 SQUARE = ask("gpt-image-2", size="1024x1024", quality="medium")
-WORDS = catalog.text_tokens(PROMPT)
+WORDS = pricing.text_tokens(PROMPT)
 TABLE = WORDS * 5 + 1756 * 30
 
 GOOD: dict[str, Any] = {

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen import catalog
+from batchgen import catalog, pricing
 from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import extremes
-from batchgen.catalog.tokens import (
+from batchgen.model import FlexibleSizes, Model
+from batchgen.pricing.tokens import (
     DEAREST_INPUT,
     approximate_tokens,
     dearest_input_tokens,
     drawn_tokens,
     fewest_drawn_tokens,
 )
-from batchgen.model import FlexibleSizes, Model
 
 # Quality -> size -> tokens, from the vendor's calculator.
 SECOND = {
@@ -226,7 +226,7 @@ def test_the_first_family_has_its_printed_table() -> None:
     """The nine figures of the image guide, in its order."""
     first = model("gpt-image-1")
     sizes, qualities = ("1024x1024", "1024x1536", "1536x1024"), ("low", "medium", "high")
-    figures = [[catalog.output_tokens(first, size, quality) for size in sizes] for quality in qualities]
+    figures = [[pricing.output_tokens(first, size, quality) for size in sizes] for quality in qualities]
     assert figures == [[272, 408, 400], [1056, 1584, 1568], [4160, 6240, 6208]]
 
 
@@ -254,7 +254,7 @@ def test_the_latest_family_is_planned_at_four_times_for_low_and_medium(quality: 
 def test_what_a_model_does_not_draw_has_no_token_count(name: str, size: str, quality: str) -> None:
     """An illegal size, a foreign quality and `auto` are refused with a ValueError that names them."""
     with pytest.raises(ValueError, match=f"{name} has no token count for {size} at quality {quality}"):
-        catalog.output_tokens(model(name), size, quality)
+        pricing.output_tokens(model(name), size, quality)
 
 
 def test_the_stand_in_for_an_unknown_model_is_the_dearest_of_all() -> None:
@@ -298,8 +298,8 @@ def test_the_extremes_of_flexible_sizes_are_found_without_a_search(quality: str)
 )
 def test_patches_of_reference_pictures(width: int, height: int, tokens: int) -> None:
     """32-pixel patches, a small picture enlarged, more than 1536 of them shrunk as the vision guide does."""
-    assert catalog.input_tokens(model("gpt-image-2.5-flare"), width, height) == tokens
-    assert catalog.input_tokens(model("gpt-image-2.5-flare"), height, width) == tokens
+    assert pricing.input_tokens(model("gpt-image-2.5-flare"), width, height) == tokens
+    assert pricing.input_tokens(model("gpt-image-2.5-flare"), height, width) == tokens
 
 
 @pytest.mark.parametrize(
@@ -318,16 +318,16 @@ def test_patches_of_reference_pictures(width: int, height: int, tokens: int) -> 
 )
 def test_tiles_of_reference_pictures(width: int, height: int, tokens: int) -> None:
     """65 and 129 for each 512-pixel tile of the fitted picture."""
-    assert catalog.input_tokens(model("gpt-image-1"), width, height) == tokens
-    assert catalog.input_tokens(model("gpt-image-1"), height, width, "low") == tokens
+    assert pricing.input_tokens(model("gpt-image-1"), width, height) == tokens
+    assert pricing.input_tokens(model("gpt-image-1"), height, width, "low") == tokens
 
 
 def test_high_fidelity_adds_to_the_first_family_only() -> None:
     """input_fidelity high adds 4160 to a square picture and 6240 to another, and nothing to later models."""
-    assert catalog.input_tokens(model("gpt-image-1.5"), 1024, 1024, "high") == 194 + 4160
-    assert catalog.input_tokens(model("gpt-image-1.5"), 1024, 1536, "high") == 323 + 6240
-    assert catalog.input_tokens(model("gpt-image-1.5"), 1536, 1024, "high") == 323 + 6240
-    assert catalog.input_tokens(model("gpt-image-2"), 1024, 1024, "high") == 1024
+    assert pricing.input_tokens(model("gpt-image-1.5"), 1024, 1024, "high") == 194 + 4160
+    assert pricing.input_tokens(model("gpt-image-1.5"), 1024, 1536, "high") == 323 + 6240
+    assert pricing.input_tokens(model("gpt-image-1.5"), 1536, 1024, "high") == 323 + 6240
+    assert pricing.input_tokens(model("gpt-image-2"), 1024, 1024, "high") == 1024
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000))
@@ -335,17 +335,17 @@ def test_no_reference_picture_takes_more_than_the_dearest(width: int, height: in
     """The bound for a picture of unknown pixels holds for every picture."""
     for name in ("gpt-image-1", "gpt-image-2.5-flare"):
         known = model(name)
-        assert 0 < catalog.input_tokens(known, width, height) <= DEAREST_INPUT[known.input_tokens]
-        assert catalog.input_tokens(known, width, height, "high") <= dearest_input_tokens(
+        assert 0 < pricing.input_tokens(known, width, height) <= DEAREST_INPUT[known.input_tokens]
+        assert pricing.input_tokens(known, width, height, "high") <= dearest_input_tokens(
             known, None, high_fidelity=True
         )
 
 
 def test_words_by_the_vocabulary() -> None:
     """With the o200k vocabulary a prompt counts its tokens and six: "a red dot" was recorded as nine."""
-    if not catalog.tokens_are_exact():
+    if not pricing.tokens_are_exact():
         pytest.skip("the extra `tokens` is not installed")
-    assert catalog.text_tokens("a red dot") == 9
+    assert pricing.text_tokens("a red dot") == 9
 
 
 @pytest.mark.parametrize(
@@ -360,12 +360,12 @@ def test_words_by_the_approximation(prompt: str, tokens: int) -> None:
 @given(st.text(max_size=300))
 def test_words_never_take_more_than_their_bytes(prompt: str) -> None:
     """The bound on a prompt's tokens holds for both ways of counting."""
-    bound = catalog.text_tokens_bound(prompt)
-    assert catalog.text_tokens(prompt) <= bound
+    bound = pricing.text_tokens_bound(prompt)
+    assert pricing.text_tokens(prompt) <= bound
     assert approximate_tokens(prompt) <= bound
 
 
 @pytest.mark.parametrize("prompt", ["\ud800", "<|endoftext|>", "\x00\x1b[31m", "a b " * 100_000, "🪑" * 2000])
 def test_odd_words_are_counted_all_the_same(prompt: str) -> None:
     """Half surrogates, control words of the vocabulary and endless prompts never fail."""
-    assert 0 < catalog.text_tokens(prompt) <= catalog.text_tokens_bound(prompt)
+    assert 0 < pricing.text_tokens(prompt) <= pricing.text_tokens_bound(prompt)

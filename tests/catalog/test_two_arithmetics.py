@@ -3,9 +3,9 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen import catalog
-from batchgen.catalog.tokens import drawn_tokens
+from batchgen import catalog, pricing
 from batchgen.mock import models as mock
+from batchgen.pricing.tokens import drawn_tokens
 from tests.catalog.factory import ask, quoted
 
 EDGES = st.integers(1, 5000)
@@ -19,8 +19,8 @@ def test_reference_pictures_count_the_same(width: int, height: int) -> None:
     first, later = catalog.find_model("gpt-image-1"), catalog.find_model("gpt-image-2")
     assert first is not None
     assert later is not None
-    assert catalog.input_tokens(first, width, height) == mock.tiles(width, height)
-    assert catalog.input_tokens(later, width, height) == mock.patches(width, height)
+    assert pricing.input_tokens(first, width, height) == mock.tiles(width, height)
+    assert pricing.input_tokens(later, width, height) == mock.patches(width, height)
 
 
 @given(st.sampled_from(sorted(mock.DRAWERS)), st.integers(30, 240), st.integers(30, 240), st.data())
@@ -39,8 +39,8 @@ def test_drawn_pictures_count_the_same(name: str, columns: int, rows: int, data:
 @given(st.text(max_size=400))
 def test_words_count_the_same(prompt: str) -> None:
     """Where the vocabulary is installed, both count every prompt alike."""
-    if catalog.tokens_are_exact():
-        assert catalog.text_tokens(prompt) == mock.text_tokens(prompt)
+    if pricing.tokens_are_exact():
+        assert pricing.text_tokens(prompt) == mock.text_tokens(prompt)
 
 
 def test_what_is_left_to_the_model_is_expected_as_the_mock_draws_it() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.cli import main
+from batchgen.cli.main import main
 from batchgen.errors import Place, Problem, Severity
 from tests.cli.fakes import Ended, FakeDoor, Give
 

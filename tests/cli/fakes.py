@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
-from batchgen.app.options import Options
+from batchgen.app.config.options import Options
 from batchgen.errors import Exit, Problem, Severity
 from batchgen.model import ImageRequest, Job, Operation
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
@@ -101,7 +101,7 @@ class PlanResult:
 
 
 @dataclass(frozen=True)
-class Census:
+class ManifestSummary:
     """Two jobs out of three rows."""
 
     rows: int = 3
@@ -117,7 +117,7 @@ class CheckResult:
     """A manifest without problems."""
 
     problems: tuple[Problem, ...] = ()
-    census: Census = Census()
+    census: ManifestSummary = ManifestSummary()
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import pytest
 from rich.cells import cell_len
 
 from batchgen import catalog
+from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS
-from batchgen.cli.paper import Paper
+from batchgen.cli.render.summary import final_block
+from batchgen.cli.render.table import paragraph
 from batchgen.cli.screen import Bar
-from batchgen.cli.words.summary import final_block
-from batchgen.cli.words.table import paragraph
 from batchgen.errors import Exit
 from tests.cli.fakes import (
     AdoptResult,
-    Census,
     CheckResult,
     CompareRow,
     CostRow,
@@ -25,6 +24,7 @@ from tests.cli.fakes import (
     Finding,
     Give,
     Held,
+    ManifestSummary,
     Planned,
     PlanResult,
     Progress,
@@ -85,7 +85,7 @@ def test_what_commands_print_fits(give: Give, name: str) -> None:
     fits(give("plan", "m.yaml", plan=PlanResult([*planned, replace(planned[0], quote=None)])).out)
     fits(give("resolve", resolve=(Held(name, "a long reason " * 9, MUCH), Held())).out)
     fits(give("doctor", doctor=[Finding(name[:12], level, "many words " * 20) for level in ("ok", "bad")]).out)
-    fits(give("check", "m.yaml", check=CheckResult((), Census(10**7, 10**7, 10**7, 10**7, 10**8, 10**6))).out)
+    fits(give("check", "m.yaml", check=CheckResult((), ManifestSummary(10**7, 10**7, 10**7, 10**7, 10**8, 10**6))).out)
     fits(give("adopt", adopt=AdoptResult(10**7, 10**8)).out)
     fits(give("reconcile", "--billed", "1", reconcile=ReconcileResult(MUCH, MUCH, MUCH, MUCH, MUCH, -MUCH)).out)
     fits(give("verify", verify=VerifyResult(10**8, 10**15, (("images/a.png", "words " * 30),), ("images/b.png",))).out)
@@ -127,7 +127,7 @@ def test_the_bar_fits_and_obeys_no_color(monkeypatch: pytest.MonkeyPatch, colour
     else:
         monkeypatch.delenv("NO_COLOR", raising=False)
     err = Terminal()
-    with Bar(Paper(io.StringIO(), err, err)) as bar:
+    with Bar(Console(io.StringIO(), err, err)) as bar:
         bar.on_progress(Progress())
     drawn = err.getvalue()
     assert "6/48 pictures, $0.12 of $5.00, 3 min 20 s left" in drawn

@@ -22,7 +22,7 @@ def python(code: str, **how: object) -> subprocess.CompletedProcess[str]:
 
 def test_help_loads_no_heavy_library() -> None:
     """`--help` is answered from a table, before any library is loaded."""
-    code = f"""import sys; from batchgen.cli import main; main(["--help"])
+    code = f"""import sys; from batchgen.cli.main import main; main(["--help"])
 print(*sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)"""
     asked = python(code)
     assert asked.stdout == overview()
@@ -32,7 +32,7 @@ print(*sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)"""
 @pytest.mark.parametrize("name", NAMES)
 def test_help_of_a_command_loads_click_and_nothing_else(name: str) -> None:
     """The help of one command loads neither the program below nor its libraries."""
-    code = f"""import sys; from batchgen.cli import main; main([{name!r}, "--help"])
+    code = f"""import sys; from batchgen.cli.main import main; main([{name!r}, "--help"])
 print(*sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)"""
     asked = python(code)
     assert asked.stdout.startswith(f"Usage: batchgen {name}")
@@ -212,7 +212,7 @@ def test_a_bug_without_a_run_folder_leaves_no_file(give: Give, tmp_path: Path, m
 LEAVING = """
 import sys
 from tests.cli.fakes import FakeDoor
-from batchgen.cli import main
+from batchgen.cli.main import main
 sys.exit(main(sys.argv[1:], app=FakeDoor()))
 """
 
@@ -269,7 +269,7 @@ def test_poor_terminals_fail_nothing(surroundings: dict[str, str]) -> None:
     code = """
 import sys
 from tests.cli.fakes import FakeDoor, Planned, PlanResult, job
-from batchgen.cli import main
+from batchgen.cli.main import main
 sys.exit(main(["plan", "m.yaml"], app=FakeDoor(plan=PlanResult([Planned(job("s\\u00f6fa-\\u6905"))]))))
 """
     ended = python(code, env={**os.environ, **surroundings})
@@ -296,7 +296,7 @@ def test_an_empty_word_is_a_mistake(give: Give, words: tuple[str, ...]) -> None:
 def test_a_working_directory_that_is_gone_is_no_bug(tmp_path: Path) -> None:
     """What the machine refuses is said in one sentence, with the status of local storage."""
     code = """import os, sys; os.rmdir(os.getcwd())
-from batchgen.cli import main; sys.exit(main(["doctor"]))"""
+from batchgen.cli.main import main; sys.exit(main(["doctor"]))"""
     asked = python(code, cwd=tmp_path)
     assert asked.returncode == Exit.STORAGE
     assert asked.stderr == "batchgen: error: No such file or directory; is the working directory still there?\n"

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from batchgen.cli.paper import Paper
+from batchgen.cli.console import Console
 from batchgen.cli.screen import Bar, Lines, Quiet, Screen, screen
 from tests.cli.fakes import Progress
 
@@ -35,9 +35,9 @@ class Hand:
         return self.now
 
 
-def paper(err: io.StringIO) -> Paper:
+def console(err: io.StringIO) -> Console:
     """Paper whose stderr is this."""
-    return Paper(io.StringIO(), err, err)
+    return Console(io.StringIO(), err, err)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_the_screen_fits_its_paper(
 ) -> None:
     """A terminal gets a bar, a pipe and a terminal that cannot draw get lines, quiet gets nothing."""
     monkeypatch.setenv("TERM", terminal)
-    assert type(screen(paper(err), Hand(), quiet=bool(quiet), yes=False)) is kind
+    assert type(screen(console(err), Hand(), quiet=bool(quiet), yes=False)) is kind
 
 
 def test_a_pipe_gets_at_most_a_line_a_minute() -> None:
     """Ten minutes of progress four times a second, with notes, are eleven lines at most."""
     err, clock = io.StringIO(), Hand()
-    lines = Lines(paper(err), clock)
+    lines = Lines(console(err), clock)
     for quarter in range(4 * 600):
         clock.now = quarter / 4
         lines.on_progress(Progress())
@@ -72,7 +72,7 @@ def test_a_pipe_gets_at_most_a_line_a_minute() -> None:
 def test_notes_are_never_lost() -> None:
     """A note that no line carried is told at the end."""
     err = io.StringIO()
-    lines = Lines(paper(err), Hand())
+    lines = Lines(console(err), Hand())
     lines.on_note("breaker open")
     lines.finish(well=True)
     assert err.getvalue() == "batchgen: breaker open\n"
@@ -82,14 +82,14 @@ def test_notes_are_never_lost() -> None:
 def test_urgent_notes_come_at_once(kind: type[Screen]) -> None:
     """That calls are draining is told even when quiet."""
     err = io.StringIO()
-    kind(paper(err)).on_note("draining 8 calls", urgent=True)
+    kind(console(err)).on_note("draining 8 calls", urgent=True)
     assert err.getvalue() == "batchgen: draining 8 calls\n"
 
 
 def test_the_bar_draws_notes_and_itself_and_leaves() -> None:
     """Progress and notes stand on the terminal; nothing in them is taken as markup or as an escape."""
     err = Terminal()
-    with Bar(paper(err)) as bar:
+    with Bar(console(err)) as bar:
         bar.on_note("before")
         bar.on_progress(Progress(state="[red]x\x1b]52;c;eA==\x07", jobs_total=None))
         bar.on_progress(Progress(images_stored=48))
@@ -103,14 +103,14 @@ def test_the_bar_draws_notes_and_itself_and_leaves() -> None:
 def test_a_narrow_terminal_takes_the_bar(narrow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However narrow, nothing breaks."""
     monkeypatch.setenv("COLUMNS", narrow)
-    with Bar(paper(Terminal())) as bar:
+    with Bar(console(Terminal())) as bar:
         bar.on_progress(Progress())
 
 
 @pytest.mark.parametrize("kind", [Bar, Quiet, Screen])
 def test_a_terminal_that_goes_away_stops_nothing(kind: type[Screen]) -> None:
     """Progress, notes and questions survive a terminal that is gone."""
-    with kind(paper(Gone())) as watch:
+    with kind(console(Gone())) as watch:
         watch.on_progress(Progress())
         watch.on_note("x", urgent=True)
         watch.finish(well=False)
@@ -122,7 +122,7 @@ def test_a_terminal_that_goes_away_stops_nothing(kind: type[Screen]) -> None:
 def test_a_question_is_asked_once(said: str, answer: object) -> None:
     """Only a yes is a yes; the end of the input is none."""
     err = Terminal()
-    sheet = Paper(io.StringIO(), err, Terminal(said))
+    sheet = Console(io.StringIO(), err, Terminal(said))
     assert Screen(sheet).ask("This run may cost $40.00. Go on?") is answer
     assert err.getvalue() == "This run may cost $40.00. Go on? [y/N] "
 
@@ -130,5 +130,5 @@ def test_a_question_is_asked_once(said: str, answer: object) -> None:
 @pytest.mark.parametrize(("yes", "err"), [(True, Terminal()), (True, io.StringIO()), (False, io.StringIO())])
 def test_nobody_is_asked_twice_or_in_vain(yes: object, err: io.StringIO) -> None:
     """`--yes` answers every question; without a person the answer is no; neither asks."""
-    assert Screen(paper(err), yes=bool(yes)).ask("Go on?") is yes
+    assert Screen(console(err), yes=bool(yes)).ask("Go on?") is yes
     assert err.getvalue() == ""

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from batchgen import catalog
-from batchgen.cli.words.catalogue import models, providers
-from batchgen.cli.words.progress import progress_line
-from batchgen.cli.words.summary import final_block
-from batchgen.cli.words.table import number, table, text
+from batchgen.cli.render.catalogue import models, providers
+from batchgen.cli.render.progress import progress_line
+from batchgen.cli.render.summary import final_block
+from batchgen.cli.render.table import number, table, text
 from batchgen.errors import Exit
 from batchgen.model.provider import Price, Provider, TokenPrices
 from tests.cli.fakes import Progress, summary

@@ -11,11 +11,11 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from batchgen.clock import SystemClock
 from batchgen.ledger import Ledger
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.money import MicroUSD, split
+from batchgen.runtime.clock import SystemClock
 from tests.process.kit import ram_folder
 from tests.process.launcher import Break, Launcher
 from tests.rehearsal import KEYS, Rehearsal, rehearsal

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen import app
+from batchgen.app import commands as app
 from batchgen.errors import Severity
 from batchgen.model import Operation
 from tests.rehearsal import KEY, Ended, Rehearsal

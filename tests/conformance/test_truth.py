@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen import app
+from batchgen.app import commands as app
 from tests.process.kit import watched
 from tests.process.launcher import Launcher
 from tests.rehearsal import KEYS, QUICK, Ended, Rehearsal, rehearsal

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.clock import SystemClock, in_place
 from batchgen.executor import LocalExecutor, Wires
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote
 from batchgen.money import ZERO
+from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder
 
 KEY = "sk-CANARY-0123456789abcdef"

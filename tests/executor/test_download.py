@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from batchgen.executor import NotFetched, Wires
-from batchgen.executor.addresses import Door, RefusedAddressError, Rules, is_public
+from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
 from batchgen.model import ImageRequest, Operation, Phase, Picture, Remedy, RemotePicture, UrlImage
 
 BASE = URL("https://api.example.com/v1")
@@ -250,19 +250,19 @@ async def test_a_named_host_is_allowed(world: Any, kit: Any) -> None:
 @pytest.mark.parametrize(
     ("url", "door"),
     [
-        ("https://api.example.com/x", Door.OWN),
-        ("https://api.example.com:443/x", Door.OWN),
-        ("https://API.example.com/x", Door.OWN),
-        ("https://pics.example.org/x", Door.PUBLIC),
-        ("https://8.8.8.8/x", Door.PUBLIC),
-        ("http://cdn.local:8080/x", Door.TRUSTED),
+        ("https://api.example.com/x", Origin.OWN),
+        ("https://api.example.com:443/x", Origin.OWN),
+        ("https://API.example.com/x", Origin.OWN),
+        ("https://pics.example.org/x", Origin.PUBLIC),
+        ("https://8.8.8.8/x", Origin.PUBLIC),
+        ("http://cdn.local:8080/x", Origin.TRUSTED),
         ("http://api.example.com/x", None),
         ("http://pics.example.org/x", None),
         ("https://pics.example.org:22/x", None),
         ("https://api.example.com:8443/x", None),
     ],
 )
-def test_doors(url: str, door: Door | None) -> None:
+def test_doors(url: str, door: Origin | None) -> None:
     """The provider's own origin is scheme, host and port; everything else is public https."""
     rules = Rules(BASE, ("cdn.local:8080",))
     if door is None:

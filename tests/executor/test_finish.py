@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from batchgen.clock import SystemClock, in_place
 from batchgen.errors import StorageError
 from batchgen.executor import LocalExecutor, finish
 from batchgen.model import Receipt
+from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder
 
 

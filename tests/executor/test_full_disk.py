@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from batchgen.clock import SystemClock, in_place
 from batchgen.errors import StorageError
 from batchgen.executor import LocalExecutor, bring_home, finish
+from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder, Part, Spool
 
 

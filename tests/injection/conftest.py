@@ -15,9 +15,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen import app
-from batchgen.app import Options
-from batchgen.app.progress import Unwatched
+from batchgen.app import commands as app
+from batchgen.app.config.options import Options
+from batchgen.app.watch import Unwatched
 from tests.injection.hostile import as_json, hostile, one_line
 from tests.injection.payloads import ALL
 

@@ -160,7 +160,7 @@ def is_hidden(character: str) -> bool:
 
 COMMANDS = """
 import contextlib, sys
-from batchgen.cli import main
+from batchgen.cli.main import main
 from tests.injection.payloads import ESCAPES
 manifest, folder, base_url = sys.argv[1:]
 reads = ["--provider", "openai", "--base-url", base_url, "--output", folder]

@@ -4,7 +4,6 @@ import random
 import sys
 from pathlib import Path
 
-from batchgen.clock import SystemClock
 from batchgen.ledger import Caps, Ledger, RunStart, Wanted
 from batchgen.model import (
     Attempt,
@@ -21,6 +20,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.money import MicroUSD
+from batchgen.runtime.clock import SystemClock
 
 
 def spend(path: Path, catalogue: str, seed: int, budget: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from batchgen.limits import Limiter
-from batchgen.limits.meter import GUARD, WINDOW
+from batchgen.limits.sliding_window import GUARD, WINDOW
 from batchgen.model import Limits
 from tests import virtual_time
 from tests.limits.simulation import Bucket, Crowd, Fixed, Policy, Sliding, limits, simulate, starts

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest import Skipped, Wrong, expand, load
+from batchgen.manifest import InvalidRow, Skipped, expand, load
 from batchgen.model import Job
 
 
-class Desk:
+class Context:
     """A folder in which a test writes files and reads manifests."""
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Desk:
     def items(self, text: str, name: str = "m.yaml") -> list[Job | Problem | Skipped]:
         """Everything that a manifest expands to; of what cannot be a job, why."""
         items = expand(load(self.write(name, text)))
-        return [one for item in items for one in (item.problems if isinstance(item, Wrong) else (item,))]
+        return [one for item in items for one in (item.problems if isinstance(item, InvalidRow) else (item,))]
 
     def jobs(self, text: str, name: str = "m.yaml") -> list[Job]:
         """The jobs of a manifest in which nothing is wrong and nothing skipped."""
@@ -53,13 +53,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> Context:
     """An empty folder of one test."""
-    return Desk(tmp_path)
+    return Context(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Desk]:
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Context]:
     """One folder for all examples of a property, which each overwrite what they use."""
     folder = tmp_path_factory.mktemp("desk")
-    return lambda: Desk(folder)
+    return lambda: Context(folder)

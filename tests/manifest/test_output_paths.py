@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.manifest.paths import DEFAULT, MAX_COMPONENT, folded, path_template
-from batchgen.manifest.template import TemplateError
+from batchgen.manifest.templates import TemplateError
 
 KEY = "0123456789abcdef" * 4
 RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchgen.errors import InputError, Problem
-from batchgen.manifest.rows import Row
-from batchgen.manifest.tables import open_table
+from batchgen.manifest.rows.table import Row
+from batchgen.manifest.rows.tables import open_table
 
 BAD_HEADS = {
     "empty.csv": (b"", 1, "the file is empty"),

@@ -8,8 +8,19 @@ import pytest
 
 from batchgen.errors import InputError
 from batchgen.manifest import load
-from batchgen.manifest.form import seconds
-from batchgen.model import Budget, Event, Limits, Notify, OnPartial, OnUncertain, Prepare, Retry, Settings, TokenPrices
+from batchgen.manifest.schema import seconds
+from batchgen.model import (
+    Budget,
+    Event,
+    Limits,
+    Notify,
+    OnPartial,
+    OnUncertain,
+    Prepare,
+    Retry,
+    Settings,
+    TokenPrices,
+)
 
 FULL = """
 name: autumn
@@ -97,9 +108,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_the_schema_knows_every_key() -> None:
     """The JSON Schema for editors takes numbers where people write them, and refuses unknown keys."""
-    from batchgen.manifest import schema
+    from batchgen.manifest import json_schema
 
-    document = schema()
+    document = json_schema()
     assert set(document["properties"]) >= {"name", "provider", "defaults", "limits", "jobs", "variables", "prices"}
     assert document["additionalProperties"] is False
     assert "number" in document["$defs"]["RequestForm"]["properties"]["n"]["anyOf"][0]["type"]

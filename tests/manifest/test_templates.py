@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.manifest.template import Full, Simple, TemplateError, compile_template
+from batchgen.manifest.templates import Full, Simple, TemplateError, compile_template
 
 ATTACKS = [
     "{{ ''.__class__ }}",

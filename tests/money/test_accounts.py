@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen import app
-from batchgen.app.progress import Unwatched
-from batchgen.app.running import run
-from batchgen.clock import SystemClock
+from batchgen.app import commands as app
+from batchgen.app.run.start import run
+from batchgen.app.watch import Unwatched
 from batchgen.errors import InputError
 from batchgen.ledger import Caps, Ledger, RunStart, Wanted
 from batchgen.mock import Rule
@@ -34,6 +33,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.money import MicroUSD
+from batchgen.runtime.clock import SystemClock
 from tests.wire.scene import Scene, scene
 
 # How a call ended, the most it can have cost and the share of that which was settled or expected.

@@ -10,7 +10,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from batchgen import app
+from batchgen.app import commands as app
 from batchgen.money import MicroUSD, exact
 from tests.wire.scene import FOUR, Scene, Seen, scene
 

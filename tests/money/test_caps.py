@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from batchgen import app
+from batchgen.app import commands as app
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow
 from batchgen.mock import Rule

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from batchgen import app, catalog
+from batchgen import catalog
+from batchgen.app import commands as app
 from batchgen.mock import Rule
 from batchgen.mock.dialects import DIALECTS
 from batchgen.model import Operation

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchgen import app
+from batchgen.app import commands as app
 from batchgen.errors import InputError
 from batchgen.mock import Rule
 from tests.notify.listener import TOKEN, Listener, listening
@@ -110,7 +110,7 @@ def test_a_manifest_that_is_wrong_is_told(place_of_work: Path, told: Listener) -
 
 def app_watch() -> Any:
     """Nobody."""
-    from batchgen.app.progress import Unwatched
+    from batchgen.app.watch import Unwatched
 
     return Unwatched()
 
@@ -121,7 +121,7 @@ def test_without_the_extra_nothing_begins(place_of_work: Path, listener: Listene
     with scene(place_of_work) as here:
         manifest = one_at_a_time(here, stools(1))
         words = [command, str(manifest), "--base-url", here.handle.base_url]
-        without = "import sys; sys.modules['apprise'] = None; from batchgen.cli import main; sys.exit(main())"
+        without = "import sys; sys.modules['apprise'] = None; from batchgen.cli.main import main; sys.exit(main())"
         done = subprocess.run(
             [sys.executable, "-c", without, *words],
             env={"OPENAI_API_KEY": "sk-test-0123456789", **listener.variables},

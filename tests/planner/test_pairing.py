@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from batchgen.engine import TRANSIENT, job_status
 from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
 from batchgen.model import INCOMPLETE, ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced, _tried
 from batchgen.planner.reviewed import words_for
-from batchgen.worker import TRANSIENT, standing
 
 OPEN, STORED, MODERATED = SlotState.NOT_STARTED, SlotState.STORED, SlotState.MODERATED
 FAILED, UNCERTAIN, LOST = SlotState.FAILED, SlotState.UNCERTAIN, SlotState.LOST_PAID
@@ -137,7 +137,7 @@ SHORT = Slot(1, FAILED, reason=f"{INCOMPLETE}dropped")
 )
 def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
     """From its slots alone; slots beyond the wanted number do not count."""
-    assert standing(job(), before) is kind
+    assert job_status(job(), before) is kind
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import batchgen
-from batchgen import catalog
+from batchgen import pricing
 
 LAUNCHER = Path(__file__)
 ROOT = LAUNCHER.parents[2]
@@ -172,14 +172,14 @@ class BreakingApp:
         self._broken = broken
 
     def __getattr__(self, name: str) -> Any:
-        from batchgen import app
+        from batchgen.app import commands as app
 
         return getattr(app, name)
 
     def run(self, manifest: Path, options: Any, watch: Any) -> Any:
-        from batchgen.app import running
+        from batchgen.app.run import start
 
-        return running.run(manifest, options, watch, at=fault(self._broken))
+        return start.run(manifest, options, watch, at=fault(self._broken))
 
 
 def _load() -> None:
@@ -189,7 +189,7 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in ("openpyxl", "pandas", "pyarrow.parquet", "rich.progress"):
         importlib.import_module(name)
-    catalog.text_tokens("the vocabulary takes longest")
+    pricing.text_tokens("the vocabulary takes longest")
 
 
 def _become(words: dict[str, Any]) -> int:
@@ -203,7 +203,7 @@ def _become(words: dict[str, Any]) -> int:
     os.environ.update(words["env"])
     for name, value in words["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    from batchgen.cli import main
+    from batchgen.cli.main import main
 
     app: Any = BreakingApp(Break(**words["broken"])) if words["broken"] else None
     status = main(words["words"], app=app)

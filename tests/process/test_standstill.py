@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from batchgen.app.checking import check
-from batchgen.app.drawing import Drawing
-from batchgen.app.options import Options
-from batchgen.app.progress import Meter, Unwatched
-from batchgen.app.project import open_project
-from batchgen.app.session import Session
-from batchgen.app.ticking import standstill
-from batchgen.app.unchanged import Fingerprint
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
+from batchgen.app.preview.check import check
+from batchgen.app.run.progress import Meter
+from batchgen.app.run.run import Run
+from batchgen.app.run.run_loop import RunLoop
+from batchgen.app.run.watchdog import standstill
+from batchgen.app.watch import Unwatched
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
+from batchgen.planner.fingerprint import Fingerprint
 from batchgen.storage import Folder
 
 HASTE = 2000
@@ -52,7 +53,7 @@ class StuckExecutor(LocalExecutor):
         raise AssertionError(attempt)
 
 
-class StuckDrawing(Drawing):
+class StuckDrawing(RunLoop):
     """A run with such an executor."""
 
     async def executor(self, provider: Any, stack: Any, on_disk: Any) -> LocalExecutor:
@@ -78,7 +79,7 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     folder, listener = Folder(project.output), Listener()
     with folder.lock(), project.open_ledger() as ledger:
         checked = check(project, asked=(asked := Fingerprint()))
-        session = Session(project, options, listener, folder, ledger, None, checked, asked)
+        session = Run(project, options, listener, folder, ledger, None, checked, asked)
         session.prepare()
         asyncio.run(StuckDrawing(session).work())
         result = session.close()

@@ -16,10 +16,10 @@ from typing import Any
 
 from PIL import Image
 
-from batchgen.clock import SystemClock
 from batchgen.ledger import Ledger
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
+from batchgen.runtime.clock import SystemClock
 from tests.process.launcher import Break, Child, Launcher
 
 N, CONCURRENCY = 2, 6

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.model import Charge, Phase, Remedy
-from batchgen.providers.complaint import Complaint
+from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
-from batchgen.providers.verdict import Happening, Trouble, judge
+from batchgen.providers.verdict import CallEvidence, TransportError, judge
 
 NO, MAYBE, YES = Charge.NO, Charge.MAYBE, Charge.YES
 JSON, HTML, EMPTY, OTHER = BodyKind.JSON, BodyKind.HTML, BodyKind.EMPTY, BodyKind.OTHER
@@ -20,35 +20,37 @@ def answered(status: Any, complaint: Any = None, **facts: Any) -> Any:
     """A call that got a status and a whole body."""
     facts.setdefault("body", JSON if complaint or 200 <= status < 300 else EMPTY)
     facts.setdefault("seconds", 1.0)
-    return judge(Happening(Phase.COMPLETE, status=status, complaint=complaint, **facts))
+    return judge(CallEvidence(Phase.COMPLETE, status=status, complaint=complaint, **facts))
 
 
 def says(code: Any = "", message: Any = "", **more: Any) -> Any:
     """What a provider complains of."""
-    return Complaint(code=code, message=message, **more)
+    return ApiError(code=code, message=message, **more)
 
 
 @pytest.mark.parametrize(
     ("trouble", "remedy"),
     [
-        (Trouble.DNS, Remedy.RESEND),
-        (Trouble.CONNECT, Remedy.RESEND),
-        (Trouble.CONNECT_TIMEOUT, Remedy.RESEND),
-        (Trouble.TOO_MANY_FILES, Remedy.RESEND),
-        (Trouble.TLS, Remedy.STOP_ACCOUNT),
-        (Trouble.REQUEST, Remedy.FAIL_JOB),
+        (TransportError.DNS, Remedy.RESEND),
+        (TransportError.CONNECT, Remedy.RESEND),
+        (TransportError.CONNECT_TIMEOUT, Remedy.RESEND),
+        (TransportError.TOO_MANY_FILES, Remedy.RESEND),
+        (TransportError.TLS, Remedy.STOP_ACCOUNT),
+        (TransportError.REQUEST, Remedy.FAIL_JOB),
     ],
 )
 def test_what_never_left_is_free(trouble: Any, remedy: Any) -> None:
     """Nothing sent, nothing charged; a certificate that is not trusted stops the run."""
-    verdict = judge(Happening(Phase.NOT_CONNECTED, trouble))
+    verdict = judge(CallEvidence(Phase.NOT_CONNECTED, trouble))
     assert (verdict.charge, verdict.remedy, verdict.code) == (NO, remedy, trouble.value)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.DISCONNECTED, Trouble.BAD_HTTP, Trouble.DEADLINE, None])
+@pytest.mark.parametrize(
+    "trouble", [TransportError.DISCONNECTED, TransportError.BAD_HTTP, TransportError.DEADLINE, None]
+)
 def test_what_was_handed_over_and_not_answered_may_be_charged(trouble: Any) -> None:
     """After hand-over silence means: perhaps."""
-    verdict = judge(Happening(Phase.HANDED_OVER, trouble, seconds=0.01))
+    verdict = judge(CallEvidence(Phase.HANDED_OVER, trouble, seconds=0.01))
     assert (verdict.charge, verdict.remedy) == (MAYBE, Remedy.UNCERTAIN)
 
 
@@ -123,10 +125,10 @@ TABLE = [
     (200, None, {"body": EMPTY, "whole": False}, YES, Remedy.UNCERTAIN, "empty_body"),
     (200, None, {"body": OTHER, "whole": False}, YES, Remedy.UNCERTAIN, "undecodable"),
     (200, None, {"whole": False}, YES, Remedy.UNCERTAIN, "truncated"),
-    (200, None, {"trouble": Trouble.DISCONNECTED, "whole": False}, YES, Remedy.UNCERTAIN, "truncated"),
-    (200, None, {"trouble": Trouble.DEADLINE, "whole": False}, YES, Remedy.UNCERTAIN, "timeout"),
-    (200, None, {"trouble": Trouble.TOO_LARGE, "whole": False}, YES, Remedy.UNCERTAIN, "answer_too_large"),
-    (200, None, {"trouble": Trouble.ENCODING, "whole": False}, YES, Remedy.UNCERTAIN, "content_encoding"),
+    (200, None, {"trouble": TransportError.DISCONNECTED, "whole": False}, YES, Remedy.UNCERTAIN, "truncated"),
+    (200, None, {"trouble": TransportError.DEADLINE, "whole": False}, YES, Remedy.UNCERTAIN, "timeout"),
+    (200, None, {"trouble": TransportError.TOO_LARGE, "whole": False}, YES, Remedy.UNCERTAIN, "answer_too_large"),
+    (200, None, {"trouble": TransportError.ENCODING, "whole": False}, YES, Remedy.UNCERTAIN, "content_encoding"),
     (200, None, {"reasons": ("dropped",)}, YES, Remedy.EMPTY, "empty"),
     (204, None, {"reasons": ("null", "empty")}, YES, Remedy.EMPTY, "empty"),
     # a success with an error inside: perhaps charged, never repeated for free
@@ -140,7 +142,7 @@ TABLE = [
     # pictures are pictures, whatever else there is
     (200, None, {"pictures": 1}, YES, Remedy.NONE, "ok"),
     (200, says("server_error"), {"pictures": 1}, YES, Remedy.NONE, "ok"),
-    (200, None, {"pictures": 1, "whole": False, "trouble": Trouble.DISCONNECTED}, YES, Remedy.NONE, "truncated"),
+    (200, None, {"pictures": 1, "whole": False, "trouble": TransportError.DISCONNECTED}, YES, Remedy.NONE, "truncated"),
 ]
 
 
@@ -187,7 +189,7 @@ def test_a_provider_that_bills_every_call_it_served(status: Any, charge: Any) ->
     """What was refused behind the door may be billed there; what was turned away at it can not."""
     complaint = says("overloaded") if status == 503 else None
     assert answered(status, complaint, charges_failures=True).charge is charge
-    assert judge(Happening(Phase.NOT_CONNECTED, Trouble.DNS, charges_failures=True)).charge is NO
+    assert judge(CallEvidence(Phase.NOT_CONNECTED, TransportError.DNS, charges_failures=True)).charge is NO
 
 
 def test_words_are_made_harmless() -> None:
@@ -208,10 +210,10 @@ def test_a_code_that_is_no_name_is_not_taken_over() -> None:
 def test_the_table_is_total() -> None:
     """Every status in every phase with every body and trouble has a verdict, and doubt is never free."""
     for status, body, trouble in itertools.product(
-        [None, 100, 204, 299, 304, 418, 451, 499, 599, 600, 999], BodyKind, [None, *Trouble]
+        [None, 100, 204, 299, 304, 418, 451, 499, 599, 600, 999], BodyKind, [None, *TransportError]
     ):
         for phase in (Phase.HANDED_OVER, Phase.STATUS_SEEN, Phase.COMPLETE):
-            verdict = judge(Happening(phase, trouble, status=status, body=body))
+            verdict = judge(CallEvidence(phase, trouble, status=status, body=body))
             assert verdict.remedy is not Remedy.NONE
             if status is None or status >= 599:
                 assert verdict.charge is not NO
@@ -220,7 +222,7 @@ def test_the_table_is_total() -> None:
 @given(st.integers(100, 999), st.text(max_size=40), st.text(max_size=40), st.text(max_size=80), st.floats(0, 1000))
 def test_free_means_known_to_be_free(status: Any, code: Any, kind: Any, message: Any, seconds: Any) -> None:
     """A success is never called free, and nothing raises, whatever a provider says."""
-    verdict = answered(status, Complaint(code, kind, message), seconds=seconds)
+    verdict = answered(status, ApiError(code, kind, message), seconds=seconds)
     assert verdict.message.isprintable()
     if 200 <= status < 300:
         assert verdict.charge is not NO
@@ -237,4 +239,4 @@ def test_free_means_known_to_be_free(status: Any, code: Any, kind: Any, message:
 )
 def test_a_wordless_refusal_reads_like_a_sentence(body: BodyKind, words: str) -> None:
     """Where the provider said nothing that can be read, the status and what came instead are told."""
-    assert judge(Happening(Phase.COMPLETE, status=401, body=body)).message == words
+    assert judge(CallEvidence(Phase.COMPLETE, status=401, body=body)).message == words

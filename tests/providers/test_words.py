@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.providers import chat
-from batchgen.providers.complaint import complaint
+from batchgen.providers.api_error import complaint
 from batchgen.providers.expiry import expiry
-from batchgen.providers.redact import kept_headers, redacted
+from batchgen.redact import kept_headers, redacted
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from batchgen.ledger import CallRow, JobRow, Money
 from batchgen.money import MicroUSD
-from batchgen.reporter.blocks import Block, Blocks
+from batchgen.reporter.chart_data import Calls, money, outcomes, span
 from batchgen.reporter.charts import Piece, bar, distribution, progress, rank, round_step
-from batchgen.reporter.drawing import Calls, money, outcomes, span
+from batchgen.reporter.job_blocks import Block, Blocks
 from batchgen.reporter.page import Group, Slice
 
 ANSWER = "{half} {most} {top}"

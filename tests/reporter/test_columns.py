@@ -14,7 +14,7 @@ import pytest
 from batchgen.ledger import ListedRow, VariantRow
 from batchgen.reporter import write
 from batchgen.reporter.comparison import COMPARISON
-from batchgen.reporter.shop import SHOP
+from batchgen.reporter.shop_csv import SHOP
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
 from batchgen.reporter.xlsx import shown_as
 

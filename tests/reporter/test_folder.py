@@ -16,7 +16,7 @@ from PIL import Image
 from batchgen.errors import StorageError
 from batchgen.ledger import JobRow
 from batchgen.reporter import frame, write
-from batchgen.reporter.seen import unfinished
+from batchgen.reporter.page_rows import unfinished
 from batchgen.reporter.thumbs import make
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")

@@ -19,7 +19,7 @@ from batchgen.reporter import write
 from batchgen.reporter.accounts import read
 from batchgen.reporter.gallery import script
 from batchgen.reporter.page import Page, render
-from batchgen.reporter.seen import Images
+from batchgen.reporter.page_rows import Images
 from batchgen.reporter.words import link, shown
 
 VECTORS = [

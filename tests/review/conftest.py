@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from batchgen import app
-from batchgen.app.keeping import opened
-from batchgen.app.reviewing import ReviewResult
+from batchgen.app import commands as app
+from batchgen.app.output.maintain import opened
+from batchgen.app.review.decisions import ReviewResult
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
 DEFAULTS = {"quality": "low", "size": "1024x1024", "output_format": "webp"}

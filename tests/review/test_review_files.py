@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batchgen import app
-from batchgen.app import reviewing
+from batchgen.app import commands as app
+from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from batchgen.ledger import Review
 from tests.review.conftest import Looked
@@ -42,7 +42,7 @@ def test_a_wrong_decision_is_named(tmp_path: Path, wrong: dict[str, Any], told: 
     """By file and line, with what it should be."""
     path = written(tmp_path / "review.json", GOOD, {**GOOD, **wrong})
     with pytest.raises(InputError) as refused:
-        reviewing.read(path)
+        decisions.read(path)
     (problem,) = refused.value.problems
     assert told in problem.message
     assert str(problem.place).startswith(f"{path}:12:")
@@ -69,7 +69,7 @@ def test_what_is_no_review_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "review.json"
     path.write_text(text, "utf-8")
     with pytest.raises(InputError, match=r"review\.json:\d"):
-        reviewing.read(path)
+        decisions.read(path)
 
 
 def test_a_file_that_is_too_large_or_none_is_refused(tmp_path: Path) -> None:
@@ -79,19 +79,19 @@ def test_a_file_that_is_too_large_or_none_is_refused(tmp_path: Path) -> None:
         file.truncate(100 * 1024 * 1024)
     for path in (huge, tmp_path / "none.json", tmp_path):
         with pytest.raises(InputError, match=str(path)):
-            reviewing.read(path)
+            decisions.read(path)
 
 
 def test_a_table_says_the_same_as_the_export(tmp_path: Path) -> None:
     """Edited in a spreadsheet: other case, blanks, undecided rows, an apostrophe before what looks like a formula."""
     path = tmp_path / "decided.csv"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=reviewing.COLUMNS)
+        writer = csv.DictWriter(file, fieldnames=decisions.COLUMNS)
         writer.writeheader()
         writer.writerow({**GOOD, "decision": " Approved "})
         writer.writerow({**GOOD, "decision": ""})
         writer.writerow({**GOOD, "slot": 1, "decision": "rejected", "note": "'-2 legs"})
-    found = [one.judged for one in reviewing.read(path)]
+    found = [one.judged for one in decisions.read(path)]
     assert [(one.slot, one.decision, one.note) for one in found] == [
         (0, Review.APPROVED, "so"),
         (1, Review.REJECTED, "-2 legs"),

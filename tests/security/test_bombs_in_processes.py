@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.cli import main
+from batchgen.cli.main import main
 from tests.manifest.test_bombs import BOMBS
 from tests.manifest.test_row_files import BAD_HEADS, BAD_ROWS
 from tests.process.kit import watched

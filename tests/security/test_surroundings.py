@@ -12,9 +12,9 @@ from threading import Thread
 import pytest
 from yarl import URL
 
-from batchgen.app.environment import is_near
+from batchgen.app.config.environment import is_near
 from batchgen.catalog import provider
-from batchgen.executor.addresses import Door, RefusedAddressError, Rules
+from batchgen.executor.addresses import Origin, RefusedAddressError, Rules
 from tests.process.launcher import KEY, Launcher
 from tests.rehearsal import QUICK, rehearsal
 from tests.security.parrot import Answer, parrot
@@ -165,4 +165,4 @@ def test_the_key_goes_to_the_exact_origin_only(url: str) -> None:
         door = rules.door(URL(url, encoded=True))
     except (RefusedAddressError, ValueError):
         return
-    assert door is Door.PUBLIC
+    assert door is Origin.PUBLIC

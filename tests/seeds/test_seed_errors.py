@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen.cli.words.summary import final_block
+from batchgen.cli.render.summary import final_block
 from batchgen.errors import Exit
 from tests.rehearsal import NO_PACE, Ended, Rehearsal
 

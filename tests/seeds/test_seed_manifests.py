@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen import app
+from batchgen.app import commands as app
 from batchgen.errors import Severity
 from tests.rehearsal import Ended, Rehearsal
 

@@ -4,16 +4,7 @@ from collections import Counter
 from itertools import groupby
 
 from batchgen.errors import Exit
-from batchgen.model import (
-    Charge,
-    OnMismatch,
-    OnUncertain,
-    Purpose,
-    Remedy,
-    SlotState,
-    StopKind,
-    Verdict,
-)
+from batchgen.model import Charge, OnMismatch, OnUncertain, Purpose, Remedy, SlotState, StopKind, Verdict
 from tests.simulation.world import Scene, Story, World
 
 MOST_RESENDS = 8

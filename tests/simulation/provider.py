@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from random import Random
 
-from batchgen import catalog
+from batchgen import catalog, pricing
 from batchgen.errors import Lost, StorageError
 from batchgen.executor import NotFetched
 from batchgen.model import (
@@ -24,22 +24,22 @@ from batchgen.model import (
     Usage,
     Verdict,
 )
-from batchgen.providers.complaint import Complaint
+from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
-from batchgen.providers.verdict import Happening, Trouble, judge
+from batchgen.providers.verdict import CallEvidence, TransportError, judge
 
 QUOTA = (
-    Happening(
-        Phase.COMPLETE, status=429, body=BodyKind.JSON, complaint=Complaint("insufficient_quota", "insufficient_quota")
+    CallEvidence(
+        Phase.COMPLETE, status=429, body=BodyKind.JSON, complaint=ApiError("insufficient_quota", "insufficient_quota")
     ),
-    Happening(
-        Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=Complaint("billing_hard_limit_reached", "", "limit")
+    CallEvidence(
+        Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=ApiError("billing_hard_limit_reached", "", "limit")
     ),
-    Happening(Phase.COMPLETE, status=402, body=BodyKind.EMPTY),
+    CallEvidence(Phase.COMPLETE, status=402, body=BodyKind.EMPTY),
 )
-REVOKED = Happening(Phase.COMPLETE, status=401, body=BodyKind.JSON, complaint=Complaint("invalid_api_key"))
-DOOMED = Happening(
-    Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=Complaint("invalid_value", message="Invalid size")
+REVOKED = CallEvidence(Phase.COMPLETE, status=401, body=BodyKind.JSON, complaint=ApiError("invalid_api_key"))
+DOOMED = CallEvidence(
+    Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=ApiError("invalid_value", message="Invalid size")
 )
 
 
@@ -156,7 +156,7 @@ class Sky:
         if weather.per_minute and (wait := self._too_many(attempt.n)):
             await self._pass(0.05, 0.5)
             told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
-            return self._refused(attempt, Happening(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
+            return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
         receipt = await self._draw(attempt)
         if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.pictures:
             self._take_back(receipt, attempt)
@@ -174,7 +174,7 @@ class Sky:
         receipt: Receipt = await getattr(self, name)(attempt)
         return receipt
 
-    def _fixed(self, attempt: Attempt, number: int) -> Happening | None:
+    def _fixed(self, attempt: Attempt, number: int) -> CallEvidence | None:
         weather = self.weather
         if weather.no_quota_from is not None and number >= weather.no_quota_from:
             return QUOTA[weather.quota_form]
@@ -184,7 +184,7 @@ class Sky:
             return DOOMED
         if attempt.job.id in weather.poisoned:
             self._charge(attempt, part=0.5)
-            return Happening(Phase.COMPLETE, status=500, body=BodyKind.JSON, complaint=Complaint(message="oops"))
+            return CallEvidence(Phase.COMPLETE, status=500, body=BodyKind.JSON, complaint=ApiError(message="oops"))
         if attempt.job.id in weather.blocked:
             return self._blocking("input", 0.8)
         return None
@@ -289,13 +289,13 @@ class Sky:
         told = self.chance.choice(
             ({}, {"retry-after": "7"}, {"retry-after-ms": "400"}, {"retry-after": "-3"}, {"retry-after": "1e9"})
         )
-        return self._refused(attempt, Happening(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
+        return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
 
     async def overloaded(self, attempt: Attempt) -> Receipt:
         """A 503 that comes at once."""
         await self._pass(0.1, 3)
-        happening = Happening(
-            Phase.COMPLETE, status=503, body=BodyKind.JSON, complaint=Complaint(message="overloaded"), seconds=1.0
+        happening = CallEvidence(
+            Phase.COMPLETE, status=503, body=BodyKind.JSON, complaint=ApiError(message="overloaded"), seconds=1.0
         )
         return self._refused(attempt, happening)
 
@@ -304,31 +304,33 @@ class Sky:
         self._charge(attempt)
         await self._pass(5, 120)
         status = self.chance.choice((500, 502, 504, 520, 524, 408))
-        return self._refused(attempt, Happening(Phase.COMPLETE, status=status, body=BodyKind.HTML, seconds=20.0))
+        return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=status, body=BodyKind.HTML, seconds=20.0))
 
     async def unreached(self, attempt: Attempt) -> Receipt:
         """A gateway that could not reach the provider."""
         await self._pass(0.1, 3)
-        return self._refused(attempt, Happening(Phase.COMPLETE, status=521, body=BodyKind.HTML, seconds=1.0))
+        return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=521, body=BodyKind.HTML, seconds=1.0))
 
     async def silent(self, attempt: Attempt) -> Receipt:
         """Nothing ever comes back; it was drawn, or not."""
         self._charge(attempt)
         await asyncio.sleep(attempt.deadline)
-        return self._refused(attempt, Happening(Phase.HANDED_OVER, Trouble.DEADLINE, seconds=attempt.deadline))
+        return self._refused(
+            attempt, CallEvidence(Phase.HANDED_OVER, TransportError.DEADLINE, seconds=attempt.deadline)
+        )
 
     async def cut_off(self, attempt: Attempt) -> Receipt:
         """The line breaks while it is drawn."""
         self._charge(attempt)
         await self._pass()
-        return self._refused(attempt, Happening(Phase.HANDED_OVER, Trouble.DISCONNECTED))
+        return self._refused(attempt, CallEvidence(Phase.HANDED_OVER, TransportError.DISCONNECTED))
 
     async def truncated(self, attempt: Attempt) -> Receipt:
         """The line breaks within the answer."""
         self._charge(attempt, part=1)
         await self._pass()
-        happening = Happening(
-            Phase.STATUS_SEEN, Trouble.DISCONNECTED, status=200, body=BodyKind.JSON, whole=False, seconds=9.0
+        happening = CallEvidence(
+            Phase.STATUS_SEEN, TransportError.DISCONNECTED, status=200, body=BodyKind.JSON, whole=False, seconds=9.0
         )
         return self._refused(attempt, happening)
 
@@ -336,13 +338,13 @@ class Sky:
         """A success with an error in it."""
         self._charge(attempt)
         await self._pass()
-        said = self.chance.choice((Complaint(message="upstream failed"), Complaint("rate_limit_exceeded")))
-        return self._refused(attempt, Happening(Phase.COMPLETE, status=200, body=BodyKind.JSON, complaint=said))
+        said = self.chance.choice((ApiError(message="upstream failed"), ApiError("rate_limit_exceeded")))
+        return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=200, body=BodyKind.JSON, complaint=said))
 
     async def unconnected(self, attempt: Attempt) -> Receipt:
         """No connection."""
         await self._pass(0.01, 10)
-        return self._refused(attempt, Happening(Phase.NOT_CONNECTED, Trouble.CONNECT))
+        return self._refused(attempt, CallEvidence(Phase.NOT_CONNECTED, TransportError.CONNECT))
 
     async def lost(self, attempt: Attempt) -> Receipt:
         """The executor itself is lost on the way."""
@@ -368,7 +370,7 @@ class Sky:
         assert model is not None
         asked, quality = request.param("size") or "auto", request.param("quality") or "medium"
         size = "1024x1024" if asked == "auto" else asked
-        drawn = catalog.output_tokens(model, size, quality)
+        drawn = pricing.output_tokens(model, size, quality)
         assert drawn
         return 3 * images, drawn * images * self.weather.dear
 
@@ -394,7 +396,7 @@ class Sky:
             if place not in places
         )
         pictures = tuple(self._picture(attempt, attempt.slots[place], flags) for place in places)
-        happening = Happening(
+        happening = CallEvidence(
             Phase.COMPLETE,
             status=200,
             body=BodyKind.JSON,
@@ -420,11 +422,11 @@ class Sky:
         gone = f"superseded/{attempt.replaces[:12]}-{slot}-{attempt.id}.png" if attempt.replaces else None
         return Picture(slot, path, digest, 10, 4, 4, "png", flags, gone)
 
-    def _blocking(self, stage: str, seconds: float) -> Happening:
-        said = Complaint("moderation_blocked", "image_generation_user_error", "no", stage=stage, categories=("x",))
-        return Happening(Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=said, seconds=seconds)
+    def _blocking(self, stage: str, seconds: float) -> CallEvidence:
+        said = ApiError("moderation_blocked", "image_generation_user_error", "no", stage=stage, categories=("x",))
+        return CallEvidence(Phase.COMPLETE, status=400, body=BodyKind.JSON, complaint=said, seconds=seconds)
 
-    def _refused(self, attempt: Attempt, happening: Happening) -> Receipt:
+    def _refused(self, attempt: Attempt, happening: CallEvidence) -> Receipt:
         happening = replace(happening, charges_failures=self.weather.bills_failures)
         served = (happening.status or 0) >= 400 and happening.status not in {401, 402, 403, 404, 405, 407, 429, 521}
         if self.weather.bills_failures and served and attempt.id not in {line.attempt.id for line in self.bill[-99:]}:

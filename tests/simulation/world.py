@@ -12,9 +12,10 @@ from random import Random
 from typing import Any, TypeVar
 
 from batchgen import catalog
-from batchgen.app.ending import exit_status
-from batchgen.app.tariff import Tariff
-from batchgen.clock import Offload, in_place
+from batchgen.app.config.exit_status import exit_status
+from batchgen.app.config.price_list import PriceList
+from batchgen.engine import JobRunner, RunContext, StopReasons, Task
+from batchgen.engine.run import run
 from batchgen.errors import Exit
 from batchgen.ledger import Caps, Ledger, RunStart, Totals, Wanted
 from batchgen.limits import Breakers, Limiter
@@ -32,8 +33,7 @@ from batchgen.model import (
     StopKind,
 )
 from batchgen.planner import Chain, Choices, Pairing, Planned
-from batchgen.runner import run
-from batchgen.worker import Bench, Stops, Task, Worker
+from batchgen.runtime.clock import Offload, in_place
 from tests import virtual_time
 from tests.simulation.provider import Sky, Weather
 
@@ -196,7 +196,7 @@ class Sums:
     images: int
 
 
-class Desk:
+class Context:
     """An `Offload` as a single thread is one: in order, taking its time, and ending what it began."""
 
     def __init__(self, chance: Random) -> None:
@@ -224,9 +224,9 @@ class Players:
         self.world, self.scene, self.sky, self.run_id = world, scene, sky, run_id
         self.chance = Random(repr((world.seed, run_id)))
         self.ledger = world.ledger
-        self.tariff = Tariff(scene.provider, scene.settings)
-        self.stops = Stops()
-        self.desk = Desk(self.chance)
+        self.tariff = PriceList(scene.provider, scene.settings)
+        self.stops = StopReasons()
+        self.desk = Context(self.chance)
         self.offload: Offload = self.desk if scene.slow_desk else in_place
         self.events: Counter[str] = Counter()
         self.planned: list[Planned] = []
@@ -277,17 +277,17 @@ class Players:
         for item in self.pairing.plan(self.scene.jobs):
             self.planned.append(item)
             if item.slots:
-                yield Task(item.job, item.slots, item.replaces, standing=item.standing)
+                yield Task(item.job, item.slots, item.replaces, job_status=item.job_status)
             else:
-                self.settled_before[item.standing] += 1
+                self.settled_before[item.job_status] += 1
 
-    def _worker(self) -> Worker:
+    def _worker(self) -> JobRunner:
         settings, clock = self.scene.settings, self.world.clock
         limiter, breakers = Limiter(settings.limits, clock), Breakers(settings.retry.breaker_probe_seconds, clock)
         self.stops.listen(lambda _stop: limiter.close())
         self.stops.listen(lambda _stop: breakers.close())
-        return Worker(
-            Bench(
+        return JobRunner(
+            RunContext(
                 run_id=self.run_id,
                 provider=self.scene.provider,
                 settings=settings,

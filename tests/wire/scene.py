@@ -12,15 +12,15 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from batchgen import app
-from batchgen.app import Options
-from batchgen.app.progress import Unwatched
-from batchgen.app.running import RunResult
-from batchgen.clock import SystemClock
+from batchgen.app import commands as app
+from batchgen.app.config.options import Options
+from batchgen.app.run.start import RunResult
+from batchgen.app.watch import Unwatched
 from batchgen.ledger import AttemptRow, ImageRow, JobRow, Ledger
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.money import MicroUSD
+from batchgen.runtime.clock import SystemClock
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 QUICK = {"attempts": 4, "base_seconds": 0.02, "cap_seconds": 0.05, "breaker_probe_seconds": [0.05, 0.05, 0.05]}

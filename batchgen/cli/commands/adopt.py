@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import output_argument
 from batchgen.errors import Exit
 
 
-@spoken.command("adopt")
+@subcommand("adopt")
 @output_argument
 @click.pass_obj
-def command(desk: Desk, output: Path | None) -> int:
+def command(context: Context, output: Path | None) -> int:
     """Rebuild the lost ledger of the folder OUTPUT from its pictures and what was written beside them.
 
     Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no picture is changed.
@@ -22,7 +22,7 @@ def command(desk: Desk, output: Path | None) -> int:
     Examples:
       batchgen adopt output/autumn-catalogue
     """
-    from batchgen.cli.words.upkeep import adopted
+    from batchgen.cli.render.upkeep import adopted
 
-    desk.paper.out(adopted(desk.app.adopt(output)))
+    context.console.out(adopted(context.app.adopt(output)))
     return Exit.OK

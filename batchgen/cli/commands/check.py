@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest
 from batchgen.errors import Exit, InputError
 
 
-@spoken.command("check")
+@subcommand("check")
 @reads_manifest
 @click.pass_obj
 def command(
-    desk: Desk, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
+    context: Context, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
 ) -> int:
     """Find errors and doubtful places in MANIFEST. Nothing is sent.
 
@@ -30,19 +30,19 @@ def command(
 
     Exit status: 0 without errors, 2 with errors.
     """
-    from batchgen.cli.words.upkeep import check_json, check_line, tally
+    from batchgen.cli.render.upkeep import check_json, check_line, tally
 
-    options = desk.options(provider=provider, base_url=base_url, output=output)
+    options = context.options(provider=provider, base_url=base_url, output=output)
     try:
-        result = desk.app.check(manifest, options)
+        result = context.app.check(manifest, options)
     except InputError as error:
         if as_json:
-            desk.paper.json(check_json(error.problems, None))
+            context.console.json(check_json(error.problems, None))
         raise
-    desk.tell(result.problems)
+    context.tell(result.problems)
     if as_json:
-        desk.paper.json(check_json(result.problems, result.census))
+        context.console.json(check_json(result.problems, result.census))
     else:
-        desk.paper.out(check_line(result))
+        context.console.out(check_line(result))
     errors, _ = tally(result.problems)
     return Exit.INPUT if errors else Exit.OK

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest
 from batchgen.errors import Exit
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from batchgen.cli.door import EstimateResult
 
 
-@spoken.command("estimate")
+@subcommand("estimate")
 @reads_manifest
 @click.option("--compare", is_flag=True, help="Price the same manifest on every provider, quality and the Batch API.")
 @click.option(
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
-    desk: Desk,
+    context: Context,
     manifest: Path,
     provider: str | None,
     base_url: str | None,
@@ -47,33 +47,33 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other; choose one.")
-    options = desk.options(provider=provider, base_url=base_url, output=output)
-    result = desk.app.estimate(manifest, options, compare=compare)
-    desk.tell(result.warnings)
+    options = context.options(provider=provider, base_url=base_url, output=output)
+    result = context.app.estimate(manifest, options, compare=compare)
+    context.tell(result.warnings)
     if as_json:
-        _json(desk, result, compare=compare)
+        _json(context, result, compare=compare)
     elif as_csv:
-        _csv(desk, result, compare=compare)
+        _csv(context, result, compare=compare)
     else:
-        _tables(desk, result, compare=compare)
+        _tables(context, result, compare=compare)
     return Exit.OK
 
 
-def _json(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.words.money import compare_json, estimate_json
+def _json(context: Context, result: "EstimateResult", *, compare: bool) -> None:
+    from batchgen.cli.render.money import compare_json, estimate_json
 
-    desk.paper.json(compare_json(result) if compare else estimate_json(result))
-
-
-def _csv(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.words.money import compare_csv, estimate_csv
-
-    desk.paper.csv(compare_csv(result) if compare else estimate_csv(result))
+    context.console.json(compare_json(result) if compare else estimate_json(result))
 
 
-def _tables(desk: Desk, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.words.money import comparison, estimate
+def _csv(context: Context, result: "EstimateResult", *, compare: bool) -> None:
+    from batchgen.cli.render.money import compare_csv, estimate_csv
 
-    desk.paper.out(estimate(result))
+    context.console.csv(compare_csv(result) if compare else estimate_csv(result))
+
+
+def _tables(context: Context, result: "EstimateResult", *, compare: bool) -> None:
+    from batchgen.cli.render.money import comparison, estimate
+
+    context.console.out(estimate(result))
     if compare:
-        desk.paper.out("\n" + comparison(result.compare))
+        context.console.out("\n" + comparison(result.compare))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit, InputError, StorageError
 from batchgen.text import safe
@@ -20,10 +20,10 @@ STARTER = {"catalogue.yaml": "catalogue.yaml", "products.csv": "products.csv", "
 _BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM})
 
 
-@spoken.command("init")
+@subcommand("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=LocalPath())
 @click.pass_obj
-def command(desk: Desk, folder: Path) -> int:
+def command(context: Context, folder: Path) -> int:
     """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
 
     The starter runs as it is, with sample pictures from this machine, no key and no cost. Nothing is overwritten.
@@ -33,9 +33,9 @@ def command(desk: Desk, folder: Path) -> int:
       batchgen init shop
     """
     for path in write_starter(folder):
-        desk.paper.out(f"wrote {safe(path, 1000)}")
+        context.console.out(f"wrote {safe(path, 1000)}")
     manifest = safe(shlex.quote(str(folder / "catalogue.yaml")), 1000)
-    desk.paper.out(f"\nNext:\n  batchgen plan {manifest}\n  batchgen run {manifest}")
+    context.console.out(f"\nNext:\n  batchgen plan {manifest}\n  batchgen run {manifest}")
     return Exit.OK
 
 

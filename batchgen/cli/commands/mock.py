@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit
 
@@ -43,7 +43,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
     return factor
 
 
-@spoken.command("mock")
+@subcommand("mock")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
 @click.option("--key", metavar="TEXT", help="The only key that is accepted.  [default: any]")
 @click.option(
@@ -69,7 +69,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--variations/--no-variations", default=None, help="Serve variations.  [default: as the dialect]")
 @click.option("--faults", type=LocalPath(), metavar="FILE", help="A JSON list of faults to show.")
 @click.pass_obj
-def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
+def command(context: Context, /, *, faults: Path | None, **words: Any) -> int:
     """Serve a local Images API on loopback: real HTTP, limits, faults, sample pictures and its own bill.
 
     Its address is the only line on stdout. `GET /bill` tells what it charged, request by request. Prompts may ask for
@@ -89,5 +89,5 @@ def command(desk: Desk, /, *, faults: Path | None, **words: Any) -> int:
 
     rules = load_rules(faults) if faults else ()
     words["moderated"] = Moderated(words["moderated"]) if words["moderated"] else None
-    serve(MockConfig(rules=rules, **words), desk.say_at_once)
+    serve(MockConfig(rules=rules, **words), context.say_at_once)
     return Exit.OK

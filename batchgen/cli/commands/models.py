@@ -2,14 +2,14 @@
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.errors import Exit
 
 
-@spoken.command("models")
+@subcommand("models")
 @click.pass_obj
-def command(desk: Desk) -> int:
+def command(context: Context) -> int:
     """List the known models: life span, sizes, qualities, prices and their dates. Nothing is sent.
 
     A manifest may override a price under `prices`.
@@ -17,7 +17,7 @@ def command(desk: Desk) -> int:
     Examples:
       batchgen models
     """
-    from batchgen.cli.words.catalogue import models
+    from batchgen.cli.render.catalogue import models
 
-    desk.paper.out(models(desk.app.models()))
+    context.console.out(models(context.app.models()))
     return Exit.OK

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest, rejected_option
 from batchgen.errors import Exit
 
 
-@spoken.command("plan")
+@subcommand("plan")
 @reads_manifest
 @rejected_option
 @click.pass_obj
-def command(desk: Desk, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
+def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
     """Say for each job of MANIFEST what a run would do, why, and what it may cost. Nothing is sent.
 
     Each job has one of these words:
@@ -36,41 +36,41 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, **words: Any) -> in
 
     Exit status: 0, or 2 when the manifest has errors.
     """
-    return show_plan(desk, manifest, desk.options(**words), as_json=as_json)
+    return show_plan(context, manifest, context.options(**words), as_json=as_json)
 
 
-def show_plan(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:
+def show_plan(context: Context, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:
     """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
-    from batchgen.cli.words.money import total
-    from batchgen.cli.words.plan import plan_head, plan_line
+    from batchgen.cli.render.money import total
+    from batchgen.cli.render.plan import plan_head, plan_line
 
-    result = desk.app.plan(manifest, options)
+    result = context.app.plan(manifest, options)
     if as_json:
-        _stream_json(desk, result)
+        _stream_json(context, result)
     else:
         for count, planned in enumerate(result.rows()):
             if not quiet:
-                desk.paper.out(plan_line(planned) if count else plan_head() + plan_line(planned))
+                context.console.out(plan_line(planned) if count else plan_head() + plan_line(planned))
         if not quiet:
-            desk.paper.out("\n" + total(result.estimate))
-    desk.tell(() if quiet else result.estimate.warnings)
+            context.console.out("\n" + total(result.estimate))
+    context.tell(() if quiet else result.estimate.warnings)
     return Exit.OK
 
 
-def _stream_json(desk: Desk, result: Any) -> None:
+def _stream_json(context: Context, result: Any) -> None:
     """Actions are spooled, so that stdout gets one whole object or, when the manifest turns out wrong, nothing."""
     import json
     import shutil
     from tempfile import SpooledTemporaryFile
 
-    from batchgen.cli.words.money import estimate_json
-    from batchgen.cli.words.plan import plan_action
+    from batchgen.cli.render.money import estimate_json
+    from batchgen.cli.render.plan import plan_action
 
     with SpooledTemporaryFile(8_000_000, "w+", encoding="ascii") as spool:
         for count, planned in enumerate(result.rows()):
             spool.write((",\n" if count else "\n") + json.dumps(plan_action(planned)))
         spool.seek(0)
         head = json.dumps(estimate_json(result.estimate), indent=2, allow_nan=False).removesuffix("\n}")
-        desk.paper.data.write(f'{head},\n  "actions": [')
-        shutil.copyfileobj(spool, desk.paper.data)
-        desk.paper.data.write("\n  ]\n}\n")
+        context.console.data.write(f'{head},\n  "actions": [')
+        shutil.copyfileobj(spool, context.console.data)
+        context.console.data.write("\n  ]\n}\n")

@@ -2,14 +2,14 @@
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.errors import Exit
 
 
-@spoken.command("providers")
+@subcommand("providers")
 @click.pass_obj
-def command(desk: Desk) -> int:
+def command(context: Context) -> int:
     """List the known providers: address, key variable, default model, operations and whose prices they bill.
 
     A provider of your own is a YAML file: `provider: ./mine.yaml`, or `--provider ./mine.yaml`. Nothing is sent.
@@ -17,7 +17,7 @@ def command(desk: Desk) -> int:
     Examples:
       batchgen providers
     """
-    from batchgen.cli.words.catalogue import providers
+    from batchgen.cli.render.catalogue import providers
 
-    desk.paper.out(providers(desk.app.providers()))
+    context.console.out(providers(context.app.providers()))
     return Exit.OK

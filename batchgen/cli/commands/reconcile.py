@@ -5,19 +5,19 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import Money, output_argument
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD
 
 
-@spoken.command("reconcile")
+@subcommand("reconcile")
 @output_argument
 @click.option("--billed", type=Money(), required=True, help="What the provider billed, in dollars, such as 12.34.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The bill begins on this day (UTC).")
 @click.pass_obj
-def command(desk: Desk, output: Path | None, billed: MicroUSD, since: datetime | None) -> int:
+def command(context: Context, output: Path | None, billed: MicroUSD, since: datetime | None) -> int:
     """Settle what is at risk in the folder OUTPUT against the provider's bill.
 
     A call that broke off after it was sent may have been paid, and stays counted until a bill decides. Money at
@@ -28,8 +28,8 @@ def command(desk: Desk, output: Path | None, billed: MicroUSD, since: datetime |
       batchgen reconcile output/autumn-catalogue --billed 12.34
       batchgen reconcile --billed 3.10 --since 2026-11-01
     """
-    from batchgen.cli.words.upkeep import reconciled
+    from batchgen.cli.render.upkeep import reconciled
 
     day = since.date() if since else None
-    desk.paper.out(reconciled(desk.app.reconcile(output, billed=billed, since=day)))
+    context.console.out(reconciled(context.app.reconcile(output, billed=billed, since=day)))
     return Exit.OK

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit
 
 DECISIONS = ("retry", "fail")
 
 
-@spoken.command("resolve", options_metavar="[--only PATTERN]...")
+@subcommand("resolve", options_metavar="[--only PATTERN]...")
 @click.argument("words", nargs=-1, metavar="[OUTPUT] [retry|fail]")
 @click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
 )
 @click.pass_obj
-def command(desk: Desk, words: tuple[str, ...], only: tuple[str, ...]) -> int:
+def command(context: Context, words: tuple[str, ...], only: tuple[str, ...]) -> int:
     """Decide the held jobs of the folder OUTPUT; without a decision, list them.
 
     A job is held when a call for it may have been paid and you asked not to risk paying twice. `retry` gives it to the
@@ -32,11 +32,11 @@ def command(desk: Desk, words: tuple[str, ...], only: tuple[str, ...]) -> int:
 
     Exit status: 0, or 7 while listed jobs wait for a decision.
     """
-    from batchgen.cli.words.upkeep import decided, held
+    from batchgen.cli.render.upkeep import decided, held
 
     output, decision = read(words)
-    jobs = desk.app.resolve(output, decision=decision, only=only)
-    desk.paper.out(decided(jobs, decision) if decision else held(jobs))
+    jobs = context.app.resolve(output, decision=decision, only=only)
+    context.console.out(decided(jobs, decision) if decision else held(jobs))
     return Exit.HELD if jobs and not decision else Exit.OK
 
 

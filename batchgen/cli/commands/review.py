@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import LocalPath, output_argument
 from batchgen.errors import Exit
 
 
-@spoken.command("review")
+@subcommand("review")
 @click.argument("decisions", type=LocalPath(), metavar="FILE")
 @output_argument
 @click.pass_obj
-def command(desk: Desk, decisions: Path, output: Path | None) -> int:
+def command(context: Context, decisions: Path, output: Path | None) -> int:
     """Keep the decisions of FILE about pictures of the folder OUTPUT. Nothing is sent.
 
     FILE is what the report page exports, or the same as a table with the columns job, key, slot, sha256, decision
@@ -30,9 +30,9 @@ def command(desk: Desk, decisions: Path, output: Path | None) -> int:
 
     Exit status: 0, or 2 when the file cannot be read; nothing was kept then.
     """
-    from batchgen.cli.words.upkeep import reviewed
+    from batchgen.cli.render.upkeep import reviewed
 
-    result = desk.app.review(decisions, output)
-    desk.tell(result.left_out)
-    desk.paper.out(reviewed(result))
+    result = context.app.review(decisions, output)
+    context.tell(result.left_out)
+    context.console.out(reviewed(result))
     return Exit.OK

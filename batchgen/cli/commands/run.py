@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import Duration, LocalPath, Money, reads_manifest, rejected_option
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
 
 _COUNT = click.IntRange(min=1)
 
 
-@spoken.command("run")
+@subcommand("run")
 @reads_manifest
 @click.option("--max-cost", type=Money(), help="Spend at most this many dollars in this run.")
 @click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many pictures in this run.")
@@ -56,7 +56,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")
 @click.option("--log-json", type=LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
 @click.pass_obj
-def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
+def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
     """Make the pictures of MANIFEST that are not stored yet, and a report of what they cost.
 
     Money is reserved before a call and settled after it; what is stored is never paid again, so the same command
@@ -83,35 +83,37 @@ def command(desk: Desk, /, manifest: Path, *, as_json: bool, quiet: bool, **word
     from batchgen.model.settings import OnUncertain
 
     words["on_uncertain"] = OnUncertain(words["on_uncertain"]) if words["on_uncertain"] else None
-    options = desk.options(**words)
+    options = context.options(**words)
     if options.reworded and (options.rejected or options.dry_run):
         raise click.UsageError("--reworded goes with neither --rejected nor --dry-run.")
     if options.dry_run:
         from batchgen.cli.commands.plan import show_plan
 
-        return show_plan(desk, manifest, options, as_json=as_json, quiet=quiet)
-    with _always_json(desk, manifest, options) if as_json else nullcontext():
-        return _run(desk, manifest, options, as_json=as_json, quiet=quiet)
+        return show_plan(context, manifest, options, as_json=as_json, quiet=quiet)
+    with _always_json(context, manifest, options) if as_json else nullcontext():
+        return _run(context, manifest, options, as_json=as_json, quiet=quiet)
 
 
-def _run(desk: Desk, manifest: Path, options: Any, *, as_json: bool, quiet: bool) -> int:
+def _run(context: Context, manifest: Path, options: Any, *, as_json: bool, quiet: bool) -> int:
+    from batchgen.cli.render.summary import final_block
     from batchgen.cli.screen import screen
-    from batchgen.cli.words.summary import final_block
-    from batchgen.clock import SystemClock
+    from batchgen.runtime.clock import SystemClock
 
-    with screen(desk.paper, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
-        result = desk.app.run(manifest, options, watch)
+    with screen(context.console, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
+        result = context.app.run(manifest, options, watch)
     well = result.exit is Exit.OK
     watch.finish(well=well)
     silent = quiet and well
-    desk.tell(_worth_telling(result.problems, silent=silent))
+    context.tell(_worth_telling(result.problems, silent=silent))
     if as_json:
         why = result.summary.get("why") or "; ".join(problem.message for problem in result.problems)
         began = result.summary.get("run_id")
-        desk.paper.json(dict(result.summary) if began else desk.app.early_end(manifest, options, result.exit, why))
+        context.console.json(
+            dict(result.summary) if began else context.app.early_end(manifest, options, result.exit, why)
+        )
     elif result.summary and not silent:
-        filled = desk.paper.data.isatty()
-        desk.paper.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
+        filled = context.console.data.isatty()
+        context.console.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
     return result.exit
 
 
@@ -121,20 +123,20 @@ def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
 
 
 @contextmanager
-def _always_json(desk: Desk, manifest: Path, options: Any) -> Iterator[None]:
+def _always_json(context: Context, manifest: Path, options: Any) -> Iterator[None]:
     """Scripts get an object for every exit but 2 and 75, even when a run could not begin."""
-    from batchgen.cli.conduct import refusal
+    from batchgen.cli.invoke import refusal
 
     try:
         yield
     except BatchgenError as error:
         if error.exit not in {Exit.INPUT, Exit.LOCKED}:
-            desk.paper.json(desk.app.early_end(manifest, options, error.exit, str(error)))
+            context.console.json(context.app.early_end(manifest, options, error.exit, str(error)))
         raise
     except KeyboardInterrupt:
-        desk.paper.json(desk.app.early_end(manifest, options, Exit.SIGINT, "interrupted before the run began"))
+        context.console.json(context.app.early_end(manifest, options, Exit.SIGINT, "interrupted before the run began"))
         raise
     except Exception as error:
         status = Exit.STORAGE if refusal(error) else Exit.BUG
-        desk.paper.json(desk.app.early_end(manifest, options, status, type(error).__name__))
+        context.console.json(context.app.early_end(manifest, options, status, type(error).__name__))
         raise

@@ -2,14 +2,14 @@
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.errors import Exit
 
 
-@spoken.command("schema")
+@subcommand("schema")
 @click.pass_obj
-def command(desk: Desk) -> int:
+def command(context: Context) -> int:
     """Print the JSON Schema of the manifest, so that an editor completes and checks it while you type.
 
     Examples:
@@ -17,5 +17,5 @@ def command(desk: Desk) -> int:
       # first line of a manifest, for the YAML language server:
       # yaml-language-server: $schema=batchgen.schema.json
     """
-    desk.paper.json(desk.app.schema())
+    context.console.json(context.app.schema())
     return Exit.OK

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from batchgen.cli import spoken
-from batchgen.cli.desk import Desk
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
 from batchgen.cli.params import output_argument
 from batchgen.errors import Exit
 
 
-@spoken.command("verify")
+@subcommand("verify")
 @output_argument
 @click.pass_obj
-def command(desk: Desk, output: Path | None) -> int:
+def command(context: Context, output: Path | None) -> int:
     """Read every stored picture of the folder OUTPUT again: its hash and its pixels. No picture is changed.
 
     Without OUTPUT, the folder below `output/` that was written last.
@@ -24,8 +24,8 @@ def command(desk: Desk, output: Path | None) -> int:
 
     Exit status: 0 when all are whole, 8 when files are damaged or missing.
     """
-    from batchgen.cli.words.upkeep import verified
+    from batchgen.cli.render.upkeep import verified
 
-    result = desk.app.verify(output)
-    desk.paper.out(verified(result))
+    result = context.app.verify(output)
+    context.console.out(verified(result))
     return Exit.STORAGE if result.damaged or result.missing else Exit.OK

@@ -1,0 +1,1 @@
+"""Options, environment and the project that they describe."""

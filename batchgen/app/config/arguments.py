@@ -1,0 +1,190 @@
+"""What a Python program gives the API, read as the command line reads its words: typed options, or an InputError.
+
+Readers raise ValueError with what is wrong; the name of the argument is put before it in one place.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from numbers import Real
+from operator import index
+from pathlib import Path
+from typing import TypeVar
+
+from batchgen.app.config.options import Options
+from batchgen.errors import InputError, Problem
+from batchgen.model import OnUncertain
+from batchgen.money import MicroUSD, from_usd
+from batchgen.text import safe, span
+
+T = TypeVar("T")
+
+LONGEST_NAME = 255
+"""Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
+LONGEST_PATH = 4096
+"""Bytes that Linux has for a whole path and the null that ends it (PATH_MAX)."""
+MOST = 1_000_000_000
+"""The largest count, or number of seconds; that of a count in a manifest, too."""
+
+
+def options(given: Mapping[str, object]) -> Options:
+    """Options by their names, None for those that are left to the manifest; InputError with every wrong one."""
+    read, problems = dict[str, object](), list[Problem]()
+    for name, value in given.items():
+        if name not in READERS:
+            problems.append(Problem(f"{safe(name, 60)}: {_instead(name)}"))
+        elif value is not None:
+            try:
+                read[name] = argument(name, READERS[name], value)
+            except InputError as error:
+                problems += error.problems
+    if read.get("reworded") and read.get("rejected"):
+        problems.append(Problem("reworded: does not go with `rejected`; make a run for each"))
+    if problems:
+        raise InputError(*problems)
+    return Options(**read)  # type: ignore[arg-type]  # each value comes from the reader of its name
+
+
+def argument(name: str, read: Callable[[object], T], value: object) -> T:
+    """One argument; InputError with its name when it cannot be read."""
+    try:
+        return read(value)
+    except ValueError as wrong:
+        raise InputError(f"{name}: {safe(wrong, 300)}") from None
+
+
+def path(value: object) -> Path:
+    """A path that a file system can have, given as text or as a Path."""
+    plain = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(plain, str) or not plain:
+        raise ValueError(f"{_shown(value)} is no path; give a str or a Path")
+    if "\0" in plain:
+        raise ValueError(f"{_shown(value)} is no path; no name has a null character")
+    if (size := len(os.fsencode(plain))) >= LONGEST_PATH:
+        raise ValueError(f"a path has fewer than {LONGEST_PATH:,} bytes, not {size:,}")
+    return named(Path(plain))
+
+
+def named(path: Path) -> Path:
+    """The path, if every name in it fits into a file system."""
+    for name in path.parts:
+        if (size := len(os.fsencode(name))) > LONGEST_NAME:
+            raise ValueError(f"a name has at most {LONGEST_NAME} bytes, not {size:,}")
+    return path
+
+
+def folder(value: object) -> Path:
+    """An output folder, by its path or by the result of the run (or review) that wrote to it."""
+    output = getattr(value, "output", value)
+    if output is None and value is not None:
+        raise ValueError("this run was skipped and wrote nothing; give the folder")
+    return output if isinstance(output, Path) and output is not value else path(value)
+
+
+def flag(value: object) -> bool:
+    """True or False and nothing that only counts as one: `"no"` would be True."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{_shown(value)} is neither True nor False")  # noqa: TRY004 - it becomes an InputError
+    return value
+
+
+def _instead(name: str) -> str:
+    from batchgen.manifest.names import did_you_mean, listed
+
+    near = did_you_mean(name, READERS) or f"; there are {listed(READERS)}"
+    return ELSEWHERE.get(name, f"there is no such option{near}")
+
+
+def _shown(value: object) -> str:
+    return safe(repr(value), 80)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{_shown(value)} is no text; give a str")
+    return value
+
+
+def _provider(value: object) -> str:
+    """A provider's name, or the path of a provider file."""
+    return str(path(value))
+
+
+def _dollars(value: object) -> MicroUSD:
+    """An amount as a person writes it: a float is the decimal number that Python shows for it."""
+    if not isinstance(value, bool) and isinstance(value, str | Decimal | Real):
+        return from_usd(str(value))
+    raise ValueError(f"{_shown(value)} is not an amount in dollars, such as 25.00")
+
+
+def _count(value: object) -> int:
+    try:
+        number = 0 if isinstance(value, bool) else index(value)  # type: ignore[arg-type]  # TypeError tells
+    except TypeError:
+        number = 0
+    if not 1 <= number <= MOST:
+        raise ValueError(f"{_shown(value)} is not a whole number from 1 to {MOST:,}")
+    return number
+
+
+def _seconds(value: object) -> float:
+    found: float | None = None
+    if isinstance(value, timedelta):
+        found = value.total_seconds()
+    elif isinstance(value, str):
+        found = span(value)
+    elif not isinstance(value, bool) and isinstance(value, Real):
+        found = float(value) if value <= MOST else None
+    if found is None or not 0 < found <= MOST:
+        raise ValueError(f"{_shown(value)} is no span of time, such as 5400 (seconds), '2h' or '1h30m'")
+    return found
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    """One pattern or several; none at all is a mistake, as it would choose every job."""
+    found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+    if isinstance(value, Mapping | bytes) or not all(isinstance(one, str) for one in found) or not found:
+        raise ValueError(f"{_shown(value)} is no pattern and no list of patterns, such as 'sofa-*'; None is every job")
+    return found
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise ValueError(f"{_shown(value)} is none of {', '.join(words)}")
+        return str(value)
+
+    return read
+
+
+def _on_uncertain(value: object) -> OnUncertain:
+    return OnUncertain(_one_of(*OnUncertain)(value))
+
+
+READERS: Mapping[str, Callable[[object], object]] = {
+    "provider": _provider,
+    "base_url": _text,
+    "output": path,
+    "max_cost": _dollars,
+    "max_images": _count,
+    "max_duration": _seconds,
+    "concurrency": _count,
+    "only": _patterns,
+    "first": _count,
+    "sample": _count,
+    "retry_failed": flag,
+    "regenerate_missing": flag,
+    "rejected": flag,
+    "reworded": path,
+    "on_uncertain": _on_uncertain,
+    "if_locked": _one_of("fail", "wait", "skip"),
+    "log_json": path,
+}
+"""How each option is read."""
+
+ELSEWHERE = {
+    "dry_run": "batchgen.plan says what a run would do",
+    "yes": "a program is not asked; `max_cost` bounds a run",
+}
+"""Options that only the command line has, and what a program does instead."""

@@ -1,0 +1,177 @@
+"""What calls cost at one provider: catalogue, the user's own prices and the ledger's history brought together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+
+from batchgen import catalog
+from batchgen.errors import InputError
+from batchgen.ledger import AttemptRow, History, Wanted
+from batchgen.model import Attempt, ImageRequest, Job, Model, Price, Provider, Quote, Receipt, Settings, Settlement
+from batchgen.money import MicroUSD
+from batchgen.planner import Cost
+from batchgen.pricing import cost, text_tokens, text_tokens_bound
+from batchgen.runtime.memo import kept
+
+LATENCY = 30.0
+"""Seconds of a call where neither history nor the catalogue knows better."""
+
+Past = Callable[[str, str, str], History | None]
+"""What calls of a model, size and quality really cost and took."""
+
+
+def no_past(_model: str, _size: str, _quality: str) -> None:
+    """Know nothing of earlier calls."""
+
+
+@dataclass
+class PriceList:
+    """Prices of one provider under one manifest's settings; `past` calibrates what is expected."""
+
+    provider: Provider
+    settings: Settings
+    past: Past = no_past
+    _prices: dict[str, Price] = field(default_factory=dict)
+    _quotes: dict[object, Quote] = field(default_factory=dict)
+    _costs: dict[object, Cost] = field(default_factory=dict)
+    _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
+
+    def model_of(self, request: ImageRequest) -> str:
+        """The model that will draw: the one asked for, or the provider's default."""
+        return request.model or self.provider.default_model
+
+    def model(self, name: str) -> Model | None:
+        """The model's facts; None for one that the catalogue does not know."""
+        return catalog.find_model(name)
+
+    def price(self, name: str) -> Price:
+        """The price of a model; InputError when nobody states one."""
+        if name not in self._prices:
+            price = catalog.price_of(name, self.provider, self.settings.prices)
+            if price is None:
+                unpriced = f"no price is known for model {name!r}"
+                if self.model(name) is None:
+                    unpriced = f"unknown model {name!r}{catalog.nearest_model(name)}: no price is known for it"
+                raise InputError(
+                    f"{unpriced} at {self.provider.name}, so nothing can be reserved; "
+                    f"give one in the manifest, such as prices: {{{name}: {{per_image: 0.04}}}}"
+                )
+            self._prices[name] = price
+        return self._prices[name]
+
+    def size(self, request: ImageRequest) -> str:
+        """The size a request is priced and reported at."""
+        return request.param("size") or dict(self.provider.defaults).get("size", "auto")
+
+    def quality(self, request: ImageRequest) -> str:
+        """The quality a request is priced and reported at."""
+        return request.param("quality") or dict(self.provider.defaults).get("quality", "auto")
+
+    def wanted(self, job: Job) -> Wanted:
+        """A job with what it is priced as: what the ledger keeps of it."""
+        request = job.request
+        look = (self.model_of(request), self.size(request), self.quality(request))
+        return Wanted(job, *look, self.provider.name)
+
+    def history(self, request: ImageRequest) -> History | None:
+        """What such calls really cost and took, looked up once."""
+        kind = (self.model_of(request), self.size(request), self.quality(request))
+        if kind not in self._histories:
+            self._histories[kind] = self.past(*kind)
+        return self._histories[kind]
+
+    def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
+        """What one call for `n` pictures may cost, or the same line in the vendor's Batch API."""
+        kind = (_look(request), n, batch)
+        return kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
+
+    def _quote(self, request: ImageRequest, n: int, *, batch: bool) -> Quote:
+        name = self.model_of(request)
+        history = self.history(request)
+        calibrated = history.cost_p50 if history else None
+        price = (batch and catalog.batch_price(name, self.provider)) or self.price(name)
+        return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
+
+    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
+        """What an answered call did cost."""
+        return cost.settle(
+            attempt.job.request,
+            attempt.n,
+            self.provider,
+            self.model(attempt.model),
+            attempt.quote.price,
+            receipt.usage,
+            receipt.echo,
+            attempt.quote,
+            came=receipt.came,
+            overrides=self.settings.prices,
+        )
+
+    def settle_orphan(self, row: AttemptRow, receipt: Receipt) -> Settlement:
+        """What a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
+
+        Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
+        """
+        try:
+            there = (
+                self if row.provider == self.provider.name else PriceList(catalog.provider(row.provider), self.settings)
+            )
+            price = there.price(row.model)
+        except InputError:
+            return Settlement(row.high, estimated=True, flags=("price_unknown",))
+        model, provider = self.model(row.model), there.provider
+        quote = Quote(row.low, row.expected, row.high, price=price)
+        request, n = row.request, len(row.slots)
+        usage, echo, mine = receipt.usage, receipt.echo, self.settings.prices
+        return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.came, overrides=mine)
+
+    def per_call(self, request: ImageRequest, images: int) -> int:
+        """How many pictures one call for this request asks for; what a minute does not allow is refused for ever."""
+        cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
+        a_minute = self.settings.limits.images_per_minute or cap
+        return max(1, min(self.settings.images_per_request or images, cap, a_minute))
+
+    def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
+        """What drawing so many pictures of a job may cost, over as many calls as it takes."""
+        kind = (_look(job.request), images, batch)
+        return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+
+    def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
+        most = self.per_call(request, images)
+        full, rest = divmod(images, most)
+        quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
+        total = partial(_sum, quotes)
+        return Cost(
+            quote=Quote(
+                MicroUSD(total("low")),
+                MicroUSD(total("expected")),
+                MicroUSD(total("high")),
+                total("input_tokens"),
+                total("output_tokens"),
+                quotes[0][0].price,
+            ),
+            calls=ceil(images / most),
+            model=self.model_of(request),
+            size=self.size(request),
+            quality=self.quality(request),
+            provider=self.provider.name,
+            seconds=self._seconds(request),
+        )
+
+    def _seconds(self, request: ImageRequest) -> float:
+        history = self.history(request)
+        if history and history.count:
+            return history.seconds_p50
+        model = self.model(self.model_of(request))
+        return catalog.typical_seconds(model, self.quality(request)) if model else LATENCY
+
+
+def _look(request: ImageRequest) -> tuple[object, ...]:
+    """What a request's price depends on: of the prompt, only how long it is."""
+    words = (text_tokens(request.prompt), text_tokens_bound(request.prompt))
+    return (request.form, *words)
+
+
+def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:
+    return sum(getattr(quote, name) * times for quote, times in quotes)

@@ -1,0 +1,175 @@
+"""A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from heapq import nsmallest
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from batchgen import catalog, manifest
+from batchgen.app.config.environment import MOCK, environment
+from batchgen.app.config.locate import LEDGER, catalogue_of
+from batchgen.app.config.options import Options
+from batchgen.app.config.price_list import Past, PriceList, no_past
+from batchgen.errors import InputError, Place, Problem, Severity, by_place
+from batchgen.ledger import Ledger, nowhere
+from batchgen.manifest import Manifest
+from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
+from batchgen.planner import Choices
+from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.text import counted
+
+OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
+"""Honoured for the provider `openai`, as by the vendor's own clients."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that one command needs to know of one manifest."""
+
+    manifest: Manifest
+    settings: Settings
+    provider: Provider
+    output: Path
+    ledger_path: Path
+    variables: Mapping[str, str]
+    clock: Clock
+
+    @property
+    def catalogue(self) -> str:
+        """The output folder as the ledger calls it."""
+        return catalogue_of(self.output, self.ledger_path)
+
+    @property
+    def free(self) -> bool:
+        """Whether pictures cost nothing here, so that no limit is needed."""
+        return self.provider.name == MOCK
+
+    def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
+        """The ledger of the output folder; see `Ledger.open`."""
+        if not readonly:
+            self.ledger_path.parent.mkdir(parents=True, exist_ok=True)
+        return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
+
+    def tariff(self, ledger: Ledger | None = None) -> PriceList:
+        """What calls cost here; a ledger's history calibrates what is expected."""
+        past: Past = no_past
+        if ledger is not None:
+            past = lambda model, size, quality: ledger.history(model, size, quality, self.provider.name)  # noqa: E731
+        return PriceList(self.provider, self.settings, past)
+
+
+def open_project(path: Path, options: Options, clock: Clock | None = None) -> Project:
+    """Read a manifest, with its errors in it, and apply the command's choices.
+
+    InputError, with every problem, when nothing can be said of its jobs, or not what its provider takes.
+    """
+    variables = environment()
+    overrides = {"provider": options.provider} if options.provider else {}
+    loaded = manifest.read(path, overrides=overrides)
+    name = loaded.settings.provider
+    base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
+    try:
+        _named(name, loaded.provider_place)
+        provider = catalog.provider(name, base_url)
+    except InputError as error:
+        census = manifest.check(loaded)
+        raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
+    settings = _chosen(_at(provider, loaded.settings), options)
+    output = options.output or Path("output") / settings.name
+    return Project(
+        loaded,
+        settings,
+        provider,
+        output,
+        settings.ledger or output / LEDGER,
+        variables,
+        clock or SystemClock(),
+    )
+
+
+def _named(name: str, place: Place | None) -> None:
+    """Complain about a provider that cannot be used, where the manifest names it."""
+    try:
+        catalog.provider(name)
+    except InputError as error:
+        raise InputError(*(replace(problem, place=problem.place or place) for problem in error.problems)) from None
+
+
+def _at(provider: Provider, settings: Settings) -> Settings:
+    """The manifest's settings, with the provider's own limits where the manifest states none of a kind."""
+    unset = Limits()
+    stated: dict[str, Any] = {
+        kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)
+    }
+    return replace(settings, limits=replace(settings.limits, **stated))
+
+
+def _chosen(settings: Settings, options: Options) -> Settings:
+    """The manifest's settings under the command line's."""
+    limits = settings.limits
+    chosen = {
+        name: value
+        for name in ("max_cost", "max_images", "max_duration", "concurrency")
+        if (value := getattr(options, name)) is not None
+    }
+    return replace(
+        settings,
+        limits=replace(limits, **chosen),
+        on_uncertain=options.on_uncertain or settings.on_uncertain,
+    )
+
+
+def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
+    """Sample pictures count as stored, whoever is asked next: say so before they are taken for real ones."""
+    count = 0 if project.free else ledger.drawn_by(MOCK)
+    if count:
+        yield Problem(
+            f"{counted(count, 'picture')} in {project.output} came from the mock provider and will not be drawn again; "
+            "for real ones choose another --output",
+            None,
+            Severity.WARNING,
+        )
+
+
+def choices_of(project: Project, options: Options) -> Choices:
+    """What the user chose to draw; what may have been paid already is only drawn again where the command says so."""
+    return Choices(
+        options.retry_failed,
+        options.regenerate_missing,
+        project.settings.on_uncertain,
+        rejected=options.rejected,
+        at_risk=options.on_uncertain is OnUncertain.RETRY,
+    )
+
+
+def jobs_of(project: Project) -> Iterator[Job]:
+    """The jobs of a manifest that was checked before."""
+    return (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+
+
+def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
+    """The jobs that the command is about, in the manifest's order.
+
+    A sample is drawn by key: the same jobs every time, however the rows are ordered.
+    """
+    chosen: Iterable[Job] = jobs
+    if options.only:
+        chosen = (job for job in chosen if any(fnmatchcase(job.id, pattern) for pattern in options.only))
+    if options.first is not None:
+        chosen = islice(chosen, min(options.first, sys.maxsize))
+    if options.sample is not None:
+        places = nsmallest(options.sample, enumerate(chosen), key=lambda item: item[1].key)
+        chosen = [job for _, job in sorted(places, key=lambda item: item[0])]
+    return iter(chosen)
+
+
+def unknown_pictures(project: Project) -> InputError:
+    """The refusal of a folder whose ledger was lost or is another one."""
+    return InputError(
+        f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
+        f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
+    )

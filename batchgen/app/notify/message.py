@@ -1,0 +1,93 @@
+"""The words of a notification: what ended and why, pictures, money, what to do next. Pure; no prompt is ever in it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batchgen.app.config.exit_status import ENDED, NEXT
+from batchgen.errors import AccountError, BatchgenError, Exit, InputError, StorageError
+from batchgen.model import Event
+from batchgen.money import MicroUSD, exact
+from batchgen.text import counted, duration, safe
+
+_STOPPED = frozenset({Exit.LIMIT, Exit.ACCOUNT, Exit.UNAVAILABLE, Exit.SIGINT, Exit.SIGTERM})
+_MONEY = ("confirmed", "estimated", "at_risk", "not_charged")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: a short title and a few lines."""
+
+    event: Event
+    title: str
+    body: str
+
+
+def event_of(exit_: Exit) -> Event:
+    """What an exit status is to somebody who is told."""
+    if exit_ is Exit.OK:
+        return Event.DONE
+    return Event.STOPPED if exit_ in _STOPPED else Event.FAILED
+
+
+def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -> Message:
+    """How a run ended, from the object of `run --json`."""
+    now = summary["this_run"]
+    lines = (
+        _reason(exit_, str(summary.get("why") or "")),
+        f"pictures: {_pictures(summary['images'])}",
+        f"money of this run: {_money(now['money'])}",
+        f"took: {duration(now['seconds'])}",
+        f"folder: {safe(output, 400)}, run {safe(summary['run_id'])}",
+        f"next: {NEXT[exit_]}" if exit_ in NEXT else "",
+    )
+    return Message(event_of(exit_), _title(name, exit_), "\n".join(line for line in lines if line))
+
+
+def of_failure(name: str, error: Exception) -> Message:
+    """A run that could not begin, or that broke: nothing of a message is told that may hold a cell of the manifest."""
+    exit_ = error.exit if isinstance(error, BatchgenError) else Exit.BUG
+    lines = (_why(error), f"next: {NEXT[exit_]}" if exit_ in NEXT else "")
+    return Message(event_of(exit_), _title(name, exit_), "\n".join(line for line in lines if line))
+
+
+def _title(name: str, exit_: Exit) -> str:
+    return f"batchgen {safe(name, 60)}: {ENDED[exit_]} (exit {exit_:d})"
+
+
+def _reason(exit_: Exit, why: str) -> str:
+    """Our own words of why a run stopped; those of a provider may repeat a prompt and are cut off."""
+    if exit_ in {Exit.LIMIT, Exit.UNAVAILABLE, Exit.STORAGE}:
+        return safe(why.partition(" (")[0], 400)
+    if exit_ in {Exit.ACCOUNT, Exit.INPUT}:
+        return safe(why.partition(":")[0].partition(" (")[0], 100)
+    return ""
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case InputError(problems=problems):
+            errors = counted(len(problems), "error")
+            return f"{errors} in the manifest or the command; nothing was spent; batchgen check says which"
+        case AccountError() | StorageError():
+            return safe(error, 400)
+        case BatchgenError():
+            return "nothing was spent"
+        case _:
+            return f"a bug: {type(error).__name__}"
+
+
+def _pictures(images: Mapping[str, int]) -> str:
+    states = ("moderated", "failed", "uncertain", "lost_paid", "not_started")
+    rest = (f"{images[state]:,} {state.replace('_', ' ')}" for state in states if images.get(state))
+    return ", ".join((f"{images['stored']:,} of {images['wanted']:,} stored", *rest))
+
+
+def _money(money: Mapping[str, Any]) -> str:
+    return ", ".join(_amounts(money)) or "nothing was spent"
+
+
+def _amounts(money: Mapping[str, Any]) -> Iterator[str]:
+    for name in _MONEY:
+        if amount := money.get(f"{name}_micro_usd"):
+            yield f"{exact(MicroUSD(amount))} {name.replace('_', ' ')}"

@@ -1,0 +1,161 @@
+"""`adopt`: a lost ledger rebuilt from pictures, sidecars, the last report and the logs; nothing is paid again."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from batchgen.app.config.locate import LEDGER, catalogue_of, find_ledger, find_output
+from batchgen.app.output import sidecars
+from batchgen.errors import Exit, InputError
+from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
+from batchgen.ledger.runs import new_run_id
+from batchgen.model import ImageRequest, Job, Operation
+from batchgen.money import MicroUSD, split
+from batchgen.runtime.clock import SystemClock
+from batchgen.storage import Folder, sha256_of
+from batchgen.version import VERSION
+
+AT_ONCE = 500
+ANY_MANIFEST = ""
+"""The name of a run whose money belongs to whatever manifest the folder is of."""
+FORMULA = tuple("=+-@\t\r|%")
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult:
+    """A ledger rebuilt: jobs and pictures found again, and files that nobody can explain (relative paths)."""
+
+    jobs: int
+    images: int
+    unknown: tuple[str, ...]
+
+
+def adopt(output: Path | None) -> AdoptResult:
+    """Take every picture in that a sidecar, the report or a log knows and whose bytes are still the same.
+
+    A ledger that knew no picture takes in what people said of them too.
+    """
+    root = find_output(output)
+    try:
+        path = find_ledger(root)
+    except InputError:
+        path = root / LEDGER
+    folder, clock = Folder(root), SystemClock()
+    known = _known(root)
+    with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
+        begun = new_run_id(clock.now())
+        ledger.begin_run(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
+        explained = {image.path for image in ledger.stored()}
+        batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
+        for relative in folder.pictures():
+            if relative in explained:
+                continue
+            image = known.get((relative, sha256_of(root / relative)))
+            if image is None:
+                unknown.append(relative)
+                continue
+            batch.append(image)
+            keys.add(image.wanted.job.key)
+            if len(batch) == AT_ONCE:
+                taken += ledger.adopt(batch)
+                batch = []
+        taken += ledger.adopt(batch) if batch else 0
+        if not explained:
+            ledger.review([*_judged(root)])
+        ledger.end_run(begun, Exit.OK, "")
+    return AdoptResult(len(keys), taken, tuple(unknown))
+
+
+def _known(root: Path) -> dict[tuple[str, str], Adopted]:
+    """What is told of pictures, by path and hash; the report knows more of each than the logs, a sidecar most."""
+    told: dict[tuple[str, str], dict[str, Any]] = {}
+    beside = sidecars.records(root, tuple(Folder(root).pictures()))
+    for record in (*_from_logs(root), *_from_report(root), *beside):
+        place = str(record.get("path")), str(record.get("sha256"))
+        told[place] = told.get(place, {}) | record
+    found = ((place, _adopted(record)) for place, record in told.items())
+    return {place: image for place, image in found if image is not None}
+
+
+def _from_report(root: Path) -> Iterator[dict[str, Any]]:
+    """Stored pictures as `images.csv` of the last report tells them."""
+    try:
+        with (root / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("state") == "stored" and row.get("sha256"):
+                    yield {name: _plain(value) for name, value in row.items() if value}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return
+
+
+def _judged(root: Path) -> Iterator[Judged]:
+    """What people had said of pictures, as the last report tells it."""
+    for row in _from_report(root):
+        with suppress(KeyError, ValueError):
+            yield Judged(
+                row["job_key"], int(row["slot"]), row["sha256"], Review(row.get("review", "")), row.get("note", "")
+            )
+
+
+def _plain(cell: str) -> str:
+    """A cell as it was before it was made harmless for spreadsheets."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+
+
+def _from_logs(root: Path) -> Iterator[dict[str, Any]]:
+    """Stored pictures as the logs of the runs tell them, the oldest run first."""
+    for path in sorted((root / "runs").glob("*/log.jsonl")):
+        try:
+            with path.open(encoding="utf-8") as lines:
+                yield from (record for line in lines for record in _stored(line))
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
+def _stored(line: str) -> Iterator[dict[str, Any]]:
+    try:
+        event = json.loads(line)
+        pictures = event.get("stored", ())
+        shares = split(event["cost_micro_usd"], len(pictures)) if pictures else ()
+        for cost, picture in zip(shares, pictures, strict=True):
+            yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **picture}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return
+
+
+def _adopted(record: dict[str, Any]) -> Adopted | None:
+    """A picture as the ledger takes it; None for a record that somebody has spoiled."""
+    try:
+        return _image(record)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _image(record: dict[str, Any]) -> Adopted:
+    request = ImageRequest(
+        Operation(record.get("operation", Operation.GENERATE)),
+        str(record.get("prompt", "")),
+        str(record.get("asked_model", record.get("model", ""))) or None,
+        tuple((str(name), str(text)) for name, text in record.get("params", ())),
+    )
+    slot = int(record["slot"])
+    job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, lambda _slot, _ext: str(record["path"]))
+    model, size, quality, provider = (str(record.get(name, "")) for name in ("model", "size", "quality", "provider"))
+    return Adopted(
+        Wanted(job, model, size, quality, provider),
+        slot,
+        path=str(record["path"]),
+        sha256=str(record["sha256"]),
+        bytes=int(record.get("bytes", 0)),
+        width=int(record.get("width", 0)),
+        height=int(record.get("height", 0)),
+        format=str(record.get("format", "")),
+        cost=MicroUSD(int(record.get("cost_micro_usd", 0))),
+        estimated=bool(record.get("estimated", True)),
+        drawn=datetime.fromisoformat(record["drawn"]) if "drawn" in record else None,
+    )

@@ -1,0 +1,146 @@
+"""Commands that look after an output folder: status, report, verify, reconcile, resolve."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from batchgen import reporter
+from batchgen.app.config.locate import catalogue_of, find_ledger, find_output
+from batchgen.ledger import Decision, Held, Ledger
+from batchgen.money import MicroUSD
+from batchgen.runtime.clock import SystemClock
+from batchgen.storage import Folder, decode_check, sha256_of
+
+LOST = "the run ended before the answer was whole"
+SILENCE = timedelta(seconds=60)
+"""A run says every ten seconds where it stands; one that has said nothing for this long is not at work."""
+DEAD = "no sign of life, it was killed or its machine stopped; the same command goes on"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """Stored pictures read again: how many, how many bytes, which are damaged (path, what is wrong) or missing."""
+
+    images: int
+    bytes: int
+    damaged: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """A bill against the ledger, in micro-dollars; billed = settled + confirmed + unexplained."""
+
+    billed: MicroUSD
+    settled: MicroUSD
+    confirmed: MicroUSD
+    cleared: MicroUSD
+    at_risk: MicroUSD
+    unexplained: MicroUSD
+
+
+@contextmanager
+def opened(output: Path | None, *, readonly: bool) -> Iterator[tuple[Ledger, Path]]:
+    """The ledger of an output folder, for reading or under the folder's lock for writing."""
+    root = find_output(output)
+    path = find_ledger(root)
+    catalogue = catalogue_of(root, path)
+    if readonly:
+        with Ledger.open(path, catalogue, clock=SystemClock(), readonly=True) as ledger:
+            yield ledger, root
+    else:
+        with Folder(root).lock(), Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
+            yield ledger, root
+
+
+def status(output: Path | None) -> dict[str, Any]:
+    """Where the latest run of a folder stands, and what the ledger says."""
+    with opened(output, readonly=True) as (ledger, root):
+        summary = reporter.summary(ledger)
+    return {"output": str(root), "live": _live(root, datetime.now(UTC)), **summary}
+
+
+def _live(root: Path, now: datetime) -> dict[str, Any] | None:
+    latest = max((root / "runs").glob("*/status.json"), default=None)
+    if latest is None:
+        return None
+    try:
+        facts = json.loads(latest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(facts, dict):
+        return None
+    return facts | {"state": DEAD} if _is_silent(facts, now) else facts
+
+
+def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:
+    """Whether a run that never said that it ended has long said nothing."""
+    try:
+        return facts.get("exit_code") is None and now - datetime.fromisoformat(str(facts.get("at"))) > SILENCE
+    except (TypeError, ValueError):
+        return False
+
+
+def report(output: Path | None) -> Sequence[Path]:
+    """Write the report again from the ledger; the paths written."""
+    with opened(output, readonly=True) as (ledger, root):
+        return reporter.write(ledger, root).files
+
+
+def verify(output: Path | None) -> VerifyResult:
+    """Hash and decode every stored picture again; what is damaged or missing is noted in a ledger that takes notes."""
+    images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
+    archived = not os.access(find_output(output), os.W_OK)
+    with opened(output, readonly=archived) as (ledger, root):
+        for image in list(ledger.stored()):
+            images += 1
+            path = root / image.path
+            if not path.exists():
+                missing.append(image.path)
+                fault = "missing"
+            else:
+                size += path.stat().st_size
+                wrong = "its hash differs from the one in the ledger" if sha256_of(path) != image.sha256 else ""
+                wrong = wrong or decode_check(path) or ""
+                if wrong:
+                    damaged.append((image.path, wrong))
+                fault = f"damaged: {wrong}" if wrong else ""
+            if fault != image.fault and not archived:
+                ledger.fault(image, fault)
+    return VerifyResult(images, size, tuple(damaged), tuple(missing))
+
+
+def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> ReconcileResult:
+    """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
+    start = datetime.combine(since, time(), UTC) if since else None
+    with opened(output, readonly=False) as (ledger, root):
+        for orphan in ledger.orphans():
+            if Folder(root).spool(orphan.id).read() is None:  # a whole answer is settled by the next run
+                ledger.to_at_risk(orphan.id, LOST)
+        found = ledger.reconcile(billed, start)
+        reporter.write(ledger, root)
+    left = found.at_risk - found.confirmed - found.cleared
+    return ReconcileResult(
+        found.billed,
+        found.settled,
+        found.confirmed,
+        found.cleared,
+        MicroUSD(max(left, 0)),
+        MicroUSD(found.unexplained),
+    )
+
+
+def resolve(output: Path | None, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
+    """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
+    with opened(output, readonly=decision is None) as (ledger, _root):
+        held = [h for h in ledger.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
+        if decision is None or not held:
+            return held
+        decided = Decision.RETRY if decision == "retry" else Decision.DROP
+        return ledger.resolve([h.job_id for h in held], decided)

@@ -1,0 +1,140 @@
+"""`check`: everything that is wrong or doubtful in a manifest, before a cent is spent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fnmatch import fnmatchcase
+
+from batchgen import catalog, manifest
+from batchgen.app.config.project import Project
+from batchgen.app.notify import delivery
+from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.manifest import ManifestSummary
+from batchgen.model import Job, Model, Price
+from batchgen.planner.fingerprint import Fingerprint
+from batchgen.providers import refusals
+from batchgen.runtime.memo import kept
+
+MOST = InputError.most
+MOST_IMAGES = 10_000
+"""Pictures of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
+
+DECIDE = frozenset({"provider", "model", "operation", "images", "mask", "output_format"})
+"""What decides whether everything else of a job is taken; of a job that lacks one of them, nothing can be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Every problem found, errors before warnings, at most 50; what the manifest holds.
+
+    `more` counts the errors beyond those.
+    """
+
+    problems: tuple[Problem, ...]
+    census: ManifestSummary
+    more: int = 0
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What must be fixed first."""
+        return tuple(p for p in self.problems if p.severity is Severity.ERROR)
+
+
+class Examiner:
+    """Looks at each job as it streams by: what the model, the provider and the price list say to it.
+
+    `unmet` are patterns of ids that no job matched so far.
+    """
+
+    def __init__(self, project: Project, unmet: set[str], asked: Fingerprint | None) -> None:
+        self.unmet = unmet
+        self._asked = asked
+        self._project = project
+        self._tariff = project.tariff()
+        self._said: set[str] = set()
+        self._refused: dict[object, tuple[Problem, ...]] = {}
+
+    def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+        """What is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
+        if self._asked and not lacking:
+            self._asked.add(self._tariff.wanted(job))
+        if self.unmet:
+            self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
+        if lacking & DECIDE:
+            return
+        for problem in self._all(job, lacking):
+            if problem.severity is Severity.ERROR:
+                yield problem
+            elif problem.message not in self._said and len(self._said) < MOST:
+                self._said.add(problem.message)
+                yield problem
+
+    def _all(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+        provider, name = self._project.provider, self._tariff.model_of(job.request)
+        model = self._tariff.model(name)
+        yield from manifest.lint(job, provider, model)
+        yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
+        if name in self._said or "prices" in lacking:
+            return
+        self._said.add(name)
+        yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
+
+    def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
+        """What is wrong or doubtful with a model wherever it is named: its price and its life span."""
+        today = self._project.clock.now().date()
+        doubts = catalog.warnings_for(model, today) if model else ()
+        try:
+            price = self._tariff.price(name)
+            doubts = (*doubts, *_doubts(name, model, price, today))
+        except InputError as error:
+            yield from error.problems
+        yield from (Problem(text, None, Severity.WARNING) for text in doubts)
+
+    def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
+        """What the provider says to every job of this form; of a prompt, it only matters whether there is one.
+
+        A problem without a place belongs to each job's own.
+        """
+        form = (job.request.form, bool(job.request.prompt), job.inherited, job.n, id(job.written))
+        provider, prepare = self._project.provider, self._project.settings.prepare
+        return kept(self._refused, form, lambda: tuple(refusals(replace(job, place=None), provider, model, prepare)))
+
+
+def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:
+    if model is None:
+        yield f"model {name!r} is not in the catalogue: its sizes and qualities cannot be checked"
+    if price.assumed:
+        yield f"model {name!r} is priced at its official list: the provider states no price of its own (assumed)"
+    if stale := catalog.stale_warning(price, today):
+        yield stale
+
+
+def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None = None) -> CheckResult:
+    """Expand the whole manifest once and look at everything; memory stays flat.
+
+    A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well. `asked`
+    takes note of every job.
+    """
+    examiner = Examiner(project, set(only), asked)
+    census = manifest.check(project.manifest, examiner.look)
+    unmet = [
+        Problem(f"no job has an id that matches --only {pattern!r}")
+        for pattern in sorted(examiner.unmet)
+        if census.whole
+    ]
+    told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
+    words = "" if project.manifest.errors else too_many(project, census.images)
+    many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
+    errors = (*told, *unmet, *census.problems)
+    more = census.more + max(0, len(errors) - MOST)
+    return CheckResult((*errors, *many, *census.warnings)[:MOST], census, more)
+
+
+def too_many(project: Project, images: int) -> str:
+    """Why a run would not draw so many pictures at once; empty when it would."""
+    if images <= MOST_IMAGES or project.free or project.settings.limits.max_images is not None:
+        return ""
+    return (
+        f"{images:,} pictures are more than the {MOST_IMAGES:,} that a run draws unless it is said to be meant: "
+        f"--max-images {images}, or limits: {{max_images: {images}}} in the manifest"
+    )

@@ -1,0 +1,149 @@
+"""`doctor`: key, model, life span, limits, disk, clock and dialect of a provider, without spending anything."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from batchgen import catalog
+from batchgen.app.config.environment import Secret, environment, key_for
+from batchgen.app.config.project import OFFICIAL_BASE_URL
+from batchgen.app.notify import delivery
+from batchgen.errors import BatchgenError, Exit
+from batchgen.executor.probe import Reply, ask
+from batchgen.model import Notify, Provider
+from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.storage import Folder
+from batchgen.text import counted, safe, size_of
+
+OK, WARN, BAD = "ok", "warn", "bad"
+LITTLE_DISK = 1_000_000_000
+MOST_SKEW = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `level` is ok, warn or bad; `exit` is what a bad one leads to."""
+
+    name: str
+    level: str
+    text: str
+    exit: Exit = Exit.OK
+
+
+def examine(name: str | None, base_url: str | None, clock: Clock | None = None) -> Iterator[Finding]:
+    """Look at everything that can be looked at for free, one finding after the other."""
+    clock = clock or SystemClock()
+    variables = environment()
+    name = name or "openai"
+    address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
+    provider = catalog.provider(name, address)
+    yield _disk()
+    yield from _notify(variables)
+    if provider.embedded and not provider.base_url:
+        yield Finding("provider", OK, f"{provider.name} is embedded: no key, no network, no cost")
+        return
+    yield Finding("address", OK if provider.base_url else BAD, provider.base_url or "none: give --base-url", Exit.INPUT)
+    try:
+        key = key_for(provider, variables)
+    except BatchgenError as error:
+        yield Finding("key", BAD, str(error), error.exit)
+        return
+    yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if key else ''}")
+    if provider.base_url:
+        yield from _online(provider, key, clock)
+
+
+def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Finding]:
+    revealed = key.reveal() if key else None
+    reply = asyncio.run(ask(provider, revealed, "models"))
+    yield _accepted(reply)
+    if reply.status is None:
+        return
+    yield _clock(reply, clock.now())
+    yield from _model(provider, reply, clock.now())
+    yield _limits(provider, reply)
+    if reply.status not in {401, 403}:
+        yield _dialect(asyncio.run(ask(provider, revealed, "images/generations", {})))
+
+
+def _disk() -> Finding:
+    free = Folder(Path()).free_bytes()
+    return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
+
+
+def _notify(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether those can be told who shall be told how a run ended; silent where nobody shall."""
+    who = delivery.recipients(Notify(), variables)
+    wrong = tuple(delivery.problems(Notify(), variables, None))
+    yield from (Finding("notify", BAD, problem.message, Exit.INPUT) for problem in wrong)
+    if not wrong and who != delivery.Recipients():
+        beat = " and a heartbeat" if who.heartbeat else ""
+        yield Finding("notify", OK, f"{counted(len(who.urls), 'address', 'addresses')}{beat}; nothing was sent")
+
+
+def _accepted(reply: Reply) -> Finding:
+    match reply.status:
+        case None:
+            return Finding("network", BAD, f"no answer: {safe(reply.trouble)}", Exit.UNAVAILABLE)
+        case 401 | 403:
+            return Finding("key accepted", BAD, f"refused with HTTP {reply.status}: look at the key", Exit.ACCOUNT)
+        case status if status >= 500:
+            return Finding("network", BAD, f"the provider answers HTTP {status}", Exit.UNAVAILABLE)
+        case 200:
+            return Finding("key accepted", OK, "yes")
+        case status:
+            return Finding("key accepted", WARN, f"unknown: the list of models answers HTTP {status}")
+
+
+def _clock(reply: Reply, now: datetime) -> Finding:
+    try:
+        skew = (now - parsedate_to_datetime(reply.headers["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return Finding("clock", OK, "the provider does not tell the time")
+    text = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's"
+    return Finding("clock", WARN if abs(skew) > MOST_SKEW else OK, text)
+
+
+def _model(provider: Provider, reply: Reply, now: datetime) -> Iterator[Finding]:
+    """Whether the default model is on the list, and how long it will live."""
+    listed = reply.body.get("data") if isinstance(reply.body, dict) else None
+    entries = {str(e.get("id")): e for e in listed or () if isinstance(e, dict)}
+    name = provider.default_model
+    if not entries:
+        yield Finding("model", WARN, f"the provider lists no models, so {name} cannot be checked")
+    elif name not in entries:
+        seen = ", ".join(sorted(safe(e, 40) for e in entries if "image" in e)[:8])
+        yield Finding("model", WARN, f"{name} is not on the list{f' (there are {seen})' if seen else ''}")
+    else:
+        yield Finding("model", OK, f"{name} is visible")
+        if end := entries[name].get("shutdown_date"):
+            yield Finding("model", WARN, f"{name} will be shut down on {safe(end, 40)}")
+    model = catalog.find_model(name)
+    for text in catalog.warnings_for(model, now.date()) if model else ():
+        yield Finding("life span", WARN, text)
+
+
+def _limits(provider: Provider, reply: Reply) -> Finding:
+    seen = {
+        k.removeprefix("x-ratelimit-limit-"): v for k, v in reply.headers.items() if k.startswith("x-ratelimit-limit-")
+    }
+    stated = {k.replace("_", " "): str(v) for k, v in provider.limits}
+    if seen:
+        return Finding("limits", OK, "seen: " + ", ".join(f"{safe(v, 20)} {safe(k, 30)}" for k, v in seen.items()))
+    if stated:
+        return Finding("limits", OK, "stated by the provider: " + ", ".join(f"{v} {k}" for k, v in stated.items()))
+    return Finding("limits", OK, "none seen; set them under limits: in the manifest")
+
+
+def _dialect(reply: Reply) -> Finding:
+    """An empty request draws nothing; how it is refused tells who answers."""
+    speaks = isinstance(reply.body, dict) and isinstance(reply.body.get("error"), dict)
+    if reply.status in {400, 422} and speaks:
+        return Finding("dialect", OK, "answers like the Images API")
+    if reply.status == 404:
+        return Finding("dialect", BAD, "no images/generations below this address: check --base-url", Exit.INPUT)
+    said = f"HTTP {reply.status}" if reply.status else safe(reply.trouble)
+    return Finding("dialect", WARN, f"an empty request was answered with {said}, not like the Images API")

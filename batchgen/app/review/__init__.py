@@ -1,0 +1,1 @@
+"""Decisions and rewordings that people hand back."""

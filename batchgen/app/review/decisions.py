@@ -1,0 +1,153 @@
+"""`review`: what people decided about pictures, read from a file that anybody may have edited, into the ledger."""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+from batchgen import reporter
+from batchgen.app.output.maintain import opened
+from batchgen.app.review.edited_table import checked, rows
+from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.ledger import Judged, Ledger, Review
+from batchgen.storage import Folder
+from batchgen.text import safe
+
+VERSION = 1
+COLUMNS = ("job", "key", "slot", "sha256", "decision", "note")
+MOST_NOTE = 4000
+"""Characters of a note."""
+HEX = re.compile(r"[0-9a-f]{64}")
+BETWEEN = re.compile(r"[\s,]*")
+SLOT = re.compile(r"\d{1,3}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One decision of the file: the job as people call it, and where it stands."""
+
+    job: str
+    judged: Judged
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewResult:
+    """What a file of decisions came to; `left_out` are pictures that are others by now, or unknown."""
+
+    approved: int
+    rejected: int
+    left_out: tuple[Problem, ...]
+    output: Path
+
+
+def review(path: Path, output: Path | None) -> ReviewResult:
+    """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read."""
+    decisions = read(path)
+    with opened(output, readonly=False) as (ledger, root):
+        why = ledger.review([one.judged for one in decisions], awaited(ledger, Folder(root)))
+        reporter.write(ledger, root)
+    taken = [one.judged.decision for one, out in zip(decisions, why, strict=True) if not out]
+    left_out = tuple(
+        Problem(f"{one.job} [{one.judged.slot}] is left out: {out}", one.place, Severity.WARNING)
+        for one, out in zip(decisions, why, strict=True)
+        if out
+    )
+    return ReviewResult(taken.count(Review.APPROVED), taken.count(Review.REJECTED), left_out, root)
+
+
+def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
+    """Places that paid pictures may be on their way to: from an address, or in an answer that a dead run left."""
+    places = [one.path("ext") for one in ledger.downloads()]
+    for call in (*ledger.orphans(), *map(ledger.attempt, folder.spools())):
+        places += [call.path(slot, "ext") for slot in call.slots] if call else []
+    return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
+
+
+def read(path: Path) -> tuple[Read, ...]:
+    """Decisions as the report page exports them (JSON), or the same as a table; InputError with every fault."""
+    found = tuple(_json(path) if path.suffix.lower() == ".json" else _table(path))
+    if problems := [one for one in found if isinstance(one, Problem)]:
+        raise InputError(*problems)
+    return tuple(one for one in found if isinstance(one, Read))
+
+
+def _table(path: Path) -> Iterator[Read | Problem]:
+    """Rows with a decision; the others are not decided yet."""
+    for row in rows(path, COLUMNS):
+        if isinstance(row, Problem):
+            yield row
+        elif row[0]["decision"].strip():
+            yield _read(*row)
+
+
+def _json(path: Path) -> Iterator[Read | Problem]:
+    try:
+        text = checked(path).read_bytes().decode("utf-8-sig")
+        whole = json.loads(text)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(Problem("not UTF-8 here", Place(str(path), line))) from error
+    except json.JSONDecodeError as error:
+        raise InputError(Problem(f"no JSON: {error.msg}", Place(str(path), error.lineno, error.colno))) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(Problem(f"no JSON that can be read: {error}", Place(str(path)))) from error
+    listed = whole.get("decisions") if isinstance(whole, dict) else None
+    if not isinstance(whole, dict) or whole.get("batchgen_review") != VERSION or not isinstance(listed, list):
+        what = f'{{"batchgen_review": {VERSION}, "decisions": [...]}}, as the report page exports it'
+        raise InputError(Problem(f"these are no decisions: expected {what}", Place(str(path))))
+    for one, line in zip(listed, _lines(text, len(listed)), strict=True):
+        place = Place(str(path), line)
+        if not isinstance(one, dict):
+            yield Problem("a decision is an object", place)
+        else:
+            yield _read({name: _text(one.get(name)) for name in COLUMNS}, place)
+
+
+def _text(value: object) -> str:
+    """A value as a table would have it; an object is none."""
+    return value if isinstance(value, str) else str(value) if type(value) is int else "" if value is None else "?"
+
+
+def _lines(text: str, count: int) -> list[int]:
+    """The lines on which the items of the list of decisions begin, for messages."""
+    start = re.search(r'"decisions"\s*:\s*\[', text)
+    at, decoder, starts = start.end() if start else 0, json.JSONDecoder(), list[int]()
+    ends = list(accumulate(len(line) + 1 for line in text.split("\n")))
+    try:
+        for _ in range(count):
+            begin = BETWEEN.match(text, at)
+            at = begin.end() if begin else at
+            starts.append(bisect_right(ends, at) + 1)
+            _, at = decoder.raw_decode(text, at)
+    except ValueError:
+        return [1] * count
+    return starts
+
+
+def _read(cells: Mapping[str, Any], place: Place) -> Read | Problem:
+    key, slot, sha256 = (cells[name].strip() for name in ("key", "slot", "sha256"))
+    decision, note = cells["decision"].strip().lower(), " ".join(cells["note"].split())
+    wrong = next(
+        (
+            why
+            for right, why in (
+                (HEX.fullmatch(key), "`key` is the job's key, 64 hexadecimal digits"),
+                (SLOT.fullmatch(slot), "`slot` is the number of the picture, from 0"),
+                (HEX.fullmatch(sha256), "`sha256` is of the picture, 64 hexadecimal digits"),
+                (decision in set(Review), f"`decision` is {' or '.join(Review)}"),
+                (len(note) <= MOST_NOTE, f"the note is longer than {MOST_NOTE:,} characters"),
+                (not any(category(sign) in {"Cc", "Cs"} for sign in note), "the note holds control characters"),
+            )
+            if not right
+        ),
+        "",
+    )
+    if wrong:
+        return Problem(wrong, place)
+    return Read(safe(cells["job"], 80), Judged(key, int(slot), sha256, Review(decision), note), place)

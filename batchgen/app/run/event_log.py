@@ -1,0 +1,96 @@
+"""What a run writes down while it works, beside the ledger: its log and where it stands."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+
+from batchgen.errors import StorageError
+from batchgen.runtime.clock import Clock
+from batchgen.storage import Folder
+from batchgen.storage.durable import PUBLIC_FILE
+
+FLUSH_EVERY = 0.5
+"""Seconds for which lines of the log may wait for company on their way to the file."""
+
+_BEGUN: list[Path] = []
+_ENCODER = json.JSONEncoder(default=str)
+
+
+def latest_run() -> Path | None:
+    """The folder of the run that the latest command began, if it began one; it stays known when the run has ended."""
+    return _BEGUN[-1] if _BEGUN else None
+
+
+def no_run_yet() -> None:
+    """A command begins, and with it no run so far."""
+    _BEGUN.clear()
+
+
+class EventLog:
+    """`runs/<id>/log.jsonl`, one JSON object a line; a second copy where the user asked for one.
+
+    The log is for reading afterwards and nothing depends on it: a disk that refuses it silences it, and the money's own
+    record, the ledger, is where a full disk is noticed.
+    """
+
+    def __init__(self, folder: Folder, run_id: str, clock: Clock, copy: Path | None = None) -> None:
+        self._folder = folder
+        self._run = f"runs/{run_id}"
+        self._clock = clock
+        self._one_at_a_time = Lock()
+        self._flushed = float("-inf")
+        copies = [] if copy is None else [_open(copy)]  # before anything is left in the folder
+        self._files = [folder.append(f"{self._run}/log.jsonl"), *copies]
+        _BEGUN.append(folder.root / self._run)
+
+    def note(self, event: str, /, **facts: Any) -> None:
+        """Write one event with its facts; lines go to the file together, twice a second or with the next status."""
+        line = _ENCODER.encode({"at": self._clock.now().isoformat(), "event": event, **facts}).encode() + b"\n"
+        self._each(lambda file: file.write(line))
+        if self._clock.monotonic() - self._flushed >= FLUSH_EVERY:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._flushed = self._clock.monotonic()
+        self._each(lambda file: file.flush())
+
+    def _each(self, act: Callable[[BinaryIO], object]) -> None:
+        """Do it to every copy of the log; one that its disk refuses is given up."""
+        for file in self._files:
+            try:
+                act(file)
+            except (OSError, ValueError):  # a full disk; or another thread has met it first and closed the file
+                self._files = [other for other in self._files if other is not file]
+                with suppress(OSError):
+                    file.close()
+
+    def status(self, facts: dict[str, Any]) -> None:
+        """Replace `status.json`; whole at every instant. Blocks."""
+        self._flush()
+        self.put("status.json", {"at": self._clock.now().isoformat(), **facts})
+
+    def put(self, name: str, facts: dict[str, Any]) -> None:
+        """Write one of the run's own small files. Blocks."""
+        self.put_text(name, json.dumps(facts, indent=1) + "\n")
+
+    def put_text(self, name: str, text: str) -> None:
+        """Write a small file that is no JSON. Blocks."""
+        with self._one_at_a_time:
+            self._folder.write_atomic(f"{self._run}/{name}", text.encode())
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._each(lambda file: file.close())
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PUBLIC_FILE), "ab")
+    except OSError as error:
+        why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
+        raise StorageError(why) from error

@@ -1,0 +1,270 @@
+"""One run's memory, from its first line in the ledger to its last word."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batchgen import reporter
+from batchgen.app.config.environment import Secret
+from batchgen.app.config.exit_status import exit_status
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import Project, sample_warning
+from batchgen.app.output import sidecars
+from batchgen.app.output.fallback_spool import leave, refuge
+from batchgen.app.output.recovery import recover
+from batchgen.app.output.restore import make_room, put_back
+from batchgen.app.preview.check import CheckResult, too_many
+from batchgen.app.review import reworded
+from batchgen.app.run.event_log import EventLog
+from batchgen.app.run.progress import Meter, as_json
+from batchgen.app.run.worklist import Worklist
+from batchgen.app.watch import Watch
+from batchgen.engine import StopReasons
+from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError
+from batchgen.executor import bring_home
+from batchgen.ledger import Ledger, PendingDownload, RunStart
+from batchgen.ledger.runs import new_run_id
+from batchgen.model import OutcomeKind, Stop, StopKind
+from batchgen.money import MICRO, MicroUSD, exact
+from batchgen.planner import Estimate
+from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
+from batchgen.runtime.signals import Interrupted
+from batchgen.storage import Folder
+from batchgen.text import counted
+from batchgen.version import VERSION
+
+ASK_ABOVE = MicroUSD(5 * MICRO)
+"""On a terminal, a run that may cost more than this asks once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended; `summary` is empty when a lock was skipped."""
+
+    summary: dict[str, Any]
+    exit: Exit
+    problems: tuple[Problem, ...] = ()
+    output: Path | None = None
+    report: Path | None = None
+
+
+@dataclass
+class Run:
+    """One run of one manifest, from recovery to its last line; the folder's lock is held around it."""
+
+    project: Project
+    options: Options
+    watch: Watch
+    folder: Folder
+    ledger: Ledger
+    key: Secret | None
+    checked: CheckResult
+    asked: Fingerprint
+    stops: StopReasons = field(default_factory=StopReasons)
+    signal: Exit | None = None
+    refused: str = ""
+    estimate: Estimate = field(default_factory=Estimate)
+    planned: bool = False
+    pending: tuple[PendingDownload, ...] = ()
+    still_waiting: int = 0
+    recovered: int = 0
+
+    def __post_init__(self) -> None:
+        clock, limits = self.project.clock, self.project.settings.limits
+        self.wording = None if self.options.reworded is None else reworded.read(self.options.reworded)
+        self.run_id = new_run_id(clock.now())
+        self.journal = EventLog(self.folder, self.run_id, clock, self.options.log_json)
+        self.meter = Meter(clock, cap=limits.max_cost)
+        self.started = clock.monotonic()
+        self.refuge = refuge(self.folder.root, self.project.variables)
+        self.tariff = self.project.tariff(self.ledger)
+        collaborators = (self.project, self.options, self.ledger, self.tariff, self.stops)
+        self.wants = Worklist(*collaborators, self.run_id, self.checked.census, self.asked.value)
+
+    # ---- before the first call ---------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
+        self._begin()
+        self.status_file()
+        if self.refuge:
+            bring_home(self.refuge, self.folder)
+        self.recovered = self.recover()
+        if self.wording is not None:
+            self.wants.only(reworded.give(self.wording, self.ledger, self.wants.notices.append))
+        self.estimate = self.wants.plan()
+        self.recovered += put_back(self.ledger, self.folder, self.note)
+        self._fill_sidecars()
+        self.pending = self.ledger.downloads()
+        if self.wants.strangers:
+            raise InputError(*self.wants.strangers)
+        if self.wants.images != self.checked.census.images:
+            path = self.project.manifest.path
+            raise InputError(f"{path}, or a file that it names, changed while it was read: run the same command again")
+        if why := too_many(self.project, self.estimate.images):
+            raise InputError(why)
+        self.planned = True
+        self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
+        self.meter.jobs_total = self.estimate.jobs
+        self.meter.images_wanted = self.meter.images_stored + self.estimate.images
+        self.status_file()
+        if self.has_work:
+            self._ask()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is left to draw."""
+        return self.estimate.images > 0 or bool(self.pending)
+
+    def _begin(self) -> None:
+        command = {name: getattr(self.options, name) for name in self.options.__slots__}
+        command["base_url"] = self.project.provider.base_url  # wherever it was said
+        self.ledger.begin_run(
+            RunStart(
+                run_id=self.run_id,
+                manifest=self.project.settings.name,
+                provider=self.project.provider.name,
+                cap=self.project.settings.limits.max_cost,
+                command=json.dumps(command, default=str),
+                version=VERSION,
+            )
+        )
+
+    def _ask(self) -> None:
+        cap = self.project.settings.limits.max_cost
+        most = min(self.estimate.high, cap) if cap is not None else self.estimate.high
+        if self.project.free or not self.watch.attended or most <= ASK_ABOVE:
+            return
+        about = exact(self.estimate.expected)
+        if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):
+            raise InputError("not started, nothing was spent")
+
+    # ---- while it works ----------------------------------------------------------------------------------------------
+
+    def note(self, event: str, /, **facts: Any) -> None:
+        if event == "refused":
+            self.refused = self.refused or str(facts["why"])
+        self.meter.note(event, facts)
+        self.journal.note(event, **facts)
+
+    def status_file(self, in_flight: int = 0, **more: object) -> None:
+        """Write down where the run stands. Blocks."""
+        root = self.folder.root.resolve()
+        ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
+        facts = as_json(self.meter.snapshot(in_flight))
+        self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
+
+    def recover(self) -> int:
+        """Bring the books up to the truth; no call is under way. Returns how many calls were open. Blocks."""
+        return recover(self.ledger, self.folder, self.tariff, self.note)
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def broke(self, error: BatchgenError) -> None:
+        """Something that no job can answer for ended the run."""
+        kind = {Exit.STORAGE: StopKind.STORAGE, Exit.ACCOUNT: StopKind.ACCOUNT, Exit.INPUT: StopKind.CONFIG}
+        if isinstance(error, Interrupted):
+            self.signal = error.exit
+        self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
+
+    def _verdict(self) -> tuple[Exit, str]:
+        """The exit status, and why the run ended before its work was done."""
+        if broken := (*self.ledger.audit(), *self._unexplained()):
+            return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
+        exposure = self.ledger.exposure(self.run_id)
+        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting + self._vanished()})
+        outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
+        status = exit_status(
+            self.stops.reasons,
+            outcomes,
+            signal=self.signal,
+            refused=bool(self.refused),
+            charged=bool(exposure.spent or exposure.at_risk),
+        )
+        return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
+
+    def _vanished(self) -> int:
+        """Jobs that were planned and never came: somebody took their rows out of the manifest meanwhile."""
+        if self.stops or self.checked.census.taken:
+            return 0
+        return max(0, self.estimate.jobs - self.meter.outcomes.total())
+
+    def _unexplained(self) -> Iterator[str]:
+        """Rows of the manifest and wanted pictures of which nobody can say what became of them.
+
+        Chained jobs may turn out to be one and the same when their inputs are known, so they are not counted.
+        """
+        census = self.checked.census
+        explained = census.planned + census.skipped + census.rejected
+        if census.rows != explained:
+            yield f"{census.rows} rows were read, but {explained} are accounted for"
+        known = self.ledger.images_wanted(self.run_id)
+        if self.planned and not census.taken and known != census.images:
+            yield f"{census.images} pictures were asked for, but {known} are accounted for"
+
+    def close(self) -> RunResult:
+        """End the books, write the report and say how it went; a disk that refuses leaves the words true."""
+        status, why = self._verdict()
+        page = None
+        try:
+            summary, page = self._write_down(status, why)
+        except (StorageError, Interrupted) as error:
+            self.broke(error)
+            status, why = self._verdict()
+            with suppress(StorageError):
+                self._end_run(status, why)
+            summary = reporter.summary(self.ledger, self.run_id)
+        samples = sample_warning(self.project, self.ledger)
+        told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting())
+        verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
+        return RunResult(summary | verdict, status, told, self.folder.root, page)
+
+    def _waiting(self) -> Iterator[Problem]:
+        """Say what waits for a person: nothing failed, and nothing goes on by itself."""
+        if self.wants.waiting:
+            jobs = counted(self.wants.waiting, "job")
+            why = f"{jobs}: waiting for approval of previews; look at the report, then batchgen review FILE"
+            yield Problem(why, None, Severity.WARNING)
+
+    def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
+        if self.has_work:
+            make_room(self.ledger, self.folder, self.note)
+            self._fill_sidecars()
+        self._end_run(status, why)
+        write = reporter.refresh if self._says_it_all() else reporter.write
+        written = write(self.ledger, self.folder.root, run_id=self.run_id)
+        self._end_run(status, why, told=self.wants.fingerprint)
+        self.journal.put("summary.json", dict(written.summary))
+        self.meter.state = "ended"
+        self.status_file(exit_code=status)
+        return dict(written.summary), written.page
+
+    def _fill_sidecars(self) -> None:
+        if self.project.settings.sidecars:
+            sidecars.fill(self.ledger, self.folder)
+
+    def _says_it_all(self) -> bool:
+        """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""
+        _, told = told_before(self.ledger, self.run_id)
+        return (
+            told == self.wants.fingerprint
+            and not self.has_work
+            and not self.recovered
+            and (self.folder.root / "report" / "report.html").exists()
+        )
+
+    def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
+        """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
+        counts = self.checked.census.counts
+        self.ledger.end_run(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
+
+    def leave(self) -> None:
+        """Let go of what the run held open."""
+        self.journal.close()
+        if self.refuge:
+            leave(self.refuge)

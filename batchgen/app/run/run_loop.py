@@ -1,0 +1,186 @@
+"""The part of a run that costs money: calls side by side on an event loop, until nothing is left or something stops."""
+
+import asyncio
+import gc
+import secrets as tokens
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+
+from batchgen.app.output import sidecars
+from batchgen.app.run.run import Run
+from batchgen.app.run.watchdog import Watchdog, stacks
+from batchgen.engine import JobRunner, RunContext
+from batchgen.engine.run import run as perform
+from batchgen.errors import Exit, StorageError
+from batchgen.executor import LocalExecutor
+from batchgen.ledger import Caps
+from batchgen.limits import Breakers, Limiter
+from batchgen.model import Provider, Settings, SlotState, Stop, StopKind
+from batchgen.money import MicroUSD, exact
+from batchgen.runtime.clock import Offload
+from batchgen.runtime.offload import Threads
+from batchgen.runtime.signals import NAMES, handled
+from batchgen.text import counted
+
+
+@dataclass(frozen=True)
+class RunLoop:
+    """The drawing of one session."""
+
+    session: Run
+
+    async def work(self) -> None:
+        """Draw what is left to do; the second signal leaves everything recorded and ends at once."""
+        session = self.session
+        async with AsyncExitStack() as stack:
+            on_books, on_disk = stack.enter_context(Threads(1, "ledger")), stack.enter_context(Threads(4, "disk"))
+            this = asyncio.current_task()
+            assert this is not None
+            stack.enter_context(handled(self._drain, this.cancel))
+            session.meter.changed = session.project.clock.monotonic()
+            try:
+                provider = await self._provider(stack, on_disk)
+                executor = await self.executor(provider, stack, on_disk)
+                gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
+                stack.callback(gc.unfreeze)
+                await self._draw(self._bench(provider, executor, on_books, on_disk), on_disk, this.cancel)
+            except asyncio.CancelledError:
+                this.uncancel()
+                on_disk.close()
+                await on_books(session.recover)
+
+    async def _provider(self, stack: AsyncExitStack, on_disk: Offload) -> Provider:
+        """The provider, with an embedded mock started where it has no address of its own."""
+        provider = self.session.project.provider
+        if not provider.embedded or provider.base_url:
+            return provider
+        from batchgen.mock import MockConfig
+        from batchgen.mock.embedded import start_embedded
+
+        handle = await on_disk(start_embedded, MockConfig())
+        stack.callback(handle.stop)
+        return replace(provider, base_url=handle.base_url)
+
+    async def executor(self, provider: Provider, stack: AsyncExitStack, on_disk: Offload) -> LocalExecutor:
+        """What makes the calls, until the stack ends it."""
+        session = self.session
+        executor = LocalExecutor(
+            provider,
+            session.key.reveal() if session.key else None,
+            session.folder,
+            clock=session.project.clock,
+            offload=on_disk,
+            prepare=session.project.settings.prepare,
+            spare=session.refuge,
+        )
+        await executor.start()
+        stack.push_async_callback(executor.close)
+        return executor
+
+    def _tidy(self, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
+        """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""
+        session = self.session
+        if not session.project.settings.sidecars:
+            return executor.settled
+
+        async def tidy(attempt_id: str) -> None:
+            rows = await on_books(session.ledger.picture_rows, attempt_id)
+            await on_disk(sidecars.write, session.folder, rows)
+            await executor.settled(attempt_id)
+
+        return tidy
+
+    def _bench(self, provider: Provider, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> RunContext:
+        session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
+        limiter = Limiter(settings.limits, clock)
+        breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
+        session.stops.listen(lambda _stop: limiter.close())
+        session.stops.listen(lambda _stop: breakers.close())
+        return RunContext(
+            run_id=session.run_id,
+            provider=provider,
+            settings=settings,
+            tariff=session.tariff,
+            caps=lambda: _caps(settings),
+            ledger=session.ledger,
+            offload=on_books,
+            executor=executor,
+            download=executor.download,
+            tidy=self._tidy(executor, on_books, on_disk),
+            limiter=limiter,
+            breaker=breakers,
+            clock=clock,
+            stops=session.stops,
+            new_id=lambda: tokens.token_hex(12),
+            note=session.note,
+        )
+
+    async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
+        session, worker = self.session, JobRunner(bench)
+        session.meter.state = "drawing"
+        ticker = asyncio.create_task(self._ticker(bench.limiter, on_disk, give_up).run())
+        ticker.add_done_callback(self._watch_over)
+        try:
+            late = await worker.fetcher.backlog(session.pending)
+            async with asyncio.TaskGroup() as background:
+                waiting = [background.create_task(worker.fetcher.fetch(one)) for one in late]
+                async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
+                    session.meter.done(outcome)
+                    session.wants.finished(outcome)
+            session.still_waiting = sum(task.result() is not SlotState.STORED for task in waiting)
+        finally:
+            session.stops.mute()
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+
+    def _watch_over(self, ticker: asyncio.Task[None]) -> None:
+        """Without the ticker nobody watches time and progress: its bug ends the run."""
+        if not ticker.cancelled() and (bug := ticker.exception()):
+            self.session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
+
+    def _drain(self, status: Exit) -> None:
+        """The first signal: start nothing new, finish what is under way."""
+        session, meter = self.session, self.session.meter
+        session.signal = status
+        meter.state = "draining"
+        session.stops.add(Stop(StopKind.SIGNAL, f"stopped by {NAMES[status]}"))
+        calls, most = counted(len(meter.reserved), "call"), exact(MicroUSD(sum(meter.reserved.values())))
+        session.watch.on_note(f"draining {calls}, up to {most} at risk; once more stops at once", urgent=True)
+
+    def _ticker(self, limiter: Limiter, on_disk: Offload, give_up: Callable[[], object]) -> Watchdog:
+        session, settings = self.session, self.session.project.settings
+
+        async def write(in_flight: int) -> None:
+            await on_disk(session.status_file, in_flight)
+
+        def stuck(why: str) -> None:
+            session.stops.add(Stop(StopKind.BUG, why))
+            session.watch.on_note(why, urgent=True)
+            with suppress(StorageError):
+                session.journal.put_text("error.txt", f"{why}\n\n{stacks()}")
+            give_up()
+
+        return Watchdog(
+            session.project.clock,
+            session.meter,
+            session.watch,
+            session.stops,
+            permits=lambda: limiter.in_flight,
+            write=write,
+            stuck=stuck,
+            deadline=settings.retry.deadline_seconds,
+            until=None if settings.limits.max_duration is None else session.started + settings.limits.max_duration,
+        )
+
+
+def _caps(settings: Settings) -> Caps:
+    limits, budget = settings.limits, settings.budget
+    return Caps(
+        max_cost=limits.max_cost,
+        max_images=limits.max_images,
+        day=budget.day if budget else None,
+        month=budget.month if budget else None,
+        images_per_day=limits.images_per_day,
+        timezone=budget.timezone if budget else "UTC",
+    )

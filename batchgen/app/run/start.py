@@ -1,0 +1,126 @@
+"""`run`: lock, recover, plan, perform, settle, report, in this order, with every way to end."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from batchgen.app.config.environment import environment, key_for, without_core_files
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import Project, open_project, unknown_pictures
+from batchgen.app.notify.notifier import Notifier
+from batchgen.app.preview import check
+from batchgen.app.run import event_log
+from batchgen.app.run.open_files import within_open_files
+from batchgen.app.run.run import Run, RunResult
+from batchgen.app.run.run_loop import RunLoop
+from batchgen.app.run.watchdog import heartbeat
+from batchgen.app.watch import Watch
+from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
+from batchgen.ledger import Ledger, nowhere
+from batchgen.model import Stop, StopKind
+from batchgen.planner.fingerprint import Fingerprint
+from batchgen.runtime import event_loop
+from batchgen.runtime.signals import interruptible
+from batchgen.storage import Folder
+
+__all__ = ["RunResult", "run"]
+
+
+def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = nowhere) -> RunResult:
+    """Perform a manifest: check, lock, recover, plan, ask, draw, report, and tell who wants to know.
+
+    Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
+    called with a name before and after each durable step: where tests let a run break.
+    """
+    event_log.no_run_yet()
+    herald = Notifier(path.stem, environment(), watch)
+    with interruptible():
+        try:
+            result = _run(path, options, watch, at, herald)
+        except Locked:
+            raise
+        except Exception as error:
+            herald.fail(error)
+            raise
+        if result.summary:
+            herald.end(result.exit, result.summary, result.output)
+        return result
+
+
+def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], herald: Notifier) -> RunResult:
+    project = within_open_files(open_project(path, options), watch)
+    herald.name, herald.notify = project.settings.name, project.settings.notify
+    folder = Folder(project.output, at=at)
+    with ExitStack() as stack:
+        try:
+            # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
+            if early := folder.root.is_dir():
+                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+            checked = check.check(project, options.only, asked := Fingerprint())
+            if checked.errors:
+                raise InputError(*checked.problems, more=checked.more)
+            _need_limit(project, watch)
+            without_core_files()
+            key = key_for(project.provider, project.variables)
+            if not early:
+                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+        except Locked:
+            if options.if_locked != "skip":
+                raise
+            return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
+        folder.ready()
+        ledger = stack.enter_context(_books(project, folder, at))
+        session = Run(project, options, watch, folder, ledger, key, checked, asked)
+        stack.callback(session.leave)
+        herald.begin()
+        return _performed(session)
+
+
+def _performed(session: Run) -> RunResult:
+    try:
+        _perform(session)
+    except Exception as bug:
+        session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
+        with suppress(Exception):  # whatever else is broken then, the bug is what has to be told
+            session.close()
+        raise
+    with heartbeat(session.status_file):
+        return session.close()
+
+
+def _perform(session: Run) -> None:
+    try:
+        with heartbeat(session.status_file):
+            session.prepare()
+        if session.has_work:
+            with asyncio.Runner(loop_factory=event_loop.loop) as runner:
+                runner.run(RunLoop(session).work())
+    except* BatchgenError as errors:
+        for error in errors.exceptions:
+            if isinstance(error, BatchgenError):
+                session.broke(error)
+
+
+def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
+    """The ledger, unless pictures lie there that it does not know: all of them would be paid again."""
+    has_pictures = next(folder.pictures(), None) is not None
+    if has_pictures and not project.ledger_path.exists():
+        raise unknown_pictures(project)
+    ledger = project.open_ledger(at=at)
+    if has_pictures and not ledger.runs():
+        ledger.close()
+        raise unknown_pictures(project)
+    return ledger
+
+
+def _need_limit(project: Project, watch: Watch) -> None:
+    """Unattended, real money needs a limit."""
+    if project.free or watch.attended:
+        return
+    budget = project.settings.budget
+    if project.settings.limits.max_cost is None and not (budget and (budget.day or budget.month)):
+        raise InputError(
+            "nobody is at a terminal, so this run needs a limit: give --max-cost 25, or limits: {max_cost: 25} or "
+            "budget: {day: 50} in the manifest"
+        )

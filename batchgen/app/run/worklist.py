@@ -1,0 +1,195 @@
+"""What a run wants: every job remembered, what is left to do added up, and the tasks in the order they may start."""
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from batchgen.app.config.options import Options
+from batchgen.app.config.price_list import PriceList
+from batchgen.app.config.project import Project, choices_of, jobs_of, selected
+from batchgen.engine import StopReasons, Task, job_status
+from batchgen.errors import InputError, Problem, Severity
+from batchgen.ledger import CHANGED, Ledger
+from batchgen.manifest import ManifestSummary
+from batchgen.model import Job, Outcome, OutcomeKind
+from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
+from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
+from batchgen.runtime.clock import Offload
+
+REMEMBERED_AT_ONCE = 512
+MOST_NOTICES = 5
+"""Jobs whose trouble is told on the terminal; the report tells of all."""
+
+
+@dataclass
+class Worklist:
+    """The jobs of one run, paired with the ledger.
+
+    `census` and `asked` are what the check of the manifest counted, and its fingerprint. `fingerprint` is that of what
+    the ledger remembers, `waiting` counts the jobs whose previews are not approved.
+    `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
+    """
+
+    project: Project
+    options: Options
+    ledger: Ledger
+    tariff: PriceList
+    stops: StopReasons
+    run_id: str
+    census: ManifestSummary
+    asked: int
+    settled: Counter[OutcomeKind] = field(default_factory=Counter)
+    images: int = 0
+    waiting: int = 0
+    fingerprint: int = 0
+    strangers: list[Problem] = field(default_factory=list)
+    notices: list[Problem] = field(default_factory=list)
+    _chained: dict[str, Job] = field(default_factory=dict)
+    _fetched: list[Job] = field(default_factory=list)
+    _under_way: set[str] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        root, choices = self.project.output, choices_of(self.project, self.options)
+        self._chain = Chain(self.census.taken, self.ledger, root)
+        self._pairing = Pairing(
+            self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(f"{root}/{path}")
+        )
+
+    def only(self, reworded: frozenset[str]) -> None:
+        """Draw nothing but these jobs, by key."""
+        self._pairing = replace(self._pairing, choices=replace(self._pairing.choices, reworded=reworded))
+
+    def plan(self) -> Estimate:
+        """Write down what is wanted, and add up what is left to do."""
+        before, told = told_before(self.ledger, self.run_id)
+        options, census = self.options, self.census
+        some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
+        same = told == self.asked and not (census.taken or some)
+        if same and is_finished(self.ledger, self.project.output, before, census.images):
+            return self._as_before(before)
+        return self._walk()
+
+    def _as_before(self, run_id: str) -> Estimate:
+        """Want what a run before wanted, all of which is stored."""
+        self.ledger.want_again(run_id)
+        self.images, self.fingerprint = self.census.images, self.asked
+        self.settled[OutcomeKind.DONE] += self.census.planned
+        return Estimate(actions=((Action.STORED.value, self.census.planned),))
+
+    def _walk(self) -> Estimate:
+        sums, everything = Tally(self.project.settings.limits), self._remembered()
+        waiting = {picture.job_key for picture in self.ledger.downloads()}
+        for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
+            self._look_for_strangers(item)
+            if item.linked:
+                del self._chained[item.job.id]
+                self.ledger.remember([self.tariff.wanted(item.job)])
+            if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
+                self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
+            self.waiting += bool(item.later)
+            if item.job.key in waiting:
+                self._fetched.append(item.job)
+            elif not item.slots and not item.later:
+                self.settled[item.job_status] += 1
+        deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
+        self.ledger.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
+        return sums.total()
+
+    def _is_worth_telling(self, item: Planned) -> bool:
+        """Whether somebody has to do something before a job can come to its end, which the status does not say."""
+        held = item.action is Action.HELD and self.options.rejected
+        frozen = item.action is Action.FROZEN and item.job_status is not OutcomeKind.DONE
+        return GONE in item.why or held or frozen
+
+    def _look_for_strangers(self, item: Planned) -> None:
+        """A file that somebody else put where a picture shall go is found before the picture is paid."""
+        ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
+        for slot in item.slots:
+            place = f"images/{item.job.path(slot, ext)}"
+            taken = os.path.lexists(self.project.output / place) and self.ledger.owner(place) is None
+            if taken and len(self.strangers) < InputError.most:
+                why = f"{self.project.output / place} is no picture of batchgen's: move it away, or choose another path"
+                self.strangers.append(Problem(why, item.job.place))
+
+    def fetched(self) -> Counter[OutcomeKind]:
+        """How the jobs stand by now whose pictures from an earlier run waited at an address. Blocks."""
+        known = self.ledger.known(self._fetched)
+        return Counter(job_status(*pair) for pair in zip(self._fetched, known, strict=True))
+
+    def _remembered(self) -> Iterator[Job]:
+        """Every job of the manifest, written down on the way; chained ones later, when their key is known.
+
+        A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
+        """
+        jobs, seen = self._chain.watch(self._pairing.freeze(jobs_of(self.project))), Fingerprint()
+        while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
+            chained = {job.id: job for job in batch if job.waits_for}
+            self._chained |= chained
+            self.ledger.forget([job.key for job in chained.values()])
+            wanted = [self.tariff.wanted(job) for job in batch]
+            self.ledger.remember([one for one in wanted if not one.job.waits_for])
+            for one in wanted:
+                self.images += one.job.n
+                seen.add(one)
+            yield from batch
+        self.fingerprint = seen.value
+
+    def tasks(self) -> Iterator[Task]:
+        """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
+        for item in self._pairing.plan(selected(self._pairing.freeze(jobs_of(self.project)), self.options)):
+            if not item.slots:
+                continue
+            if item.job.id in self.census.taken:
+                self._under_way.add(item.job.id)
+            prepare = self._prepare if item.job.waits_for else None
+            yield replace(_task(item), prepare=prepare)
+
+    def finished(self, outcome: Outcome) -> None:
+        """A job ended: those that wait for it look again."""
+        failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
+        if (failed or outcome.why == CHANGED) and len(self.notices) < MOST_NOTICES:
+            self.notices.append(Problem(f"{outcome.job.id}: {outcome.why}", outcome.job.place, Severity.WARNING))
+        if outcome.job.id in self._under_way:
+            self._under_way.discard(outcome.job.id)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def _prepare(self, task: Task, offload: Offload) -> Task | Outcome:
+        """Wait for the jobs whose pictures this one takes, then plan it with its real key."""
+        stopped = asyncio.ensure_future(self.stops.wait())
+        try:
+            while self._under_way & set(task.job.waits_for) and not self.stops:
+                change = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+        finally:
+            stopped.cancel()
+        item = await offload(self._link, task.job)
+        if item.job.waits_for:
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
+        if not item.slots:
+            return Outcome(item.job, item.job_status, why=item.why)
+        return _task(item)
+
+    def _link(self, job: Job) -> Planned:
+        """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
+        self.ledger.forget([job.key])
+        item = self._pairing.link(job)
+        self.ledger.remember([self.tariff.wanted(item.job)])
+        return item
+
+
+def _task(item: Planned) -> Task:
+    return Task(
+        item.job,
+        item.slots,
+        item.replaces,
+        job_status=item.job_status,
+        tried=item.tried,
+        words=item.words,
+        redraw=item.action is Action.REDRAW,
+    )

@@ -1,0 +1,98 @@
+"""What the command line writes on: stdout for data, stderr for progress; a reader who left never fails a run."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO
+
+
+class SafeStream:
+    """A stream that may be closed, gone or poor in characters; writing to it never raises.
+
+    A reader who left (EPIPE) is forgiven. `fault` is any other refusal, such as a full disk behind a redirection.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Take a standard stream; None is what Python makes of a closed one."""
+        self.stream = stream
+        self.fault: OSError | None = None
+        self._gone = stream is None
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        """Write; what cannot be written is dropped."""
+        self._forgiving(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        self._forgiving(lambda stream: stream.flush())
+
+    def isatty(self) -> bool:
+        """Whether a person sees this."""
+        return self.stream is not None and not self.stream.closed and self.stream.isatty()
+
+    def close_down(self) -> None:
+        """Flush, and keep the interpreter from stumbling at its exit over what a reader who left did not take."""
+        self.flush()
+        if self._gone and self.stream is not None:
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            except (OSError, ValueError):
+                return
+
+    def _forgiving(self, act: Callable[[TextIO], object]) -> None:
+        if self._gone or self.stream is None:
+            return
+        try:
+            act(self.stream)
+        except OSError as error:
+            self._gone = True
+            if error.errno not in {errno.EPIPE, errno.EIO, errno.EBADF}:
+                self.fault = error
+        except ValueError:
+            self._gone = True  # the stream was closed under us
+
+
+class Console:
+    """The two sheets of a command, and whether a person sits in front of them."""
+
+    def __init__(self, out: TextIO | None, err: TextIO | None, into: TextIO | None) -> None:
+        """Take stdout, stderr and stdin; each may be None or closed."""
+        self.data = SafeStream(out)
+        self.talk = SafeStream(err)
+        self._into = into
+        self.attended = self.talk.isatty() and into is not None and not into.closed and into.isatty()
+
+    @classmethod
+    def standard(cls) -> "Console":
+        """Take the process's own streams."""
+        return cls(sys.stdout, sys.stderr, sys.stdin)
+
+    def out(self, text: str) -> None:
+        """Print data, for people or pipes."""
+        self.data.write(text if text.endswith("\n") or not text else text + "\n")
+
+    def err(self, text: str) -> None:
+        """Words about the work."""
+        self.talk.write(text if text.endswith("\n") or not text else text + "\n")
+
+    def listen(self) -> str:
+        """Read one line of a person's answer; empty when there is none."""
+        try:
+            return self._into.readline() if self._into else ""
+        except (OSError, ValueError):
+            return ""
+
+    def json(self, value: Any) -> None:
+        """Exactly one JSON object; ASCII, so that nothing in it can steer a terminal."""
+        self.out(json.dumps(value, indent=2, allow_nan=False))
+
+    def csv(self, rows: Iterable[Iterable[object]]) -> None:
+        """Rows of comma-separated values."""
+        import csv
+
+        csv.writer(self.data, lineterminator="\n").writerows(rows)

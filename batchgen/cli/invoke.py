@@ -1,0 +1,106 @@
+"""One command from its words to its exit status: whatever goes wrong becomes words that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from batchgen.cli.console import Console
+from batchgen.cli.context import Context, verdict
+from batchgen.cli.group import root
+from batchgen.errors import BatchgenError, Exit, InputError
+from batchgen.text import safe
+
+if TYPE_CHECKING:
+    from batchgen.cli.door import Door
+
+
+# What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
+_REFUSALS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "EACCES", "EPERM", "EROFS"),
+        *("ELOOP", "ENAMETOOLONG", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE"),
+    )
+)
+
+
+def invoke(words: Sequence[str], console: Console, app: Door | None) -> int:
+    """Run the command; returns the exit status and raises nothing."""
+    context = Context(console, app)
+    try:
+        _unset(words)
+        with root.make_context("batchgen", list(words), obj=context) as parsed:
+            return int(root.invoke(parsed) or 0)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        return _usage(error, console)
+    except BatchgenError as error:
+        return _refused(error, context)
+    except BrokenPipeError:
+        return Exit.OK  # the reader of a help text has seen enough
+    except (KeyboardInterrupt, click.Abort):
+        console.err("batchgen: interrupted")
+        return Exit.SIGINT
+    except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
+        if by_machine := refusal(error):
+            return _stopped(by_machine, console)
+        from batchgen.cli.crash import crashed
+
+        return crashed(error, context)
+
+
+def _unset(words: Sequence[str]) -> None:
+    """Refuse empty words: `--base-url "$MOCK"` without MOCK must not go to the provider's own address and pay there."""
+    for before, word in zip(("", *words), words, strict=False):
+        name, equals, value = word.partition("=")
+        if not word or (name.startswith("--") and equals and not value):
+            where = f" after {before}" if not word and before.startswith("-") else f" in {word}" if word else ""
+            raise click.UsageError(f"an empty value{where}; is a variable of the shell not set?")
+
+
+def refusal(error: Exception) -> OSError | None:
+    """What the machine refused. Without a working directory, Python 3.13.0 fails with errors of many kinds."""
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        return error
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib would have to be loaded first
+    except FileNotFoundError as gone:
+        return gone
+    return None
+
+
+def _stopped(error: OSError, console: Console) -> int:
+    name = "" if error.filename is None else f": {safe(error.filename, 200)}"
+    hint = "; is the working directory still there?" if error.errno == errno.ENOENT and not name else ""
+    console.err(f"batchgen: error: {error.strerror}{name}{hint}")
+    return Exit.STORAGE
+
+
+def _usage(error: click.ClickException, console: Console) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        console.err(error.format_message())
+        return Exit.INPUT
+    parsed = error.ctx if isinstance(error, click.UsageError) else None
+    if parsed is not None:
+        console.err(f"{parsed.get_usage()}\nTry 'batchgen {_name(parsed)}--help' for help.\n")
+    console.err(f"batchgen: error: {safe(error.format_message(), 400)}")
+    return Exit.INPUT
+
+
+def _name(parsed: click.Context) -> str:
+    return f"{parsed.info_name} " if parsed.parent else ""
+
+
+def _refused(error: BatchgenError, context: Context) -> int:
+    if isinstance(error, InputError):
+        context.tell(error.problems)
+        context.console.err(verdict(error.problems, error.more))
+    else:
+        context.console.err(f"batchgen: error: {safe(error, 1000)}")
+    return error.exit

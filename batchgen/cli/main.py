@@ -1,0 +1,37 @@
+"""From the words of a command line to an exit status; every way out of the program goes through here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from batchgen.cli.console import Console
+from batchgen.cli.index import overview, version
+
+if TYPE_CHECKING:
+    from batchgen.cli.door import Door
+
+
+def main(argv: Sequence[str] | None = None, *, app: Door | None = None) -> int:
+    """Run one command; returns its exit status and raises nothing. `app` stands in for `batchgen.app` in tests."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    console = Console.standard()
+    answer = _ANSWERS.get(words[0]) if len(words) == 1 else None
+    if answer is not None:
+        console.out(answer())
+        status = 0
+    else:
+        from batchgen.cli.invoke import invoke
+
+        status = invoke(words, console, app)
+    console.data.close_down()
+    if console.data.fault is not None:
+        console.err(f"batchgen: error: the output could not be written: {console.data.fault.strerror}")
+        status = status or 8
+    console.talk.close_down()
+    return status
+
+
+# What people ask most is answered before any library is loaded.
+_ANSWERS: dict[str, Callable[[], str]] = {"--help": overview, "--version": version}

@@ -1,0 +1,185 @@
+"""Costs as tables: what a run may cost, by kind of picture, by tag, and on every provider."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult, TagRow
+from batchgen.cli.render.table import WIDTH, cut, number, remark, table, text
+from batchgen.money import MicroUSD, short
+from batchgen.text import counted, duration, safe
+
+MOST_VALUES = 20
+_COSTS = (number("low"), number("expected"), number("high"))
+_COUNTS = (number("jobs"), number("pictures"))
+_KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
+_TAGS = (text("tag"), text("value"), *_COUNTS, *_COSTS)
+_OFFERS = (number("expected"), text("provider"), text("model"), text("quality"), text("route"), remark("refused"))
+
+
+def estimate(estimate: Estimate) -> str:
+    """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
+    if not estimate.jobs:
+        return total(estimate)
+    return "\n".join((_kinds(estimate.rows), *_tags(estimate), total(estimate)))
+
+
+def _kinds(rows: Sequence[CostRow]) -> str:
+    """One table under a line for each model and provider, which may have long names."""
+    head, *lines = table(
+        _KINDS, ((r.size, r.quality, f"{r.jobs:,}", f"{r.images:,}", *_range(r)) for r in rows)
+    ).splitlines()
+    told, drawn = [head], ""
+    for row, line in zip(rows, lines, strict=True):
+        if (who := f"{safe(row.model, 50)} at {safe(row.provider, 24)}") != drawn:
+            told.append(cut(who, WIDTH))
+            drawn = who
+        told.append(line)
+    return "\n".join(told) + "\n"
+
+
+def _tags(estimate: Estimate) -> Iterator[str]:
+    """Each value of each tag; of one with a thousand values the dearest, and the others as one."""
+    if not estimate.tags:
+        return
+    rows: list[tuple[object, ...]] = []
+    for _tag, several in groupby(estimate.tags, key=lambda row: row.tag):
+        values = list(several)
+        if len(values) > MOST_VALUES:
+            dearest = sorted(values, key=lambda row: -row.expected)
+            rows += [*map(_tagged, dearest[:MOST_VALUES]), _others(dearest[MOST_VALUES:])]
+        else:
+            rows += map(_tagged, values)
+    yield table(_TAGS, rows)
+
+
+def _tagged(row: TagRow) -> tuple[object, ...]:
+    return row.tag, row.value, f"{row.jobs:,}", f"{row.images:,}", *_range(row)
+
+
+def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
+    low, expected, high = (
+        short(MicroUSD(sum(amounts))) for amounts in zip(*((r.low, r.expected, r.high) for r in rows), strict=True)
+    )
+    jobs, images = sum(r.jobs for r in rows), sum(r.images for r in rows)
+    return (
+        rows[0].tag,
+        f"and {len(rows):,} others",
+        f"{jobs:,}",
+        f"{images:,}",
+        low,
+        expected,
+        high,
+    )
+
+
+def total(estimate: Estimate) -> str:
+    """What there is to do, what it may cost and how long it may take."""
+    if not estimate.jobs:
+        why = "the others wait for approval" if estimate.later else "every picture is stored or decided"
+        return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate.later)}"
+    counts = (
+        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}"
+    )
+    return (
+        f"{counts}, about {duration(estimate.wall_seconds)}.\n"
+        f"Tokens: {estimate.input_tokens:,} in, {estimate.output_tokens:,} out.\n"
+        f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
+        f"{_later(estimate.later)}"
+    )
+
+
+def _later(rows: Sequence[CostRow]) -> str:
+    """What more it may cost once the previews are approved."""
+    if not rows:
+        return ""
+    low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))
+    images = counted(sum(row.images for row in rows), "picture")
+    kinds = ", ".join(dict.fromkeys(f"{row.model} {row.quality}" for row in rows))
+    return f"Once approved: {images} ({safe(kinds, 40)}),\n  {expected} expected, {low} at least, {high} at most.\n"
+
+
+def _range(costs: Costs) -> tuple[str, str, str]:
+    return short(costs.low), short(costs.expected), short(costs.high)
+
+
+def comparison(rows: Sequence[CompareRow]) -> str:
+    """Offers for the same manifest everywhere, cheapest first, with what each would refuse."""
+    return table(_OFFERS, (_compared(row) for row in cheapest(rows)))
+
+
+def _compared(row: CompareRow) -> tuple[str, ...]:
+    price = "-" if row.expected is None else short(row.expected)
+    return price, row.provider, row.model, row.quality, row.route, "; ".join(row.refused)
+
+
+def cheapest(rows: Iterable[CompareRow]) -> list[CompareRow]:
+    """Offers by price, those without one last."""
+    return sorted(
+        rows,
+        key=lambda r: (r.expected is None, r.expected or 0, bool(r.refused), r.provider, r.model, r.quality, r.route),
+    )
+
+
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """Keys that scripts rely on."""
+    return {
+        "jobs": estimate.jobs,
+        "images": estimate.images,
+        "calls": estimate.calls,
+        **_micro(estimate),
+        "wall_seconds": round(estimate.wall_seconds, 3),
+        "input_tokens": estimate.input_tokens,
+        "output_tokens": estimate.output_tokens,
+        "rows": [_row_json(row) for row in estimate.rows],
+        "later": [_row_json(row) for row in estimate.later],
+        "tags": [
+            {"tag": row.tag, "value": row.value, "jobs": row.jobs, "images": row.images, **_micro(row)}
+            for row in estimate.tags
+        ],
+        "warnings": [str(warning) for warning in estimate.warnings],
+    }
+
+
+def _row_json(row: CostRow) -> dict[str, Any]:
+    kind = {name: getattr(row, name) for name in ("model", "size", "quality", "provider", "jobs", "images")}
+    return {**kind, **_micro(row)}
+
+
+def compare_json(result: EstimateResult) -> dict[str, Any]:
+    """Keys of the estimate, and the same manifest elsewhere."""
+    compared = [
+        {
+            "provider": row.provider,
+            "model": row.model,
+            "quality": row.quality,
+            "route": row.route,
+            "expected_micro_usd": row.expected,
+            "refused": list(row.refused),
+        }
+        for row in cheapest(result.compare)
+    ]
+    return {**estimate_json(result), "compare": compared}
+
+
+def estimate_csv(estimate: Estimate) -> Iterator[Sequence[object]]:
+    """One row per kind of picture, money in micro-dollars."""
+    yield ("model", "size", "quality", "provider", "jobs", "images", *_MICRO)
+    for row in estimate.rows:
+        kind = (safe(row.model), safe(row.size), safe(row.quality), safe(row.provider))
+        yield (*kind, row.jobs, row.images, *_micro(row).values())
+
+
+def compare_csv(result: EstimateResult) -> Iterator[Sequence[object]]:
+    """One row per offer, cheapest first; without a price the cell is empty."""
+    yield ("provider", "model", "quality", "route", "expected_micro_usd", "refused")
+    for row in cheapest(result.compare):
+        kind = (safe(row.provider), safe(row.model), safe(row.quality), row.route)
+        yield (*kind, "" if row.expected is None else row.expected, safe("; ".join(row.refused), 1000))
+
+
+_MICRO = ("low_micro_usd", "expected_micro_usd", "high_micro_usd")
+
+
+def _micro(costs: Costs) -> dict[str, int]:
+    return dict(zip(_MICRO, (costs.low, costs.expected, costs.high), strict=True))

@@ -1,0 +1,37 @@
+"""Each job with what would happen and why."""
+
+from typing import Any
+
+from batchgen.cli.door import Planned
+from batchgen.cli.render.table import columns_of, cut, number, remark, row_of, text
+from batchgen.money import short
+from batchgen.text import safe
+
+_COLUMNS = (text("action"), text("job"), number("pictures"), number("cost"), remark("why"))
+_WIDTHS = (8, 36, 8, 9, 0)
+
+
+def plan_head() -> str:
+    """What stands above the lines of a plan."""
+    return row_of(_COLUMNS, _WIDTHS, [column.title for column in _COLUMNS])
+
+
+def plan_line(planned: Planned) -> str:
+    """`top-up  oak-front  1  $0.05  asks for 1 of 4`: the cost is what is expected, a long id has a line of its own."""
+    action, job, why = planned.action.replace("_", "-"), safe(planned.job.id, 80), safe(planned.why)
+    costs = (f"{len(planned.slots):,}", short(planned.quote.expected)) if planned.quote and planned.slots else ()
+    columns, widths = (_COLUMNS, _WIDTHS) if costs else ((*_COLUMNS[:2], _COLUMNS[-1]), (*_WIDTHS[:2], 0))
+    if columns_of(job) <= _WIDTHS[1]:
+        return row_of(columns, widths, (safe(action), job, *costs, why))
+    return f"{safe(action):<8}  {cut(job, 70)}\n{row_of(columns, widths, ('', '', *costs, why))}"
+
+
+def plan_action(planned: Planned) -> dict[str, Any]:
+    """One entry of `actions` in `plan --json`."""
+    return {
+        "id": planned.job.id,
+        "key": planned.job.key,
+        "action": str(planned.action),
+        "why": planned.why,
+        "images": len(planned.slots),
+    }

@@ -1,0 +1,192 @@
+"""How a run ended, and where an output folder stands: at most twelve lines, the money line adds up."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batchgen.app.config.exit_status import ENDED, NEXT
+from batchgen.cli.render.progress import progress_line
+from batchgen.cli.render.table import MARGIN, paragraph
+from batchgen.errors import Exit
+from batchgen.money import MicroUSD, exact, short
+from batchgen.text import counted, duration, safe
+
+JobTemplate = Mapping[str, Any]
+
+_JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
+_IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_MONEY = ("confirmed", "estimated", "at_risk")
+
+
+MOST_LINES = 12
+
+
+def final_block(
+    summary: JobTemplate,
+    exit: Exit,  # noqa: A002 - the domain's word
+    output: Path | None = None,
+    report: Path | None = None,
+    *,
+    filled: bool = True,
+) -> str:
+    """Last words of a run: at most twelve lines, the last of which says what to do next.
+
+    Unless it is `filled`, as on a terminal, the reason stays on one line for whoever searches a log.
+    """
+    now = summary.get("this_run", summary)
+    run = f"{safe(summary['run_id'])}, " if summary.get("run_id") else ""
+    chosen = exit is Exit.OK and _number(summary, "images", "not_started")
+    ended = safe(summary.get("why") or ("every chosen picture is stored" if chosen else ENDED[exit]))
+    reason = f"{ended} (exit {exit:d})"
+    head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
+    head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
+    pictures = counted(_number(summary, "images", "stored"), "picture")
+    tail = [f"files    {pictures} in {safe(output / 'images', 1000)}\n"] if output else []
+    if report and exit in NEXT:
+        tail.append(f"report   {safe(report, 1000)}\n")
+    tail.append(_labelled("next", _next(summary, exit, report)))
+    told = [head, *accounts(summary, now)]
+    while _height((*told, *tail)) > MOST_LINES and (len(told) > 4 or len(tail) > 1):
+        # What is the least: waste, estimate, the money of the folder; then where the files are.
+        _gone = told.pop() if len(told) > 4 else tail.pop(0)
+    return "".join((*told, *tail))
+
+
+def _height(parts: Iterable[str]) -> int:
+    return sum(part.count("\n") for part in parts)
+
+
+def _labelled(label: str, words: str) -> str:
+    return paragraph(words, MARGIN, f"{label:<9}")
+
+
+def _next(summary: JobTemplate, exit: Exit, report: Path | None) -> str:  # noqa: A002
+    if exit not in NEXT:
+        return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
+    uncertain = _number(summary, "images", "uncertain")
+    if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
+        return NEXT[exit]
+    at_risk = exact(_money(summary, "at_risk"))
+    return f"{NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
+
+
+def accounts(whole: JobTemplate, now: JobTemplate | None = None) -> Iterator[str]:
+    """Jobs, pictures and money of the output folder; the money of this run when it differs; what was wasted."""
+    yield _labelled("jobs", _counts(whole.get("jobs", {}), "total", _JOBS))
+    yield _labelled("pictures", _counts(whole.get("images", {}), "wanted", _IMAGES))
+    now = whole if now is None else now
+    yield _money_line("money", now, _cap(now))
+    if now.get("money") and _shares(now) != _shares(whole):
+        yield _money_line("in all", whole)
+    if expected := _estimated(now):
+        yield _labelled("estimate", expected)
+    if waste := _waste(now.get("waste", ())):
+        yield _labelled("waste", waste)
+
+
+def _counts(block: JobTemplate, total: str, names: Sequence[str]) -> str:
+    parts = [f"{block[name]:,} {name.replace('_', ' ')}" for name in names if block.get(name)]
+    return f"{block.get(total, 0):,}: {', '.join(parts) or 'none'}"
+
+
+def _number(block: JobTemplate, group: str, name: str) -> int:
+    return int(block.get(group, {}).get(name) or 0)
+
+
+def _money(block: JobTemplate, name: str) -> MicroUSD:
+    return MicroUSD(_number(block, "money", f"{name}_micro_usd"))
+
+
+def _shares(block: JobTemplate) -> tuple[MicroUSD, ...]:
+    return tuple(_money(block, name) for name in (*_MONEY, "not_charged"))
+
+
+def _money_line(label: str, block: JobTemplate, cap: str = "") -> str:
+    """What adds up on one line; what was not charged and the limit behind it or below."""
+    confirmed, estimated, at_risk, free = _shares(block)
+    sum_of = exact(MicroUSD(confirmed + estimated + at_risk))
+    addends = f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk"
+    rest = f"{exact(free)} not charged{cap}"
+    for first, second in ((f"{addends} = {sum_of}; {rest}", ""), (f"{addends} = {sum_of};", rest)):
+        line = _labelled(label, first)
+        if line.count("\n") == 1:
+            return line + (paragraph(second, MARGIN) if second else "")
+    return _labelled(label, addends) + paragraph(f"= {sum_of}; {rest}", MARGIN)
+
+
+def _cap(block: JobTemplate) -> str:
+    cap = block.get("money", {}).get("cap_micro_usd")
+    return "" if cap is None else f"; limit {exact(MicroUSD(cap))}"
+
+
+def _estimated(block: JobTemplate) -> str:
+    estimate = block.get("estimate") or {}
+    if not estimate.get("high_micro_usd"):
+        return ""
+    low, expected, high = (short(MicroUSD(estimate.get(f"{n}_micro_usd") or 0)) for n in ("low", "expected", "high"))
+    return f"{expected} expected ({low} to {high})"
+
+
+def _waste(waste: Sequence[JobTemplate]) -> str:
+    parts = [
+        f"{counted(int(w.get('attempts', 0)), 'call')} {safe(w.get('why', ''), 60)} "
+        f"({exact(MicroUSD(w.get('paid_micro_usd', 0) + w.get('at_risk_micro_usd', 0)))})"
+        for w in waste
+    ]
+    shown = ", ".join(parts[:5])
+    return f"{shown} and {len(parts) - 5} more" if len(parts) > 5 else shown
+
+
+def status_block(status: JobTemplate) -> str:
+    """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
+    live = status.get("live") or {}
+    parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *accounts(status)]
+    if status.get("output"):
+        parts.append(f"files    {safe(status['output'], 1000)}\n")
+    return "".join(parts)
+
+
+def _state(live: JobTemplate) -> str:
+    code = live.get("exit_code")
+    ended = next((f"{words} (exit {code})" for status, words in ENDED.items() if status == code), "")
+    return ended or safe(live.get("state") or "no run has said where it stands")
+
+
+def _run(live: JobTemplate) -> Iterator[str]:
+    name = safe(live["run_id"]) if live.get("run_id") else ""
+    moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
+    if name or moment:
+        yield _labelled("run", ", ".join(part for part in (name, moment) if part))
+
+
+def _moment(at: str) -> str:
+    """A time in UTC to the second, as people write it."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return safe(at)
+
+
+def _progress(live: JobTemplate) -> Iterator[str]:
+    """Where a run that is still at work stands, in the words of its own progress."""
+    if live and live.get("exit_code") is None:
+        yield _labelled("then", f"{progress_line(_Live(live))} in this run")
+
+
+class _Live:
+    """The facts of `status.json` as a progress; what an older one does not say is nothing."""
+
+    def __init__(self, facts: JobTemplate) -> None:
+        self.jobs_done: int = facts.get("jobs_done") or 0
+        self.jobs_total: int | None = facts.get("jobs_total")
+        self.images_stored: int = facts.get("images_stored") or 0
+        self.images_wanted: int = facts.get("images_wanted") or 0
+        self.spent = MicroUSD(facts.get("spent_micro_usd") or 0)
+        cap = facts.get("cap_micro_usd")
+        self.cap = None if cap is None else MicroUSD(cap)
+        self.images_per_minute: float = facts.get("images_per_minute") or 0.0
+        self.eta_seconds: float | None = facts.get("eta_seconds")
+        self.retries: int = facts.get("retries") or 0
+        self.in_flight: int = facts.get("in_flight") or 0
+        self.state = ""

@@ -1,0 +1,166 @@
+"""What the commands that look after an output folder have to say: check, verify, reconcile, resolve, adopt, doctor."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from batchgen.cli.door import (
+    AdoptResult,
+    CheckResult,
+    Finding,
+    Held,
+    ManifestSummary,
+    ReconcileResult,
+    ReviewResult,
+    VerifyResult,
+)
+from batchgen.cli.render.table import MARGIN, number, paragraph, remark, table, text
+from batchgen.errors import Exit, Problem, Severity
+from batchgen.money import MicroUSD, exact
+from batchgen.text import counted, safe, size_of
+
+MOST_SHOWN = 20
+
+
+def check_line(result: CheckResult) -> str:
+    """Count what the manifest holds, and how many problems were found."""
+    census, (errors, warnings) = result.census, tally(result.problems)
+    read = (
+        f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
+        f"{census.rejected:,} rejected."
+    )
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
+    return paragraph(read) + paragraph(f"{counted(census.images, 'picture')} wanted; {found}.")
+
+
+def _more(left_out: int) -> str:
+    return f", and {counted(left_out, 'more error')}" if left_out else ""
+
+
+def tally(problems: Sequence[Problem]) -> tuple[int, int]:
+    """Errors and warnings."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    return errors, len(problems) - errors
+
+
+def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> dict[str, Any]:
+    """Every problem with its place; the counts are null when the manifest could not be read at all."""
+    errors, warnings = tally(problems)
+    counts = ("rows", "planned", "skipped", "rejected", "images")
+    return {
+        "errors": errors,
+        "warnings": warnings,
+        **{name: getattr(census, name) if census else None for name in counts},
+        "problems": [
+            {
+                "file": problem.place.file if problem.place else None,
+                "line": problem.place.line if problem.place else None,
+                "column": problem.place.column if problem.place else None,
+                "severity": problem.severity.value,
+                "message": problem.message,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def verified(result: VerifyResult) -> str:
+    """Each damaged and missing file by name, then the count."""
+    count = (
+        f"{counted(result.images, 'picture')} ({size_of(result.bytes)}) read again: "
+        f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
+    )
+    lost = "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
+    left = " It draws only what is missing: remove damaged files before." if result.damaged else ""
+    return "".join(
+        (
+            *(paragraph(f"{safe(path, 1000)}: {safe(wrong)}", MARGIN, "damaged  ") for path, wrong in result.damaged),
+            *(f"missing  {safe(path, 1000)}\n" for path in result.missing),
+            paragraph(count),
+            paragraph(lost + left) if result.damaged or result.missing else "",
+        )
+    )
+
+
+_BILL = (text(""), number(""), remark(""))
+
+
+def reconciled(result: ReconcileResult) -> str:
+    """Show the bill, what it settled, and what it cannot explain."""
+    lines = [
+        ("billed", result.billed, ""),
+        ("settled", result.settled, "was on the account already"),
+        ("confirmed", result.confirmed, "of what was at risk is on the bill"),
+        ("cleared", result.cleared, "of what was at risk is not on the bill"),
+        ("at risk", result.at_risk, "stays open"),
+    ]
+    if result.unexplained > 0:
+        lines.append(("unexplained", result.unexplained, "was billed for nothing that this ledger knows"))
+    if result.unexplained < 0:
+        below = "the bill is below what was settled at list price or rounded to cents"
+        lines.append(("unexplained", result.unexplained, below))
+    return table(_BILL, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
+
+
+def held(jobs: Sequence[Held]) -> str:
+    """Show the jobs that wait for a decision and how to give it."""
+    if not jobs:
+        return "No job is held.\n"
+    columns = (text("job", 120), number("at risk"), remark("why"))
+    return (
+        f"{table(columns, ((j.job_id, exact(j.at_risk), j.why) for j in jobs))}\n{_sum_held(jobs)}. Decide with\n"
+        "  batchgen resolve OUTPUT retry   the next run asks again, and may pay again\n"
+        "  batchgen resolve OUTPUT fail    they are given up\n"
+        "--only PATTERN picks some.\n"
+    )
+
+
+def decided(jobs: Sequence[Held], decision: str) -> str:
+    """Say what became of held jobs."""
+    outcome = "will be tried by the next run" if decision == "retry" else "are given up"
+    return f"{_sum_held(jobs)}: {outcome}.\n" if jobs else "No held job matches.\n"
+
+
+def _sum_held(jobs: Sequence[Held]) -> str:
+    at_risk = MicroUSD(sum(job.at_risk for job in jobs))
+    return f"{counted(len(jobs), 'held job')}, {exact(at_risk)} at risk"
+
+
+def reviewed(result: ReviewResult) -> str:
+    """Count what was decided, and say what to do next."""
+    left = f"; {len(result.left_out):,} left out" if result.left_out else ""
+    then = "`batchgen run MANIFEST --rejected` draws the rejected ones again." if result.rejected else ""
+    return paragraph(f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip())
+
+
+def adopted(result: AdoptResult) -> str:
+    """Say what was found again and what nobody can explain."""
+    unknown = [f"unknown  {safe(path, 1000)}" for path in result.unknown[:MOST_SHOWN]]
+    if len(result.unknown) > MOST_SHOWN:
+        unknown.append(f"unknown  and {len(result.unknown) - MOST_SHOWN:,} more")
+    found = f"{counted(result.images, 'picture')} of {counted(result.jobs, 'job')} are in the ledger again."
+    return "\n".join([*unknown, found]) + "\n"
+
+
+def finding_line(finding: Finding) -> str:
+    """`ok    key           OPENAI_API_KEY is set`."""
+    head = f"{safe(finding.level):<4}  {safe(finding.name, 40):<12}  "
+    return paragraph(safe(finding.text, 400), " " * len(head), head)
+
+
+_WEIGHT = (Exit.BUG, Exit.STORAGE, Exit.ACCOUNT, Exit.INPUT, Exit.UNAVAILABLE)
+
+
+def diagnosis(findings: Sequence[Finding]) -> Exit:
+    """Exit status of the worst finding; warnings are none."""
+    return min(
+        (finding.exit for finding in findings if finding.level == "bad"),
+        key=lambda exit_: _WEIGHT.index(exit_) if exit_ in _WEIGHT else len(_WEIGHT),
+        default=Exit.OK,
+    )
+
+
+def count_findings(findings: Sequence[Finding]) -> str:
+    """Last line of the doctor."""
+    bad = sum(finding.level == "bad" for finding in findings)
+    doubtful = sum(finding.level == "warn" for finding in findings)
+    return f"{counted(len(findings), 'thing')} examined: {bad} bad, {doubtful} doubtful. Nothing was spent.\n"

@@ -1,0 +1,298 @@
+"""Makes one call: permit, reserve, execute, settle, and again as often as the policy allows."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
+
+from batchgen.engine.admission import Admission
+from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, amount
+from batchgen.engine.context import RunContext, told
+from batchgen.engine.decide import Again, Next, Over, Policy, Tally, Wait, cautious, decide, halt, mismatch, state_of
+from batchgen.errors import InputError, Lost, StorageError
+from batchgen.ledger import Refused
+from batchgen.limits import Breaker, Closed, Start, Ticket
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    Charge,
+    Job,
+    OnMismatch,
+    Phase,
+    Purpose,
+    Receipt,
+    Remedy,
+    RemotePicture,
+    Settlement,
+    SlotState,
+    Stop,
+    StopKind,
+    Verdict,
+)
+from batchgen.money import MICRO, ZERO, MicroUSD, exact
+
+STOPPED = "the run stopped"
+UNSENT = Verdict(Charge.NO, Remedy.RESEND, "stopped", "the run stopped before the request left")
+
+_PAID = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
+_FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
+
+
+@dataclass(slots=True)
+class CallState:
+    """One call under way: what it asks, what it has been through, what came of it.
+
+    `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
+    picture is not as asked, with what is wrong.
+    """
+
+    job: Job
+    slots: tuple[int, ...]
+    purpose: Purpose
+    replaces: str | None = None
+    tally: Tally = field(default_factory=Tally)
+    last: bool = False
+    touched: bool = False
+    stored: int = 0
+    odd: tuple[tuple[int, str], ...] = ()
+    short: tuple[tuple[int, str], ...] = ()
+    remote: tuple[RemotePicture, ...] = ()
+    attempt_id: str = ""
+    wait: float | None = None
+    spent: MicroUSD = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make one call now."""
+
+    ticket: Ticket
+    start: Start
+    breaker: Breaker
+
+
+class AttemptLoop:
+    """Makes the calls of a whole run."""
+
+    def __init__(self, bench: RunContext, places: Admission) -> None:
+        self.bench = bench
+        self.places = places
+        self.room = BudgetHint(bench.clock)
+        self.charged = False
+        self._refused: set[str] = set()
+
+    async def make(self, call: CallState) -> Over | None:
+        """Make one call to its end; None when it brought something, else what becomes of its slots."""
+        retry = self.bench.settings.retry
+        backoff = wait_random_exponential(multiplier=retry.base_seconds, max=retry.cap_seconds)
+
+        def wait(state: RetryCallState) -> float:
+            return backoff(state) if call.wait is None else call.wait
+
+        trying = AsyncRetrying(
+            sleep=self._rest, wait=wait, stop=stop_never, retry=retry_if_result(lambda tried: isinstance(tried, Again))
+        )
+        tried: Next | None = await trying(self._admit, call)
+        if isinstance(tried, Over) and tried.stop:
+            self.bench.stops.add(tried.stop)
+        return tried if isinstance(tried, Over) else None
+
+    async def _rest(self, seconds: float) -> None:
+        with self.places.resting():
+            await self.bench.pause(seconds)
+
+    async def _admit(self, call: CallState) -> Next | None:
+        """One try; when the limits leave no room, wait for others to give some back as long as that can help."""
+        attempt = self._attempt(call)
+        while not self.bench.stops:
+            if refused := self.room.never(attempt):
+                return self._refuse(call, refused)
+            if self.room.fits(attempt) or not self.room.busy:
+                with self.room.asking(attempt) as ask:
+                    tried = await self._try(call, attempt, ask)
+                if not isinstance(tried, Refused):
+                    return tried
+                self.room.learn(tried, attempt)
+                if not (tried.ever and self.room.busy):
+                    return self._refuse(call, tried)
+            with self.places.resting():
+                await self.room.change()
+        return Over(SlotState.NOT_STARTED, STOPPED)
+
+    def _refuse(self, call: CallState, refused: Refused) -> Over:
+        """Give a call up for this run; the first of a kind is noted, as there may be a million."""
+        if refused.kind not in self._refused and not call.last:
+            self._refused.add(refused.kind)
+            self.bench.note("refused", job=call.job.id, kind=refused.kind, why=refused.why)
+        return Over(SlotState.NOT_STARTED, refused.why)
+
+    # ---- one try -----------------------------------------------------------------------------------------------------
+
+    async def _try(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | None:
+        """Permit, reserve, execute, settle: at most one request leaves."""
+        bench = self.bench
+        try:
+            async with self._permit(attempt) as permit:
+                if permit is None:
+                    why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
+                    return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
+                if refused := await bench.offload(bench.ledger.reserve, attempt, bench.caps()):
+                    return refused
+                call.touched = True
+                ask.reserved()
+                if bench.stops or not permit.breaker.admits(permit.ticket):
+                    unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
+                    await bench.offload(bench.ledger.settle, unsent, AttemptState.NOT_SENT)
+                    ask.settled(Amount())
+                    return Again()
+                return await self._send(call, attempt, permit, ask)
+        except Closed:
+            return Over(SlotState.NOT_STARTED, STOPPED)
+        except InputError as error:
+            return Over(SlotState.NOT_STARTED, str(error.problems[0].message))
+        except StorageError as error:
+            return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
+
+    @asynccontextmanager
+    async def _permit(self, attempt: Attempt) -> AsyncIterator[Permit | None]:
+        """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up.
+
+        The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
+        asked again after each wait.
+        """
+        limiter, breaker = self.bench.limiter, self.bench.breaker(attempt.model)
+        tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
+        while ticket := await breaker.allow():
+            try:
+                async with limiter.slot():
+                    if not breaker.admits(ticket):
+                        continue
+                    start = await limiter.pace(attempt.n, len(attempt.job.request.images), tokens)
+                    if breaker.admits(ticket):
+                        yield Permit(ticket, start, breaker)
+                        return
+            finally:
+                breaker.release(ticket)
+        yield None
+
+    async def _send(self, call: CallState, attempt: Attempt, permit: Permit, ask: Ask) -> Next | None:
+        """Make the call that is reserved, learn from it at once, and settle it."""
+        bench, limiter = self.bench, self.bench.limiter
+        limiter.sent(permit.start)
+        receipt = await self._execute(attempt)
+        verdict, state = receipt.verdict, state_of(receipt)
+        permit.breaker.record(permit.ticket, verdict.remedy)
+        limiter.observe(receipt.headers)
+        if verdict.remedy is Remedy.WAIT:
+            limiter.throttled(verdict.retry_after, permit.start)
+        settlement = bench.tariff.settle(attempt, receipt) if state in _PAID else None
+        for stop in (halt(verdict), settlement and too_dear(attempt, settlement, receipt)):
+            if stop:
+                bench.stops.add(stop)
+        self.charged = self.charged or state not in _FREE
+        await self._settle(call, attempt, receipt, settlement)
+        ask.settled(_used(attempt, state, settlement))
+        return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, receipt)
+
+    def _attempt(self, call: CallState) -> Attempt:
+        bench = self.bench
+        purpose = Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose
+        return Attempt(
+            id=bench.new_id(),
+            run_id=bench.run_id,
+            job=call.job,
+            model=bench.tariff.model_of(call.job.request),
+            provider=bench.provider.name,
+            slots=call.slots,
+            quote=bench.tariff.quote(call.job.request, len(call.slots)),
+            purpose=purpose,
+            deadline=bench.settings.retry.deadline_seconds,
+            replaces=call.replaces,
+        )
+
+    async def _execute(self, attempt: Attempt) -> Receipt:
+        facts = {"attempt": attempt.id, "job": attempt.job.id, "slots": attempt.slots, "purpose": attempt.purpose.value}
+        self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
+        try:
+            receipt = await self.bench.executor.execute(attempt)
+            return replace(receipt, verdict=cautious(receipt.verdict))
+        except Lost as error:
+            verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", str(error))
+            return Receipt(attempt.id, Phase.HANDED_OVER, verdict)
+
+    async def _settle(self, call: CallState, attempt: Attempt, receipt: Receipt, settlement: Settlement | None) -> None:
+        """Write down what came, and what it cost."""
+        bench, state = self.bench, state_of(receipt)
+        self._take(call, attempt, receipt)
+        fails = bench.settings.on_mismatch is OnMismatch.FAIL
+        marks = {slot: (SlotState.FAILED, why) for slot, why in call.odd} if fails else {}
+        await bench.offload(bench.ledger.settle, receipt, state, settlement, marks)
+        call.spent = MicroUSD(call.spent + (settlement.cost if settlement else 0))
+        bench.note(
+            "settled",
+            attempt=attempt.id,
+            job=attempt.job.id,
+            state=state.value,
+            code=receipt.verdict.code,
+            message=receipt.verdict.message,
+            status=receipt.status,
+            pictures=len(receipt.pictures),
+            **told(attempt.job.key, (attempt.model, attempt.provider), receipt.pictures),
+            cost_micro_usd=settlement.cost if settlement else 0,
+            seconds=round(receipt.seconds, 3),
+        )
+        await bench.tidy(attempt.id)
+
+    def _take(self, call: CallState, attempt: Attempt, receipt: Receipt) -> None:
+        """What a call brought; a top-up that was charged and brought nothing counts as one all the same."""
+        call.attempt_id, call.remote = attempt.id, receipt.remote
+        call.odd = tuple((one.slot, why) for one in receipt.pictures if (why := mismatch(one)))
+        call.stored = len(receipt.pictures)
+        if receipt.came:
+            call.short = receipt.missing
+        elif call.purpose is Purpose.TOP_UP and receipt.verdict.charge is Charge.YES:
+            reasons = dict(receipt.missing)
+            call.short = tuple((slot, reasons.get(slot, receipt.verdict.code)) for slot in call.slots)
+
+    async def _decide(self, call: CallState, receipt: Receipt) -> Next:
+        bench, verdict = self.bench, receipt.verdict
+        may_risk = not call.last
+        if may_risk and verdict.charge is not Charge.NO:
+            risked = await bench.offload(bench.ledger.exposure, bench.run_id)
+            may_risk = risked.at_risk < max(MICRO, (bench.settings.limits.max_cost or 0) // 20)
+        policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
+        before = call.tally
+        if call.purpose is Purpose.TOP_UP:  # moderation has had its second chance
+            before = replace(before, moderated=max(before.moderated, 1))
+        then = decide(verdict, before, policy)
+        if isinstance(then, Over) and receipt.withheld and before.empty:
+            then = replace(then, slots=SlotState.MODERATED)
+        call.tally = call.tally.after(verdict)
+        as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
+        call.wait = verdict.retry_after if as_told else None
+        return then
+
+
+def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:
+    """Whether a call cost more than its upper bound: then the price table is wrong, and so is every reservation.
+
+    Unless it is dear because something else came than was asked: another model, size or quality, or more pictures.
+    """
+    other = any(flag.endswith("_mismatch") for flag in settlement.flags)
+    more = receipt.quarantine is not None and not receipt.missing
+    if "price_too_low" not in settlement.flags or other or more:
+        return None
+    row = attempt.quote.price.source or attempt.model
+    why = (
+        f"the price row {row!r} is too low: a call reserved at {exact(attempt.quote.high)} cost "
+        f"{exact(settlement.cost)}; correct it under prices: in the manifest"
+    )
+    return Stop(StopKind.LIMIT, why)
+
+
+def _used(attempt: Attempt, state: AttemptState, settlement: Settlement | None) -> Amount:
+    """What a closed call leaves in the sums that limits bound."""
+    if state in _FREE:
+        return Amount()
+    return Amount(settlement.cost, attempt.n) if settlement else amount(attempt)

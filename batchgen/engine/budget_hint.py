@@ -1,0 +1,136 @@
+"""What the user's limits leave, so that nobody takes a permit, or asks the ledger, in vain."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from batchgen.ledger import CapKind, Refused
+from batchgen.model import Attempt
+from batchgen.runtime.clock import Clock
+
+FORGOTTEN_AFTER = 60.0
+_IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})
+
+
+@dataclass(slots=True)
+class Amount:
+    """Micro-dollars and images."""
+
+    money: int = 0
+    images: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.money + other.money, self.images + other.images)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(self.money - other.money, self.images - other.images)
+
+    def of(self, kind: CapKind) -> int:
+        """In the unit that a limit counts."""
+        return self.images if kind in _IMAGES else self.money
+
+
+@dataclass(slots=True)
+class Limit:
+    """One limit that refused a call: what it leaves, and the least that can never fit, whatever others give back."""
+
+    refused: Refused
+    free: int
+    never: int | None = None
+
+
+class BudgetHint:
+    """Remembers what the ledger refused and follows what happens since: only a guess, as the ledger decides.
+
+    What was learned is forgotten after a minute: days end, and other runs may share the budget.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.busy = 0
+        self._clock = clock
+        self._limits: dict[CapKind, Limit] = {}
+        self._learned_at = 0.0
+        self._asking = Amount()
+        self._changed = asyncio.Event()
+
+    def never(self, attempt: Attempt) -> Refused | None:
+        """Why a call cannot fit, whatever becomes of the others; None when it may."""
+        self._forget()
+        ask = amount(attempt)
+        for kind, limit in self._limits.items():
+            if limit.never is not None and ask.of(kind) >= limit.never:
+                return limit.refused
+        return None
+
+    def fits(self, attempt: Attempt) -> bool:
+        """Whether a call may fit now, beside those that are about to ask."""
+        self._forget()
+        all_asks = amount(attempt) + self._asking
+        return all(all_asks.of(kind) <= limit.free for kind, limit in self._limits.items())
+
+    @contextmanager
+    def asking(self, attempt: Attempt) -> Iterator["Ask"]:
+        """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
+        ask = Ask(self, amount(attempt))
+        self.busy += 1
+        self._asking += ask.amount
+        try:
+            yield ask
+        finally:
+            self.busy -= 1
+            if not ask.is_reserved:
+                self._asking -= ask.amount
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Wait until a call ended, one way or the other."""
+        await self._changed.wait()
+
+    def learn(self, refused: Refused, attempt: Attempt) -> None:
+        """Take what the ledger said of a call."""
+        self._learned_at = self._clock.monotonic()
+        before = self._limits.get(refused.kind)
+        never = before.never if before else None
+        if not refused.ever:
+            ask = amount(attempt).of(refused.kind)
+            never = ask if never is None else min(ask, never)
+        self._limits[refused.kind] = Limit(refused, refused.headroom, never)
+
+    def move(self, change: Amount) -> None:
+        """Follow what a call took (minus) or gave back."""
+        for kind, limit in self._limits.items():
+            limit.free += change.of(kind)
+
+    def reserved(self, ask: Amount) -> None:
+        """Turn a question into a reservation."""
+        self._asking -= ask
+        self.move(Amount() - ask)
+
+    def _forget(self) -> None:
+        if self._limits and self._clock.monotonic() - self._learned_at > FORGOTTEN_AFTER:
+            self._limits.clear()
+
+
+@dataclass(slots=True)
+class Ask:
+    """One call's way through the limits."""
+
+    room: BudgetHint
+    amount: Amount
+    is_reserved: bool = field(default=False, init=False)
+
+    def reserved(self) -> None:
+        """The ledger has set the worst case aside."""
+        self.is_reserved = True
+        self.room.reserved(self.amount)
+
+    def settled(self, used: Amount) -> None:
+        """The ledger has closed the call; so much of the worst case is used, or stays at risk."""
+        self.room.move(self.amount - used)
+
+
+def amount(attempt: Attempt) -> Amount:
+    """The most that a call takes."""
+    return Amount(attempt.quote.high, attempt.n)

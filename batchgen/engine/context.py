@@ -1,0 +1,107 @@
+"""What every worker of a run shares: the permits, the books, the door to the provider."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from batchgen.engine.stop_reasons import StopReasons
+from batchgen.executor import Executor, NotFetched
+from batchgen.ledger import Caps, Ledger
+from batchgen.limits import Breaker, Limiter
+from batchgen.model import (
+    Attempt,
+    ImageRequest,
+    Picture,
+    Provider,
+    Quote,
+    Receipt,
+    RemotePicture,
+    Settings,
+    Settlement,
+)
+from batchgen.runtime.clock import Clock, Offload
+
+
+class PriceList(Protocol):
+    """What calls cost at this run's provider."""
+
+    def model_of(self, request: ImageRequest) -> str:
+        """The model that will draw."""
+
+    def per_call(self, request: ImageRequest, images: int) -> int:
+        """How many pictures one call asks for at most."""
+
+    def quote(self, request: ImageRequest, n: int) -> Quote:
+        """What one call for `n` pictures may cost."""
+
+    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
+        """What an answered call did cost."""
+
+
+class Note(Protocol):
+    """Takes one event of the run for the log: a name and its facts."""
+
+    def __call__(self, event: str, /, **facts: Any) -> None: ...
+
+
+TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
+
+
+def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> dict[str, object]:
+    """What a log must say of stored pictures, so that a lost ledger can be rebuilt from it."""
+    facts = [{name: getattr(picture, name) for name in TOLD} for picture in pictures]
+    return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
+
+
+class Download(Protocol):
+    """Tries once to fetch a picture that waits at an address; `path` gives its place for a real extension.
+
+    `request` is what was asked for, `replaces` the key of the job whose picture steps aside.
+    """
+
+    def __call__(
+        self,
+        remote: RemotePicture,
+        attempt_id: str,
+        path: Callable[[str], str],
+        request: ImageRequest | None,
+        replaces: str | None,
+        /,
+    ) -> Awaitable[Picture | NotFetched]: ...
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The collaborators of one run.
+
+    `caps` gives the limits of this moment; `tidy` says that the ledger has what an attempt brought, so that nothing of
+    it needs to be kept for recovery.
+    """
+
+    run_id: str
+    provider: Provider
+    settings: Settings
+    tariff: PriceList
+    caps: Callable[[], Caps]
+    ledger: Ledger
+    offload: Offload
+    executor: Executor
+    download: Download
+    tidy: Callable[[str], Awaitable[None]]
+    limiter: Limiter
+    breaker: Callable[[str], Breaker]
+    clock: Clock
+    stops: StopReasons
+    new_id: Callable[[], str]
+    note: Note
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; a stop of the run ends the wait."""
+        sleep = asyncio.ensure_future(self.clock.sleep(seconds))
+        stop = asyncio.ensure_future(self.stops.wait())
+        try:
+            await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            stop.cancel()

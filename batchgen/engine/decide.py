@@ -1,0 +1,176 @@
+"""What follows from one finished try of a call: a pure decision, no waiting and no books."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from batchgen.executor.placement import NOT_AS_ASKED
+from batchgen.model import (
+    AttemptState,
+    Charge,
+    OnUncertain,
+    Picture,
+    Receipt,
+    Remedy,
+    Retry,
+    SlotState,
+    Stop,
+    StopKind,
+    Verdict,
+)
+
+MOST_RESENDS = 8
+MOST_MODERATED = 1
+MOST_EMPTY = 1
+
+
+class Wait(StrEnum):
+    """How long to stay away before the next try."""
+
+    BACK_OFF = "back_off"
+    AS_TOLD = "as_told"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one call has been through in this run."""
+
+    tries: int = 0
+    resends: int = 0
+    uncertain: int = 0
+    moderated: int = 0
+    empty: int = 0
+    last_code: str = ""
+
+    def after(self, verdict: Verdict) -> "Tally":
+        """The tally with one more finished try in it; unsent calls and rate limits are not tries."""
+        counted = {
+            Remedy.RESEND: {"resends": self.resends + 1},
+            Remedy.WAIT: {},
+            Remedy.UNCERTAIN: {"tries": self.tries + 1, "uncertain": self.uncertain + 1},
+            Remedy.MODERATED: {"tries": self.tries + 1, "moderated": self.moderated + 1},
+            Remedy.EMPTY: {"tries": self.tries + 1, "empty": self.empty + 1},
+        }.get(verdict.remedy, {"tries": self.tries + 1})
+        return replace(self, **counted, last_code=verdict.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Make the call once more."""
+
+    wait: Wait = Wait.BACK_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The call is over: its open slots get this state, and perhaps the whole run must stop."""
+
+    slots: SlotState
+    why: str
+    stop: Stop | None = None
+
+
+Next = Again | Over
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user allows: the retry policy, what to do when uncertain, and whether risk may still be taken."""
+
+    retry: Retry
+    on_uncertain: OnUncertain
+    may_risk: bool = True
+
+
+def state_of(receipt: Receipt) -> AttemptState:
+    """The state in which the books close an attempt."""
+    verdict = receipt.verdict
+    if verdict.remedy is Remedy.RESEND:
+        return AttemptState.NOT_SENT
+    match verdict.charge:
+        case Charge.NO:
+            return AttemptState.NOT_CHARGED
+        case Charge.MAYBE:
+            return AttemptState.AT_RISK
+        case Charge.YES:
+            return AttemptState.SETTLED if receipt.came else AttemptState.CHARGED_NO_RESULT
+
+
+def cautious(verdict: Verdict) -> Verdict:
+    """A failure that would be repeated for free, but may have been charged, as where a provider bills every call."""
+    doubtful = verdict.charge is not Charge.NO and verdict.remedy in {Remedy.RESEND, Remedy.WAIT, Remedy.RETRY}
+    return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
+
+
+def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
+    """What follows from a try that brought no picture; `before` is the tally without it."""
+    now = before.after(verdict)
+    why = _words(verdict)
+    spent_tries = now.tries >= policy.retry.attempts
+    match verdict.remedy:
+        case Remedy.RESEND:
+            if now.resends < MOST_RESENDS:
+                return Again()
+            return Over(
+                SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {why}")
+            )
+        case Remedy.WAIT:
+            return Again(Wait.AS_TOLD)
+        case Remedy.RETRY:
+            return Over(SlotState.FAILED, f"{TRANSIENT}{why}") if spent_tries else Again(Wait.AS_TOLD)
+        case Remedy.UNCERTAIN:
+            return _uncertain(verdict, before, now, policy, why)
+        case Remedy.MODERATED:
+            once_more = now.moderated <= MOST_MODERATED and not spent_tries
+            risky = verdict.charge is Charge.MAYBE and not _may_risk(policy)
+            return Again() if once_more and not risky else Over(SlotState.MODERATED, why)
+        case Remedy.EMPTY:
+            once_more = now.empty <= MOST_EMPTY and not spent_tries and _may_risk(policy)
+            return Again() if once_more else Over(SlotState.FAILED, f"paid, but nothing usable came: {why}")
+        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT | Remedy.STOP_CONFIG:
+            return Over(SlotState.NOT_STARTED, why, halt(verdict))
+        case Remedy.FAIL_JOB | Remedy.NONE:
+            return Over(SlotState.FAILED, why)
+
+
+def halt(verdict: Verdict) -> Stop | None:
+    """Why a verdict ends the whole run, at once: key, quota, permission or address."""
+    match verdict.remedy:
+        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT:
+            return Stop(StopKind.ACCOUNT, _words(verdict))
+        case Remedy.STOP_CONFIG:
+            return Stop(StopKind.CONFIG, _words(verdict))
+        case _:
+            return None
+
+
+def mismatch(picture: Picture) -> str:
+    """What is not as asked of a picture, in words; empty when all is."""
+    wrong = [flag.removeprefix(NOT_AS_ASKED) for flag in picture.flags if flag.startswith(NOT_AS_ASKED)]
+    return f"not as asked: {', '.join(wrong)}" if wrong else ""
+
+
+def _words(verdict: Verdict) -> str:
+    return f"{verdict.code}: {verdict.message}" if verdict.message else verdict.code
+
+
+TRANSIENT = "for now: "
+"""Begins the reason of a failure that a later run tries again by itself."""
+
+
+def _may_risk(policy: Policy) -> bool:
+    return policy.may_risk and policy.on_uncertain is OnUncertain.RETRY
+
+
+def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy, why: str) -> Next:
+    same_again = before.uncertain > 0 and before.last_code == verdict.code and verdict.code != "timeout"
+    allowed = (
+        _may_risk(policy)
+        and now.uncertain <= policy.retry.max_uncertain
+        and now.tries < policy.retry.attempts
+        and not same_again
+    )
+    if allowed:
+        return Again()
+    if verdict.charge is Charge.YES:
+        return Over(SlotState.FAILED, f"paid, but nothing usable came: {why}")
+    return Over(SlotState.UNCERTAIN, f"may have been charged: {why}")

@@ -1,0 +1,224 @@
+"""Performs one job: its calls side by side, top-ups for what they left empty, and what is open in the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from batchgen.engine.admission import Admission
+from batchgen.engine.attempt_loop import AttemptLoop, CallState
+from batchgen.engine.context import RunContext
+from batchgen.engine.decide import MOST_MODERATED, Over, Tally
+from batchgen.engine.failure_streak import FailureStreak
+from batchgen.engine.fetch import Fetcher
+from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.job_status import job_status
+from batchgen.errors import StorageError
+from batchgen.ledger import Tried
+from batchgen.model import (
+    INCOMPLETE,
+    WITHHELD,
+    Job,
+    OnMismatch,
+    OnPartial,
+    Outcome,
+    OutcomeKind,
+    Purpose,
+    SlotState,
+    Stop,
+    StopKind,
+)
+from batchgen.money import ZERO, MicroUSD
+from batchgen.runtime.clock import Offload
+
+MOST_TOP_UPS = 2
+UNTRIED = Tried()
+AWAY = {
+    SlotState.NOT_STARTED: "paid; its download is still to be finished",
+    SlotState.LOST_PAID: "paid, but its address gave no picture and never will",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job and the slots of it that this run shall draw.
+
+    `replaces` is the key of the job whose pictures stand where these will go; `standing` is what the job has come to
+    before, `tried` what earlier runs made of its slots. `words` are the prompts of slots that are not drawn with the
+    job's own. `redraw`: the slots have pictures, which stay until others take their places.
+    """
+
+    job: Job
+    slots: tuple[int, ...]
+    replaces: str | None = None
+    prepare: "Prepare | None" = None
+    job_status: OutcomeKind = OutcomeKind.NOT_STARTED
+    tried: tuple[tuple[int, Tried], ...] = ()
+    words: Words = ()
+    redraw: bool = False
+
+
+Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
+"""Waits for what a task needs; gives the task that can start, or how the job ended without one."""
+
+
+@dataclass(slots=True)
+class Filled:
+    """What the calls for some slots of a job brought; `open` says what became of the slots without a picture."""
+
+    stored: int = 0
+    spent: MicroUSD = ZERO
+    touched: bool = False
+    odd: tuple[int, ...] = ()
+    open: dict[int, tuple[SlotState, str]] = field(default_factory=dict)
+
+    def add(self, call: CallState, over: Over | None) -> None:
+        """Take what one call brought, and how it ended when it brought nothing."""
+        self.stored += call.stored
+        self.spent = MicroUSD(self.spent + call.spent)
+        self.touched = self.touched or call.touched
+        self.odd += tuple(slot for slot, _ in call.odd)
+        if over:
+            self.open.update(dict.fromkeys(call.slots, (over.slots, over.why)))
+
+
+class JobRunner:
+    """Performs jobs; one instance serves a whole run."""
+
+    def __init__(self, bench: RunContext) -> None:
+        self.bench = bench
+        self.places = Admission(bench.settings.limits.concurrency)
+        self.fetcher = Fetcher(bench)
+        self._caller = AttemptLoop(bench, self.places)
+        self._alike = FailureStreak()
+
+    async def perform(self, task: Task) -> Outcome:
+        """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
+        if task.prepare:
+            with self.places.resting():
+                ready = await task.prepare(task, self.bench.offload)
+            if isinstance(ready, Outcome):
+                return ready
+            task = ready
+        filled = await asyncio.gather(*(self._fill(task, *part) for part in self._split(task)))
+        outcome = await self._close(task, filled)
+        if stop := self._alike.watch(outcome, charged=self._caller.charged):
+            self.bench.stops.add(stop)
+        return outcome
+
+    def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
+        """The slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
+
+        Those with one prompt and one past go together.
+        """
+        past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
+        for job, asked in said(task.job, task.slots, task.words):
+            most, alike = self.bench.tariff.per_call(job.request, len(asked)), dict[Tried, list[int]]()
+            for slot in asked:
+                alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
+            for tried, slots in alike.items():
+                parts += [(job, tuple(slots[i : i + most]), tried) for i in range(0, len(slots), most)]
+        return parts
+
+    async def _fill(self, task: Task, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
+        """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
+
+        It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
+        """
+        if tried.moderated > MOST_MODERATED:
+            return Filled(open=dict.fromkeys(slots, (SlotState.MODERATED, "moderation_blocked")))
+        filled, short, over = Filled(), dict.fromkeys(slots, "dropped"), None
+        tally = Tally(moderated=tried.moderated)
+        more = MOST_TOP_UPS if self.bench.settings.on_partial is OnPartial.TOP_UP else 0
+        for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]:
+            call = CallState(job, tuple(short), purpose, task.replaces, tally)
+            over = await self._caller.make(call)
+            # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
+            tally = Tally(uncertain=call.tally.uncertain)
+            failed = self._failed(call)
+            filled.add(call, over)
+            filled.open.update(failed)
+            filled.open.update(await self._fetch(call, filled))
+            short = dict(call.short)
+            if over or not short:
+                break
+        if not over:
+            filled.open.update({slot: self._short(why) for slot, why in short.items()})
+        await self._once_more(job, filled)
+        return filled
+
+    def _failed(self, call: CallState) -> dict[int, tuple[SlotState, str]]:
+        """Pictures that the user does not take as they are: their files stay, their slots have failed."""
+        if self.bench.settings.on_mismatch is not OnMismatch.FAIL:
+            return {}
+        call.stored -= len(call.odd)
+        return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
+
+    async def _once_more(self, job: Job, filled: Filled) -> None:
+        """Ask once again for pictures that are not as asked; the first ones stay until others take their places."""
+        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
+            call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
+            await self._caller.make(call)
+            filled.spent = MicroUSD(filled.spent + call.spent)
+            filled.stored -= len(call.remote)
+            filled.open.update(await self._fetch(call, filled))
+
+    async def _fetch(self, call: CallState, filled: Filled) -> dict[int, tuple[SlotState, str]]:
+        """Bring home what a call left at addresses; which of it is not here, and why."""
+        if not call.remote:
+            return {}
+        bench = self.bench
+        mine = [one for one in await bench.offload(bench.ledger.downloads) if one.attempt_id == call.attempt_id]
+        with self.places.resting():
+            states = await asyncio.gather(*(self.fetcher.fetch(one) for one in mine))
+        open_ = {one.slot: (state, AWAY[state]) for one, state in zip(mine, states, strict=True) if state in AWAY}
+        filled.stored += states.count(SlotState.STORED)
+        filled.odd += tuple(one.slot for one in mine if (one.attempt_id, one.slot) in self.fetcher.odd)
+        return open_
+
+    async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
+        """Write down what became of the slots that brought no picture, and see what the job has come to."""
+        marks = {slot: mark for part in filled for slot, mark in part.open.items()}
+        stored = sum(part.stored for part in filled)
+        spent = MicroUSD(sum(part.spent for part in filled))
+        why = next((why for _, why in marks.values()), "")
+        kind = task.job_status
+        if task.redraw:
+            kind = _redrawn(state for state, _ in marks.values())
+        elif stored == task.job.n:
+            kind = OutcomeKind.DONE
+        elif any(part.touched for part in filled) or any(
+            state is not SlotState.NOT_STARTED for state, _ in marks.values()
+        ):
+            kind = await self._decided(task.job, marks)
+        return Outcome(task.job, kind, stored, why, spent)
+
+    async def _decided(self, job: Job, marks: dict[int, tuple[SlotState, str]]) -> OutcomeKind:
+        decided = {slot: mark for slot, mark in marks.items() if mark[0] is not SlotState.NOT_STARTED}
+        ledger = self.bench.ledger
+
+        def write() -> OutcomeKind:
+            if decided:
+                ledger.mark_slots(job.key, decided)
+            return job_status(job, ledger.known([job])[0])
+
+        try:
+            return await self.bench.offload(write)
+        except StorageError as error:
+            self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            return OutcomeKind.NOT_STARTED
+
+    def _short(self, why: str) -> tuple[SlotState, str]:
+        if self.bench.settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
+            return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
+        strict = INCOMPLETE if self.bench.settings.on_partial is OnPartial.FAIL else ""
+        return SlotState.FAILED, f"{strict}{why}: fewer pictures came than were asked"
+
+
+def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:
+    """How a redraw ended: the slots that it left keep the pictures that they had."""
+    states = set(left)
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.HELD
+    if SlotState.NOT_STARTED in states:
+        return OutcomeKind.NOT_STARTED
+    return OutcomeKind.PARTIAL if states else OutcomeKind.DONE

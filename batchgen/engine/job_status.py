@@ -1,0 +1,20 @@
+"""How a job stands in the ledger."""
+
+from batchgen.ledger import Known
+from batchgen.model import INCOMPLETE, Job, OutcomeKind, SlotState
+
+
+def job_status(job: Job, known: Known) -> OutcomeKind:
+    """What a job has come to, over all runs so far."""
+    slots = [slot for slot in known.slots if slot.index < job.n and not slot.pending]
+    states = [slot.state for slot in slots]
+    incomplete = any(slot.state is SlotState.FAILED and slot.reason.startswith(INCOMPLETE) for slot in slots)
+    if states.count(SlotState.STORED) == job.n:
+        return OutcomeKind.DONE
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.HELD
+    if len([state for state in states if state is not SlotState.NOT_STARTED]) < job.n:
+        return OutcomeKind.NOT_STARTED
+    if SlotState.STORED in states and not incomplete:
+        return OutcomeKind.PARTIAL
+    return OutcomeKind.MODERATED if set(states) == {SlotState.MODERATED} else OutcomeKind.FAILED

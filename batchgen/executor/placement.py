@@ -1,0 +1,271 @@
+"""From parts to pictures: what an answer becomes is written down whole, then done; doing it twice is harmless."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from mmap import mmap
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import StorageError
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Echo,
+    ImageRequest,
+    Phase,
+    Picture,
+    Receipt,
+    Remedy,
+    RemotePicture,
+    Usage,
+    Verdict,
+)
+from batchgen.providers.answer import Item
+from batchgen.storage import Folder, ImageFacts, PartFacts, sniff
+from batchgen.storage.blank import is_blank
+from batchgen.storage.decode import MOST_PIXELS
+from batchgen.storage.durable import guarded
+
+VERSION = 1
+NOT_AS_ASKED = "not_as_asked:"
+EXTRA = ".extra"
+_PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A picture in a part and the place that it goes to."""
+
+    part: str
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of an answer: pictures to publish, addresses, what is missing, and bytes without a use."""
+
+    landings: tuple[Placement, ...] = ()
+    remote: tuple[RemotePicture, ...] = ()
+    missing: tuple[tuple[int, str], ...] = ()
+    spare: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def brings(self) -> bool:
+        """Whether anything came of it."""
+        return bool(self.landings or self.remote)
+
+
+@dataclass(slots=True)
+class SlotAssigner:
+    """Fills the slots of an attempt in order with what came; `expires` reads an address's own end."""
+
+    attempt: Attempt
+    facts: Mapping[int, PartFacts]
+    expires: Mapping[str, datetime | None]
+    _free: list[int] = field(init=False)
+    _used: set[int] = field(init=False, default_factory=set)
+    _reasons: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._free = list(self.attempt.slots)
+
+    def plan(self, items: Sequence[Item], *, whole: bool) -> Plan:
+        """Pair items with slots; what brings no picture says why, and what has no slot is spare."""
+        landings, remote = [], []
+        spare: list[tuple[str, str]] = []
+        for item in items:
+            landed = self._landing(item)
+            if isinstance(landed, Placement):
+                landings.append(landed)
+            elif isinstance(landed, RemotePicture):
+                remote.append(landed)
+            elif landed:
+                spare.append(landed)
+        left = [f for i, f in self.facts.items() if i not in self._used]
+        spare += [(f.path.name, "not a picture") for f in left if f.path.name not in dict(spare)]
+        reasons = [*self._reasons, *("dropped" if whole else "truncated" for _ in self._free)]
+        missing = tuple(zip(self._free, reasons, strict=False))
+        return Plan(tuple(landings), tuple(remote), missing, tuple(spare))
+
+    def _landing(self, item: Item) -> Placement | RemotePicture | tuple[str, str] | None:
+        if item.url:
+            if not self._free:
+                return None
+            return RemotePicture(self._free.pop(0), item.url, self.expires.get(item.url))
+        part = item.run.part if item.run else None
+        if item.reason or part is None or part in self._used or part not in self.facts:
+            self._reasons.append(item.reason or "undecodable")
+            return None
+        facts = self.facts[part]
+        seen = sniff(facts.head, facts.path)
+        if seen is None or (seen.format == "svg" and self.attempt.job.request.param("output_format") != "svg"):
+            self._reasons.append("undecodable")
+            return facts.path.name, "no picture that was asked for"
+        if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
+            self._reasons.append("truncated")
+            return facts.path.name, "cut off"
+        self._used.add(part)
+        if not self._free:
+            return facts.path.name, "more pictures came than were asked"
+        return Placement(facts.path.name, self._picture(self._free.pop(0), facts, seen))
+
+    def _picture(self, slot: int, facts: PartFacts, seen: ImageFacts) -> Picture:
+        return Picture(
+            slot=slot,
+            path=f"images/{self.attempt.job.path(slot, seen.ext)}",
+            sha256=facts.sha256,
+            bytes=facts.bytes,
+            width=seen.width,
+            height=seen.height,
+            format=seen.format,
+            flags=flags_of(self.attempt.job.request, seen, facts),
+        )
+
+
+def flags_of(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[str, ...]:
+    """What is not as the job asked: size, format, alpha; and a picture that is cut off, blank, or far too large."""
+    asked_size, asked_format = request.param("size"), request.param("output_format")
+    wrong = []
+    if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
+        wrong.append("size")
+    if seen.width * seen.height > MOST_PIXELS:
+        wrong.append("pixels")
+    if asked_format and asked_format.lower().replace("jpg", "jpeg") != seen.format:
+        wrong.append("format")
+    if request.param("background") == "transparent" and seen.alpha is False:
+        wrong.append("alpha")
+    if not ends_whole(seen.format, part):
+        wrong.append("truncated")
+    elif is_blank(part, seen):
+        wrong.append("blank")
+    return tuple(f"{NOT_AS_ASKED}{name}" for name in wrong)
+
+
+def ends_whole(kind: str, part: PartFacts) -> bool:
+    """Whether a picture's last bytes are where it ends; a cheap look that finds cut files, not torn ones."""
+    if kind == "png":
+        return b"IEND" in part.tail
+    if kind == "jpeg":
+        return b"\xff\xd9" in part.tail
+    return kind != "webp" or int.from_bytes(part.head[4:8], "little") + 8 <= part.bytes
+
+
+def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:
+    """The receipt and the plan as JSON, to be finished from after a crash."""
+    landings = [{"part": landing.part, **_flat(landing.picture)} for landing in plan.landings]
+    remote = [
+        {"slot": r.slot, "url": r.url, "expires": r.expires.isoformat() if r.expires else None} for r in plan.remote
+    ]
+    return {
+        "version": VERSION,
+        "attempt": receipt.attempt_id,
+        "phase": receipt.phase.value,
+        "verdict": _flat(receipt.verdict),
+        "status": receipt.status,
+        "pictures": landings,
+        "remote": remote,
+        "missing": [list(pair) for pair in plan.missing],
+        "spare": [list(pair) for pair in plan.spare],
+        "usage": _flat(receipt.usage) if receipt.usage else None,
+        "echo": _flat(receipt.echo),
+        "request_id": receipt.request_id,
+        "headers": [list(pair) for pair in receipt.headers],
+        "seconds": receipt.seconds,
+        "replaces": replaces,
+    }
+
+
+def _flat(value: Picture | Verdict | Usage | Echo) -> dict[str, Any]:
+    """The fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
+    return {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def finish(folder: Folder, attempt_id: str) -> Receipt | None:
+    """Complete the answer that is whole in an attempt's spool; None when there is none. Blocks."""
+    answer = folder.spool(attempt_id).read()
+    return None if answer is None else complete(folder, attempt_id, answer)
+
+
+def complete(folder: Folder, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
+    """Complete an answer that is whole in its spool. Blocks.
+
+    Publishes every picture (those already in place stay), moves bytes without a use to quarantine, and returns the
+    receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
+    the same receipt.
+    """
+    spool = folder.spool(attempt_id)
+    try:
+        receipt, landings, spare, replaces = _from_answer(answer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
+    pictures = [landing.picture for landing in landings]
+    parts = [
+        (spool.path / landing.part, landing.picture.path.removeprefix("images/"), landing.picture.sha256)
+        for landing in landings
+    ]
+    gone = folder.publish_all(parts, replaces=replaces)
+    quarantine = _set_aside(folder, attempt_id, spare, receipt) if spare else None
+    placed = tuple(replace(picture, replaces=place) for picture, place in zip(pictures, gone, strict=True))
+    return replace(receipt, pictures=placed, quarantine=quarantine)
+
+
+def blot(path: Path, words: Iterable[bytes]) -> None:
+    """Cross words out in a file, where they stand. Blocks."""
+    with guarded(path), path.open("r+b") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return  # nothing can be mapped
+        with mmap(file.fileno(), 0) as data:
+            for word in words:
+                while (at := data.find(word)) >= 0:
+                    data[at : at + len(word)] = b"*" * len(word)
+
+
+def _set_aside(folder: Folder, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:
+    """Keep what has no use in a quarantine folder of its own: the spool goes away once the call is settled."""
+    source, aside = folder.spool(attempt_id), folder.spool(attempt_id + EXTRA)
+    if aside.path.exists():
+        aside.discard()
+    notes = {}
+    for index, (name, why) in enumerate(spare):
+        part = aside.part(index)
+        with (source.path / name).open("rb") as file:
+            while piece := file.read(_PIECE):
+                part.write(piece)
+        part.close()
+        notes[f"{index}.part"] = why
+    return aside.quarantine({"attempt": attempt_id, "status": receipt.status, "parts": notes})
+
+
+def _from_answer(
+    answer: Mapping[str, Any],
+) -> tuple[Receipt, tuple[Placement, ...], tuple[tuple[str, str], ...], str | None]:
+    if answer["version"] != VERSION:
+        raise ValueError(f"version {answer['version']!r}")
+    verdict = dict(answer["verdict"])
+    verdict |= {"charge": Charge(verdict["charge"]), "remedy": Remedy(verdict["remedy"])}
+    verdict["categories"] = tuple(verdict["categories"])
+    landings = []
+    for entry in answer["pictures"]:
+        facts = dict(entry)
+        part = facts.pop("part")
+        landings.append(Placement(part, Picture(**{**facts, "flags": tuple(facts["flags"])})))
+    receipt = Receipt(
+        attempt_id=answer["attempt"],
+        phase=Phase(answer["phase"]),
+        verdict=Verdict(**verdict),
+        status=answer["status"],
+        remote=tuple(
+            RemotePicture(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
+            for r in answer["remote"]
+        ),
+        missing=tuple((slot, why) for slot, why in answer["missing"]),
+        usage=Usage(**answer["usage"]) if answer["usage"] else None,
+        echo=Echo(**answer["echo"]),
+        request_id=answer["request_id"],
+        headers=tuple((name, value) for name, value in answer["headers"]),
+        seconds=answer["seconds"],
+    )
+    spare = tuple((name, why) for name, why in answer["spare"])
+    return receipt, tuple(landings), spare, answer["replaces"]

@@ -1,0 +1,187 @@
+"""What came of one exchange: judged, stored and told in a receipt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from batchgen.errors import StorageError
+from batchgen.executor.exchange import Exchange
+from batchgen.executor.part_writer import PartWriter
+from batchgen.executor.placement import Plan, SlotAssigner, blot, complete, to_answer
+from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
+from batchgen.providers.answer import Answer, Item
+from batchgen.providers.api_error import complaint
+from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, RunState
+from batchgen.providers.decode import BodyKind, Document
+from batchgen.providers.dialects import Dialect
+from batchgen.providers.expiry import expiry
+from batchgen.providers.verdict import CallEvidence, TransportError, judge
+from batchgen.redact import kept_headers, redacted, spellings, without
+from batchgen.runtime.clock import Clock, Offload
+from batchgen.storage import Folder
+
+MOST_PER_PICTURE = 96 * 1024 * 1024
+"""Bytes of one picture; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
+
+_NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
+_REQUEST_IDS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-ray")
+# What a whole answer makes harmless: everything was here before the line broke.
+_TOO_LATE_TO_HARM = frozenset({TransportError.DISCONNECTED, TransportError.BAD_HTTP, TransportError.DEADLINE})
+
+
+def cap_of(attempt: Attempt) -> int:
+    """The most picture bytes that the answer to an attempt may hold."""
+    return MOST_PER_PICTURE * max(1, attempt.n)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHandler:
+    """Turns exchanges into receipts."""
+
+    provider: Provider
+    folder: Folder
+    clock: Clock
+    offload: Offload
+    secrets: tuple[str, ...]
+
+    def unsent(self, attempt: Attempt, call: Exchange, why: str, *, again: bool = False) -> Receipt:
+        """The receipt of an attempt that could not even be put into words; `again` when another try may help."""
+        trouble = TransportError.CONNECT if again else TransportError.REQUEST
+        happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
+        return self._receipt(attempt, call, judge(happening))
+
+    async def land(self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter) -> Receipt:
+        """Read what came and store it: the whole answer durably first, then every picture at its place."""
+        document = call.body.close() if call.body else _NOTHING
+        success = call.status is not None and 200 <= call.status < 300
+        if not success:
+            happening = self._happening(call, document)
+            happening = replace(happening, complaint=complaint(document.value))
+            return self._receipt(attempt, call, judge(happening))
+        answer = speech.read(document, attempt)
+        items = tuple(self._local(item, intake) for item in answer.items)
+        return await self.offload(self._landed, attempt, call, intake, document, replace(answer, items=items))
+
+    def _landed(
+        self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
+    ) -> Receipt:
+        """Plan what becomes of an answer, and do it. Blocks."""
+        plan = self._planned(attempt, intake, answer.items, document.whole)
+        self._blot(intake, plan)
+        verdict = judge(self._judged(call, document, answer, plan))
+        receipt = self._receipt(attempt, call, verdict, answer)
+        receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
+        if not plan.brings:
+            return self._keep(receipt, intake, document)
+        return self._store(receipt, intake, to_answer(receipt, plan, attempt.replaces))
+
+    def _blot(self, intake: PartWriter, plan: Plan) -> None:
+        """Cross secrets out in what is no picture of ours: a server may have said anything there."""
+        pictures = {landing.part for landing in plan.landings}
+        for facts in intake.facts.values():
+            if self.secrets and facts.path.name not in pictures:
+                blot(facts.path, spellings(self.secrets))
+
+    def _local(self, item: Item, intake: PartWriter) -> Item:
+        """Decode a picture that was spelled as a data URL."""
+        if not item.inline:
+            return item
+        run = Base64Reader(Parts(lambda _: intake.next(), MOST_PER_PICTURE))
+        try:
+            run.feed(item.inline.encode("ascii", "replace"))
+            found = run.end()
+        except DecodeError:
+            found = run.cut()
+        finally:
+            intake.close()
+        if found.state is not RunState.WHOLE:
+            return Item(reason=found.state.value)
+        return Item(run=replace(found, part=intake.last))
+
+    def _planned(self, attempt: Attempt, intake: PartWriter, items: tuple[Item, ...], whole: bool) -> Plan:  # noqa: FBT001
+        now = self.clock.now()
+        ends: dict[str, datetime | None] = {
+            item.url: expiry(item.url, now, self.provider.url_life) for item in items if item.url
+        }
+        return SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
+
+    def _happening(self, call: Exchange, document: Document) -> CallEvidence:
+        trouble, detail = call.trouble, call.detail
+        if trouble is None and call.body is not None:
+            trouble, detail = call.body.trouble, call.body.detail
+        if document.whole and trouble in _TOO_LATE_TO_HARM:
+            trouble, detail = None, ""
+        return CallEvidence(
+            phase=call.phase,
+            trouble=trouble,
+            status=call.status,
+            headers=call.headers,
+            body=document.kind,
+            seconds=call.seconds,
+            whole=document.whole,
+            charges_failures=self.provider.charges_failures,
+            detail=detail,
+            secrets=self.secrets,
+            now=self.clock.now(),
+        )
+
+    def _judged(self, call: Exchange, document: Document, answer: Answer, plan: Plan) -> CallEvidence:
+        return replace(
+            self._happening(call, document),
+            complaint=answer.complaint,
+            pictures=len(plan.landings) + len(plan.remote),
+            reasons=tuple(why for _, why in plan.missing),
+        )
+
+    def _receipt(self, attempt: Attempt, call: Exchange, verdict: Verdict, answer: Answer | None = None) -> Receipt:
+        request_id = next((call.headers[name] for name in _REQUEST_IDS if name in call.headers), None)
+        receipt = Receipt(
+            attempt_id=attempt.id,
+            phase=call.phase,
+            verdict=verdict,
+            status=call.status,
+            request_id=redacted(request_id, self.secrets, 200) if request_id else None,
+            headers=kept_headers(call.headers, self.secrets),
+            seconds=round(call.seconds, 3),
+        )
+        return replace(receipt, usage=self._usage(answer), echo=self._echo(answer.echo)) if answer else receipt
+
+    def _usage(self, answer: Answer) -> Usage | None:
+        """The usage as it was said, but for secrets."""
+        usage = answer.usage
+        return usage and replace(usage, raw=without(usage.raw.encode(), self.secrets).decode())
+
+    def _echo(self, echo: Echo) -> Echo:
+        said = {name: getattr(echo, name) for name in echo.__slots__}
+        return Echo(**{name: redacted(word, self.secrets) for name, word in said.items() if word})
+
+    def _store(self, receipt: Receipt, intake: PartWriter, answer: Mapping[str, object]) -> Receipt:
+        """Paid bytes become durable before anything else can fail on them. Blocks."""
+        try:
+            if intake.refused is None:
+                intake.spool.finish(answer)
+        except StorageError as error:
+            intake.give_up(error)
+        if intake.refused is not None:
+            intake.rescue(answer)
+            raise intake.refused
+        return complete(self.folder, receipt.attempt_id, answer)
+
+    def _keep(self, receipt: Receipt, intake: PartWriter, document: Document) -> Receipt:
+        """Put what can not be used into quarantine, with what is known of it. Blocks."""
+        if not document.text and not intake.facts:
+            return receipt
+        if intake.refused is not None:
+            raise intake.refused
+        if document.text:
+            intake.write_text(without(document.text, self.secrets))
+        why = {
+            "attempt": receipt.attempt_id,
+            "status": receipt.status,
+            "code": receipt.verdict.code,
+            "message": receipt.verdict.message,
+            "charged": receipt.verdict.charge.value,
+            "headers": dict(receipt.headers),
+            "text": f"{intake.last}.part" if document.text else None,
+        }
+        return replace(receipt, quarantine=intake.spool.quarantine(why))

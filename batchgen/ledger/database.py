@@ -1,0 +1,81 @@
+"""The open file: transactions, and SQLite's complaints in words for people."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from batchgen.errors import StorageError
+
+MENDING = (
+    "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the pictures"
+)
+"""What to do about a ledger that cannot be read; takes its path."""
+
+
+def refused(path: Path, error: Exception) -> StorageError:
+    """Say which file, what is wrong and what to do."""
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError) and "locked" in text:
+        advice = "another program has kept the ledger locked for a minute: close it (a sqlite3 shell, a backup)"
+    elif "full" in text or "No space" in text or "quota" in text:
+        advice = "the disk is full, the ledger could not be written: free some space, the same command goes on"
+    elif "readonly" in text or "Read-only" in text or "unable to open" in text or "Permission" in text:
+        advice = f"the ledger cannot be opened ({text}): check the permissions of the file and its folder"
+    elif "malformed" in text or "not a database" in text or "corrupt" in text:
+        advice = f"the ledger is damaged ({text}): {MENDING.format(path)}; it was not changed"
+    elif "disk I/O" in text or "Input/output" in text:
+        advice = "the disk reports an error: check the disk before running again"
+    else:
+        advice = f"the ledger could not be used: {text}"
+    return StorageError(f"{path}: {advice}")
+
+
+class Database:
+    """A connection and what every page of the ledger needs beside it."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, catalogue: str, at: Callable[[str], None]) -> None:
+        self.db = db
+        self.path = path
+        self.catalogue = catalogue
+        self._at = at
+
+    @contextmanager
+    def complaining(self) -> Iterator[None]:
+        """Turn what SQLite or the disk says into a StorageError that names the file."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise refused(self.path, error) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read in one consistent view, or in the one that is held already."""
+        if self.db.in_transaction:
+            yield self.db
+            return
+        with self.complaining():
+            self.db.execute("BEGIN")
+            try:
+                yield self.db
+            finally:
+                self._roll_back()
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[sqlite3.Connection]:
+        """Write in one transaction that excludes every other writer; durable when this returns."""
+        with self.complaining():
+            self._at(f"ledger.{name}.before_begin")
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+                self._at(f"ledger.{name}.before_commit")
+                self.db.execute("COMMIT")
+            finally:
+                self._roll_back()
+            self._at(f"ledger.{name}.after_commit")
+
+    def _roll_back(self) -> None:
+        """Leave a transaction that did not come to its end; SQLite has left it by itself after some errors."""
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")

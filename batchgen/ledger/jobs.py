@@ -1,0 +1,256 @@
+"""What runs want, and what is known of it from before."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from batchgen.ledger.attempts import slots_of
+from batchgen.ledger.database import Database
+from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
+from batchgen.ledger.reviews import DOUBT, IN_FORCE
+from batchgen.ledger.text import dump, moment, plain, request_from, request_text
+from batchgen.model import ImageRequest, Job, SlotState
+
+MODERATED = "moderation_blocked"
+_DECIDED = frozenset({SlotState.STORED, SlotState.MODERATED, SlotState.FAILED, SlotState.LOST_PAID})
+_AMONG = "IN (SELECT value FROM json_each(?))"
+
+
+def remember(book: Database, wanted: Sequence[Wanted], run_id: str, first: int) -> None:
+    """Write down what a run wants; `first` is the place of the first of them in the manifest."""
+    with book.writing("remember") as db:
+        known = db.executemany(
+            "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
+            " last_run = ?, seq = ?, listing = ?, variant = ? WHERE catalogue = ? AND key = ?",
+            ((*_of_this_run(one, run_id, seq), book.catalogue, one.job.key) for seq, one in enumerate(wanted, first)),
+        )
+        if known.rowcount == len(wanted):
+            return
+        db.executemany(
+            "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
+            " catalogue, key, operation, prompt, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (catalogue, key) DO NOTHING",
+            (
+                (*_of_this_run(one, run_id, seq), book.catalogue, one.job.key, *_for_good(one.job.request))
+                for seq, one in enumerate(wanted, first)
+            ),
+        )
+
+
+def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
+    """What each run says anew of a job."""
+    job, place = wanted.job, str(wanted.job.place or "")
+    look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
+    listing = dump([plain(text) for text in (job.listing.sku, job.listing.alt, job.listing.url)]) if job.listing else ""
+    variant = dump([plain(job.variant.of), plain(job.variant.name)]) if job.variant else ""
+    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq, listing, variant)
+
+
+def _for_good(request: ImageRequest) -> tuple[object, ...]:
+    """What a key stands for."""
+    return (request.operation.value, request.prompt, request_text(request))
+
+
+def want_again(book: Database, before: str, run_id: str) -> None:
+    """Let a run want what another one wanted."""
+    with book.writing("want_again") as db:
+        db.execute(
+            "UPDATE jobs SET last_run = ? WHERE catalogue = ? AND last_run = ?", (run_id, book.catalogue, before)
+        )
+
+
+def images(book: Database, run_id: str) -> int:
+    """Count the images that a run wanted."""
+    with book.reading() as db:
+        sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
+        return int(db.execute(sql, (book.catalogue, run_id)).fetchone()[0])
+
+
+def stored(book: Database, run_id: str) -> Iterator[str]:
+    """Stream the places of stored pictures that a run wanted."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT i.path FROM jobs j CROSS JOIN images i"
+            " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
+            " WHERE j.catalogue = ? AND j.last_run = ? AND i.state = 'stored'",
+            (book.catalogue, run_id),
+        )
+        yield from (path for (path,) in rows)
+
+
+def forget(book: Database, keys: Sequence[str]) -> None:
+    """Take keys back: without a trace where nothing came of them yet."""
+    with book.writing("forget") as db:
+        untouched = (
+            "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
+            " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
+        )
+        where = f"WHERE catalogue = ? AND key {_AMONG}"
+        db.execute(f"DELETE FROM jobs {where} AND {untouched}", (book.catalogue, dump(keys)))  # noqa: S608
+        db.execute(f"UPDATE jobs SET last_run = NULL {where}", (book.catalogue, dump(keys)))  # noqa: S608
+
+
+def known(book: Database, jobs: Sequence[Job]) -> list[Known]:
+    """Look jobs up by key, and by id where the key is new."""
+    keys = [job.key for job in jobs]
+    with book.reading() as db:
+        wanted = {row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", book.catalogue, keys)}
+        slots = _slots(db, book.catalogue, keys if wanted else ())
+        unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
+        tries = _tries(db, book.catalogue, [job.key for job in unfinished if job.key in wanted])
+        calls = _in_vain(db, book.catalogue, list(tries))
+        before = _previous(db, book.catalogue, unfinished)
+    return [
+        _known(row, slots.get(key, ()), tries.get(key), calls.get(key, ()), before.get(key))
+        for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
+    ]
+
+
+def _known(
+    row: sqlite3.Row | None,
+    slots: Sequence[Slot],
+    tries: sqlite3.Row | None,
+    calls: Sequence[sqlite3.Row],
+    before: Previous | None,
+) -> Known:
+    if row is None:
+        return Known(previous=before)
+    if tries is None:
+        return Known(row["n"], tuple(slots), previous=before)
+    return Known(
+        n=row["n"],
+        slots=tuple(slots),
+        tries=tries["tries"],
+        uncertain=tries["uncertain"],
+        tried=_tried(calls, {slot.index for slot in slots if slot.state in _DECIDED}),
+        code=tries["code"] if tries["failed"] else "",
+        message=tries["message"] if tries["failed"] else "",
+        previous=before,
+    )
+
+
+def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, Tried], ...]:
+    """Count calls by the slots that they were made for and that are still open, and by their words."""
+    found = defaultdict[tuple[int, str | None], list[str]](list)
+    for call in calls:
+        for slot in slots_of(call):
+            if slot not in decided:
+                found[slot, call["prompt"]].append(call["code"])
+    return tuple(
+        (slot, Tried(len(codes) - codes.count(MODERATED), codes.count(MODERATED), prompt))
+        for (slot, prompt), codes in sorted(found.items(), key=lambda item: item[0][0])
+    )
+
+
+def _among(
+    db: sqlite3.Connection, select: str, column: str, catalogue: str, values: Iterable[str], rest: str = ""
+) -> list[sqlite3.Row]:
+    return db.execute(
+        f"{select} WHERE catalogue = ? AND {column} {_AMONG} {rest}", (catalogue, dump(list(values)))
+    ).fetchall()
+
+
+_SLOT = (
+    "SELECT i.job_key, i.slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"  # noqa: S608
+    " ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt, r.decision, ifnull(r.note, ''),"
+    f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
+    f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
+)
+_STATES = {state.value: state for state in SlotState}
+
+
+def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[Slot]]:
+    """Read slots by job; hot, as every job of every run is looked up: plain tuples in the order of Slot's fields."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    where = f"WHERE i.catalogue = ? AND i.job_key {_AMONG} ORDER BY i.job_key, i.slot"
+    cursor.execute(f"{_SLOT} {where}", (catalogue, dump(keys)))
+    found = defaultdict[str, list[Slot]](list)
+    for (
+        key,
+        index,
+        state,
+        reason,
+        path,
+        sha256,
+        size,
+        width,
+        height,
+        kind,
+        cost,
+        url,
+        expires,
+        fault,
+        attempt,
+        prompt,
+        decision,
+        note,
+        doubt,
+    ) in cursor:
+        facts = (path, sha256, size, width, height, kind, cost, url)
+        said = (decision and Review(decision), note, doubt == 1)
+        when = expires and moment(expires)
+        found[key].append(Slot(index, _STATES[state], reason, *facts, when, fault, attempt, prompt, *said))
+    return found
+
+
+def _stored(slots: Iterable[Slot]) -> list[Slot]:
+    return [slot for slot in slots if slot.state is SlotState.STORED]
+
+
+def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, sqlite3.Row]:
+    """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
+    rows = _among(
+        db,
+        "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
+        " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
+        "job_key",
+        catalogue,
+        keys,
+        "GROUP BY job_key",
+    )
+    return {row["job_key"]: row for row in rows}
+
+
+def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+    """Calls that were moderated, or were paid and may have brought too few, by job."""
+    found = defaultdict[str, list[sqlite3.Row]](list)
+    paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
+    rest = f"AND (code = '{MODERATED}' OR {paid})"
+    for row in _among(db, "SELECT job_key, slots, code, prompt FROM attempts", "job_key", catalogue, keys, rest):
+        found[row["job_key"]].append(row)
+    return found
+
+
+def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> dict[str, Previous]:
+    """For jobs with an id of their own: the job that had it last under another key, by the key of the new one."""
+    asked = {job.id: job.key for job in jobs if job.explicit_id}
+    rows = _among(
+        db,
+        "SELECT id, key, request,"
+        " (SELECT started FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
+        "id",
+        catalogue,
+        asked,
+        "ORDER BY wanted DESC, rowid DESC",
+    )
+    latest: dict[str, sqlite3.Row] = {}
+    for row in rows:
+        if row["key"] != asked[row["id"]]:
+            latest.setdefault(row["id"], row)
+    slots = _slots(db, catalogue, [row["key"] for row in latest.values()])
+    return {
+        asked[id_]: Previous(row["key"], request_from(row["request"]), tuple(_stored(slots[row["key"]])))
+        for id_, row in latest.items()
+    }
+
+
+def tag_names(book: Database) -> tuple[str, ...]:
+    """Every tag's name, in the order in which they first appear among the rows of jobs."""
+    with book.reading() as db:
+        rows = db.execute(
+            "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
+            (book.catalogue,),
+        ).fetchall()
+    return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))

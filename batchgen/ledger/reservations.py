@@ -1,0 +1,211 @@
+"""The money gate: read the sums, compare the worst case, write the intent, in one transaction."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from batchgen.errors import InputError
+from batchgen.ledger.database import Database
+from batchgen.ledger.records import CapKind, Caps, Refused
+from batchgen.ledger.text import dump, stamp
+from batchgen.ledger.totals import Exposure
+from batchgen.model import Attempt
+from batchgen.money import MicroUSD, exact
+
+QUARTER_SECONDS = 900
+LONGEST_CALL = timedelta(days=1)
+"""A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
+CHANGED = (
+    "not drawn: it was not in the manifest, or in a file that the manifest names, when this run began to read them; "
+    "run the same command again"
+)
+_MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
+_NAMES = {
+    CapKind.MAX_COST: "the cost limit of this run",
+    CapKind.MAX_IMAGES: "the images allowed in this run",
+    CapKind.DAY: "the budget of the day",
+    CapKind.MONTH: "the budget of the month",
+    CapKind.IMAGES_PER_DAY: "the images allowed per day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One limit and how much of it is gone: `used` for good (or at risk), `open` by calls under way, `ask` more."""
+
+    kind: CapKind
+    limit: int
+    used: int
+    open: int
+    ask: int
+
+    @property
+    def free(self) -> int:
+        """What is left now; never negative."""
+        return max(0, self.limit - self.used - self.open)
+
+
+def judge(lines: tuple[Line, ...]) -> Refused | None:
+    """Whether a call fits all limits; one that can never be met is named before one that only has to wait."""
+    over = [line for line in lines if line.used + line.open + line.ask > line.limit]
+    if not over:
+        return None
+    worst = min(over, key=lambda line: line.used + line.ask <= line.limit)
+    return Refused(worst.kind, _why(worst), worst.free, ever=worst.used + worst.ask <= worst.limit)
+
+
+def _why(line: Line) -> str:
+    if line.kind in _MONEY:
+        limit, ask, free = (exact(MicroUSD(amount)) for amount in (line.limit, line.ask, line.free))
+        return f"{_NAMES[line.kind]} is {limit}: a call that may cost {ask} does not fit into the {free} that are left"
+    return (
+        f"{_NAMES[line.kind]} are {line.limit}: a call for {line.ask} does not fit into the {line.free} that are left"
+    )
+
+
+def day_start(now: datetime, timezone: str) -> datetime:
+    """The first moment of the calendar day that it is in a time zone, in UTC."""
+    return _midnight(now, timezone, first_of_month=False)
+
+
+def month_start(now: datetime, timezone: str) -> datetime:
+    """The first moment of the calendar month that it is in a time zone, in UTC."""
+    return _midnight(now, timezone, first_of_month=True)
+
+
+def _midnight(now: datetime, timezone: str, *, first_of_month: bool) -> datetime:
+    zone = ZoneInfo(timezone)
+    day = now.astimezone(zone).date()
+    return datetime.combine(day.replace(day=1) if first_of_month else day, time.min, zone).astimezone(UTC)
+
+
+def reserve(book: Database, attempt: Attempt, caps: Caps, now: datetime) -> Refused | None:
+    """Refuse a call, or write its intent down and commit it; InputError for a job that was not remembered."""
+    with book.writing("reserve") as db:
+        refused = judge(tuple(_lines(db, book.catalogue, attempt, caps, now)))
+        if refused is None:
+            try:
+                _insert(db, book.catalogue, attempt, now)
+            except sqlite3.IntegrityError as error:
+                if "FOREIGN KEY" in str(error):
+                    raise InputError(CHANGED) from error
+                raise
+    return refused
+
+
+def _lines(db: sqlite3.Connection, catalogue: str, attempt: Attempt, caps: Caps, now: datetime) -> list[Line]:
+    lines = []
+    run = _run_sums(db, catalogue, attempt.run_id)
+    if caps.max_cost is not None:
+        lines.append(Line(CapKind.MAX_COST, caps.max_cost, run.spent + run.at_risk, run.reserved, attempt.quote.high))
+    if caps.max_images is not None:
+        lines.append(Line(CapKind.MAX_IMAGES, caps.max_images, run.images, run.open_images, attempt.n))
+    for kind, limit, start in (
+        (CapKind.DAY, caps.day, day_start),
+        (CapKind.MONTH, caps.month, month_start),
+    ):
+        if limit is not None:
+            used, under_way = _money_since(db, start(now, caps.timezone))
+            lines.append(Line(kind, limit, used, under_way, attempt.quote.high))
+    if caps.images_per_day is not None:
+        used, under_way = _images_since(db, day_start(now, caps.timezone), attempt.provider)
+        lines.append(Line(CapKind.IMAGES_PER_DAY, caps.images_per_day, used, under_way, attempt.n))
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    spent: int
+    at_risk: int
+    reserved: int
+    images: int
+    open_images: int
+
+
+def _run_sums(db: sqlite3.Connection, catalogue: str, run_id: str) -> _Sums:
+    spent, at_risk, images = db.execute(
+        "SELECT ifnull(sum(cost), 0), ifnull(sum(at_risk), 0), ifnull(sum(images), 0)"
+        " FROM spent WHERE catalogue = ? AND run_id = ?",
+        (catalogue, run_id),
+    ).fetchone()
+    reserved, open_images = db.execute(
+        "SELECT ifnull(sum(reserved), 0), ifnull(sum(asked), 0)"
+        " FROM attempts WHERE state = 'dispatched' AND catalogue = ? AND run_id = ?",
+        (catalogue, run_id),
+    ).fetchone()
+    return _Sums(spent, at_risk, reserved, images, open_images)
+
+
+def _money_since(db: sqlite3.Connection, start: datetime) -> tuple[int, int]:
+    """Money of the whole ledger since a moment: of calls that ended since then, and of calls still under way.
+
+    A call that was under way at midnight counts for both days: a provider may book it on either. One that a dead run of
+    another catalogue left open counts for the days when it may have been under way, not for ever.
+    """
+    (used,) = db.execute(
+        "SELECT ifnull(sum(cost + at_risk), 0) FROM spent WHERE quarter >= ?", _quarter(start)
+    ).fetchone()
+    (under_way,) = db.execute(
+        "SELECT ifnull(sum(reserved), 0) FROM attempts WHERE state = 'dispatched' AND started >= ?", _reach(start)
+    ).fetchone()
+    return used, under_way
+
+
+def _images_since(db: sqlite3.Connection, start: datetime, provider: str) -> tuple[int, int]:
+    (used,) = db.execute(
+        "SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND provider = ?", (*_quarter(start), provider)
+    ).fetchone()
+    (under_way,) = db.execute(
+        "SELECT ifnull(sum(asked), 0) FROM attempts WHERE state = 'dispatched' AND started >= ? AND provider = ?",
+        (*_reach(start), provider),
+    ).fetchone()
+    return used, under_way
+
+
+def _reach(start: datetime) -> tuple[str]:
+    return (stamp(start - LONGEST_CALL),)
+
+
+def _quarter(start: datetime) -> tuple[int]:
+    return (int(start.timestamp()) // QUARTER_SECONDS,)
+
+
+def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datetime) -> None:
+    quote, price = attempt.quote, attempt.quote.price
+    db.execute(
+        "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
+        " low, expected, high, price, reserved, started, prompt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?,"
+        "  (SELECT nullif(?, prompt) FROM jobs WHERE catalogue = ? AND key = ?))",
+        (
+            attempt.id,
+            catalogue,
+            attempt.run_id,
+            attempt.job.key,
+            attempt.model,
+            attempt.provider,
+            dump(attempt.slots),
+            attempt.n,
+            dump([attempt.job.path(slot, "ext") for slot in attempt.slots]),
+            attempt.purpose.value,
+            quote.low,
+            quote.expected,
+            quote.high,
+            dump({"source": price.source, "as_of": price.as_of and price.as_of.isoformat(), "assumed": price.assumed}),
+            quote.high,
+            stamp(now),
+            attempt.job.request.prompt,
+            catalogue,
+            attempt.job.key,
+        ),
+    )
+
+
+def exposure(book: Database, run_id: str) -> Exposure:
+    """Add up what one run has spent and risks."""
+    with book.reading() as db:
+        sums = _run_sums(db, book.catalogue, run_id)
+    return Exposure(
+        MicroUSD(sums.spent), MicroUSD(sums.at_risk), MicroUSD(sums.reserved), sums.images + sums.open_images
+    )

@@ -1,0 +1,99 @@
+"""One kind of unit (requests, pictures, tokens, ...) and its strict sliding minute."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from aiolimiter import AsyncLimiter
+
+from batchgen.limits.rate_share import RateShare
+from batchgen.runtime.clock import Clock
+
+WINDOW = 60.0
+
+# Calls do not reach the provider in the order and at the distance at which they start. The provider's window is safe as
+# long as the guard covers that spread; it costs GUARD / WINDOW of the rate.
+GUARD = 0.25
+
+# Seconds of the rate that may start at once after a pause of the loop or of the work.
+BURST = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Start:
+    """One call that was let go: when, on the monotonic clock, and whether the provider then refused it as too many."""
+
+    at: float
+    refused: bool = False
+
+
+class SlidingWindow:
+    """At most `limit` units in any `WINDOW` seconds, evenly.
+
+    A leaky bucket spaces the starts: a call starts as soon as the bucket has room for a single unit, and its whole
+    weight is then poured in, so that heavy calls delay their followers and not themselves. The log of actual starts
+    makes the limit strict, whatever the bucket allowed. A call heavier than the limit starts by itself, with nothing
+    else in its window.
+    """
+
+    def __init__(self, limit: int, share: RateShare, clock: Clock) -> None:
+        self._limit = limit
+        self._share = share
+        self._ceiling = limit
+        self._clock = clock
+        self._slack = 0.0
+        self._bucket = AsyncLimiter(limit, WINDOW)
+        self._bucket.max_rate = 0.0
+        self._log: deque[tuple[Start, int]] = deque()
+        self._used = 0
+
+    async def clear(self, weight: int) -> None:
+        """Wait until a call of `weight` units may start."""
+        await self._bucket.acquire(0)
+        await self._loosen(weight)
+        while (wait := self._until_room(weight)) > 0:
+            await self._clock.sleep(wait)
+
+    async def take(self, start: Start, weight: int) -> None:
+        """Count a start; goes through at once after `clear`.
+
+        Whatever share and ceiling say, one call keeps the next waiting for a window at most, or for its own weight at
+        the configured rate.
+        """
+        slowed = min(weight / self._share.now * self._limit / self._ceiling, max(weight, self._limit))
+        await self._pour(slowed)
+        self._log.append((start, weight))
+        self._used += weight
+
+    def lower(self, ceiling: int) -> None:
+        """Pace by a lower limit that the provider names; never above the configured one."""
+        self._ceiling = max(1, min(self._limit, ceiling))
+
+    def accepted(self) -> float:
+        """Return the part of the limit that the provider took within the last window."""
+        since = self._clock.monotonic() - WINDOW
+        return sum(weight for start, weight in self._log if start.at > since and not start.refused) / self._limit
+
+    async def _loosen(self, weight: int) -> None:
+        """Let the bucket hold half a second of the rate and the heaviest call, to catch up what waits for the log cost.
+
+        The new space begins full: a burst from a cold start would leave a hole of its size a minute later.
+        """
+        slack = max(self._slack, self._limit * BURST / WINDOW - 1, min(weight, self._limit) - 1)
+        if slack > self._slack:
+            await self._pour(slack - self._slack)
+            self._slack = self._bucket.max_rate = slack
+
+    async def _pour(self, amount: float) -> None:
+        """Fill the bucket beyond its rim; never waits, as `clear` saw the level within the slack."""
+        self._bucket.max_rate = self._slack + amount
+        await self._bucket.acquire(amount)
+        self._bucket.max_rate = self._slack
+
+    def _until_room(self, weight: int) -> float:
+        """Seconds until the log may take the call, or the next look at it is due."""
+        gone = self._clock.monotonic() - WINDOW - GUARD
+        while self._log and self._log[0][0].at <= gone:
+            self._used -= self._log.popleft()[1]
+        if not self._log or self._used + weight <= self._limit:
+            return 0.0
+        return self._log[0][0].at - gone

@@ -1,0 +1,194 @@
+"""One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from pathlib import PurePath
+
+from batchgen.errors import Place, Problem
+from batchgen.manifest.rendered_row import RenderedRow, Skipped, Written
+from batchgen.manifest.rows.table import Row, Table
+from batchgen.manifest.templates import Template, TemplateError
+from batchgen.model import Variant
+
+Field = tuple[str, Template]
+"""A word of the request, or a tag, and the template that gives its text; pictures are `images[0]`, `images[1]`, ..."""
+
+Values = Mapping[str, str]
+
+COMPARED = frozenset({"model", "quality"})
+"""What decides the price of the same picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An `include` entry: values for templates, and fields of the request that it sets."""
+
+    values: Values
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Values for one job beside those of its row, and the fields that `include` sets for it."""
+
+    values: Values
+    fields: tuple[Field, ...] = ()
+    excluded: bool = False
+
+
+_JUST_THE_ROW = (Combination({}),)
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The lists that are combined. `zip` holds the steps of lists that are walked together."""
+
+    matrix: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    zip: tuple[Values, ...] = ()
+    exclude: tuple[Values, ...] = ()
+    include: tuple[Extra, ...] = ()
+
+    def compared(self, fields: Sequence[Field]) -> frozenset[str]:
+        """Which axes give the same thing in several ways: those that set model or quality, and one named `prompt`."""
+        decides = (template.names for word, template in fields if word in COMPARED)
+        return self.names & frozenset({"prompt"}).union(*decides)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is varied by `matrix` and `zip`."""
+        return frozenset(name for name, _ in self.matrix) | frozenset(name for step in self.zip for name in step)
+
+    def combinations(self, row: Values) -> Iterator[Combination]:
+        """Combine, for one row.
+
+        An `include` entry adds its values to every combination that it does not contradict; where it contradicts all
+        of them, it is a combination of its own.
+        """
+        used = [False] * len(self.include)
+        for values in self._product():
+            if any(_agrees(entry, {**row, **values}) for entry in self.exclude):
+                yield Combination(values, excluded=True)
+                continue
+            added, fields = dict(values), tuple[Field, ...]()
+            for number, extra in enumerate(self.include):
+                if all(values.get(name, value) == value for name, value in extra.values.items()):
+                    used[number] = True
+                    added |= extra.values
+                    fields += extra.fields
+            yield Combination(added, fields)
+        for extra, taken in zip(self.include, used, strict=True):
+            if not taken:
+                yield Combination(extra.values, extra.fields)
+
+    def _product(self) -> Iterator[dict[str, str]]:
+        if not self.matrix and not self.zip:
+            if not self.include:
+                yield {}
+            return
+        names = [name for name, _ in self.matrix]
+        for step in self.zip or ({},):
+            for combined in product(*(values for _, values in self.matrix)):
+                yield {**step, **dict(zip(names, combined, strict=True))}
+
+
+def _agrees(entry: Values, values: Values) -> bool:
+    return all(values.get(name) == value for name, value in entry.items())
+
+
+@dataclass(frozen=True, slots=True)
+class JobTemplate:
+    """One entry of `jobs`, checked and compiled.
+
+    `lacking` are words that it sets to something wrong, so that they are not among its fields.
+    """
+
+    place: Place
+    variables: Values
+    own: tuple[Field, ...]
+    defaults: tuple[Field, ...] = ()
+    tags: tuple[Field, ...] = ()
+    axes: Axes = Axes()
+    table: Table | None = None
+    written: Written = ()
+    compared: frozenset[str] = frozenset()
+    number: int = 1
+    lacking: frozenset[str] = frozenset()
+
+    def least(self) -> int:
+        """Count the combinations of one row; how many rows there are shows when they are read."""
+        return prod(len(values) for _, values in self.axes.matrix) * max(1, len(self.axes.zip))
+
+    def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]:
+        """Render every row and combination."""
+        file = self.table.file if self.table else self.place.file
+        rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
+        varies = self.axes != Axes()
+        for number, row in enumerate(rows, 1):
+            if isinstance(row, Problem):
+                yield row
+                continue
+            place = Place(file, row.line) if self.table else self.place
+            for combination in self.axes.combinations(row.values) if varies else _JUST_THE_ROW:
+                if combination.excluded:
+                    yield Skipped(f"excluded: {_written(combination.values)}", place)
+                else:
+                    values = {**self.variables, **row.values, **combination.values}
+                    variant = self._variant(combination.values, place, number) if self.compared else None
+                    yield self._draft(values, combination, place, variant)
+
+    def _draft(self, values: Values, combination: Combination, place: Place, variant: Variant | None) -> RenderedRow:
+        texts: dict[str, str] = {}
+        wrong: dict[str, str] = {}
+        _render(combination.fields, values, texts, wrong)
+        _render(self.own, values, texts, wrong)
+        set_here = len(texts)
+        _render(self.defaults, values, texts, wrong)
+        inherited = frozenset(list(texts)[set_here:])
+        wrong_tags: dict[str, str] = {}
+        tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
+        images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
+        written = () if combination.fields else self.written
+        draft = RenderedRow(texts, images, tags, values, place, inherited, written, variant, self.lacking)
+        if not wrong and not wrong_tags:
+            return draft
+        problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
+        return draft._replace(problems=problems, lacking=self.lacking.union(map(whole, wrong)))
+
+    def _variant(self, values: Values, place: Place, number: int) -> Variant | None:
+        """Name what is drawn by its row and whatever else varies, and the way in which it is drawn.
+
+        Rows in the manifest itself may share a line, so they are named by their number.
+        """
+        ways = [value for name, value in values.items() if name in self.compared]
+        others = (f"{name} {value}" for name, value in values.items() if name not in self.compared)
+        inside = place.file == self.place.file
+        row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
+        return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
+
+
+def whole(name: str) -> str:
+    """The word of the manifest that a field belongs to."""
+    return "images" if name.startswith("images[") else name
+
+
+def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str], wrong: dict[str, str]) -> None:
+    """Add the texts that are not set yet; an empty one sets nothing. What cannot be rendered is `wrong`."""
+    for name, template in fields:
+        if name not in texts and name not in wrong:
+            text = _text(name, template, values, wrong)
+            if text and not text.isspace():
+                texts[name] = text
+
+
+def _text(name: str, template: Template, values: Values, wrong: dict[str, str]) -> str:
+    try:
+        return template.render(values)
+    except TemplateError as error:
+        wrong[name] = f"`{name}`: {error}"
+        return ""
+
+
+def _written(values: Values) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

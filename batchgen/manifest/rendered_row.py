@@ -1,0 +1,241 @@
+"""One row and combination, with every template rendered, and the job that it becomes."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from unicodedata import normalize
+
+from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest.inputs import BadInputError, Inputs
+from batchgen.manifest.key import key
+from batchgen.manifest.listing import ListingTemplate
+from batchgen.manifest.names import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
+from batchgen.manifest.paths import PathTemplate
+from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Variant
+
+MAX_N = 10
+MAX_ID = 200
+"""Characters of an id."""
+_FILES = tuple(sorted(FILES))
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+
+
+Written = tuple[tuple[str, Place], ...]
+
+
+class RenderedRow(NamedTuple):
+    """What a row asks for, as text. `texts` are the request's words that are set; `values` what templates may use.
+
+    `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row;
+    `variant` is set where the same is drawn in several ways. `lacking` are words that are set to something wrong, so
+    that it is not among the texts; `problems` is what of that was not told yet.
+    """
+
+    texts: Mapping[str, str]
+    images: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
+    values: Mapping[str, str]
+    place: Place
+    inherited: frozenset[str] = frozenset()
+    written: Written = ()
+    variant: Variant | None = None
+    lacking: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+    def without(self, name: str, picture: str | None) -> "RenderedRow":
+        """The draft without a word that is wrong; of several pictures, only that one is left out."""
+        texts = {word: text for word, text in self.texts.items() if word != name}
+        images = tuple(image for image in self.images if name != "images" or image != picture)
+        return self._replace(texts=texts, images=images, lacking=self.lacking | {name})
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRow:
+    """A row that cannot be a job, and why. `job` is what can be made of the rest, to be looked at but never drawn.
+
+    `lacking` are the words that it was to set and does not.
+    """
+
+    problems: tuple[Problem, ...]
+    job: Job | None = None
+    lacking: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row or combination that makes no job, and why: excluded, empty, or the same job as one before."""
+
+    why: str
+    place: Place | None = None
+
+
+class Source(Protocol):
+    """A part of a manifest that gives drafts, one at a time and from the start each time that it is asked."""
+
+    def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]: ...
+
+    def least(self) -> int:
+        """How many drafts it gives at least, as far as that is known before a row is read."""
+
+
+class _WrongFieldError(ValueError):
+    """Something is wrong with one field of a draft."""
+
+    def __init__(self, name: str, message: str, picture: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.picture = picture
+
+
+def whole_number(name: str, text: str) -> int:
+    """Read a whole number; ValueError when it is none, or out of its range."""
+    written = text.strip()
+    if not _WHOLE.fullmatch(written):
+        raise ValueError(f"`{name}` should be a whole number, not {shown(text)}")
+    if name == "n" and not 1 <= int(written) <= MAX_N:
+        raise ValueError(f"`n` is 1 to {MAX_N}, not {shown(text)}; for more pictures, vary something or use more jobs")
+    return int(written)
+
+
+def operation(text: str) -> Operation:
+    """Read an operation; ValueError when it is none."""
+    try:
+        return Operation(text)
+    except ValueError:
+        raise ValueError(
+            f"`operation` is generate, edit or variation, not {shown(text)}{did_you_mean(text, Operation)}"
+        ) from None
+
+
+CHECKS: Mapping[str, Callable[[str], object]] = {
+    "operation": operation,
+    "n": lambda text: whole_number("n", text),
+    **{name: lambda text, name=name: whole_number(name, text) for name in INTEGERS},  # type: ignore[misc]
+}
+"""What a text must be, for words that are more than text; each raises ValueError."""
+
+
+def build(
+    draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None
+) -> Job | InvalidRow:
+    """Make the job of a draft, or say everything that is wrong with it."""
+    problems, job = list(draft.problems), None
+    if draft.lacking & {"id", "output", NAMES}:
+        shop = None
+    while job is None:
+        try:
+            job = _build(draft, inputs, output, shop)
+        except _WrongFieldError as error:
+            problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
+            if len(problems) >= InputError.most:
+                return InvalidRow(tuple(problems))  # a row may name any number of pictures that are not there
+            draft = draft.without(error.name, error.picture)
+        except UnicodeEncodeError:
+            half = "the text holds half of a character (a lone surrogate), which cannot be sent"
+            return InvalidRow((*problems, Problem(half, draft.place)))
+        except ValueError as error:  # mostly a template of the shop's sheet, without which the rest can be looked at
+            problems.append(Problem(str(error), draft.place))
+            if shop is None:
+                return InvalidRow(tuple(problems))
+            shop = None
+    return InvalidRow(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
+
+
+def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None) -> Job:
+    texts = draft.texts
+    n = _n(texts["n"], output) if "n" in texts else 1
+    explicit = _id(texts["id"]) if "id" in texts else None
+    request = _request(draft, inputs)
+    identity = key(request, explicit)
+    name = explicit or identity[:12]
+    return Job(
+        id=name,
+        key=identity,
+        request=request,
+        n=n,
+        path=output.of(draft.values, name, identity),
+        tags=draft.tags,
+        place=draft.place,
+        explicit_id=explicit is not None,
+        inherited=draft.inherited,
+        written=draft.written,
+        listing=shop.of(draft.values, name) if shop else None,
+        variant=draft.variant,
+    )
+
+
+def _n(text: str, output: PathTemplate) -> int:
+    n = _read("n", text)
+    if n > 1 and not output.shows_index:
+        message = "`output.path` does not use {{ index }}, so the pictures of one job would have one name"
+        raise _WrongFieldError("n", message)
+    return n
+
+
+def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
+    texts = draft.texts
+    images = tuple([_picture("images", word, inputs) for word in draft.images])
+    mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
+    files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
+    params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
+    usual = Operation.EDIT if images else Operation.GENERATE
+    wanted = _operation(texts["operation"]) if "operation" in texts else usual
+    _fits(wanted, draft, images, mask)
+    if files:
+        params |= {name: file.path for name, file in files}
+    ordered = tuple(sorted(params.items()))
+    return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), ordered, images, mask, files)
+
+
+def _file(name: str, word: str, inputs: Inputs) -> FileImage:
+    picture = _picture(name, word, inputs)
+    if not isinstance(picture, FileImage):
+        raise _WrongFieldError(name, f"`{name}` takes a file")
+    return picture
+
+
+def _picture(name: str, word: str, inputs: Inputs) -> InputImage:
+    try:
+        return inputs.picture(word.strip())
+    except BadInputError as error:
+        raise _WrongFieldError(name, f"{name}: {error}", word) from None
+
+
+def _operation(text: str) -> Operation:
+    try:
+        return operation(text)
+    except ValueError as error:
+        raise _WrongFieldError("operation", str(error)) from None
+
+
+def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...], mask: InputImage | None) -> None:
+    """Refuse what does not go together, unless that may follow from what the draft lacks."""
+    texts, lacking = draft.texts, draft.lacking
+    if "prompt" not in texts and not lacking & {"prompt", "operation"} and wanted is not Operation.VARIATION:
+        raise _WrongFieldError("prompt", "the prompt is empty")
+    if wanted is not Operation.GENERATE and not images and "images" not in lacking:
+        raise _WrongFieldError("images", f"operation {wanted} needs a picture in `images`")
+    if mask is not None and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
+        raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the picture that it masks in `images`")
+
+
+def _read(name: str, text: str) -> int:
+    try:
+        return whole_number(name, text)
+    except ValueError as error:
+        raise _WrongFieldError(name, str(error)) from None
+
+
+def _canonical(name: str, text: str) -> str:
+    return str(_read(name, text)) if name in INTEGERS else text
+
+
+def _id(text: str) -> str:
+    written = text if text.isascii() else normalize("NFC", text)
+    if len(written) > MAX_ID:
+        raise _WrongFieldError("id", f"the id is longer than {MAX_ID} characters")
+    if written.startswith("@") or not written.isprintable():
+        message = f"{shown(text)} cannot be an id: no `@` at its start, no line breaks or control characters"
+        raise _WrongFieldError("id", message)
+    return written

@@ -1,0 +1,1 @@
+"""Readers of row files; every cell is text."""

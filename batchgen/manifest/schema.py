@@ -1,0 +1,298 @@
+"""What a YAML or JSON manifest may say: pydantic models, used at the door to check and to make the JSON Schema.
+
+Every value arrives as text; numbers are read from it here and nowhere else. The schema, which is for editors, says
+number where a person would write one.
+"""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
+
+from batchgen.manifest.names import shown
+from batchgen.model import Event, OnMismatch, OnPartial, OnUncertain
+from batchgen.money import MicroUSD, from_usd
+
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|min|m|h|d)", re.ASCII)
+_AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+
+
+def seconds(text: str) -> float:
+    """Read a duration: `90`, `90s`, `2h`, `1h30m`; ValueError when it is none."""
+    written = text.strip().replace(" ", "")
+    if _NUMBER.fullmatch(written):
+        return float(written)
+    parts = _DURATION.findall(written)
+    if not parts or "".join(number + unit for number, unit in parts) != written:
+        raise ValueError(f"{shown(text)} is not a duration, such as 90s, 45m or 2h")
+    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def _money(value: Any) -> MicroUSD:
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value.strip()):
+        raise ValueError(f"{shown(value)} is not an amount in dollars, such as 25.00")
+    return from_usd(value)
+
+
+def _price(value: Any) -> Decimal:
+    _money(value)
+    return Decimal(str(value).strip().removeprefix("$"))
+
+
+def _duration(value: Any) -> float:
+    if not isinstance(value, str):
+        raise ValueError("expected a duration, such as 90s or 2h")  # noqa: TRY004 - pydantic takes ValueErrors
+    return seconds(value)
+
+
+def _zone(value: Any) -> str:
+    try:
+        return ZoneInfo(str(value)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{shown(value)} is not a time zone, such as Europe/Berlin") from None
+
+
+def _variable(value: Any) -> str:
+    """Read the name of an environment variable; what is no name may be a secret, and is not shown."""
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise ValueError(
+            "name the environment variable that holds the address, such as SHOP_NOTIFY_URLS; "
+            "an address is a secret and does not belong into a manifest"
+        )
+    return value
+
+
+_number = {"type": ["number", "string"]}
+Text = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
+Cell = Annotated[str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
+Money = Annotated[MicroUSD, PlainValidator(_money), WithJsonSchema(_number)]
+Dollars = Annotated[Decimal, PlainValidator(_price), WithJsonSchema(_number)]
+Duration = Annotated[float, PlainValidator(_duration), WithJsonSchema(_number)]
+Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string"})]
+Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": "string"})]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Cells = dict[str, Cell]
+
+
+class Form(BaseModel):
+    """Known keys only; an empty value means that the key is not set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RequestForm(Form):
+    """What one request may set."""
+
+    model: Text | None = None
+    """What draws; without it the provider's default model."""
+    n: Text | None = None
+    """Pictures wanted of one job, 1 to 10."""
+    operation: Text | None = None
+    """generate, edit or variation; without it, `images` makes an edit."""
+    prompt: Text | None = None
+    """What to draw."""
+    size: Text | None = None
+    """WxH in pixels, or auto."""
+    quality: Text | None = None
+    background: Text | None = None
+    moderation: Text | None = None
+    output_format: Text | None = None
+    """png, jpeg or webp."""
+    output_compression: Text | None = None
+    """0 to 100, for jpeg and webp."""
+    input_fidelity: Text | None = None
+    user: Text | None = None
+    safety_identifier: Text | None = None
+    complexity: Text | None = None
+    frame_count: Text | None = None
+    frame_duration_ms: Text | None = None
+    style: Text | None = None
+    negative_prompt: Text | None = None
+    response_format: Text | None = None
+    """Known per provider; only for one that takes it, to have it otherwise."""
+    image: Text | None = None
+    """One reference picture: a file, an https address, or `@id` of another job."""
+    images: list[Text] | None = None
+    """Reference pictures."""
+    reference_image: Text | None = None
+    """A reference picture of a generation, for providers that take one."""
+    mask: Text | None = None
+
+
+class LimitsForm(Form):
+    """Rates per sliding minute, parallel calls, and hard stops of one run."""
+
+    images_per_minute: Count | None = None
+    input_images_per_minute: Count | None = None
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    images_per_day: Count | None = None
+    concurrency: Count | None = None
+    max_cost: Money | None = None
+    """USD, hard, for one run."""
+    max_images: Count | None = None
+    max_duration: Duration | None = None
+
+
+class BudgetForm(Form):
+    """USD across all runs of one ledger."""
+
+    day: Money | None = None
+    month: Money | None = None
+    timezone: Zone | None = None
+
+
+class RetryForm(Form):
+    """How often and how patiently one call is tried in one run."""
+
+    attempts: Count | None = None
+    base_seconds: Duration | None = None
+    cap_seconds: Duration | None = None
+    max_uncertain: Annotated[int, Field(ge=0)] | None = None
+    deadline_seconds: Annotated[Duration, Field(gt=0)] | None = None
+    breaker_probe_seconds: list[Duration] | None = None
+
+
+class ShopForm(Form):
+    """A sheet for importing the pictures into a shop, report/shop.csv."""
+
+    sku: Text
+    """Whose pictures they are, such as "{{ sku }}"; a job for which it is empty is not listed."""
+    alt: Text | None = None
+    """What the picture shows, in words."""
+    url: Text | None = None
+    """Where the shop finds it, such as "https://cdn.example/{{ path }}"; without it the path itself is listed."""
+
+
+class OutputForm(Form):
+    """Where pictures go, and what is written beside them."""
+
+    path: Text | None = None
+    """Below images/, default "{{ id }}-{{ index }}.{{ ext }}"; index counts from 0."""
+    shop: ShopForm | None = None
+    sidecars: bool = False
+    """A JSON file beside each picture with all that is needed to draw it again."""
+
+
+class PrepareForm(Form):
+    """How reference pictures are made smaller on their way out."""
+
+    max_edge: Count | None = None
+    format: Annotated[str, Field(pattern="^(png|jpeg|webp)$")] | None = None
+
+
+class NotifyForm(Form):
+    """Who is told how a run ended; addresses are secrets and come from the environment."""
+
+    urls: Variable | None = None
+    """The environment variable with addresses for Apprise, instead of BATCHGEN_NOTIFY_URLS."""
+    heartbeat: Variable | None = None
+    """The environment variable with the address of a cron monitor, instead of BATCHGEN_HEARTBEAT_URL."""
+    on: list[Event] | None = None
+    """What is told: done, stopped, failed; default all."""
+
+
+class TokenPricesForm(Form):
+    """USD per million tokens."""
+
+    text_in: Dollars
+    image_in: Dollars
+    image_out: Dollars
+
+
+class PriceForm(Form):
+    """The price of one model, instead of the catalogue's."""
+
+    token_prices: TokenPricesForm | None = None
+    per_image: Dollars | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "PriceForm":
+        if (self.token_prices is None) == (self.per_image is None):
+            raise ValueError("a price is either `token_prices` or `per_image`")
+        return self
+
+
+class StageForm(Form):
+    """What a stage asks for instead of what a job, or `defaults`, does."""
+
+    model: Text | None = None
+    n: Text | None = None
+    size: Text | None = None
+    quality: Text | None = None
+    output_format: Text | None = None
+
+
+class StagesForm(Form):
+    """Each job twice: a preview for people to look at, and the picture itself for those that were approved."""
+
+    preview: StageForm
+    final: StageForm | None = None
+
+
+def _rows_kind(value: Any) -> str:
+    return "inline" if isinstance(value, list) else "file"
+
+
+class JobForm(RequestForm):
+    """A template of jobs: one for each row and combination."""
+
+    id: Text | None = None
+    """What people call a job; without it the first digits of its key."""
+    rows: (
+        Annotated[Annotated[str, Tag("file")] | Annotated[list[Cells], Tag("inline")], Discriminator(_rows_kind)] | None
+    ) = None
+    """CSV, TSV, JSONL, Parquet or XLSX beside the manifest, or an inline list."""
+    matrix: dict[str, list[Text]] | None = None
+    """The product of lists."""
+    zip: dict[str, list[Text]] | None = None
+    """Lists that are walked in step."""
+    exclude: list[Cells] | None = None
+    """Combinations to leave out: those where every named value is the same."""
+    include: list[Cells] | None = None
+    """Combinations to add, or to add values to."""
+    tags: Cells | None = None
+    """Carried into the report."""
+
+
+class ManifestForm(Form):
+    """A batchgen manifest: which pictures are wanted, and within which limits."""
+
+    name: str | None = None
+    """Default: the file's name; names the output folder."""
+    provider: str | None = None
+    """openai, mock, another known provider, or the path of a provider file of one's own."""
+    defaults: RequestForm | None = None
+    """Request parameters for every job that does not set its own."""
+    limits: LimitsForm | None = None
+    budget: BudgetForm | None = None
+    ledger: str | None = None
+    """Path of the ledger, relative to the manifest; several manifests may share one."""
+    retry: RetryForm | None = None
+    output: OutputForm | None = None
+    on_partial: OnPartial | None = None
+    on_uncertain: OnUncertain | None = None
+    on_mismatch: OnMismatch | None = None
+    images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
+    prepare: PrepareForm | None = None
+    notify: NotifyForm | None = None
+    prices: dict[str, PriceForm] | None = None
+    variables: Cells | None = None
+    """Plain text that every template sees."""
+    stages: StagesForm | None = None
+    """Previews first, below images/preview/; finals for what `batchgen review` approved."""
+    jobs: list[JobForm]
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a manifest, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **ManifestForm.model_json_schema(),
+        "title": "batchgen manifest",
+    }

@@ -1,0 +1,14 @@
+"""What a call costs: the only room that multiplies money."""
+
+from batchgen.pricing.cost import quote, settle
+from batchgen.pricing.tokens import input_tokens, output_tokens, text_tokens, text_tokens_bound, tokens_are_exact
+
+__all__ = [
+    "input_tokens",
+    "output_tokens",
+    "quote",
+    "settle",
+    "text_tokens",
+    "text_tokens_bound",
+    "tokens_are_exact",
+]

@@ -1,0 +1,141 @@
+"""The cost of a call: quoted before it is made, settled after it was answered.
+
+One rounding rule: a call is summed exactly and rounded up to the next micro-dollar, once.
+"""
+
+import re
+from dataclasses import replace
+
+from batchgen.catalog.models import find_model, model_or_stand_in
+from batchgen.catalog.prices import Overrides, price_of
+from batchgen.model import Echo, ImageRequest, Model, Price, Provider, Quote, Settlement, Usage
+from batchgen.money import MicroUSD, round_up
+from batchgen.pricing.calls import AUTO, Call, Look, asked_look, look
+from batchgen.pricing.inputs import given_pictures
+from batchgen.pricing.usage import counted, plausible
+
+_SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}")
+
+
+def quote(
+    request: ImageRequest,
+    n: int,
+    provider: Provider,
+    model: Model | None,
+    price: Price,
+    *,
+    history: MicroUSD | None = None,
+) -> Quote:
+    """What one call for n pictures may cost: the cheapest, the expected and the dearest way it can end.
+
+    `high` is an upper bound: the dearest size and quality where they are `auto`, bytes for words, the mask as one more
+    picture. `history`, the median cost of such a picture so far, with none sent along, is what is expected, and lowers
+    `low` where the table is too high. `model` is None for a model that the catalogue does not know: it is taken for the
+    dearest kind.
+    """
+    call = _call(request, n, provider, model, price)
+    low, high = round_up(call.least()), round_up(call.most())
+    usual = max(round_up(call.usual()), low)
+    if history is not None:
+        usual = MicroUSD(history * n + round_up(call.usual_input_pictures()))
+    expected = MicroUSD(min(usual, high))
+    return Quote(
+        low=min(low, expected),
+        expected=expected,
+        high=high,
+        input_tokens=call.expected.input,
+        output_tokens=call.expected.output,
+        price=price,
+    )
+
+
+def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each from another room
+    request: ImageRequest,
+    n: int,
+    provider: Provider,
+    model: Model | None,
+    price: Price,
+    usage: Usage | None,
+    echo: Echo,
+    quote: Quote,
+    *,
+    came: bool = True,
+    overrides: Overrides = (),
+) -> Settlement:
+    """What an answered call for n pictures did cost.
+
+    From `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
+    dearest where size or quality were left to the model and the answer does not say. Where no picture `came`, and
+    tokens are paid, a usage without any of pictures is plausible. Where the answer says that another model, size or
+    quality drew than was asked, the dearer of both counts, marked `estimated` where that is the table's. Flags:
+    usage_missing, usage_implausible, model_mismatch, size_mismatch, quality_mismatch, price_too_low (dearer than
+    `quote.high`).
+    """
+    asked = _call(request, n, provider, model, price)
+    drawn = _drawn(asked, provider, echo, overrides)
+    mismatches = _mismatches(asked, drawn, echo)
+    counts = counted(usage, takes_pictures=bool(given_pictures(request)))
+    counted_pictures = came or bool(price.per_image)
+    believed = counts is not None and any(
+        plausible(counts, call.credible, came=counted_pictures) for call in (asked, drawn)
+    )
+    if counts and believed:
+        costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))]
+    else:
+        costs = [drawn.by_table()]
+    counted_cost = max(costs)
+    if mismatches:
+        costs.append(replace(asked, look=_either(asked.look, drawn.look)).by_table())
+    cost = round_up(max(costs))
+    doubts = () if believed else _doubts(price, usage)
+    dear = ("price_too_low",) if cost > quote.high else ()
+    return Settlement(cost, estimated=not believed or max(costs) > counted_cost, flags=(*doubts, *mismatches, *dear))
+
+
+def _call(request: ImageRequest, n: int, provider: Provider, model: Model | None, price: Price) -> Call:
+    draws = model or model_or_stand_in(request.model or provider.default_model)
+    return Call(request, n, draws, price, asked_look(request, provider))
+
+
+def _drawn(asked: Call, provider: Provider, echo: Echo, overrides: Overrides) -> Call:
+    """The call as the answer describes it; where the answer is silent, as asked."""
+    seen = replace(asked, look=_either(look(echo.size, echo.quality), asked.look))
+    other = find_model(_bare(echo.model)) if _is_other_model(asked.model, echo) else None
+    if other is None:
+        return seen
+    return replace(seen, model=other, price=price_of(other.name, provider, overrides) or asked.price)
+
+
+def _mismatches(asked: Call, drawn: Call, echo: Echo) -> tuple[str, ...]:
+    """What the answer says and the request did not ask for; a free choice cannot be missed."""
+    differs = {
+        "model_mismatch": _is_other_model(asked.model, echo),
+        "size_mismatch": asked.look.size not in {AUTO, drawn.look.size},
+        "quality_mismatch": asked.look.quality not in {AUTO, drawn.look.quality},
+    }
+    return tuple(flag for flag, is_so in differs.items() if is_so)
+
+
+def _is_other_model(model: Model, echo: Echo) -> bool:
+    """Whether the answer names a model that is neither the asked one nor a dated snapshot of it."""
+    name = _bare(echo.model)
+    found = find_model(name)
+    if not name or (found.name if found else name) == model.name:
+        return False
+    return not (name.startswith(model.name) and _SNAPSHOT.fullmatch(name.removeprefix(model.name)))
+
+
+def _bare(name: str | None) -> str:
+    """A model's name without the vendor in front of it (`openai/gpt-image-2`)."""
+    return (name or "").strip().rpartition("/")[2].lower()
+
+
+def _either(first: Look, second: Look) -> Look:
+    """One look's size and quality, the other's where the first leaves them open."""
+    return Look(*(one if one != AUTO else other for one, other in zip(first, second, strict=True)))
+
+
+def _doubts(price: Price, usage: Usage | None) -> tuple[str, ...]:
+    if price.tokens is None:
+        return ()
+    return ("usage_missing",) if usage is None else ("usage_implausible",)

@@ -1,0 +1,58 @@
+"""What goes into one picture: words and reference pictures as tokens, expected and at most."""
+
+from typing import NamedTuple
+
+from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Model
+from batchgen.pricing.tokens import dearest_input_tokens, input_tokens, text_tokens, text_tokens_bound
+
+MOST_PICTURES = 16
+
+# What a reference picture of unknown pixels is expected to be.
+_USUAL = (1024, 1024)
+
+
+class Input(NamedTuple):
+    """Input tokens of one picture."""
+
+    text: int
+    image: int
+
+
+def expected_input(request: ImageRequest, model: Model) -> Input:
+    """Words and reference pictures as they are counted; a picture of unknown pixels as 1024x1024."""
+    fidelity = request.param("input_fidelity")
+    pictures = (input_tokens(model, *(_pixels(image) or _USUAL), fidelity) for image in given_pictures(request))
+    return Input(text_tokens(_words(request)), sum(pictures))
+
+
+def most_input(request: ImageRequest, model: Model) -> Input:
+    """An upper bound: bytes for words, high fidelity where the model has it, and the mask as one more picture.
+
+    A picture of unknown pixels counts as the dearest; the pictures of another job may be as many as an edit takes.
+    """
+    high = "high" in model.input_fidelity and request.param("input_fidelity") != "low"
+    images = (*given_pictures(request), *((request.mask,) if request.mask else ()))
+    known = sum(dearest_input_tokens(model, _pixels(image), high_fidelity=high) for image in images)
+    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
+    more = max(0, MOST_PICTURES - len(request.images)) if whole_jobs else 0
+    return Input(
+        text_tokens_bound(_words(request)), known + more * dearest_input_tokens(model, None, high_fidelity=high)
+    )
+
+
+def input_is_known(request: ImageRequest) -> bool:
+    """Whether the pixels of every reference picture are known."""
+    return all(_pixels(image) for image in request.images)
+
+
+def given_pictures(request: ImageRequest) -> tuple[InputImage, ...]:
+    """Every reference picture that goes in, also those behind parameters (`reference_image`)."""
+    return (*request.images, *(picture for _, picture in request.files))
+
+
+def _words(request: ImageRequest) -> str:
+    return request.prompt + (request.param("negative_prompt") or "")
+
+
+def _pixels(image: InputImage) -> tuple[int, int] | None:
+    return (image.width, image.height) if isinstance(image, FileImage) else None

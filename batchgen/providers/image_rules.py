@@ -1,0 +1,70 @@
+"""What an operation takes in pictures: how many, how large, with which mask. Source: image guide."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, Prepare
+from batchgen.providers.param_decision import ParamDecision, doubted, refused
+
+MOST_IMAGES = 16
+MOST_BYTES = 50 * 1000 * 1000
+SURE_MASK_BYTES = 4 * 1000 * 1000
+"""A mask below this is taken everywhere; one page of the vendor's allows more, its reference does not."""
+
+
+def picture_rulings(request: ImageRequest, prepare: Prepare, *, chat: bool) -> Iterator[ParamDecision]:
+    """Everything about the pictures of a request that cannot be sent, or that may not be taken."""
+    yield from _number(request)
+    yield from _mask(request, chat=chat)
+    if prepare == Prepare():
+        for image in request.images:
+            if isinstance(image, FileImage) and image.bytes >= MOST_BYTES:
+                fix = "below 50 MB are taken: give prepare: {max_edge: 2048, format: jpeg}"
+                yield refused(f"{_name(image)} has {image.bytes / 1e6:.0f} MB; pictures {fix}")
+
+
+def _number(request: ImageRequest) -> Iterator[ParamDecision]:
+    count, operation = len(request.images), request.operation
+    # The pictures of another job are only known once they are drawn.
+    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
+    if count > MOST_IMAGES:
+        yield refused(f"an edit takes at most {MOST_IMAGES} pictures; this one has {count}")
+    if operation is Operation.EDIT and not count and not request.mask:
+        yield refused("an edit needs at least one picture: give images")
+    if operation is Operation.VARIATION and (count != 1 or whole_jobs):
+        yield refused(
+            f"a variation takes exactly one picture, such as @cat[0]; this one has {request_pictures(request)}"
+        )
+    if operation is Operation.VARIATION and request.prompt:
+        yield doubted("a variation takes no prompt: it is not sent")
+    if operation is Operation.GENERATE and count:
+        yield refused("a generation takes no pictures: make it an edit, or leave images out")
+
+
+def request_pictures(request: ImageRequest) -> str:
+    """The pictures of a request as a person would count them."""
+    whole = [str(image) for image in request.images if isinstance(image, JobImage) and image.slot is None]
+    return f"all of {', '.join(whole)}" if whole else str(len(request.images))
+
+
+def _mask(request: ImageRequest, *, chat: bool) -> Iterator[ParamDecision]:
+    mask = request.mask
+    if mask is None:
+        return
+    if chat:
+        yield refused("a model that is drawn over chat takes no mask")
+    if not request.images:
+        yield refused("a mask needs a picture to lie on: give images as well")
+    elif _size(mask) and _size(request.images[0]) and _size(mask) != _size(request.images[0]):
+        first = f"the first picture is {_size(request.images[0])}: give both the same size"
+        yield refused(f"the mask is {_size(mask)}, {first}")
+    if isinstance(mask, FileImage) and mask.bytes >= SURE_MASK_BYTES:
+        yield doubted(f"the mask {_name(mask)} has {mask.bytes / 1e6:.1f} MB; only one below 4 MB is sure to be taken")
+
+
+def _size(image: InputImage) -> str:
+    return f"{image.width}x{image.height}" if isinstance(image, FileImage) else ""
+
+
+def _name(image: FileImage) -> str:
+    return PurePath(image.path).name

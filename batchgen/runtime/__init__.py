@@ -1,0 +1,1 @@
+"""Clock, threads, event loop and signals of the machine."""

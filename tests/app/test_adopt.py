@@ -1,0 +1,125 @@
+"""A lost ledger is rebuilt, so that nothing is paid again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from batchgen.app import commands as app
+from batchgen.errors import InputError
+from tests.rehearsal import Rehearsal
+
+JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "=chair", "prompt": "=A chair"}]
+
+
+def lose_ledger(folder: Path) -> None:
+    """Delete the ledger with everything that belongs to it."""
+    for path in folder.glob("ledger.db*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("left", ["report", "logs", "both"])
+def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
+    """A run and a plan refuse pictures that no ledger knows; after `adopt` a run makes no call."""
+    manifest = scene.manifest(JOBS)
+    first = scene.run(manifest)
+    lose_ledger(first.folder)
+    if left == "report":
+        shutil.rmtree(first.folder / "runs")
+        (first.folder / "runs").mkdir()
+    if left == "logs":
+        shutil.rmtree(first.folder / "report")
+    calls = len(scene.bill)
+    refused = scene.run(manifest)
+    assert refused.exit == 2
+    assert "batchgen adopt" in refused.why
+    with pytest.raises(InputError, match="batchgen adopt"):
+        scene.plan(manifest)
+    taken = app.adopt(first.folder)
+    assert (taken.jobs, taken.images, taken.unknown) == (2, 3, ())
+    again = scene.run(manifest)
+    assert again.exit == 0
+    assert len(scene.bill) == calls
+    assert again.charged == first.charged
+
+
+@pytest.mark.parametrize("left", ["report", "logs", "both"])
+def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehearsal, left: str) -> None:
+    """Summary and tables tell what was paid, in a folder of any name, also where a cost did not split evenly."""
+    jobs = [{"id": "lamp", "prompt": "A small red lamp", "n": 7, "tags": {"room": "hall"}}]
+    prices = {"gpt-image-2.5-flare": {"token_prices": {"text_in": 5, "image_in": 8, "image_out": 30.001}}}
+    manifest, folder = scene.manifest(jobs, prices=prices), scene.root / "elsewhere"
+    first = scene.run(manifest, output=folder)
+    assert first.charged % 7
+    lose_ledger(folder)
+    if left == "logs":
+        shutil.rmtree(folder / "report")
+    if left == "report":
+        shutil.rmtree(folder / "runs")
+        (folder / "runs").mkdir()
+    app.adopt(folder)
+    again = scene.run(manifest, output=folder)
+    assert again.charged == first.charged
+    told = [int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in again.table("usage")]
+    assert sum(told) == first.charged
+    if left != "logs":
+        (job,) = (row for row in again.table("images")[:1])
+        assert (job["prompt"], job["room"]) == ("A small red lamp", "hall")
+
+
+def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None:
+    """A spreadsheet may have rewritten numbers: such a row explains nothing, and breaks nothing."""
+    first = scene.run(scene.manifest(JOBS))
+    lose_ledger(first.folder)
+    shutil.rmtree(first.folder / "runs")
+    (first.folder / "runs").mkdir()
+    table = first.folder / "report" / "images.csv"
+    head, *rows = table.read_text("utf-8-sig").splitlines()
+    slot = head.split(",").index("slot")
+    spoiled = [",".join([*cells[:slot], "1.0E+00", *cells[slot + 1 :]]) for cells in (row.split(",") for row in rows)]
+    table.write_text("\n".join([head, *spoiled, "lamp,,0"]), "utf-8")
+    taken = app.adopt(first.folder)
+    assert (taken.images, len(taken.unknown)) == (0, 3)
+
+
+def test_a_picture_that_changed_is_not_adopted(scene: Rehearsal) -> None:
+    """What differs from what was paid for is named and left alone."""
+    first = scene.run(scene.manifest(JOBS))
+    changed = first.picture("lamp")
+    changed.write_bytes(changed.read_bytes() + b"x")
+    (first.folder / "images" / "holiday.png").write_bytes(b"not ours")
+    lose_ledger(first.folder)
+    taken = app.adopt(first.folder)
+    assert taken.images == 2
+    assert set(taken.unknown) == {"images/holiday.png", str(changed.relative_to(first.folder))}
+
+
+def test_adopting_twice_takes_nothing_twice(scene: Rehearsal) -> None:
+    """A second `adopt` finds everything known."""
+    first = scene.run(scene.manifest(JOBS))
+    lose_ledger(first.folder)
+    app.adopt(first.folder)
+    assert app.adopt(first.folder).images == 0
+
+
+def test_what_people_said_is_adopted_with_the_pictures(scene: Rehearsal) -> None:
+    """Approved pictures stay frozen under the new ledger."""
+    first = scene.run(scene.manifest(JOBS))
+    row = first.images("lamp")[1]
+    decided = scene.root / "decided.csv"
+    decided.write_text(
+        f"job,key,slot,sha256,decision,note\nlamp,{row['job_key']},1,{row['sha256']},approved,=so\n", "utf-8"
+    )
+    assert app.review(decided, first.folder).approved == 1
+    lose_ledger(first.folder)
+    app.adopt(first.folder)
+    planned, _ = scene.plan(scene.manifest([{**JOBS[0], "prompt": "Another lamp"}]))
+    assert planned["lamp"].action == "frozen"
+    app.report(first.folder)
+    assert [(row["review"], row["note"]) for row in first.images("lamp")] == [("", ""), ("approved", "'=so")]
+
+
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    """The message says which folder is missing."""
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        app.adopt(tmp_path / "nowhere")

@@ -1,0 +1,47 @@
+"""Laws of jobs that fail alike."""
+
+import pytest
+
+from batchgen.engine.decide import TRANSIENT
+from batchgen.engine.failure_streak import MOST_REFUSED, MOST_TRANSIENT, FailureStreak
+from batchgen.model import Outcome, OutcomeKind, StopKind
+from tests.engine.conftest import job
+
+REFUSED, OTHER, FOR_NOW = "invalid_value: no such size", "invalid_image: torn", f"{TRANSIENT}http_503: overloaded"
+FAILED, DONE, HELD, OPEN = OutcomeKind.FAILED, OutcomeKind.DONE, OutcomeKind.HELD, OutcomeKind.NOT_STARTED
+
+
+def watched(*ends: tuple[OutcomeKind, str], charged: bool = False) -> list[StopKind | None]:
+    """Let jobs end like this, one after the other."""
+    alike = FailureStreak()
+    stops = [alike.watch(Outcome(job(), kind, why=why), charged=charged) for kind, why in ends]
+    return [stop and stop.kind for stop in stops]
+
+
+def test_three_refused_alike_are_a_wrong_manifest() -> None:
+    """Before anything was charged."""
+    assert watched(*[(FAILED, REFUSED)] * MOST_REFUSED) == [None, None, StopKind.CONFIG]
+
+
+@pytest.mark.parametrize("between", [(FAILED, OTHER), (DONE, ""), (HELD, "may have been charged"), (FAILED, FOR_NOW)])
+def test_anything_else_between_begins_the_count_anew(between: tuple[OutcomeKind, str]) -> None:
+    """In a row means in a row."""
+    assert watched((FAILED, REFUSED), (FAILED, REFUSED), between, (FAILED, REFUSED), (FAILED, REFUSED)) == [None] * 5
+
+
+def test_a_job_that_did_not_start_says_nothing() -> None:
+    """A limit of the user's between two failures is no good news."""
+    ends = [(FAILED, REFUSED), (OPEN, "does not fit"), (FAILED, REFUSED), (FAILED, REFUSED)]
+    assert watched(*ends) == [None, None, None, StopKind.CONFIG]
+
+
+def test_what_was_charged_shows_that_the_manifest_is_right() -> None:
+    """Later refusals are the jobs' own."""
+    assert watched(*[(FAILED, REFUSED)] * 5, charged=True) == [None] * 5
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_jobs_given_up_one_after_the_other_are_an_outage(charged: object) -> None:
+    """It costs nothing, but it would go through the whole manifest."""
+    ends = watched(*[(FAILED, FOR_NOW)] * MOST_TRANSIENT, charged=bool(charged))
+    assert ends == [None] * (MOST_TRANSIENT - 1) + [StopKind.UNAVAILABLE]

@@ -1,0 +1,63 @@
+"""Pictures that wait at addresses do not keep a run from ending."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from batchgen.engine import RunContext, StopReasons
+from batchgen.engine.fetch import AT_ONCE, Fetcher
+from batchgen.executor import NotFetched
+from batchgen.ledger import PendingDownload
+from batchgen.model import Settings, SlotState, Stop, StopKind
+from batchgen.money import MicroUSD
+from batchgen.runtime.clock import in_place
+from tests.engine.conftest import job
+
+
+def pending(run_id: str, slot: int) -> PendingDownload:
+    """A picture that a run left at an address."""
+    return PendingDownload(
+        attempt_id="a",
+        run_id=run_id,
+        job_key="k",
+        job_id="a",
+        slot=slot,
+        url=f"https://x.test/{slot}",
+        expires=None,
+        place="a.ext",
+        call_cost=MicroUSD(1),
+        provider="openai",
+        tries=0,
+        reason="",
+        request=job().request,
+        replaces=None,
+    )
+
+
+@pytest.mark.parametrize(("run_id", "tried"), [("before", 1), ("now", 3 * AT_ONCE)])
+async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int) -> None:
+    """After a stop no more pictures of earlier runs are tried; those of this run get their one try."""
+    stops, asked = StopReasons(), list[int]()
+
+    async def download(remote: Any, *_: object) -> NotFetched:
+        asked.append(remote.slot)
+        stops.add(Stop(StopKind.SIGNAL, "stopped"))
+        await asyncio.sleep(0)
+        return NotFetched("slow")
+
+    bench = SimpleNamespace(
+        run_id="now",
+        provider=SimpleNamespace(name="openai"),
+        settings=Settings("scene"),
+        stops=stops,
+        download=download,
+        offload=in_place,
+        ledger=SimpleNamespace(postponed=lambda *_: None),
+        note=lambda *_, **__: None,
+    )
+    fetcher = Fetcher(cast("RunContext", bench))
+    states = await asyncio.gather(*(fetcher.fetch(pending(run_id, slot)) for slot in range(3 * AT_ONCE)))
+    assert set(states) == {SlotState.NOT_STARTED}
+    assert len(asked) == tried
