@@ -71,7 +71,7 @@ async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
 
 
 def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult | None" = None) -> "ReviewResult":
-    """Keep what people decided about pictures of an output folder: a file that its report page exported, or a table.
+    """Keep what people decided about images of an output folder: a file that its report page exported, or a table.
 
     Without `output`, the folder of the latest run below `output/`.
     """

@@ -14,7 +14,7 @@ MOST_HEADERS = 40
 _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+[^\s\"',]+|\S*\*{4,}\S*")
 _URL_SAFE = str.maketrans("+/", "-_")
 _STANDARD = str.maketrans("-_", "+/")
-_SHORTEST_BYTES = 8  # fewer would be found by chance in a picture
+_SHORTEST_BYTES = 8  # fewer would be found by chance in an image
 _KEPT = frozenset(
     {
         "cf-cache-status",
@@ -87,7 +87,7 @@ def _in_base64(secret: bytes) -> Iterator[str]:
 
 
 def _from_base64(secret: str) -> Iterator[bytes]:
-    """The bytes that a secret leaves where a server says it in a picture's place, whatever letters stand before it."""
+    """The bytes that a secret leaves where a server says it in an image's place, whatever letters stand before it."""
     letters = secret.translate(_STANDARD).rstrip("=")
     for before in range(4):
         first, last = -(-before * 6 // 8), (before + len(letters)) * 6 // 8

@@ -75,5 +75,5 @@ def size_of(count: int) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: `1 picture`, `1,200 pictures`."""
+    """A number with its noun: `1 image`, `1,200 images`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -5,10 +5,10 @@ import os
 import platform
 import sys
 
-from benchmarks import pictures, rate, scale, startup
+from benchmarks import images, rate, scale, startup
 from benchmarks.effort import Effort
 
-BENCHES = {"pictures": pictures.run, "rate": rate.run, "scale": scale.run, "startup": startup.run}
+BENCHES = {"pictures": images.run, "rate": rate.run, "scale": scale.run, "startup": startup.run}
 
 
 def main() -> None:

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 SIDE = 1024
 ROW = 1 + 3 * SIDE
 OUTPUT_TOKENS = 439
-"""What gpt-image-2.5-flare counts for a picture of this size at medium quality."""
+"""What gpt-image-2.5-flare counts for an image of this size at medium quality."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """So many pictures of so many bytes in one answer; one answer for all calls."""
+    """So many images of so many bytes in one answer; one answer for all calls."""
 
     name: str
     n: int
-    picture_bytes: int
+    image_bytes: int
 
     def body(self) -> bytes:
         """Write the JSON of the answer."""
-        pictures = [base64.b64encode(png(self.picture_bytes, seed)).decode() for seed in range(self.n)]
+        images = [base64.b64encode(png(self.image_bytes, seed)).decode() for seed in range(self.n)]
         return json.dumps(
             {
                 "created": 1790000000,
-                "data": [{"b64_json": picture} for picture in pictures],
+                "data": [{"b64_json": image} for image in images],
                 "output_format": "png",
                 "quality": "medium",
                 "size": f"{SIDE}x{SIDE}",

@@ -1,4 +1,4 @@
-"""Large answers, 64 in flight: CPU per picture, memory above idle, pictures per second, stalls of the event loop."""
+"""Large answers, 64 in flight: CPU per image, memory above idle, images per second, stalls of the event loop."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -33,7 +33,7 @@ def _sides(payload: str, *, calls: int, repeat: int, together: int = 0) -> tuple
                 # one warm call cannot finish together with others: with a barrier a whole round of them warms up
                 result = measured(module, **facts, warm_up=together or 2)
                 if result["pictures"] != calls * n:
-                    raise SystemExit(f"{side} stored {result['pictures']} pictures of {calls * n}")
+                    raise SystemExit(f"{side} stored {result['pictures']} images of {calls * n}")
                 results[side].append(result)
     middle = {side: {key: median(run[key] for run in runs) for key in runs[0]} for side, runs in results.items()}
     return middle["sdk"], middle["batchgen"]
@@ -48,7 +48,7 @@ def _speed(payload: str, sdk: dict[str, float], ours: dict[str, float]) -> Table
     judged = payload == "p10"  # the bar on memory is for the larger answers
     rows = [
         (
-            "CPU per picture",
+            "CPU per image",
             f"{cpu[0]:.1f} ms",
             f"{cpu[1]:.2f} ms",
             times(cpu_ratio),
@@ -56,7 +56,7 @@ def _speed(payload: str, sdk: dict[str, float], ours: dict[str, float]) -> Table
             bar(cpu_ratio, 0.3, 0.2),
         ),
         (
-            "pictures per second, one core",
+            "images per second, one core",
             f"{rate[0]:.0f}",
             f"{rate[1]:.0f}",
             times(rate_ratio),
@@ -83,10 +83,10 @@ def _speed(payload: str, sdk: dict[str, float], ours: dict[str, float]) -> Table
     chosen = PAYLOADS[payload]
     note = (
         f"Everything on: ledger, hashes, header checks, progress. The report with its thumbnails, which the script does"
-        f" not make, took another {ours['report_cpu'] / ours['pictures'] * 1000:.2f} ms of CPU per picture, and memory "
+        f" not make, took another {ours['report_cpu'] / ours['pictures'] * 1000:.2f} ms of CPU per image, and memory "
         f"peaked at {ours['report_mib']:.0f} MiB above idle with it."
     )
-    title = f"{chosen.n} x {chosen.picture_bytes / (1 << 20):.1f} MiB an answer, {AT_ONCE} in flight"
+    title = f"{chosen.n} x {chosen.image_bytes / (1 << 20):.1f} MiB an answer, {AT_ONCE} in flight"
     return Table(title, ("", "SDK script", "batchgen", "ratio", "bar", ""), rows, note)
 
 

@@ -51,12 +51,12 @@ def _simulated() -> Table:
         uses = [_use(log.taken, 400) for log in logs]
         rows.append((*_row(name, uses, sum(len(log.refused) for log in logs)), even))
     return Table(
-        f"Strict sliding window of {LIMIT} pictures a minute, six minutes from a cold start, in virtual time",
+        f"Strict sliding window of {LIMIT} images a minute, six minutes from a cold start, in virtual time",
         (*COLUMNS, "wait (99 %) for ten over one"),
         rows,
         "256 callers, way there 10 to 50 ms, drawing 3 to 15 s; medians of three seeds, the worst of all three. "
         "Windows begin every tenth of a second. Whoever lets calls start in the order in which they came leaves up to "
-        "nine pictures free where a call for ten comes next, and ten more between the end of an old call for ten and "
+        "nine images free where a call for ten comes next, and ten more between the end of an old call for ten and "
         "its successor: some window of 600 then misses more than 2 %.",
     )
 

@@ -1,4 +1,4 @@
-"""A server that counts a strict sliding minute of pictures from its first request on, and remembers every request.
+"""A server that counts a strict sliding minute of images from its first request on, and remembers every request.
 
 `python -m benchmarks.rate_server LIMIT` prints its base URL, serves until its stdin closes; `GET /v1/log` tells it all.
 """
@@ -20,7 +20,7 @@ DRAWING = (1.0, 3.0)
 
 
 class Counter:
-    """The window, and what was taken and refused: seconds since the first request, and pictures."""
+    """The window, and what was taken and refused: seconds since the first request, and images."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -54,7 +54,7 @@ class Server:
     def __init__(self, limit: int) -> None:
         self.counter = Counter(limit)
         self.chance = random.Random(1)
-        self.picture = {"b64_json": base64.b64encode(png(0, 1)).decode()}
+        self.image = {"b64_json": base64.b64encode(png(0, 1)).decode()}
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -83,7 +83,7 @@ class Server:
             "output_tokens": OUTPUT_TOKENS * n,
             "total_tokens": OUTPUT_TOKENS * n + 12,
         }
-        return _reply("200 OK", {"created": 1, "data": [self.picture] * n, "usage": usage})
+        return _reply("200 OK", {"created": 1, "data": [self.image] * n, "usage": usage})
 
 
 def _reply(status: str, value: object, more: str = "") -> bytes:

@@ -29,8 +29,8 @@ async def main() -> None:
                 )
             except APIStatusError:
                 return
-        for slot, picture in enumerate(answer.data or []):
-            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(picture.b64_json or ""))
+        for slot, image in enumerate(answer.data or []):
+            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(image.b64_json or ""))
 
     everything = asyncio.gather(*(one(number, n) for number, n in enumerate(facts["sizes"])))
     with suppress(TimeoutError):

@@ -13,7 +13,7 @@ from benchmarks.processes import CLIENT_CORE, pin
 
 
 async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) -> int:
-    """Draw so many calls' pictures; their number."""
+    """Draw so many calls' images; their number."""
     client = AsyncOpenAI(base_url=base_url)
     places = asyncio.Semaphore(at_once)
 
@@ -22,10 +22,10 @@ async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) ->
             answer = await client.images.generate(
                 model="gpt-image-2.5-flare", prompt=f"A photograph of product {number}", n=n, size="1024x1024"
             )
-        pictures = answer.data or []
-        for slot, picture in enumerate(pictures):
-            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(picture.b64_json or ""))
-        return len(pictures)
+        images = answer.data or []
+        for slot, image in enumerate(images):
+            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(image.b64_json or ""))
+        return len(images)
 
     return sum(await asyncio.gather(*(one(number) for number in range(calls))))
 
@@ -38,9 +38,9 @@ async def main() -> None:
     await draw(facts["base_url"], folder, facts["warm_up"], facts["n"], facts["at_once"])
     probe = Probe()
     watching = asyncio.create_task(probe.watch())
-    pictures = await draw(facts["base_url"], folder, facts["calls"], facts["n"], facts["at_once"])
+    images = await draw(facts["base_url"], folder, facts["calls"], facts["n"], facts["at_once"])
     watching.cancel()
-    print(json.dumps({"pictures": pictures, **probe.result()}))
+    print(json.dumps({"pictures": images, **probe.result()}))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from PIL import Image
 
 
 @pytest.fixture
-def make_picture() -> Callable[[Path], None]:
-    """Write a small plain picture, in the format that the name says."""
+def make_image() -> Callable[[Path], None]:
+    """Write a small plain image, in the format that the name says."""
 
     def make(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,7 @@ class Ended:
         return {row["job_id"]: row for row in self.table("jobs")}
 
     def images(self, job_id: str) -> list[dict[str, str]]:
-        """A job's rows in images.csv, without the pictures that stepped aside for others."""
+        """A job's rows in images.csv, without the images that stepped aside for others."""
         rows = self.table("images")
         return [row for row in rows if row["job_id"] == job_id and not row["path"].startswith("superseded/")]
 
@@ -65,8 +65,8 @@ class Ended:
         row = self.jobs[job_id]
         return int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"])
 
-    def picture(self, job_id: str, slot: int = 0) -> Path:
-        """Where a job's picture is."""
+    def image(self, job_id: str, slot: int = 0) -> Path:
+        """Where a job's image is."""
         return self.folder / self.images(job_id)[slot]["path"]
 
 

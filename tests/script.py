@@ -9,14 +9,14 @@ from typing import Any
 class Script:
     """Answers POSTs one after the other with (status, headers, body); the last answer stays. A number stalls.
 
-    Every GET brings `picture`, or the status `missing` while there is none.
+    Every GET brings `image`, or the status `missing` while there is none.
     """
 
     def __init__(self, *answers: Any) -> None:
         """Listen on a free port of the loopback address."""
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes]] = []
-        self.missing, self.picture = 501, b""
+        self.missing, self.image = 501, b""
         self.over = Event()
         script = self
 
@@ -37,11 +37,11 @@ class Script:
                 self.wfile.write(data)
 
             def do_GET(self) -> None:
-                status = 200 if script.picture else script.missing
+                status = 200 if script.image else script.missing
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(script.picture)))
+                self.send_header("Content-Length", str(len(script.image)))
                 self.end_headers()
-                self.wfile.write(script.picture)
+                self.wfile.write(script.image)
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""

@@ -72,12 +72,12 @@ def test_the_python_example_runs(shop: Path) -> None:
     assert "cost_micro_usd" in done.stdout
 
 
-def test_the_manifest_example_passes_check(tmp_path: Path, make_picture: Callable[[Path], None]) -> None:
+def test_the_manifest_example_passes_check(tmp_path: Path, make_image: Callable[[Path], None]) -> None:
     """The manifest by example is a manifest without errors."""
     example, _gateway = blocks("yaml")
     (tmp_path / "shop.yaml").write_text(example, encoding="utf-8")
     (tmp_path / "products.csv").write_text("sku,name,colour,category\n0007,Fjord stool,oak,seating\n", encoding="utf-8")
-    make_picture(tmp_path / "photos" / "0007.jpg")
+    make_image(tmp_path / "photos" / "0007.jpg")
     result = check.check(open_project(tmp_path / "shop.yaml", Options()))
     assert result.errors == ()
     assert result.census.planned == 3

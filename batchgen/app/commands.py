@@ -70,7 +70,7 @@ def estimate(manifest: Path, options: Options, *, compare: bool = False) -> "Est
 
 
 def run(manifest: Path, options: Options, watch: "Watch") -> "RunResult":
-    """Make the pictures."""
+    """Make the images."""
     from batchgen.app.run import start
 
     return start.run(manifest, options, watch)
@@ -98,7 +98,7 @@ def report(output: Path | None = None) -> Iterable[Path]:
 
 
 def verify(output: Path | None = None) -> "VerifyResult":
-    """Hash and decode every stored picture again."""
+    """Hash and decode every stored image again."""
     from batchgen.app.output import maintain
 
     return maintain.verify(output)
@@ -119,14 +119,14 @@ def resolve(output: Path | None = None, *, decision: str | None = None, only: tu
 
 
 def review(path: Path, output: Path | None = None) -> "ReviewResult":
-    """Keep what people decided about pictures."""
+    """Keep what people decided about images."""
     from batchgen.app.review import decisions
 
     return decisions.review(path, output)
 
 
 def adopt(output: Path | None = None) -> "AdoptResult":
-    """Rebuild a lost ledger from pictures, report and logs."""
+    """Rebuild a lost ledger from images, report and logs."""
     from batchgen.app.output import adopt
 
     return adopt.adopt(output)

@@ -45,7 +45,7 @@ def batch_price(model_name: str, provider: Provider) -> Price | None:
 
 
 def flat(usd: Decimal) -> ImageTable:
-    """A price table with one price for every picture."""
+    """A price table with one price for every image."""
     return ((ANY, ((ANY, usd),)),)
 
 
@@ -65,7 +65,7 @@ def stale_warning(price: Price, today: date) -> str | None:
 
 
 def _image_table(node: yaml.Node) -> ImageTable:
-    """One price for every picture, or prices by quality and size (`*` for any)."""
+    """One price for every image, or prices by quality and size (`*` for any)."""
     if isinstance(node, yaml.ScalarNode):
         return flat(form.amount(node))
     return form.table(form.table(form.amount))(node)

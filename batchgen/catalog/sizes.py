@@ -52,10 +52,10 @@ def nearest_size(model: Model, size: str) -> str:
 
 
 def extremes(sizes: FixedSizes | FlexibleSizes) -> tuple[str, ...]:
-    """Sizes among which the cheapest and the dearest picture of a model lie.
+    """Sizes among which the cheapest and the dearest image of a model lie.
 
     Under flexible rules tokens grow with squareness and with pixels: the largest square is the dearest. The cheapest
-    has the shortest edge that any legal picture has; rounding in the formula decides how long its other edge is.
+    has the shortest edge that any legal image has; rounding in the formula decides how long its other edge is.
     """
     if isinstance(sizes, FixedSizes):
         return sizes.sizes

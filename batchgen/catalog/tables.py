@@ -1,4 +1,4 @@
-"""How many output tokens a picture takes: a printed table, or the vendor's formula for any size."""
+"""How many output tokens an image takes: a printed table, or the vendor's formula for any size."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,17 +18,17 @@ class TokenTable:
         return tuple(quality for quality, _ in self.cells)
 
     def tokens(self, quality: str, size: str) -> int | None:
-        """Tokens of one picture, None when the table does not have it."""
+        """Tokens of one image, None when the table does not have it."""
         return dict(dict(self.cells).get(quality, ())).get(size)
 
     def least(self, quality: str, size: str) -> int | None:
-        """The fewest tokens that such a picture may take."""
+        """The fewest tokens that such an image may take."""
         return self.tokens(quality, size)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFormula:
-    """Tokens from the edges of a picture and a base that its quality gives.
+    """Tokens from the edges of an image and a base that its quality gives.
 
     u = base * S / L, rounded half to even; tokens = base * u * (2,000,000 + W * H) / 4,000,000, rounded up. L is the
     longer and S the shorter edge. Source: the calculator of the official image guide.
@@ -44,12 +44,12 @@ class TokenFormula:
         return tuple(quality for quality, _ in self.bases)
 
     def tokens(self, quality: str, size: str) -> int | None:
-        """Tokens of one picture, None when quality or size are not in the formula's reach."""
+        """Tokens of one image, None when quality or size are not in the formula's reach."""
         least = self.least(quality, size)
         return least and least * dict(self.up_to).get(quality, 1)
 
     def least(self, quality: str, size: str) -> int | None:
-        """The fewest tokens that such a picture may take."""
+        """The fewest tokens that such an image may take."""
         pixels, base = parse_size(size), dict(self.bases).get(quality)
         if pixels is None or base is None:
             return None

@@ -17,7 +17,7 @@ from batchgen.money import MicroUSD
 
 
 class ManifestSummary(Protocol):
-    """The accounting line of a manifest: rows read = planned + skipped + rejected; pictures wanted.
+    """The accounting line of a manifest: rows read = planned + skipped + rejected; images wanted.
 
     `more` counts errors that are not told, as there are too many.
     """
@@ -212,7 +212,7 @@ class RunResult(Protocol):
 
 
 class VerifyResult(Protocol):
-    """Stored pictures read again: how many, how many bytes; the damaged (path, what is wrong) and the missing."""
+    """Stored images read again: how many, how many bytes; the damaged (path, what is wrong) and the missing."""
 
     @property
     def images(self) -> int: ...
@@ -257,7 +257,7 @@ class Held(Protocol):
 
 
 class ReviewResult(Protocol):
-    """What a file of decisions came to; `left_out` are pictures that are others by now, or unknown."""
+    """What a file of decisions came to; `left_out` are images that are others by now, or unknown."""
 
     @property
     def approved(self) -> int: ...
@@ -268,7 +268,7 @@ class ReviewResult(Protocol):
 
 
 class AdoptResult(Protocol):
-    """A ledger rebuilt: jobs and pictures found again, and files that nobody can explain (relative paths)."""
+    """A ledger rebuilt: jobs and images found again, and files that nobody can explain (relative paths)."""
 
     @property
     def jobs(self) -> int: ...

@@ -63,7 +63,7 @@ base_url_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; money in micro-dollars.")
 
 rejected_option = click.option(
-    "--rejected", is_flag=True, help="Only pictures that `batchgen review` rejected: draw them again, with the notes."
+    "--rejected", is_flag=True, help="Only images that `batchgen review` rejected: draw them again, with the notes."
 )
 
 

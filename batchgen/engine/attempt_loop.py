@@ -23,7 +23,7 @@ from batchgen.model import (
     Purpose,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
     Settlement,
     SlotState,
     Stop,
@@ -44,7 +44,7 @@ class CallState:
     """One call under way: what it asks, what it has been through, what came of it.
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
-    picture is not as asked, with what is wrong.
+    image is not as asked, with what is wrong.
     """
 
     job: Job
@@ -57,7 +57,7 @@ class CallState:
     stored: int = 0
     odd: tuple[tuple[int, str], ...] = ()
     short: tuple[tuple[int, str], ...] = ()
-    remote: tuple[RemotePicture, ...] = ()
+    remote: tuple[RemoteImage, ...] = ()
     attempt_id: str = ""
     wait: float | None = None
     spent: MicroUSD = ZERO
@@ -237,8 +237,8 @@ class AttemptLoop:
             code=receipt.verdict.code,
             message=receipt.verdict.message,
             status=receipt.status,
-            pictures=len(receipt.pictures),
-            **told(attempt.job.key, (attempt.model, attempt.provider), receipt.pictures),
+            pictures=len(receipt.images),
+            **told(attempt.job.key, (attempt.model, attempt.provider), receipt.images),
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
         )
@@ -247,8 +247,8 @@ class AttemptLoop:
     def _take(self, call: CallState, attempt: Attempt, receipt: Receipt) -> None:
         """What a call brought; a top-up that was charged and brought nothing counts as one all the same."""
         call.attempt_id, call.remote = attempt.id, receipt.remote
-        call.odd = tuple((one.slot, why) for one in receipt.pictures if (why := mismatch(one)))
-        call.stored = len(receipt.pictures)
+        call.odd = tuple((one.slot, why) for one in receipt.images if (why := mismatch(one)))
+        call.stored = len(receipt.images)
         if receipt.came:
             call.short = receipt.missing
         elif call.purpose is Purpose.TOP_UP and receipt.verdict.charge is Charge.YES:
@@ -277,7 +277,7 @@ class AttemptLoop:
 def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:
     """Whether a call cost more than its upper bound: then the price table is wrong, and so is every reservation.
 
-    Unless it is dear because something else came than was asked: another model, size or quality, or more pictures.
+    Unless it is dear because something else came than was asked: another model, size or quality, or more images.
     """
     other = any(flag.endswith("_mismatch") for flag in settlement.flags)
     more = receipt.quarantine is not None and not receipt.missing

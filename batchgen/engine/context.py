@@ -12,13 +12,13 @@ from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
     Attempt,
     ImageRequest,
-    Picture,
     Provider,
     Quote,
     Receipt,
-    RemotePicture,
+    RemoteImage,
     Settings,
     Settlement,
+    StoredImage,
 )
 from batchgen.runtime.clock import Clock, Offload
 
@@ -30,10 +30,10 @@ class PriceList(Protocol):
         """The model that will draw."""
 
     def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many pictures one call asks for at most."""
+        """How many images one call asks for at most."""
 
     def quote(self, request: ImageRequest, n: int) -> Quote:
-        """What one call for `n` pictures may cost."""
+        """What one call for `n` images may cost."""
 
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
@@ -48,27 +48,27 @@ class Note(Protocol):
 TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
 
 
-def told(key: str, drawn_by: tuple[str, str], pictures: Sequence[Picture]) -> dict[str, object]:
-    """What a log must say of stored pictures, so that a lost ledger can be rebuilt from it."""
-    facts = [{name: getattr(picture, name) for name in TOLD} for picture in pictures]
+def told(key: str, drawn_by: tuple[str, str], images: Sequence[StoredImage]) -> dict[str, object]:
+    """What a log must say of stored images, so that a lost ledger can be rebuilt from it."""
+    facts = [{name: getattr(image, name) for name in TOLD} for image in images]
     return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
 
 
 class Download(Protocol):
-    """Tries once to fetch a picture that waits at an address; `path` gives its place for a real extension.
+    """Tries once to fetch an image that waits at an address; `path` gives its place for a real extension.
 
-    `request` is what was asked for, `replaces` the key of the job whose picture steps aside.
+    `request` is what was asked for, `replaces` the key of the job whose image steps aside.
     """
 
     def __call__(
         self,
-        remote: RemotePicture,
+        remote: RemoteImage,
         attempt_id: str,
         path: Callable[[str], str],
         request: ImageRequest | None,
         replaces: str | None,
         /,
-    ) -> Awaitable[Picture | NotFetched]: ...
+    ) -> Awaitable[StoredImage | NotFetched]: ...
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from batchgen.model import (
     AttemptState,
     Charge,
     OnUncertain,
-    Picture,
     Receipt,
     Remedy,
     Retry,
     SlotState,
     Stop,
     StopKind,
+    StoredImage,
     Verdict,
 )
 
@@ -102,7 +102,7 @@ def cautious(verdict: Verdict) -> Verdict:
 
 
 def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
-    """What follows from a try that brought no picture; `before` is the tally without it."""
+    """What follows from a try that brought no image; `before` is the tally without it."""
     now = before.after(verdict)
     why = _words(verdict)
     spent_tries = now.tries >= policy.retry.attempts
@@ -143,9 +143,9 @@ def halt(verdict: Verdict) -> Stop | None:
             return None
 
 
-def mismatch(picture: Picture) -> str:
-    """What is not as asked of a picture, in words; empty when all is."""
-    wrong = [flag.removeprefix(NOT_AS_ASKED) for flag in picture.flags if flag.startswith(NOT_AS_ASKED)]
+def mismatch(image: StoredImage) -> str:
+    """What is not as asked of an image, in words; empty when all is."""
+    wrong = [flag.removeprefix(NOT_AS_ASKED) for flag in image.flags if flag.startswith(NOT_AS_ASKED)]
     return f"not as asked: {', '.join(wrong)}" if wrong else ""
 
 

@@ -1,4 +1,4 @@
-"""Brings pictures home that were paid for and wait at an address; none is drawn again because of a download."""
+"""Brings images home that were paid for and wait at an address; none is drawn again because of a download."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from batchgen.engine.decide import mismatch
 from batchgen.errors import StorageError
 from batchgen.executor import NotFetched
 from batchgen.ledger import PendingDownload
-from batchgen.model import OnMismatch, Picture, RemotePicture, SlotState, Stop, StopKind
+from batchgen.model import OnMismatch, RemoteImage, SlotState, Stop, StopKind, StoredImage
 
 AT_ONCE = 8
 WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
-"""Waits between the six tries of one picture, as multiples of the back-off's base: a quarter of an hour in all."""
+"""Waits between the six tries of one image, as multiples of the back-off's base: a quarter of an hour in all."""
 
 
 class Fetcher:
-    """Fetches waiting pictures; what does not come in this run is tried again in the next while its address lives.
+    """Fetches waiting images; what does not come in this run is tried again in the next while its address lives.
 
     `odd` holds attempt and slot of those that are not as asked and may be asked for once more.
     """
@@ -27,7 +27,7 @@ class Fetcher:
         self.odd: set[tuple[str, int]] = set()
 
     async def fetch(self, pending: PendingDownload) -> SlotState:
-        """Try until the picture is stored or lost; NOT_STARTED when it stays where it is for now."""
+        """Try until the image is stored or lost; NOT_STARTED when it stays where it is for now."""
         for wait in (*WAITS, None):
             state = await self.once(pending)
             if state is not SlotState.NOT_STARTED or wait is None or self._bench.stops:
@@ -38,7 +38,7 @@ class Fetcher:
     async def once(self, pending: PendingDownload) -> SlotState:
         """One try, written down whatever came of it; storage that refuses stops the run."""
         bench = self._bench
-        remote = RemotePicture(pending.slot, pending.url, pending.expires)
+        remote = RemoteImage(pending.slot, pending.url, pending.expires)
         try:
             async with self._places:
                 if bench.stops and pending.run_id != bench.run_id:
@@ -51,11 +51,11 @@ class Fetcher:
             bench.stops.add(Stop(StopKind.STORAGE, str(error)))
             return SlotState.NOT_STARTED
 
-    async def _book(self, pending: PendingDownload, found: Picture | NotFetched) -> SlotState:
+    async def _book(self, pending: PendingDownload, found: StoredImage | NotFetched) -> SlotState:
         bench = self._bench
         facts = {"attempt": pending.attempt_id, "job": pending.job_id, "slot": pending.slot}
         match found:
-            case Picture():
+            case StoredImage():
                 await bench.offload(bench.ledger.downloaded, pending, found)
                 await bench.tidy(pending.attempt_id)
                 stored = told(pending.job_key, ("", pending.provider), [found])
@@ -75,9 +75,9 @@ class Fetcher:
         provider = self._bench.provider
         return pending.provider == provider.name and pending.base_url in {None, provider.base_url}
 
-    async def _accept(self, pending: PendingDownload, picture: Picture) -> SlotState:
+    async def _accept(self, pending: PendingDownload, image: StoredImage) -> SlotState:
         """What is not as asked fails, or is asked for once more, where the user wants that; its file stays."""
-        why, wanted = mismatch(picture), self._bench.settings.on_mismatch
+        why, wanted = mismatch(image), self._bench.settings.on_mismatch
         if why and wanted is OnMismatch.RETRY_ONCE:
             self.odd.add((pending.attempt_id, pending.slot))
         if not why or wanted is not OnMismatch.FAIL:
@@ -87,7 +87,7 @@ class Fetcher:
         return SlotState.FAILED
 
     async def backlog(self, pending: Sequence[PendingDownload]) -> list[PendingDownload]:
-        """One try for each picture that an earlier run left, the soonest to expire first; those worth another one."""
+        """One try for each image that an earlier run left, the soonest to expire first; those worth another one."""
         states = await asyncio.gather(*(self.once(one) for one in pending))
         left = [one for one, state in zip(pending, states, strict=True) if state is SlotState.NOT_STARTED]
         return [one for one in left if self._is_ours(one)]

@@ -34,7 +34,7 @@ MOST_TOP_UPS = 2
 UNTRIED = Tried()
 AWAY = {
     SlotState.NOT_STARTED: "paid; its download is still to be finished",
-    SlotState.LOST_PAID: "paid, but its address gave no picture and never will",
+    SlotState.LOST_PAID: "paid, but its address gave no image and never will",
 }
 
 
@@ -42,9 +42,9 @@ AWAY = {
 class Task:
     """A job and the slots of it that this run shall draw.
 
-    `replaces` is the key of the job whose pictures stand where these will go; `standing` is what the job has come to
+    `replaces` is the key of the job whose images stand where these will go; `standing` is what the job has come to
     before, `tried` what earlier runs made of its slots. `words` are the prompts of slots that are not drawn with the
-    job's own. `redraw`: the slots have pictures, which stay until others take their places.
+    job's own. `redraw`: the slots have images, which stay until others take their places.
     """
 
     job: Job
@@ -63,7 +63,7 @@ Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
 
 @dataclass(slots=True)
 class Filled:
-    """What the calls for some slots of a job brought; `open` says what became of the slots without a picture."""
+    """What the calls for some slots of a job brought; `open` says what became of the slots without an image."""
 
     stored: int = 0
     spent: MicroUSD = ZERO
@@ -147,14 +147,14 @@ class JobRunner:
         return filled
 
     def _failed(self, call: CallState) -> dict[int, tuple[SlotState, str]]:
-        """Pictures that the user does not take as they are: their files stay, their slots have failed."""
+        """Images that the user does not take as they are: their files stay, their slots have failed."""
         if self.bench.settings.on_mismatch is not OnMismatch.FAIL:
             return {}
         call.stored -= len(call.odd)
         return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
 
     async def _once_more(self, job: Job, filled: Filled) -> None:
-        """Ask once again for pictures that are not as asked; the first ones stay until others take their places."""
+        """Ask once again for images that are not as asked; the first ones stay until others take their places."""
         if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
             call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
@@ -176,7 +176,7 @@ class JobRunner:
         return open_
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
-        """Write down what became of the slots that brought no picture, and see what the job has come to."""
+        """Write down what became of the slots that brought no image, and see what the job has come to."""
         marks = {slot: mark for part in filled for slot, mark in part.open.items()}
         stored = sum(part.stored for part in filled)
         spent = MicroUSD(sum(part.spent for part in filled))
@@ -209,13 +209,13 @@ class JobRunner:
 
     def _short(self, why: str) -> tuple[SlotState, str]:
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
-            return SlotState.MODERATED, f"{why}: fewer pictures came than were asked, also when asked again"
+            return SlotState.MODERATED, f"{why}: fewer images came than were asked, also when asked again"
         strict = INCOMPLETE if self.bench.settings.on_partial is OnPartial.FAIL else ""
-        return SlotState.FAILED, f"{strict}{why}: fewer pictures came than were asked"
+        return SlotState.FAILED, f"{strict}{why}: fewer images came than were asked"
 
 
 def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:
-    """How a redraw ended: the slots that it left keep the pictures that they had."""
+    """How a redraw ended: the slots that it left keep the images that they had."""
     states = set(left)
     if SlotState.UNCERTAIN in states:
         return OutcomeKind.HELD

@@ -1,4 +1,4 @@
-"""Which addresses a picture may be fetched from: the provider's own host, allowed hosts, and public https addresses.
+"""Which addresses an image may be fetched from: the provider's own host, allowed hosts, and public https addresses.
 
 Names are resolved once, every address they stand for is checked, and the connection goes to a checked one: a name that
 changes its meaning between check and connection gains nothing.
@@ -46,11 +46,11 @@ _INSIDE = tuple(
 
 
 class RefusedAddressError(OSError):
-    """An address that pictures are not fetched from. Final: it will not become better."""
+    """An address that images are not fetched from. Final: it will not become better."""
 
 
 class Origin(StrEnum):
-    """How a picture's address is reached."""
+    """How an image's address is reached."""
 
     OWN = "own"  # the provider's own origin: the key goes along
     TRUSTED = "trusted"  # a host that the provider's file names
@@ -73,9 +73,9 @@ class Rules:
         if url.raw_host.lower() in self.hosts or f"{url.raw_host.lower()}:{url.port}" in self.hosts:
             return Origin.TRUSTED
         if url.scheme != "https":
-            raise RefusedAddressError("a foreign picture must come over https")
+            raise RefusedAddressError("a foreign image must come over https")
         if url.port not in {443, 80, self.base.port}:
-            raise RefusedAddressError(f"port {url.port} is not one that pictures come from")
+            raise RefusedAddressError(f"port {url.port} is not one that images come from")
         literal = _literal(url.raw_host)
         if literal is not None and not is_public(literal):
             raise RefusedAddressError(f"{url.raw_host} is a private address")

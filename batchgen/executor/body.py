@@ -1,4 +1,4 @@
-"""Takes an answer's bytes as they come: a success into pictures, anything else into a short text."""
+"""Takes an answer's bytes as they come: a success into images, anything else into a short text."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class Body:
     def __init__(
         self, status: int, encoding: str, open_part: Callable[[int], PartSink], cap: int, text_cap: int
     ) -> None:
-        """Expect pictures of at most `cap` bytes after a success, a short text after anything else."""
+        """Expect images of at most `cap` bytes after a success, a short text after anything else."""
         self.trouble: TransportError | None = None
         self.detail = ""
         self._decoder = Decoder(open_part, cap=cap, text_cap=text_cap) if 200 <= status < 300 else None

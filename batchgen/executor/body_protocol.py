@@ -1,6 +1,6 @@
 """Reads an answer's body straight off its connection, into one buffer that all connections share.
 
-Pictures are megabytes, and each piece is worked off as it comes: received into memory that is still warm, with no copy
+Images are megabytes, and each piece is worked off as it comes: received into memory that is still warm, with no copy
 in between and no task to wake.
 """
 

@@ -1,4 +1,4 @@
-"""Fetches pictures that were paid for and wait at an address; the generation is never repeated here."""
+"""Fetches images that were paid for and wait at an address; the generation is never repeated here."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from yarl import URL
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.placement import ends_whole, flags_of
-from batchgen.model import ImageRequest, Picture, Provider, RemotePicture
+from batchgen.model import ImageRequest, Provider, RemoteImage, StoredImage
 from batchgen.providers.wire import header_view
 from batchgen.redact import redacted
 from batchgen.runtime.clock import Clock, Offload
@@ -29,7 +29,7 @@ _PIECE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class NotFetched:
-    """A try that brought no picture. `final` means that no later try can: the picture is lost, though paid."""
+    """A try that brought no image. `final` means that no later try can: the image is lost, though paid."""
 
     why: str
     final: bool = False
@@ -75,18 +75,18 @@ class Downloads:
         for session in sessions.values():
             await session.close()
 
-    async def picture(
+    async def image(
         self,
-        remote: RemotePicture,
+        remote: RemoteImage,
         attempt_id: str,
         path: Callable[[str], str],
         request: ImageRequest | None = None,
         replaces: str | None = None,
-    ) -> Picture | NotFetched:
-        """Try once to put a waiting picture in its place; what came of a broken try is resumed by the next.
+    ) -> StoredImage | NotFetched:
+        """Try once to put a waiting image in its place; what came of a broken try is resumed by the next.
 
         `path` gives the place below `images/` for a real extension; `request` tells what was asked, `replaces` the key
-        of the job whose picture steps aside. StorageError when the disk refuses.
+        of the job whose image steps aside. StorageError when the disk refuses.
         """
         spool = self._folder.spool(f"{attempt_id}-{remote.slot}")
         facts = await self.fetch(remote.url, spool, remote.expires)
@@ -95,13 +95,13 @@ class Downloads:
         seen = sniff(facts.head, facts.path)
         if seen is None or (seen.format == "svg" and not (request and request.param("output_format") == "svg")):
             await self._offload(spool.discard)
-            return NotFetched("what came is no picture")
+            return NotFetched("what came is no image")
         flags = await self._offload(flags_of, request, seen, facts) if request else ()
         relative = path(seen.ext)
         publish = self._folder.publish
         gone = await self._offload(lambda: publish(facts.path, relative, replaces=replaces, sha256=facts.sha256))
         await self._offload(spool.discard)
-        return Picture(
+        return StoredImage(
             slot=remote.slot,
             path=f"images/{relative}",
             sha256=facts.sha256,
@@ -162,7 +162,7 @@ class Downloads:
         headers = header_view(response.headers)
         resumes = response.status == 206 and headers.get("content-range", "").startswith(f"bytes {left.size}-")
         if response.status == 206 and not resumes:
-            raise _FailedError("the server sent another piece of the picture than was asked")
+            raise _FailedError("the server sent another piece of the image than was asked")
         inflate = Inflate(headers.get("content-encoding", ""))
         part = spool.part(left.index)
         self._validators[part.path] = headers.get("etag", "") or headers.get("last-modified", "")
@@ -173,12 +173,12 @@ class Downloads:
                 for piece in inflate.feed(chunk):
                     part.write(piece)
                     if part.bytes > MOST_BYTES:
-                        raise _FailedError(f"the picture is larger than {MOST_BYTES:,} bytes", final=True)
+                        raise _FailedError(f"the image is larger than {MOST_BYTES:,} bytes", final=True)
         finally:
             facts = part.close()
         seen = sniff(facts.head, facts.path)
         if seen and "content-length" not in headers and not ends_whole(seen.format, facts):
-            raise _FailedError("the picture broke off")
+            raise _FailedError("the image broke off")
         return facts
 
     def _left(self, spool: Spool) -> Left:

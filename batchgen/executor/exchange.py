@@ -1,4 +1,4 @@
-"""One POST over the wire: how far it got is followed step by step, and everything a server can do ends in a `Exchange`."""
+"""One POST over the wire: how far it got is followed step by step, and all a server can do ends in an `Exchange`."""
 
 import asyncio
 import errno

@@ -18,7 +18,7 @@ from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Exchange, post, tracing, within
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.response_handler import ResponseHandler, cap_of
-from batchgen.model import Attempt, ImageRequest, Picture, Prepare, Provider, Receipt, RemotePicture, UrlImage
+from batchgen.model import Attempt, ImageRequest, Prepare, Provider, Receipt, RemoteImage, StoredImage, UrlImage
 from batchgen.providers.dialects import Dialect, dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
@@ -32,7 +32,7 @@ INPUT = "-input"
 
 
 class InputFetchError(Exception):
-    """A picture that goes into a request could not be fetched; nothing was sent."""
+    """An image that goes into a request could not be fetched; nothing was sent."""
 
     def __init__(self, why: str, *, final: bool) -> None:
         """Say why, and whether another try is useless."""
@@ -44,7 +44,7 @@ class InputFetchError(Exception):
 class Wires:
     """How to connect. `ca_file` holds further certificates to trust; verification is always on.
 
-    `lookup` is another way to resolve the names of foreign pictures.
+    `lookup` is another way to resolve the names of foreign images.
     """
 
     connect_seconds: float = 10.0
@@ -136,14 +136,14 @@ class LocalExecutor:
 
     async def download(
         self,
-        remote: RemotePicture,
+        remote: RemoteImage,
         attempt_id: str,
         path: Callable[[str], str],
         request: ImageRequest | None = None,
         replaces: str | None = None,
-    ) -> Picture | NotFetched:
-        """Try once to fetch a picture that waits at an address; see `Downloads.picture`."""
-        return await self._downloads.picture(remote, attempt_id, path, request, replaces)
+    ) -> StoredImage | NotFetched:
+        """Try once to fetch an image that waits at an address; see `Downloads.image`."""
+        return await self._downloads.image(remote, attempt_id, path, request, replaces)
 
     async def settled(self, attempt_id: str) -> None:
         """The ledger has the receipt: the spool of this attempt is not needed any more."""
@@ -185,7 +185,7 @@ class LocalExecutor:
                 await self.offload(spool.discard)
 
     async def _inputs(self, attempt: Attempt) -> dict[str, Path]:
-        """Our own copies of the request's pictures that stand at addresses; they go with the attempt's spool."""
+        """Our own copies of the request's images that stand at addresses; they go with the attempt's spool."""
         request = attempt.job.request
         inputs = (*request.images, *((request.mask,) if request.mask else ()))
         urls = dict.fromkeys(image.url for image in inputs if isinstance(image, UrlImage))

@@ -35,7 +35,7 @@ class PartWriter:
     """Opens numbered parts in one spool. Its methods raise StorageError when the disk refuses and none is to spare."""
 
     def __init__(self, spool: Spool, spare: Spool | None = None) -> None:
-        """Make nothing yet: an answer without pictures leaves no folder behind."""
+        """Make nothing yet: an answer without images leaves no folder behind."""
         self.spool = spool
         self.spare = spare
         self.refused: StorageError | None = None

@@ -1,4 +1,4 @@
-"""From parts to pictures: what an answer becomes is written down whole, then done; doing it twice is harmless."""
+"""From parts to images: what an answer becomes is written down whole, then done; doing it twice is harmless."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from batchgen.model import (
     Echo,
     ImageRequest,
     Phase,
-    Picture,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
+    StoredImage,
     Usage,
     Verdict,
 )
@@ -36,18 +36,18 @@ _PIECE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A picture in a part and the place that it goes to."""
+    """An image in a part and the place that it goes to."""
 
     part: str
-    picture: Picture
+    image: StoredImage
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of an answer: pictures to publish, addresses, what is missing, and bytes without a use."""
+    """What becomes of an answer: images to publish, addresses, what is missing, and bytes without a use."""
 
     landings: tuple[Placement, ...] = ()
-    remote: tuple[RemotePicture, ...] = ()
+    remote: tuple[RemoteImage, ...] = ()
     missing: tuple[tuple[int, str], ...] = ()
     spare: tuple[tuple[str, str], ...] = ()
 
@@ -72,28 +72,28 @@ class SlotAssigner:
         self._free = list(self.attempt.slots)
 
     def plan(self, items: Sequence[Item], *, whole: bool) -> Plan:
-        """Pair items with slots; what brings no picture says why, and what has no slot is spare."""
+        """Pair items with slots; what brings no image says why, and what has no slot is spare."""
         landings, remote = [], []
         spare: list[tuple[str, str]] = []
         for item in items:
             landed = self._landing(item)
             if isinstance(landed, Placement):
                 landings.append(landed)
-            elif isinstance(landed, RemotePicture):
+            elif isinstance(landed, RemoteImage):
                 remote.append(landed)
             elif landed:
                 spare.append(landed)
         left = [f for i, f in self.facts.items() if i not in self._used]
-        spare += [(f.path.name, "not a picture") for f in left if f.path.name not in dict(spare)]
+        spare += [(f.path.name, "not an image") for f in left if f.path.name not in dict(spare)]
         reasons = [*self._reasons, *("dropped" if whole else "truncated" for _ in self._free)]
         missing = tuple(zip(self._free, reasons, strict=False))
         return Plan(tuple(landings), tuple(remote), missing, tuple(spare))
 
-    def _landing(self, item: Item) -> Placement | RemotePicture | tuple[str, str] | None:
+    def _landing(self, item: Item) -> Placement | RemoteImage | tuple[str, str] | None:
         if item.url:
             if not self._free:
                 return None
-            return RemotePicture(self._free.pop(0), item.url, self.expires.get(item.url))
+            return RemoteImage(self._free.pop(0), item.url, self.expires.get(item.url))
         part = item.run.part if item.run else None
         if item.reason or part is None or part in self._used or part not in self.facts:
             self._reasons.append(item.reason or "undecodable")
@@ -102,17 +102,17 @@ class SlotAssigner:
         seen = sniff(facts.head, facts.path)
         if seen is None or (seen.format == "svg" and self.attempt.job.request.param("output_format") != "svg"):
             self._reasons.append("undecodable")
-            return facts.path.name, "no picture that was asked for"
+            return facts.path.name, "no image that was asked for"
         if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
             self._reasons.append("truncated")
             return facts.path.name, "cut off"
         self._used.add(part)
         if not self._free:
-            return facts.path.name, "more pictures came than were asked"
-        return Placement(facts.path.name, self._picture(self._free.pop(0), facts, seen))
+            return facts.path.name, "more images came than were asked"
+        return Placement(facts.path.name, self._image(self._free.pop(0), facts, seen))
 
-    def _picture(self, slot: int, facts: PartFacts, seen: ImageFacts) -> Picture:
-        return Picture(
+    def _image(self, slot: int, facts: PartFacts, seen: ImageFacts) -> StoredImage:
+        return StoredImage(
             slot=slot,
             path=f"images/{self.attempt.job.path(slot, seen.ext)}",
             sha256=facts.sha256,
@@ -125,7 +125,7 @@ class SlotAssigner:
 
 
 def flags_of(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[str, ...]:
-    """What is not as the job asked: size, format, alpha; and a picture that is cut off, blank, or far too large."""
+    """What is not as the job asked: size, format, alpha; and an image that is cut off, blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
@@ -144,7 +144,7 @@ def flags_of(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[
 
 
 def ends_whole(kind: str, part: PartFacts) -> bool:
-    """Whether a picture's last bytes are where it ends; a cheap look that finds cut files, not torn ones."""
+    """Whether an image's last bytes are where it ends; a cheap look that finds cut files, not torn ones."""
     if kind == "png":
         return b"IEND" in part.tail
     if kind == "jpeg":
@@ -154,7 +154,7 @@ def ends_whole(kind: str, part: PartFacts) -> bool:
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:
     """The receipt and the plan as JSON, to be finished from after a crash."""
-    landings = [{"part": landing.part, **_flat(landing.picture)} for landing in plan.landings]
+    landings = [{"part": landing.part, **_flat(landing.image)} for landing in plan.landings]
     remote = [
         {"slot": r.slot, "url": r.url, "expires": r.expires.isoformat() if r.expires else None} for r in plan.remote
     ]
@@ -177,7 +177,7 @@ def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, A
     }
 
 
-def _flat(value: Picture | Verdict | Usage | Echo) -> dict[str, Any]:
+def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
     """The fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
     return {f.name: getattr(value, f.name) for f in fields(value)}
 
@@ -191,7 +191,7 @@ def finish(folder: Folder, attempt_id: str) -> Receipt | None:
 def complete(folder: Folder, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
     """Complete an answer that is whole in its spool. Blocks.
 
-    Publishes every picture (those already in place stay), moves bytes without a use to quarantine, and returns the
+    Publishes every image (those already in place stay), moves bytes without a use to quarantine, and returns the
     receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
     the same receipt.
     """
@@ -200,15 +200,15 @@ def complete(folder: Folder, attempt_id: str, answer: Mapping[str, Any]) -> Rece
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
-    pictures = [landing.picture for landing in landings]
+    images = [landing.image for landing in landings]
     parts = [
-        (spool.path / landing.part, landing.picture.path.removeprefix("images/"), landing.picture.sha256)
+        (spool.path / landing.part, landing.image.path.removeprefix("images/"), landing.image.sha256)
         for landing in landings
     ]
     gone = folder.publish_all(parts, replaces=replaces)
     quarantine = _set_aside(folder, attempt_id, spare, receipt) if spare else None
-    placed = tuple(replace(picture, replaces=place) for picture, place in zip(pictures, gone, strict=True))
-    return replace(receipt, pictures=placed, quarantine=quarantine)
+    placed = tuple(replace(image, replaces=place) for image, place in zip(images, gone, strict=True))
+    return replace(receipt, images=placed, quarantine=quarantine)
 
 
 def blot(path: Path, words: Iterable[bytes]) -> None:
@@ -250,14 +250,14 @@ def _from_answer(
     for entry in answer["pictures"]:
         facts = dict(entry)
         part = facts.pop("part")
-        landings.append(Placement(part, Picture(**{**facts, "flags": tuple(facts["flags"])})))
+        landings.append(Placement(part, StoredImage(**{**facts, "flags": tuple(facts["flags"])})))
     receipt = Receipt(
         attempt_id=answer["attempt"],
         phase=Phase(answer["phase"]),
         verdict=Verdict(**verdict),
         status=answer["status"],
         remote=tuple(
-            RemotePicture(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
+            RemoteImage(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
             for r in answer["remote"]
         ),
         missing=tuple((slot, why) for slot, why in answer["missing"]),

@@ -20,8 +20,8 @@ from batchgen.redact import kept_headers, redacted, spellings, without
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import Folder
 
-MOST_PER_PICTURE = 96 * 1024 * 1024
-"""Bytes of one picture; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
+MOST_PER_IMAGE = 96 * 1024 * 1024
+"""Bytes of one image; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
 
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-ray")
@@ -30,8 +30,8 @@ _TOO_LATE_TO_HARM = frozenset({TransportError.DISCONNECTED, TransportError.BAD_H
 
 
 def cap_of(attempt: Attempt) -> int:
-    """The most picture bytes that the answer to an attempt may hold."""
-    return MOST_PER_PICTURE * max(1, attempt.n)
+    """The most image bytes that the answer to an attempt may hold."""
+    return MOST_PER_IMAGE * max(1, attempt.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ResponseHandler:
         return self._receipt(attempt, call, judge(happening))
 
     async def land(self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter) -> Receipt:
-        """Read what came and store it: the whole answer durably first, then every picture at its place."""
+        """Read what came and store it: the whole answer durably first, then every image at its place."""
         document = call.body.close() if call.body else _NOTHING
         success = call.status is not None and 200 <= call.status < 300
         if not success:
@@ -76,17 +76,17 @@ class ResponseHandler:
         return self._store(receipt, intake, to_answer(receipt, plan, attempt.replaces))
 
     def _blot(self, intake: PartWriter, plan: Plan) -> None:
-        """Cross secrets out in what is no picture of ours: a server may have said anything there."""
-        pictures = {landing.part for landing in plan.landings}
+        """Cross secrets out in what is no image of ours: a server may have said anything there."""
+        images = {landing.part for landing in plan.landings}
         for facts in intake.facts.values():
-            if self.secrets and facts.path.name not in pictures:
+            if self.secrets and facts.path.name not in images:
                 blot(facts.path, spellings(self.secrets))
 
     def _local(self, item: Item, intake: PartWriter) -> Item:
-        """Decode a picture that was spelled as a data URL."""
+        """Decode an image that was spelled as a data URL."""
         if not item.inline:
             return item
-        run = Base64Reader(Parts(lambda _: intake.next(), MOST_PER_PICTURE))
+        run = Base64Reader(Parts(lambda _: intake.next(), MOST_PER_IMAGE))
         try:
             run.feed(item.inline.encode("ascii", "replace"))
             found = run.end()
@@ -129,7 +129,7 @@ class ResponseHandler:
         return replace(
             self._happening(call, document),
             complaint=answer.complaint,
-            pictures=len(plan.landings) + len(plan.remote),
+            images=len(plan.landings) + len(plan.remote),
             reasons=tuple(why for _, why in plan.missing),
         )
 

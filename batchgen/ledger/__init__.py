@@ -37,20 +37,20 @@ from batchgen.ledger.records import (
     Known,
     PendingDownload,
     Previous,
+    RecordedImage,
     Refused,
     Review,
     Reworded,
     RunRow,
     RunStart,
     Slot,
-    StoredImage,
     Tried,
     Wanted,
 )
-from batchgen.ledger.report_rows import CallRow, ImageRow, JobRow, ListedRow, PictureRow, UsageRow, VariantRow
+from batchgen.ledger.report_rows import CallRow, ImageRow, JobRow, ListedRow, SidecarRow, UsageRow, VariantRow
 from batchgen.ledger.reservations import CHANGED
 from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
-from batchgen.model import Attempt, AttemptState, Job, Picture, Receipt, Settlement, SlotState
+from batchgen.model import Attempt, AttemptState, Job, Receipt, Settlement, SlotState, StoredImage
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import Clock
 
@@ -78,16 +78,16 @@ __all__ = [
     "ListedRow",
     "Money",
     "PendingDownload",
-    "PictureRow",
     "Previous",
     "Reconciliation",
+    "RecordedImage",
     "Refused",
     "Review",
     "Reworded",
     "RunRow",
     "RunStart",
+    "SidecarRow",
     "Slot",
-    "StoredImage",
     "Totals",
     "Tried",
     "UsageRow",
@@ -217,8 +217,8 @@ class Ledger:
     ) -> None:
         """Close a call with what it brought and cost, in one transaction.
 
-        Its cost is split over its pictures that are here (the remainder on the first). Pictures at an address are
-        written down before any download, and bear no share until they are here. What pictures replace follows its
+        Its cost is split over its images that are here (the remainder on the first). Images at an address are
+        written down before any download, and bear no share until they are here. What images replace follows its
         file. `slots` are further decisions with their reasons.
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
         SETTLED and CHARGED_NO_RESULT need a settlement.
@@ -248,19 +248,19 @@ class Ledger:
         risk.to_at_risk(self._book, attempt_id, why, self._clock.now())
 
     def downloads(self) -> tuple[PendingDownload, ...]:
-        """Paid pictures that wait at an address, the soonest to expire first."""
+        """Paid images that wait at an address, the soonest to expire first."""
         return risk.downloads(self._book)
 
-    def downloaded(self, download: PendingDownload, picture: Picture) -> None:
-        """Note that a waiting picture is in place; its call's cost is split anew."""
-        risk.downloaded(self._book, download, picture, self._clock.now())
+    def downloaded(self, download: PendingDownload, image: StoredImage) -> None:
+        """Note that a waiting image is in place; its call's cost is split anew."""
+        risk.downloaded(self._book, download, image, self._clock.now())
 
     def postponed(self, download: PendingDownload, why: str) -> None:
         """Note that a download failed and may be tried again."""
         risk.postponed(self._book, download, why)
 
     def lost(self, download: PendingDownload, why: str) -> None:
-        """Note that a paid picture can never be had."""
+        """Note that a paid image can never be had."""
         risk.lost(self._book, download, why, self._clock.now())
 
     def held(self) -> tuple[Held, ...]:
@@ -279,34 +279,34 @@ class Ledger:
         """
         return bill.reconcile(self._book, billed, since, self._clock.now(), apply=apply)
 
-    # What people said of pictures
+    # What people said of images
 
     def review(self, decisions: Sequence[Judged], awaited: Collection[str] = ()) -> tuple[str, ...]:
         """Write decisions down in one transaction, later ones over earlier ones.
 
-        Gives for each why it was left out: a picture that is not stored, or another one by now. Empty: it was taken.
-        `awaited` are places (without extension) that a paid picture is on its way to: nothing is frozen there.
+        Gives for each why it was left out: an image that is not stored, or another one by now. Empty: it was taken.
+        `awaited` are places (without extension) that a paid image is on its way to: nothing is frozen there.
         """
         return reviews.review(self._book, decisions, awaited, self._clock.now())
 
     def has_approved(self) -> bool:
-        """Whether any approved picture is in its place."""
+        """Whether any approved image is in its place."""
         return reviews.any_approved(self._book)
 
     def keeps_others(self, run_id: str) -> bool:
-        """Whether an approved picture keeps a job other than a run wanted it: the next walk says so."""
+        """Whether an approved image keeps a job other than a run wanted it: the next walk says so."""
         return reviews.keeps_others(self._book, run_id)
 
     def approved(self, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
-        """Find jobs with approved pictures in their places by id, those that were wanted last first."""
+        """Find jobs with approved images in their places by id, those that were wanted last first."""
         return reviews.approved(self._book, ids)
 
     def frozen(self, places: Sequence[str]) -> frozenset[str]:
-        """Find which of these places (as in `standing`) hold an approved picture. Give it batches."""
+        """Find which of these places (as in `standing`) hold an approved image. Give it batches."""
         return reviews.frozen(self._book, places)
 
     def doubted(self) -> frozenset[tuple[str, int]]:
-        """Find rejected pictures (key, slot) for which others may have been paid already."""
+        """Find rejected images (key, slot) for which others may have been paid already."""
         return reviews.doubted(self._book)
 
     def reword(self, prompts: Mapping[str, str]) -> tuple[Reworded, ...]:
@@ -332,7 +332,7 @@ class Ledger:
         return accounts.waste(self._book, run_id)
 
     def history(self, model: str, size: str, quality: str, provider: str | None = None) -> History | None:
-        """Say what such calls without input pictures really cost and took, over the latest 1000; None without any."""
+        """Say what such calls without input images really cost and took, over the latest 1000; None without any."""
         return accounts.history(self._book, model, size, quality, provider)
 
     def audit(self) -> tuple[str, ...]:
@@ -366,70 +366,70 @@ class Ledger:
         return rows.usage_rows(self._book)
 
     def listed_rows(self) -> Iterator[ListedRow]:
-        """Every picture that a shop lists: stored, in place and wanted; those of one unit stand together."""
+        """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""
         return current.listed(self._book)
 
     def variant_rows(self) -> Iterator[VariantRow]:
-        """Every stored and wanted picture that was drawn in more than one way; those of one thing stand together."""
+        """Every stored and wanted image that was drawn in more than one way; those of one thing stand together."""
         return current.variants(self._book)
 
-    def picture_rows(self, attempt_id: str) -> tuple[PictureRow, ...]:
-        """How the pictures of one call came about."""
+    def sidecar_rows(self, attempt_id: str) -> tuple[SidecarRow, ...]:
+        """How the images of one call came about."""
         return provenance.of_call(self._book, attempt_id)
 
-    def picture_places(self) -> tuple[tuple[str, str, str], ...]:
-        """Every picture: its path, its sha256 and the call that brought it."""
+    def image_places(self) -> tuple[tuple[str, str, str], ...]:
+        """Every image: its path, its sha256 and the call that brought it."""
         return provenance.places(self._book)
 
-    # Pictures
+    # Images
 
-    def stored(self) -> Iterator[StoredImage]:
-        """Every picture that should be in place, also of jobs that nobody wants any more."""
+    def stored(self) -> Iterator[RecordedImage]:
+        """Every image that should be in place, also of jobs that nobody wants any more."""
         return rows.stored(self._book)
 
     def stored_for(self, run_id: str) -> Iterator[str]:
-        """Paths of the stored pictures that a run wanted, relative to the output folder."""
+        """Paths of the stored images that a run wanted, relative to the output folder."""
         return wanting.stored(self._book, run_id)
 
-    def fault(self, image: StoredImage, fault: str) -> None:
-        """Note what is wrong with a stored picture's file (`missing`, `damaged: ...`), or "" when it is well again."""
+    def fault(self, image: RecordedImage, fault: str) -> None:
+        """Note what is wrong with a stored image's file (`missing`, `damaged: ...`), or "" when it is well again."""
         images.fault(self._book, image, fault)
 
     def owner(self, path: str) -> str | None:
-        """Find the key of the job whose stored picture stands at a path, relative to the output folder."""
+        """Find the key of the job whose stored image stands at a path, relative to the output folder."""
         return images.owner(self._book, path)
 
     def drawn_by(self, provider: str) -> int:
-        """Count the pictures in place that a provider drew."""
+        """Count the images in place that a provider drew."""
         return rows.drawn_by(self._book, provider)
 
-    def has_pictures(self) -> bool:
-        """Whether any picture is stored."""
+    def has_images(self) -> bool:
+        """Whether any image is stored."""
         return images.any_stored(self._book)
 
     def job_status(self, places: Sequence[str]) -> dict[str, str]:
-        """Find whose stored pictures stand at places (paths relative to the output folder, without extension).
+        """Find whose stored images stand at places (paths relative to the output folder, without extension).
 
         The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
         """
         return images.job_status(self._book, places)
 
     def aside(self) -> tuple[Aside, ...]:
-        """List pictures that this run wants and that stepped aside for others nobody wants any more."""
+        """List images that this run wants and that stepped aside for others nobody wants any more."""
         assert self._run_id is not None, "a run begins before it wants anything"
         return images.aside(self._book, self._run_id)
 
     def returned(self, image: Aside, gone: str | None) -> None:
-        """Note that a picture is back in its place; `gone` is where the one went that stood there."""
+        """Note that an image is back in its place; `gone` is where the one went that stood there."""
         images.returned(self._book, image, gone)
 
     def outlived(self) -> tuple[tuple[str, int, str], ...]:
-        """Pictures (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
-        assert self._run_id is not None, "a run begins before pictures can be replaced"
+        """Images (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
+        assert self._run_id is not None, "a run begins before images can be replaced"
         return images.outlived(self._book, self._run_id)
 
     def left_behind(self) -> tuple[tuple[str, int, str], ...]:
-        """Pictures (key, slot, path) whose slots were taken by others that stand elsewhere."""
+        """Images (key, slot, path) whose slots were taken by others that stand elsewhere."""
         return images.left_behind(self._book)
 
     def cleared(self, job_key: str, slot: int) -> None:
@@ -437,11 +437,11 @@ class Ledger:
         images.cleared(self._book, job_key, slot)
 
     def moved(self, job_key: str, slot: int, path: str) -> None:
-        """Note that a stored picture has another place now."""
+        """Note that a stored image has another place now."""
         images.moved(self._book, job_key, slot, path)
 
     def adopt(self, images: Sequence[Adopted]) -> int:
-        """Take pictures in that a lost ledger knew, in one transaction; how many of them were new."""
+        """Take images in that a lost ledger knew, in one transaction; how many of them were new."""
         assert self._run_id is not None, "a run begins before it adopts anything"
         return adopting.adopt(self._book, images, self._run_id, self._clock.now())
 

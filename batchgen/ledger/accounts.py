@@ -106,7 +106,7 @@ def waste(book: Database, run_id: str | None) -> tuple[Waste, ...]:
 
 
 def history(book: Database, model: str, size: str, quality: str, provider: str | None) -> History | None:
-    """Look back at the latest settled calls of the whole ledger that were like this, and sent no pictures along."""
+    """Look back at the latest settled calls of the whole ledger that were like this, and sent no images along."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT a.cost, a.asked, a.seconds FROM attempts a"
@@ -129,13 +129,13 @@ _LAWS = {
         SELECT count(*) FROM (
             SELECT catalogue, run_id, sum(cost), sum(at_risk) FROM attempts a WHERE ended IS NOT NULL
             GROUP BY 1, 2 EXCEPT SELECT catalogue, run_id, sum(cost), sum(at_risk) FROM spent GROUP BY 1, 2)""",
-    "calls whose pictures cost more than the call": """
+    "calls whose images cost more than the call": """
         SELECT count(*) FROM attempts a
         WHERE a.cost < (SELECT sum(cost) FROM images i WHERE i.attempt_id = a.id)""",
     "images that belong to another job's call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         WHERE (a.catalogue != i.catalogue OR a.job_key != i.job_key)""",
-    "two pictures at one place": """
+    "two images at one place": """
         SELECT count(*) FROM (
             SELECT catalogue, path FROM images INDEXED BY images_by_path WHERE path IS NOT NULL
             GROUP BY catalogue, path HAVING count(*) > 1) twice
@@ -144,7 +144,7 @@ _LAWS = {
     "stored images without a charged call": """
         SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id
         WHERE i.state = 'stored' AND a.state != 'settled'""",
-    "approved pictures that had to step aside": f"""
+    "approved images that had to step aside": f"""
         SELECT count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE}
         WHERE r.decision = 'approved' AND (i.fault = 'overwritten' OR i.path NOT LIKE 'images/%')""",  # noqa: S608
 }

@@ -1,4 +1,4 @@
-"""Taking pictures in that were paid for under a ledger that is lost."""
+"""Taking images in that were paid for under a ledger that is lost."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.jobs import remember
 from batchgen.ledger.records import Adopted
 from batchgen.ledger.text import dump, stamp
-from batchgen.model import Picture
+from batchgen.model import StoredImage
 
 
 def adopt(book: Database, images: Sequence[Adopted], run_id: str, now: datetime) -> int:
-    """Write jobs and pictures down as if their calls had just been found again."""
+    """Write jobs and images down as if their calls had just been found again."""
     remember(book, [image.wanted for image in images], run_id, 0)
     with book.writing("adopt") as db:
         return sum(_adopt(db, book.catalogue, image, run_id, now) for image in images)
 
 
-def _adopt(db: sqlite3.Connection, catalogue: str, image: Adopted, run_id: str, now: datetime) -> bool:
-    key = image.wanted.job.key
+def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, now: datetime) -> bool:
+    key = found.wanted.job.key
     if db.execute(
         "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'",
-        (catalogue, key, image.slot),
+        (catalogue, key, found.slot),
     ).fetchone():
         return False
     count = db.execute("SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, key)).fetchone()
-    attempt_id = f"adopted-{run_id}-{key[:16]}-{image.slot}-{count[0]}"
-    drawn = stamp(image.drawn or now)
+    attempt_id = f"adopted-{run_id}-{key[:16]}-{found.slot}-{count[0]}"
+    drawn = stamp(found.drawn or now)
     db.execute(
         "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
         " low, expected, high, price, reserved, started)"
@@ -38,18 +38,18 @@ def _adopt(db: sqlite3.Connection, catalogue: str, image: Adopted, run_id: str, 
             catalogue,
             run_id,
             key,
-            image.wanted.model,
-            image.wanted.provider,
-            dump([image.slot]),
-            *(image.cost,) * 4,
+            found.wanted.model,
+            found.wanted.provider,
+            dump([found.slot]),
+            *(found.cost,) * 4,
             drawn,
         ),
     )
     db.execute(
         "UPDATE attempts SET state = 'settled', cost = ?, estimated = ?, reserved = 0, ended = ?, brought = 1,"
         " phase = 'complete', code = 'ok', note = 'adopted' WHERE id = ?",
-        (image.cost, int(image.estimated), drawn, attempt_id),
+        (found.cost, int(found.estimated), drawn, attempt_id),
     )
-    picture = Picture(image.slot, image.path, image.sha256, image.bytes, image.width, image.height, image.format)
-    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, picture, image.cost)
+    image = StoredImage(found.slot, found.path, found.sha256, found.bytes, found.width, found.height, found.format)
+    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, image, found.cost)
     return True

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.text import count, dump, plain, stamp
-from batchgen.model import AttemptState, Picture, Receipt, RemotePicture, Settlement, SlotState, Usage
+from batchgen.model import AttemptState, Receipt, RemoteImage, Settlement, SlotState, StoredImage, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
@@ -16,7 +16,7 @@ _BEFORE = (
     "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
     " AND ifnull(path, before) < 'superseded/')"
 )
-"""Where the picture stands that is in a slot until another one takes it."""
+"""Where the image stands that is in a slot until another one takes it."""
 
 Marks = Mapping[int, tuple[SlotState, str]]
 
@@ -32,7 +32,7 @@ class ImageWriter:
         self.now = stamp(now)
 
     def mark(self, marks: Marks) -> None:
-        """Give slots a state and its reason; a paid picture that waits for its download is no longer waited for."""
+        """Give slots a state and its reason; a paid image that waits for its download is no longer waited for."""
         self.db.executemany(
             "INSERT INTO images (catalogue, job_key, slot, state, reason, run_id, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
@@ -55,12 +55,12 @@ class ImageWriter:
         }
         self.mark({slot: (SlotState.UNCERTAIN, reason) for slot in slots if slot not in safe})
 
-    def store(self, attempt_id: str, picture: Picture, cost: MicroUSD) -> None:
-        """Put a picture in its slot; another job's picture that lay at its path has moved."""
+    def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
+        """Put an image in its slot; another job's image that lay at its path has moved."""
         self.db.execute(
             "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
             " WHERE catalogue = ? AND path = ? AND NOT (job_key = ? AND slot = ?)",
-            (picture.replaces, picture.replaces, self.catalogue, picture.path, self.job_key, picture.slot),
+            (image.replaces, image.replaces, self.catalogue, image.path, self.job_key, image.slot),
         )
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
@@ -70,26 +70,26 @@ class ImageWriter:
             (
                 self.catalogue,
                 self.job_key,
-                picture.slot,
+                image.slot,
                 attempt_id,
                 self.run_id,
                 cost,
-                picture.path,
-                picture.sha256,
-                picture.bytes,
-                picture.width,
-                picture.height,
-                picture.format,
-                dump(picture.flags),
+                image.path,
+                image.sha256,
+                image.bytes,
+                image.width,
+                image.height,
+                image.format,
+                dump(image.flags),
                 self.now,
                 attempt_id,
-                *(self.catalogue, self.job_key, picture.slot),
-                picture.path,
+                *(self.catalogue, self.job_key, image.slot),
+                image.path,
             ),
         )
 
-    def await_download(self, attempt_id: str, remote: RemotePicture) -> None:
-        """Write a paid picture's address down; from now on its slot is never drawn again by itself."""
+    def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
+        """Write a paid image's address down; from now on its slot is never drawn again by itself."""
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
             " changed, prompt, before)"
@@ -127,7 +127,7 @@ def settle(
         page = ImageWriter(db, book.catalogue, row["job_key"], row["run_id"], now)
         if state is AttemptState.AT_RISK:
             page.doubt(slots_of(row), f"may have been charged: {receipt.verdict.code}")
-        _pictures(page, receipt, settlement.cost if settlement else MicroUSD(0))
+        _images(page, receipt, settlement.cost if settlement else MicroUSD(0))
         page.mark(marks)
 
 
@@ -146,16 +146,16 @@ def slots_of(row: sqlite3.Row) -> tuple[int, ...]:
     return tuple(map(int, row["slots"].strip("[]").split(",")))
 
 
-def _pictures(page: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
-    if receipt.pictures:
-        for share, picture in zip(split(cost, len(receipt.pictures)), receipt.pictures, strict=True):
-            page.store(receipt.attempt_id, picture, share)
+def _images(page: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
+    if receipt.images:
+        for share, image in zip(split(cost, len(receipt.images)), receipt.images, strict=True):
+            page.store(receipt.attempt_id, image, share)
     for remote in receipt.remote:
         page.await_download(receipt.attempt_id, remote)
 
 
 def share_anew(db: sqlite3.Connection, attempt_id: str) -> None:
-    """Split what a call cost over the pictures that came of it, once another one is here; the remainder to the first.
+    """Split what a call cost over the images that came of it, once another one is here; the remainder to the first.
 
     What waits or is lost takes no share. One that was drawn again came too: it is in no row, and its share is waste.
     """
@@ -191,7 +191,7 @@ def _close(
         "headers": dump(receipt.headers),
         "quarantine": receipt.quarantine,
         "seconds": receipt.seconds,
-        "brought": len(receipt.pictures) + len(receipt.remote),
+        "brought": len(receipt.images) + len(receipt.remote),
         "text_in": count(usage.text_in),
         "image_in": count(usage.image_in),
         "output": count(usage.output),

@@ -111,7 +111,7 @@ def _write(db: sqlite3.Connection, row: sqlite3.Row, finding: Finding, now: date
 
 
 def _free_slots(db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
-    """Images are uncertain no more when no other call for them may have been, or was, charged without a picture."""
+    """Images are uncertain no more when no other call for them may have been, or was, charged without an image."""
     others = db.execute(
         "SELECT slots FROM attempts WHERE catalogue = ? AND job_key = ? AND id != ?"
         " AND (state = 'at_risk' OR (state = 'settled' AND brought = 0))",

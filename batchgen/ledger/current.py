@@ -1,4 +1,4 @@
-"""The pictures that somebody would hand over now: stored, in place, wanted by the latest run, and not rejected."""
+"""The images that somebody would hand over now: stored, in place, wanted by the latest run, and not rejected."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ current AS (
                 AND v.attempt_id = i.attempt_id AND v.decision = 'rejected')
 )
 """
-# All pictures of a stock-keeping unit stand together, where its first one would; within it the manifest's order holds.
+# All images of a stock-keeping unit stand together, where its first one would; within it the manifest's order holds.
 _LISTED = f"""
 {_CURRENT},
 listed AS (
@@ -34,7 +34,7 @@ SELECT sku, row_number() OVER (PARTITION BY sku ORDER BY seq, line, slot), path,
 FROM listed ORDER BY min(seq) OVER (PARTITION BY sku), min(line) OVER (PARTITION BY sku), sku, seq, line, slot
 """  # noqa: S608 - our own words
 
-# Only what was drawn in more than one way; the ways of one picture stand together.
+# Only what was drawn in more than one way; the ways of one image stand together.
 _VARIANTS = f"""
 {_CURRENT},
 varied AS (

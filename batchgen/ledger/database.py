@@ -7,9 +7,7 @@ from pathlib import Path
 
 from batchgen.errors import StorageError
 
-MENDING = (
-    "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the pictures"
-)
+MENDING = "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the images"
 """What to do about a ledger that cannot be read; takes its path."""
 
 

@@ -1,4 +1,4 @@
-"""Where stored pictures lie, and what is wrong with their files."""
+"""Where stored images lie, and what is wrong with their files."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -6,16 +6,16 @@ from pathlib import PurePosixPath
 
 from batchgen.ledger.attempts import slots_of
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import Aside, StoredImage
+from batchgen.ledger.records import Aside, RecordedImage
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import dump, words
 
 _BY_PATH = "INDEXED BY images_by_path"
-"""Without a word, SQLite looks at every picture of the catalogue for each path."""
+"""Without a word, SQLite looks at every image of the catalogue for each path."""
 _FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
 
 
-def fault(book: Database, image: StoredImage, fault: str) -> None:
+def fault(book: Database, image: RecordedImage, fault: str) -> None:
     """Note what is wrong with a file."""
     with book.writing("fault") as db:
         db.execute(
@@ -25,7 +25,7 @@ def fault(book: Database, image: StoredImage, fault: str) -> None:
 
 
 def moved(book: Database, job_key: str, slot: int, path: str) -> None:
-    """Give a stored picture another path."""
+    """Give a stored image another path."""
     with book.writing("moved") as db:
         db.execute(
             "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
@@ -34,7 +34,7 @@ def moved(book: Database, job_key: str, slot: int, path: str) -> None:
 
 
 def owner(book: Database, path: str) -> str | None:
-    """Find the key of the job whose stored picture stands at a path."""
+    """Find the key of the job whose stored image stands at a path."""
     with book.reading() as db:
         row = db.execute(
             f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
@@ -45,7 +45,7 @@ def owner(book: Database, path: str) -> str | None:
 
 
 def job_status(book: Database, places: Sequence[str]) -> dict[str, str]:
-    """Find the keys of the jobs whose stored pictures stand at places, whatever their formats."""
+    """Find the keys of the jobs whose stored images stand at places, whatever their formats."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
@@ -58,7 +58,7 @@ def job_status(book: Database, places: Sequence[str]) -> dict[str, str]:
 
 
 def outlived(book: Database, run_id: str) -> tuple[tuple[str, int, str], ...]:
-    """List pictures (key, slot, path) still in `images/` whose job was changed, where the new picture is stored."""
+    """List images (key, slot, path) still in `images/` whose job was changed, where the new image is stored."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
@@ -74,7 +74,7 @@ def outlived(book: Database, run_id: str) -> tuple[tuple[str, int, str], ...]:
 
 
 def left_behind(book: Database) -> tuple[tuple[str, int, str], ...]:
-    """List pictures (key, slot, path) whose slots were taken by others that stand elsewhere."""
+    """List images (key, slot, path) whose slots were taken by others that stand elsewhere."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT job_key, slot, before FROM images WHERE catalogue = ? AND before IS NOT NULL AND state = 'stored'",
@@ -103,14 +103,14 @@ def cleared(book: Database, job_key: str, slot: int) -> None:
 
 
 def any_stored(book: Database) -> bool:
-    """Look for one stored picture."""
+    """Look for one stored image."""
     with book.reading() as db:
         found = db.execute("SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (book.catalogue,))
         return found.fetchone() is not None
 
 
 def aside(book: Database, run_id: str) -> tuple[Aside, ...]:
-    """List wanted pictures that lie in `superseded/`, except where another wanted job's picture stands."""
+    """List wanted images that lie in `superseded/`, except where another wanted job's image stands."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
@@ -137,7 +137,7 @@ def _aside(db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[s
 
 
 def returned(book: Database, image: Aside, gone: str | None) -> None:
-    """Note that a picture is back in its place, and where the one went that stood there."""
+    """Note that an image is back in its place, and where the one went that stood there."""
     with book.writing("returned") as db:
         db.execute(
             "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"

@@ -68,7 +68,7 @@ def images(book: Database, run_id: str) -> int:
 
 
 def stored(book: Database, run_id: str) -> Iterator[str]:
-    """Stream the places of stored pictures that a run wanted."""
+    """Stream the places of stored images that a run wanted."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT i.path FROM jobs j CROSS JOIN images i"

@@ -61,10 +61,10 @@ class Wanted:
 class Slot:
     """One image of a job as the ledger knows it; `path` is relative to the output folder.
 
-    `url` is set while a paid picture waits to be downloaded (until `expires`, when that is known): it is never drawn
-    again by itself. `fault` says what is wrong with a stored picture's file (missing, damaged, overwritten). `prompt`
+    `url` is set while a paid image waits to be downloaded (until `expires`, when that is known): it is never drawn
+    again by itself. `fault` says what is wrong with a stored image's file (missing, damaged, overwritten). `prompt`
     is set where it was, or will be, drawn with other words than its job's. `review` and `note` are what a person said
-    of the picture; `doubt` that a call for another one, made since, may have been charged.
+    of the image; `doubt` that a call for another one, made since, may have been charged.
     """
 
     index: int
@@ -94,7 +94,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The job that had this id before, with another key; its stored pictures lie where the new ones will go."""
+    """The job that had this id before, with another key; its stored images lie where the new ones will go."""
 
     key: str
     request: ImageRequest
@@ -227,17 +227,17 @@ class AttemptRow:
     note: str
 
     def path(self, slot: int, ext: str) -> str:
-        """Where the picture of a slot goes, below `images/`, for a real extension without dot."""
+        """Where the image of a slot goes, below `images/`, for a real extension without dot."""
         stem, _, _ = self.paths[self.slots.index(slot)].rpartition(".")
         return f"{stem}.{ext}"
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDownload:
-    """A paid picture that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
+    """A paid image that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
 
     `base_url` is where its provider was when it was drawn, if it had an address of its own. `request` is what was asked
-    for; `replaces` is the key of the job whose picture may stand where this one goes. `call_cost` is of its whole call.
+    for; `replaces` is the key of the job whose image may stand where this one goes. `call_cost` is of its whole call.
     """
 
     attempt_id: str
@@ -257,7 +257,7 @@ class PendingDownload:
     replaces: str | None = None
 
     def path(self, ext: str) -> str:
-        """Where the picture goes, below `images/`, for a real extension without dot."""
+        """Where the image goes, below `images/`, for a real extension without dot."""
         stem, _, _ = self.place.rpartition(".")
         return f"{stem}.{ext}"
 
@@ -280,7 +280,7 @@ class Decision(StrEnum):
 
 
 class Review(StrEnum):
-    """What a person decides about a stored picture."""
+    """What a person decides about a stored image."""
 
     APPROVED = "approved"  # frozen: never overwritten, moved or drawn again
     REJECTED = "rejected"  # to be drawn again, with the note as further words
@@ -288,7 +288,7 @@ class Review(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A decision about the picture with these bytes in a slot of a job."""
+    """A decision about the image with these bytes in a slot of a job."""
 
     job_key: str
     slot: int
@@ -299,11 +299,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A job with approved pictures in their places; `words` the first was drawn with where they were not the job's."""
+    """A job with approved images in their places; `words` the first was drawn with where they were not the job's."""
 
     key: str
     request: ImageRequest
-    pictures: int
+    images: int
     words: str | None = None
 
 
@@ -329,9 +329,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A picture that is wanted and lies at `path`, where it stepped aside for another one; its place is `place`.
+    """An image that is wanted and lies at `path`, where it stepped aside for another one; its place is `place`.
 
-    `owner` is the key of the job whose picture stands there now, None when the ledger knows of none. Both paths are
+    `owner` is the key of the job whose image stands there now, None when the ledger knows of none. Both paths are
     relative to the output folder.
     """
 
@@ -344,8 +344,8 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredImage:
-    """A picture that the ledger believes to be in place; `path` is relative to the output folder."""
+class RecordedImage:
+    """An image that the ledger believes to be in place; `path` is relative to the output folder."""
 
     job_key: str
     job_id: str
@@ -361,7 +361,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A picture that was paid for under a ledger that is lost, as its sidecar or an old report tells."""
+    """An image that was paid for under a ledger that is lost, as its sidecar or an old report tells."""
 
     wanted: Wanted
     slot: int

@@ -82,7 +82,7 @@ class ImageRow(NamedTuple):
 class CallRow(NamedTuple):
     """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
 
-    `seconds` is how long the call itself took; `brought` counts the pictures it gave.
+    `seconds` is how long the call itself took; `brought` counts the images it gave.
     """
 
     run_id: str
@@ -118,7 +118,7 @@ class UsageRow(NamedTuple):
 
 
 class ListedRow(NamedTuple):
-    """One picture as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
+    """One image as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
 
     sku: str
     position: int
@@ -128,7 +128,7 @@ class ListedRow(NamedTuple):
 
 
 class VariantRow(NamedTuple):
-    """One of several ways (`way`) in which a thing was drawn: the picture in one slot, with what it cost."""
+    """One of several ways (`way`) in which a thing was drawn: the image in one slot, with what it cost."""
 
     thing: str
     slot: int
@@ -145,10 +145,10 @@ class VariantRow(NamedTuple):
     cost_micro_usd: int
 
 
-class PictureRow(NamedTuple):
-    """One picture with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+class SidecarRow(NamedTuple):
+    """One image with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
 
-    `cost_micro_usd` is the picture's share of what its call cost, `call_micro_usd`.
+    `cost_micro_usd` is the image's share of what its call cost, `call_micro_usd`.
     """
 
     path: str

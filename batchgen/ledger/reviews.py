@@ -1,6 +1,6 @@
-"""What people said of pictures: approved ones are frozen, rejected ones are drawn again, moderated ones get new words.
+"""What people said of images: approved ones are frozen, rejected ones are drawn again, moderated ones get new words.
 
-A decision is in force while the picture it was made of is the one in its slot.
+A decision is in force while the image it was made of is the one in its slot.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ IN_FORCE = (
 """Joins `reviews r` to `images i`."""
 
 _APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND i.path > 'images/' AND i.path < 'images0'"
-"""Joins them where a picture is frozen: approved, and in its place."""
+"""Joins them where an image is frozen: approved, and in its place."""
 
 DOUBT = (
     "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
@@ -33,7 +33,7 @@ DOUBT = (
 def review(book: Database, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
     """Write decisions down, each later one over an earlier; why each was left out, empty for those that were taken.
 
-    `awaited` are places (paths without extension) that a paid picture is on its way to.
+    `awaited` are places (paths without extension) that a paid image is on its way to.
     """
     with book.writing("review") as db:
         return tuple(_review(db, book.catalogue, one, awaited, stamp(now)) for one in decisions)
@@ -45,13 +45,13 @@ def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collec
         (catalogue, one.job_key, one.slot),
     ).fetchone()
     if row is None or row["state"] != "stored":
-        return "no such picture is stored here"
+        return "no such image is stored here"
     if row["sha256"] != one.sha256:
-        return "the picture is another one by now"
+        return "the image is another one by now"
     if not row["path"].startswith("images/"):
-        return f"the picture stepped aside for another one and lies in {row['path']}"
+        return f"the image stepped aside for another one and lies in {row['path']}"
     if one.decision is Review.APPROVED and str(PurePosixPath(row["path"]).with_suffix("")) in awaited:
-        return "another picture for its place is paid and on its way: run once, then look again"
+        return "another image for its place is paid and on its way: run once, then look again"
     db.execute(
         "INSERT INTO reviews (catalogue, job_key, slot, attempt_id, decision, note, decided)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET"
@@ -65,7 +65,7 @@ def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collec
 
 
 def any_approved(book: Database) -> bool:
-    """Look for one approved picture in its place."""
+    """Look for one approved image in its place."""
     with book.reading() as db:
         found = db.execute(
             f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = ? LIMIT 1",  # noqa: S608
@@ -75,7 +75,7 @@ def any_approved(book: Database) -> bool:
 
 
 def keeps_others(book: Database, run_id: str) -> bool:
-    """Look for an approved picture in its place whose job has the id of one that a run wanted, and was not wanted."""
+    """Look for an approved image in its place whose job has the id of one that a run wanted, and was not wanted."""
     with book.reading() as db:
         found = db.execute(
             f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
@@ -88,10 +88,10 @@ def keeps_others(book: Database, run_id: str) -> bool:
 
 
 def approved(book: Database, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
-    """Find jobs with approved pictures in their places, by id, those that were wanted last first."""
+    """Find jobs with approved images in their places, by id, those that were wanted last first."""
     with book.reading() as db:
         rows = db.execute(
-            "SELECT j.id, j.key, j.request, count(*) AS pictures, i.prompt, min(i.slot),"  # noqa: S608 - our own words
+            "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
             " (SELECT started FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
             " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
             " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
@@ -100,12 +100,12 @@ def approved(book: Database, ids: Sequence[str]) -> dict[str, tuple[Approved, ..
         ).fetchall()
     found = defaultdict[str, list[Approved]](list)
     for row in rows:
-        found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["pictures"], row["prompt"]))
+        found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["images"], row["prompt"]))
     return {name: tuple(jobs) for name, jobs in found.items()}
 
 
 def doubted(book: Database) -> frozenset[tuple[str, int]]:
-    """Find rejected pictures (key, slot) for which others may have been paid already."""
+    """Find rejected images (key, slot) for which others may have been paid already."""
     with book.reading() as db:
         rows = db.execute(
             f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
@@ -116,7 +116,7 @@ def doubted(book: Database) -> frozenset[tuple[str, int]]:
 
 
 def frozen(book: Database, places: Sequence[str]) -> frozenset[str]:
-    """Find which of these places (paths without extension) hold an approved picture."""
+    """Find which of these places (paths without extension) hold an approved image."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words

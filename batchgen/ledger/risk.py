@@ -1,4 +1,4 @@
-"""Calls that nobody saw the end of, paid pictures that still wait, and the decisions about both."""
+"""Calls that nobody saw the end of, paid images that still wait, and the decisions about both."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow, Decision, Held, PendingDownload
 from batchgen.ledger.rows import ATTEMPTS, attempt_from
 from batchgen.ledger.text import dump, moment, plain, request_from, stamp, words
-from batchgen.model import Picture, SlotState
+from batchgen.model import SlotState, StoredImage
 from batchgen.money import ZERO, MicroUSD
 
 
@@ -42,7 +42,7 @@ def to_at_risk(book: Database, attempt_id: str, why: str, now: datetime) -> None
         page.doubt(slots_of(row), plain(f"may have been charged: {why}"))
 
 
-# Pictures that wait at an address
+# Images that wait at an address
 
 
 def downloads(book: Database) -> tuple[PendingDownload, ...]:
@@ -83,7 +83,7 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
 
 
 def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
-    """Find the job whose picture a waiting one takes the place of: any other one, or itself drawn again."""
+    """Find the job whose image a waiting one takes the place of: any other one, or itself drawn again."""
     stem = f"images/{place.rpartition('.')[0]}"
     job_status = db.execute(
         "SELECT path, job_key FROM images"
@@ -100,15 +100,15 @@ def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str |
 
 
 def place_of(row: sqlite3.Row, slot: int) -> str:
-    """Where a call wanted the picture of a slot to go, with `ext` for the extension."""
+    """Where a call wanted the image of a slot to go, with `ext` for the extension."""
     return words(row["paths"])[slots_of(row).index(slot)]
 
 
-def downloaded(book: Database, download: PendingDownload, picture: Picture, now: datetime) -> None:
-    """Store a picture that was waited for; from now on it bears a share of what its call cost."""
+def downloaded(book: Database, download: PendingDownload, image: StoredImage, now: datetime) -> None:
+    """Store an image that was waited for; from now on it bears a share of what its call cost."""
     with book.writing("downloaded") as db:
         page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
-        page.store(download.attempt_id, picture, ZERO)
+        page.store(download.attempt_id, image, ZERO)
         share_anew(db, download.attempt_id)
 
 
@@ -122,7 +122,7 @@ def postponed(book: Database, download: PendingDownload, why: str) -> None:
 
 
 def lost(book: Database, download: PendingDownload, why: str, now: datetime) -> None:
-    """Give a paid picture up."""
+    """Give a paid image up."""
     with book.writing("lost") as db:
         page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
         page.mark({download.slot: (SlotState.LOST_PAID, why)})

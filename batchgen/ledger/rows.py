@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import AttemptRow, RunRow, StoredImage
+from batchgen.ledger.records import AttemptRow, RecordedImage, RunRow
 from batchgen.ledger.report_rows import CallRow, ImageRow, JobRow, UsageRow
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import moment, pairs, request_from, words
@@ -143,20 +143,20 @@ def attempt_rows(book: Database) -> Iterator[AttemptRow]:
     return map(attempt_from, _stream(book, f"{ATTEMPTS} ORDER BY a.started, a.id"))
 
 
-def stored(book: Database) -> Iterator[StoredImage]:
-    """Stream pictures that should be in place; read in one go, so that the caller may write meanwhile."""
+def stored(book: Database) -> Iterator[RecordedImage]:
+    """Stream images that should be in place; read in one go, so that the caller may write meanwhile."""
     with book.reading() as db:
         rows = db.execute(
             "SELECT i.*, j.id AS job_id FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
             " WHERE i.catalogue = ? AND i.state = 'stored' ORDER BY j.seq, j.rowid, i.slot",
             (book.catalogue,),
         ).fetchall()
-    names = StoredImage.__slots__
-    return (StoredImage(**{name: row[name] for name in names}) for row in rows)
+    names = RecordedImage.__slots__
+    return (RecordedImage(**{name: row[name] for name in names}) for row in rows)
 
 
 def drawn_by(book: Database, provider: str) -> int:
-    """Count stored pictures that a provider drew."""
+    """Count stored images that a provider drew."""
     with book.reading() as db:
         row = db.execute(
             "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"

@@ -70,7 +70,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """Calls that cost or may cost something and brought no picture that is still there.
+    """Calls that cost or may cost something and brought no image that is still there.
 
     `kind` is charged_no_result, replaced (paid for a slot that was drawn again), lost_paid or at_risk; `code` says why.
     """

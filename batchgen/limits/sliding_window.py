@@ -1,4 +1,4 @@
-"""One kind of unit (requests, pictures, tokens, ...) and its strict sliding minute."""
+"""One kind of unit (requests, images, tokens, ...) and its strict sliding minute."""
 
 from collections import deque
 from dataclasses import dataclass

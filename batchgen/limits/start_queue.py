@@ -5,7 +5,7 @@ import asyncio
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.runtime.clock import Clock
 
-# aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten pictures waits for ever behind
+# aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten images waits for ever behind
 # calls for one. Here only the head of the queue ever waits at a meter.
 
 

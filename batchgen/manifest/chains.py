@@ -1,4 +1,4 @@
-"""Jobs that take the pictures of other jobs: names that no job has, pictures that none draws, too many, and circles."""
+"""Jobs that take the images of other jobs: names that no job has, images that none draws, too many, and circles."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from batchgen.manifest.rendered_row import MAX_N
 from batchgen.manifest.stages import is_preview, meant
 from batchgen.model import Job, JobImage
 
-MOST_PICTURES = 16
+MOST_IMAGES = 16
 """What one edit takes; source: image guide."""
 
 
@@ -34,8 +34,8 @@ def chain_problems(
                 n, named = drawn[image.job_id], _meant(image, job)
                 message = f"`{named}` is beyond the {n} of job {shown(named.job_id)}; slots count from 0"
                 yield Problem(message, _place(job, image))
-        if (pictures := sum(_pictures(image, drawn) for image in job.request.images)) > MOST_PICTURES:
-            yield Problem(f"takes {pictures} pictures; an edit takes at most {MOST_PICTURES}", job.place_of("images"))
+        if (images := sum(_images(image, drawn) for image in job.request.images)) > MOST_IMAGES:
+            yield Problem(f"takes {images} images; an edit takes at most {MOST_IMAGES}", job.place_of("images"))
     yield from _circles(chained)
 
 
@@ -55,7 +55,7 @@ def _circles(chained: Mapping[str, Job]) -> Iterator[Problem]:
 
 
 def _meant(image: JobImage, job: Job) -> JobImage:
-    """A picture as the manifest names it; a preview takes it of a preview."""
+    """An image as the manifest names it; a preview takes it of a preview."""
     return replace(image, job_id=meant(image.job_id, job))
 
 
@@ -73,11 +73,11 @@ def _taken(job: Job) -> Iterator[JobImage]:
 
 
 def _counted(job: Job) -> Iterator[JobImage]:
-    """Give what cannot be judged without knowing how many pictures another job draws."""
+    """Give what cannot be judged without knowing how many images another job draws."""
     whole = sum(isinstance(image, JobImage) and image.slot is None for image in job.request.images)
-    may_be_many = whole * MAX_N + len(job.request.images) - whole > MOST_PICTURES
+    may_be_many = whole * MAX_N + len(job.request.images) - whole > MOST_IMAGES
     return (image for image in _taken(job) if image.slot or (may_be_many and image.slot is None))
 
 
-def _pictures(image: object, drawn: Mapping[str, int]) -> int:
+def _images(image: object, drawn: Mapping[str, int]) -> int:
     return drawn.get(image.job_id, 1) if isinstance(image, JobImage) and image.slot is None else 1

@@ -103,7 +103,7 @@ class Composer:
     def _written(
         self, own: tuple[Field, ...], defaults: tuple[Field, ...], at: tuple[Step, ...], *, varied: bool
     ) -> Iterator[tuple[str, Place]]:
-        """Where each field stands, the pictures as one; what a row decides is looked for in the row."""
+        """Where each field stands, the images as one; what a row decides is looked for in the row."""
         mine = {name for name, _ in own}
         inherited = ((("defaults",), field) for field in defaults if field[0] not in mine)
         fields = [(owner, *field) for owner, field in (*((at, field) for field in own), *inherited)]

@@ -1,4 +1,4 @@
-"""Input pictures: a word of the manifest -> a file with its hash and pixels, an address, or another job's picture."""
+"""Input images: a word of the manifest -> a file with its hash and pixels, an address, or another job's image."""
 
 import hashlib
 import re
@@ -11,31 +11,31 @@ from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
-# A server on this machine; pictures are fetched from it only when it is the provider itself.
+# A server on this machine; images are fetched from it only when it is the provider itself.
 _NEAR = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/", re.ASCII)
 REMEMBERED = 65_536
 
 
 class BadInputError(ValueError):
-    """An input picture that cannot be used; the message is for the user."""
+    """An input image that cannot be used; the message is for the user."""
 
 
 class Inputs:
-    """Reads input pictures relative to the manifest's folder, each file once as long as it does not change."""
+    """Reads input images relative to the manifest's folder, each file once as long as it does not change."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
         self._read = lru_cache(maxsize=REMEMBERED)(_facts)
 
-    def picture(self, word: str) -> InputImage:
-        """Read one input picture; raises `BadInputError`."""
+    def image(self, word: str) -> InputImage:
+        """Read one input image; raises `BadInputError`."""
         if word.startswith("@"):
             return _chained(word)
         scheme, colon, _ = word.partition("://")
         if colon and (scheme.lower() == "https" or _NEAR.match(word)):
             return UrlImage(word)
         if colon or word.startswith("data:"):
-            raise BadInputError("an input picture is a file, an https address or `@id` of another job")
+            raise BadInputError("an input image is a file, an https address or `@id` of another job")
         path = self._base / word
         if absent := why_no_file(word, self._base):
             raise BadInputError(absent)
@@ -67,11 +67,11 @@ def _facts(path: str, _changed: int, size: int) -> FileImage:
                 with Image.open(stream, formats=("PNG", "JPEG", "WEBP")) as image:
                     width, height = image.size
         except UnidentifiedImageError:
-            raise BadInputError(f"{path!r} is no PNG, JPEG or WebP picture") from None
+            raise BadInputError(f"{path!r} is no PNG, JPEG or WebP image") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise BadInputError(f"{path!r} has too many pixels") from None
         except (OSError, SyntaxError, ValueError) as error:
-            raise BadInputError(f"{path!r} is a damaged picture: {error}") from None
+            raise BadInputError(f"{path!r} is a damaged image: {error}") from None
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileImage(path, digest, size, width, height)

@@ -13,12 +13,12 @@ from batchgen.manifest.templates import Template, TemplateError
 from batchgen.model import Variant
 
 Field = tuple[str, Template]
-"""A word of the request, or a tag, and the template that gives its text; pictures are `images[0]`, `images[1]`, ..."""
+"""A word of the request, or a tag, and the template that gives its text; images are `images[0]`, `images[1]`, ..."""
 
 Values = Mapping[str, str]
 
 COMPARED = frozenset({"model", "quality"})
-"""What decides the price of the same picture."""
+"""What decides the price of the same image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A job's identity: a hash over what would be sent and asked for, and over nothing else.
 
-The form below is frozen: a key that changes makes people pay again for pictures that they have. Any change needs a new
+The form below is frozen: a key that changes makes people pay again for images that they have. Any change needs a new
 `VERSION`, and the old form must stay computable.
 """
 
@@ -59,24 +59,24 @@ def _input(image: InputImage) -> str:
             return _nfc(str(image))
 
 
-def resolve(job: Job, pictures: Mapping[str, Sequence[FileImage]]) -> Job:
-    """Put the stored pictures of other jobs, by id and in slot order, into a chained job, which gives it its real key.
+def resolve(job: Job, stored: Mapping[str, Sequence[FileImage]]) -> Job:
+    """Put the stored images of other jobs, by id and in slot order, into a chained job, which gives it its real key.
 
-    Its id and paths stay. Raises `LookupError` when a picture that it takes is not there.
+    Its id and paths stay. Raises `LookupError` when an image that it takes is not there.
     """
     request = job.request
-    images = tuple(picture for image in request.images for picture in _taken(image, pictures))
-    mask = _taken(request.mask, pictures)[0] if request.mask else None
+    images = tuple(found for image in request.images for found in _taken(image, stored))
+    mask = _taken(request.mask, stored)[0] if request.mask else None
     drawn = replace(request, images=images, mask=mask)
     return replace(job, request=drawn, key=key(drawn, job.id if job.explicit_id else None))
 
 
-def _taken(image: InputImage, pictures: Mapping[str, Sequence[FileImage]]) -> tuple[InputImage, ...]:
+def _taken(image: InputImage, images: Mapping[str, Sequence[FileImage]]) -> tuple[InputImage, ...]:
     if not isinstance(image, JobImage):
         return (image,)
-    stored = pictures[image.job_id]
+    stored = images[image.job_id]
     if image.slot is not None:
         return (stored[image.slot],)
     if not stored:
-        raise LookupError(f"job {image.job_id} has no stored picture")
+        raise LookupError(f"job {image.job_id} has no stored image")
     return tuple(stored)

@@ -1,4 +1,4 @@
-"""How a shop lists a job's pictures: templates of the manifest's `output.shop`, rendered for each job."""
+"""How a shop lists a job's images: templates of the manifest's `output.shop`, rendered for each job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from batchgen.model import Listing
 OWN = frozenset({"id"})
 """A name that these templates may use beside the variables of their job."""
 PATH = "path"
-"""What the address may use besides: the picture's path, which is only known when it is stored."""
+"""What the address may use besides: the image's path, which is only known when it is stored."""
 
 NO_TEXT = compile_template("")
 

@@ -13,10 +13,10 @@ PARAMS = frozenset(
         *("response_format", "reference_image"),
     }
 )
-"""Parameters of a request beside model, prompt, n and input pictures; who takes which is the provider's business."""
+"""Parameters of a request beside model, prompt, n and input images; who takes which is the provider's business."""
 
 FILES = frozenset({"reference_image"})
-"""Parameters whose value is the path of a picture."""
+"""Parameters whose value is the path of an image."""
 
 REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "image", "images", "mask"}
 """Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""

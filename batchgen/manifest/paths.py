@@ -1,4 +1,4 @@
-"""Where pictures go: an output path whose values cannot leave the folder, collide by cutting or be refused.
+"""Where images go: an output path whose values cannot leave the folder, collide by cutting or be refused.
 
 Values are made harmless before they are rendered, so the only separators are those of the template itself. A component
 that had to be altered or cut carries twelve digits of the job's key, so that two values never end up in one file
@@ -31,7 +31,7 @@ _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A compiled output path without its extension, which is always the picture's real one."""
+    """A compiled output path without its extension, which is always the image's real one."""
 
     stem: Template
     shows_index: bool
@@ -48,13 +48,13 @@ def path_template(source: str) -> PathTemplate:
     if not written.strip() or written.startswith("/") or "\\" in re.sub(r"\{[{%].*?[%}]\}", "", written):
         raise TemplateError("is a relative path with forward slashes, below images/")
     if any(part.strip() in {"", ".", ".."} for part in written.split("/")):
-        raise TemplateError("has an empty, `.` or `..` part; pictures stay below images/")
+        raise TemplateError("has an empty, `.` or `..` part; images stay below images/")
     return PathTemplate(stem, "index" in stem.names)
 
 
 @dataclass(frozen=True, slots=True)
 class JobPath:
-    """Where the pictures of one job go; see `batchgen.model.PathOf`."""
+    """Where the images of one job go; see `batchgen.model.PathOf`."""
 
     template: PathTemplate
     values: Mapping[str, str]

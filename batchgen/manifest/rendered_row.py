@@ -43,10 +43,10 @@ class RenderedRow(NamedTuple):
     lacking: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
-    def without(self, name: str, picture: str | None) -> "RenderedRow":
-        """The draft without a word that is wrong; of several pictures, only that one is left out."""
+    def without(self, name: str, image: str | None) -> "RenderedRow":
+        """The draft without a word that is wrong; of several images, only that one is left out."""
         texts = {word: text for word, text in self.texts.items() if word != name}
-        images = tuple(image for image in self.images if name != "images" or image != picture)
+        images = tuple(other for other in self.images if name != "images" or other != image)
         return self._replace(texts=texts, images=images, lacking=self.lacking | {name})
 
 
@@ -82,10 +82,10 @@ class Source(Protocol):
 class _WrongFieldError(ValueError):
     """Something is wrong with one field of a draft."""
 
-    def __init__(self, name: str, message: str, picture: str | None = None) -> None:
+    def __init__(self, name: str, message: str, image: str | None = None) -> None:
         super().__init__(message)
         self.name = name
-        self.picture = picture
+        self.image = image
 
 
 def whole_number(name: str, text: str) -> int:
@@ -94,7 +94,7 @@ def whole_number(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(written):
         raise ValueError(f"`{name}` should be a whole number, not {shown(text)}")
     if name == "n" and not 1 <= int(written) <= MAX_N:
-        raise ValueError(f"`n` is 1 to {MAX_N}, not {shown(text)}; for more pictures, vary something or use more jobs")
+        raise ValueError(f"`n` is 1 to {MAX_N}, not {shown(text)}; for more images, vary something or use more jobs")
     return int(written)
 
 
@@ -129,8 +129,8 @@ def build(
         except _WrongFieldError as error:
             problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
             if len(problems) >= InputError.most:
-                return InvalidRow(tuple(problems))  # a row may name any number of pictures that are not there
-            draft = draft.without(error.name, error.picture)
+                return InvalidRow(tuple(problems))  # a row may name any number of images that are not there
+            draft = draft.without(error.name, error.image)
         except UnicodeEncodeError:
             half = "the text holds half of a character (a lone surrogate), which cannot be sent"
             return InvalidRow((*problems, Problem(half, draft.place)))
@@ -168,15 +168,15 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
 def _n(text: str, output: PathTemplate) -> int:
     n = _read("n", text)
     if n > 1 and not output.shows_index:
-        message = "`output.path` does not use {{ index }}, so the pictures of one job would have one name"
+        message = "`output.path` does not use {{ index }}, so the images of one job would have one name"
         raise _WrongFieldError("n", message)
     return n
 
 
 def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
     texts = draft.texts
-    images = tuple([_picture("images", word, inputs) for word in draft.images])
-    mask = _picture("mask", texts["mask"], inputs) if "mask" in texts else None
+    images = tuple([_image("images", word, inputs) for word in draft.images])
+    mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
     params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
     usual = Operation.EDIT if images else Operation.GENERATE
@@ -189,15 +189,15 @@ def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
 
 
 def _file(name: str, word: str, inputs: Inputs) -> FileImage:
-    picture = _picture(name, word, inputs)
-    if not isinstance(picture, FileImage):
+    image = _image(name, word, inputs)
+    if not isinstance(image, FileImage):
         raise _WrongFieldError(name, f"`{name}` takes a file")
-    return picture
+    return image
 
 
-def _picture(name: str, word: str, inputs: Inputs) -> InputImage:
+def _image(name: str, word: str, inputs: Inputs) -> InputImage:
     try:
-        return inputs.picture(word.strip())
+        return inputs.image(word.strip())
     except BadInputError as error:
         raise _WrongFieldError(name, f"{name}: {error}", word) from None
 
@@ -215,9 +215,9 @@ def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...],
     if "prompt" not in texts and not lacking & {"prompt", "operation"} and wanted is not Operation.VARIATION:
         raise _WrongFieldError("prompt", "the prompt is empty")
     if wanted is not Operation.GENERATE and not images and "images" not in lacking:
-        raise _WrongFieldError("images", f"operation {wanted} needs a picture in `images`")
+        raise _WrongFieldError("images", f"operation {wanted} needs an image in `images`")
     if mask is not None and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
-        raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the picture that it masks in `images`")
+        raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the image that it masks in `images`")
 
 
 def _read(name: str, text: str) -> int:

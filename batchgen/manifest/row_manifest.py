@@ -9,7 +9,7 @@ from batchgen.manifest.rendered_row import RenderedRow, Skipped
 from batchgen.manifest.rows.table import Row, Table
 
 BETWEEN_IMAGES = ";"
-"""Separates several pictures in one `images` cell."""
+"""Separates several images in one `images` cell."""
 
 
 @dataclass(frozen=True, slots=True)

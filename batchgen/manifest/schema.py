@@ -91,7 +91,7 @@ class RequestForm(Form):
     model: Text | None = None
     """What draws; without it the provider's default model."""
     n: Text | None = None
-    """Pictures wanted of one job, 1 to 10."""
+    """Images wanted of one job, 1 to 10."""
     operation: Text | None = None
     """generate, edit or variation; without it, `images` makes an edit."""
     prompt: Text | None = None
@@ -116,11 +116,11 @@ class RequestForm(Form):
     response_format: Text | None = None
     """Known per provider; only for one that takes it, to have it otherwise."""
     image: Text | None = None
-    """One reference picture: a file, an https address, or `@id` of another job."""
+    """One reference image: a file, an https address, or `@id` of another job."""
     images: list[Text] | None = None
-    """Reference pictures."""
+    """Reference images."""
     reference_image: Text | None = None
-    """A reference picture of a generation, for providers that take one."""
+    """A reference image of a generation, for providers that take one."""
     mask: Text | None = None
 
 
@@ -159,28 +159,28 @@ class RetryForm(Form):
 
 
 class ShopForm(Form):
-    """A sheet for importing the pictures into a shop, report/shop.csv."""
+    """A sheet for importing the images into a shop, report/shop.csv."""
 
     sku: Text
-    """Whose pictures they are, such as "{{ sku }}"; a job for which it is empty is not listed."""
+    """Whose images they are, such as "{{ sku }}"; a job for which it is empty is not listed."""
     alt: Text | None = None
-    """What the picture shows, in words."""
+    """What the image shows, in words."""
     url: Text | None = None
     """Where the shop finds it, such as "https://cdn.example/{{ path }}"; without it the path itself is listed."""
 
 
 class OutputForm(Form):
-    """Where pictures go, and what is written beside them."""
+    """Where images go, and what is written beside them."""
 
     path: Text | None = None
     """Below images/, default "{{ id }}-{{ index }}.{{ ext }}"; index counts from 0."""
     shop: ShopForm | None = None
     sidecars: bool = False
-    """A JSON file beside each picture with all that is needed to draw it again."""
+    """A JSON file beside each image with all that is needed to draw it again."""
 
 
 class PrepareForm(Form):
-    """How reference pictures are made smaller on their way out."""
+    """How reference images are made smaller on their way out."""
 
     max_edge: Count | None = None
     format: Annotated[str, Field(pattern="^(png|jpeg|webp)$")] | None = None
@@ -229,7 +229,7 @@ class StageForm(Form):
 
 
 class StagesForm(Form):
-    """Each job twice: a preview for people to look at, and the picture itself for those that were approved."""
+    """Each job twice: a preview for people to look at, and the image itself for those that were approved."""
 
     preview: StageForm
     final: StageForm | None = None
@@ -261,7 +261,7 @@ class JobForm(RequestForm):
 
 
 class ManifestForm(Form):
-    """A batchgen manifest: which pictures are wanted, and within which limits."""
+    """A batchgen manifest: which images are wanted, and within which limits."""
 
     name: str | None = None
     """Default: the file's name; names the output folder."""

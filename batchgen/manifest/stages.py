@@ -86,7 +86,7 @@ def _preview(job: Job) -> Job:
 
 
 def _of_preview(image: InputImage) -> InputImage:
-    """A preview takes the previews of the jobs that its job takes pictures of."""
+    """A preview takes the previews of the jobs that its job takes images of."""
     return replace(image, job_id=name_of(image.job_id)) if isinstance(image, JobImage) else image
 
 

@@ -28,7 +28,7 @@ class ManifestSummary:
     """What a manifest holds: rows = planned + skipped + rejected, counted after rows were combined with lists.
 
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
-    counts the rest of the problems. `taken` are the ids of jobs whose pictures other jobs take. It is not `whole` where
+    counts the rest of the problems. `taken` are the ids of jobs whose images other jobs take. It is not `whole` where
     something wrong hides which ids there are.
     """
 
@@ -52,7 +52,7 @@ class ManifestSummary:
 _ID = frozenset({"id", NAMES})
 _PATH = _ID | {"output", "output_format"}
 _TAKEN = frozenset({"images", "mask", NAMES})
-"""Words without which it is not known what a job is called, where its pictures go, and which it takes of others."""
+"""Words without which it is not known what a job is called, where its images go, and which it takes of others."""
 
 Inspect = Callable[[Job, frozenset[str]], Iterable[Problem]]
 """Gives what others find wrong with a job, as far as it does not hang on the words that the job lacks."""
@@ -103,12 +103,12 @@ def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     """Doubt a manifest without a job, as when an export came out empty."""
     if tally.whole and not tally.planned and not tally.rejected:
         why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row below the header"
-        yield Problem(f"no picture is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
+        yield Problem(f"no image is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What one pass remembers: counts, sixteen bytes of each picture, and the chained jobs."""
+    """What one pass remembers: counts, sixteen bytes of each image, and the chained jobs."""
 
     whole: bool
     rows: int = 0
@@ -190,7 +190,7 @@ class _Tally:
 
 
 def _paths(job: Job) -> Iterator[str]:
-    """Give the paths of a job's pictures as a file system that ignores case sees them."""
+    """Give the paths of a job's images as a file system that ignores case sees them."""
     ext = job.request.param("output_format") or "png"
     for slot in range(job.n):
         yield folded(_writable(job.path(slot, ext)))

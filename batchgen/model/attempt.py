@@ -64,7 +64,7 @@ class Remedy(StrEnum):
 class Attempt:
     """One call to be made for `slots` of a job, with the model that will draw and the money it may cost.
 
-    `replaces` is the key of the job that had this id before; its pictures step aside where these will go.
+    `replaces` is the key of the job that had this id before; its images step aside where these will go.
     """
 
     id: str
@@ -108,10 +108,10 @@ class Echo:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
+class StoredImage:
+    """An image that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
 
-    `replaces` is where a picture that stood there has moved to, relative to the output folder.
+    `replaces` is where an image that stood there has moved to, relative to the output folder.
     """
 
     slot: int
@@ -126,8 +126,8 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class RemotePicture:
-    """A picture that was paid for and waits at an address; `expires` is when the address dies, if that is known."""
+class RemoteImage:
+    """An image that was paid for and waits at an address; `expires` is when the address dies, if that is known."""
 
     slot: int
     url: str
@@ -151,14 +151,14 @@ class Verdict:
 
 
 WITHHELD = frozenset({"dropped", "null", "empty"})
-"""Why a slot has no picture where the provider left it out: so moderation treats some pictures of a call, silently."""
+"""Why a slot has no image where the provider left it out: so moderation treats some images of a call, silently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one attempt brought; small, without picture bytes.
+    """What one attempt brought; small, without image bytes.
 
-    `missing` says, for each asked slot that brought no picture, why (dropped, null, empty, undecodable, truncated).
+    `missing` says, for each asked slot that brought no image, why (dropped, null, empty, undecodable, truncated).
     `quarantine` is the folder, relative to the output folder, where unusable paid bytes were kept.
     `seconds` counts from hand-over; `headers` are an allow-list that never holds a secret.
     """
@@ -167,8 +167,8 @@ class Receipt:
     phase: Phase
     verdict: Verdict
     status: int | None = None
-    pictures: tuple[Picture, ...] = ()
-    remote: tuple[RemotePicture, ...] = ()
+    images: tuple[StoredImage, ...] = ()
+    remote: tuple[RemoteImage, ...] = ()
     missing: tuple[tuple[int, str], ...] = ()
     usage: Usage | None = None
     echo: Echo = field(default_factory=Echo)
@@ -179,10 +179,10 @@ class Receipt:
 
     @property
     def came(self) -> bool:
-        """Whether it brought a picture, or the address of one."""
-        return bool(self.pictures or self.remote)
+        """Whether it brought an image, or the address of one."""
+        return bool(self.images or self.remote)
 
     @property
     def withheld(self) -> bool:
-        """Whether a whole answer left every picture out: moderation that does not say so."""
+        """Whether a whole answer left every image out: moderation that does not say so."""
         return self.verdict.remedy is Remedy.EMPTY and all(why in WITHHELD for _, why in self.missing)

@@ -28,7 +28,7 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileImage:
-    """An input picture on this machine, with what its bytes say: hash, size in bytes, pixels."""
+    """An input image on this machine, with what its bytes say: hash, size in bytes, pixels."""
 
     path: str
     sha256: str
@@ -39,14 +39,14 @@ class FileImage:
 
 @dataclass(frozen=True, slots=True)
 class UrlImage:
-    """An input picture that the provider, or we, fetch from an https address."""
+    """An input image that the provider, or we, fetch from an https address."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobImage:
-    """The stored pictures of another job, by its id: all in slot order, or the one in `slot`."""
+    """The stored images of another job, by its id: all in slot order, or the one in `slot`."""
 
     job_id: str
     slot: int | None = None
@@ -64,7 +64,7 @@ class ImageRequest:
 
     `model` is None when the manifest names none (the provider's default draws, and is recorded but not keyed).
     `params` are the parameters the user set (size, quality, output_format, ...), canonical text sorted by name, without
-    model, prompt, n and input pictures. `files` are the pictures behind parameters whose value is a path
+    model, prompt, n and input images. `files` are the images behind parameters whose value is a path
     (`reference_image`): their bytes, not their paths, are what is asked for.
     """
 
@@ -90,16 +90,16 @@ class ImageRequest:
 
 
 class PathOf(Protocol):
-    """Where the picture in a slot goes: a relative POSIX path below `images/`, for a real extension without dot."""
+    """Where the image in a slot goes: a relative POSIX path below `images/`, for a real extension without dot."""
 
     def __call__(self, slot: int, ext: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How a shop lists the pictures of a job: stock-keeping unit, text for those who do not see them, and address.
+    """How a shop lists the images of a job: stock-keeping unit, text for those who do not see them, and address.
 
-    In `url` stands `{path}` where a picture's own path goes; without an address the path itself is listed.
+    In `url` stands `{path}` where an image's own path goes; without an address the path itself is listed.
     """
 
     sku: str
@@ -120,12 +120,12 @@ class Job:
     """One set of `n` images wanted. `key` is its identity (64 hex digits); `id` is what people call it.
 
     `inherited` names the parameters that came from `defaults` and not from the job itself.
-    `waits_for` are ids of jobs whose pictures it takes; while they are not stored, `key` is provisional.
+    `waits_for` are ids of jobs whose images it takes; while they are not stored, `key` is provisional.
     `tags` are carried into the report: the manifest's tags, and the free columns of a CSV manifest. So are `listing`,
     for the shop's sheet, and `variant`, for the comparison.
     `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
-    the manifest asks for by now, where approved pictures keep the job as it was.
+    the manifest asks for by now, where approved images keep the job as it was.
     """
 
     id: str
@@ -149,7 +149,7 @@ class Job:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Ids of the jobs whose pictures this one takes, each once."""
+        """Ids of the jobs whose images this one takes, each once."""
         inputs = (*self.request.images, *((self.request.mask,) if self.request.mask else ()))
         return tuple(dict.fromkeys([i.job_id for i in inputs if isinstance(i, JobImage)])) if inputs else ()
 

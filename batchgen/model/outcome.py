@@ -7,7 +7,7 @@ from batchgen.model.job import Job
 from batchgen.money import ZERO, MicroUSD
 
 INCOMPLETE = "incomplete: "
-"""How the reason of an empty slot begins where the user does not take fewer pictures than were asked."""
+"""How the reason of an empty slot begins where the user does not take fewer images than were asked."""
 
 
 class OutcomeKind(StrEnum):

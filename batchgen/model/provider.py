@@ -61,9 +61,9 @@ class FlexibleSizes:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What draws. `output_tokens` names the table or formula of its picture tokens; see `batchgen.pricing.cost`.
+    """What draws. `output_tokens` names the table or formula of its image tokens; see `batchgen.pricing.cost`.
 
-    `input_tokens` names the rule for reference pictures (tile512, patch32). `input_fidelity` lists accepted values;
+    `input_tokens` names the rule for reference images (tile512, patch32). `input_fidelity` lists accepted values;
     empty means that the parameter must be left out. `batch` is the price of the vendor's Batch API, None without one.
     """
 
@@ -142,7 +142,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a call for `images` pictures may cost before it is made; `high` is an upper bound, and what is reserved."""
+    """What a call for `images` images may cost before it is made; `high` is an upper bound, and what is reserved."""
 
     low: MicroUSD
     expected: MicroUSD

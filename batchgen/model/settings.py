@@ -9,7 +9,7 @@ from batchgen.money import MicroUSD
 
 
 class OnPartial(StrEnum):
-    """What to do when fewer pictures came than were asked."""
+    """What to do when fewer images came than were asked."""
 
     ACCEPT = "accept"
     TOP_UP = "top_up"
@@ -24,7 +24,7 @@ class OnUncertain(StrEnum):
 
 
 class OnMismatch(StrEnum):
-    """What to do with a picture that is not as asked (size, format, alpha)."""
+    """What to do with an image that is not as asked (size, format, alpha)."""
 
     KEEP = "keep"
     FAIL = "fail"
@@ -73,7 +73,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """How reference pictures are shrunk and re-encoded on their way out; the job's key hashes the original file."""
+    """How reference images are shrunk and re-encoded on their way out; the job's key hashes the original file."""
 
     max_edge: int | None = None
     format: str | None = None
@@ -82,7 +82,7 @@ class Prepare:
 class Event(StrEnum):
     """How a run ended, as far as somebody who is told cares."""
 
-    DONE = "done"  # every wanted picture is stored
+    DONE = "done"  # every wanted image is stored
     STOPPED = "stopped"  # by a limit, the account, the provider or a signal; the same command goes on
     FAILED = "failed"  # some jobs failed for good or are held, or the run broke or could not begin
 

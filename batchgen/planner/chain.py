@@ -1,4 +1,4 @@
-"""Jobs that take the pictures of other jobs: in which order they can be drawn, and what their inputs are."""
+"""Jobs that take the images of other jobs: in which order they can be drawn, and what their inputs are."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from batchgen.model import FileImage, InputImage, Job, JobImage, SlotState
 
 
 class Chain:
-    """Knows the jobs whose pictures others take (`taken`, by id), and finds their pictures in the ledger."""
+    """Knows the jobs whose images others take (`taken`, by id), and finds their images in the ledger."""
 
     def __init__(self, taken: frozenset[str], ledger: Ledger, root: Path) -> None:
         self._taken = taken
@@ -22,7 +22,7 @@ class Chain:
         self._coming: set[str] = set()
 
     def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Pass jobs through, and take note of those whose pictures others take."""
+        """Pass jobs through, and take note of those whose images others take."""
         for job in jobs:
             self.see(job)
             yield job
@@ -34,32 +34,30 @@ class Chain:
 
     def resolve(self, job: Job) -> Job | str:
         """The job with its inputs in place and its real key, or what it still waits for."""
-        found = {wanted: self._pictures(wanted) for wanted in job.waits_for}
+        found = {wanted: self._images(wanted) for wanted in job.waits_for}
         missing = [why for why in found.values() if isinstance(why, str)]
         if missing:
             return f"waits for {', '.join(missing)}"
         try:
             real = manifest.resolve(job, {name: got for name, got in found.items() if not isinstance(got, str)})
         except LookupError:
-            return f"takes a picture that {', '.join(job.waits_for)} does not draw"
+            return f"takes an image that {', '.join(job.waits_for)} does not draw"
         self.see(real)
         return real
 
     def comes(self, job: Job) -> None:
-        """Take note that the pictures of a job are to come."""
+        """Take note that the images of a job are to come."""
         if job.id in self._taken:
             self._coming.add(job.id)
 
     def lacking(self, job: Job) -> tuple[str, ...]:
-        """The jobs whose pictures this one takes, that are not all there and are not to come."""
-        return tuple(
-            name for name in job.waits_for if name not in self._coming and isinstance(self._pictures(name), str)
-        )
+        """The jobs whose images this one takes, that are not all there and are not to come."""
+        return tuple(name for name in job.waits_for if name not in self._coming and isinstance(self._images(name), str))
 
     def foreseen(self, job: Job) -> Job:
-        """A job as it will probably be: for each picture that it waits for, one of the size that is asked of it."""
+        """A job as it will probably be: for each image that it waits for, one of the size that is asked of it."""
         request = job.request
-        images = tuple(picture for image in request.images for picture in self._stand_ins(image))
+        images = tuple(found for image in request.images for found in self._stand_ins(image))
         mask = next(self._stand_ins(request.mask), None) if request.mask else None
         return replace(job, request=replace(request, images=images, mask=mask))
 
@@ -72,8 +70,8 @@ class Chain:
         for slot in range(taken.n) if image.slot is None else (image.slot,):
             yield FileImage("", "", 0, *pixels) if pixels else JobImage(image.job_id, slot)
 
-    def _pictures(self, name: str) -> tuple[FileImage, ...] | str:
-        """The stored pictures of a job, or its name and what is amiss."""
+    def _images(self, name: str) -> tuple[FileImage, ...] | str:
+        """The stored images of a job, or its name and what is amiss."""
         job = self._jobs.get(name)
         real = self.resolve(job) if job and job.waits_for else job
         if not isinstance(real, Job):
@@ -81,7 +79,7 @@ class Chain:
         (known,) = self._ledger.known([real])
         stored = [slot for slot in known.with_state(SlotState.STORED) if slot.index < real.n and slot.path]
         if len(stored) < real.n:
-            return f"{name} ({len(stored)} of {real.n} pictures stored)" if stored else name
+            return f"{name} ({len(stored)} of {real.n} images stored)" if stored else name
         gone = [slot.path for slot in stored if not (self._root / str(slot.path)).exists()]
         if gone:
             return f"{name} ({gone[0]} is gone; --regenerate-missing draws it again)"
@@ -92,7 +90,7 @@ class Chain:
 
 
 def in_order(jobs: Iterable[Job]) -> Iterator[Job]:
-    """Chained jobs so that each comes after those whose pictures it takes."""
+    """Chained jobs so that each comes after those whose images it takes."""
     by_id: Mapping[str, Job] = {job.id: job for job in jobs}
     for name in TopologicalSorter({job.id: job.waits_for for job in by_id.values()}).static_order():
         if name in by_id:

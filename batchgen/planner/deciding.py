@@ -32,7 +32,7 @@ class Action(StrEnum):
 class Choices:
     """What the user chose to draw: failed ones again, missing files again, uncertain ones or not.
 
-    `rejected`: the rejected pictures and nothing else; `at_risk`: also those whose redraw may have been paid already.
+    `rejected`: the rejected images and nothing else; `at_risk`: also those whose redraw may have been paid already.
     `reworded`: the jobs with these keys and nothing else.
     """
 
@@ -110,14 +110,14 @@ def _reason(
         return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
     if known.tries:
         code = f" ({known.code})" if known.code else ""
-        return Action.RETRY, f"tried {counted(known.tries, 'time')} without a picture{code}"
+        return Action.RETRY, f"tried {counted(known.tries, 'time')} without an image{code}"
     if known.previous is not None:
         return Action.CHANGED, changes(job, known.previous)
     return Action.NEW, "never drawn"
 
 
 def _redraw(job: Job, known: Known, choices: Choices) -> tuple[Action, str, tuple[int, ...]]:
-    """What `--rejected` does with a job: exactly its rejected pictures are drawn, each once for each decision."""
+    """What `--rejected` does with a job: exactly its rejected images are drawn, each once for each decision."""
     rejected = [slot for slot in known.slots if slot.review is Review.REJECTED and slot.index < job.n]
     if not rejected:
         return Action.SKIP, "not rejected", ()
@@ -176,7 +176,7 @@ def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
 
 
 def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
-    """Why nothing is drawn although pictures are missing."""
+    """Why nothing is drawn although images are missing."""
     for slot in kept:
         if slot.state is SlotState.UNCERTAIN:
             return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"

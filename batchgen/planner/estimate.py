@@ -1,4 +1,4 @@
-"""What a plan adds up to: pictures, calls, tokens, money by model, size, quality, provider and tag, and time."""
+"""What a plan adds up to: images, calls, tokens, money by model, size, quality, provider and tag, and time."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping

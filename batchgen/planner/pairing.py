@@ -34,8 +34,8 @@ class Cost:
 class Planned:
     """A job with what would happen, why, the slots that would be drawn, and what that may cost.
 
-    `replaces` is the key of the job that had this id before; its pictures step aside for the new ones. `standing` is
-    how the job stands before anything is drawn; `linked` says that it takes pictures of other jobs. `words` are the
+    `replaces` is the key of the job that had this id before; its images step aside for the new ones. `standing` is
+    how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
     prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
     `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
     """
@@ -69,7 +69,7 @@ class Pairing:
     exists: Callable[[str], bool]
 
     def freeze(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Pass jobs through; one with approved pictures stays as it was when the manifest asks otherwise by now."""
+        """Pass jobs through; one with approved images stays as it was when the manifest asks otherwise by now."""
         if not self.has_approved:
             yield from jobs
             return
@@ -133,13 +133,13 @@ class Pairing:
             yield Planned(job, action, why, slots, cost, replaces, stands, words=words, tried=tried)
 
     def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
-        """Whose pictures stand where those of some jobs will go, by place; nobody's in a folder without pictures."""
+        """Whose images stand where those of some jobs will go, by place; nobody's in a folder without images."""
         if self.is_bare:
             return {}
         return self.ledger.job_status([place for job in jobs for place in _places(job, range(job.n))])
 
     def _frozen(self, jobs: Iterable[Job]) -> frozenset[str]:
-        """Places of some jobs where approved pictures stand."""
+        """Places of some jobs where approved images stand."""
         if not self.has_approved:
             return frozenset()
         return self.ledger.frozen([place for job in jobs for place in _places(job, range(job.n))])
@@ -157,8 +157,8 @@ class Pairing:
 
     @cached_property
     def is_bare(self) -> bool:
-        """Whether no picture was stored yet when this was first asked."""
-        return not self.ledger.has_pictures()
+        """Whether no image was stored yet when this was first asked."""
+        return not self.ledger.has_images()
 
 
 def _drawn(known: Known) -> Known:
@@ -175,9 +175,9 @@ def _tried(known: Known, words: Words) -> tuple[tuple[int, Tried], ...]:
 
 
 def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[str, str]) -> str | None:
-    """Whose pictures stand where those to be drawn will go: its own, those of the job with its id before, or any job's.
+    """Whose images stand where those to be drawn will go: its own, those of the job with its id before, or any job's.
 
-    A job of another name may have left pictures there, as when ids are renamed or made anew from the prompt.
+    A job of another name may have left images there, as when ids are renamed or made anew from the prompt.
     """
     if any(slot.path for slot in known.slots if slot.index in to_draw):
         return job.key
@@ -187,16 +187,16 @@ def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[st
 
 
 def _unfrozen(job: Job, slots: tuple[int, ...], frozen: frozenset[str]) -> tuple[tuple[int, ...], str]:
-    """The slots in whose places no approved picture stands, and what keeps the others from being drawn."""
+    """The slots in whose places no approved image stands, and what keeps the others from being drawn."""
     if not frozen:
         return slots, ""
     taken = {slot: place for slot in slots if (place := _places(job, [slot])[0]) in frozen}
-    why = f"frozen: an approved picture stands at {next(iter(taken.values()))}" if taken else ""
+    why = f"frozen: an approved image stands at {next(iter(taken.values()))}" if taken else ""
     return tuple(slot for slot in slots if slot not in taken), why
 
 
 def _places(job: Job, slots: Iterable[int]) -> list[str]:
-    """Where pictures go, relative to the output folder, without their extensions."""
+    """Where images go, relative to the output folder, without their extensions."""
     return [f"images/{job.path(slot, 'ext').removesuffix('.ext')}" for slot in slots]
 
 

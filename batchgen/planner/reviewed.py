@@ -10,7 +10,7 @@ from batchgen.model import Job, SlotState
 
 
 def as_approved(job: Job, approved: Sequence[Approved]) -> Job:
-    """The job as it was when its pictures were approved; the job itself where they are its own, or there are none."""
+    """The job as it was when its images were approved; the job itself where they are its own, or there are none."""
     if not approved or any(one.key == job.key for one in approved):
         return job
     return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request)

@@ -1,4 +1,4 @@
-"""Arithmetic of money: counted tokens and pictures times a price, exact, in micro-dollars."""
+"""Arithmetic of money: counted tokens and images times a price, exact, in micro-dollars."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from batchgen.pricing.tokens import QUALITY_NAMES
 
 
 class Counts(NamedTuple):
-    """Tokens of one call, all its pictures together; `either` is input that may be text or pictures."""
+    """Tokens of one call, all its images together; `either` is input that may be text or images."""
 
     text: int
     image: int
@@ -24,19 +24,19 @@ class Counts(NamedTuple):
         return self.text + self.image + self.either
 
 
-def bill(price: Price, counts: Counts, pictures: int, size: str, quality: str) -> Decimal:
-    """What one call costs: by tokens, by picture and by call, added, or the cheaper of the first two."""
+def bill(price: Price, counts: Counts, images: int, size: str, quality: str) -> Decimal:
+    """What one call costs: by tokens, by image and by call, added, or the cheaper of the first two."""
     by_token = _by_token(price.tokens, counts) * price.multiplier if price.tokens else None
-    by_picture = _cell(price.per_image, size, quality) * pictures * MICRO if price.per_image else None
+    by_image = _cell(price.per_image, size, quality) * images * MICRO if price.per_image else None
     by_call = price.per_call * MICRO if price.per_call is not None else Decimal(0)
-    stated = [part for part in (by_token, by_picture) if part is not None]
+    stated = [part for part in (by_token, by_image) if part is not None]
     if price.cheaper_of and stated:
         return min(stated) + by_call
     return sum(stated, by_call)
 
 
 def _by_token(rates: TokenPrices, counts: Counts) -> Decimal:
-    """A dollar per million tokens is a micro-dollar per token; text out without a rate counts as picture."""
+    """A dollar per million tokens is a micro-dollar per token; text out without a rate counts as image."""
     return (
         rates.text_in * counts.text
         + rates.image_in * counts.image
@@ -47,7 +47,7 @@ def _by_token(rates: TokenPrices, counts: Counts) -> Decimal:
 
 
 def _cell(table: ImageTable, size: str, quality: str) -> Decimal:
-    """Dollars for one picture; where the table has no such row or column, the dearest that may be meant."""
+    """Dollars for one image; where the table has no such row or column, the dearest that may be meant."""
     rows = dict(table)
     row = rows.get(QUALITY_NAMES.get(quality, quality), rows.get(quality, rows.get(ANY)))
     cells = [dict(row)] if row is not None else [dict(other) for other in rows.values()]

@@ -15,11 +15,11 @@ from batchgen.pricing.tokens import QUALITY_NAMES, drawn_tokens, fewest_drawn_to
 AUTO = "auto"
 SQUARE = "1024x1024"
 MOST_PIXELS = 4096 * 4096
-PARTIAL_TOKENS = 100  # for each streamed partial picture; source: image guide
+PARTIAL_TOKENS = 100  # for each streamed partial image; source: image guide
 
 
 class Look(NamedTuple):
-    """One size and quality that a picture may have; `auto` is one the model may choose."""
+    """One size and quality that an image may have; `auto` is one the model may choose."""
 
     size: str
     quality: str
@@ -43,9 +43,9 @@ def asked_look(request: ImageRequest, provider: Provider) -> Look:
 
 @dataclass(frozen=True)
 class Call:
-    """One call for n pictures of a request, by one model, at one price, with the look that was asked or drawn.
+    """One call for n images of a request, by one model, at one price, with the look that was asked or drawn.
 
-    n pictures are billed as n calls for one, input included.
+    n images are billed as n calls for one, input included.
     """
 
     request: ImageRequest
@@ -56,7 +56,7 @@ class Call:
 
     @cached_property
     def qualities(self) -> tuple[str, ...]:
-        """Qualities that the picture may have."""
+        """Qualities that the image may have."""
         known = token_table(self.model.output_tokens).qualities
         if self.look.quality in known:
             return (self.look.quality,)
@@ -65,7 +65,7 @@ class Call:
 
     @cached_property
     def sizes(self) -> tuple[str, ...]:
-        """Sizes that the picture may have: for `auto`, and for what no table knows, all that can bound its cost."""
+        """Sizes that the image may have: for `auto`, and for what no table knows, all that can bound its cost."""
         if self._tokens(self.look.size, self.qualities[0]):
             return (self.look.size,)
         priced = sorted({size for _, row in self.price.per_image for size, _ in row})
@@ -74,7 +74,7 @@ class Call:
 
     @cached_property
     def looks(self) -> tuple[Look, ...]:
-        """Every size and quality that the picture may have."""
+        """Every size and quality that the image may have."""
         return tuple(Look(size, quality) for size in self.sizes for quality in self.qualities)
 
     @property
@@ -85,7 +85,7 @@ class Call:
 
     @cached_property
     def expected(self) -> Counts:
-        """Tokens to expect, of all pictures."""
+        """Tokens to expect, of all images."""
         return self._counts(self._input, self._tokens(*self.middle))
 
     @property
@@ -95,7 +95,7 @@ class Call:
 
     @property
     def credible(self) -> Counts:
-        """Tokens that may well be counted, of all pictures: usual words, the dearest look, inputs at high fidelity."""
+        """Tokens that may well be counted, of all images: usual words, the dearest look, inputs at high fidelity."""
         given = Input(self._input.text, self._most_input.image)
         return self._counts(given, max(self._tokens(*one) for one in self.looks))
 
@@ -108,8 +108,8 @@ class Call:
         """Micro-dollars for the look to expect."""
         return self._bill(self.middle, self.expected)
 
-    def usual_input_pictures(self) -> Decimal:
-        """Micro-dollars of that for the pictures which are sent along."""
+    def usual_input_images(self) -> Decimal:
+        """Micro-dollars of that for the images which are sent along."""
         return self.usual() - self._bill(self.middle, self.expected._replace(image=0))
 
     def most(self) -> Decimal:
@@ -122,7 +122,7 @@ class Call:
         return self.usual() if self.is_known else self.most()
 
     def by_usage(self, counts: Counts) -> Decimal:
-        """Micro-dollars for tokens as the provider counted them; a table's price for as many pictures as they make."""
+        """Micro-dollars for tokens as the provider counted them; a table's price for as many images as they make."""
         if len(self.looks) > 1:
             return max(bill(self.price, counts, self.n, *one) for one in self.looks)
         each = self._fewest(*self.looks[0])
@@ -137,7 +137,7 @@ class Call:
         return most_input(self.request, self.model)
 
     def _tokens(self, size: str, quality: str) -> int:
-        """Tokens of one picture, 0 where the model's table has no figure."""
+        """Tokens of one image, 0 where the model's table has no figure."""
         found = drawn_tokens(self.model.output_tokens, size, quality)
         return found + self._partial if found else 0
 

@@ -11,7 +11,7 @@ from batchgen.catalog.prices import Overrides, price_of
 from batchgen.model import Echo, ImageRequest, Model, Price, Provider, Quote, Settlement, Usage
 from batchgen.money import MicroUSD, round_up
 from batchgen.pricing.calls import AUTO, Call, Look, asked_look, look
-from batchgen.pricing.inputs import given_pictures
+from batchgen.pricing.inputs import given_images
 from batchgen.pricing.usage import counted, plausible
 
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}")
@@ -26,10 +26,10 @@ def quote(
     *,
     history: MicroUSD | None = None,
 ) -> Quote:
-    """What one call for n pictures may cost: the cheapest, the expected and the dearest way it can end.
+    """What one call for n images may cost: the cheapest, the expected and the dearest way it can end.
 
     `high` is an upper bound: the dearest size and quality where they are `auto`, bytes for words, the mask as one more
-    picture. `history`, the median cost of such a picture so far, with none sent along, is what is expected, and lowers
+    image. `history`, the median cost of such an image so far, with none sent along, is what is expected, and lowers
     `low` where the table is too high. `model` is None for a model that the catalogue does not know: it is taken for the
     dearest kind.
     """
@@ -37,7 +37,7 @@ def quote(
     low, high = round_up(call.least()), round_up(call.most())
     usual = max(round_up(call.usual()), low)
     if history is not None:
-        usual = MicroUSD(history * n + round_up(call.usual_input_pictures()))
+        usual = MicroUSD(history * n + round_up(call.usual_input_images()))
     expected = MicroUSD(min(usual, high))
     return Quote(
         low=min(low, expected),
@@ -62,11 +62,11 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     came: bool = True,
     overrides: Overrides = (),
 ) -> Settlement:
-    """What an answered call for n pictures did cost.
+    """What an answered call for n images did cost.
 
     From `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
-    dearest where size or quality were left to the model and the answer does not say. Where no picture `came`, and
-    tokens are paid, a usage without any of pictures is plausible. Where the answer says that another model, size or
+    dearest where size or quality were left to the model and the answer does not say. Where no image `came`, and
+    tokens are paid, a usage without any of images is plausible. Where the answer says that another model, size or
     quality drew than was asked, the dearer of both counts, marked `estimated` where that is the table's. Flags:
     usage_missing, usage_implausible, model_mismatch, size_mismatch, quality_mismatch, price_too_low (dearer than
     `quote.high`).
@@ -74,10 +74,10 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     asked = _call(request, n, provider, model, price)
     drawn = _drawn(asked, provider, echo, overrides)
     mismatches = _mismatches(asked, drawn, echo)
-    counts = counted(usage, takes_pictures=bool(given_pictures(request)))
-    counted_pictures = came or bool(price.per_image)
+    counts = counted(usage, takes_images=bool(given_images(request)))
+    counted_images = came or bool(price.per_image)
     believed = counts is not None and any(
-        plausible(counts, call.credible, came=counted_pictures) for call in (asked, drawn)
+        plausible(counts, call.credible, came=counted_images) for call in (asked, drawn)
     )
     if counts and believed:
         costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))]

@@ -1,53 +1,53 @@
-"""What goes into one picture: words and reference pictures as tokens, expected and at most."""
+"""What goes into one image: words and reference images as tokens, expected and at most."""
 
 from typing import NamedTuple
 
 from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Model
 from batchgen.pricing.tokens import dearest_input_tokens, input_tokens, text_tokens, text_tokens_bound
 
-MOST_PICTURES = 16
+MOST_IMAGES = 16
 
-# What a reference picture of unknown pixels is expected to be.
+# What a reference image of unknown pixels is expected to be.
 _USUAL = (1024, 1024)
 
 
 class Input(NamedTuple):
-    """Input tokens of one picture."""
+    """Input tokens of one image."""
 
     text: int
     image: int
 
 
 def expected_input(request: ImageRequest, model: Model) -> Input:
-    """Words and reference pictures as they are counted; a picture of unknown pixels as 1024x1024."""
+    """Words and reference images as they are counted; an image of unknown pixels as 1024x1024."""
     fidelity = request.param("input_fidelity")
-    pictures = (input_tokens(model, *(_pixels(image) or _USUAL), fidelity) for image in given_pictures(request))
-    return Input(text_tokens(_words(request)), sum(pictures))
+    images = (input_tokens(model, *(_pixels(image) or _USUAL), fidelity) for image in given_images(request))
+    return Input(text_tokens(_words(request)), sum(images))
 
 
 def most_input(request: ImageRequest, model: Model) -> Input:
-    """An upper bound: bytes for words, high fidelity where the model has it, and the mask as one more picture.
+    """An upper bound: bytes for words, high fidelity where the model has it, and the mask as one more image.
 
-    A picture of unknown pixels counts as the dearest; the pictures of another job may be as many as an edit takes.
+    An image of unknown pixels counts as the dearest; the images of another job may be as many as an edit takes.
     """
     high = "high" in model.input_fidelity and request.param("input_fidelity") != "low"
-    images = (*given_pictures(request), *((request.mask,) if request.mask else ()))
+    images = (*given_images(request), *((request.mask,) if request.mask else ()))
     known = sum(dearest_input_tokens(model, _pixels(image), high_fidelity=high) for image in images)
     whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
-    more = max(0, MOST_PICTURES - len(request.images)) if whole_jobs else 0
+    more = max(0, MOST_IMAGES - len(request.images)) if whole_jobs else 0
     return Input(
         text_tokens_bound(_words(request)), known + more * dearest_input_tokens(model, None, high_fidelity=high)
     )
 
 
 def input_is_known(request: ImageRequest) -> bool:
-    """Whether the pixels of every reference picture are known."""
+    """Whether the pixels of every reference image are known."""
     return all(_pixels(image) for image in request.images)
 
 
-def given_pictures(request: ImageRequest) -> tuple[InputImage, ...]:
-    """Every reference picture that goes in, also those behind parameters (`reference_image`)."""
-    return (*request.images, *(picture for _, picture in request.files))
+def given_images(request: ImageRequest) -> tuple[InputImage, ...]:
+    """Every reference image that goes in, also those behind parameters (`reference_image`)."""
+    return (*request.images, *(image for _, image in request.files))
 
 
 def _words(request: ImageRequest) -> str:

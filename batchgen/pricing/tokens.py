@@ -1,4 +1,4 @@
-"""How many tokens one picture takes: the words of its prompt, its reference pictures, what is drawn."""
+"""How many tokens one image takes: the words of its prompt, its reference images, what is drawn."""
 
 import re
 import warnings
@@ -12,7 +12,7 @@ from batchgen.model import Model
 
 # A prompt's tokens were reported as its o200k tokens plus six, twice; medium to low confidence.
 TEXT_OVERHEAD = 6
-# What a reference picture of unknown size can cost at most, by rule: the patch budget, or four tiles.
+# What a reference image of unknown size can cost at most, by rule: the patch budget, or four tiles.
 DEAREST_INPUT = {"patch32": 1536, "tile512": 65 + 4 * 129}
 # DALL-E's words for quality, which some gateways still take for newer models.
 QUALITY_NAMES = {"standard": "medium", "hd": "high"}
@@ -46,7 +46,7 @@ def text_tokens_bound(prompt: str) -> int:
 
 
 def output_tokens(model: Model, size: str, quality: str) -> int:
-    """Tokens of one drawn picture; ValueError for a size or quality that the model does not draw, and for `auto`.
+    """Tokens of one drawn image; ValueError for a size or quality that the model does not draw, and for `auto`.
 
     Where only a range is published (2.6 at low and medium) this is its upper end.
     """
@@ -58,7 +58,7 @@ def output_tokens(model: Model, size: str, quality: str) -> int:
 
 @lru_cache(maxsize=4096)
 def drawn_tokens(table: str, size: str, quality: str) -> int | None:
-    """Tokens of one picture by the table or formula of that name, None where it has no figure."""
+    """Tokens of one image by the table or formula of that name, None where it has no figure."""
     return token_table(table).tokens(QUALITY_NAMES.get(quality, quality), size)
 
 
@@ -69,14 +69,14 @@ def fewest_drawn_tokens(table: str, size: str, quality: str) -> int | None:
 
 
 def input_tokens(model: Model, width: int, height: int, fidelity: str | None = None) -> int:
-    """Tokens of one reference picture of these pixels; `fidelity` is the input_fidelity asked for."""
+    """Tokens of one reference image of these pixels; `fidelity` is the input_fidelity asked for."""
     if model.input_tokens == "patch32":
         return _patches(width, height)
     return _tiles(width, height) + (_high_fidelity(width, height) if fidelity == "high" else 0)
 
 
 def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fidelity: bool) -> int:
-    """What a reference picture can take at most, of known or (None) unknown pixels."""
+    """What a reference image can take at most, of known or (None) unknown pixels."""
     if size is not None:
         return input_tokens(model, *size, "high" if high_fidelity else None)
     extra = 6240 if high_fidelity and model.input_tokens == "tile512" else 0
@@ -84,9 +84,9 @@ def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fid
 
 
 def _tiles(width: int, height: int) -> int:
-    """65 and 129 for each 512-pixel tile, once the picture fits in 2048x2048 and its short side is at most 512.
+    """65 and 129 for each 512-pixel tile, once the image fits in 2048x2048 and its short side is at most 512.
 
-    A shrunk picture is one row of tiles: as many as its long side is longer than its short one. Source: vision guide.
+    A shrunk image is one row of tiles: as many as its long side is longer than its short one. Source: vision guide.
     """
     longest, shortest = max(1, width, height), max(1, min(width, height))
     across = longest if shortest <= 512 and longest <= 2048 else -(-512 * longest // shortest)
@@ -94,7 +94,7 @@ def _tiles(width: int, height: int) -> int:
 
 
 def _high_fidelity(width: int, height: int) -> int:
-    """What input_fidelity high adds: 4160 for a square picture, 6240 for another. Source: image guide."""
+    """What input_fidelity high adds: 4160 for a square image, 6240 for another. Source: image guide."""
     return 4160 if width == height else 6240
 
 

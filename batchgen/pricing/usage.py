@@ -9,17 +9,17 @@ from batchgen.pricing.bill import Counts
 TOO_MANY = 10
 
 
-def counted(usage: Usage | None, *, takes_pictures: bool) -> Counts | None:
+def counted(usage: Usage | None, *, takes_images: bool) -> Counts | None:
     """The tokens in a usage, None when it is incomplete or holds what is no count.
 
-    `Usage.output` is of pictures and `Usage.text_out` beside it. Where the input is not split although pictures went
-    in, it may be words or pictures: `Counts.either`.
+    `Usage.output` is of images and `Usage.text_out` beside it. Where the input is not split although images went
+    in, it may be words or images: `Counts.either`.
     """
     if usage is None or not _is_count(usage.output):
         return None
     text_out = 0 if usage.text_out is None else usage.text_out
     text, image = usage.text_in, usage.image_in
-    if text is not None and image is None and not takes_pictures:
+    if text is not None and image is None and not takes_images:
         image = 0
     if not all(value is None or _is_count(value) for value in (text, image, text_out)):
         return None
@@ -31,7 +31,7 @@ def counted(usage: Usage | None, *, takes_pictures: bool) -> Counts | None:
 
 
 def plausible(counts: Counts, expected: Counts, *, came: bool) -> bool:
-    """Whether counts are above zero (of pictures, where any `came`) and below ten times what is to be expected."""
+    """Whether counts are above zero (of images, where any `came`) and below ten times what is to be expected."""
     output = counts.output + counts.text_out
     drawn = counts.output > 0 or not came
     return drawn and output < TOO_MANY * expected.output and 0 < counts.input < TOO_MANY * expected.input

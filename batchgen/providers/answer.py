@@ -1,4 +1,4 @@
-"""What an answer brought, whatever dialect it came in: pictures in their order, usage, echo, complaint."""
+"""What an answer brought, whatever dialect it came in: images in their order, usage, echo, complaint."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _LONGEST_URL = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of an answer: bytes in a part, an address, a picture spelled as a data URL, or why there is none."""
+    """One entry of an answer: bytes in a part, an address, an image spelled as a data URL, or why there is none."""
 
     run: Base64Span | None = None
     url: str = ""
@@ -27,7 +27,7 @@ class Item:
 
     @property
     def usable(self) -> bool:
-        """Whether it brings, or promises, a picture."""
+        """Whether it brings, or promises, an image."""
         return bool(self.url or self.inline or (self.run and self.run.state is RunState.WHOLE))
 
 
@@ -42,20 +42,20 @@ class Answer:
 
 
 def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
-    """Pictures that the JSON around them does not mention any more: it broke off, or named one key twice."""
+    """Images that the JSON around them does not mention any more: it broke off, or named one key twice."""
     used = {id(item.run) for item in items if item.run}
     return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not RunState.EMPTY)
 
 
 def from_run(run: Base64Span) -> Item:
-    """An entry whose picture came as base64."""
+    """An entry whose image came as base64."""
     return Item(run=run, reason="" if run.state is RunState.WHOLE else run.state.value)
 
 
 def from_address(text: str, *, named: bool = False) -> Item:
-    """An entry whose picture came as an address.
+    """An entry whose image came as an address.
 
-    `named`: it stands where an address belongs, so a picture was paid for; whether it may be read is asked later.
+    `named`: it stands where an address belongs, so an image was paid for; whether it may be read is asked later.
     """
     text = text.strip()
     if text[:5].lower() == "data:":
@@ -72,10 +72,10 @@ def run_at(document: Document, value: object) -> Base64Span | None:
     return document.runs[value]
 
 
-def usage_of(answer: Mapping[str, Any], *, takes_pictures: bool) -> Usage | None:
+def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
     """Tokens as an answer counts them; None without a usage object.
 
-    Where the answer does not split its input and no picture went in, all of it was text.
+    Where the answer does not split its input and no image went in, all of it was text.
     """
     usage = answer.get("usage")
     if not isinstance(usage, Mapping):
@@ -83,7 +83,7 @@ def usage_of(answer: Mapping[str, Any], *, takes_pictures: bool) -> Usage | None
     split_in = _mapping(usage.get("input_tokens_details"))
     split_out = _mapping(usage.get("output_tokens_details"))
     text_in, image_in = _count(split_in.get("text_tokens")), _count(split_in.get("image_tokens"))
-    if text_in is None and image_in is None and not takes_pictures:
+    if text_in is None and image_in is None and not takes_images:
         text_in, image_in = _count(usage.get("input_tokens")), 0
     text_out = _count(split_out.get("text_tokens"))
     output = _count(usage.get("output_tokens"))

@@ -1,4 +1,4 @@
-"""One picture inside an answer: a run of base64, decoded piece by piece into a part as it arrives."""
+"""One image inside an answer: a run of base64, decoded piece by piece into a part as it arrives."""
 
 import binascii
 import json
@@ -25,7 +25,7 @@ class DecodeError(Exception):
 
 
 class PartSink(Protocol):
-    """Where the bytes of one picture go."""
+    """Where the bytes of one image go."""
 
     def write(self, /, *pieces: bytes) -> object:
         """Add bytes that came in one or more pieces."""
@@ -42,9 +42,9 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base64Span:
-    """One picture's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came.
+    """One image's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came.
 
-    `unpadded`: the text ended between two quanta. Its padding was left out, or the text was cut: the picture can tell.
+    `unpadded`: the text ended between two quanta. Its padding was left out, or the text was cut: the image can tell.
     """
 
     state: RunState
@@ -74,7 +74,7 @@ class Parts:
         """Raise `DecodeError` (`answer_too_large`) when the answer grows past its cap."""
         self._total += size
         if self._total > self._cap:
-            raise DecodeError("answer_too_large", f"the answer's pictures passed {self._cap:,} bytes")
+            raise DecodeError("answer_too_large", f"the answer's images passed {self._cap:,} bytes")
 
 
 class Base64Reader:
@@ -128,7 +128,7 @@ class Base64Reader:
         return Base64Span(state, part, raw, self._size, self._unpadded)
 
     def _pad(self, left: bytes) -> bool:
-        """Decode the last letters as if their padding had come; False when they can not end a picture."""
+        """Decode the last letters as if their padding had come; False when they can not end an image."""
         if self._raw:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The dialect of pictures drawn over chat completions: a ratio marker in the prompt, a picture in the words."""
+"""The dialect of images drawn over chat completions: a ratio marker in the prompt, an image in the words."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from batchgen.providers.uploads import Uploads
 from batchgen.providers.wire import WireRequest, endpoint, number
 
 RATIOS = ("1:1", "2:3", "3:2")
-TEXT_CAP = 48 * 1024 * 1024  # a picture may stand in the words themselves
+TEXT_CAP = 48 * 1024 * 1024  # an image may stand in the words themselves
 
 _SIZE = re.compile(r"([0-9]{1,5})\s*[x:]\s*([0-9]{1,5})")
 _MARKDOWN = re.compile(r"!\[[^\]]{0,500}\]\(\s*<?([^)\s>]{1,60000000})>?[^)]{0,200}\)")
@@ -43,8 +43,8 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     prompt = attempt.job.request.prompt + (f"【{shape}】" if shape else "")
     content: Any = prompt
     if uploads.images:
-        pictures = [{"type": "image_url", "image_url": {"url": _address(upload)}} for upload in uploads.images]
-        content = [{"type": "text", "text": prompt}, *pictures]
+        images = [{"type": "image_url", "image_url": {"url": _address(upload)}} for upload in uploads.images]
+        content = [{"type": "text", "text": prompt}, *images]
     body: dict[str, Any] = {"model": attempt.model, "stream": False, "messages": [{"role": "user", "content": content}]}
     body |= {name: number(value) for name, value in asked.items()}
     url = endpoint(provider.base_url or "", "/chat/completions")
@@ -52,7 +52,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 
 
 def read(document: Document, _: Attempt) -> Answer:
-    """The pictures in the message: its own list first, then what its words link to, each once."""
+    """The images in the message: its own list first, then what its words link to, each once."""
     answer = document.value if isinstance(document.value, Mapping) else {}
     choices = answer.get("choices")
     messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
@@ -74,7 +74,7 @@ def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:
 
 
 def addresses(words: str) -> tuple[str, ...]:
-    """Where the words say that pictures are: markdown pictures, else data URLs, else the first bare link."""
+    """Where the words say that images are: markdown images, else data URLs, else the first bare link."""
     found = [match.group(1) for match in _MARKDOWN.finditer(words)] or _DATA.findall(words)
     return tuple(dict.fromkeys(found)) or tuple(link.rstrip(".,;:!?") for link in _LINK.findall(words)[:1])
 

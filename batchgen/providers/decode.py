@@ -1,7 +1,7 @@
-"""Reads an answer while it arrives: pictures go straight to their parts, only the JSON around them is remembered.
+"""Reads an answer while it arrives: images go straight to their parts, only the JSON around them is remembered.
 
 The bytes are scanned as JSON: strings are skipped whole with their escapes, so that `"b64_json"` inside a prompt is
-text and not a picture. In the remembered text each picture's string is replaced by its number in `Document.runs`.
+text and not an image. In the remembered text each image's string is replaced by its number in `Document.runs`.
 """
 
 import json
@@ -19,7 +19,7 @@ TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32
 MOST_TOKENS = 200_000
 
-_PICTURE = b"b64_json"
+_IMAGE = b"b64_json"
 _ADDRESSES = frozenset({b"url", b"image_url"})
 _LONGEST_KEY = 64
 
@@ -47,10 +47,10 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An answer as far as it came. `value` is its JSON, with a run's number where a picture stood.
+    """An answer as far as it came. `value` is its JSON, with a run's number where an image stood.
 
     `whole` says that the JSON was complete; of an incomplete one, `value` holds the items that were. `text` is what is
-    remembered around the pictures, for quarantine.
+    remembered around the images, for quarantine.
     """
 
     value: Any
@@ -75,7 +75,7 @@ class Decoder:
     """
 
     def __init__(self, open_part: Callable[[int], PartSink], *, cap: int, text_cap: int = TEXT_CAP) -> None:
-        """Take the opener of numbered parts, the most picture bytes, and the most bytes of text around them."""
+        """Take the opener of numbered parts, the most image bytes, and the most bytes of text around them."""
         self.parts = Parts(open_part, cap)
         self.text_cap = text_cap
         self.text = bytearray()
@@ -141,7 +141,7 @@ class Decoder:
             case _Mode.ADDRESS:
                 return self._address(data, at)
             case _Mode.RUN:
-                return self._picture(data, at)
+                return self._image(data, at)
 
     def _structure(self, data: Bytes, at: int) -> int:
         """Follow the brackets to the next string."""
@@ -186,7 +186,7 @@ class Decoder:
         self._mode = _Mode.STRING
         if self._last != b":":
             return
-        if self._key == _PICTURE:
+        if self._key == _IMAGE:
             self._open_run()
         elif self._key in _ADDRESSES:
             self._mode = _Mode.ADDRESS
@@ -197,7 +197,7 @@ class Decoder:
         self._mode = _Mode.RUN
 
     def _address(self, data: Bytes, at: int) -> int:
-        """See whether an address is the picture itself: `data:image/png;base64,...`."""
+        """See whether an address is the image itself: `data:image/png;base64,...`."""
         lead = data[at : min(at + 5, self._end)]
         if len(lead) < 5 and b'"' not in lead and b"\\" not in lead:
             self._carry = lead
@@ -221,9 +221,9 @@ class Decoder:
         self._last, self._mode = b'"', _Mode.STRUCTURE
         return end + 1
 
-    def _picture(self, data: Bytes, at: int) -> int:
+    def _image(self, data: Bytes, at: int) -> int:
         if self._run is None:  # pragma: no cover - the mode is only entered with a run
-            raise DecodeError("answer_undecodable", "no picture was begun")
+            raise DecodeError("answer_undecodable", "no image was begun")
         end, escaped = _end_of_string(data, at, self._end)
         if end < self._end and data[end] == ord('"'):
             self._run.feed(data, at, end, escaped=escaped)

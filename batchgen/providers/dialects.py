@@ -16,7 +16,7 @@ Params = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to ask and how to read: two pure functions, and how much text an answer may hold around its pictures."""
+    """How to ask and how to read: two pure functions, and how much text an answer may hold around its images."""
 
     name: str
     request: Callable[[Attempt, Provider, Params, Uploads], WireRequest]

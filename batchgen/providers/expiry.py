@@ -1,4 +1,4 @@
-"""When the address of a picture dies: read from the address itself, else from what the provider says."""
+"""When the address of an image dies: read from the address itself, else from what the provider says."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit

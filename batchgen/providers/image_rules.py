@@ -1,4 +1,4 @@
-"""What an operation takes in pictures: how many, how large, with which mask. Source: image guide."""
+"""What an operation takes in images: how many, how large, with which mask. Source: image guide."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -12,37 +12,35 @@ SURE_MASK_BYTES = 4 * 1000 * 1000
 """A mask below this is taken everywhere; one page of the vendor's allows more, its reference does not."""
 
 
-def picture_rulings(request: ImageRequest, prepare: Prepare, *, chat: bool) -> Iterator[ParamDecision]:
-    """Everything about the pictures of a request that cannot be sent, or that may not be taken."""
+def image_rulings(request: ImageRequest, prepare: Prepare, *, chat: bool) -> Iterator[ParamDecision]:
+    """Everything about the images of a request that cannot be sent, or that may not be taken."""
     yield from _number(request)
     yield from _mask(request, chat=chat)
     if prepare == Prepare():
         for image in request.images:
             if isinstance(image, FileImage) and image.bytes >= MOST_BYTES:
                 fix = "below 50 MB are taken: give prepare: {max_edge: 2048, format: jpeg}"
-                yield refused(f"{_name(image)} has {image.bytes / 1e6:.0f} MB; pictures {fix}")
+                yield refused(f"{_name(image)} has {image.bytes / 1e6:.0f} MB; images {fix}")
 
 
 def _number(request: ImageRequest) -> Iterator[ParamDecision]:
     count, operation = len(request.images), request.operation
-    # The pictures of another job are only known once they are drawn.
+    # The images of another job are only known once they are drawn.
     whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
     if count > MOST_IMAGES:
-        yield refused(f"an edit takes at most {MOST_IMAGES} pictures; this one has {count}")
+        yield refused(f"an edit takes at most {MOST_IMAGES} images; this one has {count}")
     if operation is Operation.EDIT and not count and not request.mask:
-        yield refused("an edit needs at least one picture: give images")
+        yield refused("an edit needs at least one image: give images")
     if operation is Operation.VARIATION and (count != 1 or whole_jobs):
-        yield refused(
-            f"a variation takes exactly one picture, such as @cat[0]; this one has {request_pictures(request)}"
-        )
+        yield refused(f"a variation takes exactly one image, such as @cat[0]; this one has {request_images(request)}")
     if operation is Operation.VARIATION and request.prompt:
         yield doubted("a variation takes no prompt: it is not sent")
     if operation is Operation.GENERATE and count:
-        yield refused("a generation takes no pictures: make it an edit, or leave images out")
+        yield refused("a generation takes no images: make it an edit, or leave images out")
 
 
-def request_pictures(request: ImageRequest) -> str:
-    """The pictures of a request as a person would count them."""
+def request_images(request: ImageRequest) -> str:
+    """The images of a request as a person would count them."""
     whole = [str(image) for image in request.images if isinstance(image, JobImage) and image.slot is None]
     return f"all of {', '.join(whole)}" if whole else str(len(request.images))
 
@@ -54,9 +52,9 @@ def _mask(request: ImageRequest, *, chat: bool) -> Iterator[ParamDecision]:
     if chat:
         yield refused("a model that is drawn over chat takes no mask")
     if not request.images:
-        yield refused("a mask needs a picture to lie on: give images as well")
+        yield refused("a mask needs an image to lie on: give images as well")
     elif _size(mask) and _size(request.images[0]) and _size(mask) != _size(request.images[0]):
-        first = f"the first picture is {_size(request.images[0])}: give both the same size"
+        first = f"the first image is {_size(request.images[0])}: give both the same size"
         yield refused(f"the mask is {_size(mask)}, {first}")
     if isinstance(mask, FileImage) and mask.bytes >= SURE_MASK_BYTES:
         yield doubted(f"the mask {_name(mask)} has {mask.bytes / 1e6:.1f} MB; only one below 4 MB is sure to be taken")

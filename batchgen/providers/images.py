@@ -21,7 +21,7 @@ _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
 
 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
-    """The request for one call: model, prompt, n, the given parameters and pictures, and nothing else."""
+    """The request for one call: model, prompt, n, the given parameters and images, and nothing else."""
     operation = attempt.job.request.operation
     url = endpoint(provider.base_url or "", _PATHS[operation])
     fields: dict[str, Any] = {"model": attempt.model}
@@ -43,7 +43,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 
 
 def read(document: Document, attempt: Attempt) -> Answer:
-    """The pictures of an answer in their order, and what it says about them."""
+    """The images of an answer in their order, and what it says about them."""
     answer = document.value if isinstance(document.value, Mapping) else {}
     found = complaint(answer)
     entries = answer.get("data")
@@ -51,8 +51,8 @@ def read(document: Document, attempt: Attempt) -> Answer:
         entries = [entries]
     items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
     items += leftovers(document, items)
-    pictures_in = bool(attempt.job.request.images or attempt.job.request.files)
-    return Answer(tuple(items), usage_of(answer, takes_pictures=pictures_in), echo_of(answer), found)
+    images_in = bool(attempt.job.request.images or attempt.job.request.files)
+    return Answer(tuple(items), usage_of(answer, takes_images=images_in), echo_of(answer), found)
 
 
 def _item(document: Document, entry: Any) -> Item:
@@ -62,17 +62,17 @@ def _item(document: Document, entry: Any) -> Item:
         return from_address(entry)
     if not isinstance(entry, Mapping):
         return Item(reason="undecodable")
-    candidates = [_picture(document, entry.get("b64_json"))]
-    candidates += [_picture(document, entry[key]) for key in ("url", "image_url") if key in entry]
+    candidates = [_image(document, entry.get("b64_json"))]
+    candidates += [_image(document, entry[key]) for key in ("url", "image_url") if key in entry]
     return next((item for item in candidates if item.usable), max(candidates, key=_weight))
 
 
-def _picture(document: Document, value: Any) -> Item:
+def _image(document: Document, value: Any) -> Item:
     """An entry's value: the number of a run, an address, or an object that holds one."""
     if value is None:
         return Item(reason="null")
     if isinstance(value, Mapping):
-        return _picture(document, value.get("url"))
+        return _image(document, value.get("url"))
     if isinstance(value, str):
         return from_address(value, named=True)
     run = run_at(document, value)
@@ -109,7 +109,7 @@ def _file(name: str, upload: Upload) -> FormPart:
 
 
 def _address(upload: Upload) -> str:
-    """Where the provider finds a picture: its own address, or the bytes themselves."""
+    """Where the provider finds an image: its own address, or the bytes themselves."""
     return upload.url or f"data:{upload.content_type};base64,{_base64(upload)}"
 
 

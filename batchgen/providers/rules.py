@@ -13,7 +13,7 @@ from batchgen.errors import Problem, Severity
 from batchgen.model import ImageRequest, Job, Model, Operation, Prepare, Provider
 from batchgen.pricing.tokens import QUALITY_NAMES
 from batchgen.providers import chat
-from batchgen.providers.image_rules import picture_rulings
+from batchgen.providers.image_rules import image_rulings
 from batchgen.providers.param_decision import SEND, Action, ParamDecision, doubted, refused
 from batchgen.text import safe
 
@@ -39,7 +39,7 @@ def to_send(
 def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare = _AS_THEY_ARE) -> Iterator[Problem]:
     """Everything about a job that this provider or model refuses (errors) or does nothing with (warnings).
 
-    `prepare` says how pictures will be made smaller on their way out.
+    `prepare` says how images will be made smaller on their way out.
     """
     request = job.request
     name = request.model or provider.default_model
@@ -47,7 +47,7 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
     rulings = (
         *(("operation", said) for said in _operation(request, provider, model, name)),
         *of_params,
-        *(("images", said) for said in picture_rulings(request, prepare, chat=name in provider.chat_models)),
+        *(("images", said) for said in image_rulings(request, prepare, chat=name in provider.chat_models)),
         *_together(request, model),
         *(("n", said) for said in _count(job, provider, name)),
     )
@@ -57,7 +57,7 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
 
 
 def most_per_call(provider: Provider, model: str) -> int:
-    """How many pictures one call may ask for."""
+    """How many images one call may ask for."""
     if model in provider.chat_models:
         return 1
     return dict(provider.model_max_n).get(model, provider.max_n)

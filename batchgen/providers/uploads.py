@@ -1,4 +1,4 @@
-"""Pictures on their way out: read, shrunk and re-encoded as asked, masks turned into what the API wants. Blocks."""
+"""Images on their way out: read, shrunk and re-encoded as asked, masks turned into what the API wants. Blocks."""
 
 import io
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _MOST_PIXELS = 200_000_000
 
 
 class UploadError(Exception):
-    """A picture that can not be sent; the sentence says which and why. Nothing was spent."""
+    """An image that can not be sent; the sentence says which and why. Nothing was spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One picture as it will be sent: its bytes or the file that holds them, or an address the provider fetches."""
+    """One image as it will be sent: its bytes or the file that holds them, or an address the provider fetches."""
 
     name: str
     content_type: str
@@ -44,9 +44,9 @@ def gather(
     prepare: Prepare,
     fetched: Mapping[str, Path] | None = None,
 ) -> Uploads:
-    """Make the pictures of one request ready; UploadError says which can not be sent.
+    """Make the images of one request ready; UploadError says which can not be sent.
 
-    `fetched` holds our copies of pictures at addresses; without it the provider fetches them itself.
+    `fetched` holds our copies of images at addresses; without it the provider fetches them itself.
     """
 
     def local(image: InputImage) -> Path:
@@ -61,26 +61,26 @@ def gather(
             return Upload("", "", b"", image.url)
         return shrunk(local(image), prepare)
 
-    pictures = tuple(ready(image) for image in images)
+    uploads = tuple(ready(image) for image in images)
     if mask is None:
-        return Uploads(pictures)
+        return Uploads(uploads)
     if isinstance(mask, UrlImage) and fetched is None:
-        return Uploads(pictures, Upload("", "", b"", mask.url))
-    size = None if not pictures or pictures[0].url else size_of_upload(pictures[0])
-    return Uploads(pictures, as_mask(local(mask), size))
+        return Uploads(uploads, Upload("", "", b"", mask.url))
+    size = None if not uploads or uploads[0].url else size_of_upload(uploads[0])
+    return Uploads(uploads, as_mask(local(mask), size))
 
 
 def shrunk(path: Path, prepare: Prepare) -> Upload:
-    """A picture as it is, or with its longer edge and format as `prepare` says."""
+    """An image as it is, or with its longer edge and format as `prepare` says."""
     from PIL import Image, ImageOps
 
-    with _opened(path) as picture:
-        kind = picture.format or ""
+    with _opened(path) as image:
+        kind = image.format or ""
         wanted = (prepare.format or kind).upper().replace("JPG", "JPEG")
-        too_large = prepare.max_edge is not None and max(picture.size) > prepare.max_edge
+        too_large = prepare.max_edge is not None and max(image.size) > prepare.max_edge
         if not too_large and wanted == kind:
             return Upload(path.name, _type_of(kind, path), path)
-        upright = ImageOps.exif_transpose(picture)
+        upright = ImageOps.exif_transpose(image)
         if prepare.max_edge is not None:
             upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
         if wanted == "JPEG":
@@ -91,20 +91,20 @@ def shrunk(path: Path, prepare: Prepare) -> Upload:
 def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
     """An alpha mask as it is; a black and white one turned into one: white stays, black (now transparent) is edited.
 
-    A mask that was drawn for a larger picture follows that picture's shrinking; another shape is an UploadError.
+    A mask that was drawn for a larger image follows that image's shrinking; another shape is an UploadError.
     """
     from PIL import Image
 
-    with _opened(path) as picture:
-        fits = size is None or picture.size == size
-        if not fits and size and abs(picture.width * size[1] - picture.height * size[0]) > max(size) * 2:
-            raise UploadError(f"the mask {path.name} is {_wxh(picture.size)}, the first picture is {_wxh(size)}")
-        if has_alpha(picture.mode, picture.info) and picture.format == "PNG" and fits:
+    with _opened(path) as image:
+        fits = size is None or image.size == size
+        if not fits and size and abs(image.width * size[1] - image.height * size[0]) > max(size) * 2:
+            raise UploadError(f"the mask {path.name} is {_wxh(image.size)}, the first image is {_wxh(size)}")
+        if has_alpha(image.mode, image.info) and image.format == "PNG" and fits:
             return Upload(path.name, "image/png", path)
-        if has_alpha(picture.mode, picture.info):
-            mask = picture.convert("RGBA")
+        if has_alpha(image.mode, image.info):
+            mask = image.convert("RGBA")
         else:
-            grey = picture.convert("L")
+            grey = image.convert("L")
             mask = Image.merge("RGBA", (grey, grey, grey, grey))
         if size and not fits:
             mask = mask.resize(size, Image.Resampling.NEAREST)
@@ -117,9 +117,9 @@ def has_alpha(mode: str, info: object) -> bool:
 
 
 def size_of_upload(upload: Upload) -> tuple[int, int]:
-    """Pixels of a picture that is ready to be sent."""
-    with _opened(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data)) as picture:
-        width, height = picture.size
+    """Pixels of an image that is ready to be sent."""
+    with _opened(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data)) as image:
+        width, height = image.size
         return width, height
 
 
@@ -127,31 +127,31 @@ def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: 
     from PIL import Image
 
     try:
-        picture = Image.open(source, formats=tuple(_TYPES))
+        image = Image.open(source, formats=tuple(_TYPES))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        name = source.name if isinstance(source, Path) else "a picture"
-        raise UploadError(f"{name} is no picture that can be sent: {error}") from error
-    if picture.width * picture.height > _MOST_PIXELS:
+        name = source.name if isinstance(source, Path) else "an image"
+        raise UploadError(f"{name} is no image that can be sent: {error}") from error
+    if image.width * image.height > _MOST_PIXELS:
         raise UploadError(f"{source} has more than {_MOST_PIXELS:,} pixels")
-    return picture
+    return image
 
 
-def _without_alpha(picture: "Image") -> "Image":
+def _without_alpha(image: "Image") -> "Image":
     """Lay what is transparent on white; dropping the alpha would show whatever colour hides there, mostly black."""
     from PIL import Image
 
-    if not has_alpha(picture.mode, picture.info):
-        return picture.convert("RGB")
-    clear = picture.convert("RGBA")
+    if not has_alpha(image.mode, image.info):
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
     ground = Image.new("RGBA", clear.size, "white")
     ground.alpha_composite(clear)
     return ground.convert("RGB")
 
 
-def _bytes_of(picture, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001
+def _bytes_of(image, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001
     out = io.BytesIO()
     options = {"quality": 90} if kind in {"JPEG", "WEBP"} else {}
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 

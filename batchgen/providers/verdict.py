@@ -83,7 +83,7 @@ class TransportError(StrEnum):
 class CallEvidence:
     """All that is known of one call when it ended.
 
-    `seconds` counts from hand-over; `headers` have lower-case names; `pictures` counts what is usable, bytes or
+    `seconds` counts from hand-over; `headers` have lower-case names; `images` counts what is usable, bytes or
     address; `whole` says that the answer's JSON was complete. `charges_failures` is the provider's own rule. `detail`
     holds words about `trouble`. `now` is only used to read a date where the answer has none.
     """
@@ -95,7 +95,7 @@ class CallEvidence:
     body: BodyKind = BodyKind.EMPTY
     complaint: ApiError | None = None
     seconds: float = 0.0
-    pictures: int = 0
+    images: int = 0
     whole: bool = True
     reasons: tuple[str, ...] = ()
     charges_failures: bool = False
@@ -136,7 +136,7 @@ def _silent(h: CallEvidence) -> Verdict:
 def _answered(h: CallEvidence) -> Verdict:
     """Judge a success: it was charged, unless what came is no answer of the API at all."""
     cut = h.trouble is not None or not h.whole
-    if h.pictures:
+    if h.images:
         return Verdict(Charge.YES, Remedy.NONE, _broken(h) if cut else "ok", _words(h) if cut else "")
     if h.body is BodyKind.HTML:
         return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "html", "a web page came instead of an answer")
@@ -145,7 +145,7 @@ def _answered(h: CallEvidence) -> Verdict:
     if cut:
         return Verdict(Charge.YES, Remedy.UNCERTAIN, _broken(h), _words(h))
     reasons = sorted(set(h.reasons)) or ["dropped"]
-    words = f"the answer holds no usable picture ({', '.join(reasons)})"
+    words = f"the answer holds no usable image ({', '.join(reasons)})"
     return Verdict(Charge.YES, Remedy.EMPTY, "empty", words)
 
 

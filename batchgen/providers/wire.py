@@ -12,7 +12,7 @@ _QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 class FormPart:
     """One part of a multipart form: a text field, or a file with its name and content type.
 
-    A `Path` is read when it is sent, so that large pictures never stand in memory together.
+    A `Path` is read when it is sent, so that large images never stand in memory together.
     """
 
     name: str

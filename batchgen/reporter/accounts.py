@@ -13,10 +13,10 @@ ROWS = ("rows", "planned", "skipped", "rejected")
 
 # What the ledger's kinds of waste mean to a person.
 CAUSES = {
-    "charged_no_result": "paid, no usable picture",
-    "replaced": "paid for a picture that was drawn again",
-    "lost_paid": "paid, the picture could not be downloaded",
-    "waiting": "paid, the picture still waits at its address",
+    "charged_no_result": "paid, no usable image",
+    "replaced": "paid for an image that was drawn again",
+    "lost_paid": "paid, the image could not be downloaded",
+    "waiting": "paid, the image still waits at its address",
     "at_risk": "unclear",
 }
 

@@ -24,7 +24,7 @@ from batchgen.reporter.page import SLOTS, TONES, Group, Slice, charged
 from batchgen.reporter.words import shown
 from batchgen.text import counted, duration
 
-COST = "Half of the pictures cost {half} or less, 95 of 100 at most {most}; the dearest {top}."
+COST = "Half of the images cost {half} or less, 95 of 100 at most {most}; the dearest {top}."
 LATENCY = "Half of the calls took {half} or less, 95 of 100 at most {most}; the slowest {top}."
 CENT_OF_A_CENT = 100.0
 CENTISECOND = 0.01
@@ -32,7 +32,7 @@ CENTISECOND = 0.01
 
 @dataclass(slots=True)
 class Calls:
-    """What the charts keep of calls: how long those took that brought pictures, and the course of one run.
+    """What the charts keep of calls: how long those took that brought images, and the course of one run.
 
     The course is that of the run wanted, or of the latest one where that made no call.
     """
@@ -72,11 +72,11 @@ class Calls:
 
 
 def charts(groups: Sequence[Group], blocks: Blocks, costs: Sequence[float], calls: Calls) -> Charts:
-    """Draw all that there is; `costs` are of the stored pictures, in micro-dollars."""
+    """Draw all that there is; `costs` are of the stored images, in micro-dollars."""
     return Charts(
         money=money(groups),
         outcomes=outcomes(tuple(blocks.blocks.values())),
-        cost=distribution(costs, dollars, COST, "picture", CENT_OF_A_CENT),
+        cost=distribution(costs, dollars, COST, "image", CENT_OF_A_CENT),
         latency=calls.latency(),
         progress=calls.progress(),
     )
@@ -117,20 +117,20 @@ def _slice(row: Slice, longest: int) -> Bar:
     amounts = (("good", row.money.confirmed, "confirmed"), ("accent", row.money.estimated, "estimated"),
                ("warn", row.money.at_risk, "at risk"))  # fmt: skip
     pieces = [Piece(tone, amount, f"{exact(amount)} {kind}") for tone, amount, kind in amounts]
-    return bar(row.value, dollars(_spent(row)), pieces, longest, counted(row.images, "picture"))
+    return bar(row.value, dollars(_spent(row)), pieces, longest, counted(row.images, "image"))
 
 
 def outcomes(blocks: Iterable[Block]) -> Bars | None:
-    """What became of each block's pictures: those with most missing first, then in the manifest's order."""
+    """What became of each block's images: those with most missing first, then in the manifest's order."""
     ordered = sorted(blocks, key=lambda block: -_missing(block))
     if not ordered:
         return None
     missing, wanted = sum(map(_missing, ordered)), sum(sum(block.counts.values()) for block in ordered)
     if missing:
         most = f"most of {shown(ordered[0].name)}: {_missing(ordered[0]):,}"
-        answer = f"{missing:,} of {counted(wanted, 'picture')} are missing, {most}."
+        answer = f"{missing:,} of {counted(wanted, 'image')} are missing, {most}."
     else:
-        answer = f"Every one of {counted(wanted, 'picture')} is stored."
+        answer = f"Every one of {counted(wanted, 'image')} is stored."
     return Bars("template", answer, tuple(map(_outcome, ordered[:MOST_BARS])), max(0, len(ordered) - MOST_BARS))
 
 

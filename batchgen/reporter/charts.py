@@ -80,7 +80,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a run went on: lines over the same time, and when calls ended without a picture."""
+    """How a run went on: lines over the same time, and when calls ended without an image."""
 
     answer: str
     lines: tuple[Line, ...]
@@ -182,8 +182,8 @@ def round_step(least: float) -> float:
     return next(step * power for step in STEPS if step * power >= least * (1 - 1e-9))
 
 
-def progress(ends: Sequence[float], pictures: Sequence[int], costs: Sequence[int], begin: float) -> Progress | None:
-    """Draw how pictures and money grew over a run that began then; one entry per call, in the order of their ends.
+def progress(ends: Sequence[float], images: Sequence[int], costs: Sequence[int], begin: float) -> Progress | None:
+    """Draw how images and money grew over a run that began then; one entry per call, in the order of their ends.
 
     None without calls.
     """
@@ -191,20 +191,18 @@ def progress(ends: Sequence[float], pictures: Sequence[int], costs: Sequence[int
         return None
     span = max(ends[-1] - begin, 0.001)
     times = [(end - begin) / span for end in ends]
-    drawn, paid = list(accumulate(pictures)), list(accumulate(costs))
-    failures = sorted(
-        {_of(round(time * 200), 200) for time, brought in zip(times, pictures, strict=True) if not brought}
-    )
+    drawn, paid = list(accumulate(images)), list(accumulate(costs))
+    failures = sorted({_of(round(time * 200), 200) for time, brought in zip(times, images, strict=True) if not brought})
     minutes = span / 60
     rate = f", {drawn[-1] / minutes:,.0f} a minute" if minutes >= 1 else ""
-    lost = sum(not brought for brought in pictures)
-    answer = f"{counted(drawn[-1], 'picture')} in {duration(span)}{rate}" + (
-        f"; {counted(lost, 'call')} brought none." if lost else "; every call brought pictures."
+    lost = sum(not brought for brought in images)
+    answer = f"{counted(drawn[-1], 'image')} in {duration(span)}{rate}" + (
+        f"; {counted(lost, 'call')} brought none." if lost else "; every call brought images."
     )
     return Progress(
         answer,
         (
-            Line("pictures", _line(times, drawn), f"{drawn[-1]:,}"),
+            Line("images", _line(times, drawn), f"{drawn[-1]:,}"),
             Line("charged", _line(times, paid), dollars(paid[-1])),
         ),
         tuple(failures),

@@ -1,6 +1,6 @@
 """The same thing drawn in several ways: side by side with what each cost, and what the cheaper ones would save.
 
-Two pictures are compared when they stand for the same row, slot and other values of a matrix, and differ in the value
+Two images are compared when they stand for the same row, slot and other values of a matrix, and differ in the value
 of an axis that sets model or quality, or that is named `prompt`. A saving is against the dearest way of the same thing.
 """
 
@@ -36,25 +36,25 @@ class Shown:
 class Total:
     """One way over all things that were drawn in it and in others."""
 
-    pictures: int = 0
+    images: int = 0
     cost: MicroUSD = ZERO
     saving: MicroUSD = ZERO
 
     @property
     def each(self) -> MicroUSD:
-        """What one picture cost on average, rounded down."""
-        return MicroUSD(self.cost // self.pictures)
+        """What one image cost on average, rounded down."""
+        return MicroUSD(self.cost // self.images)
 
     def add(self, one: Shown) -> None:
-        """Count a picture."""
-        self.pictures += 1
+        """Count an image."""
+        self.images += 1
         self.cost = MicroUSD(self.cost + one.row.cost_micro_usd)
         self.saving = MicroUSD(self.saving + one.saving)
 
 
 @dataclass(slots=True)
 class Comparison:
-    """Sums of every way, and the first things with their pictures; `total` counts the things."""
+    """Sums of every way, and the first things with their images; `total` counts the things."""
 
     ways: dict[str, Total] = field(default_factory=dict)
     things: list[tuple[Shown, ...]] = field(default_factory=list)
@@ -100,7 +100,7 @@ def compared(rows: Iterable[VariantRow]) -> Iterator[tuple[Shown, ...]]:
 def section(comparison: Comparison, thumbs: Collection[str]) -> "Markup":
     """Render the page's section, every value escaped; nothing where nothing was compared.
 
-    `thumbs` are the hashes of pictures that have a small copy; what has none is not linked, as a browser might run it
+    `thumbs` are the hashes of images that have a small copy; what has none is not linked, as a browser might run it
     instead of painting it.
     """
     from markupsafe import Markup

@@ -50,7 +50,7 @@ class Written:
     files: tuple[Path, ...]
     images: int
     jobs: int
-    picture_bytes: int
+    image_bytes: int
     summary: Mapping[str, Any]
 
 
@@ -95,7 +95,7 @@ def _files(
     tags = ledger.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = page_rows.Images(), page_rows.Jobs(), Usage(tables.usage, tags)
-    blocks, calls = Blocks(summary.run_id, page_rows.MOST_PICTURES), Calls(summary.run_id)
+    blocks, calls = Blocks(summary.run_id, page_rows.MOST_IMAGES), Calls(summary.run_id)
     with (
         _sheets(stage, tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
@@ -122,8 +122,8 @@ def _files(
         jobs.moderated.section(),
         jobs.open.section(),
         images.flagged.section(),
-        images.pictures.section(),
-        thumbs.make(images.pictures.rows, folder, folder / "report" / "thumbs"),
+        images.images.section(),
+        thumbs.make(images.images.rows, folder, folder / "report" / "thumbs"),
         charts(usage.groups(), blocks, images.costs, calls),
         blocks.of,
         compared,
@@ -133,7 +133,7 @@ def _files(
 
 
 def _things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
-    """Go through what was drawn in several ways, a batch of pictures at a time; the page keeps its share."""
+    """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
     for things in batches(comparison.compared(ledger.variant_rows())):
         kept.add(things)
         yield tuple(chain.from_iterable(things))
@@ -186,7 +186,7 @@ class _Moderated:
 
 @dataclass(frozen=True, slots=True)
 class _Rejected:
-    """Hands on the pictures in their places that somebody rejected and nobody has drawn again."""
+    """Hands on the images in their places that somebody rejected and nobody has drawn again."""
 
     taker: Taker
 

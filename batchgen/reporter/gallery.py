@@ -1,4 +1,4 @@
-"""The contact sheet as data: what the page knows of each picture, in columns, as JSON that no markup can leave."""
+"""The contact sheet as data: what the page knows of each image, in columns, as JSON that no markup can leave."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ def data(
     blocks: Mapping[str, str],
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe the pictures of `rows`, of `total` that there are.
+    """Describe the images of `rows`, of `total` that there are.
 
     `thumbs` are the hashes that have a small copy, `blocks` names the block of a job's key, and `about` is said of the
     whole page. Every text is harmless to look at; `raw` holds the few ids that had to be changed for that.
@@ -69,18 +69,18 @@ def script(value: object) -> str:
 
 
 def address(row: ImageRow) -> str:
-    """The way from the page to a picture; empty for what a browser should not open."""
+    """The way from the page to an image; empty for what a browser should not open."""
     return link(f"../{row.path}") if row.path and row.format in PAINTED else ""
 
 
 def review(row: ImageRow) -> int:
-    """What a person decided about the picture, as a place in `REVIEWS`."""
+    """What a person decided about the image, as a place in `REVIEWS`."""
     decided = getattr(row, "review", "")
     return REVIEWS.index(decided) if decided in REVIEWS else 0
 
 
 def _kind(name: str, of: str, values: Iterable[str]) -> dict[str, Any]:
-    """One dimension: its values, and which of them each picture has."""
+    """One dimension: its values, and which of them each image has."""
     found = Words()
     numbers = [found.number(shown(value)) for value in values]
     return {"name": shown(name), "of": of, "values": list(found.known), "numbers": numbers}

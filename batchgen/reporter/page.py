@@ -1,4 +1,4 @@
-"""report.html: one page that needs nothing else but the pictures beside it, made of what it is given."""
+"""report.html: one page that needs nothing else but the images beside it, made of what it is given."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ class Group:
 class Page:
     """All that the page says.
 
-    `expected` is what the charged calls were expected to cost; `thumbs` are the small copies of pictures; `blocks`
+    `expected` is what the charged calls were expected to cost; `thumbs` are the small copies of images; `blocks`
     names the block of the manifest that made a job, by the job's key.
     """
 
@@ -76,7 +76,7 @@ class Page:
     moderated: Section[JobRow] = Section()
     open: Section[JobRow] = Section()
     flagged: Section[ImageRow] = Section()
-    pictures: Section[ImageRow] = Section()
+    images: Section[ImageRow] = Section()
     thumbs: Thumbs = NO_THUMBS
     charts: Charts = NO_CHARTS
     blocks: Mapping[str, str] | None = None
@@ -108,7 +108,7 @@ def render(page: Page) -> str:
         moderated=page.moderated,
         open=page.open,
         flagged=page.flagged,
-        pictures=page.pictures,
+        gallery=page.images,
         left=page.thumbs.left,
         data=_data(page),
         comparison=comparison.section(page.compared, page.thumbs.there),
@@ -139,7 +139,7 @@ def _template() -> "Template":
 
 
 def policy(css: str, js: str) -> str:
-    """What the browser may do with the page: run this script, use this style, paint pictures; nothing else."""
+    """What the browser may do with the page: run this script, use this style, paint images; nothing else."""
     return (
         f"default-src 'none'; img-src 'self' file: data:; style-src {_hashed(css)}; script-src {_hashed(js)}; "
         "base-uri 'none'; form-action 'none'"
@@ -154,8 +154,8 @@ def _data(page: Page) -> Any:
     from markupsafe import Markup
 
     about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or "")}
-    pictures, blocks = page.pictures, page.blocks or {}
-    made = data(pictures.rows, total=pictures.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
+    images, blocks = page.images, page.blocks or {}
+    made = data(images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
     return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML
 
 
@@ -178,7 +178,7 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
         ("Time", duration(summary.whole.seconds) if summary.whole.seconds else "none yet"),
         ("Calls", f"{totals.sent:,}"),
         ("Retries", f"{totals.retried:,}"),
-        ("Moderated", counted(totals.images.moderated, "picture")),
+        ("Moderated", counted(totals.images.moderated, "image")),
     ]
 
 

@@ -12,7 +12,7 @@ from batchgen.reporter.tables import names
 
 Row = TypeVar("Row")
 
-MOST_PICTURES = 20_000
+MOST_IMAGES = 20_000
 MOST_ROWS = 100
 SUPERSEDED = "superseded/"
 
@@ -39,12 +39,12 @@ class First(Generic[Row]):
 
 @dataclass(slots=True)
 class Images:
-    """What the page shows of pictures. Those that a changed job replaced are kept, but no part of the catalogue.
+    """What the page shows of images. Those that a changed job replaced are kept, but no part of the catalogue.
 
     `costs` are of the stored ones, in micro-dollars.
     """
 
-    pictures: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_PICTURES))
+    images: First[ImageRow] = field(default_factory=lambda: First("images.csv", MOST_IMAGES))
     flagged: First[ImageRow] = field(default_factory=lambda: First("images.csv"))
     costs: "array[int]" = field(default_factory=lambda: array("q"))
     total: int = 0
@@ -58,7 +58,7 @@ class Images:
                 self.flagged.see(row)
             if (row.path or "").startswith(SUPERSEDED):
                 continue
-            self.pictures.see(row)
+            self.images.see(row)
             if row.state == SlotState.STORED:
                 self.costs.append(row.cost_micro_usd)
                 self.bytes += row.bytes or 0

@@ -1,4 +1,4 @@
-"""shop.csv: one picture a line, as shops import them; only when the manifest says how the shop names its products."""
+"""shop.csv: one image a line, as shops import them; only when the manifest says how the shop names its products."""
 
 from operator import attrgetter
 from urllib.parse import quote
@@ -12,7 +12,7 @@ _WRITTEN = ":/?#[]@!$&'()*+,;=%-._~"
 
 
 def image(row: ListedRow) -> str:
-    """Where the shop finds the picture: its address, percent-encoded, or its path relative to the output folder."""
+    """Where the shop finds the image: its address, percent-encoded, or its path relative to the output folder."""
     return quote(row.url.replace(PATH, quote(row.path)), safe=_WRITTEN) if row.url else row.path
 
 

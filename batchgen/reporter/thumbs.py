@@ -1,4 +1,4 @@
-"""Small copies of pictures for the page: WebP files under the names of the pictures' hashes, each made once."""
+"""Small copies of images for the page: WebP files under the names of the images' hashes, each made once."""
 
 import os
 import time
@@ -23,13 +23,13 @@ MOST_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MOST_WORKERS = 8
 # A megapixel costs 10 to 20 ms of decoding, whatever is made of it. What does not fit into this time is made by the
-# next report; until then the page shows the picture itself.
+# next report; until then the page shows the image itself.
 SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbs:
-    """The hashes of pictures that have a small copy, and how many pictures there was no time for."""
+    """The hashes of images that have a small copy, and how many images there was no time for."""
 
     there: frozenset[str] = frozenset()
     left: int = 0
@@ -46,9 +46,9 @@ def make(
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> Thumbs:
-    """Make the thumbnails of pictures below `folder` in `home`, in the order of rows, for at most about so long.
+    """Make the thumbnails of images below `folder` in `home`, in the order of rows, for at most about so long.
 
-    Those that are there already are used again, and those that no picture needs are taken away.
+    Those that are there already are used again, and those that no image needs are taken away.
     """
     home.mkdir(exist_ok=True)
     wanted = {row.sha256: folder / row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
@@ -61,18 +61,18 @@ def make(
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd headers; for all threads, so set here
+        warnings.simplefilter("ignore")  # Pillow warns of large images and odd headers; for all threads, so set here
         done = dict(zip(missing, pool.map(made, missing), strict=True))
     new = (sha256 for sha256, yes in done.items() if yes)
     return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
 
 
-def thumbnail(picture: Path) -> bytes | None:
-    """A small WebP of a picture file, on a light ground where it is transparent; None when it cannot be read."""
+def thumbnail(path: Path) -> bytes | None:
+    """A small WebP of an image file, on a light ground where it is transparent; None when it cannot be read."""
     from PIL import Image
 
     try:
-        with Image.open(picture, formats=FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return _small(image) if image.width * image.height <= MOST_PIXELS else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
@@ -92,9 +92,9 @@ def _kept(small: Path, wanted: dict[str, Path]) -> bool:
     return False
 
 
-def _written(picture: Path, small: Path) -> bool:
+def _written(image: Path, small: Path) -> bool:
     """Whether there is a small copy now."""
-    if (data := thumbnail(picture)) is None:
+    if (data := thumbnail(image)) is None:
         return False
     part = small.with_suffix(".part")
     part.write_bytes(data)

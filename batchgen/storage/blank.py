@@ -1,4 +1,4 @@
-"""Whether a picture shows nothing at all. Only a suspiciously small file is decoded, so that looking costs nothing."""
+"""Whether an image shows nothing at all. Only a suspiciously small file is decoded, so that looking costs nothing."""
 
 import warnings
 from typing import Any
@@ -9,7 +9,7 @@ from batchgen.storage.spool import PartFacts
 
 FEWEST_PIXELS = 65_536
 PIXELS_PER_BYTE = 32
-"""One colour compresses to less than a byte for so many pixels in every format; a picture of something does not."""
+"""One colour compresses to less than a byte for so many pixels in every format; an image of something does not."""
 NOISE = 2
 """Steps of 256 that a lossy format may leave between pixels of one colour."""
 

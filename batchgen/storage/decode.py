@@ -1,4 +1,4 @@
-"""The slow, sure look at a stored picture: its hash, and every pixel decoded."""
+"""The slow, sure look at a stored image: its hash, and every pixel decoded."""
 
 import hashlib
 import warnings
@@ -17,9 +17,9 @@ def sha256_of(path: Path) -> str:
 
 
 def decode_check(path: Path) -> str | None:
-    """Say what is wrong with a picture file, by decoding its first frame whole; None when nothing is.
+    """Say what is wrong with an image file, by decoding its first frame whole; None when nothing is.
 
-    A picture of more than 100 million pixels is not decoded. A torn tail of zeros can pass: compare the hash as well.
+    An image of more than 100 million pixels is not decoded. A torn tail of zeros can pass: compare the hash as well.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -32,7 +32,7 @@ def decode_check(path: Path) -> str | None:
                     return f"too large to decode: {width}x{height} pixels"
                 image.load()
         except UnidentifiedImageError:
-            return "no picture: neither PNG, JPEG, WebP nor GIF"
+            return "no image: neither PNG, JPEG, WebP nor GIF"
         except FileNotFoundError:
             return "missing"
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):

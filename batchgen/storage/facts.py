@@ -1,4 +1,4 @@
-"""What a picture's bytes say of themselves: format, pixels, transparency. Reads headers only, decodes nothing."""
+"""What an image's bytes say of themselves: format, pixels, transparency. Reads headers only, decodes nothing."""
 
 import io
 import struct
@@ -29,7 +29,7 @@ class _TooShortError(Exception):
 
 
 def sniff(head: bytes, path: Path | None = None) -> ImageFacts | None:
-    """Recognise a picture by its first bytes; None when they are no picture that is known.
+    """Recognise an image by its first bytes; None when they are no image that is known.
 
     What the head leaves open (pixels of a JPEG, transparency of a PNG) is read from `path`, if it is given.
     """

@@ -1,4 +1,4 @@
-"""The output folder: pictures, report, runs, superseded, spool, quarantine."""
+"""The output folder: images, report, runs, superseded, spool, quarantine."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ from batchgen.storage.spool import ANSWER, QUARANTINE, SPOOL, Spool
 
 IMAGES, SUPERSEDED, REPORT, RUNS = "images", "superseded", "report", "runs"
 SIDECAR = ".json"
-"""What the name of the file has more than that of the picture which it stands beside."""
+"""What the name of the file has more than that of the image which it stands beside."""
 
 TEMPORARY = ".tmp"
 
@@ -42,7 +42,7 @@ def nowhere(name: str) -> None:
 
 
 def superseded(relative: str, key: str) -> str:
-    """Where a picture below `images/` goes when the job with `key` that drew it is replaced; below `superseded/`."""
+    """Where an image below `images/` goes when the job with `key` that drew it is replaced; below `superseded/`."""
     path = PurePosixPath(relative)
     return str(path.with_name(f"{path.stem}.{key[:12]}{path.suffix}"))
 
@@ -90,15 +90,15 @@ class Folder:
     ) -> str | None:
         """Let a part appear, whole and durable, as `images/relative`. Blocks.
 
-        With `replaces` (the key of the job whose picture stands there) that picture moves to `superseded/` first, and
+        With `replaces` (the key of the job whose image stands there) that image moves to `superseded/` first, and
         its new place, relative to the output folder, is returned. Anything else that stands there is never touched:
         StorageError. Doing it again after a crash is harmless; where the part is gone already, `sha256` tells whether
-        the picture that stands there is the right one.
+        the image that stands there is the right one.
         """
         return self.publish_all([(part, relative, sha256)], replaces=replaces)[0]
 
     def publish_all(self, parts: Sequence["_Publishing"], *, replaces: str | None = None) -> tuple[str | None, ...]:
-        """The same for the pictures of one answer: part, place and hash of each; every folder is confirmed once."""
+        """The same for the images of one answer: part, place and hash of each; every folder is confirmed once."""
         gone: dict[str, str | None] = {}
         for (home, above), some in _by_folder(parts).items():
             with (
@@ -125,7 +125,7 @@ class Folder:
         return gone
 
     def set_aside(self, relative: str, key: str) -> str | None:
-        """Move the picture of job `key` from `images/relative` to `superseded/`. Blocks.
+        """Move the image of job `key` from `images/relative` to `superseded/`. Blocks.
 
         Returns its new place, None when it is gone. Doing it again after a crash is harmless.
         """
@@ -144,7 +144,7 @@ class Folder:
         give_name(source, part, there, name)
 
     def _step_aside(self, there: int, name: str, relative: str, key: str, *, placed: bool) -> str | None:
-        """Move the picture of job `key` away, if it is still in place; returns where it is, moved now or before."""
+        """Move the image of job `key` away, if it is still in place; returns where it is, moved now or before."""
         aside = superseded(relative, key)
         *above, new = parts_of(aside)
         with folder(self.root, (SUPERSEDED, *above), PUBLIC_DIR) as other:
@@ -192,7 +192,7 @@ class Folder:
         with guarded(self.root / relative), folder(self.root, tuple(above), PRIVATE_DIR) as here:
             return os.fdopen(os.open(name, flags, PRIVATE_FILE, dir_fd=here), "ab")
 
-    def pictures(self) -> Iterator[str]:
+    def images(self) -> Iterator[str]:
         """Every file below `images/` but sidecars, relative to the output folder, in a stable order."""
         for where, folders, files in os.walk(self.root / IMAGES):
             folders.sort()
@@ -211,7 +211,7 @@ _Publishing = tuple[Path, str, str | None]
 
 
 def _by_folder(parts: Sequence[_Publishing]) -> Mapping[tuple[Path, tuple[str, ...]], Sequence[_Publishing]]:
-    """Pictures by the folder where their parts are and the one where they go."""
+    """Images by the folder where their parts are and the one where they go."""
     found = defaultdict[tuple[Path, tuple[str, ...]], list[_Publishing]](list)
     for one in parts:
         part, relative, _ = one
@@ -222,7 +222,7 @@ def _by_folder(parts: Sequence[_Publishing]) -> Mapping[tuple[Path, tuple[str, .
 def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *, other: bool) -> bool:
     """Whether the part stands under its final name already; OSError when its bytes are nowhere.
 
-    `other`: another job's picture may stand there, and be the same to the last byte.
+    `other`: another job's image may stand there, and be the same to the last byte.
     """
     job_status = exists(there, name)
     if exists(source, part):
@@ -233,7 +233,7 @@ def _placed(source: int, part: str, there: int, name: str, sha256: str | None, *
 
 
 def _bring(source: int, old: str, target: int, new: str) -> None:
-    """Let the sidecar of a picture that is about to move go before it: none stands beside another picture then."""
+    """Let the sidecar of an image that is about to move go before it: none stands beside another image then."""
     if exists(source, old + SIDECAR):
         os.rename(old + SIDECAR, new + SIDECAR, src_dir_fd=source, dst_dir_fd=target)
 

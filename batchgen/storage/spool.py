@@ -25,7 +25,7 @@ from batchgen.storage.durable import (
 SPOOL, QUARANTINE = "spool", "quarantine"
 ANSWER = "answer.json"
 HEAD, TAIL = 64, 4096
-"""How many of a picture's first and last bytes are kept at hand."""
+"""How many of an image's first and last bytes are kept at hand."""
 CHUNK = 1 << 20
 MOST_JSON = 64 * 1024 * 1024
 
@@ -34,7 +34,7 @@ Edge = bytes
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """One decoded picture: where its bytes wait, how many, their hash, and the first and the last of them."""
+    """One decoded image: where its bytes wait, how many, their hash, and the first and the last of them."""
 
     index: int
     path: Path
@@ -45,7 +45,7 @@ class PartFacts:
 
 
 class Part:
-    """The bytes of one picture while they arrive; `write` is meant for the event loop, it only fills the page cache."""
+    """The bytes of one image while they arrive; `write` is meant for the event loop, it only fills the page cache."""
 
     def __init__(self, index: int, path: Path, descriptor: int) -> None:
         self.index = index

@@ -20,7 +20,7 @@ def lose_ledger(folder: Path) -> None:
 
 @pytest.mark.parametrize("left", ["report", "logs", "both"])
 def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
-    """A run and a plan refuse pictures that no ledger knows; after `adopt` a run makes no call."""
+    """A run and a plan refuse images that no ledger knows; after `adopt` a run makes no call."""
     manifest = scene.manifest(JOBS)
     first = scene.run(manifest)
     lose_ledger(first.folder)
@@ -82,10 +82,10 @@ def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None
     assert (taken.images, len(taken.unknown)) == (0, 3)
 
 
-def test_a_picture_that_changed_is_not_adopted(scene: Rehearsal) -> None:
+def test_a_image_that_changed_is_not_adopted(scene: Rehearsal) -> None:
     """What differs from what was paid for is named and left alone."""
     first = scene.run(scene.manifest(JOBS))
-    changed = first.picture("lamp")
+    changed = first.image("lamp")
     changed.write_bytes(changed.read_bytes() + b"x")
     (first.folder / "images" / "holiday.png").write_bytes(b"not ours")
     lose_ledger(first.folder)
@@ -102,8 +102,8 @@ def test_adopting_twice_takes_nothing_twice(scene: Rehearsal) -> None:
     assert app.adopt(first.folder).images == 0
 
 
-def test_what_people_said_is_adopted_with_the_pictures(scene: Rehearsal) -> None:
-    """Approved pictures stay frozen under the new ledger."""
+def test_what_people_said_is_adopted_with_the_images(scene: Rehearsal) -> None:
+    """Approved images stay frozen under the new ledger."""
     first = scene.run(scene.manifest(JOBS))
     row = first.images("lamp")[1]
     decided = scene.root / "decided.csv"

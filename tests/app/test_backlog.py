@@ -1,4 +1,4 @@
-"""Pictures that an earlier run left at their addresses: paid for, so never given up by mistake."""
+"""Images that an earlier run left at their addresses: paid for, so never given up by mistake."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ class Died(BaseException):
 
 
 def dies(where: str) -> None:
-    """End the run when a picture is here and the ledger does not know it yet."""
+    """End the run when an image is here and the ledger does not know it yet."""
     if where == "ledger.downloaded.before_begin":
         raise Died(where)
 
@@ -32,7 +32,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
 
 
 def test_a_provider_that_moved_loses_nothing(scene: Rehearsal, tmp_path: Path) -> None:
-    """Under another base URL the old one is a stranger's private address; under the old one its picture comes."""
+    """Under another base URL the old one is a stranger's private address; under the old one its image comes."""
     manifest = scene.manifest(LAMP)
     with pytest.raises(BaseException, match=r"downloaded|unhandled"):
         scene.run(manifest, at=dies)
@@ -46,7 +46,7 @@ def test_a_provider_that_moved_loses_nothing(scene: Rehearsal, tmp_path: Path) -
 
 
 def test_an_address_of_another_provider_is_not_given_up(scene: Rehearsal, tmp_path: Path) -> None:
-    """A run elsewhere may not fetch from a provider's private address, and does not call its pictures lost."""
+    """A run elsewhere may not fetch from a provider's private address, and does not call its images lost."""
     manifest = scene.manifest(LAMP)
     with pytest.raises(BaseException, match=r"downloaded|unhandled"):
         scene.run(manifest, at=dies)

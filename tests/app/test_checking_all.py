@@ -63,7 +63,7 @@ jobs:
 
 
 def test_no_mistake_hides_another(tmp_path: Path) -> None:
-    """A key, a name, a file, a picture, what the model refuses and two jobs of one id are told at once, by place."""
+    """A key, a name, a file, an image, what the model refuses and two jobs of one id are told at once, by place."""
     found = said(tmp_path, STAGES)
     assert places(found) == [f"m.yaml:{at}" for at in ("1:1", "2:23", "4:13", "5:26", "7:5", "8:23", "9:25", "10:17")]
 
@@ -92,8 +92,7 @@ TOGETHER = {
     "all cells of a row": (
         "m.csv",
         "id,prompt,n,output_compression,images,mask,operation,size\n@a,,two,high,gone.png;gone2.png,no.png,edits,5x5\n",
-        ("2:1",)
-        * 7,  # what may follow from pictures and operation that are not known is left out: the prompt, the size
+        ("2:1",) * 7,  # what may follow from images and operation that are not known is left out: the prompt, the size
     ),
     "a cell, and what the model refuses": ("m.csv", "prompt,n,quality\np,two,hd\n", ("2:1", "2:1")),
     "rows below a head without `prompt`": ("m.csv", "promt,n\np,two\nq,0\n", ("1:1", "2:1", "3:1")),
@@ -171,12 +170,12 @@ TOGETHER = {
         "jobs:\n- {prompt: p, exclude: [x, y], n: 0}\n- {prompt: p, rows: [x, {a: [y]}], n: 0}\n- {prompt: q, n: 0}",
         ("2:25", "2:28", "2:35", "3:22", "3:29", "3:39", "4:18"),
     ),
-    "a picture, beside one that is a list": (
+    "an image, beside one that is a list": (
         "m.yaml",
         "defaults: {images: [[x], no.png]}\njobs: [{prompt: p}, {prompt: p, images: [[x], gone.png]}]",
         ("1:20", "1:21", "2:41", "2:42"),
     ),
-    "pictures of no job, beside a job whose id is known": (
+    "images of no job, beside a job whose id is known": (
         "m.yaml",
         "jobs: [{id: a, prompt: p, n: 0, images: ['@no']}, {id: b, prompt: q, images: ['@nope']}]",
         ("1:30", "1:41", "1:78"),
@@ -237,13 +236,13 @@ CONSEQUENCES = {
     "a model in a key that nobody knows": "jobs: [{prompt: p, with: {model: dall-e-3}, quality: hd}]",
     "a key given twice": "jobs: [{prompt: p, model: gpt-image-2, model: dall-e-3, quality: hd}]",
     "an n that another counts on": "jobs: [{id: a, prompt: p, n: eight}, {prompt: q, images: ['@a[3]']}]",
-    "a job that another takes pictures of": "jobs:\n- {id: a, prompt: p, sise: auto}\n- {prompt: q, images: ['@a']}",
-    "a job of text that another takes pictures of": "jobs: [a, {prompt: q, images: ['@a']}]",
-    "a row that another takes pictures of": "jobs: [{id: a, prompt: p, images: [no.png]}, {prompt: q, images: ['@a']}]",
+    "a job that another takes images of": "jobs:\n- {id: a, prompt: p, sise: auto}\n- {prompt: q, images: ['@a']}",
+    "a job of text that another takes images of": "jobs: [a, {prompt: q, images: ['@a']}]",
+    "a row that another takes images of": "jobs: [{id: a, prompt: p, images: [no.png]}, {prompt: q, images: ['@a']}]",
     "the only job": "jobs: [{prompt: p, sise: auto}]",
     "a slip in `jobs`": "job: [{prompt: p}]",
     "jobs that are no list": "jobs: {prompt: p}",
-    "pictures meant": "limits: {max_imges: 20000}\njobs: [{prompt: p, n: 10, rows: many.csv}]",
+    "images meant": "limits: {max_imges: 20000}\njobs: [{prompt: p, n: 10, rows: many.csv}]",
     "a slip in `variables`": "variabels: {b: x}\njobs: [{prompt: '{{ b }} a'}, {prompt: '{{ b }} c'}]",
     "variables under another name": "words: {b: x}\njobs: [{prompt: '{{ b }}', rows: many.jsonl}]",
     "rows under another name": "jobs: [{prompt: '{{ b }} a', source: b.csv}]",
@@ -266,11 +265,11 @@ CONSEQUENCES = {
     "an output path without an index": "output: {pth: '{{ id }}'}\njobs: [{id: a, prompt: p}]",
     "a name of the output path": "output: {path: '{{ b }}/{{ index }}'}\njobs: [{prompt: p, rows: many.csv}]",
     "a name of the shop": "output: {shop: {sku: '{{ b }}'}}\njobs: [{prompt: '{{ a }}', rows: many.csv}]",
-    "both kinds of pictures": "jobs: [{prompt: p, image: '@a', images: ['@a'], operation: edit}, A]",
+    "both kinds of images": "jobs: [{prompt: p, image: '@a', images: ['@a'], operation: edit}, A]",
     "an operation": "jobs: [{prompt: p, operation: edits, mask: '@a'}, A]",
     "two jobs of one id, in stages": "stages: {preview: {n: 1}}\njobs: [{id: a, prompt: p}, {id: a, prompt: q}]",
-    "a picture of no job, in stages": "stages: {preview: {n: 1}}\njobs: [{prompt: q, image: '@b'}]",
-    "a picture beyond a job's, in stages": "stages: {preview: {quality: low}}\njobs: [{prompt: p, image: '@a[1]'}, A]",
+    "an image of no job, in stages": "stages: {preview: {n: 1}}\njobs: [{prompt: q, image: '@b'}]",
+    "an image beyond a job's, in stages": "stages: {preview: {quality: low}}\njobs: [{prompt: p, image: '@a[1]'}, A]",
     "jobs in a circle, in stages": "stages: {preview: {n: 1}}\njobs: [{id: a, prompt: q, image: '@a'}]",
     "a model in an entry of `include`": (
         "jobs: [{prompt: '{{ a }}', quality: xhigh, matrix: {a: [x, y]}, include: [{a: x, model: '{{ b }}'}]}]"
@@ -282,7 +281,7 @@ CONSEQUENCES = {
     "an id of an include": (
         "jobs: [{id: a, prompt: p, exclude: [{c: d}], include: [{id: b}]}, {prompt: q, image: '@b'}]"
     ),
-    "no picture for a mask": "jobs: [{prompt: p, operation: edit, images: [gone.png], mask: '@a'}, A]",
+    "no image for a mask": "jobs: [{prompt: p, operation: edit, images: [gone.png], mask: '@a'}, A]",
     "a template that is none": "jobs: [{prompt: '{{', size: auto}]",
     "a prompt that is a list": "jobs: [{id: '{{ b }}', prompt: ['{{ a }}'], matrix: {a: [x, y], b: [c, d]}}]",
     "an alias with a key given twice": "variables: &a {x: 1, x: 2}\njobs: [{prompt: p, tags: *a}]",

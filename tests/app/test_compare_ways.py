@@ -12,7 +12,7 @@ PRICES = {"gpt-image-1": {"per_image": "0.04"}, "gpt-image-1-mini": {"per_image"
 
 @pytest.fixture(autouse=True)
 def quick(scene: Rehearsal) -> None:
-    """Have pictures drawn in the format that is encoded fastest."""
+    """Have images drawn in the format that is encoded fastest."""
     scene.settings["defaults"]["output_format"] = "jpeg"
 
 
@@ -55,7 +55,7 @@ def test_models_and_prompts_are_ways_too(scene: Rehearsal) -> None:
 
 
 def test_what_is_no_alternative_is_not_compared(scene: Rehearsal) -> None:
-    """Angles, colours, and rows that name their own model are different pictures, not ways to draw one."""
+    """Angles, colours, and rows that name their own model are different images, not ways to draw one."""
     rows = [{**ROWS[0], "m": "gpt-image-1"}, {**ROWS[1], "m": "gpt-image-1-mini"}]
     ended = scene.run(
         scene.manifest(
@@ -68,7 +68,7 @@ def test_what_is_no_alternative_is_not_compared(scene: Rehearsal) -> None:
 
 
 def test_a_way_that_brought_nothing_is_not_compared(scene: Rehearsal) -> None:
-    """Where only one way has a picture there is nothing to compare, and nothing is saved."""
+    """Where only one way has an image there is nothing to compare, and nothing is saved."""
     job = {**JOB, "n": 1, "matrix": {"angle": ["front"], "way": ["low", "high"]}, "quality": "{{ way }}"}
     first = scene.run(scene.manifest([job]), only=("*-low",))
     assert not (first.folder / "report" / "comparison.csv").exists()
@@ -77,13 +77,13 @@ def test_a_way_that_brought_nothing_is_not_compared(scene: Rehearsal) -> None:
 
 
 def test_the_page_shows_some_and_counts_all() -> None:
-    """Sums hold every picture, however few of them are shown."""
+    """Sums hold every image, however few of them are shown."""
     kept = comparison.Comparison()
     things = [tuple(shown(thing, way, cost) for way, cost in (("a", 30), ("b", 10))) for thing in range(200)]
     kept.add(things[:150])
     kept.add(things[150:])
     assert (len(kept.things), kept.total) == (comparison.MOST_THINGS, 200)
-    assert {name: (way.pictures, way.cost, way.saving) for name, way in kept.ways.items()} == {
+    assert {name: (way.images, way.cost, way.saving) for name, way in kept.ways.items()} == {
         "a": (200, 6000, 0),
         "b": (200, 2000, 4000),
     }

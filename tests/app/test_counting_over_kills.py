@@ -31,7 +31,7 @@ def killed(scene: Rehearsal, job: dict[str, object], passing: int, **settings: o
 
 @pytest.mark.parametrize("kills", [(), (1,), (2,), (3,), (1, 1), (1, 1, 1), (2, 1)])
 def test_two_top_ups_are_two_over_all_runs(scene: Rehearsal, kills: tuple[int, ...]) -> None:
-    """A picture a call where four are wanted: three calls, and the last one is given up, however often a run dies."""
+    """An image a call where four are wanted: three calls, and the last one is given up, however often a run dies."""
     job = {"id": "a", "n": 4, "prompt": "A lamp [[mock: fault=fewer_1]]"}
     for passing in kills:
         killed(scene, job, passing)

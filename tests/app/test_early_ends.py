@@ -20,7 +20,7 @@ from batchgen.runtime.signals import Interrupted
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": "lamp", "prompt": "A lamp"}, {"id": "chair", "prompt": "A chair"}]
-PICTURES = 4
+IMAGES = 4
 CAP = 1_000_000
 
 
@@ -108,7 +108,7 @@ def test_without_a_key_the_folder_is_told_as_it_stands(script: Script, no_key: A
     assert (told.status, told.json["exit_code"], told.json["run_id"]) == (5, 5, None)
     assert "OPENAI_API_KEY" in told.json["why"]
     stands_as(told.json, before)
-    assert (told.json["jobs"]["total"], told.json["jobs"]["done"], told.json["images"]["stored"]) == (2, 2, PICTURES)
+    assert (told.json["jobs"]["total"], told.json["jobs"]["done"], told.json["images"]["stored"]) == (2, 2, IMAGES)
     assert told.json["money"]["confirmed_micro_usd"] == script.scene.billed > 0
     assert told.json["money"]["cap_micro_usd"] == told.json["this_run"]["money"]["cap_micro_usd"] == CAP
     assert told.json["this_run"]["attempts"]["sent"] == told.json["this_run"]["money"]["confirmed_micro_usd"] == 0
@@ -120,7 +120,7 @@ def test_a_fresh_folder_has_everything_before_it(script: Script, no_key: Any) ->
     no_key()
     told = script.run().json
     assert (told["jobs"]["total"], told["jobs"]["not_started"]) == (2, 2)
-    assert (told["images"]["wanted"], told["images"]["not_started"]) == (PICTURES, PICTURES)
+    assert (told["images"]["wanted"], told["images"]["not_started"]) == (IMAGES, IMAGES)
     assert (told["money"]["confirmed_micro_usd"], told["money"]["cap_micro_usd"]) == (0, CAP)
     assert told["this_run"]["jobs"] == told["jobs"]
     assert told["estimate"]["high_micro_usd"] > 0
@@ -174,7 +174,7 @@ def test_an_unreadable_ledger_says_what_is_unknown(script: Script) -> None:
     told = script.run()
     assert (told.status, told.json["exit_code"], shape(told.json)) == (8, 8, shape_before)
     assert (told.json["jobs"]["total"], told.json["jobs"]["not_started"]) == (2, 2)
-    assert (told.json["images"]["wanted"], told.json["images"]["not_started"]) == (PICTURES, PICTURES)
+    assert (told.json["images"]["wanted"], told.json["images"]["not_started"]) == (IMAGES, IMAGES)
     assert told.json["money"]["cap_micro_usd"] == CAP
     assert told.json["rows"]["planned"] == 2
     assert "unknown" in told.json["why"]

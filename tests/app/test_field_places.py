@@ -57,21 +57,21 @@ def test_each_complaint_stands_where_its_field_is_written(tmp_path: Path) -> Non
         ("{max_images: 20000}", "openai", 10_001, False),
     ],
 )
-def test_more_pictures_than_anybody_means(
+def test_more_images_than_anybody_means(
     tmp_path: Path, limits: str, provider: str, images: int, refused: object
 ) -> None:
-    """Above 10,000 pictures a run wants to hear how many it may draw; the mock costs nothing and need not be told."""
+    """Above 10,000 images a run wants to hear how many it may draw; the mock costs nothing and need not be told."""
     (tmp_path / "m.yaml").write_text(f"limits: {limits}\njobs: [{{prompt: x}}]\n", encoding="utf-8")
     words = too_many(open_project(tmp_path / "m.yaml", Options(provider=provider)), images)
     assert bool(words) is refused
     assert ("--max-images 10001" in words) is refused
 
 
-def test_a_run_of_more_pictures_than_anybody_means_begins_nothing(scene: Rehearsal) -> None:
+def test_a_run_of_more_images_than_anybody_means_begins_nothing(scene: Rehearsal) -> None:
     """Exit 2, no call; the part of it that is asked for is drawn."""
     jobs = [{"id": "{{ a }}-{{ b }}", "prompt": "{{ a }} {{ b }}", "matrix": {"a": [*range(73)], "b": [*range(138)]}}]
     manifest = scene.manifest(jobs)
     ended = scene.run(manifest)
     assert (ended.exit, scene.bill) == (2, [])
-    assert "10,074 pictures" in ended.summary["why"]
+    assert "10,074 images" in ended.summary["why"]
     assert scene.run(manifest, first=1).exit == 0

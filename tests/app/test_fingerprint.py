@@ -45,7 +45,7 @@ CHANGES: dict[str, tuple[dict[str, Any], int]] = {
     "a row less": ({**JOB, "rows": ROWS[1:]}, 0),
     "another order": ({**JOB, "rows": ROWS[::-1]}, 0),
     "another tag": ({**JOB, "tags": {"room": "bath"}}, 0),
-    "more pictures": ({**JOB, "n": 2}, 3),
+    "more images": ({**JOB, "n": 2}, 3),
     "another wording": ({**JOB, "prompt": "A small lamp {{ sku }}"}, 3),
 }
 
@@ -64,12 +64,12 @@ def test_whatever_changed_is_seen(scene: Rehearsal, change: str) -> None:
 def test_a_file_that_is_gone_is_missed(scene: Rehearsal) -> None:
     """The plan says so, and nothing is drawn for it; when it is back, all is well."""
     ended = scene.run(scene.manifest([JOB]))
-    picture = ended.picture("lamp-0002")
-    data = picture.read_bytes()
-    picture.unlink()
+    image = ended.image("lamp-0002")
+    data = image.read_bytes()
+    image.unlink()
     assert "files are gone" in scene.plan(scene.manifest([JOB]))[0]["lamp-0002"].why
     assert not again(scene, [JOB])[1]
-    picture.write_bytes(data)
+    image.write_bytes(data)
     assert again(scene, [JOB])[1]
 
 
@@ -96,7 +96,7 @@ def test_sidecars_that_are_wanted_later_are_made(scene: Rehearsal) -> None:
     ended = scene.run(scene.manifest([JOB], output={"sidecars": False}))
     _, taken = again(scene, [JOB], more={"output": {"sidecars": True}})
     assert taken
-    assert ended.picture("lamp-0001").with_name("lamp-0001-0.webp.json").exists()
+    assert ended.image("lamp-0001").with_name("lamp-0001-0.webp.json").exists()
 
 
 @pytest.mark.parametrize("step", [STEP, "ledger.want_again.before_commit"])

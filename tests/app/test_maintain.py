@@ -14,10 +14,10 @@ from tests.rehearsal import Rehearsal
 JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
 
 
-def test_verify_finds_every_damaged_and_missing_picture(scene: Rehearsal) -> None:
+def test_verify_finds_every_damaged_and_missing_image(scene: Rehearsal) -> None:
     """A changed byte and a deleted file are both found, and noted for the report."""
     ended = scene.run(scene.manifest(JOBS))
-    damaged, missing = ended.picture("lamp", 0), ended.picture("lamp", 1)
+    damaged, missing = ended.image("lamp", 0), ended.image("lamp", 1)
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
@@ -34,7 +34,7 @@ def test_files_that_others_moved_are_not_paid_again(scene: Rehearsal) -> None:
     """A missing file is told of by `plan` and drawn again only when asked."""
     manifest = scene.manifest(JOBS)
     ended = scene.run(manifest)
-    ended.picture("chair").unlink()
+    ended.image("chair").unlink()
     calls = len(scene.bill)
     rows, _ = scene.plan(manifest)
     assert rows["chair"].action == "stored"
@@ -43,7 +43,7 @@ def test_files_that_others_moved_are_not_paid_again(scene: Rehearsal) -> None:
     assert len(scene.bill) == calls
     assert scene.run(manifest, regenerate_missing=True).exit == 0
     assert len(scene.bill) == calls + 1
-    assert ended.picture("chair").exists()
+    assert ended.image("chair").exists()
 
 
 def test_status_tells_a_dead_run_from_a_living_one(scene: Rehearsal) -> None:
@@ -118,12 +118,12 @@ def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:
 
 
 def test_what_a_run_writes_down_is_private(scene: Rehearsal) -> None:
-    """Ledger, logs and summaries of runs are for the user alone; pictures and the report are for everybody."""
+    """Ledger, logs and summaries of runs are for the user alone; images and the report are for everybody."""
     ended = scene.run(scene.manifest(JOBS))
     private = [ended.folder / "ledger.db", *(ended.folder / "runs").glob("*/*")]
     assert len(private) == 4
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
-    public = [ended.picture("chair"), ended.folder / "report" / "report.html"]
+    public = [ended.image("chair"), ended.folder / "report" / "report.html"]
     assert {path.stat().st_mode & 0o777 for path in public} == {0o644}
 
 

@@ -17,10 +17,10 @@ def told(scene: Rehearsal, **options: object) -> str:
     )
 
 
-def test_sample_pictures_are_not_taken_for_real_ones(scene: Rehearsal) -> None:
-    """Pictures of the mock stay stored under another provider, and every command says so."""
+def test_sample_images_are_not_taken_for_real_ones(scene: Rehearsal) -> None:
+    """Images of the mock stay stored under another provider, and every command says so."""
     told(scene, provider="mock")
-    assert "1 picture in" in told(scene)
+    assert "1 image in" in told(scene)
     assert "came from the mock provider" in told(scene)
     _, estimate = scene.plan(scene.manifest(JOBS))
     assert any("mock provider" in warning.message for warning in estimate.warnings)

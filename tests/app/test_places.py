@@ -1,4 +1,4 @@
-"""Where pictures stand when manifests change: what is paid is never stuck, and what is wanted stands in its place."""
+"""Where images stand when manifests change: what is paid is never stuck, and what is wanted stands in its place."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.rehearsal import KEYS, Rehearsal, rehearsal
 
 
 def lamp(prompt: str, **more: Any) -> list[dict[str, Any]]:
-    """One job for two pictures, whose path does not say its id."""
+    """One job for two images, whose path does not say its id."""
     return [{"rows": [{"sku": "s1"}], "prompt": prompt, "n": 2, **more}]
 
 
@@ -21,7 +21,7 @@ BY_SKU = {"path": "{{ sku }}-{{ index }}.{{ ext }}"}
 
 @pytest.fixture(params=[{}, ADDRESSES], ids=["pictures", "addresses"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A server that answers with pictures, or with their addresses."""
+    """A server that answers with images, or with their addresses."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
@@ -30,7 +30,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("ids", [({"id": "old-{{ sku }}"}, {"id": "new-{{ sku }}"}), ({}, {})])
-def test_pictures_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tuple[dict[str, str], ...]) -> None:
+def test_images_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tuple[dict[str, str], ...]) -> None:
     """A job that is renamed, or gets another made-up id from another prompt, takes the place of what stood there."""
     first = scene.run(scene.manifest(lamp("A red lamp", **ids[0]), output=BY_SKU))
     old = {path.name: path.read_bytes() for path in (first.folder / "images").iterdir()}
@@ -43,7 +43,7 @@ def test_pictures_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tup
     assert len(scene.bill) == 2
 
 
-def test_an_edit_that_is_taken_back_brings_its_pictures_back(scene: Rehearsal) -> None:
+def test_an_edit_that_is_taken_back_brings_its_images_back(scene: Rehearsal) -> None:
     """What was paid for is found again and stands in its place; what stood there steps aside; nothing is drawn."""
 
     def told(prompt: str) -> dict[str, bytes]:

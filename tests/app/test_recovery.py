@@ -41,7 +41,7 @@ def die(scene: Rehearsal, manifest: Path, **options: Any) -> Path:
 
 
 def test_what_was_recovered_is_counted_among_what_is_wanted(scene: Rehearsal) -> None:
-    """The line that people watch never shows more pictures than are wanted."""
+    """The line that people watch never shows more images than are wanted."""
     die(scene, scene.manifest(LAMP))
     ended = scene.run(scene.manifest([*LAMP, {"id": "chair", "prompt": "A chair"}]))
     status = json.loads((ended.folder / "runs" / ended.summary["run_id"] / "status.json").read_text("utf-8"))
@@ -83,14 +83,14 @@ def test_an_answer_that_turns_up_late_is_not_paid_again(scene: Rehearsal) -> Non
 
 
 def test_an_answer_that_turns_up_too_late_is_put_aside(scene: Rehearsal) -> None:
-    """When its picture was drawn again meanwhile, the late one goes to quarantine and takes nobody's place."""
+    """When its image was drawn again meanwhile, the late one goes to quarantine and takes nobody's place."""
     manifest = scene.manifest(LAMP)
     spool = die(scene, manifest)
     away = spool.rename(scene.root / "away")
     again = scene.run(manifest)
-    drawn = again.picture("lamp").read_bytes()
+    drawn = again.image("lamp").read_bytes()
     away.rename(spool)
     ended = scene.run(manifest)
     assert ended.exit == 0
-    assert ended.picture("lamp").read_bytes() == drawn
+    assert ended.image("lamp").read_bytes() == drawn
     assert (ended.folder / "quarantine" / spool.name).is_dir()

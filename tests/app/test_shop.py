@@ -1,4 +1,4 @@
-"""The sheet that a shop imports: which pictures, in which order, under which addresses."""
+"""The sheet that a shop imports: which images, in which order, under which addresses."""
 
 import pytest
 
@@ -15,19 +15,19 @@ ROWS = [
 
 @pytest.fixture(autouse=True)
 def quick(scene: Rehearsal) -> None:
-    """Have pictures drawn in the format that is encoded fastest."""
+    """Have images drawn in the format that is encoded fastest."""
     scene.settings["defaults"]["output_format"] = "jpeg"
 
 
 def jobs(**more: object) -> list[dict[str, object]]:
-    """Two pictures of the front and one of the room, for each row."""
+    """Two images of the front and one of the room, for each row."""
     front = {"id": "f-{{ sku }}-{{ name[:4] }}", "rows": ROWS, "prompt": "{{ name }} in {{ colour }}", "n": 2}
     room = {"id": "r-{{ sku }}-{{ name[:4] }}", "rows": ROWS, "prompt": "A room with {{ name }}", "n": 1}
     return [{**front, **more}, room]
 
 
-def test_pictures_are_listed_by_unit_and_position(scene: Rehearsal) -> None:
-    """All pictures of a unit stand together and are counted from 1, in the manifest's order; an empty unit has none."""
+def test_images_are_listed_by_unit_and_position(scene: Rehearsal) -> None:
+    """All images of a unit stand together and are counted from 1, in the manifest's order; an empty unit has none."""
     ended = scene.run(scene.manifest(jobs(), output={"shop": SHOP, "path": "{{ sku }}/{{ id }}-{{ index }}.{{ ext }}"}))
     table = ended.table("shop")
     assert [(row["sku"], row["position"]) for row in table] == [
@@ -44,7 +44,7 @@ def test_pictures_are_listed_by_unit_and_position(scene: Rehearsal) -> None:
 
 
 def test_without_an_address_the_file_is_listed(scene: Rehearsal) -> None:
-    """The path is that of images.csv, and leads from the output folder to the picture; no text is no text."""
+    """The path is that of images.csv, and leads from the output folder to the image; no text is no text."""
     ended = scene.run(scene.manifest(jobs(), output={"shop": {"sku": "{{ id }}"}}))
     table = ended.table("shop")
     assert len(table) == 9
@@ -52,7 +52,7 @@ def test_without_an_address_the_file_is_listed(scene: Rehearsal) -> None:
 
 
 def test_only_what_is_stored_and_wanted_is_listed(scene: Rehearsal) -> None:
-    """A moderated picture, one that is wanted no more, and one whose file is damaged are not for sale."""
+    """A moderated image, one that is wanted no more, and one whose file is damaged are not for sale."""
     told = jobs()
     first = scene.run(scene.manifest(told, output={"shop": {"sku": "{{ sku }}"}}))
     assert len(first.table("shop")) == 6
@@ -60,7 +60,7 @@ def test_only_what_is_stored_and_wanted_is_listed(scene: Rehearsal) -> None:
     ended = scene.run(scene.manifest(fewer, output={"shop": {"sku": "{{ sku }}"}}))
     assert [row["sku"] for row in ended.table("shop")][:1] == ["A-1"]
     stored = [row for row in ended.images("f-A-1-Chai") if row["state"] == "stored"]
-    assert len(stored) == 2, "the second picture is kept"
+    assert len(stored) == 2, "the second image is kept"
     assert [row["image"] for row in ended.table("shop") if row["sku"] == "A-1"] == [stored[0]["path"]]
     (ended.folder / stored[0]["path"]).write_bytes(b"torn")
     app.verify(ended.folder)

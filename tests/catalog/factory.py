@@ -16,13 +16,13 @@ def ask(
     mask: InputImage | None = None,
     **params: str,
 ) -> ImageRequest:
-    """A request; with pictures it is an edit."""
+    """A request; with images it is an edit."""
     operation = Operation.EDIT if images else Operation.GENERATE
     return ImageRequest(operation, prompt, model, tuple(sorted(params.items())), images, mask)
 
 
-def picture(width: int = 1024, height: int = 1024) -> FileImage:
-    """A reference picture of so many pixels."""
+def image(width: int = 1024, height: int = 1024) -> FileImage:
+    """A reference image of so many pixels."""
     return FileImage("chair.png", "0" * 64, 1_000_000, width, height)
 
 

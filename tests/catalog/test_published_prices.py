@@ -60,7 +60,7 @@ RECORDED = (
 
 
 def dollars(model: str, size: str, quality: str) -> Decimal:
-    """What the drawn tokens of one picture cost."""
+    """What the drawn tokens of one image cost."""
     found = catalog.find_model(model)
     assert found is not None
     assert found.price is not None
@@ -70,7 +70,7 @@ def dollars(model: str, size: str, quality: str) -> Decimal:
 
 @pytest.mark.parametrize(("model", "quality", "printed", "tolerance"), OFFICIAL)
 def test_official_prices_per_image(model: str, quality: str, printed: tuple[str, ...], tolerance: Decimal) -> None:
-    """Tokens times rate give the printed price of a picture within the row's tolerance."""
+    """Tokens times rate give the printed price of an image within the row's tolerance."""
     for size, price in zip(SIZES, printed, strict=True):
         assert abs(dollars(model, size, quality) - Decimal(price)) <= tolerance, size
 
@@ -116,7 +116,7 @@ def test_the_recorded_answer_of_a_reference_page_settles_at_its_tokens() -> None
     ("quality", "square", "other"), [("low", 11_000, 16_000), ("medium", 42_000, 63_000), ("high", 167_000, 250_000)]
 )
 def test_aihubmix_bills_its_table_and_the_words_beside_it(quality: str, square: int, other: int) -> None:
-    """A picture costs what AIHubMix's table says, and its prompt 5 dollars per million tokens more."""
+    """An image costs what AIHubMix's table says, and its prompt 5 dollars per million tokens more."""
     for size, price in zip(SIZES, (square, other, other), strict=True):
         request = ask("gpt-image-1", size=size, quality=quality)
         words = pricing.text_tokens(request.prompt) * 5
@@ -128,7 +128,7 @@ def test_aihubmix_bills_its_table_and_the_words_beside_it(quality: str, square: 
     ("quality", "square", "other"), [("low", 5_000, 6_000), ("medium", 11_000, 15_000), ("high", 36_000, 52_000)]
 )
 def test_apiyi_bills_the_cheaper_of_tokens_and_table(quality: str, square: int, other: int) -> None:
-    """Short prompts are cheaper by token and very long ones by picture: APIYI charges the lower of the two."""
+    """Short prompts are cheaper by token and very long ones by image: APIYI charges the lower of the two."""
     for size, price in zip(SIZES, (square, other, other), strict=True):
         short = quoted(ask("gpt-image-1", size=size, quality=quality), provider="apiyi")
         assert short.expected < price
@@ -157,7 +157,7 @@ def test_apiyi_by_token_is_as_printed() -> None:
     ],
 )
 def test_flat_prices_leave_no_choice(provider: str, model: str, n: int, cost: int) -> None:
-    """A price per call or per picture is low, expected and high at once, and what is settled without usage."""
+    """A price per call or per image is low, expected and high at once, and what is settled without usage."""
     quote = quoted(ask(model), n, provider)
     assert (quote.low, quote.expected, quote.high) == (cost, cost, cost)
     assert settled(ask(model), None, n, provider).cost == cost

@@ -20,7 +20,7 @@ from batchgen.model import (
     UrlImage,
     Usage,
 )
-from tests.catalog.factory import PROMPT, ask, picture, quoted, row
+from tests.catalog.factory import PROMPT, ask, image, quoted, row
 
 PRICED = [
     (provider, model)
@@ -29,7 +29,7 @@ PRICED = [
     if (model := catalog.find_model(name)) and catalog.price_of(name, provider)
 ]
 INPUTS = st.one_of(
-    st.builds(picture, st.integers(1, 5000), st.integers(1, 5000)),
+    st.builds(image, st.integers(1, 5000), st.integers(1, 5000)),
     st.just(UrlImage("https://example.com/chair.png")),
     st.just(JobImage("cat", 0)),
 )
@@ -79,13 +79,13 @@ def test_no_answer_that_was_asked_for_costs_more_than_high(
         each = pricing.output_tokens(model, size, quality)
     except ValueError:
         each = 1
-    pictures = data.draw(st.integers(1, n))
+    images = data.draw(st.integers(1, n))
     words = data.draw(st.integers(1, pricing.text_tokens_bound(request.prompt)))
     seen = sum(
         pricing.input_tokens(model, i.width, i.height, request.param("input_fidelity")) if hasattr(i, "width") else 194
         for i in request.images
     )
-    usage = data.draw(st.sampled_from([None, Usage(words * n, seen * n, each * pictures, None, None)]))
+    usage = data.draw(st.sampled_from([None, Usage(words * n, seen * n, each * images, None, None)]))
     echo = data.draw(st.sampled_from([Echo(), Echo(size=size, quality=quality)]))
     settlement = pricing.settle(request, n, provider, model, price, usage, echo, quote)
     assert 0 < settlement.cost <= quote.high
@@ -101,15 +101,15 @@ def test_a_plain_request_leaves_only_its_words_open() -> None:
     assert (quote.input_tokens, quote.output_tokens) == (words, 7024)
 
 
-def test_n_pictures_cost_n_times_with_their_input() -> None:
-    """Input counts once for every picture of a call."""
-    request = ask("gpt-image-2", picture(), size="1024x1024", quality="low")
+def test_n_images_cost_n_times_with_their_input() -> None:
+    """Input counts once for every image of a call."""
+    request = ask("gpt-image-2", image(), size="1024x1024", quality="low")
     one, four = quoted(request), quoted(request, 4)
     assert four.expected == 4 * one.expected
     assert four.input_tokens == 4 * one.input_tokens
 
 
-def test_auto_spans_from_the_cheapest_to_the_dearest_picture() -> None:
+def test_auto_spans_from_the_cheapest_to_the_dearest_image() -> None:
     """Without size and quality: 1440x480 at low, a square at medium, 2880x2880 at max."""
     quote, words = quoted(ask("gpt-image-2.5-flare")), pricing.text_tokens(PROMPT)
     assert quote.low == words * 5 + 54 * 30
@@ -131,9 +131,9 @@ def test_words_of_the_first_generation_are_understood() -> None:
         assert theirs == ours
 
 
-def test_a_reference_picture_of_known_pixels_is_counted_exactly() -> None:
+def test_a_reference_image_of_known_pixels_is_counted_exactly() -> None:
     """A file's pixels decide its tokens by the model's rule."""
-    with_it = quoted(ask("gpt-image-2", picture(1179, 2556), size="1024x1024", quality="low"))
+    with_it = quoted(ask("gpt-image-2", image(1179, 2556), size="1024x1024", quality="low"))
     without = quoted(ask("gpt-image-2", size="1024x1024", quality="low"))
     assert with_it.expected - without.expected == 1482 * 8
     assert with_it.high - without.high == 1482 * 8
@@ -143,8 +143,8 @@ def test_a_reference_picture_of_known_pixels_is_counted_exactly() -> None:
     ("image", "most"),
     [(UrlImage("https://example.com/a.png"), 1536), (JobImage("cat", 0), 1536), (JobImage("cat"), 16 * 1536)],
 )
-def test_a_reference_picture_of_unknown_pixels_is_bound_by_the_dearest(image: InputImage, most: int) -> None:
-    """An address or another job's picture is expected as 1024x1024 and reserved as the dearest there is."""
+def test_a_reference_image_of_unknown_pixels_is_bound_by_the_dearest(image: InputImage, most: int) -> None:
+    """An address or another job's image is expected as 1024x1024 and reserved as the dearest there is."""
     with_it = quoted(ask("gpt-image-2", image, size="1024x1024", quality="low"))
     without = quoted(ask("gpt-image-2", size="1024x1024", quality="low"))
     assert with_it.expected - without.expected == 1024 * 8
@@ -153,23 +153,23 @@ def test_a_reference_picture_of_unknown_pixels_is_bound_by_the_dearest(image: In
 
 def test_high_fidelity_is_reserved_unless_low_is_asked() -> None:
     """The first family's inputs may be read at high fidelity; asking for low rules that out."""
-    open_one = quoted(ask("gpt-image-1", picture(), size="1024x1024", quality="low"))
-    low_one = quoted(ask("gpt-image-1", picture(), size="1024x1024", quality="low", input_fidelity="low"))
-    high_one = quoted(ask("gpt-image-1", picture(), size="1024x1024", quality="low", input_fidelity="high"))
+    open_one = quoted(ask("gpt-image-1", image(), size="1024x1024", quality="low"))
+    low_one = quoted(ask("gpt-image-1", image(), size="1024x1024", quality="low", input_fidelity="low"))
+    high_one = quoted(ask("gpt-image-1", image(), size="1024x1024", quality="low", input_fidelity="high"))
     assert open_one.expected == low_one.expected == high_one.expected - 4160 * 10
     assert open_one.high == high_one.high == low_one.high + 4160 * 10
 
 
 def test_a_mask_is_reserved_and_not_expected() -> None:
     """Nobody says that a mask is billed, so it counts only in the upper bound."""
-    bare = quoted(ask("gpt-image-2", picture(), size="1024x1024", quality="low"))
-    masked = quoted(ask("gpt-image-2", picture(), mask=picture(), size="1024x1024", quality="low"))
+    bare = quoted(ask("gpt-image-2", image(), size="1024x1024", quality="low"))
+    masked = quoted(ask("gpt-image-2", image(), mask=image(), size="1024x1024", quality="low"))
     assert masked.expected == bare.expected
     assert masked.high == bare.high + 1024 * 8
 
 
 def test_history_moves_the_expected_cost() -> None:
-    """The median of earlier pictures is what is expected of the next, below the table's price too, never above high."""
+    """The median of earlier images is what is expected of the next, below the table's price too, never above high."""
     request = ask("gpt-image-2.6-flare", size="1024x1024", quality="low")
     plain = quoted(request, 2)
     assert quoted(request, 2, history=12_000).expected == 24_000
@@ -179,10 +179,10 @@ def test_history_moves_the_expected_cost() -> None:
     assert (quoted(request, 2, history=12_000).low, quoted(request, 2, history=12_000).high) == (plain.low, plain.high)
 
 
-def test_history_knows_nothing_of_pictures_sent_along() -> None:
-    """What they cost is added to the median of pictures that were drawn from words alone."""
+def test_history_knows_nothing_of_images_sent_along() -> None:
+    """What they cost is added to the median of images that were drawn from words alone."""
     words = ask("gpt-image-2", size="1024x1024", quality="low")
-    edit = ask("gpt-image-2", picture(), size="1024x1024", quality="low")
+    edit = ask("gpt-image-2", image(), size="1024x1024", quality="low")
     more = quoted(edit, 2).expected - quoted(words, 2).expected
     assert more > 0
     assert quoted(edit, 2, history=6000).expected == pytest.approx(12_000 + more, abs=1)
@@ -208,7 +208,7 @@ def test_nonsense_is_quoted_and_never_crashes(size: str, quality: str) -> None:
 
 
 def test_streamed_partials_are_reserved() -> None:
-    """Every partial picture of a stream adds a hundred output tokens."""
+    """Every partial image of a stream adds a hundred output tokens."""
     plain = quoted(ask("gpt-image-2", size="1024x1024", quality="low"))
     partial = quoted(ask("gpt-image-2", size="1024x1024", quality="low", partial_images="3"))
     assert partial.high - plain.high == 300 * 30

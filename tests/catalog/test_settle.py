@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from batchgen import pricing
 from batchgen.model import Echo, ImageRequest, Usage
 from batchgen.providers.answer import usage_of
-from tests.catalog.factory import PROMPT, ask, picture, quoted, row, settled
+from tests.catalog.factory import PROMPT, ask, image, quoted, row, settled
 
 SQUARE = ask("gpt-image-2", size="1024x1024", quality="medium")
 WORDS = pricing.text_tokens(PROMPT)
@@ -26,7 +26,7 @@ GOOD: dict[str, Any] = {
 
 def read(usage: object, request: ImageRequest = SQUARE) -> Usage | None:
     """A usage as it is read from an answer."""
-    return usage_of({"usage": usage}, takes_pictures=bool(request.images))
+    return usage_of({"usage": usage}, takes_images=bool(request.images))
 
 
 def without(*names: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def test_a_usage_that_can_be_believed_is_the_cost(usage: object, cost: int) -> N
     assert not settlement.estimated
 
 
-def test_without_a_usage_all_pictures_asked_are_counted() -> None:
+def test_without_a_usage_all_images_asked_are_counted() -> None:
     """The table's figure is for the n that was asked, not for what came."""
     assert settled(SQUARE, None, 4).cost == 4 * TABLE
     assert settled(SQUARE, Usage(WORDS * 4, 0, 1756 * 2), 4).cost == WORDS * 4 * 5 + 1756 * 2 * 30
@@ -138,9 +138,9 @@ ECHOES = st.builds(
 REQUESTS = [
     ("openai", SQUARE),
     ("openai", ask("gpt-image-2.6-flare")),
-    ("openai", ask("gpt-image-1.5", picture(), size="auto", quality="low")),
+    ("openai", ask("gpt-image-1.5", image(), size="auto", quality="low")),
     ("apiyi", ask("gpt-image-1", size="1024x1536")),
-    ("aihubmix", ask("gpt-image-1", picture(), quality="high")),
+    ("aihubmix", ask("gpt-image-1", image(), quality="high")),
     ("laozhang", ask("sora_image", size="2:3")),
 ]
 
@@ -159,7 +159,7 @@ def test_no_answer_settles_at_nothing_or_crashes(
 @given(st.builds(Usage, *[st.none() | st.integers(-3, 10**20) | st.just(math.nan) | st.text()] * 5), st.integers(1, 4))
 def test_no_usage_value_settles_at_nothing_or_crashes(usage: Usage, n: int) -> None:
     """Even a usage that holds what it never should."""
-    assert settled(ask("gpt-image-1.5", picture(), size="1024x1024"), usage, n).cost > 0
+    assert settled(ask("gpt-image-1.5", image(), size="1024x1024"), usage, n).cost > 0
 
 
 HIGH, LOW, MEDIUM = 7024, 196, 1756
@@ -223,14 +223,14 @@ def test_threefold_cost_names_the_price_row() -> None:
 
 
 def test_unsplit_input_of_an_edit_is_billed_at_the_dearer_rate() -> None:
-    """Where the answer does not split input into words and pictures, all of it may have been pictures."""
-    edit = ask("gpt-image-2", picture(), size="1024x1024", quality="medium")
+    """Where the answer does not split input into words and images, all of it may have been images."""
+    edit = ask("gpt-image-2", image(), size="1024x1024", quality="medium")
     usage = read({"input_tokens": 1040, "output_tokens": 1756, "total_tokens": 2796}, edit)
     assert settled(edit, usage).cost == 1040 * 8 + 1756 * 30
 
 
-def test_text_drawn_beside_a_picture_has_its_own_rate() -> None:
-    """gpt-image-1.5 bills text output at 10 dollars per million; a model without such a rate bills it as picture."""
+def test_text_drawn_beside_a_image_has_its_own_rate() -> None:
+    """gpt-image-1.5 bills text output at 10 dollars per million; a model without such a rate bills it as image."""
     usage = Usage(12, 0, 1056, 100, 1168)
     first, second = ask("gpt-image-1.5", size="1024x1024", quality="medium"), SQUARE
     assert settled(first, usage).cost == 12 * 5 + 1056 * 32 + 100 * 10
@@ -238,8 +238,8 @@ def test_text_drawn_beside_a_picture_has_its_own_rate() -> None:
 
 
 @pytest.mark.parametrize(("output", "pictures"), [(4160, 1), (2 * 4160, 2), (4 * 4160, 4), (9 * 4160, 4)])
-def test_a_table_price_counts_the_pictures_that_the_usage_shows(output: int, pictures: int) -> None:
-    """A gateway that bills per picture bills those drawn, at most the n asked; without usage all of them."""
+def test_a_table_price_counts_the_images_that_the_usage_shows(output: int, images: int) -> None:
+    """A gateway that bills per image bills those drawn, at most the n asked; without usage all of them."""
     request = ask("gpt-image-1", size="1024x1024", quality="high")
-    assert settled(request, Usage(48, 0, output), 4, "aihubmix").cost == pictures * 167_000 + 48 * 5
+    assert settled(request, Usage(48, 0, output), 4, "aihubmix").cost == images * 167_000 + 48 * 5
     assert settled(request, None, 4, "aihubmix").cost == 4 * (167_000 + WORDS * 5)

@@ -1,4 +1,4 @@
-"""Tokens of drawn and reference pictures, and of words, against published tables."""
+"""Tokens of drawn and reference images, and of words, against published tables."""
 
 import random
 
@@ -296,8 +296,8 @@ def test_the_extremes_of_flexible_sizes_are_found_without_a_search(quality: str)
         (1, 100_000, 1536),
     ],
 )
-def test_patches_of_reference_pictures(width: int, height: int, tokens: int) -> None:
-    """32-pixel patches, a small picture enlarged, more than 1536 of them shrunk as the vision guide does."""
+def test_patches_of_reference_images(width: int, height: int, tokens: int) -> None:
+    """32-pixel patches, a small image enlarged, more than 1536 of them shrunk as the vision guide does."""
     assert pricing.input_tokens(model("gpt-image-2.5-flare"), width, height) == tokens
     assert pricing.input_tokens(model("gpt-image-2.5-flare"), height, width) == tokens
 
@@ -316,14 +316,14 @@ def test_patches_of_reference_pictures(width: int, height: int, tokens: int) -> 
         (100, 10_000, 581),
     ],
 )
-def test_tiles_of_reference_pictures(width: int, height: int, tokens: int) -> None:
-    """65 and 129 for each 512-pixel tile of the fitted picture."""
+def test_tiles_of_reference_images(width: int, height: int, tokens: int) -> None:
+    """65 and 129 for each 512-pixel tile of the fitted image."""
     assert pricing.input_tokens(model("gpt-image-1"), width, height) == tokens
     assert pricing.input_tokens(model("gpt-image-1"), height, width, "low") == tokens
 
 
 def test_high_fidelity_adds_to_the_first_family_only() -> None:
-    """input_fidelity high adds 4160 to a square picture and 6240 to another, and nothing to later models."""
+    """input_fidelity high adds 4160 to a square image and 6240 to another, and nothing to later models."""
     assert pricing.input_tokens(model("gpt-image-1.5"), 1024, 1024, "high") == 194 + 4160
     assert pricing.input_tokens(model("gpt-image-1.5"), 1024, 1536, "high") == 323 + 6240
     assert pricing.input_tokens(model("gpt-image-1.5"), 1536, 1024, "high") == 323 + 6240
@@ -331,8 +331,8 @@ def test_high_fidelity_adds_to_the_first_family_only() -> None:
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000))
-def test_no_reference_picture_takes_more_than_the_dearest(width: int, height: int) -> None:
-    """The bound for a picture of unknown pixels holds for every picture."""
+def test_no_reference_image_takes_more_than_the_dearest(width: int, height: int) -> None:
+    """The bound for an image of unknown pixels holds for every image."""
     for name in ("gpt-image-1", "gpt-image-2.5-flare"):
         known = model(name)
         assert 0 < pricing.input_tokens(known, width, height) <= DEAREST_INPUT[known.input_tokens]

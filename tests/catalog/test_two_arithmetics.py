@@ -14,8 +14,8 @@ EDGES = st.integers(1, 5000)
 @given(EDGES, EDGES)
 @example(1179, 2556)
 @example(513, 1024)
-def test_reference_pictures_count_the_same(width: int, height: int) -> None:
-    """Tiles and patches of any picture up to five thousand pixels wide."""
+def test_reference_images_count_the_same(width: int, height: int) -> None:
+    """Tiles and patches of any image up to five thousand pixels wide."""
     first, later = catalog.find_model("gpt-image-1"), catalog.find_model("gpt-image-2")
     assert first is not None
     assert later is not None
@@ -24,7 +24,7 @@ def test_reference_pictures_count_the_same(width: int, height: int) -> None:
 
 
 @given(st.sampled_from(sorted(mock.DRAWERS)), st.integers(30, 240), st.integers(30, 240), st.data())
-def test_drawn_pictures_count_the_same(name: str, columns: int, rows: int, data: st.DataObject) -> None:
+def test_drawn_images_count_the_same(name: str, columns: int, rows: int, data: st.DataObject) -> None:
     """Every model at every quality, at any size it draws."""
     drawer, model = mock.DRAWERS[name], catalog.find_model(name)
     assert model is not None

@@ -1,4 +1,4 @@
-"""A folder and a mock server for jobs that take the pictures of other jobs."""
+"""A folder and a mock server for jobs that take the images of other jobs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""Jobs that take the pictures of other jobs: in their order, once, and again when what they take has changed."""
+"""Jobs that take the images of other jobs: in their order, once, and again when what they take has changed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_the_guides_whole_example(scene: Start) -> None:
     looks = {row["job_id"]: (row["width"], row["height"], row["format"]) for row in first.table("images")}
     assert looks["cat"] == looks["cat-with-hat"] == ("1024", "1536", "jpeg")
     assert looks["glorptak-in-space"] == ("1024", "1024", "webp")
-    with Image.open(first.picture("hat")) as hat:
+    with Image.open(first.image("hat")) as hat:
         assert hat.mode == "RGBA"
     assert stage.run(sample).exit == 0
     assert len(stage.bill) == 6
@@ -56,14 +56,14 @@ def test_the_drawn_mask_is_converted(scene: Start) -> None:
     """Black and white as it was drawn, alpha as it goes out: white stays, black is edited."""
     stage = scene()
     ended = stage.run(SAMPLES / "chained.yaml")
-    with Image.open(ended.picture("glorptak-mask")) as drawn:
+    with Image.open(ended.image("glorptak-mask")) as drawn:
         assert drawn.mode == "RGB"
     first, mask = uploads(stage, "A strange character on a colorful galaxy background, with lots of stars and planets")
     assert (first["name"], mask["name"]) == ("image", "mask")
     assert (mask["filename"], mask["content_type"]) == ("glorptak-mask-0.png", "image/png")
 
 
-def test_pictures_go_in_as_they_are_stored(scene: Start) -> None:
+def test_images_go_in_as_they_are_stored(scene: Start) -> None:
     """The same bytes, in the order of the list, all of a job or one of them."""
     stage = scene()
     several = {**CAT, "n": 3}
@@ -77,7 +77,7 @@ def test_pictures_go_in_as_they_are_stored(scene: Start) -> None:
 
 
 def test_another_hat_redraws_what_wears_it(scene: Start) -> None:
-    """A changed input changes the key of what takes it; the pictures that were replaced stay in superseded/."""
+    """A changed input changes the key of what takes it; the images that were replaced stay in superseded/."""
     stage = scene()
     other = {"id": "other", "images": ["@cat"], "prompt": "The cat sleeps"}
     first = stage.run(stage.manifest([CAT, HAT, BOTH, other]))
@@ -130,8 +130,8 @@ def test_an_input_that_failed_leaves_its_dependants_unstarted(scene: Start) -> N
     assert again.charged == stage.billed
 
 
-def test_one_missing_picture_of_several_holds_it_back(scene: Start) -> None:
-    """`@cat` means all pictures of the cat; with one of them moderated, the plan says how many there are."""
+def test_one_missing_image_of_several_holds_it_back(scene: Start) -> None:
+    """`@cat` means all images of the cat; with one of them moderated, the plan says how many there are."""
     stage = scene()
     path = stage.manifest(
         [{**CAT, "n": 2, "prompt": "A [[mock: fault=fewer_1 times=1]] cat"}, HAT, BOTH], on_partial="accept"
@@ -140,7 +140,7 @@ def test_one_missing_picture_of_several_holds_it_back(scene: Start) -> None:
     assert ended.exit == 3
     assert ended.summary["jobs"]["not_started"] == 1
     planned, _ = stage.plan(path)
-    assert planned["both"].why == "waits for cat (1 of 2 pictures stored); this run does not draw cat"
+    assert planned["both"].why == "waits for cat (1 of 2 images stored); this run does not draw cat"
 
 
 def test_only_the_last_link(scene: Start) -> None:
@@ -167,8 +167,8 @@ def test_only_the_last_link(scene: Start) -> None:
         ([{**CAT, "images": ["@cat"]}], "wait for each other: cat -> cat"),
         ([CAT, HAT, {**BOTH, "images": ["@cat[1]", "@hat"]}], "`@cat[1]` is beyond the 1"),
         ([CAT, HAT, {**BOTH, "mask": "@hat[7]"}], "`@hat[7]` is beyond the 1"),
-        ([{**CAT, "n": 10}, {**HAT, "n": 7}, BOTH], "17 pictures"),
-        ([{**CAT, "n": 2}, {**BOTH, "operation": "variation", "images": ["@cat"]}], "exactly one picture"),
+        ([{**CAT, "n": 10}, {**HAT, "n": 7}, BOTH], "17 images"),
+        ([{**CAT, "n": 2}, {**BOTH, "operation": "variation", "images": ["@cat"]}], "exactly one image"),
     ],
 )
 def test_a_chain_that_cannot_be_drawn_is_found_at_check(scene: Start, jobs: Any, words: str) -> None:

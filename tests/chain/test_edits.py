@@ -1,4 +1,4 @@
-"""Edits from manifest to wire: pictures of one's own, at addresses, with masks, made smaller on their way."""
+"""Edits from manifest to wire: images of one's own, at addresses, with masks, made smaller on their way."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ LOOK = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 
 
 def saved(path: Path, size: tuple[int, int] = (64, 48), mode: str = "RGB", colour: Any = "teal", **more: Any) -> Path:
-    """A picture file."""
+    """An image file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(path, **more)
     return path
@@ -39,7 +39,7 @@ def files(stage: Rehearsal, call: int = -1) -> list[tuple[str, str, str]]:
 
 
 def test_the_sample_of_edits(scene: Start) -> None:
-    """One picture, three together, both kinds of mask; re-encoded on the way; priced right."""
+    """One image, three together, both kinds of mask; re-encoded on the way; priced right."""
     stage = scene()
     sample = SAMPLES / "edits.yaml"
     _, estimate = stage.plan(sample)
@@ -63,7 +63,7 @@ def test_the_sample_of_edits(scene: Start) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 16])
-def test_one_to_sixteen_pictures(scene: Start, tmp_path: Path, count: int) -> None:
+def test_one_to_sixteen_images(scene: Start, tmp_path: Path, count: int) -> None:
     """One is `image`, several are `image[]`, in their order; their bytes are the files'."""
     stage = scene()
     paths = [saved(tmp_path / f"p{i}.png", colour=(i, 0, 0)) for i in range(count)]
@@ -76,7 +76,7 @@ def test_one_to_sixteen_pictures(scene: Start, tmp_path: Path, count: int) -> No
     assert ended.charged == stage.billed
 
 
-def test_a_picture_from_the_providers_own_address(scene: Start, tmp_path: Path) -> None:
+def test_a_image_from_the_providers_own_address(scene: Start, tmp_path: Path) -> None:
     """Fetched by us and sent as a file; a private address that is not the provider's fails unsent and free."""
     stage = scene(dialect="apiyi")
     own = {"id": "own", "prompt": "A lamp", "size": "1024x1024", "quality": "low"}
@@ -110,7 +110,7 @@ def test_a_picture_from_the_providers_own_address(scene: Start, tmp_path: Path) 
 def test_every_kind_of_mask_is_taken(
     scene: Start, tmp_path: Path, name: str, mode: str, colour: Any, more: dict[str, Any]
 ) -> None:
-    """The mock is as strict as the API: PNG with alpha, of the first picture's size."""
+    """The mock is as strict as the API: PNG with alpha, of the first image's size."""
     stage = scene()
     saved(tmp_path / "a.png")
     saved(tmp_path / name, mode=mode, colour=colour, **more)
@@ -136,17 +136,17 @@ def test_white_stays_and_black_is_edited(tmp_path: Path, dump: Any) -> None:
     [
         (
             {"image": "a.png", "mask": "small.png"},
-            "the mask is 32x24, the first picture is 64x48: give both the same size",
+            "the mask is 32x24, the first image is 64x48: give both the same size",
         ),
         ({"image": "a.png", "mask": "none.png"}, "there is no file 'none.png'"),
         ({"mask": "a.png"}, "a `mask` belongs to an edit"),
-        ({"image": "text.png"}, "is no PNG, JPEG or WebP picture"),
-        ({"images": ["a.png"] * 17}, "an edit takes at most 16 pictures; this one has 17"),
+        ({"image": "text.png"}, "is no PNG, JPEG or WebP image"),
+        ({"images": ["a.png"] * 17}, "an edit takes at most 16 images; this one has 17"),
         ({"image": "http://a.example/x.png"}, "a file, an https address or `@id`"),
         ({"image": "a.png", "input_fidelity": "high"}, "takes no input_fidelity (it is always high)"),
         ({"image": "a.png", "moderation": "low"}, "openai takes no moderation on edit"),
         ({"image": "a.png", "operation": "variation", "prompt": None}, "openai closed variation on 2026-05-12"),
-        ({"image": "a.png", "operation": "generate"}, "a generation takes no pictures"),
+        ({"image": "a.png", "operation": "generate"}, "a generation takes no images"),
     ],
 )
 def test_what_cannot_be_sent_is_an_error_of_check(
@@ -156,7 +156,7 @@ def test_what_cannot_be_sent_is_an_error_of_check(
     stage = scene()
     saved(tmp_path / "a.png")
     saved(tmp_path / "small.png", (32, 24), "L", 0)
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     path = stage.manifest([{"id": "a", "prompt": "New", **LOOK, **job}])
     errors = [str(problem) for problem in stage.check(path).errors]
     assert any(words in error and "scene.yaml:" in error for error in errors), errors
@@ -164,8 +164,8 @@ def test_what_cannot_be_sent_is_an_error_of_check(
     assert not stage.bill
 
 
-def test_a_large_mask_is_doubted_and_a_large_picture_refused(scene: Start, tmp_path: Path) -> None:
-    """Above 4 MB and 50 MB; made smaller on the way, a picture is fine."""
+def test_a_large_mask_is_doubted_and_a_large_image_refused(scene: Start, tmp_path: Path) -> None:
+    """Above 4 MB and 50 MB; made smaller on the way, an image is fine."""
     stage = scene()
     saved(tmp_path / "a.png")
     with (tmp_path / "a.png").open("ab") as file:
@@ -280,8 +280,8 @@ def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         script.stop()
 
 
-def test_what_was_drawn_before_does_not_hide_the_price_of_pictures_sent_along(scene: Start) -> None:
-    """Pictures from words alone cost less than edits: the second plan counts what an edit sends, also of other jobs."""
+def test_what_was_drawn_before_does_not_hide_the_price_of_images_sent_along(scene: Start) -> None:
+    """Images from words alone cost less than edits: the second plan counts what an edit sends, also of other jobs."""
     stage = scene()
     photo = str(saved(stage.root / "photo.png"))
     words = [{"id": name, "prompt": f"A {name}", **LOOK} for name in ("cat", "hat")]

@@ -199,7 +199,7 @@ class Finding:
 
 
 def job(name: str = "sofa-1") -> Job:
-    """A job of two pictures."""
+    """A job of two images."""
     request = ImageRequest(Operation.GENERATE, "a sofa")
     return Job(name, "ab" * 32, request, 2, lambda slot, ext: f"{name}-{slot}.{ext}")
 

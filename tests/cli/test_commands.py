@@ -75,7 +75,7 @@ def test_check_counts_and_warns(give: Give, warning: Problem) -> None:
     ended = give("check", "m.yaml", check=CheckResult((warning,)))
     assert ended.status == 0
     assert ended.err == "m.yaml:3:7: warning: gpt-image-1 was shut down on 2026-10-23\n"
-    assert ended.out == "3 rows read: 2 planned, 1 skipped, 0 rejected.\n4 pictures wanted; 0 errors, 1 warning.\n"
+    assert ended.out == "3 rows read: 2 planned, 1 skipped, 0 rejected.\n4 images wanted; 0 errors, 1 warning.\n"
 
 
 def test_check_fails_with_errors(give: Give, warning: Problem, error: Problem) -> None:
@@ -101,15 +101,15 @@ def test_check_gives_its_object_for_a_file_that_is_no_manifest_too(give: Give) -
 
 def test_plan_says_for_each_job_what_and_why(give: Give) -> None:
     """A line for each job, then what there is to do and what it may cost."""
-    stored = Planned(job("lamp-2"), "stored", "all 2 pictures are stored", (), None)
+    stored = Planned(job("lamp-2"), "stored", "all 2 images are stored", (), None)
     top_up = Planned(job("sofa-\x1b[2J"), "top_up", "top-up 1 of 4", (3,))
     assert give("plan", "m.yaml", plan=PlanResult([stored, top_up])).out == (
-        "action    job                                   pictures       cost  why\n"
-        "stored    lamp-2                                all 2 pictures are stored\n"
+        "action    job                                   images       cost  why\n"
+        "stored    lamp-2                                all 2 images are stored\n"
         "top-up    sofa-\\x1b[2J                                 1    $0.0200\n"
         "    top-up 1 of 4\n"
         "\n"
-        "2 jobs, 4 pictures in 2 calls, about 1 min 15 s.\n"
+        "2 jobs, 4 images in 2 calls, about 1 min 15 s.\n"
         "Tokens: 120 in, 1,088 out.\n"
         "Cost: $0.0200 expected, $0.0100 at least, $0.0400 at most.\n"
     )
@@ -148,14 +148,14 @@ def test_estimate_shows_kinds_tags_and_the_total(give: Give, warning: Problem) -
     """The table is data, warnings are not."""
     ended = give("estimate", "m.yaml", estimate=Estimate(warnings=(warning,)))
     assert ended.out == (
-        "size       quality  jobs  pictures      low  expected     high\n"
+        "size       quality  jobs  images      low  expected     high\n"
         "gpt-image-2 at mock\n"
         "1024x1024  low         2         4  $0.0100   $0.0200  $0.0400\n"
         "\n"
-        "tag       value  jobs  pictures      low  expected     high\n"
+        "tag       value  jobs  images      low  expected     high\n"
         "category  sofas     2         4  $0.0100   $0.0200  $0.0400\n"
         "\n"
-        "2 jobs, 4 pictures in 2 calls, about 1 min 15 s.\n"
+        "2 jobs, 4 images in 2 calls, about 1 min 15 s.\n"
         "Tokens: 120 in, 1,088 out.\n"
         "Cost: $0.0200 expected, $0.0100 at least, $0.0400 at most.\n"
     )
@@ -207,16 +207,16 @@ def test_nothing_to_do_costs_nothing(give: Give) -> None:
     assert ended.out.startswith("Nothing to do")
 
 
-def test_run_ends_with_pictures_money_and_report(give: Give) -> None:
-    """The last words of a run name the pictures, the money and the report."""
+def test_run_ends_with_images_money_and_report(give: Give) -> None:
+    """The last words of a run name the images, the money and the report."""
     assert give("run", "m.yaml").out == (
-        "batchgen: every wanted picture is stored (exit 0)\n"
+        "batchgen: every wanted image is stored (exit 0)\n"
         "run      2026-11-20T0200Z-7f3a, 1 min 15 s\n"
         "jobs     24: 24 done\n"
-        "pictures 48: 48 stored\n"
+        "images 48: 48 stored\n"
         "money    $1.20 confirmed + $0.05 estimated + $0.00 at risk = $1.25;\n"
         "         $0.025 not charged; limit $5.00\n"
-        "files    48 pictures in output/shop/images\n"
+        "files    48 images in output/shop/images\n"
         "next     look at output/shop/report/report.html\n"
     )
 
@@ -283,14 +283,14 @@ RUNNING = {"run_id": "r-7f3a", "at": "12:00", "state": "drawing", "jobs_done": 3
             {**RUNNING, "images_stored": 6, "images_wanted": 48},
             (
                 "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
-                "then     3/24 jobs, 6/48 pictures, $0.00, 16 in flight in this run\n"
+                "then     3/24 jobs, 6/48 images, $0.00, 16 in flight in this run\n"
             ),
         ),
         (
             {**RUNNING, "jobs_total": None},
             (
                 "batchgen: drawing\nrun      r-7f3a, as of 12:00\n"
-                "then     3 jobs, 0/0 pictures, $0.00, 16 in flight in this run\n"
+                "then     3 jobs, 0/0 images, $0.00, 16 in flight in this run\n"
             ),
         ),
         (
@@ -329,12 +329,12 @@ def test_report_names_what_it_wrote(give: Give) -> None:
         (VerifyResult(missing=("images/b.png",)), 8),
     ],
 )
-def test_verify_fails_when_pictures_are_not_whole(give: Give, result: VerifyResult, status: int) -> None:
+def test_verify_fails_when_images_are_not_whole(give: Give, result: VerifyResult, status: int) -> None:
     """Damaged and missing files are named, and are an exit status of their own."""
     ended = give("verify", verify=result)
     assert ended.status == status
     assert all(name in ended.out for name in (*dict(result.damaged), *result.missing))
-    assert "4 pictures (6.1 MB) read again" in ended.out
+    assert "4 images (6.1 MB) read again" in ended.out
     assert ("remove damaged files" in ended.out) is bool(result.damaged)
 
 
@@ -382,7 +382,7 @@ def test_review_counts_what_was_decided_and_says_what_to_do(give: Give) -> None:
 def test_what_waits_for_approval_is_priced_by_itself(give: Give) -> None:
     """In no other sum, in words and for scripts."""
     estimate = Estimate(later=(CostRow(quality="high", images=9),))
-    assert "Once approved: 9 pictures (gpt-image-2 high)" in give("estimate", "m.yaml", estimate=estimate).out
+    assert "Once approved: 9 images (gpt-image-2 high)" in give("estimate", "m.yaml", estimate=estimate).out
     (later,) = give("estimate", "m.yaml", "--json", estimate=estimate).json["later"]
     assert (later["images"], later["expected_micro_usd"]) == (9, 20_000)
 
@@ -408,7 +408,7 @@ def test_resolve_lists_what_waits_and_how_to_decide(give: Give) -> None:
 def test_adopt_counts_what_it_found(give: Give) -> None:
     """Files that nobody can explain are named, but not without end."""
     ended = give("adopt", adopt=AdoptResult(unknown=tuple(f"images/{n}.png" for n in range(1000))))
-    assert "4 pictures of 2 jobs are in the ledger again" in ended.out
+    assert "4 images of 2 jobs are in the ledger again" in ended.out
     assert "and 980 more" in ended.out
 
 

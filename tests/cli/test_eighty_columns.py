@@ -119,7 +119,7 @@ def test_last_words_of_large_runs_fit_twelve_lines(give: Give, status: Exit) -> 
 
 @pytest.mark.parametrize("colour", [None, "1"])
 def test_the_bar_fits_and_obeys_no_color(monkeypatch: pytest.MonkeyPatch, colour: str | None) -> None:
-    """Pictures, money and time stand beside the bar, the rest below it; with NO_COLOR nothing is coloured."""
+    """Images, money and time stand beside the bar, the rest below it; with NO_COLOR nothing is coloured."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm-256color")
     if colour:
@@ -130,7 +130,7 @@ def test_the_bar_fits_and_obeys_no_color(monkeypatch: pytest.MonkeyPatch, colour
     with Bar(Console(io.StringIO(), err, err)) as bar:
         bar.on_progress(Progress())
     drawn = err.getvalue()
-    assert "6/48 pictures, $0.12 of $5.00, 3 min 20 s left" in drawn
+    assert "6/48 images, $0.12 of $5.00, 3 min 20 s left" in drawn
     assert "3/24 jobs, 12/min, 1 retry, 16 in flight, running" in drawn
     assert bool(re.search(r"\x1b\[[39]\d[;\d]*m", drawn)) is (colour is None)
 

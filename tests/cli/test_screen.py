@@ -95,7 +95,7 @@ def test_the_bar_draws_notes_and_itself_and_leaves() -> None:
         bar.on_progress(Progress(images_stored=48))
         bar.on_note("[bold]half way", urgent=True)
     drawn = err.getvalue()
-    assert all(words in drawn for words in ("batchgen: before\n", "48/48 pictures", "[bold]half way"))
+    assert all(words in drawn for words in ("batchgen: before\n", "48/48 images", "[bold]half way"))
     assert "\x1b]52" not in drawn
 
 

@@ -25,11 +25,11 @@ WASTE = {"why": "timeout", "attempts": 2, "paid_micro_usd": 0, "at_risk_micro_us
     [
         (
             Progress(),
-            "3/24 jobs, 6/48 pictures, $0.12 of $5.00, 12/min, 3 min 20 s left, 1 retry, 16 in flight, running",
+            "3/24 jobs, 6/48 images, $0.12 of $5.00, 12/min, 3 min 20 s left, 1 retry, 16 in flight, running",
         ),
         (
             Progress(1200, None, 2400, 9999, 0, None, 0, None, 0, 0, ""),
-            "1,200 jobs, 2,400/9,999 pictures, $0.00",
+            "1,200 jobs, 2,400/9,999 images, $0.00",
         ),
         (Progress(state="paused\x1b[2J", in_flight=0, retries=2, eta_seconds=None), None),
     ],
@@ -62,7 +62,7 @@ def test_last_words_are_short_add_up_and_go_on(status: Exit, images: dict[str, i
     assert "in all   $60.00 confirmed" in block
     assert block.splitlines()[-1].startswith(("next     ", "         "))
     if images.get("uncertain") and status in {Exit.LIMIT, Exit.UNAVAILABLE, Exit.SIGINT}:
-        assert "4 pictures may be paid already ($1.00)" in " ".join(block.split())
+        assert "4 images may be paid already ($1.00)" in " ".join(block.split())
 
 
 def test_last_words_are_harmless() -> None:

@@ -64,7 +64,7 @@ class Origin:
 
     @property
     def most(self) -> int:
-        """Pictures that one call draws."""
+        """Images that one call draws."""
         return most_per_call(self.profile, self.profile.default_model)
 
     def takes(self, **params: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Pictures that wait at an address: written down before they are fetched, fetched until they are here, drawn once."""
+"""Images that wait at an address: written down before they are fetched, fetched until they are here, drawn once."""
 
 from base64 import b64encode
 from collections import Counter
@@ -59,7 +59,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A provider whose pictures wait at addresses."""
+    """A provider whose images wait at addresses."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     settings = {"provider": "openai", "defaults": LOOK, "retry": HASTY}
@@ -72,7 +72,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehears
 def test_a_kill_between_answer_and_download_draws_nothing_again(
     fresh: Path, launcher: Launcher, step: str, kills: int
 ) -> None:
-    """Five kills at each of twelve steps: every picture is drawn once, and comes home."""
+    """Five kills at each of twelve steps: every image is drawn once, and comes home."""
     handle = start_embedded(MockConfig(rules=(Rule("url_instead"),)))
     jobs = [{"id": f"j{i}", "prompt": f"A lamp {i}", **LOOK} for i in range(5)]
     manifest = {"name": "kills", "limits": {"concurrency": 1, "max_cost": 9}, "retry": HASTY, "jobs": jobs}
@@ -275,7 +275,7 @@ def test_what_did_not_come_bears_no_share_of_its_call(closed: Any) -> None:
     assert [int(row["cost_micro_usd"]) for row in ended.images("a")] == [shares[0], 0, shares[1]]
     assert ended.summary["waste"] == []
     assert ended.summary["jobs"]["not_started"] == ended.summary["downloads"]["pending"] == 1
-    script.picture = TINY
+    script.image = TINY
     again = stage.run(path)
     assert (again.exit, again.cost("a"), len(script.asked)) == (0, ended.cost("a"), 1)
     assert tuple(int(row["cost_micro_usd"]) for row in again.images("a")) == split(MicroUSD(ended.cost("a")), 3)
@@ -284,14 +284,14 @@ def test_what_did_not_come_bears_no_share_of_its_call(closed: Any) -> None:
 def test_a_clock_that_is_wrong_loses_nothing(closed: Any) -> None:
     """An address that seems to have died an hour ago is tried all the same: only a refusal makes it lost."""
     script, stage = closed(azure(-1))
-    script.picture = TINY
+    script.image = TINY
     ended = stage.run(stage.manifest([{"id": "a", "prompt": "A lamp"}]))
     assert ended.exit == 0
     assert ended.images("a")[0]["state"] == "stored"
 
 
 def test_a_changed_job_takes_the_place_of_what_was_fetched(gateway: Rehearsal) -> None:
-    """The picture from an address steps aside like any other, in the same run and in a later one."""
+    """The image from an address steps aside like any other, in the same run and in a later one."""
     told = "A lamp [[mock: fault=url_instead]]"
     keys = []
     for prompt in (told, f"{told} at night"):

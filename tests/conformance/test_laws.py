@@ -18,7 +18,7 @@ SIZE = (1024, 1024)
 
 
 def noise(size: tuple[int, int] = SIZE) -> bytes:
-    """A picture that looks like one."""
+    """An image that looks like one."""
     out = io.BytesIO()
     Image.effect_noise(size, 40).convert("RGB").save(out, "PNG", compress_level=1)
     return out.getvalue()
@@ -29,7 +29,7 @@ PLAIN = noise()
 
 @pytest.fixture
 def quick(stage: Start) -> Rehearsal:
-    """A mock that answers base64 with one ready-made picture."""
+    """A mock that answers base64 with one ready-made image."""
     return stage(fixed_bytes=PLAIN)
 
 
@@ -42,11 +42,11 @@ def whole(ended: Ended, stage: Rehearsal) -> None:
 
 
 def drawing(stage: Rehearsal) -> Iterator[dict[str, Any]]:
-    """The requests for pictures as they arrived."""
+    """The requests for images as they arrived."""
     return (request for request in stage.handle.requests() if request["method"] == "POST")
 
 
-def test_pictures_come_at_the_price_that_was_said(door: Any, quick: Rehearsal) -> None:
+def test_images_come_at_the_price_that_was_said(door: Any, quick: Rehearsal) -> None:
     """All n of them in as few calls as it takes, within the estimate and near what was expected; once."""
     path = quick.manifest([{"id": "a", "n": 3, "prompt": "A red lamp on a table"}])
     _, estimate = quick.plan(path)
@@ -127,7 +127,7 @@ def test_a_moderated_prompt_sticks(door: Any, quick: Rehearsal) -> None:
     assert len(quick.bill) == calls
 
 
-def test_pictures_that_are_left_out_are_asked_for_again(door: Any, stage: Start) -> None:
+def test_images_that_are_left_out_are_asked_for_again(door: Any, stage: Start) -> None:
     """Only what is missing, at most twice; nothing is paid twice."""
     mock = stage()
     prompt = "A lamp [[mock: fault=fewer_1 times=1]]"
@@ -150,8 +150,8 @@ def test_a_rate_limit_is_waited_out(door: Any, stage: Start) -> None:
 QUICK_ONCE = {"attempts": 1, "base_seconds": 0.02, "cap_seconds": 0.05}
 
 
-def test_an_edit_takes_its_pictures(door: Any, quick: Rehearsal, tmp_path: Path) -> None:
-    """Two pictures and a mask reach the provider in its own form and are counted; where edits are unsure, a warning."""
+def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -> None:
+    """Two images and a mask reach the provider in its own form and are counted; where edits are unsure, a warning."""
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(PLAIN)
     mask = Image.new("L", SIZE, 255)
@@ -171,7 +171,7 @@ def test_an_edit_takes_its_pictures(door: Any, quick: Rehearsal, tmp_path: Path)
     assert names == ([] if door.profile.edit_body == "json" else ["image[]", "image[]", "mask"])
 
 
-def test_a_picture_of_another_job_goes_in(door: Any, stage: Start) -> None:
+def test_a_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
     """A chain of two runs in its order everywhere."""
     mock = stage()
     jobs = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]
@@ -181,7 +181,7 @@ def test_a_picture_of_another_job_goes_in(door: Any, stage: Start) -> None:
 
 
 def test_results_are_read_in_every_form(door: Any, stage: Start) -> None:
-    """Address, base64, with a data prefix: one generation each, the whole picture."""
+    """Address, base64, with a data prefix: one generation each, the whole image."""
     mock = stage()
     forms = ("ok", "url_instead", "url_beside_empty", "b64_data_prefix", "data_url")
     looks = door.takes(output_format="jpeg")
@@ -190,8 +190,8 @@ def test_results_are_read_in_every_form(door: Any, stage: Start) -> None:
     whole(ended, mock)
     assert len(mock.bill) == len(forms)
     for form in forms:
-        with Image.open(ended.picture(form)) as picture:
-            assert picture.size == SIZE
+        with Image.open(ended.image(form)) as image:
+            assert image.size == SIZE
 
 
 def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
@@ -201,8 +201,8 @@ def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
     jobs = [
         {"id": "format", "prompt": "A lamp [[mock: fault=wrong_format]]", **asked},
         {"id": "size", "prompt": "A lamp [[mock: fault=wrong_dimensions]]", **asked},
-        {"id": "cut", "prompt": "A lamp [[mock: fault=truncated_picture]]", **asked},
-        {"id": "blank", "prompt": "A lamp [[mock: fault=blank_picture]]", **asked},
+        {"id": "cut", "prompt": "A lamp [[mock: fault=truncated_image]]", **asked},
+        {"id": "blank", "prompt": "A lamp [[mock: fault=blank_image]]", **asked},
     ]
     ended = mock.run(mock.manifest(jobs))
     assert ended.exit == 0
@@ -250,9 +250,9 @@ def test_the_doctor_spends_nothing(door: Any, quick: Rehearsal) -> None:
 
 
 def test_a_chat_model_draws_where_it_is_sold(door: Any, stage: Start) -> None:
-    """The ratio follows the prompt, the picture is fetched from the words, a cent a call."""
+    """The ratio follows the prompt, the image is fetched from the words, a cent a call."""
     if not door.profile.chat_models:
-        pytest.skip("this one sells no pictures over chat")
+        pytest.skip("this one sells no images over chat")
     mock = stage()
     name = door.profile.chat_models[0]
     jobs = [

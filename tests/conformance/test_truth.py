@@ -1,4 +1,4 @@
-"""What a picture really is, whatever was said of it: told, kept as it came, and never dangerous to look at."""
+"""What an image really is, whatever was said of it: told, kept as it came, and never dangerous to look at."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
 
 @pytest.fixture
 def gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Script, Rehearsal]]]:
-    """A server whose every answer holds these bytes as its picture."""
+    """A server whose every answer holds these bytes as its image."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     started: list[Script] = []
@@ -49,7 +49,7 @@ def gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def holding(data: bytes) -> tuple[int, dict[str, str], Any]:
-    """An answer with a picture."""
+    """An answer with an image."""
     usage = {"input_tokens": 8, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}, "output_tokens": 196}
     return 200, {}, {"data": [{"b64_json": base64.b64encode(data).decode()}], "usage": {**usage, "total_tokens": 204}}
 
@@ -81,13 +81,13 @@ def test_what_is_not_as_asked_is_kept_and_told(stage: Rehearsal, fault: str, loo
 
 @pytest.mark.parametrize("size", [(512, 512), (1024, 1024)])
 def test_by_address_as_well(gives: Any, size: tuple[int, int]) -> None:
-    """Size, format and emptiness of a fetched picture are told like those of any other."""
+    """Size, format and emptiness of a fetched image are told like those of any other."""
     out = io.BytesIO()
     Image.new("RGB", size, "navy").save(out, "PNG")
     script, stage = gives(b"")
     status, headers, answer = script.answers[0]
     script.answers[0] = (status, headers, {**answer, "data": [{"url": f"{script.base_url}/p.png"}]})
-    script.picture = out.getvalue()
+    script.image = out.getvalue()
     ended = stage.run(stage.manifest([{"id": "a", "prompt": "A lamp", **LOOK, "output_format": "webp"}]))
     assert ended.exit == 0
     told = ["size"] * (size != (1024, 1024)) + ["format", "blank"]
@@ -95,12 +95,12 @@ def test_by_address_as_well(gives: Any, size: tuple[int, int]) -> None:
     assert ended.images("a")[0]["path"].endswith(".png")
 
 
-def test_a_small_picture_of_something_is_not_blank(gives: Any) -> None:
-    """Few bytes are no proof: one dot is a picture."""
-    picture = Image.new("RGB", (1024, 1024), "navy")
-    picture.putpixel((700, 300), (255, 255, 255))
+def test_a_small_image_of_something_is_not_blank(gives: Any) -> None:
+    """Few bytes are no proof: one dot is an image."""
+    image = Image.new("RGB", (1024, 1024), "navy")
+    image.putpixel((700, 300), (255, 255, 255))
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    image.save(out, "PNG")
     _, stage = gives(out.getvalue())
     ended = stage.run(stage.manifest([{"id": "a", "prompt": "A lamp", **LOOK}]))
     assert ended.images("a")[0]["flags"] == ""
@@ -131,7 +131,7 @@ def test_what_happens_to_what_is_not_as_asked(
     assert len(stage.bill) == calls
 
 
-def test_a_picture_at_an_address_that_is_not_as_asked_is_asked_for_once_more(
+def test_a_image_at_an_address_that_is_not_as_asked_is_asked_for_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`retry-once` holds for results that are addresses too, and not a second time."""
@@ -171,8 +171,8 @@ def bomb(edge: int) -> bytes:
 def frames(kind: str, count: int) -> bytes:
     """An animation of so many small frames."""
     out = io.BytesIO()
-    pictures = [Image.new("RGB", (64, 64), (i % 256, i // 256, 9)) for i in range(count)]
-    pictures[0].save(out, kind, save_all=True, append_images=pictures[1:])
+    images = [Image.new("RGB", (64, 64), (i % 256, i // 256, 9)) for i in range(count)]
+    images[0].save(out, kind, save_all=True, append_images=images[1:])
     return out.getvalue()
 
 
@@ -210,7 +210,7 @@ def test_a_bomb_is_kept_and_not_set_off(gives: Any, tmp_path: Path, launcher: La
     most = watched(child)
     assert child.wait() == 0, child.said
     ended = Ended(0, {}, tmp_path / "out")
-    assert hashlib.sha256(ended.picture("a").read_bytes()).digest() == hashlib.sha256(data).digest()
+    assert hashlib.sha256(ended.image("a").read_bytes()).digest() == hashlib.sha256(data).digest()
     assert ended.images("a")[0]["flags"] == ("not_as_asked:pixels" if name.startswith("png") else "")
     assert most < 300 * 1024, f"{most // 1024} MB"
     checked = app.verify(tmp_path / "out")
@@ -228,15 +228,15 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     launcher.close()
 
 
-# ---- what is no picture ----------------------------------------------------------------------------------------
+# ---- what is no image ----------------------------------------------------------------------------------------
 
 SCRIPT = b"<script>alert(1)</script>"
-NO_PICTURES = {
+NO_IMAGES = {
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
     "svg after a declaration": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
     "svg after a mark": b'\xef\xbb\xbf  <svg onload="alert(1)"/>',
     "html": b"<!DOCTYPE html><html><body>" + SCRIPT + b"</body></html>",
-    "text": b"not a picture",
+    "text": b"not an image",
     "nothing of a png": b"\x89PNG\r\n\x1a\n",
 }
 
@@ -254,14 +254,14 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-@pytest.mark.parametrize("name", NO_PICTURES)
+@pytest.mark.parametrize("name", NO_IMAGES)
 @pytest.mark.parametrize("address", [False, True])
-def test_what_is_no_picture_is_never_published(gives: Any, name: str, *, address: bool) -> None:
+def test_what_is_no_image_is_never_published(gives: Any, name: str, *, address: bool) -> None:
     """By its bytes, whatever was said: kept aside or never fetched, no file in images/, nothing of it on the page."""
-    data = NO_PICTURES[name]
+    data = NO_IMAGES[name]
     script, stage = gives(data)
     if address:
-        script.picture = data
+        script.image = data
         status, headers, answer = script.answers[0]
         script.answers[0] = (status, headers, {**answer, "data": [{"url": f"{script.base_url}/p.png"}]})
     path = stage.manifest([{"id": "a", "prompt": "A lamp", **LOOK}], retry={**QUICK, "base_seconds": 0.0005})

@@ -10,7 +10,7 @@ _NUMBERS = count()
 
 def job(name: str = "a", n: int = 1) -> Job:
     """Make a job."""
-    request = ImageRequest(Operation.GENERATE, f"a picture of {name}")
+    request = ImageRequest(Operation.GENERATE, f"an image of {name}")
     return Job(name, name * 8, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}")
 
 

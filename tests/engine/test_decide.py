@@ -9,13 +9,13 @@ from batchgen.model import (
     Charge,
     OnUncertain,
     Phase,
-    Picture,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
     Retry,
     SlotState,
     StopKind,
+    StoredImage,
     Verdict,
 )
 
@@ -172,13 +172,13 @@ def test_what_counts_as_a_try(remedy: Remedy, fields: dict[str, int]) -> None:
     assert Tally().after(met(remedy)) == Tally(**fields, last_code="x")  # type: ignore[arg-type]
 
 
-PICTURE = Picture(0, "images/a.png", "0" * 64, 1, 1, 1, "png")
+IMAGE = StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png")
 
 
 @pytest.mark.parametrize(
     ("verdict", "pictures", "state"),
     [
-        (met(Remedy.NONE, YES), (PICTURE,), AttemptState.SETTLED),
+        (met(Remedy.NONE, YES), (IMAGE,), AttemptState.SETTLED),
         (met(Remedy.EMPTY, YES), (), AttemptState.CHARGED_NO_RESULT),
         (met(Remedy.UNCERTAIN, YES), (), AttemptState.CHARGED_NO_RESULT),
         (met(Remedy.UNCERTAIN, MAYBE), (), AttemptState.AT_RISK),
@@ -189,14 +189,14 @@ PICTURE = Picture(0, "images/a.png", "0" * 64, 1, 1, 1, "png")
         (met(Remedy.RESEND, NO), (), AttemptState.NOT_SENT),
     ],
 )
-def test_the_state_of_a_closed_call(verdict: Verdict, pictures: tuple[Picture, ...], state: AttemptState) -> None:
+def test_the_state_of_a_closed_call(verdict: Verdict, images: tuple[StoredImage, ...], state: AttemptState) -> None:
     """Money follows the charge, and what was never sent is told from what was refused."""
-    assert state_of(Receipt("a", Phase.COMPLETE, verdict, pictures=pictures)) is state
+    assert state_of(Receipt("a", Phase.COMPLETE, verdict, images=images)) is state
 
 
 def test_an_address_is_a_result() -> None:
-    """A picture that waits at an address was paid for."""
-    receipt = Receipt("a", Phase.COMPLETE, met(Remedy.NONE, YES), remote=(RemotePicture(0, "https://x.test/a"),))
+    """An image that waits at an address was paid for."""
+    receipt = Receipt("a", Phase.COMPLETE, met(Remedy.NONE, YES), remote=(RemoteImage(0, "https://x.test/a"),))
     assert state_of(receipt) is AttemptState.SETTLED
 
 
@@ -211,4 +211,4 @@ def test_an_address_is_a_result() -> None:
 )
 def test_what_is_not_as_asked(flags: tuple[str, ...], words: str) -> None:
     """Only flags about what was asked count."""
-    assert mismatch(Picture(0, "images/a.png", "0" * 64, 1, 1, 1, "png", flags)) == words
+    assert mismatch(StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png", flags)) == words

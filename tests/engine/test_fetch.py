@@ -1,4 +1,4 @@
-"""Pictures that wait at addresses do not keep a run from ending."""
+"""Images that wait at addresses do not keep a run from ending."""
 
 import asyncio
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from tests.engine.conftest import job
 
 
 def pending(run_id: str, slot: int) -> PendingDownload:
-    """A picture that a run left at an address."""
+    """An image that a run left at an address."""
     return PendingDownload(
         attempt_id="a",
         run_id=run_id,
@@ -38,7 +38,7 @@ def pending(run_id: str, slot: int) -> PendingDownload:
 
 @pytest.mark.parametrize(("run_id", "tried"), [("before", 1), ("now", 3 * AT_ONCE)])
 async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int) -> None:
-    """After a stop no more pictures of earlier runs are tried; those of this run get their one try."""
+    """After a stop no more images of earlier runs are tried; those of this run get their one try."""
     stops, asked = StopReasons(), list[int]()
 
     async def download(remote: Any, *_: object) -> NotFetched:

@@ -43,7 +43,7 @@ def told(world: World, *script: str, n: int = 4, settings: Settings = TOP_UP, **
 
 
 def asked(story: Story) -> list[tuple[str, int]]:
-    """What each call was for, and for how many pictures."""
+    """What each call was for, and for how many images."""
     return [(call.purpose.value, call.n) for call in story.sky.calls]
 
 
@@ -77,7 +77,7 @@ def asked(story: Story) -> list[tuple[str, int]]:
 def test_calls_of_one_job(
     world: World, script: tuple[str, ...], calls: list[tuple[str, int]], kind: OutcomeKind
 ) -> None:
-    """Exactly the missing pictures are asked for again, and never more often than it makes sense."""
+    """Exactly the missing images are asked for again, and never more often than it makes sense."""
     story = told(world, *script)
     assert asked(story) == calls
     assert [one.kind for one in story.outcomes] == [kind]
@@ -94,7 +94,7 @@ def test_who_accepts_less_asks_no_more(world: World, settings: Settings, kind: O
 
 
 def test_calls_side_by_side_keep_their_slots_apart(world: World) -> None:
-    """One picture a call: what one of them meets is nothing to the others."""
+    """One image a call: what one of them meets is nothing to the others."""
     story = told(world, "give:1", "blocked_early", "cut_off", "give:1", settings=SINGLES)
     (outcome,) = story.outcomes
     assert outcome.kind is DONE
@@ -143,8 +143,8 @@ def test_a_provider_that_bills_every_call_gets_no_free_tries(world: World, end: 
     assert len(story.sky.calls) == (2 if end == "overloaded" else 4)
 
 
-def test_a_picture_that_is_not_as_asked_makes_room_for_its_successor(world: World) -> None:
-    """Asked once more, the new picture takes the slot and the old one steps aside; money counts both."""
+def test_a_image_that_is_not_as_asked_makes_room_for_its_successor(world: World) -> None:
+    """Asked once more, the new image takes the slot and the old one steps aside; money counts both."""
     settings = replace(TOP_UP, on_mismatch=OnMismatch.RETRY_ONCE)
     story = told(world, "unlike", "give:2", n=2, settings=settings)
     assert asked(story) == [("first", 2), ("retry", 2)]
@@ -156,7 +156,7 @@ def test_a_picture_that_is_not_as_asked_makes_room_for_its_successor(world: Worl
 
 
 @pytest.mark.parametrize("end", ["blocked_early", "cut_off", "give:0", "give:1", "overloaded"])
-def test_a_first_picture_stays_when_the_second_try_fails(world: World, end: str) -> None:
+def test_a_first_image_stays_when_the_second_try_fails(world: World, end: str) -> None:
     """Whatever happens to the second try, what was paid for is there."""
     settings = replace(TOP_UP, on_mismatch=OnMismatch.RETRY_ONCE)
     story = told(world, "unlike", *[end] * 4, n=2, settings=settings)
@@ -184,7 +184,7 @@ def test_a_job_that_finds_no_money_stands_where_it_stood(world: World) -> None:
 
 
 def test_every_limit_that_refused_is_told(world: World) -> None:
-    """Also when a second try for a picture was refused first, which by itself is nobody's loss."""
+    """Also when a second try for an image was refused first, which by itself is nobody's loss."""
     script = Weather(script={"a": ("unlike",), "b": ("give:1",)})
     high = 8_000
     limits = Limits(max_cost=MicroUSD(high), concurrency=1)

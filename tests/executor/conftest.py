@@ -92,21 +92,21 @@ class RawServer:
             writer.close()
 
 
-def picture(width: int = 64, height: int = 48, kind: str = "PNG", mode: str = "RGB", colour: Any = "red") -> bytes:
-    """A small picture."""
+def image(width: int = 64, height: int = 48, kind: str = "PNG", mode: str = "RGB", colour: Any = "red") -> bytes:
+    """A small image."""
     out = io.BytesIO()
     Image.new(mode, (width, height), colour).save(out, kind)
     return out.getvalue()
 
 
-def answer(*pictures: bytes | None, **more: Any) -> bytes:
-    """A Images API answer with these pictures; None is a null entry."""
-    data = [None if p is None else {"b64_json": base64.b64encode(p).decode()} for p in pictures]
+def answer(*images: bytes | None, **more: Any) -> bytes:
+    """A Images API answer with these images; None is a null entry."""
+    data = [None if p is None else {"b64_json": base64.b64encode(p).decode()} for p in images]
     usage = {
         "input_tokens": 9,
         "input_tokens_details": {"text_tokens": 9, "image_tokens": 0},
-        "output_tokens": 196 * len(pictures),
-        "total_tokens": 9 + 196 * len(pictures),
+        "output_tokens": 196 * len(images),
+        "total_tokens": 9 + 196 * len(images),
     }
     return json.dumps({"created": 1, "data": data, "usage": usage, "size": "64x48", **more}).encode()
 
@@ -158,7 +158,7 @@ class World:
         replaces: str | None = None,
         **request: Any,
     ) -> Attempt:
-        """A new attempt for `n` pictures."""
+        """A new attempt for `n` images."""
         self.count += 1
         params = tuple(sorted(request.pop("params", {}).items()))
         job = Job(
@@ -205,7 +205,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A server, and an executor that is made when first used."""
-    server = RawServer(sends(response(answer(picture()))))
+    server = RawServer(sends(response(answer(image()))))
     await server.start()
     provider = Provider("raw", server.url, "RAW_KEY", "gpt-image-2.5-flare")
     world = World(server, tmp_path / "out", provider)
@@ -217,10 +217,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def kit() -> Any:
-    """The makers of pictures, answers and replies."""
+    """The makers of images, answers and replies."""
 
     class Kit:
-        picture = staticmethod(picture)
+        image = staticmethod(image)
         answer = staticmethod(answer)
         response = staticmethod(response)
         sends = staticmethod(sends)

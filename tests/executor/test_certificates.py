@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from batchgen.executor import NotFetched, Wires
-from batchgen.model import Charge, Phase, Remedy, RemotePicture
+from batchgen.model import Charge, Phase, Remedy, RemoteImage
 
 HERE = Path(__file__).parent / "certificates"
 AUTHORITY = HERE / "authority.pem"
@@ -73,7 +73,7 @@ def secured(kit: Any) -> Iterator[Callable[..., Secured]]:
     started: list[Secured] = []
 
     def start(*how: Any) -> Secured:
-        started.append(Secured(kit.response(kit.answer(kit.picture()))))
+        started.append(Secured(kit.response(kit.answer(kit.image()))))
         started[-1].start(*how)
         return started[-1]
 
@@ -92,16 +92,16 @@ async def test_a_right_certificate_is_trusted(world: Any, secured: Any) -> None:
     assert b"Authorization: Bearer" in server.heard[0]
 
 
-async def test_large_pictures_come_whole_through_encryption(world: Any, kit: Any, secured: Any) -> None:
+async def test_large_images_come_whole_through_encryption(world: Any, kit: Any, secured: Any) -> None:
     """What is received straight into the buffer is what was sent, also when it was decrypted on the way."""
-    picture = kit.picture() + bytes(range(256)) * 8000
+    image = kit.image() + bytes(range(256)) * 8000
     server = secured("good")
-    server.answer = kit.response(kit.answer(picture, picture))
+    server.answer = kit.response(kit.answer(image, image))
     world.like(base_url=server.url)
     await world.opened(wires=Wires(ca_file=AUTHORITY))
     receipt = await world.execute(world.attempt(n=2))
     assert receipt.verdict.code == "ok"
-    assert [one.sha256 for one in receipt.pictures] == [sha256(picture).hexdigest()] * 2
+    assert [one.sha256 for one in receipt.images] == [sha256(image).hexdigest()] * 2
 
 
 WRONG = [
@@ -133,11 +133,11 @@ async def test_a_wrong_certificate_gets_no_key(
 
 
 @pytest.mark.parametrize("certificate", ["self-signed", "expired", "other-host"])
-async def test_a_wrong_certificate_gives_no_picture(world: Any, secured: Any, certificate: str) -> None:
+async def test_a_wrong_certificate_gives_no_image(world: Any, secured: Any, certificate: str) -> None:
     """Downloads check as well."""
     server = secured(certificate)
     world.like(base_url=server.url)
     executor = await world.opened(wires=Wires(ca_file=AUTHORITY))
-    found = await executor.download(RemotePicture(0, f"{server.url}/p.png"), "a9", lambda ext: f"cat.{ext}")
+    found = await executor.download(RemoteImage(0, f"{server.url}/p.png"), "a9", lambda ext: f"cat.{ext}")
     assert isinstance(found, NotFetched)
     assert not any(server.heard)

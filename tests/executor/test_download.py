@@ -1,4 +1,4 @@
-"""Pictures that wait at an address: fetched from where they may be, resumed, and never drawn again."""
+"""Images that wait at an address: fetched from where they may be, resumed, and never drawn again."""
 
 import asyncio
 import ipaddress
@@ -12,24 +12,24 @@ from yarl import URL
 
 from batchgen.executor import NotFetched, Wires
 from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
-from batchgen.model import ImageRequest, Operation, Phase, Picture, Remedy, RemotePicture, UrlImage
+from batchgen.model import ImageRequest, Operation, Phase, Remedy, RemoteImage, StoredImage, UrlImage
 
 BASE = URL("https://api.example.com/v1")
 
 
-async def fetch(world: Any, url: str, expires: datetime | None = None, **more: Any) -> Picture | NotFetched:
+async def fetch(world: Any, url: str, expires: datetime | None = None, **more: Any) -> StoredImage | NotFetched:
     """Try once."""
     executor = await world.opened()
-    return await executor.download(RemotePicture(2, url, expires), "a9", lambda ext: f"cat-2.{ext}", **more)
+    return await executor.download(RemoteImage(2, url, expires), "a9", lambda ext: f"cat-2.{ext}", **more)
 
 
-async def test_a_picture_is_fetched_to_its_place(world: Any, kit: Any) -> None:
+async def test_a_image_is_fetched_to_its_place(world: Any, kit: Any) -> None:
     """From the provider's own host, with the key, under the real extension."""
-    data = kit.picture(kind="WEBP")
+    data = kit.image(kind="WEBP")
     world.server.reply = kit.sends(kit.response(data))
     asked = ImageRequest(Operation.GENERATE, "x", params=(("output_format", "png"),))
     found = await fetch(world, f"{world.server.url}/files/1.png?sig=%2B%2f+a&x=%C3%A9", request=asked)
-    assert isinstance(found, Picture)
+    assert isinstance(found, StoredImage)
     assert (found.slot, found.path, found.format) == (2, "images/cat-2.webp", "webp")
     assert world.file(found.path) == data
     assert found.flags == ("not_as_asked:format",)
@@ -47,7 +47,7 @@ async def test_a_picture_is_fetched_to_its_place(world: Any, kit: Any) -> None:
 )  # fmt: skip
 async def test_a_signed_query_goes_out_byte_for_byte(world: Any, kit: Any, query: str) -> None:
     """A signature breaks when its address is spelled anew."""
-    world.server.reply = kit.sends(kit.response(kit.picture()))
+    world.server.reply = kit.sends(kit.response(kit.image()))
     await fetch(world, f"{world.server.url}/p?{query}")
     assert world.server.seen[0].target.encode("latin-1") == f"/v1/p?{query}".encode()
 
@@ -70,7 +70,7 @@ async def test_a_signed_query_goes_out_byte_for_byte(world: Any, kit: Any, query
 )
 async def test_a_failed_try_is_no_loss(world: Any, kit: Any, answer: str) -> None:
     """Whatever a download meets, it may be tried again, and nothing stands in the output folder."""
-    data = kit.picture()
+    data = kit.image()
     replies = {
         "html": kit.response(b"<html>wait</html>"),
         "short": kit.response(data[:-5], length=len(data)),
@@ -87,7 +87,7 @@ async def test_a_failed_try_is_no_loss(world: Any, kit: Any, answer: str) -> Non
     assert all(seen.method == "GET" for seen in world.server.seen)
     assert len(world.server.seen) == (4 if answer == "loop" else 1)
     world.server.reply = kit.sends(kit.response(data))
-    assert isinstance(await fetch(world, f"{world.server.url}/p"), Picture)
+    assert isinstance(await fetch(world, f"{world.server.url}/p"), StoredImage)
 
 
 async def test_an_address_that_is_over_is_lost(world: Any, kit: Any) -> None:
@@ -99,8 +99,8 @@ async def test_an_address_that_is_over_is_lost(world: Any, kit: Any) -> None:
 
 
 async def test_a_broken_download_is_resumed(world: Any, kit: Any) -> None:
-    """What came is not fetched twice when the server can tell that it is the same picture."""
-    data = kit.picture(400, 400, colour="blue")
+    """What came is not fetched twice when the server can tell that it is the same image."""
+    data = kit.image(400, 400, colour="blue")
 
     async def reply(writer: Any, seen: Any) -> None:
         start = seen.headers.get("range")
@@ -117,18 +117,18 @@ async def test_a_broken_download_is_resumed(world: Any, kit: Any) -> None:
     world.server.reply = reply
     assert isinstance(await fetch(world, f"{world.server.url}/p"), NotFetched)
     found = await fetch(world, f"{world.server.url}/p")
-    assert isinstance(found, Picture)
+    assert isinstance(found, StoredImage)
     assert world.file(found.path) == data
 
 
-async def test_a_changed_picture_is_fetched_anew(world: Any, kit: Any) -> None:
-    """A server that answers a range with the whole picture is believed."""
-    old, new = kit.picture(400, 400, colour="blue"), kit.picture(400, 400, colour="red")
+async def test_a_changed_image_is_fetched_anew(world: Any, kit: Any) -> None:
+    """A server that answers a range with the whole image is believed."""
+    old, new = kit.image(400, 400, colour="blue"), kit.image(400, 400, colour="red")
     world.server.reply = kit.sends(kit.response(old[:100], length=len(old), ETag='"v1"'))
     await fetch(world, f"{world.server.url}/p")
     world.server.reply = kit.sends(kit.response(new, ETag='"v2"'))
     found = await fetch(world, f"{world.server.url}/p")
-    assert isinstance(found, Picture)
+    assert isinstance(found, StoredImage)
     assert world.file(found.path) == new
 
 
@@ -138,10 +138,10 @@ async def test_the_key_is_dropped_on_a_redirect(world: Any, kit: Any) -> None:
     async def reply(writer: Any, seen: Any) -> None:
         first = len(world.server.seen) == 1
         there = kit.response(b"", status="302 Found", Location="/v1/there?a=%2F")
-        writer.write(there if first else kit.response(kit.picture()))
+        writer.write(there if first else kit.response(kit.image()))
 
     world.server.reply = reply
-    assert isinstance(await fetch(world, f"{world.server.url}/p"), Picture)
+    assert isinstance(await fetch(world, f"{world.server.url}/p"), StoredImage)
     first, second = world.server.seen
     assert "authorization" in first.headers
     assert "authorization" not in second.headers
@@ -241,9 +241,9 @@ async def test_rebinding_gains_nothing(world: Any, listener: Listener, hidden: s
 
 async def test_a_named_host_is_allowed(world: Any, kit: Any) -> None:
     """A host that the provider's file names may be private; the key stays at home."""
-    world.server.reply = kit.sends(kit.response(kit.picture()))
+    world.server.reply = kit.sends(kit.response(kit.image()))
     world.like(base_url="https://api.example.com/v1", download_hosts=(f"127.0.0.1:{world.server.port}",))
-    assert isinstance(await fetch(world, f"http://127.0.0.1:{world.server.port}/p"), Picture)
+    assert isinstance(await fetch(world, f"http://127.0.0.1:{world.server.port}/p"), StoredImage)
     assert "authorization" not in world.server.seen[0].headers
 
 
@@ -278,11 +278,11 @@ def test_public_addresses_are_public(text: str) -> None:
     assert is_public(ipaddress.ip_address(text))
 
 
-async def test_a_picture_too_large_is_cut(world: Any, kit: Any) -> None:
+async def test_a_image_too_large_is_cut(world: Any, kit: Any) -> None:
     """A download has a bound."""
 
     async def endless(writer: Any, _: Any) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + kit.picture())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + kit.image())
         while True:
             writer.write(b"\0" * (1 << 20))
             await writer.drain()
@@ -293,12 +293,12 @@ async def test_a_picture_too_large_is_cut(world: Any, kit: Any) -> None:
     assert found.final
 
 
-async def test_reference_pictures_are_fetched_for_the_form(world: Any, kit: Any) -> None:
-    """A picture at an address goes into a multipart edit as our copy; the copies do not stay."""
-    data = kit.picture(colour="green")
+async def test_reference_images_are_fetched_for_the_form(world: Any, kit: Any) -> None:
+    """An image at an address goes into a multipart edit as our copy; the copies do not stay."""
+    data = kit.image(colour="green")
 
     async def reply(writer: Any, seen: Any) -> None:
-        writer.write(kit.response(data if seen.method == "GET" else kit.answer(kit.picture())))
+        writer.write(kit.response(data if seen.method == "GET" else kit.answer(kit.image())))
 
     world.server.reply = reply
     web = UrlImage(f"{world.server.url}/ref.png")
@@ -310,7 +310,7 @@ async def test_reference_pictures_are_fetched_for_the_form(world: Any, kit: Any)
 
 
 @pytest.mark.parametrize(("status", "remedy"), [("503 Busy", Remedy.RESEND), ("refused", Remedy.FAIL_JOB)])
-async def test_a_reference_picture_that_cannot_be_had(world: Any, kit: Any, status: str, remedy: Remedy) -> None:
+async def test_a_reference_image_that_cannot_be_had(world: Any, kit: Any, status: str, remedy: Remedy) -> None:
     """Nothing is sent and nothing is charged."""
     world.server.reply = kit.sends(kit.response(b"", status=status))
     url = "https://10.0.0.1/x.png" if status == "refused" else f"{world.server.url}/ref.png"

@@ -17,7 +17,7 @@ from batchgen.providers.wire import FormPart
 
 
 def local(path: Path, data: bytes) -> FileImage:
-    """A picture on this machine."""
+    """An image on this machine."""
     path.write_bytes(data)
     with Image.open(path) as image:
         return FileImage(str(path), "0" * 64, len(data), *image.size)
@@ -41,9 +41,9 @@ async def test_the_form_is_the_sdks(world: Any, kit: Any, tmp_path: Path, count:
     """Same parts, names, file names, types and bytes as the SDK sends."""
     from openai import AsyncOpenAI
 
-    images = [local(tmp_path / f"p{i}.png", kit.picture(colour=(i, 0, 0))) for i in range(count)]
-    mask = local(tmp_path / "m.png", kit.picture(mode="RGBA", colour=(0, 0, 0, 0))) if masked else None
-    reply = kit.response(kit.answer(kit.picture()))
+    images = [local(tmp_path / f"p{i}.png", kit.image(colour=(i, 0, 0))) for i in range(count)]
+    mask = local(tmp_path / "m.png", kit.image(mode="RGBA", colour=(0, 0, 0, 0))) if masked else None
+    reply = kit.response(kit.answer(kit.image()))
     await world.execute(
         world.attempt(
             2, operation=Operation.EDIT, images=tuple(images), mask=mask, params={"size": "1024x1024", "quality": "low"}
@@ -82,7 +82,7 @@ async def test_a_large_form_is_streamed(world: Any, kit: Any, tmp_path: Path) ->
     noise.save(out, "PNG", compress_level=0)
     images = tuple(local(tmp_path / f"{i}.png", out.getvalue()) for i in range(2))
     attempt = world.attempt(operation=Operation.EDIT, images=images)
-    receipt = await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    receipt = await world.execute(attempt, kit.response(kit.answer(kit.image())))
     assert receipt.verdict.code == "ok"
     (seen,) = world.server.seen
     assert "transfer-encoding" not in seen.headers
@@ -90,12 +90,12 @@ async def test_a_large_form_is_streamed(world: Any, kit: Any, tmp_path: Path) ->
 
 
 async def test_json_edits(world: Any, kit: Any, tmp_path: Path) -> None:
-    """Where a provider wants JSON, local pictures are data URLs and addresses stay addresses."""
+    """Where a provider wants JSON, local images are data URLs and addresses stay addresses."""
     world.like(edit_body="json")
-    data = kit.picture(kind="JPEG")
+    data = kit.image(kind="JPEG")
     photo, web = local(tmp_path / "a.jpg", data), UrlImage("https://pics.example/b.png")
     attempt = world.attempt(operation=Operation.EDIT, images=(photo, web), mask=web)
-    await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    await world.execute(attempt, kit.response(kit.answer(kit.image())))
     (seen,) = world.server.seen
     assert seen.json == {
         "model": "gpt-image-2.5-flare",
@@ -111,23 +111,23 @@ async def test_json_edits(world: Any, kit: Any, tmp_path: Path) -> None:
 
 async def test_uploads_are_shrunk_on_the_way(world: Any, kit: Any, tmp_path: Path) -> None:
     """`prepare` changes what is sent, never the file."""
-    data = kit.picture(400, 200)
+    data = kit.image(400, 200)
     photo = local(tmp_path / "a.png", data)
-    mask = local(tmp_path / "m.png", kit.picture(400, 200, mode="L", colour=255))
+    mask = local(tmp_path / "m.png", kit.image(400, 200, mode="L", colour=255))
     await world.opened(prepare=Prepare(max_edge=100, format="jpeg"))
     await world.execute(
-        world.attempt(operation=Operation.EDIT, images=(photo,), mask=mask), kit.response(kit.answer(kit.picture()))
+        world.attempt(operation=Operation.EDIT, images=(photo,), mask=mask), kit.response(kit.answer(kit.image()))
     )
     (seen,) = world.server.seen
-    picture, alpha = (p for p in parts(seen) if p[1])
-    assert picture[:3] == ("image", "a.jpeg", "image/jpeg")
-    assert Image.open(io.BytesIO(picture[3])).size == (100, 50)
+    image, alpha = (p for p in parts(seen) if p[1])
+    assert image[:3] == ("image", "a.jpeg", "image/jpeg")
+    assert Image.open(io.BytesIO(image[3])).size == (100, 50)
     assert alpha[:3] == ("mask", "m.png", "image/png")
     assert Image.open(io.BytesIO(alpha[3])).size == (100, 50)
     assert (tmp_path / "a.png").read_bytes() == data
 
 
-async def test_a_picture_that_is_gone_fails_unsent(world: Any, tmp_path: Path) -> None:
+async def test_a_image_that_is_gone_fails_unsent(world: Any, tmp_path: Path) -> None:
     """What cannot be read is never sent, and costs nothing."""
     gone = FileImage(str(tmp_path / "gone.png"), "0" * 64, 1, 1, 1)
     receipt = await world.execute(world.attempt(operation=Operation.EDIT, images=(gone,)))
@@ -138,19 +138,19 @@ async def test_a_picture_that_is_gone_fails_unsent(world: Any, tmp_path: Path) -
 
 
 async def test_a_reference_image_is_base64(world: Any, kit: Any, tmp_path: Path) -> None:
-    """A parameter that names a picture file travels as its bytes."""
-    data = kit.picture()
+    """A parameter that names an image file travels as its bytes."""
+    data = kit.image()
     photo = local(tmp_path / "ref.png", data)
     attempt = world.attempt(params={"reference_image": photo.path}, files=(("reference_image", photo),))
-    await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    await world.execute(attempt, kit.response(kit.answer(kit.image())))
     assert world.server.seen[0].json["reference_image"] == base64.b64encode(data).decode()
 
 
 async def test_a_provider_that_serves_variations(world: Any, kit: Any, tmp_path: Path) -> None:
-    """A variation carries its picture and no prompt."""
-    photo = local(tmp_path / "a.png", kit.picture())
+    """A variation carries its image and no prompt."""
+    photo = local(tmp_path / "a.png", kit.image())
     attempt = world.attempt(operation=Operation.VARIATION, images=(photo,), model="dall-e-2")
-    await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    await world.execute(attempt, kit.response(kit.answer(kit.image())))
     (seen,) = world.server.seen
     assert seen.target == "/v1/images/variations"
     assert [p[0] for p in parts(seen)] == ["model", "n", "image"]
@@ -163,15 +163,15 @@ def test_names_cannot_break_out_of_their_header() -> None:
     assert b'filename="a%22%0D%0AX-Evil: 1.png"' in head
 
 
-async def test_chat_pictures(world: Any, kit: Any) -> None:
-    """A model that draws over chat gets the ratio in its prompt; the picture is found in the words."""
+async def test_chat_images(world: Any, kit: Any) -> None:
+    """A model that draws over chat gets the ratio in its prompt; the image is found in the words."""
     world.like(chat_models=("sora_image",))
-    text = "data:image/png;base64," + base64.b64encode(kit.picture()).decode()
+    text = "data:image/png;base64," + base64.b64encode(kit.image()).decode()
     words = {"choices": [{"message": {"role": "assistant", "content": f"Here:\n![cat]({text}) [again](http://x/y)"}}]}
     reply = kit.response(json.dumps(words).encode())
     receipt = await world.execute(world.attempt(model="sora_image", params={"size": "1024x1536"}), reply)
     (seen,) = world.server.seen
     assert seen.target == "/v1/chat/completions"
     assert seen.json["messages"] == [{"role": "user", "content": "a red dot【2:3】"}]
-    assert world.file(receipt.pictures[0].path) == kit.picture()
+    assert world.file(receipt.images[0].path) == kit.image()
     assert isinstance(world.executor, LocalExecutor)

@@ -1,4 +1,4 @@
-"""One attempt over a real socket, from request to pictures on disk."""
+"""One attempt over a real socket, from request to images on disk."""
 
 import base64
 import hashlib
@@ -8,13 +8,13 @@ from typing import Any
 from batchgen.model import Charge, Phase, Remedy
 
 
-async def test_a_picture_arrives_byte_for_byte(world: Any, kit: Any) -> None:
+async def test_a_image_arrives_byte_for_byte(world: Any, kit: Any) -> None:
     """The stored bytes are the bytes received, under the extension of their real format."""
-    data = kit.picture(kind="JPEG")
+    data = kit.image(kind="JPEG")
     receipt = await world.execute(world.attempt(), kit.response(kit.answer(data)))
     assert receipt.phase is Phase.COMPLETE
     assert (receipt.verdict.charge, receipt.verdict.remedy, receipt.verdict.code) == (Charge.YES, Remedy.NONE, "ok")
-    (stored,) = receipt.pictures
+    (stored,) = receipt.images
     assert stored.path == "images/dot-0.jpg"
     assert world.file(stored.path) == data
     assert stored.sha256 == hashlib.sha256(data).hexdigest()
@@ -24,7 +24,7 @@ async def test_a_picture_arrives_byte_for_byte(world: Any, kit: Any) -> None:
 async def test_the_request_is_what_the_user_set(world: Any, kit: Any) -> None:
     """Model, prompt, n and the user's parameters go out, and nothing else."""
     attempt = world.attempt(2, params={"size": "1024x1024", "output_compression": "80", "output_format": "webp"})
-    await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    await world.execute(attempt, kit.response(kit.answer(kit.image())))
     (seen,) = world.server.seen
     assert (seen.method, seen.target) == ("POST", "/v1/images/generations")
     assert seen.json == {
@@ -42,31 +42,31 @@ async def test_the_request_is_what_the_user_set(world: Any, kit: Any) -> None:
 
 
 async def test_slots_are_filled_in_order_and_shortage_is_named(world: Any, kit: Any) -> None:
-    """Four were asked, a null and an empty entry came between two pictures: two slots are filled, two say why not."""
-    one, two = kit.picture(colour="red"), kit.picture(colour="blue")
+    """Four were asked, a null and an empty entry came between two images: two slots are filled, two say why not."""
+    one, two = kit.image(colour="red"), kit.image(colour="blue")
     body = json.loads(kit.answer(one, None, two))
     body["data"].insert(1, {"b64_json": ""})
     receipt = await world.execute(world.attempt(4, slots=(3, 5, 6, 7)), kit.response(json.dumps(body).encode()))
-    assert [p.slot for p in receipt.pictures] == [3, 5]
-    assert [world.file(p.path) for p in receipt.pictures] == [one, two]
+    assert [p.slot for p in receipt.images] == [3, 5]
+    assert [world.file(p.path) for p in receipt.images] == [one, two]
     assert receipt.missing == ((6, "empty"), (7, "null"))
     assert receipt.verdict.charge is Charge.YES
 
 
-async def test_extra_pictures_are_kept_aside(world: Any, kit: Any) -> None:
-    """More pictures than asked: the asked one is stored, the other waits in quarantine with a note."""
-    one, two = kit.picture(colour="red"), kit.picture(colour="blue")
+async def test_extra_images_are_kept_aside(world: Any, kit: Any) -> None:
+    """More images than asked: the asked one is stored, the other waits in quarantine with a note."""
+    one, two = kit.image(colour="red"), kit.image(colour="blue")
     receipt = await world.execute(world.attempt(), kit.response(kit.answer(one, two)))
-    assert len(receipt.pictures) == 1
+    assert len(receipt.images) == 1
     assert not receipt.missing
     assert receipt.quarantine
     assert world.file(f"{receipt.quarantine}/0.part") == two
-    assert "more pictures" in world.file(f"{receipt.quarantine}/why.json").decode()
+    assert "more images" in world.file(f"{receipt.quarantine}/why.json").decode()
 
 
 async def test_usage_and_echo_are_read(world: Any, kit: Any) -> None:
     """What the answer counts and echoes is in the receipt, with the request's id."""
-    body = kit.answer(kit.picture(), model="gpt-image-2.5-flare", quality="low")
+    body = kit.answer(kit.image(), model="gpt-image-2.5-flare", quality="low")
     receipt = await world.execute(world.attempt(), kit.response(body))
     assert receipt.usage
     assert (receipt.usage.text_in, receipt.usage.image_in, receipt.usage.output) == (9, 0, 196)
@@ -75,10 +75,10 @@ async def test_usage_and_echo_are_read(world: Any, kit: Any) -> None:
 
 
 async def test_what_is_not_as_asked_is_flagged(world: Any, kit: Any) -> None:
-    """Size, format and missing transparency are flagged, and the picture is kept."""
+    """Size, format and missing transparency are flagged, and the image is kept."""
     asked = {"size": "1024x1024", "output_format": "webp", "background": "transparent"}
-    receipt = await world.execute(world.attempt(params=asked), kit.response(kit.answer(kit.picture())))
-    (stored,) = receipt.pictures
+    receipt = await world.execute(world.attempt(params=asked), kit.response(kit.answer(kit.image())))
+    (stored,) = receipt.images
     assert stored.flags == ("not_as_asked:size", "not_as_asked:format", "not_as_asked:alpha")
     assert stored.path == "images/dot-0.png"
 
@@ -99,7 +99,7 @@ async def test_an_address_is_handed_on(world: Any, kit: Any) -> None:
 async def test_the_spool_stays_until_the_call_is_settled(world: Any, kit: Any) -> None:
     """Paid bytes can be finished from the spool until the ledger has them."""
     attempt = world.attempt()
-    await world.execute(attempt, kit.response(kit.answer(kit.picture())))
+    await world.execute(attempt, kit.response(kit.answer(kit.image())))
     assert (world.root / "spool" / attempt.id / "answer.json").exists()
     executor = await world.opened()
     await executor.settled(attempt.id)
@@ -107,12 +107,12 @@ async def test_the_spool_stays_until_the_call_is_settled(world: Any, kit: Any) -
     assert not (world.root / "spool" / attempt.id).exists()
 
 
-async def test_a_picture_in_the_way_steps_aside(world: Any, kit: Any) -> None:
-    """A redrawn job's old picture moves to `superseded/`, with the key in its name."""
-    old, new = kit.picture(colour="red"), kit.picture(colour="blue")
+async def test_a_image_in_the_way_steps_aside(world: Any, kit: Any) -> None:
+    """A redrawn job's old image moves to `superseded/`, with the key in its name."""
+    old, new = kit.image(colour="red"), kit.image(colour="blue")
     await world.execute(world.attempt(), kit.response(kit.answer(old)))
     receipt = await world.execute(world.attempt(replaces="cd" * 32), kit.response(kit.answer(new)))
-    (stored,) = receipt.pictures
+    (stored,) = receipt.images
     assert stored.replaces == "superseded/dot-0.cdcdcdcdcdcd.png"
     assert world.file(stored.replaces) == old
     assert world.file(stored.path) == new

@@ -58,7 +58,7 @@ AFTER = [
 @pytest.mark.parametrize("point", AFTER)
 async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit: Any, point: str) -> None:
     """Recovery gives the receipt that the dead process would have given, and does so again and again."""
-    data = [kit.picture(colour=c) for c in ("red", "green", "blue")]
+    data = [kit.image(colour=c) for c in ("red", "green", "blue")]
     reply = kit.response(kit.answer(*data, quality="low"))
     with pytest.raises(Crash):
         await execute(world, dying(point), world.attempt(2, slots=(4, 6)), reply)
@@ -68,9 +68,9 @@ async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit:
     second = finish(folder, "a1")
     assert first is not None
     assert second is not None
-    assert [p.slot for p in first.pictures] == [4, 6]
-    assert [world.file(p.path) for p in first.pictures] == data[:2]
-    assert first.pictures == second.pictures
+    assert [p.slot for p in first.images] == [4, 6]
+    assert [world.file(p.path) for p in first.images] == data[:2]
+    assert first.images == second.images
     assert first.usage
     assert first.usage.output == 588
     assert first.echo.quality == "low"
@@ -82,7 +82,7 @@ async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit:
 async def test_a_kill_before_that_leaves_nothing_to_finish(world: Any, kit: Any, point: str) -> None:
     """Half an answer is none: the attempt is an orphan."""
     with pytest.raises(Crash):
-        await execute(world, dying(point), world.attempt(), kit.response(kit.answer(kit.picture())))
+        await execute(world, dying(point), world.attempt(), kit.response(kit.answer(kit.image())))
     assert finish(Folder(world.root), "a1") is None
     assert not (world.root / "images").exists()
 
@@ -99,29 +99,29 @@ async def test_addresses_survive_too(world: Any, kit: Any) -> None:
     assert receipt.remote[0].expires.year == 2030
 
 
-async def test_a_replaced_picture_steps_aside_once(world: Any, kit: Any) -> None:
-    """A kill between stepping aside and publishing neither loses the old picture nor the new one."""
-    old, new = kit.picture(colour="red"), kit.picture(colour="blue")
+async def test_a_replaced_image_steps_aside_once(world: Any, kit: Any) -> None:
+    """A kill between stepping aside and publishing neither loses the old image nor the new one."""
+    old, new = kit.image(colour="red"), kit.image(colour="blue")
     await world.execute(world.attempt(), kit.response(kit.answer(old)))
     attempt = world.attempt(replaces="cd" * 32)
     with pytest.raises(Crash):
         await execute(world, dying("storage.publish.after_aside"), attempt, kit.response(kit.answer(new)))
     receipt = finish(Folder(world.root), "a2")
     assert receipt is not None
-    (picture,) = receipt.pictures
-    assert picture.replaces is not None
-    assert world.file(picture.replaces) == old
-    assert world.file(picture.path) == new
+    (image,) = receipt.images
+    assert image.replaces is not None
+    assert world.file(image.replaces) == old
+    assert world.file(image.path) == new
     again = finish(Folder(world.root), "a2")
     assert again is not None
-    assert again.pictures == receipt.pictures
+    assert again.images == receipt.images
 
 
 async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> None:
     """A spool that cannot be understood stops recovery and is left alone."""
     spool = Folder(world.root).spool("a1")
     part = spool.part(0)
-    part.write(kit.picture())
+    part.write(kit.image())
     part.close()
     spool.finish({"version": 99})
     with pytest.raises(StorageError, match=r"answer\.json"):
@@ -137,7 +137,7 @@ async def test_a_disk_that_refuses_is_not_the_servers_fault(world: Any, kit: Any
             raise StorageError("no space left")
 
     with pytest.raises(StorageError):
-        await execute(world, full, world.attempt(), kit.response(kit.answer(kit.picture())))
+        await execute(world, full, world.attempt(), kit.response(kit.answer(kit.image())))
     receipt = finish(Folder(world.root), "a1")
     assert receipt is not None
-    assert len(receipt.pictures) == 1
+    assert len(receipt.images) == 1

@@ -55,8 +55,8 @@ class FullFolder(Folder):
 
 
 async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> list[bytes]:
-    """An answer with two pictures that the home folder refuses."""
-    data = [kit.picture(200, 200, colour=c) for c in ("red", "blue")]
+    """An answer with two images that the home folder refuses."""
+    data = [kit.image(200, 200, colour=c) for c in ("red", "blue")]
     world.server.reply = kit.sends(kit.response(kit.answer(*data)), piece=100)
     executor = LocalExecutor(world.provider, world.key, home, clock=SystemClock(), offload=in_place, spare=away)
     await executor.start()
@@ -70,7 +70,7 @@ async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> li
 
 @pytest.mark.parametrize("room", [-1, 0, 10, 150, 400, 700, 900])
 async def test_what_was_paid_waits_on_another_disk(world: Any, kit: Any, tmp_path: Path, room: int) -> None:
-    """Wherever the disk fills up, both pictures come back once there is room."""
+    """Wherever the disk fills up, both images come back once there is room."""
     home, away = FullFolder(world.root), Folder(tmp_path / "away")
     home.room = room
     data = await attempt(world, kit, home, away)
@@ -80,7 +80,7 @@ async def test_what_was_paid_waits_on_another_disk(world: Any, kit: Any, tmp_pat
     assert bring_home(away, again) == ()
     receipt = finish(again, "a1")
     assert receipt is not None
-    assert [world.file(p.path) for p in receipt.pictures] == data
+    assert [world.file(p.path) for p in receipt.images] == data
     assert not receipt.missing
 
 
@@ -97,7 +97,7 @@ async def test_an_answer_that_cannot_be_finished_at_home(world: Any, kit: Any, t
     bring_home(away, Folder(world.root))
     receipt = finish(Folder(world.root), "a1")
     assert receipt is not None
-    assert [world.file(p.path) for p in receipt.pictures] == data
+    assert [world.file(p.path) for p in receipt.images] == data
 
 
 async def test_without_another_disk_what_came_stays(world: Any, kit: Any) -> None:

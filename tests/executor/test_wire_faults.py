@@ -128,7 +128,7 @@ async def test_no_http_at_all(world: Any, garbage: Any) -> None:
 
 async def test_a_long_header_does_not_cost_the_answer(world: Any, kit: Any) -> None:
     """Headers of some kilobytes are read."""
-    data = kit.response(kit.answer(kit.picture()), Set_Cookie="x" * 20_000)
+    data = kit.response(kit.answer(kit.image()), Set_Cookie="x" * 20_000)
     receipt = await world.execute(world.attempt(), data)
     check(receipt, YES, Remedy.NONE, "ok")
     assert all(name != "set-cookie" for name, _ in receipt.headers)
@@ -141,13 +141,13 @@ async def test_silence(world: Any) -> None:
     assert receipt.seconds >= 0.2
 
 
-async def test_a_body_that_stalls_after_one_picture(world: Any, kit: Any) -> None:
+async def test_a_body_that_stalls_after_one_image(world: Any, kit: Any) -> None:
     """What was whole before the deadline is kept; the rest is named."""
-    body = kit.answer(kit.picture(colour="red"), kit.picture(colour="blue"))
+    body = kit.answer(kit.image(colour="red"), kit.image(colour="blue"))
     data = kit.response(body)[: -len(body) // 3]
     receipt = await world.execute(world.attempt(2, deadline=0.2), stalls(data))
     check(receipt, YES, Remedy.NONE, "timeout", Phase.STATUS_SEEN)
-    assert [p.slot for p in receipt.pictures] == [0]
+    assert [p.slot for p in receipt.images] == [0]
     assert receipt.missing == ((1, "truncated"),)
 
 
@@ -173,7 +173,7 @@ async def test_drops_for_ever(world: Any) -> None:
 
 async def test_a_whole_answer_on_a_line_that_stays_open(world: Any, kit: Any) -> None:
     """Once the JSON is whole nothing is waited for."""
-    data = CHUNKED + chunk(kit.answer(kit.picture()))
+    data = CHUNKED + chunk(kit.answer(kit.image()))
     receipt = await world.execute(world.attempt(deadline=5), stalls(data))
     check(receipt, YES, Remedy.NONE, "ok", Phase.COMPLETE)
     assert receipt.seconds < 5, "its deadline"
@@ -182,8 +182,8 @@ async def test_a_whole_answer_on_a_line_that_stays_open(world: Any, kit: Any) ->
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.4, 0.9, 0.999])
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 async def test_a_body_cut_off(world: Any, kit: Any, share: Any, framing: Any) -> None:
-    """An answer that breaks off was charged; it never becomes a picture, and what came of it is kept."""
-    body = kit.answer(kit.picture())
+    """An answer that breaks off was charged; it never becomes an image, and what came of it is kept."""
+    body = kit.answer(kit.image())
     end = body.index(b'"}]')
     part = body[: int(end * share)]
     data = {
@@ -193,19 +193,19 @@ async def test_a_body_cut_off(world: Any, kit: Any, share: Any, framing: Any) ->
     }[framing]
     receipt = await world.execute(world.attempt(), data)
     check(receipt, YES, Remedy.UNCERTAIN, "empty_body" if framing == "close" and not part else "truncated")
-    assert not receipt.pictures
+    assert not receipt.images
     assert bool(receipt.quarantine) == bool(part)
     assert not (world.root / "images").exists()
 
 
-async def test_a_cut_answer_keeps_its_whole_pictures(world: Any, kit: Any) -> None:
+async def test_a_cut_answer_keeps_its_whole_images(world: Any, kit: Any) -> None:
     """Two of three came whole before the relay broke off."""
-    pictures = [kit.picture(colour=c) for c in ("red", "green", "blue")]
-    body = kit.answer(*pictures)
+    images = [kit.image(colour=c) for c in ("red", "green", "blue")]
+    body = kit.answer(*images)
     data = kit.response(body[: body.rindex(b"b64_json") + 100], length=len(body))
     receipt = await world.execute(world.attempt(3), data)
     check(receipt, YES, Remedy.NONE, "truncated")
-    assert [world.file(p.path) for p in receipt.pictures] == pictures[:2]
+    assert [world.file(p.path) for p in receipt.images] == images[:2]
     assert receipt.missing == ((2, "truncated"),)
     assert receipt.usage is None
     assert receipt.quarantine
@@ -213,18 +213,18 @@ async def test_a_cut_answer_keeps_its_whole_pictures(world: Any, kit: Any) -> No
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_a_text_without_padding_is_not_a_text_that_was_cut(world: Any, kit: Any, kind: Any) -> None:
-    """Both end between two quanta: a picture that has its own end is whole, one that lacks it is missing."""
-    picture = kit.picture(kind=kind)
-    lengths = [len(picture) * 8 // 10 + more for more in range(3)]
-    everything = [*(picture + bytes(more) for more in range(3)), *(picture[:length] for length in lengths)]
+    """Both end between two quanta: an image that has its own end is whole, one that lacks it is missing."""
+    image = kit.image(kind=kind)
+    lengths = [len(image) * 8 // 10 + more for more in range(3)]
+    everything = [*(image + bytes(more) for more in range(3)), *(image[:length] for length in lengths)]
     for slot, data in enumerate(everything):
         padded = base64.b64encode(data)
         text = padded.rstrip(b"=")
         receipt = await world.execute(
             world.attempt(slots=(slot,)), kit.response(kit.answer(data).replace(padded, text))
         )
-        if data.startswith(picture) or text == padded:
-            assert world.file(receipt.pictures[0].path) == data
+        if data.startswith(image) or text == padded:
+            assert world.file(receipt.images[0].path) == data
         else:
             assert receipt.missing == ((slot, "truncated"),)
             assert receipt.quarantine
@@ -232,20 +232,20 @@ async def test_a_text_without_padding_is_not_a_text_that_was_cut(world: Any, kit
 
 async def test_a_wrong_length_after_a_whole_answer(world: Any, kit: Any) -> None:
     """More was promised than came, but the answer is whole."""
-    body = kit.answer(kit.picture())
+    body = kit.answer(kit.image())
     check(await world.execute(world.attempt(), kit.response(body, length=len(body) + 99)), YES, Remedy.NONE, "ok")
 
 
 async def test_one_byte_at_a_time(world: Any, kit: Any) -> None:
     """However the network cuts it, it is the same answer."""
-    data = kit.picture()
+    data = kit.image()
     receipt = await world.execute(world.attempt(), kit.sends(kit.response(kit.answer(data)), piece=7))
-    assert world.file(receipt.pictures[0].path) == data
+    assert world.file(receipt.images[0].path) == data
 
 
 async def test_hundred_continues(world: Any, kit: Any) -> None:
     """Interim answers are passed over."""
-    data = b"HTTP/1.1 100 Continue\r\n\r\n" * 20 + kit.response(kit.answer(kit.picture()))
+    data = b"HTTP/1.1 100 Continue\r\n\r\n" * 20 + kit.response(kit.answer(kit.image()))
     check(await world.execute(world.attempt(), data), YES, Remedy.NONE, "ok")
 
 
@@ -262,12 +262,12 @@ async def test_redirects_are_not_followed(world: Any, kit: Any, status: Any) -> 
 @pytest.mark.parametrize("window", [31, 15, -15])
 async def test_packed_answers_are_read(world: Any, kit: Any, window: int) -> None:
     """A gateway that compresses unasked is understood."""
-    data = kit.picture()
+    data = kit.image()
     name = "gzip" if window == 31 else "deflate"
     receipt = await world.execute(
         world.attempt(), kit.response(zlib.compress(kit.answer(data), wbits=window), Content_Encoding=name)
     )
-    assert world.file(receipt.pictures[0].path) == data
+    assert world.file(receipt.images[0].path) == data
 
 
 @pytest.mark.parametrize(("body", "name"), [(b"not gzip at all", "gzip"), (b"xyz", "br"), (b"xyz", "gzip, gzip")])
@@ -326,7 +326,7 @@ async def test_a_200_without_a_picture(
     """Nothing usable came: it counts as charged, or perhaps charged, and no file appears."""
     receipt = await world.execute(world.attempt(n), kit.response(body))
     check(receipt, charge, remedy, code, Phase.COMPLETE)
-    assert not receipt.pictures
+    assert not receipt.images
     assert len(receipt.missing) == n
     assert not (world.root / "images").exists()
     assert bool(receipt.quarantine) == bool(body)
@@ -339,23 +339,23 @@ async def test_a_200_without_a_picture(
 @pytest.mark.parametrize(
     ("entry", "count"),
     [
-        ({"b64_json": None, "url": "PICTURE"}, 1),
-        ({"b64_json": "", "url": "PICTURE"}, 1),
+        ({"b64_json": None, "url": "IMAGE"}, 1),
+        ({"b64_json": "", "url": "IMAGE"}, 1),
         ({"b64_json": "PREFIXED"}, 1),
-        ({"url": {"url": "PICTURE"}}, 1),
-        ({"image_url": {"url": "PICTURE"}}, 1),
+        ({"url": {"url": "IMAGE"}}, 1),
+        ({"image_url": {"url": "IMAGE"}}, 1),
     ],
 )
-async def test_pictures_in_odd_places(world: Any, kit: Any, entry: Any, count: Any) -> None:
-    """A picture is found wherever gateways put it."""
+async def test_images_in_odd_places(world: Any, kit: Any, entry: Any, count: Any) -> None:
+    """An image is found wherever gateways put it."""
     import base64
 
-    data = kit.picture()
+    data = kit.image()
     text = "data:image/png;base64," + base64.b64encode(data).decode()
-    filled = json.loads(json.dumps(entry).replace("PICTURE", text).replace("PREFIXED", text))
+    filled = json.loads(json.dumps(entry).replace("IMAGE", text).replace("PREFIXED", text))
     receipt = await world.execute(world.attempt(), kit.response(json.dumps({"data": [filled]}).encode()))
-    assert len(receipt.pictures) == count
-    assert world.file(receipt.pictures[0].path) == data
+    assert len(receipt.images) == count
+    assert world.file(receipt.images[0].path) == data
 
 
 async def test_an_error_answer_is_read_to_a_bound(world: Any, kit: Any) -> None:
@@ -376,7 +376,7 @@ async def test_a_loop_that_was_busy_loses_nothing(world: Any, kit: Any) -> None:
 
     async def late(writer: Any, _: Any) -> None:
         await asyncio.sleep(0.1)
-        writer.write(kit.response(kit.answer(kit.picture())))
+        writer.write(kit.response(kit.answer(kit.image())))
 
     world.server.reply = late
     executor = await world.opened()

@@ -38,13 +38,13 @@ class Attacked:
 
 
 def dot() -> str:
-    """A small picture, as an answer carries it."""
+    """A small image, as an answer carries it."""
     out = io.BytesIO()
     Image.new("RGB", (48, 32), "teal").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
 
 
-PICTURE = dot()
+IMAGE = dot()
 
 
 def says(request: Mapping[str, Any], _headers: Mapping[str, str]) -> bytes:
@@ -60,7 +60,7 @@ def says(request: Mapping[str, Any], _headers: Mapping[str, str]) -> bytes:
         return as_json({"error": {**error, "safety_violations": [word]}}, 400)
     usage = {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18, "note": word, word: word}
     echo = dict.fromkeys(("model", "size", "quality", "output_format", "background"), word)
-    entry = {"b64_json": PICTURE, "revised_prompt": word, word: word}
+    entry = {"b64_json": IMAGE, "revised_prompt": word, word: word}
     return as_json({"created": 1, "data": [entry], "usage": usage, **echo, word: word})
 
 
@@ -99,7 +99,7 @@ def written(folder: Path, words: Sequence[str]) -> Path:
 
 
 def noted(folder: Path, output: Path, words: Sequence[str]) -> Path:
-    """A review that approves every picture, with one of the words as the note; without those no note may hold."""
+    """A review that approves every image, with one of the words as the note; without those no note may hold."""
     with (output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
         stored = [row for row in csv.DictReader(file) if row["state"] == "stored"]
     notes = cycle(word for word in words if not any(category(sign) in {"Cc", "Cs"} for sign in " ".join(word.split())))

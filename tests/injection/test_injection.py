@@ -50,8 +50,8 @@ def test_no_file_leaves_its_folder_or_has_a_dangerous_name(attacked: Attacked) -
     """Nothing appeared beside the output folder, and each name is one that every file system takes."""
     beside = {path.name for path in (*attacked.folder.parent.iterdir(), *attacked.folder.parents[1].iterdir())}
     assert beside == {"put", "out", "review.json", attacked.manifest.name}
-    pictures = [path for path in (attacked.folder / "images").rglob("*") if path.suffix == ".png"]
-    assert len(pictures) == DRAWN
+    images = [path for path in (attacked.folder / "images").rglob("*") if path.suffix == ".png"]
+    assert len(images) == DRAWN
     for path in (attacked.folder / "images").rglob("*"):
         assert path.name.isprintable(), "nothing in it is hidden, or turns it around"
         assert not path.name.startswith(("-", "~", " "))

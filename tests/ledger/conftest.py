@@ -18,13 +18,13 @@ from batchgen.model import (
     Job,
     Operation,
     Phase,
-    Picture,
     Purpose,
     Quote,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
     Settlement,
+    StoredImage,
     Usage,
     Verdict,
 )
@@ -56,7 +56,7 @@ class Make:
     numbers: Any = field(default_factory=count)
 
     def job(self, name: str = "a", n: int = 1, prompt: str = "", tags: tuple[tuple[str, str], ...] = ()) -> Job:
-        request = ImageRequest(Operation.GENERATE, prompt or f"a picture of {name}", params=(("size", "1024x1024"),))
+        request = ImageRequest(Operation.GENERATE, prompt or f"an image of {name}", params=(("size", "1024x1024"),))
         key = hashlib.sha256(f"{name}|{request.prompt}".encode()).hexdigest()
         return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}", tags=tags)
 
@@ -76,12 +76,12 @@ class Make:
         id_ = f"attempt-{next(self.numbers)}"
         return Attempt(id_, run_id or self.run_id, job, "gpt-image-2", provider, slots, quote, purpose)
 
-    def picture(self, job: Job, slot: int = 0, replaces: str | None = None) -> Picture:
+    def image(self, job: Job, slot: int = 0, replaces: str | None = None) -> StoredImage:
         path = f"images/{job.path(slot, 'png')}"
-        return Picture(slot, path, hashlib.sha256(path.encode()).hexdigest(), 10, 4, 4, "png", replaces=replaces)
+        return StoredImage(slot, path, hashlib.sha256(path.encode()).hexdigest(), 10, 4, 4, "png", replaces=replaces)
 
-    def pictures(self, job: Job, *slots: int, replaces: str | None = None) -> tuple[Picture, ...]:
-        return tuple(self.picture(job, slot, replaces) for slot in slots)
+    def images(self, job: Job, *slots: int, replaces: str | None = None) -> tuple[StoredImage, ...]:
+        return tuple(self.image(job, slot, replaces) for slot in slots)
 
     def answer(self, attempt: Attempt, *slots: int, replaces: str | None = None) -> Receipt:
         return Receipt(
@@ -89,14 +89,14 @@ class Make:
             Phase.COMPLETE,
             Verdict(Charge.YES, Remedy.NONE),
             200,
-            self.pictures(attempt.job, *(slots or attempt.slots), replaces=replaces),
+            self.images(attempt.job, *(slots or attempt.slots), replaces=replaces),
             usage=Usage(10, 0, 200, 0, 210, "{}"),
             seconds=2.0,
         )
 
     def remote(self, attempt: Attempt, *slots: int, expires: datetime | None = None) -> Receipt:
-        pictures = tuple(RemotePicture(slot, f"https://x.test/{attempt.id}/{slot}?s=%2B", expires) for slot in slots)
-        return Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.NONE), 200, remote=pictures, seconds=2.0)
+        images = tuple(RemoteImage(slot, f"https://x.test/{attempt.id}/{slot}?s=%2B", expires) for slot in slots)
+        return Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.NONE), 200, remote=images, seconds=2.0)
 
     def failure(self, attempt: Attempt, charge: Charge, code: str = "http_500", message: str = "") -> Receipt:
         return Receipt(

@@ -55,7 +55,7 @@ def test_totals_name_every_outcome_once(ledger: Ledger, make: Make) -> None:
 
 
 def test_rows_and_totals_say_the_same_money(ledger: Ledger, make: Make) -> None:
-    """Jobs, usage and totals agree to the micro-dollar; pictures and waste together are what was paid."""
+    """Jobs, usage and totals agree to the micro-dollar; images and waste together are what was paid."""
     every_outcome(ledger, make)
     money = ledger.totals().money
     numbers = (money.confirmed, money.estimated, money.at_risk, money.not_charged)
@@ -122,7 +122,7 @@ def test_another_manifest_in_the_same_folder_has_its_own_account(opened: Open, m
 
 
 def test_lowering_n_hides_nothing_that_was_paid(ledger: Ledger, make: Make) -> None:
-    """The picture is not wanted any more, but its row and its money stay."""
+    """The image is not wanted any more, but its row and its money stay."""
     ledger.remember([make.wanted(make.job(n=2))])
     draw(ledger, make, make.job(n=2), 0, 1, cost=100)
     ledger.remember([make.wanted(make.job(n=1))])
@@ -132,7 +132,7 @@ def test_lowering_n_hides_nothing_that_was_paid(ledger: Ledger, make: Make) -> N
 
 
 def test_waste_names_its_causes(ledger: Ledger, make: Make) -> None:
-    """Paid without a picture, drawn again, at risk, under way: each with its code, the dearest first."""
+    """Paid without an image, drawn again, at risk, under way: each with its code, the dearest first."""
     job, other = make.job("a"), make.job("b")
     ledger.remember([make.wanted(job), make.wanted(other)])
     draw(ledger, make, job, 0, cost=90)
@@ -164,7 +164,7 @@ def test_history_is_what_calls_really_cost(opened: Open, make: Make, clock: Hand
 
 
 def test_usage_is_told_apart_by_tags(ledger: Ledger, make: Make) -> None:
-    """One row per combination, with its tokens and pictures."""
+    """One row per combination, with its tokens and images."""
     jobs = [make.job(name, tags=(("category", name[0]),)) for name in ("chair-1", "chair-2", "lamp-1")]
     ledger.remember([make.wanted(job) for job in jobs])
     for job in jobs:

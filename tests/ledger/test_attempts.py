@@ -18,7 +18,7 @@ def send(ledger: Ledger, make: Make, job: Job, *slots: int, high: int = 100) -> 
     return attempt
 
 
-def test_a_calls_cost_is_split_over_its_pictures(ledger: Ledger, make: Make) -> None:
+def test_a_calls_cost_is_split_over_its_images(ledger: Ledger, make: Make) -> None:
     """Shares add up to the micro-dollar, the remainder on the first."""
     job = make.job(n=3)
     attempt = send(ledger, make, job, high=200)
@@ -67,7 +67,7 @@ def test_a_charged_call_needs_its_cost(ledger: Ledger, make: Make) -> None:
 
 
 def test_an_uncertain_call_leaves_its_slots_uncertain(ledger: Ledger, make: Make) -> None:
-    """What may have been paid is never silently open; stored pictures stay stored."""
+    """What may have been paid is never silently open; stored images stay stored."""
     job = make.job(n=2)
     first = send(ledger, make, job, 0)
     ledger.settle(make.answer(first), AttemptState.SETTLED, make.cost(50))
@@ -77,7 +77,7 @@ def test_an_uncertain_call_leaves_its_slots_uncertain(ledger: Ledger, make: Make
 
 
 def test_the_answer_of_a_call_at_risk_may_turn_up(ledger: Ledger, make: Make) -> None:
-    """Then its risk becomes its cost, and the picture is there."""
+    """Then its risk becomes its cost, and the image is there."""
     job = make.job()
     attempt = send(ledger, make, job)
     ledger.to_at_risk(attempt.id, "the run was killed")
@@ -87,8 +87,8 @@ def test_the_answer_of_a_call_at_risk_may_turn_up(ledger: Ledger, make: Make) ->
     assert ledger.audit() == ()
 
 
-def test_a_picture_that_is_replaced_keeps_its_row_at_its_new_place(ledger: Ledger, make: Make) -> None:
-    """The superseded picture's row follows its file; nothing that was paid is forgotten."""
+def test_a_image_that_is_replaced_keeps_its_row_at_its_new_place(ledger: Ledger, make: Make) -> None:
+    """The superseded image's row follows its file; nothing that was paid is forgotten."""
     old, new = make.job("a", prompt="red"), make.job("a", prompt="blue")
     ledger.settle(make.answer(send(ledger, make, old)), AttemptState.SETTLED, make.cost(50))
     answer = make.answer(send(ledger, make, new), replaces="superseded/a-0.abc.png")
@@ -99,8 +99,8 @@ def test_a_picture_that_is_replaced_keeps_its_row_at_its_new_place(ledger: Ledge
     assert ledger.audit() == ()
 
 
-def test_a_picture_that_nobody_moved_is_marked_overwritten(ledger: Ledger, make: Make) -> None:
-    """Two rows never claim one file: settling a paid picture cannot fail for that."""
+def test_a_image_that_nobody_moved_is_marked_overwritten(ledger: Ledger, make: Make) -> None:
+    """Two rows never claim one file: settling a paid image cannot fail for that."""
     old, new = make.job("a", prompt="red"), make.job("a", prompt="blue")
     for job in (old, new):
         ledger.settle(make.answer(send(ledger, make, job)), AttemptState.SETTLED, make.cost(50))
@@ -109,7 +109,7 @@ def test_a_picture_that_nobody_moved_is_marked_overwritten(ledger: Ledger, make:
 
 
 def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Make) -> None:
-    """A paid picture at an address is pending, never drawn again by itself, and known with its cost."""
+    """A paid image at an address is pending, never drawn again by itself, and known with its cost."""
     job = make.job(n=2)
     attempt = send(ledger, make, job)
     late, soon = datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 3, 10, 13, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Ma
     assert soonest.path("webp") == "a-1.webp"
     ledger.postponed(soonest, "http 503")
     assert ledger.downloads()[0].tries == 1
-    ledger.downloaded(soonest, make.picture(job, 1))
+    ledger.downloaded(soonest, make.image(job, 1))
     ledger.lost(other, "expired")
     slots = ledger.known([job])[0].slots
     assert [slot.state for slot in slots] == [SlotState.LOST_PAID, SlotState.STORED]
@@ -135,8 +135,8 @@ def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Ma
     assert ledger.audit() == ()
 
 
-def in_pictures(ledger: Ledger, job: Job) -> list[int]:
-    """What the pictures of a job cost, as reports say it; with what brought none it is all that was paid."""
+def in_images(ledger: Ledger, job: Job) -> list[int]:
+    """What the images of a job cost, as reports say it; with what brought none it is all that was paid."""
     paid = sum(row.cost_micro_usd for row in ledger.image_rows())
     wasted = sum(waste.micro_usd for waste in ledger.waste() if waste.kind != "at_risk")
     assert paid + wasted == ledger.totals().money.confirmed
@@ -144,26 +144,26 @@ def in_pictures(ledger: Ledger, job: Job) -> list[int]:
     return [row.cost_micro_usd for row in ledger.image_rows() if row.job_key == job.key]
 
 
-def test_a_picture_that_is_not_here_costs_nothing_and_those_beside_it_carry_all(ledger: Ledger, make: Make) -> None:
-    """The call's cost is split anew whenever a picture arrives; what is lost takes no share."""
+def test_a_image_that_is_not_here_costs_nothing_and_those_beside_it_carry_all(ledger: Ledger, make: Make) -> None:
+    """The call's cost is split anew whenever an image arrives; what is lost takes no share."""
     job = make.job(n=4)
     attempt = send(ledger, make, job)
     answer = replace(make.answer(attempt, 1), remote=make.remote(attempt, 0, 2, 3).remote)
     ledger.settle(answer, AttemptState.SETTLED, make.cost(101))
-    assert in_pictures(ledger, job) == [0, 101, 0, 0]
+    assert in_images(ledger, job) == [0, 101, 0, 0]
     first, second, third = ledger.downloads()
     ledger.postponed(second, "http 403")
-    assert in_pictures(ledger, job) == [0, 101, 0, 0]
-    ledger.downloaded(first, make.picture(job, 0))
-    assert in_pictures(ledger, job) == [51, 50, 0, 0]
+    assert in_images(ledger, job) == [0, 101, 0, 0]
+    ledger.downloaded(first, make.image(job, 0))
+    assert in_images(ledger, job) == [51, 50, 0, 0]
     ledger.lost(second, "expired")
-    assert in_pictures(ledger, job) == [51, 50, 0, 0]
-    ledger.downloaded(third, make.picture(job, 3))
-    assert in_pictures(ledger, job) == [35, 33, 0, 33]
+    assert in_images(ledger, job) == [51, 50, 0, 0]
+    ledger.downloaded(third, make.image(job, 3))
+    assert in_images(ledger, job) == [35, 33, 0, 33]
 
 
-def test_a_call_whose_pictures_are_all_lost_is_waste(ledger: Ledger, make: Make) -> None:
-    """While any may still come its cost waits with it; then nothing came, and it is no picture's."""
+def test_a_call_whose_images_are_all_lost_is_waste(ledger: Ledger, make: Make) -> None:
+    """While any may still come its cost waits with it; then nothing came, and it is no image's."""
     job = make.job(n=3)
     attempt = send(ledger, make, job)
     ledger.settle(make.remote(attempt, 0, 1, 2), AttemptState.SETTLED, make.cost(100))
@@ -171,23 +171,23 @@ def test_a_call_whose_pictures_are_all_lost_is_waste(ledger: Ledger, make: Make)
     for download in ledger.downloads():
         kinds += [(waste.kind, waste.micro_usd) for waste in ledger.waste()]
         ledger.lost(download, "refused")
-        assert in_pictures(ledger, job) == [0, 0, 0]
+        assert in_images(ledger, job) == [0, 0, 0]
     assert kinds == [("waiting", 100)] * 3
     assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("lost_paid", 100)]
 
 
-def test_a_picture_that_was_drawn_again_keeps_its_share_of_its_call(ledger: Ledger, make: Make) -> None:
-    """It was paid for: those of its call that arrive later do not take its part over, nor touch the new picture's."""
+def test_a_image_that_was_drawn_again_keeps_its_share_of_its_call(ledger: Ledger, make: Make) -> None:
+    """It was paid for: those of its call that arrive later do not take its part over, nor touch the new image's."""
     job = make.job(n=3)
     attempt = send(ledger, make, job)
     answer = replace(make.answer(attempt, 0), remote=make.remote(attempt, 1, 2).remote)
     ledger.settle(answer, AttemptState.SETTLED, make.cost(90))
     ledger.settle(make.answer(send(ledger, make, job, 0)), AttemptState.SETTLED, make.cost(40))
     one, two = ledger.downloads()
-    ledger.downloaded(one, make.picture(job, 1))
-    assert in_pictures(ledger, job) == [40, 45, 0]
-    ledger.downloaded(two, make.picture(job, 2))
-    assert in_pictures(ledger, job) == [40, 30, 30]
+    ledger.downloaded(one, make.image(job, 1))
+    assert in_images(ledger, job) == [40, 45, 0]
+    ledger.downloaded(two, make.image(job, 2))
+    assert in_images(ledger, job) == [40, 30, 30]
     assert [(waste.kind, waste.micro_usd) for waste in ledger.waste()] == [("replaced", 30)]
 
 

@@ -45,10 +45,10 @@ def work(ledger: Ledger, make: Make) -> None:
     attempt = make.attempt(job, slots=(0, 1))
     assert ledger.reserve(attempt, Caps(max_cost=MicroUSD(100))) is None
     ledger.settle(make.remote(attempt, 0), AttemptState.SETTLED, make.cost(60))
-    ledger.downloaded(ledger.downloads()[0], make.picture(job))
+    ledger.downloaded(ledger.downloads()[0], make.image(job))
     ledger.mark_slots(job.key, {1: (SlotState.MODERATED, "")})
     ledger.reword({job.key: "other words"})
-    ledger.review([Judged(job.key, 0, make.picture(job).sha256, Review.REJECTED)])
+    ledger.review([Judged(job.key, 0, make.image(job).sha256, Review.REJECTED)])
     ledger.end_run("run-1", 0, "")
 
 

@@ -77,7 +77,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), some=SLOTS)
     def answer(self, call: str, cost: int, some: tuple[int, ...]) -> None:
-        """Pictures came, all or some."""
+        """Images came, all or some."""
         if not self._alive(call):
             return
         attempt = self.of[call]
@@ -88,13 +88,13 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), remote=SLOTS)
     def answer_with_addresses(self, call: str, cost: int, remote: tuple[int, ...]) -> None:
-        """Some pictures came, the others wait at an address."""
+        """Some images came, the others wait at an address."""
         if not self._alive(call):
             return
         attempt = self.of[call]
         waiting = tuple(slot for slot in attempt.slots if slot in remote)
         here = tuple(slot for slot in attempt.slots if slot not in remote)
-        receipt = replace(self.make.remote(attempt, *waiting), pictures=self.make.pictures(attempt.job, *here))
+        receipt = replace(self.make.remote(attempt, *waiting), images=self.make.images(attempt.job, *here))
         self._settle(receipt, AttemptState.SETTLED, cost)
         self.calls[call] = [0, cost, 0, 0]
         self.slots.update({(attempt.job.key, slot): "stored" for slot in here})
@@ -102,14 +102,14 @@ class Books(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 8), comes=st.booleans())
     def download(self, which: int, comes: object) -> None:
-        """A picture comes from its address, or never will."""
+        """An image comes from its address, or never will."""
         waiting = self.ledger.downloads()
         if not waiting:
             return
         one = waiting[which % len(waiting)]
         (job,) = (job for job in self.jobs if job.key == one.job_key)
         if comes:
-            self.ledger.downloaded(one, *self.make.pictures(job, one.slot))
+            self.ledger.downloaded(one, *self.make.images(job, one.slot))
         else:
             self.ledger.lost(one, "refused")
         self.slots[one.job_key, one.slot] = "stored" if comes else "lost_paid"
@@ -201,7 +201,7 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def the_sums_are_the_models(self) -> None:
-        """Four numbers, the run's exposure and the stored pictures, after every step."""
+        """Four numbers, the run's exposure and the stored images, after every step."""
         if not hasattr(self, "ledger"):
             return
         assert self.ledger.audit() == ()
@@ -216,8 +216,8 @@ class Books(RuleBasedStateMachine):
         assert sum(len(one.with_state(SlotState.STORED)) for one in self.ledger.known(self.jobs)) == stored
 
     @invariant()
-    def every_call_is_split_over_its_pictures(self) -> None:
-        """What is not here costs nothing; what no picture bears is waste; without redraws shares are equal parts."""
+    def every_call_is_split_over_its_images(self) -> None:
+        """What is not here costs nothing; what no image bears is waste; without redraws shares are equal parts."""
         if not hasattr(self, "ledger"):
             return
         rows = [row for row in self.ledger.image_rows() if row.attempt_id]

@@ -18,7 +18,7 @@ from tests.ledger.conftest import Make, Open
 
 
 def draw(ledger: Ledger, make: Make, job: Job, *slots: int, replaces: str | None = None) -> None:
-    """Draw pictures for slots."""
+    """Draw images for slots."""
     attempt = make.attempt(job, slots=slots or tuple(range(job.n)))
     assert ledger.reserve(attempt, Caps()) is None
     ledger.settle(make.answer(attempt, replaces=replaces), AttemptState.SETTLED, make.cost(50))
@@ -48,7 +48,7 @@ def test_raising_n_opens_the_new_slots_only(ledger: Ledger, make: Make) -> None:
 
 
 def test_a_changed_job_knows_what_it_was(ledger: Ledger, make: Make) -> None:
-    """Under the same id: the old request, field by field, and the pictures that lie in its way."""
+    """Under the same id: the old request, field by field, and the images that lie in its way."""
     old, new = make.job("a", prompt="red"), make.job("a", prompt="blue")
     ledger.remember([make.wanted(old)])
     draw(ledger, make, old)
@@ -127,7 +127,7 @@ def test_catalogues_in_one_ledger_do_not_mix(opened: Open, make: Make) -> None:
 
 
 def test_requests_are_read_as_they_were_written() -> None:
-    """Every kind of input picture, and text of every kind."""
+    """Every kind of input image, and text of every kind."""
     request = ImageRequest(
         Operation.EDIT,
         "draw\x00\u202e \U0001f600 'quoted'",

@@ -18,7 +18,7 @@ from tests.ledger.conftest import Make, Open
 
 
 def filled(opened: Open, make: Make, path: Path, count: int = 1) -> None:
-    """Make a ledger with some pictures, and close it."""
+    """Make a ledger with some images, and close it."""
     ledger, jobs = opened(path), [make.job(f"job-{number}") for number in range(count)]
     ledger.remember([make.wanted(job) for job in jobs])
     for job in jobs:
@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_written_can_be_read(opened: Open, make: Make, t
 @pytest.mark.parametrize("readonly", [False, True])
 @pytest.mark.parametrize("there", ["missing", "empty", "filled"])
 def test_a_link_to_a_ledger_is_refused(opened: Open, make: Make, tmp_path: Path, there: str, *, readonly: bool) -> None:
-    """Two folders would split the limit they share, or take each other's pictures for their own."""
+    """Two folders would split the limit they share, or take each other's images for their own."""
     shared, link = tmp_path / "shared.db", tmp_path / "out" / "ledger.db"
     link.parent.mkdir()
     link.symlink_to(shared)
@@ -283,8 +283,8 @@ def test_a_snapshot_is_a_ledger(opened: Open, make: Make, tmp_path: Path) -> Non
     assert opened(tmp_path / "copy.db", run_id=None).totals().jobs.total == 1
 
 
-def test_pictures_can_be_adopted_once(opened: Open, make: Make) -> None:
-    """A lost ledger is built again from pictures: nothing is paid twice, their cost is known again."""
+def test_images_can_be_adopted_once(opened: Open, make: Make) -> None:
+    """A lost ledger is built again from images: nothing is paid twice, their cost is known again."""
     ledger, job = opened(), make.job(n=2)
     found = [
         Adopted(make.wanted(job), slot, f"images/a-{slot}.png", "ab", 1, 2, 3, "png", MicroUSD(40), estimated=False)

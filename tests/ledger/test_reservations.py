@@ -128,13 +128,13 @@ def test_a_dead_run_elsewhere_does_not_block_a_budget_for_ever(opened: Open, mak
     job, dead, alive = make.job(n=9), opened(catalogue="a", run_id="dead"), opened(catalogue="b")
     for ledger in (dead, alive):
         ledger.remember([make.wanted(job)])
-    by_day, by_month, pictures = Caps(day=usd(100)), Caps(month=usd(100)), Caps(images_per_day=9)
+    by_day, by_month, images = Caps(day=usd(100)), Caps(month=usd(100)), Caps(images_per_day=9)
     assert dead.reserve(make.attempt(job, slots=tuple(range(9)), run_id="dead"), Caps()) is None
-    for caps in (by_day, by_month, pictures):
+    for caps in (by_day, by_month, images):
         assert alive.reserve(make.attempt(job, high=1), caps) is not None
     clock.time += timedelta(days=2)
     assert alive.reserve(make.attempt(job, high=1), by_day) is None
-    assert alive.reserve(make.attempt(job, high=1), pictures) is None
+    assert alive.reserve(make.attempt(job, high=1), images) is None
     assert alive.reserve(make.attempt(job, high=1), by_month) is not None
     clock.time += timedelta(days=31)
     assert alive.reserve(make.attempt(job, high=1), by_month) is None

@@ -1,4 +1,4 @@
-"""Laws of decisions about pictures: they hold for one very picture, and change no money."""
+"""Laws of decisions about images: they hold for one very image, and change no money."""
 
 from dataclasses import replace
 
@@ -12,27 +12,27 @@ APPROVED, REJECTED = Review.APPROVED, Review.REJECTED
 
 
 def drawn(ledger: Ledger, make: Make, job: Job, **other: str) -> None:
-    """Draw the first picture of a job, perhaps with another hash."""
+    """Draw the first image of a job, perhaps with another hash."""
     attempt = make.attempt(job)
     ledger.remember([make.wanted(job)])
     assert ledger.reserve(attempt, Caps()) is None
     receipt = make.answer(attempt)
-    pictures = tuple(replace(picture, **other) for picture in receipt.pictures)  # type: ignore[arg-type]
-    ledger.settle(replace(receipt, pictures=pictures), AttemptState.SETTLED, make.cost(50))
+    images = tuple(replace(image, **other) for image in receipt.images)  # type: ignore[arg-type]
+    ledger.settle(replace(receipt, images=images), AttemptState.SETTLED, make.cost(50))
 
 
 def judged(make: Make, job: Job, decision: Review, note: str = "") -> Judged:
-    """Decide about the first picture of a job."""
-    return Judged(job.key, 0, make.picture(job).sha256, decision, note)
+    """Decide about the first image of a job."""
+    return Judged(job.key, 0, make.image(job).sha256, decision, note)
 
 
 def stands(ledger: Ledger, job: Job) -> tuple[Review | None, str, bool]:
-    """What is said of the first picture, and whether its redraw is in doubt."""
+    """What is said of the first image, and whether its redraw is in doubt."""
     slot = ledger.known([job])[0].slots[0]
     return slot.review, slot.note, slot.doubt
 
 
-def test_a_decision_lapses_with_its_picture(ledger: Ledger, make: Make) -> None:
+def test_a_decision_lapses_with_its_image(ledger: Ledger, make: Make) -> None:
     """In the transaction that stores another one, also when that has the very same bytes."""
     job = make.job()
     drawn(ledger, make, job)
@@ -79,12 +79,12 @@ def test_a_call_that_may_have_been_paid_is_in_doubt_until_somebody_decides_anew(
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"job_key": "f" * 64}, "no such picture"),
-        ({"slot": 1}, "no such picture"),
+        ({"job_key": "f" * 64}, "no such image"),
+        ({"slot": 1}, "no such image"),
         ({"sha256": "f" * 64}, "another one by now"),
     ],
 )
-def test_what_is_not_the_picture_is_left_out(ledger: Ledger, make: Make, wrong: dict[str, object], why: str) -> None:
+def test_what_is_not_the_image_is_left_out(ledger: Ledger, make: Make, wrong: dict[str, object], why: str) -> None:
     """Each with its reason; the others are taken."""
     job = make.job()
     drawn(ledger, make, job)
@@ -94,7 +94,7 @@ def test_what_is_not_the_picture_is_left_out(ledger: Ledger, make: Make, wrong: 
     assert told[1] == ""
 
 
-def test_nothing_is_frozen_where_another_picture_is_paid_for(ledger: Ledger, make: Make) -> None:
+def test_nothing_is_frozen_where_another_image_is_paid_for(ledger: Ledger, make: Make) -> None:
     """What is on its way comes to its place; it can be rejected meanwhile, and not approved."""
     job = make.job()
     drawn(ledger, make, job)
@@ -103,7 +103,7 @@ def test_nothing_is_frozen_where_another_picture_is_paid_for(ledger: Ledger, mak
     assert ledger.review([judged(make, job, REJECTED)], on_its_way) == ("",)
 
 
-def test_an_approved_picture_that_stepped_aside_is_a_broken_law(ledger: Ledger, make: Make) -> None:
+def test_an_approved_image_that_stepped_aside_is_a_broken_law(ledger: Ledger, make: Make) -> None:
     """The audit that ends every run would find it."""
     job = make.job()
     drawn(ledger, make, job)
@@ -113,7 +113,7 @@ def test_an_approved_picture_that_stepped_aside_is_a_broken_law(ledger: Ledger, 
     assert "approved" in "".join(ledger.audit())
 
 
-def test_other_words_are_kept_with_the_call_and_the_picture(ledger: Ledger, make: Make, clock: Hands) -> None:
+def test_other_words_are_kept_with_the_call_and_the_image(ledger: Ledger, make: Make, clock: Hands) -> None:
     """The job keeps its own prompt; what was drawn says what it was drawn with, and so does an orphan."""
     job = make.job()
     drawn(ledger, make, job)

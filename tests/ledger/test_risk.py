@@ -119,7 +119,7 @@ def test_a_bill_since_a_date_leaves_older_calls_alone(ledger: Ledger, make: Make
 
 
 def test_a_slot_that_another_call_may_have_paid_stays_uncertain(ledger: Ledger, make: Make) -> None:
-    """Clearing one of two doubtful calls proves nothing for the picture."""
+    """Clearing one of two doubtful calls proves nothing for the image."""
     job = make.job()
     at_risk(ledger, make, job)
     at_risk(ledger, make, job)

@@ -19,7 +19,7 @@ class Policy(Protocol):
     """How a provider enforces its limit."""
 
     def ask(self, now: float, n: int) -> float | None:
-        """None when a call for `n` pictures is taken, else the seconds after which it might be."""
+        """None when a call for `n` images is taken, else the seconds after which it might be."""
 
 
 class Sliding:
@@ -77,7 +77,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Callers who ask for `sizes` pictures at random, as many at once as there are slots, for so many seconds."""
+    """Callers who ask for `sizes` images at random, as many at once as there are slots, for so many seconds."""
 
     limits: Limits
     sizes: Sequence[int] = (1,)
@@ -106,7 +106,7 @@ class Log:
         return [self.units(step / 4) for step in range(int((until - 60) * 4))]
 
     def wait(self, n: int, part: float = 0.99) -> float:
-        """The wait that so large a part of the calls for n pictures did not exceed."""
+        """The wait that so large a part of the calls for n images did not exceed."""
         waits = sorted(self.waits[n])
         return waits[math.ceil(part * len(waits)) - 1]
 

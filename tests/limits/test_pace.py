@@ -52,7 +52,7 @@ def test_a_stalling_loop_causes_no_refusal() -> None:
 
 
 def test_ten_wait_no_longer_than_one() -> None:
-    """A call for ten pictures waits as long as a call for one."""
+    """A call for ten images waits as long as a call for one."""
     log = simulate(Crowd(limits(images_per_minute=L), MIXED, seconds=400), Sliding(L))
     assert log.wait(10) <= 1.05 * log.wait(1)
     assert log.wait(10, 0.5) <= 1.05 * log.wait(1, 0.5)
@@ -71,7 +71,7 @@ def test_calls_start_in_order_of_arrival() -> None:
 
 
 def test_a_call_heavier_than_the_limit_goes_by_itself() -> None:
-    """Ten pictures with a limit of five a minute start when the window is empty, and the next call when it is again."""
+    """Ten images with a limit of five a minute start when the window is empty, and the next call when it is again."""
 
     async def main() -> None:
         limiter = Limiter(Limits(images_per_minute=5), virtual_time.VirtualClock())
@@ -84,7 +84,7 @@ def test_a_call_heavier_than_the_limit_goes_by_itself() -> None:
 
 
 def test_every_kind_of_unit_has_its_own_limit() -> None:
-    """Requests, pictures, reference pictures and tokens each slow down the calls that use them, and only those."""
+    """Requests, images, reference images and tokens each slow down the calls that use them, and only those."""
 
     async def rate(calls: int, *weights: int, **configured: int) -> float:
         limiter = Limiter(limits(**configured), virtual_time.VirtualClock())

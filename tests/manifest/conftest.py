@@ -25,7 +25,7 @@ class Context:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def picture(self, name: str, colour: str = "red", size: tuple[int, int] = (4, 3)) -> Path:
+    def image(self, name: str, colour: str = "red", size: tuple[int, int] = (4, 3)) -> Path:
         """Put a PNG there."""
         out = io.BytesIO()
         Image.new("RGB", size, colour).save(out, "PNG")

@@ -144,7 +144,7 @@ def test_a_bad_row_does_not_hide_the_others(desk: Any) -> None:
     assert [type(item) for item in items] == [Job, Problem, Problem, Problem, Job, Skipped]
     assert [str(item).split(": ", 1)[-1] for item in items if isinstance(item, Problem)] == [
         "error: the prompt is empty",
-        "error: `n` is 1 to 10, not '11'; for more pictures, vary something or use more jobs",
+        "error: `n` is 1 to 10, not '11'; for more images, vary something or use more jobs",
         "error: `output_compression` should be a whole number, not 'x'",
     ]
 
@@ -178,7 +178,7 @@ def test_expansion_is_lazy_and_repeatable(desk: Any) -> None:
 
 
 def test_n_needs_an_index_in_the_path(desk: Any) -> None:
-    """Several pictures in one file would overwrite each other."""
+    """Several images in one file would overwrite each other."""
     items = desk.items("output: {path: '{{ id }}'}\njobs: [{prompt: p, n: 2}, {prompt: p, n: 1}]")
     assert isinstance(items[0], Problem)
     assert "{{ index }}" in items[0].message
@@ -199,9 +199,9 @@ def test_half_a_character_is_refused(desk: Any) -> None:
     assert "surrogate" in items[0].message
 
 
-def test_operations_follow_from_pictures(desk: Any) -> None:
-    """Pictures make an edit; a generation without them, and a mask without an edit, are told apart."""
-    desk.picture("a.png")
+def test_operations_follow_from_images(desk: Any) -> None:
+    """Images make an edit; a generation without them, and a mask without an edit, are told apart."""
+    desk.image("a.png")
     jobs = desk.jobs(
         "jobs: [{prompt: p}, {prompt: p, image: a.png}, {prompt: p, images: [a.png], mask: a.png},"
         " {image: a.png, operation: variation}, {prompt: p, reference_image: a.png}]"
@@ -214,7 +214,7 @@ def test_operations_follow_from_pictures(desk: Any) -> None:
     assert all(isinstance(item, Problem) for item in bad)
 
 
-def test_a_row_of_any_number_of_missing_pictures_is_told_in_part(desk: Any) -> None:
-    """Each picture that is left out is a new look at all the others, so there is an end to it."""
+def test_a_row_of_any_number_of_missing_images_is_told_in_part(desk: Any) -> None:
+    """Each image that is left out is a new look at all the others, so there is an end to it."""
     words = ", ".join(f"{number}.png" for number in range(InputError.most + 9))
     assert len(desk.items(f"jobs: [{{prompt: p, images: [{words}]}}]")) == InputError.most

@@ -42,7 +42,7 @@ edits = st.lists(
 
 
 def read(path: Any) -> None:
-    """Load, check and place every picture, or be refused."""
+    """Load, check and place every image, or be refused."""
     try:
         check(load(path))
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Keys are frozen: a value below that changes makes people pay again for pictures that they have."""
+"""Keys are frozen: a value below that changes makes people pay again for images that they have."""
 
 import pytest
 
@@ -65,7 +65,7 @@ GOLDEN = {
         None,
         "8917edd6729bb308cce4de45614b460228ad10e597d7c050c92afb5863454303",
     ),
-    "reference picture": (
+    "reference image": (
         ImageRequest(GENERATE, "A", None, (("reference_image", "x.png"),), files=(("reference_image", PHOTO),)),
         None,
         "80981c33045432681fa2e8c62699868d68d246feb30dfb8ea923f69793f0863e",

@@ -1,4 +1,4 @@
-"""Input pictures: files with their hash and pixels, addresses, and pictures of other jobs."""
+"""Input images: files with their hash and pixels, addresses, and images of other jobs."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ from batchgen.model import FileImage, JobImage, UrlImage
 
 def test_a_file_is_known_by_its_bytes(desk: Any) -> None:
     """Hash, size and pixels are the file's; the path is found from the manifest's folder."""
-    path = desk.picture("photos/a.png", size=(40, 30))
-    found = Inputs(desk.folder).picture("photos/a.png")
+    path = desk.image("photos/a.png", size=(40, 30))
+    found = Inputs(desk.folder).image("photos/a.png")
     data = path.read_bytes()
     assert found == FileImage(str(path), hashlib.sha256(data).hexdigest(), len(data), 40, 30)
 
@@ -23,12 +23,12 @@ def test_a_file_is_known_by_its_bytes(desk: Any) -> None:
 def test_a_file_is_read_again_only_when_it_changed(desk: Any) -> None:
     """Same time and size: remembered. Changed: read again."""
     inputs = Inputs(desk.folder)
-    path = desk.picture("a.png", "red")
-    first = inputs.picture("a.png")
-    assert inputs.picture("a.png") is first
-    desk.picture("a.png", "blue", (9, 9))
+    path = desk.image("a.png", "red")
+    first = inputs.image("a.png")
+    assert inputs.image("a.png") is first
+    desk.image("a.png", "blue", (9, 9))
     os.utime(path, ns=(1, 1))
-    assert inputs.picture("a.png") != first
+    assert inputs.image("a.png") != first
 
 
 @pytest.mark.parametrize(
@@ -43,39 +43,39 @@ def test_a_file_is_read_again_only_when_it_changed(desk: Any) -> None:
 )
 def test_other_words_are_addresses_and_jobs(desk: Any, word: str, expected: object) -> None:
     """An address is kept byte for byte; a reference may name one slot."""
-    assert Inputs(desk.folder).picture(word) == expected
+    assert Inputs(desk.folder).image(word) == expected
 
 
 @pytest.mark.parametrize(
     "word", ["http://a.example/x.png", "ftp://a/x", "file:///etc/passwd", "data:image/png;base64,AA", "@", "a\0b", "."]
 )
-def test_what_is_no_picture_is_refused(desk: Any, word: str) -> None:
+def test_what_is_no_image_is_refused(desk: Any, word: str) -> None:
     """Only files, https and references."""
     with pytest.raises(BadInputError):
-        Inputs(desk.folder).picture(word)
+        Inputs(desk.folder).image(word)
 
 
-def test_a_file_that_is_no_picture_is_refused(desk: Any) -> None:
-    """Text, a damaged picture and another format are told apart from pictures."""
+def test_a_file_that_is_no_image_is_refused(desk: Any) -> None:
+    """Text, a damaged image and another format are told apart from images."""
     desk.write("text.png", "hello")
-    desk.write("cut.png", desk.picture("a.png").read_bytes()[:20])
+    desk.write("cut.png", desk.image("a.png").read_bytes()[:20])
     desk.write("anim.gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
     for name in ("text.png", "cut.png", "anim.gif"):
         with pytest.raises(BadInputError):
-            Inputs(desk.folder).picture(name)
+            Inputs(desk.folder).image(name)
 
 
-def test_a_picture_that_may_never_end_is_not_begun(desk: Any) -> None:
-    """Pipes and devices are no pictures; asking for one would wait, or read, for ever."""
+def test_a_image_that_may_never_end_is_not_begun(desk: Any) -> None:
+    """Pipes and devices are no images; asking for one would wait, or read, for ever."""
     os.mkfifo(desk.folder / "pipe.png")
     for name in ("pipe.png", "/dev/zero"):
         with pytest.raises(BadInputError, match="no ordinary file"):
-            Inputs(desk.folder).picture(name)
+            Inputs(desk.folder).image(name)
 
 
-def test_a_missing_picture_is_a_problem_with_its_row(desk: Any) -> None:
+def test_a_missing_image_is_a_problem_with_its_row(desk: Any) -> None:
     """The row says which file is not there, and which one is."""
-    desk.picture("photos/chair.png")
+    desk.image("photos/chair.png")
     items = desk.items("prompt,image\np,photos/chiar.png\n", "m.csv")
     assert isinstance(items[0], Problem)
     assert str(items[0]).endswith(
@@ -83,17 +83,17 @@ def test_a_missing_picture_is_a_problem_with_its_row(desk: Any) -> None:
     )
 
 
-def test_a_cell_may_name_several_pictures(desk: Any) -> None:
-    """Semicolons separate the pictures of an `images` cell; `image` stands before them."""
+def test_a_cell_may_name_several_images(desk: Any) -> None:
+    """Semicolons separate the images of an `images` cell; `image` stands before them."""
     for name in "abc":
-        desk.picture(f"{name}.png", size=(ord(name), 1))
+        desk.image(f"{name}.png", size=(ord(name), 1))
     job = desk.jobs("prompt,image,images\np,a.png,b.png; c.png;\n", "m.csv")[0]
     assert [image.width for image in job.request.images] == [ord(name) for name in "abc"]
 
 
-def test_a_wrong_picture_is_told_where_it_is_named(desk: Any) -> None:
+def test_a_wrong_image_is_told_where_it_is_named(desk: Any) -> None:
     """`images`, `image` or `mask` of a job or of `defaults`; what a row names, at the row; `@id` alike."""
-    desk.picture("here.png")
+    desk.image("here.png")
     desk.write("rows.csv", "p\ngone.png\n")
     text = """\
 defaults: {image: gone.png}

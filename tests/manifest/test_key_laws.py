@@ -139,7 +139,7 @@ def test_what_is_asked_for_is_in_the_key(desk: Any, change: tuple[str, str]) -> 
 
 def test_model_and_operation_are_in_the_key(desk: Any) -> None:
     """A named model is asked for; the provider's default model is not."""
-    desk.picture("a.png")
+    desk.image("a.png")
     edit = "{prompt: p, image: a.png}"
     jobs = desk.jobs(
         f"jobs: [{{prompt: p}}, {{prompt: p, model: m}}, {edit}, {{prompt: p, image: a.png, mask: a.png}}]"
@@ -147,11 +147,11 @@ def test_model_and_operation_are_in_the_key(desk: Any) -> None:
     assert len(set(keys(jobs))) == 4
 
 
-def test_a_picture_counts_by_its_bytes(desk: Any) -> None:
+def test_a_image_counts_by_its_bytes(desk: Any) -> None:
     """Renaming an input keeps the key, another content changes it, also behind `reference_image`."""
-    desk.picture("a.png", "red")
-    desk.picture("b/c.png", "red")
-    desk.picture("d.png", "blue")
+    desk.image("a.png", "red")
+    desk.image("b/c.png", "red")
+    desk.image("d.png", "blue")
     for word in ("image", "reference_image"):
         texts = [f"jobs: [{{prompt: p, {word}: {name}}}]" for name in ("a.png", "b/c.png", "d.png")]
         first, renamed, other = (keys(desk.jobs(text)) for text in texts)
@@ -161,7 +161,7 @@ def test_a_picture_counts_by_its_bytes(desk: Any) -> None:
 CHAINED = "jobs: [{id: hat, prompt: h, n: 2}, {id: cat, prompt: c, images: ['@hat', '@hat[1]'], mask: '@hat'}]"
 
 
-def test_a_chained_job_is_keyed_by_the_pictures_it_takes(desk: Any) -> None:
+def test_a_chained_job_is_keyed_by_the_images_it_takes(desk: Any) -> None:
     """Resolved, it has the key of a job with those files; another hat gives another key, and id and path stay."""
     job = desk.jobs(CHAINED)[1]
     assert job.waits_for == ("hat",)
@@ -176,7 +176,7 @@ def test_a_chained_job_is_keyed_by_the_pictures_it_takes(desk: Any) -> None:
 
 
 @pytest.mark.parametrize("stored", [{}, {"hat": []}, {"hat": [FileImage("h.png", "0" * 64, 1, 2, 2)]}])
-def test_a_missing_picture_keeps_a_chained_job_waiting(desk: Any, stored: dict[str, list[FileImage]]) -> None:
+def test_a_missing_image_keeps_a_chained_job_waiting(desk: Any, stored: dict[str, list[FileImage]]) -> None:
     """What is not stored yet cannot be taken."""
     with pytest.raises(LookupError):
         resolve(desk.jobs(CHAINED)[1], stored)

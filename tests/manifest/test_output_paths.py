@@ -1,4 +1,4 @@
-"""Output paths: whatever a value holds, a picture stays below its folder, under a name that every system takes."""
+"""Output paths: whatever a value holds, an image stays below its folder, under a name that every system takes."""
 
 import os
 import re
@@ -114,8 +114,8 @@ def test_paths_are_as_written(template: str, values: dict[str, str], expected: s
     assert path(template, 1, "webp", **values) == expected
 
 
-def test_the_real_extension_follows_the_picture() -> None:
-    """Whatever was asked for, the extension is the one given with the picture, once."""
+def test_the_real_extension_follows_the_image() -> None:
+    """Whatever was asked for, the extension is the one given with the image, once."""
     assert path("{{ id }}.{{ ext }}", ext="jpg") == "job.jpg"
     assert path("{{ id }}", ext="jpg") == "job.jpg"
 
@@ -148,7 +148,7 @@ def test_a_full_manifest_stays_below_its_folder(desk: Any) -> None:
 
 
 def test_a_name_that_the_locale_cannot_write_is_told_before(tmp_path: Path) -> None:
-    """Outside UTF-8 a picture whose name has no bytes is refused by `check`, not after it was paid for."""
+    """Outside UTF-8 an image whose name has no bytes is refused by `check`, not after it was paid for."""
     (tmp_path / "m.yaml").write_text("jobs: [{id: \u6905, prompt: x}]\n", encoding="utf-8")
     code = "from batchgen import manifest; print(*manifest.check(manifest.load('m.yaml')).problems)"
     plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "utf-8"}

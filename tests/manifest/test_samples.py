@@ -32,7 +32,7 @@ def test_a_sample_has_no_problem(name: str, provider: str) -> None:
 
 
 def test_the_catalogue_is_a_catalogue() -> None:
-    """At least 24 products in at least 3 categories, and enough pictures to watch, each tagged."""
+    """At least 24 products in at least 3 categories, and enough images to watch, each tagged."""
     found = check(load(SAMPLES / "catalogue.yaml"))
     assert 48 <= found.images <= 72
     drawn = jobs("catalogue.yaml")

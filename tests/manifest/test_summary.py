@@ -23,7 +23,7 @@ def messages(found: Any) -> list[str]:
 
 
 def test_every_row_is_accounted_for(desk: Any) -> None:
-    """Rows are planned, skipped or rejected, and pictures are those of the planned ones."""
+    """Rows are planned, skipped or rejected, and images are those of the planned ones."""
     found = census(desk, "id,prompt,n\na,p,3\nb,,1\na,p,2\nc,q,4\n,,\n")
     assert (found.rows, found.planned, found.skipped, found.rejected, found.images) == (5, 2, 2, 1, 7)
     assert len(found.problems) == 1
@@ -83,8 +83,8 @@ jobs:
     assert "a -> b" in found.problems[0].message or "b -> a" in found.problems[0].message
 
 
-def test_a_picture_beyond_n_is_an_error(desk: Any) -> None:
-    """`@id[2]` needs three pictures of that job, wherever it stands; what is taken is known."""
+def test_a_image_beyond_n_is_an_error(desk: Any) -> None:
+    """`@id[2]` needs three images of that job, wherever it stands; what is taken is known."""
     text = 'jobs:\n  - {id: b, prompt: p, images: ["@a[1]", "@a[2]"]}\n  - {id: a, prompt: p, n: 2}\n'
     found = census(desk, text, "m.yaml")
     assert [problem.message for problem in found.problems] == ["`@a[2]` is beyond the 2 of job 'a'; slots count from 0"]
@@ -155,7 +155,7 @@ def test_a_manifest_without_a_job_is_doubted(desk: Any, rows: str, said: str) ->
     """An export that came out empty is no error, and is not passed over in silence."""
     found = census(desk, "prompt,x\n" + rows)
     assert found.problems == ()
-    assert ["no picture is wanted" in str(warning) and said in str(warning) for warning in found.warnings] == [
+    assert ["no image is wanted" in str(warning) and said in str(warning) for warning in found.warnings] == [
         True
     ] * bool(said)
 

@@ -146,7 +146,7 @@ def test_a_bill_settles_a_real_run(place_of_work: Path) -> None:
 
 
 def test_rows_read_are_explained(place_of_work: Path) -> None:
-    """Rows read = planned + skipped + rejected; pictures asked = the sum of what became of them."""
+    """Rows read = planned + skipped + rejected; images asked = the sum of what became of them."""
     (place_of_work / "rows.csv").write_text("sku,angle\n1,front\n1,front\n2,back\n3,front\n", "utf-8")
     block = {
         "id": "{{ sku }}-{{ angle }}", "rows": "rows.csv", "prompt": "Lamp {{ sku }} from the {{ angle }}", "n": 2,

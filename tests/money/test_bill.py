@@ -20,7 +20,7 @@ WEATHER: dict[str, Any] = {"errors": 0.1, "moderation": 0.08, "partial": 0.4, "l
 
 
 def catalogue(chance: Random, jobs: int = 30) -> list[dict[str, Any]]:
-    """Jobs of every kind: sizes, qualities, models, numbers of pictures, tags, one of them moderated for certain."""
+    """Jobs of every kind: sizes, qualities, models, numbers of images, tags, one of them moderated for certain."""
     made = [
         {
             "id": f"job-{at}",
@@ -56,7 +56,7 @@ def _agree(here: Scene, seen: Seen) -> None:
     assert here.billed == account["confirmed_micro_usd"] + account["estimated_micro_usd"]
     _files_agree(seen, account)
     _words_agree(seen, account)
-    _pictures_agree(seen, account)
+    _images_agree(seen, account)
     summary = seen.result.summary
     images, rows = dict(summary["images"]), summary["rows"]
     assert images.pop("wanted") == sum(images.values()) == sum(row.wanted for row in seen.jobs.values())
@@ -87,11 +87,11 @@ def _words_agree(seen: Seen, account: Account) -> None:
     assert exact(MicroUSD(account["confirmed_micro_usd"])) in page
 
 
-def _pictures_agree(seen: Seen, account: Account) -> None:
-    """What the pictures cost, and what was paid for none, is all that was paid."""
-    in_pictures = sum(int(row["cost_micro_usd"]) for row in seen.table("images.csv"))
+def _images_agree(seen: Seen, account: Account) -> None:
+    """What the images cost, and what was paid for none, is all that was paid."""
+    in_images = sum(int(row["cost_micro_usd"]) for row in seen.table("images.csv"))
     wasted = sum(cause["paid_micro_usd"] for cause in seen.result.summary["waste"])
-    assert in_pictures + wasted == account["confirmed_micro_usd"] + account["estimated_micro_usd"]
+    assert in_images + wasted == account["confirmed_micro_usd"] + account["estimated_micro_usd"]
     at_risk = sum(cause["at_risk_micro_usd"] for cause in seen.result.summary["waste"])
     assert at_risk == account["at_risk_micro_usd"]
 

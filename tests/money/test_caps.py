@@ -28,12 +28,12 @@ FAILURES = (
     Rule("data_empty", rate=0.02),
     Rule("fewer_1", rate=0.1),
 )
-# What a call for one picture is reserved at is a little more than this, in micro-dollars.
+# What a call for one image is reserved at is a little more than this, in micro-dollars.
 EACH = 6000
 
 
 def lamps(count: int, chance: Random | None = None, most: int = 1) -> list[dict[str, Any]]:
-    """So many jobs, for up to `most` pictures each."""
+    """So many jobs, for up to `most` images each."""
     return [
         {"id": f"lamp-{at}", "prompt": f"Lamp {at}", "n": chance.randint(1, most) if chance else most}
         for at in range(count)
@@ -58,8 +58,8 @@ def test_64_parallel_calls_under_a_cap(place_of_work: Path, seed: int) -> None:
     chance = Random(seed)
     with scene(place_of_work, seed=seed, rules=FAILURES, latency=(0.0, 0.05)) as here:
         jobs = lamps(80, chance, most=chance.choice([1, 4]))
-        pictures = sum(job["n"] for job in jobs)
-        cap = EACH * pictures // 3 + chance.randint(0, EACH)
+        images = sum(job["n"] for job in jobs)
+        cap = EACH * images // 3 + chance.randint(0, EACH)
         limits = {"max_cost": str(Decimal(cap) / 1_000_000), "concurrency": 64}
         # Failures that are this frequent would open the breaker, which has tests of its own.
         manifest = here.manifest(jobs, limits=limits, retry={**QUICK, "breaker_probe_seconds": [0.01] * 50})
@@ -140,7 +140,7 @@ def test_a_month_bounds_what_a_day_allows(place_of_work: Path) -> None:
 
 
 def test_max_images_bounds_a_run(place_of_work: Path) -> None:
-    """No call is made that could bring one picture more; the same command goes on."""
+    """No call is made that could bring one image more; the same command goes on."""
     with scene(place_of_work) as here:
         manifest = here.manifest(lamps(6, most=2))
         seen = here.run(manifest, max_images=5)
@@ -150,7 +150,7 @@ def test_max_images_bounds_a_run(place_of_work: Path) -> None:
 
 
 def test_images_per_day_bounds_all_runs(place_of_work: Path) -> None:
-    """What a gateway sells by the day is counted in the ledger, across runs; refused pictures do not count."""
+    """What a gateway sells by the day is counted in the ledger, across runs; refused images do not count."""
     with scene(place_of_work, rules=(Rule("status_503_json", times=2),)) as here:
         manifest = here.manifest(lamps(9), limits={"max_cost": 100, "images_per_day": 7, "concurrency": 3})
         seen = here.run(manifest)
@@ -203,7 +203,7 @@ def test_a_dear_run_asks_once(place_of_work: Path) -> None:
         with pytest.raises(InputError, match="nothing was spent"):
             _raised(here, dear, no)
         assert (len(no.asked), here.bill()) == (1, [])
-        assert "100 pictures" in no.asked[0]
+        assert "100 images" in no.asked[0]
         assert here.run(dear, watch=yes).exit == 0
         assert len(yes.asked) == 1
         cheap = Someone(answer=False)

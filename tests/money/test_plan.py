@@ -30,7 +30,7 @@ def planned(here: Scene, manifest: Path, **options: Any) -> dict[str, Planned]:
 
 
 def calls(here: Scene) -> int:
-    """Requests for pictures so far."""
+    """Requests for images so far."""
     return sum(entry["n"] > 0 for entry in here.bill())
 
 
@@ -44,7 +44,7 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
     told = yaml.safe_load(quick) if manifest.suffix == ".yaml" else {}
     provider = catalog.provider(told.get("provider", "openai"))
     monkeypatch.setenv(provider.key_variable or "NO_KEY", "sk-test-0123456789")
-    # Chained jobs take pictures of earlier ones, whose pixels count.
+    # Chained jobs take images of earlier ones, whose pixels count.
     one = None if "chained" in name else dot(1024, 1024, "PNG")
     dialect = provider.name if provider.name in DIALECTS else "openai"
     with scene(place_of_work, dialect=dialect, fixed_bytes=one) as here:
@@ -55,8 +55,8 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
         seen = here.run(manifest, **options)
         assert seen.exit == 0, seen.result.summary["why"]
         assert estimate.calls == calls(here) == sum(item.cost.calls for item in plan.values() if item.cost)
-        pictures = sum(item.job.n for item in plan.values())
-        assert estimate.images == pictures == seen.result.summary["images"]["stored"]
+        images = sum(item.job.n for item in plan.values())
+        assert estimate.images == images == seen.result.summary["images"]["stored"]
         assert here.billed <= estimate.high
         assert abs(estimate.expected - here.billed) <= 0.05 * here.billed
         assert here.billed == seen.charged
@@ -73,7 +73,7 @@ def lamps(n: int = 2) -> list[dict[str, Any]]:
 
 
 def test_raising_n_pays_for_the_difference(place_of_work: Path) -> None:
-    """From two to four: exactly two more pictures for each job, in slots of their own."""
+    """From two to four: exactly two more images for each job, in slots of their own."""
     with scene(place_of_work) as here:
         first = here.run(here.manifest(lamps()))
         before = {row["path"]: (first.folder / row["path"]).stat().st_mtime_ns for row in first.table("images.csv")}
@@ -90,7 +90,7 @@ def test_raising_n_pays_for_the_difference(place_of_work: Path) -> None:
 
 
 def test_an_edited_row_is_one_job(place_of_work: Path) -> None:
-    """The plan says which field changed; the old picture moves to superseded/ with its key in the name."""
+    """The plan says which field changed; the old image moves to superseded/ with its key in the name."""
     with scene(place_of_work) as here:
         first = here.run(here.manifest(lamps(1)))
         old = first.jobs["lamp-3"].job_key
@@ -172,7 +172,7 @@ def test_what_failed_for_good_waits_for_a_word(place_of_work: Path) -> None:
 def test_what_to_do_with_partial_results(
     place_of_work: Path, mode: str, came: int, exit_status: int, made: int, ended: str
 ) -> None:
-    """Missing pictures are asked for, accepted or a failure of the job; what came is kept in every case."""
+    """Missing images are asked for, accepted or a failure of the job; what came is kept in every case."""
     with scene(place_of_work, rules=(Rule("fewer_3", times=1),)) as here:
         manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 4}], on_partial=mode)
         seen = here.run(manifest)
@@ -185,7 +185,7 @@ def test_what_to_do_with_partial_results(
 
 @pytest.mark.parametrize("each", [1, 3])
 def test_images_per_request(place_of_work: Path, each: int) -> None:
-    """A job's pictures are asked for in as many calls as the manifest says, planned and made alike."""
+    """A job's images are asked for in as many calls as the manifest says, planned and made alike."""
     with scene(place_of_work) as here:
         manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 7}], images_per_request=each)
         estimate = app.estimate(manifest, here.options())

@@ -24,7 +24,7 @@ def charged(here: Scene) -> dict[str, int]:
 
 
 def test_odd_usages_never_cost_nothing(place_of_work: Path) -> None:
-    """Missing, null, zero, negative, NaN, textual or tenfold: the table's figure for all pictures, marked estimated."""
+    """Missing, null, zero, negative, NaN, textual or tenfold: the table's figure for all images, marked estimated."""
     with scene(place_of_work) as here:
         jobs = [
             {"id": f"{name}-{n}", "prompt": f"Lamp {n} [[mock: fault={name}]]", "n": n} for name in ODD for n in (1, 4)
@@ -43,7 +43,7 @@ def test_odd_usages_never_cost_nothing(place_of_work: Path) -> None:
 
 @pytest.mark.parametrize("fault", sorted(OTHER))
 def test_something_else_was_drawn(place_of_work: Path, fault: str) -> None:
-    """Another model, size or quality than asked settles at the dearer of both, and every such picture is flagged."""
+    """Another model, size or quality than asked settles at the dearer of both, and every such image is flagged."""
     with scene(place_of_work) as here:
         jobs = [
             {"id": "asked", "prompt": "A lamp", "n": 2},

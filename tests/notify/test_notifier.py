@@ -49,14 +49,14 @@ def end(one: Notifier, exit_: Exit = Exit.LIMIT, sent: int = 9, **blocks: Any) -
 
 
 def test_a_message_says_what_ended_and_what_to_do(listener: Listener) -> None:
-    """The title is short; the body has pictures, the money that is not zero, and the next step."""
+    """The title is short; the body has images, the money that is not zero, and the next step."""
     assert end(herald(listener.variables)) == []
     (message,) = listener.messages
     assert message["title"] == "batchgen shop: stopped at a limit you set (exit 4)"
     assert message["type"] == "warning"
     lines = message["message"].splitlines()
     assert lines[0] == "the cost limit of this run is $5.00"
-    assert "pictures: 48 of 48 stored" in lines
+    assert "images: 48 of 48 stored" in lines
     assert "money of this run: $1.20 confirmed, $0.05 estimated, $0.025 not charged" in lines
     assert lines[-1] == "next: the same command with a higher limit goes on where this one stopped"
 

@@ -38,14 +38,14 @@ def told_once(listener: Listener) -> dict[str, Any]:
 
 
 def test_a_run_that_went_well(place_of_work: Path, told: Listener) -> None:
-    """Started, then well; the message counts pictures and money; a run with nothing to do tells the monitor only."""
+    """Started, then well; the message counts images and money; a run with nothing to do tells the monitor only."""
     with scene(place_of_work) as here:
         manifest = one_at_a_time(here, stools(3))
         assert here.run(manifest).exit == 0
         message = told_once(told)
-        assert message["title"] == "batchgen scene: every wanted picture is stored (exit 0)"
+        assert message["title"] == "batchgen scene: every wanted image is stored (exit 0)"
         assert message["type"] == "success"
-        assert "pictures: 3 of 3 stored" in message["message"]
+        assert "images: 3 of 3 stored" in message["message"]
         assert " confirmed" in message["message"]
         assert here.run(manifest).exit == 0
     assert len(told.messages) == 1

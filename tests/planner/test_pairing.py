@@ -78,7 +78,7 @@ def test_what_happens_to_a_job(n: int, before: Known, choices: Choices, action: 
 
 
 def test_files_that_others_moved_away_are_drawn_again_only_on_demand() -> None:
-    """A picture that was stored once was paid for once."""
+    """An image that was stored once was paid for once."""
     for choices, slots in ((DEFAULT, ()), (AGAIN, ()), (MISSING, (1,))):
         found = decide(job(), known(STORED, STORED), choices, lambda path: path.endswith("-0.png"))
         assert found[2] == slots
@@ -109,7 +109,7 @@ def test_a_changed_job_says_what_changed(old: Job, new: Job, words: str) -> None
         (Known(2, (slot(0, STORED),), previous=BEFORE), (1,), BEFORE.key),
     ],
 )
-def test_whose_pictures_step_aside(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
+def test_whose_images_step_aside(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
     """Those that stand where the new ones will go: the job's own, else those of the job that had its id."""
     assert _replaced(job(), before, to_draw, {}) == key
 
@@ -144,13 +144,13 @@ def test_how_a_job_stands(before: Known, kind: OutcomeKind) -> None:
     ("before", "to_draw", "key"),
     [(NEW, (0, 1), "r" * 64), (NEW, (1,), "r" * 64), (NEW, (0,), None), (Known(previous=BEFORE), (1,), "o" * 64)],
 )
-def test_whoever_left_a_picture_there_is_replaced(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
-    """A job of another name steps aside too, where the new picture goes and no job of the same name was before."""
+def test_whoever_left_a_image_there_is_replaced(before: Known, to_draw: tuple[int, ...], key: str | None) -> None:
+    """A job of another name steps aside too, where the new image goes and no job of the same name was before."""
     assert _replaced(job(), before, to_draw, {"images/chair-1": "r" * 64}) == key
 
 
 def looked_at(*reviews: Review | None, note: str = "", prompt: str | None = None, doubt: bool = False) -> Known:
-    """Know stored pictures that somebody looked at."""
+    """Know stored images that somebody looked at."""
     slots = (
         replace(slot(index, STORED), review=review, note=note, prompt=prompt, doubt=doubt)
         for index, review in enumerate(reviews)
@@ -186,13 +186,13 @@ RESIZED = replace(job(), asked=job(size="auto").request)
 def test_what_decisions_of_people_do(
     wanted: Job, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]
 ) -> None:
-    """Rejected pictures are drawn when that is asked for, approved ones hold their job, doubt is not paid for."""
+    """Rejected images are drawn when that is asked for, approved ones hold their job, doubt is not paid for."""
     found, why, to_draw = decide(wanted, before, choices, lambda _: True)
     assert (found, to_draw) == (action, slots)
     assert why
 
 
-def test_an_approved_picture_whose_file_is_gone_is_not_drawn_again() -> None:
+def test_an_approved_image_whose_file_is_gone_is_not_drawn_again() -> None:
     """Only the other one is."""
     found = decide(job(), looked_at(APPROVED, None), MISSING, lambda _: False)
     assert found[2] == (1,)
@@ -212,7 +212,7 @@ def test_an_approved_picture_whose_file_is_gone_is_not_drawn_again() -> None:
         (job(), NEW, Approved("p", job().request, 1), False, ()),
     ],
 )
-def test_with_which_words_a_picture_is_drawn(
+def test_with_which_words_a_image_is_drawn(
     wanted: Job, before: Known, preview: Approved | None, redraw: bool, words: tuple[tuple[int, str], ...]
 ) -> None:
     """Its own, those that somebody gave it, or those of the approved preview; a note stands behind them."""

@@ -25,7 +25,7 @@ namespaces = pytest.mark.skipif(
 
 
 def noise(size: int) -> bytes:
-    """A picture that does not get smaller: about three bytes a pixel."""
+    """An image that does not get smaller: about three bytes a pixel."""
     out = BytesIO()
     Image.frombytes("RGB", (size, size), Random(1).randbytes(size * size * 3)).save(out, "PNG")
     return out.getvalue()
@@ -71,7 +71,7 @@ def inside(trial: World, script: str, home: Path) -> None:
 
 
 @namespaces
-def test_a_disk_that_fills_up_costs_no_paid_picture(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
+def test_a_disk_that_fills_up_costs_no_paid_image(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
     """Exit 8 with path and bytes; what was paid waits on another disk; with room again it goes on from there."""
     with world(fresh, launcher, 1, jobs=12, fixed_bytes=noise(256)) as trial:
         inside(trial, FULL, tmp_path)
@@ -100,12 +100,12 @@ def test_a_folder_that_nobody_may_write_to(fresh: Path, tmp_path: Path, launcher
 
 @namespaces
 def test_an_archive_that_nobody_may_write_to_is_verified(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
-    """Pictures are read again where the ledger takes no notes."""
+    """Images are read again where the ledger takes no notes."""
     with world(fresh, launcher, 2, jobs=2) as trial:
         inside(trial, ARCHIVED, tmp_path)
         told = (fresh / "told").read_text()
         assert (fresh / "status").read_text().strip() == "0", told
-        assert f"{trial.wanted} pictures" in told
+        assert f"{trial.wanted} images" in told
 
 
 @pytest.mark.parametrize("files", [64, 256])
@@ -121,7 +121,7 @@ def test_few_open_files_mean_fewer_calls_at_once(fresh: Path, launcher: Launcher
 
 @pytest.mark.parametrize("size", [20_000, 150_000, 400_000])
 def test_files_that_may_not_grow(fresh: Path, launcher: Launcher, size: int) -> None:
-    """Whatever hits the limit first, ledger or picture: exit 8, and without the limit it goes on."""
+    """Whatever hits the limit first, ledger or image: exit 8, and without the limit it goes on."""
     with world(fresh, launcher, 4, jobs=8, fixed_bytes=noise(256)) as trial:
         child = trial.start(limits={"FSIZE": size})
         assert child.wait() == 8, child.said
@@ -206,7 +206,7 @@ def test_a_ledger_that_cannot_be_trusted(
 
 
 def test_a_ledger_that_is_gone_is_adopted(fresh: Path, launcher: Launcher) -> None:
-    """Without its ledger a folder of pictures is refused; adopted, it is complete and nothing is paid again."""
+    """Without its ledger a folder of images is refused; adopted, it is complete and nothing is paid again."""
     with world(fresh, launcher, 7, jobs=6) as trial:
         trial.finish()
         calls = trial.calls
@@ -219,12 +219,12 @@ def test_a_ledger_that_is_gone_is_adopted(fresh: Path, launcher: Launcher) -> No
 
 
 def moved(trial: World) -> None:
-    """Take two pictures away, as whoever publishes them may."""
+    """Take two images away, as whoever publishes them may."""
     for path in sorted((trial.output / "images").iterdir())[:2]:
         path.unlink()
 
 
-def test_pictures_that_others_took_away(fresh: Path, launcher: Launcher) -> None:
+def test_images_that_others_took_away(fresh: Path, launcher: Launcher) -> None:
     """They are not paid again unless that is asked for; verify names them."""
     with world(fresh, launcher, 8, jobs=4) as trial:
         trial.finish()

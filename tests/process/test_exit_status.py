@@ -80,8 +80,8 @@ BEFORE_A_CALL, AFTER_A_CALL = "ledger.reserve.before_commit", "ledger.settle.bef
 SHORT = ("--max-duration", "1s", "--concurrency", "2")
 HELD = ("--on-uncertain", "hold")
 WAYS = {
-    "everything is stored": Way(0, "every wanted picture is stored", calls=6),
-    "nothing to do": Way(0, "every wanted picture is stored", finished, calls=6),
+    "everything is stored": Way(0, "every wanted image is stored", calls=6),
+    "nothing to do": Way(0, "every wanted image is stored", finished, calls=6),
     "a dry run": Way(0, "", words=("--dry-run",), calls=0),
     "a bug while drawing": Way(1, "internal error", broken=Break(point="storage.publish.before_name", errno=Break.BUG)),
     "a bug before the first call": Way(1, "internal error", broken=Break(errno=Break.BUG), calls=0),
@@ -90,12 +90,12 @@ WAYS = {
     "a word that does not exist": Way(2, "--max-cots", words=("--max-cots", "3"), calls=0),
     "a manifest with an error": Way(2, "m.yaml:2:", edited("size:", "sizes:"), calls=0),
     "a base URL that is wrong": Way(2, "", rules=(Rule("404_html"),)),
-    "pictures that no ledger knows": Way(2, "batchgen adopt", write("out/images/a.png", ""), calls=0),
+    "images that no ledger knows": Way(2, "batchgen adopt", write("out/images/a.png", ""), calls=0),
     "one job is refused": Way(3, "next ", rules=(Rule("400_invalid", "number 1 "),)),
     "one job is moderated": Way(3, "moderated", rules=(Rule("moderation_input", "number 1 "),)),
     "paid and useless": Way(3, "paid", rules=(Rule("data_empty", "number 1 "),)),
     "a limit of money": Way(4, "limit", words=("--max-cost", "0.03")),
-    "a limit of pictures": Way(4, "limit", words=("--max-images", "4"), calls=2),
+    "a limit of images": Way(4, "limit", words=("--max-images", "4"), calls=2),
     "a limit of time": Way(
         4, "--max-duration", words=("--max-duration", "1s", "--concurrency", "2"), config={"latency": (0.7, 0.8)}
     ),

@@ -73,7 +73,7 @@ def test_everything_is_on_the_disk_before_something_relies_on_it(fresh: Path, la
             match step.call:
                 case "write" | "pwrite64":
                     if ledger and named:
-                        assert not any("/images" in path for path in unsure), "a row before its picture's name"
+                        assert not any("/images" in path for path in unsure), "a row before its image's name"
                         seen["settled"], named = seen["settled"] + 1, False
                     unsure.update(step.paths)
                 case "fsync" | "fdatasync":

@@ -56,7 +56,7 @@ def test_quiet_prints_little_when_something_is_wrong(fresh: Path, launcher: Laun
     ids=["closed", "reader who left", "full stdout", "full stderr"],
 )
 def test_nobody_reads(fresh: Path, launcher: Launcher, script: str, status: int) -> None:
-    """Streams that are closed, gone or full cost no picture and no money."""
+    """Streams that are closed, gone or full cost no image and no money."""
     with world(fresh, launcher, 3, jobs=3) as trial:
         assert shell(trial, script).returncode == status
         assert len(trial.look().stored) == trial.wanted
@@ -98,4 +98,4 @@ def test_a_terminal_shows_a_bar_and_leaves_a_clean_line(fresh: Path, launcher: L
             pass  # the terminal ends with its last process
         os.close(leader)
         assert child.wait(30) == 0, seen
-        assert b"every wanted picture is stored" in seen
+        assert b"every wanted image is stored" in seen

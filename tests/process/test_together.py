@@ -18,7 +18,7 @@ def statuses(trial: World) -> list[dict[str, Any]]:
 
 
 def test_ten_starts_in_one_burst(fresh: Path, launcher: Launcher) -> None:
-    """One runs, nine say 75 while it still works, and no picture is asked for twice."""
+    """One runs, nine say 75 while it still works, and no image is asked for twice."""
     with world(fresh, launcher, 1, jobs=12, latency=(1.0, 1.2)) as trial:
         children = [trial.start() for _ in range(10)]
         trial.wait_for(lambda: sum(child.ended for child in children) == 9)

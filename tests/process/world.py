@@ -32,12 +32,12 @@ retry: {{base_seconds: 0.02, cap_seconds: 0.1, deadline_seconds: 10, breaker_pro
 jobs:
   - id: "job-{{{{ number }}}}"
     rows: jobs.csv
-    prompt: "Picture number {{{{ number }}}} of the catalogue"
+    prompt: "StoredImage number {{{{ number }}}} of the catalogue"
 """
 
 
 @cache
-def picture() -> bytes:
+def image() -> bytes:
     """A whole PNG of the asked size, in few bytes."""
     out = BytesIO()
     Image.new("RGB", (1024, 1024), (200, 80, 40)).save(out, "PNG")
@@ -93,11 +93,11 @@ class World:
 
     @property
     def wanted(self) -> int:
-        """Pictures that the manifest wants, or wanted before it was changed."""
+        """Images that the manifest wants, or wanted before it was changed."""
         return self.jobs * N * (1 + self.changes)
 
     def change(self) -> None:
-        """Change every prompt under the same ids: the pictures that are there step aside."""
+        """Change every prompt under the same ids: the images that are there step aside."""
         self.changes += 1
         manifest = self.folder / "m.yaml"
         manifest.write_text(manifest.read_text().replace('prompt: "', 'prompt: "Another '))
@@ -173,7 +173,7 @@ class World:
 
     @property
     def calls(self) -> int:
-        """Requests for pictures that the provider has seen."""
+        """Requests for images that the provider has seen."""
         return len(self.bill)
 
     def look(self) -> Books:
@@ -235,7 +235,7 @@ class World:
         }
         for path, (sha256, size, _) in books.stored.items():
             if path not in files and books.ids("dispatched"):
-                continue  # it has stepped aside for a picture whose call is not settled
+                continue  # it has stepped aside for an image whose call is not settled
             assert path in files, f"{self}: {path} is stored and not there"
             data = files.pop(path).read_bytes()
             assert (hashlib.sha256(data).hexdigest(), len(data)) == (sha256, size), f"{self}: {path} is torn"
@@ -249,15 +249,15 @@ class World:
         assert not books.ids("dispatched"), f"{self}: calls without an end"
         assert not books.waiting, f"{self}: downloads without an end"
         brought = sum(call.brought for call in books.calls.values() if call.state == "settled")
-        assert brought == len(books.stored), f"{self}: {brought} pictures were paid, {len(books.stored)} are stored"
+        assert brought == len(books.stored), f"{self}: {brought} images were paid, {len(books.stored)} are stored"
         charged = {name for name, entry in bill.items() if entry["charged_micro_usd"]}
         for_nothing = {name for name in charged - books.ids("settled") if not bill[name]["fault"]}
         assert for_nothing <= self.in_flight, f"{self}: paid for nothing without a kill: {for_nothing - self.in_flight}"
         explained = books.states["failed"] + (books.states["uncertain"] if self.hold else 0)
-        assert len(books.stored) + explained == self.wanted, f"{self}: pictures lost: {books.states}"
+        assert len(books.stored) + explained == self.wanted, f"{self}: images lost: {books.states}"
         with (self.output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
             told = sum(row["state"] == "stored" for row in csv.DictReader(file))
-        assert self.changes or told == len(books.stored), f"{self}: the report tells of {told} pictures"
+        assert self.changes or told == len(books.stored), f"{self}: the report tells of {told} images"
         if self.hold:
             paid = Counter[str]()
             for name in charged:
@@ -294,7 +294,7 @@ def world(
     numbers = "\n".join(map(str, range(jobs)))
     (folder / "m.yaml").write_text(MANIFEST + settings, encoding="utf-8")
     (folder / "jobs.csv").write_text(f"number\n{numbers}\n", encoding="utf-8")
-    config = {"seed": seed, "latency": latency, "fixed_bytes": picture(), "rules": rules, **config}
+    config = {"seed": seed, "latency": latency, "fixed_bytes": image(), "rules": rules, **config}
     server = start_embedded(MockConfig(**config))
     try:
         yield World(folder, launcher, server, seed, jobs, hold, config["fixed_bytes"])

@@ -55,7 +55,7 @@ class Decoded:
 
     @property
     def whole(self) -> list[bytes]:
-        """The bytes of every whole picture."""
+        """The bytes of every whole image."""
         return [bytes(self.parts[r.part]) for r in self.document.runs if r.state == "whole" and r.part is not None]
 
     @property

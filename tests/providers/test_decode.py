@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from batchgen.providers.decode import DecodeError, Decoder
 
-PICTURE = random.Random(1).randbytes(1000)
-TEXT = base64.b64encode(PICTURE).decode()
+IMAGE = random.Random(1).randbytes(1000)
+TEXT = base64.b64encode(IMAGE).decode()
 
 
 def body(*entries: Any, **more: Any) -> Any:
@@ -26,10 +26,10 @@ def entry(text: Any = TEXT) -> Any:
     return {"b64_json": text}
 
 
-def test_pictures_go_to_parts_and_the_rest_is_json(decoded: Any) -> None:
-    """Each picture leaves its number in the JSON around it."""
+def test_images_go_to_parts_and_the_rest_is_json(decoded: Any) -> None:
+    """Each image leaves its number in the JSON around it."""
     found = decoded([body(entry(), {"b64_json": None}, entry(), usage={"total_tokens": 3})])
-    assert found.whole == [PICTURE, PICTURE]
+    assert found.whole == [IMAGE, IMAGE]
     assert found.document.value == {
         "created": 1,
         "data": [{"b64_json": 0}, {"b64_json": None}, {"b64_json": 1}],
@@ -47,10 +47,10 @@ def test_pictures_go_to_parts_and_the_rest_is_json(decoded: Any) -> None:
         json.dumps({"data": [{"b64_json": TEXT}], "prompt": "\\"}),
     ],
 )
-def test_a_picture_named_inside_a_text_is_text(decoded: Any, text: Any) -> None:
-    """Only the value of the key is a picture, never its name or what stands in other strings."""
+def test_a_image_named_inside_a_text_is_text(decoded: Any, text: Any) -> None:
+    """Only the value of the key is an image, never its name or what stands in other strings."""
     found = decoded([text.encode()])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     assert found.document.whole
 
 
@@ -71,15 +71,15 @@ def test_base64_in_every_legal_spelling(decoded: Any, spelled: Any, piece: Any) 
     """Escapes, line breaks, blanks and a data prefix do not touch the bytes."""
     data = f'{{"data":[{{"b64_json" :\n "{spelled}"}}]}}'.encode()
     found = decoded([data[i : i + piece] for i in range(0, len(data), piece)])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     assert found.document.whole
 
 
 @pytest.mark.parametrize("size", range(1, 10))
 def test_padding_and_alphabet_do_not_matter(decoded: Any, cut: Any, size: Any) -> None:
-    """A picture of any length, with or without its padding, in either alphabet, cut at any two places: the same."""
-    picture = b"\xfb\xff\xbeA>?\xff\xef\xbf"[-size:]
-    padded = base64.b64encode(picture).decode()
+    """An image of any length, with or without its padding, in either alphabet, cut at any two places: the same."""
+    image = b"\xfb\xff\xbeA>?\xff\xef\xbf"[-size:]
+    padded = base64.b64encode(image).decode()
     spelled = {padded[:length] for length in range(len(padded.rstrip("=")), len(padded) + 1)}
     spelled |= {text.translate(str.maketrans("+/", "-_")) for text in spelled}
     for text in spelled | {text + "\\r\\n" for text in spelled}:
@@ -87,7 +87,7 @@ def test_padding_and_alphabet_do_not_matter(decoded: Any, cut: Any, size: Any) -
         start = data.index(text.encode())
         for places in itertools.combinations(range(start, start + len(text) + 1), 2):
             found = decoded(cut(data, places))
-            assert (found.whole, found.document.whole) == ([picture], True), (text, places)
+            assert (found.whole, found.document.whole) == ([image], True), (text, places)
             assert found.document.runs[0].unpadded == bool(len(text.strip("\\rn")) % 4), text
 
 
@@ -97,7 +97,7 @@ def test_both_alphabets_in_one_text(decoded: Any, piece: Any) -> None:
     text = "".join(letter if at % 2 else letter.translate(str.maketrans("+/", "-_")) for at, letter in enumerate(TEXT))
     assert set("+/-_") <= set(text)
     data = body(entry(text))
-    assert decoded([data[i : i + piece] for i in range(0, len(data), piece)]).whole == [PICTURE]
+    assert decoded([data[i : i + piece] for i in range(0, len(data), piece)]).whole == [IMAGE]
 
 
 @pytest.mark.parametrize(
@@ -123,26 +123,26 @@ def test_both_alphabets_in_one_text(decoded: Any, piece: Any) -> None:
 )
 @pytest.mark.parametrize("piece", [1, 2, 5, 4096])
 def test_what_is_no_base64_is_named_and_kept(decoded: Any, text: Any, state: Any, piece: Any) -> None:
-    """A value that is no picture spoils only itself; its text is kept."""
+    """A value that is no image spoils only itself; its text is kept."""
     data = f'{{"data":[{{"b64_json":"{text}"}},{{"b64_json":"{TEXT}"}}]}}'.encode()
     found = decoded([data[i : i + piece] for i in range(0, len(data), piece)])
     assert [run.state for run in found.document.runs] == [state, "whole"]
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     if state == "undecodable":
         assert found.document.runs[0].raw is not None
     else:
         assert found.document.runs[0].part is None
 
 
-def test_a_data_url_is_a_picture_and_a_plain_one_is_text(decoded: Any) -> None:
-    """Addresses stay in the JSON, unless they are the picture themselves."""
+def test_a_data_url_is_a_image_and_a_plain_one_is_text(decoded: Any) -> None:
+    """Addresses stay in the JSON, unless they are the image themselves."""
     found = decoded([body({"url": "data:image/png;base64," + TEXT}, {"url": "https://a.example/x?y=1"}, {"url": ""})])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     assert found.document.value["data"] == [{"url": 0}, {"url": "https://a.example/x?y=1"}, {"url": ""}]
 
 
 def test_an_answer_that_breaks_off_keeps_what_was_whole(decoded: Any) -> None:
-    """Cut anywhere: pictures whose closing quote came are whole, the one that was coming is not."""
+    """Cut anywhere: images whose closing quote came are whole, the one that was coming is not."""
     data = body(entry(), {"url": "https://a.example/1"}, entry(), usage={"total_tokens": 3})
     second = data.rindex(TEXT.encode())
     found = decoded([data[: second + 500]])
@@ -160,7 +160,7 @@ def test_what_follows_the_end_does_not_matter(decoded: Any) -> None:
     """Junk after the JSON is not part of the answer."""
     found = decoded([body(entry()) + b'\n{"error": 1} junk"'])
     assert found.document.whole
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
 
 
 @pytest.mark.parametrize(
@@ -183,16 +183,16 @@ def test_kinds_of_bodies(decoded: Any, data: Any, kind: Any) -> None:
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1" * 5000, "1e999", '"\\ud800"'])
 def test_odd_json_values_do_no_harm(decoded: Any, value: Any) -> None:
-    """Numbers and texts that Python stumbles over leave the pictures alone."""
+    """Numbers and texts that Python stumbles over leave the images alone."""
     found = decoded([f'{{"data":[{{"b64_json":"{TEXT}"}}],"usage":{{"total_tokens":{value}}}}}'.encode()])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     assert found.document.whole
 
 
 def test_bytes_that_are_no_utf8_do_no_harm(decoded: Any) -> None:
-    """A broken text beside a picture does not cost the picture."""
+    """A broken text beside an image does not cost the image."""
     found = decoded([b'{"prompt":"\xff\xfe","data":[{"b64_json":"' + TEXT.encode() + b'"}]}'])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     assert found.document.whole
 
 
@@ -209,18 +209,18 @@ def test_bytes_that_are_no_utf8_do_no_harm(decoded: Any) -> None:
     ],
 )
 def test_bounds(decoded: Any, data: Any, code: Any) -> None:
-    """Depth, text and pictures are bounded, and the bounds have names."""
+    """Depth, text and images are bounded, and the bounds have names."""
     assert decoded([data[i : i + 65536] for i in range(0, len(data), 65536)]).error == code
 
 
-def test_whole_pictures_survive_a_bound(decoded: Any) -> None:
+def test_whole_images_survive_a_bound(decoded: Any) -> None:
     """What was whole before the answer grew too large is kept."""
     found = decoded([body(entry()), b""])
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
     data = body(entry())[:-2] + b',{"b64_json":"' + b"QUJD" * 400_000
     found = decoded([data])
     assert found.error == "answer_too_large"
-    assert found.whole == [PICTURE]
+    assert found.whole == [IMAGE]
 
 
 @settings(max_examples=150, deadline=None)

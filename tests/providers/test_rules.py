@@ -14,7 +14,7 @@ PHOTO = FileImage("a.png", "0" * 64, 100, 64, 64)
 
 
 def job(n: int = 1, *, inherited: tuple[str, ...] = (), images: Any = (), mask: Any = None, **params: str) -> Job:
-    """A job with these parameters; pictures make it an edit."""
+    """A job with these parameters; images make it an edit."""
     operation = Operation(params.pop("operation", "edit" if images or mask else "generate"))
     request = ImageRequest(operation, "x", params.pop("model", None), tuple(sorted(params.items())), images, mask)
     place = Place("m.yaml", 7)
@@ -87,8 +87,8 @@ REFUSED = [
     ("openai", job(input_fidelity="high", model="gpt-image-1-mini", images=(PHOTO,)), "input_fidelity"),
     ("openai", job(complexity="low"), "complexity"),
     ("openai", job(mask=PHOTO), "give images"),
-    ("openai", job(operation="edit"), "at least one picture"),
-    ("openai", job(operation="generate", images=(PHOTO,)), "takes no pictures"),
+    ("openai", job(operation="edit"), "at least one image"),
+    ("openai", job(operation="generate", images=(PHOTO,)), "takes no images"),
     ("openai", job(images=(PHOTO,) * 17), "at most 16"),
     ("openai", job(operation="variation", images=(PHOTO,)), "2026-05-12"),
     ("apiyi", job(model="sora_image", size="16:9"), "2:3"),

@@ -1,4 +1,4 @@
-"""Pictures on their way out: masks become alpha masks, pictures shrink when asked, files stay as they are."""
+"""Images on their way out: masks become alpha masks, images shrink when asked, files stay as they are."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ PLAIN = Prepare()
 
 
 def saved(path: Path, mode: str = "RGB", size: tuple[int, int] = (40, 20), colour: Any = 0, kind: str = "PNG") -> Path:
-    """A picture file."""
+    """An image file."""
     Image.new(mode, size, colour).save(path, kind)
     return path
 
@@ -54,15 +54,15 @@ def test_an_alpha_mask_goes_out_as_it_is(tmp_path: Path) -> None:
     assert as_mask(path, (40, 20)).data == path
 
 
-def test_a_mask_follows_its_picture_and_no_other_shape(tmp_path: Path) -> None:
-    """Shrunk with the picture, refused when it was drawn for another one."""
+def test_a_mask_follows_its_image_and_no_other_shape(tmp_path: Path) -> None:
+    """Shrunk with the image, refused when it was drawn for another one."""
     path = saved(tmp_path / "m.png", "L")
     assert opened(as_mask(path, (20, 10))).size == (20, 10)
     with pytest.raises(UploadError, match="40x20"):
         as_mask(path, (40, 40))
 
 
-def test_pictures_go_out_as_they_are(tmp_path: Path) -> None:
+def test_images_go_out_as_they_are(tmp_path: Path) -> None:
     """Without a wish nothing is decoded into other bytes."""
     for kind, content in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")):
         path = saved(tmp_path / f"a.{kind.lower()}", kind=kind)
@@ -78,14 +78,14 @@ def test_pictures_go_out_as_they_are(tmp_path: Path) -> None:
         (Prepare(max_edge=400, format="jpg"), (40, 20), "JPEG"),
     ],
 )
-def test_pictures_shrink_when_asked(tmp_path: Path, prepare: Prepare, size: tuple[int, int], kind: str) -> None:
+def test_images_shrink_when_asked(tmp_path: Path, prepare: Prepare, size: tuple[int, int], kind: str) -> None:
     """The longer edge and the format are as wished; nothing grows."""
     out = opened(shrunk(saved(tmp_path / "a.png", "RGBA", colour=(9, 9, 9, 99)), prepare))
     assert (out.size, out.format) == (size, kind)
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture", b"<svg/>", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture_is_named(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"not an image", b"<svg/>", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(tmp_path: Path, data: bytes) -> None:
     """The sentence names the file."""
     (tmp_path / "bad.png").write_bytes(data)
     with pytest.raises(UploadError, match=r"bad\.png"):

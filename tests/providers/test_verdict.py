@@ -90,7 +90,7 @@ TABLE = [
     (307, None, {}, NO, Remedy.STOP_CONFIG, "http_307"),
     (404, None, {"body": HTML}, NO, Remedy.STOP_CONFIG, "http_404"),
     (405, None, {}, NO, Remedy.STOP_CONFIG, "http_405"),
-    # moderation: an answer; charged only when a picture may have been drawn
+    # moderation: an answer; charged only when an image may have been drawn
     (400, says("moderation_blocked", stage="input"), {"seconds": 30}, NO, Remedy.MODERATED, "moderation_blocked"),
     (400, says("moderation_blocked", stage="output"), {"seconds": 1}, MAYBE, Remedy.MODERATED, "moderation_blocked"),
     (400, says("moderation_blocked"), {"seconds": 2.9}, NO, Remedy.MODERATED, "moderation_blocked"),
@@ -139,7 +139,7 @@ TABLE = [
     (200, says("invalid_api_key"), {}, MAYBE, Remedy.PROBE_ACCOUNT, "invalid_api_key"),
     (200, says("moderation_blocked", stage="input"), {}, MAYBE, Remedy.MODERATED, "moderation_blocked"),
     (200, says("model_not_found"), {}, MAYBE, Remedy.FAIL_JOB, "model_not_found"),
-    # pictures are pictures, whatever else there is
+    # images are images, whatever else there is
     (200, None, {"pictures": 1}, YES, Remedy.NONE, "ok"),
     (200, says("server_error"), {"pictures": 1}, YES, Remedy.NONE, "ok"),
     (200, None, {"pictures": 1, "whole": False, "trouble": TransportError.DISCONNECTED}, YES, Remedy.NONE, "truncated"),

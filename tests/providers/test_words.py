@@ -124,8 +124,8 @@ def test_ends_of_addresses(url: str, end: str | None) -> None:
         ("", ()),
     ],
 )
-def test_pictures_in_words(words: str, found: tuple[str, ...]) -> None:
-    """Markdown pictures, else a data URL, else the first bare link."""
+def test_images_in_words(words: str, found: tuple[str, ...]) -> None:
+    """Markdown images, else a data URL, else the first bare link."""
     assert chat.addresses(words) == found
 
 

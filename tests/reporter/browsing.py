@@ -19,14 +19,14 @@ Open = Callable[..., AbstractContextManager[Opened]]
 
 
 class Reviewed(ImageRow):
-    """A picture about which the ledger knows a decision."""
+    """An image about which the ledger knows a decision."""
 
     review = "approved"
     note = "As it is."
 
 
-def picture(number: int, **changed: Any) -> ImageRow:
-    """The stored picture of a number: each with its own id, key, prompt and cost."""
+def image(number: int, **changed: Any) -> ImageRow:
+    """The stored image of a number: each with its own id, key, prompt and cost."""
     category, colour = CATEGORIES[number % 3], ("oak", "teak")[number % 2]
     values = {
         "job_id": f"{category}-{number:02}", "job_key": f"{number:064x}", "sha256": f"{number + 4096:064x}",
@@ -38,26 +38,26 @@ def picture(number: int, **changed: Any) -> ImageRow:
 
 
 def job_of(row: ImageRow, **changed: Any) -> JobRow:
-    """The job of a picture."""
+    """The job of an image."""
     place = f"products.csv:{int(row.job_key, 16) + 2}:1"
     values = {"job_id": row.job_id, "job_key": row.job_key, "prompt": row.prompt, "tags": row.tags, "place": place}
     return a_job(**{**values, "last_run": row.last_run, "confirmed_micro_usd": row.cost_micro_usd, **changed})
 
 
 def shop(folder: Path) -> Rows:
-    """Twelve stored pictures with their files, and one that moderation stopped."""
-    stored = [picture(number) for number in range(12)]
+    """Twelve stored images with their files, and one that moderation stopped."""
+    stored = [image(number) for number in range(12)]
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(stored):
         Image.new("RGB", (96, 64), (20 * number, 120, 200 - 10 * number)).save(folder / str(row.path))
     gone = {"state": "moderated", "path": None, "sha256": None, "cost_micro_usd": 0, "reason": "moderation_blocked"}
-    stopped = picture(12, **gone, format=None)
+    stopped = image(12, **gone, format=None)
     jobs = [*map(job_of, stored), job_of(stopped, outcome="moderated", stored=0, moderated=1, moderated_slots="[0]")]
     calls = [CallRow(a_run().run_id, n / 2, n + 1.5, n / 3 + 1, int(n < 12), 10_000) for n in range(13)]
     return Rows([*stored, stopped], jobs, run=a_run(), calls=calls)
 
 
 def long_page(number: int) -> str:
-    """A page with so many pictures, made without their files."""
-    rows = tuple(picture(each) for each in range(number))
-    return render(Page(read(Rows(run=a_run()), None), pictures=Section(rows, number, "images.csv")))  # type: ignore[arg-type]
+    """A page with so many images, made without their files."""
+    rows = tuple(image(each) for each in range(number))
+    return render(Page(read(Rows(run=a_run()), None), images=Section(rows, number, "images.csv")))  # type: ignore[arg-type]

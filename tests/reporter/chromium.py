@@ -215,7 +215,7 @@ class Page:
         return self.downloads / name
 
     def shot(self, to: Path, *, whole: bool = False) -> Path:
-        """Take a picture of the window, or of the whole page."""
+        """Take an image of the window, or of the whole page."""
         import base64
 
         to.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))

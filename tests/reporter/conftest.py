@@ -107,7 +107,7 @@ class Rows:
 
 
 def an_image(**changed: Any) -> ImageRow:
-    """A stored picture, but for what is changed."""
+    """A stored image, but for what is changed."""
     return ImageRow(
         "chair-oak", "a" * 64, 0, "stored", "", "images/chair-oak-0.png", "ab" * 32, 1000, 64, 64, "png", "[]", "",
         "gpt-image-1", "1024x1024", "medium", "openai", 42_000, 0, "A chair in oak", "[]", None, None, None,
@@ -167,7 +167,7 @@ def tagged() -> Callable[..., str]:
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Callable[..., Path]:
-    """Draw a picture file below the output folder."""
+    """Draw an image file below the output folder."""
 
     def drawn(path: str = "images/chair-oak-0.png", colour: str = "teal", mode: str = "RGB") -> Path:
         target = tmp_path / path

@@ -38,7 +38,7 @@ def test_the_keys_that_scripts_rely_on(rows: Make, job: Make) -> None:
 
 
 def test_wanted_is_the_sum_of_the_others(rows: Make, job: Make) -> None:
-    """Whatever became of the pictures, none is missing from the account."""
+    """Whatever became of the images, none is missing from the account."""
     states = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
     images = summary(rows([], [job(**{state: n for n, state in enumerate(states)})]))["images"]
     assert images.pop("wanted") == sum(images.values()) == 15
@@ -48,13 +48,13 @@ def test_wanted_is_the_sum_of_the_others(rows: Make, job: Make) -> None:
     ("waste", "why", "paid", "at_risk"),
     [
         (Waste("at_risk", "timeout", 2, 9), "unclear: timeout", 0, 9),
-        (Waste("charged_no_result", "", 1, 7), "paid, no usable picture", 7, 0),
-        (Waste("lost_paid", "url_expired", 1, 7), "paid, the picture could not be downloaded: url expired", 7, 0),
+        (Waste("charged_no_result", "", 1, 7), "paid, no usable image", 7, 0),
+        (Waste("lost_paid", "url_expired", 1, 7), "paid, the image could not be downloaded: url expired", 7, 0),
         (Waste("something_new", "x", 1, 7), "something new: x", 7, 0),
     ],
 )
 def test_waste_has_its_reason(waste: Waste, why: str, paid: int, at_risk: int, rows: Make) -> None:
-    """What brought no picture is named, and what was perhaps paid is kept apart from what was paid."""
+    """What brought no image is named, and what was perhaps paid is kept apart from what was paid."""
     (told,) = summary(rows(wasted=[waste]))["waste"]
     assert told == {"why": why, "attempts": waste.attempts, "paid_micro_usd": paid, "at_risk_micro_usd": at_risk}
 

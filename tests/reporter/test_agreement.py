@@ -25,13 +25,13 @@ from batchgen.model import (
     Job,
     Operation,
     Phase,
-    Picture,
     Quote,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
     Settlement,
     SlotState,
+    StoredImage,
     Usage,
     Verdict,
 )  # fmt: skip
@@ -66,7 +66,7 @@ class History:
     ledger: Ledger
     chance: Random
     bill: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FOUR, 0))
-    pictures: int = 0
+    images: int = 0
     kept: int = 0
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -101,13 +101,13 @@ class History:
         self.chance.choice([self._drawn, self._empty, self._unclear, self._free, self._open])(attempt, high)
 
     def _drawn(self, attempt: Attempt, high: int) -> None:
-        """Some pictures came, some perhaps as addresses; what was there before is drawn again."""
+        """Some images came, some perhaps as addresses; what was there before is drawn again."""
         some = self.chance.sample(attempt.slots, self.chance.randint(1, attempt.n))
         cost, estimated = self.chance.randint(1, high), self.chance.random() < 0.4
         remote = [slot for slot in some if self.chance.random() < 0.2]
-        pictures = tuple(self._picture(attempt, slot) for slot in some if slot not in remote)
-        addresses = tuple(RemotePicture(slot, "https://x.example/p?s=1") for slot in remote)
-        receipt = self._receipt(attempt, Charge.YES, "ok", pictures, addresses)
+        images = tuple(self._image(attempt, slot) for slot in some if slot not in remote)
+        addresses = tuple(RemoteImage(slot, "https://x.example/p?s=1") for slot in remote)
+        receipt = self._receipt(attempt, Charge.YES, "ok", images, addresses)
         self.ledger.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(cost), estimated))
         self.bill[FOUR[estimated]] += cost
 
@@ -131,21 +131,21 @@ class History:
         """The call is still under way, or its process died."""
         self.bill["at_risk_micro_usd"] += high
 
-    def _picture(self, attempt: Attempt, slot: int) -> Picture:
+    def _image(self, attempt: Attempt, slot: int) -> StoredImage:
         path = f"images/{attempt.job.path(slot, 'png')}"
-        return Picture(slot, path, sha256(path.encode()).hexdigest(), 10, 4, 4, "png")
+        return StoredImage(slot, path, sha256(path.encode()).hexdigest(), 10, 4, 4, "png")
 
     def _receipt(
         self,
         attempt: Attempt,
         charge: Charge,
         code: str,
-        pictures: tuple[Picture, ...] = (),
-        remote: tuple[RemotePicture, ...] = (),
+        images: tuple[StoredImage, ...] = (),
+        remote: tuple[RemoteImage, ...] = (),
     ) -> Receipt:
         usage = Usage(10, 0, 200, 0, 210, "{}")
         verdict = Verdict(charge, Remedy.NONE, code)
-        return Receipt(attempt.id, Phase.COMPLETE, verdict, 200, pictures, remote, usage=usage, seconds=1.0)
+        return Receipt(attempt.id, Phase.COMPLETE, verdict, 200, images, remote, usage=usage, seconds=1.0)
 
 
 def cells(path: Path) -> list[dict[str, str]]:
@@ -191,8 +191,8 @@ def agrees(ledger: Ledger, folder: Path, bill: dict[str, int]) -> None:
             assert {name: account["money"][name] for name in FOUR} == bill
     charged = bill["confirmed_micro_usd"] + bill["estimated_micro_usd"]
     wasted = sum(cause["paid_micro_usd"] for cause in summary(ledger)["waste"])
-    in_pictures = sum(int(row["cost_micro_usd"]) for row in images)
-    assert in_pictures + wasted == charged
+    in_images = sum(int(row["cost_micro_usd"]) for row in images)
+    assert in_images + wasted == charged
     states = [row["state"] for row in images]
     counted = summary(ledger)["images"]
     assert {state: states.count(state) for state in counted if state != "wanted"} == {
@@ -201,8 +201,8 @@ def agrees(ledger: Ledger, folder: Path, bill: dict[str, int]) -> None:
     assert ledger.audit() == ()
 
 
-def test_the_share_of_a_picture(tmp_path: Path) -> None:
-    """A call's cost is split over its stored pictures, and the remainder is the first one's."""
+def test_the_share_of_a_image(tmp_path: Path) -> None:
+    """A call's cost is split over its stored images, and the remainder is the first one's."""
     with Ledger.open(tmp_path / "ledger.db", ".", clock=Ticks()) as ledger:
         history = History(ledger, Random(1))
         job = Job("a", "f" * 64, ImageRequest(Operation.GENERATE, "a"), 3, lambda slot, ext: f"{slot}.{ext}")
@@ -210,8 +210,8 @@ def test_the_share_of_a_picture(tmp_path: Path) -> None:
         ledger.remember([Wanted(job, "gpt-image-1", "1024x1024", "low", "mock")])
         attempt = Attempt("c", "run-1", job, "gpt-image-1", "mock", (0, 1, 2), Quote(*(MicroUSD(100),) * 3))
         assert ledger.reserve(attempt, Caps()) is None
-        pictures = tuple(history._picture(attempt, slot) for slot in attempt.slots)
-        receipt = history._receipt(attempt, Charge.YES, "ok", pictures)
+        images = tuple(history._image(attempt, slot) for slot in attempt.slots)
+        receipt = history._receipt(attempt, Charge.YES, "ok", images)
         ledger.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(100), estimated=False))
         report = write(ledger, tmp_path).folder
     assert [row["cost_micro_usd"] for row in cells(report / "images.csv")] == ["34", "33", "33"]

@@ -67,13 +67,13 @@ def test_pieces_of_a_bar_stand_side_by_side() -> None:
 
 
 def test_progress_is_drawn_over_time() -> None:
-    """Sums grow from nothing to all, calls without a picture leave a mark, and the words say how many."""
+    """Sums grow from nothing to all, calls without an image leave a mark, and the words say how many."""
     chart = progress([10.0, 50.0, 100.0], [1, 0, 3], [10, 0, 30], 0.0)
     assert chart is not None
-    assert chart.answer == "4 pictures in 1 min 40 s, 2 a minute; 1 call brought none."
-    (pictures, paid) = chart.lines
-    assert (pictures.points[0], pictures.points[60], pictures.points[-1]) == ((0, 1000), (500, 750), (1000, 0))
-    assert (pictures.reached, paid.reached) == ("4", "$0.00004")
+    assert chart.answer == "4 images in 1 min 40 s, 2 a minute; 1 call brought none."
+    (images, paid) = chart.lines
+    assert (images.points[0], images.points[60], images.points[-1]) == ((0, 1000), (500, 750), (1000, 0))
+    assert (images.reached, paid.reached) == ("4", "$0.00004")
     assert chart.failures == (500,)
     assert chart.ticks == ("0", "50 s", "1 min 40 s")
 
@@ -107,16 +107,16 @@ def test_money_is_drawn_by_tags_first() -> None:
 
 
 def test_outcomes_put_what_is_missing_first() -> None:
-    """The block with most missing pictures is told and stands first."""
+    """The block with most missing images is told and stands first."""
     good, bad = Block("a.csv", "x", 2), Block("b.csv", "y", 3)
     good.counts["stored"], bad.counts["stored"], bad.counts["moderated"] = 2, 1, 2
     chart = outcomes([good, bad])
     assert chart is not None
-    assert chart.answer == "2 of 5 pictures are missing, most of b.csv: 2."
+    assert chart.answer == "2 of 5 images are missing, most of b.csv: 2."
     assert [(each.name, each.amount) for each in chart.bars] == [("b.csv", "1 of 3"), ("a.csv", "2 of 2")]
     good_alone = outcomes([good])
     assert good_alone is not None
-    assert good_alone.answer == "Every one of 2 pictures is stored."
+    assert good_alone.answer == "Every one of 2 images is stored."
 
 
 @pytest.mark.parametrize(

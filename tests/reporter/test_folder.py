@@ -48,13 +48,13 @@ def test_every_file_is_there(tmp_path: Path, rows: Make, job: Make, image: Make,
     done = write(rows([image()], [job()]), tmp_path)
     assert {path.name for path in done.files} == FILES
     assert {path.name for path in (tmp_path / "report").iterdir()} == FILES | {"thumbs"}
-    assert (done.images, done.jobs, done.picture_bytes) == (1, 1, 1000)
+    assert (done.images, done.jobs, done.image_bytes) == (1, 1, 1000)
     assert done.page == tmp_path / "report" / "report.html"
     assert json.loads((tmp_path / "report" / "summary.json").read_text()) == done.summary
 
 
 def test_small_files_letter_for_letter(tmp_path: Path, rows: Make, job: Make, image: Make, tagged: Make) -> None:
-    """One picture and one moderated job, as scripts read them."""
+    """One image and one moderated job, as scripts read them."""
     tags = tagged(category="seating")
     bad = job(
         job_id="hat", job_key="b" * 64, outcome="moderated", stored=0, moderated=1, prompt='A hat, "red"', tags=tags,
@@ -144,7 +144,7 @@ def test_a_folder_that_refuses(tmp_path: Path, rows: Make) -> None:
 
 
 def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
-    """A second report uses what is there, and takes away what no picture on the page needs any more."""
+    """A second report uses what is there, and takes away what no image on the page needs any more."""
     draw()
     small = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.webp"
     foreign = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.jpg"
@@ -159,32 +159,32 @@ def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw:
 
 
 def test_thumbnails_take_no_longer_than_they_may(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
-    """When time is up the rest is left to the next report, and a picture that cannot be read is no rest."""
-    pictures = [
+    """When time is up the rest is left to the next report, and an image that cannot be read is no rest."""
+    images = [
         image(slot=n, path=draw(f"images/{n}.png").relative_to(tmp_path).as_posix(), sha256=f"{n:064x}")
         for n in range(5)
     ]
     torn = image(path="images/torn.png", sha256="f" * 64)
     home = tmp_path / "thumbs"
     ticks = iter(range(100))
-    first = make(pictures, tmp_path, home, seconds=3.5, now=lambda: next(ticks))
+    first = make(images, tmp_path, home, seconds=3.5, now=lambda: next(ticks))
     assert (len(first.there), first.left) == (3, 2)
     assert {path.stem for path in home.iterdir()} == first.there
-    second = make([torn, *pictures], tmp_path, home)
+    second = make([torn, *images], tmp_path, home)
     assert (len(second.there), second.left) == (5, 0)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
-def test_thumbnails_of_every_kind_of_picture(mode: str, tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
-    """Grey, transparent and indexed pictures have a small WebP too."""
+def test_thumbnails_of_every_kind_of_image(mode: str, tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
+    """Grey, transparent and indexed images have a small WebP too."""
     draw(colour="white", mode=mode)
     write(rows([image()]), tmp_path)
     with Image.open(tmp_path / "report" / "thumbs" / f"{'ab' * 32}.webp") as small:
         assert (small.format, small.size) == ("WEBP", (64, 48))
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, None])
-def test_a_picture_that_cannot_be_read(content: bytes | None, tmp_path: Path, rows: Make, image: Make) -> None:
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, None])
+def test_a_image_that_cannot_be_read(content: bytes | None, tmp_path: Path, rows: Make, image: Make) -> None:
     """A torn or missing file has no thumbnail, and the report is written all the same."""
     if content is not None:
         (tmp_path / "images").mkdir()

@@ -145,7 +145,7 @@ def test_nothing_is_added_by_untrusted_text(wrapper: str, page: Callable[..., tu
     ],
 )
 def test_links_are_relative_and_encoded(name: str, page: Callable[..., tuple[str, Shape]], draw: Draw) -> None:
-    """The way to a picture is a relative, percent-encoded path that leads back to its file."""
+    """The way to an image is a relative, percent-encoded path that leads back to its file."""
     draw(f"images/{name}")
     _, shape = page("a chair", path=f"images/{name}")
     (address,) = [a for a in shape.addresses if a.startswith("..")]
@@ -154,7 +154,7 @@ def test_links_are_relative_and_encoded(name: str, page: Callable[..., tuple[str
 
 
 def test_every_address_leads_to_a_file(tmp_path: Path, page: Callable[..., tuple[str, Shape]], draw: Draw) -> None:
-    """Thumbnails and pictures are where the page says."""
+    """Thumbnails and images are where the page says."""
     draw()
     _, shape = page("a chair")
     small = f"thumbs/{shape.data['columns']['sha256'][0]}.webp"
@@ -165,7 +165,7 @@ def test_every_address_leads_to_a_file(tmp_path: Path, page: Callable[..., tuple
 
 
 def test_the_page_asks_the_browser_for_nothing(page: Callable[..., tuple[str, Shape]]) -> None:
-    """A policy forbids everything but its own style and script, by their hashes, and the pictures beside it."""
+    """A policy forbids everything but its own style and script, by their hashes, and the images beside it."""
     html, shape = page("a chair")
     hashes = {tag: b64encode(sha256(code.encode()).digest()).decode() for tag, code in shape.codes}
     policy = (
@@ -183,7 +183,7 @@ def test_the_page_asks_the_browser_for_nothing(page: Callable[..., tuple[str, Sh
 def test_an_svg_is_neither_shown_nor_linked(
     tmp_path: Path, rows: Callable[..., object], image: Callable[..., ImageRow]
 ) -> None:
-    """A picture that a browser might run stays a name."""
+    """An image that a browser might run stays a name."""
     shape = Shape()
     shape.feed(write(rows([image(path="images/a.svg", format="svg")]), tmp_path).page.read_text("utf-8"))
     assert (shape.data["columns"]["href"], shape.data["columns"]["thumb"]) == ([""], [0])
@@ -227,11 +227,11 @@ def test_the_estimate_is_compared(
 
 
 def test_a_long_catalogue_is_cut_and_says_so(rows: Callable[..., Any], image: Callable[..., ImageRow]) -> None:
-    """The page shows the first 20,000 pictures and names the file that has all."""
+    """The page shows the first 20,000 images and names the file that has all."""
     kept = Images()
     kept.add([image(slot=n) for n in range(20_001)])
     summary = read(rows(), None)
-    html = render(Page(summary, pictures=kept.pictures.section()))
+    html = render(Page(summary, images=kept.images.section()))
     assert '"count":20000' in html
     assert "Showing 20,000 of 20,001; images.csv has them all." in html
 
@@ -250,7 +250,7 @@ def test_a_tag_that_names_things_is_left_to_the_file(
 def test_an_empty_ledger_has_a_page(tmp_path: Path, rows: Callable[..., object]) -> None:
     """Before the first run there is a page that says so."""
     html = write(rows(run=None), tmp_path).page.read_text("utf-8")
-    assert "No picture is stored yet." in html
+    assert "No image is stored yet." in html
 
 
 def test_links_have_no_scheme() -> None:

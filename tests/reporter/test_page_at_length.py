@@ -1,4 +1,4 @@
-"""A catalogue of ten thousand pictures: its report comes soon, stays small, and opens."""
+"""A catalogue of ten thousand images: its report comes soon, stays small, and opens."""
 
 import csv
 import subprocess
@@ -53,7 +53,7 @@ def batchgen(*words: str, cores: int = 99) -> tuple[float, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_ten_thousand_jobs_are_reported(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Drawn by the mock, written within 30 s and 500 MB, again with what was there, and opened with all pictures."""
+    """Drawn by the mock, written within 30 s and 500 MB, again with what was there, and opened with all images."""
     with (tmp_path / "products.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["sku", "colour"])
@@ -69,7 +69,7 @@ def test_ten_thousand_jobs_are_reported(tmp_path: Path, request: pytest.FixtureR
         assert megabytes < MEGABYTES
     browser: Browser = request.getfixturevalue("browser")  # last, so that the rest is measured without one, too
     with browser.page((output / "report" / "report.html").as_uri(), tmp_path) as page:
-        page.until("document.getElementById('found')?.textContent === '10,000 pictures'")
+        page.until("document.getElementById('found')?.textContent === '10,000 images'")
         page.js("document.getElementById('sheet').scrollIntoView()")
         page.until("document.querySelector('.card img')?.naturalWidth")
         assert page.complaints() == []

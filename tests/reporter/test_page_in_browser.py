@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batchgen.reporter import write
-from tests.reporter.browsing import Open, Reviewed, long_page, picture, shop
+from tests.reporter.browsing import Open, Reviewed, image, long_page, shop
 from tests.reporter.chromium import Browser, Page
 from tests.reporter.conftest import Rows, a_run
 
@@ -29,7 +29,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser: Browser, shown: Path, tmp_path: Path) -> Open:
-    """Open a page and wait until its pictures can be used."""
+    """Open a page and wait until its images can be used."""
 
     @contextmanager
     def ready(page: Path = shown, **look: Any) -> Iterator[Page]:
@@ -53,7 +53,7 @@ def test_it_opens_in_peace(width: int, dark: bool, opened: Open, shown: Path) ->
         page.settle()
         assert not page.js(sideways)
         page.press("ArrowRight", "Enter")
-        page.until("document.querySelector('#view-picture img').naturalWidth === 96")
+        page.until("document.querySelector('#view-image img').naturalWidth === 96")
         assert not page.js(f"{sideways} || document.querySelector('.side').scrollWidth > innerWidth")
         assert (
             page.js("getComputedStyle(document.body).backgroundColor")
@@ -64,13 +64,13 @@ def test_it_opens_in_peace(width: int, dark: bool, opened: Open, shown: Path) ->
         assert [address for address in page.asked_for() if not address.startswith((home, "data:,"))] == []
 
 
-def test_pictures_are_found(opened: Open) -> None:
+def test_images_are_found(opened: Open) -> None:
     """Search, filters and review states narrow the sheet, together; one button shows all again."""
     with opened() as page:
-        assert page.texts("#found") == ["13 pictures"]
+        assert page.texts("#found") == ["13 images"]
         page.press("/")
         page.type("OAK number")
-        assert page.texts("#found") == ["7 of 13 pictures"]
+        assert page.texts("#found") == ["7 of 13 images"]
         page.press("Escape")
         page.choose("[data-filter=category]", "seating")
         assert page.texts(CARDS) == ["seating-00", "seating-06", "seating-12"]
@@ -80,14 +80,14 @@ def test_pictures_are_found(opened: Open) -> None:
         page.choose("#reviewed", "undecided")
         assert page.js("!document.getElementById('nothing').hidden")
         page.click("#clear")
-        assert page.texts("#found") == ["13 pictures"]
+        assert page.texts("#found") == ["13 images"]
 
 
-def test_pictures_are_sorted_and_grouped(opened: Open) -> None:
+def test_images_are_sorted_and_grouped(opened: Open) -> None:
     """The sheet stands in groups of the first tag; other groups and orders are a choice away."""
     with opened(height=3000) as page:
         assert page.texts(".group-head span") == ["seating", "tables", "lighting"]
-        assert page.texts(".group-head small")[0] == "5 pictures · $0.058"
+        assert page.texts(".group-head small")[0] == "5 images · $0.058"
         page.choose("#sort", "dearest")
         assert page.texts(CARDS)[:2] == ["seating-03", "seating-06"]
         page.choose("#group", "one sheet")
@@ -97,7 +97,7 @@ def test_pictures_are_sorted_and_grouped(opened: Open) -> None:
         assert page.texts(".group-head span") == ["oak", "teak"]
 
 
-def test_one_picture_is_seen_large(opened: Open) -> None:
+def test_one_image_is_seen_large(opened: Open) -> None:
     """Enter and a click open the large view, arrows lead on within what is found, Escape leads back."""
     with opened() as page:
         page.press("ArrowRight", "ArrowRight", "Enter")
@@ -105,7 +105,7 @@ def test_one_picture_is_seen_large(opened: Open) -> None:
         assert page.texts("#view-prompt") == ["A teak piece, number 3"]
         page.press("ArrowRight", "ArrowRight")
         assert (page.texts("#view-title"), page.texts("#view-place")) == (["seating-09"], ["4 of 13"])
-        page.until("document.querySelector('#view-picture img').naturalWidth === 96")
+        page.until("document.querySelector('#view-image img').naturalWidth === 96")
         page.press("Escape")
         assert page.js(SHUT)
         assert page.js(CURRENT) == "seating-09"
@@ -143,7 +143,7 @@ def test_a_review_by_keyboard_is_handed_on(opened: Open) -> None:
                 "job": row.job_id, "key": row.job_key, "slot": 0, "sha256": row.sha256,
                 "decision": decision, "note": note,
             }
-            for row, decision, note in ((picture(number), *rest) for number, *rest in decided)
+            for row, decision, note in ((image(number), *rest) for number, *rest in decided)
         ],
     }  # fmt: skip
 
@@ -165,7 +165,7 @@ def test_decisions_stay_in_the_browser(opened: Open) -> None:
 
 def test_a_review_starts_where_the_ledger_stands(opened: Open, tmp_path: Path) -> None:
     """What the ledger knows is shown, and what it learned after an export counts more than what the browser kept."""
-    report = write(Rows([Reviewed(*picture(0)), picture(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
+    report = write(Rows([Reviewed(*image(0)), image(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
     with opened(report) as page:
         assert page.texts("#tally") == ["1 approved · 0 rejected · 1 undecided"]
         page.press("ArrowRight", "Enter")
@@ -205,8 +205,8 @@ def test_charts_change_their_dimension(opened: Open) -> None:
         assert page.js(panels) == 1
 
 
-def test_ten_thousand_pictures_are_scrolled_like_fifty(opened: Open, tmp_path: Path) -> None:
-    """Only cards near the window exist, at every place of a long sheet, and every picture can be reached."""
+def test_ten_thousand_images_are_scrolled_like_fifty(opened: Open, tmp_path: Path) -> None:
+    """Only cards near the window exist, at every place of a long sheet, and every image can be reached."""
     report = tmp_path / "report.html"
     report.write_text(long_page(10_000), encoding="utf-8")
     with opened(report) as page:
@@ -226,9 +226,9 @@ def test_ten_thousand_pictures_are_scrolled_like_fifty(opened: Open, tmp_path: P
 def test_nothing_in_a_text_is_run(opened: Open, tmp_path: Path) -> None:
     """Texts that would be markup, scripts or addresses are words, on cards, in choices and in the large view."""
     evil = '"><img src=x onerror=alert(1)><script>alert(2)</script></script><svg onload=alert(3)>'
-    row = picture(0, job_id=evil, prompt=evil, quality=evil, flags=json.dumps([evil]), reason=evil)
+    row = image(0, job_id=evil, prompt=evil, quality=evil, flags=json.dumps([evil]), reason=evil)
     tagged = row._replace(tags=json.dumps([[evil, evil]]), path=f"images/{evil}.png")
-    report = write(Rows([tagged, picture(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
+    report = write(Rows([tagged, image(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
     with opened(report) as page:
         page.press("ArrowRight", "Enter")
         assert page.texts("#view-title") == [evil]

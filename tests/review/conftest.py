@@ -1,4 +1,4 @@
-"""A folder with pictures that somebody looks at, and a mock server that draws and bills."""
+"""A folder with images that somebody looks at, and a mock server that draws and bills."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,24 +18,24 @@ DEFAULTS = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
 
 @dataclass
 class Looked(Rehearsal):
-    """A rehearsal whose pictures are looked at."""
+    """A rehearsal whose images are looked at."""
 
     @property
     def folder(self) -> Path:
         """The output folder."""
         return self.root / "output" / "scene"
 
-    def pictures(self) -> dict[str, bytes]:
+    def images(self) -> dict[str, bytes]:
         """Every file below `images/` with its bytes."""
-        images = self.folder / "images"
-        return {path.relative_to(images).as_posix(): path.read_bytes() for path in images.rglob("*") if path.is_file()}
+        folder = self.folder / "folder"
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def aside(self) -> set[bytes]:
         """What lies in `superseded/`."""
         return {path.read_bytes() for path in (self.folder / "superseded").rglob("*") if path.is_file()}
 
     def said(self, ended: Ended, job: str, slot: int, decision: str, note: str = "") -> dict[str, Any]:
-        """What somebody says of a picture, as a run's report shows it."""
+        """What somebody says of an image, as a run's report shows it."""
         (row,) = (row for row in ended.images(job) if row["slot"] == str(slot))
         told = {"job": job, "key": row["job_key"], "slot": slot, "sha256": row["sha256"]}
         return {**told, "decision": decision, "note": note}

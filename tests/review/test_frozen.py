@@ -1,4 +1,4 @@
-"""Approved pictures: whatever is asked for later, they stay where they are to the last byte."""
+"""Approved images: whatever is asked for later, they stay where they are to the last byte."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PATH = {"output": {"path": "{{ sku }}-{{ index }}.{{ ext }}"}}
 
 
 def one(prompt: str = "A lamp", name: str = "lamp", **more: Any) -> dict[str, Any]:
-    """A job whose pictures go to a place that its name does not decide."""
+    """A job whose images go to a place that its name does not decide."""
     return {"id": name, "prompt": prompt, "n": 2, "rows": [{"sku": "0007"}], **more}
 
 
@@ -25,10 +25,10 @@ CHANGES: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
-def test_nothing_takes_the_place_of_an_approved_picture(looked: Looked) -> None:
+def test_nothing_takes_the_place_of_an_approved_image(looked: Looked) -> None:
     """Edits of every kind make no call, the plan says why, and the edit that is taken back finds everything."""
     ended = looked.run(looked.manifest([one()], **PATH))
-    before, calls = looked.pictures(), len(looked.bill)
+    before, calls = looked.images(), len(looked.bill)
     looked.review(*(looked.said(ended, "lamp", slot, "approved") for slot in (0, 1)))
     for what, (job, status) in CHANGES.items():
         manifest = looked.manifest([job], **PATH)
@@ -37,15 +37,15 @@ def test_nothing_takes_the_place_of_an_approved_picture(looked: Looked) -> None:
         assert (item.action, item.slots, estimate.images) == ("frozen", (), 0), what
         assert "approved" in item.why
         assert looked.run(manifest, regenerate_missing=True, retry_failed=True).exit == status, what
-        assert looked.pictures() == before, what
+        assert looked.images() == before, what
     back = looked.run(looked.manifest([one()], **PATH))
     assert back.exit == 0
     assert len(looked.bill) == calls
     looked.agree(back)
 
 
-def test_a_missing_approved_picture_is_not_replaced(looked: Looked) -> None:
-    """Paying for other pictures where files are gone leaves out what was approved: another picture is not the same."""
+def test_a_missing_approved_image_is_not_replaced(looked: Looked) -> None:
+    """Paying for other images where files are gone leaves out what was approved: another image is not the same."""
     manifest = looked.manifest([one()], **PATH)
     ended = looked.run(manifest)
     looked.review(looked.said(ended, "lamp", 0, "approved"))
@@ -55,30 +55,30 @@ def test_a_missing_approved_picture_is_not_replaced(looked: Looked) -> None:
     assert planned["lamp"].slots == (1,)
 
 
-def test_taking_an_edit_back_moves_no_approved_picture(looked: Looked) -> None:
-    """The pictures of the old wording wait in `superseded/` as long as those of the new one are approved."""
+def test_taking_an_edit_back_moves_no_approved_image(looked: Looked) -> None:
+    """The images of the old wording wait in `superseded/` as long as those of the new one are approved."""
     old, new = looked.manifest([one()], name="scene"), [one("A lamp in brass")]
     looked.run(old)
     ended = looked.run(looked.manifest(new))
-    before, calls = looked.pictures(), len(looked.bill)
+    before, calls = looked.images(), len(looked.bill)
     looked.review(looked.said(ended, "lamp", 0, "approved"))
     assert looked.run(looked.manifest([one()])).exit == 0
-    assert looked.pictures() == before
+    assert looked.images() == before
     assert len(looked.bill) == calls
 
 
-def test_a_rejected_picture_beside_an_approved_one_follows_the_edit(looked: Looked) -> None:
+def test_a_rejected_image_beside_an_approved_one_follows_the_edit(looked: Looked) -> None:
     """The approved one stays; the rejected one is drawn with the prompt as it is now, and with the note."""
     ended = looked.run(looked.manifest([one()]))
-    before = looked.pictures()
+    before = looked.images()
     looked.review(looked.said(ended, "lamp", 0, "approved"), looked.said(ended, "lamp", 1, "rejected", "smaller"))
     edited = looked.manifest([one("A lamp in brass")])
     assert looked.run(edited).exit == 0
-    assert looked.pictures() == before
+    assert looked.images() == before
     again = looked.run(edited, rejected=True)
     assert again.exit == 0
     assert looked.bill[-1]["prompt"] == "A lamp in brass\nsmaller"
-    changed = {name for name, data in looked.pictures().items() if data != before[name]}
+    changed = {name for name, data in looked.images().items() if data != before[name]}
     assert changed == {"lamp-1.webp"}
     calls = len(looked.bill)
     other = looked.manifest([one("A lamp in brass", quality="medium")])
@@ -108,8 +108,8 @@ def test_an_edit_that_an_approval_keeps_waiting_is_drawn_once_that_is_taken_back
     looked.agree(last)
 
 
-def test_a_picture_that_was_left_in_its_place_and_is_approved_later_decides_what_is_handed_over(looked: Looked) -> None:
-    """An edit taken back brings the first picture back and leaves the other one beside it, for somebody to prefer."""
+def test_a_image_that_was_left_in_its_place_and_is_approved_later_decides_what_is_handed_over(looked: Looked) -> None:
+    """An edit taken back brings the first image back and leaves the other one beside it, for somebody to prefer."""
     shop = {"output": {"shop": {"sku": "{{ sku }}", "alt": "{{ id }}", "url": "https://cdn.example/{{ path }}"}}}
     first, edited = one(n=1), one("A lamp in brass", n=1, output_format="png")
     for job in (first, edited, first):

@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: approved pictures stay as they are, and the bill is the ledger's."""
+"""Whatever people do, in whatever order: approved images stay as they are, and the bill is the ledger's."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -51,12 +51,12 @@ class History:
         act = self.chance.choice((self.edit, self.edit, self.review, self.review, self.run, self.redraw, self.die))
         self.told.append(act.__name__)
         act()
-        now = self.looked.pictures()
+        now = self.looked.images()
         for place, data in self.frozen.items():
             assert now.get(place) == data, f"{place} after {self.told}"
 
     def edit(self) -> None:
-        """Change one thing of one job, or where all pictures go."""
+        """Change one thing of one job, or where all images go."""
         job = self.jobs[self.chance.choice(list(self.jobs))]
         change = self.chance.choice(("prompt", "quality", "output_format", "id", "n", "path"))
         self.told.append(change)
@@ -73,7 +73,7 @@ class History:
         job[change] = self.chance.choice(values[change])
 
     def review(self) -> None:
-        """Decide about some pictures of the last report."""
+        """Decide about some images of the last report."""
         ended = Ended(0, {}, self.looked.folder)
         if not (ended.folder / "report" / "images.csv").exists():
             return

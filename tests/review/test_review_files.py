@@ -98,7 +98,7 @@ def test_a_table_says_the_same_as_the_export(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_another_picture_by_now_is_left_out(looked: Looked) -> None:
+def test_what_is_another_image_by_now_is_left_out(looked: Looked) -> None:
     """Others of the same file are kept; a file with one fault keeps nothing."""
     ended = looked.run(looked.manifest([{"id": "lamp", "prompt": "A lamp", "n": 2}]))
     right = looked.said(ended, "lamp", 0, "approved")

@@ -1,4 +1,4 @@
-"""Rejected pictures: drawn again once for each decision, with the note, and nothing else."""
+"""Rejected images: drawn again once for each decision, with the note, and nothing else."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from tests.review.conftest import DEFAULTS, Looked
 JOBS = [{"id": name, "prompt": f"A {name}", "n": 2} for name in ("lamp", "chair", "stool")]
 
 
-def test_exactly_the_rejected_pictures_are_drawn_again(looked: Looked) -> None:
+def test_exactly_the_rejected_images_are_drawn_again(looked: Looked) -> None:
     """Three are rejected: three are bought, once; every other file is the same to the last byte."""
     ended = looked.run(looked.manifest(JOBS))
-    before, calls = looked.pictures(), len(looked.bill)
+    before, calls = looked.images(), len(looked.bill)
     back = [("lamp", 1, "in brass"), ("chair", 0, ""), ("chair", 1, "no arms")]
     told = [looked.said(ended, job, slot, "rejected", note) for job, slot, note in back]
     told += [looked.said(ended, job, slot, "approved") for job, slot in (("lamp", 0), ("stool", 0), ("stool", 1))]
@@ -42,7 +42,7 @@ def test_exactly_the_rejected_pictures_are_drawn_again(looked: Looked) -> None:
         ("A chair\nno arms", 1),
         ("A lamp\nin brass", 1),
     ]
-    after, names = looked.pictures(), {"lamp-1.webp", "chair-0.webp", "chair-1.webp"}
+    after, names = looked.images(), {"lamp-1.webp", "chair-0.webp", "chair-1.webp"}
     assert {name for name in before if before[name] != after[name]} == names
     assert after.keys() == before.keys()
     assert looked.aside() == {before[name] for name in names}
@@ -51,11 +51,11 @@ def test_exactly_the_rejected_pictures_are_drawn_again(looked: Looked) -> None:
     assert (rows["lamp", "1"]["review"], rows["stool", "0"]["review"]) == ("", "approved")
     assert again.table("rerun") == []
     looked.agree(again)
-    assert looked.review(*told).rejected == 0, "decisions about pictures that have gone decide nothing"
+    assert looked.review(*told).rejected == 0, "decisions about images that have gone decide nothing"
     for more in (True, False):
         assert looked.run(looked.manifest(JOBS), rejected=more).exit == 0
     assert len(looked.bill) == calls + 3
-    assert looked.pictures() == after
+    assert looked.images() == after
 
 
 def test_a_later_decision_counts_and_notes_add_up(looked: Looked) -> None:
@@ -73,15 +73,15 @@ def test_a_later_decision_counts_and_notes_add_up(looked: Looked) -> None:
     looked.agree(ended)
 
 
-def test_a_redraw_that_fails_leaves_the_picture(looked: Looked) -> None:
-    """Moderation of a note loses nothing: the picture stays, stays rejected, and the status says so."""
+def test_a_redraw_that_fails_leaves_the_image(looked: Looked) -> None:
+    """Moderation of a note loses nothing: the image stays, stays rejected, and the status says so."""
     manifest = looked.manifest([{"id": "lamp", "prompt": "A lamp"}])
     ended = looked.run(manifest)
-    before = looked.pictures()
+    before = looked.images()
     looked.review(looked.said(ended, "lamp", 0, "rejected", "[moderated]"))
     failed = looked.run(manifest, rejected=True)
     assert failed.exit == 3
-    assert looked.pictures() == before
+    assert looked.images() == before
     assert failed.images("lamp")[0]["state"] == "stored"
     assert failed.images("lamp")[0]["review"] == "rejected"
     assert looked.aside() == set()
@@ -97,11 +97,11 @@ def test_a_replacement_under_another_name_leaves_no_rejected_file(looked: Looked
     """When the paths changed meanwhile, the rejected file steps aside all the same, once the new one is there."""
     jobs = [{"id": "lamp", "prompt": "A lamp", "n": 2}]
     ended = looked.run(looked.manifest(jobs))
-    before = looked.pictures()
+    before = looked.images()
     looked.review(looked.said(ended, "lamp", 1, "rejected"))
     moved = looked.manifest(jobs, output={"path": "new/{{ id }}-{{ index }}.{{ ext }}"})
     again = looked.run(moved, rejected=True)
-    assert looked.pictures().keys() == {"lamp-0.webp", "new/lamp-1.webp"}
+    assert looked.images().keys() == {"lamp-0.webp", "new/lamp-1.webp"}
     assert looked.aside() == {before["lamp-1.webp"]}
     assert looked.run(moved).exit == 0
     assert len(looked.bill) == 2
@@ -109,7 +109,7 @@ def test_a_replacement_under_another_name_leaves_no_rejected_file(looked: Looked
 
 
 def test_a_replacement_at_an_address_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where answers are addresses, a rejected picture stays until the download is here, and nothing is asked twice."""
+    """Where answers are addresses, a rejected image stays until the download is here, and nothing is asked twice."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     settings = {"provider": "apiyi", "defaults": DEFAULTS}
@@ -117,7 +117,7 @@ def test_a_replacement_at_an_address_comes_once(tmp_path: Path, monkeypatch: pyt
         looked = Looked(ready.root, ready.handle, ready.settings)
         manifest = looked.manifest([{"id": "lamp", "prompt": "A lamp"}])
         ended = looked.run(manifest)
-        before = looked.pictures()
+        before = looked.images()
         looked.review(looked.said(ended, "lamp", 0, "rejected", "blue"))
         again = looked.run(manifest, rejected=True)
         assert again.exit == 0
@@ -146,7 +146,7 @@ class Died(BaseException):
 
 @dataclass
 class Killed:
-    """A redraw of one picture of two that is killed, and what follows."""
+    """A redraw of one image of two that is killed, and what follows."""
 
     looked: Looked
     manifest: Path
@@ -155,11 +155,11 @@ class Killed:
 
     @classmethod
     def prepare(cls, looked: Looked) -> "Killed":
-        """Draw two pictures and reject one."""
+        """Draw two images and reject one."""
         manifest = looked.manifest([{"id": "lamp", "prompt": "A lamp", "n": 2}])
         ended = looked.run(manifest)
         looked.review(looked.said(ended, "lamp", 1, "rejected", "blue"))
-        return cls(looked, manifest, looked.pictures(), ended)
+        return cls(looked, manifest, looked.images(), ended)
 
     def follow(self, *, held: bool) -> None:
         """One replacement is bought at most: the next run finishes it, or holds it until it is asked for once more."""
@@ -172,10 +172,10 @@ class Killed:
         assert looked.run(manifest).exit == 0
         assert len(looked.bill) == drawn <= 2
         if held:
-            assert looked.pictures() == self.before
+            assert looked.images() == self.before
             again = looked.run(manifest, rejected=True, on_uncertain=OnUncertain.RETRY)
             assert again.exit == 0
-        assert looked.pictures()["lamp-0.webp"] == self.before["lamp-0.webp"]
+        assert looked.images()["lamp-0.webp"] == self.before["lamp-0.webp"]
         assert looked.aside() == {self.before["lamp-1.webp"]}
         at_risk = int(again.summary["money"]["at_risk_micro_usd"])
         assert again.charged <= looked.billed <= again.charged + at_risk

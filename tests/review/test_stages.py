@@ -63,7 +63,7 @@ def test_finals_are_drawn_for_approved_previews_only(looked: Looked) -> None:
     assert [(row.quality, row.images) for row in estimate.later] == [("medium", 4)]
     ended = looked.run(staged)
     assert ended.exit == 0
-    assert looked.pictures().keys() == {"preview/lamp-0.webp", "preview/chair-0.webp"}
+    assert looked.images().keys() == {"preview/lamp-0.webp", "preview/chair-0.webp"}
     looked.review(
         looked.said(ended, "lamp.preview", 0, "rejected", "in brass"),
         looked.said(ended, "chair.preview", 0, "approved"),
@@ -72,12 +72,12 @@ def test_finals_are_drawn_for_approved_previews_only(looked: Looked) -> None:
     assert looked.bill[-1]["prompt"] == "A lamp\nin brass"
     assert len(looked.bill) == 3
     looked.review(looked.said(ended, "lamp.preview", 0, "approved"))
-    before = looked.pictures()
+    before = looked.images()
     ended = looked.run(staged)
     assert ended.exit == 0
     finals = [(call["prompt"], call["quality"], call["n"]) for call in looked.bill[3:]]
     assert sorted(finals) == [("A chair", "medium", 2), ("A lamp\nin brass", "medium", 2)]
-    after = looked.pictures()
+    after = looked.images()
     assert after.keys() == before.keys() | {f"{name}-{slot}.webp" for name in ("lamp", "chair") for slot in (0, 1)}
     assert {name: after[name] for name in before} == before
     edited = looked.manifest([{**JOBS[0], "prompt": "A tall lamp"}, JOBS[1]], stages=STAGES)
@@ -86,5 +86,5 @@ def test_finals_are_drawn_for_approved_previews_only(looked: Looked) -> None:
         ended = looked.run(asked)
         assert ended.exit == 0
     assert len(looked.bill) == 5
-    assert looked.pictures() == after
+    assert looked.images() == after
     looked.agree(ended)

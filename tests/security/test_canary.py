@@ -16,7 +16,7 @@ from tests.security.parrot import KEY, LETTERS, SAID, Answer, Parrot, parrot, tr
 
 
 def png() -> str:
-    """A small picture in base64."""
+    """A small image in base64."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()

@@ -79,7 +79,7 @@ def test_no_value_leaves_the_folder(sets: int) -> None:
 
 
 def test_what_is_written_lies_in_the_folder(tmp_path: Path) -> None:
-    """A thousand such pictures, written: every file is below `images/`, and the folder's neighbours are untouched."""
+    """A thousand such images, written: every file is below `images/`, and the folder's neighbours are untouched."""
     chance = random.Random(1)
     texts, folder = values(chance), Folder(tmp_path / "deep" / "er" / "out")
     written = set()

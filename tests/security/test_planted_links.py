@@ -46,7 +46,7 @@ LAYOUTS = (
 @pytest.mark.parametrize("link", LAYOUTS)
 @pytest.mark.parametrize("dangling", [False, True])
 def test_a_run_writes_through_no_link(stage: Rehearsal, link: str, *, dangling: bool) -> None:
-    """A folder, a picture's name, a report, to something that is there or not: at most the job is refused."""
+    """A folder, an image's name, a report, to something that is there or not: at most the job is refused."""
     manifest = stage.manifest([JOB])
     planted = stage.root / "output" / "scene" / link
     planted.parent.mkdir(parents=True)
@@ -59,7 +59,7 @@ def test_a_run_writes_through_no_link(stage: Rehearsal, link: str, *, dangling: 
 
 
 def test_a_link_to_a_file_is_not_written_through(stage: Rehearsal) -> None:
-    """Reports replace a link, they do not follow it; logs and pictures refuse it."""
+    """Reports replace a link, they do not follow it; logs and images refuse it."""
     victim = stage.root / "outside" / "victim"
     for name in ("report/images.csv", "report/summary.json", "report/report.html", "report/jobs.parquet"):
         victim.write_bytes(b"mine")

@@ -102,7 +102,7 @@ def test_only_the_env_file_of_this_folder_is_read(fresh: Path, launcher: Launche
 
 
 def test_what_others_may_see(tmp_path: Path) -> None:
-    """Also without a umask: pictures are for everybody to read and nobody else to write, all but reports is private."""
+    """Also without a umask: images are for everybody to read and nobody else to write, all but reports is private."""
     before = os.umask(0)
     try:
         with rehearsal(tmp_path, {"provider": "mock", "retry": QUICK}) as stage:

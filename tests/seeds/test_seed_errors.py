@@ -18,18 +18,18 @@ Says = Callable[..., tuple[Any, Rehearsal]]
 TWO = [{"id": "first", "prompt": "A lamp"}, {"id": "second", "prompt": "A chair"}]
 
 
-def picture() -> str:
-    """A picture as base64."""
+def image() -> str:
+    """An image as base64."""
     out = io.BytesIO()
     Image.effect_noise((1024, 1024), 30).save(out, "JPEG", quality=30)
     return base64.b64encode(out.getvalue()).decode()
 
 
-PICTURE = picture()
+IMAGE = image()
 SEED = yaml.safe_load((Path(__file__).parents[2] / "manifests" / "seeds" / "yescale.yaml").read_text("utf-8"))
 TEENAGERS = SEED["variables"]["teenagers"] + " --ar 16:9"
 USAGE = {"input_tokens": 8, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}, "output_tokens": 4160}
-DRAWN = (200, {}, {"created": 1, "data": [{"b64_json": PICTURE}], "usage": {**USAGE, "total_tokens": 4168}})
+DRAWN = (200, {}, {"created": 1, "data": [{"b64_json": IMAGE}], "usage": {**USAGE, "total_tokens": 4168}})
 
 
 def error(status: int, message: str, kind: str, code: str | None, **headers: str) -> tuple[int, dict[str, str], Any]:
@@ -108,7 +108,7 @@ def test_429_is_waited_out(says: Says, provider: str, limit: Any) -> None:
 
 
 def test_apiyi_500_is_tried_once_more_and_counted(says: Says) -> None:
-    """Server error: it may have been paid, so it stays at risk; one more try, and the picture is there."""
+    """Server error: it may have been paid, so it stays at risk; one more try, and the image is there."""
     server, ended = performed(says, "apiyi", [BROKEN, DRAWN])
     assert ended.exit == 0
     assert len(server.asked) == 3
@@ -148,15 +148,13 @@ def test_aihubmix_charges_what_was_sent(says: Says) -> None:
     assert costs["apiyi"] == 0
 
 
-def several(*pictures: str | None) -> tuple[int, dict[str, str], Mapping[str, Any]]:
-    """An answer with these pictures."""
-    usage = {**USAGE, "output_tokens": 4160 * len(pictures), "total_tokens": 8 + 4160 * len(pictures)}
-    return 200, {}, {"created": 1, "data": [{"b64_json": one} for one in pictures], "usage": usage}
+def several(*images: str | None) -> tuple[int, dict[str, str], Mapping[str, Any]]:
+    """An answer with these images."""
+    usage = {**USAGE, "output_tokens": 4160 * len(images), "total_tokens": 8 + 4160 * len(images)}
+    return 200, {}, {"created": 1, "data": [{"b64_json": one} for one in images], "usage": usage}
 
 
-@pytest.mark.parametrize(
-    "first", [several(PICTURE, PICTURE), several(PICTURE, "", PICTURE), several(PICTURE, None, PICTURE)]
-)
+@pytest.mark.parametrize("first", [several(IMAGE, IMAGE), several(IMAGE, "", IMAGE), several(IMAGE, None, IMAGE)])
 def test_aihubmix_sends_fewer_than_asked(says: Says, first: Any) -> None:
     """Without an error: what came is kept, only the missing one is asked for again."""
     server, ended = performed(says, "aihubmix", [first, DRAWN], [{"id": "three", "n": 3, "prompt": "A lamp"}])
@@ -178,7 +176,7 @@ def test_laozhang_timeout(says: Says) -> None:
 @pytest.mark.parametrize("key", ["b64_json", "url"])
 def test_yescale_answers_either_way(says: Says, key: str) -> None:
     """Its schema requires `url`, its example has only `b64_json`: both are read."""
-    value = PICTURE if key == "b64_json" else f"data:image/jpeg;base64,{PICTURE}"
+    value = IMAGE if key == "b64_json" else f"data:image/jpeg;base64,{IMAGE}"
     usage = {**USAGE, "input_tokens": 95, "input_tokens_details": {"image_tokens": 0, "text_tokens": 95}}
     answer = {"created": 1748231162, "data": [{key: value}], "usage": {**usage, "total_tokens": 4255}}
     _, ended = performed(says, "yescale", [(200, {}, answer)], [{"id": "first", "prompt": TEENAGERS}])

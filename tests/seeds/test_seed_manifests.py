@@ -1,4 +1,4 @@
-"""The calls of five guides, made in each gateway's dialect: the pictures they promise, at the prices they print."""
+"""The calls of five guides, made in each gateway's dialect: the images they promise, at the prices they print."""
 
 from base64 import b64encode
 from collections import Counter
@@ -39,7 +39,7 @@ AIHUBMIX = {
 
 
 def drawn(entry: Entry) -> int:
-    """Tokens of the pictures of a call, by the guide's table."""
+    """Tokens of the images of a call, by the guide's table."""
     return TOKENS[entry["quality"]][entry["size"]] * entry["pictures"]
 
 
@@ -49,8 +49,8 @@ def by_token(entry: Entry, text: str, image: str, output: str) -> Decimal:
     return given + drawn(entry) * Decimal(output)
 
 
-def by_picture(entry: Entry, table: Mapping[str, Mapping[str, str]]) -> Decimal:
-    """Micro-dollars at these prices per picture."""
+def by_image(entry: Entry, table: Mapping[str, Mapping[str, str]]) -> Decimal:
+    """Micro-dollars at these prices per image."""
     return Decimal(table[entry["quality"]][entry["size"]]) * 1_000_000 * entry["pictures"]
 
 
@@ -60,7 +60,7 @@ def apiyi(entry: Entry) -> Decimal:
         return Decimal(10_000)
     if entry["model"] == "gpt-image-1-mini":
         return by_token(entry, "2", "2.5", "8")
-    return min(by_token(entry, "2.50", "2.50", "8.00"), by_picture(entry, APIYI))
+    return min(by_token(entry, "2.50", "2.50", "8.00"), by_image(entry, APIYI))
 
 
 def official(entry: Entry) -> Decimal:
@@ -70,7 +70,7 @@ def official(entry: Entry) -> Decimal:
 
 def aihubmix(entry: Entry) -> Decimal:
     """The printed table, and "input text tokens are billed separately at $5 per million"."""
-    return by_picture(entry, AIHUBMIX) + entry["text_tokens"] * Decimal(5)
+    return by_image(entry, AIHUBMIX) + entry["text_tokens"] * Decimal(5)
 
 
 PRICES = {
@@ -114,10 +114,10 @@ def impatient(root: Path, seed: str) -> Path:
 
 
 def looks(ended: Ended, job_id: str) -> tuple[tuple[int, int], str | None, str]:
-    """Size, format and mode of a job's first picture, from its bytes."""
-    with Image.open(ended.picture(job_id)) as picture:
-        picture.load()
-        return picture.size, picture.format, picture.mode
+    """Size, format and mode of a job's first image, from its bytes."""
+    with Image.open(ended.image(job_id)) as image:
+        image.load()
+        return image.size, image.format, image.mode
 
 
 def test_apiyi(gateway: Gateway) -> None:
@@ -141,7 +141,7 @@ def test_apiyi(gateway: Gateway) -> None:
 
 
 def test_laozhang(gateway: Gateway) -> None:
-    """Its own words on the wire, the reference picture as base64, one picture a call."""
+    """Its own words on the wire, the reference image as base64, one image a call."""
     stage, ended = performed(gateway, "laozhang")
     bodies = [r["fields"] for r in stage.handle.requests() if r.get("fields")]
     car = next(b for b in bodies if b.get("quality") == "hd")

@@ -35,7 +35,7 @@ def everything_ended(world: World, story: Story) -> None:
 
 
 def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:
-    """Pictures asked are the sum of their states, and every call that was made has its one row."""
+    """Images asked are the sum of their states, and every call that was made has its one row."""
     images = story.totals.images
     assert images.wanted == sum(job.n for job in scene.jobs)
     assert images.wanted == (
@@ -59,7 +59,7 @@ def outcomes_are_the_ledgers(world: World, scene: Scene, story: Story) -> None:
 
 
 def nothing_is_drawn_twice(world: World, scene: Scene) -> None:
-    """A slot gets one picture; a second one only where the user wants a mismatch drawn again."""
+    """A slot gets one image; a second one only where the user wants a mismatch drawn again."""
     most = 2 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 1
     twice = {slot: given for slot, given in world.given.items() if given > most}
     assert not twice, f"drawn again: {twice}"
@@ -94,7 +94,7 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
 def nothing_is_given_up_early(world: World, story: Story) -> None:
     """A slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups.
 
-    Or in two calls, of which the last left out every picture.
+    Or in two calls, of which the last left out every image.
     """
     rows = world.ledger._book.db.execute(
         "SELECT job_key, slot FROM images WHERE state = 'moderated' AND run_id = ?", (story.run_id,)

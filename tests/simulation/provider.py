@@ -17,10 +17,10 @@ from batchgen.model import (
     Echo,
     ImageRequest,
     Phase,
-    Picture,
     Receipt,
     Remedy,
-    RemotePicture,
+    RemoteImage,
+    StoredImage,
     Usage,
     Verdict,
 )
@@ -48,10 +48,10 @@ class Weather:
     """How often calls end how (weights by the names of `Sky`'s methods), how long they take, and what goes for good.
 
     From the call with the number `no_quota_from` or `no_key_from` on, everything is refused. `dear` multiplies what is
-    counted and billed. `per_minute` is the provider's own limit of pictures. Jobs in `doomed`, `poisoned` and
+    counted and billed. `per_minute` is the provider's own limit of images. Jobs in `doomed`, `poisoned` and
     `blocked` (by id) always end in 400, in 500 and in moderation. `disk_full_from`: answers that cannot be stored.
     `bills_failures`: a provider that bills every call that it served, whatever came of it. `script`: how the first
-    calls for a job (by id) end; `give:2` gives two pictures.
+    calls for a job (by id) end; `give:2` gives two images.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
@@ -158,7 +158,7 @@ class Sky:
             told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
             return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
         receipt = await self._draw(attempt)
-        if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.pictures:
+        if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.images:
             self._take_back(receipt, attempt)
             raise StorageError("/out: the disk is full: free some space, the same command goes on")
         return receipt
@@ -199,13 +199,13 @@ class Sky:
 
     async def download(
         self,
-        remote: RemotePicture,
+        remote: RemoteImage,
         attempt_id: str,
         path: Callable[[str], str],
         request: ImageRequest | None,
         replaces: str | None,
-    ) -> Picture | NotFetched:
-        """Give the picture at an address, or not now, or never."""
+    ) -> StoredImage | NotFetched:
+        """Give the image at an address, or not now, or never."""
         await self._pass(0.1, 5)
         fate = self.chance.random()
         if fate < self.weather.lost_downloads:
@@ -213,11 +213,11 @@ class Sky:
         if fate < self.weather.lost_downloads + self.weather.late_downloads:
             return NotFetched("HTTP 503", final=False)
         attempt = self.waiting[f"{attempt_id}/{remote.slot}"]
-        picture = self._picture(attempt, remote.slot, ())
-        assert picture.path == f"images/{path('png')}", "a picture goes where its call wanted it"
+        image = self._image(attempt, remote.slot, ())
+        assert image.path == f"images/{path('png')}", "an image goes where its call wanted it"
         assert request == attempt.job.request, "it is still known what was asked"
         assert attempt.replaces in {None, replaces}, "it is still known whose place it takes"
-        return picture
+        return image
 
     # ---- how a call may end ------------------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Sky:
         return self._drawn(attempt, attempt.n)
 
     async def short(self, attempt: Attempt) -> Receipt:
-        """Fewer pictures, for the price of all or of those that came; perhaps none."""
+        """Fewer images, for the price of all or of those that came; perhaps none."""
         await self._pass()
         drawn = self.chance.randrange(attempt.n + 1)
         return self._drawn(attempt, drawn, billed=self.chance.choice((attempt.n, drawn or 1)))
@@ -269,8 +269,8 @@ class Sky:
         receipt = self._drawn(attempt, attempt.n)
         self._take_back(receipt, attempt)
         self.waiting |= {f"{attempt.id}/{slot}": attempt for slot in attempt.slots}
-        remote = tuple(RemotePicture(p.slot, f"https://x.test/{attempt.id}/{p.slot}") for p in receipt.pictures)
-        return replace(receipt, pictures=(), remote=remote)
+        remote = tuple(RemoteImage(p.slot, f"https://x.test/{attempt.id}/{p.slot}") for p in receipt.images)
+        return replace(receipt, images=(), remote=remote)
 
     async def blocked_early(self, attempt: Attempt) -> Receipt:
         """Moderation before anything was drawn."""
@@ -382,8 +382,8 @@ class Sky:
         self.on_bill()
 
     def _take_back(self, receipt: Receipt, attempt: Attempt) -> None:
-        for picture in receipt.pictures:
-            self.given[attempt.job.key, picture.slot] -= 1
+        for image in receipt.images:
+            self.given[attempt.job.key, image.slot] -= 1
 
     def _drawn(self, attempt: Attempt, drawn: int, billed: int | None = None, flags: tuple[str, ...] = ()) -> Receipt:
         billed = attempt.n if billed is None else billed
@@ -395,12 +395,12 @@ class Sky:
             for place, slot in enumerate(attempt.slots)
             if place not in places
         )
-        pictures = tuple(self._picture(attempt, attempt.slots[place], flags) for place in places)
+        images = tuple(self._image(attempt, attempt.slots[place], flags) for place in places)
         happening = CallEvidence(
             Phase.COMPLETE,
             status=200,
             body=BodyKind.JSON,
-            pictures=drawn,
+            images=drawn,
             reasons=tuple(why for _, why in missing),
         )
         usage = Usage(text, 0, output, 0, text + output, "{}")
@@ -409,18 +409,18 @@ class Sky:
             Phase.COMPLETE,
             judge(happening),
             200,
-            pictures,
+            images,
             missing=missing,
             usage=usage,
             seconds=10.0,
         )
 
-    def _picture(self, attempt: Attempt, slot: int, flags: tuple[str, ...]) -> Picture:
+    def _image(self, attempt: Attempt, slot: int, flags: tuple[str, ...]) -> StoredImage:
         self.given[attempt.job.key, slot] += 1
         path = f"images/{attempt.job.path(slot, 'png')}"
         digest = hashlib.sha256(f"{attempt.id}{slot}".encode()).hexdigest()
         gone = f"superseded/{attempt.replaces[:12]}-{slot}-{attempt.id}.png" if attempt.replaces else None
-        return Picture(slot, path, digest, 10, 4, 4, "png", flags, gone)
+        return StoredImage(slot, path, digest, 10, 4, 4, "png", flags, gone)
 
     def _blocking(self, stage: str, seconds: float) -> CallEvidence:
         said = ApiError("moderation_blocked", "image_generation_user_error", "no", stage=stage, categories=("x",))

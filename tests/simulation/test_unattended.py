@@ -118,7 +118,7 @@ def test_a_provider_that_is_never_free_ends_the_run(new_world: NewWorld) -> None
 
 
 def test_nothing_but_rate_limits_ends_the_run(new_world: NewWorld) -> None:
-    """Half an hour of refusals without any picture, and the run gives up."""
+    """Half an hour of refusals without any image, and the run gives up."""
     story = play(new_world("limits"), Scene(jobs(30), Weather({"limited": 1.0}), SETTINGS))
     assert story.status is Exit.UNAVAILABLE
     assert story.totals.jobs.not_started == 30

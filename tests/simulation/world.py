@@ -48,7 +48,7 @@ LONGEST = 7 * 86400.0
 def job(name: str, n: int = 1, *, size: str = "1024x1024", quality: str = "low") -> Job:
     """Make one job."""
     request = ImageRequest(
-        Operation.GENERATE, f"a picture of {name}", MODEL, params=(("quality", quality), ("size", size))
+        Operation.GENERATE, f"an image of {name}", MODEL, params=(("quality", quality), ("size", size))
     )
     key = hashlib.sha256(f"{name}|{size}|{quality}".encode()).hexdigest()
     return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}")

@@ -1,4 +1,4 @@
-"""Folders, parts and pictures for the laws of storage."""
+"""Folders, parts and images for the laws of storage."""
 
 import io
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def put(folder: Folder) -> Put:
 
 
 def drawn(format_: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **options: object) -> bytes:
-    """Draw a picture with some structure in it."""
+    """Draw an image with some structure in it."""
     image = Image.effect_noise(size, 90).convert(mode)
     if mode in {"RGBA", "LA"}:
         image.putalpha(100)

@@ -1,4 +1,4 @@
-"""Laws of what a picture's bytes say."""
+"""Laws of what an image's bytes say."""
 
 import struct
 import zlib
@@ -30,7 +30,7 @@ from tests.storage.conftest import drawn
         (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- --><svg/>', ("svg", 0, 0, True)),
     ],
 )
-def test_pictures_are_recognised(tmp_path: Path, data: bytes, facts: tuple[object, ...]) -> None:
+def test_images_are_recognised(tmp_path: Path, data: bytes, facts: tuple[object, ...]) -> None:
     """Format, pixels and transparency, from the header alone."""
     path = tmp_path / "picture"
     path.write_bytes(data)
@@ -60,7 +60,7 @@ def test_the_head_is_enough_for_most(tmp_path: Path) -> None:
         b"\xff\xd8\xff",
     ],
 )
-def test_what_is_no_picture_is_not_taken_for_one(tmp_path: Path, data: bytes) -> None:
+def test_what_is_no_image_is_not_taken_for_one(tmp_path: Path, data: bytes) -> None:
     """HTML, JSON, torn headers."""
     path = tmp_path / "picture"
     path.write_bytes(data)
@@ -70,14 +70,14 @@ def test_what_is_no_picture_is_not_taken_for_one(tmp_path: Path, data: bytes) ->
 @given(
     st.binary(max_size=200), st.sampled_from([drawn(f) for f in ("PNG", "JPEG", "WEBP", "GIF")]), st.integers(0, 100)
 )
-def test_no_bytes_break_the_look(noise: bytes, picture: bytes, cut: int) -> None:
+def test_no_bytes_break_the_look(noise: bytes, image: bytes, cut: int) -> None:
     """Whatever a server sends."""
     sniff(noise)
-    sniff(picture[:cut] + noise)
+    sniff(image[:cut] + noise)
 
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_whole_pictures_pass_and_torn_ones_do_not(tmp_path: Path, format_: str) -> None:
+def test_whole_images_pass_and_torn_ones_do_not(tmp_path: Path, format_: str) -> None:
     """Cut at ten places each."""
     data, path = drawn(format_, "RGB" if format_ != "GIF" else "L", size=(120, 90)), tmp_path / "picture"
     path.write_bytes(data)
@@ -92,7 +92,7 @@ def test_what_cannot_be_decoded_is_said_in_words(tmp_path: Path) -> None:
     path = tmp_path / "picture"
     for data in (b"<html>", b""):
         path.write_bytes(data)
-        assert str(decode_check(path)).startswith("no picture")
+        assert str(decode_check(path)).startswith("no image")
     assert decode_check(tmp_path / "none") == "missing"
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, (b"IHDR" + BOMB, b"IDAT" + zlib.compress(b"\0"), b"IEND")))

@@ -1,4 +1,4 @@
-"""Laws of pictures in the output folder."""
+"""Laws of images in the output folder."""
 
 import threading
 from contextlib import suppress
@@ -13,7 +13,7 @@ from tests.storage.conftest import Put
 
 
 def inside(root: Path) -> dict[str, bytes]:
-    """Read every picture file below the folder."""
+    """Read every image file below the folder."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
@@ -21,17 +21,17 @@ def inside(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_picture_appears_whole_under_its_name(folder: Folder, put: Put) -> None:
+def test_a_image_appears_whole_under_its_name(folder: Folder, put: Put) -> None:
     """Its bytes are those that came, readable for everybody; its spool is private."""
-    facts = put(b"a picture")
+    facts = put(b"an image")
     assert folder.publish(facts.path, "sku/a-0.png") is None
     folder.spool("one").remove()
     final = folder.root / "images/sku/a-0.png"
-    assert final.read_bytes() == b"a picture"
+    assert final.read_bytes() == b"an image"
     assert final.stat().st_mode & 0o777 == 0o644
     assert (folder.root / "spool").stat().st_mode & 0o777 == 0o700
     assert folder.spools() == ()
-    assert list(folder.pictures()) == ["images/sku/a-0.png"]
+    assert list(folder.images()) == ["images/sku/a-0.png"]
 
 
 def test_a_foreign_file_is_never_overwritten(folder: Folder, put: Put) -> None:
@@ -58,7 +58,7 @@ def test_publishing_twice_is_publishing_once(folder: Folder, put: Put) -> None:
     assert inside(folder.root) == {"images/a.png": b"paid"}
 
 
-def test_a_replaced_picture_steps_aside_with_its_key(folder: Folder, put: Put) -> None:
+def test_a_replaced_image_steps_aside_with_its_key(folder: Folder, put: Put) -> None:
     """Nothing that was paid is deleted; doing it again gives the same answer."""
     folder.publish(put(b"old", "one").path, "sku/a.png")
     new = put(b"new", "two")
@@ -68,7 +68,7 @@ def test_a_replaced_picture_steps_aside_with_its_key(folder: Folder, put: Put) -
     assert inside(folder.root) == {"images/sku/a.png": b"new", f"{gone}": b"old"}
 
 
-def test_a_picture_that_is_the_same_to_the_last_byte_steps_aside_too(folder: Folder, put: Put) -> None:
+def test_a_image_that_is_the_same_to_the_last_byte_steps_aside_too(folder: Folder, put: Put) -> None:
     """It was paid for by another job: each job keeps its own."""
     for turn, key in enumerate((None, "a" * 64, "b" * 64, "b" * 64)):
         gone = folder.publish(put(b"dot", f"try-{turn}").path, "a.png", replaces=key)
@@ -77,11 +77,11 @@ def test_a_picture_that_is_the_same_to_the_last_byte_steps_aside_too(folder: Fol
 
 
 def test_nothing_to_replace_is_no_fault(folder: Folder, put: Put) -> None:
-    """The user had moved the old picture away."""
+    """The user had moved the old image away."""
     assert folder.publish(put().path, "a.png", replaces="abcdef0123456789") is None
 
 
-def test_pictures_of_one_job_can_step_aside_more_than_once(folder: Folder, put: Put) -> None:
+def test_images_of_one_job_can_step_aside_more_than_once(folder: Folder, put: Put) -> None:
     """Each keeps a name of its own."""
     gone = [folder.publish(put(f"{n}".encode(), f"try-{n}").path, "a.png", replaces="k" * 64) for n in range(4)]
     assert gone == [None, *(f"superseded/a.{'k' * 12}{end}.png" for end in ("", "~2", "~3"))]
@@ -95,7 +95,7 @@ class Stop(BaseException):
 @pytest.mark.parametrize("point", ["after_aside", "before_name", "before_sync", "after_sync"])
 @pytest.mark.parametrize("replaces", [None, "k" * 64])
 def test_a_crash_at_any_step_is_made_good_by_doing_it_again(tmp_path: Path, point: str, replaces: str | None) -> None:
-    """The old picture is aside, the new one in place, each once."""
+    """The old image is aside, the new one in place, each once."""
 
     def at(name: str) -> None:
         if name == f"storage.publish.{point}":
@@ -132,7 +132,7 @@ def test_no_path_leads_outside(folder: Folder, put: Put, path: str) -> None:
     ["images", "images/sku", "images/sku/deep", "images/sku/deep/a.png", "superseded", "superseded/sku", "spool"],
 )
 def test_no_symlink_is_followed(folder: Folder, put: Put, tmp_path: Path, link: str) -> None:
-    """A planted link refuses the picture and writes nothing on its other side."""
+    """A planted link refuses the image and writes nothing on its other side."""
     outside, planted = tmp_path / "outside", folder.root / link
     outside.mkdir()
     old = folder.root / "images/sku/deep/a.png"

@@ -62,10 +62,10 @@ def test_a_torn_answer_is_no_answer(folder: Folder, put: Put, torn: bytes) -> No
 def test_quarantine_keeps_everything_with_the_reason(folder: Folder, put: Put) -> None:
     """Also when the same attempt comes there twice."""
     for place in ("quarantine/one", "quarantine/one.2"):
-        put(b"half a picture")
+        put(b"half an image")
         assert folder.quarantine("one", {"status": 200, "why": "truncated"}) == place
         kept = folder.root / place
-        assert (kept / "0.part").read_bytes() == b"half a picture"
+        assert (kept / "0.part").read_bytes() == b"half an image"
         assert json.loads((kept / "why.json").read_text())["why"] == "truncated"
     assert folder.spools() == ()
     assert (folder.root / "quarantine").stat().st_mode & 0o777 == 0o700

@@ -78,8 +78,8 @@ def test_sizes(count: int, words: str) -> None:
 
 
 def test_nouns_agree_with_their_number() -> None:
-    """One picture, two pictures, no pictures."""
-    assert [counted(n, "picture") for n in (0, 1, 1200)] == ["0 pictures", "1 picture", "1,200 pictures"]
+    """One image, two images, no images."""
+    assert [counted(n, "image") for n in (0, 1, 1200)] == ["0 images", "1 image", "1,200 images"]
     assert counted(2, "entry", "entries") == "2 entries"
 
 

@@ -12,7 +12,7 @@ SPOOL = "storage.spool.before_remove"
 
 
 def passed(trial: World, number: int, fault: str) -> bool:
-    """Let the k-th step of a run fail, then go on: exit 8 names the path, and no paid picture is lost or paid again."""
+    """Let the k-th step of a run fail, then go on: exit 8 names the path, and no paid image is lost or paid again."""
     child = trial.start(Break(passing=number, errno=fault))
     status = child.wait()
     trial.look()
@@ -24,8 +24,8 @@ def passed(trial: World, number: int, fault: str) -> bool:
     assert "Traceback" not in told
     trial.finish()
     trial.reconcile()
-    pictures = sum(entry["pictures"] for entry in trial.bill)
-    assert pictures == trial.wanted, f"step {number} with {fault}: {pictures} pictures were paid"
+    images = sum(entry["pictures"] for entry in trial.bill)
+    assert images == trial.wanted, f"step {number} with {fault}: {images} images were paid"
     return False
 
 

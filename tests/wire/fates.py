@@ -1,4 +1,4 @@
-"""What must become of a call when a server shows a fault: the calls it leads to, the state of each wanted picture."""
+"""What must become of a call when a server shows a fault: the calls it leads to, the state of each wanted image."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What becomes of a job for one picture (`calls`, `slots`) and of one for four (`calls4`, `slots4`).
+    """What becomes of a job for one image (`calls`, `slots`) and of one for four (`calls4`, `slots4`).
 
     `exit` is the run's, `stops` says that the run pulls no more jobs. `how` are options of the mock's fault. `drawn`:
     the mock must really draw. `deadline` is the seconds of one call. `slow`: takes seconds.
@@ -25,12 +25,12 @@ class Action:
     slow: bool = False
 
     def of(self, n: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The calls and slots of a job for `n` pictures."""
+        """The calls and slots of a job for `n` images."""
         return (self.calls, self.slots) if n == 1 else (self.calls4, self.slots4)
 
 
 def alike(calls: str, slot: str, exit_status: int) -> Action:
-    """One picture or four: the same calls, and every slot in the same state."""
+    """One image or four: the same calls, and every slot in the same state."""
     states = tuple(calls.split())
     return Action(states, (slot,), states, (slot,) * 4, exit_status)
 
@@ -110,9 +110,9 @@ BODIES: dict[str, Action] = {
     **{f"fewer_{count}": fate for count, fate in FEWER.items()},
     **_all(
         replace(GOOD, drawn=True),
-        "wrong_format wrong_dimensions blank_picture truncated_picture checkerboard",
+        "wrong_format wrong_dimensions blank_image truncated_image checkerboard",
     ),
-    **_all(replace(SPOILT, drawn=True), "picture_svg picture_html"),
+    **_all(replace(SPOILT, drawn=True), "image_svg image_html"),
     "picture_bomb": replace(GOOD, drawn=True, slow=True, deadline=60.0),
 }
 WIRES: dict[str, Action] = {
@@ -132,7 +132,7 @@ WIRES: dict[str, Action] = {
         "reset_after_body keep_alive_close chunked close_delimited slow_headers slow_body continue_100 gzip late",
     ),
 }
-# Reading the picture fails once, then goes well; or the address is one that nobody may read.
+# Reading the image fails once, then goes well; or the address is one that nobody may read.
 DOWNLOADS: dict[str, Action] = {
     **{name: replace(GOOD, how="reads=1", slow=True) for name in DOWNLOAD if name.startswith("download_")},
     "download_redirect": replace(LOST, slow=True),  # to a private address

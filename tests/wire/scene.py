@@ -28,7 +28,7 @@ LOOKS = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 
 
 def dot(width: int = 64, height: int = 64, kind: str = "JPEG") -> bytes:
-    """A small picture of one colour."""
+    """A small image of one colour."""
     out = io.BytesIO()
     Image.new("RGB", (width, height), "teal").save(out, kind)
     return out.getvalue()
@@ -58,7 +58,7 @@ class Scene:
         return path
 
     def output(self, name: str = "scene") -> Path:
-        """Where a manifest's pictures go."""
+        """Where a manifest's images go."""
         return self.root / "output" / name
 
     def options(self, name: str = "scene", **options: Any) -> Options:
@@ -135,7 +135,7 @@ class Seen:
         return tuple(row.state.value for row in self.attempts if row.job_id == job_id)
 
     def slots(self, job_id: str) -> tuple[str, ...]:
-        """What became of each wanted picture of a job."""
+        """What became of each wanted image of a job."""
         return tuple(row.state for row in sorted(self.images, key=lambda row: row.slot) if row.job_id == job_id)
 
     def table(self, name: str) -> list[dict[str, str]]:
@@ -150,7 +150,7 @@ class Seen:
 
 @contextmanager
 def scene(root: Path, settings: Mapping[str, Any] | None = None, **config: Any) -> Iterator[Scene]:
-    """A scene whose server answers with one small picture, unless `config` says otherwise."""
+    """A scene whose server answers with one small image, unless `config` says otherwise."""
     handle = start_embedded(MockConfig(**{"fixed_bytes": dot(), **config}))
     try:
         yield Scene(root, handle, dict(settings or {}))

@@ -11,17 +11,17 @@ from tests.wire.scene import dot, scene
 
 
 def made(mode: str, kind: str, **how: object) -> bytes:
-    """A picture in some mode and file format."""
+    """An image in some mode and file format."""
     out = io.BytesIO()
     Image.new(mode, (64, 48)).save(out, kind, **how)
     return out.getvalue()
 
 
 def frames(kind: str) -> bytes:
-    """A picture that moves."""
+    """An image that moves."""
     out = io.BytesIO()
-    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
-    pictures[0].save(out, kind, save_all=True, append_images=pictures[1:])
+    images = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    images[0].save(out, kind, save_all=True, append_images=images[1:])
     return out.getvalue()
 
 

@@ -9,7 +9,7 @@ from batchgen.mock.faults import FAULTS
 from tests.wire.fates import FATES, UNKNOWN, Action
 from tests.wire.scene import QUICK, Scene, Seen, scene
 
-# Where the job for one picture and the job for four stand among five.
+# Where the job for one image and the job for four stand among five.
 PLACES = {"ends": (0, 4), "front": (2, 0), "back": (4, 2)}
 GOOD_JOBS = {3: 1, 1: 2, 2: 3, 0: 1, 4: 2}
 
@@ -32,7 +32,7 @@ def test_every_fault_has_a_fate() -> None:
 
 @pytest.mark.parametrize(("fault", "place"), cases())
 def test_a_fault_ends_in_the_right_state(place_of_work: Path, fault: str, place: str) -> None:
-    """One and four pictures, first, in the middle or last: calls, slots and exit status are as expected."""
+    """One and four images, first, in the middle or last: calls, slots and exit status are as expected."""
     fate = FATES[fault]
     config: dict[str, Any] = {"fixed_bytes": None} if fate.drawn else {}
     with scene(place_of_work, **config) as here:
@@ -49,7 +49,7 @@ def test_a_fault_ends_in_the_right_state(place_of_work: Path, fault: str, place:
 
 
 def _jobs(fault: str, fate: Action, place: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Five jobs of which two meet the fault; and how many pictures those want."""
+    """Five jobs of which two meet the fault; and how many images those want."""
     wants = dict(zip(PLACES[place], (1, 4), strict=True))
     directive = f" [[mock: fault={fault} {fate.how}]]"
     jobs = [
@@ -83,7 +83,7 @@ def _stopped(seen: Seen, fate: Action, bad: dict[str, int], jobs: list[dict[str,
 
 
 def _accounted(here: Scene, seen: Seen) -> None:
-    """The server's bill is covered, it saw no call that the ledger does not know, and every picture is explained."""
+    """The server's bill is covered, it saw no call that the ledger does not know, and every image is explained."""
     money = seen.money
     assert here.billed <= seen.charged + money["at_risk_micro_usd"]
     drawn = [entry for entry in here.bill() if entry["path"].startswith("/v1/images")]

@@ -1,4 +1,4 @@
-"""Fewer pictures than were asked: what came is kept, exactly the missing ones are asked for again, at most twice."""
+"""Fewer images than were asked: what came is kept, exactly the missing ones are asked for again, at most twice."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -15,7 +15,7 @@ ALL = 9
 
 
 def asked_for(came: Sequence[int]) -> tuple[list[int], int]:
-    """What each call asks for, and how many pictures there are in the end, when calls bring so many in turn."""
+    """What each call asks for, and how many images there are in the end, when calls bring so many in turn."""
     brings = iter([*came, *(ALL,) * 3])
     asked, stored = [WANTED], min(next(brings), WANTED)
     if not stored:  # nothing at all: once more
@@ -31,7 +31,7 @@ def asked_for(came: Sequence[int]) -> tuple[list[int], int]:
 
 @pytest.mark.parametrize("length", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_way_to_get_too_few(place_of_work: Path, length: int) -> None:
-    """Nothing, one, two, three or all, call after call: calls are counted exactly, and each picture is paid once."""
+    """Nothing, one, two, three or all, call after call: calls are counted exactly, and each image is paid once."""
     ways = list(product([0, 1, 2, 3, ALL], repeat=length))
     jobs = []
     for way in ways:
@@ -44,14 +44,14 @@ def test_every_way_to_get_too_few(place_of_work: Path, length: int) -> None:
         for entry in here.bill():
             bill.setdefault(entry["prompt"], []).append(entry["n"])
         rows = seen.jobs
-        pictures = {(row.job_id, row.slot): row for row in seen.images if row.state == "stored"}
+        images = {(row.job_id, row.slot): row for row in seen.images if row.state == "stored"}
         for way, job in zip(ways, jobs, strict=True):
             asked, stored = asked_for(way)
             assert bill[job["prompt"]] == asked, way
             assert rows[job["id"]].stored == stored, way
             states = {rows[job["id"]].moderated, rows[job["id"]].failed}
             assert states == ({WANTED - stored, 0} if stored else {WANTED, 0}), way
-        assert len({row.path for row in pictures.values()}) == len(pictures) == sum(asked_for(way)[1] for way in ways)
+        assert len({row.path for row in images.values()}) == len(images) == sum(asked_for(way)[1] for way in ways)
         assert seen.exit == 3
         assert here.billed <= seen.charged
         calls = len(here.bill())

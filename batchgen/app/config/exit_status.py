@@ -6,7 +6,7 @@ from batchgen.errors import Exit
 from batchgen.model import OutcomeKind, Stop, StopKind
 
 ENDED: Mapping[Exit, str] = {
-    Exit.OK: "every wanted picture is stored",
+    Exit.OK: "every wanted image is stored",
     Exit.BUG: "stopped by a bug in batchgen",
     Exit.INPUT: "stopped by the input",
     Exit.SOME_FAILED: "finished, some jobs failed for good",

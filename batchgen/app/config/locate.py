@@ -33,7 +33,7 @@ def find_ledger(output: Path) -> Path:
             continue
         if isinstance(named, str) and (output / named).exists():
             return output / named
-    raise InputError(f"{output} has no ledger; if pictures are there, batchgen adopt {output} rebuilds it")
+    raise InputError(f"{output} has no ledger; if images are there, batchgen adopt {output} rebuilds it")
 
 
 def catalogue_of(output: Path, ledger: Path) -> str:

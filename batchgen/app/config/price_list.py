@@ -82,7 +82,7 @@ class PriceList:
         return self._histories[kind]
 
     def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
-        """What one call for `n` pictures may cost, or the same line in the vendor's Batch API."""
+        """What one call for `n` images may cost, or the same line in the vendor's Batch API."""
         kind = (_look(request), n, batch)
         return kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
 
@@ -127,13 +127,13 @@ class PriceList:
         return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.came, overrides=mine)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many pictures one call for this request asks for; what a minute does not allow is refused for ever."""
+        """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
         cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 
     def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
-        """What drawing so many pictures of a job may cost, over as many calls as it takes."""
+        """What drawing so many images of a job may cost, over as many calls as it takes."""
         kind = (_look(job.request), images, batch)
         return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
 

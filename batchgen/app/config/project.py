@@ -45,7 +45,7 @@ class Project:
 
     @property
     def free(self) -> bool:
-        """Whether pictures cost nothing here, so that no limit is needed."""
+        """Whether images cost nothing here, so that no limit is needed."""
         return self.provider.name == MOCK
 
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
@@ -124,11 +124,11 @@ def _chosen(settings: Settings, options: Options) -> Settings:
 
 
 def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
-    """Sample pictures count as stored, whoever is asked next: say so before they are taken for real ones."""
+    """Sample images count as stored, whoever is asked next: say so before they are taken for real ones."""
     count = 0 if project.free else ledger.drawn_by(MOCK)
     if count:
         yield Problem(
-            f"{counted(count, 'picture')} in {project.output} came from the mock provider and will not be drawn again; "
+            f"{counted(count, 'image')} in {project.output} came from the mock provider and will not be drawn again; "
             "for real ones choose another --output",
             None,
             Severity.WARNING,
@@ -167,9 +167,9 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
     return iter(chosen)
 
 
-def unknown_pictures(project: Project) -> InputError:
+def unknown_images(project: Project) -> InputError:
     """The refusal of a folder whose ledger was lost or is another one."""
     return InputError(
-        f"{project.output} holds pictures that the ledger {project.ledger_path} does not know: batchgen adopt "
+        f"{project.output} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
         f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
     )

@@ -1,4 +1,4 @@
-"""The words of a notification: what ended and why, pictures, money, what to do next. Pure; no prompt is ever in it."""
+"""The words of a notification: what ended and why, images, money, what to do next. Pure; no prompt is ever in it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -
     now = summary["this_run"]
     lines = (
         _reason(exit_, str(summary.get("why") or "")),
-        f"pictures: {_pictures(summary['images'])}",
+        f"images: {_images(summary['images'])}",
         f"money of this run: {_money(now['money'])}",
         f"took: {duration(now['seconds'])}",
         f"folder: {safe(output, 400)}, run {safe(summary['run_id'])}",
@@ -77,7 +77,7 @@ def _why(error: Exception) -> str:
             return f"a bug: {type(error).__name__}"
 
 
-def _pictures(images: Mapping[str, int]) -> str:
+def _images(images: Mapping[str, int]) -> str:
     states = ("moderated", "failed", "uncertain", "lost_paid", "not_started")
     rest = (f"{images[state]:,} {state.replace('_', ' ')}" for state in states if images.get(state))
     return ", ".join((f"{images['stored']:,} of {images['wanted']:,} stored", *rest))

@@ -1,4 +1,4 @@
-"""`adopt`: a lost ledger rebuilt from pictures, sidecars, the last report and the logs; nothing is paid again."""
+"""`adopt`: a lost ledger rebuilt from images, sidecars, the last report and the logs; nothing is paid again."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ FORMULA = tuple("=+-@\t\r|%")
 
 @dataclass(frozen=True, slots=True)
 class AdoptResult:
-    """A ledger rebuilt: jobs and pictures found again, and files that nobody can explain (relative paths)."""
+    """A ledger rebuilt: jobs and images found again, and files that nobody can explain (relative paths)."""
 
     jobs: int
     images: int
@@ -36,9 +36,9 @@ class AdoptResult:
 
 
 def adopt(output: Path | None) -> AdoptResult:
-    """Take every picture in that a sidecar, the report or a log knows and whose bytes are still the same.
+    """Take every image in that a sidecar, the report or a log knows and whose bytes are still the same.
 
-    A ledger that knew no picture takes in what people said of them too.
+    A ledger that knew no image takes in what people said of them too.
     """
     root = find_output(output)
     try:
@@ -52,7 +52,7 @@ def adopt(output: Path | None) -> AdoptResult:
         ledger.begin_run(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
-        for relative in folder.pictures():
+        for relative in folder.images():
             if relative in explained:
                 continue
             image = known.get((relative, sha256_of(root / relative)))
@@ -72,9 +72,9 @@ def adopt(output: Path | None) -> AdoptResult:
 
 
 def _known(root: Path) -> dict[tuple[str, str], Adopted]:
-    """What is told of pictures, by path and hash; the report knows more of each than the logs, a sidecar most."""
+    """What is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
-    beside = sidecars.records(root, tuple(Folder(root).pictures()))
+    beside = sidecars.records(root, tuple(Folder(root).images()))
     for record in (*_from_logs(root), *_from_report(root), *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
@@ -83,7 +83,7 @@ def _known(root: Path) -> dict[tuple[str, str], Adopted]:
 
 
 def _from_report(root: Path) -> Iterator[dict[str, Any]]:
-    """Stored pictures as `images.csv` of the last report tells them."""
+    """Stored images as `images.csv` of the last report tells them."""
     try:
         with (root / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
@@ -94,7 +94,7 @@ def _from_report(root: Path) -> Iterator[dict[str, Any]]:
 
 
 def _judged(root: Path) -> Iterator[Judged]:
-    """What people had said of pictures, as the last report tells it."""
+    """What people had said of images, as the last report tells it."""
     for row in _from_report(root):
         with suppress(KeyError, ValueError):
             yield Judged(
@@ -108,7 +108,7 @@ def _plain(cell: str) -> str:
 
 
 def _from_logs(root: Path) -> Iterator[dict[str, Any]]:
-    """Stored pictures as the logs of the runs tell them, the oldest run first."""
+    """Stored images as the logs of the runs tell them, the oldest run first."""
     for path in sorted((root / "runs").glob("*/log.jsonl")):
         try:
             with path.open(encoding="utf-8") as lines:
@@ -120,16 +120,16 @@ def _from_logs(root: Path) -> Iterator[dict[str, Any]]:
 def _stored(line: str) -> Iterator[dict[str, Any]]:
     try:
         event = json.loads(line)
-        pictures = event.get("stored", ())
-        shares = split(event["cost_micro_usd"], len(pictures)) if pictures else ()
-        for cost, picture in zip(shares, pictures, strict=True):
-            yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **picture}
+        images = event.get("stored", ())
+        shares = split(event["cost_micro_usd"], len(images)) if images else ()
+        for cost, image in zip(shares, images, strict=True):
+            yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **image}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
 
 
 def _adopted(record: dict[str, Any]) -> Adopted | None:
-    """A picture as the ledger takes it; None for a record that somebody has spoiled."""
+    """An image as the ledger takes it; None for a record that somebody has spoiled."""
     try:
         return _image(record)
     except (KeyError, ValueError, TypeError):

@@ -25,7 +25,7 @@ DEAD = "no sign of life, it was killed or its machine stopped; the same command 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Stored pictures read again: how many, how many bytes, which are damaged (path, what is wrong) or missing."""
+    """Stored images read again: how many, how many bytes, which are damaged (path, what is wrong) or missing."""
 
     images: int
     bytes: int
@@ -94,7 +94,7 @@ def report(output: Path | None) -> Sequence[Path]:
 
 
 def verify(output: Path | None) -> VerifyResult:
-    """Hash and decode every stored picture again; what is damaged or missing is noted in a ledger that takes notes."""
+    """Hash and decode every stored image again; what is damaged or missing is noted in a ledger that takes notes."""
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
     archived = not os.access(find_output(output), os.W_OK)
     with opened(output, readonly=archived) as (ledger, root):

@@ -27,18 +27,18 @@ def recover(ledger: Ledger, folder: Folder, tariff: PriceList, note: Note) -> in
             continue
         settlement = tariff.settle_orphan(orphan, receipt)
         fails = tariff.settings.on_mismatch is OnMismatch.FAIL
-        odd = {one.slot: (SlotState.FAILED, why) for one in receipt.pictures if fails and (why := mismatch(one))}
+        odd = {one.slot: (SlotState.FAILED, why) for one in receipt.images if fails and (why := mismatch(one))}
         ledger.settle(receipt, AttemptState.SETTLED, settlement, odd)
         facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
-        stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.pictures)
-        note("recovered", **facts, pictures=len(receipt.pictures), **stored)
+        stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.images)
+        note("recovered", **facts, pictures=len(receipt.images), **stored)
     for attempt_id in folder.spools():
         _tidy(attempt_id, ledger, folder)
     return len(orphans)
 
 
 def _late(ledger: Ledger, folder: Folder) -> Iterator[AttemptRow]:
-    """Calls that were given up, whose whole answer has turned up after all while their pictures are still missed."""
+    """Calls that were given up, whose whole answer has turned up after all while their images are still missed."""
     missed = {(job.job_key, slot) for job in ledger.held() for slot in job.slots} | ledger.doubted()
     for attempt_id in folder.spools():
         row = ledger.attempt(attempt_id)

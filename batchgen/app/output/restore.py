@@ -1,4 +1,4 @@
-"""Pictures that make room for others, and those that are wanted again: nothing is paid for either. Blocks."""
+"""Images that make room for others, and those that are wanted again: nothing is paid for either. Blocks."""
 
 from contextlib import suppress
 
@@ -8,7 +8,7 @@ from batchgen.storage import Folder
 
 
 def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
-    """Put wanted pictures from `superseded/` back, as when an edit was taken back; how many.
+    """Put wanted images from `superseded/` back, as when an edit was taken back; how many.
 
     What stands in their places steps aside in turn. One whose file is gone stays as it is, and so does one whose place
     is taken by a file that the ledger does not know.
@@ -29,7 +29,7 @@ def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
 
 
 def make_room(ledger: Ledger, folder: Folder, note: Note) -> None:
-    """Move pictures to `superseded/` that others replaced under another name, such as another format."""
+    """Move images to `superseded/` that others replaced under another name, such as another format."""
     for key, slot, path in ledger.left_behind():
         place = folder.set_aside(path.removeprefix("images/"), key)
         ledger.cleared(key, slot)

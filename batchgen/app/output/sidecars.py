@@ -1,6 +1,6 @@
-"""Sidecars: a JSON file beside each picture that tells all that is needed to draw it again. Blocks.
+"""Sidecars: a JSON file beside each image that tells all that is needed to draw it again. Blocks.
 
-It is made of the ledger's rows once they are settled, and names no path of its own: it belongs to the picture that it
+It is made of the ledger's rows once they are settled, and names no path of its own: it belongs to the image that it
 stands beside, and goes wherever that goes.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Ledger, PictureRow
+from batchgen.ledger import Ledger, SidecarRow
 from batchgen.model import FileImage, InputImage, UrlImage
 from batchgen.storage import SIDECAR, Folder
 
@@ -21,8 +21,8 @@ BETWEEN_IMAGES = ";"
 _NO_PARAMETER = frozenset({"id", "operation", "prompt", "model", "images", "mask"})
 
 
-def write(folder: Folder, rows: Sequence[PictureRow]) -> None:
-    """Put a sidecar beside each of these pictures; a file that is no sidecar stays what it is."""
+def write(folder: Folder, rows: Sequence[SidecarRow]) -> None:
+    """Put a sidecar beside each of these images; a file that is no sidecar stays what it is."""
     for row in rows:
         if _is_ours(folder.root / f"{row.path}{SIDECAR}"):
             text = json.dumps(contents(row), indent=2)
@@ -33,14 +33,14 @@ def fill(ledger: Ledger, folder: Folder) -> None:
     """Put those in place that are missing: the run was killed, or the manifest asked for none before."""
     behind = dict.fromkeys(
         attempt
-        for path, sha256, attempt in ledger.picture_places()
+        for path, sha256, attempt in ledger.image_places()
         if (folder.root / path).exists() and not _tells(folder.root / f"{path}{SIDECAR}", sha256)
     )
     for attempt in behind:
-        write(folder, [row for row in ledger.picture_rows(attempt) if (folder.root / row.path).exists()])
+        write(folder, [row for row in ledger.sidecar_rows(attempt) if (folder.root / row.path).exists()])
 
 
-def contents(row: PictureRow) -> dict[str, Any]:
+def contents(row: SidecarRow) -> dict[str, Any]:
     """What a sidecar says. `job` is a row of a JSON manifest: a list of such rows draws the same again."""
     return {
         "sidecar": FORM,
@@ -68,7 +68,7 @@ def contents(row: PictureRow) -> dict[str, Any]:
     }
 
 
-def _job(row: PictureRow) -> dict[str, str]:
+def _job(row: SidecarRow) -> dict[str, str]:
     request = row.request
     cells = {"operation": request.operation.value, "prompt": request.prompt, "model": request.model or ""}
     images = BETWEEN_IMAGES.join(map(_written, request.images))
@@ -79,7 +79,7 @@ def _job(row: PictureRow) -> dict[str, str]:
 
 
 def _written(image: InputImage) -> str:
-    """An input picture as a manifest in any folder can name it."""
+    """An input image as a manifest in any folder can name it."""
     match image:
         case FileImage():
             return str(Path(image.path).absolute())
@@ -89,7 +89,7 @@ def _written(image: InputImage) -> str:
             return str(image)
 
 
-def _files(row: PictureRow) -> Iterator[FileImage]:
+def _files(row: SidecarRow) -> Iterator[FileImage]:
     request = row.request
     for image in (*request.images, request.mask):
         if isinstance(image, FileImage):
@@ -111,7 +111,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _tells(path: Path, sha256: str) -> bool:
-    """Whether a sidecar is that of the picture with this hash."""
+    """Whether a sidecar is that of the image with this hash."""
     said = _read(path)
     return said is not None and sha256.encode() in said
 
@@ -125,9 +125,9 @@ def _read(path: Path) -> bytes | None:
         raise StorageError(f"{path}: {error.strerror}") from error
 
 
-def records(root: Path, pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """What sidecars tell of these pictures, in the words of images.csv; one that somebody has spoiled tells nothing."""
-    for path in pictures:
+def records(root: Path, images: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What sidecars tell of these images, in the words of images.csv; one that somebody has spoiled tells nothing."""
+    for path in images:
         try:
             told = json.loads(_read(root / f"{path}{SIDECAR}") or b"null")
             job, drawn = told["job"], told["drawn"]

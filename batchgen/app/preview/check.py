@@ -17,7 +17,7 @@ from batchgen.runtime.memo import kept
 
 MOST = InputError.most
 MOST_IMAGES = 10_000
-"""Pictures of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
+"""Images of one run, unless its manifest or command states how many; a slip in a matrix is soon more."""
 
 DECIDE = frozenset({"provider", "model", "operation", "images", "mask", "output_format"})
 """What decides whether everything else of a job is taken; of a job that lacks one of them, nothing can be said."""
@@ -131,10 +131,10 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
 
 
 def too_many(project: Project, images: int) -> str:
-    """Why a run would not draw so many pictures at once; empty when it would."""
+    """Why a run would not draw so many images at once; empty when it would."""
     if images <= MOST_IMAGES or project.free or project.settings.limits.max_images is not None:
         return ""
     return (
-        f"{images:,} pictures are more than the {MOST_IMAGES:,} that a run draws unless it is said to be meant: "
+        f"{images:,} images are more than the {MOST_IMAGES:,} that a run draws unless it is said to be meant: "
         f"--max-images {images}, or limits: {{max_images: {images}}} in the manifest"
     )

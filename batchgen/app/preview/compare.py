@@ -18,7 +18,7 @@ SYNC, BATCH = "sync", "batch"
 
 @dataclass(slots=True)
 class Group:
-    """Jobs that cost the same anywhere: one of them, how many pictures each asks for, and how many there are."""
+    """Jobs that cost the same anywhere: one of them, how many images each asks for, and how many there are."""
 
     job: Job
     images: int

@@ -13,7 +13,7 @@ from batchgen.app.config.project import (
     open_project,
     sample_warning,
     selected,
-    unknown_pictures,
+    unknown_images,
 )
 from batchgen.app.preview import check
 from batchgen.app.preview import compare as comparison
@@ -55,8 +55,8 @@ def planned(path: Path, options: Options) -> PlanResult:
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs() and next(Folder(project.output).pictures(), None) is not None:
-            raise unknown_pictures(project)
+        if not ledger.runs() and next(Folder(project.output).images(), None) is not None:
+            raise unknown_images(project)
     return PlanResult(project, options, checked.problems, checked.census.taken)
 
 

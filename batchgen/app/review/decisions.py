@@ -1,4 +1,4 @@
-"""`review`: what people decided about pictures, read from a file that anybody may have edited, into the ledger."""
+"""`review`: what people decided about images, read from a file that anybody may have edited, into the ledger."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class ReviewResult:
-    """What a file of decisions came to; `left_out` are pictures that are others by now, or unknown."""
+    """What a file of decisions came to; `left_out` are images that are others by now, or unknown."""
 
     approved: int
     rejected: int
@@ -62,7 +62,7 @@ def review(path: Path, output: Path | None) -> ReviewResult:
 
 
 def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
-    """Places that paid pictures may be on their way to: from an address, or in an answer that a dead run left."""
+    """Places that paid images may be on their way to: from an address, or in an answer that a dead run left."""
     places = [one.path("ext") for one in ledger.downloads()]
     for call in (*ledger.orphans(), *map(ledger.attempt, folder.spools())):
         places += [call.path(slot, "ext") for slot in call.slots] if call else []
@@ -138,8 +138,8 @@ def _read(cells: Mapping[str, Any], place: Place) -> Read | Problem:
             why
             for right, why in (
                 (HEX.fullmatch(key), "`key` is the job's key, 64 hexadecimal digits"),
-                (SLOT.fullmatch(slot), "`slot` is the number of the picture, from 0"),
-                (HEX.fullmatch(sha256), "`sha256` is of the picture, 64 hexadecimal digits"),
+                (SLOT.fullmatch(slot), "`slot` is the number of the image, from 0"),
+                (HEX.fullmatch(sha256), "`sha256` is of the image, 64 hexadecimal digits"),
                 (decision in set(Review), f"`decision` is {' or '.join(Review)}"),
                 (len(note) <= MOST_NOTE, f"the note is longer than {MOST_NOTE:,} characters"),
                 (not any(category(sign) in {"Cc", "Cs"} for sign in note), "the note holds control characters"),

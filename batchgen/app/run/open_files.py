@@ -10,7 +10,7 @@ from batchgen.app.watch import Watch
 RUN = 48
 """Files that a run itself has open at most: ledger, logs, folders on the way to a file."""
 CALL = 13
-"""The same for one call: a connection at either end, and a file for each of ten pictures."""
+"""The same for one call: a connection at either end, and a file for each of ten images."""
 
 
 def within_open_files(project: Project, watch: Watch) -> Project:

@@ -141,7 +141,7 @@ class Run:
         if self.project.free or not self.watch.attended or most <= ASK_ABOVE:
             return
         about = exact(self.estimate.expected)
-        if not self.watch.ask(f"{self.estimate.images} pictures for about {about}, at most {exact(most)}. Draw them?"):
+        if not self.watch.ask(f"{self.estimate.images} images for about {about}, at most {exact(most)}. Draw them?"):
             raise InputError("not started, nothing was spent")
 
     # ---- while it works ----------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class Run:
         return max(0, self.estimate.jobs - self.meter.outcomes.total())
 
     def _unexplained(self) -> Iterator[str]:
-        """Rows of the manifest and wanted pictures of which nobody can say what became of them.
+        """Rows of the manifest and wanted images of which nobody can say what became of them.
 
         Chained jobs may turn out to be one and the same when their inputs are known, so they are not counted.
         """
@@ -205,7 +205,7 @@ class Run:
             yield f"{census.rows} rows were read, but {explained} are accounted for"
         known = self.ledger.images_wanted(self.run_id)
         if self.planned and not census.taken and known != census.images:
-            yield f"{census.images} pictures were asked for, but {known} are accounted for"
+            yield f"{census.images} images were asked for, but {known} are accounted for"
 
     def close(self) -> RunResult:
         """End the books, write the report and say how it went; a disk that refuses leaves the words true."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchgen.app.config.environment import environment, key_for, without_core_files
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, open_project, unknown_pictures
+from batchgen.app.config.project import Project, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
@@ -103,14 +103,14 @@ def _perform(session: Run) -> None:
 
 
 def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
-    """The ledger, unless pictures lie there that it does not know: all of them would be paid again."""
-    has_pictures = next(folder.pictures(), None) is not None
-    if has_pictures and not project.ledger_path.exists():
-        raise unknown_pictures(project)
+    """The ledger, unless images lie there that it does not know: all of them would be paid again."""
+    has_images = next(folder.images(), None) is not None
+    if has_images and not project.ledger_path.exists():
+        raise unknown_images(project)
     ledger = project.open_ledger(at=at)
-    if has_pictures and not ledger.runs():
+    if has_images and not ledger.runs():
         ledger.close()
-        raise unknown_pictures(project)
+        raise unknown_images(project)
     return ledger
 
 

@@ -82,7 +82,7 @@ class Worklist:
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
-        waiting = {picture.job_key for picture in self.ledger.downloads()}
+        waiting = {image.job_key for image in self.ledger.downloads()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self._look_for_strangers(item)
             if item.linked:
@@ -106,17 +106,17 @@ class Worklist:
         return GONE in item.why or held or frozen
 
     def _look_for_strangers(self, item: Planned) -> None:
-        """A file that somebody else put where a picture shall go is found before the picture is paid."""
+        """A file that somebody else put where an image shall go is found before the image is paid."""
         ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
         for slot in item.slots:
             place = f"images/{item.job.path(slot, ext)}"
             taken = os.path.lexists(self.project.output / place) and self.ledger.owner(place) is None
             if taken and len(self.strangers) < InputError.most:
-                why = f"{self.project.output / place} is no picture of batchgen's: move it away, or choose another path"
+                why = f"{self.project.output / place} is no image of batchgen's: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:
-        """How the jobs stand by now whose pictures from an earlier run waited at an address. Blocks."""
+        """How the jobs stand by now whose images from an earlier run waited at an address. Blocks."""
         known = self.ledger.known(self._fetched)
         return Counter(job_status(*pair) for pair in zip(self._fetched, known, strict=True))
 
@@ -159,7 +159,7 @@ class Worklist:
             self._changed = asyncio.Event()
 
     async def _prepare(self, task: Task, offload: Offload) -> Task | Outcome:
-        """Wait for the jobs whose pictures this one takes, then plan it with its real key."""
+        """Wait for the jobs whose images this one takes, then plan it with its real key."""
         stopped = asyncio.ensure_future(self.stops.wait())
         try:
             while self._under_way & set(task.job.waits_for) and not self.stops:

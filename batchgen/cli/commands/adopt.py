@@ -1,4 +1,4 @@
-"""`batchgen adopt`: a new ledger for pictures that are there."""
+"""`batchgen adopt`: a new ledger for images that are there."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from batchgen.errors import Exit
 @output_argument
 @click.pass_obj
 def command(context: Context, output: Path | None) -> int:
-    """Rebuild the lost ledger of the folder OUTPUT from its pictures and what was written beside them.
+    """Rebuild the lost ledger of the folder OUTPUT from its images and what was written beside them.
 
-    Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no picture is changed.
+    Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no image is changed.
     Without OUTPUT, the folder below `output/` that was written last.
 
     Examples:

@@ -34,7 +34,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
 
-    `low` and `high` bound the cost; `expected` learns from your own ledger. Pictures that are stored already are not
+    `low` and `high` bound the cost; `expected` learns from your own ledger. Images that are stored already are not
     counted again. --compare puts every provider that could draw the same manifest side by side, cheapest first,
     with what each would refuse.
 

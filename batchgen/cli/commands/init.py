@@ -26,7 +26,7 @@ _BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.E
 def command(context: Context, folder: Path) -> int:
     """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
 
-    The starter runs as it is, with sample pictures from this machine, no key and no cost. Nothing is overwritten.
+    The starter runs as it is, with sample images from this machine, no key and no cost. Nothing is overwritten.
 
     Examples:
       batchgen init

@@ -52,25 +52,23 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every chance below.")
 @click.option("--latency", type=Range(), default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
 @click.option("--errors", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that fail, uncharged, 0 to 1.")
-@click.option("--partial", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that bring fewer pictures.")
+@click.option("--partial", type=_SHARE, default=0.0, metavar="SHARE", help="Calls that bring fewer images.")
 @click.option("--moderation", type=_SHARE, default=0.0, metavar="SHARE", help="Prompts that are moderated.")
 @click.option("--requests-per-minute", type=_COUNT, metavar="N", help="A strict sliding window.")
-@click.option("--images-per-minute", type=_COUNT, metavar="N", help="The same for pictures asked.")
+@click.option("--images-per-minute", type=_COUNT, metavar="N", help="The same for images asked.")
 @click.option("--input-images-per-minute", type=_COUNT, metavar="N", help="The same for references.")
 @click.option("--tokens-per-minute", type=_COUNT, metavar="N", help="The same for tokens.")
 @click.option("--window-seconds", type=_SECONDS, default=60.0, help="The length of those minutes.  [default: 60]")
 @click.option("--price-factor", callback=_factor, default="1", metavar="X", help="Charge this many times the price.")
-@click.option("--url-seconds", type=_SECONDS, default=86_400.0, help="How long addresses of pictures live.")
+@click.option("--url-seconds", type=_SECONDS, default=86_400.0, help="How long addresses of images live.")
 @click.option("--stall-seconds", type=_SECONDS, default=5.0, help="How long stalling faults stall.  [default: 5]")
-@click.option(
-    "--moderated", type=click.Choice(["dropped", "null", "empty"]), help="What stands for a moderated picture."
-)
+@click.option("--moderated", type=click.Choice(["dropped", "null", "empty"]), help="What stands for a moderated image.")
 @click.option("--serve-retired/--refuse-retired", default=True, help="Draw with models that were shut down, or refuse.")
 @click.option("--variations/--no-variations", default=None, help="Serve variations.  [default: as the dialect]")
 @click.option("--faults", type=LocalPath(), metavar="FILE", help="A JSON list of faults to show.")
 @click.pass_obj
 def command(context: Context, /, *, faults: Path | None, **words: Any) -> int:
-    """Serve a local Images API on loopback: real HTTP, limits, faults, sample pictures and its own bill.
+    """Serve a local Images API on loopback: real HTTP, limits, faults, sample images and its own bill.
 
     Its address is the only line on stdout. `GET /bill` tells what it charged, request by request. Prompts may ask for
     faults: `[[mock: fault=status_500 times=1]]`. The provider `mock` starts such a server by itself; this command is

@@ -22,7 +22,7 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
       new      never drawn
       changed  its content changed since; says which field
       retry    failed before
-      top-up   some of its pictures are missing
+      top-up   some of its images are missing
       stored   nothing to do
       held     may have been paid; see `batchgen resolve`
       skip     stopped for good by moderation

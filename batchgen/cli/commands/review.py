@@ -1,4 +1,4 @@
-"""`batchgen review`: what people decided about pictures."""
+"""`batchgen review`: what people decided about images."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from batchgen.errors import Exit
 @output_argument
 @click.pass_obj
 def command(context: Context, decisions: Path, output: Path | None) -> int:
-    """Keep the decisions of FILE about pictures of the folder OUTPUT. Nothing is sent.
+    """Keep the decisions of FILE about images of the folder OUTPUT. Nothing is sent.
 
     FILE is what the report page exports, or the same as a table with the columns job, key, slot, sha256, decision
-    and note. A later decision replaces an earlier one; one about a picture that is another one by now is left out.
+    and note. A later decision replaces an earlier one; one about an image that is another one by now is left out.
 
-    Approved pictures are frozen: never overwritten, moved or drawn again, whatever the manifest asks for later.
+    Approved images are frozen: never overwritten, moved or drawn again, whatever the manifest asks for later.
     Rejected ones stand in report/rerun.csv until `batchgen run MANIFEST --rejected` has drawn them again.
     Without OUTPUT, the folder below `output/` that was written last.
 

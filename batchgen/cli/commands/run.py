@@ -1,4 +1,4 @@
-"""`batchgen run`: make the pictures."""
+"""`batchgen run`: make the images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,7 +18,7 @@ _COUNT = click.IntRange(min=1)
 @subcommand("run")
 @reads_manifest
 @click.option("--max-cost", type=Money(), help="Spend at most this many dollars in this run.")
-@click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many pictures in this run.")
+@click.option("--max-images", type=_COUNT, metavar="N", help="Ask for at most this many images in this run.")
 @click.option("--max-duration", type=Duration(), help="Start nothing new after this time, such as 2h or 90m.")
 @click.option("--concurrency", type=_COUNT, metavar="N", help="Calls under way at the same time.  [default: 16]")
 @click.option(
@@ -31,7 +31,7 @@ _COUNT = click.IntRange(min=1)
 @click.option(
     "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need other words."
 )
-@click.option("--regenerate-missing", is_flag=True, help="Pay again for stored pictures whose files are gone.")
+@click.option("--regenerate-missing", is_flag=True, help="Pay again for stored images whose files are gone.")
 @rejected_option
 @click.option(
     "--reworded",
@@ -57,7 +57,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--log-json", type=LocalPath(), metavar="FILE", help="Write a log, one JSON object a line.")
 @click.pass_obj
 def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, **words: Any) -> int:
-    """Make the pictures of MANIFEST that are not stored yet, and a report of what they cost.
+    """Make the images of MANIFEST that are not stored yet, and a report of what they cost.
 
     Money is reserved before a call and settled after it; what is stored is never paid again, so the same command
     goes on where it was stopped. The first Ctrl-C lets the calls under way finish, the second stops at once.
@@ -73,7 +73,7 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
       batchgen run catalogue.yaml --quiet --max-cost 25 --if-locked skip
 
     Exit status:
-      0        every wanted picture is stored    1  a bug in batchgen
+      0        every wanted image is stored    1  a bug in batchgen
       2        input; nothing was spent          3  some jobs failed for good
       4        stopped at your limit             5  account: key, quota, billing
       6        provider unavailable              7  finished, jobs are held

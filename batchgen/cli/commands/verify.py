@@ -1,4 +1,4 @@
-"""`batchgen verify`: whether the pictures are still whole."""
+"""`batchgen verify`: whether the images are still whole."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from batchgen.errors import Exit
 @output_argument
 @click.pass_obj
 def command(context: Context, output: Path | None) -> int:
-    """Read every stored picture of the folder OUTPUT again: its hash and its pixels. No picture is changed.
+    """Read every stored image of the folder OUTPUT again: its hash and its pixels. No image is changed.
 
     Without OUTPUT, the folder below `output/` that was written last.
 

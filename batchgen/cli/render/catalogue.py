@@ -9,7 +9,7 @@ from batchgen.model.provider import FixedSizes, FlexibleSizes, ImageTable, Model
 _TOKENS = (number("text in"), number("image in"), number("image out"))
 _MODEL = (text("model"), *_TOKENS, number("text out"), text("as of"), remark(""))
 _PROVIDER = (text("provider"), text("address"), text("key variable"), number("most n"), text("as of"), remark(""))
-_PRICE = (text("provider"), text("model"), *_TOKENS, number("a picture"), remark(""))
+_PRICE = (text("provider"), text("model"), *_TOKENS, number("an image"), remark(""))
 _OVER = ("shut_down", "retired")
 _UNIT = "Token prices are USD per million tokens."
 
@@ -61,9 +61,9 @@ def _sizes(sizes: FixedSizes | FlexibleSizes) -> str:
     return " ".join(sizes.sizes) if isinstance(sizes, FixedSizes) else f"any multiple of {sizes.multiple}"
 
 
-def _by_picture_or_call(price: Price) -> str:
+def _by_image_or_call(price: Price) -> str:
     if price.per_image:
-        return _by_picture(price.per_image)
+        return _by_image(price.per_image)
     return "-" if price.per_call is None else f"{_usd(price.per_call)} a call"
 
 
@@ -77,7 +77,7 @@ def _fine_print(price: Price) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _by_picture(prices: ImageTable) -> str:
+def _by_image(prices: ImageTable) -> str:
     amounts = sorted(amount for _, sizes in prices for _, amount in sizes)
     least, most = _usd(amounts[0]), _usd(amounts[-1])
     return least if least == most else f"{least}-{most[1:]}"
@@ -116,6 +116,6 @@ def _prices(provider: Provider) -> Iterator[tuple[str, ...]]:
     for model, price in provider.prices:
         older = f"as of {price.as_of}" if price.as_of and price.as_of != provider.as_of else ""
         fine = ", ".join(part for part in (_fine_print(price), older) if part)
-        yield provider.name, model, *_by_token(price), _by_picture_or_call(price), fine
+        yield provider.name, model, *_by_token(price), _by_image_or_call(price), fine
     if not provider.prices:
         yield provider.name, "*", "-", "-", "-", "-", "the official list (assumed)"

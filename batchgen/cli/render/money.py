@@ -1,4 +1,4 @@
-"""Costs as tables: what a run may cost, by kind of picture, by tag, and on every provider."""
+"""Costs as tables: what a run may cost, by kind of image, by tag, and on every provider."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -11,14 +11,14 @@ from batchgen.text import counted, duration, safe
 
 MOST_VALUES = 20
 _COSTS = (number("low"), number("expected"), number("high"))
-_COUNTS = (number("jobs"), number("pictures"))
+_COUNTS = (number("jobs"), number("images"))
 _KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
 _TAGS = (text("tag"), text("value"), *_COUNTS, *_COSTS)
 _OFFERS = (number("expected"), text("provider"), text("model"), text("quality"), text("route"), remark("refused"))
 
 
 def estimate(estimate: Estimate) -> str:
-    """Cost by kind of picture, by tag and in all; warnings are left to stderr."""
+    """Cost by kind of image, by tag and in all; warnings are left to stderr."""
     if not estimate.jobs:
         return total(estimate)
     return "\n".join((_kinds(estimate.rows), *_tags(estimate), total(estimate)))
@@ -76,10 +76,10 @@ def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
 def total(estimate: Estimate) -> str:
     """What there is to do, what it may cost and how long it may take."""
     if not estimate.jobs:
-        why = "the others wait for approval" if estimate.later else "every picture is stored or decided"
+        why = "the others wait for approval" if estimate.later else "every image is stored or decided"
         return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate.later)}"
     counts = (
-        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'picture')} in {counted(estimate.calls, 'call')}"
+        f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'image')} in {counted(estimate.calls, 'call')}"
     )
     return (
         f"{counts}, about {duration(estimate.wall_seconds)}.\n"
@@ -94,7 +94,7 @@ def _later(rows: Sequence[CostRow]) -> str:
     if not rows:
         return ""
     low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))
-    images = counted(sum(row.images for row in rows), "picture")
+    images = counted(sum(row.images for row in rows), "image")
     kinds = ", ".join(dict.fromkeys(f"{row.model} {row.quality}" for row in rows))
     return f"Once approved: {images} ({safe(kinds, 40)}),\n  {expected} expected, {low} at least, {high} at most.\n"
 
@@ -163,7 +163,7 @@ def compare_json(result: EstimateResult) -> dict[str, Any]:
 
 
 def estimate_csv(estimate: Estimate) -> Iterator[Sequence[object]]:
-    """One row per kind of picture, money in micro-dollars."""
+    """One row per kind of image, money in micro-dollars."""
     yield ("model", "size", "quality", "provider", "jobs", "images", *_MICRO)
     for row in estimate.rows:
         kind = (safe(row.model), safe(row.size), safe(row.quality), safe(row.provider))

@@ -7,7 +7,7 @@ from batchgen.cli.render.table import columns_of, cut, number, remark, row_of, t
 from batchgen.money import short
 from batchgen.text import safe
 
-_COLUMNS = (text("action"), text("job"), number("pictures"), number("cost"), remark("why"))
+_COLUMNS = (text("action"), text("job"), number("images"), number("cost"), remark("why"))
 _WIDTHS = (8, 36, 8, 9, 0)
 
 

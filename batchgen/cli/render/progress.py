@@ -6,26 +6,26 @@ from batchgen.text import counted, duration, safe
 
 
 def progress_line(progress: Progress) -> str:
-    """Jobs, pictures, money of limit, rate, time left, retries, in flight and the state."""
-    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", *_pictures(progress), *_rest(progress))
+    """Jobs, images, money of limit, rate, time left, retries, in flight and the state."""
+    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", *_images(progress), *_rest(progress))
 
 
 def beside_bar(progress: Progress) -> str:
-    """Pictures, money and time left: what stands beside a bar."""
-    pictures, money, _rate, left = _pictures(progress)
-    return _listed(pictures, money, left)
+    """Images, money and time left: what stands beside a bar."""
+    images, money, _rate, left = _images(progress)
+    return _listed(images, money, left)
 
 
 def below_bar(progress: Progress) -> str:
     """Jobs and how the work goes: what stands below a bar."""
-    _pictures_so_far, _money, rate, _left = _pictures(progress)
+    _images_so_far, _money, rate, _left = _images(progress)
     return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", rate, *_rest(progress))
 
 
-def _pictures(progress: Progress) -> tuple[str, str, str, str]:
-    """Pictures, money of limit, rate and time left."""
+def _images(progress: Progress) -> tuple[str, str, str, str]:
+    """Images, money of limit, rate and time left."""
     return (
-        f"{_of(progress.images_stored, progress.images_wanted)} pictures",
+        f"{_of(progress.images_stored, progress.images_wanted)} images",
         short(progress.spent) + (f" of {short(progress.cap)}" if progress.cap is not None else ""),
         f"{progress.images_per_minute:.0f}/min" if progress.images_per_minute else "",
         f"{duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else "",

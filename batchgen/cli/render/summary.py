@@ -37,12 +37,12 @@ def final_block(
     now = summary.get("this_run", summary)
     run = f"{safe(summary['run_id'])}, " if summary.get("run_id") else ""
     chosen = exit is Exit.OK and _number(summary, "images", "not_started")
-    ended = safe(summary.get("why") or ("every chosen picture is stored" if chosen else ENDED[exit]))
+    ended = safe(summary.get("why") or ("every chosen image is stored" if chosen else ENDED[exit]))
     reason = f"{ended} (exit {exit:d})"
     head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
     head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
-    pictures = counted(_number(summary, "images", "stored"), "picture")
-    tail = [f"files    {pictures} in {safe(output / 'images', 1000)}\n"] if output else []
+    images = counted(_number(summary, "images", "stored"), "image")
+    tail = [f"files    {images} in {safe(output / 'images', 1000)}\n"] if output else []
     if report and exit in NEXT:
         tail.append(f"report   {safe(report, 1000)}\n")
     tail.append(_labelled("next", _next(summary, exit, report)))
@@ -68,13 +68,13 @@ def _next(summary: JobTemplate, exit: Exit, report: Path | None) -> str:  # noqa
     if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
         return NEXT[exit]
     at_risk = exact(_money(summary, "at_risk"))
-    return f"{NEXT[exit]}; {counted(uncertain, 'picture')} may be paid already ({at_risk}) and would be asked for again"
+    return f"{NEXT[exit]}; {counted(uncertain, 'image')} may be paid already ({at_risk}) and would be asked for again"
 
 
 def accounts(whole: JobTemplate, now: JobTemplate | None = None) -> Iterator[str]:
-    """Jobs, pictures and money of the output folder; the money of this run when it differs; what was wasted."""
+    """Jobs, images and money of the output folder; the money of this run when it differs; what was wasted."""
     yield _labelled("jobs", _counts(whole.get("jobs", {}), "total", _JOBS))
-    yield _labelled("pictures", _counts(whole.get("images", {}), "wanted", _IMAGES))
+    yield _labelled("images", _counts(whole.get("images", {}), "wanted", _IMAGES))
     now = whole if now is None else now
     yield _money_line("money", now, _cap(now))
     if now.get("money") and _shares(now) != _shares(whole):

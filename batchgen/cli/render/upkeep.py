@@ -29,7 +29,7 @@ def check_line(result: CheckResult) -> str:
         f"{census.rejected:,} rejected."
     )
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
-    return paragraph(read) + paragraph(f"{counted(census.images, 'picture')} wanted; {found}.")
+    return paragraph(read) + paragraph(f"{counted(census.images, 'image')} wanted; {found}.")
 
 
 def _more(left_out: int) -> str:
@@ -66,7 +66,7 @@ def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> d
 def verified(result: VerifyResult) -> str:
     """Each damaged and missing file by name, then the count."""
     count = (
-        f"{counted(result.images, 'picture')} ({size_of(result.bytes)}) read again: "
+        f"{counted(result.images, 'image')} ({size_of(result.bytes)}) read again: "
         f"{len(result.damaged):,} damaged, {len(result.missing):,} missing."
     )
     lost = "They were paid for: look for a copy first. `batchgen run --regenerate-missing` pays for new ones."
@@ -137,7 +137,7 @@ def adopted(result: AdoptResult) -> str:
     unknown = [f"unknown  {safe(path, 1000)}" for path in result.unknown[:MOST_SHOWN]]
     if len(result.unknown) > MOST_SHOWN:
         unknown.append(f"unknown  and {len(result.unknown) - MOST_SHOWN:,} more")
-    found = f"{counted(result.images, 'picture')} of {counted(result.jobs, 'job')} are in the ledger again."
+    found = f"{counted(result.images, 'image')} of {counted(result.jobs, 'job')} are in the ledger again."
     return "\n".join([*unknown, found]) + "\n"
 
 

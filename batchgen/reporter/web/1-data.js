@@ -29,6 +29,6 @@ function h(tag, properties = {}, ...children) {
   return element;
 }
 
-// The small copy; where there is none yet, the picture itself; nothing for what a browser should not open.
+// The small copy; where there is none yet, the image itself; nothing for what a browser should not open.
 const small = (i) => (columns.thumb[i] ? `thumbs/${encodeURIComponent(columns.sha256[i])}.webp` : columns.href[i]);
-const alt = (i) => `${text("id", i)}, picture ${columns.slot[i]}`;
+const alt = (i) => `${text("id", i)}, image ${columns.slot[i]}`;

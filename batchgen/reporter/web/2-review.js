@@ -53,8 +53,8 @@ const review = (() => {
     undo: (i) => put(i, started(i)),
     keeps: () => keeps,
     reread: () => { own = read(); },
-    exported(pictures) {
-      for (const i of pictures) own.set(identity(i), { ...own.get(identity(i)), exported: Date.now() });
+    exported(images) {
+      for (const i of images) own.set(identity(i), { ...own.get(identity(i)), exported: Date.now() });
       write();
     },
     place,
@@ -64,8 +64,8 @@ const review = (() => {
 const decided = () => all.filter((i) => review.mine(i)?.decision);
 
 function exportReview() {
-  const pictures = decided();
-  const decisions = pictures.map((i) => ({
+  const images = decided();
+  const decisions = images.map((i) => ({
     job: data.raw[i] ?? text("id", i),
     key: text("key", i),
     slot: columns.slot[i],
@@ -77,7 +77,7 @@ function exportReview() {
   const address = URL.createObjectURL(file);
   h("a", { href: address, download: "review.json" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
-  review.exported(pictures);
+  review.exported(images);
   showReview();
 }
 

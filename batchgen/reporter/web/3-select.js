@@ -1,4 +1,4 @@
-// Which pictures are shown, in which order, under which headings.
+// Which images are shown, in which order, under which headings.
 const MOST_CHOICES = 100;
 const MOST_GROUPS = 500;
 const all = Array.from({ length: data.count }, (_, i) => i);
@@ -45,18 +45,18 @@ function matches(i, needles) {
   return needles.every((needle) => haystack(i).includes(needle));
 }
 
-// Groups in the order in which the manifest first names them: { name, pictures }.
+// Groups in the order in which the manifest first names them: { name, images }.
 function selected() {
   const needles = fold(choice.search).split(/\s+/).filter(Boolean);
   const found = all.filter((i) => matches(i, needles));
   const kind = choice.group;
-  if (!kind) return found.length ? [{ name: "", pictures: found.sort(ORDERS[choice.sort][1]) }] : [];
+  if (!kind) return found.length ? [{ name: "", images: found.sort(ORDERS[choice.sort][1]) }] : [];
   const groups = new Map();
   for (const i of found) {
     const number = kind.numbers[i];
-    if (!groups.has(number)) groups.set(number, { name: kind.values[number] || `no ${title(kind)}`, pictures: [] });
-    groups.get(number).pictures.push(i);
+    if (!groups.has(number)) groups.set(number, { name: kind.values[number] || `no ${title(kind)}`, images: [] });
+    groups.get(number).images.push(i);
   }
-  for (const group of groups.values()) group.pictures.sort(ORDERS[choice.sort][1]);
+  for (const group of groups.values()) group.images.sort(ORDERS[choice.sort][1]);
   return [...groups.values()];
 }

@@ -1,4 +1,4 @@
-// The contact sheet. Only rows near the window exist as elements, so that ten thousand pictures cost what fifty do.
+// The contact sheet. Only rows near the window exist as elements, so that ten thousand images cost what fifty do.
 const NARROWEST = 168;
 const CAPTION = 104;
 const HEADING = 60;
@@ -18,11 +18,11 @@ function reviewMarks(card, i) {
   }
 }
 
-// What was asked for, as far as it differs from picture to picture; the size where nothing does.
+// What was asked for, as far as it differs from image to image; the size where nothing does.
 const telling = kinds.slice(1, 4).filter((kind) => kind.values.length > 1);
 const parameters = (i) => (telling.length ? telling : [kinds[3]]).map((kind) => valueOf(kind, i)).filter(Boolean).join(" · ");
 
-function picture(i) {
+function image(i) {
   const source = small(i);
   if (!source) return h("span", { class: "none" }, stateOf(i) === "stored" ? "no preview" : plain(stateOf(i)));
   return h("img", { src: source, alt: alt(i), loading: "lazy", decoding: "async", draggable: "false" });
@@ -35,7 +35,7 @@ function card(i) {
   const element = h(
     "article",
     { class: "card", "data-i": i, "data-state": state, "aria-label": alt(i) },
-    h("div", { class: "frame" }, picture(i), h("span", { class: "mark" })),
+    h("div", { class: "frame" }, image(i), h("span", { class: "mark" })),
     h(
       "div",
       { class: "caption" },
@@ -56,9 +56,9 @@ function card(i) {
 const TONES = { stored: "good", moderated: "warn", failed: "bad", lost_paid: "bad", uncertain: "accent" };
 
 function heading(group) {
-  const cost = group.pictures.reduce((sum, i) => sum + columns.cost[i], 0);
+  const cost = group.images.reduce((sum, i) => sum + columns.cost[i], 0);
   return h("h3", { class: "group-head" }, h("span", {}, group.name),
-    h("small", {}, `${counted(group.pictures.length, "picture")} · ${dollars(cost)}`));
+    h("small", {}, `${counted(group.images.length, "image")} · ${dollars(cost)}`));
 }
 
 // Cut the selection into rows of known height: all that scrolling needs to know.
@@ -75,13 +75,13 @@ function layOut(groups = sheet.groups) {
       sheet.rows.push({ top, height: HEADING, group });
       top += HEADING;
     }
-    for (let from = 0; from < group.pictures.length; from += sheet.columns) {
-      const pictures = group.pictures.slice(from, from + sheet.columns);
-      for (const i of pictures) {
+    for (let from = 0; from < group.images.length; from += sheet.columns) {
+      const images = group.images.slice(from, from + sheet.columns);
+      for (const i of images) {
         sheet.place.set(i, { row: sheet.rows.length, column: sheet.order.length });
         sheet.order.push(i);
       }
-      sheet.rows.push({ top, height, pictures, first: sheet.order.length - pictures.length });
+      sheet.rows.push({ top, height, images, first: sheet.order.length - images.length });
       top += height + GAP;
     }
   }
@@ -120,7 +120,7 @@ function draw() {
 }
 
 function drawnRow(row) {
-  const element = row.group ? heading(row.group) : h("div", { class: "cards" }, ...row.pictures.map(card));
+  const element = row.group ? heading(row.group) : h("div", { class: "cards" }, ...row.images.map(card));
   element.style.top = `${row.top}px`;
   return element;
 }
@@ -132,7 +132,7 @@ function refresh(i) {
   if (element) reviewMarks(element, i);
 }
 
-// The chosen picture, as a place in the order that is shown; null for none.
+// The chosen image, as a place in the order that is shown; null for none.
 function choose(place) {
   mark(sheet.element.querySelector(".card.current"), false);
   sheet.cursor = place;
@@ -152,22 +152,22 @@ function mark(element, chosen) {
   element?.setAttribute("aria-current", String(chosen));
 }
 
-// The picture above or below: in the same column of the next row that has pictures.
+// The image above or below: in the same column of the next row that has images.
 function neighbour(place, step) {
   const { row } = sheet.place.get(sheet.order[place]);
   const column = place - sheet.rows[row].first;
   let next = row + step;
   while (sheet.rows[next]?.group) next += step;
   if (!sheet.rows[next]) return place;
-  return sheet.rows[next].first + Math.min(column, sheet.rows[next].pictures.length - 1);
+  return sheet.rows[next].first + Math.min(column, sheet.rows[next].images.length - 1);
 }
 
 function show() {
   const groups = selected();
-  const found = groups.reduce((sum, group) => sum + group.pictures.length, 0);
+  const found = groups.reduce((sum, group) => sum + group.images.length, 0);
   choose(null);
   layOut(groups);
   byId("found").textContent =
-    found === data.count ? counted(found, "picture") : `${count(found)} of ${counted(data.count, "picture")}`;
+    found === data.count ? counted(found, "image") : `${count(found)} of ${counted(data.count, "image")}`;
   byId("nothing").hidden = found > 0;
 }

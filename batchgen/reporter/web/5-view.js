@@ -1,4 +1,4 @@
-// The large view: one picture with all that is known of it, and the decision about it.
+// The large view: one image with all that is known of it, and the decision about it.
 const view = { dialog: byId("view"), place: null };
 
 const current = () => (view.place === null ? sheet.cursor : view.place);
@@ -27,7 +27,7 @@ function open(place) {
   view.place = place;
   const i = sheet.order[place];
   const source = columns.href[i] || small(i);
-  byId("view-picture").replaceChildren(
+  byId("view-image").replaceChildren(
     source ? h("img", { src: source, alt: alt(i) }) : h("span", { class: "none" }, plain(stateOf(i))));
   byId("view-title").textContent = text("id", i);
   byId("view-place").textContent = `${count(place + 1)} of ${count(sheet.order.length)}`;

@@ -28,10 +28,10 @@ function move(key) {
   }[key] ?? null;
 }
 
-// The first picture that can be seen: where the keys begin.
+// The first image that can be seen: where the keys begin.
 function begin() {
   const bar = byId("bar").getBoundingClientRect();
-  const row = sheet.rows.slice(rowAt(bar.bottom - sheet.element.getBoundingClientRect().top)).find((each) => each.pictures);
+  const row = sheet.rows.slice(rowAt(bar.bottom - sheet.element.getBoundingClientRect().top)).find((each) => each.images);
   if (row) choose(row.first);
 }
 
@@ -163,7 +163,7 @@ for (const select of document.querySelectorAll("select[data-panels]")) {
   select.addEventListener("change", () => panels.forEach((panel, at) => { panel.hidden = String(at) !== select.value; }));
 }
 
-// After a choice by hand the keys belong to the pictures again.
+// After a choice by hand the keys belong to the images again.
 let byHand = false;
 addEventListener("pointerdown", () => { byHand = true; });
 addEventListener("keydown", () => { byHand = false; });
