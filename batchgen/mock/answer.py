@@ -1,4 +1,4 @@
-"""Order and pictures -> the JSON of the Images API, of its streamed form and of chat completions."""
+"""Resolved request and images -> the JSON of the Images API, of its streamed form and of chat completions."""
 
 import base64
 import json
@@ -7,45 +7,45 @@ from typing import Any
 
 from batchgen.mock.bill import Used
 from batchgen.mock.config import Moderated
-from batchgen.mock.order import Kind, Order
 from batchgen.mock.reply import Reply, as_json
+from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
 CREATED = 1_790_000_000
 
 
 def images(
-    order: Order, pictures: Sequence[bytes], urls: Sequence[str], tokens: Used, missing: Moderated
+    resolved: ResolvedRequest, images: Sequence[bytes], urls: Sequence[str], tokens: Used, missing: Moderated
 ) -> dict[str, Any]:
-    """The answer of /images/…: one entry a picture, what was withheld left out or empty, resolved values, usage."""
-    drawn = [{"url": url} for url in urls] if order.answers == "url" else [{"b64_json": b64(p)} for p in pictures]
+    """Build the answer of /images/…: an entry an image, withheld ones left out or empty, resolved values, usage."""
+    drawn = [{"url": url} for url in urls] if resolved.answers == "url" else [{"b64_json": b64(p)} for p in images]
     return {
         "created": CREATED,
-        "background": order.background,
-        "data": _with_gaps(drawn, order, missing),
-        "output_format": order.output_format,
-        "quality": order.quality,
-        "size": order.size,
+        "background": resolved.background,
+        "data": _with_gaps(drawn, resolved, missing),
+        "output_format": resolved.output_format,
+        "quality": resolved.quality,
+        "size": resolved.size,
         "usage": tokens.as_usage(),
-        **({"model": order.echo_model} if order.echo_model else {}),
+        **({"model": resolved.echo_model} if resolved.echo_model else {}),
     }
 
 
 def b64(data: bytes) -> str:
-    """Bytes as text."""
+    """Encode bytes as text."""
     return base64.b64encode(data).decode("ascii")
 
 
-def _with_gaps(drawn: list[dict[str, Any]], order: Order, missing: Moderated) -> list[dict[str, Any]]:
-    if missing is Moderated.DROPPED or not order.withheld:
+def _with_gaps(drawn: list[dict[str, Any]], resolved: ResolvedRequest, missing: Moderated) -> list[dict[str, Any]]:
+    if missing is Moderated.DROPPED or not resolved.withheld:
         return drawn
     gap: dict[str, Any] = {"b64_json": None, "url": None} if missing is Moderated.NULL else {"b64_json": ""}
     left = iter(drawn)
-    return [gap if slot in order.withheld else next(left) for slot in range(order.n)]
+    return [gap if slot in resolved.withheld else next(left) for slot in range(resolved.n)]
 
 
-def events(order: Order, answer: dict[str, Any]) -> Reply:
-    """The same as server-sent events: partial pictures first, then each whole one."""
-    subject = "image_edit" if order.kind is Kind.EDIT else "image_generation"
+def events(resolved: ResolvedRequest, answer: dict[str, Any]) -> Reply:
+    """Tell the same as server-sent events: partial images first, then each whole one."""
+    subject = "image_edit" if resolved.kind is Kind.EDIT else "image_generation"
     echo = {key: answer[key] for key in ("size", "quality", "background", "output_format")}
     usage = {k: v for k, v in answer["usage"].items() if k != "output_tokens_details"}
     told: list[tuple[str, dict[str, Any]]] = []
@@ -53,23 +53,23 @@ def events(order: Order, answer: dict[str, Any]) -> Reply:
         shown = {**entry, "created_at": CREATED, **echo}
         told += [
             (f"{subject}.partial_image", {**shown, "partial_image_index": index})
-            for index in range(order.partial_images or 0)
+            for index in range(resolved.partial_images or 0)
         ]
         told.append((f"{subject}.completed", {**shown, "usage": usage}))
     text = "".join(f"event: {name}\ndata: {json.dumps({'type': name, **value})}\n\n" for name, value in told)
     return Reply(200, text.encode(), "text/event-stream")
 
 
-def chat(order: Order, url: str | None, tokens: Used) -> Reply:
-    """A chat completion whose text holds the picture as a markdown link, or says that there is none."""
-    text = "I can't draw that." if url is None else f"> 🎨 drawn\n\n![{order.drawer.name}]({url})\n"
+def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
+    """Build a chat completion whose text links to the image in markdown, or says that there is none."""
+    text = "I can't draw that." if url is None else f"> 🎨 drawn\n\n![{resolved.model.name}]({url})\n"
     return as_json(
         200,
         {
-            "id": f"chatcmpl-mock-{order.call}",
+            "id": f"chatcmpl-mock-{resolved.call}",
             "object": "chat.completion",
             "created": CREATED,
-            "model": order.drawer.name,
+            "model": resolved.model.name,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
             "usage": {
                 "prompt_tokens": tokens.text,
@@ -80,11 +80,11 @@ def chat(order: Order, url: str | None, tokens: Used) -> Reply:
     )
 
 
-def pieces(order: Order, encoded: bytes, tokens: Used) -> tuple[bytes, ...]:
-    """The answer with one ready-made picture in every entry, in pieces that copy nothing."""
-    head = f'{{"created": {CREATED}, "background": "{order.background}", "data": [{{"b64_json": "'.encode()
-    echo = {"output_format": order.output_format, "quality": order.quality, "size": order.size}
+def pieces(resolved: ResolvedRequest, encoded: bytes, tokens: Used) -> tuple[bytes, ...]:
+    """Build the answer with one ready-made image in every entry, in pieces that copy nothing."""
+    head = f'{{"created": {CREATED}, "background": "{resolved.background}", "data": [{{"b64_json": "'.encode()
+    echo = {"output_format": resolved.output_format, "quality": resolved.quality, "size": resolved.size}
     tail = b'"}], ' + json.dumps({**echo, "usage": tokens.as_usage()}).encode()[1:]
     between = b'"}, {"b64_json": "'
-    middle = tuple(part for _ in range(order.deliver - 1) for part in (encoded, between))
+    middle = tuple(part for _ in range(resolved.deliver - 1) for part in (encoded, between))
     return (head, *middle, encoded, tail)

@@ -1,7 +1,7 @@
 """What the mock charges: its own prices and its own few lines of arithmetic, so that agreement proves something.
 
-A request costs what its usage says: the input once for every picture asked (n pictures bill as n requests would), the
-output for every picture delivered, in integer micro-dollars, rounded up once per request. What was charged without an
+A request costs what its usage says: the input once for every image asked (n images bill as n requests would), the
+output for every image delivered, in integer micro-dollars, rounded up once per request. What was charged without an
 answer (a call cut off, timed out, spoilt) costs what the answer would have. A dollar per million tokens is one
 micro-dollar per token.
 """
@@ -12,9 +12,9 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from batchgen.mock.models import text_tokens
-from batchgen.mock.order import Kind, Order
+from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
-# USD per million: text in, reference pictures in, pictures out.
+# USD per million: text in, reference images in, images out.
 LATER = ("5", "8", "30")
 FIRST = ("5", "10", "40")
 PER_TOKEN: Mapping[str, tuple[str, str, str]] = {
@@ -24,14 +24,14 @@ PER_TOKEN: Mapping[str, tuple[str, str, str]] = {
     "gpt-image-1.5-2025-12-16": ("5", "8", "32"),
     "chatgpt-image-latest": ("5", "8", "32"),
 }
-# USD per picture as gateways print them: quality -> square, other.
+# USD per image as gateways print them: quality -> square, other.
 MINI_LIST = {"low": ("0.005", "0.006"), "medium": ("0.011", "0.015"), "high": ("0.036", "0.052")}
 FULL_LIST = {
     "low": ("0.011", "0.016"), "medium": ("0.042", "0.063"), "high": ("0.167", "0.25"),
 }  # fmt: skip
-PER_PICTURE = {("apiyi", "gpt-image-2-all"): "0.03", ("apiyi", "gpt-image-2.6-all"): "0.025"}
+PER_IMAGE = {("apiyi", "gpt-image-2-all"): "0.03", ("apiyi", "gpt-image-2.6-all"): "0.025"}
 PER_CALL = {
-    **{(door, model): "0.01" for door in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
+    **{(provider, model): "0.01" for provider in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
     ("laozhang", "gpt-image-2"): "0.03",
 }
 
@@ -45,7 +45,7 @@ class Used:
     output: int
 
     def as_usage(self) -> dict[str, Any]:
-        """The `usage` object of an answer."""
+        """Build the `usage` object of an answer."""
         return {
             "input_tokens": self.text + self.image,
             "input_tokens_details": {"text_tokens": self.text, "image_tokens": self.image},
@@ -55,35 +55,37 @@ class Used:
         }
 
 
-def used(order: Order, factor: Decimal = Decimal(1)) -> Used:
-    """Tokens of an order: input once per picture asked, output per picture delivered."""
-    calls = order.n
-    text = text_tokens(order.prompt) * calls
-    image = sum(order.drawer.input_tokens(i.width, i.height, order.fidelity) for i in order.images) * calls
-    each = order.drawer.output_tokens(order.quality, order.width, order.height) + 100 * (order.partial_images or 0)
-    return Used(*(whole(Decimal(tokens) * factor) for tokens in (text, image, each * order.deliver)))
+def used(resolved: ResolvedRequest, factor: Decimal = Decimal(1)) -> Used:
+    """Count a request's tokens: input once per image asked, output per image delivered."""
+    calls = resolved.n
+    text = text_tokens(resolved.prompt) * calls
+    image = sum(resolved.model.input_tokens(i.width, i.height, resolved.fidelity) for i in resolved.images) * calls
+    each = resolved.model.output_tokens(resolved.quality, resolved.width, resolved.height) + 100 * (
+        resolved.partial_images or 0
+    )
+    return Used(*(whole(Decimal(tokens) * factor) for tokens in (text, image, each * resolved.deliver)))
 
 
-def charge(order: Order, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> int:
-    """Micro-dollars for an order at a door."""
-    model = order.echo_model or order.drawer.name
+def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> int:
+    """Price a request at a provider, in micro-dollars."""
+    model = resolved.echo_model or resolved.model.name
     if (per_call := _per_call(dialect, model)) is not None:
         return whole(_usd(per_call) * factor)
-    if (per_picture := PER_PICTURE.get((dialect, model))) is not None:
-        return whole(_usd(per_picture) * order.deliver * factor)
+    if (per_image := PER_IMAGE.get((dialect, model))) is not None:
+        return whole(_usd(per_image) * resolved.deliver * factor)
     if (dialect, model) == ("apiyi", "gpt-image-1"):
         # Both ways of billing are printed; the gateway applies the cheaper one.
-        return whole(min(_by_token(tokens, "2.5", "2.5", "8"), _listed(order, MINI_LIST) * factor))
+        return whole(min(_by_token(tokens, "2.5", "2.5", "8"), _listed(resolved, MINI_LIST) * factor))
     if (dialect, model) == ("apiyi", "gpt-image-1.5"):
         return whole(_by_token(tokens, "5", "5", "10"))
     if (dialect, model) == ("aihubmix", "gpt-image-1"):
-        # Pictures by the list, prompts by token beside it; nothing is said of reference pictures.
-        return whole(_listed(order, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0"))
+        # Images by the list, prompts by token beside it; nothing is said of reference images.
+        return whole(_listed(resolved, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0"))
     return whole(_by_token(tokens, *PER_TOKEN.get(model, LATER)))
 
 
 def whole(amount: Decimal) -> int:
-    """Rounded up."""
+    """Round up."""
     return int(amount.to_integral_value(rounding=ROUND_CEILING))
 
 
@@ -97,8 +99,8 @@ def _by_token(tokens: Used, text: str, image: str, output: str) -> Decimal:
     return tokens.text * Decimal(text) + tokens.image * Decimal(image) + tokens.output * Decimal(output)
 
 
-def _listed(order: Order, listed: Mapping[str, tuple[str, str]]) -> Decimal:
-    return _usd(listed[order.quality][order.width != order.height]) * order.deliver
+def _listed(resolved: ResolvedRequest, listed: Mapping[str, tuple[str, str]]) -> Decimal:
+    return _usd(listed[resolved.quality][resolved.width != resolved.height]) * resolved.deliver
 
 
 def _usd(dollars: str) -> Decimal:
@@ -132,20 +134,25 @@ class Entry:
     charged_micro_usd: int = 0
     fault: str | None = None
 
-    def take(self, order: Order) -> None:
-        """Note what was ordered."""
-        self.kind, self.model, self.size, self.quality = order.kind, order.drawer.name, order.size, order.quality
-        self.prompt, self.n = order.prompt, order.n
+    def take(self, resolved: ResolvedRequest) -> None:
+        """Note what was asked."""
+        self.kind, self.model, self.size, self.quality = (
+            resolved.kind,
+            resolved.model.name,
+            resolved.size,
+            resolved.quality,
+        )
+        self.prompt, self.n = resolved.prompt, resolved.n
 
-    def charge(self, order: Order, tokens: Used, micro_usd: int) -> None:
+    def charge(self, resolved: ResolvedRequest, tokens: Used, micro_usd: int) -> None:
         """Charge it, with what will be delivered."""
-        self.take(order)
-        self.pictures = order.deliver
+        self.take(resolved)
+        self.pictures = resolved.deliver
         self.text_tokens, self.image_tokens, self.output_tokens = tokens.text, tokens.image, tokens.output
         self.charged_micro_usd = micro_usd
 
     def as_dict(self) -> dict[str, Any]:
-        """The line of `GET /bill`."""
+        """Return the line of `GET /bill`."""
         return asdict(self)
 
 
@@ -156,7 +163,7 @@ class Bill:
         self.entries: list[Entry] = []
 
     def open(self, at: float, path: str, headers: dict[str, str]) -> Entry:
-        """A line for a request that just arrived."""
+        """Add a line for a request that just arrived."""
         entry = Entry(len(self.entries), round(at, 6), path, headers)
         self.entries.append(entry)
         return entry
@@ -167,7 +174,7 @@ class Bill:
         return sum(entry.charged_micro_usd for entry in tuple(self.entries))
 
     def account(self) -> dict[str, Any]:
-        """The bill without its lines."""
+        """Sum up the bill without its lines."""
         entries = tuple(self.entries)
         return {
             "total_micro_usd": sum(e.charged_micro_usd for e in entries),

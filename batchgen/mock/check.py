@@ -1,4 +1,4 @@
-"""Form -> order, or the refusal that the Images API would write; the strictest door is the vendor's own."""
+"""Form -> resolved request, or the refusal that the Images API would write; the strictest provider is the vendor."""
 
 import re
 from io import BytesIO
@@ -8,12 +8,11 @@ from PIL import Image, UnidentifiedImageError
 
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import EDIT, EDIT_JSON, GENERATE, VARIATION, Dialect
-from batchgen.mock.intake import MOST_BYTES, Form, Upload
-from batchgen.mock.models import THREE, Drawer, size_complaint
-from batchgen.mock.order import Kind, Order, Seen
+from batchgen.mock.form import MOST_BYTES, Form, Upload
+from batchgen.mock.models import THREE, MockModel, size_complaint
 from batchgen.mock.reply import (
     Refused,
-    bad_picture,
+    bad_image,
     bad_value,
     error,
     missing_parameter,
@@ -21,6 +20,7 @@ from batchgen.mock.reply import (
     retired_model,
     unknown_parameter,
 )
+from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
 FORMATS = ("png", "jpeg", "webp")
 MASK_BYTES = 4 * 1024 * 1024
@@ -29,36 +29,36 @@ SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 AUTO_QUALITY, AUTO_SIZE = "medium", (1024, 1024)
 
 
-def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Order:
-    """The order in a form; Refused as soon as something is wrong with it."""
+def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> ResolvedRequest:
+    """Resolve a form; Refused as soon as something is wrong with it."""
     if kind is Kind.VARIATION and not _serves_variations(dialect, config):
         raise Refused(_retired_variations(form.text("model")))
     _known(kind, form, dialect)
     prompt = "" if kind is Kind.VARIATION else _prompt(form, dialect)
     if not (name := form.text("model")):
         raise Refused(missing_parameter("model"))
-    drawer = dialect.drawer(name, config)
-    if drawer.chat:
+    model = dialect.model(name, config)
+    if model.chat:
         raise Refused(no_model(name))
-    _known_to(drawer, form, dialect)
-    width, height = _size(form, drawer, dialect)
+    _known_to(model, form, dialect)
+    width, height = _size(form, model, dialect)
     output_format = _choice(form, "output_format", FORMATS, "png")
-    # A gateway that draws one picture a call does so whatever n says.
-    n = min(_whole(form, "n", 1, drawer.max_n, 1), dialect.max_n)
-    return Order(
+    # A gateway that draws one image a call does so whatever n says.
+    n = min(_whole(form, "n", 1, model.max_n, 1), dialect.max_n)
+    return ResolvedRequest(
         kind,
-        drawer,
+        model,
         prompt,
         n,
         n,
         width,
         height,
-        _quality(form, drawer, dialect),
+        _quality(form, model, dialect),
         output_format,
         output_format,
         compression=_compression(form, output_format),
-        background=_background(form, drawer, output_format),
-        fidelity=_fidelity(form, drawer),
+        background=_background(form, model, output_format),
+        fidelity=_fidelity(form, model),
         images=_images(kind, form),
         mask=_mask(form),
         answers=_answers(form, dialect),
@@ -84,9 +84,9 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
     _choice(form, "complexity", ("low", "medium", "high"), "high")
 
 
-def _known_to(drawer: Drawer, form: Form, dialect: Dialect) -> None:
-    planless = () if drawer.complexity or "complexity" in dialect.ignored else ("complexity",)
-    for name in (*planless, *sorted(dialect.refused.get(drawer.name, ()))):
+def _known_to(model: MockModel, form: Form, dialect: Dialect) -> None:
+    planless = () if model.complexity or "complexity" in dialect.ignored else ("complexity",)
+    for name in (*planless, *sorted(dialect.refused.get(model.name, ()))):
         if name in form.fields:
             raise Refused(unknown_parameter(name))
 
@@ -109,11 +109,11 @@ def _prompt(form: Form, dialect: Dialect) -> str:
     return value
 
 
-def _size(form: Form, drawer: Drawer, dialect: Dialect) -> tuple[int, int]:
+def _size(form: Form, model: MockModel, dialect: Dialect) -> tuple[int, int]:
     asked = form.fields.get("size")
     if asked is None or (asked == "auto" and dialect.size_auto):
         return AUTO_SIZE
-    fixed = dialect.sizes or (None if drawer.flexible else THREE)
+    fixed = dialect.sizes or (None if model.flexible else THREE)
     if fixed and asked not in fixed:
         raise Refused(bad_value("size", asked, (*fixed, "auto") if dialect.size_auto else fixed))
     found = SIZE.fullmatch(str(asked))
@@ -125,13 +125,13 @@ def _size(form: Form, drawer: Drawer, dialect: Dialect) -> tuple[int, int]:
     return width, height
 
 
-def _quality(form: Form, drawer: Drawer, dialect: Dialect) -> str:
+def _quality(form: Form, model: MockModel, dialect: Dialect) -> str:
     asked = form.fields.get("quality", dialect.default_quality)
     asked = dialect.quality_names.get(asked, asked) if isinstance(asked, str) else asked
     if asked == "auto" and (dialect.quality_auto or "quality" not in form.fields):
         return AUTO_QUALITY
-    if asked not in drawer.qualities:
-        known = (*drawer.qualities, *(("auto",) if dialect.quality_auto else ()), *dialect.quality_names)
+    if asked not in model.qualities:
+        known = (*model.qualities, *(("auto",) if dialect.quality_auto else ()), *dialect.quality_names)
         raise Refused(bad_value("quality", asked, known))
     return str(asked)
 
@@ -169,39 +169,39 @@ def _compression(form: Form, output_format: str) -> int:
     return value
 
 
-def _background(form: Form, drawer: Drawer, output_format: str) -> str:
+def _background(form: Form, model: MockModel, output_format: str) -> str:
     asked = _choice(form, "background", ("transparent", "opaque", "auto"), "auto")
     if asked == "transparent" and output_format == "jpeg":
         wrong = "Transparent background is not supported for JPEG output format."
         raise Refused(error(400, wrong, "invalid_value", param="background"))
-    if asked == "transparent" and not drawer.transparent:
-        wrong = f"Transparent background is not supported for the model '{drawer.name}'."
+    if asked == "transparent" and not model.transparent:
+        wrong = f"Transparent background is not supported for the model '{model.name}'."
         raise Refused(error(400, wrong, "invalid_value", param="background"))
     if asked == "auto" and output_format != "jpeg" and "transparent background" in form.text("prompt").lower():
-        return "transparent" if drawer.transparent else "opaque"
+        return "transparent" if model.transparent else "opaque"
     return "opaque" if asked == "auto" else asked
 
 
-def _fidelity(form: Form, drawer: Drawer) -> str | None:
+def _fidelity(form: Form, model: MockModel) -> str | None:
     if "input_fidelity" not in form.fields:
         return None
     asked = _choice(form, "input_fidelity", ("low", "high"), "low")
-    if asked not in drawer.fidelity:
-        wrong = f"The model '{drawer.name}' does not support input_fidelity '{asked}'; leave the parameter out."
+    if asked not in model.fidelity:
+        wrong = f"The model '{model.name}' does not support input_fidelity '{asked}'; leave the parameter out."
         raise Refused(error(400, wrong, "invalid_input_fidelity_model", param="input_fidelity"))
     return asked
 
 
-def _images(kind: Kind, form: Form) -> tuple[Seen, ...]:
+def _images(kind: Kind, form: Form) -> tuple[InputImage, ...]:
     if kind in {Kind.EDIT, Kind.VARIATION} and not form.images:
         raise Refused(missing_parameter("image"))
     if len(form.images) > 16:
         wrong = f"Invalid 'image': array too long. Expected at most 16 images, but got {len(form.images)} instead."
         raise Refused(error(400, wrong, "array_above_max_length", param="image"))
-    return tuple(_seen(upload, number, form.multipart) for number, upload in enumerate(form.images, 1))
+    return tuple(_input_image(upload, number, form.multipart) for number, upload in enumerate(form.images, 1))
 
 
-def _seen(upload: Upload, number: int, multipart: bool) -> Seen:  # noqa: FBT001 - one caller's own fact
+def _input_image(upload: Upload, number: int, multipart: bool) -> InputImage:  # noqa: FBT001 - one caller's own fact
     if multipart and upload.kind not in {"image/png", "image/jpeg", "image/webp"}:
         wrong = f"Invalid file 'image': unsupported mimetype ('{upload.kind or 'application/octet-stream'}')."
         also = " Supported file formats are 'image/jpeg', 'image/png', and 'image/webp'."
@@ -209,27 +209,27 @@ def _seen(upload: Upload, number: int, multipart: bool) -> Seen:  # noqa: FBT001
     if len(upload.data) >= MOST_BYTES:
         raise Refused(error(413, "The image is too large: at most 50 MB.", "request_too_large", param="image"))
     if not upload.data and upload.url:
-        return Seen(upload, *AUTO_SIZE)
+        return InputImage(upload, *AUTO_SIZE)
     try:
-        with Image.open(BytesIO(upload.data), formats=("PNG", "JPEG", "WEBP")) as picture:
-            return Seen(upload, *picture.size)
+        with Image.open(BytesIO(upload.data), formats=("PNG", "JPEG", "WEBP")) as image:
+            return InputImage(upload, *image.size)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as broken:
-        raise Refused(bad_picture(number)) from broken
+        raise Refused(bad_image(number)) from broken
 
 
-def _mask(form: Form) -> Seen | None:
+def _mask(form: Form) -> InputImage | None:
     if form.mask is None:
         return None
-    mask = _seen(form.mask, 1, form.multipart)
+    mask = _input_image(form.mask, 1, form.multipart)
     if len(form.mask.data) >= MASK_BYTES:
         raise Refused(error(413, "The mask is too large: at most 4 MB.", "request_too_large", param="mask"))
     if form.mask.data:
-        with Image.open(BytesIO(form.mask.data)) as picture:
-            sees_through = picture.format == "PNG" and ("A" in picture.getbands() or "transparency" in picture.info)
+        with Image.open(BytesIO(form.mask.data)) as image:
+            sees_through = image.format == "PNG" and ("A" in image.getbands() or "transparency" in image.info)
         if not sees_through:
             raise Refused(_bad_mask("the mask must be a PNG with an alpha channel"))
     if form.images:
-        first = _seen(form.images[0], 1, form.multipart)
+        first = _input_image(form.images[0], 1, form.multipart)
         if first.upload.data and form.mask.data and (mask.width, mask.height) != (first.width, first.height):
             raise Refused(_bad_mask("mask size does not match image size"))
     return mask

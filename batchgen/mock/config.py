@@ -8,7 +8,7 @@ from batchgen.mock.plan import Rule
 
 
 class Moderated(StrEnum):
-    """What stands in the place of a moderated picture when several were asked for."""
+    """What stands in the place of a moderated image when several were asked for."""
 
     DROPPED = "dropped"  # the list is just shorter
     NULL = "null"  # an entry whose b64_json and url are null
@@ -24,17 +24,17 @@ class MockConfig:
     seed: decides every chance below, by prompt and by how often that prompt was asked, never by order of arrival.
     latency: seconds between reading a request and answering it, drawn between the two.
     errors: share of calls (0..1) that fail with 429, 500 or 503 in equal parts, none of them charged, so that a run's
-    account still equals the bill. partial: share of calls for several pictures that bring fewer. moderation: share of
+    account still equals the bill. partial: share of calls for several images that bring fewer. moderation: share of
     prompts that are moderated, on top of those that name a living artist or contain `[moderated]`.
-    ..._per_minute: strict sliding windows of `window_seconds`; pictures asked and reference pictures weigh one each.
+    ..._per_minute: strict sliding windows of `window_seconds`; images asked and reference images weigh one each.
     price_factor: tokens are reported, and money is charged, this many times.
     rules: faults to show, on top of `[[mock: fault=NAME]]` directives in prompts; see `batchgen.mock.faults`.
     stall_seconds: how long the stalling faults stall, unless they say `delay=`.
-    url_seconds: how long the address of a picture lives.
-    fixed_bytes: answer every picture with these bytes, drawing nothing: for measuring clients.
+    url_seconds: how long the address of an image lives.
+    fixed_bytes: answer every image with these bytes, drawing nothing: for measuring clients.
     serve_retired: draw with models that were shut down (as gateways do); False refuses them as their vendor does.
     variations: serve /images/variations; None leaves it to the dialect.
-    moderated: what stands for a moderated picture among several; None leaves it to the dialect.
+    moderated: what stands for a moderated image among several; None leaves it to the dialect.
     record: how many of the latest requests are kept in detail for `GET /requests`.
     """
 

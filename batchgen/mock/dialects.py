@@ -1,10 +1,10 @@
-"""How each door to the Images API differs: what it takes, refuses, assumes and answers."""
+"""How each provider of the Images API differs: what it takes, refuses, assumes and answers."""
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from batchgen.mock.config import MockConfig, Moderated
-from batchgen.mock.models import DRAWERS, GONE, RESOLD, THREE, Drawer
+from batchgen.mock.models import GONE, MODELS, RESOLD, THREE, MockModel
 from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
 
 COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
@@ -18,7 +18,7 @@ BLOCKED = "Your request was rejected as a result of our safety system."
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One door.
+    """One provider.
 
     `extra` parameters it takes beside the vendor's on generations and edits, `ignored` those that do nothing,
     `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
@@ -44,22 +44,22 @@ class Dialect:
     moderated: Moderated = Moderated.DROPPED
     charges_failures: bool = False
 
-    def drawer(self, name: str, config: MockConfig) -> Drawer:
-        """The model of a name; Refused when it is not, or no longer, served here."""
-        found = DRAWERS.get(name) or (RESOLD.get(name) if name in self.resold else None)
+    def model(self, name: str, config: MockConfig) -> MockModel:
+        """Find the model of a name; Refused when it is not, or no longer, served here."""
+        found = MODELS.get(name) or (RESOLD.get(name) if name in self.resold else None)
         if found is None:
             raise Refused(retired_model(name, GONE[name]) if name in GONE else no_model(name))
         if found.retired and not self.gateway and not config.serve_retired:
             raise Refused(retired_model(name, found.shutdown or ""))
         return found
 
-    def models(self, config: MockConfig) -> tuple[Drawer, ...]:
-        """Every model served here."""
-        own = (d for d in DRAWERS.values() if self.gateway or config.serve_retired or not d.retired)
+    def models(self, config: MockConfig) -> tuple[MockModel, ...]:
+        """List every model served here."""
+        own = (d for d in MODELS.values() if self.gateway or config.serve_retired or not d.retired)
         return (*own, *(RESOLD[name] for name in sorted(self.resold)))
 
     def blocked(self, stage: str, request: str) -> Reply:
-        """The body for a moderated request, in this door's words."""
+        """Refuse a moderated request in this provider's words."""
         match self.name:
             case "aihubmix":
                 allowed = " Your request may contain content that is not allowed by our safety system."

@@ -1,6 +1,6 @@
-"""Real pictures of the asked size: the prompt in large letters over two colours and a simple shape.
+"""Real images of the asked size: the prompt in large letters over two colours and a simple shape.
 
-The same order, slot and call give the same bytes. Nothing here may run on an event loop: it costs milliseconds.
+The same request, slot and call give the same bytes. Nothing here may run on an event loop: it costs milliseconds.
 """
 
 import struct
@@ -11,8 +11,8 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
-from batchgen.mock.order import Look, Order, Seen
 from batchgen.mock.plan import without_directives
+from batchgen.mock.resolved_request import InputImage, Look, ResolvedRequest
 
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -33,9 +33,9 @@ WHITE: Colour = (255, 255, 255)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><script>alert(1)</script></svg>'
 
 
-def draw(order: Order, slot: int) -> bytes:
-    """The picture in one slot of an order, as a file."""
-    match order.look:
+def draw(resolved: ResolvedRequest, slot: int) -> bytes:
+    """Draw the image in one slot of a request, as a file."""
+    match resolved.look:
         case Look.SVG:
             return SVG
         case Look.HTML:
@@ -43,16 +43,16 @@ def draw(order: Order, slot: int) -> bytes:
         case Look.BOMB:
             return bomb(20_000, 20_000)
         case Look.TRUNCATED:
-            whole = _encoded(_painted(order, slot), order)
+            whole = _encoded(_painted(resolved, slot), resolved)
             return whole[: len(whole) * 3 // 5]
         case Look.BLANK:
-            return _encoded(Image.new("RGB", _pixels(order), WHITE), order)
+            return _encoded(Image.new("RGB", _pixels(resolved), WHITE), resolved)
         case _:
-            return _encoded(_painted(order, slot), order)
+            return _encoded(_painted(resolved, slot), resolved)
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG file of few bytes that unpacks to many pixels."""
+    """Build a PNG file of few bytes that unpacks to many pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -64,19 +64,23 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def _pixels(order: Order) -> tuple[int, int]:
-    return order.pixels or (order.width, order.height)
+def _pixels(resolved: ResolvedRequest) -> tuple[int, int]:
+    return resolved.pixels or (resolved.width, resolved.height)
 
 
-def _painted(order: Order, slot: int) -> Image.Image:
-    prompt = without_directives(order.prompt)
+def _painted(resolved: ResolvedRequest, slot: int) -> Image.Image:
+    prompt = without_directives(resolved.prompt)
     if _is_mask(prompt):
-        return _mask(_pixels(order))
-    clear = order.background == "transparent" and order.file_format != "jpeg"
-    picture = _scene(order, prompt, slot, clear=clear and order.look is not Look.CHECKERBOARD)
-    _write(picture, prompt, f"{order.quality}  {order.size}  #{slot}" + (f"  call {order.call}" if order.call else ""))
-    _paste(picture, (*order.images, *((order.mask,) if order.mask else ())))
-    return picture
+        return _mask(_pixels(resolved))
+    clear = resolved.background == "transparent" and resolved.file_format != "jpeg"
+    image = _scene(resolved, prompt, slot, clear=clear and resolved.look is not Look.CHECKERBOARD)
+    _write(
+        image,
+        prompt,
+        f"{resolved.quality}  {resolved.size}  #{slot}" + (f"  call {resolved.call}" if resolved.call else ""),
+    )
+    _paste(image, (*resolved.images, *((resolved.mask,) if resolved.mask else ())))
+    return image
 
 
 def _is_mask(prompt: str) -> bool:
@@ -86,19 +90,19 @@ def _is_mask(prompt: str) -> bool:
 
 def _mask(size: tuple[int, int]) -> Image.Image:
     width, height = size
-    picture = Image.new("RGB", size, (0, 0, 0))
-    ImageDraw.Draw(picture).ellipse((width * 0.25, height * 0.2, width * 0.75, height * 0.8), fill=WHITE)
-    return picture
+    image = Image.new("RGB", size, (0, 0, 0))
+    ImageDraw.Draw(image).ellipse((width * 0.25, height * 0.2, width * 0.75, height * 0.8), fill=WHITE)
+    return image
 
 
-def _scene(order: Order, prompt: str, slot: int, *, clear: bool) -> Image.Image:
-    width, height = _pixels(order)
-    mark = blake2b(f"{prompt}|{slot}|{order.call}".encode("utf-8", "replace"), digest_size=4).digest()
+def _scene(resolved: ResolvedRequest, prompt: str, slot: int, *, clear: bool) -> Image.Image:
+    width, height = _pixels(resolved)
+    mark = blake2b(f"{prompt}|{slot}|{resolved.call}".encode("utf-8", "replace"), digest_size=4).digest()
     ground = blake2b(prompt.encode("utf-8", "replace"), digest_size=1).digest()[0]
     first, second, third = PALETTES[ground % len(PALETTES)]
-    picture = Image.new("RGBA", (width, height), (*first, 0)) if clear else Image.new("RGB", (width, height), first)
-    pen = ImageDraw.Draw(picture)
-    if order.look is Look.CHECKERBOARD:
+    image = Image.new("RGBA", (width, height), (*first, 0)) if clear else Image.new("RGB", (width, height), first)
+    pen = ImageDraw.Draw(image)
+    if resolved.look is Look.CHECKERBOARD:
         _checker(pen, width, height)
     elif not clear:
         slope = height * mark[0] // 512
@@ -112,7 +116,7 @@ def _scene(order: Order, prompt: str, slot: int, *, clear: bool) -> Image.Image:
         pen.regular_polygon((left + edge / 2, top + edge / 2, edge / 2), 3 + mark[1] % 4, fill=third)
     else:
         pen.ellipse(box, fill=third)
-    return picture
+    return image
 
 
 def _checker(pen: ImageDraw.ImageDraw, width: int, height: int) -> None:
@@ -121,9 +125,9 @@ def _checker(pen: ImageDraw.ImageDraw, width: int, height: int) -> None:
             pen.rectangle((left, top, left + 31, top + 31), fill=(204, 204, 204))
 
 
-def _write(picture: Image.Image, prompt: str, foot: str) -> None:
-    width, height = picture.size
-    margin, pen = width // 16, ImageDraw.Draw(picture)
+def _write(image: Image.Image, prompt: str, foot: str) -> None:
+    width, height = image.size
+    margin, pen = width // 16, ImageDraw.Draw(image)
     shown = "".join(c if c.isprintable() else " " for c in prompt)[:400]
     lines, font, step = _fitted(shown, width - 2 * margin, height * 2 // 3)
     top = margin
@@ -164,16 +168,16 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _paste(picture: Image.Image, inputs: tuple[Seen, ...]) -> None:
-    edge = min(picture.width, picture.height) // 5
-    left, top = picture.width // 16, picture.height - picture.height // 10 - edge
-    for seen in inputs[: max(1, (picture.width - left) // (edge + 8))]:
+def _paste(image: Image.Image, inputs: tuple[InputImage, ...]) -> None:
+    edge = min(image.width, image.height) // 5
+    left, top = image.width // 16, image.height - image.height // 10 - edge
+    for seen in inputs[: max(1, (image.width - left) // (edge + 8))]:
         small = _thumbnail(seen, edge)
-        picture.paste(small, (left, top + edge - small.height))
+        image.paste(small, (left, top + edge - small.height))
         left += edge + 8
 
 
-def _thumbnail(seen: Seen, edge: int) -> Image.Image:
+def _thumbnail(seen: InputImage, edge: int) -> Image.Image:
     try:
         with Image.open(BytesIO(seen.upload.data), formats=("PNG", "JPEG", "WEBP")) as opened:
             opened.draft("RGB", (edge * 2, edge * 2))
@@ -183,13 +187,13 @@ def _thumbnail(seen: Seen, edge: int) -> Image.Image:
         return Image.new("RGB", (edge, edge), (128, 128, 128))
 
 
-def _encoded(picture: Image.Image, order: Order) -> bytes:
-    out, compression = BytesIO(), order.compression
-    match order.file_format:
+def _encoded(image: Image.Image, resolved: ResolvedRequest) -> bytes:
+    out, compression = BytesIO(), resolved.compression
+    match resolved.file_format:
         case "jpeg":
-            picture.convert("RGB").save(out, "JPEG", quality=max(1, min(compression, 85)))
+            image.convert("RGB").save(out, "JPEG", quality=max(1, min(compression, 85)))
         case "webp":
-            picture.save(out, "WEBP", quality=min(compression, 80), method=0)
+            image.save(out, "WEBP", quality=min(compression, 80), method=0)
         case _:
-            picture.save(out, "PNG", compress_level=1)
+            image.save(out, "PNG", compress_level=1)
     return out.getvalue()

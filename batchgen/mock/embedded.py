@@ -25,11 +25,11 @@ class Handle:
         return self._server.base_url
 
     def bill(self) -> dict[str, Any]:
-        """The same as `GET /bill`; also after the server has stopped."""
+        """Return the same as `GET /bill`; also after the server has stopped."""
         return self._server.bill()
 
     def requests(self) -> list[dict[str, Any]]:
-        """The same as `GET /requests`."""
+        """Return the same as `GET /requests`."""
         return self._server.requests()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Faults in what is drawn (the order) and in how it is told (the answer)."""
+"""Faults in what is drawn (the resolved request) and in how it is told (the answer)."""
 
 import base64
 import json
@@ -7,70 +7,70 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from batchgen.mock.models import DRAWERS
-from batchgen.mock.order import Kind, Look, Order
+from batchgen.mock.models import MODELS
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import Reply, as_json
+from batchgen.mock.resolved_request import Kind, Look, ResolvedRequest
 
 Answer = dict[str, Any]
-Spoil = Callable[[Order, Hit], Order]
+Spoil = Callable[[ResolvedRequest, Hit], ResolvedRequest]
 Alter = Callable[[Answer, Hit], Reply]
 
 
 def come(count: int) -> Spoil:
-    """So many pictures come, at most those asked."""
+    """Deliver so many images, at most those asked."""
 
-    def fewer(order: Order, _hit: Hit) -> Order:
-        kept = min(count, order.n)
-        return replace(order, deliver=kept, withheld=tuple(range(kept, order.n)))
+    def fewer(resolved: ResolvedRequest, _hit: Hit) -> ResolvedRequest:
+        kept = min(count, resolved.n)
+        return replace(resolved, deliver=kept, withheld=tuple(range(kept, resolved.n)))
 
     return fewer
 
 
-def one_more(order: Order, _hit: Hit) -> Order:
-    """One picture more than asked."""
-    return replace(order, deliver=order.n + 1, withheld=())
+def one_more(resolved: ResolvedRequest, _hit: Hit) -> ResolvedRequest:
+    """Deliver one image more than asked."""
+    return replace(resolved, deliver=resolved.n + 1, withheld=())
 
 
 def looking(look: Look) -> Spoil:
-    """Pictures spoilt in one way."""
-    return lambda order, _hit: replace(order, look=look)
+    """Spoil images in one way."""
+    return lambda resolved, _hit: replace(resolved, look=look)
 
 
-def other_model(order: Order, hit: Hit) -> Order:
-    """Another model drew it, and is charged; option model."""
+def other_model(resolved: ResolvedRequest, hit: Hit) -> ResolvedRequest:
+    """Draw with another model, which is charged; option model."""
     name = hit.options.get("model", "gpt-image-1.5")
-    drawer = DRAWERS.get(name, DRAWERS["gpt-image-1.5"])
-    quality = order.quality if order.quality in drawer.qualities else "high"
-    return replace(order, drawer=drawer, quality=quality, echo_model=drawer.name)
+    model = MODELS.get(name, MODELS["gpt-image-1.5"])
+    quality = resolved.quality if resolved.quality in model.qualities else "high"
+    return replace(resolved, model=model, quality=quality, echo_model=model.name)
 
 
-def other_size(order: Order, hit: Hit) -> Order:
-    """Drawn, echoed and charged in another size; option size."""
+def other_size(resolved: ResolvedRequest, hit: Hit) -> ResolvedRequest:
+    """Draw, echo and charge another size; option size."""
     found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", hit.options.get("size", ""))
     width, height = (int(found[1]), int(found[2])) if found else (1536, 1024)
-    return replace(order, width=width, height=height)
+    return replace(resolved, width=width, height=height)
 
 
-def other_quality(order: Order, hit: Hit) -> Order:
-    """Drawn, echoed and charged in another quality; option quality."""
+def other_quality(resolved: ResolvedRequest, hit: Hit) -> ResolvedRequest:
+    """Draw, echo and charge another quality; option quality."""
     asked = hit.options.get("quality", "high")
-    return replace(order, quality=asked if asked in order.drawer.qualities else "high")
+    return replace(resolved, quality=asked if asked in resolved.model.qualities else "high")
 
 
-def other_format(order: Order, _hit: Hit) -> Order:
-    """The file is of another format than the answer says."""
-    return replace(order, file_format="jpeg" if order.output_format != "jpeg" else "png", background="opaque")
+def other_format(resolved: ResolvedRequest, _hit: Hit) -> ResolvedRequest:
+    """Draw a file of another format than the answer says."""
+    return replace(resolved, file_format="jpeg" if resolved.output_format != "jpeg" else "png", background="opaque")
 
 
 def answering(how: str) -> Spoil:
-    """A chat completion that holds a data: address, or no picture at all."""
-    return lambda order, _hit: replace(order, answers=how) if order.kind is Kind.CHAT else order
+    """Answer a chat with a data: address, or with no image at all."""
+    return lambda resolved, _hit: replace(resolved, answers=how) if resolved.kind is Kind.CHAT else resolved
 
 
-def other_pixels(order: Order, _hit: Hit) -> Order:
-    """The file has other dimensions than the answer says."""
-    return replace(order, pixels=(1254, 1254))
+def other_pixels(resolved: ResolvedRequest, _hit: Hit) -> ResolvedRequest:
+    """Draw other dimensions than the answer says."""
+    return replace(resolved, pixels=(1254, 1254))
 
 
 def entries(change: Callable[[Answer], Any]) -> Alter:
@@ -90,28 +90,28 @@ def text(change: Callable[[str], Any]) -> Alter:
     return entries(lambda e: {**e, "b64_json": change(e["b64_json"])} if e.get("b64_json") else e)
 
 
-def picture(data: bytes) -> Callable[[str], str]:
-    """Another file instead of the picture."""
+def image(data: bytes) -> Callable[[str], str]:
+    """Put another file in the image's place."""
     return lambda _text: base64.b64encode(data).decode()
 
 
 def url_beside_nothing(entry: Answer) -> Answer:
-    """An empty b64_json beside a valid address."""
+    """Put an empty b64_json beside a valid address."""
     return {"b64_json": "", **entry} if "url" in entry else entry
 
 
 def as_data_url(entry: Answer) -> Answer:
-    """A data: address instead of base64."""
+    """Give a data: address instead of base64."""
     return {"url": f"data:image/png;base64,{entry['b64_json']}"} if entry.get("b64_json") else entry
 
 
 def cut(encoded: str) -> str:
-    """Base64 that ends too early, at no boundary."""
+    """End base64 too early, at no boundary."""
     return encoded[: max(1, len(encoded) * 3 // 5 | 1)]
 
 
 def lines(encoded: str) -> str:
-    """Base64 in lines, as MIME has it."""
+    """Break base64 into lines, as MIME has it."""
     return "\r\n".join(encoded[start : start + 76] for start in range(0, len(encoded), 76))
 
 
@@ -145,7 +145,7 @@ def having(**members: Any) -> Alter:
 
 
 def revised(prompt: str) -> Alter:
-    """A revised prompt beside the first picture."""
+    """Put a revised prompt beside the first image."""
     return entries(lambda entry: {**entry, "revised_prompt": prompt})
 
 
@@ -155,16 +155,16 @@ def in_bytes(change: Callable[[bytes], bytes]) -> Alter:
 
 
 def pretty(answer: Answer, _hit: Hit) -> Reply:
-    """Indented JSON."""
+    """Indent the JSON."""
     return Reply(200, json.dumps(answer, indent=4).encode())
 
 
 def usage_first(answer: Answer, _hit: Hit) -> Reply:
-    """data[] comes last."""
+    """Put data[] last."""
     return as_json(200, {**{k: v for k, v in answer.items() if k != "data"}, "data": answer["data"]})
 
 
 def with_extras(answer: Answer, _hit: Hit) -> Reply:
-    """Members nobody documented, before and within data[]."""
+    """Add members nobody documented, before and within data[]."""
     data = [{"generation_id": "gen_1", "meta": {"b64_json": [1, {"url": None}]}, **entry} for entry in answer["data"]]
     return as_json(200, {"trace": {"data": [{"b64_json": "AAAA"}]}, **answer, "data": data, "cost": 0.04})

@@ -14,88 +14,88 @@ Scripted = Callable[[Reply, Hit, float], Script]
 
 
 def reset_at_once(_reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """RST before a byte of an answer."""
+    """Send RST before a byte of an answer."""
     return (Reset(),)
 
 
 def close_at_once(_reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """FIN before a byte of an answer."""
+    """Send FIN before a byte of an answer."""
     return ()
 
 
 def half_head(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """FIN in the middle of the headers."""
+    """Send FIN in the middle of the headers."""
     return (head(reply)[:40],)
 
 
 def reset_mid_body(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """RST after half of the body."""
+    """Send RST after half of the body."""
     return (head(reply) + _half(reply), Reset())
 
 
 def reset_after_body(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """RST right after the whole answer."""
+    """Send RST right after the whole answer."""
     return (head(reply) + reply.body, Reset())
 
 
 def close_unannounced(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A whole answer that promises to keep the connection, then FIN: the next call on it meets a closed door."""
+    """Promise to keep the connection after a whole answer, then send FIN: the next call finds it closed."""
     return (head(reply, ("Connection", "keep-alive")) + reply.body, Pause(0.05))
 
 
 def eof_mid_body(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """FIN after half of the bytes that Content-Length promised."""
+    """Send FIN after half of the bytes that Content-Length promised."""
     return (head(reply) + _half(reply),)
 
 
 def chunked_cut(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A chunked body that ends without its last chunk."""
+    """End a chunked body without its last chunk."""
     return (_chunked_head(reply) + _chunk(_half(reply)),)
 
 
 def chunked_whole(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A whole answer in many chunks: no fault, but another framing."""
+    """Send a whole answer in many chunks: no fault, but another framing."""
     parts = [reply.body[start : start + 1500] for start in range(0, len(reply.body), 1500)]
     return (_chunked_head(reply), *(_chunk(part) for part in parts), b"0\r\n\r\n")
 
 
 def bad_chunk(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A chunk size that is no number."""
+    """Send a chunk size that is no number."""
     return (_chunked_head(reply) + b"zz\r\n" + _half(reply),)
 
 
 def close_delimited_cut(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """HTTP/1.0 without a length, cut in half: nothing on the wire says that it is not whole."""
+    """Cut HTTP/1.0 without a length in half: nothing on the wire says that it is not whole."""
     return (head(reply, length=-1, version="1.0") + _half(reply),)
 
 
 def close_delimited(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """HTTP/1.0 without a length, whole: no fault, but another framing."""
+    """Send HTTP/1.0 without a length, whole: no fault, but another framing."""
     return (head(reply, length=-1, version="1.0") + reply.body,)
 
 
 def short_length(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A Content-Length that is too small for the body."""
+    """Send a Content-Length that is too small for the body."""
     return (head(reply, length=len(reply.body) // 2) + reply.body,)
 
 
 def stall_before_head(_reply: Reply, hit: Hit, stall: float) -> Script:
-    """Nothing for a while, then the end."""
+    """Send nothing for a while, then end."""
     return (Pause(hit.number("delay", stall)),)
 
 
 def stall_after_head(reply: Reply, hit: Hit, stall: float) -> Script:
-    """Headers, then nothing for a while, then the end."""
+    """Send headers, then nothing for a while, then end."""
     return (head(reply), Pause(hit.number("delay", stall)))
 
 
 def stall_mid_body(reply: Reply, hit: Hit, stall: float) -> Script:
-    """Half of the body, then nothing for a while, then the end."""
+    """Send half of the body, then nothing for a while, then end."""
     return (head(reply) + _half(reply), Pause(hit.number("delay", stall)))
 
 
 def drip(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
-    """A few bytes at a time that never get to the end."""
+    """Send a few bytes at a time that never get to the end."""
     yield head(reply)
     for start in range(max(1, int(hit.number("delay", stall) / 0.02))):
         yield reply.body[start : start + 1]
@@ -103,7 +103,7 @@ def drip(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
 
 
 def slow_head(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
-    """A good answer whose headers come line by line."""
+    """Send the headers of a good answer line by line."""
     lines = head(reply).splitlines(keepends=True)
     for line in lines:
         yield line
@@ -112,7 +112,7 @@ def slow_head(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
 
 
 def slow_body(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
-    """A good answer whose body comes in ten parts."""
+    """Send the body of a good answer in ten parts."""
     yield head(reply)
     step = len(reply.body) // 10 + 1
     for start in range(0, len(reply.body), step):
@@ -121,48 +121,48 @@ def slow_body(reply: Reply, hit: Hit, stall: float) -> Iterator[Step]:
 
 
 def long_header(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A header line longer than clients take."""
+    """Send a header line longer than clients take."""
     return (head(reply, ("X-Long", "a" * 70_000)) + reply.body,)
 
 
 def two_lengths(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """Two different Content-Length headers."""
+    """Send two different Content-Length headers."""
     return (head(reply, ("Content-Length", str(len(reply.body) // 2))) + reply.body,)
 
 
 def bad_status_line(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """Something that is not HTTP."""
+    """Send something that is not HTTP."""
     return (b"ICY 200 OK\r\n\r\n" + reply.body,)
 
 
 def continues(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """Twenty interim answers before a good one."""
+    """Send twenty interim answers before a good one."""
     return (b"HTTP/1.1 100 Continue\r\n\r\n" * 20 + head(reply) + reply.body,)
 
 
 def bad_gzip(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """Says gzip and is not."""
+    """Say gzip and send something else."""
     return _encoded(reply, b"\x1f\x8b\x08\x00garbage that does not unpack", "gzip")
 
 
 def cut_gzip(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A gzip stream that ends too early, in a body that is whole."""
+    """End a gzip stream too early, in a body that is whole."""
     packed = gzip.compress(reply.body, 1)
     return _encoded(reply, packed[: len(packed) // 2], "gzip")
 
 
 def good_gzip(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """A good answer, packed."""
+    """Pack a good answer."""
     return _encoded(reply, gzip.compress(reply.body, 1), "gzip")
 
 
 def brotli(reply: Reply, _hit: Hit, _stall: float) -> Script:
-    """An encoding that nobody asked for."""
+    """Use an encoding that nobody asked for."""
     return _encoded(reply, b"\x8b\x02\x80" + reply.body[:64] + b"\x03", "br")
 
 
 def gzip_bomb(reply: Reply, hit: Hit, _stall: float) -> Script:
-    """A small body that unpacks to option mb (256) megabytes."""
+    """Send a small body that unpacks to option mb (256) megabytes."""
     return _encoded(reply, _bomb(min(4096, int(hit.number("mb", 256)))), "gzip")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
-from batchgen.mock.order import Look
+from batchgen.mock.resolved_request import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class Fault:
     """One fault; exactly one effect is given.
 
     `reply` answers with something else, `spoil` changes what is drawn, `alter` changes the answer, `script` spoils the
-    wire, `blocked` is moderation at a stage, `download` spoils the reading of a picture by its address, `address` is
-    given out instead of a picture's true one. `delay` is the default wait before the answer; what is not `drawn` never
-    shows a byte of a picture.
+    wire, `blocked` is moderation at a stage, `download` spoils the reading of an image by its address, `address` is
+    given out instead of an image's true one. `delay` is the default wait before the answer; what is not `drawn` never
+    shows a byte of an image.
     """
 
     shows: str
@@ -132,7 +132,7 @@ BODY: dict[str, Fault] = {
     "b64_empty": Fault("b64_json: an empty text", alter=told.text(lambda _text: "")),
     "b64_number": Fault("b64_json: a number", alter=told.text(lambda _text: 42)),
     "b64_garbage": Fault("b64_json: no base64", alter=told.text(lambda _text: "!!not base64 at all!!")),
-    "b64_no_picture": Fault("b64_json: base64 of text", alter=told.text(told.picture(b"this is no picture"))),
+    "b64_no_picture": Fault("b64_json: base64 of text", alter=told.text(told.image(b"this is no picture"))),
     "b64_truncated": Fault("b64_json: cut at no boundary", alter=told.text(told.cut)),
     "b64_data_prefix": Fault("b64_json: a data: prefix; usable",
                     alter=told.text(lambda t: f"data:image/png;base64,{t}")),
@@ -172,16 +172,16 @@ BODY: dict[str, Fault] = {
     "usage_list": Fault("usage: []", alter=told.usage(lambda _usage: [])),
     "usage_partial": Fault("usage with output_tokens only",
                          alter=told.usage(lambda usage: {"output_tokens": usage["output_tokens"]})),
-    "fewer_0": Fault("no picture comes, the input is charged", spoil=told.come(0)),
-    "fewer_1": Fault("one picture comes, whatever n", spoil=told.come(1)),
-    "fewer_2": Fault("two pictures come, at most n", spoil=told.come(2)),
-    "fewer_3": Fault("three pictures come, at most n", spoil=told.come(3)),
-    "more_than_asked": Fault("n + 1 pictures come", spoil=told.one_more),
+    "fewer_0": Fault("no image comes, the input is charged", spoil=told.come(0)),
+    "fewer_1": Fault("one image comes, whatever n", spoil=told.come(1)),
+    "fewer_2": Fault("two images come, at most n", spoil=told.come(2)),
+    "fewer_3": Fault("three images come, at most n", spoil=told.come(3)),
+    "more_than_asked": Fault("n + 1 images come", spoil=told.one_more),
     "other_model": Fault("another model drew, echoed and charged; option model", spoil=told.other_model),
     "other_size": Fault("another size, echoed and charged; option size", spoil=told.other_size),
     "other_quality": Fault("another quality, echoed and charged; option quality", spoil=told.other_quality),
     "chat_data_url": Fault("a chat whose link is a data: address; usable", spoil=told.answering("b64_json")),
-    "chat_no_link": Fault("a chat without a picture", spoil=told.answering("none")),
+    "chat_no_link": Fault("a chat without an image", spoil=told.answering("none")),
     "wrong_format": Fault("the file is of another format than said", spoil=told.other_format),
     "wrong_dimensions": Fault("the file is 1254x1254", spoil=told.other_pixels),
     "blank_picture": Fault("one colour all over", spoil=told.looking(Look.BLANK)),
@@ -229,7 +229,7 @@ WIRE: dict[str, Fault] = {
 # Answers with addresses whose reading then fails, for the first `reads` readings (all of them without that option).
 DOWNLOAD: dict[str, Fault] = {
     **{
-        f"download_{name}": Fault(f"reading the picture: {shows}; option reads", download=name, as_url=True)
+        f"download_{name}": Fault(f"reading the image: {shows}; option reads", download=name, as_url=True)
         for name, shows in {
             "401": "401", "403": "403", "404": "404", "410": "410", "500": "500", "503": "503",
             "html": "200 page", "short": "half of it, then FIN", "reset": "half of it, then RST",

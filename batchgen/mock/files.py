@@ -1,4 +1,4 @@
-"""Pictures at addresses: signed query strings that must come back byte for byte, and addresses that die."""
+"""Images at addresses: signed query strings that must come back byte for byte, and addresses that die."""
 
 import base64
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MOST_BYTES = 1 << 30
 
 @dataclass(slots=True)
 class Stored:
-    """One picture and the one spelling of its address that opens it. `fault` spoils its downloads."""
+    """One image and the one spelling of its address that opens it. `fault` spoils its downloads."""
 
     data: bytes
     kind: str
@@ -27,7 +27,7 @@ class Stored:
 
 @dataclass(slots=True)
 class Files:
-    """The pictures of one server, at most a gibibyte; the oldest go first."""
+    """The images of one server, at most a gibibyte; the oldest go first."""
 
     seconds: float
     seed: int
@@ -36,7 +36,7 @@ class Files:
     _bytes: int = 0
 
     def put(self, data: bytes, extension: str, fault: Hit | None = None) -> str:
-        """Keep a picture; its path with the query that opens it."""
+        """Keep an image; return its path with the query that opens it."""
         secret = blake2b(f"{self.seed}|{len(self._stored)}|".encode() + data[:64], digest_size=18).digest()
         name = f"img-{len(self._stored):06d}-{secret[:4].hex()}.{extension}"
         signature = quote("a+b/" + base64.b64encode(secret + b"="[:1]).decode(), safe="")
@@ -48,12 +48,12 @@ class Files:
         return target
 
     def get(self, name: str) -> Stored | None:
-        """The picture of a name, whatever its address."""
+        """Find the image of a name, whatever its address."""
         found = self._stored.get(name)
         return found if found and found.data else None
 
     def opens(self, stored: Stored, target: str) -> bool:
-        """Whether exactly this path and query opens it now."""
+        """Say whether exactly this path and query opens it now."""
         return target == stored.target and self.now() < stored.expires
 
     def _make_room(self) -> None:

@@ -20,13 +20,13 @@ class Window:
     _past: deque[tuple[float, int]] = field(default_factory=deque)
 
     def used(self, now: float) -> int:
-        """Weight within the window that ends now."""
+        """Sum up the weight within the window that ends now."""
         while self._past and self._past[0][0] <= now - self.seconds:
             self._used -= self._past.popleft()[1]
         return self._used
 
     def wait(self, now: float, weight: int) -> float:
-        """Seconds until so much fits; 0 when it fits now, the whole window when it never will."""
+        """Return the seconds until so much fits; 0 when it fits now, the whole window when it never will."""
         used = self.used(now)
         if self.limit is None or used + weight <= self.limit:
             return 0.0
@@ -64,7 +64,7 @@ class Gate:
             self.windows[kind].add(now, weights[kind])
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """`x-ratelimit-…` of every limited kind."""
+        """Build `x-ratelimit-…` of every limited kind."""
         now = self._now()
         found: list[tuple[str, str]] = []
         for kind, window in self.windows.items():
@@ -79,7 +79,7 @@ class Gate:
         return tuple(found)
 
     def account(self) -> dict[str, dict[str, int | None]]:
-        """Limit, most within one window, passed and refused, by kind."""
+        """Report limit, most within one window, passed and refused, by kind."""
         return {
             kind: {"limit": w.limit, "peak": w.peak, "passed": w.passed, "refused": w.refused}
             for kind, w in self.windows.items()

@@ -2,7 +2,7 @@
 
 Nothing is taken from the program's catalogue, so that its figures and these can prove each other.
 Figures as published by the vendor: token table of the first family, the calculator's formula for the later ones,
-tiles or patches for reference pictures.
+tiles or patches for reference images.
 """
 
 import warnings
@@ -29,7 +29,7 @@ MORE = {"gpt-image-2.6": {"low": 4, "medium": 4}}
 
 
 @dataclass(frozen=True, slots=True)
-class Drawer:
+class MockModel:
     """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it)."""
 
     name: str
@@ -45,7 +45,7 @@ class Drawer:
     max_n: int = 10
 
     def output_tokens(self, quality: str, width: int, height: int) -> int:
-        """Picture tokens of one picture."""
+        """Count the image tokens of one image."""
         if not self.flexible:
             return TABLE.get((quality, f"{width}x{height}"), TABLE[quality, "1536x1024"])
         family = "gpt-image-2.5" if self.family == "gpt-image-2.6" else self.family
@@ -54,25 +54,25 @@ class Drawer:
         return tokens * MORE.get(self.family, {}).get(quality, 1)
 
     def input_tokens(self, width: int, height: int, fidelity: str | None = None) -> int:
-        """Tokens of one reference picture."""
+        """Count the tokens of one reference image."""
         if self.flexible:
             return patches(width, height)
         extra = (4160 if width == height else 6240) if fidelity == "high" else 0
         return tiles(width, height) + extra
 
 
-def _first(name: str, *, shutdown: str = "2026-12-01", **more: Any) -> Drawer:
-    return Drawer(name, "gpt-image-1", flexible=False, shutdown=shutdown, **more)
+def _first(name: str, *, shutdown: str = "2026-12-01", **more: Any) -> MockModel:
+    return MockModel(name, "gpt-image-1", flexible=False, shutdown=shutdown, **more)
 
 
-DRAWERS: dict[str, Drawer] = {
-    drawer.name: drawer
-    for drawer in (
-        *(Drawer(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True) for s in ("flare", "sunburst")),
-        *(Drawer(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
-        *(Drawer(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
-        Drawer("gpt-image-2", "gpt-image-2", transparent=False),
-        Drawer("gpt-image-2-2026-04-21", "gpt-image-2", transparent=False),
+MODELS: dict[str, MockModel] = {
+    model.name: model
+    for model in (
+        *(MockModel(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True) for s in ("flare", "sunburst")),
+        *(MockModel(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        *(MockModel(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        MockModel("gpt-image-2", "gpt-image-2", transparent=False),
+        MockModel("gpt-image-2-2026-04-21", "gpt-image-2", transparent=False),
         _first("gpt-image-1.5", fidelity=("low", "high")),
         _first("gpt-image-1.5-2025-12-16", fidelity=("low", "high")),
         _first("chatgpt-image-latest", fidelity=("low", "high")),
@@ -80,19 +80,20 @@ DRAWERS: dict[str, Drawer] = {
         _first("gpt-image-1", fidelity=("low", "high"), shutdown="2026-10-23", retired=True),
     )
 }
+DRAWERS = MODELS  # the name under which tests of the catalogue still ask for it
 # Routes that only gateways sell.
-RESOLD: dict[str, Drawer] = {
-    drawer.name: drawer
-    for drawer in (
-        Drawer("gpt-image-2-all", "gpt-image-2", transparent=False),
-        Drawer("gpt-image-2.6-all", "gpt-image-2.6", FIVE, max_n=4),
-        Drawer("gpt-image-2-vip", "gpt-image-2", transparent=False),
-        *(Drawer(f"gpt-image-2.5-{s}-vip", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
-        *(Drawer(f"gpt-image-2.6-{s}-vip", "gpt-image-2.6", LOW_MEDIUM_HIGH) for s in ("flare", "sunburst")),
-        Drawer("gpt-image-2.5-web", "gpt-image-2.5", FIVE),
-        Drawer("gpt-image-2.6-web", "gpt-image-2.6", FIVE),
-        Drawer("sora_image", "gpt-image-1", flexible=False, chat=True, max_n=1),
-        Drawer("gpt-4o-image", "gpt-image-1", flexible=False, chat=True, max_n=1),
+RESOLD: dict[str, MockModel] = {
+    model.name: model
+    for model in (
+        MockModel("gpt-image-2-all", "gpt-image-2", transparent=False),
+        MockModel("gpt-image-2.6-all", "gpt-image-2.6", FIVE, max_n=4),
+        MockModel("gpt-image-2-vip", "gpt-image-2", transparent=False),
+        *(MockModel(f"gpt-image-2.5-{s}-vip", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        *(MockModel(f"gpt-image-2.6-{s}-vip", "gpt-image-2.6", LOW_MEDIUM_HIGH) for s in ("flare", "sunburst")),
+        MockModel("gpt-image-2.5-web", "gpt-image-2.5", FIVE),
+        MockModel("gpt-image-2.6-web", "gpt-image-2.6", FIVE),
+        MockModel("sora_image", "gpt-image-1", flexible=False, chat=True, max_n=1),
+        MockModel("gpt-4o-image", "gpt-image-1", flexible=False, chat=True, max_n=1),
     )
 }
 GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
@@ -119,7 +120,7 @@ def patches(width: int, height: int) -> int:
 
 
 def text_tokens(prompt: str) -> int:
-    """Tokens of a prompt: the o200k vocabulary where it is installed, else a quarter of its characters; plus six."""
+    """Count a prompt's tokens: the o200k vocabulary where it is installed, else a quarter of its letters; plus six."""
     encoding = _encoding()
     return (len(encoding.encode(prompt)) if encoding else ceil(len(prompt) / 4)) + 6
 
@@ -137,7 +138,7 @@ def _encoding() -> Any:
 
 
 def size_complaint(width: int, height: int) -> str | None:
-    """Why a model of any size refuses this one."""
+    """Say why a model of any size refuses this one."""
     if width % 16 or height % 16:
         return "Width and height must both be divisible by 16."
     if max(width, height) > 3840:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from batchgen.mock.chance import draw
 from batchgen.mock.config import MockConfig
-from batchgen.mock.order import Order
+from batchgen.mock.resolved_request import ResolvedRequest
+from batchgen.mock.seeded import draw
 
 LIVING_ARTISTS = (
     "hayao miyazaki",
@@ -23,22 +23,22 @@ MARK = "[moderated]"
 
 
 def flagged(prompt: str, config: MockConfig) -> bool:
-    """Whether a prompt is moderated; always the same for the same prompt and seed."""
+    """Say whether a prompt is moderated; always the same for the same prompt and seed."""
     words = prompt.lower()
     named = MARK in words or any(artist in words for artist in LIVING_ARTISTS)
     return named or draw(config.seed, "moderation", prompt) < config.moderation
 
 
-def withhold(order: Order, config: MockConfig) -> Order:
-    """The order with the pictures left out that moderation, or chance, keeps back silently.
+def withhold(resolved: ResolvedRequest, config: MockConfig) -> ResolvedRequest:
+    """Leave out the images that moderation, or chance, keeps back silently.
 
     A flagged prompt loses at least half of what was asked; `partial` calls lose some of it.
     """
-    if flagged(order.prompt, config):
-        lost = (order.n + 1) // 2
-    elif order.n > 1 and draw(config.seed, "partial", order.prompt, order.call) < config.partial:
-        lost = 1 + int(draw(config.seed, "lost", order.prompt, order.call) * (order.n - 1))
+    if flagged(resolved.prompt, config):
+        lost = (resolved.n + 1) // 2
+    elif resolved.n > 1 and draw(config.seed, "partial", resolved.prompt, resolved.call) < config.partial:
+        lost = 1 + int(draw(config.seed, "lost", resolved.prompt, resolved.call) * (resolved.n - 1))
     else:
-        return order
-    ranked = sorted(range(order.n), key=lambda slot: draw(config.seed, "slot", order.prompt, order.call, slot))
-    return replace(order, deliver=order.n - lost, withheld=tuple(sorted(ranked[:lost])))
+        return resolved
+    ranked = sorted(range(resolved.n), key=lambda slot: draw(config.seed, "slot", resolved.prompt, resolved.call, slot))
+    return replace(resolved, deliver=resolved.n - lost, withheld=tuple(sorted(ranked[:lost])))

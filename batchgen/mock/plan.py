@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.errors import InputError
-from batchgen.mock.chance import draw
+from batchgen.mock.seeded import draw
 
 DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
 
@@ -42,7 +42,7 @@ class Rule:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> tuple[str, ...]:
-        """The faults in turn."""
+        """List the faults in turn."""
         return tuple(name.strip() for name in self.fault.split(","))
 
 
@@ -54,7 +54,7 @@ class Hit:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, name: str, otherwise: float) -> float:
-        """An option as a number, at most a day in seconds; what is no number counts as not given."""
+        """Read an option as a number, at most a day in seconds; what is no number counts as not given."""
         try:
             said = float(self.options[name])
         except (KeyError, ValueError):
@@ -63,7 +63,7 @@ class Hit:
 
 
 def directives(prompt: str) -> Iterator[Rule]:
-    """The rules that a prompt carries: `[[mock: fault=status_500 times=1 delay=0.2]]`, `[[mock: latency=2]]`."""
+    """Read the rules that a prompt carries: `[[mock: fault=status_500 times=1 delay=0.2]]`, `[[mock: latency=2]]`."""
     for text in DIRECTIVE.findall(prompt):
         words = dict(word.split("=", 1) for word in text.split() if "=" in word)
         fault = words.pop("fault", "ok")
@@ -73,7 +73,7 @@ def directives(prompt: str) -> Iterator[Rule]:
 
 
 def without_directives(prompt: str) -> str:
-    """The prompt as a person reads it."""
+    """Return the prompt as a person reads it."""
     return DIRECTIVE.sub("", prompt).strip()
 
 
@@ -95,7 +95,7 @@ class Faults:
         self._seen.clear()
 
     def hit(self, prompt: str, call: int) -> Hit | None:
-        """The fault for the `call`th call (from 0) of a prompt, if any."""
+        """Find the fault for the `call`th call (from 0) of a prompt, if any."""
         for rule in directives(prompt):
             if (name := _turn(rule, call)) is not None:
                 return Hit(name, rule.options)
@@ -111,7 +111,7 @@ class Faults:
 
 
 def load_rules(path: Path) -> tuple[Rule, ...]:
-    """Rules from a JSON file: a list of objects with the fields of `Rule`; InputError says what is wrong."""
+    """Load rules from a JSON file: a list of objects with the fields of `Rule`; InputError says what is wrong."""
     try:
         rows = json.loads(path.read_text("utf-8"))
         return tuple(Rule(**_fields(row)) for row in rows)

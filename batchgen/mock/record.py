@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from batchgen.mock.intake import Form
+from batchgen.mock.form import Form
 
 LONGEST = 4000
 
@@ -36,7 +36,7 @@ class Record:
         )
 
     def all(self) -> list[dict[str, Any]]:
-        """Oldest first."""
+        """List the requests, oldest first."""
         return list(self._seen)
 
 

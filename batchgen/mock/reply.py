@@ -17,7 +17,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
     def having(self, *headers: tuple[str, str]) -> "Reply":
-        """The same with more headers."""
+        """Return the same with more headers."""
         return replace(self, headers=(*self.headers, *headers))
 
 
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 def as_json(status: int, value: Any, *headers: tuple[str, str]) -> Reply:
-    """A value as JSON."""
+    """Tell a value as JSON."""
     return Reply(status, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON, headers)
 
 
@@ -43,23 +43,23 @@ def error(
     param: str | None = None,
     **more: Any,
 ) -> Reply:
-    """An error body as the Images API writes it."""
+    """Tell an error as the Images API writes it."""
     return as_json(status, {"error": {"message": message, "type": kind, "param": param, "code": code, **more}})
 
 
 def html(status: int, title: str) -> Reply:
-    """The page of a proxy that stands before the API."""
+    """Show the page of a proxy that stands before the API."""
     page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>"
     return Reply(status, page.encode(), "text/html; charset=utf-8")
 
 
 def no_key() -> Reply:
-    """Without an Authorization header."""
+    """Refuse a request without an Authorization header."""
     return error(401, "You didn't provide an API key. Provide it in an Authorization header using Bearer auth.")
 
 
 def wrong_key(key: str) -> Reply:
-    """A key that is not accepted; like the vendor's, the message repeats part of it."""
+    """Refuse a key; like the vendor's, the message repeats part of it."""
     shown = f"{key[:8]}{'*' * max(4, len(key) - 12)}{key[-4:]}" if len(key) > 12 else key
     return error(
         401,
@@ -69,12 +69,12 @@ def wrong_key(key: str) -> Reply:
 
 
 def no_model(name: str) -> Reply:
-    """A model nobody here knows."""
+    """Refuse a model nobody here knows."""
     return error(404, f"The model '{name}' does not exist or you do not have access to it.", "model_not_found")
 
 
 def retired_model(name: str, day: str) -> Reply:
-    """A model that was shut down."""
+    """Refuse a model that was shut down."""
     return error(
         404,
         f"The model `{name}` was shut down on {day} and can no longer be used. "
@@ -84,24 +84,24 @@ def retired_model(name: str, day: str) -> Reply:
 
 
 def unknown_parameter(name: str) -> Reply:
-    """A parameter that is not taken."""
+    """Refuse a parameter that is not taken."""
     return error(400, f"Unknown parameter: '{name}'.", "unknown_parameter", param=name)
 
 
 def missing_parameter(name: str) -> Reply:
-    """A parameter that must be there."""
+    """Demand a parameter that must be there."""
     return error(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", param=name)
 
 
 def bad_value(name: str, value: object, allowed: tuple[str, ...]) -> Reply:
-    """A value that is not one of those allowed."""
+    """Refuse a value that is not one of those allowed."""
     listed = ", ".join(f"'{v}'" for v in allowed[:-1])
     known = f"{listed}, and '{allowed[-1]}'" if listed else f"'{allowed[0]}'"
     return error(400, f"Invalid value: '{value}'. Supported values are: {known}.", "invalid_value", param=name)
 
 
-def bad_picture(number: int) -> Reply:
-    """A reference picture that cannot be read; counted from 1."""
+def bad_image(number: int) -> Reply:
+    """Refuse a reference image that cannot be read; counted from 1."""
     return error(
         400,
         f"Invalid image file or mode for image {number}, please check your image file.",
@@ -112,7 +112,7 @@ def bad_picture(number: int) -> Reply:
 
 
 def server_error(request: str = "req_mock") -> Reply:
-    """The vendor's own failure."""
+    """Tell of the vendor's own failure."""
     return error(
         500,
         "The server had an error processing your request. Sorry about that! You can retry your request, or contact us "
@@ -123,7 +123,7 @@ def server_error(request: str = "req_mock") -> Reply:
 
 
 def overloaded() -> Reply:
-    """Too much to do for everybody."""
+    """Say that there is too much to do for everybody."""
     return error(
         503,
         "The server is currently overloaded with other requests. Please try again later.",
@@ -133,7 +133,7 @@ def overloaded() -> Reply:
 
 
 def rate_limited(what: str, limit: int, used: int, asked: int, wait: float, model: str = "gpt-image") -> Reply:
-    """Too fast: both headers say how long to wait, and so does the message."""
+    """Refuse what comes too fast: both headers and the message say how long to wait."""
     return error(
         429,
         f"Rate limit reached for {model} (for limit gpt-image) in organization org-mock on {what} per min: "
@@ -144,13 +144,13 @@ def rate_limited(what: str, limit: int, used: int, asked: int, wait: float, mode
 
 
 def retry_after(wait: float) -> tuple[tuple[str, str], ...]:
-    """How long to wait, in whole seconds and in milliseconds."""
+    """Say how long to wait, in whole seconds and in milliseconds."""
     milliseconds = max(1, -int(-wait * 1000 // 1))
     return (("retry-after", str(-(-milliseconds // 1000))), ("retry-after-ms", str(milliseconds)))
 
 
 def duration(seconds: float) -> str:
-    """Seconds as the rate-limit headers write them: `120ms`, `1.5s`, `6m0s`."""
+    """Write seconds as the rate-limit headers do: `120ms`, `1.5s`, `6m0s`."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))}ms"
     minutes, rest = divmod(round(seconds, 3), 60)

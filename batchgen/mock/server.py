@@ -9,14 +9,14 @@ from aiohttp import web
 
 from batchgen.errors import InputError
 from batchgen.mock.config import MockConfig
-from batchgen.mock.desk import Desk
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.faults import FAULTS
-from batchgen.mock.models import Drawer, text_tokens
-from batchgen.mock.order import Kind
-from batchgen.mock.pickup import Pickup
+from batchgen.mock.files_endpoint import FilesEndpoint
+from batchgen.mock.handler import Handler
+from batchgen.mock.models import MockModel, text_tokens
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
+from batchgen.mock.resolved_request import Kind
 
 ROUTES = {
     "/images/generations": Kind.GENERATE,
@@ -40,7 +40,7 @@ class MockServer:
         if unknown := {name for rule in self.config.rules for name in rule.names()} - FAULTS.keys() - {"ok"}:
             raise InputError(f"the mock knows no fault {', '.join(sorted(unknown))}")
         self._runner: web.AppRunner | None = None
-        self._desk: Desk | None = None
+        self._handler: Handler | None = None
         self._port = self.config.port
 
     @property
@@ -59,18 +59,18 @@ class MockServer:
         return self._open.faults
 
     def bill(self) -> dict[str, Any]:
-        """What was charged: totals, limits, and every request in order."""
+        """Tell what was charged: totals, limits, and every request in order."""
         return {**self._account(), "requests": [entry.as_dict() for entry in tuple(self._open.bill.entries)]}
 
     def requests(self) -> list[dict[str, Any]]:
-        """The latest requests as they arrived: headers (never the key), JSON fields, multipart parts."""
+        """List the latest requests as they arrived: headers (never the key), JSON fields, multipart parts."""
         return self._open.record.all()
 
     async def start(self) -> None:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
         text_tokens("the vocabulary is loaded before the first request is timed")
-        self._desk = Desk(self.config, loop.time)
+        self._handler = Handler(self.config, loop.time)
         self._runner = web.AppRunner(
             self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
         )
@@ -100,20 +100,20 @@ class MockServer:
         await self.stop()
 
     @property
-    def _open(self) -> Desk:
-        if self._desk is None:
+    def _open(self) -> Handler:
+        if self._handler is None:
             raise RuntimeError("the mock server has not been started")
-        return self._desk
+        return self._handler
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=MOST_BODY)
-        desk = self._open
+        handler = self._open
         for prefix in ("/v1", ""):
             for path, kind in ROUTES.items():
-                app.router.add_post(prefix + path, _serving(desk, kind))
+                app.router.add_post(prefix + path, _serving(handler, kind))
             app.router.add_get(f"{prefix}/models", self._models)
             app.router.add_get(f"{prefix}/models/{{name}}", self._model)
-        app.router.add_get("/files/{name}", Pickup(desk).serve)
+        app.router.add_get("/files/{name}", FilesEndpoint(handler).serve)
         app.router.add_get("/bill", self._bill)
         app.router.add_get("/requests", self._requests)
         app.router.add_post("/reset", self._reset)
@@ -125,7 +125,7 @@ class MockServer:
 
     async def _models(self, request: web.Request) -> web.Response:
         def listed() -> Reply:
-            served = [_described(drawer) for drawer in self._open.dialect.models(self.config)]
+            served = [_described(model) for model in self._open.dialect.models(self.config)]
             return as_json(200, {"object": "list", "data": served})
 
         return self._free(request, listed)
@@ -134,7 +134,7 @@ class MockServer:
         name = request.match_info["name"]
 
         def described() -> Reply:
-            served = {drawer.name: drawer for drawer in self._open.dialect.models(self.config)}
+            served = {model.name: model for model in self._open.dialect.models(self.config)}
             return as_json(200, _described(served[name])) if name in served else no_model(name)
 
         return self._free(request, described)
@@ -169,9 +169,9 @@ class MockServer:
         return _plain(error(404, f"Invalid URL ({request.method} {request.path})"))
 
 
-def _serving(desk: Desk, kind: Kind) -> Any:
+def _serving(handler: Handler, kind: Kind) -> Any:
     async def serve(request: web.Request) -> web.StreamResponse:
-        return await desk.serve(request, kind)
+        return await handler.serve(request, kind)
 
     return serve
 
@@ -180,6 +180,6 @@ def _plain(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=[("Content-Type", reply.kind), *reply.headers])
 
 
-def _described(drawer: Drawer) -> dict[str, Any]:
-    end = {"shutdown_date": drawer.shutdown} if drawer.shutdown else {}
-    return {"id": drawer.name, "object": "model", "created": 1_745_366_400, "owned_by": "mock", **end}
+def _described(model: MockModel) -> dict[str, Any]:
+    end = {"shutdown_date": model.shutdown} if model.shutdown else {}
+    return {"id": model.name, "object": "model", "created": 1_745_366_400, "owned_by": "mock", **end}

@@ -32,7 +32,7 @@ Script = Iterable[Step]
 
 
 def head(reply: Reply, *extra: tuple[str, str], length: int | None = None, version: str = "1.1") -> bytes:
-    """Status line and headers; `length` overrides the true Content-Length, a negative one leaves it out.
+    """Build status line and headers; `length` overrides the true Content-Length, a negative one leaves it out.
 
     The end of the connection is announced, so that the next call does not suffer too, unless `extra` says otherwise.
     """

@@ -35,11 +35,11 @@ class Answer:
     def error(self) -> dict[str, Any]:
         return self.json["error"]
 
-    def picture(self, slot: int = 0) -> Image.Image:
-        """The picture in a slot, decoded."""
-        picture = Image.open(BytesIO(base64.b64decode(self.json["data"][slot]["b64_json"], validate=True)))
-        picture.load()
-        return picture
+    def image(self, slot: int = 0) -> Image.Image:
+        """The image in a slot, decoded."""
+        image = Image.open(BytesIO(base64.b64decode(self.json["data"][slot]["b64_json"], validate=True)))
+        image.load()
+        return image
 
 
 class Client:
@@ -56,7 +56,7 @@ class Client:
             return await _read(response)
 
     async def generate(self, prompt: str = "A lamp", **fields: Any) -> Answer:
-        """Ask for pictures."""
+        """Ask for images."""
         return await self.post("/images/generations", **{"model": MODEL, "prompt": prompt, **fields})
 
     async def edit(self, *parts: tuple[str, bytes, str, str], **fields: Any) -> Answer:

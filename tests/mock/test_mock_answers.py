@@ -1,4 +1,4 @@
-"""Answers hold real pictures, resolved values and usage."""
+"""Answers hold real images, resolved values and usage."""
 
 import base64
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from PIL import Image
 
 @pytest.mark.parametrize(("output_format", "form"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
 @pytest.mark.parametrize("size", ["1024x1024", "1024x1536", "1440x480"])
-async def test_pictures_are_of_the_asked_format_and_size(
+async def test_images_are_of_the_asked_format_and_size(
     start: Callable[..., Any], output_format: str, form: str, size: str
 ) -> None:
     """The bytes say what the request said."""
     client = await start()
     answer = await client.generate(output_format=output_format, size=size)
-    picture = answer.picture()
-    assert (picture.format, f"{picture.width}x{picture.height}") == (form, size)
+    image = answer.image()
+    assert (image.format, f"{image.width}x{image.height}") == (form, size)
     assert (answer.json["output_format"], answer.json["size"]) == (output_format, size)
 
 
@@ -34,12 +34,12 @@ async def test_auto_is_resolved_in_the_echo(start: Callable[..., Any]) -> None:
 async def test_transparency_is_real(start: Callable[..., Any], fields: dict[str, str], output_format: str) -> None:
     """Asked by parameter or in the prompt, the corners can be seen through and the thing cannot."""
     client = await start()
-    picture = (await client.generate(output_format=output_format, **fields)).picture().convert("RGBA")
-    assert picture.getchannel("A").getextrema() == (0, 255)
+    image = (await client.generate(output_format=output_format, **fields)).image().convert("RGBA")
+    assert image.getchannel("A").getextrema() == (0, 255)
 
 
-async def test_the_same_seed_draws_the_same_picture(start: Callable[..., Any]) -> None:
-    """Two servers answer alike; the second call of a prompt draws another picture."""
+async def test_the_same_seed_draws_the_same_image(start: Callable[..., Any]) -> None:
+    """Two servers answer alike; the second call of a prompt draws another image."""
     one, two = await start(), await start()
     first = [(await client.generate("A lamp")).json["data"] for client in (one, two)]
     assert first[0] == first[1] != (await one.generate("A lamp")).json["data"]
@@ -49,22 +49,22 @@ async def test_a_mask_is_white_on_black(start: Callable[..., Any], png: Callable
     """A prompt that asks for a black-and-white mask gets one."""
     client = await start()
     prompt = "generate a mask delimiting the character, using white where it is and black for the background"
-    picture = (await client.edit(("image", png(), "a.png", "image/png"), prompt=prompt)).picture().convert("L")
-    assert (picture.getpixel((512, 512)), picture.getpixel((5, 5))) == (255, 0)
+    image = (await client.edit(("image", png(), "a.png", "image/png"), prompt=prompt)).image().convert("L")
+    assert (image.getpixel((512, 512)), image.getpixel((5, 5))) == (255, 0)
 
 
 async def test_an_edit_shows_what_it_was_made_of(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
-    """The reference picture's colour can be seen in the drawing."""
+    """The reference image's colour can be seen in the drawing."""
     client = await start()
     answer = await client.edit(("image", png(), "a.png", "image/png"))
-    colours = {colour for _, colour in answer.picture().convert("RGB").getcolors(1 << 24) or ()}
+    colours = {colour for _, colour in answer.image().convert("RGB").getcolors(1 << 24) or ()}
     assert (10, 90, 200) in colours
 
 
 async def test_a_json_edit_reads_data_addresses_and_its_own(
     start: Callable[..., Any], png: Callable[..., bytes]
 ) -> None:
-    """Embedded pictures and pictures that lie on the server count by their real size."""
+    """Embedded images and images that lie on the server count by their real size."""
     client = await start(dialect="apiyi")
     url = (await client.generate(size="1024x1536")).json["data"][0]["url"]
     embedded = f"data:image/png;base64,{base64.b64encode(png(512, 512)).decode()}"
@@ -102,21 +102,21 @@ async def test_every_answer_has_a_request_id(start: Callable[..., Any]) -> None:
 async def test_any_prompt_can_be_drawn(start: Callable[..., Any], prompt: str) -> None:
     """Letters that no font has, control characters and walls of text."""
     client = await start()
-    assert (await client.generate(prompt, output_format="jpeg")).picture().format == "JPEG"
+    assert (await client.generate(prompt, output_format="jpeg")).image().format == "JPEG"
 
 
-def test_drawing_a_picture_is_quick() -> None:
+def test_drawing_an_image_is_quick() -> None:
     """One JPEG of a million pixels takes a small part of a second, the best of a few."""
     import time
 
     from batchgen.mock.draw import draw
-    from batchgen.mock.models import DRAWERS
-    from batchgen.mock.order import Kind, Order
+    from batchgen.mock.models import MODELS
+    from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
-    order = Order(Kind.GENERATE, DRAWERS["gpt-image-2"], "A lamp", 1, 1, 1024, 1024, "low", "jpeg", "jpeg")
+    resolved = ResolvedRequest(Kind.GENERATE, MODELS["gpt-image-2"], "A lamp", 1, 1, 1024, 1024, "low", "jpeg", "jpeg")
     spans = []
     for _ in range(5):
         began = time.perf_counter()
-        Image.open(BytesIO(draw(order, 0)))
+        Image.open(BytesIO(draw(resolved, 0)))
         spans.append(time.perf_counter() - began)
     assert min(spans) < 0.1

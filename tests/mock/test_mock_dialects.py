@@ -1,4 +1,4 @@
-"""Every door has its own defaults, refusals, answers and prices."""
+"""Every provider has its own defaults, refusals, answers and prices."""
 
 import base64
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from batchgen.mock.server import MockServer
     ("dialect", "answers"),
     [("openai", "b64_json"), ("apiyi", "url"), ("laozhang", "url"), ("aihubmix", "b64_json"), ("yescale", "b64_json")],
 )
-async def test_a_door_answers_in_its_own_way(start: Callable[..., Any], dialect: str, answers: str) -> None:
+async def test_a_provider_answers_in_its_own_way(start: Callable[..., Any], dialect: str, answers: str) -> None:
     """Addresses or base64, and gpt-image-1 behind each of them."""
     client = await start(dialect=dialect)
     answer = await client.generate(model="gpt-image-1")
@@ -55,7 +55,7 @@ async def test_response_format_is_unknown_elsewhere(start: Callable[..., Any], d
         ("yescale", {"negative_prompt": "people"}, "negative_prompt"),
     ],
 )
-async def test_a_door_refuses_what_it_does_not_take(
+async def test_a_provider_refuses_what_it_does_not_take(
     start: Callable[..., Any], dialect: str, fields: dict[str, Any], param: str
 ) -> None:
     """The parameter is named."""
@@ -82,7 +82,7 @@ async def test_yescale_draws_high_when_nothing_is_said(start: Callable[..., Any]
 
 
 async def test_laozhang_takes_its_own_words(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
-    """hd, style, negative_prompt and a reference picture; one picture a call whatever n says."""
+    """hd, style, negative_prompt and a reference image; one image a call whatever n says."""
     client = await start(dialect="laozhang")
     answer = await client.generate(
         model="gpt-image-1",
@@ -106,7 +106,7 @@ async def test_laozhang_takes_its_own_words(start: Callable[..., Any], png: Call
         ("yescale", "moderation_blocked", "image_generation_user_error"),
     ],
 )
-async def test_a_door_has_its_own_words_for_moderation(
+async def test_a_provider_has_its_own_words_for_moderation(
     start: Callable[..., Any], dialect: str, code: str, kind: str
 ) -> None:
     """As the gateways' own pages show them."""
@@ -131,7 +131,7 @@ async def test_aihubmix_charges_what_was_sent(start: Callable[..., Any], fault: 
 async def test_variations_are_served_by_gateways(
     start: Callable[..., Any], png: Callable[..., bytes], dialect: str, *, served: bool
 ) -> None:
-    """Where the endpoint lives on it takes a picture and no prompt; a setting overrules the door."""
+    """Where the endpoint lives on it takes an image and no prompt; a setting overrules the provider."""
     import aiohttp
 
     for settings, wanted in (({}, served), ({"variations": True}, True), ({"variations": False}, False)):
@@ -149,14 +149,14 @@ async def test_variations_are_served_by_gateways(
 async def test_chat_draws_in_the_ratio_of_the_marker(
     start: Callable[..., Any], marker: str, size: tuple[int, int]
 ) -> None:
-    """One call, one price, a markdown link to the picture."""
+    """One call, one price, a markdown link to the image."""
     client = await start(dialect="apiyi")
     messages = [{"role": "user", "content": f"A lamp {marker}"}]
     answer = await client.post("/chat/completions", model="sora_image", messages=messages)
     text = answer.json["choices"][0]["message"]["content"]
     url = text.partition("](")[2].partition(")")[0]
-    picture = Image.open(BytesIO((await client.get(url)).body))
-    assert picture.size == size
+    image = Image.open(BytesIO((await client.get(url)).body))
+    assert image.size == size
     assert client.server.bill()["total_micro_usd"] == 10_000
 
 
@@ -183,7 +183,7 @@ async def test_chat_draws_only_where_it_is_sold(start: Callable[..., Any], diale
     assert (answer.status, answer.error["code"]) == (404, "model_not_found")
 
 
-async def test_models_are_listed_by_door(start: Callable[..., Any]) -> None:
+async def test_models_are_listed_by_provider(start: Callable[..., Any]) -> None:
     """Gateways resell routes that the vendor does not know."""
     listed = {}
     for dialect in DIALECTS:

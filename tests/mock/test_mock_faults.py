@@ -62,8 +62,8 @@ async def test_a_wire_fault_ends_as_its_row_says(start: Callable[..., Any]) -> N
     assert {n for n, (got, _) in zip(names, seen, strict=True) if not got} == SILENT
 
 
-async def test_what_a_row_calls_usable_holds_a_whole_picture(start: Callable[..., Any]) -> None:
-    """Odd but whole answers carry a picture as JSON: a careful reader loses nothing."""
+async def test_what_a_row_calls_usable_holds_a_whole_image(start: Callable[..., Any]) -> None:
+    """Odd but whole answers carry an image as JSON: a careful reader loses nothing."""
     client = await start()
     odd = [
         n for n, f in FAULTS.items() if f.shows.endswith("usable") and not n.startswith(("chat_", "reset_", "keep_"))
@@ -83,7 +83,7 @@ def billed(client: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["fewer_0", "fewer_1", "fewer_2", "fewer_3", "more_than_asked"])
 async def test_counts_are_drawn_and_charged_as_delivered(start: Callable[..., Any], name: str) -> None:
-    """What comes is what usage counts; the input counts for every picture asked."""
+    """What comes is what usage counts; the input counts for every image asked."""
     client = await start()
     answer = await client.generate(prompt_for(name, ""), n=4, quality="low", output_format="jpeg")
     came = 5 if name == "more_than_asked" else int(name[-1])
@@ -109,13 +109,11 @@ async def test_an_entry_fault_touches_the_chosen_entries(start: Callable[..., An
         ("other_size", (1536, 1024), "PNG"),
     ],
 )
-async def test_a_picture_is_not_as_asked(
-    start: Callable[..., Any], name: str, size: tuple[int, int], form: str
-) -> None:
+async def test_an_image_is_not_as_asked(start: Callable[..., Any], name: str, size: tuple[int, int], form: str) -> None:
     """The bytes contradict the request (and, but for other_size, the answer's own echo)."""
     client = await start()
     answer = await client.generate(prompt_for(name, ""), size="1024x1024")
-    assert (answer.picture().size, answer.picture().format) == (size, form)
+    assert (answer.image().size, answer.image().format) == (size, form)
     assert answer.json["size"] == ("1536x1024" if name == "other_size" else "1024x1024")
 
 
@@ -170,7 +168,7 @@ async def test_a_fault_nobody_knows_is_said(start: Callable[..., Any]) -> None:
 
 
 def test_directives_are_read_and_hidden() -> None:
-    """Options reach the fault, and a person never reads them in the picture."""
+    """Options reach the fault, and a person never reads them in the image."""
     rule = next(directives("A [[mock: fault=drip times=2 delay=0.5]] lamp"))
     assert (rule.fault, rule.times, dict(rule.options)) == ("drip", 2, {"delay": "0.5"})
     assert without_directives("A lamp [[mock: fault=drip]]") == "A lamp"

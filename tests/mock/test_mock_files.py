@@ -1,4 +1,4 @@
-"""Pictures at addresses: opened by the exact spelling, in ranges, until they expire."""
+"""Images at addresses: opened by the exact spelling, in ranges, until they expire."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 
 async def url_of(client: Any, prompt: str = "A lamp") -> str:
-    """The address of a picture."""
+    """The address of an image."""
     answer = await client.generate(prompt, output_format="jpeg", response_format="url")
     url: str = answer.json["data"][0]["url"]
     return url
@@ -71,14 +71,14 @@ async def test_a_part_beyond_the_end_is_refused(start: Callable[..., Any]) -> No
 
 @pytest.mark.parametrize("status", ["401", "403", "404", "410", "500", "503"])
 async def test_readings_can_fail_at_first(start: Callable[..., Any], status: str) -> None:
-    """reads= counts the readings that fail; the next one brings the picture."""
+    """reads= counts the readings that fail; the next one brings the image."""
     client = await start(dialect="apiyi")
     url = await url_of(client, f"A lamp [[mock: fault=download_{status} reads=2]]")
     assert [(await client.get(url)).status for _ in range(3)] == [int(status), int(status), 200]
 
 
 async def test_a_reading_can_be_cut_and_resumed(start: Callable[..., Any]) -> None:
-    """Half of the bytes, then the rest by range, make the picture."""
+    """Half of the bytes, then the rest by range, make the image."""
     import aiohttp
 
     client = await start(dialect="apiyi")
@@ -106,8 +106,8 @@ async def test_an_address_can_point_where_nobody_should_go(
     assert (await url_of(client, f"A lamp [[mock: fault={fault}]]")).startswith(start_of_url)
 
 
-async def test_a_picture_can_demand_the_key(start: Callable[..., Any]) -> None:
-    """401 without, the picture with it."""
+async def test_an_image_can_demand_the_key(start: Callable[..., Any]) -> None:
+    """401 without, the image with it."""
     client = await start(dialect="apiyi")
     url = await url_of(client, "A lamp [[mock: fault=download_key]]")
     assert [(await client.get(url, Accept="*/*")).status, (await client.get(url)).status] == [401, 200]

@@ -63,9 +63,7 @@ async def test_a_limited_call_is_told_how_long_to_wait(start: Callable[..., Any]
     assert client.server.bill()["limits"]["images"] == {"limit": 4, "peak": 3, "passed": 5, "refused": 2}
 
 
-async def test_reference_pictures_have_a_limit_of_their_own(
-    start: Callable[..., Any], png: Callable[..., bytes]
-) -> None:
+async def test_reference_images_have_a_limit_of_their_own(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
     """Each of them weighs one."""
     client = await start(input_images_per_minute=2, fixed_bytes=b"x")
     parts = [("image[]", png(64, 64), f"{i}.png", "image/png") for i in range(2)]

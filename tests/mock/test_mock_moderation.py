@@ -1,4 +1,4 @@
-"""Moderation: refused for one picture, silently fewer for several, the same every time."""
+"""Moderation: refused for one image, silently fewer for several, the same every time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize("prompt", ["A forest by Hayao Miyazaki", "MAKOTO SHINKAI sky", "A [moderated] lamp"])
-async def test_one_picture_is_refused(start: Callable[..., Any], prompt: str) -> None:
+async def test_one_image_is_refused(start: Callable[..., Any], prompt: str) -> None:
     """400 with the stage, uncharged."""
     client = await start()
     answer = await client.generate(prompt)
@@ -23,7 +23,7 @@ async def test_styles_are_safe(start: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(("n", "came"), [(2, 1), (3, 1), (4, 2), (10, 5)])
-async def test_several_pictures_are_silently_fewer(start: Callable[..., Any], n: int, came: int) -> None:
+async def test_several_images_are_silently_fewer(start: Callable[..., Any], n: int, came: int) -> None:
     """At least half of them are left out, and only what came is charged."""
     client = await start(fixed_bytes=b"x")
     answer = await client.generate("A [moderated] lamp", n=n, quality="low")
@@ -62,7 +62,7 @@ async def test_chance_moderates_prompts_for_good(start: Callable[..., Any]) -> N
     assert 15 < once.count(400) < 45
 
 
-async def test_chance_brings_fewer_pictures_now_and_then(start: Callable[..., Any]) -> None:
+async def test_chance_brings_fewer_images_now_and_then(start: Callable[..., Any]) -> None:
     """Some calls for several bring fewer, never none, and calls for one are left alone."""
     client = await start(partial=0.5, seed=1, fixed_bytes=b"x")
     came = [len((await client.generate(f"lamp {i}", n=4)).json["data"]) for i in range(60)]

@@ -119,7 +119,7 @@ async def test_an_address_that_does_not_exist_says_so(start: Callable[..., Any])
     assert (answer.status, answer.error["code"]) == (404, None)
 
 
-async def test_an_edit_without_a_picture_is_refused(start: Callable[..., Any]) -> None:
+async def test_an_edit_without_an_image_is_refused(start: Callable[..., Any]) -> None:
     """The parameter is named."""
     client = await start()
     answer = await client.post("/images/edits", model="gpt-image-2", prompt="A lamp")
@@ -135,16 +135,16 @@ async def test_an_edit_without_a_picture_is_refused(start: Callable[..., Any]) -
         (None, "image/gif", "unsupported_file_mimetype"),
     ],
 )
-async def test_a_bad_picture_is_refused(
+async def test_a_bad_image_is_refused(
     start: Callable[..., Any], png: Callable[..., bytes], data: bytes | None, kind: str, code: str
 ) -> None:
-    """Bytes that are no picture, and types that are not taken."""
+    """Bytes that are no image, and types that are not taken."""
     client = await start()
     answer = await client.edit(("image", png() if data is None else data, "a.png", kind))
     assert (answer.status, answer.error["code"]) == (400, code)
 
 
-async def test_seventeen_pictures_are_too_many(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
+async def test_seventeen_images_are_too_many(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
     """Sixteen are taken."""
     client = await start(fixed_bytes=b"x")
     parts = [("image[]", png(32, 32), f"{i}.png", "image/png") for i in range(17)]
@@ -163,7 +163,7 @@ async def test_seventeen_pictures_are_too_many(start: Callable[..., Any], png: C
 async def test_a_bad_mask_is_refused(
     start: Callable[..., Any], png: Callable[..., bytes], mask: dict[str, Any], why: str
 ) -> None:
-    """A mask has alpha and the size of the first picture."""
+    """A mask has alpha and the size of the first image."""
     client = await start()
     form = "image/jpeg" if mask.get("form") else "image/png"
     answer = await client.edit(("image", png(), "a.png", "image/png"), ("mask", png(**mask), "m", form))
@@ -195,10 +195,10 @@ async def test_input_fidelity_is_taken_where_the_model_has_it(
 async def test_moderation_is_no_parameter_of_a_form_edit(start: Callable[..., Any], png: Callable[..., bytes]) -> None:
     """Generations and JSON edits take it, multipart edits do not."""
     client = await start(fixed_bytes=b"x")
-    picture = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
+    image = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     form = await client.edit(("image", png(), "a.png", "image/png"), moderation="low")
     told = await client.post(
-        "/images/edits", model="gpt-image-2", prompt="A", images=[{"image_url": picture}], moderation="low"
+        "/images/edits", model="gpt-image-2", prompt="A", images=[{"image_url": image}], moderation="low"
     )
     assert (form.error["code"], told.status, (await client.generate(moderation="low")).status) == (
         "unknown_parameter",
@@ -211,7 +211,7 @@ async def test_moderation_is_no_parameter_of_a_form_edit(start: Callable[..., An
     "reference",
     [{}, {"image_url": "https://x.test/a.png", "file_id": "f"}, {"image_url": "ftp://x"}, "https://x.test/a.png"],
 )
-async def test_a_json_reference_names_exactly_one_picture(start: Callable[..., Any], reference: Any) -> None:
+async def test_a_json_reference_names_exactly_one_image(start: Callable[..., Any], reference: Any) -> None:
     """Neither none nor two, and only by https or data."""
     client = await start()
     answer = await client.post("/images/edits", model="gpt-image-2", prompt="A", images=[reference])

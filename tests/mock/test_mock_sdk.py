@@ -30,12 +30,12 @@ async def sdk(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
 
 
 def decoded(image: Any) -> Image.Image:
-    """A picture of an answer."""
+    """An image of an answer."""
     return Image.open(BytesIO(base64.b64decode(image.b64_json)))
 
 
-async def test_the_sdk_gets_one_picture_of_the_asked_size(sdk: Callable[..., Any]) -> None:
-    """One picture comes as base64, of the asked size and format, with usage and the echoed parameters."""
+async def test_the_sdk_gets_one_image_of_the_asked_size(sdk: Callable[..., Any]) -> None:
+    """One image comes as base64, of the asked size and format, with usage and the echoed parameters."""
     client, server = await sdk()
     answer = await client.images.generate(
         model=MODEL, prompt="A lamp", size="1536x1024", quality="low", output_format="webp"
@@ -46,8 +46,8 @@ async def test_the_sdk_gets_one_picture_of_the_asked_size(sdk: Callable[..., Any
     assert server.bill()["total_micro_usd"] == 158 * 30 + answer.usage.input_tokens * 5
 
 
-async def test_the_sdk_gets_three_pictures(sdk: Callable[..., Any]) -> None:
-    """Three pictures differ from each other, and the input is counted three times."""
+async def test_the_sdk_gets_three_images(sdk: Callable[..., Any]) -> None:
+    """Three images differ from each other, and the input is counted three times."""
     client, _ = await sdk()
     one = await client.images.generate(model=MODEL, prompt="A lamp", quality="low")
     three = await client.images.generate(model=MODEL, prompt="A lamp", quality="low", n=3)
@@ -74,7 +74,7 @@ async def test_the_sdk_sees_a_bad_size(sdk: Callable[..., Any]) -> None:
 
 
 async def test_the_sdk_waits_out_a_rate_limit(sdk: Callable[..., Any]) -> None:
-    """The SDK obeys the wait of a 429 and then gets its picture."""
+    """The SDK obeys the wait of a 429 and then gets its image."""
     client, server = await sdk(retries=2, requests_per_minute=1, window_seconds=0.5)
     await client.images.generate(model=MODEL, prompt="A lamp")
     began = time.monotonic()
@@ -84,8 +84,8 @@ async def test_the_sdk_waits_out_a_rate_limit(sdk: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_the_sdk_edits_pictures(sdk: Callable[..., Any], png: Callable[..., bytes], count: int) -> None:
-    """One picture goes as `image`, several as `image[]`; each counts its tokens by its own size."""
+async def test_the_sdk_edits_images(sdk: Callable[..., Any], png: Callable[..., bytes], count: int) -> None:
+    """One image goes as `image`, several as `image[]`; each counts its tokens by its own size."""
     client, server = await sdk()
     files = [(f"{i}.png", png(1024, 1024), "image/png") for i in range(count)]
     answer = await client.images.edit(model=MODEL, prompt="Combine", image=files[0] if count == 1 else files)
@@ -95,15 +95,15 @@ async def test_the_sdk_edits_pictures(sdk: Callable[..., Any], png: Callable[...
 
 
 async def test_the_sdk_edits_behind_a_mask(sdk: Callable[..., Any], png: Callable[..., bytes]) -> None:
-    """A mask with alpha and the picture's size is taken."""
+    """A mask with alpha and the image's size is taken."""
     client, _ = await sdk()
-    picture, mask = ("a.png", png(), "image/png"), ("m.png", png(alpha=True), "image/png")
-    answer = await client.images.edit(model=MODEL, prompt="Repaint", image=picture, mask=mask, size="1024x1024")
+    image, mask = ("a.png", png(), "image/png"), ("m.png", png(alpha=True), "image/png")
+    answer = await client.images.edit(model=MODEL, prompt="Repaint", image=image, mask=mask, size="1024x1024")
     assert decoded(answer.data[0]).size == (1024, 1024)
 
 
-async def test_the_sdk_streams_partial_pictures(sdk: Callable[..., Any]) -> None:
-    """A streamed call brings its partial pictures, then the whole one with usage that counts them."""
+async def test_the_sdk_streams_partial_images(sdk: Callable[..., Any]) -> None:
+    """A streamed call brings its partial images, then the whole one with usage that counts them."""
     client, _ = await sdk()
     stream = await client.images.generate(model=MODEL, prompt="A lamp", quality="low", stream=True, partial_images=2)
     events = [event async for event in stream]

@@ -6,15 +6,15 @@ from decimal import Decimal
 import pytest
 
 from batchgen.mock.bill import Used, charge, used
-from batchgen.mock.intake import Upload
-from batchgen.mock.models import DRAWERS, RESOLD, patches, size_complaint, tiles
-from batchgen.mock.order import Kind, Order, Seen
+from batchgen.mock.form import Upload
+from batchgen.mock.models import MODELS, RESOLD, patches, size_complaint, tiles
+from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
 
-def order(model: str, quality: str = "high", width: int = 1024, height: int = 1024, n: int = 1) -> Order:
-    """An order for pictures."""
-    drawer = DRAWERS.get(model) or RESOLD[model]
-    return Order(Kind.GENERATE, drawer, "A lamp", n, n, width, height, quality, "png", "png")
+def resolved(model: str, quality: str = "high", width: int = 1024, height: int = 1024, n: int = 1) -> ResolvedRequest:
+    """A resolved request for images."""
+    found = MODELS.get(model) or RESOLD[model]
+    return ResolvedRequest(Kind.GENERATE, found, "A lamp", n, n, width, height, quality, "png", "png")
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,19 @@ def order(model: str, quality: str = "high", width: int = 1024, height: int = 10
         ("gpt-image-2.6-flare", (1024, 1024), (784, 1756, 1756, 3122, 7024)),
     ],
 )
-def test_a_picture_has_the_published_tokens(model: str, size: tuple[int, int], tokens: tuple[int, ...]) -> None:
+def test_an_image_has_the_published_tokens(model: str, size: tuple[int, int], tokens: tuple[int, ...]) -> None:
     """Table for the first family, formula for the later ones, low to dearest."""
-    drawer = DRAWERS[model]
-    assert tuple(drawer.output_tokens(quality, *size) for quality in drawer.qualities) == tokens
+    model = MODELS[model]
+    assert tuple(model.output_tokens(quality, *size) for quality in model.qualities) == tokens
 
 
-def test_reference_pictures_have_the_recorded_tokens() -> None:
+def test_reference_images_have_the_recorded_tokens() -> None:
     """Patches of 32 pixels as in recorded usage; tiles of 512 as in the vendor's guide."""
     sizes = [(1024, 1024), (1536, 1024), (512, 512), (341, 512), (1179, 2556)]
     assert [patches(*size) for size in sizes] == [1024, 1536, 1024, 704, 1482]
     assert [tiles(*size) for size in [(1024, 1024), (1536, 1024), (4096, 4096), (300, 400)]] == [194, 323, 194, 194]
-    assert DRAWERS["gpt-image-1"].input_tokens(1024, 1024, "high") == 194 + 4160
-    assert DRAWERS["gpt-image-1"].input_tokens(1024, 1536, "high") == 323 + 6240
+    assert MODELS["gpt-image-1"].input_tokens(1024, 1024, "high") == 194 + 4160
+    assert MODELS["gpt-image-1"].input_tokens(1024, 1536, "high") == 323 + 6240
 
 
 @pytest.mark.parametrize(
@@ -67,42 +67,42 @@ def test_reference_pictures_have_the_recorded_tokens() -> None:
         ("yescale", "gpt-image-1", "high", (1024, 1024), 4160 * 40 + 50),
     ],
 )
-def test_a_door_charges_its_own_table(
+def test_a_provider_charges_its_own_table(
     dialect: str, model: str, quality: str, size: tuple[int, int], micro_usd: int
 ) -> None:
-    """Ten text tokens and one picture, in micro-dollars."""
-    asked = order(model, quality, *size)
-    output = asked.drawer.output_tokens(quality, *size)
+    """Ten text tokens and one image, in micro-dollars."""
+    asked = resolved(model, quality, *size)
+    output = asked.model.output_tokens(quality, *size)
     assert charge(asked, Used(10, 0, output), dialect) == micro_usd
 
 
 def test_apiyi_applies_the_cheaper_way_of_billing() -> None:
-    """By the picture when the prompt makes tokens dear, by token otherwise."""
-    asked = order("gpt-image-1", "low")
+    """By the image when the prompt makes tokens dear, by token otherwise."""
+    asked = resolved("gpt-image-1", "low")
     assert charge(asked, Used(10_000, 0, 272), "apiyi") == 5000
     assert charge(asked, Used(10, 0, 272), "apiyi") == 2201
 
 
-def test_input_counts_for_every_picture_asked_and_output_for_every_one_delivered() -> None:
-    """Pictures of one call bill as n requests would; what moderation withheld has no output."""
-    one = used(order("gpt-image-2"))
-    four = used(replace(order("gpt-image-2", n=4), deliver=3))
+def test_input_counts_for_every_image_asked_and_output_for_every_one_delivered() -> None:
+    """Images of one call bill as n requests would; what moderation withheld has no output."""
+    one = used(resolved("gpt-image-2"))
+    four = used(replace(resolved("gpt-image-2", n=4), deliver=3))
     assert (four.text, four.output) == (4 * one.text, 3 * one.output)
 
 
-def test_reference_pictures_count_for_every_picture_asked() -> None:
-    """Two pictures drawn from one reference picture read it twice."""
-    seen = (Seen(Upload(b""), 1024, 1024),)
-    assert used(replace(order("gpt-image-2", n=2), images=seen)).image == 2048
+def test_reference_images_count_for_every_image_asked() -> None:
+    """Two images drawn from one reference image read it twice."""
+    seen = (InputImage(Upload(b""), 1024, 1024),)
+    assert used(replace(resolved("gpt-image-2", n=2), images=seen)).image == 2048
 
 
 def test_a_price_factor_is_reported_and_charged() -> None:
     """Three times the tokens make three times the money."""
-    asked = order("gpt-image-2")
+    asked = resolved("gpt-image-2")
     once, thrice = used(asked), used(asked, Decimal(3))
     assert thrice.output == 3 * once.output
     assert charge(asked, thrice, "openai", Decimal(3)) == 3 * charge(asked, once, "openai")
-    assert charge(order("gpt-image-2-all"), once, "apiyi", Decimal(3)) == 90_000
+    assert charge(resolved("gpt-image-2-all"), once, "apiyi", Decimal(3)) == 90_000
 
 
 @pytest.mark.parametrize("size", [(1024, 1024), (3840, 2160), (1440, 480), (976, 704)])

@@ -1,4 +1,4 @@
-"""One request for pictures from arrival to answer: checked, limited, charged, drawn, told, and perhaps spoilt."""
+"""One request for images from arrival to answer: checked, limited, charged, drawn, told, and perhaps spoilt."""
 
 import asyncio
 import base64
@@ -13,21 +13,21 @@ from aiohttp import web
 
 from batchgen.mock import answer
 from batchgen.mock.bill import Bill, Entry, Used, charge, used
-from batchgen.mock.chance import between, draw
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.draw import draw as draw_picture
+from batchgen.mock.draw import draw as draw_image
 from batchgen.mock.faults import FAULTS, Fault
 from batchgen.mock.files import Files
-from batchgen.mock.intake import Form, read_form
+from batchgen.mock.form import Form, read_form
 from batchgen.mock.limits import Gate
 from batchgen.mock.moderation import flagged, withhold
-from batchgen.mock.order import Kind, Order
 from batchgen.mock.plan import Faults, Hit
 from batchgen.mock.record import Record
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, wrong_key
+from batchgen.mock.resolved_request import Kind, ResolvedRequest
+from batchgen.mock.seeded import between, draw
 from batchgen.mock.wire import play, send
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ FREE_ERRORS = ("429_rate", "status_500", "status_503_json")
 NO_FAULT = Fault("nothing")
 
 
-class Desk:
+class Handler:
     """Everything a server remembers, and the way of one request."""
 
     def __init__(self, config: MockConfig, now: Callable[[], float]) -> None:
@@ -58,8 +58,8 @@ class Desk:
         self._pool = ThreadPoolExecutor(2, "mock-draw")
 
     def forget(self) -> None:
-        """Start anew, with the same rules: bill, limits, counts, pictures and records are gone."""
-        fresh = Desk(self.config, self._now)
+        """Start anew, with the same rules: bill, limits, counts, images and records are gone."""
+        fresh = Handler(self.config, self._now)
         fresh.close()
         self.bill, self.files, self.record, self.gate = fresh.bill, fresh.files, fresh.record, fresh.gate
         self.faults, self._calls, self._started = fresh.faults, fresh._calls, fresh._started
@@ -77,39 +77,39 @@ class Desk:
             raise Refused(wrong_key(key.strip()))
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
-        """Answer one request for pictures, and put it on the bill."""
+        """Answer one request for images, and put it on the bill."""
         headers = {
             k: v for k, v in request.headers.items() if k.lower().startswith(("x-", "idempotency", "user-agent"))
         }
         entry = self.bill.open(self._now() - self._started, request.raw_path, headers)
         try:
-            order = await self._ordered(request, kind, entry)
-            return await self._performed(request, order, entry)
+            resolved = await self._resolved_request(request, kind, entry)
+            return await self._performed(request, resolved, entry)
         except Refused as refused:
             return self._whole(entry, refused.reply)
         except (asyncio.CancelledError, ConnectionError):
             entry.ended = "client_gone"
             raise
 
-    async def _ordered(self, request: web.Request, kind: Kind, entry: Entry) -> Order:
+    async def _resolved_request(self, request: web.Request, kind: Kind, entry: Entry) -> ResolvedRequest:
         self.authorise(request)
         form = await read_form(request, self._fetch(request))
         self.record.note(request, entry.index, form)
-        order = self._checked(kind, form)
-        entry.take(order)
-        tokens = used(order)
+        resolved = self._checked(kind, form)
+        entry.take(resolved)
+        tokens = used(resolved)
         weights = {
             "requests": 1,
-            "images": order.n,
-            "input-images": len(order.images),
+            "images": resolved.n,
+            "input-images": len(resolved.images),
             "tokens": tokens.text + tokens.image + tokens.output,
         }
-        self.gate.admit(weights, order.drawer.name)
-        call = self._calls[order.prompt]
-        self._calls[order.prompt] += 1
-        return replace(order, call=call)
+        self.gate.admit(weights, resolved.model.name)
+        call = self._calls[resolved.prompt]
+        self._calls[resolved.prompt] += 1
+        return replace(resolved, call=call)
 
-    def _checked(self, kind: Kind, form: Form) -> Order:
+    def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
         if kind is Kind.CHAT:
             return check_chat(form, self.dialect, self.config)
         return check(kind, form, self.dialect, self.config)
@@ -124,41 +124,41 @@ class Desk:
 
         return fetch
 
-    async def _performed(self, request: web.Request, order: Order, entry: Entry) -> web.StreamResponse:
-        hit = self._hit(order)
+    async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
+        hit = self._hit(resolved)
         fault = _fault(hit)
         entry.fault = hit.fault if fault is not NO_FAULT else None
-        order = self._resolved(order, fault, hit)
-        stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(order) else None)
+        resolved = self._resolved(resolved, fault, hit)
+        stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
         instead = self._instead(entry, fault, hit, stage)
-        tokens = used(order, self.config.price_factor)
+        tokens = used(resolved, self.config.price_factor)
         if self._charges(fault, hit, instead):
-            entry.charge(order, tokens, charge(order, tokens, self.dialect.name, self.config.price_factor))
-        await self._wait(order, hit, fault)
+            entry.charge(resolved, tokens, charge(resolved, tokens, self.dialect.name, self.config.price_factor))
+        await self._wait(resolved, hit, fault)
         if instead:
             entry.pictures = 0
             return self._whole(entry, instead)
-        if fault is NO_FAULT and self.config.fixed_bytes is not None and order.answers == "b64_json":
-            return await self._fixed(request, order, tokens, entry)
-        return await self._drawn(request, order, tokens, entry, hit)
+        if fault is NO_FAULT and self.config.fixed_bytes is not None and resolved.answers == "b64_json":
+            return await self._fixed(request, resolved, tokens, entry)
+        return await self._drawn(request, resolved, tokens, entry, hit)
 
-    def _hit(self, order: Order) -> Hit:
-        if hit := self.faults.hit(order.prompt, order.call):
+    def _hit(self, resolved: ResolvedRequest) -> Hit:
+        if hit := self.faults.hit(resolved.prompt, resolved.call):
             return hit
-        chance = draw(self.config.seed, "error", order.prompt, order.call)
+        chance = draw(self.config.seed, "error", resolved.prompt, resolved.call)
         if chance < self.config.errors:
             return Hit(FREE_ERRORS[int(chance / self.config.errors * len(FREE_ERRORS))], {"charged": "no"})
         return Hit("")
 
-    def _blocked(self, order: Order) -> bool:
-        return order.n == 1 and flagged(order.prompt, self.config)
+    def _blocked(self, resolved: ResolvedRequest) -> bool:
+        return resolved.n == 1 and flagged(resolved.prompt, self.config)
 
-    def _resolved(self, order: Order, fault: Fault, hit: Hit) -> Order:
+    def _resolved(self, resolved: ResolvedRequest, fault: Fault, hit: Hit) -> ResolvedRequest:
         if fault.spoil:
-            order = fault.spoil(order, hit)
-        elif not self._blocked(order):
-            order = withhold(order, self.config)
-        return replace(order, answers="url") if fault.as_url else order
+            resolved = fault.spoil(resolved, hit)
+        elif not self._blocked(resolved):
+            resolved = withhold(resolved, self.config)
+        return replace(resolved, answers="url") if fault.as_url else resolved
 
     def _instead(self, entry: Entry, fault: Fault, hit: Hit, stage: str | None) -> Reply | None:
         if stage:
@@ -172,8 +172,8 @@ class Desk:
             return True
         return fault.charged and not (fault is NO_FAULT and instead)
 
-    async def _wait(self, order: Order, hit: Hit, fault: Fault) -> None:
-        share = draw(self.config.seed, "latency", order.prompt, order.call)
+    async def _wait(self, resolved: ResolvedRequest, hit: Hit, fault: Fault) -> None:
+        share = draw(self.config.seed, "latency", resolved.prompt, resolved.call)
         seconds = hit.number("latency", between(*self.config.latency, share))
         if not fault.script and not fault.download:
             seconds += hit.number("delay", fault.delay)
@@ -188,8 +188,10 @@ class Desk:
     def _headers(self, entry: Entry) -> tuple[tuple[str, str], ...]:
         return (("x-request-id", _request_id(entry)), *self.gate.headers())
 
-    async def _fixed(self, request: web.Request, order: Order, tokens: Used, entry: Entry) -> web.StreamResponse:
-        parts = answer.pieces(order, self._fixed_text, tokens)
+    async def _fixed(
+        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry
+    ) -> web.StreamResponse:
+        parts = answer.pieces(resolved, self._fixed_text, tokens)
         headers = [*self._headers(entry), ("Content-Type", "application/json")]
         response = web.StreamResponse(headers=headers)
         response.content_length = sum(map(len, parts))
@@ -203,13 +205,13 @@ class Desk:
         return base64.b64encode(self.config.fixed_bytes or b"")
 
     async def _drawn(
-        self, request: web.Request, order: Order, tokens: Used, entry: Entry, hit: Hit
+        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry, hit: Hit
     ) -> web.StreamResponse:
         fault = _fault(hit)
         if fault.drawn:
-            pictures = await self._offload(self._pictures, order)
-            urls = self._urls(request, order, pictures, fault, hit)
-            reply = await self._offload(self._told, order, pictures, urls, tokens, hit)
+            images = await self._offload(self._images, resolved)
+            urls = self._urls(request, resolved, images, fault, hit)
+            reply = await self._offload(self._answered, resolved, images, urls, tokens, hit)
         else:
             reply = Reply(200)
         if not fault.script:
@@ -223,29 +225,31 @@ class Desk:
     async def _offload(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
-    def _pictures(self, order: Order) -> tuple[bytes, ...]:
+    def _images(self, resolved: ResolvedRequest) -> tuple[bytes, ...]:
         if self.config.fixed_bytes is not None:
-            return (self.config.fixed_bytes,) * order.deliver
-        return tuple(draw_picture(order, slot) for slot in range(order.deliver))
+            return (self.config.fixed_bytes,) * resolved.deliver
+        return tuple(draw_image(resolved, slot) for slot in range(resolved.deliver))
 
     def _urls(
-        self, request: web.Request, order: Order, pictures: tuple[bytes, ...], fault: Fault, hit: Hit
+        self, request: web.Request, resolved: ResolvedRequest, images: tuple[bytes, ...], fault: Fault, hit: Hit
     ) -> tuple[str, ...]:
-        if order.answers != "url":
+        if resolved.answers != "url":
             return ()
         if fault.address:
-            return (fault.address,) * len(pictures)
+            return (fault.address,) * len(images)
         spoilt = hit if fault.download else None
         own = f"{request.scheme}://{request.host}"
-        return tuple(own + self.files.put(data, order.file_format, spoilt) for data in pictures)
+        return tuple(own + self.files.put(data, resolved.file_format, spoilt) for data in images)
 
-    def _told(self, order: Order, pictures: tuple[bytes, ...], urls: tuple[str, ...], tokens: Used, hit: Hit) -> Reply:
-        if order.kind is Kind.CHAT:
-            inline = f"data:image/png;base64,{answer.b64(pictures[0])}" if order.answers == "b64_json" else None
-            return answer.chat(order, urls[0] if urls else inline, tokens)
-        told = answer.images(order, pictures, urls, tokens, self.config.moderated or self.dialect.moderated)
-        if order.partial_images is not None:
-            return answer.events(order, told)
+    def _answered(
+        self, resolved: ResolvedRequest, images: tuple[bytes, ...], urls: tuple[str, ...], tokens: Used, hit: Hit
+    ) -> Reply:
+        if resolved.kind is Kind.CHAT:
+            inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
+            return answer.chat(resolved, urls[0] if urls else inline, tokens)
+        told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
+        if resolved.partial_images is not None:
+            return answer.events(resolved, told)
         alter = _fault(hit).alter
         return alter(told, hit) if alter else as_json(200, told)
 

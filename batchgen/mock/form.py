@@ -10,14 +10,14 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from batchgen.mock.reply import Refused, bad_picture, error
+from batchgen.mock.reply import Refused, bad_image, error
 
 MOST_BYTES = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture that came with a request; `url` instead of bytes when only its address came."""
+    """An image that came with a request; `url` instead of bytes when only its address came."""
 
     data: bytes = b""
     kind: str = ""
@@ -36,7 +36,7 @@ class Form:
     parts: tuple[dict[str, Any], ...] = ()
 
     def text(self, name: str) -> str:
-        """A field when it is text, else nothing."""
+        """Return a field when it is text, else nothing."""
         value = self.fields.get(name)
         return value if isinstance(value, str) else ""
 
@@ -45,7 +45,7 @@ Fetch = Callable[[str], bytes | None]
 
 
 async def read_form(request: web.Request, fetch: Fetch) -> Form:
-    """The body, whole; `fetch` reads pictures that lie on this server. Refused when it is no JSON and no multipart."""
+    """Read the whole body; `fetch` reads images that lie on this server. Refused when it is neither JSON nor a form."""
     if request.content_type == "multipart/form-data":
         return await _multipart(request)
     return _json(await request.read(), fetch)
@@ -118,7 +118,7 @@ def _decoded(text: str, number: int) -> bytes:
     try:
         return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
     except (binascii.Error, ValueError) as broken:
-        raise Refused(bad_picture(number)) from broken
+        raise Refused(bad_image(number)) from broken
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchgen.mock.intake import Upload
-from batchgen.mock.models import Drawer
+from batchgen.mock.form import Upload
+from batchgen.mock.models import MockModel
 
 
 class Kind(StrEnum):
@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 class Look(StrEnum):
-    """Whether pictures are drawn as asked or spoilt on purpose."""
+    """Whether images are drawn as asked or spoilt on purpose."""
 
     FINE = "fine"
     BLANK = "blank"
@@ -29,8 +29,8 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A reference picture as it counts: its bytes and pixels."""
+class InputImage:
+    """A reference image as it counts: its bytes and pixels."""
 
     upload: Upload
     width: int
@@ -38,15 +38,15 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ResolvedRequest:
     """One call.
 
-    `n` pictures were asked, `deliver` come, `withheld` slots do not. `call` counts the calls of this prompt from 0.
+    `n` images were asked, `deliver` come, `withheld` slots do not. `call` counts the calls of this prompt from 0.
     `file_format` and `pixels` are what is really drawn where that is not what the answer says.
     """
 
     kind: Kind
-    drawer: Drawer
+    model: MockModel
     prompt: str
     n: int
     deliver: int
@@ -58,8 +58,8 @@ class Order:
     compression: int = 100
     background: str = "auto"
     fidelity: str | None = None
-    images: tuple[Seen, ...] = ()
-    mask: Seen | None = None
+    images: tuple[InputImage, ...] = ()
+    mask: InputImage | None = None
     answers: str = "b64_json"  # url, b64_json, or none: a chat that draws nothing
     call: int = 0
     look: Look = Look.FINE

@@ -1,9 +1,9 @@
-"""GET /files/…: the pictures behind addresses, opened by their exact spelling only, whole or in ranges."""
+"""GET /files/…: the images behind addresses, opened by their exact spelling only, whole or in ranges."""
 
 from aiohttp import web
 
-from batchgen.mock.desk import Desk
 from batchgen.mock.files import Stored
+from batchgen.mock.handler import Handler
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import Reply, html
 from batchgen.mock.wire import Pause, Reset, Script, head, play
@@ -14,23 +14,23 @@ Authorization header is formed correctly including the signature.</Message></Err
 XML = "application/xml"
 
 
-class Pickup:
-    """Hands out the pictures of one desk."""
+class FilesEndpoint:
+    """Hand out the images of one server."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One reading of one picture."""
-        self._desk.record.note(request)
-        stored = self._desk.files.get(request.match_info["name"])
+        """Serve one reading of one image."""
+        self._handler.record.note(request)
+        stored = self._handler.files.get(request.match_info["name"])
         if stored is None:
             return _response(Reply(404, b"<Error><Code>BlobNotFound</Code></Error>", XML))
         stored.reads += 1
         fault = stored.fault
         if fault and stored.reads <= fault.number("reads", float("inf")):
             return await self._spoilt(request, stored, fault)
-        if not self._desk.files.opens(stored, request.raw_path):
+        if not self._handler.files.opens(stored, request.raw_path):
             return _response(Reply(403, DENIED, XML))
         return _ranged(request, stored)
 
@@ -49,7 +49,7 @@ class Pickup:
                 known = request.headers.get("Authorization")
                 return _ranged(request, stored) if known else _response(Reply(401, b"<Error/>", XML))
             case "short" | "reset" | "stall":
-                return await play(request, _cut(stored, what, hit.number("delay", self._desk.config.stall_seconds)))
+                return await play(request, _cut(stored, what, hit.number("delay", self._handler.config.stall_seconds)))
             case _:
                 return _response(Reply(403, DENIED, XML))
 
