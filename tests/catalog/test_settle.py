@@ -237,7 +237,7 @@ def test_text_drawn_beside_a_image_has_its_own_rate() -> None:
     assert settled(second, usage).cost == 12 * 5 + 1056 * 30 + 100 * 30
 
 
-@pytest.mark.parametrize(("output", "pictures"), [(4160, 1), (2 * 4160, 2), (4 * 4160, 4), (9 * 4160, 4)])
+@pytest.mark.parametrize(("output", "images"), [(4160, 1), (2 * 4160, 2), (4 * 4160, 4), (9 * 4160, 4)])
 def test_a_table_price_counts_the_images_that_the_usage_shows(output: int, images: int) -> None:
     """A gateway that bills per image bills those drawn, at most the n asked; without usage all of them."""
     request = ask("gpt-image-1", size="1024x1024", quality="high")

@@ -104,7 +104,7 @@ def test_plan_says_for_each_job_what_and_why(give: Give) -> None:
     stored = Planned(job("lamp-2"), "stored", "all 2 images are stored", (), None)
     top_up = Planned(job("sofa-\x1b[2J"), "top_up", "top-up 1 of 4", (3,))
     assert give("plan", "m.yaml", plan=PlanResult([stored, top_up])).out == (
-        "action    job                                   images       cost  why\n"
+        "action    job                                     images       cost  why\n"
         "stored    lamp-2                                all 2 images are stored\n"
         "top-up    sofa-\\x1b[2J                                 1    $0.0200\n"
         "    top-up 1 of 4\n"
@@ -150,10 +150,10 @@ def test_estimate_shows_kinds_tags_and_the_total(give: Give, warning: Problem) -
     assert ended.out == (
         "size       quality  jobs  images      low  expected     high\n"
         "gpt-image-2 at mock\n"
-        "1024x1024  low         2         4  $0.0100   $0.0200  $0.0400\n"
+        "1024x1024  low         2       4  $0.0100   $0.0200  $0.0400\n"
         "\n"
         "tag       value  jobs  images      low  expected     high\n"
-        "category  sofas     2         4  $0.0100   $0.0200  $0.0400\n"
+        "category  sofas     2       4  $0.0100   $0.0200  $0.0400\n"
         "\n"
         "2 jobs, 4 images in 2 calls, about 1 min 15 s.\n"
         "Tokens: 120 in, 1,088 out.\n"
@@ -213,7 +213,7 @@ def test_run_ends_with_images_money_and_report(give: Give) -> None:
         "batchgen: every wanted image is stored (exit 0)\n"
         "run      2026-11-20T0200Z-7f3a, 1 min 15 s\n"
         "jobs     24: 24 done\n"
-        "images 48: 48 stored\n"
+        "images   48: 48 stored\n"
         "money    $1.20 confirmed + $0.05 estimated + $0.00 at risk = $1.25;\n"
         "         $0.025 not charged; limit $5.00\n"
         "files    48 images in output/shop/images\n"

@@ -201,8 +201,8 @@ def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
     jobs = [
         {"id": "format", "prompt": "A lamp [[mock: fault=wrong_format]]", **asked},
         {"id": "size", "prompt": "A lamp [[mock: fault=wrong_dimensions]]", **asked},
-        {"id": "cut", "prompt": "A lamp [[mock: fault=truncated_image]]", **asked},
-        {"id": "blank", "prompt": "A lamp [[mock: fault=blank_image]]", **asked},
+        {"id": "cut", "prompt": "A lamp [[mock: fault=truncated_picture]]", **asked},
+        {"id": "blank", "prompt": "A lamp [[mock: fault=blank_picture]]", **asked},
     ]
     ended = mock.run(mock.manifest(jobs))
     assert ended.exit == 0

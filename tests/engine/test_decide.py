@@ -176,7 +176,7 @@ IMAGE = StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "pictures", "state"),
+    ("verdict", "images", "state"),
     [
         (met(Remedy.NONE, YES), (IMAGE,), AttemptState.SETTLED),
         (met(Remedy.EMPTY, YES), (), AttemptState.CHARGED_NO_RESULT),

@@ -140,9 +140,12 @@ TABLE = [
     (200, says("moderation_blocked", stage="input"), {}, MAYBE, Remedy.MODERATED, "moderation_blocked"),
     (200, says("model_not_found"), {}, MAYBE, Remedy.FAIL_JOB, "model_not_found"),
     # images are images, whatever else there is
-    (200, None, {"pictures": 1}, YES, Remedy.NONE, "ok"),
-    (200, says("server_error"), {"pictures": 1}, YES, Remedy.NONE, "ok"),
-    (200, None, {"pictures": 1, "whole": False, "trouble": TransportError.DISCONNECTED}, YES, Remedy.NONE, "truncated"),
+    (200, None, {"images": 1}, YES, Remedy.NONE, "ok"),
+    (200, says("server_error"), {"images": 1}, YES, Remedy.NONE, "ok"),
+    (
+        *(200, None, {"images": 1, "whole": False, "trouble": TransportError.DISCONNECTED}),
+        *(YES, Remedy.NONE, "truncated"),
+    ),
 ]
 
 

@@ -49,7 +49,7 @@ def test_it_opens_in_peace(width: int, dark: bool, opened: Open, shown: Path) ->
         assert not page.js(sideways)
         page.js("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         page.js("document.getElementById('choices').click()")
-        page.js("document.getElementById('pictures').scrollIntoView()")
+        page.js("document.getElementById('images').scrollIntoView()")
         page.settle()
         assert not page.js(sideways)
         page.press("ArrowRight", "Enter")

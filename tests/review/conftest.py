@@ -27,7 +27,7 @@ class Looked(Rehearsal):
 
     def images(self) -> dict[str, bytes]:
         """Every file below `images/` with its bytes."""
-        folder = self.folder / "folder"
+        folder = self.folder / "images"
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def aside(self) -> set[bytes]:

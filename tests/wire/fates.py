@@ -110,9 +110,9 @@ BODIES: dict[str, Action] = {
     **{f"fewer_{count}": fate for count, fate in FEWER.items()},
     **_all(
         replace(GOOD, drawn=True),
-        "wrong_format wrong_dimensions blank_image truncated_image checkerboard",
+        "wrong_format wrong_dimensions blank_picture truncated_picture checkerboard",
     ),
-    **_all(replace(SPOILT, drawn=True), "image_svg image_html"),
+    **_all(replace(SPOILT, drawn=True), "picture_svg picture_html"),
     "picture_bomb": replace(GOOD, drawn=True, slow=True, deadline=60.0),
 }
 WIRES: dict[str, Action] = {
