@@ -38,6 +38,7 @@ class Commands:
         here = {
             "PYTHONPATH": str(ROOT),
             "OPENAI_API_KEY": "sk-test-key-0123456789",
+            "APIYI_API_KEY": "sk-test-key-0123456789",
             "XDG_STATE_HOME": str(self.folder / "state"),
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",

@@ -26,7 +26,7 @@ def write(name: str, told: Any) -> None:
 def _written(value: Any, indent: str = "") -> Iterator[str]:
     """JSON whose short objects and rows take one line."""
     line = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, (dict, list)) or len(line) < 100 or _is_row(value):
+    if not isinstance(value, (dict, list)) or len(line) < 160 or _is_row(value):
         yield line
         return
     opening, closing = "{}" if isinstance(value, dict) else "[]"

@@ -16,13 +16,17 @@ MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00| UTC)?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{24}\b"), "<attempt>"),
     (re.compile(r"\breq_mock_\w+"), "<request>"),
+    (re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b"), r"\1..."),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
 )
 VOLATILE = frozenset({"seconds", "pid", "images_per_minute", "eta_seconds", "at", "batchgen", "created"})
+LEARNED = frozenset({"wall_seconds"})
+"""Guessed from the catalogue as long as there is no ledger to learn from."""
 PROSE = frozenset({"why", "message", "reason", "warnings"})
 DOLLARS = re.compile(r"\$[\d,.]*\d")
 UNSEEN_ENDS = ("-wal", "-shm", ".bak")
 HASHED = ("images/", "superseded/")
+MOST_SIDECARS = 3
 UNSEEN = ("report/thumbs/", "report/report.html")
 """Thumbnails are made as long as there is time, and the page is tested by itself."""
 
@@ -37,7 +41,7 @@ def masked(text: str, work: Path) -> str:
 
 def tidied(value: Any, work: Path, key: str = "") -> Any:
     """A JSON value without what differs from run to run, and without prose."""
-    if key in VOLATILE and value is not None:
+    if key in VOLATILE | LEARNED and value is not None and (key in VOLATILE or any(work.rglob("*.db"))):
         return "<volatile>"
     if key in PROSE:
         return "<prose>" if value else value
@@ -50,13 +54,30 @@ def tidied(value: Any, work: Path, key: str = "") -> Any:
 
 def printed(words: tuple[str, ...], out: str, work: Path) -> Any:
     """What a command printed: its JSON or CSV, the files that it names, else the amounts of money in its prose."""
-    if "--json" in words or words[0] == "schema":
+    if words[0] == "schema":
+        whole = json.loads(out)
+        return _properties(whole, whole["$defs"])
+    if "--json" in words:
         return tidied(json.loads(out), work) if out else None
     if "--csv" in words:
         return _table(list(csv.reader(out.splitlines())), work)
     if words[0] == "report":
         return sorted(masked(line, work) for line in out.splitlines())
-    return sorted(DOLLARS.findall(out))
+    return sorted(set(DOLLARS.findall(out)))
+
+
+def _properties(schema: Any, named: dict[str, Any]) -> dict[str, Any]:
+    """The keys that a JSON Schema allows, as a tree; how its parts are called inside is its own affair."""
+    if isinstance(schema, list):
+        return {key: below for one in schema for key, below in _properties(one, named).items()}
+    if not isinstance(schema, dict):
+        return {}
+    found = {key: _properties(one, named) for key, one in schema.get("properties", {}).items()}
+    if "$ref" in schema:
+        found |= _properties(named[schema["$ref"].rpartition("/")[2]], named)
+    for inside in ("anyOf", "oneOf", "allOf", "items", "additionalProperties"):
+        found |= _properties(schema.get(inside), named)
+    return found
 
 
 def observed(output: Path, work: Path) -> dict[str, Any]:
@@ -77,7 +98,7 @@ def forms(output: Path, work: Path) -> dict[str, Any]:
         "sidecars": {
             path.relative_to(output).as_posix(): tidied(_json(path), work)
             for top in HASHED
-            for path in sorted((output / top).rglob("*.json"))
+            for path in sorted((output / top).rglob("*.json"))[:MOST_SIDECARS]
         },
         "parquet": {path.name: _columns(path) for path in sorted(report.glob("*.parquet"))},
         "sheets": _sheets(report / "report.xlsx"),
@@ -93,7 +114,11 @@ def _files(output: Path, work: Path) -> Iterator[tuple[str, str]]:
         if path.is_dir() or path.name.startswith(".") or name.endswith(UNSEEN_ENDS) or name.startswith(UNSEEN):
             continue
         is_picture = name.startswith(HASHED) and not name.endswith(".json")
-        yield masked(name, work), hashlib.sha256(path.read_bytes()).hexdigest() if is_picture else ""
+        yield masked(name, work), _hash(path) if is_picture else ""
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] + "..."
 
 
 def _json(path: Path) -> Any:

@@ -1,13 +1,19 @@
 """Ten sample runs that together touch every command and most of what a manifest can say."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tests.compat.scene import Scene
 
 Sample = Callable[[Scene], None]
 CAP = ("--max-cost", "5")
-QUICK = "retry: {base_seconds: 0.001, cap_seconds: 0.01, breaker_probe_seconds: [0.01]}\n"
+QUICK = "retry: {base_seconds: 0.0003, cap_seconds: 0.01, breaker_probe_seconds: [0.01]}\n"
 
 
 def manifest(name: str, *jobs: str, more: str = "", provider: str = "mock") -> str:
@@ -15,6 +21,23 @@ def manifest(name: str, *jobs: str, more: str = "", provider: str = "mock") -> s
     head = f"name: {name}\nprovider: {provider}\n"
     defaults = "defaults: {model: gpt-image-2.5-flare, size: 1024x1024, quality: low, output_format: jpeg}\n"
     return head + defaults + QUICK + more + "jobs:\n" + "".join(f"  - {job}\n" for job in jobs)
+
+
+def lots(path: Path) -> None:
+    """A table of texts, in the format that its name says."""
+    rows = [{"lot": "007", "name": "NO"}, {"lot": "1e3", "name": "Größe 22:30"}]
+    match path.suffix:
+        case ".tsv":
+            path.write_text("\n".join("\t".join(cells) for cells in (rows[0], *(row.values() for row in rows))), "utf-8")
+        case ".jsonl":
+            path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        case ".xlsx":
+            book = openpyxl.Workbook()
+            for cells in (rows[0], *(row.values() for row in rows)):
+                book.active.append([*cells])
+            book.save(path)
+        case _:
+            pq.write_table(pa.Table.from_pylist(rows), path)
 
 
 def quickstart(scene: Scene) -> None:
@@ -91,6 +114,10 @@ def moderation(scene: Scene) -> None:
     scene.batchgen("run", "moderation.yaml", "--reworded", "reworded.csv", "--json")
     scene.batchgen("plan", "moderation.yaml", "--json")
     scene.look("output/moderation")
+    job = '{id: three, n: 3, prompt: "Three boats [[mock: fault=fewer_1]]"}'
+    for policy in ("accept", "fail", "top_up"):
+        scene.write(f"{policy}.yaml", manifest(policy, job, more=f"on_partial: {policy}\nimages_per_request: 2\n"))
+        scene.batchgen("run", f"{policy}.yaml", "--json")
 
 
 def tables(scene: Scene) -> None:
@@ -107,6 +134,11 @@ def tables(scene: Scene) -> None:
     scene.look("output/simple")
     scene.write("lines.jsonl", '{"prompt": "A green leaf", "size": "1024x1024", "quality": "low", "lot": 7}\n')
     scene.batchgen("plan", "lines.jsonl", "--provider", "mock", "--json")
+    for ending in ("tsv", "jsonl", "xlsx", "parquet"):
+        lots(scene.work / f"lots.{ending}")
+        job = f'{{id: "{{{{ lot }}}}", rows: lots.{ending}, prompt: "Lot {{{{ lot }}}}, {{{{ name }}}}"}}'
+        scene.write("lots.yaml", manifest("lots", job))
+        scene.batchgen("plan", "lots.yaml", "--json")
     scene.write("wrong.csv", "id,prompt,size,n\na,A cat,17x17,1\na,A dog,1024x1024,99\nb,,1024x1024,1\n")
     scene.batchgen("check", "wrong.csv", "--json")
     scene.write("wrong.yaml", "name: wrong\njobs:\n  - {id: a, promt: A cat}\n  - {id: b, prompt: '{{ nothing }}'}\n")
@@ -211,11 +243,36 @@ def faults(scene: Scene) -> None:
     scene.batchgen("run", "faults.yaml", "--base-url", url, "--max-cost", "5", "--json", "--on-uncertain", "retry", "--retry-failed")
     scene.batchgen("report", out)
     scene.look(out)
+    lose_and_adopt(scene, out)
+    gateways(scene)
+
+
+def lose_and_adopt(scene: Scene, out: str) -> None:
+    """A ledger is lost, and rebuilt from sidecars, report and logs."""
     for path in (scene.work / out).glob("ledger.db*"):
         path.unlink()
     scene.batchgen("adopt", out)
     scene.batchgen("report", out)
     scene.look(out)
+
+
+def gateways(scene: Scene) -> None:
+    """Another dialect that answers with addresses and chats, a provider file, and what ends a run at once."""
+    url = scene.mock("--dialect", "apiyi")
+    jobs = ('{id: drawn, prompt: "A tent"}', '{id: chat, model: sora_image, size: "2:3", prompt: "A canoe"}')
+    bare = manifest("gateway", *jobs, provider="apiyi").replace("size: 1024x1024, quality: low, output_format: jpeg", "")
+    scene.write("gateway.yaml", bare)
+    scene.batchgen("check", "gateway.yaml", "--json")
+    scene.batchgen("run", "gateway.yaml", "--base-url", url, "--max-cost", "5", "--json")
+    scene.look("output/gateway")
+    own = "like: openai\nbase_url: http://127.0.0.1:9/v1\nmax_n: 2\nprices: {gpt-image-2.5-flare: {per_image: 0.03}}\n"
+    scene.write("own.yaml", f"{own}key_variable: OPENAI_API_KEY\n")
+    url = scene.mock()
+    for name, fault in {"well": "ok", "account": "401", "quota": "429_quota", "address": "404_html"}.items():
+        job = f'{{id: one, n: {3 if fault == "ok" else 1}, prompt: "One {name} [[mock: fault={fault}]]"}}'
+        scene.write(f"{name}.yaml", manifest(name, job, provider="own.yaml"))
+        scene.batchgen("run", f"{name}.yaml", "--base-url", url, "--max-cost", "5", "--json")
+    scene.batchgen("run", "quota.yaml", "--output", "nowhere", "--max-cost", "5", "--json")
 
 
 SAMPLES: dict[str, Sample] = {
