@@ -46,7 +46,7 @@ def _is_row(value: Any) -> bool:
 
 
 def difference(recorded: Any, present: Any) -> str:
-    """What differs, line by line; empty when everything that was recorded is still so. New keys and columns may come."""
+    """What differs, line by line; empty when all that was recorded is still so. New keys and columns may come."""
     was, now = recorded, _known(recorded, present)
     if was == now:
         return ""

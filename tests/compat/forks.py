@@ -37,7 +37,7 @@ def _die_behind(ending: str) -> None:
         nonlocal renamed
         if renamed and event != "os.kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        renamed = renamed or event == "os.rename" and os.fsdecode(args[1]).endswith(ending)
+        renamed = renamed or (event == "os.rename" and os.fsdecode(args[1]).endswith(ending))
 
     sys.addaudithook(hook)
 

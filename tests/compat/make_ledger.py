@@ -36,7 +36,10 @@ CENTURY = "3153600000"
 def jobs(words: dict[str, str]) -> list[str]:
     """A job for each state, in small pictures."""
     small = "size: 1024x640, output_format: webp, output_compression: 1"
-    return [f'{{id: {name}, n: {1 + (name == "stored")}, {small}, prompt: "A {name} picture {how}"}}' for name, how in words.items()]
+    return [
+        f'{{id: {name}, n: {1 + (name == "stored")}, {small}, prompt: "A {name} picture {how}"}}'
+        for name, how in words.items()
+    ]
 
 
 def make(folder: Path) -> None:
@@ -67,7 +70,9 @@ def _keep(work: Path, folder: Path, url: str) -> None:
     shutil.copytree(work / "folder", folder / "folder", ignore=unseen)
     with closing(sqlite3.connect(work / "folder" / "ledger.db")) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        waiting = db.execute("SELECT url FROM images WHERE url LIKE ? AND state = 'not_started'", [f"{url[:-3]}%"]).fetchone()
+        waiting = db.execute(
+            "SELECT url FROM images WHERE url LIKE ? AND state = 'not_started'", [f"{url[:-3]}%"]
+        ).fetchone()
     shutil.copy(work / "folder" / "ledger.db", folder / "folder")
     (folder / "made.json").write_text(json.dumps({"base_url": url, "waiting": waiting[0]}, indent=1) + "\n", "utf-8")
 

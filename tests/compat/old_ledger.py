@@ -21,18 +21,17 @@ def unpack(work: Path, origin: str) -> None:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for _, column, kind, *_ in db.execute(f"PRAGMA table_info({table})").fetchall():
                 if kind == "TEXT":
-                    told = (was, origin, f"%{was}%")
-                    db.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE {column} LIKE ?", told)
-    with closing(sqlite3.connect(work / "folder" / "ledger.db")) as db:
-        db.execute("PRAGMA journal_mode = DELETE")
+                    change = f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE {column} LIKE ?"
+                    db.execute(change, (was, origin, f"%{was}%"))
 
 
 def read_only(scene: Scene) -> None:
     """Commands that change nothing."""
-    for words in (("status", "folder"), ("resolve", "folder"), ("report", "folder")):
-        scene.batchgen(*words)
-    for words in (("plan",), ("plan", "--rejected"), ("estimate",)):
-        scene.batchgen(words[0], "old.yaml", *words[1:], "--output", "folder", "--json")
+    for command in ("status", "resolve", "report"):
+        scene.batchgen(command, "folder")
+    scene.batchgen("plan", "old.yaml", "--output", "folder", "--json")
+    scene.batchgen("plan", "old.yaml", "--rejected", "--output", "folder", "--json")
+    scene.batchgen("estimate", "old.yaml", "--output", "folder", "--json")
     scene.look("folder")
 
 
@@ -73,4 +72,4 @@ def perform(scene: Scene) -> Any:
         scene.addresses.append(f"{serving.origin}/v1")
         read_only(scene)
         go_on(scene, serving)
-    return {"sample": "ledger-0.1.0", "shows": __doc__, "steps": scene.told}
+    return {"sample": "ledger-0.1.0", "steps": scene.told}

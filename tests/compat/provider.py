@@ -64,5 +64,5 @@ class Provider:
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the Images API says."""
         picture = {"b64_json": base64.b64encode(self.picture).decode()}
-        told = {name: asked[name] for name in ("size", "quality", "output_format") if name in asked}
+        told: dict[str, Any] = {name: asked[name] for name in ("size", "quality", "output_format") if name in asked}
         return {"created": 1_700_000_000, "data": [picture] * asked.get("n", 1), "usage": USAGE, **told}

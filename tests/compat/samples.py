@@ -28,13 +28,16 @@ def lots(path: Path) -> None:
     rows = [{"lot": "007", "name": "NO"}, {"lot": "1e3", "name": "Größe 22:30"}]
     match path.suffix:
         case ".tsv":
-            path.write_text("\n".join("\t".join(cells) for cells in (rows[0], *(row.values() for row in rows))), "utf-8")
+            path.write_text(
+                "\n".join("\t".join(cells) for cells in (rows[0], *(row.values() for row in rows))), "utf-8"
+            )
         case ".jsonl":
             path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
         case ".xlsx":
             book = openpyxl.Workbook()
+            sheet = book.worksheets[0]
             for cells in (rows[0], *(row.values() for row in rows)):
-                book.active.append([*cells])
+                sheet.append([*cells])
             book.save(path)
         case _:
             pq.write_table(pa.Table.from_pylist(rows), path)
@@ -65,7 +68,11 @@ def quickstart(scene: Scene) -> None:
 def catalogue(scene: Scene) -> None:
     """Rows, matrix, zip, exclude, include and tags; selections, prices everywhere, sidecars, a sheet for a shop."""
     scene.take("catalogue.yaml", "products.csv")
-    shop = '\n  sidecars: true\n  shop: {sku: "{{ sku | default('') }}", alt: "{{ name | default('') }}", url: "https://cdn.example/{{ path }}"}'
+    shop = (
+        '\n  sidecars: true\n  shop: {sku: "{{ sku | default('
+        ') }}", alt: "{{ name | default('
+        ') }}", url: "https://cdn.example/{{ path }}"}'
+    )
     scene.replace("catalogue.yaml", '{{ ext }}"', '{{ ext }}"' + shop)
     scene.batchgen("check", "catalogue.yaml", "--json")
     scene.batchgen("estimate", "catalogue.yaml", "--csv")
@@ -121,7 +128,7 @@ def moderation(scene: Scene) -> None:
 
 
 def tables(scene: Scene) -> None:
-    """Tables as manifests: CSV and JSON lines, cells letter for letter, the same row twice, more of the same, errors."""
+    """Tables as manifests, cells letter for letter, the same row twice, more of the same, files of rows, errors."""
     scene.take("simple.csv")
     with (scene.work / "simple.csv").open("a", encoding="utf-8") as file:
         file.write('012345,"NO, null, 1e3, 22:30 and ""=SUM(A1)""",1024x1024,low,jpeg,2,=1+1\n')
@@ -151,7 +158,9 @@ def shared(scene: Scene) -> None:
     """Two catalogues with one ledger and one budget, which the second one meets; a larger budget lets it end."""
     budget = "ledger: shared.db\nbudget: {month: 0.04, timezone: UTC}\n"
     for name in ("east", "west"):
-        job = f'{{id: "{name}-{{{{ n }}}}", matrix: {{n: [1, 2, 3]}}, prompt: "A house in the {name}, no. {{{{ n }}}}"}}'
+        job = (
+            f'{{id: "{name}-{{{{ n }}}}", matrix: {{n: [1, 2, 3]}}, prompt: "A house in the {name}, no. {{{{ n }}}}"}}'
+        )
         more = budget + "prices: {gpt-image-2.5-flare: {per_image: 0.01}}\n"
         scene.write(f"{name}.yaml", manifest(name, job, more=more + "limits: {concurrency: 1}\n"))
     scene.batchgen("run", "east.yaml", "--json")
@@ -204,7 +213,10 @@ def reviewed(scene: Scene) -> None:
     scene.batchgen("run", "ways.yaml", "--json")
     row = scene.row("output/ways", "vase-low")
     table = "job,key,slot,sha256,decision,note\n"
-    scene.write("said.csv", f"{table}vase-low,{row['job_key']},0,{row['sha256']},approved,fine\nx,{'0' * 64},0,{'0' * 64},rejected,\n")
+    scene.write(
+        "said.csv",
+        f"{table}vase-low,{row['job_key']},0,{row['sha256']},approved,fine\nx,{'0' * 64},0,{'0' * 64},rejected,\n",
+    )
     scene.batchgen("review", "said.csv", "output/ways")
     scene.look("output/ways")
 
@@ -226,7 +238,10 @@ def faults(scene: Scene) -> None:
         "odd": "fault=other_size size=1024x1536",
         "unpriced": "fault=usage_missing",
     }
-    jobs = [f'{{id: {name}, n: {1 + (name == "few")}, prompt: "A {name} picture [[mock: {how}]]"}}' for name, how in names.items()]
+    jobs = [
+        f'{{id: {name}, n: {1 + (name == "few")}, prompt: "A {name} picture [[mock: {how}]]"}}'
+        for name, how in names.items()
+    ]
     more = "on_uncertain: hold\noutput: {sidecars: true}\nlimits: {concurrency: 1}\n"
     scene.write("faults.yaml", manifest("faults", *jobs, more=more, provider="openai"))
     url = scene.mock("--seed", "7", "--stall-seconds", "0.1")
@@ -240,7 +255,18 @@ def faults(scene: Scene) -> None:
     scene.batchgen("resolve", out, "retry")
     scene.batchgen(*run)
     scene.batchgen("reconcile", out, "--billed", "1.00")
-    scene.batchgen("run", "faults.yaml", "--base-url", url, "--max-cost", "5", "--json", "--on-uncertain", "retry", "--retry-failed")
+    scene.batchgen(
+        "run",
+        "faults.yaml",
+        "--base-url",
+        url,
+        "--max-cost",
+        "5",
+        "--json",
+        "--on-uncertain",
+        "retry",
+        "--retry-failed",
+    )
     scene.batchgen("report", out)
     scene.look(out)
     lose_and_adopt(scene, out)
@@ -260,7 +286,9 @@ def gateways(scene: Scene) -> None:
     """Another dialect that answers with addresses and chats, a provider file, and what ends a run at once."""
     url = scene.mock("--dialect", "apiyi")
     jobs = ('{id: drawn, prompt: "A tent"}', '{id: chat, model: sora_image, size: "2:3", prompt: "A canoe"}')
-    bare = manifest("gateway", *jobs, provider="apiyi").replace("size: 1024x1024, quality: low, output_format: jpeg", "")
+    bare = manifest("gateway", *jobs, provider="apiyi").replace(
+        "size: 1024x1024, quality: low, output_format: jpeg", ""
+    )
     scene.write("gateway.yaml", bare)
     scene.batchgen("check", "gateway.yaml", "--json")
     scene.batchgen("run", "gateway.yaml", "--base-url", url, "--max-cost", "5", "--json")
@@ -284,4 +312,4 @@ SAMPLES: dict[str, Sample] = {
 def perform(name: str, scene: Scene) -> Any:
     """What a fixture holds of a sample."""
     SAMPLES[name](scene)
-    return {"sample": name, "shows": SAMPLES[name].__doc__, "steps": scene.told}
+    return {"sample": name, "steps": scene.told}

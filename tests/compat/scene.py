@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,21 @@ class Scene:
 
     def batchgen(self, *words: str) -> None:
         """Give a command, and write down how it ended and what it printed for scripts."""
+        if words[0] in {"run", "adopt"}:
+            self._let_a_second_begin(words)
         ended = self.commands.run(*words, cwd=self.work)
         assert ended.status not in {1, 70}, f"{words}: {ended.err}"
         shown = ["<address>" if word in self.addresses else word for word in words]
         told = {"command": " ".join(["batchgen", *shown]), "exit": ended.status}
         self.told.append({**told, "stdout": printed(words, ended.out, self.work)})
+
+    def _let_a_second_begin(self, words: tuple[str, ...]) -> None:
+        """Wait until this run is named after another second than those before: by their names they are put in order."""
+        named = words[words.index("--output") + 1] if "--output" in words else f"output/{Path(words[1]).stem}"
+        output = self.work / (words[1] if words[0] == "adopt" else named)
+        latest = max((path.name for path in output.glob("runs/*")), default="")
+        while time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime()) <= latest[:20]:
+            time.sleep(0.01)
 
     def mock(self, *words: str) -> str:
         """Start a mock server; gives its base URL."""
