@@ -63,10 +63,15 @@ class Scene:
         self.addresses.append(self.commands.mock(*words, cwd=self.work))
         return self.addresses[-1]
 
-    def look(self, output: str, *, whole: bool = False) -> None:
-        """Write down what scripts rely on of an output folder; `whole` adds what is alike in every folder."""
-        more = forms(self.work / output, self.work) if whole else {}
-        self.told.append({"look": output, **observed(self.work / output, self.work), **more})
+    def look(self, output: str, *, whole: bool = False, ordered: bool = True) -> None:
+        """Write down what scripts rely on of an output folder; `whole` adds what is alike in every folder.
+
+        Chained jobs are reported in the order in which their inputs came: nobody can rely on it (`ordered`).
+        """
+        found = observed(self.work / output, self.work) | (forms(self.work / output, self.work) if whole else {})
+        for table in () if ordered else found["tables"].values():
+            table["rows"].sort()
+        self.told.append({"look": output, **found})
 
     def row(self, output: str, job: str, slot: int = 0) -> dict[str, str]:
         """A picture in the report of an output folder."""
