@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import calls, rate, scale, startup
+from benchmarks import calls, rate, refused, scale, startup
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
 
 BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     **calls.BENCHES,
+    "refused": refused.run,
     "rate": rate.run,
     "scale": scale.run,
     "startup": startup.run,

@@ -5,16 +5,18 @@ import base64
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from openai import AsyncOpenAI
+from openai import DEFAULT_MAX_RETRIES, AsyncOpenAI
 
 from benchmarks.probe import Probe
 from benchmarks.processes import CLIENT_CORE, pin
 
 
-async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) -> int:
+async def draw(facts: dict[str, Any], calls: int) -> int:
     """Draw so many calls' pictures; their number."""
-    client = AsyncOpenAI(base_url=base_url)
+    folder, n, at_once = Path(facts["folder"]), facts["n"], facts["at_once"]
+    client = AsyncOpenAI(base_url=facts["base_url"], max_retries=facts.get("retries", DEFAULT_MAX_RETRIES))
     places = asyncio.Semaphore(at_once)
 
     async def one(number: int) -> int:
@@ -34,11 +36,10 @@ async def main() -> None:
     """Warm up with one call, then measure."""
     pin(CLIENT_CORE)
     facts = json.loads(sys.argv[1])
-    folder = Path(facts["folder"])
-    await draw(facts["base_url"], folder, facts["warm_up"], facts["n"], facts["at_once"])
+    await draw(facts, facts["warm_up"])
     probe = Probe()
     watching = asyncio.create_task(probe.watch())
-    pictures = await draw(facts["base_url"], folder, facts["calls"], facts["n"], facts["at_once"])
+    pictures = await draw(facts, facts["calls"])
     watching.cancel()
     print(json.dumps({"pictures": pictures, **probe.result()}))
 
