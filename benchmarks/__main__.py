@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import calls, rate, refused, scale, startup
+from benchmarks import calls, plan, rate, refused, scale, startup
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     **calls.BENCHES,
     "refused": refused.run,
     "rate": rate.run,
+    "plan": plan.run,
     "scale": scale.run,
     "startup": startup.run,
 }
