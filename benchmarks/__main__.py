@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import calls, plan, rate, refused, scale, startup
+from benchmarks import again, calls, plan, rate, refused, startup
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -17,7 +17,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     "refused": refused.run,
     "rate": rate.run,
     "plan": plan.run,
-    "scale": scale.run,
+    "again": again.run,
     "startup": startup.run,
 }
 
