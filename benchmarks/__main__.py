@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, calls, plan, rate, refused, startup
+from benchmarks import again, calls, plan, rate, refused, report, startup
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     "rate": rate.run,
     "plan": plan.run,
     "again": again.run,
+    "report": report.run,
     "startup": startup.run,
 }
 
