@@ -24,7 +24,7 @@ NOBODY = "http://127.0.0.1:9/v1"
 
 def run(effort: Effort) -> Iterator[Table]:
     """Let version 0.1.0 finish the manifest, then run both again on copies of it, in turns."""
-    jobs, rounds = effort.pick(20_000, 100_000), effort.pick(1, 2, 5)
+    jobs, rounds = effort.pick(10_000, 100_000), effort.pick(1, 2, 5)
     with scratch() as folder:
         first = folder / "0.1.0"
         if why := version_0_1_0(first):
