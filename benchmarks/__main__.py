@@ -1,14 +1,26 @@
-"""`python -m benchmarks [NAME ...] [--short | --long]`."""
+"""`python -m benchmarks [NAME ...] [--quick | --long] [--disk FOLDER]`."""
 
 import argparse
 import os
 import platform
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from benchmarks import images, rate, scale, startup
+from benchmarks import again, calls, plan, rate, refused, report, startup
 from benchmarks.effort import Effort
+from benchmarks.processes import DISK
+from benchmarks.table import Table, worst
 
-BENCHES = {"pictures": images.run, "rate": rate.run, "scale": scale.run, "startup": startup.run}
+BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
+    **calls.BENCHES,
+    "refused": refused.run,
+    "rate": rate.run,
+    "plan": plan.run,
+    "again": again.run,
+    "report": report.run,
+    "startup": startup.run,
+}
 
 
 def main() -> None:
@@ -16,20 +28,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="batchgen beside a plain SDK script.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
     much = parser.add_mutually_exclusive_group()
-    much.add_argument("--short", action="store_true", help="fewer repetitions and smaller counts, no real waiting")
-    much.add_argument("--long", action="store_true", help="more repetitions, and 100,000 jobs really run")
+    much.add_argument("--quick", action="store_true", help="one round and smaller counts, no real waiting")
+    much.add_argument("--long", action="store_true", help="more rounds, a million rows, 100,000 jobs")
+    parser.add_argument("--disk", type=Path, metavar="FOLDER", help="write there, instead of to memory")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(BENCHES):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    effort = Effort.SHORT if chosen.short else Effort.LONG if chosen.long else Effort.NORMAL
+    if chosen.disk:
+        os.environ[DISK] = str(chosen.disk)
+    effort = Effort.QUICK if chosen.quick else Effort.LONG if chosen.long else Effort.NORMAL
     print(
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores\n",
         flush=True,
     )
+    tables = []
     for name in chosen.names or BENCHES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         for table in BENCHES[name](effort):
+            tables.append(table)
             print(table, flush=True)
+    print(worst(tables))
 
 
 if __name__ == "__main__":

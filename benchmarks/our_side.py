@@ -31,6 +31,7 @@ class Watched:
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.at_close: dict[str, float] = {}
+        self.afterwards = probe
         self.make = event_loop.loop
 
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -42,6 +43,7 @@ class Watched:
         def closing() -> None:
             self.at_close = self.probe.result()
             close()
+            self.afterwards = Probe()
 
         loop.close = closing  # type: ignore[method-assign]
         return loop
@@ -82,8 +84,8 @@ def main() -> None:
     watched = Watched(probe)
     event_loop.loop = watched.loop
     summary = draw(facts, "real", facts["calls"])
-    after = probe.result()
-    used = {**watched.at_close, "report_cpu": after["cpu"] - watched.at_close["cpu"], "report_mib": after["growth_mib"]}
+    after = watched.afterwards.result()
+    used = {**watched.at_close, "report_cpu": after["cpu"], "report_mib": after["growth_mib"]}
     print(json.dumps({"pictures": summary["images"]["stored"], **used}))
 
 

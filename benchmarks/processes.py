@@ -15,6 +15,8 @@ from typing import Any
 CLIENT_CORE = 0
 SERVER_CORE = 1
 KEY = {"OPENAI_API_KEY": "sk-benchmark"}
+DISK = "BENCHMARKS_DISK"
+"""Names the folder to write to, where that is not to be memory."""
 
 
 def pin(core: int) -> None:
@@ -53,9 +55,9 @@ def measured(module: str, **facts: Any) -> dict[str, Any]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder in memory where there is one: disks are not what is compared."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    """A folder in memory where there is one, as disks are not what is compared; or on the disk that was asked for."""
+    place = Path(os.environ.get(DISK, "/dev/shm"))
+    with tempfile.TemporaryDirectory(dir=place if place.is_dir() else None) as folder:
         yield Path(folder)
 
 
@@ -68,11 +70,15 @@ class Spent:
     peak_mib: float
 
 
-def spent(command: Sequence[str], out: str) -> Spent:
-    """Run a command to its end, its stdout into a file; SystemExit when it fails."""
+def spent(command: Sequence[str], out: str, *, code: Path | None = None) -> Spent:
+    """Run a command to its end, its stdout into a file; SystemExit when it fails.
+
+    `code` is a folder that holds another batchgen; the command then runs in it.
+    """
+    more = {"PYTHONPATH": str(code)} if code else {}
     begin = time.monotonic()
     with Path(out).open("w") as stdout:
-        process = subprocess.Popen(command, stdout=stdout, env=os.environ | KEY)
+        process = subprocess.Popen(command, stdout=stdout, env=os.environ | KEY | more, cwd=code)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -5,16 +5,18 @@ import base64
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from openai import AsyncOpenAI
+from openai import DEFAULT_MAX_RETRIES, AsyncOpenAI
 
 from benchmarks.probe import Probe
 from benchmarks.processes import CLIENT_CORE, pin
 
 
-async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) -> int:
-    """Draw so many calls' images; their number."""
-    client = AsyncOpenAI(base_url=base_url)
+async def draw(facts: dict[str, Any], calls: int) -> int:
+    """Draw so many calls' pictures; their number."""
+    folder, n, at_once = Path(facts["folder"]), facts["n"], facts["at_once"]
+    client = AsyncOpenAI(base_url=facts["base_url"], max_retries=facts.get("retries", DEFAULT_MAX_RETRIES))
     places = asyncio.Semaphore(at_once)
 
     async def one(number: int) -> int:
@@ -22,10 +24,10 @@ async def draw(base_url: str, folder: Path, calls: int, n: int, at_once: int) ->
             answer = await client.images.generate(
                 model="gpt-image-2.5-flare", prompt=f"A photograph of product {number}", n=n, size="1024x1024"
             )
-        images = answer.data or []
-        for slot, image in enumerate(images):
-            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(image.b64_json or ""))
-        return len(images)
+        pictures = answer.data or []
+        for slot, picture in enumerate(pictures):
+            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(picture.b64_json or ""))
+        return len(pictures)
 
     return sum(await asyncio.gather(*(one(number) for number in range(calls))))
 
@@ -34,13 +36,12 @@ async def main() -> None:
     """Warm up with one call, then measure."""
     pin(CLIENT_CORE)
     facts = json.loads(sys.argv[1])
-    folder = Path(facts["folder"])
-    await draw(facts["base_url"], folder, facts["warm_up"], facts["n"], facts["at_once"])
+    await draw(facts, facts["warm_up"])
     probe = Probe()
     watching = asyncio.create_task(probe.watch())
-    images = await draw(facts["base_url"], folder, facts["calls"], facts["n"], facts["at_once"])
+    pictures = await draw(facts, facts["calls"])
     watching.cancel()
-    print(json.dumps({"pictures": images, **probe.result()}))
+    print(json.dumps({"pictures": pictures, **probe.result()}))
 
 
 if __name__ == "__main__":

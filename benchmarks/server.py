@@ -1,11 +1,13 @@
 """A server that costs next to nothing: one thread a connection, the prepared answer sent by the kernel.
 
-`python -m benchmarks.server PAYLOAD [--together N]` prints its base URL and serves until its stdin closes. With
-`--together`, answers trickle at `TRICKLE` bytes a second and hold back their end until N of them have come that far.
+`python -m benchmarks.server PAYLOAD [--together N] [--delay SECONDS] [--refuse PART]` prints its base URL and serves
+until its stdin closes. With `--together`, answers trickle at `TRICKLE` bytes a second and hold back their end until N
+of them have come that far. With `--refuse`, a random part of the calls is answered with 429 and `Retry-After: 1`.
 """
 
 import argparse
 import os
+import random
 import socket
 import sys
 import threading
@@ -17,12 +19,18 @@ from benchmarks.processes import SERVER_CORE, pin
 TRICKLE = 2_000_000
 PIECE = 1 << 16
 END = 1 << 15
+REFUSAL = b'{"error": {"message": "Rate limit reached", "type": "images", "code": "rate_limit_exceeded"}}'
+REFUSED = (
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(REFUSAL), REFUSAL)
+)
 
 
 class Server:
-    """Answers every request alike."""
+    """Answers every request alike, but for those that it refuses."""
 
-    def __init__(self, body: bytes, together: int) -> None:
+    def __init__(self, body: bytes, together: int, delay: float, refuse: float, seed: int) -> None:
+        self.delay, self.refuse, self.chance = delay, refuse, random.Random(seed)
         self.file = os.memfd_create("answer")
         _write(self.file, body)
         self.size = len(body)
@@ -42,6 +50,10 @@ class Server:
         with connection:
             try:
                 while _request(connection):
+                    if self.chance.random() < self.refuse:
+                        connection.sendall(REFUSED)
+                        continue
+                    time.sleep(self.delay)
                     connection.sendall(self.head)
                     self._answer(connection)
             except OSError:
@@ -94,9 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A server that costs next to nothing.")
     parser.add_argument("payload", choices=PAYLOADS)
     parser.add_argument("--together", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--refuse", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     pin(SERVER_CORE)
-    server = Server(PAYLOADS[chosen.payload].body(), chosen.together)
+    server = Server(PAYLOADS[chosen.payload].body(), chosen.together, chosen.delay, chosen.refuse, chosen.seed)
     threading.Thread(target=server.serve, daemon=True).start()
     print(f"http://127.0.0.1:{server.listener.getsockname()[1]}/v1", flush=True)
     sys.stdin.read()
