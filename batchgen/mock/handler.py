@@ -15,6 +15,7 @@ from batchgen.mock import answer
 from batchgen.mock.bill import Bill, Entry, Used, charge, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
+from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.draw import draw as draw_image
@@ -23,7 +24,7 @@ from batchgen.mock.files import Files
 from batchgen.mock.form import Form, read_form
 from batchgen.mock.limits import Gate
 from batchgen.mock.moderation import flagged, withhold
-from batchgen.mock.plan import Faults, Hit
+from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.record import Record
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
@@ -38,12 +39,12 @@ NO_FAULT = Fault("nothing")
 class Handler:
     """Everything a server remembers, and the way of one request."""
 
-    def __init__(self, config: MockConfig, now: Callable[[], float]) -> None:
+    def __init__(self, config: MockConfig, clock: Clock) -> None:
         self.config = config
         self.dialect = DIALECTS[config.dialect]
         self.bill = Bill()
         self.faults = Faults(config.rules, config.seed)
-        self.files = Files(config.url_seconds, config.seed, now)
+        self.files = Files(config.url_seconds, config.seed, clock)
         self.record = Record(config.record)
         limits = {
             "requests": config.requests_per_minute,
@@ -51,15 +52,15 @@ class Handler:
             "input-images": config.input_images_per_minute,
             "tokens": config.tokens_per_minute,
         }
-        self.gate = Gate(limits, config.window_seconds, now)
-        self._now = now
-        self._started = now()
+        self.gate = Gate(limits, config.window_seconds, clock.monotonic)
+        self.clock = clock
+        self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(2, "mock-draw")
 
     def forget(self) -> None:
         """Start anew, with the same rules: bill, limits, counts, images and records are gone."""
-        fresh = Handler(self.config, self._now)
+        fresh = Handler(self.config, self.clock)
         fresh.close()
         self.bill, self.files, self.record, self.gate = fresh.bill, fresh.files, fresh.record, fresh.gate
         self.faults, self._calls, self._started = fresh.faults, fresh._calls, fresh._started
@@ -69,19 +70,19 @@ class Handler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def authorise(self, request: web.Request) -> None:
-        """Refused without a key, or with another than the configured one."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        """Raise Refused without a key, or with another than the configured one."""
+        key = key_of(request)
+        if not key:
             raise Refused(no_key())
-        if self.config.key is not None and key.strip() != self.config.key:
-            raise Refused(wrong_key(key.strip()))
+        if self.config.key is not None and key != self.config.key:
+            raise Refused(wrong_key(key))
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Answer one request for images, and put it on the bill."""
         headers = {
             k: v for k, v in request.headers.items() if k.lower().startswith(("x-", "idempotency", "user-agent"))
         }
-        entry = self.bill.open(self._now() - self._started, request.raw_path, headers)
+        entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers)
         try:
             resolved = await self._resolved_request(request, kind, entry)
             return await self._performed(request, resolved, entry)
@@ -107,7 +108,7 @@ class Handler:
         self.gate.admit(weights, resolved.model.name)
         call = self._calls[resolved.prompt]
         self._calls[resolved.prompt] += 1
-        return replace(resolved, call=call)
+        return replace(resolved, call=call, created=int(self.clock.now().timestamp()))
 
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
         if kind is Kind.CHAT:
@@ -125,7 +126,7 @@ class Handler:
         return fetch
 
     async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
-        hit = self._hit(resolved)
+        hit = replace(self._hit(resolved), context=self._context(request, resolved))
         fault = _fault(hit)
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._resolved(resolved, fault, hit)
@@ -138,9 +139,13 @@ class Handler:
         if instead:
             entry.pictures = 0
             return self._whole(entry, instead)
-        if fault is NO_FAULT and self.config.fixed_bytes is not None and resolved.answers == "b64_json":
+        if self._is_fixed(resolved, fault):
             return await self._fixed(request, resolved, tokens, entry)
         return await self._drawn(request, resolved, tokens, entry, hit)
+
+    def _context(self, request: web.Request, resolved: ResolvedRequest) -> Context:
+        subject = "image_edit" if resolved.kind is Kind.EDIT else "image_generation"
+        return Context(self.clock.now(), key_of(request), subject)
 
     def _hit(self, resolved: ResolvedRequest) -> Hit:
         if hit := self.faults.hit(resolved.prompt, resolved.call):
@@ -178,7 +183,7 @@ class Handler:
         if not fault.script and not fault.download:
             seconds += hit.number("delay", fault.delay)
         if seconds > 0:
-            await asyncio.sleep(seconds)
+            await self.clock.sleep(seconds)
 
     def _whole(self, entry: Entry, reply: Reply) -> web.Response:
         entry.status, entry.ended = reply.status, "answered"
@@ -187,6 +192,10 @@ class Handler:
 
     def _headers(self, entry: Entry) -> tuple[tuple[str, str], ...]:
         return (("x-request-id", _request_id(entry)), *self.gate.headers())
+
+    def _is_fixed(self, resolved: ResolvedRequest, fault: Fault) -> bool:
+        plain = fault is NO_FAULT and resolved.answers == "b64_json" and resolved.partial_images is None
+        return plain and self.config.fixed_bytes is not None
 
     async def _fixed(
         self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry
@@ -252,6 +261,12 @@ class Handler:
             return answer.events(resolved, told)
         alter = _fault(hit).alter
         return alter(told, hit) if alter else as_json(200, told)
+
+
+def key_of(request: web.Request) -> str:
+    """Read the key of a request; nothing when it carries none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _fault(hit: Hit) -> Fault:

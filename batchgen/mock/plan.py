@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,25 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What a fault may know of its call: when it came, with which key, and what it costs (micro-dollars).
+
+    `subject` is how events of its answer are named.
+    """
+
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    key: str = ""
+    subject: str = "image_generation"
+    micro_usd: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """The fault that one call gets; an empty name is a call that goes well by decree."""
 
     fault: str
     options: Mapping[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=Context)
 
     def number(self, name: str, otherwise: float) -> float:
         """Read an option as a number, at most a day in seconds; what is no number counts as not given."""

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from batchgen.mock import MockConfig
+from batchgen.mock.clock import Clock
 from batchgen.mock.server import MockServer
 
 MODEL = "gpt-image-2.5-flare"
@@ -109,8 +110,8 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
 
     async with contextlib.AsyncExitStack() as stack:
 
-        async def begin(**settings: Any) -> Client:
-            server = await stack.enter_async_context(MockServer(MockConfig(**settings)))
+        async def begin(clock: Clock | None = None, **settings: Any) -> Client:
+            server = await stack.enter_async_context(MockServer(MockConfig(**settings), clock))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             return Client(server, session)
 
