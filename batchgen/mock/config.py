@@ -27,6 +27,7 @@ class MockConfig:
     account still equals the bill. partial: share of calls for several images that bring fewer. moderation: share of
     prompts that are moderated, on top of those that name a living artist or contain `[moderated]`.
     ..._per_minute: strict sliding windows of `window_seconds`; images asked and reference images weigh one each.
+    hidden_per_minute: calls let through a window; the rest gets a bare 429, and no header or word tells of the limit.
     price_factor: tokens are reported, and money is charged, this many times.
     rules: faults to show, on top of `[[mock: fault=NAME]]` directives in prompts; see `batchgen.mock.faults`.
     stall_seconds: how long the stalling faults stall, unless they say `delay=`.
@@ -51,6 +52,7 @@ class MockConfig:
     images_per_minute: int | None = None
     input_images_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    hidden_per_minute: int | None = None
     window_seconds: float = 60.0
     price_factor: Decimal = Decimal(1)
     rules: tuple[Rule, ...] = ()

@@ -6,27 +6,31 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from batchgen.mock import answer
-from batchgen.mock.bill import Bill, Entry, Used, charge, used
+from batchgen.mock.bill import Bill, Entry, Used, charge, used, whole
+from batchgen.mock.broken import BROKEN
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
 from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.draw import draw as draw_image
-from batchgen.mock.faults import FAULTS, Fault
+from batchgen.mock.fault import Fault
+from batchgen.mock.fault_keys import percent
+from batchgen.mock.faults import EVERY
 from batchgen.mock.files import Files
 from batchgen.mock.form import Form, read_form
-from batchgen.mock.limits import Gate
+from batchgen.mock.limits import Gate, Window
 from batchgen.mock.moderation import flagged, withhold
 from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.record import Record
-from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, wrong_key
+from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, refused_bare, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
 from batchgen.mock.wire import play, send
@@ -53,6 +57,7 @@ class Handler:
             "tokens": config.tokens_per_minute,
         }
         self.gate = Gate(limits, config.window_seconds, clock.monotonic)
+        self.hidden = Window(config.window_seconds, config.hidden_per_minute)
         self.clock = clock
         self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
@@ -63,6 +68,7 @@ class Handler:
         fresh = Handler(self.config, self.clock)
         fresh.close()
         self.bill, self.files, self.record, self.gate = fresh.bill, fresh.files, fresh.record, fresh.gate
+        self.hidden = fresh.hidden
         self.faults, self._calls, self._started = fresh.faults, fresh._calls, fresh._started
 
     def close(self) -> None:
@@ -98,6 +104,15 @@ class Handler:
         self.record.note(request, entry.index, form)
         resolved = self._checked(kind, form)
         entry.take(resolved)
+        self._admit(resolved)
+        call = self._calls[resolved.prompt]
+        self._calls[resolved.prompt] += 1
+        return replace(resolved, call=call, created=int(self.clock.now().timestamp()))
+
+    def _admit(self, resolved: ResolvedRequest) -> None:
+        if self.hidden.wait(self.clock.monotonic(), 1):
+            self.hidden.refused += 1
+            raise Refused(refused_bare())
         tokens = used(resolved)
         weights = {
             "requests": 1,
@@ -106,9 +121,7 @@ class Handler:
             "tokens": tokens.text + tokens.image + tokens.output,
         }
         self.gate.admit(weights, resolved.model.name)
-        call = self._calls[resolved.prompt]
-        self._calls[resolved.prompt] += 1
-        return replace(resolved, call=call, created=int(self.clock.now().timestamp()))
+        self.hidden.add(self.clock.monotonic(), 1)
 
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
         if kind is Kind.CHAT:
@@ -126,15 +139,16 @@ class Handler:
         return fetch
 
     async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
-        hit = replace(self._hit(resolved), context=self._context(request, resolved))
+        hit = self._hit(resolved)
         fault = _fault(hit)
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._resolved(resolved, fault, hit)
+        tokens, micro_usd = self._priced(resolved, fault, hit)
+        hit = replace(hit, context=self._context(request, resolved, entry, micro_usd))
         stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
         instead = self._instead(entry, fault, hit, stage)
-        tokens = used(resolved, self.config.price_factor)
         if self._charges(fault, hit, instead):
-            entry.charge(resolved, tokens, charge(resolved, tokens, self.dialect.name, self.config.price_factor))
+            entry.charge(resolved, tokens, micro_usd)
         await self._wait(resolved, hit, fault)
         if instead:
             entry.pictures = 0
@@ -143,9 +157,16 @@ class Handler:
             return await self._fixed(request, resolved, tokens, entry)
         return await self._drawn(request, resolved, tokens, entry, hit)
 
-    def _context(self, request: web.Request, resolved: ResolvedRequest) -> Context:
+    def _priced(self, resolved: ResolvedRequest, fault: Fault, hit: Hit) -> tuple[Used, int]:
+        factor = self.config.price_factor * int(hit.number("factor", fault.factor))
+        tokens = used(resolved, factor)
+        if fault.cost is not None:
+            return tokens, whole(Decimal(str(hit.number("cost", fault.cost))) * 1_000_000)
+        return tokens, charge(resolved, tokens, self.dialect.name, factor)
+
+    def _context(self, request: web.Request, resolved: ResolvedRequest, entry: Entry, micro_usd: int) -> Context:
         subject = "image_edit" if resolved.kind is Kind.EDIT else "image_generation"
-        return Context(self.clock.now(), key_of(request), subject)
+        return Context(self.clock.now(), key_of(request), subject, _request_id(entry), micro_usd)
 
     def _hit(self, resolved: ResolvedRequest) -> Hit:
         if hit := self.faults.hit(resolved.prompt, resolved.call):
@@ -235,7 +256,7 @@ class Handler:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
     def _images(self, resolved: ResolvedRequest) -> tuple[bytes, ...]:
-        if self.config.fixed_bytes is not None:
+        if self.config.fixed_bytes is not None and resolved.look not in BROKEN:
             return (self.config.fixed_bytes,) * resolved.deliver
         return tuple(draw_image(resolved, slot) for slot in range(resolved.deliver))
 
@@ -244,10 +265,11 @@ class Handler:
     ) -> tuple[str, ...]:
         if resolved.answers != "url":
             return ()
-        if fault.address:
-            return (fault.address,) * len(images)
-        spoilt = hit if fault.download else None
         own = f"{request.scheme}://{request.host}"
+        if fault.address:
+            address = fault.address.replace("{origin}", own).replace("{key}", percent(hit.context.key))
+            return (address,) * len(images)
+        spoilt = hit if fault.download else None
         return tuple(own + self.files.put(data, resolved.file_format, spoilt) for data in images)
 
     def _answered(
@@ -257,10 +279,9 @@ class Handler:
             inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
             return answer.chat(resolved, urls[0] if urls else inline, tokens)
         told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
-        if resolved.partial_images is not None:
-            return answer.events(resolved, told)
-        alter = _fault(hit).alter
-        return alter(told, hit) if alter else as_json(200, told)
+        if alter := _fault(hit).alter:
+            return alter(told, hit)
+        return as_json(200, told) if resolved.partial_images is None else answer.events(resolved, told)
 
 
 def key_of(request: web.Request) -> str:
@@ -272,9 +293,9 @@ def key_of(request: web.Request) -> str:
 def _fault(hit: Hit) -> Fault:
     if not hit.fault:
         return NO_FAULT
-    if hit.fault not in FAULTS:
+    if hit.fault not in EVERY:
         raise Refused(error(400, f"The mock knows no fault '{hit.fault}'.", "mock_no_such_fault"))
-    return FAULTS[hit.fault]
+    return EVERY[hit.fault]
 
 
 def _request_id(entry: Entry) -> str:

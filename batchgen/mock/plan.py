@@ -51,12 +51,13 @@ class Rule:
 class Context:
     """What a fault may know of its call: when it came, with which key, and what it costs (micro-dollars).
 
-    `subject` is how events of its answer are named.
+    `subject` is how events of its answer are named, `request` the id of the call.
     """
 
     at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     key: str = ""
     subject: str = "image_generation"
+    request: str = ""
     micro_usd: int = 0
 
 

@@ -143,6 +143,11 @@ def rate_limited(what: str, limit: int, used: int, asked: int, wait: float, mode
     ).having(*retry_after(wait))
 
 
+def refused_bare() -> Reply:
+    """Refuse what comes too fast, and say nothing of when or how much."""
+    return error(429, "Too many requests", "429", kind="None")
+
+
 def retry_after(wait: float) -> tuple[tuple[str, str], ...]:
     """Say how long to wait, in whole seconds and in milliseconds."""
     milliseconds = max(1, -int(-wait * 1000 // 1))

@@ -26,6 +26,14 @@ class Look(StrEnum):
     HTML = "html"
     BOMB = "bomb"
     CHECKERBOARD = "checkerboard"
+    ZERO = "zero"
+    NO_WIDTH = "no_width"
+    NO_DATA = "no_data"
+    NO_END = "no_end"
+    CUT = "cut"
+    HEAD_ONLY = "head_only"
+    AVIF = "avif"
+    HEIC = "heic"
 
 
 @dataclass(frozen=True, slots=True)

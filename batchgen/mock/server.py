@@ -12,7 +12,7 @@ from batchgen.errors import InputError
 from batchgen.mock.clock import Clock, MachineClock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.faults import FAULTS
+from batchgen.mock.faults import EVERY
 from batchgen.mock.files_endpoint import FilesEndpoint
 from batchgen.mock.handler import Handler
 from batchgen.mock.listener import as_response, expected, in_json, listen
@@ -41,7 +41,7 @@ class MockServer:
         self.config = config or MockConfig()
         if self.config.dialect not in DIALECTS:
             raise InputError(f"the mock speaks no dialect {self.config.dialect!r}; it speaks {', '.join(DIALECTS)}")
-        if unknown := {name for rule in self.config.rules for name in rule.names()} - FAULTS.keys() - {"ok"}:
+        if unknown := {name for rule in self.config.rules for name in rule.names()} - EVERY.keys() - {"ok"}:
             raise InputError(f"the mock knows no fault {', '.join(sorted(unknown))}")
         self._clock = clock or MachineClock()
         self._listener: asyncio.Server | None = None
@@ -130,7 +130,8 @@ class MockServer:
         yield "*", "/{path:.*}", self._nowhere
 
     def _account(self) -> dict[str, Any]:
-        return {**self._open.bill.account(), "limits": self._open.gate.account()}
+        hidden = {"hidden": self._open.hidden.account()} if self.config.hidden_per_minute else {}
+        return {**self._open.bill.account(), "limits": {**self._open.gate.account(), **hidden}}
 
     async def _models(self, request: web.Request) -> web.Response:
         def listed() -> Reply:
