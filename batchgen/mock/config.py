@@ -20,7 +20,7 @@ class MockConfig:
     """How a mock server behaves; the same config and the same requests give the same answers.
 
     port: 0 takes a free one. key: the only key accepted; None accepts any that is not empty.
-    dialect: openai, apiyi, laozhang, aihubmix or yescale.
+    dialect: openai, apiyi, laozhang, aihubmix, yescale or tasks.
     seed: decides every chance below, by prompt and by how often that prompt was asked, never by order of arrival.
     latency: seconds between reading a request and answering it, drawn between the two.
     errors: share of calls (0..1) that fail with 429, 500 or 503 in equal parts, none of them charged, so that a run's
@@ -31,6 +31,7 @@ class MockConfig:
     price_factor: tokens are reported, and money is charged, this many times.
     rules: faults to show, on top of `[[mock: fault=NAME]]` directives in prompts; see `batchgen.mock.faults`.
     stall_seconds: how long the stalling faults stall, unless they say `delay=`.
+    task_polls, task_seconds: a task is done after so many polls that say otherwise, and not before so many seconds.
     url_seconds: how long the address of an image lives.
     fixed_bytes: answer every image with these bytes, drawing nothing: for measuring clients.
     serve_retired: draw with models that were shut down (as gateways do); False refuses them as their vendor does.
@@ -57,6 +58,8 @@ class MockConfig:
     price_factor: Decimal = Decimal(1)
     rules: tuple[Rule, ...] = ()
     stall_seconds: float = 5.0
+    task_polls: int = 2
+    task_seconds: float = 0.0
     url_seconds: float = 86_400.0
     fixed_bytes: bytes | None = None
     serve_retired: bool = True

@@ -17,7 +17,8 @@ class Fault:
     wire, `blocked` is moderation at a stage, `download` spoils the reading of an image by its address, `address` is
     given out instead of an image's true one (`{origin}` and `{key}` are the call's own). `delay` is the default wait
     before the answer; what is not `drawn` never shows a byte of an image. `factor` multiplies the tokens that are
-    reported and charged, `cost` is charged instead (dollars).
+    reported and charged, `cost` is charged instead (dollars). `task` spoils the life of a task, where there are
+    tasks.
     """
 
     shows: str
@@ -34,3 +35,4 @@ class Fault:
     drawn: bool = True
     factor: int = 1
     cost: float | None = None
+    task: str | None = None

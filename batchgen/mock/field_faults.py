@@ -137,6 +137,23 @@ ADDRESSES: dict[str, Fault] = {
                           address="{origin}/files/gone.png?api_key={key}"),
 }  # fmt: skip
 
+# Where there are tasks; elsewhere these calls go well.
+TASKS: dict[str, Fault] = {
+    "task_failed": Fault("the task fails", task="failed"),
+    "task_failed_free": Fault("the task fails, uncharged", FREE, task="failed"),
+    "task_stuck": Fault("the task never ends", task="stuck"),
+    "task_lost": Fault("the task's id is 404 for ever", task="lost"),
+    "task_unknown_state": Fault("the task is 'reviewing' for ever", task="unknown_state"),
+    "task_no_images": Fault("the task is completed without images", task="no_images"),
+    "task_odd_id": Fault("an id with slashes, marks and a blank", task="odd_id"),
+    "task_number_id": Fault("an id that is a number", task="number_id"),
+    "task_poll_500": Fault("the first polls (option reads, 1) get 500", task="poll_500"),
+    "task_poll_429": Fault("the first polls (option reads, 1) get 429", task="poll_429"),
+    "task_poll_404": Fault("the first polls (option reads, 1) get 404", task="poll_404"),
+    "task_poll_html": Fault("the first polls (option reads, 1) get a page with 502", task="poll_html"),
+    "task_poll_empty": Fault("the first polls (option reads, 1) get 200 without a body", task="poll_empty"),
+}  # fmt: skip
+
 KEYS: dict[str, Fault] = {
     **{
         f"key_{name}": Fault(f"400 that echoes the key: {name}", FREE, reply=keys.refusing(spelling))
@@ -158,6 +175,7 @@ FIELD: dict[str, Fault] = {
     **SHAPES,
     **MONEY,
     **ADDRESSES,
+    **TASKS,
     **KEYS,
     **{
         name: Fault(f"{said.status}: moderation in other words", name in CHARGED_MODERATION, reply=said)

@@ -6,46 +6,42 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from decimal import Decimal
 from functools import cached_property
-from typing import Any, TypeVar
 
 from aiohttp import web
 
 from batchgen.mock import answer
-from batchgen.mock.bill import Bill, Entry, Used, charge, used, whole
-from batchgen.mock.broken import BROKEN
+from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
 from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.draw import draw as draw_image
-from batchgen.mock.fault import Fault
-from batchgen.mock.fault_keys import percent
-from batchgen.mock.faults import EVERY
 from batchgen.mock.files import Files
 from batchgen.mock.form import Form, read_form
 from batchgen.mock.limits import Gate, Window
-from batchgen.mock.moderation import flagged, withhold
-from batchgen.mock.plan import Context, Faults, Hit
+from batchgen.mock.performer import Performance, Performer
+from batchgen.mock.plan import Faults
 from batchgen.mock.record import Record
-from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, refused_bare, wrong_key
+from batchgen.mock.reply import Refused, Reply, no_key, refused_bare, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
+from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
-
-T = TypeVar("T")
-FREE_ERRORS = ("429_rate", "status_500", "status_503_json")
-NO_FAULT = Fault("nothing")
 
 
 class Handler:
     """Everything a server remembers, and the way of one request."""
 
     def __init__(self, config: MockConfig, clock: Clock) -> None:
-        self.config = config
+        self.config, self.clock = config, clock
         self.dialect = DIALECTS[config.dialect]
+        self._pool = ThreadPoolExecutor(2, "mock-draw")
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, with the same rules: bill, limits, counts, images, tasks and records are gone."""
+        config, clock = self.config, self.clock
         self.bill = Bill()
         self.faults = Faults(config.rules, config.seed)
         self.files = Files(config.url_seconds, config.seed, clock)
@@ -58,18 +54,10 @@ class Handler:
         }
         self.gate = Gate(limits, config.window_seconds, clock.monotonic)
         self.hidden = Window(config.window_seconds, config.hidden_per_minute)
-        self.clock = clock
+        self.performer = Performer(config, self.dialect, clock, self.faults, self.files, self._pool)
+        self.tasks = Tasks(config, clock, self.performer)
         self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor(2, "mock-draw")
-
-    def forget(self) -> None:
-        """Start anew, with the same rules: bill, limits, counts, images and records are gone."""
-        fresh = Handler(self.config, self.clock)
-        fresh.close()
-        self.bill, self.files, self.record, self.gate = fresh.bill, fresh.files, fresh.record, fresh.gate
-        self.hidden = fresh.hidden
-        self.faults, self._calls, self._started = fresh.faults, fresh._calls, fresh._started
 
     def close(self) -> None:
         """Stop drawing."""
@@ -88,7 +76,8 @@ class Handler:
         headers = {
             k: v for k, v in request.headers.items() if k.lower().startswith(("x-", "idempotency", "user-agent"))
         }
-        entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers)
+        route = "task" if self.dialect.tasks and kind is not Kind.CHAT else "sync"
+        entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers, route)
         try:
             resolved = await self._resolved_request(request, kind, entry)
             return await self._performed(request, resolved, entry)
@@ -129,7 +118,7 @@ class Handler:
         return check(kind, form, self.dialect, self.config)
 
     def _fetch(self, request: web.Request) -> Callable[[str], bytes | None]:
-        own = f"{request.scheme}://{request.host}"
+        own = origin_of(request)
 
         def fetch(url: str) -> bytes | None:
             target = url.removeprefix(own)
@@ -139,66 +128,19 @@ class Handler:
         return fetch
 
     async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
-        hit = self._hit(resolved)
-        fault = _fault(hit)
-        entry.fault = hit.fault if fault is not NO_FAULT else None
-        resolved = self._resolved(resolved, fault, hit)
-        tokens, micro_usd = self._priced(resolved, fault, hit)
-        hit = replace(hit, context=self._context(request, resolved, entry, micro_usd))
-        stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
-        instead = self._instead(entry, fault, hit, stage)
-        if self._charges(fault, hit, instead):
-            entry.charge(resolved, tokens, micro_usd)
-        await self._wait(resolved, hit, fault)
-        if instead:
-            entry.pictures = 0
-            return self._whole(entry, instead)
-        if self._is_fixed(resolved, fault):
-            return await self._fixed(request, resolved, tokens, entry)
-        return await self._drawn(request, resolved, tokens, entry, hit)
+        performed = self.performer.perform(resolved, entry, key_of(request))
+        await self._wait(performed)
+        is_task = self.dialect.tasks and resolved.kind is not Kind.CHAT
+        if performed.instead and not (is_task and performed.fault.blocked == "output"):
+            return self._whole(entry, performed.instead)
+        if is_task:
+            return await self._sent(request, self.tasks.submit(performed), performed, entry)
+        if performed.is_plain and self.config.fixed_bytes is not None:
+            return await self._fixed(request, performed, entry)
+        return await self._drawn(request, performed, entry)
 
-    def _priced(self, resolved: ResolvedRequest, fault: Fault, hit: Hit) -> tuple[Used, int]:
-        factor = self.config.price_factor * int(hit.number("factor", fault.factor))
-        tokens = used(resolved, factor)
-        if fault.cost is not None:
-            return tokens, whole(Decimal(str(hit.number("cost", fault.cost))) * 1_000_000)
-        return tokens, charge(resolved, tokens, self.dialect.name, factor)
-
-    def _context(self, request: web.Request, resolved: ResolvedRequest, entry: Entry, micro_usd: int) -> Context:
-        subject = "image_edit" if resolved.kind is Kind.EDIT else "image_generation"
-        return Context(self.clock.now(), key_of(request), subject, _request_id(entry), micro_usd)
-
-    def _hit(self, resolved: ResolvedRequest) -> Hit:
-        if hit := self.faults.hit(resolved.prompt, resolved.call):
-            return hit
-        chance = draw(self.config.seed, "error", resolved.prompt, resolved.call)
-        if chance < self.config.errors:
-            return Hit(FREE_ERRORS[int(chance / self.config.errors * len(FREE_ERRORS))], {"charged": "no"})
-        return Hit("")
-
-    def _blocked(self, resolved: ResolvedRequest) -> bool:
-        return resolved.n == 1 and flagged(resolved.prompt, self.config)
-
-    def _resolved(self, resolved: ResolvedRequest, fault: Fault, hit: Hit) -> ResolvedRequest:
-        if fault.spoil:
-            resolved = fault.spoil(resolved, hit)
-        elif not self._blocked(resolved):
-            resolved = withhold(resolved, self.config)
-        return replace(resolved, answers="url") if fault.as_url else resolved
-
-    def _instead(self, entry: Entry, fault: Fault, hit: Hit, stage: str | None) -> Reply | None:
-        if stage:
-            return self.dialect.blocked(stage, _request_id(entry))
-        return fault.reply(hit) if fault.reply else None
-
-    def _charges(self, fault: Fault, hit: Hit, instead: Reply | None) -> bool:
-        if said := hit.options.get("charged"):
-            return said == "yes"
-        if self.dialect.charges_failures and instead and (instead.status >= 500 or b"moderation_bl" in instead.body):
-            return True
-        return fault.charged and not (fault is NO_FAULT and instead)
-
-    async def _wait(self, resolved: ResolvedRequest, hit: Hit, fault: Fault) -> None:
+    async def _wait(self, performed: Performance) -> None:
+        resolved, fault, hit = performed.resolved, performed.fault, performed.hit
         share = draw(self.config.seed, "latency", resolved.prompt, resolved.call)
         seconds = hit.number("latency", between(*self.config.latency, share))
         if not fault.script and not fault.download:
@@ -212,16 +154,10 @@ class Handler:
         return web.Response(status=reply.status, body=reply.body, headers=headers)
 
     def _headers(self, entry: Entry) -> tuple[tuple[str, str], ...]:
-        return (("x-request-id", _request_id(entry)), *self.gate.headers())
+        return (("x-request-id", entry.request_id), *self.gate.headers())
 
-    def _is_fixed(self, resolved: ResolvedRequest, fault: Fault) -> bool:
-        plain = fault is NO_FAULT and resolved.answers == "b64_json" and resolved.partial_images is None
-        return plain and self.config.fixed_bytes is not None
-
-    async def _fixed(
-        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry
-    ) -> web.StreamResponse:
-        parts = answer.pieces(resolved, self._fixed_text, tokens)
+    async def _fixed(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
+        parts = answer.pieces(performed.resolved, self._fixed_text, performed.tokens)
         headers = [*self._headers(entry), ("Content-Type", "application/json")]
         response = web.StreamResponse(headers=headers)
         response.content_length = sum(map(len, parts))
@@ -234,69 +170,30 @@ class Handler:
     def _fixed_text(self) -> bytes:
         return base64.b64encode(self.config.fixed_bytes or b"")
 
-    async def _drawn(
-        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry, hit: Hit
+    async def _drawn(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
+        fault = performed.fault
+        reply = await self.performer.reply(performed, origin_of(request)) if fault.drawn else Reply(200)
+        return await self._sent(request, reply, performed, entry)
+
+    async def _sent(
+        self, request: web.Request, reply: Reply, performed: Performance, entry: Entry
     ) -> web.StreamResponse:
-        fault = _fault(hit)
-        if fault.drawn:
-            images = await self._offload(self._images, resolved)
-            urls = self._urls(request, resolved, images, fault, hit)
-            reply = await self._offload(self._answered, resolved, images, urls, tokens, hit)
-        else:
-            reply = Reply(200)
+        fault = performed.fault
         if not fault.script:
             return self._whole(entry, reply)
         entry.status = 200 if fault.drawn else None
-        steps = fault.script(reply.having(*self._headers(entry)), hit, self.config.stall_seconds)
+        steps = fault.script(reply.having(*self._headers(entry)), performed.hit, self.config.stall_seconds)
         spent = await play(request, steps)
         entry.ended = "cut"
         return spent
 
-    async def _offload(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
-    def _images(self, resolved: ResolvedRequest) -> tuple[bytes, ...]:
-        if self.config.fixed_bytes is not None and resolved.look not in BROKEN:
-            return (self.config.fixed_bytes,) * resolved.deliver
-        return tuple(draw_image(resolved, slot) for slot in range(resolved.deliver))
-
-    def _urls(
-        self, request: web.Request, resolved: ResolvedRequest, images: tuple[bytes, ...], fault: Fault, hit: Hit
-    ) -> tuple[str, ...]:
-        if resolved.answers != "url":
-            return ()
-        own = f"{request.scheme}://{request.host}"
-        if fault.address:
-            address = fault.address.replace("{origin}", own).replace("{key}", percent(hit.context.key))
-            return (address,) * len(images)
-        spoilt = hit if fault.download else None
-        return tuple(own + self.files.put(data, resolved.file_format, spoilt) for data in images)
-
-    def _answered(
-        self, resolved: ResolvedRequest, images: tuple[bytes, ...], urls: tuple[str, ...], tokens: Used, hit: Hit
-    ) -> Reply:
-        if resolved.kind is Kind.CHAT:
-            inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
-            return answer.chat(resolved, urls[0] if urls else inline, tokens)
-        told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
-        if alter := _fault(hit).alter:
-            return alter(told, hit)
-        return as_json(200, told) if resolved.partial_images is None else answer.events(resolved, told)
+def origin_of(request: web.Request) -> str:
+    """Spell this server as the client did."""
+    return f"{request.scheme}://{request.host}"
 
 
 def key_of(request: web.Request) -> str:
     """Read the key of a request; nothing when it carries none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def _fault(hit: Hit) -> Fault:
-    if not hit.fault:
-        return NO_FAULT
-    if hit.fault not in EVERY:
-        raise Refused(error(400, f"The mock knows no fault '{hit.fault}'.", "mock_no_such_fault"))
-    return EVERY[hit.fault]
-
-
-def _request_id(entry: Entry) -> str:
-    return f"req_mock_{entry.index:08x}"

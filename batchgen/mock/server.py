@@ -14,7 +14,7 @@ from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.faults import EVERY
 from batchgen.mock.files_endpoint import FilesEndpoint
-from batchgen.mock.handler import Handler
+from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
 from batchgen.mock.plan import Faults
@@ -123,6 +123,7 @@ class MockServer:
                 yield "POST", prefix + path, _serving(handler, kind)
             yield "GET", f"{prefix}/models", self._models
             yield "GET", f"{prefix}/models/{{name}}", self._model
+            yield "GET", f"{prefix}/tasks/{{id}}", self._task
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
         yield "GET", "/bill", self._bill
         yield "GET", "/requests", self._requests
@@ -148,6 +149,14 @@ class MockServer:
             return as_json(200, _described(served[name])) if name in served else no_model(name)
 
         return self._free(request, described)
+
+    async def _task(self, request: web.Request) -> web.Response:
+        self._open.record.note(request)
+        try:
+            self._open.authorise(request)
+            return as_response(await self._open.tasks.poll(request.match_info["id"], origin_of(request)))
+        except Refused as refused:
+            return as_response(refused.reply)
 
     def _free(self, request: web.Request, reply: Any) -> web.Response:
         self._open.record.note(request)
