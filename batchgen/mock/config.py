@@ -32,6 +32,9 @@ class MockConfig:
     rules: faults to show, on top of `[[mock: fault=NAME]]` directives in prompts; see `batchgen.mock.faults`.
     stall_seconds: how long the stalling faults stall, unless they say `delay=`.
     task_polls, task_seconds: a task is done after so many polls that say otherwise, and not before so many seconds.
+    batch_polls: a batch goes on by one stage (validating, in_progress, finalizing, completed) every so many polls.
+    batch_seconds: it takes so long by the clock instead. batch_queue_tokens: input tokens of a model that may wait.
+    batch_input_bytes: the most that an input file may have. project_per_key: files and batches of a key are its own.
     url_seconds: how long the address of an image lives.
     fixed_bytes: answer every image with these bytes, drawing nothing: for measuring clients.
     serve_retired: draw with models that were shut down (as gateways do); False refuses them as their vendor does.
@@ -60,6 +63,11 @@ class MockConfig:
     stall_seconds: float = 5.0
     task_polls: int = 2
     task_seconds: float = 0.0
+    batch_polls: int = 1
+    batch_seconds: float | None = None
+    batch_queue_tokens: int | None = None
+    batch_input_bytes: int = 200 * 1024 * 1024
+    project_per_key: bool = False
     url_seconds: float = 86_400.0
     fixed_bytes: bytes | None = None
     serve_retired: bool = True

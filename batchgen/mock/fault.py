@@ -17,8 +17,8 @@ class Fault:
     wire, `blocked` is moderation at a stage, `download` spoils the reading of an image by its address, `address` is
     given out instead of an image's true one (`{origin}` and `{key}` are the call's own). `delay` is the default wait
     before the answer; what is not `drawn` never shows a byte of an image. `factor` multiplies the tokens that are
-    reported and charged, `cost` is charged instead (dollars). `task` spoils the life of a task, where there are
-    tasks.
+    reported and charged, `cost` is charged instead (dollars). `task`, `batch`, `line` and `file` spoil the life of a
+    task, the life of a batch, what is written of one of its lines, and an upload.
     """
 
     shows: str
@@ -36,3 +36,6 @@ class Fault:
     factor: int = 1
     cost: float | None = None
     task: str | None = None
+    batch: str | None = None
+    line: str | None = None
+    file: str | None = None

@@ -154,6 +154,42 @@ TASKS: dict[str, Fault] = {
     "task_poll_empty": Fault("the first polls (option reads, 1) get 200 without a body", task="poll_empty"),
 }  # fmt: skip
 
+# The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists.
+BATCHES: dict[str, Fault] = {
+    "batch_validation": Fault("validation fails; option line (that of the prompt)", FREE, batch="validation"),
+    "batch_token_limit": Fault("the queue is full; option limit (1000000)", FREE, batch="token_limit"),
+    "batch_expired": Fault("expires when option share (0.5) of the lines is done", batch="expired"),
+    "batch_cancelled": Fault("is cancelled by the provider; option share (0.5)", batch="cancelled"),
+    "batch_failed": Fault("fails in progress without a word", FREE, batch="failed"),
+    "batch_stuck": Fault("is in progress for ever", FREE, batch="stuck"),
+    "batch_late": Fault("goes well, but the first lists (option late) do not show it", batch="late"),
+    "batch_no_output": Fault("is completed without an output file", batch="no_output"),
+    "batch_create_500": Fault("500, and it was created", batch="create_500"),
+    "batch_create_cut": Fault("RST, and it was created", batch="create_cut"),
+    "batch_create_lost": Fault("500, and it was not created", FREE, batch="create_lost"),
+    "batch_output_cut": Fault("the output breaks off; option reads (1)", batch="output_cut"),
+    "batch_output_slow": Fault("the output comes in ten parts; options reads (1), delay (0.5)", batch="output_slow"),
+    "batch_output_500": Fault("the output is 500; option reads (1)", batch="output_500"),
+    "batch_output_404": Fault("the output is 404; option reads (1)", batch="output_404"),
+    "batch_output_no_range": Fault("the output comes whole, whatever range; option reads (1)", batch="output_no_range"),
+}  # fmt: skip
+LINES: dict[str, Fault] = {
+    "line_missing": Fault("stands in neither file", line="missing"),
+    "line_doubled": Fault("stands there twice", line="doubled"),
+    "line_broken": Fault("is cut within its JSON", line="broken"),
+    "line_foreign": Fault("is followed by a line of somebody else", line="foreign"),
+    "line_in_both": Fault("stands in both files", line="in_both"),
+    "line_empty": Fault("has response null and error null", line="empty"),
+    "line_no_response": Fault("has response null and an error", FREE, line="no_response"),
+    "line_expired": Fault("has response null and batch_expired", FREE, line="expired"),
+}  # fmt: skip
+# Uploads, by their file name.
+UPLOADS: dict[str, Fault] = {
+    "file_500": Fault("500, and nothing is kept", FREE, file="500"),
+    "file_429": Fault("429, and nothing is kept", FREE, file="429"),
+    "file_cut": Fault("RST, and the file is kept", FREE, file="cut"),
+}  # fmt: skip
+
 KEYS: dict[str, Fault] = {
     **{
         f"key_{name}": Fault(f"400 that echoes the key: {name}", FREE, reply=keys.refusing(spelling))
@@ -176,6 +212,9 @@ FIELD: dict[str, Fault] = {
     **MONEY,
     **ADDRESSES,
     **TASKS,
+    **BATCHES,
+    **LINES,
+    **UPLOADS,
     **KEYS,
     **{
         name: Fault(f"{said.status}: moderation in other words", name in CHARGED_MODERATION, reply=said)

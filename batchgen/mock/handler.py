@@ -11,6 +11,9 @@ from functools import cached_property
 from aiohttp import web
 
 from batchgen.mock import answer
+from batchgen.mock.api_files import ApiFiles
+from batchgen.mock.batch_worker import BatchWorker, file_bytes
+from batchgen.mock.batches import Batches
 from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
@@ -36,11 +39,13 @@ class Handler:
     def __init__(self, config: MockConfig, clock: Clock) -> None:
         self.config, self.clock = config, clock
         self.dialect = DIALECTS[config.dialect]
+        self._owned: list[Batches | ApiFiles] = []
         self._pool = ThreadPoolExecutor(2, "mock-draw")
         self.forget()
 
     def forget(self) -> None:
         """Start anew, with the same rules: bill, limits, counts, images, tasks and records are gone."""
+        self._let_go()
         config, clock = self.config, self.clock
         self.bill = Bill()
         self.faults = Faults(config.rules, config.seed)
@@ -58,9 +63,24 @@ class Handler:
         self.tasks = Tasks(config, clock, self.performer)
         self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
+        self.api_files = ApiFiles(clock, config.seed, config.project_per_key)
+        worker = BatchWorker(self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started)
+        self.batches = Batches(config, clock, self.api_files, self.faults, worker.perform, worker.weigh)
+        self._owned = [self.batches, self.api_files]
+
+    def _let_go(self) -> None:
+        for owned in self._owned:
+            owned.close()
+
+    def count(self, what: str) -> int:
+        """Count how often something was asked before."""
+        before = self._calls[what]
+        self._calls[what] += 1
+        return before
 
     def close(self) -> None:
         """Stop drawing."""
+        self._let_go()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def authorise(self, request: web.Request) -> None:
@@ -89,14 +109,12 @@ class Handler:
 
     async def _resolved_request(self, request: web.Request, kind: Kind, entry: Entry) -> ResolvedRequest:
         self.authorise(request)
-        form = await read_form(request, self._fetch(request))
+        form = await read_form(request, self._fetch(key_of(request), origin_of(request)))
         self.record.note(request, entry.index, form)
         resolved = self._checked(kind, form)
         entry.take(resolved)
         self._admit(resolved)
-        call = self._calls[resolved.prompt]
-        self._calls[resolved.prompt] += 1
-        return replace(resolved, call=call, created=int(self.clock.now().timestamp()))
+        return replace(resolved, call=self.count(resolved.prompt), created=int(self.clock.now().timestamp()))
 
     def _admit(self, resolved: ResolvedRequest) -> None:
         if self.hidden.wait(self.clock.monotonic(), 1):
@@ -117,10 +135,10 @@ class Handler:
             return check_chat(form, self.dialect, self.config)
         return check(kind, form, self.dialect, self.config)
 
-    def _fetch(self, request: web.Request) -> Callable[[str], bytes | None]:
-        own = origin_of(request)
-
+    def _fetch(self, owner: str, own: str = "") -> Callable[[str], bytes | None]:
         def fetch(url: str) -> bytes | None:
+            if url.startswith("file:"):
+                return file_bytes(self.api_files, url.removeprefix("file:"), owner)
             target = url.removeprefix(own)
             stored = self.files.get(target.partition("?")[0].rpartition("/")[2]) if target != url else None
             return stored.data if stored and self.files.opens(stored, target) else None

@@ -13,8 +13,7 @@ from batchgen.mock.reply import Reply, error
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUIET = logging.getLogger("batchgen.mock")
-QUIET.addHandler(logging.NullHandler())
-QUIET.propagate = False
+QUIET.setLevel(logging.CRITICAL + 1)
 
 
 class Protocol(web.RequestHandler):
@@ -51,6 +50,8 @@ async def in_json(request: web.Request, handler: Handle) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as refused:
         return as_response(_failure(refused.status, None))
+    except web.RequestPayloadError:
+        return as_response(_failure(HTTPStatus.BAD_REQUEST, None))
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:

@@ -28,6 +28,8 @@ from batchgen.mock.seeded import draw
 T = TypeVar("T")
 FREE_ERRORS = ("429_rate", "status_500", "status_503_json")
 NO_FAULT = Fault("nothing")
+# Which faults a call can meet on its route.
+SCOPES = {"sync": ("call",), "task": ("task", "call"), "batch": ("line", "call")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Performer:
 
     def perform(self, resolved: ResolvedRequest, entry: Entry, key: str = "") -> Performance:
         """Decide what becomes of a request, and charge it to its line of the bill."""
-        hit = self._hit(resolved)
+        hit = self._hit(resolved, entry.route)
         fault = _fault(hit)
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._spoilt(resolved, fault, hit)
@@ -82,9 +84,10 @@ class Performer:
         urls = self._urls(performed, images, origin)
         return await self._offload(self._answer, performed, images, urls)
 
-    def _hit(self, resolved: ResolvedRequest) -> Hit:
-        if hit := self.faults.hit(resolved.prompt, resolved.call):
-            return hit
+    def _hit(self, resolved: ResolvedRequest, route: str) -> Hit:
+        for scope in SCOPES[route]:
+            if hit := self.faults.hit(resolved.prompt, resolved.call, scope):
+                return hit
         chance = draw(self.config.seed, "error", resolved.prompt, resolved.call)
         if chance < self.config.errors:
             return Hit(FREE_ERRORS[int(chance / self.config.errors * len(FREE_ERRORS))], {"charged": "no"})

@@ -12,6 +12,7 @@ from typing import Any
 from batchgen.errors import InputError
 from batchgen.mock.seeded import draw
 
+SCOPES = frozenset({"batch", "line", "file", "task"})
 DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
 
 KINDS: dict[str, tuple[type, ...]] = {
@@ -41,6 +42,12 @@ class Rule:
     rate: float = 1.0
     by_prompt: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scope(self) -> str:
+        """What its faults are for: calls, or what their names begin with."""
+        start = self.fault.partition("_")[0]
+        return start if start in SCOPES else "call"
 
     def names(self) -> tuple[str, ...]:
         """List the faults in turn."""
@@ -110,13 +117,17 @@ class Faults:
         self._rules = ()
         self._seen.clear()
 
-    def hit(self, prompt: str, call: int) -> Hit | None:
+    def hit(self, prompt: str, call: int, scope: str = "call") -> Hit | None:
         """Find the fault for the `call`th call (from 0) of a prompt, if any."""
         for rule in directives(prompt):
-            if (name := _turn(rule, call)) is not None:
+            if rule.scope == scope and (name := _turn(rule, call)) is not None:
                 return Hit(name, rule.options)
         for index, rule in enumerate(self._rules):
-            if rule.prompt not in prompt or draw(self._seed, "rule", index, prompt, call) >= rule.rate:
+            if (
+                rule.scope != scope
+                or rule.prompt not in prompt
+                or draw(self._seed, "rule", index, prompt, call) >= rule.rate
+            ):
                 continue
             counter = (index, prompt if rule.by_prompt else "")
             count = self._seen[counter]

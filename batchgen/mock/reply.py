@@ -111,6 +111,11 @@ def bad_image(number: int) -> Reply:
     )
 
 
+def bad_file(name: str) -> Reply:
+    """Refuse a file that was uploaded for something else."""
+    return error(400, f"The file '{name}' cannot be used as an image.", "invalid_value", param="images")
+
+
 def server_error(request: str = "req_mock") -> Reply:
     """Tell of the vendor's own failure."""
     return error(

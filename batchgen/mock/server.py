@@ -9,6 +9,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from batchgen.errors import InputError
+from batchgen.mock.batch_api import BatchApi
 from batchgen.mock.clock import Clock, MachineClock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
@@ -124,6 +125,8 @@ class MockServer:
             yield "GET", f"{prefix}/models", self._models
             yield "GET", f"{prefix}/models/{{name}}", self._model
             yield "GET", f"{prefix}/tasks/{{id}}", self._task
+        if handler.dialect.batches:
+            yield from BatchApi(handler).routes("/v1")
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
         yield "GET", "/bill", self._bill
         yield "GET", "/requests", self._requests

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from openai import AsyncOpenAI
 from PIL import Image
 
 from batchgen.mock import MockConfig
@@ -129,3 +130,18 @@ def png() -> Callable[..., bytes]:
         return out.getvalue()
 
     return make
+
+
+@pytest.fixture
+async def sdk(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
+    """The SDK's client for a server with these settings."""
+    opened: list[AsyncOpenAI] = []
+
+    async def make(retries: int = 0, **settings: Any) -> tuple[AsyncOpenAI, Any]:
+        client = await start(**settings)
+        opened.append(AsyncOpenAI(api_key="sk-test", base_url=client.server.base_url, max_retries=retries))
+        return opened[-1], client.server
+
+    yield make
+    for client in opened:
+        await client.close()

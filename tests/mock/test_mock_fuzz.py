@@ -14,6 +14,8 @@ from batchgen.mock.clock import MachineClock
 
 PATHS = (
     *("/v1/images/generations", "/v1/images/edits", "/v1/images/variations", "/v1/chat/completions", "/v1/models"),
+    *("/v1/files", "/v1/batches", "/v1/files/x", "/v1/files/x/content", "/v1/batches/x/cancel", "/v1/tasks/x"),
+    *("/v1/files?limit=-1", "/v1/batches?limit=99999999999&after=x", "/v1/files?purpose=%00&order=up"),
     *("/v1/models/x", "/files/x", "/nowhere", "/%00", "/%ff%fe", "//", "/v1/../bill", "/v1/models/%2e%2e", "?x=1"),
 )
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "A" * 300]
@@ -26,7 +28,7 @@ VALUES: tuple[Any, ...] = (
 NAMES = (
     *("prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression", "stream"),
     *("partial_images", "user", "moderation", "complexity", "input_fidelity", "images", "image", "mask", "style"),
-    *("response_format", "reference_image", "messages", "x"),
+    *("response_format", "reference_image", "messages", "x", "endpoint", "input_file_id", "metadata"),
 )
 HEADERS = (
     "Authorization: Bearer k", "Authorization: bearer", "Authorization: Basic eDp5", "Authorization: \xff\xfe",
@@ -48,6 +50,8 @@ PARTS = (
     b"--b\r\nbroken header\r\n\r\nx\r\n",
     b'--b\r\nContent-Disposition: form-data; name="model"\r\nContent-Type: text/plain; charset=x\r\n\r\n\xff\r\n',
     b"garbage between parts\r\n",
+    b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n',
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="../x\x00"\r\n\r\n{"body": []}\r\n',
 )
 
 
@@ -74,7 +78,8 @@ def request(chance: Random) -> bytes:
     start = f"{chance.choice(METHODS + ['POST'] * 30)} {target} {version}"
     headers = ["Authorization: Bearer k", *chance.sample(HEADERS, chance.randint(0, 4))]
     length = len(sent) if chance.random() < 0.9 else chance.choice([0, len(sent) // 2, 10**30])
-    lines = [start, "Host: x", *headers, f"Content-Length: {length}", "Connection: close", "", ""]
+    waits = ["X-Note: half-sent"] if length > len(sent) else []
+    lines = [start, "Host: x", *waits, *headers, f"Content-Length: {length}", "Connection: close", "", ""]
     return "\r\n".join(lines).encode("latin-1") + sent
 
 
@@ -85,11 +90,10 @@ async def told(origin: str, sent: bytes) -> bytes:
     got = b""
     try:
         writer.write(sent)
-        writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(0.3 if b"half-sent" in sent else 10):
             got = await reader.read()
-    except ConnectionError:
-        pass
+    except (ConnectionError, TimeoutError):
+        assert b"half-sent" in sent or b"xpect: 100" in sent or got, sent[:400]
     finally:
         writer.close()
     return got
@@ -130,6 +134,17 @@ def _answers(got: bytes) -> list[tuple[int, str, bytes]]:
     if headers.get("transfer-encoding") == "chunked":
         return []
     return [(int(lines[0].split()[1]), headers.get("content-type", ""), rest[: int(headers.get("content-length", 0))])]
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/edits", "/v1/files", "/v1/batches"])
+@pytest.mark.parametrize("packing", ["gzip", "deflate", "br"])
+async def test_a_body_that_does_not_unpack_is_refused(start: Callable[..., Any], path: str, packing: str) -> None:
+    """As a bad request, on every path that takes a body."""
+    client = await start(fixed_bytes=b"x")
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Encoding: {packing}\r\n"
+    sent = f"{head}Content-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\nno packer".encode()
+    ((status, kind, text),) = _answers(await told(client.server.origin, sent))
+    assert (status, kind.partition(";")[0]) == (400, "application/json"), text
 
 
 async def test_answers_are_dated_by_the_clock_that_was_passed_in(start: Callable[..., Any]) -> None:

@@ -138,3 +138,11 @@ async def test_a_refused_submission_makes_no_task(start: Callable[..., Any]) -> 
     task = await submit(client)
     assert (await client.get(f"{client.server.base_url}/tasks/{task}", Authorization="Bearer no")).status == 401
     assert (await poll(client, "task_none")).status == 404
+
+
+async def test_faults_of_other_routes_do_not_touch_a_call(start: Callable[..., Any]) -> None:
+    """Those of tasks, batches, lines and uploads leave a plain call alone, and charged."""
+    client = await start(fixed_bytes=b"image")
+    for fault in ("task_failed_free", "batch_failed", "line_no_response", "file_500"):
+        assert (await client.generate(f"A lamp [[mock: fault={fault}]]")).status == 200
+    assert client.server.bill()["charged_calls"] == 4
