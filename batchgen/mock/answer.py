@@ -10,8 +10,6 @@ from batchgen.mock.config import Moderated
 from batchgen.mock.reply import Reply, as_json
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
-CREATED = 1_790_000_000
-
 
 def images(
     resolved: ResolvedRequest, images: Sequence[bytes], urls: Sequence[str], tokens: Used, missing: Moderated
@@ -19,7 +17,7 @@ def images(
     """Build the answer of /images/…: an entry an image, withheld ones left out or empty, resolved values, usage."""
     drawn = [{"url": url} for url in urls] if resolved.answers == "url" else [{"b64_json": b64(p)} for p in images]
     return {
-        "created": CREATED,
+        "created": resolved.created,
         "background": resolved.background,
         "data": _with_gaps(drawn, resolved, missing),
         "output_format": resolved.output_format,
@@ -50,7 +48,7 @@ def events(resolved: ResolvedRequest, answer: dict[str, Any]) -> Reply:
     usage = {k: v for k, v in answer["usage"].items() if k != "output_tokens_details"}
     told: list[tuple[str, dict[str, Any]]] = []
     for entry in answer["data"]:
-        shown = {**entry, "created_at": CREATED, **echo}
+        shown = {**entry, "created_at": resolved.created, **echo}
         told += [
             (f"{subject}.partial_image", {**shown, "partial_image_index": index})
             for index in range(resolved.partial_images or 0)
@@ -68,7 +66,7 @@ def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
         {
             "id": f"chatcmpl-mock-{resolved.call}",
             "object": "chat.completion",
-            "created": CREATED,
+            "created": resolved.created,
             "model": resolved.model.name,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
             "usage": {
@@ -82,7 +80,7 @@ def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
 
 def pieces(resolved: ResolvedRequest, encoded: bytes, tokens: Used) -> tuple[bytes, ...]:
     """Build the answer with one ready-made image in every entry, in pieces that copy nothing."""
-    head = f'{{"created": {CREATED}, "background": "{resolved.background}", "data": [{{"b64_json": "'.encode()
+    head = f'{{"created": {resolved.created}, "background": "{resolved.background}", "data": [{{"b64_json": "'.encode()
     echo = {"output_format": resolved.output_format, "quality": resolved.quality, "size": resolved.size}
     tail = b'"}], ' + json.dumps({**echo, "usage": tokens.as_usage()}).encode()[1:]
     between = b'"}, {"b64_json": "'

@@ -66,22 +66,22 @@ def used(resolved: ResolvedRequest, factor: Decimal = Decimal(1)) -> Used:
     return Used(*(whole(Decimal(tokens) * factor) for tokens in (text, image, each * resolved.deliver)))
 
 
-def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> int:
-    """Price a request at a provider, in micro-dollars."""
+def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> Decimal:
+    """Price a request at a provider, in micro-dollars that are not rounded yet."""
     model = resolved.echo_model or resolved.model.name
     if (per_call := _per_call(dialect, model)) is not None:
-        return whole(_usd(per_call) * factor)
+        return _usd(per_call) * factor
     if (per_image := PER_IMAGE.get((dialect, model))) is not None:
-        return whole(_usd(per_image) * resolved.deliver * factor)
+        return _usd(per_image) * resolved.deliver * factor
     if (dialect, model) == ("apiyi", "gpt-image-1"):
         # Both ways of billing are printed; the gateway applies the cheaper one.
-        return whole(min(_by_token(tokens, "2.5", "2.5", "8"), _listed(resolved, MINI_LIST) * factor))
+        return min(_by_token(tokens, "2.5", "2.5", "8"), _listed(resolved, MINI_LIST) * factor)
     if (dialect, model) == ("apiyi", "gpt-image-1.5"):
-        return whole(_by_token(tokens, "5", "5", "10"))
+        return _by_token(tokens, "5", "5", "10")
     if (dialect, model) == ("aihubmix", "gpt-image-1"):
         # Images by the list, prompts by token beside it; nothing is said of reference images.
-        return whole(_listed(resolved, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0"))
-    return whole(_by_token(tokens, *PER_TOKEN.get(model, LATER)))
+        return _listed(resolved, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0")
+    return _by_token(tokens, *PER_TOKEN.get(model, LATER))
 
 
 def whole(amount: Decimal) -> int:
@@ -113,6 +113,7 @@ class Entry:
 
     `at` is in seconds since the server started, `pictures` what was drawn for it, `ended` how it ended: answered, cut
     (by a fault of the wire), client_gone, or open while it is under way. `status` is None when no status line was sent.
+    `route` is sync, task or batch.
     """
 
     index: int
@@ -133,6 +134,16 @@ class Entry:
     output_tokens: int = 0
     charged_micro_usd: int = 0
     fault: str | None = None
+    route: str = "sync"
+
+    @property
+    def request_id(self) -> str:
+        """The id that the answer carries."""
+        return f"req_mock_{self.index:08x}"
+
+    def priced(self, micro_usd: Decimal) -> int:
+        """Round up what a request costs on its route: half on the batch route."""
+        return whole(micro_usd / 2 if self.route == "batch" else micro_usd)
 
     def take(self, resolved: ResolvedRequest) -> None:
         """Note what was asked."""
@@ -162,9 +173,9 @@ class Bill:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def open(self, at: float, path: str, headers: dict[str, str]) -> Entry:
+    def open(self, at: float, path: str, headers: dict[str, str], route: str = "sync") -> Entry:
         """Add a line for a request that just arrived."""
-        entry = Entry(len(self.entries), round(at, 6), path, headers)
+        entry = Entry(len(self.entries), round(at, 6), path, headers, route=route)
         self.entries.append(entry)
         return entry
 

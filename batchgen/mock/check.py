@@ -245,7 +245,7 @@ def _answers(form: Form, dialect: Dialect) -> str:
 
 
 def _partials(form: Form) -> int | None:
-    return _whole(form, "partial_images", 0, 3, 0) if form.fields.get("stream") in {True, "true"} else None
+    return _whole(form, "partial_images", 0, 3, 0) if form.fields.get("stream") in (True, "true") else None
 
 
 def _serves_variations(dialect: Dialect, config: MockConfig) -> bool:

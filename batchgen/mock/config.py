@@ -20,16 +20,21 @@ class MockConfig:
     """How a mock server behaves; the same config and the same requests give the same answers.
 
     port: 0 takes a free one. key: the only key accepted; None accepts any that is not empty.
-    dialect: openai, apiyi, laozhang, aihubmix or yescale.
+    dialect: openai, apiyi, laozhang, aihubmix, yescale or tasks.
     seed: decides every chance below, by prompt and by how often that prompt was asked, never by order of arrival.
     latency: seconds between reading a request and answering it, drawn between the two.
     errors: share of calls (0..1) that fail with 429, 500 or 503 in equal parts, none of them charged, so that a run's
     account still equals the bill. partial: share of calls for several images that bring fewer. moderation: share of
     prompts that are moderated, on top of those that name a living artist or contain `[moderated]`.
     ..._per_minute: strict sliding windows of `window_seconds`; images asked and reference images weigh one each.
+    hidden_per_minute: calls let through a window; the rest gets a bare 429, and no header or word tells of the limit.
     price_factor: tokens are reported, and money is charged, this many times.
     rules: faults to show, on top of `[[mock: fault=NAME]]` directives in prompts; see `batchgen.mock.faults`.
     stall_seconds: how long the stalling faults stall, unless they say `delay=`.
+    task_polls, task_seconds: a task is done after so many polls that say otherwise, and not before so many seconds.
+    batch_polls: a batch goes on by one stage (validating, in_progress, finalizing, completed) every so many polls.
+    batch_seconds: it takes so long by the clock instead. batch_queue_tokens: input tokens of a model that may wait.
+    batch_input_bytes: the most that an input file may have. project_per_key: files and batches of a key are its own.
     url_seconds: how long the address of an image lives.
     fixed_bytes: answer every image with these bytes, drawing nothing: for measuring clients.
     serve_retired: draw with models that were shut down (as gateways do); False refuses them as their vendor does.
@@ -51,10 +56,18 @@ class MockConfig:
     images_per_minute: int | None = None
     input_images_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    hidden_per_minute: int | None = None
     window_seconds: float = 60.0
     price_factor: Decimal = Decimal(1)
     rules: tuple[Rule, ...] = ()
     stall_seconds: float = 5.0
+    task_polls: int = 2
+    task_seconds: float = 0.0
+    batch_polls: int = 1
+    batch_seconds: float | None = None
+    batch_queue_tokens: int | None = None
+    batch_input_bytes: int = 200 * 1024 * 1024
+    project_per_key: bool = False
     url_seconds: float = 86_400.0
     fixed_bytes: bytes | None = None
     serve_retired: bool = True

@@ -23,6 +23,8 @@ class Dialect:
     `extra` parameters it takes beside the vendor's on generations and edits, `ignored` those that do nothing,
     `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
     otherwise, `resold` are models that only gateways have, `refused` are parameters that one model does not take here.
+    `tasks`: a call is submitted, and its images are fetched by the id of a task.
+    `batches`: files and batches are served.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Dialect:
     refused: MappingProxyType[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     moderated: Moderated = Moderated.DROPPED
     charges_failures: bool = False
+    tasks: bool = False
+    batches: bool = False
 
     def model(self, name: str, config: MockConfig) -> MockModel:
         """Find the model of a name; Refused when it is not, or no longer, served here."""
@@ -82,7 +86,7 @@ class Dialect:
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
-        Dialect("openai", gateway=False, no_moderation_on_edits=True),
+        Dialect("openai", gateway=False, no_moderation_on_edits=True, batches=True),
         Dialect(
             "apiyi",
             extra=frozenset({"response_format"}),
@@ -113,5 +117,6 @@ DIALECTS: dict[str, Dialect] = {
             default_quality="high",
             moderated=Moderated.NULL,
         ),
+        Dialect("tasks", extra=frozenset({"response_format"}), answers="url", tasks=True),
     )
 }

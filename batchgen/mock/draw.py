@@ -3,14 +3,13 @@
 The same request, slot and call give the same bytes. Nothing here may run on an event loop: it costs milliseconds.
 """
 
-import struct
-import zlib
 from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
+from batchgen.mock.broken import BROKEN, bomb
 from batchgen.mock.plan import without_directives
 from batchgen.mock.resolved_request import InputImage, Look, ResolvedRequest
 
@@ -35,6 +34,8 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><script>a
 
 def draw(resolved: ResolvedRequest, slot: int) -> bytes:
     """Draw the image in one slot of a request, as a file."""
+    if broken := BROKEN.get(resolved.look):
+        return broken
     match resolved.look:
         case Look.SVG:
             return SVG
@@ -49,19 +50,6 @@ def draw(resolved: ResolvedRequest, slot: int) -> bytes:
             return _encoded(Image.new("RGB", _pixels(resolved), WHITE), resolved)
         case _:
             return _encoded(_painted(resolved, slot), resolved)
-
-
-def bomb(width: int, height: int) -> bytes:
-    """Build a PNG file of few bytes that unpacks to many pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    row = bytes(1 + width // 8)
-    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def _pixels(resolved: ResolvedRequest) -> tuple[int, int]:

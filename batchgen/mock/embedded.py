@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.server import MockServer
 
@@ -39,14 +40,14 @@ class Handle:
             self._thread.join()
 
 
-def start_embedded(config: MockConfig | None = None) -> Handle:
+def start_embedded(config: MockConfig | None = None, clock: Clock | None = None) -> Handle:
     """Start a mock server in a background thread; it listens when this returns. InputError when it cannot."""
     started: Future[Handle] = Future()
 
     async def live() -> None:
         end = asyncio.Event()
         try:
-            server = MockServer(config)
+            server = MockServer(config, clock)
             await server.start()
         except BaseException as failure:  # noqa: BLE001 - it is raised again in the caller's thread
             started.set_exception(failure)

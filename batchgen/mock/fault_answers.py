@@ -37,6 +37,16 @@ def looking(look: Look) -> Spoil:
     return lambda resolved, _hit: replace(resolved, look=look)
 
 
+def both(first: Spoil, second: Spoil) -> Spoil:
+    """Spoil in two ways."""
+    return lambda resolved, hit: second(first(resolved, hit), hit)
+
+
+def drawn_as(file_format: str) -> Spoil:
+    """Draw files of one format, whatever was asked and is said."""
+    return lambda resolved, _hit: replace(resolved, file_format=file_format)
+
+
 def other_model(resolved: ResolvedRequest, hit: Hit) -> ResolvedRequest:
     """Draw with another model, which is charged; option model."""
     name = hit.options.get("model", "gpt-image-1.5")

@@ -1,7 +1,7 @@
 """Faults that answer with something else than images."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 
 from batchgen.mock.plan import Hit
@@ -48,7 +48,7 @@ def limit(hit: Hit) -> Reply:
 
 def limit_dated(hit: Hit) -> Reply:
     """Refuse by a rate limit whose Retry-After is an HTTP date; option wait, in seconds."""
-    when = datetime.now(UTC) + timedelta(seconds=hit.number("wait", 1))
+    when = hit.context.at + timedelta(seconds=hit.number("wait", 1))
     return _limit(format_datetime(when, usegmt=True))
 
 

@@ -5,39 +5,13 @@ beside the fault says otherwise. A gateway that charges failures charges also th
 Options: delay=SECONDS (stalls), slots=first|last|all (entries of data[]), and what a row names.
 """
 
-from dataclasses import dataclass
-
 from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
+from batchgen.mock.fault import FREE, Fault
+from batchgen.mock.field_faults import FIELD
 from batchgen.mock.resolved_request import Look
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault; exactly one effect is given.
-
-    `reply` answers with something else, `spoil` changes what is drawn, `alter` changes the answer, `script` spoils the
-    wire, `blocked` is moderation at a stage, `download` spoils the reading of an image by its address, `address` is
-    given out instead of an image's true one. `delay` is the default wait before the answer; what is not `drawn` never
-    shows a byte of an image.
-    """
-
-    shows: str
-    charged: bool = True
-    reply: instead.Instead | None = None
-    spoil: told.Spoil | None = None
-    alter: told.Alter | None = None
-    script: wire.Scripted | None = None
-    blocked: str | None = None
-    download: str | None = None
-    address: str | None = None
-    as_url: bool = False
-    delay: float = 0.0
-    drawn: bool = True
-
-
-FREE = False
 MODELS = "No available channel for model under current group"
 DEEP = b'"deep": ' + b"[" * 200_000 + b"]" * 200_000 + b", "
 HUGE = b'"huge": ' + b"9" * 5000 + b", "
@@ -247,3 +221,5 @@ DOWNLOAD: dict[str, Fault] = {
 }  # fmt: skip
 
 FAULTS: dict[str, Fault] = {**STATUS, **BODY, **WIRE, **DOWNLOAD}
+# Those found in the field stand apart until it is settled what must become of a call that meets them.
+EVERY: dict[str, Fault] = {**FAULTS, **FIELD}

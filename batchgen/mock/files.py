@@ -1,12 +1,12 @@
 """Images at addresses: signed query strings that must come back byte for byte, and addresses that die."""
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
 from urllib.parse import quote
 
+from batchgen.mock.clock import Clock
 from batchgen.mock.plan import Hit
 
 KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -31,7 +31,7 @@ class Files:
 
     seconds: float
     seed: int
-    now: Callable[[], float]
+    clock: Clock
     _stored: dict[str, Stored] = field(default_factory=dict)
     _bytes: int = 0
 
@@ -40,9 +40,11 @@ class Files:
         secret = blake2b(f"{self.seed}|{len(self._stored)}|".encode() + data[:64], digest_size=18).digest()
         name = f"img-{len(self._stored):06d}-{secret[:4].hex()}.{extension}"
         signature = quote("a+b/" + base64.b64encode(secret + b"="[:1]).decode(), safe="")
-        ends = (datetime.now(UTC) + timedelta(seconds=self.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ends = (self.clock.now() + timedelta(seconds=self.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
         target = f"/files/{name}?se={quote(ends, safe='')}&sp=r&sig={signature}"
-        self._stored[name] = Stored(data, KINDS.get(extension, "image/png"), target, self.now() + self.seconds, fault)
+        self._stored[name] = Stored(
+            data, KINDS.get(extension, "image/png"), target, self.clock.monotonic() + self.seconds, fault
+        )
         self._bytes += len(data)
         self._make_room()
         return target
@@ -54,7 +56,7 @@ class Files:
 
     def opens(self, stored: Stored, target: str) -> bool:
         """Say whether exactly this path and query opens it now."""
-        return target == stored.target and self.now() < stored.expires
+        return target == stored.target and self.clock.monotonic() < stored.expires
 
     def _make_room(self) -> None:
         for old in self._stored.values():

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from batchgen.mock.files import Stored
 from batchgen.mock.handler import Handler
+from batchgen.mock.listener import as_response
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import Reply, html
 from batchgen.mock.wire import Pause, Reset, Script, head, play
@@ -25,33 +26,33 @@ class FilesEndpoint:
         self._handler.record.note(request)
         stored = self._handler.files.get(request.match_info["name"])
         if stored is None:
-            return _response(Reply(404, b"<Error><Code>BlobNotFound</Code></Error>", XML))
+            return as_response(Reply(404, b"<Error><Code>BlobNotFound</Code></Error>", XML))
         stored.reads += 1
         fault = stored.fault
         if fault and stored.reads <= fault.number("reads", float("inf")):
             return await self._spoilt(request, stored, fault)
         if not self._handler.files.opens(stored, request.raw_path):
-            return _response(Reply(403, DENIED, XML))
+            return as_response(Reply(403, DENIED, XML))
         return _ranged(request, stored)
 
     async def _spoilt(self, request: web.Request, stored: Stored, hit: Hit) -> web.StreamResponse:
         what = hit.fault.removeprefix("download_")
         if what.isdigit():
-            return _response(Reply(int(what), b"<Error/>", XML))
+            return as_response(Reply(int(what), b"<Error/>", XML))
         match what:
             case "html":
-                return _response(html(200, "Sign in"))
+                return as_response(html(200, "Sign in"))
             case "empty":
-                return _response(Reply(200, b"", stored.kind))
+                return as_response(Reply(200, b"", stored.kind))
             case "redirect":
-                return _response(Reply(302, headers=(("location", hit.options.get("to", "http://10.0.0.1/x.png")),)))
+                return as_response(Reply(302, headers=(("location", hit.options.get("to", "http://10.0.0.1/x.png")),)))
             case "key":
                 known = request.headers.get("Authorization")
-                return _ranged(request, stored) if known else _response(Reply(401, b"<Error/>", XML))
+                return _ranged(request, stored) if known else as_response(Reply(401, b"<Error/>", XML))
             case "short" | "reset" | "stall":
                 return await play(request, _cut(stored, what, hit.number("delay", self._handler.config.stall_seconds)))
             case _:
-                return _response(Reply(403, DENIED, XML))
+                return as_response(Reply(403, DENIED, XML))
 
 
 def _cut(stored: Stored, how: str, delay: float) -> Script:
@@ -66,15 +67,11 @@ def _ranged(request: web.Request, stored: Stored) -> web.Response:
     try:
         asked = request.http_range
     except ValueError:
-        return _response(Reply(416, headers=(("Content-Range", f"bytes */{size}"),)))
+        return as_response(Reply(416, headers=(("Content-Range", f"bytes */{size}"),)))
     if asked.start is None and asked.stop is None:
-        return _response(Reply(200, stored.data, stored.kind, (("Accept-Ranges", "bytes"),)))
+        return as_response(Reply(200, stored.data, stored.kind, (("Accept-Ranges", "bytes"),)))
     start, stop, _ = asked.indices(size)
     if start >= stop:
-        return _response(Reply(416, headers=(("Content-Range", f"bytes */{size}"),)))
+        return as_response(Reply(416, headers=(("Content-Range", f"bytes */{size}"),)))
     part = (("Accept-Ranges", "bytes"), ("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
-    return _response(Reply(206, stored.data[start:stop], stored.kind, part))
-
-
-def _response(reply: Reply) -> web.Response:
-    return web.Response(status=reply.status, body=reply.body, headers=[("Content-Type", reply.kind), *reply.headers])
+    return as_response(Reply(206, stored.data[start:stop], stored.kind, part))

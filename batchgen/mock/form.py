@@ -88,6 +88,11 @@ def _json(body: bytes, fetch: Fetch) -> Form:
         fields = None
     if not isinstance(fields, dict):
         raise Refused(error(400, "We could not parse the JSON body of your request. The API expects a JSON object."))
+    return json_form(fields, fetch)
+
+
+def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
+    """Read the fields of a JSON object and the images it refers to."""
     images: list[Upload] = []
     for number, reference in enumerate(_list(fields.get("images")), 1):
         images.append(_referred(reference, number, fetch))
@@ -104,7 +109,8 @@ def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
             error(400, "Each image must have exactly one of image_url and file_id.", "invalid_value", param="images")
         )
     if "file_id" in keys:
-        return Upload(url=f"file:{reference['file_id']}")
+        name = f"file:{reference['file_id']}"
+        return Upload(fetch(name) or b"", url=name)
     url = str(reference["image_url"])
     if url.startswith("data:"):
         head, _, data = url.partition(",")

@@ -7,43 +7,49 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
 
 from aiohttp import web
 
 from batchgen.mock import answer
-from batchgen.mock.bill import Bill, Entry, Used, charge, used
+from batchgen.mock.api_files import ApiFiles
+from batchgen.mock.batch_worker import BatchWorker, file_bytes
+from batchgen.mock.batches import Batches
+from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
+from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.draw import draw as draw_image
-from batchgen.mock.faults import FAULTS, Fault
 from batchgen.mock.files import Files
 from batchgen.mock.form import Form, read_form
-from batchgen.mock.limits import Gate
-from batchgen.mock.moderation import flagged, withhold
-from batchgen.mock.plan import Faults, Hit
+from batchgen.mock.limits import Gate, Window
+from batchgen.mock.performer import Performance, Performer
+from batchgen.mock.plan import Faults
 from batchgen.mock.record import Record
-from batchgen.mock.reply import Refused, Reply, as_json, error, no_key, wrong_key
+from batchgen.mock.reply import Refused, Reply, no_key, refused_bare, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
+from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
-
-T = TypeVar("T")
-FREE_ERRORS = ("429_rate", "status_500", "status_503_json")
-NO_FAULT = Fault("nothing")
 
 
 class Handler:
     """Everything a server remembers, and the way of one request."""
 
-    def __init__(self, config: MockConfig, now: Callable[[], float]) -> None:
-        self.config = config
+    def __init__(self, config: MockConfig, clock: Clock) -> None:
+        self.config, self.clock = config, clock
         self.dialect = DIALECTS[config.dialect]
+        self._owned: list[Batches | ApiFiles] = []
+        self._pool = ThreadPoolExecutor(2, "mock-draw")
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, with the same rules: bill, limits, counts, images, tasks and records are gone."""
+        self._let_go()
+        config, clock = self.config, self.clock
         self.bill = Bill()
         self.faults = Faults(config.rules, config.seed)
-        self.files = Files(config.url_seconds, config.seed, now)
+        self.files = Files(config.url_seconds, config.seed, clock)
         self.record = Record(config.record)
         limits = {
             "requests": config.requests_per_minute,
@@ -51,37 +57,47 @@ class Handler:
             "input-images": config.input_images_per_minute,
             "tokens": config.tokens_per_minute,
         }
-        self.gate = Gate(limits, config.window_seconds, now)
-        self._now = now
-        self._started = now()
+        self.gate = Gate(limits, config.window_seconds, clock.monotonic)
+        self.hidden = Window(config.window_seconds, config.hidden_per_minute)
+        self.performer = Performer(config, self.dialect, clock, self.faults, self.files, self._pool)
+        self.tasks = Tasks(config, clock, self.performer)
+        self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor(2, "mock-draw")
+        self.api_files = ApiFiles(clock, config.seed, config.project_per_key)
+        worker = BatchWorker(self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started)
+        self.batches = Batches(config, clock, self.api_files, self.faults, worker.perform, worker.weigh)
+        self._owned = [self.batches, self.api_files]
 
-    def forget(self) -> None:
-        """Start anew, with the same rules: bill, limits, counts, images and records are gone."""
-        fresh = Handler(self.config, self._now)
-        fresh.close()
-        self.bill, self.files, self.record, self.gate = fresh.bill, fresh.files, fresh.record, fresh.gate
-        self.faults, self._calls, self._started = fresh.faults, fresh._calls, fresh._started
+    def _let_go(self) -> None:
+        for owned in self._owned:
+            owned.close()
+
+    def count(self, what: str) -> int:
+        """Count how often something was asked before."""
+        before = self._calls[what]
+        self._calls[what] += 1
+        return before
 
     def close(self) -> None:
         """Stop drawing."""
+        self._let_go()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def authorise(self, request: web.Request) -> None:
-        """Refused without a key, or with another than the configured one."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        """Raise Refused without a key, or with another than the configured one."""
+        key = key_of(request)
+        if not key:
             raise Refused(no_key())
-        if self.config.key is not None and key.strip() != self.config.key:
-            raise Refused(wrong_key(key.strip()))
+        if self.config.key is not None and key != self.config.key:
+            raise Refused(wrong_key(key))
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Answer one request for images, and put it on the bill."""
         headers = {
             k: v for k, v in request.headers.items() if k.lower().startswith(("x-", "idempotency", "user-agent"))
         }
-        entry = self.bill.open(self._now() - self._started, request.raw_path, headers)
+        route = "task" if self.dialect.tasks and kind is not Kind.CHAT else "sync"
+        entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers, route)
         try:
             resolved = await self._resolved_request(request, kind, entry)
             return await self._performed(request, resolved, entry)
@@ -93,10 +109,17 @@ class Handler:
 
     async def _resolved_request(self, request: web.Request, kind: Kind, entry: Entry) -> ResolvedRequest:
         self.authorise(request)
-        form = await read_form(request, self._fetch(request))
+        form = await read_form(request, self._fetch(key_of(request), origin_of(request)))
         self.record.note(request, entry.index, form)
         resolved = self._checked(kind, form)
         entry.take(resolved)
+        self._admit(resolved)
+        return replace(resolved, call=self.count(resolved.prompt), created=int(self.clock.now().timestamp()))
+
+    def _admit(self, resolved: ResolvedRequest) -> None:
+        if self.hidden.wait(self.clock.monotonic(), 1):
+            self.hidden.refused += 1
+            raise Refused(refused_bare())
         tokens = used(resolved)
         weights = {
             "requests": 1,
@@ -105,19 +128,17 @@ class Handler:
             "tokens": tokens.text + tokens.image + tokens.output,
         }
         self.gate.admit(weights, resolved.model.name)
-        call = self._calls[resolved.prompt]
-        self._calls[resolved.prompt] += 1
-        return replace(resolved, call=call)
+        self.hidden.add(self.clock.monotonic(), 1)
 
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
         if kind is Kind.CHAT:
             return check_chat(form, self.dialect, self.config)
         return check(kind, form, self.dialect, self.config)
 
-    def _fetch(self, request: web.Request) -> Callable[[str], bytes | None]:
-        own = f"{request.scheme}://{request.host}"
-
+    def _fetch(self, owner: str, own: str = "") -> Callable[[str], bytes | None]:
         def fetch(url: str) -> bytes | None:
+            if url.startswith("file:"):
+                return file_bytes(self.api_files, url.removeprefix("file:"), owner)
             target = url.removeprefix(own)
             stored = self.files.get(target.partition("?")[0].rpartition("/")[2]) if target != url else None
             return stored.data if stored and self.files.opens(stored, target) else None
@@ -125,60 +146,25 @@ class Handler:
         return fetch
 
     async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
-        hit = self._hit(resolved)
-        fault = _fault(hit)
-        entry.fault = hit.fault if fault is not NO_FAULT else None
-        resolved = self._resolved(resolved, fault, hit)
-        stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
-        instead = self._instead(entry, fault, hit, stage)
-        tokens = used(resolved, self.config.price_factor)
-        if self._charges(fault, hit, instead):
-            entry.charge(resolved, tokens, charge(resolved, tokens, self.dialect.name, self.config.price_factor))
-        await self._wait(resolved, hit, fault)
-        if instead:
-            entry.pictures = 0
-            return self._whole(entry, instead)
-        if fault is NO_FAULT and self.config.fixed_bytes is not None and resolved.answers == "b64_json":
-            return await self._fixed(request, resolved, tokens, entry)
-        return await self._drawn(request, resolved, tokens, entry, hit)
+        performed = self.performer.perform(resolved, entry, key_of(request))
+        await self._wait(performed)
+        is_task = self.dialect.tasks and resolved.kind is not Kind.CHAT
+        if performed.instead and not (is_task and performed.fault.blocked == "output"):
+            return self._whole(entry, performed.instead)
+        if is_task:
+            return await self._sent(request, self.tasks.submit(performed), performed, entry)
+        if performed.is_plain and self.config.fixed_bytes is not None:
+            return await self._fixed(request, performed, entry)
+        return await self._drawn(request, performed, entry)
 
-    def _hit(self, resolved: ResolvedRequest) -> Hit:
-        if hit := self.faults.hit(resolved.prompt, resolved.call):
-            return hit
-        chance = draw(self.config.seed, "error", resolved.prompt, resolved.call)
-        if chance < self.config.errors:
-            return Hit(FREE_ERRORS[int(chance / self.config.errors * len(FREE_ERRORS))], {"charged": "no"})
-        return Hit("")
-
-    def _blocked(self, resolved: ResolvedRequest) -> bool:
-        return resolved.n == 1 and flagged(resolved.prompt, self.config)
-
-    def _resolved(self, resolved: ResolvedRequest, fault: Fault, hit: Hit) -> ResolvedRequest:
-        if fault.spoil:
-            resolved = fault.spoil(resolved, hit)
-        elif not self._blocked(resolved):
-            resolved = withhold(resolved, self.config)
-        return replace(resolved, answers="url") if fault.as_url else resolved
-
-    def _instead(self, entry: Entry, fault: Fault, hit: Hit, stage: str | None) -> Reply | None:
-        if stage:
-            return self.dialect.blocked(stage, _request_id(entry))
-        return fault.reply(hit) if fault.reply else None
-
-    def _charges(self, fault: Fault, hit: Hit, instead: Reply | None) -> bool:
-        if said := hit.options.get("charged"):
-            return said == "yes"
-        if self.dialect.charges_failures and instead and (instead.status >= 500 or b"moderation_bl" in instead.body):
-            return True
-        return fault.charged and not (fault is NO_FAULT and instead)
-
-    async def _wait(self, resolved: ResolvedRequest, hit: Hit, fault: Fault) -> None:
+    async def _wait(self, performed: Performance) -> None:
+        resolved, fault, hit = performed.resolved, performed.fault, performed.hit
         share = draw(self.config.seed, "latency", resolved.prompt, resolved.call)
         seconds = hit.number("latency", between(*self.config.latency, share))
         if not fault.script and not fault.download:
             seconds += hit.number("delay", fault.delay)
         if seconds > 0:
-            await asyncio.sleep(seconds)
+            await self.clock.sleep(seconds)
 
     def _whole(self, entry: Entry, reply: Reply) -> web.Response:
         entry.status, entry.ended = reply.status, "answered"
@@ -186,12 +172,10 @@ class Handler:
         return web.Response(status=reply.status, body=reply.body, headers=headers)
 
     def _headers(self, entry: Entry) -> tuple[tuple[str, str], ...]:
-        return (("x-request-id", _request_id(entry)), *self.gate.headers())
+        return (("x-request-id", entry.request_id), *self.gate.headers())
 
-    async def _fixed(
-        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry
-    ) -> web.StreamResponse:
-        parts = answer.pieces(resolved, self._fixed_text, tokens)
+    async def _fixed(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
+        parts = answer.pieces(performed.resolved, self._fixed_text, performed.tokens)
         headers = [*self._headers(entry), ("Content-Type", "application/json")]
         response = web.StreamResponse(headers=headers)
         response.content_length = sum(map(len, parts))
@@ -204,63 +188,30 @@ class Handler:
     def _fixed_text(self) -> bytes:
         return base64.b64encode(self.config.fixed_bytes or b"")
 
-    async def _drawn(
-        self, request: web.Request, resolved: ResolvedRequest, tokens: Used, entry: Entry, hit: Hit
+    async def _drawn(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
+        fault = performed.fault
+        reply = await self.performer.reply(performed, origin_of(request)) if fault.drawn else Reply(200)
+        return await self._sent(request, reply, performed, entry)
+
+    async def _sent(
+        self, request: web.Request, reply: Reply, performed: Performance, entry: Entry
     ) -> web.StreamResponse:
-        fault = _fault(hit)
-        if fault.drawn:
-            images = await self._offload(self._images, resolved)
-            urls = self._urls(request, resolved, images, fault, hit)
-            reply = await self._offload(self._answered, resolved, images, urls, tokens, hit)
-        else:
-            reply = Reply(200)
+        fault = performed.fault
         if not fault.script:
             return self._whole(entry, reply)
         entry.status = 200 if fault.drawn else None
-        steps = fault.script(reply.having(*self._headers(entry)), hit, self.config.stall_seconds)
+        steps = fault.script(reply.having(*self._headers(entry)), performed.hit, self.config.stall_seconds)
         spent = await play(request, steps)
         entry.ended = "cut"
         return spent
 
-    async def _offload(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
-    def _images(self, resolved: ResolvedRequest) -> tuple[bytes, ...]:
-        if self.config.fixed_bytes is not None:
-            return (self.config.fixed_bytes,) * resolved.deliver
-        return tuple(draw_image(resolved, slot) for slot in range(resolved.deliver))
-
-    def _urls(
-        self, request: web.Request, resolved: ResolvedRequest, images: tuple[bytes, ...], fault: Fault, hit: Hit
-    ) -> tuple[str, ...]:
-        if resolved.answers != "url":
-            return ()
-        if fault.address:
-            return (fault.address,) * len(images)
-        spoilt = hit if fault.download else None
-        own = f"{request.scheme}://{request.host}"
-        return tuple(own + self.files.put(data, resolved.file_format, spoilt) for data in images)
-
-    def _answered(
-        self, resolved: ResolvedRequest, images: tuple[bytes, ...], urls: tuple[str, ...], tokens: Used, hit: Hit
-    ) -> Reply:
-        if resolved.kind is Kind.CHAT:
-            inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
-            return answer.chat(resolved, urls[0] if urls else inline, tokens)
-        told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
-        if resolved.partial_images is not None:
-            return answer.events(resolved, told)
-        alter = _fault(hit).alter
-        return alter(told, hit) if alter else as_json(200, told)
+def origin_of(request: web.Request) -> str:
+    """Spell this server as the client did."""
+    return f"{request.scheme}://{request.host}"
 
 
-def _fault(hit: Hit) -> Fault:
-    if not hit.fault:
-        return NO_FAULT
-    if hit.fault not in FAULTS:
-        raise Refused(error(400, f"The mock knows no fault '{hit.fault}'.", "mock_no_such_fault"))
-    return FAULTS[hit.fault]
-
-
-def _request_id(entry: Entry) -> str:
-    return f"req_mock_{entry.index:08x}"
+def key_of(request: web.Request) -> str:
+    """Read the key of a request; nothing when it carries none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

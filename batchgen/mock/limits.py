@@ -43,6 +43,10 @@ class Window:
         self.passed += weight
         self.peak = max(self.peak, self._used)
 
+    def account(self) -> dict[str, int | None]:
+        """Report limit, most within one window, passed and refused."""
+        return {"limit": self.limit, "peak": self.peak, "passed": self.passed, "refused": self.refused}
+
 
 class Gate:
     """All limits of one server; a call passes every window or none."""
@@ -80,7 +84,4 @@ class Gate:
 
     def account(self) -> dict[str, dict[str, int | None]]:
         """Report limit, most within one window, passed and refused, by kind."""
-        return {
-            kind: {"limit": w.limit, "peak": w.peak, "passed": w.passed, "refused": w.refused}
-            for kind, w in self.windows.items()
-        }
+        return {kind: window.account() for kind, window in self.windows.items()}

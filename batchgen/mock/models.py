@@ -122,7 +122,7 @@ def patches(width: int, height: int) -> int:
 def text_tokens(prompt: str) -> int:
     """Count a prompt's tokens: the o200k vocabulary where it is installed, else a quarter of its letters; plus six."""
     encoding = _encoding()
-    return (len(encoding.encode(prompt)) if encoding else ceil(len(prompt) / 4)) + 6
+    return (len(encoding.encode(prompt.encode("utf-8", "replace").decode())) if encoding else ceil(len(prompt) / 4)) + 6
 
 
 @cache

@@ -5,12 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from batchgen.errors import InputError
 from batchgen.mock.seeded import draw
 
+SCOPES = frozenset({"batch", "line", "file", "task"})
 DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
 
 KINDS: dict[str, tuple[type, ...]] = {
@@ -41,9 +43,29 @@ class Rule:
     by_prompt: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def scope(self) -> str:
+        """What its faults are for: calls, or what their names begin with."""
+        start = self.fault.partition("_")[0]
+        return start if start in SCOPES else "call"
+
     def names(self) -> tuple[str, ...]:
         """List the faults in turn."""
         return tuple(name.strip() for name in self.fault.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a fault may know of its call: when it came, with which key, and what it costs (micro-dollars).
+
+    `subject` is how events of its answer are named, `request` the id of the call.
+    """
+
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    key: str = ""
+    subject: str = "image_generation"
+    request: str = ""
+    micro_usd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +74,7 @@ class Hit:
 
     fault: str
     options: Mapping[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=Context)
 
     def number(self, name: str, otherwise: float) -> float:
         """Read an option as a number, at most a day in seconds; what is no number counts as not given."""
@@ -94,13 +117,17 @@ class Faults:
         self._rules = ()
         self._seen.clear()
 
-    def hit(self, prompt: str, call: int) -> Hit | None:
+    def hit(self, prompt: str, call: int, scope: str = "call") -> Hit | None:
         """Find the fault for the `call`th call (from 0) of a prompt, if any."""
         for rule in directives(prompt):
-            if (name := _turn(rule, call)) is not None:
+            if rule.scope == scope and (name := _turn(rule, call)) is not None:
                 return Hit(name, rule.options)
         for index, rule in enumerate(self._rules):
-            if rule.prompt not in prompt or draw(self._seed, "rule", index, prompt, call) >= rule.rate:
+            if (
+                rule.scope != scope
+                or rule.prompt not in prompt
+                or draw(self._seed, "rule", index, prompt, call) >= rule.rate
+            ):
                 continue
             counter = (index, prompt if rule.by_prompt else "")
             count = self._seen[counter]

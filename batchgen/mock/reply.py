@@ -111,6 +111,11 @@ def bad_image(number: int) -> Reply:
     )
 
 
+def bad_file(name: str) -> Reply:
+    """Refuse a file that was uploaded for something else."""
+    return error(400, f"The file '{name}' cannot be used as an image.", "invalid_value", param="images")
+
+
 def server_error(request: str = "req_mock") -> Reply:
     """Tell of the vendor's own failure."""
     return error(
@@ -141,6 +146,11 @@ def rate_limited(what: str, limit: int, used: int, asked: int, wait: float, mode
         "rate_limit_exceeded",
         kind=what,
     ).having(*retry_after(wait))
+
+
+def refused_bare() -> Reply:
+    """Refuse what comes too fast, and say nothing of when or how much."""
+    return error(429, "Too many requests", "429", kind="None")
 
 
 def retry_after(wait: float) -> tuple[tuple[str, str], ...]:

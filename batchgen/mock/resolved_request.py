@@ -26,6 +26,14 @@ class Look(StrEnum):
     HTML = "html"
     BOMB = "bomb"
     CHECKERBOARD = "checkerboard"
+    ZERO = "zero"
+    NO_WIDTH = "no_width"
+    NO_DATA = "no_data"
+    NO_END = "no_end"
+    CUT = "cut"
+    HEAD_ONLY = "head_only"
+    AVIF = "avif"
+    HEIC = "heic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ class ResolvedRequest:
     """One call.
 
     `n` images were asked, `deliver` come, `withheld` slots do not. `call` counts the calls of this prompt from 0.
-    `file_format` and `pixels` are what is really drawn where that is not what the answer says.
+    `created` is the second in which it came. `file_format` and `pixels` are what is really drawn where that is not
+    what the answer says.
     """
 
     kind: Kind
@@ -67,6 +76,7 @@ class ResolvedRequest:
     echo_model: str | None = None
     withheld: tuple[int, ...] = ()
     partial_images: int | None = None
+    created: int = 0
 
     @property
     def size(self) -> str:

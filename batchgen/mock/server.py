@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
 from batchgen.errors import InputError
+from batchgen.mock.batch_api import BatchApi
+from batchgen.mock.clock import Clock, MachineClock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
-from batchgen.mock.faults import FAULTS
+from batchgen.mock.faults import EVERY
 from batchgen.mock.files_endpoint import FilesEndpoint
-from batchgen.mock.handler import Handler
+from batchgen.mock.handler import Handler, origin_of
+from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
@@ -25,6 +29,7 @@ ROUTES = {
     "/chat/completions": Kind.CHAT,
 }
 MOST_BODY = 1 << 30
+Route = tuple[str, str, Any]
 
 
 class MockServer:
@@ -33,12 +38,14 @@ class MockServer:
     InputError when the dialect or a fault is unknown, or the port is taken.
     """
 
-    def __init__(self, config: MockConfig | None = None) -> None:
+    def __init__(self, config: MockConfig | None = None, clock: Clock | None = None) -> None:
         self.config = config or MockConfig()
         if self.config.dialect not in DIALECTS:
             raise InputError(f"the mock speaks no dialect {self.config.dialect!r}; it speaks {', '.join(DIALECTS)}")
-        if unknown := {name for rule in self.config.rules for name in rule.names()} - FAULTS.keys() - {"ok"}:
+        if unknown := {name for rule in self.config.rules for name in rule.names()} - EVERY.keys() - {"ok"}:
             raise InputError(f"the mock knows no fault {', '.join(sorted(unknown))}")
+        self._clock = clock or MachineClock()
+        self._listener: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._handler: Handler | None = None
         self._port = self.config.port
@@ -68,23 +75,22 @@ class MockServer:
 
     async def start(self) -> None:
         """Begin to listen."""
-        loop = asyncio.get_running_loop()
         text_tokens("the vocabulary is loaded before the first request is timed")
-        self._handler = Handler(self.config, loop.time)
-        self._runner = web.AppRunner(
-            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
-        )
+        self._handler = Handler(self.config, self._clock)
+        self._runner = web.AppRunner(self._application(), handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.config.host, self.config.port, backlog=1024)
         try:
-            await site.start()
+            self._listener = await listen(self._runner, self.config.host, self.config.port)
         except OSError as taken:
             await self.stop()
             raise InputError(f"cannot listen on {self.config.host}:{self.config.port}: {taken.strerror}") from taken
-        self._port = self._runner.addresses[0][1]
+        self._port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Let go of every connection, also of stalled ones."""
+        if self._listener:
+            self._listener.close()
+            self._listener = None
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
@@ -106,22 +112,30 @@ class MockServer:
         return self._handler
 
     def _application(self) -> web.Application:
-        app = web.Application(client_max_size=MOST_BODY)
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[in_json])
+        for method, path, serve in self._routes():
+            app.router.add_route(method, path, serve, expect_handler=expected)
+        return app
+
+    def _routes(self) -> Iterator[Route]:
         handler = self._open
         for prefix in ("/v1", ""):
             for path, kind in ROUTES.items():
-                app.router.add_post(prefix + path, _serving(handler, kind))
-            app.router.add_get(f"{prefix}/models", self._models)
-            app.router.add_get(f"{prefix}/models/{{name}}", self._model)
-        app.router.add_get("/files/{name}", FilesEndpoint(handler).serve)
-        app.router.add_get("/bill", self._bill)
-        app.router.add_get("/requests", self._requests)
-        app.router.add_post("/reset", self._reset)
-        app.router.add_route("*", "/{path:.*}", self._nowhere)
-        return app
+                yield "POST", prefix + path, _serving(handler, kind)
+            yield "GET", f"{prefix}/models", self._models
+            yield "GET", f"{prefix}/models/{{name}}", self._model
+            yield "GET", f"{prefix}/tasks/{{id}}", self._task
+        if handler.dialect.batches:
+            yield from BatchApi(handler).routes("/v1")
+        yield "GET", "/files/{name}", FilesEndpoint(handler).serve
+        yield "GET", "/bill", self._bill
+        yield "GET", "/requests", self._requests
+        yield "POST", "/reset", self._reset
+        yield "*", "/{path:.*}", self._nowhere
 
     def _account(self) -> dict[str, Any]:
-        return {**self._open.bill.account(), "limits": self._open.gate.account()}
+        hidden = {"hidden": self._open.hidden.account()} if self.config.hidden_per_minute else {}
+        return {**self._open.bill.account(), "limits": {**self._open.gate.account(), **hidden}}
 
     async def _models(self, request: web.Request) -> web.Response:
         def listed() -> Reply:
@@ -139,13 +153,21 @@ class MockServer:
 
         return self._free(request, described)
 
+    async def _task(self, request: web.Request) -> web.Response:
+        self._open.record.note(request)
+        try:
+            self._open.authorise(request)
+            return as_response(await self._open.tasks.poll(request.match_info["id"], origin_of(request)))
+        except Refused as refused:
+            return as_response(refused.reply)
+
     def _free(self, request: web.Request, reply: Any) -> web.Response:
         self._open.record.note(request)
         try:
             self._open.authorise(request)
-            return _plain(reply())
+            return as_response(reply())
         except Refused as refused:
-            return _plain(refused.reply)
+            return as_response(refused.reply)
 
     async def _bill(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -158,15 +180,15 @@ class MockServer:
         return response
 
     async def _requests(self, _request: web.Request) -> web.Response:
-        return _plain(as_json(200, {"requests": self.requests()}))
+        return as_response(as_json(200, {"requests": self.requests()}))
 
     async def _reset(self, _request: web.Request) -> web.Response:
         self._open.forget()
-        return _plain(as_json(200, {"reset": True}))
+        return as_response(as_json(200, {"reset": True}))
 
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._open.record.note(request)
-        return _plain(error(404, f"Invalid URL ({request.method} {request.path})"))
+        return as_response(error(404, f"Invalid URL ({request.method} {request.path})"))
 
 
 def _serving(handler: Handler, kind: Kind) -> Any:
@@ -174,10 +196,6 @@ def _serving(handler: Handler, kind: Kind) -> Any:
         return await handler.serve(request, kind)
 
     return serve
-
-
-def _plain(reply: Reply) -> web.Response:
-    return web.Response(status=reply.status, body=reply.body, headers=[("Content-Type", reply.kind), *reply.headers])
 
 
 def _described(model: MockModel) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from openai import AsyncOpenAI
 from PIL import Image
 
 from batchgen.mock import MockConfig
+from batchgen.mock.clock import Clock
 from batchgen.mock.server import MockServer
 
 MODEL = "gpt-image-2.5-flare"
@@ -109,8 +111,8 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
 
     async with contextlib.AsyncExitStack() as stack:
 
-        async def begin(**settings: Any) -> Client:
-            server = await stack.enter_async_context(MockServer(MockConfig(**settings)))
+        async def begin(clock: Clock | None = None, **settings: Any) -> Client:
+            server = await stack.enter_async_context(MockServer(MockConfig(**settings), clock))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             return Client(server, session)
 
@@ -128,3 +130,18 @@ def png() -> Callable[..., bytes]:
         return out.getvalue()
 
     return make
+
+
+@pytest.fixture
+async def sdk(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
+    """The SDK's client for a server with these settings."""
+    opened: list[AsyncOpenAI] = []
+
+    async def make(retries: int = 0, **settings: Any) -> tuple[AsyncOpenAI, Any]:
+        client = await start(**settings)
+        opened.append(AsyncOpenAI(api_key="sk-test", base_url=client.server.base_url, max_retries=retries))
+        return opened[-1], client.server
+
+    yield make
+    for client in opened:
+        await client.close()

@@ -2,31 +2,15 @@
 
 import base64
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
 from PIL import Image
 
 MODEL = "gpt-image-2.5-flare"
-
-
-@pytest.fixture
-async def sdk(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
-    """The SDK's client for a server with these settings."""
-    opened: list[AsyncOpenAI] = []
-
-    async def make(retries: int = 0, **settings: Any) -> tuple[AsyncOpenAI, Any]:
-        client = await start(**settings)
-        opened.append(AsyncOpenAI(api_key="sk-test", base_url=client.server.base_url, max_retries=retries))
-        return opened[-1], client.server
-
-    yield make
-    for client in opened:
-        await client.close()
 
 
 def decoded(image: Any) -> Image.Image:

@@ -1,0 +1,245 @@
+"""`/v1/files` and `/v1/batches` over HTTP, with their pages, ranges and faults."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from batchgen.mock.api_files import MONTH, PURPOSES, ApiFile
+from batchgen.mock.faults import EVERY
+from batchgen.mock.handler import Handler, key_of, origin_of
+from batchgen.mock.listener import as_response
+from batchgen.mock.plan import Hit
+from batchgen.mock.reply import (
+    Refused,
+    Reply,
+    as_json,
+    bad_value,
+    error,
+    missing_parameter,
+    rate_limited,
+    server_error,
+)
+from batchgen.mock.wire import Pause, Reset, Step, head, play
+
+JSONL = "application/octet-stream"
+MOST_FILE = 512 * 1024 * 1024
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Way = Callable[["BatchApi", web.Request], Awaitable[web.StreamResponse]]
+
+
+def free(way: Way) -> Way:
+    """Serve what costs nothing: noted, authorised, refusals answered."""
+
+    @wraps(way)
+    async def serve(self: "BatchApi", request: web.Request) -> web.StreamResponse:
+        self.handler.record.note(request)
+        try:
+            self.handler.authorise(request)
+            return await way(self, request)
+        except Refused as refused:
+            return as_response(refused.reply)
+
+    return serve
+
+
+class BatchApi:
+    """The endpoints of files and batches of one server."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+    def routes(self, prefix: str) -> Iterator[tuple[str, str, Serve]]:
+        """List methods, paths and what serves them."""
+        yield "POST", f"{prefix}/files", self.upload
+        yield "GET", f"{prefix}/files", self.list_files
+        yield "GET", f"{prefix}/files/{{id}}", self.file
+        yield "DELETE", f"{prefix}/files/{{id}}", self.delete_file
+        yield "GET", f"{prefix}/files/{{id}}/content", self.content
+        yield "POST", f"{prefix}/batches", self.create
+        yield "GET", f"{prefix}/batches", self.list_batches
+        yield "GET", f"{prefix}/batches/{{id}}", self.batch
+        yield "POST", f"{prefix}/batches/{{id}}/cancel", self.cancel
+
+    @free
+    async def upload(self, request: web.Request) -> web.StreamResponse:
+        """Take a file, part by part onto the disk."""
+        if request.content_type != "multipart/form-data":
+            raise Refused(error(400, "The request must be multipart/form-data with 'file' and 'purpose'."))
+        new = self.handler.api_files.new("", "", key_of(request))
+        try:
+            fields = await _received(request, new)
+            _described(new, fields, self.handler.config.batch_input_bytes)
+        except (ValueError, Refused) as wrong:
+            new.path.unlink(missing_ok=True)
+            raise wrong if isinstance(wrong, Refused) else Refused(error(400, f"Could not parse: {wrong}")) from wrong
+        hit = self._file_hit(new)
+        fault = EVERY[hit.fault].file if hit.fault in EVERY else None
+        if fault in {"500", "429"}:
+            raise Refused(server_error() if fault == "500" else rate_limited("requests", 5, 5, 1, 0.05))
+        self.handler.api_files.keep(new)
+        if fault == "cut":
+            return await play(request, (Reset(),))
+        return as_response(as_json(200, new.as_dict()))
+
+    @free
+    async def list_files(self, request: web.Request) -> web.StreamResponse:
+        """List files in pages."""
+        found = self.handler.api_files.listed(key_of(request), request.query.get("purpose"))
+        if request.query.get("order") == "asc":
+            found.reverse()
+        return _page(request, [file.as_dict() for file in found], most=10_000)
+
+    @free
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Tell of one file."""
+        return as_response(as_json(200, self._file(request).as_dict()))
+
+    @free
+    async def delete_file(self, request: web.Request) -> web.StreamResponse:
+        """Delete one file."""
+        found = self._file(request)
+        self.handler.api_files.remove(found)
+        return as_response(as_json(200, {"id": found.id, "object": "file", "deleted": True}))
+
+    @free
+    async def content(self, request: web.Request) -> web.StreamResponse:
+        """Send a file, whole or in a range, unless its fault says otherwise."""
+        found = self._file(request)
+        found.reads += 1
+        if found.fault and found.reads <= found.fault.number("reads", 1):
+            return await self._spoilt(request, found, found.fault)
+        return web.FileResponse(found.path, headers={"Content-Type": JSONL})
+
+    @free
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """Create a batch."""
+        asked = _json(await request.read())
+        batch = self.handler.batches.create(asked, key_of(request))
+        batch.origin = origin_of(request)
+        if batch.fault != "create_lost":
+            self.handler.batches.keep(batch)
+        if batch.fault in {"create_lost", "create_500"}:
+            raise Refused(server_error())
+        if batch.fault == "create_cut":
+            return await play(request, (Reset(),))
+        return as_response(as_json(200, batch.as_dict()))
+
+    @free
+    async def list_batches(self, request: web.Request) -> web.StreamResponse:
+        """List batches in pages, newest first."""
+        found = await self.handler.batches.listed(key_of(request))
+        return _page(request, [batch.as_dict() for batch in found], most=100)
+
+    @free
+    async def batch(self, request: web.Request) -> web.StreamResponse:
+        """Tell of one batch."""
+        found = await self.handler.batches.find(request.match_info["id"], key_of(request))
+        return as_response(as_json(200, found.as_dict()))
+
+    @free
+    async def cancel(self, request: web.Request) -> web.StreamResponse:
+        """Cancel one batch."""
+        found = self.handler.batches.cancel(request.match_info["id"], key_of(request))
+        return as_response(as_json(200, found.as_dict()))
+
+    def _file(self, request: web.Request) -> ApiFile:
+        return self.handler.api_files.find(request.match_info["id"], key_of(request))
+
+    def _file_hit(self, new: ApiFile) -> Hit:
+        count = self.handler.count(f"file {new.filename}")
+        return self.handler.faults.hit(new.filename, count, "file") or Hit("")
+
+    async def _spoilt(self, request: web.Request, found: ApiFile, hit: Hit) -> web.StreamResponse:
+        match EVERY[hit.fault].batch:
+            case "output_404":
+                raise Refused(error(404, f"No such File object: {found.id}", None, param="id"))
+            case "output_500":
+                raise Refused(server_error())
+            case "output_no_range":
+                return web.Response(body=found.path.read_bytes(), content_type=JSONL)
+            case "output_slow":
+                return await play(request, _dripped(found.path, hit.number("delay", 0.5)))
+            case _:
+                return await play(request, _cut(found.path))
+
+
+async def _received(request: web.Request, new: ApiFile) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    size = 0
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            continue
+        if part.filename is None:
+            fields[part.name or ""] = (await part.read()).decode("utf-8", "replace")
+            continue
+        fields["file"] = new.filename = part.filename
+        with new.path.open("wb") as out:
+            while data := await part.read_chunk(1 << 18):
+                size += len(data)
+                if size > MOST_FILE:
+                    raise Refused(error(413, "The file is too large: at most 512 MB.", "file_too_large", param="file"))
+                out.write(data)
+    return fields
+
+
+def _described(new: ApiFile, fields: dict[str, str], most: int) -> None:
+    for name in ("file", "purpose"):
+        if name not in fields:
+            raise Refused(missing_parameter(name))
+    if fields["purpose"] not in PURPOSES:
+        raise Refused(bad_value("purpose", fields["purpose"], PURPOSES))
+    new.purpose = fields["purpose"]
+    if new.purpose == "batch" and new.size > most:
+        raise Refused(error(413, f"The file is too large for a batch: at most {most} bytes.", "file_too_large"))
+    seconds = fields.get("expires_after[seconds]", "")
+    default = MONTH if new.purpose == "batch" else None
+    lasts = int(seconds[:9]) if seconds.isascii() and seconds.isdigit() else default
+    new.expires = new.created + lasts if lasts else None
+
+
+def _page(request: web.Request, found: Sequence[dict[str, Any]], most: int) -> web.Response:
+    limit, after = request.query.get("limit", ""), request.query.get("after")
+    count = max(1, min(most, int(limit[:6]))) if limit.isascii() and limit.isdigit() else min(most, 20)
+    ids = [item["id"] for item in found]
+    if after is not None and after not in ids:
+        raise Refused(error(404, f"No object found with id '{after}'.", None, param="after"))
+    start = ids.index(after) + 1 if after is not None else 0
+    shown = found[start : start + count]
+    ends = {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
+    more = start + count < len(found)
+    return as_response(as_json(200, {"object": "list", "data": list(shown), **ends, "has_more": more}))
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise Refused(error(400, "We could not parse the JSON body of your request. The API expects a JSON object."))
+    return asked
+
+
+def _cut(path: Path) -> Iterator[Step]:
+    size = path.stat().st_size
+    yield head(Reply(200, kind=JSONL), length=size)
+    yield from _chunks(path, size // 2)
+
+
+def _dripped(path: Path, delay: float) -> Iterator[Step]:
+    size = path.stat().st_size
+    yield head(Reply(200, kind=JSONL), length=size)
+    for data in _chunks(path, size, size // 10 + 1):
+        yield data
+        yield Pause(delay / 10)
+
+
+def _chunks(path: Path, upto: int, step: int = 1 << 18) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while upto > 0 and (data := file.read(min(step, upto))):
+            upto -= len(data)
+            yield data

@@ -1,0 +1,227 @@
+"""Faults found in the field, by name: every one is a kind that a real server has shown."""
+
+from collections.abc import Mapping
+
+from batchgen.mock import fault_answers as told
+from batchgen.mock import fault_keys as keys
+from batchgen.mock import fault_scripts as wire
+from batchgen.mock import fault_shapes as shapes
+from batchgen.mock import fault_streams as streams
+from batchgen.mock import fault_words as words
+from batchgen.mock.fault import FREE, Fault
+from batchgen.mock.reply import as_json
+from batchgen.mock.resolved_request import Look
+
+STREAMS: dict[str, Fault] = {
+    "stream": Fault("events although none were asked: previews, then the images with usage, [DONE]; usable",
+                    alter=streams.events(streams.partials, streams.completed, streams.done)),
+    "stream_as_json": Fault("the same events, said to be JSON; usable",
+                            alter=streams.events(streams.partials, streams.completed, kind="application/json")),
+    "stream_as_text": Fault("the same events, said to be text; usable",
+                            alter=streams.events(streams.partials, streams.completed, kind="text/plain")),
+    "stream_oddly": Fault("the same with CRLF, comments, no names, data in lines; usable", alter=streams.oddly),
+    "stream_whole": Fault("the plain answer in one event; usable", alter=streams.whole_in_an_event),
+    "stream_no_usage": Fault("events that never say the usage; usable",
+                             alter=streams.events(streams.partials, streams.completed_without_usage, streams.done)),
+    "stream_partial_only": Fault("previews, and never an image",
+                                 alter=streams.events(streams.partials, streams.done)),
+    "stream_first_only": Fault("the first image of n, then the end",
+                               alter=streams.events(streams.partials, streams.first_completed, streams.done)),
+    "stream_cut": Fault("events that break off", script=wire.eof_mid_body,
+                        alter=streams.events(streams.partials, streams.completed)),
+    "stream_error": Fault("an error event with 200",
+                          alter=streams.events(streams.failed("server_error", "The server had an error."))),
+    "stream_error_late": Fault("a preview, then an error event",
+                               alter=streams.events(streams.partials, streams.failed("server_error", "It failed."))),
+    "stream_error_rate": Fault("an error event: rate limit", FREE,
+                               alter=streams.events(streams.failed("rate_limit_exceeded", "Try again in 1s."))),
+    "stream_error_moderation": Fault("an error event: moderation", alter=streams.events(
+        streams.partials, streams.failed("moderation_blocked", "Rejected by the safety system."))),
+    "stream_error_after": Fault("every image, then an error event; usable", alter=streams.events(
+        streams.completed, streams.failed("server_error", "It failed."))),
+    "json_as_stream": Fault("plain JSON, said to be events; usable", alter=streams.said_to_be(streams.STREAM)),
+    "json_as_html": Fault("plain JSON, said to be a page; usable", alter=streams.said_to_be("text/html")),
+}  # fmt: skip
+
+SHAPES: dict[str, Fault] = {
+    "shape_images": Fault("{images: [{url}], seed}; usable", as_url=True,
+                          alter=shapes.shaped(lambda i: {"images": [{"url": one} for one in i], "seed": 1})),
+    "shape_texts": Fault("{images: [base64]}; usable", spoil=shapes.as_base64,
+                         alter=shapes.shaped(lambda i: {"images": i, "parameters": {}, "info": "{}"})),
+    "shape_nested": Fault("data: [[{…}], …]; usable",
+                          alter=lambda a, _hit: as_json(200, {**a, "data": [[entry] for entry in a["data"]]})),
+    "shape_wrapped": Fault("{code, data: {data: […]}}; usable",
+                           alter=lambda a, _hit: as_json(200, {"code": 0, "msg": "ok", "data": a})),
+    "shape_result": Fault("{result: {images: […]}}; usable",
+                          alter=lambda a, _hit: as_json(200, {"result": {"images": a["data"]}})),
+    "shape_addresses": Fault("data: [address]; usable", as_url=True, alter=shapes.shaped(lambda i: {"data": i})),
+    "shape_output": Fault("{output: [address]}; usable", as_url=True,
+                          alter=shapes.shaped(lambda i: {"status": "succeeded", "output": i})),
+    "shape_list": Fault("a bare list of addresses; usable", as_url=True, alter=shapes.shaped(lambda i: i)),
+    "shape_key": Fault("base64 under option key (image); usable", spoil=shapes.as_base64, alter=shapes.under),
+    "shape_columns": Fault("data: {b64_json: […]}; usable", spoil=shapes.as_base64,
+                           alter=shapes.shaped(lambda i: {"data": {"b64_json": i}})),
+    "shape_artifacts": Fault("{artifacts: [{base64}]}; usable", spoil=shapes.as_base64, alter=shapes.shaped(
+        lambda i: {"artifacts": [{"base64": one, "finishReason": "SUCCESS"} for one in i]})),
+    "shape_predictions": Fault("{predictions: [{bytesBase64Encoded}]}; usable", spoil=shapes.as_base64,
+                               alter=shapes.shaped(lambda i: {"predictions": [
+                                   {"mimeType": "image/png", "bytesBase64Encoded": one} for one in i]})),
+    "shape_message": Fault("{choices: [{message: {images}}]}; usable", spoil=shapes.as_base64,
+                           alter=shapes.shaped(lambda i: {"choices": [{"message": {"role": "assistant", "images": [
+                               {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{one}"}}
+                               for one in i]}}]})),
+    "shape_image_url": Fault("data: [{image_url: {url}}]; usable", as_url=True, alter=shapes.shaped(
+        lambda i: {"data": [{"image_url": {"url": one}} for one in i]})),
+    "shape_unknown": Fault("base64 deep under names that nobody knows", spoil=shapes.as_base64,
+                           alter=shapes.shaped(lambda i: {"payload": {"blobs": [{"x": {"y": one}} for one in i]}})),
+    "body_png": Fault("the body is the image", spoil=shapes.as_base64, alter=shapes.body("image/png")),
+    "body_octets": Fault("the body is the image, said to be bytes", spoil=shapes.as_base64,
+                         alter=shapes.body("application/octet-stream")),
+    "body_as_json": Fault("the body is the image, said to be JSON", spoil=shapes.as_base64,
+                          alter=shapes.body("application/json")),
+    "body_avif": Fault("the body is an AVIF image", spoil=told.both(shapes.as_base64, told.looking(Look.AVIF)),
+                       alter=shapes.body("image/avif")),
+    "body_heic": Fault("the body is a HEIC image", spoil=told.both(shapes.as_base64, told.looking(Look.HEIC)),
+                       alter=shapes.body("image/heic")),
+    "body_multipart": Fault("a body of parts, an image each", spoil=shapes.as_base64, alter=shapes.multipart),
+    "body_zip": Fault("the body is a ZIP file of the images", spoil=shapes.as_base64, alter=shapes.archive),
+    "tiny_entries": Fault("option count (1200) entries of ten bytes", alter=shapes.tiny(0)),
+    "tiny_entries_after": Fault("the images, then option count (1200) entries of ten bytes", alter=shapes.tiny(10)),
+    "image_avif": Fault("AVIF, whatever was asked; usable", spoil=told.looking(Look.AVIF)),
+    "image_heic": Fault("HEIC, whatever was asked; usable", spoil=told.looking(Look.HEIC)),
+    "always_png": Fault("PNG, whatever was asked and is said; usable", spoil=told.drawn_as("png")),
+    "png_zero": Fault("a PNG of 0 x 0", spoil=told.looking(Look.ZERO)),
+    "png_no_width": Fault("a PNG of 0 x 64", spoil=told.looking(Look.NO_WIDTH)),
+    "png_no_data": Fault("a PNG without pixels (IDAT)", spoil=told.looking(Look.NO_DATA)),
+    "png_no_end": Fault("a PNG without its end (IEND)", spoil=told.looking(Look.NO_END)),
+    "png_cut": Fault("half of a PNG", spoil=told.looking(Look.CUT)),
+    "png_head_only": Fault("a PNG's head and nothing else", spoil=told.looking(Look.HEAD_ONLY)),
+}  # fmt: skip
+
+MONEY: dict[str, Fault] = {
+    "usage_dear": Fault("16 times the tokens, charged too; usable", factor=16),
+    "usage_small": Fault("output_tokens: 1, the rest charged; usable", alter=told.usage(
+        lambda u: {**u, "output_tokens": 1, "output_tokens_details": {"image_tokens": 1, "text_tokens": 0},
+                   "total_tokens": u["input_tokens"] + 1})),
+    "usage_small_half": Fault("half of the tokens are told; usable", alter=told.numbers(lambda number: number // 2)),
+    "usage_no_input": Fault("input_tokens: 0; usable", alter=told.usage(
+        lambda u: {**u, "input_tokens": 0, "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}})),
+    "usage_astronomic": Fault("every number 10^18; usable", alter=told.numbers(lambda _number: 10**18)),
+    "usage_bool": Fault("every number true; usable", alter=told.numbers(lambda _number: True)),
+    "usage_objects": Fault("every number an object; usable", alter=told.numbers(lambda number: {"value": number})),
+    "usage_contradicting": Fault("a total that is no sum; usable",
+                                 alter=told.usage(lambda u: {**u, "total_tokens": 7})),
+    "usage_chat_names": Fault("prompt_tokens and completion_tokens; usable", alter=told.usage(
+        lambda u: {"prompt_tokens": u["input_tokens"], "completion_tokens": u["output_tokens"],
+                   "total_tokens": u["total_tokens"]})),
+    "cost_in_usage": Fault("usage.cost in dollars, as charged; usable", alter=shapes.costing(
+        lambda a, usd: {**a, "usage": {**a["usage"], "cost": usd}})),
+    "cost_beside": Fault("cost in dollars beside usage, as charged; usable",
+                         alter=shapes.costing(lambda a, usd: {**a, "cost": usd})),
+    "cost_only": Fault("cost in dollars and no usage; usable", alter=shapes.costing(
+        lambda a, usd: {k: v for k, v in {**a, "cost": usd}.items() if k != "usage"})),
+    "cost_text": Fault("cost as a text; usable", alter=shapes.costing(lambda a, usd: {**a, "cost": f"{usd:.6f}"})),
+    "cost_negative": Fault("a negative cost; usable", alter=shapes.costing(lambda a, usd: {**a, "cost": -usd})),
+    "cost_dear": Fault("usage.cost is option cost (0.5) dollars, and so it is charged; usable", cost=0.5,
+                       alter=shapes.costing(lambda a, usd: {**a, "usage": {**a["usage"], "cost": usd}})),
+}  # fmt: skip
+
+ADDRESSES: dict[str, Fault] = {
+    "url_foreign": Fault("plain http on a foreign host", address="http://203.0.113.7/image.png", as_url=True),
+    "url_no_host": Fault("a host that does not exist", address="https://images.invalid/image.png", as_url=True),
+    "url_decimal": Fault("this host, spelt as a number", address="http://2130706433:9/image.png", as_url=True),
+    "url_decimal_far": Fault("a far host, spelt as a number", address="http://134744072/image.png", as_url=True),
+    "url_for_ever_403": Fault("an address that never opens: 403", as_url=True, download="403"),
+    "url_for_ever_404": Fault("an address that never opens: 404", as_url=True, download="404"),
+    "url_with_key": Fault("a dead address that holds the key, escaped", as_url=True,
+                          address="{origin}/files/gone.png?api_key={key}"),
+}  # fmt: skip
+
+# Where there are tasks; elsewhere these calls go well.
+TASKS: dict[str, Fault] = {
+    "task_failed": Fault("the task fails", task="failed"),
+    "task_failed_free": Fault("the task fails, uncharged", FREE, task="failed"),
+    "task_stuck": Fault("the task never ends", task="stuck"),
+    "task_lost": Fault("the task's id is 404 for ever", task="lost"),
+    "task_unknown_state": Fault("the task is 'reviewing' for ever", task="unknown_state"),
+    "task_no_images": Fault("the task is completed without images", task="no_images"),
+    "task_odd_id": Fault("an id with slashes, marks and a blank", task="odd_id"),
+    "task_number_id": Fault("an id that is a number", task="number_id"),
+    "task_poll_500": Fault("the first polls (option reads, 1) get 500", task="poll_500"),
+    "task_poll_429": Fault("the first polls (option reads, 1) get 429", task="poll_429"),
+    "task_poll_404": Fault("the first polls (option reads, 1) get 404", task="poll_404"),
+    "task_poll_html": Fault("the first polls (option reads, 1) get a page with 502", task="poll_html"),
+    "task_poll_empty": Fault("the first polls (option reads, 1) get 200 without a body", task="poll_empty"),
+}  # fmt: skip
+
+# The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists.
+BATCHES: dict[str, Fault] = {
+    "batch_validation": Fault("validation fails; option line (that of the prompt)", FREE, batch="validation"),
+    "batch_token_limit": Fault("the queue is full; option limit (1000000)", FREE, batch="token_limit"),
+    "batch_expired": Fault("expires when option share (0.5) of the lines is done", batch="expired"),
+    "batch_cancelled": Fault("is cancelled by the provider; option share (0.5)", batch="cancelled"),
+    "batch_failed": Fault("fails in progress without a word", FREE, batch="failed"),
+    "batch_stuck": Fault("is in progress for ever", FREE, batch="stuck"),
+    "batch_late": Fault("goes well, but the first lists (option late) do not show it", batch="late"),
+    "batch_no_output": Fault("is completed without an output file", batch="no_output"),
+    "batch_create_500": Fault("500, and it was created", batch="create_500"),
+    "batch_create_cut": Fault("RST, and it was created", batch="create_cut"),
+    "batch_create_lost": Fault("500, and it was not created", FREE, batch="create_lost"),
+    "batch_output_cut": Fault("the output breaks off; option reads (1)", batch="output_cut"),
+    "batch_output_slow": Fault("the output comes in ten parts; options reads (1), delay (0.5)", batch="output_slow"),
+    "batch_output_500": Fault("the output is 500; option reads (1)", batch="output_500"),
+    "batch_output_404": Fault("the output is 404; option reads (1)", batch="output_404"),
+    "batch_output_no_range": Fault("the output comes whole, whatever range; option reads (1)", batch="output_no_range"),
+}  # fmt: skip
+LINES: dict[str, Fault] = {
+    "line_missing": Fault("stands in neither file", line="missing"),
+    "line_doubled": Fault("stands there twice", line="doubled"),
+    "line_broken": Fault("is cut within its JSON", line="broken"),
+    "line_foreign": Fault("is followed by a line of somebody else", line="foreign"),
+    "line_in_both": Fault("stands in both files", line="in_both"),
+    "line_empty": Fault("has response null and error null", line="empty"),
+    "line_no_response": Fault("has response null and an error", FREE, line="no_response"),
+    "line_expired": Fault("has response null and batch_expired", FREE, line="expired"),
+}  # fmt: skip
+# Uploads, by their file name.
+UPLOADS: dict[str, Fault] = {
+    "file_500": Fault("500, and nothing is kept", FREE, file="500"),
+    "file_429": Fault("429, and nothing is kept", FREE, file="429"),
+    "file_cut": Fault("RST, and the file is kept", FREE, file="cut"),
+}  # fmt: skip
+
+KEYS: dict[str, Fault] = {
+    **{
+        f"key_{name}": Fault(f"400 that echoes the key: {name}", FREE, reply=keys.refusing(spelling))
+        for name, spelling in keys.SPELLINGS.items()
+    },
+    "key_in_json": Fault("500 whose JSON escapes the key", reply=keys.failing),
+    "key_in_header": Fault("400 with the key in headers", FREE, reply=keys.in_header),
+    "key_in_answer": Fault("a good answer with the key in it; usable", alter=keys.in_answer),
+}  # fmt: skip
+
+
+def _refusals(table: Mapping[str, words.Words], about: str, *, charged: bool) -> dict[str, Fault]:
+    return {name: Fault(f"{said.status}: {about}", charged, reply=said) for name, said in table.items()}
+
+
+CHARGED_MODERATION = {"moderation_seedream_output", "moderation_inspection", "moderation_in_500", "moderation_finish"}
+FIELD: dict[str, Fault] = {
+    **STREAMS,
+    **SHAPES,
+    **MONEY,
+    **ADDRESSES,
+    **TASKS,
+    **BATCHES,
+    **LINES,
+    **UPLOADS,
+    **KEYS,
+    **{
+        name: Fault(f"{said.status}: moderation in other words", name in CHARGED_MODERATION, reply=said)
+        for name, said in words.MODERATION.items()
+    },
+    **_refusals(words.RATE, "a rate limit in other words; option wait", charged=False),
+    **_refusals(words.ACCOUNT, "the account is refused", charged=False),
+    **_refusals(words.UNKNOWN, "no answer of the Images API", charged=True),
+    **_refusals(words.INPUT, "a reference image cannot be read", charged=False),
+}
