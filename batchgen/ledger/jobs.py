@@ -1,6 +1,5 @@
 """What runs want, and what is known of it from before."""
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -107,15 +106,6 @@ class Jobs:
         with self._database.reading() as db:
             sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
             return int(db.execute(sql, (self._database.catalogue, run_id)).fetchone()[0])
-
-    def tag_names(self) -> tuple[str, ...]:
-        """Every tag's name, in the order in which they first appear."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
-                (self._database.catalogue,),
-            ).fetchall()
-        return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
 
 
 def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:

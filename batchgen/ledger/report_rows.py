@@ -1,5 +1,6 @@
 """Rows for reports, streamed from SQL."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -192,6 +193,15 @@ class ReportRows:
                 {"catalogue": self._database.catalogue, "attempt": attempt_id},
             ).fetchall()
         return tuple(SidecarRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows)
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag's name, in the order in which they first appear."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
+                (self._database.catalogue,),
+            ).fetchall()
+        return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
 
     def _stream(self, sql: str) -> Iterator[sqlite3.Row]:
         database = self._database

@@ -92,7 +92,7 @@ def _files(
     ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    tags = ledger.jobs.tag_names()
+    tags = ledger.report_rows.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = page_rows.Images(), page_rows.Jobs(), Usage(tables.usage, tags)
     blocks, calls = Blocks(summary.run_id, page_rows.MOST_IMAGES), Calls(summary.run_id)

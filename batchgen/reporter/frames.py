@@ -36,7 +36,7 @@ def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
         raise InputError(f"table: {safe(repr(table), 80)} is none of {', '.join(tables)}")
     columns, rows = tables[table]
     with ledger.snapshot():
-        return frame_of(with_tags(columns, ledger.jobs.tag_names()), tuple(rows()))
+        return frame_of(with_tags(columns, ledger.report_rows.tag_names()), tuple(rows()))
 
 
 def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame":

@@ -173,14 +173,14 @@ def test_usage_is_told_apart_by_tags(ledger: Ledger, make: Make) -> None:
         draw(ledger, make, job, 0)
     rows = [(row.tags, row.jobs, row.images, row.output, row.confirmed_micro_usd) for row in ledger.report_rows.usage()]
     assert rows == [('[["category","c"]]', 2, 2, 400, 100), ('[["category","l"]]', 1, 1, 200, 50)]
-    assert ledger.jobs.tag_names() == ("category",)
+    assert ledger.report_rows.tag_names() == ("category",)
 
 
 def test_tags_of_two_manifests_stand_in_the_order_of_their_jobs(opened: Open, make: Make) -> None:
     """Both manifests have a first job; the one that was there first names its tags first, as its rows come first."""
     for name, tag in (("a", "shelf"), ("b", "aisle"), ("c", "zone")):
         opened(run_id=f"r-{name}").jobs.remember([make.wanted(make.job(name, tags=((tag, "1"),)))])
-    assert opened(run_id="r-last").jobs.tag_names() == ("shelf", "aisle", "zone")
+    assert opened(run_id="r-last").report_rows.tag_names() == ("shelf", "aisle", "zone")
 
 
 def test_one_view_holds_still_while_others_write(opened: Open, make: Make) -> None:
