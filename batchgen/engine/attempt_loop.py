@@ -137,13 +137,13 @@ class AttemptLoop:
                 if permit is None:
                     why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
                     return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
-                if refused := await bench.offload(bench.ledger.reserve, attempt, bench.caps()):
+                if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
                     return refused
                 call.touched = True
                 ask.reserved()
                 if bench.stops or not permit.breaker.admits(permit.ticket):
                     unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
-                    await bench.offload(bench.ledger.settle, unsent, AttemptState.NOT_SENT)
+                    await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
                     ask.settled(Amount())
                     return Again()
                 return await self._send(call, attempt, permit, ask)
@@ -227,7 +227,7 @@ class AttemptLoop:
         self._take(call, attempt, receipt)
         fails = bench.settings.on_mismatch is OnMismatch.FAIL
         marks = {slot: (SlotState.FAILED, why) for slot, why in call.odd} if fails else {}
-        await bench.offload(bench.ledger.settle, receipt, state, settlement, marks)
+        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, marks)
         call.spent = MicroUSD(call.spent + (settlement.cost if settlement else 0))
         bench.note(
             "settled",
@@ -259,7 +259,7 @@ class AttemptLoop:
         bench, verdict = self.bench, receipt.verdict
         may_risk = not call.last
         if may_risk and verdict.charge is not Charge.NO:
-            risked = await bench.offload(bench.ledger.exposure, bench.run_id)
+            risked = await bench.offload(bench.ledger.reservations.exposure, bench.run_id)
             may_risk = risked.at_risk < max(MICRO, (bench.settings.limits.max_cost or 0) // 20)
         policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
         before = call.tally

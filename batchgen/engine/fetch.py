@@ -56,17 +56,17 @@ class Fetcher:
         facts = {"attempt": pending.attempt_id, "job": pending.job_id, "slot": pending.slot}
         match found:
             case StoredImage():
-                await bench.offload(bench.ledger.downloaded, pending, found)
+                await bench.offload(bench.ledger.downloads.store, pending, found)
                 await bench.tidy(pending.attempt_id)
                 stored = told(pending.job_key, ("", pending.provider), [found])
                 bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
                 return await self._accept(pending, found)
             case NotFetched(final=True) if self._is_ours(pending):
-                await bench.offload(bench.ledger.lost, pending, found.why)
+                await bench.offload(bench.ledger.downloads.lose, pending, found.why)
                 bench.note("lost", **facts, why=found.why, call_micro_usd=pending.call_cost)
                 return SlotState.LOST_PAID
             case NotFetched():
-                await bench.offload(bench.ledger.postponed, pending, found.why)
+                await bench.offload(bench.ledger.downloads.postpone, pending, found.why)
                 bench.note("postponed", **facts, why=found.why)
                 return SlotState.NOT_STARTED
 
@@ -83,7 +83,7 @@ class Fetcher:
         if not why or wanted is not OnMismatch.FAIL:
             return SlotState.STORED
         marks = {pending.slot: (SlotState.FAILED, why)}
-        await self._bench.offload(self._bench.ledger.mark_slots, pending.job_key, marks)
+        await self._bench.offload(self._bench.ledger.images.mark, pending.job_key, marks)
         return SlotState.FAILED
 
     async def backlog(self, pending: Sequence[PendingDownload]) -> list[PendingDownload]:

@@ -167,7 +167,7 @@ class JobRunner:
         if not call.remote:
             return {}
         bench = self.bench
-        mine = [one for one in await bench.offload(bench.ledger.downloads) if one.attempt_id == call.attempt_id]
+        mine = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id == call.attempt_id]
         with self.places.resting():
             states = await asyncio.gather(*(self.fetcher.fetch(one) for one in mine))
         open_ = {one.slot: (state, AWAY[state]) for one, state in zip(mine, states, strict=True) if state in AWAY}
@@ -198,8 +198,8 @@ class JobRunner:
 
         def write() -> OutcomeKind:
             if decided:
-                ledger.mark_slots(job.key, decided)
-            return job_status(job, ledger.known([job])[0])
+                ledger.images.mark(job.key, decided)
+            return job_status(job, ledger.jobs.known([job])[0])
 
         try:
             return await self.bench.offload(write)

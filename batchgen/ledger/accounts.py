@@ -4,20 +4,18 @@ import sqlite3
 from collections.abc import Mapping
 
 from batchgen.ledger.database import Database
+from batchgen.ledger.report_rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
 from batchgen.ledger.reviews import IN_FORCE
-from batchgen.ledger.rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
 from batchgen.ledger.totals import History, ImageCounts, JobCounts, Money, Totals, Waste
 from batchgen.money import MicroUSD
 
 LATEST = 1000
-
 _JOB_SUMS = """
 SELECT {outcome} AS outcome, count(*) AS jobs, sum(stored) AS stored, sum(moderated) AS moderated,
     sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid, sum(not_started) AS not_started,
     sum(pending) AS pending
 FROM ({counted} GROUP BY j.key) GROUP BY 1
 """
-
 _WANTED = " AND j.last_run = :run"
 _HAD_WORK = """
     AND (j.key IN (SELECT job_key FROM attempts WHERE catalogue = :catalogue AND run_id = :run
@@ -30,98 +28,6 @@ _SAME_MANIFEST = """
     AND run_id IN (SELECT run_id FROM runs WHERE catalogue = :catalogue AND manifest IN
         ('', (SELECT manifest FROM runs WHERE catalogue = :catalogue AND run_id = :run)))
 """
-
-
-def totals(book: Database, run_id: str | None, *, alone: bool) -> Totals:
-    """Add up jobs, images, calls and money."""
-    values = {"catalogue": book.catalogue, "run": run_id}
-    which = "" if run_id is None else _WANTED + (_HAD_WORK if alone else "")
-    calls = "" if run_id is None else (" AND run_id = :run" if alone else _SAME_MANIFEST)
-    with book.reading() as db:
-        jobs, images = _jobs(db, which, values)
-        if alone and run_id is not None:
-            images = _images_alone(db, which, values, images.not_started)
-        row = db.execute(
-            f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
-            f" ifnull(sum(purpose = 'retry' AND {SENT}), 0) AS retried"
-            f" FROM attempts WHERE catalogue = :catalogue {calls}",
-            values,
-        ).fetchone()
-    money = Money(*(MicroUSD(row[index]) for index in range(4)))
-    return Totals(jobs, images, money, row["sent"], row["retried"])
-
-
-def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> tuple[JobCounts, ImageCounts]:
-    rows = db.execute(_JOB_SUMS.format(outcome=OUTCOME, counted=COUNTED + which), values).fetchall()
-    outcomes = {row["outcome"]: row["jobs"] for row in rows}
-    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "pending")
-    sums = {name: sum(row[name] for row in rows) for name in names}
-    jobs = JobCounts(total=sum(outcomes.values()), **outcomes)
-    return jobs, ImageCounts(wanted=sum(sums.values()) - sums["pending"], **sums)
-
-
-def _images_alone(
-    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], not_started: int
-) -> ImageCounts:
-    """Count images that this run decided, and those of its jobs that are still not started."""
-    counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
-    row = db.execute(
-        "SELECT ifnull(sum(stored), 0), ifnull(sum(moderated), 0), ifnull(sum(failed), 0), ifnull(sum(uncertain), 0),"  # noqa: S608
-        f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{which} GROUP BY j.key)",
-        values,
-    ).fetchone()
-    decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))
-    wanted = sum(decided.values()) - decided["pending"] + not_started
-    return ImageCounts(wanted=wanted, not_started=not_started, **decided)
-
-
-def waste(book: Database, run_id: str | None) -> tuple[Waste, ...]:
-    """List what was paid or risked for nothing."""
-    of_run = "" if run_id is None else " AND a.run_id = :run"
-    with book.reading() as db:
-        rows = db.execute(
-            f"""
-            WITH kept AS (
-                SELECT attempt_id, count(*) AS owned, sum(cost) AS kept,
-                    sum(state = 'not_started' AND url IS NOT NULL) AS waiting
-                FROM images WHERE catalogue = :catalogue GROUP BY attempt_id
-            ),
-            calls AS (
-                SELECT a.*, ifnull(owned, 0) AS owned, ifnull(kept, 0) AS kept, waiting
-                FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id WHERE a.catalogue = :catalogue {of_run}
-            ),
-            wasted AS (
-                SELECT 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
-                UNION ALL SELECT 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
-                UNION ALL SELECT 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
-                UNION ALL SELECT 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
-                UNION ALL SELECT 'at_risk', CASE WHEN state = 'dispatched' THEN 'under_way' ELSE code END,
-                    at_risk + reserved FROM calls
-            )
-            SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
-            """,  # noqa: S608 - our own words
-            {"catalogue": book.catalogue, "run": run_id},
-        ).fetchall()
-    return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
-
-
-def history(book: Database, model: str, size: str, quality: str, provider: str | None) -> History | None:
-    """Look back at the latest settled calls of the whole ledger that were like this, and sent no images along."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT a.cost, a.asked, a.seconds FROM attempts a"
-            " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-            " WHERE a.state = 'settled' AND a.brought > 0 AND j.operation = 'generate' AND ifnull(a.image_in, 0) = 0"
-            " AND a.model = ? AND j.size = ? AND j.quality = ?"
-            " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.ended DESC LIMIT ?",
-            (model, size, quality, provider, LATEST),
-        ).fetchall()
-    if not rows:
-        return None
-    costs = sorted(-(-row["cost"] // row["asked"]) for row in rows)
-    seconds = sorted(row["seconds"] for row in rows)
-    low, high = (len(rows) - 1) // 2, -(-95 * len(rows) // 100) - 1
-    return History(len(rows), MicroUSD(costs[low]), MicroUSD(costs[high]), seconds[low], seconds[high])
 
 
 _LAWS = {
@@ -150,8 +56,110 @@ _LAWS = {
 }
 
 
-def audit(book: Database) -> tuple[str, ...]:
-    """Check what the schema cannot."""
-    with book.reading() as db:
-        found = {law: db.execute(sql).fetchone()[0] for law, sql in _LAWS.items()}
-    return tuple(f"{law} ({count})" for law, count in found.items() if count)
+_WASTE = """
+WITH kept AS (
+    SELECT attempt_id, count(*) AS owned, sum(cost) AS kept,
+        sum(state = 'not_started' AND url IS NOT NULL) AS waiting
+    FROM images WHERE catalogue = :catalogue GROUP BY attempt_id
+),
+calls AS (
+    SELECT a.*, ifnull(owned, 0) AS owned, ifnull(kept, 0) AS kept, waiting
+    FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id WHERE a.catalogue = :catalogue {of_run}
+),
+wasted AS (
+    SELECT 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
+    UNION ALL SELECT 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
+    UNION ALL SELECT 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
+    UNION ALL SELECT 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
+    UNION ALL SELECT 'at_risk', CASE WHEN state = 'dispatched' THEN 'under_way' ELSE code END,
+        at_risk + reserved FROM calls
+)
+SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
+"""
+
+
+class Accounts:
+    """The sums over one output."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def totals(self, run_id: str | None = None, *, alone: bool = False) -> Totals:
+        """Jobs, images and money: of the whole catalogue, or of one manifest, or of one run.
+
+        With a run: the jobs that this run wanted, and the money of every run of the same manifest. `alone`: the jobs
+        that this run had work for, what it made of them, and its own money.
+        """
+        values = {"catalogue": self._database.catalogue, "run": run_id}
+        which = "" if run_id is None else _WANTED + (_HAD_WORK if alone else "")
+        calls = "" if run_id is None else (" AND run_id = :run" if alone else _SAME_MANIFEST)
+        with self._database.reading() as db:
+            jobs, images = _jobs(db, which, values)
+            if alone and run_id is not None:
+                images = _images_alone(db, which, values, images.not_started)
+            row = db.execute(
+                f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
+                f" ifnull(sum(purpose = 'retry' AND {SENT}), 0) AS retried"
+                f" FROM attempts WHERE catalogue = :catalogue {calls}",
+                values,
+            ).fetchone()
+        money = Money(*(MicroUSD(row[index]) for index in range(4)))
+        return Totals(jobs, images, money, row["sent"], row["retried"])
+
+    def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
+        """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
+        of_run = "" if run_id is None else " AND a.run_id = :run"
+        with self._database.reading() as db:
+            rows = db.execute(
+                _WASTE.format(of_run=of_run),
+                {"catalogue": self._database.catalogue, "run": run_id},
+            ).fetchall()
+        return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
+
+    def history(self, model: str, size: str, quality: str, provider: str | None = None) -> History | None:
+        """Say what such calls without input images really cost and took, over the latest 1000; None without any."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT a.cost, a.asked, a.seconds FROM attempts a"
+                " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+                " WHERE a.state = 'settled' AND a.brought > 0 AND j.operation = 'generate'"
+                " AND ifnull(a.image_in, 0) = 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
+                " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.ended DESC LIMIT ?",
+                (model, size, quality, provider, LATEST),
+            ).fetchall()
+        if not rows:
+            return None
+        costs = sorted(-(-row["cost"] // row["asked"]) for row in rows)
+        seconds = sorted(row["seconds"] for row in rows)
+        low, high = (len(rows) - 1) // 2, -(-95 * len(rows) // 100) - 1
+        return History(len(rows), MicroUSD(costs[low]), MicroUSD(costs[high]), seconds[low], seconds[high])
+
+    def audit(self) -> tuple[str, ...]:
+        """Every broken invariant, in words; empty when all is well."""
+        with self._database.reading() as db:
+            found = {law: db.execute(sql).fetchone()[0] for law, sql in _LAWS.items()}
+        return tuple(f"{law} ({count})" for law, count in found.items() if count)
+
+
+def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> tuple[JobCounts, ImageCounts]:
+    rows = db.execute(_JOB_SUMS.format(outcome=OUTCOME, counted=COUNTED + which), values).fetchall()
+    outcomes = {row["outcome"]: row["jobs"] for row in rows}
+    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "pending")
+    sums = {name: sum(row[name] for row in rows) for name in names}
+    jobs = JobCounts(total=sum(outcomes.values()), **outcomes)
+    return jobs, ImageCounts(wanted=sum(sums.values()) - sums["pending"], **sums)
+
+
+def _images_alone(
+    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], not_started: int
+) -> ImageCounts:
+    """Count images that this run decided, and those of its jobs that are still not started."""
+    counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
+    row = db.execute(
+        "SELECT ifnull(sum(stored), 0), ifnull(sum(moderated), 0), ifnull(sum(failed), 0), ifnull(sum(uncertain), 0),"  # noqa: S608
+        f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{which} GROUP BY j.key)",
+        values,
+    ).fetchone()
+    decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))
+    wanted = sum(decided.values()) - decided["pending"] + not_started
+    return ImageCounts(wanted=wanted, not_started=not_started, **decided)

@@ -1,134 +1,83 @@
-"""Closing a call, and what that means for the images it was made for."""
+"""Attempts: how each ends, and those that nobody saw the end of."""
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.text import count, dump, plain, stamp
-from batchgen.model import AttemptState, Receipt, RemoteImage, Settlement, SlotState, StoredImage, Usage
+from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
+from batchgen.ledger.records import AttemptRow
+from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
+from batchgen.model import AttemptState, Purpose, Receipt, Settlement, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
-
-_BEFORE = (
-    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
-    " AND ifnull(path, before) < 'superseded/')"
+ATTEMPTS = (
+    "SELECT a.*, j.id AS job_id, j.request FROM attempts a"
+    " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+    " WHERE a.catalogue = :catalogue"
 )
-"""Where the image stands that is in a slot until another one takes it."""
-
-Marks = Mapping[int, tuple[SlotState, str]]
 
 
-class ImageWriter:
-    """Writes images within one transaction: whose they are and when that happens does not change."""
+class Attempts:
+    """The calls of one output."""
 
-    def __init__(self, db: sqlite3.Connection, catalogue: str, job_key: str, run_id: str | None, now: datetime) -> None:
-        self.db = db
-        self.catalogue = catalogue
-        self.job_key = job_key
-        self.run_id = run_id
-        self.now = stamp(now)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def mark(self, marks: Marks) -> None:
-        """Give slots a state and its reason; a paid image that waits for its download is no longer waited for."""
-        self.db.executemany(
-            "INSERT INTO images (catalogue, job_key, slot, state, reason, run_id, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
-            " run_id = excluded.run_id, changed = excluded.changed, url = NULL",
-            [
-                (self.catalogue, self.job_key, slot, state.value, plain(reason), self.run_id, self.now)
-                for slot, (state, reason) in marks.items()
-            ],
-        )
+    def settle(
+        self, receipt: Receipt, state: AttemptState, settlement: Settlement | None = None, marks: Marks | None = None
+    ) -> None:
+        """Close a call with what it brought and cost, in one transaction.
 
-    def doubt(self, slots: tuple[int, ...], reason: str) -> None:
-        """Make slots uncertain, except those that are stored or wait for their download."""
-        safe = {
-            slot
-            for (slot,) in self.db.execute(
-                "SELECT slot FROM images WHERE catalogue = ? AND job_key = ?"
-                " AND (state = 'stored' OR (state = 'not_started' AND url IS NOT NULL))",
-                (self.catalogue, self.job_key),
+        Its cost is split over its images that are here (the remainder on the first). Images at an address are
+        written down before any download, and bear no share until they are here. What images replace follows its
+        file. `marks` are further decisions with their reasons.
+        A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
+        SETTLED and CHARGED_NO_RESULT need a settlement.
+        """
+        now = self._database.now()
+        assert state is not AttemptState.DISPATCHED, "a closed call is not under way"
+        assert (settlement is not None) or state not in CHARGED, f"a {state} call needs a settlement"
+        with self._database.writing("settle") as db:
+            row = open_attempt(db, self._database.catalogue, receipt.attempt_id)
+            _close(db, receipt, state, settlement, now)
+            writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
+            if state is AttemptState.AT_RISK:
+                writer.doubt(slots_of(row), f"may have been charged: {receipt.verdict.code}")
+            _images(writer, receipt, settlement.cost if settlement else MicroUSD(0))
+            writer.mark(marks or {})
+
+    def find(self, attempt_id: str) -> AttemptRow | None:
+        """One call, or None when the ledger does not know it."""
+        with self._database.reading() as db:
+            row = db.execute(
+                f"{ATTEMPTS} AND a.id = :id", {"catalogue": self._database.catalogue, "id": attempt_id}
+            ).fetchone()
+        return row and attempt_from(row)
+
+    def orphans(self) -> tuple[AttemptRow, ...]:
+        """List calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"{ATTEMPTS} AND a.state = 'dispatched' ORDER BY a.started", {"catalogue": self._database.catalogue}
+            ).fetchall()
+        return tuple(map(attempt_from, rows))
+
+    def to_at_risk(self, attempt_id: str, why: str) -> None:
+        """Give a call of a dead run up: what was reserved is at risk from now on, its open slots are uncertain."""
+        now = self._database.now()
+        with self._database.writing("risk") as db:
+            row = open_attempt(db, self._database.catalogue, attempt_id)
+            db.execute(
+                "UPDATE attempts SET state = 'at_risk', at_risk = at_risk + reserved, reserved = 0, ended = ?,"
+                " code = 'orphan', message = ? WHERE id = ?",
+                (stamp(now), plain(why), attempt_id),
             )
-        }
-        self.mark({slot: (SlotState.UNCERTAIN, reason) for slot in slots if slot not in safe})
-
-    def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
-        """Put an image in its slot; another job's image that lay at its path has moved."""
-        self.db.execute(
-            "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
-            " WHERE catalogue = ? AND path = ? AND NOT (job_key = ? AND slot = ?)",
-            (image.replaces, image.replaces, self.catalogue, image.path, self.job_key, image.slot),
-        )
-        self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
-            " bytes, width, height, format, flags, changed, prompt, before)"
-            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
-            f" nullif({_BEFORE}, ?))",
-            (
-                self.catalogue,
-                self.job_key,
-                image.slot,
-                attempt_id,
-                self.run_id,
-                cost,
-                image.path,
-                image.sha256,
-                image.bytes,
-                image.width,
-                image.height,
-                image.format,
-                dump(image.flags),
-                self.now,
-                attempt_id,
-                *(self.catalogue, self.job_key, image.slot),
-                image.path,
-            ),
-        )
-
-    def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
-        """Write a paid image's address down; from now on its slot is never drawn again by itself."""
-        self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
-            " changed, prompt, before)"
-            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
-            f" {_BEFORE})",
-            (
-                self.catalogue,
-                self.job_key,
-                remote.slot,
-                attempt_id,
-                self.run_id,
-                remote.url.encode("utf-8", "replace").decode(),
-                stamp(remote.expires) if remote.expires else None,
-                self.now,
-                attempt_id,
-                *(self.catalogue, self.job_key, remote.slot),
-            ),
-        )
-
-
-def settle(
-    book: Database,
-    receipt: Receipt,
-    state: AttemptState,
-    settlement: Settlement | None,
-    marks: Marks,
-    now: datetime,
-) -> None:
-    """Close a call and write its images, in one transaction."""
-    assert state is not AttemptState.DISPATCHED, "a closed call is not under way"
-    assert (settlement is not None) or state not in CHARGED, f"a {state} call needs a settlement"
-    with book.writing("settle") as db:
-        row = open_attempt(db, book.catalogue, receipt.attempt_id)
-        _close(db, receipt, state, settlement, now)
-        page = ImageWriter(db, book.catalogue, row["job_key"], row["run_id"], now)
-        if state is AttemptState.AT_RISK:
-            page.doubt(slots_of(row), f"may have been charged: {receipt.verdict.code}")
-        _images(page, receipt, settlement.cost if settlement else MicroUSD(0))
-        page.mark(marks)
+            writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
+            writer.doubt(slots_of(row), plain(f"may have been charged: {why}"))
 
 
 def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sqlite3.Row:
@@ -141,34 +90,12 @@ def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sql
     return row
 
 
-def slots_of(row: sqlite3.Row) -> tuple[int, ...]:
-    """The slots that a call was made for."""
-    return tuple(map(int, row["slots"].strip("[]").split(",")))
-
-
-def _images(page: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
+def _images(writer: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
     if receipt.images:
         for share, image in zip(split(cost, len(receipt.images)), receipt.images, strict=True):
-            page.store(receipt.attempt_id, image, share)
+            writer.store(receipt.attempt_id, image, share)
     for remote in receipt.remote:
-        page.await_download(receipt.attempt_id, remote)
-
-
-def share_anew(db: sqlite3.Connection, attempt_id: str) -> None:
-    """Split what a call cost over the images that came of it, once another one is here; the remainder to the first.
-
-    What waits or is lost takes no share. One that was drawn again came too: it is in no row, and its share is waste.
-    """
-    paid, brought = db.execute("SELECT cost, brought FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
-    rows = db.execute(
-        "SELECT slot, path IS NOT NULL FROM images WHERE attempt_id = ? ORDER BY slot", (attempt_id,)
-    ).fetchall()
-    here = [slot for slot, came in rows if came]
-    shares = split(MicroUSD(paid), len(here) + brought - len(rows))
-    db.executemany(
-        "UPDATE images SET cost = ? WHERE attempt_id = ? AND slot = ?",
-        [(share, attempt_id, slot) for share, slot in zip(shares, here, strict=False)],
-    )
+        writer.await_download(receipt.attempt_id, remote)
 
 
 def _close(
@@ -210,8 +137,25 @@ def _close(
     )
 
 
-def mark_slots(book: Database, job_key: str, run_id: str | None, marks: Marks, now: datetime) -> None:
-    """Decide slots of a job without a call."""
-    if marks:
-        with book.writing("mark") as db:
-            ImageWriter(db, book.catalogue, job_key, run_id, now).mark(marks)
+def attempt_from(row: sqlite3.Row) -> AttemptRow:
+    """Read a row of `attempts` joined with its job's id and request."""
+    read = {
+        "request": request_from,
+        "slots": lambda text: tuple(json.loads(text)),
+        "paths": words,
+        "purpose": Purpose,
+        "state": AttemptState,
+        "estimated": bool,
+        "started": moment,
+        "ended": moment,
+        "categories": words,
+        "headers": pairs,
+        "flags": words,
+    }
+    found = AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
+    other = row["prompt"]
+    return found if other is None else replace(found, request=replace(found.request, prompt=other))
+
+
+def _as_is(value: object) -> object:
+    return value

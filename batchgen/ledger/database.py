@@ -3,9 +3,11 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from batchgen.errors import StorageError
+from batchgen.runtime.clock import Clock
 
 MENDING = "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the images"
 """What to do about a ledger that cannot be read; takes its path."""
@@ -30,16 +32,23 @@ def refused(path: Path, error: Exception) -> StorageError:
 
 
 class Database:
-    """A connection and what every page of the ledger needs beside it."""
+    """A connection, and what every part of the ledger needs beside it."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, catalogue: str, at: Callable[[str], None]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, path: Path, catalogue: str, clock: Clock, at: Callable[[str], None]
+    ) -> None:
         self.db = db
         self.path = path
         self.catalogue = catalogue
+        self.clock = clock
         self._at = at
 
+    def now(self) -> datetime:
+        """Tell the time by the clock that was given."""
+        return self.clock.now()
+
     @contextmanager
-    def complaining(self) -> Iterator[None]:
+    def translating(self) -> Iterator[None]:
         """Turn what SQLite or the disk says into a StorageError that names the file."""
         try:
             yield
@@ -52,7 +61,7 @@ class Database:
         if self.db.in_transaction:
             yield self.db
             return
-        with self.complaining():
+        with self.translating():
             self.db.execute("BEGIN")
             try:
                 yield self.db
@@ -62,7 +71,7 @@ class Database:
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:
         """Write in one transaction that excludes every other writer; durable when this returns."""
-        with self.complaining():
+        with self.translating():
             self._at(f"ledger.{name}.before_begin")
             self.db.execute("BEGIN IMMEDIATE")
             try:

@@ -1,13 +1,14 @@
-"""Where stored images lie, and what is wrong with their files."""
+"""Where images lie, what stands in their way, and what is wrong with their files."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from batchgen.ledger.attempts import slots_of
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import Aside, RecordedImage
+from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
+from batchgen.ledger.records import RecordedImage, SupersededImage
 from batchgen.ledger.reviews import IN_FORCE
+from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, words
 
 _BY_PATH = "INDEXED BY images_by_path"
@@ -15,114 +16,180 @@ _BY_PATH = "INDEXED BY images_by_path"
 _FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
 
 
-def fault(book: Database, image: RecordedImage, fault: str) -> None:
-    """Note what is wrong with a file."""
-    with book.writing("fault") as db:
-        db.execute(
-            "UPDATE images SET fault = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
-            (fault, book.catalogue, image.job_key, image.slot),
-        )
+class Images:
+    """The images of one output."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+
+    def mark(self, job_key: str, marks: Marks) -> None:
+        """Decide slots without a call: moderated, failed, uncertain, lost, or not started again."""
+        now = self._database.now()
+        if marks:
+            with self._database.writing("mark") as db:
+                ImageWriter(db, self._database.catalogue, job_key, self._runs.run_id, now).mark(marks)
+
+    def stored(self) -> Iterator[RecordedImage]:
+        """Every image that should be in place, also of jobs that nobody wants any more."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.*, j.id AS job_id FROM images i"
+                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+                " WHERE i.catalogue = ? AND i.state = 'stored' ORDER BY j.seq, j.rowid, i.slot",
+                (self._database.catalogue,),
+            ).fetchall()
+        names = RecordedImage.__slots__
+        return (RecordedImage(**{name: row[name] for name in names}) for row in rows)
+
+    def paths_of(self, run_id: str) -> Iterator[str]:
+        """Paths of the stored images that a run wanted, relative to the output folder."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.path FROM jobs j CROSS JOIN images i"
+                " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
+                " WHERE j.catalogue = ? AND j.last_run = ? AND i.state = 'stored'",
+                (self._database.catalogue, run_id),
+            )
+            yield from (path for (path,) in rows)
+
+    def origins(self) -> tuple[tuple[str, str, str], ...]:
+        """Every image: its path, its sha256 and the call that brought it."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT path, sha256, attempt_id FROM images WHERE catalogue = ? AND path IS NOT NULL"
+                " AND sha256 IS NOT NULL AND attempt_id IS NOT NULL AND fault != 'overwritten' ORDER BY path",
+                (self._database.catalogue,),
+            ).fetchall()
+        return tuple((row["path"], row["sha256"], row["attempt_id"]) for row in rows)
+
+    def any_stored(self) -> bool:
+        """Whether any image is stored."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (self._database.catalogue,)
+            )
+            return found.fetchone() is not None
+
+    def drawn_by(self, provider: str) -> int:
+        """Count the images in place that a provider drew."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
+                " WHERE a.catalogue = ? AND a.provider = ? AND i.state = 'stored' AND i.path < 'superseded/'",
+                (self._database.catalogue, provider),
+            ).fetchone()
+        return int(row[0])
+
+    def owner(self, path: str) -> str | None:
+        """Find the key of the job whose stored image stands at a path, relative to the output folder."""
+        with self._database.reading() as db:
+            row = db.execute(
+                f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
+                " ORDER BY fault = 'overwritten', changed DESC",
+                (self._database.catalogue, path),
+            ).fetchone()
+        return row and str(row["job_key"])
+
+    def owners(self, places: Sequence[str]) -> dict[str, str]:
+        """Find whose stored images stand at places (paths relative to the output folder, without extension).
+
+        The keys of their jobs by place; a place where nothing of ours stands is left out. Give it batches.
+        """
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
+                f" CROSS JOIN images i {_BY_PATH} ON i.catalogue = ?"
+                " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
+                " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
+                (dump(places), self._database.catalogue),
+            ).fetchall()
+        return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
+
+    def note_fault(self, image: RecordedImage, fault: str) -> None:
+        """Note what is wrong with a stored image's file (`missing`, `damaged: ...`), or "" when it is well again."""
+        with self._database.writing("fault") as db:
+            db.execute(
+                "UPDATE images SET fault = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (fault, self._database.catalogue, image.job_key, image.slot),
+            )
+
+    def move(self, job_key: str, slot: int, path: str) -> None:
+        """Note that a stored image has another place now."""
+        with self._database.writing("moved") as db:
+            db.execute(
+                "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (path, self._database.catalogue, job_key, slot),
+            )
+
+    def superseded_wanted(self) -> tuple[SupersededImage, ...]:
+        """List images that this run wants and that stepped aside for others nobody wants any more."""
+        run_id = self._runs.current
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
+                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
+                " WHERE i.catalogue = ? AND i.path > 'superseded/' AND i.path < 'superseded0' AND i.state = 'stored'"
+                " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
+                (self._database.catalogue, run_id),
+            ).fetchall()
+            return tuple(_superseded(db, self._database.catalogue, run_id, rows))
+
+    def restore(self, image: SupersededImage, gone: str | None) -> None:
+        """Note that an image is back in its place; `gone` is where the one went that stood there."""
+        with self._database.writing("returned") as db:
+            db.execute(
+                "UPDATE images SET path = ifnull(?, path),"
+                " fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END WHERE catalogue = ? AND path = ?",
+                (gone, gone, self._database.catalogue, image.place),
+            )
+            db.execute(
+                "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (image.place, self._database.catalogue, image.job_key, image.slot),
+            )
+
+    def obsolete(self) -> tuple[tuple[str, int, str], ...]:
+        """Images (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
+        run_id = self._runs.current
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
+                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+                " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.path > 'images/' AND i.path < 'images0'"
+                f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
+                " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
+                "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
+                "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
+                {"catalogue": self._database.catalogue, "run": run_id},
+            ).fetchall()
+        return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
+
+    def replaced(self) -> tuple[tuple[str, int, str], ...]:
+        """Images (key, slot, path) whose slots were taken by others that stand elsewhere."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT job_key, slot, before FROM images"
+                " WHERE catalogue = ? AND before IS NOT NULL AND state = 'stored'",
+                (self._database.catalogue,),
+            ).fetchall()
+            return tuple(
+                (row["job_key"], row["slot"], row["before"])
+                for row in rows
+                if not _owned(db, self._database.catalogue, row["before"])
+            )
+
+    def clear_previous(self, job_key: str, slot: int) -> None:
+        """Note that what stood in a slot before has moved away."""
+        with self._database.writing("cleared") as db:
+            db.execute(
+                "UPDATE images SET before = NULL WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (self._database.catalogue, job_key, slot),
+            )
 
 
-def moved(book: Database, job_key: str, slot: int, path: str) -> None:
-    """Give a stored image another path."""
-    with book.writing("moved") as db:
-        db.execute(
-            "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
-            (path, book.catalogue, job_key, slot),
-        )
-
-
-def owner(book: Database, path: str) -> str | None:
-    """Find the key of the job whose stored image stands at a path."""
-    with book.reading() as db:
-        row = db.execute(
-            f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
-            " ORDER BY fault = 'overwritten', changed DESC",
-            (book.catalogue, path),
-        ).fetchone()
-    return row and str(row["job_key"])
-
-
-def job_status(book: Database, places: Sequence[str]) -> dict[str, str]:
-    """Find the keys of the jobs whose stored images stand at places, whatever their formats."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT place.value, i.path, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
-            f" CROSS JOIN images i {_BY_PATH} ON i.catalogue = ?"
-            " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
-            " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
-            (dump(places), book.catalogue),
-        ).fetchall()
-    return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
-
-
-def outlived(book: Database, run_id: str) -> tuple[tuple[str, int, str], ...]:
-    """List images (key, slot, path) still in `images/` whose job was changed, where the new image is stored."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
-            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
-            " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.path > 'images/' AND i.path < 'images0'"
-            f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
-            " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
-            "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
-            "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
-            {"catalogue": book.catalogue, "run": run_id},
-        ).fetchall()
-    return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
-
-
-def left_behind(book: Database) -> tuple[tuple[str, int, str], ...]:
-    """List images (key, slot, path) whose slots were taken by others that stand elsewhere."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT job_key, slot, before FROM images WHERE catalogue = ? AND before IS NOT NULL AND state = 'stored'",
-            (book.catalogue,),
-        ).fetchall()
-        return tuple(
-            (row["job_key"], row["slot"], row["before"]) for row in rows if not _owned(db, book, row["before"])
-        )
-
-
-def _owned(db: sqlite3.Connection, book: Database, path: str) -> bool:
-    found = db.execute(
-        f"SELECT 1 FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'",  # noqa: S608
-        (book.catalogue, path),
-    )
-    return found.fetchone() is not None
-
-
-def cleared(book: Database, job_key: str, slot: int) -> None:
-    """Forget what stood in a slot before."""
-    with book.writing("cleared") as db:
-        db.execute(
-            "UPDATE images SET before = NULL WHERE catalogue = ? AND job_key = ? AND slot = ?",
-            (book.catalogue, job_key, slot),
-        )
-
-
-def any_stored(book: Database) -> bool:
-    """Look for one stored image."""
-    with book.reading() as db:
-        found = db.execute("SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (book.catalogue,))
-        return found.fetchone() is not None
-
-
-def aside(book: Database, run_id: str) -> tuple[Aside, ...]:
-    """List wanted images that lie in `superseded/`, except where another wanted job's image stands."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
-            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
-            " WHERE i.catalogue = ? AND i.path > 'superseded/' AND i.path < 'superseded0' AND i.state = 'stored'"
-            " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
-            (book.catalogue, run_id),
-        ).fetchall()
-        return tuple(_aside(db, book.catalogue, run_id, rows))
-
-
-def _aside(db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[sqlite3.Row]) -> Iterator[Aside]:
+def _superseded(
+    db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[sqlite3.Row]
+) -> Iterator[SupersededImage]:
     for row in rows:
         drawn_to = PurePosixPath(words(row["paths"])[slots_of(row).index(row["slot"])])
         place = f"images/{drawn_to.with_suffix(PurePosixPath(row['path']).suffix)}"
@@ -133,18 +200,14 @@ def _aside(db: sqlite3.Connection, catalogue: str, run_id: str, rows: Sequence[s
             (catalogue, place),
         ).fetchone()
         if owner is None or (owner["last_run"] != run_id and not owner["frozen"]):
-            yield Aside(row["job_key"], row["slot"], row["path"], place, row["sha256"], owner and owner["job_key"])
+            yield SupersededImage(
+                row["job_key"], row["slot"], row["path"], place, row["sha256"], owner and owner["job_key"]
+            )
 
 
-def returned(book: Database, image: Aside, gone: str | None) -> None:
-    """Note that an image is back in its place, and where the one went that stood there."""
-    with book.writing("returned") as db:
-        db.execute(
-            "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
-            " WHERE catalogue = ? AND path = ?",
-            (gone, gone, book.catalogue, image.place),
-        )
-        db.execute(
-            "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
-            (image.place, book.catalogue, image.job_key, image.slot),
-        )
+def _owned(db: sqlite3.Connection, catalogue: str, path: str) -> bool:
+    found = db.execute(
+        f"SELECT 1 FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'",  # noqa: S608
+        (catalogue, path),
+    )
+    return found.fetchone() is not None

@@ -1,14 +1,14 @@
 """What runs want, and what is known of it from before."""
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from batchgen.ledger.attempts import slots_of
 from batchgen.ledger.database import Database
+from batchgen.ledger.image_writer import slots_of
 from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
 from batchgen.ledger.reviews import DOUBT, IN_FORCE
+from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, moment, plain, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
 
@@ -17,25 +17,95 @@ _DECIDED = frozenset({SlotState.STORED, SlotState.MODERATED, SlotState.FAILED, S
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
-def remember(book: Database, wanted: Sequence[Wanted], run_id: str, first: int) -> None:
-    """Write down what a run wants; `first` is the place of the first of them in the manifest."""
-    with book.writing("remember") as db:
-        known = db.executemany(
-            "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
-            " last_run = ?, seq = ?, listing = ?, variant = ? WHERE catalogue = ? AND key = ?",
-            ((*_of_this_run(one, run_id, seq), book.catalogue, one.job.key) for seq, one in enumerate(wanted, first)),
-        )
-        if known.rowcount == len(wanted):
-            return
-        db.executemany(
-            "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
-            " catalogue, key, operation, prompt, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (catalogue, key) DO NOTHING",
-            (
-                (*_of_this_run(one, run_id, seq), book.catalogue, one.job.key, *_for_good(one.job.request))
-                for seq, one in enumerate(wanted, first)
-            ),
-        )
+class Jobs:
+    """The jobs of one output: what runs want of it, and what is known of that."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+        self._run_id, self._seq = "", 0
+
+    def remember(self, wanted: Sequence[Wanted]) -> None:
+        """Write down what this run wants, in the manifest's order, in one transaction; give it batches.
+
+        A job must be remembered before a call is reserved for it.
+        """
+        run_id, first = self._runs.current, self._next(len(wanted))
+        with self._database.writing("remember") as db:
+            known = db.executemany(
+                "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
+                " last_run = ?, seq = ?, listing = ?, variant = ? WHERE catalogue = ? AND key = ?",
+                (
+                    (*_of_this_run(one, run_id, seq), self._database.catalogue, one.job.key)
+                    for seq, one in enumerate(wanted, first)
+                ),
+            )
+            if known.rowcount == len(wanted):
+                return
+            db.executemany(
+                "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
+                " catalogue, key, operation, prompt, request)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (catalogue, key) DO NOTHING",
+                (
+                    (
+                        *_of_this_run(one, run_id, seq),
+                        self._database.catalogue,
+                        one.job.key,
+                        *_for_good(one.job.request),
+                    )
+                    for seq, one in enumerate(wanted, first)
+                ),
+            )
+
+    def _next(self, count: int) -> int:
+        """Give the place in the manifest of the first of these jobs."""
+        if self._run_id != self._runs.current:
+            self._run_id, self._seq = self._runs.current, 0
+        self._seq += count
+        return self._seq - count
+
+    def want_again(self, run_id: str) -> None:
+        """Want exactly what an earlier run of this catalogue wanted."""
+        with self._database.writing("want_again") as db:
+            db.execute(
+                "UPDATE jobs SET last_run = ? WHERE catalogue = ? AND last_run = ?",
+                (self._runs.current, self._database.catalogue, run_id),
+            )
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Take back what this run wanted: provisional keys of chained jobs that got their real key."""
+        with self._database.writing("forget") as db:
+            untouched = (
+                "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
+                " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
+            )
+            where = f"WHERE catalogue = ? AND key {_AMONG}"
+            db.execute(f"DELETE FROM jobs {where} AND {untouched}", (self._database.catalogue, dump(keys)))  # noqa: S608
+            db.execute(f"UPDATE jobs SET last_run = NULL {where}", (self._database.catalogue, dump(keys)))  # noqa: S608
+
+    def known(self, jobs: Sequence[Job]) -> list[Known]:
+        """Look up what is known of each of these jobs, in their order; give it batches."""
+        keys = [job.key for job in jobs]
+        with self._database.reading() as db:
+            wanted = {
+                row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", self._database.catalogue, keys)
+            }
+            slots = _slots(db, self._database.catalogue, keys if wanted else ())
+            unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
+            tries = _tries(db, self._database.catalogue, [job.key for job in unfinished if job.key in wanted])
+            calls = _in_vain(db, self._database.catalogue, list(tries))
+            before = _previous(db, self._database.catalogue, unfinished)
+        return [
+            _known(row, slots.get(key, ()), tries.get(key), calls.get(key, ()), before.get(key))
+            for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
+        ]
+
+    def images_wanted(self, run_id: str) -> int:
+        """Count the images that a run wanted."""
+        with self._database.reading() as db:
+            sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
+            return int(db.execute(sql, (self._database.catalogue, run_id)).fetchone()[0])
 
 
 def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
@@ -50,61 +120,6 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
 def _for_good(request: ImageRequest) -> tuple[object, ...]:
     """What a key stands for."""
     return (request.operation.value, request.prompt, request_text(request))
-
-
-def want_again(book: Database, before: str, run_id: str) -> None:
-    """Let a run want what another one wanted."""
-    with book.writing("want_again") as db:
-        db.execute(
-            "UPDATE jobs SET last_run = ? WHERE catalogue = ? AND last_run = ?", (run_id, book.catalogue, before)
-        )
-
-
-def images(book: Database, run_id: str) -> int:
-    """Count the images that a run wanted."""
-    with book.reading() as db:
-        sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
-        return int(db.execute(sql, (book.catalogue, run_id)).fetchone()[0])
-
-
-def stored(book: Database, run_id: str) -> Iterator[str]:
-    """Stream the places of stored images that a run wanted."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT i.path FROM jobs j CROSS JOIN images i"
-            " ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n"
-            " WHERE j.catalogue = ? AND j.last_run = ? AND i.state = 'stored'",
-            (book.catalogue, run_id),
-        )
-        yield from (path for (path,) in rows)
-
-
-def forget(book: Database, keys: Sequence[str]) -> None:
-    """Take keys back: without a trace where nothing came of them yet."""
-    with book.writing("forget") as db:
-        untouched = (
-            "NOT EXISTS (SELECT 1 FROM attempts a WHERE a.catalogue = jobs.catalogue AND a.job_key = jobs.key)"
-            " AND NOT EXISTS (SELECT 1 FROM images i WHERE i.catalogue = jobs.catalogue AND i.job_key = jobs.key)"
-        )
-        where = f"WHERE catalogue = ? AND key {_AMONG}"
-        db.execute(f"DELETE FROM jobs {where} AND {untouched}", (book.catalogue, dump(keys)))  # noqa: S608
-        db.execute(f"UPDATE jobs SET last_run = NULL {where}", (book.catalogue, dump(keys)))  # noqa: S608
-
-
-def known(book: Database, jobs: Sequence[Job]) -> list[Known]:
-    """Look jobs up by key, and by id where the key is new."""
-    keys = [job.key for job in jobs]
-    with book.reading() as db:
-        wanted = {row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", book.catalogue, keys)}
-        slots = _slots(db, book.catalogue, keys if wanted else ())
-        unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
-        tries = _tries(db, book.catalogue, [job.key for job in unfinished if job.key in wanted])
-        calls = _in_vain(db, book.catalogue, list(tries))
-        before = _previous(db, book.catalogue, unfinished)
-    return [
-        _known(row, slots.get(key, ()), tries.get(key), calls.get(key, ()), before.get(key))
-        for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
-    ]
 
 
 def _known(
@@ -157,6 +172,8 @@ _SLOT = (
     f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
     f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
 )
+
+
 _STATES = {state.value: state for state in SlotState}
 
 
@@ -244,13 +261,3 @@ def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> di
         asked[id_]: Previous(row["key"], request_from(row["request"]), tuple(_stored(slots[row["key"]])))
         for id_, row in latest.items()
     }
-
-
-def tag_names(book: Database) -> tuple[str, ...]:
-    """Every tag's name, in the order in which they first appear among the rows of jobs."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
-            (book.catalogue,),
-        ).fetchall()
-    return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))

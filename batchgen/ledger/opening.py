@@ -104,7 +104,7 @@ def _in_memory(steps: tuple[str, ...], source: sqlite3.Connection | None) -> sql
     return db
 
 
-def apart(source: sqlite3.Connection) -> sqlite3.Connection:
+def scratch_copy(source: sqlite3.Connection) -> sqlite3.Connection:
     """Copy a ledger into a file without a name, which SQLite keeps in memory as long as it is small."""
     db = _connect("file:")
     try:

@@ -328,7 +328,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class SupersededImage:
     """An image that is wanted and lies at `path`, where it stepped aside for another one; its place is `place`.
 
     `owner` is the key of the job whose image stands there now, None when the ledger knows of none. Both paths are

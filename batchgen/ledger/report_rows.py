@@ -1,180 +1,215 @@
-"""Rows of a report, as they stream from the ledger."""
+"""Rows for reports, streamed from SQL."""
 
-from typing import NamedTuple
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
+from batchgen.ledger.attempts import ATTEMPTS, attempt_from
+from batchgen.ledger.database import Database
+from batchgen.ledger.records import AttemptRow
+from batchgen.ledger.report_records import CallRow, ImageRow, JobRow, ListedRow, SidecarRow, UsageRow, VariantRow
+from batchgen.ledger.reviews import IN_FORCE
+from batchgen.ledger.text import request_from
 from batchgen.model import ImageRequest
 
-
-class JobRow(NamedTuple):
-    """One job for the report, with all that was ever paid for it; `tags` is a JSON list of pairs."""
-
-    job_id: str
-    job_key: str
-    operation: str
-    model: str
-    size: str
-    quality: str
-    provider: str
-    prompt: str
-    tags: str
-    place: str
-    last_run: str | None
-    wanted: int
-    outcome: str
-    stored: int
-    moderated: int
-    failed: int
-    uncertain: int
-    lost_paid: int
-    not_started: int
-    attempts: int
-    retried: int
-    text_in: int
-    image_in: int
-    output: int
-    confirmed_micro_usd: int
-    estimated_micro_usd: int
-    at_risk_micro_usd: int
-    not_charged_micro_usd: int
-    expected_micro_usd: int
-    seconds: float
-    code: str
-    message: str
-    categories: str
-    moderated_slots: str
-    moderated_prompt: str | None = None
-
-
-class ImageRow(NamedTuple):
-    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs.
-
-    `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
-    """
-
-    job_id: str
-    job_key: str
-    slot: int
-    state: str
-    reason: str
-    path: str | None
-    sha256: str | None
-    bytes: int | None
-    width: int | None
-    height: int | None
-    format: str | None
-    flags: str
-    fault: str
-    model: str
-    size: str
-    quality: str
-    provider: str
-    cost_micro_usd: int
-    estimated: int
-    prompt: str
-    tags: str
-    last_run: str | None
-    attempt_id: str | None
-    changed: str | None
-    review: str = ""
-    note: str = ""
-
-
-class CallRow(NamedTuple):
-    """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
-
-    `seconds` is how long the call itself took; `brought` counts the images it gave.
-    """
-
-    run_id: str
-    started: float
-    ended: float
-    seconds: float
-    brought: int
-    cost_micro_usd: int
-
-
-class UsageRow(NamedTuple):
-    """What one combination drew, counted and cost. `asked` counts images of calls that were not free of charge."""
-
-    model: str
-    size: str
-    quality: str
-    provider: str
-    tags: str
-    jobs: int
-    attempts: int
-    retried: int
-    asked: int
-    images: int
-    text_in: int
-    image_in: int
-    output: int
-    text_out: int
-    confirmed_micro_usd: int
-    estimated_micro_usd: int
-    at_risk_micro_usd: int
-    not_charged_micro_usd: int
-    expected_micro_usd: int
-
-
-class ListedRow(NamedTuple):
-    """One image as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
-
-    sku: str
-    position: int
-    path: str
-    alt: str
-    url: str
-
-
-class VariantRow(NamedTuple):
-    """One of several ways (`way`) in which a thing was drawn: the image in one slot, with what it cost."""
-
-    thing: str
-    slot: int
-    way: str
-    job_id: str
-    job_key: str
-    path: str
-    sha256: str
-    format: str
-    model: str
-    size: str
-    quality: str
-    prompt: str
-    cost_micro_usd: int
+SENT = "state != 'not_sent'"
+FOUR_NUMBERS = """
+    ifnull(sum(cost * (estimated = 0)), 0) AS confirmed_micro_usd,
+    ifnull(sum(cost * (estimated = 1)), 0) AS estimated_micro_usd,
+    ifnull(sum(at_risk + reserved), 0) AS at_risk_micro_usd,
+    ifnull(sum(released), 0) AS not_charged_micro_usd
+"""
+COUNTED = """
+    SELECT j.key AS job_key, j.n AS wanted,
+        ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
+        ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
+        ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
+        ifnull(sum(i.state = 'failed' AND i.reason LIKE 'incomplete: %'), 0) AS incomplete,
+        j.n - ifnull(sum(i.state != 'not_started'), 0) AS not_started,
+        ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
+        json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
+        max(i.prompt) FILTER (WHERE i.state = 'moderated') AS moderated_prompt
+    FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
+    WHERE j.catalogue = :catalogue
+"""
+OUTCOME = """
+    CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held' WHEN not_started > 0 THEN 'not_started'
+        WHEN stored > 0 AND incomplete = 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
+"""
+_JOBS = f"""
+WITH counted AS ({COUNTED} GROUP BY j.key),
+money AS (
+    SELECT job_key, sum({SENT}) AS attempts, sum(purpose = 'retry') AS retried,
+        ifnull(sum(text_in), 0) AS text_in, ifnull(sum(image_in), 0) AS image_in, ifnull(sum(output), 0) AS output,
+        {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd,
+        sum(seconds) AS seconds
+    FROM attempts WHERE catalogue = :catalogue GROUP BY job_key
+),
+failure AS (
+    SELECT job_key, max(started), code, message, categories FROM attempts
+    WHERE catalogue = :catalogue AND brought = 0 AND code NOT IN ('', 'ok') GROUP BY job_key
+)
+SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality, j.provider, j.prompt, j.tags, j.place,
+    j.last_run, wanted, {OUTCOME} AS outcome, stored, moderated, failed, uncertain, lost_paid, not_started,
+    ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
+    ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
+    ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
+    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots, moderated_prompt
+FROM jobs j JOIN counted c ON c.job_key = j.key
+    LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key
+WHERE j.catalogue = :catalogue ORDER BY j.seq, j.rowid
+"""  # noqa: S608 - our own words
+_IMAGES = f"""
+WITH RECURSIVE slots(slot, most) AS (
+    SELECT 0, (SELECT max(n) FROM jobs WHERE catalogue = :catalogue)
+    UNION ALL SELECT slot + 1, most FROM slots WHERE slot + 1 < most
+),
+every AS (
+    SELECT key AS job_key, slot FROM jobs JOIN slots ON slot < n WHERE catalogue = :catalogue
+    UNION SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND (path IS NOT NULL OR url IS NOT NULL)
+)
+SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'), ifnull(i.reason, ''), i.path, i.sha256,
+    i.bytes, i.width, i.height, i.format,
+    CASE WHEN ifnull(a.flags, '[]') = '[]' THEN ifnull(i.flags, '[]') ELSE (SELECT json_group_array(value) FROM
+        (SELECT value FROM json_each(i.flags) UNION SELECT value FROM json_each(a.flags))) END,
+    ifnull(i.fault, ''), ifnull(a.model, j.model), j.size, j.quality,
+    ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), ifnull(i.prompt, j.prompt), j.tags,
+    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, '')
+FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
+    LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
+    LEFT JOIN attempts a ON a.id = i.attempt_id
+    LEFT JOIN reviews r ON {IN_FORCE}
+ORDER BY j.seq, j.rowid, e.slot
+"""  # noqa: S608 - our own words
+_USAGE = f"""
+SELECT a.model, j.size, j.quality, a.provider, j.tags, count(DISTINCT j.key) AS jobs, sum(a.{SENT}) AS attempts,
+    sum(a.purpose = 'retry') AS retried, sum(CASE WHEN a.released = 0 THEN a.asked ELSE 0 END) AS asked,
+    ifnull(sum(drawn.images), 0) AS images,
+    ifnull(sum(text_in), 0), ifnull(sum(image_in), 0), ifnull(sum(output), 0), ifnull(sum(text_out), 0),
+    {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd
+FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
+    LEFT JOIN (SELECT attempt_id, count(*) AS images FROM images WHERE catalogue = :catalogue AND state = 'stored'
+        GROUP BY attempt_id) drawn ON drawn.attempt_id = a.id
+WHERE a.catalogue = :catalogue
+GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
+"""  # noqa: S608 - our own words
+_CALLS = f"""
+SELECT run_id, (julianday(started) - 2440587.5) * 86400.0, (julianday(ended) - 2440587.5) * 86400.0,
+    seconds, brought, cost
+FROM attempts WHERE catalogue = :catalogue AND ended IS NOT NULL AND {SENT} ORDER BY ended
+"""  # noqa: S608 - our own words
+_CURRENT = """
+WITH latest AS (
+    SELECT run_id, max(started) FROM runs WHERE catalogue = :catalogue AND EXISTS
+        (SELECT 1 FROM jobs WHERE jobs.catalogue = runs.catalogue AND last_run = run_id) GROUP BY manifest
+),
+current AS (
+    SELECT i.job_key, i.slot, i.path, i.sha256, i.format, i.cost, ifnull(i.prompt, j.prompt) AS prompt, j.id, j.seq,
+        j.rowid AS line, j.listing, j.variant, j.model, j.size, j.quality
+    FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
+    WHERE j.catalogue = :catalogue AND j.last_run IN (SELECT run_id FROM latest)
+        AND i.state = 'stored' AND i.fault = '' AND i.path > 'images/' AND i.path < 'images0' AND NOT EXISTS (
+            SELECT 1 FROM reviews v WHERE v.catalogue = i.catalogue AND v.job_key = i.job_key AND v.slot = i.slot
+                AND v.attempt_id = i.attempt_id AND v.decision = 'rejected')
+)
+"""
+# All images of a stock-keeping unit stand together, where its first one would; within it the manifest's order holds.
+_LISTED = f"""
+{_CURRENT},
+listed AS (
+    SELECT *, json_extract(listing, '$[0]') AS sku FROM current
+    WHERE listing != '' AND json_extract(listing, '$[0]') != ''
+)
+SELECT sku, row_number() OVER (PARTITION BY sku ORDER BY seq, line, slot), path,
+    json_extract(listing, '$[1]'), json_extract(listing, '$[2]')
+FROM listed ORDER BY min(seq) OVER (PARTITION BY sku), min(line) OVER (PARTITION BY sku), sku, seq, line, slot
+"""  # noqa: S608 - our own words
+# Only what was drawn in more than one way; the ways of one image stand together.
+_VARIANTS = f"""
+{_CURRENT},
+varied AS (
+    SELECT *, json_extract(variant, '$[0]') AS thing, json_extract(variant, '$[1]') AS way FROM current
+    WHERE variant != ''
+),
+counted AS (
+    SELECT *, min(way) OVER one AS least, max(way) OVER one AS most, min(seq) OVER one AS first FROM varied
+    WINDOW one AS (PARTITION BY thing, slot)
+)
+SELECT thing, slot, way, id, job_key, path, sha256, format, model, size, quality, prompt, cost
+FROM counted WHERE least != most ORDER BY first, thing, slot, seq, line
+"""  # noqa: S608 - our own words
+_SIDECARS = """
+SELECT i.path, j.id AS job_id, i.job_key, i.slot, j.request, i.sha256, i.bytes, i.width, i.height, i.format, i.flags,
+    i.cost AS cost_micro_usd, a.estimated, a.model, a.provider, j.size, j.quality, a.id AS attempt_id, a.run_id,
+    a.ended AS drawn, a.request_id, a.asked, a.cost AS call_micro_usd, a.usage, a.echo, a.price, r.version,
+    a.prompt AS said
+FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id
+    JOIN runs r ON r.catalogue = a.catalogue AND r.run_id = a.run_id
+WHERE i.catalogue = :catalogue AND i.path IS NOT NULL AND i.sha256 IS NOT NULL AND i.fault != 'overwritten'
+"""
 
 
-class SidecarRow(NamedTuple):
-    """One image with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+class ReportRows:
+    """The rows of reports on one output."""
 
-    `cost_micro_usd` is the image's share of what its call cost, `call_micro_usd`.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    path: str
-    job_id: str
-    job_key: str
-    slot: int
-    request: ImageRequest
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    format: str
-    flags: str
-    cost_micro_usd: int
-    estimated: int
-    model: str
-    provider: str
-    size: str
-    quality: str
-    attempt_id: str
-    run_id: str
-    drawn: str
-    request_id: str | None
-    asked: int
-    call_micro_usd: int
-    usage: str
-    echo: str
-    price: str
-    version: str
+    def jobs(self) -> Iterator[JobRow]:
+        """Every job of the catalogue with its money, in the manifest's order."""
+        return map(JobRow._make, self._stream(_JOBS))
+
+    def images(self) -> Iterator[ImageRow]:
+        """Every wanted or stored image, in the manifest's order."""
+        return map(ImageRow._make, self._stream(_IMAGES))
+
+    def usage(self) -> Iterator[UsageRow]:
+        """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
+        return map(UsageRow._make, self._stream(_USAGE))
+
+    def calls(self) -> Iterator[CallRow]:
+        """Every call that left and ended: when, how long it took and what it brought; in the order of their ends."""
+        return map(CallRow._make, self._stream(_CALLS))
+
+    def attempts(self) -> Iterator[AttemptRow]:
+        """Every call, the oldest first."""
+        return map(attempt_from, self._stream(f"{ATTEMPTS} ORDER BY a.started, a.id"))
+
+    def listed(self) -> Iterator[ListedRow]:
+        """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""
+        return map(ListedRow._make, self._stream(_LISTED))
+
+    def variants(self) -> Iterator[VariantRow]:
+        """Every stored and wanted image that was drawn in more than one way; those of one thing stand together."""
+        return map(VariantRow._make, self._stream(_VARIANTS))
+
+    def sidecars(self, attempt_id: str) -> tuple[SidecarRow, ...]:
+        """How the images of one call came about."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"{_SIDECARS} AND i.attempt_id = :attempt ORDER BY i.slot",
+                {"catalogue": self._database.catalogue, "attempt": attempt_id},
+            ).fetchall()
+        return tuple(SidecarRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows)
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Every tag's name, in the order in which they first appear."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
+                (self._database.catalogue,),
+            ).fetchall()
+        return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
+
+    def _stream(self, sql: str) -> Iterator[sqlite3.Row]:
+        database = self._database
+        with database.translating(), closing(database.db.execute(sql, {"catalogue": database.catalogue})) as cursor:
+            yield from cursor
+
+
+def _sent(request: str, said: str | None) -> ImageRequest:
+    """What was asked for, in the words of this call."""
+    asked = request_from(request)
+    return asked if said is None else replace(asked, prompt=said)

@@ -30,6 +30,39 @@ _NAMES = {
 }
 
 
+class Reservations:
+    """The gate that every call passes before it may go."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reserve(self, attempt: Attempt, caps: Caps) -> Refused | None:
+        """Set the worst case of a call aside and write its intent down, durably; None when the call may go.
+
+        Reading the sums, comparing and writing are one transaction that excludes every other process. InputError,
+        with the words of `CHANGED`, for a job that was never remembered.
+        """
+        now = self._database.now()
+        with self._database.writing("reserve") as db:
+            refused = judge(tuple(_lines(db, self._database.catalogue, attempt, caps, now)))
+            if refused is None:
+                try:
+                    _insert(db, self._database.catalogue, attempt, now)
+                except sqlite3.IntegrityError as error:
+                    if "FOREIGN KEY" in str(error):
+                        raise InputError(CHANGED) from error
+                    raise
+        return refused
+
+    def exposure(self, run_id: str) -> Exposure:
+        """Say what a run has spent and risks now; as quick for a long run as for a short one."""
+        with self._database.reading() as db:
+            sums = _run_sums(db, self._database.catalogue, run_id)
+        return Exposure(
+            MicroUSD(sums.spent), MicroUSD(sums.at_risk), MicroUSD(sums.reserved), sums.images + sums.open_images
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One limit and how much of it is gone: `used` for good (or at risk), `open` by calls under way, `ask` more."""
@@ -78,20 +111,6 @@ def _midnight(now: datetime, timezone: str, *, first_of_month: bool) -> datetime
     zone = ZoneInfo(timezone)
     day = now.astimezone(zone).date()
     return datetime.combine(day.replace(day=1) if first_of_month else day, time.min, zone).astimezone(UTC)
-
-
-def reserve(book: Database, attempt: Attempt, caps: Caps, now: datetime) -> Refused | None:
-    """Refuse a call, or write its intent down and commit it; InputError for a job that was not remembered."""
-    with book.writing("reserve") as db:
-        refused = judge(tuple(_lines(db, book.catalogue, attempt, caps, now)))
-        if refused is None:
-            try:
-                _insert(db, book.catalogue, attempt, now)
-            except sqlite3.IntegrityError as error:
-                if "FOREIGN KEY" in str(error):
-                    raise InputError(CHANGED) from error
-                raise
-    return refused
 
 
 def _lines(db: sqlite3.Connection, catalogue: str, attempt: Attempt, caps: Caps, now: datetime) -> list[Line]:
@@ -199,13 +218,4 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             catalogue,
             attempt.job.key,
         ),
-    )
-
-
-def exposure(book: Database, run_id: str) -> Exposure:
-    """Add up what one run has spent and risks."""
-    with book.reading() as db:
-        sums = _run_sums(db, book.catalogue, run_id)
-    return Exposure(
-        MicroUSD(sums.spent), MicroUSD(sums.at_risk), MicroUSD(sums.reserved), sums.images + sums.open_images
     )

@@ -6,7 +6,6 @@ A decision is in force while the image it was made of is the one in its slot.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
@@ -19,8 +18,10 @@ IN_FORCE = (
 )
 """Joins `reviews r` to `images i`."""
 
+
 _APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND i.path > 'images/' AND i.path < 'images0'"
 """Joins them where an image is frozen: approved, and in its place."""
+
 
 DOUBT = (
     "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
@@ -30,13 +31,88 @@ DOUBT = (
 """Whether a call for the slot that was made since the decision may have been charged."""
 
 
-def review(book: Database, decisions: Sequence[Judged], awaited: Collection[str], now: datetime) -> tuple[str, ...]:
-    """Write decisions down, each later one over an earlier; why each was left out, empty for those that were taken.
+class Reviews:
+    """What people said of the images of one output."""
 
-    `awaited` are places (paths without extension) that a paid image is on its way to.
-    """
-    with book.writing("review") as db:
-        return tuple(_review(db, book.catalogue, one, awaited, stamp(now)) for one in decisions)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, decisions: Sequence[Judged], awaited: Collection[str] = ()) -> tuple[str, ...]:
+        """Write decisions down in one transaction, later ones over earlier ones.
+
+        Gives for each why it was left out: an image that is not stored, or another one by now. Empty: it was taken.
+        `awaited` are places (without extension) that a paid image is on its way to: nothing is frozen there.
+        """
+        now = self._database.now()
+        with self._database.writing("review") as db:
+            return tuple(_review(db, self._database.catalogue, one, awaited, stamp(now)) for one in decisions)
+
+    def any_approved(self) -> bool:
+        """Whether any approved image is in its place."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = ? LIMIT 1",  # noqa: S608
+                (self._database.catalogue,),
+            )
+            return found.fetchone() is not None
+
+    def keeps_others(self, run_id: str) -> bool:
+        """Whether an approved image keeps a job other than a run wanted it: the next walk says so."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
+                " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+                " CROSS JOIN jobs w ON w.catalogue = j.catalogue AND w.id = j.id AND w.last_run = :run"
+                " WHERE r.catalogue = :catalogue LIMIT 1",
+                {"catalogue": self._database.catalogue, "run": run_id},
+            )
+            return found.fetchone() is not None
+
+    def approved(self, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
+        """Find jobs with approved images in their places by id, those that were wanted last first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
+                " (SELECT started FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
+                " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
+                " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
+                f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
+                {"catalogue": self._database.catalogue, "ids": dump(ids)},
+            ).fetchall()
+        found = defaultdict[str, list[Approved]](list)
+        for row in rows:
+            found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["images"], row["prompt"]))
+        return {name: tuple(jobs) for name, jobs in found.items()}
+
+    def frozen(self, places: Sequence[str]) -> frozenset[str]:
+        """Find which of these places (paths without extension) hold an approved image. Give it batches."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words
+                " CROSS JOIN images i INDEXED BY images_by_path ON i.catalogue = :catalogue"
+                " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
+                f" CROSS JOIN reviews r ON {_APPROVED}",
+                {"catalogue": self._database.catalogue, "places": dump(places)},
+            ).fetchall()
+        return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
+
+    def doubted(self) -> frozenset[tuple[str, int]]:
+        """Find rejected images (key, slot) for which others may have been paid already."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
+                f" WHERE r.catalogue = ? AND r.decision = 'rejected' AND {DOUBT}",
+                (self._database.catalogue,),
+            ).fetchall()
+        return frozenset((row["job_key"], row["slot"]) for row in rows)
+
+    def reword(self, prompts: Mapping[str, str]) -> tuple[Reworded, ...]:
+        """Give the moderated images of jobs, by key, other words, and free them for another try; one transaction."""
+        now = self._database.now()
+        with self._database.writing("reword") as db:
+            return tuple(
+                _reword(db, self._database.catalogue, key, prompt, stamp(now)) for key, prompt in prompts.items()
+            )
 
 
 def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collection[str], now: str) -> str:
@@ -62,76 +138,6 @@ def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collec
         (catalogue, one.job_key, one.slot, row["attempt_id"], one.decision.value, plain(one.note), now),
     )
     return ""
-
-
-def any_approved(book: Database) -> bool:
-    """Look for one approved image in its place."""
-    with book.reading() as db:
-        found = db.execute(
-            f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = ? LIMIT 1",  # noqa: S608
-            (book.catalogue,),
-        )
-        return found.fetchone() is not None
-
-
-def keeps_others(book: Database, run_id: str) -> bool:
-    """Look for an approved image in its place whose job has the id of one that a run wanted, and was not wanted."""
-    with book.reading() as db:
-        found = db.execute(
-            f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
-            " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
-            " CROSS JOIN jobs w ON w.catalogue = j.catalogue AND w.id = j.id AND w.last_run = :run"
-            " WHERE r.catalogue = :catalogue LIMIT 1",
-            {"catalogue": book.catalogue, "run": run_id},
-        )
-        return found.fetchone() is not None
-
-
-def approved(book: Database, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
-    """Find jobs with approved images in their places, by id, those that were wanted last first."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
-            " (SELECT started FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
-            " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
-            " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
-            f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
-            {"catalogue": book.catalogue, "ids": dump(ids)},
-        ).fetchall()
-    found = defaultdict[str, list[Approved]](list)
-    for row in rows:
-        found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["images"], row["prompt"]))
-    return {name: tuple(jobs) for name, jobs in found.items()}
-
-
-def doubted(book: Database) -> frozenset[tuple[str, int]]:
-    """Find rejected images (key, slot) for which others may have been paid already."""
-    with book.reading() as db:
-        rows = db.execute(
-            f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
-            f" WHERE r.catalogue = ? AND r.decision = 'rejected' AND {DOUBT}",
-            (book.catalogue,),
-        ).fetchall()
-    return frozenset((row["job_key"], row["slot"]) for row in rows)
-
-
-def frozen(book: Database, places: Sequence[str]) -> frozenset[str]:
-    """Find which of these places (paths without extension) hold an approved image."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words
-            " CROSS JOIN images i INDEXED BY images_by_path ON i.catalogue = :catalogue"
-            " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
-            f" CROSS JOIN reviews r ON {_APPROVED}",
-            {"catalogue": book.catalogue, "places": dump(places)},
-        ).fetchall()
-    return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
-
-
-def reword(book: Database, prompts: Mapping[str, str], now: datetime) -> tuple[Reworded, ...]:
-    """Give moderated images of jobs (by key) other words, and free them for another try; what became of each."""
-    with book.writing("reword") as db:
-        return tuple(_reword(db, book.catalogue, key, prompt, stamp(now)) for key, prompt in prompts.items())
 
 
 def _reword(db: sqlite3.Connection, catalogue: str, key: str, prompt: str, now: str) -> Reworded:

@@ -1,140 +1,85 @@
-"""Calls that nobody saw the end of, paid images that still wait, and the decisions about both."""
+"""What may have been charged: who decides about it, and what a bill says."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.ledger.attempts import ImageWriter, open_attempt, share_anew, slots_of
+from batchgen.errors import InputError
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import AttemptRow, Decision, Held, PendingDownload
-from batchgen.ledger.rows import ATTEMPTS, attempt_from
-from batchgen.ledger.text import dump, moment, plain, request_from, stamp, words
-from batchgen.model import SlotState, StoredImage
-from batchgen.money import ZERO, MicroUSD
+from batchgen.ledger.image_writer import ImageWriter, slots_of
+from batchgen.ledger.records import Decision, Finding, Held
+from batchgen.ledger.text import dump, moment, stamp
+from batchgen.ledger.totals import Reconciliation
+from batchgen.model import SlotState
+from batchgen.money import MicroUSD, exact, from_usd
+
+# Bills are told in cents.
+ROUNDING = from_usd("0.01")
 
 
-def attempt(book: Database, attempt_id: str) -> AttemptRow | None:
-    """Look one call up."""
-    with book.reading() as db:
-        row = db.execute(f"{ATTEMPTS} AND a.id = :id", {"catalogue": book.catalogue, "id": attempt_id}).fetchone()
-    return row and attempt_from(row)
+class Risk:
+    """The jobs of one output that are held, and the calls of the whole ledger that a bill can settle."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def orphans(book: Database) -> tuple[AttemptRow, ...]:
-    """List the calls that are under way as far as the ledger knows."""
-    with book.reading() as db:
-        rows = db.execute(
-            f"{ATTEMPTS} AND a.state = 'dispatched' ORDER BY a.started", {"catalogue": book.catalogue}
-        ).fetchall()
-    return tuple(map(attempt_from, rows))
+    def held(self) -> tuple[Held, ...]:
+        """Jobs with uncertain images, the oldest first."""
+        with self._database.reading() as db:
+            return tuple(_held(db, self._database.catalogue))
 
+    def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
+        """Decide held jobs by their id; returns those that were decided."""
+        now = self._database.now()
+        state = SlotState.NOT_STARTED if decision is Decision.RETRY else SlotState.FAILED
+        with self._database.writing("resolve") as db:
+            decided = tuple(one for one in _held(db, self._database.catalogue) if one.job_id in set(job_ids))
+            for one in decided:
+                writer = ImageWriter(db, self._database.catalogue, one.job_key, None, now)
+                writer.mark(dict.fromkeys(one.slots, (state, f"resolved by hand ({decision}): {one.why}")))
+            keys = dump([one.job_key for one in decided])
+            db.execute(
+                "UPDATE attempts SET note = ? WHERE catalogue = ? AND state = 'at_risk'"
+                " AND job_key IN (SELECT value FROM json_each(?))",
+                (f"resolved by hand: {decision}", self._database.catalogue, keys),
+            )
+        return decided
 
-def to_at_risk(book: Database, attempt_id: str, why: str, now: datetime) -> None:
-    """Turn a reservation into risk."""
-    with book.writing("risk") as db:
-        row = open_attempt(db, book.catalogue, attempt_id)
-        db.execute(
-            "UPDATE attempts SET state = 'at_risk', at_risk = at_risk + reserved, reserved = 0, ended = ?, code = ?,"
-            " message = ? WHERE id = ?",
-            (stamp(now), "orphan", plain(why), attempt_id),
-        )
-        page = ImageWriter(db, book.catalogue, row["job_key"], row["run_id"], now)
-        page.doubt(slots_of(row), plain(f"may have been charged: {why}"))
+    def reconcile(self, billed: MicroUSD, since: datetime | None = None, *, apply: bool = True) -> Reconciliation:
+        """Settle what is at risk against a bill for the whole ledger, the oldest calls first.
 
-
-# Images that wait at an address
-
-
-def downloads(book: Database) -> tuple[PendingDownload, ...]:
-    """List what is paid and not here, the soonest to expire first."""
-    with book.reading() as db:
-        rows = db.execute(
-            "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id, j.request,"
-            " (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
-            " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
-            " JOIN attempts a ON a.id = i.attempt_id"
-            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-            " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
-            " ORDER BY i.expires IS NULL, i.expires, a.started, i.slot",
-            (book.catalogue,),
-        ).fetchall()
-        return tuple(_pending(db, row) for row in rows)
-
-
-def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
-    place = place_of(row, row["slot"])
-    return PendingDownload(
-        attempt_id=row["attempt_id"],
-        run_id=row["drawn_by"],
-        job_key=row["job_key"],
-        job_id=row["job_id"],
-        slot=row["slot"],
-        url=row["url"],
-        expires=moment(row["expires"]),
-        place=place,
-        call_cost=MicroUSD(row["paid"]),
-        provider=row["provider"],
-        base_url=row["base_url"],
-        tries=row["tries"],
-        reason=row["reason"],
-        request=request_from(row["request"]),
-        replaces=_in_its_place(db, row, place),
-    )
-
-
-def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
-    """Find the job whose image a waiting one takes the place of: any other one, or itself drawn again."""
-    stem = f"images/{place.rpartition('.')[0]}"
-    job_status = db.execute(
-        "SELECT path, job_key FROM images"
-        " WHERE catalogue = ? AND state = 'stored' AND path > ? AND path < ?"  # `/` comes next after `.`
-        " AND NOT (job_key = ? AND slot = ?)",
-        (row["catalogue"], f"{stem}.", f"{stem}/", row["job_key"], row["slot"]),
-    )
-    for other in job_status:
-        if other["path"].rpartition(".")[0] == stem:
-            return str(other["job_key"])
-    before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
-    again = db.execute(before, (row["catalogue"], row["job_key"], row["attempt_id"])).fetchone()
-    return str(row["job_key"]) if again else None
-
-
-def place_of(row: sqlite3.Row, slot: int) -> str:
-    """Where a call wanted the image of a slot to go, with `ext` for the extension."""
-    return words(row["paths"])[slots_of(row).index(slot)]
-
-
-def downloaded(book: Database, download: PendingDownload, image: StoredImage, now: datetime) -> None:
-    """Store an image that was waited for; from now on it bears a share of what its call cost."""
-    with book.writing("downloaded") as db:
-        page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
-        page.store(download.attempt_id, image, ZERO)
-        share_anew(db, download.attempt_id)
-
-
-def postponed(book: Database, download: PendingDownload, why: str) -> None:
-    """Count a failed download."""
-    with book.writing("postponed") as db:
-        db.execute(
-            "UPDATE images SET tries = tries + 1, reason = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
-            (plain(why), book.catalogue, download.job_key, download.slot),
-        )
-
-
-def lost(book: Database, download: PendingDownload, why: str, now: datetime) -> None:
-    """Give a paid image up."""
-    with book.writing("lost") as db:
-        page = ImageWriter(db, book.catalogue, download.job_key, download.run_id, now)
-        page.mark({download.slot: (SlotState.LOST_PAID, why)})
-
-
-# Jobs that are held
-
-
-def held(book: Database) -> tuple[Held, ...]:
-    """List jobs with uncertain images."""
-    with book.reading() as db:
-        return tuple(_held(db, book.catalogue))
+        `since` restricts bill and ledger to calls reserved from then on. What the bill has beyond the settled calls
+        confirms calls at risk, first at their expected cost, then up to their worst case; the others were not charged.
+        """
+        now = self._database.now()
+        with self._database.writing("reconcile") if apply else self._database.reading() as db:
+            start = stamp(since) if since else ""
+            settled, reported, open_calls = db.execute(
+                "SELECT ifnull(sum(cost), 0), ifnull(sum(cost * (estimated = 0)), 0),"
+                " ifnull(sum(state = 'dispatched'), 0) FROM attempts WHERE started >= ?",
+                (start,),
+            ).fetchone()
+            _check_bill(billed, reported, start)
+            rows = _at_risk(db, start)
+            doubts = tuple(Doubt(row["id"], row["job_id"], row["expected"], row["at_risk"]) for row in rows)
+            findings, unexplained = decide(doubts, billed - settled)
+            result = Reconciliation(
+                billed=billed,
+                settled=MicroUSD(settled),
+                at_risk=MicroUSD(sum(doubt.most for doubt in doubts)),
+                findings=findings,
+                unexplained=unexplained,
+                open_calls=open_calls,
+            )
+            assert result.confirmed + result.cleared == result.at_risk, "a bill moves money, it does not make any"
+            assert result.settled + result.confirmed + result.unexplained == billed, (
+                "every billed micro-dollar is named"
+            )
+            if apply:
+                for row, finding in zip(rows, findings, strict=True):
+                    _write(db, row, finding, now)
+        return result
 
 
 def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
@@ -152,18 +97,86 @@ def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
         yield Held(row["id"], row["key"], slots, MicroUSD(row["at_risk"]), since, row["why"])
 
 
-def resolve(book: Database, job_ids: Sequence[str], decision: Decision, now: datetime) -> tuple[Held, ...]:
-    """Free uncertain images for another try, or give them up."""
-    state = SlotState.NOT_STARTED if decision is Decision.RETRY else SlotState.FAILED
-    with book.writing("resolve") as db:
-        decided = tuple(one for one in _held(db, book.catalogue) if one.job_id in set(job_ids))
-        for one in decided:
-            page = ImageWriter(db, book.catalogue, one.job_key, None, now)
-            page.mark(dict.fromkeys(one.slots, (state, f"resolved by hand ({decision}): {one.why}")))
-        keys = dump([one.job_key for one in decided])
-        db.execute(
-            "UPDATE attempts SET note = ? WHERE catalogue = ? AND state = 'at_risk'"
-            " AND job_key IN (SELECT value FROM json_each(?))",
-            (f"resolved by hand: {decision}", book.catalogue, keys),
+def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:
+    """Refuse a bill that is below what answered calls cost by the usage that they reported.
+
+    Such a bill is of another time or at other prices, and says nothing about the calls in doubt.
+    """
+    if reported - billed >= ROUNDING:
+        when = f" since {start[:10]}" if start else ""
+        raise InputError(
+            f"a bill of {exact(billed)} is less than the {exact(MicroUSD(reported))} that answered calls cost{when}, "
+            "by the usage that the provider itself reported: give the whole bill for this ledger, or with --since DATE "
+            "the part that it covers; nothing was settled"
         )
-    return decided
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One call at risk: what it was expected to cost, and the most that it can have cost."""
+
+    attempt_id: str
+    job_id: str
+    expected: int
+    most: int
+
+
+def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, ...], int]:
+    """Share what a bill has beyond the settled calls among calls at risk, the oldest first; and what is left over.
+
+    First each gets its expected cost, as long as it lasts; then each up to its worst case. What a call does not get was
+    not charged.
+    """
+    left = max(0, billed_beyond)
+    shares = []
+    for doubt in doubts:
+        shares.append(min(doubt.expected, doubt.most, left))
+        left -= shares[-1]
+    for index, doubt in enumerate(doubts):
+        more = min(doubt.most - shares[index], left)
+        shares[index] += more
+        left -= more
+    findings = tuple(
+        Finding(doubt.attempt_id, doubt.job_id, MicroUSD(share), MicroUSD(doubt.most - share))
+        for doubt, share in zip(doubts, shares, strict=True)
+    )
+    return findings, left + min(0, billed_beyond)
+
+
+def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
+    return db.execute(
+        "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
+        " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.started, a.id",
+        (start,),
+    ).fetchall()
+
+
+def _write(db: sqlite3.Connection, row: sqlite3.Row, finding: Finding, now: datetime) -> None:
+    state = "settled" if finding.confirmed else "not_charged"
+    db.execute(
+        "UPDATE attempts SET state = ?, cost = ?, released = released + ?, at_risk = 0, estimated = 0, note = ?"
+        " WHERE id = ?",
+        (state, finding.confirmed, finding.cleared, f"reconciled with a bill at {stamp(now)}", row["id"]),
+    )
+    if not finding.confirmed:
+        _free_slots(db, row, now)
+
+
+def _free_slots(db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
+    """Images are uncertain no more when no other call for them may have been, or was, charged without an image."""
+    others = db.execute(
+        "SELECT slots FROM attempts WHERE catalogue = ? AND job_key = ? AND id != ?"
+        " AND (state = 'at_risk' OR (state = 'settled' AND brought = 0))",
+        (row["catalogue"], row["job_key"], row["id"]),
+    ).fetchall()
+    doubted = {slot for other in others for slot in slots_of(other)}
+    uncertain = {
+        slot
+        for (slot,) in db.execute(
+            "SELECT slot FROM images WHERE catalogue = ? AND job_key = ? AND state = 'uncertain'",
+            (row["catalogue"], row["job_key"]),
+        )
+    }
+    free = (set(slots_of(row)) & uncertain) - doubted
+    writer = ImageWriter(db, row["catalogue"], row["job_key"], None, now)
+    writer.mark(dict.fromkeys(sorted(free), (SlotState.NOT_STARTED, "not charged, as the bill shows")))

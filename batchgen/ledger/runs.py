@@ -1,52 +1,98 @@
 """Runs: when each began, what it was asked, how it ended."""
 
+import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from secrets import token_hex
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import RunStart
-from batchgen.ledger.text import dump, plain, stamp
+from batchgen.ledger.records import RunRow, RunStart
+from batchgen.ledger.text import dump, moment, plain, stamp
+from batchgen.money import MicroUSD
 
 
-def begin(book: Database, run: RunStart, now: datetime) -> None:
-    """Write a run down."""
-    with book.writing("begin") as db:
-        db.execute(
-            "INSERT INTO runs (catalogue, run_id, manifest, provider, started, cap, low, expected, high, command,"
-            " version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                book.catalogue,
-                run.run_id,
-                run.manifest,
-                run.provider,
-                stamp(now),
-                run.cap,
-                run.low,
-                run.expected,
-                run.high,
-                run.command,
-                run.version,
-            ),
-        )
+class Runs:
+    """The runs of one output, and which of them is the one that writes now."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.run_id: str | None = None
+        """The run that has begun here; what is written follows from it."""
+
+    @property
+    def current(self) -> str:
+        """The id of the run that has begun here."""
+        assert self.run_id is not None, "a run begins before it wants, replaces or adopts anything"
+        return self.run_id
+
+    def begin(self, run: RunStart) -> None:
+        """Write a run down; what follows belongs to it."""
+        now = self._database.now()
+        with self._database.writing("begin") as db:
+            db.execute(
+                "INSERT INTO runs (catalogue, run_id, manifest, provider, started, cap, low, expected, high, command,"
+                " version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._database.catalogue,
+                    run.run_id,
+                    run.manifest,
+                    run.provider,
+                    stamp(now),
+                    run.cap,
+                    run.low,
+                    run.expected,
+                    run.high,
+                    run.command,
+                    run.version,
+                ),
+            )
+        self.run_id = run.run_id
+
+    def expect(self, run_id: str, low: MicroUSD, expected: MicroUSD, high: MicroUSD) -> None:
+        """Say what a run is expected to cost, once its manifest was planned."""
+        with self._database.writing("expect") as db:
+            db.execute(
+                "UPDATE runs SET low = ?, expected = ?, high = ? WHERE catalogue = ? AND run_id = ?",
+                (low, expected, high, self._database.catalogue, run_id),
+            )
+
+    def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
+        """Say how a run ended; `counts` are further numbers worth keeping (rows read, skipped, rejected)."""
+        now = self._database.now()
+        with self._database.writing("end") as db:
+            db.execute(
+                "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ? WHERE catalogue = ? AND run_id = ?",
+                (stamp(now), exit_code, plain(why), dump(counts or {}), self._database.catalogue, run_id),
+            )
+
+    def latest_first(self) -> tuple[RunRow, ...]:
+        """Every run of this catalogue, the latest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM runs WHERE catalogue = ? ORDER BY started DESC, run_id DESC", (self._database.catalogue,)
+            ).fetchall()
+        return tuple(_run_from(row) for row in rows)
 
 
-def expect(book: Database, run_id: str, quote: tuple[int, int, int]) -> None:
-    """Write down what a run was expected to cost."""
-    with book.writing("expect") as db:
-        db.execute(
-            "UPDATE runs SET low = ?, expected = ?, high = ? WHERE catalogue = ? AND run_id = ?",
-            (*quote, book.catalogue, run_id),
-        )
-
-
-def end(book: Database, run_id: str, exit_code: int, why: str, counts: Mapping[str, int], now: datetime) -> None:
-    """Write down how a run ended."""
-    with book.writing("end") as db:
-        db.execute(
-            "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ? WHERE catalogue = ? AND run_id = ?",
-            (stamp(now), exit_code, plain(why), dump(counts), book.catalogue, run_id),
-        )
+def _run_from(row: sqlite3.Row) -> RunRow:
+    started = moment(row["started"])
+    assert started is not None
+    return RunRow(
+        run_id=row["run_id"],
+        manifest=row["manifest"],
+        provider=row["provider"],
+        started=started,
+        ended=moment(row["ended"]),
+        exit_code=row["exit_code"],
+        why=row["why"],
+        cap=None if row["cap"] is None else MicroUSD(row["cap"]),
+        low=MicroUSD(row["low"]),
+        expected=MicroUSD(row["expected"]),
+        high=MicroUSD(row["high"]),
+        command=row["command"],
+        version=row["version"],
+        counts=row["counts"],
+    )
 
 
 def new_run_id(now: datetime) -> str:

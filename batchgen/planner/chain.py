@@ -76,7 +76,7 @@ class Chain:
         real = self.resolve(job) if job and job.waits_for else job
         if not isinstance(real, Job):
             return name
-        (known,) = self._ledger.known([real])
+        (known,) = self._ledger.jobs.known([real])
         stored = [slot for slot in known.with_state(SlotState.STORED) if slot.index < real.n and slot.path]
         if len(stored) < real.n:
             return f"{name} ({len(stored)} of {real.n} images stored)" if stored else name

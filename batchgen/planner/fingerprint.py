@@ -32,7 +32,7 @@ class Fingerprint:
 
 def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
     """The run before this one, and the fingerprint of what its report tells; "" and None when there is none."""
-    for run in ledger.runs():
+    for run in ledger.runs.latest_first():
         if run.run_id != run_id:
             return run.run_id, json.loads(run.counts).get(TOLD)
     return "", None
@@ -40,10 +40,10 @@ def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
 
 def is_finished(ledger: Ledger, root: Path, run_id: str, images: int) -> bool:
     """Whether every image that a run wanted is stored, its file is there, and no other was approved in its stead."""
-    if ledger.keeps_others(run_id):
+    if ledger.reviews.keeps_others(run_id):
         return False
     found = 0
-    for path in ledger.stored_for(run_id):
+    for path in ledger.images.paths_of(run_id):
         if not os.path.lexists(f"{root}/{path}"):
             return False
         found += 1

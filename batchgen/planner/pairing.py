@@ -75,7 +75,7 @@ class Pairing:
             return
         stream = iter(jobs)
         while batch := list(islice(stream, AT_ONCE)):
-            approved = self.ledger.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
+            approved = self.ledger.reviews.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
             yield from (as_approved(job, approved.get(job.id, ())) for job in batch)
 
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
@@ -98,7 +98,7 @@ class Pairing:
         """Plan a chained job: with its real key when its inputs are stored, else as one that waits for them."""
         real = self.chain.resolve(job)
         if isinstance(real, str):
-            (known,) = self.ledger.known([job])
+            (known,) = self.ledger.jobs.known([job])
             cost, every = self.price(self.chain.foreseen(job), job.n), tuple(range(job.n))
             if job.after and isinstance(unseen := self._previews([job]).get(job.id, ""), str):
                 return Planned(job, Action.WAIT, unseen, cost=cost, linked=True, later=every)
@@ -109,7 +109,7 @@ class Pairing:
         return replace(next(self._pair(list(self.freeze([real])))), linked=True)
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
-        pairs = list(zip(jobs, map(_drawn, self.ledger.known(jobs)), strict=True))
+        pairs = list(zip(jobs, map(_drawn, self.ledger.jobs.known(jobs)), strict=True))
         decided = [decide(job, known, self.choices, self.exists) for job, known in pairs]
         to_draw = [job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots]
         owners, frozen, previews = self._owners(to_draw), self._frozen(to_draw), self._previews(to_draw)
@@ -136,29 +136,29 @@ class Pairing:
         """Whose images stand where those of some jobs will go, by place; nobody's in a folder without images."""
         if self.is_bare:
             return {}
-        return self.ledger.job_status([place for job in jobs for place in _places(job, range(job.n))])
+        return self.ledger.images.owners([place for job in jobs for place in _places(job, range(job.n))])
 
     def _frozen(self, jobs: Iterable[Job]) -> frozenset[str]:
         """Places of some jobs where approved images stand."""
         if not self.has_approved:
             return frozenset()
-        return self.ledger.frozen([place for job in jobs for place in _places(job, range(job.n))])
+        return self.ledger.reviews.frozen([place for job in jobs for place in _places(job, range(job.n))])
 
     def _previews(self, jobs: Iterable[Job]) -> Mapping[str, Approved | str]:
         """For jobs with previews, by id: the approved one, or why they wait."""
         finals = [(job, job.after) for job in jobs if job.after]
-        approved = self.ledger.approved([name for _, name in finals]) if finals and self.has_approved else {}
+        approved = self.ledger.reviews.approved([name for _, name in finals]) if finals and self.has_approved else {}
         return {job.id: approval(job, name, approved.get(name, ())) for job, name in finals}
 
     @cached_property
     def has_approved(self) -> bool:
         """Whether anything is approved; a run and a review never work in one folder at the same time."""
-        return self.ledger.has_approved()
+        return self.ledger.reviews.any_approved()
 
     @cached_property
     def is_bare(self) -> bool:
         """Whether no image was stored yet when this was first asked."""
-        return not self.ledger.has_images()
+        return not self.ledger.images.any_stored()
 
 
 def _drawn(known: Known) -> Known:

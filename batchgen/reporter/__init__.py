@@ -36,7 +36,7 @@ def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
     """Make the object of `summary.json` and `run --json`: the whole folder, and `this_run`, or the latest run."""
     from batchgen.reporter import accounts
 
-    with ledger.still():
+    with ledger.snapshot():
         return accounts.read(ledger, run_id).as_json()
 
 

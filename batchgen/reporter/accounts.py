@@ -82,21 +82,21 @@ class Summary:
 
 def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summary:
     """Read the accounts of a run, or of the latest one, out of the ledger; `name` is the folder's, for people."""
-    runs = ledger.runs()
+    runs = ledger.runs.latest_first()
     run = next((row for row in runs if run_id in {None, row.run_id}), None)
     if run is None:
-        return Summary(Block(ledger.totals(), ledger.waste()), Block(Totals()), name=name)
+        return Summary(Block(ledger.accounts.totals(), ledger.accounts.waste()), Block(Totals()), name=name)
     alone = Block(
-        ledger.totals(run.run_id, alone=True),
-        ledger.waste(run.run_id),
+        ledger.accounts.totals(run.run_id, alone=True),
+        ledger.accounts.waste(run.run_id),
         Estimate(run.low, run.expected, run.high),
         run.cap,
         _seconds([run]),
     )
-    totals = ledger.totals(run.run_id)
+    totals = ledger.accounts.totals(run.run_id)
     whole = Block(
         totals,
-        ledger.waste(),
+        ledger.accounts.waste(),
         _in_all(alone, totals.money),
         run.cap,
         _seconds([row for row in runs if row.manifest == run.manifest]),

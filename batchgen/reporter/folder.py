@@ -69,7 +69,7 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written
     try:
         report.mkdir(parents=True, exist_ok=True)
         with _staged(report) as stage:
-            with ledger.still():
+            with ledger.snapshot():
                 summary = accounts.read(ledger, run_id, name=folder.resolve().name)
                 images, jobs = _files(ledger, folder, stage, summary)
             files = _publish(stage, report)
@@ -92,7 +92,7 @@ def _files(
     ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    tags = ledger.tag_names()
+    tags = ledger.report_rows.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
     images, jobs, usage = page_rows.Images(), page_rows.Jobs(), Usage(tables.usage, tags)
     blocks, calls = Blocks(summary.run_id, page_rows.MOST_IMAGES), Calls(summary.run_id)
@@ -107,11 +107,11 @@ def _files(
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
         ParquetFile(stage / "usage.parquet", tables.usage) as usage_parquet,
     ):
-        _pour(ledger.image_rows(), images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
-        _pour(ledger.job_rows(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
-        _pour(ledger.usage_rows(), usage, usage_csv, usage_parquet, *sheets.usage)
-        _pour(ledger.call_rows(), calls)
-    _put_if_any(stage / "shop.csv", SHOP, batches(ledger.listed_rows()))
+        _pour(ledger.report_rows.images(), images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
+        _pour(ledger.report_rows.jobs(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
+        _pour(ledger.report_rows.usage(), usage, usage_csv, usage_parquet, *sheets.usage)
+        _pour(ledger.report_rows.calls(), calls)
+    _put_if_any(stage / "shop.csv", SHOP, batches(ledger.report_rows.listed()))
     compared = comparison.Comparison()
     _put_if_any(stage / "comparison.csv", COMPARISON, _things(ledger, compared))
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
@@ -134,7 +134,7 @@ def _files(
 
 def _things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
     """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
-    for things in batches(comparison.compared(ledger.variant_rows())):
+    for things in batches(comparison.compared(ledger.report_rows.variants())):
         kept.add(things)
         yield tuple(chain.from_iterable(things))
 

@@ -28,15 +28,15 @@ def frame(ledger: Ledger, table: str = "images") -> "DataFrame":
     InputError for another name. It holds the whole table in memory; for very long ones read the files instead.
     """
     tables: dict[str, tuple[Sequence[Column[Any]], Callable[[], Iterator[Any]]]] = {
-        "images": (IMAGES, ledger.image_rows),
-        "jobs": (JOBS, ledger.job_rows),
-        "usage": (USAGE, ledger.usage_rows),
+        "images": (IMAGES, ledger.report_rows.images),
+        "jobs": (JOBS, ledger.report_rows.jobs),
+        "usage": (USAGE, ledger.report_rows.usage),
     }
     if table not in list(tables):
         raise InputError(f"table: {safe(repr(table), 80)} is none of {', '.join(tables)}")
     columns, rows = tables[table]
-    with ledger.still():
-        return frame_of(with_tags(columns, ledger.tag_names()), tuple(rows()))
+    with ledger.snapshot():
+        return frame_of(with_tags(columns, ledger.report_rows.tag_names()), tuple(rows()))
 
 
 def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame":

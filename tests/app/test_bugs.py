@@ -24,10 +24,10 @@ def test_a_bug_ends_the_run_in_the_books(scene: Rehearsal) -> None:
         scene.run(scene.manifest(LAMPS), at=breaks)
     folder = scene.root / "output" / "scene"
     with Ledger.open(folder / "ledger.db", ".", clock=SystemClock(), readonly=True) as ledger:
-        (row,) = ledger.runs()
+        (row,) = ledger.runs.latest_first()
         assert row.exit_code == 1
         assert row.ended
-        money = ledger.totals(row.run_id).money
+        money = ledger.accounts.totals(row.run_id).money
     assert money.confirmed + money.estimated == scene.billed
     assert (folder / "report" / "report.html").exists()
     assert (folder / "runs" / row.run_id / "summary.json").exists()

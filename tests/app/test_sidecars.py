@@ -125,7 +125,8 @@ def test_another_format_takes_the_sidecar_along(scene: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["storage.publish.after_sync", "ledger.settle.before_commit", "ledger.settle.after_commit"]
+    "point",
+    ["storage.publish.after_sync", "ledger.settle.before_commit", "ledger.settle.after_commit"],
 )
 def test_a_broken_run_leaves_no_image_without_its_sidecar_for_long(scene: Rehearsal, point: str) -> None:
     """Wherever a run dies, the next one finds the image or writes what is missing; nothing is paid for it."""

@@ -113,7 +113,7 @@ def pending(output: Path) -> tuple[Any, ...]:
     if not path.exists():
         return ()
     with Ledger.open(path, ".", clock=SystemClock(), readonly=True) as ledger:
-        return ledger.downloads()
+        return ledger.downloads.waiting()
 
 
 def under_way(output: Path) -> set[str]:
@@ -123,7 +123,7 @@ def under_way(output: Path) -> set[str]:
         return set()
     with Ledger.open(path, ".", clock=SystemClock(), readonly=True) as ledger:
         answered = {folder.name for folder in (output / "spool").glob("*") if (folder / "answer.json").exists()}
-        return {row.request.prompt for row in ledger.orphans() if row.id not in answered}
+        return {row.request.prompt for row in ledger.attempts.orphans() if row.id not in answered}
 
 
 @pytest.mark.parametrize(

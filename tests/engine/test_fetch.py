@@ -54,7 +54,7 @@ async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int
         stops=stops,
         download=download,
         offload=in_place,
-        ledger=SimpleNamespace(postponed=lambda *_: None),
+        ledger=SimpleNamespace(downloads=SimpleNamespace(postpone=lambda *_: None)),
         note=lambda *_, **__: None,
     )
     fetcher = Fetcher(cast("RunContext", bench))

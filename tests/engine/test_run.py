@@ -96,7 +96,7 @@ def test_a_bug_is_raised_after_everything_else_has_ended(players: Callable[..., 
     with pytest.raises(Bug):
         virtual_time.run(everything(here))
     assert here.stops.has(StopKind.BUG)
-    settled = [row.ended is not None for row in here.ledger.attempt_rows()]
+    settled = [row.ended is not None for row in here.ledger.report_rows.attempts()]
     assert settled.count(False) == 1
     assert len(settled) <= 7
 
@@ -127,6 +127,6 @@ def test_what_is_under_way_outlives_a_plan_that_breaks(
     else:
         virtual_time.run(law())
     assert {stop.kind for stop in here.stops.reasons} == {kind}
-    assert [row.ended is not None for row in here.ledger.attempt_rows()] == [True] * len(outcomes)
+    assert [row.ended is not None for row in here.ledger.report_rows.attempts()] == [True] * len(outcomes)
     assert len(outcomes) == PULLED_AT_ONCE
     assert {one.kind for one in outcomes} == {OutcomeKind.DONE}

@@ -131,7 +131,7 @@ def opened(tmp_path: Path, clock: Hands) -> Iterator[Open]:
         ledger = Ledger.open(path or tmp_path / "ledger.db", catalogue, clock=rest.pop("clock", clock), **rest)
         everything.append(ledger)
         if run_id and not rest.get("readonly"):
-            ledger.begin_run(RunStart(run_id, "catalogue.yaml", "mock"))
+            ledger.runs.begin(RunStart(run_id, "catalogue.yaml", "mock"))
         return ledger
 
     yield open_

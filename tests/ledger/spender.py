@@ -30,15 +30,15 @@ def spend(path: Path, catalogue: str, seed: int, budget: int) -> None:
         "a", f"{seed:064}", ImageRequest(Operation.GENERATE, "a cup"), 1, path=lambda slot, ext: f"a-{slot}.{ext}"
     )
     with Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
-        ledger.begin_run(RunStart(f"run-{seed}", "m", "mock"))
-        ledger.remember([Wanted(job, "gpt-image-2", "auto", "low", "mock")])
+        ledger.runs.begin(RunStart(f"run-{seed}", "m", "mock"))
+        ledger.jobs.remember([Wanted(job, "gpt-image-2", "auto", "low", "mock")])
         for number in range(30):
             high = MicroUSD(chance.randint(1, 100))
             quote = Quote(high, high, high)
             attempt = Attempt(f"{seed}-{number}", f"run-{seed}", job, "gpt-image-2", "mock", (0,), quote)
-            if ledger.reserve(attempt, caps) is None:
+            if ledger.reservations.reserve(attempt, caps) is None:
                 empty = Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.EMPTY, "empty"))
-                ledger.settle(empty, AttemptState.CHARGED_NO_RESULT, Settlement(high, estimated=False))
+                ledger.attempts.settle(empty, AttemptState.CHARGED_NO_RESULT, Settlement(high, estimated=False))
 
 
 if __name__ == "__main__":

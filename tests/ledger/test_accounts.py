@@ -13,29 +13,31 @@ def draw(
 ) -> None:
     """Draw some slots of a job."""
     attempt = make.attempt(job, slots=slots, run_id=run_id)
-    assert ledger.reserve(attempt, Caps()) is None
-    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(cost, estimated=not known))
+    assert ledger.reservations.reserve(attempt, Caps()) is None
+    ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(cost, estimated=not known))
 
 
 def doubt(ledger: Ledger, make: Make, job: Job, code: str = "timeout", charge: Charge = Charge.MAYBE) -> None:
     """Let a call end badly."""
     attempt = make.attempt(job, purpose=Purpose.RETRY)
-    ledger.reserve(attempt, Caps())
+    ledger.reservations.reserve(attempt, Caps())
     state = AttemptState.AT_RISK if charge is Charge.MAYBE else AttemptState.CHARGED_NO_RESULT
-    ledger.settle(make.failure(attempt, charge, code), state, None if charge is Charge.MAYBE else make.cost(80))
+    ledger.attempts.settle(
+        make.failure(attempt, charge, code), state, None if charge is Charge.MAYBE else make.cost(80)
+    )
 
 
 def every_outcome(ledger: Ledger, make: Make) -> list[Job]:
     """Give a ledger one job of each outcome."""
     jobs = [make.job(name, n=2) for name in ("done", "partial", "moderated", "failed", "held", "lazy")]
-    ledger.remember([make.wanted(job) for job in jobs])
+    ledger.jobs.remember([make.wanted(job) for job in jobs])
     done, partial, moderated, failed, held, _ = jobs
     draw(ledger, make, done, 0, 1, cost=101)
     draw(ledger, make, partial, 0, known=False)
-    ledger.mark_slots(partial.key, {1: (SlotState.MODERATED, "")})
-    ledger.mark_slots(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, "")))
+    ledger.images.mark(partial.key, {1: (SlotState.MODERATED, "")})
+    ledger.images.mark(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, "")))
     doubt(ledger, make, failed, "empty", Charge.YES)
-    ledger.mark_slots(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, "")))
+    ledger.images.mark(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, "")))
     doubt(ledger, make, held)
     return jobs
 
@@ -43,7 +45,7 @@ def every_outcome(ledger: Ledger, make: Make) -> list[Job]:
 def test_totals_name_every_outcome_once(ledger: Ledger, make: Make) -> None:
     """Jobs and images wanted are the sums of their parts; the money is in four numbers."""
     every_outcome(ledger, make)
-    totals = ledger.totals()
+    totals = ledger.accounts.totals()
     assert totals.jobs == JobCounts(6, 1, 1, 1, 1, 1, 1)
     images = totals.images
     assert images.wanted == 12
@@ -57,24 +59,24 @@ def test_totals_name_every_outcome_once(ledger: Ledger, make: Make) -> None:
 def test_rows_and_totals_say_the_same_money(ledger: Ledger, make: Make) -> None:
     """Jobs, usage and totals agree to the micro-dollar; images and waste together are what was paid."""
     every_outcome(ledger, make)
-    money = ledger.totals().money
+    money = ledger.accounts.totals().money
     numbers = (money.confirmed, money.estimated, money.at_risk, money.not_charged)
     names = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
-    for rows in (list(ledger.job_rows()), list(ledger.usage_rows())):
+    for rows in (list(ledger.report_rows.jobs()), list(ledger.report_rows.usage())):
         assert tuple(sum(getattr(row, name) for row in rows) for name in names) == numbers
-    paid = sum(row.cost_micro_usd for row in ledger.image_rows())
-    wasted = sum(waste.micro_usd for waste in ledger.waste() if waste.kind != "at_risk")
+    paid = sum(row.cost_micro_usd for row in ledger.report_rows.images())
+    wasted = sum(waste.micro_usd for waste in ledger.accounts.waste() if waste.kind != "at_risk")
     assert paid + wasted == money.confirmed + money.estimated
 
 
 def test_rows_keep_the_manifests_order_and_name_every_wanted_image(ledger: Ledger, make: Make) -> None:
     """Also those that nothing is known of."""
     every_outcome(ledger, make)
-    rows = list(ledger.image_rows())
+    rows = list(ledger.report_rows.images())
     assert [(row.job_id, row.slot) for row in rows][:3] == [("done", 0), ("done", 1), ("partial", 0)]
     assert len(rows) == 12
     assert rows[-1].state == "not_started"
-    jobs = {row.job_id: row for row in ledger.job_rows()}
+    jobs = {row.job_id: row for row in ledger.report_rows.jobs()}
     assert [row.outcome for row in jobs.values()] == ["done", "partial", "moderated", "failed", "held", "not_started"]
     assert jobs["partial"].moderated_slots == "[1]"
     assert (jobs["held"].code, jobs["done"].code) == ("timeout", "")
@@ -84,10 +86,10 @@ def test_a_run_alone_is_what_it_did(opened: Open, make: Make) -> None:
     """A second run over the same manifest counts its own work, and the manifest's jobs as a whole."""
     ledger = opened()
     jobs = every_outcome(ledger, make)
-    ledger.begin_run(RunStart("run-2", "catalogue.yaml", "mock"))
-    ledger.remember([make.wanted(job) for job in jobs])
+    ledger.runs.begin(RunStart("run-2", "catalogue.yaml", "mock"))
+    ledger.jobs.remember([make.wanted(job) for job in jobs])
     draw(ledger, make, jobs[-1], 0, 1, run_id="run-2", cost=60)
-    whole, alone = ledger.totals("run-2"), ledger.totals("run-2", alone=True)
+    whole, alone = ledger.accounts.totals("run-2"), ledger.accounts.totals("run-2", alone=True)
     assert whole.jobs == JobCounts(6, 2, 1, 1, 1, 1, 0)
     assert whole.money.confirmed == 241
     assert alone.money.confirmed == 60
@@ -99,48 +101,48 @@ def test_a_run_alone_is_what_it_did(opened: Open, make: Make) -> None:
 def test_a_finished_manifest_run_again_did_nothing(opened: Open, make: Make) -> None:
     """No job had work, no image was wanted, no money moved."""
     ledger, job = opened(), make.job()
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     draw(ledger, make, job, 0)
-    ledger.begin_run(RunStart("run-2", "catalogue.yaml", "mock"))
-    ledger.remember([make.wanted(job)])
-    alone = ledger.totals("run-2", alone=True)
+    ledger.runs.begin(RunStart("run-2", "catalogue.yaml", "mock"))
+    ledger.jobs.remember([make.wanted(job)])
+    alone = ledger.accounts.totals("run-2", alone=True)
     assert (alone.jobs.total, alone.images.wanted, alone.money.confirmed, alone.sent) == (0, 0, 0, 0)
-    assert ledger.totals("run-2").jobs.done == 1
+    assert ledger.accounts.totals("run-2").jobs.done == 1
 
 
 def test_another_manifest_in_the_same_folder_has_its_own_account(opened: Open, make: Make) -> None:
     """Its jobs and its money are not this one's."""
     ledger, one, two = opened(), make.job("one"), make.job("two")
-    ledger.remember([make.wanted(one)])
+    ledger.jobs.remember([make.wanted(one)])
     draw(ledger, make, one, 0)
-    ledger.begin_run(RunStart("run-2", "other.yaml", "mock"))
-    ledger.remember([make.wanted(two)])
+    ledger.runs.begin(RunStart("run-2", "other.yaml", "mock"))
+    ledger.jobs.remember([make.wanted(two)])
     draw(ledger, make, two, 0, run_id="run-2", cost=60)
-    assert ledger.totals("run-2").money.confirmed == 60
-    assert ledger.totals("run-1").jobs.total == 1
-    assert ledger.totals().money.confirmed == 110
+    assert ledger.accounts.totals("run-2").money.confirmed == 60
+    assert ledger.accounts.totals("run-1").jobs.total == 1
+    assert ledger.accounts.totals().money.confirmed == 110
 
 
 def test_lowering_n_hides_nothing_that_was_paid(ledger: Ledger, make: Make) -> None:
     """The image is not wanted any more, but its row and its money stay."""
-    ledger.remember([make.wanted(make.job(n=2))])
+    ledger.jobs.remember([make.wanted(make.job(n=2))])
     draw(ledger, make, make.job(n=2), 0, 1, cost=100)
-    ledger.remember([make.wanted(make.job(n=1))])
-    assert ledger.totals().images.wanted == 1
-    assert ledger.totals().jobs.done == 1
-    assert sum(row.cost_micro_usd for row in ledger.image_rows()) == 100
+    ledger.jobs.remember([make.wanted(make.job(n=1))])
+    assert ledger.accounts.totals().images.wanted == 1
+    assert ledger.accounts.totals().jobs.done == 1
+    assert sum(row.cost_micro_usd for row in ledger.report_rows.images()) == 100
 
 
 def test_waste_names_its_causes(ledger: Ledger, make: Make) -> None:
     """Paid without an image, drawn again, at risk, under way: each with its code, the dearest first."""
     job, other = make.job("a"), make.job("b")
-    ledger.remember([make.wanted(job), make.wanted(other)])
+    ledger.jobs.remember([make.wanted(job), make.wanted(other)])
     draw(ledger, make, job, 0, cost=90)
     draw(ledger, make, job, 0, cost=70)
     doubt(ledger, make, job, "empty", Charge.YES)
     doubt(ledger, make, other, "timeout")
-    ledger.reserve(make.attempt(other, high=60), Caps())
-    assert [(waste.kind, waste.code, waste.micro_usd) for waste in ledger.waste("run-1")] == [
+    ledger.reservations.reserve(make.attempt(other, high=60), Caps())
+    assert [(waste.kind, waste.code, waste.micro_usd) for waste in ledger.accounts.waste("run-1")] == [
         ("at_risk", "timeout", 100),
         ("replaced", "drawn_again", 90),
         ("charged_no_result", "empty", 80),
@@ -151,56 +153,56 @@ def test_waste_names_its_causes(ledger: Ledger, make: Make) -> None:
 def test_history_is_what_calls_really_cost(opened: Open, make: Make, clock: Hands) -> None:
     """Percentiles per image asked, of calls like this one, over all catalogues; nothing without any."""
     ledger, other, job = opened(), opened(catalogue="other"), make.job(n=2)
-    assert ledger.history("gpt-image-2", "1024x1024", "medium") is None
+    assert ledger.accounts.history("gpt-image-2", "1024x1024", "medium") is None
     for book in (ledger, other):
-        book.remember([make.wanted(job)])
+        book.jobs.remember([make.wanted(job)])
         for cost in range(2, 42, 2):
             draw(book, make, job, 0, 1, cost=cost)
             clock.time += timedelta(seconds=1)
-    history = ledger.history("gpt-image-2", "1024x1024", "medium", "mock")
+    history = ledger.accounts.history("gpt-image-2", "1024x1024", "medium", "mock")
     assert (history.count, history.cost_p50, history.cost_p95, history.seconds_p50) == (40, 10, 19, 2.0)
-    assert ledger.history("gpt-image-2", "1024x1024", "high") is None
-    assert ledger.history("gpt-image-2", "1024x1024", "medium", "openai") is None
+    assert ledger.accounts.history("gpt-image-2", "1024x1024", "high") is None
+    assert ledger.accounts.history("gpt-image-2", "1024x1024", "medium", "openai") is None
 
 
 def test_usage_is_told_apart_by_tags(ledger: Ledger, make: Make) -> None:
     """One row per combination, with its tokens and images."""
     jobs = [make.job(name, tags=(("category", name[0]),)) for name in ("chair-1", "chair-2", "lamp-1")]
-    ledger.remember([make.wanted(job) for job in jobs])
+    ledger.jobs.remember([make.wanted(job) for job in jobs])
     for job in jobs:
         draw(ledger, make, job, 0)
-    rows = [(row.tags, row.jobs, row.images, row.output, row.confirmed_micro_usd) for row in ledger.usage_rows()]
+    rows = [(row.tags, row.jobs, row.images, row.output, row.confirmed_micro_usd) for row in ledger.report_rows.usage()]
     assert rows == [('[["category","c"]]', 2, 2, 400, 100), ('[["category","l"]]', 1, 1, 200, 50)]
-    assert ledger.tag_names() == ("category",)
+    assert ledger.report_rows.tag_names() == ("category",)
 
 
 def test_tags_of_two_manifests_stand_in_the_order_of_their_jobs(opened: Open, make: Make) -> None:
     """Both manifests have a first job; the one that was there first names its tags first, as its rows come first."""
     for name, tag in (("a", "shelf"), ("b", "aisle"), ("c", "zone")):
-        opened(run_id=f"r-{name}").remember([make.wanted(make.job(name, tags=((tag, "1"),)))])
-    assert opened(run_id="r-last").tag_names() == ("shelf", "aisle", "zone")
+        opened(run_id=f"r-{name}").jobs.remember([make.wanted(make.job(name, tags=((tag, "1"),)))])
+    assert opened(run_id="r-last").report_rows.tag_names() == ("shelf", "aisle", "zone")
 
 
 def test_one_view_holds_still_while_others_write(opened: Open, make: Make) -> None:
     """A report over several questions sees one moment."""
     writer, job = opened(), make.job()
-    writer.remember([make.wanted(job)])
+    writer.jobs.remember([make.wanted(job)])
     reader = opened(readonly=True)
-    with reader.still():
-        assert reader.totals().money.confirmed == 0
+    with reader.snapshot():
+        assert reader.accounts.totals().money.confirmed == 0
         draw(writer, make, job, 0)
-        assert reader.totals().money.confirmed == 0
-        assert sum(row.confirmed_micro_usd for row in reader.job_rows()) == 0
-    assert reader.totals().money.confirmed == 50
+        assert reader.accounts.totals().money.confirmed == 0
+        assert sum(row.confirmed_micro_usd for row in reader.report_rows.jobs()) == 0
+    assert reader.accounts.totals().money.confirmed == 50
 
 
 def test_runs_are_listed_with_their_ends(opened: Open) -> None:
     """The latest first; a killed one has no end."""
     ledger = opened()
-    ledger.begin_run(RunStart("run-2", "m", "mock", cap=None, command='{"first": 3}'))
-    ledger.expect("run-2", MicroUSD(1), MicroUSD(2), MicroUSD(3))
-    ledger.end_run("run-2", 4, "the cost limit", {"rows": 7})
-    second, first = ledger.runs()
+    ledger.runs.begin(RunStart("run-2", "m", "mock", cap=None, command='{"first": 3}'))
+    ledger.runs.expect("run-2", MicroUSD(1), MicroUSD(2), MicroUSD(3))
+    ledger.runs.end("run-2", 4, "the cost limit", {"rows": 7})
+    second, first = ledger.runs.latest_first()
     assert (second.run_id, second.exit_code, second.why, second.counts) == ("run-2", 4, "the cost limit", '{"rows":7}')
     assert (second.low, second.expected, second.high) == (1, 2, 3)
     assert first.ended is None

@@ -40,16 +40,16 @@ def complaint(call: Callable[[], None]) -> str:
 def work(ledger: Ledger, make: Make) -> None:
     """Do one of everything that writes."""
     job = make.job(n=2)
-    ledger.begin_run(RunStart("run-1", "m", "mock"))
-    ledger.remember([make.wanted(job)])
+    ledger.runs.begin(RunStart("run-1", "m", "mock"))
+    ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job, slots=(0, 1))
-    assert ledger.reserve(attempt, Caps(max_cost=MicroUSD(100))) is None
-    ledger.settle(make.remote(attempt, 0), AttemptState.SETTLED, make.cost(60))
-    ledger.downloaded(ledger.downloads()[0], make.image(job))
-    ledger.mark_slots(job.key, {1: (SlotState.MODERATED, "")})
-    ledger.reword({job.key: "other words"})
-    ledger.review([Judged(job.key, 0, make.image(job).sha256, Review.REJECTED)])
-    ledger.end_run("run-1", 0, "")
+    assert ledger.reservations.reserve(attempt, Caps(max_cost=MicroUSD(100))) is None
+    ledger.attempts.settle(make.remote(attempt, 0), AttemptState.SETTLED, make.cost(60))
+    ledger.downloads.store(ledger.downloads.waiting()[0], make.image(job))
+    ledger.images.mark(job.key, {1: (SlotState.MODERATED, "")})
+    ledger.reviews.reword({job.key: "other words"})
+    ledger.reviews.record([Judged(job.key, 0, make.image(job).sha256, Review.REJECTED)])
+    ledger.runs.end("run-1", 0, "")
 
 
 def test_a_full_disk_at_any_step_leaves_true_books(opened: Open, make: Make, tmp_path: Path) -> None:
@@ -60,24 +60,24 @@ def test_a_full_disk_at_any_step_leaves_true_books(opened: Open, make: Make, tmp
             assert str(path) in said
             assert "free some space" in said
         ledger = opened(path, run_id=None)
-        assert ledger.audit() == ()
+        assert ledger.accounts.audit() == ()
         if not fault.failed:
             break
         if fault.failed in {"ledger.settle.before_begin", "ledger.settle.before_commit"}:
-            assert ledger.totals().money.at_risk == 100
+            assert ledger.accounts.totals().money.at_risk == 100
         ledger.close()
     assert number >= 20
-    assert ledger.totals().money.confirmed == 60
+    assert ledger.accounts.totals().money.confirmed == 60
 
 
 def test_a_ledger_that_cannot_grow_refuses_the_call(ledger: Ledger, make: Make) -> None:
     """Nothing is sent without a durable intent; with room again, the same call goes."""
     job = make.job()
-    ledger.remember([make.wanted(job)])
-    db = ledger._book.db
+    ledger.jobs.remember([make.wanted(job)])
+    db = ledger._database.db
     db.execute("PRAGMA max_page_count = 1")
     with pytest.raises(StorageError, match="disk is full"):
-        ledger.remember([make.wanted(make.job(str(number), prompt="x" * 4000)) for number in range(9)])
+        ledger.jobs.remember([make.wanted(make.job(str(number), prompt="x" * 4000)) for number in range(9)])
     db.execute("PRAGMA max_page_count = 1000000")
-    assert ledger.reserve(make.attempt(job), Caps()) is None
-    assert ledger.totals().jobs.total == 1
+    assert ledger.reservations.reserve(make.attempt(job), Caps()) is None
+    assert ledger.accounts.totals().jobs.total == 1

@@ -44,8 +44,8 @@ class Books(RuleBasedStateMachine):
         self.run += 1
         self.run_id = f"run-{self.run}"
         self.ledger = Ledger.open(self.path, ".", clock=self.clock, at=self._at)
-        self.ledger.begin_run(RunStart(self.run_id, "m", "mock"))
-        self.ledger.remember([self.make.wanted(job) for job in self.jobs])
+        self.ledger.runs.begin(RunStart(self.run_id, "m", "mock"))
+        self.ledger.jobs.remember([self.make.wanted(job) for job in self.jobs])
 
     def _at(self, name: str) -> None:
         if name == self.die_at:
@@ -58,7 +58,7 @@ class Books(RuleBasedStateMachine):
     def reserve(self, job: int, slots: tuple[int, ...], high: int) -> object:
         """A call is let through exactly when it fits."""
         attempt = self.make.attempt(self.jobs[job], high, slots, self.run_id)
-        refused = self.ledger.reserve(attempt, self.caps)
+        refused = self.ledger.reservations.reserve(attempt, self.caps)
         fits = self._spent(self.run_id) + high <= (self.caps.max_cost or 0)
         assert (refused is None) == fits
         if refused:
@@ -73,7 +73,7 @@ class Books(RuleBasedStateMachine):
 
     def _settle(self, receipt: Receipt, state: AttemptState, cost: int) -> None:
         charged = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
-        self.ledger.settle(receipt, state, self.make.cost(cost) if charged else None)
+        self.ledger.attempts.settle(receipt, state, self.make.cost(cost) if charged else None)
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), some=SLOTS)
     def answer(self, call: str, cost: int, some: tuple[int, ...]) -> None:
@@ -103,15 +103,15 @@ class Books(RuleBasedStateMachine):
     @rule(which=st.integers(0, 8), comes=st.booleans())
     def download(self, which: int, comes: object) -> None:
         """An image comes from its address, or never will."""
-        waiting = self.ledger.downloads()
+        waiting = self.ledger.downloads.waiting()
         if not waiting:
             return
         one = waiting[which % len(waiting)]
         (job,) = (job for job in self.jobs if job.key == one.job_key)
         if comes:
-            self.ledger.downloaded(one, *self.make.images(job, one.slot))
+            self.ledger.downloads.store(one, *self.make.images(job, one.slot))
         else:
-            self.ledger.lost(one, "refused")
+            self.ledger.downloads.lose(one, "refused")
         self.slots[one.job_key, one.slot] = "stored" if comes else "lost_paid"
 
     @rule(call=consumes(calls_open))
@@ -158,7 +158,7 @@ class Books(RuleBasedStateMachine):
         fits = self._spent(self.run_id) + 1 <= (self.caps.max_cost or 0)
         self.die_at = f"ledger.reserve.{'before' if before else 'after'}_commit"
         with suppress(Crash):
-            self.ledger.reserve(attempt, self.caps)
+            self.ledger.reservations.reserve(attempt, self.caps)
         self.die_at = ""
         if fits and not before:
             self._dispatched(attempt)
@@ -170,16 +170,16 @@ class Books(RuleBasedStateMachine):
         """The process dies; the next start turns what was under way into risk."""
         self.ledger.close()
         self._open()
-        orphans = {orphan.id for orphan in self.ledger.orphans()}
+        orphans = {orphan.id for orphan in self.ledger.attempts.orphans()}
         assert orphans == {id_ for id_, amounts in self.calls.items() if amounts[0]}
         for id_ in sorted(orphans):
-            self.ledger.to_at_risk(id_, "killed")
+            self.ledger.attempts.to_at_risk(id_, "killed")
             self._risk(id_)
 
     @rule(billed=st.integers(0, 3000))
     def reconcile(self, billed: int) -> None:
         """A bill clears or confirms all that is at risk."""
-        result = self.ledger.reconcile(MicroUSD(billed))
+        result = self.ledger.risk.reconcile(MicroUSD(billed))
         assert result.at_risk == sum(amounts[2] for amounts in self.calls.values())
         for finding in result.findings:
             released = self.calls[finding.attempt_id][3] + finding.cleared
@@ -204,27 +204,27 @@ class Books(RuleBasedStateMachine):
         """Four numbers, the run's exposure and the stored images, after every step."""
         if not hasattr(self, "ledger"):
             return
-        assert self.ledger.audit() == ()
-        money = self.ledger.totals().money
+        assert self.ledger.accounts.audit() == ()
+        money = self.ledger.accounts.totals().money
         reserved, cost, at_risk, released = (sum(c[i] for c in self.calls.values()) for i in range(4))
         assert money.confirmed + money.estimated == cost
         assert money.at_risk == at_risk + reserved
         assert money.not_charged == released
-        exposure = self.ledger.exposure(self.run_id)
+        exposure = self.ledger.reservations.exposure(self.run_id)
         assert exposure.spent + exposure.at_risk + exposure.reserved == self._spent(self.run_id)
         stored = sum(state == "stored" for state in self.slots.values())
-        assert sum(len(one.with_state(SlotState.STORED)) for one in self.ledger.known(self.jobs)) == stored
+        assert sum(len(one.with_state(SlotState.STORED)) for one in self.ledger.jobs.known(self.jobs)) == stored
 
     @invariant()
     def every_call_is_split_over_its_images(self) -> None:
         """What is not here costs nothing; what no image bears is waste; without redraws shares are equal parts."""
         if not hasattr(self, "ledger"):
             return
-        rows = [row for row in self.ledger.image_rows() if row.attempt_id]
+        rows = [row for row in self.ledger.report_rows.images() if row.attempt_id]
         assert not any(row.cost_micro_usd for row in rows if row.path is None)
-        wasted = sum(waste.micro_usd for waste in self.ledger.waste() if waste.kind != "at_risk")
+        wasted = sum(waste.micro_usd for waste in self.ledger.accounts.waste() if waste.kind != "at_risk")
         assert sum(row.cost_micro_usd for row in rows) + wasted == sum(amounts[1] for amounts in self.calls.values())
-        for attempt in self.ledger.attempt_rows():
+        for attempt in self.ledger.report_rows.attempts():
             its = [row for row in rows if row.attempt_id == attempt.id]
             shares = tuple(row.cost_micro_usd for row in its if row.path is not None)
             if shares and len(its) == attempt.brought:

@@ -20,18 +20,18 @@ from tests.ledger.conftest import Make, Open
 def filled(opened: Open, make: Make, path: Path, count: int = 1) -> None:
     """Make a ledger with some images, and close it."""
     ledger, jobs = opened(path), [make.job(f"job-{number}") for number in range(count)]
-    ledger.remember([make.wanted(job) for job in jobs])
+    ledger.jobs.remember([make.wanted(job) for job in jobs])
     for job in jobs:
         attempt = make.attempt(job)
-        ledger.reserve(attempt, Caps())
-        ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
+        ledger.reservations.reserve(attempt, Caps())
+        ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
     ledger.close()
 
 
 def money(opened: Open, path: Path) -> object:
     """Say what a ledger has confirmed, or that it is damaged."""
     try:
-        return opened(path, run_id=None).totals().money.confirmed
+        return opened(path, run_id=None).accounts.totals().money.confirmed
     except StorageError:
         return "damaged"
 
@@ -50,7 +50,7 @@ def test_a_new_ledger_is_private_and_marked(opened: Open, tmp_path: Path) -> Non
 
 def test_writes_are_durable(opened: Open) -> None:
     """The journal is a WAL with full synchronisation, foreign keys are checked."""
-    db = opened()._book.db
+    db = opened()._database.db
     assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")] == [
         "wal",
         2,
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_database_is_not_touched(opened: Open, tmp_path: Path,
 def test_an_empty_file_becomes_a_ledger(opened: Open, tmp_path: Path) -> None:
     """It is what a crash, or `touch`, leaves behind."""
     (tmp_path / "ledger.db").touch()
-    assert opened().totals().jobs.total == 0
+    assert opened().accounts.totals().jobs.total == 0
 
 
 @pytest.mark.parametrize("readonly", [True, False])
@@ -117,7 +117,7 @@ def test_an_older_ledger_is_migrated_with_a_copy(opened: Open, make: Make, tmp_p
     assert db.execute("SELECT count(mood), count(*) FROM runs").fetchone()[:] == (0, 1)
     db.close()
     copy = opened(tmp_path / f"ledger.db.v{len(migrations())}.bak", run_id=None)
-    assert copy.totals().money.confirmed == 50
+    assert copy.accounts.totals().money.confirmed == 50
 
 
 @pytest.mark.parametrize("version", range(1, len(migrations())))
@@ -132,12 +132,12 @@ def test_every_older_schema_is_brought_up_to_date(opened: Open, make: Make, tmp_
         columns = ", ".join(row["name"] for row in db.execute(f"PRAGMA table_info({table})"))
         db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
     db.close()
-    assert opened(path, run_id=None, readonly=True).totals().images.stored == 3
+    assert opened(path, run_id=None, readonly=True).accounts.totals().images.stored == 3
     ledger = opened(path, run_id="run-2")
-    assert ledger.totals().money.confirmed == 150
-    image = next(ledger.stored())
-    assert ledger.review([Judged(image.job_key, image.slot, image.sha256, Review.APPROVED)]) == ("",)
-    assert ledger.audit() == ()
+    assert ledger.accounts.totals().money.confirmed == 150
+    image = next(ledger.images.stored())
+    assert ledger.reviews.record([Judged(image.job_key, image.slot, image.sha256, Review.APPROVED)]) == ("",)
+    assert ledger.accounts.audit() == ()
     assert (tmp_path / f"old.db.v{version}.bak").exists()
 
 
@@ -148,7 +148,7 @@ def test_a_migration_that_fails_changes_nothing(opened: Open, make: Make, tmp_pa
     steps = (*migrations(), "ALTER TABLE runs ADD COLUMN mood TEXT; CREATE TABLE runs (again)")
     with pytest.raises(StorageError):
         opening.for_writing(path, lambda name: None, Path("/proc/self/mounts"), steps)
-    assert opened(path, run_id=None).totals().money.confirmed == 50
+    assert opened(path, run_id=None).accounts.totals().money.confirmed == 50
 
 
 def test_a_damaged_ledger_is_refused_or_right(opened: Open, make: Make, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_truncated_ledger_is_refused(opened: Open, make: Make, tmp_path: Path)
 def test_a_reader_makes_nothing(opened: Open, tmp_path: Path) -> None:
     """A missing ledger reads as an empty one."""
     ledger = opened(tmp_path / "none" / "ledger.db", readonly=True)
-    assert ledger.totals().jobs.total == 0
+    assert ledger.accounts.totals().jobs.total == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_written_can_be_read(opened: Open, make: Make, t
     filled(opened, make, folder / "ledger.db")
     folder.chmod(0o500)
     try:
-        assert opened(folder / "ledger.db", readonly=True).totals().money.confirmed == 50
+        assert opened(folder / "ledger.db", readonly=True).accounts.totals().money.confirmed == 50
     finally:
         folder.chmod(0o700)
 
@@ -265,12 +265,12 @@ def test_a_ledger_on_a_network_file_system_is_refused(opened: Open, tmp_path: Pa
 def test_a_writer_waits_for_another(opened: Open, make: Make, tmp_path: Path) -> None:
     """A backup or a shell that holds the ledger for a while only delays."""
     ledger, job = opened(), make.job()
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     shell = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
     shell.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(0.3, shell.execute, ("ROLLBACK",))
     timer.start()
-    assert ledger.reserve(make.attempt(job), Caps()) is None
+    assert ledger.reservations.reserve(make.attempt(job), Caps()) is None
     timer.join()
     shell.close()
 
@@ -278,9 +278,9 @@ def test_a_writer_waits_for_another(opened: Open, make: Make, tmp_path: Path) ->
 def test_a_snapshot_is_a_ledger(opened: Open, make: Make, tmp_path: Path) -> None:
     """With everything that was written before it."""
     ledger, job = opened(), make.job()
-    ledger.remember([make.wanted(job)])
-    ledger.snapshot(tmp_path / "copy.db")
-    assert opened(tmp_path / "copy.db", run_id=None).totals().jobs.total == 1
+    ledger.jobs.remember([make.wanted(job)])
+    ledger.copy_to(tmp_path / "copy.db")
+    assert opened(tmp_path / "copy.db", run_id=None).accounts.totals().jobs.total == 1
 
 
 def test_images_can_be_adopted_once(opened: Open, make: Make) -> None:
@@ -290,19 +290,19 @@ def test_images_can_be_adopted_once(opened: Open, make: Make) -> None:
         Adopted(make.wanted(job), slot, f"images/a-{slot}.png", "ab", 1, 2, 3, "png", MicroUSD(40), estimated=False)
         for slot in (0, 1)
     ]
-    assert ledger.adopt(found) == 2
-    assert ledger.adopt(found) == 0
-    assert [slot.state for slot in ledger.known([job])[0].slots] == [SlotState.STORED] * 2
-    assert ledger.totals().money.confirmed == 80
-    assert ledger.audit() == ()
+    assert ledger.adoption.adopt(found) == 2
+    assert ledger.adoption.adopt(found) == 0
+    assert [slot.state for slot in ledger.jobs.known([job])[0].slots] == [SlotState.STORED] * 2
+    assert ledger.accounts.totals().money.confirmed == 80
+    assert ledger.accounts.audit() == ()
 
 
 def test_faults_of_files_are_noted(opened: Open, make: Make, tmp_path: Path) -> None:
     """Missing, damaged, moved, and well again."""
     filled(opened, make, tmp_path / "ledger.db")
     ledger = opened(run_id=None)
-    (image,) = ledger.stored()
-    ledger.fault(image, "missing")
-    assert next(ledger.stored()).fault == "missing"
-    ledger.moved(image.job_key, image.slot, "images/elsewhere.png")
-    assert [(image.path, image.fault) for image in ledger.stored()] == [("images/elsewhere.png", "")]
+    (image,) = ledger.images.stored()
+    ledger.images.note_fault(image, "missing")
+    assert next(ledger.images.stored()).fault == "missing"
+    ledger.images.move(image.job_key, image.slot, "images/elsewhere.png")
+    assert [(image.path, image.fault) for image in ledger.images.stored()] == [("images/elsewhere.png", "")]

@@ -26,10 +26,10 @@ def usd(amount: int) -> MicroUSD:
 def test_a_call_that_fits_exactly_is_let_through(ledger: Ledger, make: Make) -> None:
     """The whole cap can be used, to the micro-dollar."""
     job = make.job()
-    ledger.remember([make.wanted(job)])
-    assert ledger.reserve(make.attempt(job, high=100), Caps(max_cost=usd(200))) is None
-    assert ledger.reserve(make.attempt(job, high=100), Caps(max_cost=usd(200))) is None
-    refused = ledger.reserve(make.attempt(job, high=1), Caps(max_cost=usd(200)))
+    ledger.jobs.remember([make.wanted(job)])
+    assert ledger.reservations.reserve(make.attempt(job, high=100), Caps(max_cost=usd(200))) is None
+    assert ledger.reservations.reserve(make.attempt(job, high=100), Caps(max_cost=usd(200))) is None
+    refused = ledger.reservations.reserve(make.attempt(job, high=1), Caps(max_cost=usd(200)))
     assert refused is not None
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.MAX_COST, 0, True)
 
@@ -37,59 +37,59 @@ def test_a_call_that_fits_exactly_is_let_through(ledger: Ledger, make: Make) -> 
 def test_what_a_call_did_not_cost_is_free_again(ledger: Ledger, make: Make) -> None:
     """Settling gives the difference back; a call that was not charged gives everything back."""
     job, caps = make.job(), Caps(max_cost=usd(100))
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     first, second = make.attempt(job), make.attempt(job)
-    assert ledger.reserve(first, caps) is None
-    ledger.settle(make.answer(first), AttemptState.SETTLED, make.cost(40))
-    refused = ledger.reserve(make.attempt(job, high=61), caps)
+    assert ledger.reservations.reserve(first, caps) is None
+    ledger.attempts.settle(make.answer(first), AttemptState.SETTLED, make.cost(40))
+    refused = ledger.reservations.reserve(make.attempt(job, high=61), caps)
     assert refused is not None
     assert refused.headroom == 60
     assert not refused.ever
     second = make.attempt(job, high=60)
-    assert ledger.reserve(second, caps) is None
-    ledger.settle(make.failure(second, Charge.NO), AttemptState.NOT_CHARGED)
-    assert ledger.reserve(make.attempt(job, high=60), caps) is None
+    assert ledger.reservations.reserve(second, caps) is None
+    ledger.attempts.settle(make.failure(second, Charge.NO), AttemptState.NOT_CHARGED)
+    assert ledger.reservations.reserve(make.attempt(job, high=60), caps) is None
 
 
 def test_risk_stays_counted(ledger: Ledger, make: Make, clock: Hands) -> None:
     """What may have been charged is never free again by time alone."""
     job, caps = make.job(), Caps(max_cost=usd(100))
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job)
-    ledger.reserve(attempt, caps)
-    ledger.settle(make.failure(attempt, Charge.MAYBE), AttemptState.AT_RISK)
+    ledger.reservations.reserve(attempt, caps)
+    ledger.attempts.settle(make.failure(attempt, Charge.MAYBE), AttemptState.AT_RISK)
     clock.time += timedelta(days=400)
-    refused = ledger.reserve(make.attempt(job, high=1), caps)
+    refused = ledger.reservations.reserve(make.attempt(job, high=1), caps)
     assert refused is not None
     assert not refused.ever
-    assert ledger.exposure("run-1").at_risk == 100
+    assert ledger.reservations.exposure("run-1").at_risk == 100
 
 
 def test_a_refused_call_leaves_no_trace(ledger: Ledger, make: Make) -> None:
     """A refusal writes nothing."""
     job = make.job()
-    ledger.remember([make.wanted(job)])
-    assert ledger.reserve(make.attempt(job), Caps(max_cost=usd(99))) is not None
-    assert list(ledger.attempt_rows()) == []
+    ledger.jobs.remember([make.wanted(job)])
+    assert ledger.reservations.reserve(make.attempt(job), Caps(max_cost=usd(99))) is not None
+    assert list(ledger.report_rows.attempts()) == []
 
 
 def test_the_run_cap_is_of_one_run(opened: Open, make: Make) -> None:
     """Another run begins with its whole cap."""
     ledger, job = opened(), make.job()
-    ledger.remember([make.wanted(job)])
-    assert ledger.reserve(make.attempt(job), Caps(max_cost=usd(100))) is None
-    ledger.begin_run(RunStart("run-2", "catalogue.yaml", "mock"))
-    assert ledger.reserve(make.attempt(job, run_id="run-2"), Caps(max_cost=usd(100))) is None
+    ledger.jobs.remember([make.wanted(job)])
+    assert ledger.reservations.reserve(make.attempt(job), Caps(max_cost=usd(100))) is None
+    ledger.runs.begin(RunStart("run-2", "catalogue.yaml", "mock"))
+    assert ledger.reservations.reserve(make.attempt(job, run_id="run-2"), Caps(max_cost=usd(100))) is None
 
 
 def test_a_budget_holds_over_catalogues_and_runs(opened: Open, make: Make) -> None:
     """Two catalogues that share a ledger share its budget."""
     one, two = opened(catalogue="one"), opened(catalogue="two", run_id="run-2")
     job, caps = make.job(), Caps(day=usd(150), month=usd(1000))
-    one.remember([make.wanted(job)])
-    two.remember([make.wanted(job)])
-    assert one.reserve(make.attempt(job), caps) is None
-    refused = two.reserve(make.attempt(job, run_id="run-2"), caps)
+    one.jobs.remember([make.wanted(job)])
+    two.jobs.remember([make.wanted(job)])
+    assert one.reservations.reserve(make.attempt(job), caps) is None
+    refused = two.reservations.reserve(make.attempt(job, run_id="run-2"), caps)
     assert refused is not None
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.DAY, 50, True)
 
@@ -97,67 +97,67 @@ def test_a_budget_holds_over_catalogues_and_runs(opened: Open, make: Make) -> No
 def test_a_new_day_has_a_new_budget_and_the_month_goes_on(ledger: Ledger, make: Make, clock: Hands) -> None:
     """The day's window moves at local midnight, the month's does not."""
     job, caps = make.job(), Caps(day=usd(100), month=usd(150), timezone="Europe/Berlin")
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     clock.time = datetime(2026, 3, 10, 22, 0, tzinfo=UTC)  # 23:00 in Berlin
     attempt = make.attempt(job)
-    assert ledger.reserve(attempt, caps) is None
-    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
-    assert ledger.reserve(make.attempt(job, high=50), caps).kind is CapKind.DAY
+    assert ledger.reservations.reserve(attempt, caps) is None
+    ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
+    assert ledger.reservations.reserve(make.attempt(job, high=50), caps).kind is CapKind.DAY
     clock.time = datetime(2026, 3, 10, 23, 1, tzinfo=UTC)  # 00:01 in Berlin
-    assert ledger.reserve(make.attempt(job, high=51), caps).kind is CapKind.MONTH
-    assert ledger.reserve(make.attempt(job, high=50), caps) is None
+    assert ledger.reservations.reserve(make.attempt(job, high=51), caps).kind is CapKind.MONTH
+    assert ledger.reservations.reserve(make.attempt(job, high=50), caps) is None
 
 
 def test_a_call_under_way_at_midnight_counts_for_both_days(ledger: Ledger, make: Make, clock: Hands) -> None:
     """A provider may book it on either day."""
     job, caps = make.job(), Caps(day=usd(100))
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     clock.time = datetime(2026, 3, 10, 23, 59, tzinfo=UTC)
     attempt = make.attempt(job)
-    ledger.reserve(attempt, caps)
+    ledger.reservations.reserve(attempt, caps)
     clock.time = datetime(2026, 3, 11, 0, 1, tzinfo=UTC)
-    assert ledger.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
-    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
-    assert ledger.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
+    assert ledger.reservations.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
+    ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
+    assert ledger.reservations.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
     clock.time = datetime(2026, 3, 12, 0, 1, tzinfo=UTC)
-    assert ledger.reserve(make.attempt(job, high=100), caps) is None
+    assert ledger.reservations.reserve(make.attempt(job, high=100), caps) is None
 
 
 def test_a_dead_run_elsewhere_does_not_block_a_budget_for_ever(opened: Open, make: Make, clock: Hands) -> None:
     """What another catalogue's run left open counts where it may have been charged, and for no later day or month."""
     job, dead, alive = make.job(n=9), opened(catalogue="a", run_id="dead"), opened(catalogue="b")
     for ledger in (dead, alive):
-        ledger.remember([make.wanted(job)])
+        ledger.jobs.remember([make.wanted(job)])
     by_day, by_month, images = Caps(day=usd(100)), Caps(month=usd(100)), Caps(images_per_day=9)
-    assert dead.reserve(make.attempt(job, slots=tuple(range(9)), run_id="dead"), Caps()) is None
+    assert dead.reservations.reserve(make.attempt(job, slots=tuple(range(9)), run_id="dead"), Caps()) is None
     for caps in (by_day, by_month, images):
-        assert alive.reserve(make.attempt(job, high=1), caps) is not None
+        assert alive.reservations.reserve(make.attempt(job, high=1), caps) is not None
     clock.time += timedelta(days=2)
-    assert alive.reserve(make.attempt(job, high=1), by_day) is None
-    assert alive.reserve(make.attempt(job, high=1), images) is None
-    assert alive.reserve(make.attempt(job, high=1), by_month) is not None
+    assert alive.reservations.reserve(make.attempt(job, high=1), by_day) is None
+    assert alive.reservations.reserve(make.attempt(job, high=1), images) is None
+    assert alive.reservations.reserve(make.attempt(job, high=1), by_month) is not None
     clock.time += timedelta(days=31)
-    assert alive.reserve(make.attempt(job, high=1), by_month) is None
+    assert alive.reservations.reserve(make.attempt(job, high=1), by_month) is None
 
 
 def test_images_per_day_count_what_was_asked_of_one_provider(ledger: Ledger, make: Make) -> None:
     """Calls that were not charged do not count; another provider's do not either."""
     job, caps = make.job(n=4), Caps(images_per_day=4)
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     free = make.attempt(job, slots=(0, 1, 2))
-    ledger.reserve(free, caps)
-    assert ledger.reserve(make.attempt(job, slots=(0, 1)), caps).kind is CapKind.IMAGES_PER_DAY
-    assert ledger.reserve(make.attempt(job, slots=(0, 1), provider="other"), caps) is None
-    ledger.settle(make.failure(free, Charge.NO), AttemptState.NOT_CHARGED)
-    assert ledger.reserve(make.attempt(job, slots=(0, 1, 2, 3)), caps) is None
+    ledger.reservations.reserve(free, caps)
+    assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1)), caps).kind is CapKind.IMAGES_PER_DAY
+    assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1), provider="other"), caps) is None
+    ledger.attempts.settle(make.failure(free, Charge.NO), AttemptState.NOT_CHARGED)
+    assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1, 2, 3)), caps) is None
 
 
 def test_max_images_bounds_the_run(ledger: Ledger, make: Make) -> None:
     """Images asked of calls that were not free of charge are counted."""
     job, caps = make.job(n=4), Caps(max_images=3)
-    ledger.remember([make.wanted(job)])
-    assert ledger.reserve(make.attempt(job, slots=(0, 1)), caps) is None
-    refused = ledger.reserve(make.attempt(job, slots=(2, 3)), caps)
+    ledger.jobs.remember([make.wanted(job)])
+    assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1)), caps) is None
+    refused = ledger.reservations.reserve(make.attempt(job, slots=(2, 3)), caps)
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.MAX_IMAGES, 1, True)
 
 
@@ -199,22 +199,22 @@ def _spend(path: Path, catalogue: str, make: Make, seed: int, calls: int, caps: 
     chance = random.Random(seed)
     with Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
         job = make.job(str(seed))
-        ledger.begin_run(RunStart(f"run-{seed}", "m", "mock"))
-        ledger.remember([make.wanted(job)])
+        ledger.runs.begin(RunStart(f"run-{seed}", "m", "mock"))
+        ledger.jobs.remember([make.wanted(job)])
         for number in range(calls):
             attempt = make.attempt(job, high=chance.randint(1, 100), run_id=f"run-{seed}")
             object.__setattr__(attempt, "id", f"{catalogue}-{seed}-{number}")
-            if ledger.reserve(attempt, caps) is None:
+            if ledger.reservations.reserve(attempt, caps) is None:
                 if chance.random() < 0.3:
-                    ledger.settle(make.failure(attempt, Charge.MAYBE), AttemptState.AT_RISK)
+                    ledger.attempts.settle(make.failure(attempt, Charge.MAYBE), AttemptState.AT_RISK)
                 else:
-                    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(attempt.quote.high))
+                    ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(attempt.quote.high))
 
 
 def _spent(path: Path) -> int:
     with Ledger.open(path, "one", clock=SystemClock()) as one, Ledger.open(path, "two", clock=SystemClock()) as two:
-        sums = [ledger.totals().money for ledger in (one, two)]
-        assert one.audit() == ()
+        sums = [ledger.accounts.totals().money for ledger in (one, two)]
+        assert one.accounts.audit() == ()
         return sum(money.confirmed + money.estimated + money.at_risk for money in sums)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.ledger import Caps, Decision, Ledger
-from batchgen.ledger.bill import Doubt, decide
+from batchgen.ledger.risk import Doubt, decide
 from batchgen.model import Attempt, AttemptState, Charge, Job, SlotState
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Hands, Make, Open
@@ -15,10 +15,10 @@ from tests.ledger.conftest import Hands, Make, Open
 
 def at_risk(ledger: Ledger, make: Make, job: Job, high: int = 100) -> Attempt:
     """Let a call end in doubt."""
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job, high=high)
-    ledger.reserve(attempt, Caps())
-    ledger.settle(make.failure(attempt, Charge.MAYBE, "timeout"), AttemptState.AT_RISK)
+    ledger.reservations.reserve(attempt, Caps())
+    ledger.attempts.settle(make.failure(attempt, Charge.MAYBE, "timeout"), AttemptState.AT_RISK)
     return attempt
 
 
@@ -26,20 +26,20 @@ def test_calls_of_a_dead_run_are_orphans_of_their_catalogue(opened: Open, make: 
     """A second start finds them, with all that recovery needs, and nobody else's."""
     first, other, job = opened(), opened(catalogue="other"), make.job(n=2)
     for ledger in (first, other):
-        ledger.remember([make.wanted(job)])
+        ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job, slots=(0, 1))
-    first.reserve(attempt, Caps())
-    other.reserve(make.attempt(job), Caps())
+    first.reservations.reserve(attempt, Caps())
+    other.reservations.reserve(make.attempt(job), Caps())
     first.close()
     second = opened(run_id="run-2")
-    (orphan,) = second.orphans()
+    (orphan,) = second.attempts.orphans()
     assert (orphan.id, orphan.run_id, orphan.job_id, orphan.slots) == (attempt.id, "run-1", "a", (0, 1))
     assert orphan.path(1, "webp") == "a-1.webp"
-    second.to_at_risk(orphan.id, "its run was killed")
-    assert second.orphans() == ()
-    assert second.totals().money.at_risk == 100
-    assert [slot.state for slot in second.known([job])[0].slots] == [SlotState.UNCERTAIN] * 2
-    assert len(other.orphans()) == 1
+    second.attempts.to_at_risk(orphan.id, "its run was killed")
+    assert second.attempts.orphans() == ()
+    assert second.accounts.totals().money.at_risk == 100
+    assert [slot.state for slot in second.jobs.known([job])[0].slots] == [SlotState.UNCERTAIN] * 2
+    assert len(other.attempts.orphans()) == 1
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_a_person_decides_what_is_held(
     job, other = make.job("a"), make.job("b")
     at_risk(ledger, make, job)
     at_risk(ledger, make, other)
-    assert [held.job_id for held in ledger.held()] == ["a", "b"]
-    (decided,) = ledger.resolve(["a", "unknown"], decision)
+    assert [held.job_id for held in ledger.risk.held()] == ["a", "b"]
+    (decided,) = ledger.risk.resolve(["a", "unknown"], decision)
     assert (decided.job_key, decided.slots, decided.at_risk) == (job.key, (0,), 100)
-    assert [held.job_id for held in ledger.held()] == ["b"]
-    known = ledger.known([job])[0]
+    assert [held.job_id for held in ledger.risk.held()] == ["b"]
+    known = ledger.jobs.known([job])[0]
     assert known.slots[0].state is state
     assert known.open(1) == opens
-    assert ledger.totals().money.at_risk == 200
+    assert ledger.accounts.totals().money.at_risk == 200
 
 
 @pytest.mark.parametrize(
@@ -81,30 +81,30 @@ def test_a_bill_confirms_the_oldest_first_and_clears_the_rest(
 ) -> None:
     """Fewer, as many, more than the ledger knows: the sum is the bill's, and the rest is said."""
     job = make.job("done")
-    ledger.remember([make.wanted(job)])
+    ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job)
-    ledger.reserve(attempt, Caps())
-    ledger.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
+    ledger.reservations.reserve(attempt, Caps())
+    ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(50))
     jobs = [make.job("a"), make.job("b")]
     for doubtful in jobs:
         at_risk(ledger, make, doubtful)
-    result = ledger.reconcile(MicroUSD(billed))
+    result = ledger.risk.reconcile(MicroUSD(billed))
     assert [finding.confirmed for finding in result.findings] == confirmed
     assert result.unexplained == unexplained
-    money = ledger.totals().money
+    money = ledger.accounts.totals().money
     assert money.confirmed == 50 + sum(confirmed)
     assert money.at_risk == 0
     assert money.not_charged == 200 - sum(confirmed)
-    states = [known.slots[0].state for known in ledger.known(jobs)]
+    states = [known.slots[0].state for known in ledger.jobs.known(jobs)]
     assert states == [SlotState.UNCERTAIN if amount else SlotState.NOT_STARTED for amount in confirmed]
-    assert ledger.audit() == ()
+    assert ledger.accounts.audit() == ()
 
 
 def test_a_look_at_the_bill_changes_nothing(ledger: Ledger, make: Make) -> None:
     """Without applying, only the answer is given."""
     at_risk(ledger, make, make.job())
-    assert ledger.reconcile(MicroUSD(0), apply=False).cleared == 100
-    assert ledger.totals().money.at_risk == 100
+    assert ledger.risk.reconcile(MicroUSD(0), apply=False).cleared == 100
+    assert ledger.accounts.totals().money.at_risk == 100
 
 
 def test_a_bill_since_a_date_leaves_older_calls_alone(ledger: Ledger, make: Make, clock: Hands) -> None:
@@ -113,9 +113,9 @@ def test_a_bill_since_a_date_leaves_older_calls_alone(ledger: Ledger, make: Make
     clock.time += timedelta(days=2)
     since = clock.now()
     at_risk(ledger, make, make.job("new"))
-    result = ledger.reconcile(MicroUSD(0), since)
+    result = ledger.risk.reconcile(MicroUSD(0), since)
     assert [finding.job_id for finding in result.findings] == ["new"]
-    assert ledger.totals().money.at_risk == 100
+    assert ledger.accounts.totals().money.at_risk == 100
 
 
 def test_a_slot_that_another_call_may_have_paid_stays_uncertain(ledger: Ledger, make: Make) -> None:
@@ -123,8 +123,8 @@ def test_a_slot_that_another_call_may_have_paid_stays_uncertain(ledger: Ledger, 
     job = make.job()
     at_risk(ledger, make, job)
     at_risk(ledger, make, job)
-    ledger.reconcile(MicroUSD(60))
-    assert ledger.known([job])[0].slots[0].state is SlotState.UNCERTAIN
+    ledger.risk.reconcile(MicroUSD(60))
+    assert ledger.jobs.known([job])[0].slots[0].state is SlotState.UNCERTAIN
 
 
 @given(

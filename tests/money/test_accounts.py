@@ -54,32 +54,32 @@ class History:
         (root / "runs").mkdir()
         self.root, self.settled, self.at_risk = root, 0, 0
         with Ledger.open(root / "ledger.db", ".", clock=SystemClock()) as self.ledger:
-            self.ledger.begin_run(RunStart("run-1", "scene", "mock"))
+            self.ledger.runs.begin(RunStart("run-1", "scene", "mock"))
             for number, (end, most, share) in enumerate(calls):
                 self._call(number, end, most, share)
-            self.ledger.end_run("run-1", 0, "")
+            self.ledger.runs.end("run-1", 0, "")
 
     def _call(self, number: int, end: str, most: int, share: float) -> None:
         name = f"job-{number}"
         request = ImageRequest(Operation.GENERATE, name)
         job = Job(name, f"{number:064x}", request, 1, lambda slot, ext: f"{name}-{slot}.{ext}")
-        self.ledger.remember([Wanted(job, "gpt-image-2", "1024x1024", "low", "mock")])
+        self.ledger.jobs.remember([Wanted(job, "gpt-image-2", "1024x1024", "low", "mock")])
         part = MicroUSD(int(most * share))
         quote = Quote(MicroUSD(0), part, MicroUSD(most))
         attempt = Attempt(f"call-{number}", "run-1", job, "gpt-image-2", "mock", (0,), quote)
-        assert self.ledger.reserve(attempt, Caps()) is None
+        assert self.ledger.reservations.reserve(attempt, Caps()) is None
         receipt = Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "timeout"))
         match end:
             case "paid":
-                self.ledger.settle(receipt, AttemptState.CHARGED_NO_RESULT, Settlement(part, estimated=False))
+                self.ledger.attempts.settle(receipt, AttemptState.CHARGED_NO_RESULT, Settlement(part, estimated=False))
                 self.settled += part
             case "free":
-                self.ledger.settle(receipt, AttemptState.NOT_CHARGED)
+                self.ledger.attempts.settle(receipt, AttemptState.NOT_CHARGED)
             case "doubt":
-                self.ledger.settle(receipt, AttemptState.AT_RISK)
+                self.ledger.attempts.settle(receipt, AttemptState.AT_RISK)
                 self.at_risk += most
             case _:
-                self.ledger.to_at_risk(attempt.id, "killed")
+                self.ledger.attempts.to_at_risk(attempt.id, "killed")
                 self.at_risk += most
 
 

@@ -62,7 +62,7 @@ def _agree(here: Scene, seen: Seen) -> None:
     assert images.pop("wanted") == sum(images.values()) == sum(row.wanted for row in seen.jobs.values())
     assert rows["rows"] == rows["planned"] + rows["skipped"] + rows["rejected"] == len(seen.jobs)
     with here.ledger() as ledger:
-        assert ledger.audit() == ()
+        assert ledger.accounts.audit() == ()
 
 
 def _files_agree(seen: Seen, account: Account) -> None:

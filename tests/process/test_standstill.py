@@ -84,7 +84,7 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
         asyncio.run(StuckDrawing(session).work())
         result = session.close()
         session.leave()
-        assert [row.state.value for row in ledger.attempt_rows()] == ["at_risk", "at_risk"]
+        assert [row.state.value for row in ledger.report_rows.attempts()] == ["at_risk", "at_risk"]
     assert result.exit == 1
     assert any("stuck: lamp, sofa" in text for text in listener.said)
     (stacks,) = folder.root.glob("runs/*/error.txt")

@@ -213,7 +213,7 @@ class World:
             states = Counter(state for (state,) in db.execute("SELECT state FROM images WHERE url IS NULL"))
             (waiting,) = db.execute("SELECT count(*) FROM images WHERE url IS NOT NULL").fetchone()
         with Ledger.open(path, ".", clock=SystemClock()) as ledger:
-            assert ledger.audit() == (), f"{self}: {ledger.audit()}"
+            assert ledger.accounts.audit() == (), f"{self}: {ledger.accounts.audit()}"
         return Books(calls, stored, states, waiting)
 
     def _compare(self, books: Books, bill: list[dict[str, Any]]) -> None:

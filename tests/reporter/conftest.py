@@ -45,46 +45,22 @@ class Rows:
     listed: Sequence[ListedRow] = ()
     varied: Sequence[VariantRow] = ()
 
-    def still(self) -> AbstractContextManager[object]:
+    @property
+    def runs(self) -> "Rows":
+        return self
+
+    @property
+    def accounts(self) -> "Rows":
+        return self
+
+    @property
+    def report_rows(self) -> "ReportRows":
+        return ReportRows(self)
+
+    def snapshot(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def image_rows(self) -> Iterator[ImageRow]:
-        return iter(self.images)
-
-    def job_rows(self) -> Iterator[JobRow]:
-        return iter(self.jobs)
-
-    def tag_names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for job in self.jobs for name in tags_of(job.tags)))
-
-    def call_rows(self) -> Iterator[CallRow]:
-        return iter(self.calls)
-
-    def usage_rows(self) -> Iterator[UsageRow]:
-        if self.used is not None:
-            yield from self.used
-            return
-        kinds = dict.fromkeys((j.model, j.size, j.quality, j.provider, j.tags) for j in self.jobs)
-        for kind in kinds:
-            mine = [j for j in self.jobs if (j.model, j.size, j.quality, j.provider, j.tags) == kind]
-
-            def total(name: str, rows: Sequence[JobRow] = mine) -> int:
-                return sum(getattr(row, name) for row in rows)
-
-            yield UsageRow(
-                *kind, len(mine), total("attempts"), total("retried"), total("wanted"), total("stored"),
-                total("text_in"), total("image_in"), total("output"), 0,
-                total("confirmed_micro_usd"), total("estimated_micro_usd"), total("at_risk_micro_usd"),
-                total("not_charged_micro_usd"), total("expected_micro_usd"),
-            )  # fmt: skip
-
-    def listed_rows(self) -> Iterator[ListedRow]:
-        return iter(self.listed)
-
-    def variant_rows(self) -> Iterator[VariantRow]:
-        return iter(self.varied)
-
-    def runs(self) -> tuple[RunRow, ...]:
+    def latest_first(self) -> tuple[RunRow, ...]:
         return (self.run,) if self.run else ()
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
@@ -104,6 +80,49 @@ class Rows:
             sum(j.attempts for j in self.jobs),
             sum(j.retried for j in self.jobs),
         )
+
+
+class ReportRows:
+    """The rows that stand in a report."""
+
+    def __init__(self, lists: Rows) -> None:
+        self._lists = lists
+
+    def images(self) -> Iterator[ImageRow]:
+        return iter(self._lists.images)
+
+    def jobs(self) -> Iterator[JobRow]:
+        return iter(self._lists.jobs)
+
+    def tag_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for job in self._lists.jobs for name in tags_of(job.tags)))
+
+    def calls(self) -> Iterator[CallRow]:
+        return iter(self._lists.calls)
+
+    def listed(self) -> Iterator[ListedRow]:
+        return iter(self._lists.listed)
+
+    def variants(self) -> Iterator[VariantRow]:
+        return iter(self._lists.varied)
+
+    def usage(self) -> Iterator[UsageRow]:
+        if self._lists.used is not None:
+            yield from self._lists.used
+            return
+        kinds = dict.fromkeys((j.model, j.size, j.quality, j.provider, j.tags) for j in self._lists.jobs)
+        for kind in kinds:
+            mine = [j for j in self._lists.jobs if (j.model, j.size, j.quality, j.provider, j.tags) == kind]
+
+            def total(name: str, rows: Sequence[JobRow] = mine) -> int:
+                return sum(getattr(row, name) for row in rows)
+
+            yield UsageRow(
+                *kind, len(mine), total("attempts"), total("retried"), total("wanted"), total("stored"),
+                total("text_in"), total("image_in"), total("output"), 0,
+                total("confirmed_micro_usd"), total("estimated_micro_usd"), total("at_risk_micro_usd"),
+                total("not_charged_micro_usd"), total("expected_micro_usd"),
+            )  # fmt: skip
 
 
 def an_image(**changed: Any) -> ImageRow:

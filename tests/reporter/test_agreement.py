@@ -73,11 +73,11 @@ class History:
     def happen(self, calls: int) -> None:
         """Make some jobs, and calls for them."""
         jobs = [self._job(number) for number in range(self.chance.randint(1, 6))]
-        self.ledger.begin_run(RunStart("run-1", "manifest.yaml", "mock"))
-        self.ledger.remember([self._wanted(job) for job in jobs])
+        self.ledger.runs.begin(RunStart("run-1", "manifest.yaml", "mock"))
+        self.ledger.jobs.remember([self._wanted(job) for job in jobs])
         for _ in range(calls):
             self._call(self.chance.choice(jobs))
-        self.ledger.end_run("run-1", 0, "")
+        self.ledger.runs.end("run-1", 0, "")
 
     def _job(self, number: int) -> Job:
         tags = tuple((name, self.chance.choice("xyz")) for name in ("category", "prompt") if self.chance.random() < 0.8)
@@ -97,7 +97,7 @@ class History:
         quote = Quote(MicroUSD(0), MicroUSD(high // 2), MicroUSD(high))
         model = self.chance.choice(["gpt-image-1", "gpt-image-2"])
         attempt = Attempt(f"call-{next(self.numbers)}", "run-1", job, model, "mock", tuple(range(job.n)), quote)
-        assert self.ledger.reserve(attempt, Caps()) is None
+        assert self.ledger.reservations.reserve(attempt, Caps()) is None
         self.chance.choice([self._drawn, self._empty, self._unclear, self._free, self._open])(attempt, high)
 
     def _drawn(self, attempt: Attempt, high: int) -> None:
@@ -108,23 +108,23 @@ class History:
         images = tuple(self._image(attempt, slot) for slot in some if slot not in remote)
         addresses = tuple(RemoteImage(slot, "https://x.example/p?s=1") for slot in remote)
         receipt = self._receipt(attempt, Charge.YES, "ok", images, addresses)
-        self.ledger.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(cost), estimated))
+        self.ledger.attempts.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(cost), estimated))
         self.bill[FOUR[estimated]] += cost
 
     def _empty(self, attempt: Attempt, high: int) -> None:
         cost, estimated = self.chance.randint(1, high), self.chance.random() < 0.4
         receipt = self._receipt(attempt, Charge.YES, "empty")
-        self.ledger.settle(receipt, AttemptState.CHARGED_NO_RESULT, Settlement(MicroUSD(cost), estimated))
+        self.ledger.attempts.settle(receipt, AttemptState.CHARGED_NO_RESULT, Settlement(MicroUSD(cost), estimated))
         self.bill[FOUR[estimated]] += cost
 
     def _unclear(self, attempt: Attempt, high: int) -> None:
-        self.ledger.settle(self._receipt(attempt, Charge.MAYBE, "timeout"), AttemptState.AT_RISK)
+        self.ledger.attempts.settle(self._receipt(attempt, Charge.MAYBE, "timeout"), AttemptState.AT_RISK)
         self.bill["at_risk_micro_usd"] += high
 
     def _free(self, attempt: Attempt, high: int) -> None:
         state = self.chance.choice([AttemptState.NOT_CHARGED, AttemptState.NOT_SENT])
         marks = {0: (SlotState.MODERATED, "moderation_blocked")} if self.chance.random() < 0.5 else None
-        self.ledger.settle(self._receipt(attempt, Charge.NO, "moderation_blocked"), state, None, marks)
+        self.ledger.attempts.settle(self._receipt(attempt, Charge.NO, "moderation_blocked"), state, None, marks)
         self.bill["not_charged_micro_usd"] += high
 
     def _open(self, attempt: Attempt, high: int) -> None:
@@ -198,7 +198,7 @@ def agrees(ledger: Ledger, folder: Path, bill: dict[str, int]) -> None:
     assert {state: states.count(state) for state in counted if state != "wanted"} == {
         state: number for state, number in counted.items() if state != "wanted"
     }
-    assert ledger.audit() == ()
+    assert ledger.accounts.audit() == ()
 
 
 def test_the_share_of_a_image(tmp_path: Path) -> None:
@@ -206,12 +206,12 @@ def test_the_share_of_a_image(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.db", ".", clock=Ticks()) as ledger:
         history = History(ledger, Random(1))
         job = Job("a", "f" * 64, ImageRequest(Operation.GENERATE, "a"), 3, lambda slot, ext: f"{slot}.{ext}")
-        ledger.begin_run(RunStart("run-1", "m", "mock"))
-        ledger.remember([Wanted(job, "gpt-image-1", "1024x1024", "low", "mock")])
+        ledger.runs.begin(RunStart("run-1", "m", "mock"))
+        ledger.jobs.remember([Wanted(job, "gpt-image-1", "1024x1024", "low", "mock")])
         attempt = Attempt("c", "run-1", job, "gpt-image-1", "mock", (0, 1, 2), Quote(*(MicroUSD(100),) * 3))
-        assert ledger.reserve(attempt, Caps()) is None
+        assert ledger.reservations.reserve(attempt, Caps()) is None
         images = tuple(history._image(attempt, slot) for slot in attempt.slots)
         receipt = history._receipt(attempt, Charge.YES, "ok", images)
-        ledger.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(100), estimated=False))
+        ledger.attempts.settle(receipt, AttemptState.SETTLED, Settlement(MicroUSD(100), estimated=False))
         report = write(ledger, tmp_path).folder
     assert [row["cost_micro_usd"] for row in cells(report / "images.csv")] == ["34", "33", "33"]

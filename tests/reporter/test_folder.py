@@ -18,6 +18,7 @@ from batchgen.ledger import JobRow
 from batchgen.reporter import frame, write
 from batchgen.reporter.page_rows import unfinished
 from batchgen.reporter.thumbs import make
+from tests.reporter.conftest import ReportRows
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 FILES = {
@@ -126,8 +127,13 @@ def test_an_old_report_stays_when_the_new_one_fails(tmp_path: Path, rows: Make, 
     class Broken(type(rows())):  # type: ignore[misc]
         """Rows that end in an error of the disk."""
 
-        def usage_rows(self) -> Any:
-            raise OSError(28, "No space left on device", "usage.csv")
+        @property
+        def report_rows(self) -> ReportRows:
+            class Ending(ReportRows):
+                def usage(self) -> Any:
+                    raise OSError(28, "No space left on device", "usage.csv")
+
+            return Ending(self)
 
     write(rows([], [job()]), tmp_path)
     before = {path: path.read_bytes() for path in (tmp_path / "report").glob("*.*")}

@@ -52,7 +52,7 @@ class Looked(Rehearsal):
         rows = ended.table("jobs")
         assert sum(int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in rows) == self.billed
         with opened(self.folder, readonly=True) as (ledger, _):
-            assert ledger.audit() == ()
+            assert ledger.accounts.audit() == ()
 
 
 @pytest.fixture

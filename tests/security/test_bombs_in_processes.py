@@ -56,7 +56,7 @@ def test_a_packed_answer_that_unfolds_to_a_gigabyte(fresh: Path, launcher: Launc
         assert child.wait() == 3, child.said
         assert most < 300 * MB
         with here.ledger() as ledger:
-            states = {row.job_id: row.state.value for row in ledger.attempt_rows()}
+            states = {row.job_id: row.state.value for row in ledger.report_rows.attempts()}
     assert states == {"bomb": "charged_no_result", "good": "settled"}
     kept = list((here.output() / "quarantine").rglob("*.part"))
     assert 1 << 20 <= sum(path.stat().st_size for path in kept) < 200 << 20

@@ -15,7 +15,7 @@ def play(world: World, scene: Scene) -> Story:
     """Run a scene and hold it against every law."""
     story = world.run(scene)
     assert not world.broken, world.broken
-    assert world.ledger.audit() == ()
+    assert world.ledger.accounts.audit() == ()
     everything_ended(world, story)
     everything_is_accounted(world, scene, story)
     outcomes_are_the_ledgers(world, scene, story)
@@ -29,7 +29,7 @@ def play(world: World, scene: Scene) -> Story:
 
 def everything_ended(world: World, story: Story) -> None:
     """No call is under way, unless the run was cut off."""
-    rows = world.ledger._book.db.execute("SELECT count(*) FROM attempts WHERE state = 'dispatched'").fetchone()
+    rows = world.ledger._database.db.execute("SELECT count(*) FROM attempts WHERE state = 'dispatched'").fetchone()
     stuck = {stop.kind for stop in story.stops} & {StopKind.STORAGE}
     assert story.aborted or stuck or rows[0] == 0, f"{rows[0]} calls were never closed"
 
@@ -41,7 +41,7 @@ def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:
     assert images.wanted == (
         images.stored + images.moderated + images.failed + images.uncertain + images.lost_paid + images.not_started
     )
-    rows = world.ledger._book.db.execute(
+    rows = world.ledger._database.db.execute(
         "SELECT id FROM attempts WHERE run_id = ? AND state != 'not_sent'", (story.run_id,)
     ).fetchall()
     sent = {a.id for a, verdict in story.sky.verdicts if verdict.remedy is not Remedy.RESEND}
@@ -51,7 +51,7 @@ def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:
 
 def outcomes_are_the_ledgers(world: World, scene: Scene, story: Story) -> None:
     """What the run said of each job is what the ledger says of it."""
-    names = {row.job_key: row.outcome for row in world.ledger.job_rows()}
+    names = {row.job_key: row.outcome for row in world.ledger.report_rows.jobs()}
     said = Counter(outcome.kind.value for outcome in story.outcomes)
     booked = Counter(names[outcome.job.key] for outcome in story.outcomes)
     if not ({stop.kind for stop in story.stops} & {StopKind.STORAGE} or story.aborted):
@@ -96,7 +96,7 @@ def nothing_is_given_up_early(world: World, story: Story) -> None:
 
     Or in two calls, of which the last left out every image.
     """
-    rows = world.ledger._book.db.execute(
+    rows = world.ledger._database.db.execute(
         "SELECT job_key, slot FROM images WHERE state = 'moderated' AND run_id = ?", (story.run_id,)
     )
     for key, slot in rows:
@@ -146,5 +146,5 @@ def the_status_says_it(scene: Scene, story: Story) -> None:
 
 def states(world: World, job_key: str) -> list[SlotState]:
     """The states of a job's slots, as far as something is known of them."""
-    rows = world.ledger._book.db.execute("SELECT state FROM images WHERE job_key = ? ORDER BY slot", (job_key,))
+    rows = world.ledger._database.db.execute("SELECT state FROM images WHERE job_key = ? ORDER BY slot", (job_key,))
     return [SlotState(state) for (state,) in rows]

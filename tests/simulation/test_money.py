@@ -40,7 +40,7 @@ def crowd(seed: int) -> Scene:
 
 def left_over(world: World, story: Story, cap: int) -> tuple[int, int]:
     """What the cap leaves in the end, and the cheapest call that was not made because of it."""
-    exposure = world.ledger.exposure(story.run_id)
+    exposure = world.ledger.reservations.exposure(story.run_id)
     assert exposure.reserved == 0
     unmade = [
         item.cost.quote.high
@@ -93,7 +93,7 @@ def test_a_price_three_times_the_tables_stops_the_run(new_world: NewWorld, seed:
     assert "gpt-image-2" in stop.why
     assert len(story.sky.calls) <= 8, "nothing left after the first dear answer"
     over = sum(max(0, line.micro_usd - line.attempt.quote.high) for line in story.sky.bill)
-    exposure = world.ledger.exposure(story.run_id)
+    exposure = world.ledger.reservations.exposure(story.run_id)
     assert exposure.spent == story.sky.billed
     assert exposure.spent <= 400_000 + over
 

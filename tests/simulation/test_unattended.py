@@ -134,7 +134,7 @@ def test_a_signal_stops_dispatch_and_drains(new_world: NewWorld, seed: int) -> N
     world = new_world(seed)
     story = play(world, scene)
     assert story.status is Exit.SIGINT
-    assert all(row.ended is not None for row in world.ledger.attempt_rows())
+    assert all(row.ended is not None for row in world.ledger.report_rows.attempts())
     assert story.totals.images.moderated == 0 or seed > 2, "nobody gives a slot up that was never asked for again"
     assert play(world, replace(scene, weather=Weather(), signal_at=None)).status in {Exit.OK, Exit.SOME_FAILED}
 
@@ -148,7 +148,7 @@ def test_whatever_was_cut_off_is_at_risk_and_found_again(new_world: NewWorld, se
     world = new_world(seed)
     story = play(world, scene)
     assert story.aborted
-    open_calls = [row for row in world.ledger.attempt_rows() if row.ended is None]
+    open_calls = [row for row in world.ledger.report_rows.attempts() if row.ended is None]
     assert len(open_calls) <= 16
     after = play(world, replace(scene, weather=Weather(), abort_at=None))
     assert after.status in {Exit.OK, Exit.SOME_FAILED}
@@ -160,7 +160,7 @@ def test_a_full_disk_stops_the_run_and_forgets_no_call(new_world: NewWorld) -> N
     world = new_world("disk")
     story = play(world, Scene(jobs(60), Weather(disk_full_from=20), SETTINGS))
     assert story.status is Exit.STORAGE
-    open_calls = [row for row in world.ledger.attempt_rows() if row.ended is None]
+    open_calls = [row for row in world.ledger.report_rows.attempts() if row.ended is None]
     assert 1 <= len(open_calls) <= 16
 
 
@@ -193,7 +193,7 @@ def test_a_thousand_refused_jobs_ask_the_ledger_once(new_world: NewWorld, amount
     world = new_world("refused")
     limits = replace(LIMITS, max_cost=MicroUSD(1))
     counted = []
-    world.ledger._book._at = counted.append
+    world.ledger._database._at = counted.append
     story = world.run(Scene(jobs(amount), Weather(), replace(SETTINGS, limits=limits)))
     assert story.status is Exit.LIMIT
     assert story.kinds == {OutcomeKind.NOT_STARTED: amount}
@@ -224,7 +224,7 @@ def test_a_mismatch_is_kept_failed_or_drawn_again(new_world: NewWorld) -> None:
         scene = Scene(jobs(6, 2), Weather({"unlike": 1.0}), replace(SETTINGS, on_mismatch=policy))
         story = play(world, scene)
         assert (story.status, len(story.sky.calls)) == (status, calls), policy
-        assert all(slot.path for slot in world.ledger.known(scene.jobs)[0].slots)
+        assert all(slot.path for slot in world.ledger.jobs.known(scene.jobs)[0].slots)
         assert len(play(world, scene).sky.calls) == 0
     retried = play(world := new_world("x"), replace(scene, settings=replace(SETTINGS, on_mismatch=OnMismatch.FAIL)))
     assert retried.status is Exit.SOME_FAILED

@@ -120,7 +120,7 @@ class World:
 
     async def _open(self) -> Ledger:
         ledger = Ledger.open(self.path, ".", clock=self.clock, at=self._at)
-        ledger._book.db.execute("PRAGMA synchronous = OFF")
+        ledger._database.db.execute("PRAGMA synchronous = OFF")
         return ledger
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class World:
 
     def _sums(self, which: str, since: int = 0) -> "Sums":
         """Money and images of calls under way, and of those that ended since a quarter of an hour."""
-        row = self.ledger._book.db.execute(
+        row = self.ledger._database.db.execute(
             "SELECT ifnull(sum(money), 0), ifnull(sum(images), 0) FROM"
             " (SELECT cost + at_risk AS money, images FROM spent"
             f" WHERE {which} AND quarter >= {since} UNION ALL"
@@ -251,7 +251,7 @@ class Players:
         try:
             async with asyncio.timeout(LONGEST):
                 worker = self._worker()
-                await worker.fetcher.backlog(self.ledger.downloads())
+                await worker.fetcher.backlog(self.ledger.downloads.waiting())
                 async for outcome in run(self._tasks(), worker, self.stops, self.offload):
                     self.outcomes.append(outcome)
         except asyncio.CancelledError:
@@ -264,14 +264,14 @@ class Players:
 
     def _begin(self) -> None:
         scene, tariff = self.scene, self.tariff
-        self.ledger.begin_run(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
-        for orphan in self.ledger.orphans():
-            self.ledger.to_at_risk(orphan.id, "the run ended before the answer was whole")
+        self.ledger.runs.begin(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
+        for orphan in self.ledger.attempts.orphans():
+            self.ledger.attempts.to_at_risk(orphan.id, "the run ended before the answer was whole")
         wanted = [
             Wanted(job, tariff.model_of(job.request), tariff.size(job.request), tariff.quality(job.request), "openai")
             for job in scene.jobs
         ]
-        self.ledger.remember(wanted)
+        self.ledger.jobs.remember(wanted)
 
     def _tasks(self) -> Iterator[Task]:
         for item in self.pairing.plan(self.scene.jobs):
@@ -308,7 +308,7 @@ class Players:
         )
 
     async def _tidy(self, attempt_id: str) -> None:
-        assert self.ledger.attempt(attempt_id).state is not AttemptState.DISPATCHED  # type: ignore[union-attr]
+        assert self.ledger.attempts.find(attempt_id).state is not AttemptState.DISPATCHED  # type: ignore[union-attr]
 
     def _caps(self) -> Caps:
         limits, budget = self.scene.settings.limits, self.scene.settings.budget
@@ -324,7 +324,7 @@ class Players:
         self.events[event] += 1
 
     def _story(self, seconds: float) -> Story:
-        exposure = self.ledger.exposure(self.run_id)
+        exposure = self.ledger.reservations.exposure(self.run_id)
         refused = self.events["refused"] > 0
         kinds = Counter(outcome.kind for outcome in self.outcomes) + self.settled_before
         status = exit_status(
@@ -334,7 +334,7 @@ class Players:
             refused=refused,
             charged=bool(exposure.spent or exposure.at_risk),
         )
-        self.ledger.end_run(self.run_id, status, "")
+        self.ledger.runs.end(self.run_id, status, "")
         return Story(
             run_id=self.run_id,
             sky=self.sky,
@@ -345,7 +345,7 @@ class Players:
             planned=tuple(self.planned),
             refused=refused,
             aborted=self.aborted,
-            totals=self.ledger.totals(self.run_id),
+            totals=self.ledger.accounts.totals(self.run_id),
             seconds=seconds,
             events=self.events,
         )

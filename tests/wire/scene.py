@@ -108,17 +108,17 @@ class Seen:
     @property
     def attempts(self) -> tuple[AttemptRow, ...]:
         with self.scene.ledger(self.name) as ledger:
-            return tuple(ledger.attempt_rows())
+            return tuple(ledger.report_rows.attempts())
 
     @property
     def jobs(self) -> dict[str, JobRow]:
         with self.scene.ledger(self.name) as ledger:
-            return {row.job_id: row for row in ledger.job_rows()}
+            return {row.job_id: row for row in ledger.report_rows.jobs()}
 
     @property
     def images(self) -> tuple[ImageRow, ...]:
         with self.scene.ledger(self.name) as ledger:
-            return tuple(ledger.image_rows())
+            return tuple(ledger.report_rows.images())
 
     @property
     def money(self) -> dict[str, int]:

@@ -92,4 +92,4 @@ def _accounted(here: Scene, seen: Seen) -> None:
     images = seen.result.summary["images"]
     assert images.pop("wanted") == sum(images.values())
     with here.ledger() as ledger:
-        assert ledger.audit() == ()
+        assert ledger.accounts.audit() == ()

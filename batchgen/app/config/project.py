@@ -58,7 +58,7 @@ class Project:
         """What calls cost here; a ledger's history calibrates what is expected."""
         past: Past = no_past
         if ledger is not None:
-            past = lambda model, size, quality: ledger.history(model, size, quality, self.provider.name)  # noqa: E731
+            past = lambda model, size, quality: ledger.accounts.history(model, size, quality, self.provider.name)  # noqa: E731
         return PriceList(self.provider, self.settings, past)
 
 
@@ -125,7 +125,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
 
 def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
     """Sample images count as stored, whoever is asked next: say so before they are taken for real ones."""
-    count = 0 if project.free else ledger.drawn_by(MOCK)
+    count = 0 if project.free else ledger.images.drawn_by(MOCK)
     if count:
         yield Problem(
             f"{counted(count, 'image')} in {project.output} came from the mock provider and will not be drawn again; "

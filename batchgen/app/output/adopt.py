@@ -49,8 +49,8 @@ def adopt(output: Path | None) -> AdoptResult:
     known = _known(root)
     with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
         begun = new_run_id(clock.now())
-        ledger.begin_run(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
-        explained = {image.path for image in ledger.stored()}
+        ledger.runs.begin(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
+        explained = {image.path for image in ledger.images.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
         for relative in folder.images():
             if relative in explained:
@@ -62,12 +62,12 @@ def adopt(output: Path | None) -> AdoptResult:
             batch.append(image)
             keys.add(image.wanted.job.key)
             if len(batch) == AT_ONCE:
-                taken += ledger.adopt(batch)
+                taken += ledger.adoption.adopt(batch)
                 batch = []
-        taken += ledger.adopt(batch) if batch else 0
+        taken += ledger.adoption.adopt(batch) if batch else 0
         if not explained:
-            ledger.review([*_judged(root)])
-        ledger.end_run(begun, Exit.OK, "")
+            ledger.reviews.record([*_judged(root)])
+        ledger.runs.end(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
 
 

@@ -98,7 +98,7 @@ def verify(output: Path | None) -> VerifyResult:
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
     archived = not os.access(find_output(output), os.W_OK)
     with opened(output, readonly=archived) as (ledger, root):
-        for image in list(ledger.stored()):
+        for image in list(ledger.images.stored()):
             images += 1
             path = root / image.path
             if not path.exists():
@@ -112,7 +112,7 @@ def verify(output: Path | None) -> VerifyResult:
                     damaged.append((image.path, wrong))
                 fault = f"damaged: {wrong}" if wrong else ""
             if fault != image.fault and not archived:
-                ledger.fault(image, fault)
+                ledger.images.note_fault(image, fault)
     return VerifyResult(images, size, tuple(damaged), tuple(missing))
 
 
@@ -120,10 +120,10 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
     """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
     start = datetime.combine(since, time(), UTC) if since else None
     with opened(output, readonly=False) as (ledger, root):
-        for orphan in ledger.orphans():
+        for orphan in ledger.attempts.orphans():
             if Folder(root).spool(orphan.id).read() is None:  # a whole answer is settled by the next run
-                ledger.to_at_risk(orphan.id, LOST)
-        found = ledger.reconcile(billed, start)
+                ledger.attempts.to_at_risk(orphan.id, LOST)
+        found = ledger.risk.reconcile(billed, start)
         reporter.write(ledger, root)
     left = found.at_risk - found.confirmed - found.cleared
     return ReconcileResult(
@@ -139,8 +139,8 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
 def resolve(output: Path | None, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
     """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
     with opened(output, readonly=decision is None) as (ledger, _root):
-        held = [h for h in ledger.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
+        held = [h for h in ledger.risk.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
         if decision is None or not held:
             return held
         decided = Decision.RETRY if decision == "retry" else Decision.DROP
-        return ledger.resolve([h.job_id for h in held], decided)
+        return ledger.risk.resolve([h.job_id for h in held], decided)

@@ -18,17 +18,17 @@ def recover(ledger: Ledger, folder: Folder, tariff: PriceList, note: Note) -> in
 
     The caller holds the folder's lock, and no call is under way.
     """
-    orphans = (*ledger.orphans(), *_late(ledger, folder))
+    orphans = (*ledger.attempts.orphans(), *_late(ledger, folder))
     for orphan in orphans:
         receipt = finish(folder, orphan.id)
         if receipt is None:
-            ledger.to_at_risk(orphan.id, LOST)
+            ledger.attempts.to_at_risk(orphan.id, LOST)
             note("orphaned", attempt=orphan.id, job=orphan.job_id, at_risk_micro_usd=orphan.reserved)
             continue
         settlement = tariff.settle_orphan(orphan, receipt)
         fails = tariff.settings.on_mismatch is OnMismatch.FAIL
         odd = {one.slot: (SlotState.FAILED, why) for one in receipt.images if fails and (why := mismatch(one))}
-        ledger.settle(receipt, AttemptState.SETTLED, settlement, odd)
+        ledger.attempts.settle(receipt, AttemptState.SETTLED, settlement, odd)
         facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
         stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.images)
         note("recovered", **facts, pictures=len(receipt.images), **stored)
@@ -39,9 +39,9 @@ def recover(ledger: Ledger, folder: Folder, tariff: PriceList, note: Note) -> in
 
 def _late(ledger: Ledger, folder: Folder) -> Iterator[AttemptRow]:
     """Calls that were given up, whose whole answer has turned up after all while their images are still missed."""
-    missed = {(job.job_key, slot) for job in ledger.held() for slot in job.slots} | ledger.doubted()
+    missed = {(job.job_key, slot) for job in ledger.risk.held() for slot in job.slots} | ledger.reviews.doubted()
     for attempt_id in folder.spools():
-        row = ledger.attempt(attempt_id)
+        row = ledger.attempts.find(attempt_id)
         if row is None or row.state is not AttemptState.AT_RISK or folder.spool(attempt_id).read() is None:
             continue
         if {(row.job_key, slot) for slot in row.slots} <= missed:
@@ -53,7 +53,7 @@ def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:
 
     A name with more behind the call's own is a download that broke off, or a copy that was not finished.
     """
-    row, spool = ledger.attempt(re.split("[-.]", attempt_id)[0]), folder.spool(attempt_id)
+    row, spool = ledger.attempts.find(re.split("[-.]", attempt_id)[0]), folder.spool(attempt_id)
     if row is not None and row.state is AttemptState.SETTLED:
         spool.remove()
     else:

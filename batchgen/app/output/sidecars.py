@@ -33,11 +33,11 @@ def fill(ledger: Ledger, folder: Folder) -> None:
     """Put those in place that are missing: the run was killed, or the manifest asked for none before."""
     behind = dict.fromkeys(
         attempt
-        for path, sha256, attempt in ledger.image_places()
+        for path, sha256, attempt in ledger.images.origins()
         if (folder.root / path).exists() and not _tells(folder.root / f"{path}{SIDECAR}", sha256)
     )
     for attempt in behind:
-        write(folder, [row for row in ledger.sidecar_rows(attempt) if (folder.root / row.path).exists()])
+        write(folder, [row for row in ledger.report_rows.sidecars(attempt) if (folder.root / row.path).exists()])
 
 
 def contents(row: SidecarRow) -> dict[str, Any]:

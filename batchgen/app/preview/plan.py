@@ -55,7 +55,7 @@ def planned(path: Path, options: Options) -> PlanResult:
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs() and next(Folder(project.output).images(), None) is not None:
+        if not ledger.runs.latest_first() and next(Folder(project.output).images(), None) is not None:
             raise unknown_images(project)
     return PlanResult(project, options, checked.problems, checked.census.taken)
 

@@ -50,7 +50,7 @@ def review(path: Path, output: Path | None) -> ReviewResult:
     """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read."""
     decisions = read(path)
     with opened(output, readonly=False) as (ledger, root):
-        why = ledger.review([one.judged for one in decisions], awaited(ledger, Folder(root)))
+        why = ledger.reviews.record([one.judged for one in decisions], awaited(ledger, Folder(root)))
         reporter.write(ledger, root)
     taken = [one.judged.decision for one, out in zip(decisions, why, strict=True) if not out]
     left_out = tuple(
@@ -63,8 +63,8 @@ def review(path: Path, output: Path | None) -> ReviewResult:
 
 def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
     """Places that paid images may be on their way to: from an address, or in an answer that a dead run left."""
-    places = [one.path("ext") for one in ledger.downloads()]
-    for call in (*ledger.orphans(), *map(ledger.attempt, folder.spools())):
+    places = [one.path("ext") for one in ledger.downloads.waiting()]
+    for call in (*ledger.attempts.orphans(), *map(ledger.attempts.find, folder.spools())):
         places += [call.path(slot, "ext") for slot in call.slots] if call else []
     return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
 

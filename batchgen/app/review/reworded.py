@@ -37,7 +37,7 @@ def read(path: Path) -> Wording:
 
 def give(wording: Wording, ledger: Ledger, tell: Callable[[Problem], object]) -> frozenset[str]:
     """Write other words down, in one transaction; the keys of the jobs that they are to be drawn with."""
-    given = ledger.reword({key: prompt for key, (prompt, _) in wording.items()})
+    given = ledger.reviews.reword({key: prompt for key, (prompt, _) in wording.items()})
     changed = set[str]()
     for (key, (_, place)), outcome in zip(wording.items(), given, strict=True):
         if outcome is Reworded.CHANGED:

@@ -37,7 +37,7 @@ def early_end(path: Path, options: Options, status: Exit, why: str) -> dict[str,
             census = check.check(project, options.only, asked).census
             told = reporter.nothing(project.settings.limits.max_cost, census.planned, census.images, census.counts)
         with project.open_ledger(readonly=True) as ledger:
-            if begun and any(run.run_id == begun.name for run in ledger.runs()):
+            if begun and any(run.run_id == begun.name for run in ledger.runs.latest_first()):
                 told = reporter.summary(ledger, begun.name)
             else:
                 told = _rehearsed(project, options, ledger, census, asked)
@@ -50,16 +50,16 @@ def _rehearsed(
     project: Project, options: Options, ledger: Ledger, census: ManifestSummary | None, asked: Fingerprint
 ) -> dict[str, Any]:
     """What the summary of a run that stops before its first call would say: it begins in a copy of the ledger."""
-    before = next((run.run_id for run in ledger.runs() if run.manifest == project.settings.name), None)
+    before = next((run.run_id for run in ledger.runs.latest_first() if run.manifest == project.settings.name), None)
     cap = project.settings.limits.max_cost
-    with ledger.apart() as copy:
-        copy.begin_run(RunStart(NO_RUN, project.settings.name, project.provider.name, cap))
+    with ledger.scratch_copy() as copy:
+        copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.provider.name, cap))
         if census:
             stops, tariff = StopReasons(), project.tariff(copy)
             wants = Worklist(project, options, copy, tariff, stops, NO_RUN, census, asked.value)
             estimate = wants.plan()
-            copy.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
+            copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:
-            copy.want_again(before)
+            copy.jobs.want_again(before)
         rows = {"rows": census.counts} if census else {}
         return reporter.summary(copy, NO_RUN) | {"run_id": None} | rows

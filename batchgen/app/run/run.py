@@ -100,7 +100,7 @@ class Run:
         self.estimate = self.wants.plan()
         self.recovered += put_back(self.ledger, self.folder, self.note)
         self._fill_sidecars()
-        self.pending = self.ledger.downloads()
+        self.pending = self.ledger.downloads.waiting()
         if self.wants.strangers:
             raise InputError(*self.wants.strangers)
         if self.wants.images != self.checked.census.images:
@@ -109,7 +109,7 @@ class Run:
         if why := too_many(self.project, self.estimate.images):
             raise InputError(why)
         self.planned = True
-        self.ledger.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
+        self.ledger.runs.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs
         self.meter.images_wanted = self.meter.images_stored + self.estimate.images
         self.status_file()
@@ -124,7 +124,7 @@ class Run:
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
         command["base_url"] = self.project.provider.base_url  # wherever it was said
-        self.ledger.begin_run(
+        self.ledger.runs.begin(
             RunStart(
                 run_id=self.run_id,
                 manifest=self.project.settings.name,
@@ -174,9 +174,9 @@ class Run:
 
     def _verdict(self) -> tuple[Exit, str]:
         """The exit status, and why the run ended before its work was done."""
-        if broken := (*self.ledger.audit(), *self._unexplained()):
+        if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
-        exposure = self.ledger.exposure(self.run_id)
+        exposure = self.ledger.reservations.exposure(self.run_id)
         waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting + self._vanished()})
         outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
         status = exit_status(
@@ -203,7 +203,7 @@ class Run:
         explained = census.planned + census.skipped + census.rejected
         if census.rows != explained:
             yield f"{census.rows} rows were read, but {explained} are accounted for"
-        known = self.ledger.images_wanted(self.run_id)
+        known = self.ledger.jobs.images_wanted(self.run_id)
         if self.planned and not census.taken and known != census.images:
             yield f"{census.images} images were asked for, but {known} are accounted for"
 
@@ -261,7 +261,7 @@ class Run:
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
         """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
         counts = self.checked.census.counts
-        self.ledger.end_run(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
+        self.ledger.runs.end(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
 
     def leave(self) -> None:
         """Let go of what the run held open."""

@@ -85,7 +85,7 @@ class RunLoop:
             return executor.settled
 
         async def tidy(attempt_id: str) -> None:
-            rows = await on_books(session.ledger.sidecar_rows, attempt_id)
+            rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
             await on_disk(sidecars.write, session.folder, rows)
             await executor.settled(attempt_id)
 

@@ -108,7 +108,7 @@ def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledge
     if has_images and not project.ledger_path.exists():
         raise unknown_images(project)
     ledger = project.open_ledger(at=at)
-    if has_images and not ledger.runs():
+    if has_images and not ledger.runs.latest_first():
         ledger.close()
         raise unknown_images(project)
     return ledger

@@ -75,19 +75,19 @@ class Worklist:
 
     def _as_before(self, run_id: str) -> Estimate:
         """Want what a run before wanted, all of which is stored."""
-        self.ledger.want_again(run_id)
+        self.ledger.jobs.want_again(run_id)
         self.images, self.fingerprint = self.census.images, self.asked
         self.settled[OutcomeKind.DONE] += self.census.planned
         return Estimate(actions=((Action.STORED.value, self.census.planned),))
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
-        waiting = {image.job_key for image in self.ledger.downloads()}
+        waiting = {image.job_key for image in self.ledger.downloads.waiting()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
-                self.ledger.remember([self.tariff.wanted(item.job)])
+                self.ledger.jobs.remember([self.tariff.wanted(item.job)])
             if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             self.waiting += bool(item.later)
@@ -96,7 +96,7 @@ class Worklist:
             elif not item.slots and not item.later:
                 self.settled[item.job_status] += 1
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
-        self.ledger.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
+        self.ledger.jobs.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
 
     def _is_worth_telling(self, item: Planned) -> bool:
@@ -110,14 +110,14 @@ class Worklist:
         ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
         for slot in item.slots:
             place = f"images/{item.job.path(slot, ext)}"
-            taken = os.path.lexists(self.project.output / place) and self.ledger.owner(place) is None
+            taken = os.path.lexists(self.project.output / place) and self.ledger.images.owner(place) is None
             if taken and len(self.strangers) < InputError.most:
                 why = f"{self.project.output / place} is no image of batchgen's: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:
         """How the jobs stand by now whose images from an earlier run waited at an address. Blocks."""
-        known = self.ledger.known(self._fetched)
+        known = self.ledger.jobs.known(self._fetched)
         return Counter(job_status(*pair) for pair in zip(self._fetched, known, strict=True))
 
     def _remembered(self) -> Iterator[Job]:
@@ -129,9 +129,9 @@ class Worklist:
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
-            self.ledger.forget([job.key for job in chained.values()])
+            self.ledger.jobs.forget([job.key for job in chained.values()])
             wanted = [self.tariff.wanted(job) for job in batch]
-            self.ledger.remember([one for one in wanted if not one.job.waits_for])
+            self.ledger.jobs.remember([one for one in wanted if not one.job.waits_for])
             for one in wanted:
                 self.images += one.job.n
                 seen.add(one)
@@ -177,9 +177,9 @@ class Worklist:
 
     def _link(self, job: Job) -> Planned:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
-        self.ledger.forget([job.key])
+        self.ledger.jobs.forget([job.key])
         item = self._pairing.link(job)
-        self.ledger.remember([self.tariff.wanted(item.job)])
+        self.ledger.jobs.remember([self.tariff.wanted(item.job)])
         return item
 
 

@@ -4,19 +4,30 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from batchgen.ledger.attempts import ImageWriter
 from batchgen.ledger.database import Database
-from batchgen.ledger.jobs import remember
+from batchgen.ledger.image_writer import ImageWriter
+from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.records import Adopted
+from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, stamp
 from batchgen.model import StoredImage
 
 
-def adopt(book: Database, images: Sequence[Adopted], run_id: str, now: datetime) -> int:
-    """Write jobs and images down as if their calls had just been found again."""
-    remember(book, [image.wanted for image in images], run_id, 0)
-    with book.writing("adopt") as db:
-        return sum(_adopt(db, book.catalogue, image, run_id, now) for image in images)
+class Adoption:
+    """The way of images into a new ledger."""
+
+    def __init__(self, database: Database, runs: Runs, jobs: Jobs) -> None:
+        self._database = database
+        self._runs = runs
+        self._jobs = jobs
+
+    def adopt(self, images: Sequence[Adopted]) -> int:
+        """Take images in that a lost ledger knew, in one transaction; how many of them were new."""
+        run_id = self._runs.current
+        now = self._database.now()
+        self._jobs.remember([image.wanted for image in images])
+        with self._database.writing("adopt") as db:
+            return sum(_adopt(db, self._database.catalogue, image, run_id, now) for image in images)
 
 
 def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, now: datetime) -> bool:

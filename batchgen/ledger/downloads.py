@@ -1,0 +1,98 @@
+"""Paid images that wait at an address."""
+
+import sqlite3
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.image_writer import ImageWriter, share_anew, slots_of
+from batchgen.ledger.records import PendingDownload
+from batchgen.ledger.text import moment, plain, request_from, words
+from batchgen.model import SlotState, StoredImage
+from batchgen.money import ZERO, MicroUSD
+
+
+class Downloads:
+    """The paid images of one output that wait at an address."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def waiting(self) -> tuple[PendingDownload, ...]:
+        """Paid images that wait at an address, the soonest to expire first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id,"
+                " j.request, (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
+                " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
+                " JOIN attempts a ON a.id = i.attempt_id"
+                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+                " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
+                " ORDER BY i.expires IS NULL, i.expires, a.started, i.slot",
+                (self._database.catalogue,),
+            ).fetchall()
+            return tuple(_pending(db, row) for row in rows)
+
+    def store(self, download: PendingDownload, image: StoredImage) -> None:
+        """Note that a waiting image is in place; its call's cost is split anew."""
+        now = self._database.now()
+        with self._database.writing("downloaded") as db:
+            writer = ImageWriter(db, self._database.catalogue, download.job_key, download.run_id, now)
+            writer.store(download.attempt_id, image, ZERO)
+            share_anew(db, download.attempt_id)
+
+    def postpone(self, download: PendingDownload, why: str) -> None:
+        """Note that a download failed and may be tried again."""
+        with self._database.writing("postponed") as db:
+            db.execute(
+                "UPDATE images SET tries = tries + 1, reason = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (plain(why), self._database.catalogue, download.job_key, download.slot),
+            )
+
+    def lose(self, download: PendingDownload, why: str) -> None:
+        """Note that a paid image can never be had."""
+        now = self._database.now()
+        with self._database.writing("lost") as db:
+            writer = ImageWriter(db, self._database.catalogue, download.job_key, download.run_id, now)
+            writer.mark({download.slot: (SlotState.LOST_PAID, why)})
+
+
+def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
+    place = place_of(row, row["slot"])
+    return PendingDownload(
+        attempt_id=row["attempt_id"],
+        run_id=row["drawn_by"],
+        job_key=row["job_key"],
+        job_id=row["job_id"],
+        slot=row["slot"],
+        url=row["url"],
+        expires=moment(row["expires"]),
+        place=place,
+        call_cost=MicroUSD(row["paid"]),
+        provider=row["provider"],
+        base_url=row["base_url"],
+        tries=row["tries"],
+        reason=row["reason"],
+        request=request_from(row["request"]),
+        replaces=_in_its_place(db, row, place),
+    )
+
+
+def _in_its_place(db: sqlite3.Connection, row: sqlite3.Row, place: str) -> str | None:
+    """Find the job whose image a waiting one takes the place of: any other one, or itself drawn again."""
+    stem = f"images/{place.rpartition('.')[0]}"
+    others = db.execute(
+        "SELECT path, job_key FROM images"
+        " WHERE catalogue = ? AND state = 'stored' AND path > ? AND path < ?"  # `/` comes next after `.`
+        " AND NOT (job_key = ? AND slot = ?)",
+        (row["catalogue"], f"{stem}.", f"{stem}/", row["job_key"], row["slot"]),
+    )
+    for other in others:
+        if other["path"].rpartition(".")[0] == stem:
+            return str(other["job_key"])
+    before = "SELECT 1 FROM attempts WHERE catalogue = ? AND job_key = ? AND state = 'settled' AND id <> ?"
+    again = db.execute(before, (row["catalogue"], row["job_key"], row["attempt_id"])).fetchone()
+    return str(row["job_key"]) if again else None
+
+
+def place_of(row: sqlite3.Row, slot: int) -> str:
+    """Where a call wanted the image of a slot to go, with `ext` for the extension."""
+    return words(row["paths"])[slots_of(row).index(slot)]

@@ -1,0 +1,129 @@
+"""Writing images within a transaction: their slots, their places and their shares of what a call cost."""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from batchgen.ledger.text import dump, plain, stamp
+from batchgen.model import RemoteImage, SlotState, StoredImage
+from batchgen.money import MicroUSD, split
+
+_BEFORE = (
+    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
+    " AND ifnull(path, before) < 'superseded/')"
+)
+"""Where the image stands that is in a slot until another one takes it."""
+
+
+Marks = Mapping[int, tuple[SlotState, str]]
+
+
+class ImageWriter:
+    """Writes images within one transaction: whose they are and when that happens does not change."""
+
+    def __init__(self, db: sqlite3.Connection, catalogue: str, job_key: str, run_id: str | None, now: datetime) -> None:
+        self.db = db
+        self.catalogue = catalogue
+        self.job_key = job_key
+        self.run_id = run_id
+        self.now = stamp(now)
+
+    def mark(self, marks: Marks) -> None:
+        """Give slots a state and its reason; a paid image that waits for its download is no longer waited for."""
+        self.db.executemany(
+            "INSERT INTO images (catalogue, job_key, slot, state, reason, run_id, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
+            " run_id = excluded.run_id, changed = excluded.changed, url = NULL",
+            [
+                (self.catalogue, self.job_key, slot, state.value, plain(reason), self.run_id, self.now)
+                for slot, (state, reason) in marks.items()
+            ],
+        )
+
+    def doubt(self, slots: tuple[int, ...], reason: str) -> None:
+        """Make slots uncertain, except those that are stored or wait for their download."""
+        safe = {
+            slot
+            for (slot,) in self.db.execute(
+                "SELECT slot FROM images WHERE catalogue = ? AND job_key = ?"
+                " AND (state = 'stored' OR (state = 'not_started' AND url IS NOT NULL))",
+                (self.catalogue, self.job_key),
+            )
+        }
+        self.mark({slot: (SlotState.UNCERTAIN, reason) for slot in slots if slot not in safe})
+
+    def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
+        """Put an image in its slot; another job's image that lay at its path has moved."""
+        self.db.execute(
+            "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
+            " WHERE catalogue = ? AND path = ? AND NOT (job_key = ? AND slot = ?)",
+            (image.replaces, image.replaces, self.catalogue, image.path, self.job_key, image.slot),
+        )
+        self.db.execute(
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
+            " bytes, width, height, format, flags, changed, prompt, before)"
+            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
+            f" nullif({_BEFORE}, ?))",
+            (
+                self.catalogue,
+                self.job_key,
+                image.slot,
+                attempt_id,
+                self.run_id,
+                cost,
+                image.path,
+                image.sha256,
+                image.bytes,
+                image.width,
+                image.height,
+                image.format,
+                dump(image.flags),
+                self.now,
+                attempt_id,
+                *(self.catalogue, self.job_key, image.slot),
+                image.path,
+            ),
+        )
+
+    def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
+        """Write a paid image's address down; from now on its slot is never drawn again by itself."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
+            " changed, prompt, before)"
+            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
+            f" {_BEFORE})",
+            (
+                self.catalogue,
+                self.job_key,
+                remote.slot,
+                attempt_id,
+                self.run_id,
+                remote.url.encode("utf-8", "replace").decode(),
+                stamp(remote.expires) if remote.expires else None,
+                self.now,
+                attempt_id,
+                *(self.catalogue, self.job_key, remote.slot),
+            ),
+        )
+
+
+def slots_of(row: sqlite3.Row) -> tuple[int, ...]:
+    """The slots that a call was made for."""
+    return tuple(map(int, row["slots"].strip("[]").split(",")))
+
+
+def share_anew(db: sqlite3.Connection, attempt_id: str) -> None:
+    """Split what a call cost over the images that came of it, once another one is here; the remainder to the first.
+
+    What waits or is lost takes no share. One that was drawn again came too: it is in no row, and its share is waste.
+    """
+    paid, brought = db.execute("SELECT cost, brought FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+    rows = db.execute(
+        "SELECT slot, path IS NOT NULL FROM images WHERE attempt_id = ? ORDER BY slot", (attempt_id,)
+    ).fetchall()
+    here = [slot for slot, came in rows if came]
+    shares = split(MicroUSD(paid), len(here) + brought - len(rows))
+    db.executemany(
+        "UPDATE images SET cost = ? WHERE attempt_id = ? AND slot = ?",
+        [(share, attempt_id, slot) for share, slot in zip(shares, here, strict=False)],
+    )

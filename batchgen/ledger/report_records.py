@@ -1,0 +1,180 @@
+"""Rows of a report, as they stream from the ledger."""
+
+from typing import NamedTuple
+
+from batchgen.model import ImageRequest
+
+
+class JobRow(NamedTuple):
+    """One job for the report, with all that was ever paid for it; `tags` is a JSON list of pairs."""
+
+    job_id: str
+    job_key: str
+    operation: str
+    model: str
+    size: str
+    quality: str
+    provider: str
+    prompt: str
+    tags: str
+    place: str
+    last_run: str | None
+    wanted: int
+    outcome: str
+    stored: int
+    moderated: int
+    failed: int
+    uncertain: int
+    lost_paid: int
+    not_started: int
+    attempts: int
+    retried: int
+    text_in: int
+    image_in: int
+    output: int
+    confirmed_micro_usd: int
+    estimated_micro_usd: int
+    at_risk_micro_usd: int
+    not_charged_micro_usd: int
+    expected_micro_usd: int
+    seconds: float
+    code: str
+    message: str
+    categories: str
+    moderated_slots: str
+    moderated_prompt: str | None = None
+
+
+class ImageRow(NamedTuple):
+    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs.
+
+    `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
+    """
+
+    job_id: str
+    job_key: str
+    slot: int
+    state: str
+    reason: str
+    path: str | None
+    sha256: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    format: str | None
+    flags: str
+    fault: str
+    model: str
+    size: str
+    quality: str
+    provider: str
+    cost_micro_usd: int
+    estimated: int
+    prompt: str
+    tags: str
+    last_run: str | None
+    attempt_id: str | None
+    changed: str | None
+    review: str = ""
+    note: str = ""
+
+
+class CallRow(NamedTuple):
+    """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
+
+    `seconds` is how long the call itself took; `brought` counts the images it gave.
+    """
+
+    run_id: str
+    started: float
+    ended: float
+    seconds: float
+    brought: int
+    cost_micro_usd: int
+
+
+class UsageRow(NamedTuple):
+    """What one combination drew, counted and cost. `asked` counts images of calls that were not free of charge."""
+
+    model: str
+    size: str
+    quality: str
+    provider: str
+    tags: str
+    jobs: int
+    attempts: int
+    retried: int
+    asked: int
+    images: int
+    text_in: int
+    image_in: int
+    output: int
+    text_out: int
+    confirmed_micro_usd: int
+    estimated_micro_usd: int
+    at_risk_micro_usd: int
+    not_charged_micro_usd: int
+    expected_micro_usd: int
+
+
+class ListedRow(NamedTuple):
+    """One image as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
+
+    sku: str
+    position: int
+    path: str
+    alt: str
+    url: str
+
+
+class VariantRow(NamedTuple):
+    """One of several ways (`way`) in which a thing was drawn: the image in one slot, with what it cost."""
+
+    thing: str
+    slot: int
+    way: str
+    job_id: str
+    job_key: str
+    path: str
+    sha256: str
+    format: str
+    model: str
+    size: str
+    quality: str
+    prompt: str
+    cost_micro_usd: int
+
+
+class SidecarRow(NamedTuple):
+    """One image with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+
+    `cost_micro_usd` is the image's share of what its call cost, `call_micro_usd`.
+    """
+
+    path: str
+    job_id: str
+    job_key: str
+    slot: int
+    request: ImageRequest
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    flags: str
+    cost_micro_usd: int
+    estimated: int
+    model: str
+    provider: str
+    size: str
+    quality: str
+    attempt_id: str
+    run_id: str
+    drawn: str
+    request_id: str | None
+    asked: int
+    call_micro_usd: int
+    usage: str
+    echo: str
+    price: str
+    version: str
