@@ -168,7 +168,7 @@ class AttemptLoop:
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
-                    start = await limiter.pace(attempt.n, len(attempt.job.request.images), tokens)
+                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens)
                     if breaker.admits(ticket):
                         yield Permit(ticket, start, breaker)
                         return
@@ -201,7 +201,10 @@ class AttemptLoop:
         return Attempt(
             id=bench.new_id(),
             run_id=bench.run_id,
-            job=call.job,
+            job_key=call.job.key,
+            job_id=call.job.id,
+            request=call.job.request,
+            stems=call.job.stems,
             model=bench.tariff.model_of(call.job.request),
             provider=bench.provider.name,
             slots=call.slots,
@@ -209,10 +212,11 @@ class AttemptLoop:
             purpose=purpose,
             deadline=bench.settings.retry.deadline_seconds,
             replaces=call.replaces,
+            inherited=call.job.inherited,
         )
 
     async def _execute(self, attempt: Attempt) -> Receipt:
-        facts = {"attempt": attempt.id, "job": attempt.job.id, "slots": attempt.slots, "purpose": attempt.purpose.value}
+        facts = {"attempt": attempt.id, "job": attempt.job_id, "slots": attempt.slots, "purpose": attempt.purpose.value}
         self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
         try:
             receipt = await self.bench.executor.execute(attempt)
@@ -232,13 +236,13 @@ class AttemptLoop:
         bench.note(
             "settled",
             attempt=attempt.id,
-            job=attempt.job.id,
+            job=attempt.job_id,
             state=state.value,
             code=receipt.verdict.code,
             message=receipt.verdict.message,
             status=receipt.status,
             pictures=len(receipt.images),
-            **told(attempt.job.key, (attempt.model, attempt.provider), receipt.images),
+            **told(attempt.job_key, (attempt.model, attempt.provider), receipt.images),
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
         )

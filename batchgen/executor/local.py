@@ -158,9 +158,9 @@ class LocalExecutor:
         return _Open(Exchange(self.clock, body_of, self._buffer), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
-        request = attempt.job.request
+        request = attempt.request
         model = find_model(attempt.model)
-        params = to_send(request, self.provider, model, attempt.job.inherited)
+        params = to_send(request, self.provider, model, attempt.inherited)
         behind = dict(request.files)
         texts = tuple((name, value) for name, value in params if name not in behind)
         files = tuple((name, behind[name]) for name, _ in params if name in behind)
@@ -178,7 +178,7 @@ class LocalExecutor:
         return await self.offload(make)
 
     async def _forget_inputs(self, attempt: Attempt) -> None:
-        inputs = (*attempt.job.request.images, attempt.job.request.mask)
+        inputs = (*attempt.request.images, attempt.request.mask)
         for index in range(sum(isinstance(image, UrlImage) for image in inputs)):
             spool = self.folder.spool(f"{attempt.id}{INPUT}{index}")
             if spool.path.exists():
@@ -186,7 +186,7 @@ class LocalExecutor:
 
     async def _inputs(self, attempt: Attempt) -> dict[str, Path]:
         """Our own copies of the request's images that stand at addresses; they go with the attempt's spool."""
-        request = attempt.job.request
+        request = attempt.request
         inputs = (*request.images, *((request.mask,) if request.mask else ()))
         urls = dict.fromkeys(image.url for image in inputs if isinstance(image, UrlImage))
         found: dict[str, Path] = {}

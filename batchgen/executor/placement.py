@@ -100,7 +100,7 @@ class SlotAssigner:
             return None
         facts = self.facts[part]
         seen = sniff(facts.head, facts.path)
-        if seen is None or (seen.format == "svg" and self.attempt.job.request.param("output_format") != "svg"):
+        if seen is None or (seen.format == "svg" and self.attempt.request.param("output_format") != "svg"):
             self._reasons.append("undecodable")
             return facts.path.name, "no image that was asked for"
         if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
@@ -114,13 +114,13 @@ class SlotAssigner:
     def _image(self, slot: int, facts: PartFacts, seen: ImageFacts) -> StoredImage:
         return StoredImage(
             slot=slot,
-            path=f"images/{self.attempt.job.path(slot, seen.ext)}",
+            path=f"images/{self.attempt.path(slot, seen.ext)}",
             sha256=facts.sha256,
             bytes=facts.bytes,
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(self.attempt.job.request, seen, facts),
+            flags=flags_of(self.attempt.request, seen, facts),
         )
 
 

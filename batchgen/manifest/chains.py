@@ -9,7 +9,7 @@ from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.names import shown
 from batchgen.manifest.rendered_row import MAX_N
-from batchgen.manifest.stages import is_preview, meant
+from batchgen.manifest.stages import meant
 from batchgen.model import Job, JobImage
 
 MOST_IMAGES = 16
@@ -41,7 +41,7 @@ def chain_problems(
 
 def _circles(chained: Mapping[str, Job]) -> Iterator[Problem]:
     """Find jobs that wait for each other; previews do where their jobs do."""
-    waiting = {name: job.waits_for for name, job in chained.items() if not is_preview(job)}
+    waiting = {name: job.waits_for for name, job in chained.items() if not job.preview}
     for _ in range(InputError.most):
         try:
             TopologicalSorter(waiting).prepare()

@@ -7,10 +7,11 @@ because they were cleaned alike.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unicodedata import normalize
 
-from batchgen.manifest.templates import Template, TemplateError, compile_template
+from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template
+from batchgen.model import Stems
 
 DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"
 MAX_COMPONENT = 120
@@ -20,12 +21,18 @@ DIGITS = 12
 """Hex digits of the key that tell altered names apart: with eight, two of 100,000 names cut alike would often meet."""
 OWN = frozenset({"id", "index", "ext"})
 """Names that every output path may use beside the variables of its job."""
+SLOT = "*"
+"""Stands in a stem for the number of the slot, which is one digit: see `batchgen.model.Stems`."""
+ANY = "ext"
+"""Stands for an extension that is not known yet; most have three letters."""
+EXTENSIONS = ("png", "jpg", "jpeg", "webp", "gif", "svg")
+"""All that an image may have."""
 
 _ALTERED = "\0"  # marks altered values on their way through the template; no cleaned value can hold it
 # Besides what file systems refuse: characters that nobody sees, or that turn a name around (`gnp.exe`).
 _HIDDEN = r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
+_UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9*¹²³]|lpt[0-9*¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 
 
@@ -36,9 +43,33 @@ class PathTemplate:
     stem: Template
     shows_index: bool
 
-    def of(self, values: Mapping[str, str], job_id: str, key: str) -> "JobPath":
-        """Bind to one job; nothing is rendered yet."""
-        return JobPath(self, values, job_id, key)
+    def stems(self, values: Mapping[str, str], job_id: str, key: str, n: int = 1, ext: str = "png") -> Stems:
+        """Render for the `n` slots of one job that asks for `ext`; raises `TemplateError`."""
+        texts = {name: _clean(values[name]) for name in self.stem.names if name in values}
+        if "id" in self.stem.names:
+            texts["id"] = _clean(job_id)
+        slots = (SLOT,) if isinstance(self.stem, Simple) else tuple(map(str, range(n)))
+
+        def stems(ext: str) -> tuple[str, ...]:
+            return tuple([self._stem(texts, slot, ext, key) for slot in slots])
+
+        usual = stems(ANY)
+        if max(map(len, usual)) + len(f".{ext}") > MAX_PATH:
+            raise TemplateError(f"gives a path of more than {MAX_PATH:,} characters")
+        if "ext" not in self.stem.names and not any(map(_is_long, usual)):
+            return Stems(usual)
+        others = ((other, stems(other)) for other in dict.fromkeys((*EXTENSIONS, ext)))
+        return Stems(usual, tuple((other, found) for other, found in others if found != usual))
+
+    def _stem(self, texts: Mapping[str, str], slot: str, ext: str, key: str) -> str:
+        ext = _clean(ext)
+        own = {"index": slot, "ext": ext}
+        rendered = self.stem.render({**texts, **{name: own[name] for name in self.stem.names & own.keys()}})
+        if slot != SLOT:
+            rendered = _unmarked(rendered)
+        *folders, last = rendered.split("/")
+        tail = f".{ext}"
+        return "/".join([*[_fit(folder, "", slot, key) for folder in folders], _fit(last, tail, slot, key)])
 
 
 def path_template(source: str) -> PathTemplate:
@@ -49,48 +80,39 @@ def path_template(source: str) -> PathTemplate:
         raise TemplateError("is a relative path with forward slashes, below images/")
     if any(part.strip() in {"", ".", ".."} for part in written.split("/")):
         raise TemplateError("has an empty, `.` or `..` part; images stay below images/")
+    if isinstance(stem, Simple):
+        stem = replace(stem, pattern=_unmarked(stem.pattern))
     return PathTemplate(stem, "index" in stem.names)
 
 
-@dataclass(frozen=True, slots=True)
-class JobPath:
-    """Where the images of one job go; see `batchgen.model.PathOf`."""
+def _fit(component: str, ext: str, slot: str, key: str) -> str:
+    """Make one component a name that every file system takes with its extension, and leave the extension out."""
+    altered = _ALTERED in component
+    name = _harmless(component.replace(_ALTERED, ""))
+    altered = altered or name != component
+    tail = f"-{key[:DIGITS]}" if altered else ""
+    if len(name.encode()) + len(tail.encode()) + len(ext.encode()) > MAX_COMPONENT:
+        tail = f"-{key[:DIGITS]}-{slot}"
+        name = _cut(name, MAX_COMPONENT - len(tail.encode()) - len(ext.encode()))
+    return name + tail
 
-    template: PathTemplate
-    values: Mapping[str, str]
-    job_id: str
-    key: str
 
-    def __call__(self, slot: int, ext: str) -> str:
-        """Render the path of one slot; raises `TemplateError`."""
-        own = {"id": self.job_id, "index": str(slot), "ext": ext}
-        stem = self.template.stem
-        values = {name: _clean(own.get(name, self.values.get(name, ""))) for name in stem.names if self._has(name)}
-        *folders, last = stem.render(values).split("/")
-        parts = [self._fit(folder, "", slot) for folder in folders]
-        parts.append(self._fit(last, f".{_clean(ext)}", slot))
-        path = "/".join(parts)
-        if len(path) > MAX_PATH:
-            raise TemplateError(f"gives a path of more than {MAX_PATH:,} characters")
-        return path
+def _is_long(stem: str) -> bool:
+    """Whether a longer extension may leave a name less room; cut in the middle of a character, three bytes are left."""
+    return len(stem.rpartition("/")[2].encode()) > MAX_COMPONENT - 10
 
-    def _has(self, name: str) -> bool:
-        return name in OWN or name in self.values
 
-    def _fit(self, component: str, ext: str, slot: int) -> str:
-        """Make one component a name that every file system takes."""
-        altered = _ALTERED in component
-        name = safe_name(component.replace(_ALTERED, ""))
-        altered = altered or name != component
-        tail = f"-{self.key[:DIGITS]}{ext}" if altered else ext
-        if len(name.encode()) + len(tail.encode()) > MAX_COMPONENT:
-            tail = f"-{self.key[:DIGITS]}-{slot}{ext}"
-            name = _cut(name, MAX_COMPONENT - len(tail.encode()))
-        return name + tail
+def _unmarked(text: str) -> str:
+    """Put another character that no file name may hold where the mark of the slot stands."""
+    return text.replace(SLOT, "?")
 
 
 def safe_name(name: str) -> str:
     """Make a single name harmless: no separators, dots at its end, leading dash or name that Windows reserves."""
+    return _harmless(_unmarked(name))
+
+
+def _harmless(name: str) -> str:
     name = _UNFIT.sub("_", normalize("NFC", name)).rstrip(". ")
     if name[:1] in {"-", "~", " "} or _RESERVED.match(name):
         name = f"_{name}"
@@ -100,7 +122,7 @@ def safe_name(name: str) -> str:
 def _clean(value: str) -> str:
     if value.isascii() and value.isalnum():
         return value
-    value = normalize("NFC", value)
+    value = normalize("NFC", _unmarked(value))
     cleaned = _UNFIT.sub("_", value)
     return cleaned if cleaned == value else cleaned + _ALTERED
 

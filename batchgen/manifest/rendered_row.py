@@ -12,11 +12,14 @@ from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
-from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Variant
+from batchgen.manifest.templates import TemplateError
+from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Stems, Variant
 
 MAX_N = 10
 MAX_ID = 200
 """Characters of an id."""
+DECIDE_PATH = frozenset({"id", NAMES, "output", "output_format"})
+"""Words without which it is not known where the images of a job go."""
 _FILES = tuple(sorted(FILES))
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
@@ -154,7 +157,7 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
         key=identity,
         request=request,
         n=n,
-        path=output.of(draft.values, name, identity),
+        stems=_stems(draft, output, name, identity, n, request),
         tags=draft.tags,
         place=draft.place,
         explicit_id=explicit is not None,
@@ -163,6 +166,16 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
         listing=shop.of(draft.values, name) if shop else None,
         variant=draft.variant,
     )
+
+
+def _stems(draft: RenderedRow, output: PathTemplate, name: str, key: str, n: int, request: ImageRequest) -> Stems:
+    """Where the images go; nowhere when what decides it is wrong."""
+    if draft.lacking & DECIDE_PATH:
+        return Stems(("",))
+    try:
+        return output.stems(draft.values, name, key, n, request.param("output_format") or "png")
+    except TemplateError as error:
+        raise _WrongFieldError("output", f"`output.path` {error}") from None
 
 
 def _n(text: str, output: PathTemplate) -> int:

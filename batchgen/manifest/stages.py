@@ -8,7 +8,7 @@ from batchgen.errors import Problem
 from batchgen.manifest.key import key
 from batchgen.manifest.rendered_row import CHECKS, RenderedRow, Written
 from batchgen.manifest.yaml_tree import Node
-from batchgen.model import InputImage, Job, JobImage, PathOf
+from batchgen.model import InputImage, Job, JobImage
 
 if TYPE_CHECKING:
     from batchgen.manifest.checked import Checked
@@ -49,29 +49,14 @@ class Stage:
         return _preview(replace(job, tags=tags)) if self.name == PREVIEW else replace(job, tags=tags, after=preview)
 
 
-@dataclass(frozen=True, slots=True)
-class Below:
-    """Where previews go: below a folder of their own."""
-
-    path: PathOf
-
-    def __call__(self, slot: int, ext: str) -> str:
-        return f"{PREVIEW}/{self.path(slot, ext)}"
-
-
 def name_of(job_id: str) -> str:
     """The id of a job's preview."""
     return f"{job_id}.{PREVIEW}"
 
 
-def is_preview(job: Job) -> bool:
-    """Whether this is the preview that a stage makes of a job."""
-    return isinstance(job.path, Below)
-
-
 def meant(text: str, *jobs: Job) -> str:
     """An id or a path as the manifest means it: where all jobs are previews, that of the job itself."""
-    if not all(map(is_preview, jobs)):
+    if not all(job.preview for job in jobs):
         return text
     return text.removesuffix(name_of("")).removeprefix(f"{PREVIEW}/")
 
@@ -82,7 +67,8 @@ def _preview(job: Job) -> Job:
     shown = replace(request, images=images, mask=request.mask and _of_preview(request.mask))
     explicit = name_of(job.id) if job.explicit_id else None
     identity = key(shown, explicit)
-    return replace(job, id=explicit or identity[:12], key=identity, request=shown, path=Below(job.path), listing=None)
+    name, stems = explicit or identity[:12], job.stems.below(PREVIEW)
+    return replace(job, id=name, key=identity, request=shown, stems=stems, listing=None, preview=True)
 
 
 def _of_preview(image: InputImage) -> InputImage:

@@ -11,7 +11,7 @@ from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.names import NAMES, shown
 from batchgen.manifest.paths import folded
-from batchgen.manifest.rendered_row import InvalidRow, Skipped
+from batchgen.manifest.rendered_row import DECIDE_PATH, InvalidRow, Skipped
 from batchgen.manifest.stages import meant
 from batchgen.manifest.templates import TemplateError
 from batchgen.model import Job
@@ -50,9 +50,8 @@ class ManifestSummary:
 
 
 _ID = frozenset({"id", NAMES})
-_PATH = _ID | {"output", "output_format"}
 _TAKEN = frozenset({"images", "mask", NAMES})
-"""Words without which it is not known what a job is called, where its images go, and which it takes of others."""
+"""Words without which it is not known what a job is called, and which images it takes of others."""
 
 Inspect = Callable[[Job, frozenset[str]], Iterable[Problem]]
 """Gives what others find wrong with a job, as far as it does not hang on the words that the job lacks."""
@@ -166,7 +165,7 @@ class _Tally:
             self.whole = False
         if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
-        if not lacking & _PATH:
+        if not lacking & DECIDE_PATH:
             for path in _paths(job):
                 self._meet(self.paths, path)
 
@@ -226,7 +225,7 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
                 name = meant(job.id, job, other)
                 yield Problem(f"two different jobs have the id {shown(name)}; one is at {other.place}", job.place)
                 continue  # one id mostly means one path, which need not be said again
-        if not lacking & _PATH:
+        if not lacking & DECIDE_PATH:
             yield from _shared_file(job, tally, files, told)
 
 
@@ -239,7 +238,7 @@ def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, froze
 
 def _has_its_id(job: Job, lacking: frozenset[str]) -> bool:
     """Whether the id is what was meant; one that is made of the key hangs on everything."""
-    return not lacking & _ID if job.explicit_id else not lacking
+    return not lacking & _ID if job.explicit_id else lacking <= {"output"}
 
 
 def _shared_file(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from batchgen.model.job import Job
+from batchgen.model.job import ImageRequest, Stems
 from batchgen.model.provider import Quote
 
 
@@ -25,6 +25,12 @@ class Purpose(StrEnum):
     FIRST = "first"
     RETRY = "retry"
     TOP_UP = "top_up"
+
+
+class Route(StrEnum):
+    """How an attempt goes to its provider."""
+
+    SYNC = "sync"  # one request, answered while its connection stands
 
 
 class Phase(StrEnum):
@@ -62,26 +68,37 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to be made for `slots` of a job, with the model that will draw and the money it may cost.
+    """One call to be made for `slots` of a job: all that an executor needs, on any machine, and nothing else.
 
-    `replaces` is the key of the job that had this id before; its images step aside where these will go.
+    `id` is also what makes the call idempotent where a provider offers that. `request` is what this call asks for,
+    `stems` are where the job's images go. `inherited` names parameters that the job did not set itself. `deadline` is
+    in seconds. `replaces` is the key of the job that had this id before; its images step aside where these will go.
     """
 
     id: str
     run_id: str
-    job: Job
+    job_key: str
+    job_id: str
+    request: ImageRequest
+    stems: Stems
     model: str
     provider: str
     slots: tuple[int, ...]
     quote: Quote
     purpose: Purpose = Purpose.FIRST
+    route: Route = Route.SYNC
     deadline: float = 600.0
     replaces: str | None = None
+    inherited: frozenset[str] = frozenset()
 
     @property
     def n(self) -> int:
         """Images asked of this call."""
         return len(self.slots)
+
+    def path(self, slot: int, ext: str) -> str:
+        """Where the image in a slot goes, below `images/`, for a real extension without dot."""
+        return self.stems.path(slot, ext)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
 
 from batchgen.errors import Place
 
@@ -89,10 +88,27 @@ class ImageRequest:
         return None
 
 
-class PathOf(Protocol):
-    """Where the image in a slot goes: a relative POSIX path below `images/`, for a real extension without dot."""
+@dataclass(frozen=True, slots=True)
+class Stems:
+    """Where the images of a job go, below `images/`: paths without their extensions, which come with the bytes.
 
-    def __call__(self, slot: int, ext: str) -> str: ...
+    `usual` has one stem for each slot, or a single one in which `*` stands for the slot's number: no file name holds
+    that character. `special` has the stems for extensions with which they are not the usual ones.
+    """
+
+    usual: tuple[str, ...]
+    special: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def path(self, slot: int, ext: str) -> str:
+        """Where the image in a slot goes: a relative POSIX path, for a real extension without dot."""
+        stems = dict(self.special).get(ext, self.usual) if self.special else self.usual
+        stem = stems[slot] if len(stems) > 1 else stems[0].replace("*", str(slot))
+        return f"{stem}.{ext}"
+
+    def below(self, folder: str) -> "Stems":
+        """The same stems in a folder of their own."""
+        special = tuple((ext, tuple(f"{folder}/{stem}" for stem in stems)) for ext, stems in self.special)
+        return Stems(tuple(f"{folder}/{stem}" for stem in self.usual), special)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +141,15 @@ class Job:
     for the shop's sheet, and `variant`, for the comparison.
     `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
-    the manifest asks for by now, where approved images keep the job as it was.
+    the manifest asks for by now, where approved images keep the job as it was. `preview`: it shows what another job
+    will be.
     """
 
     id: str
     key: str
     request: ImageRequest
     n: int
-    path: PathOf = field(compare=False, repr=False)
+    stems: Stems = field(repr=False)
     tags: tuple[tuple[str, str], ...] = ()
     place: Place | None = field(default=None, compare=False)
     explicit_id: bool = True
@@ -142,6 +159,11 @@ class Job:
     written: tuple[tuple[str, Place], ...] = field(default=(), compare=False, repr=False)
     listing: Listing | None = field(default=None, compare=False)
     variant: Variant | None = field(default=None, compare=False)
+    preview: bool = False
+
+    def path(self, slot: int, ext: str) -> str:
+        """Where the image in a slot goes, below `images/`, for a real extension without dot."""
+        return self.stems.path(slot, ext)
 
     def place_of(self, name: str) -> Place | None:
         """Where a person should look for one field of this job."""

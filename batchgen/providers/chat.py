@@ -40,7 +40,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     """One chat message; the ratio follows the prompt in its marker."""
     asked = dict(params)
     shape = ratio(asked.pop("size", ""))
-    prompt = attempt.job.request.prompt + (f"【{shape}】" if shape else "")
+    prompt = attempt.request.prompt + (f"【{shape}】" if shape else "")
     content: Any = prompt
     if uploads.images:
         images = [{"type": "image_url", "image_url": {"url": _address(upload)}} for upload in uploads.images]

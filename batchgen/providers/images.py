@@ -22,11 +22,11 @@ _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
     """The request for one call: model, prompt, n, the given parameters and images, and nothing else."""
-    operation = attempt.job.request.operation
+    operation = attempt.request.operation
     url = endpoint(provider.base_url or "", _PATHS[operation])
     fields: dict[str, Any] = {"model": attempt.model}
     if operation is not Operation.VARIATION:
-        fields["prompt"] = attempt.job.request.prompt
+        fields["prompt"] = attempt.request.prompt
     fields["n"] = attempt.n
     fields |= {name: number(value) for name, value in params}
     fields |= {name: _base64(upload) for name, upload in uploads.params}
@@ -51,7 +51,7 @@ def read(document: Document, attempt: Attempt) -> Answer:
         entries = [entries]
     items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
     items += leftovers(document, items)
-    images_in = bool(attempt.job.request.images or attempt.job.request.files)
+    images_in = bool(attempt.request.images or attempt.request.files)
     return Answer(tuple(items), usage_of(answer, takes_images=images_in), echo_of(answer), found)
 
 

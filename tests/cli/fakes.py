@@ -11,7 +11,7 @@ from typing import Any
 from batchgen import reporter
 from batchgen.app.config.options import Options
 from batchgen.errors import Exit, Problem, Severity
-from batchgen.model import ImageRequest, Job, Operation
+from batchgen.model import ImageRequest, Job, Operation, Stems
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
 
 
@@ -201,7 +201,7 @@ class Finding:
 def job(name: str = "sofa-1") -> Job:
     """A job of two images."""
     request = ImageRequest(Operation.GENERATE, "a sofa")
-    return Job(name, "ab" * 32, request, 2, lambda slot, ext: f"{name}-{slot}.{ext}")
+    return Job(name, "ab" * 32, request, 2, Stems((f"{name}-*",)))
 
 
 def summary(exit_: Exit = Exit.OK, **blocks: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from batchgen.model import Attempt, ImageRequest, Job, Operation, Quote
+from batchgen.model import Attempt, ImageRequest, Job, Operation, Quote, Stems
 from batchgen.money import ZERO, MicroUSD
 
 _NUMBERS = count()
@@ -11,10 +11,11 @@ _NUMBERS = count()
 def job(name: str = "a", n: int = 1) -> Job:
     """Make a job."""
     request = ImageRequest(Operation.GENERATE, f"an image of {name}")
-    return Job(name, name * 8, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}")
+    return Job(name, name * 8, request, n, Stems((f"{name}-*",)))
 
 
 def attempt(high: int, n: int = 1) -> Attempt:
     """Make an attempt that may cost so much."""
-    quote = Quote(ZERO, ZERO, MicroUSD(high))
-    return Attempt(f"attempt-{next(_NUMBERS)}", "run", job(n=n), "gpt-image-2", "openai", tuple(range(n)), quote)
+    quote, mine = Quote(ZERO, ZERO, MicroUSD(high)), job(n=n)
+    asked = (mine.key, mine.id, mine.request, mine.stems)
+    return Attempt(f"attempt-{next(_NUMBERS)}", "run", *asked, "gpt-image-2", "openai", tuple(range(n)), quote)

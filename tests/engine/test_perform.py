@@ -148,7 +148,7 @@ def test_a_image_that_is_not_as_asked_makes_room_for_its_successor(world: World)
     settings = replace(TOP_UP, on_mismatch=OnMismatch.RETRY_ONCE)
     story = told(world, "unlike", "give:2", n=2, settings=settings)
     assert asked(story) == [("first", 2), ("retry", 2)]
-    assert story.sky.calls[1].replaces == story.sky.calls[1].job.key
+    assert story.sky.calls[1].replaces == story.sky.calls[1].job_key
     slots = world.ledger.jobs.known([story.sky.calls[0].job])[0].slots
     assert {slot.attempt_id for slot in slots} == {story.sky.calls[1].id}
     assert story.totals.money.confirmed == story.sky.billed
@@ -160,7 +160,7 @@ def test_a_first_image_stays_when_the_second_try_fails(world: World, end: str) -
     """Whatever happens to the second try, what was paid for is there."""
     settings = replace(TOP_UP, on_mismatch=OnMismatch.RETRY_ONCE)
     story = told(world, "unlike", *[end] * 4, n=2, settings=settings)
-    assert states(world, story.sky.calls[0].job.key) == [SlotState.STORED] * 2
+    assert states(world, story.sky.calls[0].job_key) == [SlotState.STORED] * 2
     assert [one.kind for one in story.outcomes] == [DONE]
     assert sum(call.purpose.value == "retry" for call in story.sky.calls) <= 4
 

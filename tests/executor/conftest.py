@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from batchgen.executor import LocalExecutor, Wires
-from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote
+from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder
@@ -166,11 +166,13 @@ class World:
             key="ab" * 32,
             request=ImageRequest(operation, prompt, model, params, **request),
             n=n,
-            path=lambda slot, ext: f"dot-{slot}.{ext}",
+            stems=Stems(("dot-*",)),
         )
         quote = Quote(ZERO, ZERO, ZERO)
         chosen = slots if slots is not None else tuple(range(n))
-        return Attempt(f"a{self.count}", "run", job, model, "raw", chosen, quote, deadline=deadline, replaces=replaces)
+        asked = (job.key, job.id, job.request, job.stems)
+        here = (f"a{self.count}", "run", *asked, model, "raw", chosen, quote)
+        return Attempt(*here, deadline=deadline, replaces=replaces)
 
     async def execute(self, attempt: Attempt, reply: Reply | bytes | None = None) -> Any:
         """Make an attempt, with what the server answers."""

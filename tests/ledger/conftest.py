@@ -24,6 +24,7 @@ from batchgen.model import (
     Remedy,
     RemoteImage,
     Settlement,
+    Stems,
     StoredImage,
     Usage,
     Verdict,
@@ -58,7 +59,7 @@ class Make:
     def job(self, name: str = "a", n: int = 1, prompt: str = "", tags: tuple[tuple[str, str], ...] = ()) -> Job:
         request = ImageRequest(Operation.GENERATE, prompt or f"an image of {name}", params=(("size", "1024x1024"),))
         key = hashlib.sha256(f"{name}|{request.prompt}".encode()).hexdigest()
-        return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}", tags=tags)
+        return Job(name, key, request, n, Stems((f"{name}-*",)), tags=tags)
 
     def wanted(self, job: Job) -> Wanted:
         return Wanted(job, "gpt-image-2", "1024x1024", "medium", "mock")
@@ -74,13 +75,14 @@ class Make:
     ) -> Attempt:
         quote = Quote(MicroUSD(high // 2), MicroUSD(high * 3 // 4), MicroUSD(high))
         id_ = f"attempt-{next(self.numbers)}"
-        return Attempt(id_, run_id or self.run_id, job, "gpt-image-2", provider, slots, quote, purpose)
+        asked = (job.key, job.id, job.request, job.stems)
+        return Attempt(id_, run_id or self.run_id, *asked, "gpt-image-2", provider, slots, quote, purpose)
 
-    def image(self, job: Job, slot: int = 0, replaces: str | None = None) -> StoredImage:
+    def image(self, job: Job | Attempt, slot: int = 0, replaces: str | None = None) -> StoredImage:
         path = f"images/{job.path(slot, 'png')}"
         return StoredImage(slot, path, hashlib.sha256(path.encode()).hexdigest(), 10, 4, 4, "png", replaces=replaces)
 
-    def images(self, job: Job, *slots: int, replaces: str | None = None) -> tuple[StoredImage, ...]:
+    def images(self, job: Job | Attempt, *slots: int, replaces: str | None = None) -> tuple[StoredImage, ...]:
         return tuple(self.image(job, slot, replaces) for slot in slots)
 
     def answer(self, attempt: Attempt, *slots: int, replaces: str | None = None) -> Receipt:
@@ -89,7 +91,7 @@ class Make:
             Phase.COMPLETE,
             Verdict(Charge.YES, Remedy.NONE),
             200,
-            self.images(attempt.job, *(slots or attempt.slots), replaces=replaces),
+            self.images(attempt, *(slots or attempt.slots), replaces=replaces),
             usage=Usage(10, 0, 200, 0, 210, "{}"),
             seconds=2.0,
         )

@@ -17,6 +17,7 @@ from batchgen.model import (
     Receipt,
     Remedy,
     Settlement,
+    Stems,
     Verdict,
 )
 from batchgen.money import MicroUSD
@@ -26,16 +27,15 @@ from batchgen.runtime.clock import SystemClock
 def spend(path: Path, catalogue: str, seed: int, budget: int) -> None:
     """Reserve and settle 30 calls."""
     chance, caps = random.Random(seed), Caps(day=MicroUSD(budget))
-    job = Job(
-        "a", f"{seed:064}", ImageRequest(Operation.GENERATE, "a cup"), 1, path=lambda slot, ext: f"a-{slot}.{ext}"
-    )
+    job = Job("a", f"{seed:064}", ImageRequest(Operation.GENERATE, "a cup"), 1, Stems(("a-*",)))
     with Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
         ledger.runs.begin(RunStart(f"run-{seed}", "m", "mock"))
         ledger.jobs.remember([Wanted(job, "gpt-image-2", "auto", "low", "mock")])
         for number in range(30):
             high = MicroUSD(chance.randint(1, 100))
             quote = Quote(high, high, high)
-            attempt = Attempt(f"{seed}-{number}", f"run-{seed}", job, "gpt-image-2", "mock", (0,), quote)
+            asked = (job.key, job.id, job.request, job.stems)
+            attempt = Attempt(f"{seed}-{number}", f"run-{seed}", *asked, "gpt-image-2", "mock", (0,), quote)
             if ledger.reservations.reserve(attempt, caps) is None:
                 empty = Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.EMPTY, "empty"))
                 ledger.attempts.settle(empty, AttemptState.CHARGED_NO_RESULT, Settlement(high, estimated=False))

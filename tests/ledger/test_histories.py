@@ -84,7 +84,7 @@ class Books(RuleBasedStateMachine):
         got = tuple(slot for slot in attempt.slots if slot in some) or attempt.slots
         self._settle(self.make.answer(attempt, *got), AttemptState.SETTLED, cost)
         self.calls[call] = [0, cost, 0, 0]
-        self.slots.update(dict.fromkeys(((attempt.job.key, slot) for slot in got), "stored"))
+        self.slots.update(dict.fromkeys(((attempt.job_key, slot) for slot in got), "stored"))
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), remote=SLOTS)
     def answer_with_addresses(self, call: str, cost: int, remote: tuple[int, ...]) -> None:
@@ -94,11 +94,11 @@ class Books(RuleBasedStateMachine):
         attempt = self.of[call]
         waiting = tuple(slot for slot in attempt.slots if slot in remote)
         here = tuple(slot for slot in attempt.slots if slot not in remote)
-        receipt = replace(self.make.remote(attempt, *waiting), images=self.make.images(attempt.job, *here))
+        receipt = replace(self.make.remote(attempt, *waiting), images=self.make.images(attempt, *here))
         self._settle(receipt, AttemptState.SETTLED, cost)
         self.calls[call] = [0, cost, 0, 0]
-        self.slots.update({(attempt.job.key, slot): "stored" for slot in here})
-        self.slots.update({(attempt.job.key, slot): "waiting" for slot in waiting})
+        self.slots.update({(attempt.job_key, slot): "stored" for slot in here})
+        self.slots.update({(attempt.job_key, slot): "waiting" for slot in waiting})
 
     @rule(which=st.integers(0, 8), comes=st.booleans())
     def download(self, which: int, comes: object) -> None:
@@ -148,7 +148,7 @@ class Books(RuleBasedStateMachine):
             self.die_at = ""
         if not before:
             self.calls[call] = [0, cost, 0, 0]
-            self.slots.update(dict.fromkeys(((attempt.job.key, slot) for slot in attempt.slots), "stored"))
+            self.slots.update(dict.fromkeys(((attempt.job_key, slot) for slot in attempt.slots), "stored"))
         self.crash()
 
     @rule(target=calls_open, job=st.integers(0, 2), before=st.booleans())
@@ -197,7 +197,7 @@ class Books(RuleBasedStateMachine):
     def _risk(self, call: str) -> None:
         self.calls[call] = [0, 0, self.of[call].quote.high, 0]
         for slot in self.of[call].slots:
-            self.slots.setdefault((self.of[call].job.key, slot), "uncertain")
+            self.slots.setdefault((self.of[call].job_key, slot), "uncertain")
 
     @invariant()
     def the_sums_are_the_models(self) -> None:

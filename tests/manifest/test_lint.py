@@ -6,7 +6,7 @@ import pytest
 
 from batchgen.errors import Severity
 from batchgen.manifest import lint
-from batchgen.model import FlexibleSizes, ImageRequest, Job, Model, Operation, Provider
+from batchgen.model import FlexibleSizes, ImageRequest, Job, Model, Operation, Provider, Stems
 
 
 def said(
@@ -14,7 +14,7 @@ def said(
 ) -> list[tuple[Any, str]]:
     """Severity and words of everything that lint says of a prompt."""
     request = ImageRequest(Operation.GENERATE, prompt)
-    job = Job("a", "0" * 64, request, 1, lambda slot, ext: f"{slot}.{ext}")
+    job = Job("a", "0" * 64, request, 1, Stems(("*",)))
     provider = Provider("gate", None, None, "m", prompt_limit=limit)
     model = Model("m", "live", FlexibleSizes(), (), "t", "t", None, prompt_limit=model_limit) if known else None
     return [(problem.severity, problem.message) for problem in lint(job, provider, model)]

@@ -7,13 +7,15 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.manifest.paths import DEFAULT, MAX_COMPONENT, folded, path_template
-from batchgen.manifest.templates import TemplateError
+from batchgen.manifest.paths import DEFAULT, EXTENSIONS, MAX_COMPONENT, folded, path_template
+from batchgen.manifest.templates import Simple, TemplateError, compile_template
+from batchgen.model import Stems
 
 KEY = "0123456789abcdef" * 4
 RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -21,8 +23,42 @@ RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 def path(template: str, slot: int = 0, ext: str = "png", key: str = KEY, **values: str) -> str:
     """The path of one slot; `id` is the job's."""
-    return path_template(template).of(values, values.get("id", "job"), key)(slot, ext)
+    return path_template(template).stems(values, values.get("id", "job"), key, 10, ext).path(slot, ext)
 
+
+def as_it_was(template: str, slot: int, ext: str, key: str, values: dict[str, str]) -> str:
+    """The path as it is rendered for one slot and extension, once both are known: what every release gave."""
+    stem = path_template(template).stem
+    if isinstance(stem, Simple):
+        stem = compile_template(re.sub(r"\.\{\{\s*ext\s*\}\}$", "", template))
+    texts = {**values, "id": values.get("id", "job"), "index": str(slot), "ext": ext}
+
+    def clean(value: str) -> str:
+        value = normalize("NFC", value)
+        cleaned = UNFIT.sub("_", value)
+        return cleaned if cleaned == value else f"{cleaned}\0"
+
+    def fit(component: str, tail: str) -> str:
+        name = component.replace("\0", "")
+        harmless = UNFIT.sub("_", normalize("NFC", name)).rstrip(". ")
+        if harmless[:1] in {"-", "~", " "} or TAKEN.match(harmless):
+            harmless = f"_{harmless}"
+        harmless = harmless or "_"
+        end = f"-{key[:12]}{tail}" if "\0" in component or harmless != name else tail
+        if len(harmless.encode()) + len(end.encode()) > MAX_COMPONENT:
+            end = f"-{key[:12]}-{slot}{tail}"
+            harmless = harmless.encode()[: MAX_COMPONENT - len(end.encode())].decode(errors="ignore").rstrip(". ")
+        return harmless + end
+
+    *folders, last = stem.render({name: clean(texts[name]) for name in stem.names if name in texts}).split("/")
+    return "/".join([*(fit(folder, "") for folder in folders), fit(last, f".{ext}")])
+
+
+UNFIT = re.compile(
+    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff'
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]|\.\.+"
+)
+TAKEN = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 
 NASTY = [
     *("../../etc/passwd", "..", ".", "...", "/etc/passwd", "C:\\Windows", "\\\\host\\share", "a\0b", "a\nb", "\x1b[2J"),
@@ -56,6 +92,22 @@ TEMPLATES = [
     "{{ v }}/{{ v }}/{{ v }}/{{ index }}.{{ ext }}",
     "{{ ext }}/{{ v }}{{ index }}",
 ]
+
+
+WITH_THEIR_OWN_MINDS = [
+    "{{ index|int + 1 }}-{{ id }}",
+    "{% if index == '0' %}{{ v }}{% else %}{{ v }}/more-{{ index }}{% endif %}",
+    "{{ ext|upper }}/{{ id }}{{ index }}",
+    "{% if ext == 'webp' %}web/{% endif %}{{ id }}-{{ index }}",
+    "{{ id }}*{{ index }}",
+    "{{ id|lower }}*{{ index }}",
+    "com{{ index }}/{{ id }}",
+    "{{ id }}/lpt{{ index }}.{{ ext }}",
+    "{{ v }}{{ ext }}{{ index }}",
+    "{{ id }}.{{ index }}.{{ ext|lower }}",
+]
+"""Templates that slot or extension decide, or that hold the mark of a slot."""
+VALUES = st.text(max_size=12) | st.sampled_from(NASTY) | st.integers(105, 121).map(lambda size: "x" * size)
 
 
 def assert_harmless(result: str) -> None:
@@ -92,6 +144,29 @@ def test_what_is_altered_stays_apart(values: list[str]) -> None:
     jobs = [(f"/{value}" * 40 if value < "b" else f"/{value}", sha256(value.encode()).hexdigest()) for value in values]
     paths = [path("{{ v }}-{{ index }}", slot, key=key, v=value) for value, key in jobs for slot in range(3)]
     assert len({folded(p) for p in paths}) == len(paths)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.sampled_from((*TEMPLATES, *WITH_THEIR_OWN_MINDS)),
+    VALUES,
+    VALUES,
+    st.integers(0, 9),
+    st.sampled_from((*EXTENSIONS, "ext")),
+)
+def test_a_stem_gives_the_path_that_slot_and_extension_give(
+    template: str, first: str, second: str, slot: int, ext: str
+) -> None:
+    """What is known before the bytes are here loses nothing: also where slot or extension decide how a path reads."""
+    values = {"v": first, "id": second}
+    stems = path_template(template).stems(values, second, KEY, 10)
+    assert stems.path(slot, ext) == as_it_was(template, slot, ext, KEY, values)
+
+
+def test_one_stem_serves_all_slots() -> None:
+    """Where the number of a slot is only put in, a job keeps one text, however many images it has."""
+    assert path_template(DEFAULT).stems({}, "chair", KEY, 10) == Stems(("chair-*",))
+    assert path_template("{{ index|int + 1 }}").stems({}, "chair", KEY, 3) == Stems(("1", "2", "3"))
 
 
 @pytest.mark.parametrize(

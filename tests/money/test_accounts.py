@@ -30,6 +30,7 @@ from batchgen.model import (
     Receipt,
     Remedy,
     Settlement,
+    Stems,
     Verdict,
 )
 from batchgen.money import MicroUSD
@@ -62,11 +63,12 @@ class History:
     def _call(self, number: int, end: str, most: int, share: float) -> None:
         name = f"job-{number}"
         request = ImageRequest(Operation.GENERATE, name)
-        job = Job(name, f"{number:064x}", request, 1, lambda slot, ext: f"{name}-{slot}.{ext}")
+        job = Job(name, f"{number:064x}", request, 1, Stems((f"{name}-*",)))
         self.ledger.jobs.remember([Wanted(job, "gpt-image-2", "1024x1024", "low", "mock")])
         part = MicroUSD(int(most * share))
         quote = Quote(MicroUSD(0), part, MicroUSD(most))
-        attempt = Attempt(f"call-{number}", "run-1", job, "gpt-image-2", "mock", (0,), quote)
+        asked = (job.key, job.id, job.request, job.stems)
+        attempt = Attempt(f"call-{number}", "run-1", *asked, "gpt-image-2", "mock", (0,), quote)
         assert self.ledger.reservations.reserve(attempt, Caps()) is None
         receipt = Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "timeout"))
         match end:

@@ -6,7 +6,7 @@ import pytest
 
 from batchgen.engine import TRANSIENT, job_status
 from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
-from batchgen.model import INCOMPLETE, ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState
+from batchgen.model import INCOMPLETE, ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState, Stems
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced, _tried
 from batchgen.planner.reviewed import words_for
@@ -20,7 +20,7 @@ AGAIN, MISSING = Choices(retry_failed=True), Choices(regenerate_missing=True)
 def job(n: int = 2, prompt: str = "a chair", **params: str) -> Job:
     """Make a job."""
     request = ImageRequest(Operation.GENERATE, prompt, params=tuple(sorted(params.items())))
-    return Job("chair", "k" * 64, request, n, path=lambda slot, ext: f"chair-{slot}.{ext}")
+    return Job("chair", "k" * 64, request, n, Stems(("chair-*",)))
 
 
 def slot(index: int, state: SlotState, reason: str = "", url: str | None = None) -> Slot:

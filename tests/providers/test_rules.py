@@ -7,7 +7,7 @@ import pytest
 
 from batchgen import catalog
 from batchgen.errors import Place, Severity
-from batchgen.model import FileImage, ImageRequest, Job, JobImage, Operation
+from batchgen.model import FileImage, ImageRequest, Job, JobImage, Operation, Stems
 from batchgen.providers import most_per_call, refusals, to_send
 
 PHOTO = FileImage("a.png", "0" * 64, 100, 64, 64)
@@ -18,7 +18,7 @@ def job(n: int = 1, *, inherited: tuple[str, ...] = (), images: Any = (), mask: 
     operation = Operation(params.pop("operation", "edit" if images or mask else "generate"))
     request = ImageRequest(operation, "x", params.pop("model", None), tuple(sorted(params.items())), images, mask)
     place = Place("m.yaml", 7)
-    return Job("id", "k" * 64, request, n, lambda slot, ext: f"{slot}.{ext}", (), place, inherited=frozenset(inherited))
+    return Job("id", "k" * 64, request, n, Stems(("*",)), (), place, inherited=frozenset(inherited))
 
 
 def said(wanted: Job, provider: str, **changes: Any) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ from batchgen.model import (
     RemoteImage,
     Settlement,
     SlotState,
+    Stems,
     StoredImage,
     Usage,
     Verdict,
@@ -84,7 +85,7 @@ class History:
         request = ImageRequest(Operation.GENERATE, f'=prompt {number}, "{self.chance.choice("abc")}"\r\n')
         return Job(
             f"job-{number}", sha256(str(number).encode()).hexdigest(), request, self.chance.randint(1, 4),
-            lambda slot, ext: f"{number}-{slot}.{ext}", tags,
+            Stems((f"{number}-*",)), tags,
         )  # fmt: skip
 
     def _wanted(self, job: Job) -> Wanted:
@@ -96,7 +97,8 @@ class History:
         high = self.chance.randint(1, 300_000)
         quote = Quote(MicroUSD(0), MicroUSD(high // 2), MicroUSD(high))
         model = self.chance.choice(["gpt-image-1", "gpt-image-2"])
-        attempt = Attempt(f"call-{next(self.numbers)}", "run-1", job, model, "mock", tuple(range(job.n)), quote)
+        asked = (job.key, job.id, job.request, job.stems)
+        attempt = Attempt(f"call-{next(self.numbers)}", "run-1", *asked, model, "mock", tuple(range(job.n)), quote)
         assert self.ledger.reservations.reserve(attempt, Caps()) is None
         self.chance.choice([self._drawn, self._empty, self._unclear, self._free, self._open])(attempt, high)
 
@@ -132,7 +134,7 @@ class History:
         self.bill["at_risk_micro_usd"] += high
 
     def _image(self, attempt: Attempt, slot: int) -> StoredImage:
-        path = f"images/{attempt.job.path(slot, 'png')}"
+        path = f"images/{attempt.path(slot, 'png')}"
         return StoredImage(slot, path, sha256(path.encode()).hexdigest(), 10, 4, 4, "png")
 
     def _receipt(
@@ -205,10 +207,11 @@ def test_the_share_of_a_image(tmp_path: Path) -> None:
     """A call's cost is split over its stored images, and the remainder is the first one's."""
     with Ledger.open(tmp_path / "ledger.db", ".", clock=Ticks()) as ledger:
         history = History(ledger, Random(1))
-        job = Job("a", "f" * 64, ImageRequest(Operation.GENERATE, "a"), 3, lambda slot, ext: f"{slot}.{ext}")
+        job = Job("a", "f" * 64, ImageRequest(Operation.GENERATE, "a"), 3, Stems(("*",)))
         ledger.runs.begin(RunStart("run-1", "m", "mock"))
         ledger.jobs.remember([Wanted(job, "gpt-image-1", "1024x1024", "low", "mock")])
-        attempt = Attempt("c", "run-1", job, "gpt-image-1", "mock", (0, 1, 2), Quote(*(MicroUSD(100),) * 3))
+        asked = (job.key, job.id, job.request, job.stems)
+        attempt = Attempt("c", "run-1", *asked, "gpt-image-1", "mock", (0, 1, 2), Quote(*(MicroUSD(100),) * 3))
         assert ledger.reservations.reserve(attempt, Caps()) is None
         images = tuple(history._image(attempt, slot) for slot in attempt.slots)
         receipt = history._receipt(attempt, Charge.YES, "ok", images)

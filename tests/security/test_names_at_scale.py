@@ -74,7 +74,7 @@ def test_no_value_leaves_the_folder(sets: int) -> None:
     for at in range(sets):
         row = {"v": next(texts), "w": next(texts)}
         for template in templates:
-            path = template.of(row, next(texts), f"{at:064x}")(at % 10, "png")
+            path = template.stems(row, next(texts), f"{at:064x}", 10).path(at % 10, "png")
             assert not escapes(path), (template, row, path)
 
 
@@ -86,7 +86,7 @@ def test_what_is_written_lies_in_the_folder(tmp_path: Path) -> None:
     for at in range(1000):
         template = path_template(TEMPLATES[at % len(TEMPLATES)])
         key = sha256(str(at).encode()).hexdigest()
-        path = template.of({"v": next(texts), "w": next(texts)}, f"{at}{next(texts)}", key)(0, "png")
+        path = template.stems({"v": next(texts), "w": next(texts)}, f"{at}{next(texts)}", key).path(0, "png")
         if folded(path) in written:
             continue  # `check` refuses the second of two such jobs
         written.add(folded(path))
@@ -124,7 +124,7 @@ def test_no_two_names_become_one(count: int, some: str) -> None:
     keys = ((name, sha256(name.encode("utf-8", "replace")).hexdigest()) for name in islice(different(source), count))
     met: set[str] = set()
     for name, key in keys:
-        path = template.of({}, name, key)(0, "png")
+        path = template.stems({}, name, key).path(0, "png")
         assert len(path.encode()) <= MAX_COMPONENT
         assert folded(path) not in met, (name, path)
         met.add(folded(path))

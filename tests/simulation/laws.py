@@ -71,7 +71,7 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
     per_slot: dict[tuple[str, int], list[tuple[Purpose, Remedy]]] = {}
     for attempt, verdict in story.sky.verdicts:
         for slot in attempt.slots:
-            per_slot.setdefault((attempt.job.key, slot), []).append(
+            per_slot.setdefault((attempt.job_key, slot), []).append(
                 (attempt.purpose, _remedy(attempt.purpose, verdict))
             )
     again = 1 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 0
@@ -100,7 +100,7 @@ def nothing_is_given_up_early(world: World, story: Story) -> None:
         "SELECT job_key, slot FROM images WHERE state = 'moderated' AND run_id = ?", (story.run_id,)
     )
     for key, slot in rows:
-        met = [verdict for attempt, verdict in story.sky.verdicts if attempt.job.key == key and slot in attempt.slots]
+        met = [verdict for attempt, verdict in story.sky.verdicts if attempt.job_key == key and slot in attempt.slots]
         said = any(verdict.remedy is Remedy.MODERATED for verdict in met)
         empty = sum(verdict.charge is Charge.YES for verdict in met)
         blank = sum(verdict.remedy is Remedy.EMPTY for verdict in met)

@@ -111,7 +111,7 @@ class Sky:
         """Verdicts in their order, by job key."""
         found = defaultdict[str, list[Verdict]](list)
         for attempt, verdict in self.verdicts:
-            found[attempt.job.key].append(verdict)
+            found[attempt.job_key].append(verdict)
         return found
 
     # ---- the Executor ------------------------------------------------------------------------------------------------
@@ -166,7 +166,9 @@ class Sky:
     async def _draw(self, attempt: Attempt) -> Receipt:
         """Follow the script of the job, and then the dice."""
         weights = self.weather.weights
-        script = self.weather.script.get(attempt.job.id, ())[sum(c.job == attempt.job for c in self.calls) - 1 :]
+        asked = (attempt.job_key, attempt.request)
+        before = sum((call.job_key, call.request) == asked for call in self.calls) - 1
+        script = self.weather.script.get(attempt.job_id, ())[before:]
         name = script[0] if script else self.chance.choices(list(weights), list(weights.values()))[0]
         if name.startswith("give:"):
             await self._pass()
@@ -180,12 +182,12 @@ class Sky:
             return QUOTA[weather.quota_form]
         if weather.no_key_from is not None and number >= weather.no_key_from:
             return REVOKED
-        if attempt.job.id in weather.doomed:
+        if attempt.job_id in weather.doomed:
             return DOOMED
-        if attempt.job.id in weather.poisoned:
+        if attempt.job_id in weather.poisoned:
             self._charge(attempt, part=0.5)
             return CallEvidence(Phase.COMPLETE, status=500, body=BodyKind.JSON, complaint=ApiError(message="oops"))
-        if attempt.job.id in weather.blocked:
+        if attempt.job_id in weather.blocked:
             return self._blocking("input", 0.8)
         return None
 
@@ -215,7 +217,7 @@ class Sky:
         attempt = self.waiting[f"{attempt_id}/{remote.slot}"]
         image = self._image(attempt, remote.slot, ())
         assert image.path == f"images/{path('png')}", "an image goes where its call wanted it"
-        assert request == attempt.job.request, "it is still known what was asked"
+        assert request == attempt.request, "it is still known what was asked"
         assert attempt.replaces in {None, replaces}, "it is still known whose place it takes"
         return image
 
@@ -365,7 +367,7 @@ class Sky:
             self._write(attempt, images, self._tokens(attempt, images))
 
     def _tokens(self, attempt: Attempt, images: int) -> tuple[int, int]:
-        request = attempt.job.request
+        request = attempt.request
         model = catalog.find_model(attempt.model)
         assert model is not None
         asked, quality = request.param("size") or "auto", request.param("quality") or "medium"
@@ -383,7 +385,7 @@ class Sky:
 
     def _take_back(self, receipt: Receipt, attempt: Attempt) -> None:
         for image in receipt.images:
-            self.given[attempt.job.key, image.slot] -= 1
+            self.given[attempt.job_key, image.slot] -= 1
 
     def _drawn(self, attempt: Attempt, drawn: int, billed: int | None = None, flags: tuple[str, ...] = ()) -> Receipt:
         billed = attempt.n if billed is None else billed
@@ -416,8 +418,8 @@ class Sky:
         )
 
     def _image(self, attempt: Attempt, slot: int, flags: tuple[str, ...]) -> StoredImage:
-        self.given[attempt.job.key, slot] += 1
-        path = f"images/{attempt.job.path(slot, 'png')}"
+        self.given[attempt.job_key, slot] += 1
+        path = f"images/{attempt.path(slot, 'png')}"
         digest = hashlib.sha256(f"{attempt.id}{slot}".encode()).hexdigest()
         gone = f"superseded/{attempt.replaces[:12]}-{slot}-{attempt.id}.png" if attempt.replaces else None
         return StoredImage(slot, path, digest, 10, 4, 4, "png", flags, gone)

@@ -45,7 +45,7 @@ def left_over(world: World, story: Story, cap: int) -> tuple[int, int]:
     unmade = [
         item.cost.quote.high
         for item in story.planned
-        if item.cost and not any(call.job.key == item.job.key for call in story.sky.calls)
+        if item.cost and not any(call.job_key == item.job.key for call in story.sky.calls)
     ]
     return cap - exposure.spent - exposure.at_risk, min(unmade, default=0)
 
@@ -129,7 +129,7 @@ def test_who_holds_never_pays_twice(new_world: NewWorld, seed: int) -> None:
         story = play(world, each)
         for line in story.sky.bill:
             for slot in line.attempt.slots:
-                paid[line.attempt.job.key, slot] = paid.get((line.attempt.job.key, slot), 0) + 1
+                paid[line.attempt.job_key, slot] = paid.get((line.attempt.job_key, slot), 0) + 1
     assert max(paid.values()) == 1
     assert story.status in {Exit.HELD, Exit.UNAVAILABLE}
     assert story.totals.jobs.held > 0

@@ -67,9 +67,9 @@ def test_what_fails_always_is_tried_twice(new_world: NewWorld) -> None:
     """One prompt that breaks the server costs two calls, and the others nothing."""
     weather = Weather(poisoned=frozenset({"j3"}))
     story = play(new_world("poison"), Scene(jobs(30), weather, SETTINGS))
-    calls = {call.job.id: 0 for call in story.sky.calls}
+    calls = {call.job_id: 0 for call in story.sky.calls}
     for call in story.sky.calls:
-        calls[call.job.id] += 1
+        calls[call.job_id] += 1
     assert calls.pop("j3") == 2
     assert set(calls.values()) == {1}
     assert story.status is Exit.HELD

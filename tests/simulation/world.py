@@ -29,6 +29,7 @@ from batchgen.model import (
     OutcomeKind,
     Provider,
     Settings,
+    Stems,
     Stop,
     StopKind,
 )
@@ -51,7 +52,7 @@ def job(name: str, n: int = 1, *, size: str = "1024x1024", quality: str = "low")
         Operation.GENERATE, f"an image of {name}", MODEL, params=(("quality", quality), ("size", size))
     )
     key = hashlib.sha256(f"{name}|{size}|{quality}".encode()).hexdigest()
-    return Job(name, key, request, n, path=lambda slot, ext: f"{name}-{slot}.{ext}")
+    return Job(name, key, request, n, Stems((f"{name}-*",)))
 
 
 def jobs(amount: int, n: int = 1, **rest: Any) -> tuple[Job, ...]:

@@ -96,7 +96,7 @@ class PriceList:
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
         return cost.settle(
-            attempt.job.request,
+            attempt.request,
             attempt.n,
             self.provider,
             self.model(attempt.model),

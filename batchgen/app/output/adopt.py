@@ -14,7 +14,7 @@ from batchgen.app.output import sidecars
 from batchgen.errors import Exit, InputError
 from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import ImageRequest, Job, Operation
+from batchgen.model import ImageRequest, Job, Operation, Stems
 from batchgen.money import MicroUSD, split
 from batchgen.runtime.clock import SystemClock
 from batchgen.storage import Folder, sha256_of
@@ -144,7 +144,8 @@ def _image(record: dict[str, Any]) -> Adopted:
         tuple((str(name), str(text)) for name, text in record.get("params", ())),
     )
     slot = int(record["slot"])
-    job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, lambda _slot, _ext: str(record["path"]))
+    stem, _, _ = str(record["path"]).removeprefix("images/").rpartition(".")
+    job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, Stems((stem,)))
     model, size, quality, provider = (str(record.get(name, "")) for name in ("model", "size", "quality", "provider"))
     return Adopted(
         Wanted(job, model, size, quality, provider),
