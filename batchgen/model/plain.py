@@ -1,0 +1,113 @@
+"""The nouns as JSON text and back: for another process, another machine or another day.
+
+What a value is follows from the annotations of its dataclass, so the text holds the names of fields and no types; only
+where one of several dataclasses may stand, its name goes with it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def dump(value: object) -> str:
+    """Write a noun as JSON in ASCII."""
+    return json.dumps(_codec(type(value)).out(value), separators=(",", ":"))
+
+
+def load(kind: type[T], text: str) -> T:
+    """Read what `dump` wrote of a noun of this kind."""
+    noun: T = _codec(kind).back(json.loads(text))
+    return noun
+
+
+class _Codec(NamedTuple):
+    """How values of one type become JSON and come back."""
+
+    out: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SIMPLE = {
+    **dict.fromkeys((str, int, float, bool, NoneType), _Codec(_same, _same)),
+    Decimal: _Codec(str, Decimal),
+    date: _Codec(date.isoformat, date.fromisoformat),
+}
+
+
+_KNOWN: dict[Any, _Codec] = {}
+
+
+def _codec(kind: Any) -> _Codec:
+    """Give the codec of a type, made once."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = _made(kind)
+    return _KNOWN[kind]
+
+
+def _made(kind: Any) -> _Codec:
+    kind = getattr(kind, "__supertype__", kind)
+    if kind in _SIMPLE:
+        return _SIMPLE[kind]
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        return _one_of(inner)
+    if origin is tuple:
+        return _several(inner)
+    if origin is frozenset:
+        each = _codec(*inner)
+        return _Codec(lambda value: sorted(map(each.out, value)), lambda found: frozenset(map(each.back, found)))
+    if is_dataclass(kind):
+        return _fields(kind)
+    if issubclass(kind, Enum):
+        return _Codec(lambda value: value.value, kind)
+    raise TypeError(f"{kind} has no plain form")
+
+
+def _several(inner: tuple[Any, ...]) -> _Codec:
+    """Give the codec of a tuple: of any length, or with a type for each of its places."""
+    if inner[1:] == (...,):
+        each = _codec(inner[0])
+        return _Codec(lambda value: [*map(each.out, value)], lambda found: tuple(map(each.back, found)))
+    places = [_codec(place) for place in inner]
+    return _Codec(
+        lambda value: [place.out(one) for place, one in zip(places, value, strict=True)],
+        lambda found: tuple(place.back(one) for place, one in zip(places, found, strict=True)),
+    )
+
+
+def _one_of(kinds: tuple[Any, ...]) -> _Codec:
+    """Give the codec of a union: a type or nothing, or one of several dataclasses, perhaps or nothing."""
+    some = [kind for kind in kinds if kind is not NoneType]
+    if len(some) == 1:
+        (each,) = map(_codec, some)
+    else:
+        named = {kind.__name__: _codec(kind) for kind in some}
+        each = _Codec(
+            lambda value: {type(value).__name__: named[type(value).__name__].out(value)},
+            lambda found: next(named[name].back(one) for name, one in found.items()),
+        )
+    return _Codec(
+        lambda value: None if value is None else each.out(value),
+        lambda found: None if found is None else each.back(found),
+    )
+
+
+def _fields(kind: Any) -> _Codec:
+    """Give the codec of a dataclass."""
+    hints = get_type_hints(kind)
+    codecs = [(field.name, _codec(hints[field.name])) for field in fields(kind)]
+    return _Codec(
+        lambda value: {name: codec.out(getattr(value, name)) for name, codec in codecs},
+        lambda found: kind(**{name: codec.back(found[name]) for name, codec in codecs}),
+    )
