@@ -102,7 +102,3 @@ class Locked(BatchgenError):
     """Another run holds the lock of this output folder."""
 
     exit = Exit.LOCKED
-
-
-class Lost(Exception):
-    """An executor lost an attempt on the way: perhaps it was sent, perhaps it was paid."""

@@ -8,9 +8,26 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never,
 
 from batchgen.engine.admission import Admission
 from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, amount
+from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext, told
-from batchgen.engine.decide import Again, Next, Over, Policy, Tally, Wait, cautious, decide, halt, mismatch, state_of
-from batchgen.errors import InputError, Lost, StorageError
+from batchgen.engine.decide import (
+    FREE,
+    PAID,
+    Again,
+    Next,
+    Over,
+    Policy,
+    Tally,
+    Wait,
+    cautious,
+    decide,
+    halt,
+    mismatch,
+    state_of,
+)
+from batchgen.engine.open_items import not_taken, with_attempt
+from batchgen.errors import InputError, StorageError
+from batchgen.executor import Came, Capacity
 from batchgen.ledger import Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
@@ -18,7 +35,8 @@ from batchgen.model import (
     AttemptState,
     Charge,
     Job,
-    OnMismatch,
+    Lost,
+    Pending,
     Phase,
     Purpose,
     Receipt,
@@ -33,10 +51,8 @@ from batchgen.model import (
 from batchgen.money import MICRO, ZERO, MicroUSD, exact
 
 STOPPED = "the run stopped"
+LATER = "accepted; its images come later"
 UNSENT = Verdict(Charge.NO, Remedy.RESEND, "stopped", "the run stopped before the request left")
-
-_PAID = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
-_FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 
 
 @dataclass(slots=True)
@@ -65,19 +81,20 @@ class CallState:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call now."""
+    """Leave to make one call now; without a start where the executor keeps the limits."""
 
     ticket: Ticket
-    start: Start
+    start: Start | None
     breaker: Breaker
 
 
 class AttemptLoop:
     """Makes the calls of a whole run."""
 
-    def __init__(self, bench: RunContext, places: Admission) -> None:
+    def __init__(self, bench: RunContext, places: Admission, collector: Collector) -> None:
         self.bench = bench
         self.places = places
+        self.collector = collector
         self.room = BudgetHint(bench.clock)
         self.charged = False
         self._refused: set[str] = set()
@@ -131,22 +148,9 @@ class AttemptLoop:
 
     async def _try(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | None:
         """Permit, reserve, execute, settle: at most one request leaves."""
-        bench = self.bench
         try:
-            async with self._permit(attempt) as permit:
-                if permit is None:
-                    why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
-                    return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
-                if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
-                    return refused
-                call.touched = True
-                ask.reserved()
-                if bench.stops or not permit.breaker.admits(permit.ticket):
-                    unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
-                    await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
-                    ask.settled(Amount())
-                    return Again()
-                return await self._send(call, attempt, permit, ask)
+            tried = await self._leave(call, attempt, ask)
+            return await self._wait_for(call, attempt, tried, ask) if isinstance(tried, Pending) else tried
         except Closed:
             return Over(SlotState.NOT_STARTED, STOPPED)
         except InputError as error:
@@ -154,17 +158,49 @@ class AttemptLoop:
         except StorageError as error:
             return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
 
+    async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Pending | None:
+        """Make one attempt while a permit is held, and settle it, unless its result comes later."""
+        bench = self.bench
+        async with self._permit(attempt) as permit:
+            if permit is None:
+                why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
+                return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
+            if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
+                return refused
+            call.touched = True
+            ask.reserved()
+            if bench.stops or not permit.breaker.admits(permit.ticket):
+                unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
+                await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
+                ask.settled(Amount())
+                return Again()
+            came = await self._send(attempt, permit)
+            if isinstance(came, Pending):
+                return came
+            return await self._close(call, attempt, came, ask)
+
+    async def _wait_for(self, call: CallState, attempt: Attempt, pending: Pending, ask: Ask) -> Next | None:
+        """Wait for what comes later; it keeps its reservation, and no permit. The run may stop first: it stays so."""
+        with self.places.resting():
+            came = await self.collector.receive(pending, attempt)
+        if came is None:
+            return Over(SlotState.NOT_STARTED, LATER)
+        return await self._close(call, attempt, _receipt(came), ask)
+
     @asynccontextmanager
     async def _permit(self, attempt: Attempt) -> AsyncIterator[Permit | None]:
         """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up.
 
         The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
-        asked again after each wait.
+        asked again after each wait. An executor that takes attempts in bulk needs neither slot nor start.
         """
         limiter, breaker = self.bench.limiter, self.bench.breaker(attempt.model)
         tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
         while ticket := await breaker.allow():
             try:
+                if self.bench.executor.capacity is Capacity.BULK:
+                    yield Permit(ticket, None, breaker)
+                    return
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
@@ -176,21 +212,36 @@ class AttemptLoop:
                 breaker.release(ticket)
         yield None
 
-    async def _send(self, call: CallState, attempt: Attempt, permit: Permit, ask: Ask) -> Next | None:
-        """Make the call that is reserved, learn from it at once, and settle it."""
-        bench, limiter = self.bench, self.bench.limiter
-        limiter.sent(permit.start)
-        receipt = await self._execute(attempt)
-        verdict, state = receipt.verdict, state_of(receipt)
-        permit.breaker.record(permit.ticket, verdict.remedy)
+    async def _send(self, attempt: Attempt, permit: Permit) -> Receipt | Pending:
+        """Make the attempt that is reserved, and learn from it at once."""
+        limiter = self.bench.limiter
+        if permit.start:
+            limiter.sent(permit.start)
+        came = await self._execute(attempt)
+        if isinstance(came, Pending):
+            return await self._park(came, attempt)
+        receipt = _receipt(came)
+        permit.breaker.record(permit.ticket, receipt.verdict.remedy)
         limiter.observe(receipt.headers)
-        if verdict.remedy is Remedy.WAIT:
-            limiter.throttled(verdict.retry_after, permit.start)
-        settlement = bench.tariff.settle(attempt, receipt) if state in _PAID else None
-        for stop in (halt(verdict), settlement and too_dear(attempt, settlement, receipt)):
+        if receipt.verdict.remedy is Remedy.WAIT:
+            limiter.throttled(receipt.verdict.retry_after, permit.start)
+        return receipt
+
+    async def _park(self, pending: Pending, attempt: Attempt) -> Pending:
+        """Write down that an attempt was accepted: from now on it is no orphan, whatever happens to this run."""
+        pending = with_attempt(pending, attempt)
+        await self.bench.offload(self.bench.ledger.attempts.park, pending)
+        self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=pending.handle)
+        return pending
+
+    async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
+        """Settle an attempt with what it brought, and see what follows."""
+        bench, state = self.bench, state_of(receipt)
+        settlement = bench.tariff.settle(attempt, receipt) if state in PAID else None
+        for stop in (halt(receipt.verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
                 bench.stops.add(stop)
-        self.charged = self.charged or state not in _FREE
+        self.charged = self.charged or state not in FREE
         await self._settle(call, attempt, receipt, settlement)
         ask.settled(_used(attempt, state, settlement))
         return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, receipt)
@@ -215,23 +266,17 @@ class AttemptLoop:
             inherited=call.job.inherited,
         )
 
-    async def _execute(self, attempt: Attempt) -> Receipt:
+    async def _execute(self, attempt: Attempt) -> Came:
         facts = {"attempt": attempt.id, "job": attempt.job_id, "slots": attempt.slots, "purpose": attempt.purpose.value}
         self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
-        try:
-            receipt = await self.bench.executor.execute(attempt)
-            return replace(receipt, verdict=cautious(receipt.verdict))
-        except Lost as error:
-            verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", str(error))
-            return Receipt(attempt.id, Phase.HANDED_OVER, verdict)
+        (came,) = await self.bench.executor.execute((attempt,))
+        return came
 
     async def _settle(self, call: CallState, attempt: Attempt, receipt: Receipt, settlement: Settlement | None) -> None:
         """Write down what came, and what it cost."""
         bench, state = self.bench, state_of(receipt)
         self._take(call, attempt, receipt)
-        fails = bench.settings.on_mismatch is OnMismatch.FAIL
-        marks = {slot: (SlotState.FAILED, why) for slot, why in call.odd} if fails else {}
-        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, marks)
+        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, not_taken(bench, receipt))
         call.spent = MicroUSD(call.spent + (settlement.cost if settlement else 0))
         bench.note(
             "settled",
@@ -246,7 +291,7 @@ class AttemptLoop:
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
         )
-        await bench.tidy(attempt.id)
+        await bench.forget(attempt.id)
 
     def _take(self, call: CallState, attempt: Attempt, receipt: Receipt) -> None:
         """What a call brought; a top-up that was charged and brought nothing counts as one all the same."""
@@ -278,6 +323,13 @@ class AttemptLoop:
         return then
 
 
+def _receipt(came: Receipt | Lost) -> Receipt:
+    """What follows from a result: nobody knows whether what is lost was charged."""
+    if isinstance(came, Lost):
+        return Receipt(came.attempt_id, Phase.HANDED_OVER, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", came.why))
+    return replace(came, verdict=cautious(came.verdict))
+
+
 def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:
     """Whether a call cost more than its upper bound: then the price table is wrong, and so is every reservation.
 
@@ -297,6 +349,6 @@ def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop
 
 def _used(attempt: Attempt, state: AttemptState, settlement: Settlement | None) -> Amount:
     """What a closed call leaves in the sums that limits bound."""
-    if state in _FREE:
+    if state in FREE:
         return Amount()
     return Amount(settlement.cost, attempt.n) if settlement else amount(attempt)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.executor import Executor, NotFetched
-from batchgen.ledger import Caps, Ledger
+from batchgen.executor import Executor
+from batchgen.ledger import AttemptRow, Caps, Ledger
 from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
     Attempt,
@@ -15,7 +15,6 @@ from batchgen.model import (
     Provider,
     Quote,
     Receipt,
-    RemoteImage,
     Settings,
     Settlement,
     StoredImage,
@@ -38,6 +37,9 @@ class PriceList(Protocol):
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
 
+    def settle_orphan(self, row: AttemptRow, receipt: Receipt) -> Settlement:
+        """What a call of an earlier run did cost, at the provider that drew it."""
+
 
 class Note(Protocol):
     """Takes one event of the run for the log: a name and its facts."""
@@ -54,29 +56,12 @@ def told(key: str, drawn_by: tuple[str, str], images: Sequence[StoredImage]) -> 
     return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
 
 
-class Download(Protocol):
-    """Tries once to fetch an image that waits at an address; `path` gives its place for a real extension.
-
-    `request` is what was asked for, `replaces` the key of the job whose image steps aside.
-    """
-
-    def __call__(
-        self,
-        remote: RemoteImage,
-        attempt_id: str,
-        path: Callable[[str], str],
-        request: ImageRequest | None,
-        replaces: str | None,
-        /,
-    ) -> Awaitable[StoredImage | NotFetched]: ...
-
-
 @dataclass(frozen=True)
 class RunContext:
     """The collaborators of one run.
 
-    `caps` gives the limits of this moment; `tidy` says that the ledger has what an attempt brought, so that nothing of
-    it needs to be kept for recovery.
+    `caps` gives the limits of this moment; `forget` says that the ledger has what an attempt brought, so that nothing
+    of it needs to be kept any more.
     """
 
     run_id: str
@@ -87,8 +72,7 @@ class RunContext:
     ledger: Ledger
     offload: Offload
     executor: Executor
-    download: Download
-    tidy: Callable[[str], Awaitable[None]]
+    forget: Callable[[str], Awaitable[None]]
     limiter: Limiter
     breaker: Callable[[str], Breaker]
     clock: Clock

@@ -18,6 +18,8 @@ from batchgen.model import (
     Verdict,
 )
 
+PAID = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
+FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 MOST_RESENDS = 8
 MOST_MODERATED = 1
 MOST_EMPTY = 1

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from batchgen.engine.admission import Admission
 from batchgen.engine.attempt_loop import AttemptLoop, CallState
+from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
 from batchgen.engine.failure_streak import FailureStreak
-from batchgen.engine.fetch import Fetcher
 from batchgen.engine.group_by_prompt import Words, said
 from batchgen.engine.job_status import job_status
 from batchgen.errors import StorageError
@@ -87,8 +87,8 @@ class JobRunner:
     def __init__(self, bench: RunContext) -> None:
         self.bench = bench
         self.places = Admission(bench.settings.limits.concurrency)
-        self.fetcher = Fetcher(bench)
-        self._caller = AttemptLoop(bench, self.places)
+        self.collector = Collector(bench)
+        self._caller = AttemptLoop(bench, self.places, self.collector)
         self._alike = FailureStreak()
 
     async def perform(self, task: Task) -> Outcome:
@@ -169,11 +169,11 @@ class JobRunner:
         bench = self.bench
         mine = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id == call.attempt_id]
         with self.places.resting():
-            states = await asyncio.gather(*(self.fetcher.fetch(one) for one in mine))
-        open_ = {one.slot: (state, AWAY[state]) for one, state in zip(mine, states, strict=True) if state in AWAY}
-        filled.stored += states.count(SlotState.STORED)
-        filled.odd += tuple(one.slot for one in mine if (one.attempt_id, one.slot) in self.fetcher.odd)
-        return open_
+            images = await self.collector.fetch(mine)
+        ended = [(one.download.slot, one.ended.result()) for one in images]
+        filled.stored += sum(state is SlotState.STORED for _, state in ended)
+        filled.odd += tuple(one.download.slot for one in images if one.odd)
+        return {slot: (state, AWAY[state]) for slot, state in ended if state in AWAY}
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Write down what became of the slots that brought no image, and see what the job has come to."""

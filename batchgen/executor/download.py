@@ -1,7 +1,7 @@
 """Fetches images that were paid for and wait at an address; the generation is never repeated here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +11,22 @@ from yarl import URL
 
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.executor.placement import ends_whole, flags_of
-from batchgen.model import ImageRequest, Provider, RemoteImage, StoredImage
+from batchgen.executor.placement import Placement, Plan, complete, ends_whole, finish, flags_of, to_answer
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Pending,
+    Phase,
+    Provider,
+    Receipt,
+    Remedy,
+    StoredImage,
+    Verdict,
+)
 from batchgen.providers.wire import header_view
 from batchgen.redact import redacted
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder, PartFacts, Spool, sniff
+from batchgen.storage import Folder, ImageFacts, PartFacts, Spool, sniff
 
 MOST_BYTES = 96 * 1024 * 1024
 MOST_REDIRECTS = 3
@@ -25,6 +35,7 @@ CONNECT_SECONDS = 10.0
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({400, 401, 403, 404, 410})
 _PIECE = 1024 * 1024
+_PAID = Verdict(Charge.YES, Remedy.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class Downloads:
         self._lookup = lookup
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
+        self._fetched: dict[str, dict[str, Spool]] = {}
 
     async def close(self) -> None:
         """Close the sessions."""
@@ -75,43 +87,50 @@ class Downloads:
         for session in sessions.values():
             await session.close()
 
-    async def image(
-        self,
-        remote: RemoteImage,
-        attempt_id: str,
-        path: Callable[[str], str],
-        request: ImageRequest | None = None,
-        replaces: str | None = None,
-    ) -> StoredImage | NotFetched:
+    async def image(self, waiting: Pending) -> Receipt | NotFetched:
         """Try once to put a waiting image in its place; what came of a broken try is resumed by the next.
 
-        `path` gives the place below `images/` for a real extension; `request` tells what was asked, `replaces` the key
-        of the job whose image steps aside. StorageError when the disk refuses.
+        What was fetched is whole in a spool of its own before it is put anywhere: asking again fetches nothing.
+        StorageError when the disk refuses.
         """
-        spool = self._folder.spool(f"{attempt_id}-{remote.slot}")
-        facts = await self.fetch(remote.url, spool, remote.expires)
-        if isinstance(facts, NotFetched):
-            return facts
-        seen = sniff(facts.head, facts.path)
-        if seen is None or (seen.format == "svg" and not (request and request.param("output_format") == "svg")):
-            await self._offload(spool.discard)
-            return NotFetched("what came is no image")
-        flags = await self._offload(flags_of, request, seen, facts) if request else ()
-        relative = path(seen.ext)
-        publish = self._folder.publish
-        gone = await self._offload(lambda: publish(facts.path, relative, replaces=replaces, sha256=facts.sha256))
-        await self._offload(spool.discard)
-        return StoredImage(
-            slot=remote.slot,
-            path=f"images/{relative}",
+        attempt = waiting.attempt
+        assert attempt is not None, "whoever asks for an image says where it goes"
+        name = f"{waiting.attempt_id}-{attempt.slots[0]}"
+        receipt = await self._offload(finish, self._folder, name)
+        if receipt is None:
+            spool = self._folder.spool(name)
+            facts = await self.fetch(waiting.handle, spool, waiting.expires)
+            if isinstance(facts, NotFetched):
+                return facts
+            seen = sniff(facts.head, facts.path)
+            if seen is None or (seen.format == "svg" and attempt.request.param("output_format") != "svg"):
+                await self._offload(spool.discard)
+                return NotFetched("what came is no image")
+            receipt = await self._offload(self._landed, attempt, spool, facts, seen)
+        self._fetched.setdefault(waiting.attempt_id, {})[name] = self._folder.spool(name)
+        return receipt
+
+    def _landed(self, attempt: Attempt, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
+        """Make an image durable in its spool, then put it in its place. Blocks."""
+        slot, request = attempt.slots[0], attempt.request
+        image = StoredImage(
+            slot=slot,
+            path=f"images/{attempt.path(slot, seen.ext)}",
             sha256=facts.sha256,
             bytes=facts.bytes,
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags,
-            replaces=gone,
+            flags=flags_of(request, seen, facts),
         )
+        plan = Plan((Placement(facts.path.name, image),))
+        answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)
+        spool.finish(answer)
+        return complete(self._folder, spool.attempt_id, answer)
+
+    def fetched(self, attempt_id: str) -> Sequence[Spool]:
+        """The spools of an attempt's images that were fetched; they are named once."""
+        return tuple(self._fetched.pop(attempt_id, {}).values())
 
     async def fetch(self, url: str, spool: Spool, expires: datetime | None = None) -> PartFacts | NotFetched:
         """Fetch an address into a spool, once."""

@@ -1,9 +1,10 @@
-"""One attempt made by this process: sent once, decoded as it arrives, stored; never tried again."""
+"""Attempts made by this process: each sent once, decoded as it arrives, stored; never tried again."""
 
 import asyncio
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import PIECE
 from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Exchange, post, tracing, within
-from batchgen.executor.part_writer import PartWriter
+from batchgen.executor.part_writer import PartWriter, bring_home
+from batchgen.executor.placement import finish
+from batchgen.executor.protocol import Came, Capacity
 from batchgen.executor.response_handler import ResponseHandler, cap_of
-from batchgen.model import Attempt, ImageRequest, Prepare, Provider, Receipt, RemoteImage, StoredImage, UrlImage
+from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
 from batchgen.providers.dialects import Dialect, dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
@@ -29,6 +32,8 @@ from batchgen.version import VERSION
 
 MOST_HEADER = 32 * 1024
 INPUT = "-input"
+GONE = "the run ended before the answer was whole"
+"""Why an attempt is lost that nothing whole is left of."""
 
 
 class InputFetchError(Exception):
@@ -55,8 +60,10 @@ class Wires:
 class LocalExecutor:
     """Makes attempts from this process; everything a server can do ends in a `Receipt`.
 
-    `execute` raises StorageError when the disk refuses, with everything that arrived left in the spool.
+    What a dead process left in the spool of the folder, or of the spare one, is collected from there.
     """
+
+    capacity = Capacity.SLOTS
 
     def __init__(  # noqa: PLR0913 - collaborators, all but three by name
         self,
@@ -70,9 +77,9 @@ class LocalExecutor:
         wires: Wires | None = None,
         spare: Folder | None = None,
     ) -> None:
-        """Take what is shared by all attempts; nothing connects before `start`.
+        """Take what is shared by all attempts; nothing connects before a session.
 
-        `spare` is a folder on another disk for paid answers that the output folder has no room for; `bring_home` brings
+        `spare` is a folder on another disk for paid answers that the output folder has no room for; `collect` brings
         them back.
         """
         self.provider = provider
@@ -89,13 +96,13 @@ class LocalExecutor:
         self._arrival = ResponseHandler(provider, folder, clock, offload, secrets)
         self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
 
-    async def start(self) -> None:
-        """Open the session; AccountError for a key that is none, InputError for a provider without an address."""
-        if self._key and not re.fullmatch(r"[\x21-\x7e]+", self._key):
-            name = self.provider.key_variable or "the key"
-            raise AccountError(f"{name} holds blanks, line breaks or characters that no key has")
-        if not self.provider.base_url:
-            raise InputError(f"provider {self.provider.name} has no base URL: give one with --base-url")
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Be ready to connect; AccountError for a key that is none, InputError for a provider without an address.
+
+        At its end calls under way break off.
+        """
+        self._check()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._trust()),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._wires.connect_seconds),
@@ -106,18 +113,54 @@ class LocalExecutor:
             max_line_size=MOST_HEADER,
             max_field_size=MOST_HEADER,
         )
+        try:
+            yield
+        finally:
+            session, self._session = self._session, None
+            await self._downloads.close()
+            await session.close()
 
-    async def close(self) -> None:
-        """Close the sessions; calls under way break off."""
-        await self._downloads.close()
-        if self._session:
-            await self._session.close()
-            self._session = None
+    def _check(self) -> None:
+        if self._key and not re.fullmatch(r"[\x21-\x7e]+", self._key):
+            name = self.provider.key_variable or "the key"
+            raise AccountError(f"{name} holds blanks, line breaks or characters that no key has")
+        if not self.provider.base_url:
+            raise InputError(f"provider {self.provider.name} has no base URL: give one with --base-url")
 
-    async def execute(self, attempt: Attempt) -> Receipt:
-        """Make one attempt. Call it at most once for each attempt."""
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Receipt]:
+        """Make these attempts side by side, each once."""
+        if len(attempts) == 1:
+            return [await self._execute(attempts[0])]
+        return await asyncio.gather(*map(self._execute, attempts))
+
+    async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
+        """Complete the answers that are whole in the spool, and try once to fetch each image at an address."""
+        attempts = [one.id for one in open if isinstance(one, Attempt)]
+        found = iter(await self.offload(self._spooled, attempts) if attempts else ())
+        images = iter(await asyncio.gather(*(self._fetch(one) for one in open if isinstance(one, Pending))))
+        return [next(found) if isinstance(one, Attempt) else next(images) for one in open]
+
+    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | Lost]:
+        """What lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
+        if self._spare:
+            bring_home(self._spare, self.folder)
+        return [finish(self.folder, one) or Lost(one, GONE) for one in attempt_ids]
+
+    async def _fetch(self, one: Pending) -> Came:
+        found = await self._downloads.image(one)
+        if not isinstance(found, NotFetched):
+            return found
+        return Lost(one.attempt_id, found.why) if found.final else replace(one, next_look=None, why=found.why)
+
+    async def forget(self, attempt_id: str) -> None:
+        """Remove the spool of an attempt, and those of its images that were fetched."""
+        await self.offload(self.folder.spool(attempt_id).remove)
+        for spool in self._downloads.fetched(attempt_id):
+            await self.offload(spool.remove)
+
+    async def _execute(self, attempt: Attempt) -> Receipt:
         if self._session is None:
-            raise RuntimeError("the executor was not started")
+            raise RuntimeError("the executor has no session")
         speech = dialect(self.provider, attempt.model)
         call_of = self._call(attempt, speech)
         try:
@@ -133,21 +176,6 @@ class LocalExecutor:
             call_of.intake.close()
             await self._forget_inputs(attempt)
         return await self._arrival.land(attempt, speech, call_of.call, call_of.intake)
-
-    async def download(
-        self,
-        remote: RemoteImage,
-        attempt_id: str,
-        path: Callable[[str], str],
-        request: ImageRequest | None = None,
-        replaces: str | None = None,
-    ) -> StoredImage | NotFetched:
-        """Try once to fetch an image that waits at an address; see `Downloads.image`."""
-        return await self._downloads.image(remote, attempt_id, path, request, replaces)
-
-    async def settled(self, attempt_id: str) -> None:
-        """The ledger has the receipt: the spool of this attempt is not needed any more."""
-        await self.offload(self.folder.spool(attempt_id).remove)
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
         intake = PartWriter(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)

@@ -9,7 +9,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
-from batchgen.model import AttemptState, Purpose, Receipt, Settlement, Usage
+from batchgen.model import AttemptState, Pending, Purpose, Receipt, Settlement, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
@@ -39,7 +39,7 @@ class Attempts:
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
         now = self._database.now()
-        assert state is not AttemptState.DISPATCHED, "a closed call is not under way"
+        assert state not in {AttemptState.DISPATCHED, AttemptState.PENDING}, "a closed call is not under way"
         assert (settlement is not None) or state not in CHARGED, f"a {state} call needs a settlement"
         with self._database.writing("settle") as db:
             row = open_attempt(db, self._database.catalogue, receipt.attempt_id)
@@ -60,11 +60,40 @@ class Attempts:
 
     def orphans(self) -> tuple[AttemptRow, ...]:
         """List calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock."""
+        return self._rows("a.state = 'dispatched' AND a.handle IS NULL")
+
+    def pending(self) -> tuple[AttemptRow, ...]:
+        """List attempts that were accepted and whose results come later."""
+        return self._rows("a.state = 'dispatched' AND a.handle IS NOT NULL")
+
+    def missed(self) -> tuple[AttemptRow, ...]:
+        """List attempts that were given up although their images are still missed, for want of a decision."""
+        uncertain = (
+            "SELECT 1 FROM images i WHERE i.catalogue = a.catalogue AND i.job_key = a.job_key AND i.state = 'uncertain'"
+        )
+        doubted = (
+            "SELECT 1 FROM reviews r WHERE r.catalogue = a.catalogue AND r.job_key = a.job_key"
+            " AND r.decision = 'rejected' AND a.started >= r.decided"
+        )
+        return self._rows(f"a.state = 'at_risk' AND (EXISTS ({uncertain}) OR EXISTS ({doubted}))")
+
+    def _rows(self, which: str) -> tuple[AttemptRow, ...]:
         with self._database.reading() as db:
-            rows = db.execute(
-                f"{ATTEMPTS} AND a.state = 'dispatched' ORDER BY a.started", {"catalogue": self._database.catalogue}
-            ).fetchall()
+            sql = f"{ATTEMPTS} AND {which} ORDER BY a.started"
+            rows = db.execute(sql, {"catalogue": self._database.catalogue}).fetchall()
         return tuple(map(attempt_from, rows))
+
+    def park(self, pending: Pending) -> None:
+        """Note that an attempt was accepted: its money stays reserved until it is settled or lost."""
+        with self._database.writing("park") as db:
+            open_attempt(db, self._database.catalogue, pending.attempt_id)
+            replaces = pending.attempt.replaces if pending.attempt else None
+            looks = [when and stamp(when) for when in (pending.next_look, pending.expires)]
+            db.execute(
+                "UPDATE attempts SET handle = ?, next_look = ?, expires = ?, replaces = ifnull(?, replaces)"
+                " WHERE id = ? AND state = 'dispatched'",
+                (pending.handle, *looks, replaces, pending.attempt_id),
+            )
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
         """Give a call of a dead run up: what was reserved is at risk from now on, its open slots are uncertain."""
@@ -151,8 +180,12 @@ def attempt_from(row: sqlite3.Row) -> AttemptRow:
         "categories": words,
         "headers": pairs,
         "flags": words,
+        "next_look": moment,
+        "expires": moment,
     }
     found = AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
+    if found.state is AttemptState.DISPATCHED and found.handle is not None:
+        found = replace(found, state=AttemptState.PENDING)
     other = row["prompt"]
     return found if other is None else replace(found, request=replace(found.request, prompt=other))
 

@@ -1,5 +1,6 @@
 """What runs want, and what is known of it from before."""
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -142,6 +143,7 @@ def _known(
         code=tries["code"] if tries["failed"] else "",
         message=tries["message"] if tries["failed"] else "",
         previous=before,
+        waiting=frozenset(slot for slots in json.loads(tries["waiting"]) for slot in json.loads(slots)),
     )
 
 
@@ -220,7 +222,9 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
     """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
     rows = _among(
         db,
-        "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
+        "SELECT job_key, sum(state != 'not_sent') AS tries, "
+        " sum(state = 'at_risk' OR (state = 'dispatched' AND handle IS NULL)) AS uncertain,"
+        " json_group_array(slots) FILTER (WHERE state = 'dispatched' AND handle IS NOT NULL) AS waiting,"
         " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
         "job_key",
         catalogue,

@@ -119,7 +119,8 @@ class Known:
 
     `n` is how many images were wanted last time (0: never seen). `tries` counts calls that left, `uncertain` those of
     them that may have been charged and are still undecided, `tried` what they made of slots that are still open.
-    `code` and `message` are of the last call that brought nothing.
+    `code` and `message` are of the last call that brought nothing. `waiting` are the slots of pending
+    attempts.
     """
 
     n: int = 0
@@ -130,14 +131,15 @@ class Known:
     code: str = ""
     message: str = ""
     previous: Previous | None = None
+    waiting: frozenset[int] = frozenset()
 
     def with_state(self, state: SlotState) -> tuple[Slot, ...]:
         """Pick the slots in one state, in order."""
         return tuple(slot for slot in self.slots if slot.state is state)
 
     def open(self, n: int) -> tuple[int, ...]:
-        """Which of `n` slots nothing is known of: neither stored nor decided, nor waiting for a download."""
-        settled = {s.index for s in self.slots if s.state is not SlotState.NOT_STARTED or s.pending}
+        """Which of `n` slots nothing is known of: neither stored nor decided, nor waiting for what is paid."""
+        settled = {s.index for s in self.slots if s.state is not SlotState.NOT_STARTED or s.pending} | self.waiting
         return tuple(index for index in range(n) if index not in settled)
 
 
@@ -182,7 +184,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension."""
+    """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension.
+
+    `handle`, `next_look` and `expires` are those of an attempt that is pending. `replaces` is known of these only.
+    """
 
     id: str
     run_id: str
@@ -225,6 +230,11 @@ class AttemptRow:
     echo: str
     flags: tuple[str, ...]
     note: str
+    route: str
+    handle: str | None
+    next_look: datetime | None
+    expires: datetime | None
+    replaces: str | None
 
     def path(self, slot: int, ext: str) -> str:
         """Where the image of a slot goes, below `images/`, for a real extension without dot."""

@@ -9,9 +9,13 @@ from batchgen.model.provider import Quote
 
 
 class AttemptState(StrEnum):
-    """Where an attempt stands; a row is written as `dispatched`, durably, before a byte can leave."""
+    """Where an attempt stands; a row is written as `dispatched`, durably, before a byte can leave.
+
+    `pending`: it was accepted, and what it brings comes later; its money stays reserved.
+    """
 
     DISPATCHED = "dispatched"
+    PENDING = "pending"
     NOT_SENT = "not_sent"
     NOT_CHARGED = "not_charged"
     SETTLED = "settled"
@@ -99,6 +103,31 @@ class Attempt:
     def path(self, slot: int, ext: str) -> str:
         """Where the image in a slot goes, below `images/`, for a real extension without dot."""
         return self.stems.path(slot, ext)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that was accepted and comes later: an attempt, or an image of it that waits at an address.
+
+    `handle` is how its executor finds it again. There is nothing to see before `next_look`; where that is None, whoever
+    waits decides. After `expires` nothing can be had any more. `attempt` is what was asked, with the slots that are
+    waited for; an executor that answers `execute` may leave it out. `why` says what stood in the way of the last look.
+    """
+
+    attempt_id: str
+    handle: str
+    next_look: datetime | None = None
+    expires: datetime | None = None
+    attempt: Attempt | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nothing will come of it any more, as far as its executor knows; perhaps it was sent, perhaps it was paid."""
+
+    attempt_id: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from batchgen.engine import Task
-from batchgen.engine.run import PULLED_AT_ONCE, run
+from batchgen.engine.run import PULLED_AT_ONCE
 from batchgen.errors import StorageError
 from batchgen.model import Attempt, Limits, Outcome, OutcomeKind, Receipt, Settings, Stop, StopKind
-from batchgen.runtime.clock import in_place
 from tests import virtual_time
 from tests.simulation.provider import Sky, Weather
 from tests.simulation.world import Players, Scene, World, jobs
@@ -50,8 +49,7 @@ def players(tmp_path: Path) -> Iterator[Callable[..., Players]]:
 async def everything(players: Players, tasks: Iterator[Task] | None = None) -> list[Outcome]:
     """Run to the end."""
     players._begin()
-    worker = players._worker()
-    return [one async for one in run(tasks or players._tasks(), worker, players.stops, in_place)]
+    return [one async for one in players.outcomes_of(players._worker(), tasks or players._tasks())]
 
 
 def test_every_task_is_performed_once(players: Callable[..., Players]) -> None:
@@ -118,7 +116,7 @@ def test_what_is_under_way_outlives_a_plan_that_breaks(
 
     async def law() -> None:
         here._begin()
-        async for one in run(breaking(), here._worker(), here.stops, in_place):
+        async for one in here.outcomes_of(here._worker(), breaking()):
             outcomes.append(one)  # noqa: PERF401 - what came before the error counts
 
     if kind is StopKind.BUG:

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,7 @@ class World:
     executor: LocalExecutor | None = None
     count: int = 0
     key: str = KEY
+    sessions: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def attempt(
         self,
@@ -178,10 +180,11 @@ class World:
         """Make an attempt, with what the server answers."""
         if reply is not None:
             self.server.reply = sends(reply) if isinstance(reply, bytes) else reply
-        return await (await self.opened()).execute(attempt)
+        (came,) = await (await self.opened()).execute([attempt])
+        return came
 
     async def opened(self, wires: Wires | None = None, prepare: Prepare | None = None) -> LocalExecutor:
-        """The started executor."""
+        """The executor, in a session."""
         if self.executor is None:
             self.executor = LocalExecutor(
                 self.provider,
@@ -192,7 +195,7 @@ class World:
                 wires=wires,
                 prepare=prepare,
             )
-            await self.executor.start()
+            await self.sessions.enter_async_context(self.executor.session())
         return self.executor
 
     def like(self, **changes: Any) -> None:
@@ -212,8 +215,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     provider = Provider("raw", server.url, "RAW_KEY", "gpt-image-2.5-flare")
     world = World(server, tmp_path / "out", provider)
     yield world
-    if world.executor:
-        await world.executor.close()
+    await world.sessions.aclose()
     await server.stop()
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.executor import NotFetched, Wires
-from batchgen.model import Charge, Phase, Remedy, RemoteImage
+from batchgen.executor import Wires
+from batchgen.model import Charge, Pending, Phase, Remedy
 
 HERE = Path(__file__).parent / "certificates"
 AUTHORITY = HERE / "authority.pem"
@@ -138,6 +138,7 @@ async def test_a_wrong_certificate_gives_no_image(world: Any, secured: Any, cert
     server = secured(certificate)
     world.like(base_url=server.url)
     executor = await world.opened(wires=Wires(ca_file=AUTHORITY))
-    found = await executor.download(RemoteImage(0, f"{server.url}/p.png"), "a9", lambda ext: f"cat.{ext}")
-    assert isinstance(found, NotFetched)
+    attempt = world.attempt()
+    (found,) = await executor.collect([Pending(attempt.id, f"{server.url}/p.png", attempt=attempt)])
+    assert isinstance(found, Pending)
     assert not any(server.heard)

@@ -3,40 +3,48 @@
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from yarl import URL
 
-from batchgen.executor import NotFetched, Wires
+from batchgen.executor import Wires
 from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
-from batchgen.model import ImageRequest, Operation, Phase, Remedy, RemoteImage, StoredImage, UrlImage
+from batchgen.model import Lost, Operation, Pending, Phase, Receipt, Remedy, StoredImage, UrlImage
 
 BASE = URL("https://api.example.com/v1")
 
 
-async def fetch(world: Any, url: str, expires: datetime | None = None, **more: Any) -> StoredImage | NotFetched:
+async def fetch(
+    world: Any, url: str, expires: datetime | None = None, params: dict[str, str] | None = None
+) -> StoredImage | Pending | Lost:
     """Try once."""
     executor = await world.opened()
-    return await executor.download(RemoteImage(2, url, expires), "a9", lambda ext: f"cat-2.{ext}", **more)
+    attempt = replace(world.attempt(slots=(2,), params=params or {}), id="a9")
+    (came,) = await executor.collect([Pending(attempt.id, url, None, expires, attempt)])
+    if not isinstance(came, Receipt):
+        return came
+    (image,) = came.images
+    return image
 
 
 async def test_a_image_is_fetched_to_its_place(world: Any, kit: Any) -> None:
     """From the provider's own host, with the key, under the real extension."""
     data = kit.image(kind="WEBP")
     world.server.reply = kit.sends(kit.response(data))
-    asked = ImageRequest(Operation.GENERATE, "x", params=(("output_format", "png"),))
-    found = await fetch(world, f"{world.server.url}/files/1.png?sig=%2B%2f+a&x=%C3%A9", request=asked)
+    asked = {"output_format": "png"}
+    found = await fetch(world, f"{world.server.url}/files/1.png?sig=%2B%2f+a&x=%C3%A9", params=asked)
     assert isinstance(found, StoredImage)
-    assert (found.slot, found.path, found.format) == (2, "images/cat-2.webp", "webp")
+    assert (found.slot, found.path, found.format) == (2, "images/dot-2.webp", "webp")
     assert world.file(found.path) == data
     assert found.flags == ("not_as_asked:format",)
     (seen,) = world.server.seen
     assert seen.method == "GET"
     assert seen.target == "/v1/files/1.png?sig=%2B%2f+a&x=%C3%A9"
     assert seen.headers["authorization"] == f"Bearer {kit.key}"
+    await world.executor.forget("a9")
     assert not list((world.root / "spool").iterdir())
 
 
@@ -81,8 +89,7 @@ async def test_a_failed_try_is_no_loss(world: Any, kit: Any, answer: str) -> Non
     }
     world.server.reply = kit.sends(replies.get(answer, kit.response(b"", status=answer)))
     found = await fetch(world, f"{world.server.url}/p")
-    assert isinstance(found, NotFetched)
-    assert not found.final
+    assert isinstance(found, Pending)
     assert not (world.root / "images").exists()
     assert all(seen.method == "GET" for seen in world.server.seen)
     assert len(world.server.seen) == (4 if answer == "loop" else 1)
@@ -94,8 +101,7 @@ async def test_an_address_that_is_over_is_lost(world: Any, kit: Any) -> None:
     """Refused after its end: no later try can help."""
     world.server.reply = kit.sends(kit.response(b"", status="403 Forbidden"))
     found = await fetch(world, f"{world.server.url}/p", datetime(2020, 1, 1, tzinfo=UTC))
-    assert isinstance(found, NotFetched)
-    assert found.final
+    assert isinstance(found, Lost)
 
 
 async def test_a_broken_download_is_resumed(world: Any, kit: Any) -> None:
@@ -115,7 +121,7 @@ async def test_a_broken_download_is_resumed(world: Any, kit: Any) -> None:
         writer.write(rest)
 
     world.server.reply = reply
-    assert isinstance(await fetch(world, f"{world.server.url}/p"), NotFetched)
+    assert isinstance(await fetch(world, f"{world.server.url}/p"), Pending)
     found = await fetch(world, f"{world.server.url}/p")
     assert isinstance(found, StoredImage)
     assert world.file(found.path) == data
@@ -190,8 +196,7 @@ async def test_private_addresses_are_refused(world: Any, listener: Listener, hos
     """However it is spelled: no connection is made, and it is final."""
     world.like(base_url=f"https://api.example.com:{listener.port}/v1")
     found = await fetch(world, f"{scheme}://{host}:{listener.port}/latest/meta-data")
-    assert isinstance(found, NotFetched)
-    assert found.final, found
+    assert isinstance(found, Lost)
     assert listener.connections == 0
 
 
@@ -201,8 +206,7 @@ async def test_private_addresses_are_refused(world: Any, listener: Listener, hos
 async def test_other_schemes_are_refused(world: Any, url: str) -> None:
     """Only http and https, without a user name."""
     found = await fetch(world, url)
-    assert isinstance(found, NotFetched)
-    assert found.final
+    assert isinstance(found, Lost)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -214,8 +218,7 @@ async def test_redirects_into_private_addresses_are_refused(
         kit.response(b"", status=f"{status} Moved", Location=f"https://127.0.0.1:{listener.port}/x")
     )
     found = await fetch(world, f"{world.server.url}/p")
-    assert isinstance(found, NotFetched)
-    assert found.final
+    assert isinstance(found, Lost)
     assert listener.connections == 0
 
 
@@ -233,8 +236,7 @@ async def test_rebinding_gains_nothing(world: Any, listener: Listener, hidden: s
     world.like(base_url=f"https://api.example.com:{listener.port}/v1")
     await world.opened(wires=Wires(lookup=lookup))
     found = await fetch(world, f"https://pics.example.org:{listener.port}/x")
-    assert isinstance(found, NotFetched)
-    assert found.final
+    assert isinstance(found, Lost)
     assert asked == ["pics.example.org"]
     assert listener.connections == 0
 
@@ -289,8 +291,7 @@ async def test_a_image_too_large_is_cut(world: Any, kit: Any) -> None:
 
     world.server.reply = endless
     found = await fetch(world, f"{world.server.url}/p")
-    assert isinstance(found, NotFetched)
-    assert found.final
+    assert isinstance(found, Lost)
 
 
 async def test_reference_images_are_fetched_for_the_form(world: Any, kit: Any) -> None:

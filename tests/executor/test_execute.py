@@ -102,8 +102,8 @@ async def test_the_spool_stays_until_the_call_is_settled(world: Any, kit: Any) -
     await world.execute(attempt, kit.response(kit.answer(kit.image())))
     assert (world.root / "spool" / attempt.id / "answer.json").exists()
     executor = await world.opened()
-    await executor.settled(attempt.id)
-    await executor.settled(attempt.id)
+    await executor.forget(attempt.id)
+    await executor.forget(attempt.id)
     assert not (world.root / "spool" / attempt.id).exists()
 
 

@@ -1,12 +1,13 @@
 """A crash between answer and ledger costs nothing: the spool is finished from, as often as it takes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.executor import LocalExecutor, finish
-from batchgen.model import Receipt
+from batchgen.executor import LocalExecutor
+from batchgen.model import Lost, Pending, Receipt
 from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder
 
@@ -28,14 +29,24 @@ def dying(point: str) -> Any:
 async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
     """Make an attempt with fault points in its storage."""
     world.server.reply = world_reply(reply)
-    executor = LocalExecutor(
-        world.provider, world.key, Folder(world.root, at=at), clock=SystemClock(), offload=in_place
-    )
-    await executor.start()
-    try:
-        return await executor.execute(attempt)
-    finally:
-        await executor.close()
+    executor = executor_in(world, Folder(world.root, at=at))
+    async with executor.session():
+        (receipt,) = await executor.execute([attempt])
+    return receipt
+
+
+def executor_in(world: Any, folder: Folder) -> LocalExecutor:
+    """An executor that knows nothing of any other."""
+    return LocalExecutor(world.provider, world.key, folder, clock=SystemClock(), offload=in_place)
+
+
+async def finish(world: Any, attempt_id: str) -> Receipt | Lost:
+    """What the next run finds."""
+    executor = executor_in(world, Folder(world.root))
+    async with executor.session():
+        (came,) = await executor.collect([replace(world.attempt(), id=attempt_id)])
+    assert not isinstance(came, Pending)
+    return came
 
 
 def world_reply(data: bytes) -> Any:
@@ -64,10 +75,10 @@ async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit:
         await execute(world, dying(point), world.attempt(2, slots=(4, 6)), reply)
     folder = Folder(world.root)
     assert folder.spools() == ("a1",)
-    first = finish(folder, "a1")
-    second = finish(folder, "a1")
-    assert first is not None
-    assert second is not None
+    first = await finish(world, "a1")
+    second = await finish(world, "a1")
+    assert isinstance(first, Receipt)
+    assert isinstance(second, Receipt)
     assert [p.slot for p in first.images] == [4, 6]
     assert [world.file(p.path) for p in first.images] == data[:2]
     assert first.images == second.images
@@ -83,7 +94,7 @@ async def test_a_kill_before_that_leaves_nothing_to_finish(world: Any, kit: Any,
     """Half an answer is none: the attempt is an orphan."""
     with pytest.raises(Crash):
         await execute(world, dying(point), world.attempt(), kit.response(kit.answer(kit.image())))
-    assert finish(Folder(world.root), "a1") is None
+    assert isinstance(await finish(world, "a1"), Lost)
     assert not (world.root / "images").exists()
 
 
@@ -92,8 +103,8 @@ async def test_addresses_survive_too(world: Any, kit: Any) -> None:
     reply = kit.response(b'{"data":[{"url":"https://a.example/x?sig=%2F&Expires=1893456000"}]}')
     with pytest.raises(Crash):
         await execute(world, dying("storage.finish.after_answer"), world.attempt(), reply)
-    receipt = finish(Folder(world.root), "a1")
-    assert receipt is not None
+    receipt = await finish(world, "a1")
+    assert isinstance(receipt, Receipt)
     assert receipt.remote[0].url == "https://a.example/x?sig=%2F&Expires=1893456000"
     assert receipt.remote[0].expires is not None
     assert receipt.remote[0].expires.year == 2030
@@ -106,14 +117,14 @@ async def test_a_replaced_image_steps_aside_once(world: Any, kit: Any) -> None:
     attempt = world.attempt(replaces="cd" * 32)
     with pytest.raises(Crash):
         await execute(world, dying("storage.publish.after_aside"), attempt, kit.response(kit.answer(new)))
-    receipt = finish(Folder(world.root), "a2")
-    assert receipt is not None
+    receipt = await finish(world, "a2")
+    assert isinstance(receipt, Receipt)
     (image,) = receipt.images
     assert image.replaces is not None
     assert world.file(image.replaces) == old
     assert world.file(image.path) == new
-    again = finish(Folder(world.root), "a2")
-    assert again is not None
+    again = await finish(world, "a2")
+    assert isinstance(again, Receipt)
     assert again.images == receipt.images
 
 
@@ -125,7 +136,7 @@ async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> 
     part.close()
     spool.finish({"version": 99})
     with pytest.raises(StorageError, match=r"answer\.json"):
-        finish(Folder(world.root), "a1")
+        await finish(world, "a1")
     assert spool.read() == {"version": 99}
 
 
@@ -138,6 +149,6 @@ async def test_a_disk_that_refuses_is_not_the_servers_fault(world: Any, kit: Any
 
     with pytest.raises(StorageError):
         await execute(world, full, world.attempt(), kit.response(kit.answer(kit.image())))
-    receipt = finish(Folder(world.root), "a1")
-    assert receipt is not None
+    receipt = await finish(world, "a1")
+    assert isinstance(receipt, Receipt)
     assert len(receipt.images) == 1

@@ -1,12 +1,14 @@
 """A disk that fills up while a paid answer arrives: the run stops, and the answer is not lost."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.executor import LocalExecutor, bring_home, finish
+from batchgen.executor import LocalExecutor
+from batchgen.model import Attempt, Receipt
 from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import Folder, Part, Spool
 
@@ -58,14 +60,26 @@ async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> li
     """An answer with two images that the home folder refuses."""
     data = [kit.image(200, 200, colour=c) for c in ("red", "blue")]
     world.server.reply = kit.sends(kit.response(kit.answer(*data)), piece=100)
-    executor = LocalExecutor(world.provider, world.key, home, clock=SystemClock(), offload=in_place, spare=away)
-    await executor.start()
-    try:
+    executor = executor_in(world, home, away)
+    async with executor.session():
         with pytest.raises(StorageError, match="full"):
-            await executor.execute(world.attempt(2))
-    finally:
-        await executor.close()
+            await executor.execute([world.attempt(2)])
     return data
+
+
+def executor_in(world: Any, home: Folder, away: Folder | None) -> LocalExecutor:
+    """An executor with a folder on another disk."""
+    return LocalExecutor(world.provider, world.key, home, clock=SystemClock(), offload=in_place, spare=away)
+
+
+async def collected(world: Any, away: Folder, attempt: Attempt) -> Receipt:
+    """What the next run finds, twice: it is the same."""
+    executor = executor_in(world, Folder(world.root), away)
+    async with executor.session():
+        (receipt,) = await executor.collect([attempt])
+        assert await executor.collect([attempt]) == [receipt]
+    assert isinstance(receipt, Receipt)
+    return receipt
 
 
 @pytest.mark.parametrize("room", [-1, 0, 10, 150, 400, 700, 900])
@@ -75,11 +89,8 @@ async def test_what_was_paid_waits_on_another_disk(world: Any, kit: Any, tmp_pat
     home.room = room
     data = await attempt(world, kit, home, away)
     assert away.spools() == ("a1",)
-    again = Folder(world.root)
-    assert bring_home(away, again) == ("a1",)
-    assert bring_home(away, again) == ()
-    receipt = finish(again, "a1")
-    assert receipt is not None
+    receipt = await collected(world, away, replace(world.attempt(2), id="a1"))
+    assert away.spools() == ()
     assert [world.file(p.path) for p in receipt.images] == data
     assert not receipt.missing
 
@@ -94,9 +105,7 @@ async def test_an_answer_that_cannot_be_finished_at_home(world: Any, kit: Any, t
 
     away = Folder(tmp_path / "away")
     data = await attempt(world, kit, Folder(world.root, at=full), away)
-    bring_home(away, Folder(world.root))
-    receipt = finish(Folder(world.root), "a1")
-    assert receipt is not None
+    receipt = await collected(world, away, replace(world.attempt(2), id="a1"))
     assert [world.file(p.path) for p in receipt.images] == data
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,17 +48,9 @@ class HastyClock:
 class StuckExecutor(LocalExecutor):
     """Never says what became of a call."""
 
-    async def execute(self, attempt: Attempt) -> Receipt:
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Receipt]:
         await asyncio.Event().wait()
-        raise AssertionError(attempt)
-
-
-class StuckDrawing(RunLoop):
-    """A run with such an executor."""
-
-    async def executor(self, provider: Any, stack: Any, on_disk: Any) -> LocalExecutor:
-        clock = self.session.project.clock
-        return StuckExecutor(provider, "key", self.session.folder, clock=clock, offload=on_disk)
+        raise AssertionError(attempts)
 
 
 class Listener(Unwatched):
@@ -79,9 +71,9 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     folder, listener = Folder(project.output), Listener()
     with folder.lock(), project.open_ledger() as ledger:
         checked = check(project, asked=(asked := Fingerprint()))
-        session = Run(project, options, listener, folder, ledger, None, checked, asked)
-        session.prepare()
-        asyncio.run(StuckDrawing(session).work())
+        session = Run(project, options, listener, folder, ledger, None, checked, asked, StuckExecutor)
+        session.prepare(lambda _left: 0)
+        asyncio.run(RunLoop(session).work())
         result = session.close()
         session.leave()
         assert [row.state.value for row in ledger.report_rows.attempts()] == ["at_risk", "at_risk"]

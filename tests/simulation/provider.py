@@ -3,19 +3,21 @@
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from random import Random
 
 from batchgen import catalog, pricing
-from batchgen.errors import Lost, StorageError
-from batchgen.executor import NotFetched
+from batchgen.errors import StorageError
+from batchgen.executor import Came, Capacity
 from batchgen.model import (
     Attempt,
     Charge,
     Echo,
-    ImageRequest,
+    Lost,
+    Pending,
     Phase,
     Receipt,
     Remedy,
@@ -116,14 +118,30 @@ class Sky:
 
     # ---- the Executor ------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Be ready."""
+    capacity = Capacity.SLOTS
 
-    async def close(self) -> None:
-        """Be done."""
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Be there."""
+        yield
 
-    async def execute(self, attempt: Attempt) -> Receipt:
-        """Serve one attempt."""
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
+        """Serve attempts."""
+        return [await self._execute(attempt) for attempt in attempts]
+
+    async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
+        """Fetch images that wait at addresses; what was under way when a run died is lost."""
+        return [
+            Lost(one.id, "the run ended before the answer was whole")
+            if isinstance(one, Attempt)
+            else await self._fetch(one)
+            for one in open
+        ]
+
+    async def forget(self, attempt_id: str) -> None:
+        """Keep nothing anyway."""
+
+    async def _execute(self, attempt: Attempt) -> Receipt | Lost:
         assert attempt.id not in {call.id for call in self.calls[-200:]}, "an attempt is made once"
         self.calls.append(attempt)
         self.after_refusal += self.in_flight_at_refusal is not None
@@ -134,20 +152,19 @@ class Sky:
         finally:
             self.in_flight -= 1
 
-    async def _serve(self, attempt: Attempt, number: int) -> Receipt:
+    async def _serve(self, attempt: Attempt, number: int) -> Receipt | Lost:
         begin = asyncio.get_running_loop().time()
-        try:
-            receipt = await self._end(attempt, number)
-        except Lost:
+        receipt = await self._end(attempt, number)
+        if isinstance(receipt, Lost):
             self.verdicts.append((attempt, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost")))
-            raise
+            return receipt
         assert asyncio.get_running_loop().time() - begin <= attempt.deadline + 15, "every call ends in time"
         self.verdicts.append((attempt, receipt.verdict))
         if receipt.verdict.remedy in {Remedy.STOP_ACCOUNT, Remedy.PROBE_ACCOUNT} and self.in_flight_at_refusal is None:
             self.in_flight_at_refusal = self.in_flight - 1
         return receipt
 
-    async def _end(self, attempt: Attempt, number: int) -> Receipt:
+    async def _end(self, attempt: Attempt, number: int) -> Receipt | Lost:
         weather = self.weather
         fixed = self._fixed(attempt, number)
         if fixed is not None:
@@ -158,12 +175,14 @@ class Sky:
             told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
             return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
         receipt = await self._draw(attempt)
+        if isinstance(receipt, Lost):
+            return receipt
         if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.images:
             self._take_back(receipt, attempt)
             raise StorageError("/out: the disk is full: free some space, the same command goes on")
         return receipt
 
-    async def _draw(self, attempt: Attempt) -> Receipt:
+    async def _draw(self, attempt: Attempt) -> Receipt | Lost:
         """Follow the script of the job, and then the dice."""
         weights = self.weather.weights
         asked = (attempt.job_key, attempt.request)
@@ -173,7 +192,7 @@ class Sky:
         if name.startswith("give:"):
             await self._pass()
             return self._drawn(attempt, min(int(name[5:]), attempt.n))
-        receipt: Receipt = await getattr(self, name)(attempt)
+        receipt: Receipt | Lost = await getattr(self, name)(attempt)
         return receipt
 
     def _fixed(self, attempt: Attempt, number: int) -> CallEvidence | None:
@@ -199,27 +218,23 @@ class Sky:
             return 0.0
         return max(1.0, self._starts[0][0] + 60 - now) if self._starts else 60.0
 
-    async def download(
-        self,
-        remote: RemoteImage,
-        attempt_id: str,
-        path: Callable[[str], str],
-        request: ImageRequest | None,
-        replaces: str | None,
-    ) -> StoredImage | NotFetched:
+    async def _fetch(self, one: Pending) -> Came:
         """Give the image at an address, or not now, or never."""
         await self._pass(0.1, 5)
         fate = self.chance.random()
         if fate < self.weather.lost_downloads:
-            return NotFetched("HTTP 410", final=True)
+            return Lost(one.attempt_id, "HTTP 410")
         if fate < self.weather.lost_downloads + self.weather.late_downloads:
-            return NotFetched("HTTP 503", final=False)
-        attempt = self.waiting[f"{attempt_id}/{remote.slot}"]
-        image = self._image(attempt, remote.slot, ())
-        assert image.path == f"images/{path('png')}", "an image goes where its call wanted it"
-        assert request == attempt.request, "it is still known what was asked"
-        assert attempt.replaces in {None, replaces}, "it is still known whose place it takes"
-        return image
+            return replace(one, why="HTTP 503")
+        asked = one.attempt
+        assert asked is not None, "it is still known what was asked"
+        (slot,) = asked.slots
+        attempt = self.waiting[f"{one.attempt_id}/{slot}"]
+        image = self._image(attempt, slot, ())
+        assert image.path == f"images/{asked.path(slot, 'png')}", "an image goes where its call wanted it"
+        assert asked.request == attempt.request, "it is still known what was asked"
+        assert attempt.replaces in {None, asked.replaces}, "it is still known whose place it takes"
+        return Receipt(attempt.id, Phase.COMPLETE, Verdict(Charge.YES, Remedy.NONE), images=(image,))
 
     # ---- how a call may end ------------------------------------------------------------------------------------------
 
@@ -348,11 +363,11 @@ class Sky:
         await self._pass(0.01, 10)
         return self._refused(attempt, CallEvidence(Phase.NOT_CONNECTED, TransportError.CONNECT))
 
-    async def lost(self, attempt: Attempt) -> Receipt:
+    async def lost(self, attempt: Attempt) -> Lost:
         """The executor itself is lost on the way."""
         self._charge(attempt)
         await self._pass()
-        raise Lost("the executor went away")
+        return Lost(attempt.id, "the executor went away")
 
     # ---- pieces ------------------------------------------------------------------------------------------------------
 

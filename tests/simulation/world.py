@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from batchgen import catalog
 from batchgen.app.config.exit_status import exit_status
 from batchgen.app.config.price_list import PriceList
-from batchgen.engine import JobRunner, RunContext, StopReasons, Task
+from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext, StopReasons, Task
 from batchgen.engine.run import run
 from batchgen.errors import Exit
 from batchgen.ledger import Caps, Ledger, RunStart, Totals, Wanted
@@ -251,9 +251,8 @@ class Players:
             timers.append(loop.call_later(self.scene.abort_at, main.cancel))
         try:
             async with asyncio.timeout(LONGEST):
-                worker = self._worker()
-                await worker.fetcher.backlog(self.ledger.downloads.waiting())
-                async for outcome in run(self._tasks(), worker, self.stops, self.offload):
+                await self._collect()
+                async for outcome in self.outcomes_of(self._worker(), self._tasks()):
                     self.outcomes.append(outcome)
         except asyncio.CancelledError:
             self.aborted = True
@@ -263,11 +262,20 @@ class Players:
             timer.cancel()
         return self._story(loop.time() - begin)
 
+    async def _collect(self) -> None:
+        """Look once at what earlier runs left open."""
+        await Collector(self._bench()).begin(LeftOpen.in_ledger(self.ledger))
+
+    async def outcomes_of(self, worker: JobRunner, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
+        """Draw, and look beside it at what comes later."""
+        async with worker.collector.looking(LeftOpen.in_ledger(self.ledger)):
+            async for outcome in run(tasks, worker, self.stops, self.offload):
+                yield outcome
+            await worker.collector.rest()
+
     def _begin(self) -> None:
         scene, tariff = self.scene, self.tariff
         self.ledger.runs.begin(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
-        for orphan in self.ledger.attempts.orphans():
-            self.ledger.attempts.to_at_risk(orphan.id, "the run ended before the answer was whole")
         wanted = [
             Wanted(job, tariff.model_of(job.request), tariff.size(job.request), tariff.quality(job.request), "openai")
             for job in scene.jobs
@@ -283,32 +291,32 @@ class Players:
                 self.settled_before[item.job_status] += 1
 
     def _worker(self) -> JobRunner:
+        return JobRunner(self._bench())
+
+    def _bench(self) -> RunContext:
         settings, clock = self.scene.settings, self.world.clock
         limiter, breakers = Limiter(settings.limits, clock), Breakers(settings.retry.breaker_probe_seconds, clock)
         self.stops.listen(lambda _stop: limiter.close())
         self.stops.listen(lambda _stop: breakers.close())
-        return JobRunner(
-            RunContext(
-                run_id=self.run_id,
-                provider=self.scene.provider,
-                settings=settings,
-                tariff=self.tariff,
-                caps=self._caps,
-                ledger=self.ledger,
-                offload=self.offload,
-                executor=self.sky,
-                download=self.sky.download,
-                tidy=self._tidy,
-                limiter=limiter,
-                breaker=breakers,
-                clock=clock,
-                stops=self.stops,
-                new_id=lambda: f"{self.run_id}-{self.chance.getrandbits(64):016x}",
-                note=self._note,
-            )
+        return RunContext(
+            run_id=self.run_id,
+            provider=self.scene.provider,
+            settings=settings,
+            tariff=self.tariff,
+            caps=self._caps,
+            ledger=self.ledger,
+            offload=self.offload,
+            executor=self.sky,
+            forget=self._forget,
+            limiter=limiter,
+            breaker=breakers,
+            clock=clock,
+            stops=self.stops,
+            new_id=lambda: f"{self.run_id}-{self.chance.getrandbits(64):016x}",
+            note=self._note,
         )
 
-    async def _tidy(self, attempt_id: str) -> None:
+    async def _forget(self, attempt_id: str) -> None:
         assert self.ledger.attempts.find(attempt_id).state is not AttemptState.DISPATCHED  # type: ignore[union-attr]
 
     def _caps(self) -> Caps:

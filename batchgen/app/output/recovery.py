@@ -1,61 +1,35 @@
-"""What a dead run left: answers that were paid and spooled are finished, everything else is at risk. Blocks."""
+"""What is left in the spool once everything that was paid has been collected. Blocks."""
 
 import re
-from collections.abc import Iterator
 
-from batchgen.app.config.price_list import PriceList
 from batchgen.app.output.maintain import LOST
-from batchgen.engine import mismatch, told
-from batchgen.engine.context import Note
-from batchgen.executor import finish
-from batchgen.ledger import AttemptRow, Ledger
-from batchgen.model import AttemptState, OnMismatch, SlotState
+from batchgen.executor import bring_home
+from batchgen.ledger import Ledger
+from batchgen.model import AttemptState
 from batchgen.storage import Folder
 
+_OPEN = frozenset({AttemptState.DISPATCHED, AttemptState.PENDING})
 
-def recover(ledger: Ledger, folder: Folder, tariff: PriceList, note: Note) -> int:
-    """Bring the books up to the truth, and say how many calls that took.
 
-    The caller holds the folder's lock, and no call is under way.
+def clear_spool(ledger: Ledger, folder: Folder, spare: Folder | None) -> None:
+    """Remove the spools of settled answers, and keep for people to look at what nobody can explain.
+
+    What belongs to something that is still open stays. The caller holds the folder's lock, and no call is under way.
     """
-    orphans = (*ledger.attempts.orphans(), *_late(ledger, folder))
-    for orphan in orphans:
-        receipt = finish(folder, orphan.id)
-        if receipt is None:
-            ledger.attempts.to_at_risk(orphan.id, LOST)
-            note("orphaned", attempt=orphan.id, job=orphan.job_id, at_risk_micro_usd=orphan.reserved)
-            continue
-        settlement = tariff.settle_orphan(orphan, receipt)
-        fails = tariff.settings.on_mismatch is OnMismatch.FAIL
-        odd = {one.slot: (SlotState.FAILED, why) for one in receipt.images if fails and (why := mismatch(one))}
-        ledger.attempts.settle(receipt, AttemptState.SETTLED, settlement, odd)
-        facts = {"attempt": orphan.id, "job": orphan.job_id, "cost_micro_usd": settlement.cost}
-        stored = told(orphan.job_key, (orphan.model, orphan.provider), receipt.images)
-        note("recovered", **facts, pictures=len(receipt.images), **stored)
-    for attempt_id in folder.spools():
-        _tidy(attempt_id, ledger, folder)
-    return len(orphans)
+    if spare:
+        bring_home(spare, folder)
+    waiting = {f"{one.attempt_id}-{one.slot}" for one in ledger.downloads.waiting()}
+    for name in folder.spools():
+        if name not in waiting:
+            _clear(name, ledger, folder)
 
 
-def _late(ledger: Ledger, folder: Folder) -> Iterator[AttemptRow]:
-    """Calls that were given up, whose whole answer has turned up after all while their images are still missed."""
-    missed = {(job.job_key, slot) for job in ledger.risk.held() for slot in job.slots} | ledger.reviews.doubted()
-    for attempt_id in folder.spools():
-        row = ledger.attempts.find(attempt_id)
-        if row is None or row.state is not AttemptState.AT_RISK or folder.spool(attempt_id).read() is None:
-            continue
-        if {(row.job_key, slot) for slot in row.slots} <= missed:
-            yield row
-
-
-def _tidy(attempt_id: str, ledger: Ledger, folder: Folder) -> None:
-    """Away with the spool of a settled answer; what nobody can explain is kept for people to look at.
-
-    A name with more behind the call's own is a download that broke off, or a copy that was not finished.
-    """
-    row, spool = ledger.attempts.find(re.split("[-.]", attempt_id)[0]), folder.spool(attempt_id)
+def _clear(name: str, ledger: Ledger, folder: Folder) -> None:
+    """A name with more behind the attempt's own is an image from an address, or a copy that was not finished."""
+    row, spool = ledger.attempts.find(re.split("[-.]", name)[0]), folder.spool(name)
+    if row is not None and row.state in _OPEN:
+        return
     if row is not None and row.state is AttemptState.SETTLED:
         spool.remove()
     else:
-        why = LOST if row else "no ledger knows this answer"
-        spool.quarantine({"attempt": attempt_id, "why": why})
+        spool.quarantine({"attempt": name, "why": LOST if row else "no ledger knows this answer"})

@@ -64,7 +64,7 @@ def review(path: Path, output: Path | None) -> ReviewResult:
 def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
     """Places that paid images may be on their way to: from an address, or in an answer that a dead run left."""
     places = [one.path("ext") for one in ledger.downloads.waiting()]
-    for call in (*ledger.attempts.orphans(), *map(ledger.attempts.find, folder.spools())):
+    for call in (*ledger.attempts.orphans(), *ledger.attempts.pending(), *map(ledger.attempts.find, folder.spools())):
         places += [call.path(slot, "ext") for slot in call.slots] if call else []
     return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
 

@@ -17,8 +17,8 @@ WINDOW = 60.0
 class Meter:
     """Counts what a run does; `snapshot` is what people see.
 
-    `under_way` holds the job, and `reserved` the money, of every call that was sent and is not settled; `changed` is
-    when anything last happened.
+    `under_way` holds the job, and `reserved` the money, of every call that was sent and is neither settled nor pending;
+    `changed` is when anything last happened.
     """
 
     clock: Clock
@@ -46,7 +46,7 @@ class Meter:
             self.under_way[facts["attempt"]] = facts["job"]
             self.reserved[facts["attempt"]] = facts.get("reserved_micro_usd", 0)
             self.retries += facts["purpose"] != "first"
-        if event == "settled":
+        if event in {"settled", "pending"}:
             self.under_way.pop(facts["attempt"], None)
             self.reserved.pop(facts["attempt"], None)
         if event in {"settled", "downloaded", "recovered"}:

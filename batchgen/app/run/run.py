@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, sample_warning
 from batchgen.app.output import sidecars
 from batchgen.app.output.fallback_spool import leave, refuge
-from batchgen.app.output.recovery import recover
+from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
@@ -24,10 +24,10 @@ from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.progress import Meter, as_json
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
-from batchgen.engine import StopReasons
+from batchgen.engine import LeftOpen, StopReasons
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError
-from batchgen.executor import bring_home
-from batchgen.ledger import Ledger, PendingDownload, RunStart
+from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import OutcomeKind, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
@@ -65,14 +65,15 @@ class Run:
     key: Secret | None
     checked: CheckResult
     asked: Fingerprint
+    make_executor: MakeExecutor = LocalExecutor
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
     refused: str = ""
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
-    pending: tuple[PendingDownload, ...] = ()
+    left: LeftOpen = field(default_factory=LeftOpen)
     still_waiting: int = 0
-    recovered: int = 0
+    collected: int = 0
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -88,19 +89,22 @@ class Run:
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask."""
+    def prepare(self, collect: Callable[[LeftOpen], int]) -> None:
+        """Bring the books up to the truth, write down what is wanted, add up what is left to do, and ask.
+
+        `collect` looks once at what earlier runs left open, and says of how much the ledger has news.
+        """
         self._begin()
         self.status_file()
-        if self.refuge:
-            bring_home(self.refuge, self.folder)
-        self.recovered = self.recover()
+        if left := LeftOpen.in_ledger(self.ledger):
+            self.collected = collect(left)
+        clear_spool(self.ledger, self.folder, self.refuge)
         if self.wording is not None:
             self.wants.only(reworded.give(self.wording, self.ledger, self.wants.notices.append))
         self.estimate = self.wants.plan()
-        self.recovered += put_back(self.ledger, self.folder, self.note)
+        self.collected += put_back(self.ledger, self.folder, self.note)
         self._fill_sidecars()
-        self.pending = self.ledger.downloads.waiting()
+        self.left = LeftOpen.in_ledger(self.ledger)
         if self.wants.strangers:
             raise InputError(*self.wants.strangers)
         if self.wants.images != self.checked.census.images:
@@ -119,7 +123,7 @@ class Run:
     @property
     def has_work(self) -> bool:
         """Whether anything is left to draw."""
-        return self.estimate.images > 0 or bool(self.pending)
+        return self.estimate.images > 0 or bool(self.left)
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
@@ -158,10 +162,6 @@ class Run:
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
         self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
-
-    def recover(self) -> int:
-        """Bring the books up to the truth; no call is under way. Returns how many calls were open. Blocks."""
-        return recover(self.ledger, self.folder, self.tariff, self.note)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Run:
             yield Problem(why, None, Severity.WARNING)
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
-        if self.has_work:
+        if self.has_work or self.collected:
             make_room(self.ledger, self.folder, self.note)
             self._fill_sidecars()
         self._end_run(status, why)
@@ -254,7 +254,7 @@ class Run:
         return (
             told == self.wants.fingerprint
             and not self.has_work
-            and not self.recovered
+            and not self.collected
             and (self.folder.root / "report" / "report.html").exists()
         )
 

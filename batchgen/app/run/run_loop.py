@@ -3,24 +3,25 @@
 import asyncio
 import gc
 import secrets as tokens
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from batchgen.app.output import sidecars
+from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
-from batchgen.engine import JobRunner, RunContext
+from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, StorageError
-from batchgen.executor import LocalExecutor
+from batchgen.executor import Executor
 from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Provider, Settings, SlotState, Stop, StopKind
+from batchgen.model import Provider, Settings, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
-from batchgen.runtime.signals import NAMES, handled
+from batchgen.runtime.signals import NAMES, Interrupted, handled
 from batchgen.text import counted
 
 
@@ -30,27 +31,55 @@ class RunLoop:
 
     session: Run
 
+    async def collect(self, left: LeftOpen) -> int:
+        """Look once at what earlier runs left open, before anything is planned; of how much the ledger has news.
+
+        A signal ends it at once: what is paid is collected next time.
+        """
+        told: list[Exit] = []
+        this = asyncio.current_task()
+        assert this is not None
+
+        def interrupt(status: Exit) -> None:
+            told.append(status)
+            this.cancel()
+
+        async with AsyncExitStack() as stack:
+            stack.enter_context(handled(interrupt, lambda: None))
+            try:
+                return await self._collect(await self._provider(stack), left)
+            except asyncio.CancelledError:
+                if not told:
+                    raise
+                this.uncancel()
+        raise Interrupted(told[0])
+
     async def work(self) -> None:
         """Draw what is left to do; the second signal leaves everything recorded and ends at once."""
         session = self.session
         async with AsyncExitStack() as stack:
-            on_books, on_disk = stack.enter_context(Threads(1, "ledger")), stack.enter_context(Threads(4, "disk"))
             this = asyncio.current_task()
             assert this is not None
             stack.enter_context(handled(self._drain, this.cancel))
             session.meter.changed = session.project.clock.monotonic()
+            provider = session.project.provider
             try:
-                provider = await self._provider(stack, on_disk)
-                executor = await self.executor(provider, stack, on_disk)
-                gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
-                stack.callback(gc.unfreeze)
-                await self._draw(self._bench(provider, executor, on_books, on_disk), on_disk, this.cancel)
+                provider = await self._provider(stack)
+                async with self._bench(provider) as (bench, on_disk):
+                    gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
+                    stack.callback(gc.unfreeze)
+                    await self._draw(bench, on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
-                on_disk.close()
-                await on_books(session.recover)
+                if broken_off := session.ledger.attempts.orphans():
+                    await self._collect(provider, LeftOpen(broken_off), hasty=True)
+                clear_spool(session.ledger, session.folder, session.refuge)
 
-    async def _provider(self, stack: AsyncExitStack, on_disk: Offload) -> Provider:
+    async def _collect(self, provider: Provider, left: LeftOpen, *, hasty: bool = False) -> int:
+        async with self._bench(provider) as (bench, _):
+            return await Collector(bench).begin(left, hasty=hasty)
+
+    async def _provider(self, stack: AsyncExitStack) -> Provider:
         """The provider, with an embedded mock started where it has no address of its own."""
         provider = self.session.project.provider
         if not provider.embedded or provider.base_url:
@@ -58,63 +87,60 @@ class RunLoop:
         from batchgen.mock import MockConfig
         from batchgen.mock.embedded import start_embedded
 
-        handle = await on_disk(start_embedded, MockConfig())
+        handle = await asyncio.to_thread(start_embedded, MockConfig())
         stack.callback(handle.stop)
         return replace(provider, base_url=handle.base_url)
 
-    async def executor(self, provider: Provider, stack: AsyncExitStack, on_disk: Offload) -> LocalExecutor:
-        """What makes the calls, until the stack ends it."""
-        session = self.session
-        executor = LocalExecutor(
-            provider,
-            session.key.reveal() if session.key else None,
-            session.folder,
-            clock=session.project.clock,
-            offload=on_disk,
-            prepare=session.project.settings.prepare,
-            spare=session.refuge,
-        )
-        await executor.start()
-        stack.push_async_callback(executor.close)
-        return executor
+    @asynccontextmanager
+    async def _bench(self, provider: Provider) -> AsyncIterator[tuple[RunContext, Offload]]:
+        """Everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
+        session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
+        with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk:
+            executor = session.make_executor(
+                provider,
+                session.key.reveal() if session.key else None,
+                session.folder,
+                clock=clock,
+                offload=on_disk,
+                prepare=settings.prepare,
+                spare=session.refuge,
+            )
+            limiter = Limiter(settings.limits, clock)
+            breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
+            session.stops.listen(lambda _stop: limiter.close())
+            session.stops.listen(lambda _stop: breakers.close())
+            async with executor.session():
+                bench = RunContext(
+                    run_id=session.run_id,
+                    provider=provider,
+                    settings=settings,
+                    tariff=session.tariff,
+                    caps=lambda: _caps(settings),
+                    ledger=session.ledger,
+                    offload=on_books,
+                    executor=executor,
+                    forget=self._forget(executor, on_books, on_disk),
+                    limiter=limiter,
+                    breaker=breakers,
+                    clock=clock,
+                    stops=session.stops,
+                    new_id=lambda: tokens.token_hex(12),
+                    note=session.note,
+                )
+                yield bench, on_disk
 
-    def _tidy(self, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
+    def _forget(self, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
         """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""
         session = self.session
         if not session.project.settings.sidecars:
-            return executor.settled
+            return executor.forget
 
-        async def tidy(attempt_id: str) -> None:
+        async def forget(attempt_id: str) -> None:
             rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
             await on_disk(sidecars.write, session.folder, rows)
-            await executor.settled(attempt_id)
+            await executor.forget(attempt_id)
 
-        return tidy
-
-    def _bench(self, provider: Provider, executor: LocalExecutor, on_books: Offload, on_disk: Offload) -> RunContext:
-        session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
-        limiter = Limiter(settings.limits, clock)
-        breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
-        session.stops.listen(lambda _stop: limiter.close())
-        session.stops.listen(lambda _stop: breakers.close())
-        return RunContext(
-            run_id=session.run_id,
-            provider=provider,
-            settings=settings,
-            tariff=session.tariff,
-            caps=lambda: _caps(settings),
-            ledger=session.ledger,
-            offload=on_books,
-            executor=executor,
-            download=executor.download,
-            tidy=self._tidy(executor, on_books, on_disk),
-            limiter=limiter,
-            breaker=breakers,
-            clock=clock,
-            stops=session.stops,
-            new_id=lambda: tokens.token_hex(12),
-            note=session.note,
-        )
+        return forget
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker = self.session, JobRunner(bench)
@@ -122,13 +148,11 @@ class RunLoop:
         ticker = asyncio.create_task(self._ticker(bench.limiter, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
-            late = await worker.fetcher.backlog(session.pending)
-            async with asyncio.TaskGroup() as background:
-                waiting = [background.create_task(worker.fetcher.fetch(one)) for one in late]
+            async with worker.collector.looking(session.left):
                 async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
                     session.meter.done(outcome)
                     session.wants.finished(outcome)
-            session.still_waiting = sum(task.result() is not SlotState.STORED for task in waiting)
+                session.still_waiting = await worker.collector.rest()
         finally:
             session.stops.mute()
             ticker.cancel()

@@ -1,9 +1,10 @@
 """`run`: lock, recover, plan, perform, settle, report, in this order, with every way to end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from batchgen.app.config.environment import environment, key_for, without_core_files
 from batchgen.app.config.options import Options
@@ -17,6 +18,7 @@ from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import heartbeat
 from batchgen.app.watch import Watch
 from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
+from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.ledger import Ledger, nowhere
 from batchgen.model import Stop, StopKind
 from batchgen.planner.fingerprint import Fingerprint
@@ -26,18 +28,27 @@ from batchgen.storage import Folder
 
 __all__ = ["RunResult", "run"]
 
+T = TypeVar("T")
 
-def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = nowhere) -> RunResult:
+
+def run(
+    path: Path,
+    options: Options,
+    watch: Watch,
+    at: Callable[[str], None] = nowhere,
+    make_executor: MakeExecutor = LocalExecutor,
+) -> RunResult:
     """Perform a manifest: check, lock, recover, plan, ask, draw, report, and tell who wants to know.
 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
-    called with a name before and after each durable step: where tests let a run break.
+    called with a name before and after each durable step: where tests let a run break. `make_executor` says where
+    attempts are made.
     """
     event_log.no_run_yet()
     herald = Notifier(path.stem, environment(), watch)
     with interruptible():
         try:
-            result = _run(path, options, watch, at, herald)
+            result = _run(path, options, watch, at, herald, make_executor)
         except Locked:
             raise
         except Exception as error:
@@ -48,7 +59,14 @@ def run(path: Path, options: Options, watch: Watch, at: Callable[[str], None] = 
         return result
 
 
-def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], herald: Notifier) -> RunResult:
+def _run(
+    path: Path,
+    options: Options,
+    watch: Watch,
+    at: Callable[[str], None],
+    herald: Notifier,
+    make_executor: MakeExecutor,
+) -> RunResult:
     project = within_open_files(open_project(path, options), watch)
     herald.name, herald.notify = project.settings.name, project.settings.notify
     folder = Folder(project.output, at=at)
@@ -71,7 +89,7 @@ def _run(path: Path, options: Options, watch: Watch, at: Callable[[str], None], 
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
         folder.ready()
         ledger = stack.enter_context(_books(project, folder, at))
-        session = Run(project, options, watch, folder, ledger, key, checked, asked)
+        session = Run(project, options, watch, folder, ledger, key, checked, asked, make_executor)
         stack.callback(session.leave)
         herald.begin()
         return _performed(session)
@@ -92,14 +110,18 @@ def _performed(session: Run) -> RunResult:
 def _perform(session: Run) -> None:
     try:
         with heartbeat(session.status_file):
-            session.prepare()
+            session.prepare(lambda left: _in_loop(RunLoop(session).collect(left)))
         if session.has_work:
-            with asyncio.Runner(loop_factory=event_loop.loop) as runner:
-                runner.run(RunLoop(session).work())
+            _in_loop(RunLoop(session).work())
     except* BatchgenError as errors:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
                 session.broke(error)
+
+
+def _in_loop(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=event_loop.loop) as runner:
+        return runner.run(work)
 
 
 def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:

@@ -1,4 +1,4 @@
-"""Images that wait at addresses do not keep a run from ending."""
+"""What comes later does not keep a run from ending."""
 
 import asyncio
 from types import SimpleNamespace
@@ -6,20 +6,19 @@ from typing import Any, cast
 
 import pytest
 
-from batchgen.engine import RunContext, StopReasons
-from batchgen.engine.fetch import AT_ONCE, Fetcher
-from batchgen.executor import NotFetched
+from batchgen.engine import Collector, LeftOpen, RunContext, StopReasons
+from batchgen.engine.collector import AT_ONCE
 from batchgen.ledger import PendingDownload
-from batchgen.model import Settings, SlotState, Stop, StopKind
+from batchgen.model import Pending, Settings, SlotState, Stop, StopKind
 from batchgen.money import MicroUSD
-from batchgen.runtime.clock import in_place
+from batchgen.runtime.clock import SystemClock, in_place
 from tests.engine.conftest import job
 
 
 def pending(run_id: str, slot: int) -> PendingDownload:
     """An image that a run left at an address."""
     return PendingDownload(
-        attempt_id="a",
+        attempt_id=f"a{slot}",
         run_id=run_id,
         job_key="k",
         job_id="a",
@@ -41,23 +40,26 @@ async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int
     """After a stop no more images of earlier runs are tried; those of this run get their one try."""
     stops, asked = StopReasons(), list[int]()
 
-    async def download(remote: Any, *_: object) -> NotFetched:
-        asked.append(remote.slot)
+    async def collect(items: Any) -> list[Pending]:
+        asked.extend(one.attempt.slots[0] for one in items)
         stops.add(Stop(StopKind.SIGNAL, "stopped"))
         await asyncio.sleep(0)
-        return NotFetched("slow")
+        return list(items)
 
     bench = SimpleNamespace(
         run_id="now",
         provider=SimpleNamespace(name="openai"),
         settings=Settings("scene"),
         stops=stops,
-        download=download,
+        executor=SimpleNamespace(collect=collect),
+        clock=SystemClock(),
         offload=in_place,
         ledger=SimpleNamespace(downloads=SimpleNamespace(postpone=lambda *_: None)),
         note=lambda *_, **__: None,
     )
-    fetcher = Fetcher(cast("RunContext", bench))
-    states = await asyncio.gather(*(fetcher.fetch(pending(run_id, slot)) for slot in range(3 * AT_ONCE)))
+    collector = Collector(cast("RunContext", bench))
+    async with collector.looking(LeftOpen()):
+        images = await collector.fetch([pending(run_id, slot) for slot in range(3 * AT_ONCE)])
+    states = [one.ended.result() for one in images]
     assert set(states) == {SlotState.NOT_STARTED}
     assert len(asked) == tried

@@ -1,0 +1,226 @@
+"""Brings in what comes later, whatever delayed it: the answer of a dead run, an image at an address, what is pending.
+
+One way for all of them. An executor is asked to collect, what it says is written down, and it may forget.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from batchgen.engine.context import RunContext
+from batchgen.engine.open_items import LeftAttempt, LeftOpen, OpenItem, OwnAttempt, WaitingImage, with_attempt
+from batchgen.errors import StorageError
+from batchgen.ledger import PendingDownload
+from batchgen.model import Attempt, AttemptState, Lost, Pending, Receipt, SlotState, Stop, StopKind
+
+AT_ONCE = 8
+"""Attempts whose images are fetched side by side."""
+ASKED_AT_ONCE = 256
+"""Attempts that are asked for together."""
+LONGEST_WAIT = 600.0
+LEAST_WAIT = 0.05
+"""Seconds between two looks at the same thing, whatever its executor says."""
+
+Item = OpenItem[Any]
+
+
+class Collector:
+    """Collects what is open while a run works; one instance serves a whole run."""
+
+    def __init__(self, bench: RunContext) -> None:
+        self._bench = bench
+        self._waiting: list[Item] = []
+        self._looks: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._news = asyncio.Event()
+        self._left: list[Item] = []
+        self._bug: BaseException | None = None
+        bench.stops.listen(lambda _stop: self._news.set())
+
+    # ---- at the start ------------------------------------------------------------------------------------------------
+
+    async def begin(self, left: LeftOpen, *, hasty: bool = False) -> int:
+        """Look once at everything that earlier runs left; how many of it were settled, lost or fetched.
+
+        The soonest to expire comes first. `hasty`: only at attempts, as the run ends.
+        """
+        bench = self._bench
+        attempts: list[Item] = [LeftAttempt.of(bench, row) for row in left.attempts]
+        for first in range(0, len(attempts), ASKED_AT_ONCE):
+            await self._look(attempts[first : first + ASKED_AT_ONCE])
+        images: list[Item] = []
+        if not hasty:
+            images += [WaitingImage.of(bench, one) for one in await bench.offload(bench.ledger.downloads.waiting)]
+            async with asyncio.TaskGroup() as looks:
+                for group in _groups(images):
+                    looks.create_task(self._look(group))
+        return sum(one.booked for one in (*attempts, *images))
+
+    # ---- during the run ----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def looking(self, left: LeftOpen) -> AsyncIterator[None]:
+        """While inside, look again at what comes later, each at its time; `left` has been looked at once."""
+        bench, pending = self._bench, AttemptState.PENDING
+        self._left += [LeftAttempt.of(bench, row, looks=1) for row in left.attempts if row.state is pending]
+        images = [WaitingImage.of(bench, one, looks=1) for one in left.downloads]
+        self._left += [one for one in images if one.is_ours]
+        for one in self._left:
+            self._again(one)
+        loop = asyncio.create_task(self._run(), name="collector")
+        loop.add_done_callback(self._broke)
+        try:
+            yield
+        finally:
+            loop.cancel()
+            for look in self._looks:
+                look.cancel()
+            await asyncio.gather(loop, *self._looks, return_exceptions=True)
+
+    async def rest(self) -> int:
+        """Wait for what earlier runs left; how much of it has not come."""
+        while missing := [one.ended for one in self._left if not one.ended.done()]:
+            await asyncio.wait(missing)
+        return sum(one.ended.result() not in {True, SlotState.STORED} for one in self._left)
+
+    async def receive(self, pending: Pending, attempt: Attempt) -> Receipt | Lost | None:
+        """Wait for what an accepted attempt of this run brings; None when the run stops first."""
+        item = OwnAttempt(self._bench, with_attempt(pending, attempt), None)
+        self._again(item)
+        return await item.ended
+
+    async def fetch(self, downloads: Sequence[PendingDownload]) -> list[WaitingImage]:
+        """Wait for images at addresses, as long as that makes sense in this run."""
+        items = [WaitingImage.of(self._bench, one) for one in downloads]
+        for item in items:
+            self._wait(item, 0.0)
+        await asyncio.gather(*(item.ended for item in items))
+        return items
+
+    def _wait(self, item: Item, seconds: float) -> None:
+        item.due = self._bench.clock.monotonic() + seconds
+        self._waiting.append(item)
+        self._news.set()
+        if self._bug:
+            _fail([item], self._bug)
+
+    def _again(self, item: Item) -> None:
+        """Look at something again when it says, or when that has shown to be worth it; or leave it to the next run."""
+        wait = item.next_wait()
+        if isinstance(item.ask, Pending) and item.ask.next_look is not None:
+            wait = (item.ask.next_look - self._bench.clock.now()) / timedelta(seconds=1)
+        if wait is None:
+            item.give_up()
+        else:
+            self._wait(item, min(max(wait, LEAST_WAIT), LONGEST_WAIT))
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            for group in _groups(self._take_due()):
+                look = asyncio.create_task(self._look_again(group))
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
+            await self._pause()
+
+    def _take_due(self) -> list[Item]:
+        """Take what is due; once the run stops, everything is decided at once."""
+        stopped, now = bool(self._bench.stops), self._bench.clock.monotonic()
+        due = [one for one in self._waiting if stopped or one.due <= now]
+        self._waiting = [one for one in self._waiting if not (stopped or one.due <= now)]
+        if stopped:
+            for one in due:
+                if not one.outlives_stop:
+                    one.give_up()
+        return [one for one in due if not one.ended.done()]
+
+    async def _pause(self) -> None:
+        """Wait for the next look, for something new to wait for, or for the end of the run."""
+        if not self._waiting:
+            await self._news.wait()
+            return
+        seconds = min(one.due for one in self._waiting) - self._bench.clock.monotonic()
+        sleep = asyncio.ensure_future(self._bench.clock.sleep(max(seconds, 0.0)))
+        sleep.add_done_callback(lambda _: self._news.set())
+        try:
+            await self._news.wait()
+        finally:
+            sleep.cancel()
+
+    async def _look_again(self, items: Sequence[Item]) -> None:
+        try:
+            await self._look(items)
+        except StorageError as error:
+            self._bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            for item in items:
+                item.give_up()
+        except Exception as bug:  # noqa: BLE001 - whoever waits gets it, whatever it is
+            _fail(items, bug)
+        for item in items:
+            if not item.ended.done():
+                self._again(item)
+
+    def _broke(self, loop: asyncio.Task[None]) -> None:
+        """Whoever waits hears of a bug here, instead of waiting for ever."""
+        if not loop.cancelled() and (bug := loop.exception()):
+            self._bug = bug
+            _fail(self._waiting, bug)
+
+    # ---- one look ----------------------------------------------------------------------------------------------------
+
+    async def _look(self, items: Sequence[Item]) -> None:
+        """Ask for these together, and write down what came."""
+        if isinstance(items[0], WaitingImage):
+            async with self._places:
+                await self._look_now([one for one in items if self._may_look(one)])
+        else:
+            await self._look_now(items)
+
+    def _may_look(self, item: Item) -> bool:
+        """Whether the run still wants to know; it may have stopped while others were looked at."""
+        if self._bench.stops and not item.outlives_stop:
+            item.give_up()
+            return False
+        return True
+
+    async def _look_now(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        came = await self._bench.executor.collect([one.ask for one in items])
+        booked: dict[str, Receipt] = {}
+        for item, found in zip(items, came, strict=True):
+            item.looks += 1
+            one = with_attempt(found, item.ask) if isinstance(found, Pending) else found
+            if isinstance(one, Pending):
+                item.ask = one
+            if await item.book(one) and isinstance(one, Receipt):
+                booked[one.attempt_id] = one
+        for attempt_id in booked:
+            await self._bench.forget(attempt_id)
+        if remote := {one.attempt_id for one in booked.values() if one.remote}:
+            await self._add_images(remote)
+
+    async def _add_images(self, attempt_ids: Container[str]) -> None:
+        """Wait for the images that an earlier run's attempts left at addresses, from now on."""
+        bench = self._bench
+        waiting = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id in attempt_ids]
+        for item in (WaitingImage.of(bench, one) for one in waiting):
+            self._left.append(item)
+            self._wait(item, 0.0)
+
+
+def _fail(items: Iterable[Item], bug: BaseException) -> None:
+    for item in items:
+        if not item.ended.done():
+            item.ended.set_exception(bug)
+
+
+def _groups(items: Iterable[Item]) -> list[list[Item]]:
+    """Those that are asked for together, in their order."""
+    found = defaultdict[str, list[Item]](list)
+    for one in items:
+        found[one.group].append(one)
+    return list(found.values())

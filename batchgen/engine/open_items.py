@@ -1,0 +1,286 @@
+"""What the ledger has open, each with what is written down when it comes: attempts, and images at addresses."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from batchgen.engine.context import RunContext, told
+from batchgen.engine.decide import PAID, mismatch, state_of
+from batchgen.executor import Came
+from batchgen.ledger import AttemptRow, Ledger, PendingDownload
+from batchgen.model import (
+    Attempt,
+    AttemptState,
+    Lost,
+    OnMismatch,
+    Pending,
+    Quote,
+    Receipt,
+    SlotState,
+    Stems,
+)
+
+T = TypeVar("T")
+
+WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
+"""Waits after each look that brought nothing, as multiples of the back-off's base: a quarter of an hour in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """What earlier runs left: attempts that nobody saw the end of, and images that wait at addresses."""
+
+    attempts: tuple[AttemptRow, ...] = ()
+    downloads: tuple[PendingDownload, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.attempts or self.downloads)
+
+    @classmethod
+    def in_ledger(cls, ledger: Ledger) -> "LeftOpen":
+        """Read what is open. Blocks.
+
+        An attempt that was given up is among it while all its images are missed: its answer may turn up after all.
+        """
+        attempts = ledger.attempts.orphans() + ledger.attempts.pending()
+        if given_up := ledger.attempts.missed():
+            held = {(job.job_key, slot) for job in ledger.risk.held() for slot in job.slots}
+            missed = held | ledger.reviews.doubted()
+            attempts += tuple(row for row in given_up if {(row.job_key, slot) for slot in row.slots} <= missed)
+        return cls(attempts, ledger.downloads.waiting())
+
+
+@dataclass(eq=False)
+class OpenItem(ABC, Generic[T]):
+    """Something that comes later. `ask` is what its executor is asked, `looks` counts how often it was.
+
+    `ended` is how it ended; it is `unseen` when it has not come in this run. `booked`: the ledger has news of it.
+    """
+
+    bench: RunContext
+    ask: Pending | Attempt
+    unseen: T
+    looks: int = field(default=0, kw_only=True)
+    due: float = field(default=0.0, kw_only=True)
+    booked: bool = field(default=False, kw_only=True)
+    ended: "asyncio.Future[T]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def end(self, how: T) -> None:
+        """Tell who waits for it, if anybody still does."""
+        if not self.ended.done():
+            self.ended.set_result(how)
+
+    def give_up(self) -> None:
+        """Leave it to the next run."""
+        self.end(self.unseen)
+
+    def next_wait(self) -> float | None:
+        """Seconds to the next look after one that brought nothing; None when that is for the next run."""
+        return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.bench.settings.retry.base_seconds
+
+    @property
+    def outlives_stop(self) -> bool:
+        """Whether it is looked at although the run stops."""
+        return False
+
+    @property
+    @abstractmethod
+    def group(self) -> str:
+        """Names those that are asked for together."""
+
+    @abstractmethod
+    async def book(self, came: Came) -> bool:
+        """Write down what a look brought; whether its executor may forget it now."""
+
+
+@dataclass(eq=False)
+class OwnAttempt(OpenItem[Receipt | Lost | None]):
+    """An attempt of this run that was accepted; its job waits for it, and settles it."""
+
+    group = "attempts"
+
+    async def book(self, came: Came) -> bool:
+        if not isinstance(came, Pending):
+            self.end(came)
+        return False
+
+
+@dataclass(eq=False)
+class LeftAttempt(OpenItem[bool]):
+    """An attempt of an earlier run: settled when it has come, at risk when it is lost."""
+
+    row: AttemptRow
+
+    group = "attempts"
+
+    @classmethod
+    def of(cls, bench: RunContext, row: AttemptRow, looks: int = 0) -> "LeftAttempt":
+        """Ask for it as it stands in the ledger."""
+        attempt = attempt_of(row)
+        pending = row.state is AttemptState.PENDING and row.handle is not None
+        ask = Pending(row.id, row.handle or "", row.next_look, row.expires, attempt) if pending else attempt
+        return cls(bench, ask, False, row, looks=looks)
+
+    async def book(self, came: Came) -> bool:
+        match came:
+            case Receipt():
+                await self._settle(came)
+            case Lost():
+                await self._lose(came)
+            case Pending():
+                await self._park(came)
+        return isinstance(came, Receipt)
+
+    async def _settle(self, receipt: Receipt) -> None:
+        bench, row, state = self.bench, self.row, state_of(receipt)
+        settlement = bench.tariff.settle_orphan(row, receipt) if state in PAID else None
+        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, not_taken(bench, receipt))
+        stored = told(row.job_key, (row.model, row.provider), receipt.images)
+        cost = settlement.cost if settlement else 0
+        bench.note(
+            "recovered",
+            attempt=row.id,
+            job=row.job_id,
+            cost_micro_usd=cost,
+            pictures=len(receipt.images),
+            **stored,
+        )
+        self.booked = True
+        self.end(how=True)
+
+    async def _lose(self, lost: Lost) -> None:
+        row = self.row
+        if row.state is not AttemptState.AT_RISK:
+            await self.bench.offload(self.bench.ledger.attempts.to_at_risk, row.id, lost.why)
+            self.bench.note("orphaned", attempt=row.id, job=row.job_id, at_risk_micro_usd=row.reserved)
+            self.booked = True
+        self.end(how=False)
+
+    async def _park(self, pending: Pending) -> None:
+        """Remember how it is found, unless the ledger gave it up: then that stays so until it has come."""
+        row = self.row
+        if row.state is not AttemptState.AT_RISK and row.handle != pending.handle:
+            await self.bench.offload(self.bench.ledger.attempts.park, pending)
+            self.row = replace(row, state=AttemptState.PENDING, handle=pending.handle)
+
+
+@dataclass(eq=False)
+class WaitingImage(OpenItem[SlotState]):
+    """A paid image that waits at an address."""
+
+    download: PendingDownload
+    odd: bool = field(default=False, kw_only=True)
+    """Whether it came, is not as asked, and may be asked for once more."""
+
+    @classmethod
+    def of(cls, bench: RunContext, download: PendingDownload, looks: int = 0) -> "WaitingImage":
+        """Ask for it at its address."""
+        attempt = image_attempt(download)
+        ask = Pending(download.attempt_id, download.url, None, download.expires, attempt)
+        return cls(bench, ask, SlotState.NOT_STARTED, download, looks=looks)
+
+    @property
+    def group(self) -> str:
+        return self.download.attempt_id
+
+    @property
+    def outlives_stop(self) -> bool:
+        """What this run drew gets its one try; what has waited since an earlier run can wait for the next."""
+        return self.looks == 0 and self.download.run_id == self.bench.run_id
+
+    def next_wait(self) -> float | None:
+        return None if self.looks > len(WAITS) else super().next_wait()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this run's provider drew it, at the same address: only then what is refused is refused for good."""
+        provider, download = self.bench.provider, self.download
+        return download.provider == provider.name and download.base_url in {None, provider.base_url}
+
+    async def book(self, came: Came) -> bool:
+        bench, download = self.bench, self.download
+        facts = {"attempt": download.attempt_id, "job": download.job_id, "slot": download.slot}
+        self.booked = True
+        match came:
+            case Receipt():
+                await self._store(came, facts)
+            case Lost() if self.is_ours:
+                await bench.offload(bench.ledger.downloads.lose, download, came.why)
+                bench.note("lost", **facts, why=came.why, call_micro_usd=download.call_cost)
+                self.end(SlotState.LOST_PAID)
+            case Lost() | Pending():
+                await bench.offload(bench.ledger.downloads.postpone, download, came.why)
+                bench.note("postponed", **facts, why=came.why)
+        return isinstance(came, Receipt)
+
+    async def _store(self, receipt: Receipt, facts: dict[str, object]) -> None:
+        """What is not as asked fails, or is asked for once more, where the user wants that; its file stays."""
+        bench, download, (image,) = self.bench, self.download, receipt.images
+        await bench.offload(bench.ledger.downloads.store, download, image)
+        stored = told(download.job_key, ("", download.provider), [image])
+        bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
+        self.odd = bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and bool(mismatch(image))
+        if marks := not_taken(bench, receipt):
+            await bench.offload(bench.ledger.images.mark, download.job_key, marks)
+        self.end(SlotState.FAILED if marks else SlotState.STORED)
+
+
+def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, str]]:
+    """Slots whose images are not as asked, where the user does not take these: their files stay."""
+    if bench.settings.on_mismatch is not OnMismatch.FAIL:
+        return {}
+    return {one.slot: (SlotState.FAILED, why) for one in receipt.images if (why := mismatch(one))}
+
+
+def attempt_of(row: AttemptRow) -> Attempt:
+    """An attempt as the ledger remembers it."""
+    paths = {slot: row.path(slot, "") for slot in row.slots}
+    return Attempt(
+        id=row.id,
+        run_id=row.run_id,
+        job_key=row.job_key,
+        job_id=row.job_id,
+        request=row.request,
+        stems=_stems(paths),
+        model=row.model,
+        provider=row.provider,
+        slots=row.slots,
+        quote=Quote(row.low, row.expected, row.high),
+        purpose=row.purpose,
+        replaces=row.replaces,
+    )
+
+
+def image_attempt(download: PendingDownload) -> Attempt:
+    """The part of an attempt that one of its images is."""
+    assert download.request is not None, "an image waits for a job that is known"
+    cost = download.call_cost
+    return Attempt(
+        id=download.attempt_id,
+        run_id=download.run_id,
+        job_key=download.job_key,
+        job_id=download.job_id,
+        request=download.request,
+        stems=_stems({download.slot: download.path("")}),
+        model="",
+        provider=download.provider,
+        slots=(download.slot,),
+        quote=Quote(cost, cost, cost),
+        replaces=download.replaces,
+    )
+
+
+def _stems(paths: Mapping[int, str]) -> Stems:
+    """Where the images in some slots go; nothing is said of the others."""
+    return Stems(tuple(paths.get(slot, "").removesuffix(".") for slot in range(max(2, *paths) + 1)))
+
+
+def with_attempt(pending: Pending, ask: Pending | Attempt) -> Pending:
+    """What is pending, with what was asked."""
+    attempt = ask if isinstance(ask, Attempt) else ask.attempt
+    return replace(pending, attempt=pending.attempt or attempt)

@@ -1,0 +1,72 @@
+"""What an executor is: the place where attempts are made, on this machine or elsewhere, at once or later."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt
+from batchgen.runtime.clock import Clock, Offload
+from batchgen.storage import Folder
+
+Came = Receipt | Pending | Lost
+"""What is known of an attempt: what it brought, that it comes later, or that nothing will come of it."""
+
+
+class Capacity(StrEnum):
+    """How an executor takes attempts."""
+
+    SLOTS = "slots"  # side by side, as many as the limits allow
+    BULK = "bulk"  # any number: it keeps the provider's limits itself
+
+
+class Executor(Protocol):
+    """Makes attempts, somewhere, and brings in what they bring. Nothing is asked again after it has been sent.
+
+    All methods but `session` are for use within a session. They raise StorageError when the local disk refuses;
+    everything that arrived is kept then. What a provider or a network does is never an exception.
+    """
+
+    @property
+    def capacity(self) -> Capacity:
+        """How it takes attempts."""
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Get ready, and let go of everything at the end; attempts under way break off there, and can be collected."""
+
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
+        """Make these attempts, each once: one result for each, in their order. Give it each attempt only once.
+
+        The images of a receipt are durably in place. Nothing of an attempt is thrown away before `forget`.
+        """
+
+    async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - the noun of the ledger
+        """Look for what these bring: one result for each, in their order. Sends no attempt.
+
+        An attempt stands for itself when its run died; what is pending for what was accepted, or for one image that
+        waits at an address (`handle` is the address then). An attempt that is not known here is lost. Asking twice
+        gives the same receipt, also to another executor on the same workspace, until it is told to forget.
+        """
+
+    async def forget(self, attempt_id: str) -> None:
+        """Throw away what was kept of an attempt, as the ledger has it. Harmless when there is nothing."""
+
+
+class MakeExecutor(Protocol):
+    """Makes an executor for one provider and one output folder.
+
+    `spare` is a folder on another disk for answers that the output folder has no room for.
+    """
+
+    def __call__(
+        self,
+        provider: Provider,
+        key: str | None,
+        folder: Folder,
+        /,
+        *,
+        clock: Clock,
+        offload: Offload,
+        prepare: Prepare | None,
+        spare: Folder | None,
+    ) -> Executor: ...
