@@ -10,7 +10,7 @@ from aiohttp import BodyPartReader, web
 
 from batchgen.mock.api_files import MONTH, PURPOSES, ApiFile
 from batchgen.mock.faults import EVERY
-from batchgen.mock.handler import Handler, key_of, origin_of
+from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import (
@@ -69,7 +69,7 @@ class BatchApi:
         """Take a file, part by part onto the disk."""
         if request.content_type != "multipart/form-data":
             raise Refused(error(400, "The request must be multipart/form-data with 'file' and 'purpose'."))
-        new = self.handler.api_files.new("", "", key_of(request))
+        new = self.handler.api_files.new("", "", self.handler.key_of(request))
         try:
             fields = await _received(request, new)
             _described(new, fields, self.handler.config.batch_input_bytes)
@@ -88,7 +88,7 @@ class BatchApi:
     @free
     async def list_files(self, request: web.Request) -> web.StreamResponse:
         """List files in pages."""
-        found = self.handler.api_files.listed(key_of(request), request.query.get("purpose"))
+        found = self.handler.api_files.listed(self.handler.key_of(request), request.query.get("purpose"))
         if request.query.get("order") == "asc":
             found.reverse()
         return _page(request, [file.as_dict() for file in found], most=10_000)
@@ -118,7 +118,7 @@ class BatchApi:
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Create a batch."""
         asked = _json(await request.read())
-        batch = self.handler.batches.create(asked, key_of(request))
+        batch = self.handler.batches.create(asked, self.handler.key_of(request))
         batch.origin = origin_of(request)
         if batch.fault != "create_lost":
             self.handler.batches.keep(batch)
@@ -131,23 +131,23 @@ class BatchApi:
     @free
     async def list_batches(self, request: web.Request) -> web.StreamResponse:
         """List batches in pages, newest first."""
-        found = await self.handler.batches.listed(key_of(request))
+        found = await self.handler.batches.listed(self.handler.key_of(request))
         return _page(request, [batch.as_dict() for batch in found], most=100)
 
     @free
     async def batch(self, request: web.Request) -> web.StreamResponse:
         """Tell of one batch."""
-        found = await self.handler.batches.find(request.match_info["id"], key_of(request))
+        found = await self.handler.batches.find(request.match_info["id"], self.handler.key_of(request))
         return as_response(as_json(200, found.as_dict()))
 
     @free
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         """Cancel one batch."""
-        found = self.handler.batches.cancel(request.match_info["id"], key_of(request))
+        found = self.handler.batches.cancel(request.match_info["id"], self.handler.key_of(request))
         return as_response(as_json(200, found.as_dict()))
 
     def _file(self, request: web.Request) -> ApiFile:
-        return self.handler.api_files.find(request.match_info["id"], key_of(request))
+        return self.handler.api_files.find(request.match_info["id"], self.handler.key_of(request))
 
     def _file_hit(self, new: ApiFile) -> Hit:
         count = self.handler.count(f"file {new.filename}")

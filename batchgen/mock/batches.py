@@ -101,7 +101,7 @@ class Batches:
     def create(self, asked: dict[str, Any], owner: str) -> Batch:
         """Make a batch of an input file; Refused when the request is wrong. The batch is not kept yet."""
         endpoint, window = asked.get("endpoint"), asked.get("completion_window")
-        if endpoint not in KINDS:
+        if not isinstance(endpoint, str) or endpoint not in KINDS:
             raise Refused(_wrong("endpoint", f"Invalid value: '{endpoint}'. Supported values are: {', '.join(KINDS)}."))
         if window != "24h":
             raise Refused(_wrong("completion_window", f"Invalid value: '{window}'. Value must be '24h'."))

@@ -23,7 +23,12 @@ PER_TOKEN: Mapping[str, tuple[str, str, str]] = {
     "gpt-image-1.5": ("5", "8", "32"),
     "gpt-image-1.5-2025-12-16": ("5", "8", "32"),
     "chatgpt-image-latest": ("5", "8", "32"),
+    "gemini-3-pro-image": ("2", "2", "120"),
+    "gemini-3.1-flash-image": ("0.5", "0.5", "60"),
+    "gemini-2.5-flash-image": ("0.3", "0.3", "30"),
 }
+# Google's own: thoughts and words out cost less than images out.
+PER_THOUGHT = {"gemini-3-pro-image": "12", "gemini-3.1-flash-image": "3", "gemini-2.5-flash-image": "2.5"}
 # USD per image as gateways print them: quality -> square, other.
 MINI_LIST = {"low": ("0.005", "0.006"), "medium": ("0.011", "0.015"), "high": ("0.036", "0.052")}
 FULL_LIST = {
@@ -43,6 +48,7 @@ class Used:
     text: int
     image: int
     output: int
+    thoughts: int = 0
 
     def as_usage(self) -> dict[str, Any]:
         """Build the `usage` object of an answer."""
@@ -63,7 +69,8 @@ def used(resolved: ResolvedRequest, factor: Decimal = Decimal(1)) -> Used:
     each = resolved.model.output_tokens(resolved.quality, resolved.width, resolved.height) + 100 * (
         resolved.partial_images or 0
     )
-    return Used(*(whole(Decimal(tokens) * factor) for tokens in (text, image, each * resolved.deliver)))
+    counted = (text, image, each * resolved.deliver, resolved.model.thoughts * resolved.n)
+    return Used(*(whole(Decimal(tokens) * factor) for tokens in counted))
 
 
 def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decimal = Decimal(1)) -> Decimal:
@@ -81,7 +88,8 @@ def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decima
     if (dialect, model) == ("aihubmix", "gpt-image-1"):
         # Images by the list, prompts by token beside it; nothing is said of reference images.
         return _listed(resolved, FULL_LIST) * factor + _by_token(tokens, "5", "0", "0")
-    return _by_token(tokens, *PER_TOKEN.get(model, LATER))
+    thoughts = tokens.thoughts * Decimal(PER_THOUGHT.get(model, "0"))
+    return _by_token(tokens, *PER_TOKEN.get(model, LATER)) + thoughts
 
 
 def whole(amount: Decimal) -> int:

@@ -72,6 +72,7 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
         Kind.EDIT: (EDIT if form.multipart else EDIT_JSON) | dialect.extra,
         Kind.VARIATION: VARIATION,
         Kind.CHAT: frozenset(form.fields),
+        Kind.CONTENT: frozenset(form.fields),
     }[kind]
     if kind is Kind.EDIT and form.multipart and not dialect.no_moderation_on_edits:
         allowed |= {"moderation"}
@@ -198,10 +199,11 @@ def _images(kind: Kind, form: Form) -> tuple[InputImage, ...]:
     if len(form.images) > 16:
         wrong = f"Invalid 'image': array too long. Expected at most 16 images, but got {len(form.images)} instead."
         raise Refused(error(400, wrong, "array_above_max_length", param="image"))
-    return tuple(_input_image(upload, number, form.multipart) for number, upload in enumerate(form.images, 1))
+    return tuple(input_image(upload, number, multipart=form.multipart) for number, upload in enumerate(form.images, 1))
 
 
-def _input_image(upload: Upload, number: int, multipart: bool) -> InputImage:  # noqa: FBT001 - one caller's own fact
+def input_image(upload: Upload, number: int, *, multipart: bool) -> InputImage:
+    """Read one reference image; Refused when it is none, or too large."""
     if multipart and upload.kind not in {"image/png", "image/jpeg", "image/webp"}:
         wrong = f"Invalid file 'image': unsupported mimetype ('{upload.kind or 'application/octet-stream'}')."
         also = " Supported file formats are 'image/jpeg', 'image/png', and 'image/webp'."
@@ -220,7 +222,7 @@ def _input_image(upload: Upload, number: int, multipart: bool) -> InputImage:  #
 def _mask(form: Form) -> InputImage | None:
     if form.mask is None:
         return None
-    mask = _input_image(form.mask, 1, form.multipart)
+    mask = input_image(form.mask, 1, multipart=form.multipart)
     if len(form.mask.data) >= MASK_BYTES:
         raise Refused(error(413, "The mask is too large: at most 4 MB.", "request_too_large", param="mask"))
     if form.mask.data:
@@ -229,7 +231,7 @@ def _mask(form: Form) -> InputImage | None:
         if not sees_through:
             raise Refused(_bad_mask("the mask must be a PNG with an alpha channel"))
     if form.images:
-        first = _input_image(form.images[0], 1, form.multipart)
+        first = input_image(form.images[0], 1, multipart=form.multipart)
         if first.upload.data and form.mask.data and (mask.width, mask.height) != (first.width, first.height):
             raise Refused(_bad_mask("mask size does not match image size"))
     return mask

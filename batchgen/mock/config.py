@@ -20,7 +20,7 @@ class MockConfig:
     """How a mock server behaves; the same config and the same requests give the same answers.
 
     port: 0 takes a free one. key: the only key accepted; None accepts any that is not empty.
-    dialect: openai, apiyi, laozhang, aihubmix, yescale or tasks.
+    dialect: openai, apiyi, laozhang, aihubmix, yescale, tasks, gemini or azure.
     seed: decides every chance below, by prompt and by how often that prompt was asked, never by order of arrival.
     latency: seconds between reading a request and answering it, drawn between the two.
     errors: share of calls (0..1) that fail with 429, 500 or 503 in equal parts, none of them charged, so that a run's

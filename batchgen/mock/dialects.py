@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from batchgen.mock.azure import blocked as azure_blocked
 from batchgen.mock.config import MockConfig, Moderated
-from batchgen.mock.models import GONE, MODELS, RESOLD, THREE, MockModel
+from batchgen.mock.google_words import blocked as google_blocked
+from batchgen.mock.models import GEMINI, GONE, MODELS, RESOLD, THREE, MockModel
 from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
 
 COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
@@ -24,7 +26,8 @@ class Dialect:
     `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
     otherwise, `resold` are models that only gateways have, `refused` are parameters that one model does not take here.
     `tasks`: a call is submitted, and its images are fetched by the id of a task.
-    `batches`: files and batches are served.
+    `batches`: files and batches are served. `base` is the path of its base URL, `key_headers` may carry the key,
+    `serves` are its own models, `filters`: answers say what a content filter found.
     """
 
     name: str
@@ -46,11 +49,15 @@ class Dialect:
     moderated: Moderated = Moderated.DROPPED
     charges_failures: bool = False
     tasks: bool = False
+    base: str = "/v1"
+    key_headers: tuple[str, ...] = ("authorization",)
+    serves: MappingProxyType[str, MockModel] = field(default_factory=lambda: MappingProxyType(MODELS))
     batches: bool = False
+    filters: bool = False
 
     def model(self, name: str, config: MockConfig) -> MockModel:
         """Find the model of a name; Refused when it is not, or no longer, served here."""
-        found = MODELS.get(name) or (RESOLD.get(name) if name in self.resold else None)
+        found = self.serves.get(name) or (RESOLD.get(name) if name in self.resold else None)
         if found is None:
             raise Refused(retired_model(name, GONE[name]) if name in GONE else no_model(name))
         if found.retired and not self.gateway and not config.serve_retired:
@@ -59,12 +66,16 @@ class Dialect:
 
     def models(self, config: MockConfig) -> tuple[MockModel, ...]:
         """List every model served here."""
-        own = (d for d in MODELS.values() if self.gateway or config.serve_retired or not d.retired)
+        own = (d for d in self.serves.values() if self.gateway or config.serve_retired or not d.retired)
         return (*own, *(RESOLD[name] for name in sorted(self.resold)))
 
     def blocked(self, stage: str, request: str) -> Reply:
         """Refuse a moderated request in this provider's words."""
         match self.name:
+            case "gemini":
+                return google_blocked(stage, request)
+            case "azure":
+                return azure_blocked()
             case "aihubmix":
                 allowed = " Your request may contain content that is not allowed by our safety system."
                 return error(400, BLOCKED + allowed, "moderation_blocked", kind="user_error")
@@ -118,5 +129,13 @@ DIALECTS: dict[str, Dialect] = {
             moderated=Moderated.NULL,
         ),
         Dialect("tasks", extra=frozenset({"response_format"}), answers="url", tasks=True),
+        Dialect("gemini", base="/v1beta", key_headers=("x-goog-api-key",), serves=MappingProxyType(GEMINI)),
+        Dialect(
+            "azure",
+            base="/openai/v1",
+            key_headers=("api-key", "authorization"),
+            no_moderation_on_edits=True,
+            filters=True,
+        ),
     )
 }

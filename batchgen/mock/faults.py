@@ -10,6 +10,7 @@ from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
 from batchgen.mock.fault import FREE, Fault
 from batchgen.mock.field_faults import FIELD
+from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.resolved_request import Look
 
 MODELS = "No available channel for model under current group"
@@ -222,4 +223,4 @@ DOWNLOAD: dict[str, Fault] = {
 
 FAULTS: dict[str, Fault] = {**STATUS, **BODY, **WIRE, **DOWNLOAD}
 # Those found in the field stand apart until it is settled what must become of a call that meets them.
-EVERY: dict[str, Fault] = {**FAULTS, **FIELD}
+EVERY: dict[str, Fault] = {**FAULTS, **FIELD, **GEMINI}

@@ -97,7 +97,7 @@ def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
     for number, reference in enumerate(_list(fields.get("images")), 1):
         images.append(_referred(reference, number, fetch))
     if isinstance(embedded := fields.get("reference_image"), str):
-        images.append(Upload(_decoded(embedded, 1), filename="reference_image"))
+        images.append(Upload(decoded(embedded, 1), filename="reference_image"))
     mask = _referred(fields["mask"], 1, fetch) if fields.get("mask") else None
     return Form(fields, tuple(images), mask)
 
@@ -114,13 +114,14 @@ def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
     url = str(reference["image_url"])
     if url.startswith("data:"):
         head, _, data = url.partition(",")
-        return Upload(_decoded(data, number), head[5:].partition(";")[0])
+        return Upload(decoded(data, number), head[5:].partition(";")[0])
     if not url.startswith(("https://", "http://")):
         raise Refused(error(400, f"Invalid URL: '{url[:200]}'.", "invalid_value", param="images"))
     return Upload(fetch(url) or b"", url=url)
 
 
-def _decoded(text: str, number: int) -> bytes:
+def decoded(text: str, number: int) -> bytes:
+    """Decode base64; Refused when it is none."""
     try:
         return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
     except (binascii.Error, ValueError) as broken:

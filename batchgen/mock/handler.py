@@ -12,6 +12,7 @@ from aiohttp import web
 
 from batchgen.mock import answer
 from batchgen.mock.api_files import ApiFiles
+from batchgen.mock.azure import in_azure_words
 from batchgen.mock.batch_worker import BatchWorker, file_bytes
 from batchgen.mock.batches import Batches
 from batchgen.mock.bill import Bill, Entry, used
@@ -22,15 +23,30 @@ from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.files import Files
 from batchgen.mock.form import Form, read_form
+from batchgen.mock.gemini import check_content
+from batchgen.mock.google_words import in_google_words
 from batchgen.mock.limits import Gate, Window
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.plan import Faults
-from batchgen.mock.record import Record
+from batchgen.mock.record import KEY_HEADERS, Record
 from batchgen.mock.reply import Refused, Reply, no_key, refused_bare, wrong_key
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
 from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
+
+KEPT = ("x-", "idempotency", "user-agent")
+
+
+def _is_kept(header: str) -> bool:
+    return header.startswith(KEPT) and header not in KEY_HEADERS
+
+
+def _as_it_is(reply: Reply) -> Reply:
+    return reply
+
+
+WORDS: dict[str, Callable[[Reply], Reply]] = {"gemini": in_google_words, "azure": in_azure_words}
 
 
 class Handler:
@@ -83,9 +99,20 @@ class Handler:
         self._let_go()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def key_of(self, request: web.Request) -> str:
+        """Read the key of a request; nothing when it carries none where this provider reads it."""
+        for name in self.dialect.key_headers:
+            value = request.headers.get(name, "").strip()
+            scheme, _, key = value.partition(" ")
+            if name == "authorization":
+                value = key.strip() if scheme.lower() == "bearer" else ""
+            if value:
+                return value
+        return ""
+
     def authorise(self, request: web.Request) -> None:
         """Raise Refused without a key, or with another than the configured one."""
-        key = key_of(request)
+        key = self.key_of(request)
         if not key:
             raise Refused(no_key())
         if self.config.key is not None and key != self.config.key:
@@ -93,9 +120,7 @@ class Handler:
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Answer one request for images, and put it on the bill."""
-        headers = {
-            k: v for k, v in request.headers.items() if k.lower().startswith(("x-", "idempotency", "user-agent"))
-        }
+        headers = {name: value for name, value in request.headers.items() if _is_kept(name.lower())}
         route = "task" if self.dialect.tasks and kind is not Kind.CHAT else "sync"
         entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers, route)
         try:
@@ -109,7 +134,10 @@ class Handler:
 
     async def _resolved_request(self, request: web.Request, kind: Kind, entry: Entry) -> ResolvedRequest:
         self.authorise(request)
-        form = await read_form(request, self._fetch(key_of(request), origin_of(request)))
+        form = await read_form(request, self._fetch(self.key_of(request), origin_of(request)))
+        if (name := request.match_info.get("model")) is not None:
+            # The path names the model, whatever the body says.
+            form = replace(form, fields={**form.fields, "model": name})
         self.record.note(request, entry.index, form)
         resolved = self._checked(kind, form)
         entry.take(resolved)
@@ -133,6 +161,8 @@ class Handler:
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
         if kind is Kind.CHAT:
             return check_chat(form, self.dialect, self.config)
+        if kind is Kind.CONTENT:
+            return check_content(form, self.dialect, self.config)
         return check(kind, form, self.dialect, self.config)
 
     def _fetch(self, owner: str, own: str = "") -> Callable[[str], bytes | None]:
@@ -146,14 +176,14 @@ class Handler:
         return fetch
 
     async def _performed(self, request: web.Request, resolved: ResolvedRequest, entry: Entry) -> web.StreamResponse:
-        performed = self.performer.perform(resolved, entry, key_of(request))
+        performed = self.performer.perform(resolved, entry, self.key_of(request))
         await self._wait(performed)
         is_task = self.dialect.tasks and resolved.kind is not Kind.CHAT
         if performed.instead and not (is_task and performed.fault.blocked == "output"):
             return self._whole(entry, performed.instead)
         if is_task:
             return await self._sent(request, self.tasks.submit(performed), performed, entry)
-        if performed.is_plain and self.config.fixed_bytes is not None:
+        if performed.is_plain and self.config.fixed_bytes is not None and not self.dialect.filters:
             return await self._fixed(request, performed, entry)
         return await self._drawn(request, performed, entry)
 
@@ -167,6 +197,7 @@ class Handler:
             await self.clock.sleep(seconds)
 
     def _whole(self, entry: Entry, reply: Reply) -> web.Response:
+        reply = self.worded(reply)
         entry.status, entry.ended = reply.status, "answered"
         headers = [*self._headers(entry), *reply.headers, ("Content-Type", reply.kind)]
         return web.Response(status=reply.status, body=reply.body, headers=headers)
@@ -205,13 +236,11 @@ class Handler:
         entry.ended = "cut"
         return spent
 
+    def worded(self, reply: Reply) -> Reply:
+        """Tell a refusal in this provider's words."""
+        return WORDS.get(self.dialect.name, _as_it_is)(reply)
+
 
 def origin_of(request: web.Request) -> str:
     """Spell this server as the client did."""
     return f"{request.scheme}://{request.host}"
-
-
-def key_of(request: web.Request) -> str:
-    """Read the key of a request; nothing when it carries none."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""

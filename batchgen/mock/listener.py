@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from batchgen.mock.reply import Reply, error
 
@@ -50,7 +51,7 @@ async def in_json(request: web.Request, handler: Handle) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as refused:
         return as_response(_failure(refused.status, None))
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, HttpProcessingError):
         return as_response(_failure(HTTPStatus.BAD_REQUEST, None))
 
 

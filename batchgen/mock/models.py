@@ -30,7 +30,11 @@ MORE = {"gpt-image-2.6": {"low": 4, "medium": 4}}
 
 @dataclass(frozen=True, slots=True)
 class MockModel:
-    """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it)."""
+    """One model: its family decides tokens, `fidelity` the accepted input_fidelity values (none: refuse it).
+
+    `table` gives the tokens of one image by its quality, `input_each` those of a reference image, `thoughts` those that
+    are charged beside an image, where no formula does.
+    """
 
     name: str
     family: str
@@ -43,9 +47,14 @@ class MockModel:
     complexity: bool = False
     chat: bool = False
     max_n: int = 10
+    table: tuple[tuple[str, int], ...] = ()
+    input_each: int = 0
+    thoughts: int = 0
 
     def output_tokens(self, quality: str, width: int, height: int) -> int:
         """Count the image tokens of one image."""
+        if self.table:
+            return dict(self.table)[quality]
         if not self.flexible:
             return TABLE.get((quality, f"{width}x{height}"), TABLE[quality, "1536x1024"])
         family = "gpt-image-2.5" if self.family == "gpt-image-2.6" else self.family
@@ -55,6 +64,8 @@ class MockModel:
 
     def input_tokens(self, width: int, height: int, fidelity: str | None = None) -> int:
         """Count the tokens of one reference image."""
+        if self.input_each:
+            return self.input_each
         if self.flexible:
             return patches(width, height)
         extra = (4160 if width == height else 6240) if fidelity == "high" else 0
@@ -94,6 +105,24 @@ RESOLD: dict[str, MockModel] = {
         MockModel("gpt-image-2.6-web", "gpt-image-2.6", FIVE),
         MockModel("sora_image", "gpt-image-1", flexible=False, chat=True, max_n=1),
         MockModel("gpt-4o-image", "gpt-image-1", flexible=False, chat=True, max_n=1),
+    )
+}
+# Google's, by image size. Of reference images and thoughts no full table is printed: one figure stands for all.
+ONE, TWO = (("1K", 1120), ("2K", 1120), ("4K", 2000)), (("512", 747), ("1K", 1120), ("2K", 1680), ("4K", 2520))
+GEMINI: dict[str, MockModel] = {
+    model.name: model
+    for model in (
+        MockModel("gemini-3-pro-image", "gemini", ("1K", "2K", "4K"), table=ONE, input_each=560, thoughts=240),
+        MockModel("gemini-3.1-flash-image", "gemini", ("512", "1K", "2K", "4K"), table=TWO, input_each=560),
+        MockModel(
+            "gemini-2.5-flash-image",
+            "gemini",
+            ("1K",),
+            table=(("1K", 1290),),
+            input_each=258,
+            shutdown="2026-10-02",
+            retired=True,
+        ),
     )
 }
 GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from batchgen.mock import answer
+from batchgen.mock.azure import with_filters
 from batchgen.mock.bill import Entry, Used, charge, used
 from batchgen.mock.broken import BROKEN
 from batchgen.mock.clock import Clock
@@ -19,6 +20,8 @@ from batchgen.mock.fault import Fault
 from batchgen.mock.fault_keys import percent
 from batchgen.mock.faults import EVERY
 from batchgen.mock.files import Files
+from batchgen.mock.gemini import content
+from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.moderation import flagged, withhold
 from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.reply import Refused, Reply, as_json, error
@@ -30,6 +33,7 @@ FREE_ERRORS = ("429_rate", "status_500", "status_503_json")
 NO_FAULT = Fault("nothing")
 # Which faults a call can meet on its route.
 SCOPES = {"sync": ("call",), "task": ("task", "call"), "batch": ("line", "call")}
+OTHER_SHAPES = frozenset({Kind.CHAT, Kind.CONTENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Performance:
     def is_plain(self) -> bool:
         """Whether nothing is odd about it."""
         plain = self.resolved.answers == "b64_json" and self.resolved.partial_images is None
-        return plain and self.fault is NO_FAULT and self.instead is None and self.resolved.kind is not Kind.CHAT
+        return plain and self.fault is NO_FAULT and self.instead is None and self.resolved.kind not in OTHER_SHAPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Performer:
 
     def perform(self, resolved: ResolvedRequest, entry: Entry, key: str = "") -> Performance:
         """Decide what becomes of a request, and charge it to its line of the bill."""
-        hit = self._hit(resolved, entry.route)
+        hit = self._hit(resolved, ("gemini", "call") if resolved.kind is Kind.CONTENT else SCOPES[entry.route])
         fault = _fault(hit)
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._spoilt(resolved, fault, hit)
@@ -84,8 +88,8 @@ class Performer:
         urls = self._urls(performed, images, origin)
         return await self._offload(self._answer, performed, images, urls)
 
-    def _hit(self, resolved: ResolvedRequest, route: str) -> Hit:
-        for scope in SCOPES[route]:
+    def _hit(self, resolved: ResolvedRequest, scopes: tuple[str, ...]) -> Hit:
+        for scope in scopes:
             if hit := self.faults.hit(resolved.prompt, resolved.call, scope):
                 return hit
         chance = draw(self.config.seed, "error", resolved.prompt, resolved.call)
@@ -145,10 +149,18 @@ class Performer:
         if resolved.kind is Kind.CHAT:
             inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
             return answer.chat(resolved, urls[0] if urls else inline, tokens)
+        if resolved.kind is Kind.CONTENT:
+            return self._content(performed, images)
         told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
+        told = with_filters(told) if self.dialect.filters else told
         if alter := performed.fault.alter:
             return alter(told, performed.hit)
         return as_json(200, told) if resolved.partial_images is None else answer.events(resolved, told)
+
+    def _content(self, performed: Performance, images: tuple[bytes, ...]) -> Reply:
+        told = content(performed.resolved, images, performed.tokens, performed.hit.context.request)
+        alter = performed.fault.alter if performed.hit.fault in GEMINI else None
+        return alter(told, performed.hit) if alter else as_json(200, told)
 
 
 def _fault(hit: Hit) -> Fault:

@@ -12,7 +12,7 @@ from typing import Any
 from batchgen.errors import InputError
 from batchgen.mock.seeded import draw
 
-SCOPES = frozenset({"batch", "line", "file", "task"})
+SCOPES = frozenset({"batch", "line", "file", "task", "gemini"})
 DIRECTIVE = re.compile(r"\[\[mock:([^\]]*)\]\]")
 
 KINDS: dict[str, tuple[type, ...]] = {

@@ -9,6 +9,7 @@ from aiohttp import web
 from batchgen.mock.form import Form
 
 LONGEST = 4000
+KEY_HEADERS = frozenset({"authorization", "api-key", "x-goog-api-key"})
 
 
 class Record:
@@ -22,7 +23,7 @@ class Record:
         if not self._seen.maxlen:
             return
         authorised = request.headers.get("Authorization", "").partition(" ")[0]
-        headers = [(k, v) for k, v in request.headers.items() if k.lower() != "authorization"]
+        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in KEY_HEADERS]
         self._seen.append(
             {
                 "index": index,

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     EDIT = "edit"
     VARIATION = "variation"
     CHAT = "chat"
+    CONTENT = "content"
 
 
 class Look(StrEnum):

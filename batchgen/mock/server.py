@@ -9,6 +9,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from batchgen.errors import InputError
+from batchgen.mock.azure import no_version
 from batchgen.mock.batch_api import BatchApi
 from batchgen.mock.clock import Clock, MachineClock
 from batchgen.mock.config import MockConfig
@@ -58,7 +59,7 @@ class MockServer:
     @property
     def base_url(self) -> str:
         """What a client takes as its base URL."""
-        return f"{self.origin}/v1"
+        return f"{self.origin}{DIALECTS[self.config.dialect].base}"
 
     @property
     def faults(self) -> Faults:
@@ -119,12 +120,14 @@ class MockServer:
 
     def _routes(self) -> Iterator[Route]:
         handler = self._open
-        for prefix in ("/v1", ""):
-            for path, kind in ROUTES.items():
-                yield "POST", prefix + path, _serving(handler, kind)
-            yield "GET", f"{prefix}/models", self._models
-            yield "GET", f"{prefix}/models/{{name}}", self._model
-            yield "GET", f"{prefix}/tasks/{{id}}", self._task
+        match handler.dialect.name:
+            case "gemini":
+                yield from self._gemini_routes(handler)
+            case "azure":
+                yield from self._azure_routes(handler)
+            case _:
+                yield from self._image_routes(handler, "/v1")
+                yield from self._image_routes(handler, "")
         if handler.dialect.batches:
             yield from BatchApi(handler).routes("/v1")
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
@@ -133,14 +136,37 @@ class MockServer:
         yield "POST", "/reset", self._reset
         yield "*", "/{path:.*}", self._nowhere
 
+    def _image_routes(self, handler: Handler, prefix: str) -> Iterator[Route]:
+        for path, kind in ROUTES.items():
+            yield "POST", prefix + path, _serving(handler, kind)
+        yield from self._model_routes(prefix)
+        yield "GET", f"{prefix}/tasks/{{id}}", self._task
+
+    def _model_routes(self, prefix: str) -> Iterator[Route]:
+        yield "GET", f"{prefix}/models", self._models
+        yield "GET", f"{prefix}/models/{{name}}", self._model
+
+    def _gemini_routes(self, handler: Handler) -> Iterator[Route]:
+        yield "POST", "/v1beta/models/{model}:generateContent", _serving(handler, Kind.CONTENT)
+        yield from self._model_routes("/v1beta")
+
+    def _azure_routes(self, handler: Handler) -> Iterator[Route]:
+        for path, kind in ROUTES.items():
+            yield "POST", f"/openai/v1{path}", _serving(handler, kind)
+            yield "POST", f"/openai/deployments/{{model}}{path}", _versioned(_serving(handler, kind))
+        yield from self._model_routes("/openai/v1")
+        yield from self._model_routes("/openai")
+
     def _account(self) -> dict[str, Any]:
         hidden = {"hidden": self._open.hidden.account()} if self.config.hidden_per_minute else {}
         return {**self._open.bill.account(), "limits": {**self._open.gate.account(), **hidden}}
 
     async def _models(self, request: web.Request) -> web.Response:
         def listed() -> Reply:
-            served = [_described(model) for model in self._open.dialect.models(self.config)]
-            return as_json(200, {"object": "list", "data": served})
+            models = self._open.dialect.models(self.config)
+            if self._open.dialect.name == "gemini":
+                return as_json(200, {"models": [_in_google_words(model) for model in models]})
+            return as_json(200, {"object": "list", "data": [_described(model) for model in models]})
 
         return self._free(request, listed)
 
@@ -149,7 +175,10 @@ class MockServer:
 
         def described() -> Reply:
             served = {model.name: model for model in self._open.dialect.models(self.config)}
-            return as_json(200, _described(served[name])) if name in served else no_model(name)
+            if name not in served:
+                return self._open.worded(no_model(name))
+            is_google = self._open.dialect.name == "gemini"
+            return as_json(200, _in_google_words(served[name]) if is_google else _described(served[name]))
 
         return self._free(request, described)
 
@@ -159,7 +188,7 @@ class MockServer:
             self._open.authorise(request)
             return as_response(await self._open.tasks.poll(request.match_info["id"], origin_of(request)))
         except Refused as refused:
-            return as_response(refused.reply)
+            return as_response(self._open.worded(refused.reply))
 
     def _free(self, request: web.Request, reply: Any) -> web.Response:
         self._open.record.note(request)
@@ -167,7 +196,7 @@ class MockServer:
             self._open.authorise(request)
             return as_response(reply())
         except Refused as refused:
-            return as_response(refused.reply)
+            return as_response(self._open.worded(refused.reply))
 
     async def _bill(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -188,7 +217,7 @@ class MockServer:
 
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._open.record.note(request)
-        return as_response(error(404, f"Invalid URL ({request.method} {request.path})"))
+        return as_response(self._open.worded(error(404, f"Invalid URL ({request.method} {request.path})")))
 
 
 def _serving(handler: Handler, kind: Kind) -> Any:
@@ -198,6 +227,21 @@ def _serving(handler: Handler, kind: Kind) -> Any:
     return serve
 
 
+def _versioned(serve: Any) -> Any:
+    async def checked(request: web.Request) -> web.StreamResponse:
+        if not request.query.get("api-version"):
+            return as_response(no_version())
+        response: web.StreamResponse = await serve(request)
+        return response
+
+    return checked
+
+
 def _described(model: MockModel) -> dict[str, Any]:
     end = {"shutdown_date": model.shutdown} if model.shutdown else {}
     return {"id": model.name, "object": "model", "created": 1_745_366_400, "owned_by": "mock", **end}
+
+
+def _in_google_words(model: MockModel) -> dict[str, Any]:
+    methods = {"supportedGenerationMethods": ["generateContent", "countTokens"]}
+    return {"name": f"models/{model.name}", "displayName": model.name, "inputTokenLimit": 65_536, **methods}

@@ -186,7 +186,7 @@ async def test_chat_draws_only_where_it_is_sold(start: Callable[..., Any], diale
 async def test_models_are_listed_by_provider(start: Callable[..., Any]) -> None:
     """Gateways resell routes that the vendor does not know."""
     listed = {}
-    for dialect in DIALECTS:
+    for dialect in DIALECTS.keys() - {"gemini", "azure"}:
         client = await start(dialect=dialect)
         answer = await client.get(f"{client.server.base_url}/models")
         listed[dialect] = {model["id"] for model in answer.json["data"]}

@@ -59,7 +59,7 @@ async def test_the_sdk_sees_a_bad_size(sdk: Callable[..., Any]) -> None:
 
 async def test_the_sdk_waits_out_a_rate_limit(sdk: Callable[..., Any]) -> None:
     """The SDK obeys the wait of a 429 and then gets its image."""
-    client, server = await sdk(retries=2, requests_per_minute=1, window_seconds=0.5)
+    client, server = await sdk(retries=2, requests_per_minute=1, window_seconds=1.5, fixed_bytes=b"image")
     await client.images.generate(model=MODEL, prompt="A lamp")
     began = time.monotonic()
     await client.images.generate(model=MODEL, prompt="Another lamp")

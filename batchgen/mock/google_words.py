@@ -1,0 +1,51 @@
+"""How Google words errors and moderated prompts."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from batchgen.mock.reply import Reply, as_json
+
+STATUS = {
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+    409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+
+
+def blocked(stage: str, request: str) -> Reply:
+    """Refuse a moderated prompt with 200: the prompt itself, or what was drawn of it."""
+    said: dict[str, Any] = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+    if stage == "output":
+        said = {"candidates": [{"content": {}, "finishReason": "IMAGE_SAFETY", "index": 0}]}
+    usage = {"promptTokenCount": 7, "totalTokenCount": 7}
+    return as_json(200, {**said, "usageMetadata": usage, "responseId": request})
+
+
+def in_google_words(reply: Reply) -> Reply:
+    """Tell an error of the Images API as Google does; anything else stays as it is."""
+    try:
+        told = json.loads(reply.body)["error"]
+        message, code = str(told["message"]), told.get("code")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return reply
+    if "status" in told or reply.status < HTTPStatus.BAD_REQUEST:
+        return reply
+    waits = dict(reply.headers)
+    details: list[dict[str, Any]] = []
+    if code == "invalid_api_key":
+        details.append({"@type": ERROR_INFO, "reason": "API_KEY_INVALID", "domain": "googleapis.com"})
+        return _google(400, "API key not valid. Please pass a valid API key.", details)
+    if reply.status == HTTPStatus.UNAUTHORIZED:
+        return _google(403, "Method doesn't allow unregistered callers. Please use API Key.", details)
+    if (milliseconds := waits.get("retry-after-ms")) is not None:
+        details.append({"@type": RETRY_INFO, "retryDelay": f"{int(milliseconds) / 1000:g}s"})
+        message += f"\nPlease retry in {int(milliseconds) / 1000:g}s."
+    return _google(reply.status, message, details)
+
+
+def _google(status: int, message: str, details: list[dict[str, Any]]) -> Reply:
+    shown = {"details": details} if details else {}
+    told = {"code": status, "message": message, "status": STATUS.get(status, "UNKNOWN"), **shown}
+    return as_json(status, {"error": told})
