@@ -10,33 +10,14 @@ from batchgen.executor import Executor, NotFetched
 from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
-    Attempt,
     ImageRequest,
     Provider,
-    Quote,
-    Receipt,
     RemoteImage,
     Settings,
-    Settlement,
     StoredImage,
 )
+from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Clock, Offload
-
-
-class PriceList(Protocol):
-    """What calls cost at this run's provider."""
-
-    def model_of(self, request: ImageRequest) -> str:
-        """The model that will draw."""
-
-    def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many images one call asks for at most."""
-
-    def quote(self, request: ImageRequest, n: int) -> Quote:
-        """What one call for `n` images may cost."""
-
-    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
-        """What an answered call did cost."""
 
 
 class Note(Protocol):

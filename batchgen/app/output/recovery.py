@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from batchgen.app.config.price_list import PriceList
 from batchgen.app.output.maintain import LOST
 from batchgen.engine import mismatch, told
 from batchgen.engine.context import Note
 from batchgen.executor import finish
 from batchgen.ledger import AttemptRow, Ledger
 from batchgen.model import AttemptState, OnMismatch, SlotState
+from batchgen.pricing import PriceList
 from batchgen.storage import Folder
 
 
