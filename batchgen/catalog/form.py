@@ -1,9 +1,10 @@
 """Reads YAML into checked values; every fault is found, and each one knows its line and column.
 
-A `Kind` turns one YAML node into a value or raises `FormError` with all that is wrong below it. Numbers are read from
-their text, so that an amount of money never passes through a float.
+A `Kind` turns one node into a value or raises `FormError` with all that is wrong below it. Numbers are read from their
+text, so that an amount of money never passes through a float.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -11,24 +12,30 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from batchgen.errors import InputError, Place, Problem
+from batchgen import yaml_tree
+from batchgen.errors import InputError, Place, Problem, by_place
 from batchgen.text import safe
+from batchgen.yaml_tree import Node
 
 T = TypeVar("T")
-Kind = Callable[[yaml.Node], T]
+Kind = Callable[[Node], T]
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_READING = yaml_tree.Reading("the file", empty=frozenset({"", "~", "null", "Null", "NULL"}))
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _MOST_BYTES = 1_000_000
 
 
 class FormError(Exception):
     """What is wrong with a node and below it."""
 
-    def __init__(self, *faults: tuple[yaml.Node, str]) -> None:
+    def __init__(self, *faults: Problem) -> None:
         super().__init__(faults)
         self.faults = faults
+
+    @classmethod
+    def at(cls, node: Node, text: str) -> "FormError":
+        """One fault of one node."""
+        return cls(Problem(text, node.place))
 
 
 def read(path: Path, kind: Kind[T]) -> T:
@@ -48,27 +55,14 @@ def read(path: Path, kind: Kind[T]) -> T:
 def parse(raw: bytes, file: str, kind: Kind[T]) -> T:
     """The value a YAML text holds; `file` names it in messages."""
     try:
-        node = yaml.compose(raw.decode("utf-8-sig"), Loader=_LOADER)
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(Problem("is not UTF-8 text", Place(file))) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        raise InputError(Problem(f"is not YAML: {safe(error.problem)}", place)) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(Problem(f"is not YAML: {safe(error)}", Place(file))) from error
-    if node is None:
-        raise InputError(Problem("is empty", Place(file)))
+    node = yaml_tree.parse(text, file, _READING)
     try:
         return kind(node)
     except FormError as wrong:
-        faults = sorted(wrong.faults, key=lambda fault: (fault[0].start_mark.line, fault[0].start_mark.column))
-        raise InputError(*(_problem(file, *fault) for fault in faults)) from None
-
-
-def _problem(file: str, node: yaml.Node, message: str) -> Problem:
-    mark = node.start_mark
-    return Problem(message, Place(file, mark.line + 1, mark.column + 1))
+        raise InputError(*sorted(wrong.faults, key=by_place)) from None
 
 
 def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -77,53 +71,60 @@ def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     return f" (did you mean {str(close[0])!r}?)" if close else ""
 
 
-def text(node: yaml.Node) -> str:
+def text(node: Node) -> str:
     """Any scalar, letter for letter."""
-    if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null":
-        raise FormError((node, "must be text"))
-    return str(node.value)
+    if not isinstance(node.value, str):
+        raise FormError.at(node, "must be text")
+    return node.value
 
 
-def flag(node: yaml.Node) -> bool:
+def header(node: Node) -> str:
+    """The name of a header."""
+    name = text(node)
+    if not _HEADER.fullmatch(name):
+        raise FormError.at(node, "must be the name of a header, such as X-Organisation")
+    return name
+
+
+def flag(node: Node) -> bool:
     """`true` or `false`."""
-    if isinstance(node, yaml.ScalarNode) and node.value in {"true", "false"}:
-        return bool(node.value == "true")
-    raise FormError((node, "must be true or false"))
+    if node.value in ("true", "false"):
+        return node.value == "true"
+    raise FormError.at(node, "must be true or false")
 
 
-def whole(node: yaml.Node) -> int:
+def whole(node: Node) -> int:
     """A whole number above zero."""
-    if isinstance(node, yaml.ScalarNode) and node.value.isascii() and node.value.isdigit() and len(node.value) < 16:
-        number = int(node.value)
-        if number:
-            return number
-    raise FormError((node, "must be a whole number above 0"))
+    written = node.value
+    if isinstance(written, str) and written.isascii() and written.isdigit() and len(written) < 16 and int(written):
+        return int(written)
+    raise FormError.at(node, "must be a whole number above 0")
 
 
-def amount(node: yaml.Node) -> Decimal:
+def amount(node: Node) -> Decimal:
     """A decimal number, zero or more."""
     try:
         number = Decimal(text(node))
     except InvalidOperation:
-        raise FormError((node, f"{safe(node.value, 40)!r} is not a number")) from None
+        raise FormError.at(node, f"{safe(text(node), 40)!r} is not a number") from None
     if not number.is_finite() or not 0 <= number <= 1_000_000:
-        raise FormError((node, "must be a number from 0 to 1000000"))
+        raise FormError.at(node, "must be a number from 0 to 1000000")
     return number
 
 
-def day(node: yaml.Node) -> date:
+def day(node: Node) -> date:
     """A date as YYYY-MM-DD."""
     try:
         return date.fromisoformat(text(node))
     except ValueError:
-        raise FormError((node, "must be a date such as 2026-12-01")) from None
+        raise FormError.at(node, "must be a date such as 2026-12-01") from None
 
 
 def nothing_or(kind: Kind[T]) -> Kind[T | None]:
     """A value, or null."""
 
-    def reader(node: yaml.Node) -> T | None:
-        return None if node.tag == "tag:yaml.org,2002:null" else kind(node)
+    def reader(node: Node) -> T | None:
+        return None if node.value is None else kind(node)
 
     return reader
 
@@ -131,10 +132,10 @@ def nothing_or(kind: Kind[T]) -> Kind[T | None]:
 def one_of(*words: str) -> Kind[str]:
     """One of a few words."""
 
-    def reader(node: yaml.Node) -> str:
+    def reader(node: Node) -> str:
         word = text(node)
         if word not in words:
-            raise FormError((node, f"{safe(word, 40)!r} is none of {', '.join(words)}{nearest(word, words)}"))
+            raise FormError.at(node, f"{safe(word, 40)!r} is none of {', '.join(words)}{nearest(word, words)}")
         return word
 
     return reader
@@ -143,9 +144,9 @@ def one_of(*words: str) -> Kind[str]:
 def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
     """A list."""
 
-    def reader(node: yaml.Node) -> tuple[T, ...]:
-        if not isinstance(node, yaml.SequenceNode):
-            raise FormError((node, "must be a list"))
+    def reader(node: Node) -> tuple[T, ...]:
+        if not isinstance(node.value, tuple):
+            raise FormError.at(node, "must be a list")
         return tuple(_gather([(str(i), kind, item) for i, item in enumerate(node.value)], []).values())
 
     return reader
@@ -154,10 +155,10 @@ def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
 def table(kind: Kind[T], key: Kind[Any] = text) -> Kind[tuple[tuple[Any, T], ...]]:
     """A mapping with keys of one kind and values of another, as pairs."""
 
-    def reader(node: yaml.Node) -> tuple[tuple[Any, T], ...]:
+    def reader(node: Node) -> tuple[tuple[Any, T], ...]:
         entries, faults = _entries(node)
-        values = _gather([(name, kind, value) for name, (_, value) in entries.items()], faults)
-        keys = _gather([(name, key, key_node) for name, (key_node, _) in entries.items()], [])
+        values = _gather([(name, kind, value) for name, value in entries.items()], faults)
+        keys = _gather([(name, key, Node(name, _place(node, name))) for name in entries], [])
         return tuple((keys[name], value) for name, value in values.items())
 
     return reader
@@ -166,36 +167,31 @@ def table(kind: Kind[T], key: Kind[Any] = text) -> Kind[tuple[tuple[Any, T], ...
 def record(fields: Mapping[str, Kind[Any]], needed: tuple[str, ...] = ()) -> Kind[dict[str, Any]]:
     """A mapping with known keys; only those that stand there are in the result."""
 
-    def reader(node: yaml.Node) -> dict[str, Any]:
+    def reader(node: Node) -> dict[str, Any]:
         entries, faults = _entries(node)
         faults += [
-            (key, f"unknown key {safe(name, 40)!r}{nearest(name, fields)}")
-            for name, (key, _) in entries.items()
+            Problem(f"unknown key {safe(name, 40)!r}{nearest(name, fields)}", _place(node, name))
+            for name in entries
             if name not in fields
         ]
-        faults += [(node, f"{name!r} is missing") for name in needed if name not in entries]
-        return _gather([(name, fields[name], value) for name, (_, value) in entries.items() if name in fields], faults)
+        faults += [Problem(f"{name!r} is missing", node.place) for name in needed if name not in entries]
+        return _gather([(name, fields[name], value) for name, value in entries.items() if name in fields], faults)
 
     return reader
 
 
-def _entries(node: yaml.Node) -> tuple[dict[str, tuple[yaml.Node, yaml.Node]], list[tuple[yaml.Node, str]]]:
-    """Keys and values of a mapping by the key's text, and the keys that stand twice or are no text."""
-    if not isinstance(node, yaml.MappingNode):
-        raise FormError((node, "must be a mapping of keys to values"))
-    entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
-    faults: list[tuple[yaml.Node, str]] = []
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            faults.append((key, "a key must be text"))
-        elif key.value in entries:
-            faults.append((key, f"{safe(key.value, 40)!r} stands here twice"))
-        else:
-            entries[key.value] = (key, value)
-    return entries, faults
+def _entries(node: Node) -> tuple[dict[str, Node], list[Problem]]:
+    """Keys and values of a mapping, and the keys that stand twice."""
+    if not isinstance(node.value, dict):
+        raise FormError.at(node, "must be a mapping of keys to values")
+    return node.value, [Problem(f"{safe(name, 40)!r} stands here twice", place) for name, place in node.twice]
 
 
-def _gather(parts: list[tuple[str, Kind[Any], yaml.Node]], faults: list[tuple[yaml.Node, str]]) -> dict[str, Any]:
+def _place(node: Node, key: str) -> Place:
+    return (node.keys or {}).get(key, node.place)
+
+
+def _gather(parts: list[tuple[str, Kind[Any], Node]], faults: list[Problem]) -> dict[str, Any]:
     """Read every part before complaining about any."""
     values: dict[str, Any] = {}
     for name, kind, node in parts:

@@ -6,11 +6,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from batchgen.catalog import form
 from batchgen.catalog.tables import TokenFormula, TokenTable
 from batchgen.model import FixedSizes, FlexibleSizes, Model, Operation, Price, TokenPrices
+from batchgen.yaml_tree import Node
 
 _UNKNOWN_SECONDS = 60.0
 
@@ -69,18 +68,18 @@ def warnings_for(model: Model, today: date) -> tuple[str, ...]:
     return (f"{model.name} was shut down on {model.shutdown}{after} (a gateway may still serve it)",)
 
 
-def _sizes(node: yaml.Node) -> FixedSizes | FlexibleSizes:
-    if isinstance(node, yaml.ScalarNode) and node.value == "flexible":
+def _sizes(node: Node) -> FixedSizes | FlexibleSizes:
+    if node.value == "flexible":
         return FlexibleSizes()
     return FixedSizes(form.several(form.text)(node))
 
 
-def operations(node: yaml.Node) -> frozenset[Operation]:
+def operations(node: Node) -> frozenset[Operation]:
     """A list of operations."""
     return frozenset(Operation(word) for word in form.several(form.one_of(*Operation))(node))
 
 
-def token_prices(node: yaml.Node) -> TokenPrices:
+def token_prices(node: Node) -> TokenPrices:
     """USD per million tokens, by kind of token."""
     kinds = {field.name: form.amount for field in fields(TokenPrices)}
     return TokenPrices(**form.record(kinds, needed=("text_in", "image_out"))(node))

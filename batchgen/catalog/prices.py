@@ -6,11 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import yaml
-
 from batchgen.catalog import form
 from batchgen.catalog.models import find_model, token_prices
 from batchgen.model import ImageTable, Price, Provider
+from batchgen.yaml_tree import Node
 
 STALE_DAYS = 60
 ANY = "*"
@@ -64,9 +63,9 @@ def stale_warning(price: Price, today: date) -> str | None:
     )
 
 
-def _image_table(node: yaml.Node) -> ImageTable:
+def _image_table(node: Node) -> ImageTable:
     """One price for every image, or prices by quality and size (`*` for any)."""
-    if isinstance(node, yaml.ScalarNode):
+    if not isinstance(node.value, dict):
         return flat(form.amount(node))
     return form.table(form.table(form.amount))(node)
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from batchgen.catalog import form
 from batchgen.catalog.models import find_model, operations
 from batchgen.catalog.prices import ANY, PRICE_ROW, price_from
 from batchgen.errors import InputError
 from batchgen.model import Operation, Price, Provider
 from batchgen.text import safe
+from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
 
@@ -73,27 +72,27 @@ def _url_fault(url: str) -> str | None:
     return "must not have a query or fragment" if parts.query or parts.fragment else None
 
 
-def _url(node: yaml.Node) -> str:
+def _url(node: Node) -> str:
     url = form.text(node)
     fault = _url_fault(url)
     if fault:
-        raise form.FormError((node, fault))
+        raise form.FormError.at(node, fault)
     return url.rstrip("/")
 
 
-def _params(node: yaml.Node) -> tuple[tuple[Operation, frozenset[str]], ...]:
+def _params(node: Node) -> tuple[tuple[Operation, frozenset[str]], ...]:
     entries = form.table(_WORDS, form.one_of(*Operation))(node)
     return tuple((Operation(operation), frozenset(names)) for operation, names in entries)
 
 
-def _price_row(node: yaml.Node) -> dict[str, Any]:
+def _price_row(node: Node) -> dict[str, Any]:
     row = PRICE_ROW(node)
     if not row.keys() & {"official", "token_prices", "per_image", "per_call"}:
-        raise form.FormError((node, "a price needs token_prices, per_image, per_call or official"))
+        raise form.FormError.at(node, "a price needs token_prices, per_image, per_call or official")
     return row
 
 
-def _word_set(node: yaml.Node) -> frozenset[str]:
+def _word_set(node: Node) -> frozenset[str]:
     return frozenset(_WORDS(node))
 
 
@@ -134,7 +133,7 @@ _FIELDS: dict[str, form.Kind[Any]] = {
     ),
     "chat_models": _WORDS,
     "download_hosts": _WORDS,
-    "idempotency_header": form.nothing_or(form.text),
+    "idempotency_header": form.nothing_or(form.header),
     "charges_failures": form.flag,
     "batch": form.flag,
     "url_life": form.nothing_or(form.whole),
@@ -148,9 +147,9 @@ _OWN = form.record(_LIKE | _FIELDS, needed=("base_url", "key_variable", "default
 _TAKEN_OVER = form.record(_LIKE | _FIELDS)
 
 
-def _file(node: yaml.Node) -> dict[str, Any]:
+def _file(node: Node) -> dict[str, Any]:
     """A provider's mapping; without `like` it must say where requests go and what draws by default."""
-    keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    keys = node.value if isinstance(node.value, dict) else ()
     return (_TAKEN_OVER if "like" in keys else _OWN)(node)
 
 

@@ -5,6 +5,9 @@ from fractions import Fraction
 
 from batchgen.catalog.sizes import parse_size
 
+# DALL-E's words for quality, which some gateways still take for newer models.
+QUALITY_NAMES = {"standard": "medium", "hd": "high"}
+
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:

@@ -7,38 +7,15 @@ from typing import Any, Protocol
 
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.executor import Executor
-from batchgen.ledger import AttemptRow, Caps, Ledger
+from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
-    Attempt,
-    ImageRequest,
     Provider,
-    Quote,
-    Receipt,
     Settings,
-    Settlement,
     StoredImage,
 )
+from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Clock, Offload
-
-
-class PriceList(Protocol):
-    """What calls cost at this run's provider."""
-
-    def model_of(self, request: ImageRequest) -> str:
-        """The model that will draw."""
-
-    def per_call(self, request: ImageRequest, images: int) -> int:
-        """How many images one call asks for at most."""
-
-    def quote(self, request: ImageRequest, n: int) -> Quote:
-        """What one call for `n` images may cost."""
-
-    def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
-        """What an answered call did cost."""
-
-    def settle_orphan(self, row: AttemptRow, receipt: Receipt) -> Settlement:
-        """What a call of an earlier run did cost, at the provider that drew it."""
 
 
 class Note(Protocol):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.providers.base64_span import PartSink
 from batchgen.providers.decode import Bytes, DecodeError, Decoder, Document, kind_of, parse
 from batchgen.providers.verdict import TransportError
 
@@ -16,13 +15,11 @@ class Body:
     Errors of the parts' sinks (StorageError) pass through.
     """
 
-    def __init__(
-        self, status: int, encoding: str, open_part: Callable[[int], PartSink], cap: int, text_cap: int
-    ) -> None:
-        """Expect images of at most `cap` bytes after a success, a short text after anything else."""
+    def __init__(self, status: int, encoding: str, decoder: Callable[[], Decoder]) -> None:
+        """Expect what a decoder reads after a success, a short text after anything else."""
         self.trouble: TransportError | None = None
         self.detail = ""
-        self._decoder = Decoder(open_part, cap=cap, text_cap=text_cap) if 200 <= status < 300 else None
+        self._decoder = decoder() if 200 <= status < 300 else None
         self._small = bytearray()
         self._inflate: Inflate | None = None
         try:

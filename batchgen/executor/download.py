@@ -23,6 +23,7 @@ from batchgen.model import (
     StoredImage,
     Verdict,
 )
+from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
 from batchgen.redact import redacted
 from batchgen.runtime.clock import Clock, Offload
@@ -73,6 +74,8 @@ class Downloads:
         """Take what is shared; sessions open with the first download."""
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
         self._key = key
+        speech = dialect(provider, provider.default_model)
+        self._authorization = speech.authorization(provider, key)
         self._folder = folder
         self._clock = clock
         self._offload = offload
@@ -166,8 +169,8 @@ class Downloads:
     def _headers(self, door: Origin, left: Left, *, first: bool) -> dict[str, str]:
         """The key goes to the provider's own origin, and never after a redirect."""
         headers = {"Accept-Encoding": "identity", "Accept": "image/*"}
-        if self._key and door is Origin.OWN and first:
-            headers["Authorization"] = f"Bearer {self._key}"
+        if door is Origin.OWN and first:
+            headers |= self._authorization
         if left.size:
             headers |= {"Range": f"bytes={left.size}-", "If-Range": left.validator}
         return headers

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from batchgen.model import Phase
 from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
 from batchgen.runtime.clock import Clock, Offload
+from batchgen.text import safe
 
 GRACE = 0.5
 """Seconds after the deadline for bytes that had already arrived, beside the time by which the loop was late."""
@@ -27,6 +29,8 @@ READ = 1024 * 1024
 LINGER = 0.1
 ERROR_BODY_SECONDS = 20.0
 
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -90,11 +94,12 @@ async def post(
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
         data, sizes = await _payload(wire, offload)
+        sent = sound({**dict(wire.headers), **headers, **sizes})
         async with session.request(
             wire.method,
             URL(wire.url, encoded=True),
             data=data,
-            headers={**dict(wire.headers), **headers, **sizes},
+            headers=sent,
             allow_redirects=False,
             trace_request_ctx=call,
         ) as response:
@@ -124,6 +129,14 @@ async def within(call: Exchange, deadline: float, exchange: asyncio.Task[None]) 
             await asyncio.wait({exchange})
     if not exchange.cancelled():
         exchange.result()
+
+
+def sound(headers: dict[str, str]) -> dict[str, str]:
+    """Headers that can be sent; ValueError for one that cannot, while it is still certain that nothing left."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or _BREAK.search(value):
+            raise ValueError(f"the header {safe(name, 60)!r} cannot be sent: look at the provider file")
+    return headers
 
 
 async def _read(response: aiohttp.ClientResponse, call: Exchange) -> None:

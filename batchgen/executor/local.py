@@ -22,7 +22,8 @@ from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came, Capacity
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
-from batchgen.providers.dialects import Dialect, dialect
+from batchgen.providers.dialect import Dialect, Inputs
+from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import WireRequest
@@ -170,7 +171,7 @@ class LocalExecutor:
             again = isinstance(error, InputFetchError) and not error.final
             return self._arrival.unsent(attempt, call_of.call, str(error), again=again)
         try:
-            exchange = post(self._session, wire, self._headers(attempt), call_of.call, self.offload)
+            exchange = post(self._session, wire, self._headers(attempt, speech), call_of.call, self.offload)
             await within(call_of.call, attempt.deadline, asyncio.ensure_future(exchange))
         finally:
             call_of.intake.close()
@@ -181,7 +182,7 @@ class LocalExecutor:
         intake = PartWriter(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
-            return Body(status, encoding, intake.open, cap_of(attempt), speech.text_cap)
+            return Body(status, encoding, lambda: speech.decoder(intake.open, cap_of(attempt)))
 
         return _Open(Exchange(self.clock, body_of, self._buffer), intake)
 
@@ -195,8 +196,8 @@ class LocalExecutor:
         if not (request.images or request.mask or files):
             return speech.request(attempt, self.provider, texts, Uploads())
 
-        passed_on = speech.name == "chat" or self.provider.edit_body == "json"
-        fetched = None if passed_on else await self._inputs(attempt)
+        by_bytes = speech.inputs(self.provider) is Inputs.BYTES
+        fetched = await self._inputs(attempt) if by_bytes else None
 
         def make() -> WireRequest:
             uploads = gather(request.images, request.mask, self._prepare, fetched)
@@ -225,14 +226,13 @@ class LocalExecutor:
             found[url] = facts.path
         return found
 
-    def _headers(self, attempt: Attempt) -> dict[str, str]:
+    def _headers(self, attempt: Attempt, speech: Dialect) -> dict[str, str]:
         headers = {
             "User-Agent": f"batchgen/{VERSION}",
             "X-Client-Request-Id": attempt.id,
             "Accept-Encoding": "identity",
         }
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+        headers |= speech.authorization(self.provider, self._key)
         if self.provider.idempotency_header:
             headers[self.provider.idempotency_header] = attempt.id
         return headers

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
-from batchgen.model import Provider
 from batchgen.redact import redacted
 
 SECONDS = 20.0
@@ -24,21 +24,21 @@ class Reply:
     trouble: str = ""
 
 
-async def ask(provider: Provider, key: str | None, path: str, body: object = None) -> Reply:
-    """GET a path below the base URL, or POST a body to it; follows no redirect, and network trouble is a reply."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    url = f"{(provider.base_url or '').rstrip('/')}/{path}"
+async def ask(url: str, headers: Mapping[str, str], secrets: tuple[str, ...], body: object = None) -> Reply:
+    """GET an address, or POST a body to it; follows no redirect, and network trouble is a reply."""
     method = "GET" if body is None else "POST"
     try:
         async with (
             aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
-            session.request(method, url, headers=headers, json=body, allow_redirects=False) as answer,
+            session.request(
+                method, URL(url, encoded=True), headers=headers, json=body, allow_redirects=False
+            ) as answer,
         ):
             text = await answer.content.read(MOST)
             names = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, names, _parsed(text))
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
-        return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", (key or "",)))
+        return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", secrets))
 
 
 def _parsed(text: bytes) -> Any:

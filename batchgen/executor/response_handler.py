@@ -10,10 +10,9 @@ from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.placement import Plan, SlotAssigner, blot, complete, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
-from batchgen.providers.api_error import complaint
 from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, RunState
 from batchgen.providers.decode import BodyKind, Document
-from batchgen.providers.dialects import Dialect
+from batchgen.providers.dialect import Dialect
 from batchgen.providers.expiry import expiry
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 from batchgen.redact import kept_headers, redacted, spellings, without
@@ -56,7 +55,7 @@ class ResponseHandler:
         success = call.status is not None and 200 <= call.status < 300
         if not success:
             happening = self._happening(call, document)
-            happening = replace(happening, complaint=complaint(document.value))
+            happening = replace(happening, complaint=speech.read_error(document.value))
             return self._receipt(attempt, call, judge(happening))
         answer = speech.read(document, attempt)
         items = tuple(self._local(item, intake) for item in answer.items)

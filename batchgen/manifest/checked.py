@@ -9,7 +9,7 @@ from batchgen.errors import Problem
 from batchgen.manifest.error_scope import Scope, by_scope, concerns
 from batchgen.manifest.schema import ManifestForm
 from batchgen.manifest.schema_errors import Path, complaints
-from batchgen.manifest.yaml_tree import Node, Plain, move, repeated
+from batchgen.yaml_tree import Node, Plain, move, repeated
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "provider": ("provider",),

@@ -19,7 +19,7 @@ from batchgen.manifest.rows.tables import open_table
 from batchgen.manifest.schema import JobForm, RequestForm
 from batchgen.manifest.template_names import Outside, look_up, usable
 from batchgen.manifest.templates import Template, TemplateError, compile_template
-from batchgen.manifest.yaml_tree import Node
+from batchgen.yaml_tree import Node
 
 Step = str | int
 _FIRST_IMAGE = "images[0]"

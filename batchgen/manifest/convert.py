@@ -8,8 +8,8 @@ from batchgen.errors import Problem
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
 from batchgen.manifest.schema import Form, ManifestForm, PriceForm
-from batchgen.manifest.yaml_tree import Node
 from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
+from batchgen.yaml_tree import Node
 
 
 def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]) -> Settings:

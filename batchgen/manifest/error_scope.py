@@ -6,7 +6,7 @@ from batchgen.manifest.names import NAMES
 from batchgen.manifest.rows.tables import SUFFIXES
 from batchgen.manifest.schema import JobForm, ManifestForm
 from batchgen.manifest.schema_errors import Path
-from batchgen.manifest.yaml_tree import Plain
+from batchgen.yaml_tree import Plain
 
 _OF_JOBS = frozenset({"provider", "prices", "variables"})
 """Sections that every job hangs on and that are no jobs; with a mistake in any other, jobs are the same as without."""

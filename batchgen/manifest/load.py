@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchgen import yaml_tree
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.manifest import paths, yaml_tree
+from batchgen.manifest import paths
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import listed
@@ -18,6 +19,8 @@ from batchgen.manifest.stages import Stage, stages
 from batchgen.model import Settings
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
+MANIFEST = yaml_tree.Reading("the manifest")
+JSON = yaml_tree.Reading("the manifest", empty=frozenset({"", "null"}), tabs=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
         raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
     if suffix in SUFFIXES:
         return _sheet(open_table(given, str(given)), given, overrides or {}, [])
-    root = yaml_tree.parse(_text(given), str(given), json=suffix == ".json")
+    root = yaml_tree.parse(_text(given), str(given), JSON if suffix == ".json" else MANIFEST)
     if isinstance(root.value, tuple) and suffix == ".json":
         problems = [problem for _, problem in yaml_tree.repeated(root)]
         return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems)

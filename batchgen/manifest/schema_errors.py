@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from batchgen.errors import Place, Problem
 from batchgen.manifest.names import INSTEAD, did_you_mean, listed, nearest, shown
 from batchgen.manifest.schema import ManifestForm, RequestForm
-from batchgen.manifest.yaml_tree import Node
+from batchgen.yaml_tree import Node
 
 _EXPECTED = {
     "string_type": "one value",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from batchgen.errors import Problem
 from batchgen.manifest.key import key
 from batchgen.manifest.rendered_row import CHECKS, RenderedRow, Written
-from batchgen.manifest.yaml_tree import Node
 from batchgen.model import InputImage, Job, JobImage
+from batchgen.yaml_tree import Node
 
 if TYPE_CHECKING:
     from batchgen.manifest.checked import Checked

@@ -7,7 +7,7 @@ from batchgen.errors import Problem, Severity
 from batchgen.manifest.job_template import Axes, Field, JobTemplate, whole
 from batchgen.manifest.names import COMBINATIONS, NAMES, PARAMS, REQUEST, did_you_mean, listed
 from batchgen.manifest.templates import Template, undefined
-from batchgen.manifest.yaml_tree import Node
+from batchgen.yaml_tree import Node
 
 Where = tuple[str | int, ...]
 

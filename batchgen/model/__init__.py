@@ -33,6 +33,7 @@ from batchgen.model.job import (
 )
 from batchgen.model.outcome import INCOMPLETE, Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
+    Auth,
     FixedSizes,
     FlexibleSizes,
     ImageTable,
@@ -61,6 +62,7 @@ __all__ = [
     "WITHHELD",
     "Attempt",
     "AttemptState",
+    "Auth",
     "Budget",
     "Charge",
     "Echo",

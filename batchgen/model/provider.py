@@ -89,10 +89,19 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Auth:
+    """Where a key goes: the name of a header, and the word before the key, if any. Never into an address."""
+
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A door to models: where requests go, what it accepts and refuses, how it answers and bills.
 
-    `dialect` names the module that speaks to it (`images` or a sibling). `params` are the request parameters it takes
+    `dialect` names the module that speaks to it (`images` or a sibling); `chat_models` are drawn over chat all the
+    same. `auth` says where the key goes, None leaves it to the dialect. `params` are the request parameters it takes
     beside model, prompt and n, per operation; `ignored` are taken and do nothing; anything else is refused.
     `values` narrows a parameter to the values this provider takes, `refused_values` names single values it refuses,
     `extra_values` values it takes beyond the model's own, and `model_refuses` parameters that one model does not take
@@ -125,6 +134,7 @@ class Provider:
     prices: tuple[tuple[str, Price], ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
     chat_models: tuple[str, ...] = ()
+    auth: Auth | None = None
     download_hosts: tuple[str, ...] = ()
     idempotency_header: str | None = None
     charges_failures: bool = False

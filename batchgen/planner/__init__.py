@@ -3,14 +3,13 @@
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import GONE, Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
-from batchgen.planner.pairing import Cost, Pairing, Planned
+from batchgen.planner.pairing import Pairing, Planned
 
 __all__ = [
     "GONE",
     "Action",
     "Chain",
     "Choices",
-    "Cost",
     "CostRow",
     "Estimate",
     "Pairing",

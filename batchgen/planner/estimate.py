@@ -8,7 +8,8 @@ from typing import NamedTuple
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
-from batchgen.planner.pairing import Cost, Planned
+from batchgen.planner.pairing import Planned
+from batchgen.pricing import Cost
 
 MOST_VALUES = 200
 """Values of one tag that are told apart in the cost table."""

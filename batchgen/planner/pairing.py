@@ -8,26 +8,13 @@ from itertools import islice
 from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
 from batchgen.model import Job, JobImage, OutcomeKind, Quote
-from batchgen.money import MicroUSD
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
+from batchgen.pricing import Cost, together
 
 AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What drawing slots of a job may cost, over `calls` calls of about `seconds` each, and what it is priced as."""
-
-    quote: Quote
-    calls: int
-    model: str
-    size: str
-    quality: str
-    provider: str
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +190,3 @@ def _places(job: Job, slots: Iterable[int]) -> list[str]:
 def _concerned(item: Planned) -> bool:
     """Whether a choice of some jobs is about this one."""
     return bool(item.slots) or item.action in {Action.HELD, Action.FROZEN}
-
-
-def together(costs: Sequence[Cost]) -> Cost:
-    """What calls with several prompts for one job cost together."""
-    if len(costs) == 1:
-        return costs[0]
-    quotes = [cost.quote for cost in costs]
-    quote = replace(
-        quotes[0],
-        low=MicroUSD(sum(quote.low for quote in quotes)),
-        expected=MicroUSD(sum(quote.expected for quote in quotes)),
-        high=MicroUSD(sum(quote.high for quote in quotes)),
-        input_tokens=sum(quote.input_tokens for quote in quotes),
-        output_tokens=sum(quote.output_tokens for quote in quotes),
-    )
-    return replace(costs[0], quote=quote, calls=sum(cost.calls for cost in costs))

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from batchgen.catalog.prices import ANY
+from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import ImageTable, Price, TokenPrices
 from batchgen.money import MICRO
-from batchgen.pricing.tokens import QUALITY_NAMES
 
 
 class Counts(NamedTuple):

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import extremes, parse_size
+from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import ImageRequest, Model, Price, Provider
 from batchgen.pricing.bill import Counts, bill
 from batchgen.pricing.inputs import Input, expected_input, input_is_known, most_input
-from batchgen.pricing.tokens import QUALITY_NAMES, drawn_tokens, fewest_drawn_tokens
+from batchgen.pricing.tokens import drawn_tokens, fewest_drawn_tokens
 
 AUTO = "auto"
 SQUARE = "1024x1024"

@@ -8,14 +8,13 @@ from math import isqrt
 
 from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import legal_size
+from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import Model
 
 # A prompt's tokens were reported as its o200k tokens plus six, twice; medium to low confidence.
 TEXT_OVERHEAD = 6
 # What a reference image of unknown size can cost at most, by rule: the patch budget, or four tiles.
 DEAREST_INPUT = {"patch32": 1536, "tile512": 65 + 4 * 129}
-# DALL-E's words for quality, which some gateways still take for newer models.
-QUALITY_NAMES = {"standard": "medium", "hd": "high"}
 
 _LONGEST_EXACT = 100_000
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")

@@ -1,5 +1,6 @@
 """What providers say and how: requests in their dialects, answers decoded as they arrive, failures by consequence."""
 
-from batchgen.providers.rules import most_per_call, refusals, to_send
+from batchgen.providers.dialects import most_per_call
+from batchgen.providers.rules import refusals, to_send
 
 __all__ = ["most_per_call", "refusals", "to_send"]

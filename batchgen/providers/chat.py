@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from math import gcd
 from typing import Any
 
-from batchgen.model import Attempt, Provider, Usage
+from batchgen.model import Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at
 from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document
-from batchgen.providers.images import _JSON, _address
+from batchgen.providers.dialect import Dialect, Inputs
+from batchgen.providers.images import FIELDS, PROBE, address_of
 from batchgen.providers.uploads import Uploads
-from batchgen.providers.wire import WireRequest, endpoint, number
+from batchgen.providers.wire import JSON_HEADERS, WireRequest, endpoint, number
+from batchgen.text import safe
 
 RATIOS = ("1:1", "2:3", "3:2")
+_PATH = "/chat/completions"
 TEXT_CAP = 48 * 1024 * 1024  # an image may stand in the words themselves
 
 _SIZE = re.compile(r"([0-9]{1,5})\s*[x:]\s*([0-9]{1,5})")
@@ -43,12 +46,12 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     prompt = attempt.request.prompt + (f"【{shape}】" if shape else "")
     content: Any = prompt
     if uploads.images:
-        images = [{"type": "image_url", "image_url": {"url": _address(upload)}} for upload in uploads.images]
+        images = [{"type": "image_url", "image_url": {"url": address_of(upload)}} for upload in uploads.images]
         content = [{"type": "text", "text": prompt}, *images]
     body: dict[str, Any] = {"model": attempt.model, "stream": False, "messages": [{"role": "user", "content": content}]}
     body |= {name: number(value) for name, value in asked.items()}
-    url = endpoint(provider.base_url or "", "/chat/completions")
-    return WireRequest("POST", url, _JSON, json.dumps(body, separators=(",", ":")).encode())
+    url = endpoint(provider.base_url or "", _PATH)
+    return WireRequest("POST", url, JSON_HEADERS, json.dumps(body, separators=(",", ":")).encode())
 
 
 def read(document: Document, _: Attempt) -> Answer:
@@ -97,3 +100,26 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _wrong_value(_: str, value: str, model: str) -> str:
+    if ratio(value):
+        return ""
+    return f"{model} draws the ratios {', '.join(RATIOS)}, also as WxH; not {safe(value, 40)!r}"
+
+
+DIALECT = Dialect(
+    name="chat",
+    title="chat",
+    request=request,
+    read=read,
+    paths=((Operation.GENERATE, _PATH), (Operation.EDIT, _PATH)),
+    fields=FIELDS,
+    probe=PROBE,
+    inputs=lambda _: Inputs.ADDRESS,
+    most_per_call=1,
+    params=frozenset({"size"}),
+    wrong_value=_wrong_value,
+    masks=False,
+    text_cap=TEXT_CAP,
+)

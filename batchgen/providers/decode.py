@@ -1,7 +1,8 @@
 """Reads an answer while it arrives: images go straight to their parts, only the JSON around them is remembered.
 
-The bytes are scanned as JSON: strings are skipped whole with their escapes, so that `"b64_json"` inside a prompt is
-text and not an image. In the remembered text each image's string is replaced by its number in `Document.runs`.
+The bytes are scanned as JSON: strings are skipped whole with their escapes, so that the name of an image inside a
+prompt is text and not an image. Which names hold images is the dialect's to say. In the remembered text each image's
+string is replaced by its number in `Document.runs`.
 """
 
 import json
@@ -13,14 +14,12 @@ from typing import Any
 
 from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, RunState
 
-__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "RunState", "parse"]
+__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "ImageFields", "RunState", "parse"]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32
 MOST_TOKENS = 200_000
 
-_IMAGE = b"b64_json"
-_ADDRESSES = frozenset({b"url", b"image_url"})
 _LONGEST_KEY = 64
 
 _TOKEN = re.compile(rb'["{}\[\]:,]')
@@ -43,6 +42,14 @@ class BodyKind(StrEnum):
     HTML = "html"
     EMPTY = "empty"
     OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFields:
+    """Names under which images stand in an answer: as base64, or as addresses that may be data URLs."""
+
+    base64: frozenset[bytes]
+    addresses: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,11 @@ class Decoder:
     parts' sinks pass through. After an error `close` still gives what was whole by then.
     """
 
-    def __init__(self, open_part: Callable[[int], PartSink], *, cap: int, text_cap: int = TEXT_CAP) -> None:
+    def __init__(
+        self, open_part: Callable[[int], PartSink], fields: ImageFields, *, cap: int, text_cap: int = TEXT_CAP
+    ) -> None:
         """Take the opener of numbered parts, the most image bytes, and the most bytes of text around them."""
+        self._fields = fields
         self.parts = Parts(open_part, cap)
         self.text_cap = text_cap
         self.text = bytearray()
@@ -186,9 +196,9 @@ class Decoder:
         self._mode = _Mode.STRING
         if self._last != b":":
             return
-        if self._key == _IMAGE:
+        if self._key in self._fields.base64:
             self._open_run()
-        elif self._key in _ADDRESSES:
+        elif self._key in self._fields.addresses:
             self._mode = _Mode.ADDRESS
 
     def _open_run(self) -> None:

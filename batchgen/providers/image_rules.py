@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, Prepare
+from batchgen.providers.dialect import Dialect
 from batchgen.providers.param_decision import ParamDecision, doubted, refused
 
 MOST_IMAGES = 16
@@ -12,10 +13,10 @@ SURE_MASK_BYTES = 4 * 1000 * 1000
 """A mask below this is taken everywhere; one page of the vendor's allows more, its reference does not."""
 
 
-def image_rulings(request: ImageRequest, prepare: Prepare, *, chat: bool) -> Iterator[ParamDecision]:
+def image_rulings(request: ImageRequest, prepare: Prepare, speech: Dialect) -> Iterator[ParamDecision]:
     """Everything about the images of a request that cannot be sent, or that may not be taken."""
     yield from _number(request)
-    yield from _mask(request, chat=chat)
+    yield from _mask(request, speech)
     if prepare == Prepare():
         for image in request.images:
             if isinstance(image, FileImage) and image.bytes >= MOST_BYTES:
@@ -45,12 +46,12 @@ def request_images(request: ImageRequest) -> str:
     return f"all of {', '.join(whole)}" if whole else str(len(request.images))
 
 
-def _mask(request: ImageRequest, *, chat: bool) -> Iterator[ParamDecision]:
+def _mask(request: ImageRequest, speech: Dialect) -> Iterator[ParamDecision]:
     mask = request.mask
     if mask is None:
         return
-    if chat:
-        yield refused("a model that is drawn over chat takes no mask")
+    if not speech.masks:
+        yield refused(f"a model that is drawn over {speech.title} takes no mask")
     if not request.images:
         yield refused("a mask needs an image to lie on: give images as well")
     elif _size(mask) and _size(request.images[0]) and _size(mask) != _size(request.images[0]):

@@ -8,20 +8,23 @@ from typing import Any
 from batchgen.model import Attempt, Operation, Provider
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.api_error import complaint
-from batchgen.providers.decode import Document, RunState
+from batchgen.providers.decode import Document, ImageFields, RunState
+from batchgen.providers.dialect import Dialect, Inputs, Probe
 from batchgen.providers.uploads import Upload, Uploads
-from batchgen.providers.wire import FormPart, WireRequest, endpoint, number
+from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, endpoint, number
 
 _PATHS = {
     Operation.GENERATE: "/images/generations",
     Operation.EDIT: "/images/edits",
     Operation.VARIATION: "/images/variations",
 }
-_JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
+_BASE64 = "b64_json"
+_ADDRESSES = ("url", "image_url")
+FIELDS = ImageFields(frozenset({_BASE64.encode()}), frozenset(name.encode() for name in _ADDRESSES))
 
 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
-    """The request for one call: model, prompt, n, the given parameters and images, and nothing else."""
+    """Build the request for one call: model, prompt, n, the given parameters and images, and nothing else."""
     operation = attempt.request.operation
     url = endpoint(provider.base_url or "", _PATHS[operation])
     fields: dict[str, Any] = {"model": attempt.model}
@@ -33,12 +36,12 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     if provider.response_format:
         fields.setdefault("response_format", provider.response_format)
     if operation is Operation.GENERATE:
-        return WireRequest("POST", url, _JSON, _json(fields))
+        return WireRequest("POST", url, JSON_HEADERS, _json(fields))
     if provider.edit_body == "json" and operation is Operation.EDIT:
-        fields["images"] = [{"image_url": _address(upload)} for upload in uploads.images]
+        fields["images"] = [{"image_url": address_of(upload)} for upload in uploads.images]
         if uploads.mask:
-            fields["mask"] = {"image_url": _address(uploads.mask)}
-        return WireRequest("POST", url, _JSON, _json(fields))
+            fields["mask"] = {"image_url": address_of(uploads.mask)}
+        return WireRequest("POST", url, JSON_HEADERS, _json(fields))
     return WireRequest("POST", url, (("Accept", "application/json"),), _form(fields, uploads))
 
 
@@ -62,8 +65,8 @@ def _item(document: Document, entry: Any) -> Item:
         return from_address(entry)
     if not isinstance(entry, Mapping):
         return Item(reason="undecodable")
-    candidates = [_image(document, entry.get("b64_json"))]
-    candidates += [_image(document, entry[key]) for key in ("url", "image_url") if key in entry]
+    candidates = [_image(document, entry.get(_BASE64))]
+    candidates += [_image(document, entry[key]) for key in _ADDRESSES if key in entry]
     return next((item for item in candidates if item.usable), max(candidates, key=_weight))
 
 
@@ -108,7 +111,7 @@ def _file(name: str, upload: Upload) -> FormPart:
     return FormPart(name, upload.data, upload.name, upload.content_type)
 
 
-def _address(upload: Upload) -> str:
+def address_of(upload: Upload) -> str:
     """Where the provider finds an image: its own address, or the bytes themselves."""
     return upload.url or f"data:{upload.content_type};base64,{_base64(upload)}"
 
@@ -116,3 +119,34 @@ def _address(upload: Upload) -> str:
 def _base64(upload: Upload) -> str:
     data = upload.data if isinstance(upload.data, bytes) else upload.data.read_bytes()
     return base64.b64encode(data).decode()
+
+
+def listed_models(body: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Read the list of models: `{"data": [{"id": ...}]}`."""
+    entries = body.get("data") if isinstance(body, Mapping) else None
+    named = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
+    return {str(entry.get("id")): entry for entry in named}
+
+
+def refuses_like_openai(body: Any) -> bool:
+    """Whether a body is an error as OpenAI words it."""
+    return isinstance(body, Mapping) and isinstance(body.get("error"), Mapping)
+
+
+PROBE = Probe("/models", listed_models, refuses_like_openai)
+
+
+def _inputs(provider: Provider) -> Inputs:
+    return Inputs.ADDRESS if provider.edit_body == "json" else Inputs.BYTES
+
+
+DIALECT = Dialect(
+    name="images",
+    title="the Images API",
+    request=request,
+    read=read,
+    paths=tuple(_PATHS.items()),
+    fields=FIELDS,
+    probe=PROBE,
+    inputs=_inputs,
+)

@@ -9,10 +9,11 @@ import difflib
 from collections.abc import Iterator
 
 from batchgen.catalog import legal_size, nearest_size
+from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.errors import Problem, Severity
 from batchgen.model import ImageRequest, Job, Model, Operation, Prepare, Provider
-from batchgen.pricing.tokens import QUALITY_NAMES
-from batchgen.providers import chat
+from batchgen.providers.dialect import Dialect
+from batchgen.providers.dialects import dialect, most_per_call
 from batchgen.providers.image_rules import image_rulings
 from batchgen.providers.param_decision import SEND, Action, ParamDecision, doubted, refused
 from batchgen.text import safe
@@ -47,20 +48,13 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
     rulings = (
         *(("operation", said) for said in _operation(request, provider, model, name)),
         *of_params,
-        *(("images", said) for said in image_rulings(request, prepare, chat=name in provider.chat_models)),
+        *(("images", said) for said in image_rulings(request, prepare, dialect(provider, name))),
         *_together(request, model),
         *(("n", said) for said in _count(job, provider, name)),
     )
     for key, said in rulings:
         if said.why:
             yield Problem(said.why, job.place_of(key), _severity(said))
-
-
-def most_per_call(provider: Provider, model: str) -> int:
-    """How many images one call may ask for."""
-    if model in provider.chat_models:
-        return 1
-    return dict(provider.model_max_n).get(model, provider.max_n)
 
 
 def _severity(ruling: ParamDecision) -> Severity:
@@ -105,8 +99,9 @@ def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model 
         return f"{name} is for streamed answers; batchgen asks for whole ones: leave it out"
     if name in dict(provider.model_refuses).get(model_name, ()):
         return f"{provider.name} takes no {name} for {model_name}: leave it out"
-    if model_name in provider.chat_models:
-        return "" if name == "size" else f"{model_name} is drawn over chat and takes only size: leave {name} out"
+    speech = dialect(provider, model_name)
+    if speech.params is not None:
+        return "" if name in speech.params else _beyond(name, model_name, speech, speech.params)
     if model and name in _BY_MODEL and not _has(model, name):
         fixed = " (it is always high)" if name == "input_fidelity" else ""
         return f"{model.name} takes no {name}{fixed}: leave it out"
@@ -114,6 +109,11 @@ def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model 
     if takes and name not in takes:
         return f"{provider.name} takes no {name} on {operation}{_nearest(name, takes)}: leave it out"
     return ""
+
+
+def _beyond(name: str, model_name: str, speech: Dialect, params: frozenset[str]) -> str:
+    known = ", ".join(sorted(params))
+    return f"{model_name} is drawn over {speech.title} and takes only {known}: leave {name} out"
 
 
 def _has(model: Model, name: str) -> bool:
@@ -132,7 +132,9 @@ def _takes(provider: Provider, operation: Operation) -> frozenset[str]:
 def _known(name: str, operation: Operation, provider: Provider, model_name: str) -> bool:
     """Whether the provider takes the parameter, only not for this operation, or not for this model."""
     others = any(name in names for other, names in provider.params if other is not operation)
-    by_model = name in dict(provider.model_refuses).get(model_name, ()) or model_name in provider.chat_models
+    by_model = (
+        name in dict(provider.model_refuses).get(model_name, ()) or dialect(provider, model_name).params is not None
+    )
     return others or (by_model and name in _takes(provider, operation))
 
 
@@ -151,8 +153,8 @@ def _wrong_value(name: str, value: str, provider: Provider, model: Model | None,
     taken = dict(provider.values).get(name)
     if taken is not None and value not in taken:
         return f"{provider.name} takes {name}: {', '.join(taken)}; not {shown!r}"
-    if model_name in provider.chat_models:
-        return _wrong_ratio(value, model_name)
+    if wrong := dialect(provider, model_name).wrong_value:
+        return wrong(name, value, model_name)
     checks = {"size": _wrong_size, "quality": _wrong_quality, "input_fidelity": _wrong_fidelity}
     if model and name in checks:
         return checks[name](value, model)
@@ -181,24 +183,19 @@ def _wrong_fidelity(value: str, model: Model) -> str:
     return f"{model.name} takes input_fidelity: {', '.join(model.input_fidelity)}; not {safe(value, 40)!r}"
 
 
-def _wrong_ratio(value: str, model_name: str) -> str:
-    if chat.ratio(value):
-        return ""
-    return f"{model_name} draws the ratios {', '.join(chat.RATIOS)}, also as WxH; not {safe(value, 40)!r}"
-
-
 # The request as a whole
 
 
 def _operation(request: ImageRequest, provider: Provider, model: Model | None, name: str) -> Iterator[ParamDecision]:
-    operation = request.operation
+    operation, speech = request.operation, dialect(provider, name)
     gone = dict(provider.retired).get(operation)
     if gone:
         fix = "; use an edit with images instead" if operation is Operation.VARIATION else ""
         yield refused(f"{provider.name} closed {operation} on {gone:%Y-%m-%d}{fix}")
-    elif name in provider.chat_models:
-        if operation is Operation.VARIATION:
-            yield refused(f"{name} is drawn over chat, which has no {operation}")
+    elif speech.path(operation) is None:
+        yield refused(f"{name} is drawn over {speech.title}, which has no {operation}")
+    elif speech.shares_endpoint(operation):
+        return
     elif model and operation is Operation.EDIT and operation not in model.operations:
         yield refused(f"{model.name} has no {operation}; leave images out, or take another model")
     elif operation not in provider.operations:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+JSON_HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json"))
 _QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 

@@ -260,11 +260,11 @@ params: {edits: [size]}
         ("like: openai\nmax_n: 99999999999999999999", "whole number above 0"),
         ("like: openai\nnotes: {a: b}", "must be a list"),
         ("like: openai\nname: null", "must be text"),
-        ("like: openai\n? [a]\n: b", "a key must be text"),
+        ("like: openai\n? [a]\n: b", "a key must be plain text"),
         ("like: openai\nas_of: soon", "must be a date such as"),
         ("like: openai\nprices: {x: {per_call: -1}}", "must be a number from 0"),
         ("like: openai\nprices: {x: {per_call: .nan}}", "is not a number"),
-        ("--- 1\n--- 2\n", "is not YAML"),
+        ("--- 1\n--- 2\n", "one document is enough"),
         ("&a [*a]", "must be a mapping"),
     ],
 )

@@ -5,6 +5,8 @@ import hashlib
 import json
 from typing import Any
 
+import pytest
+
 from batchgen.model import Charge, Phase, Remedy
 
 
@@ -126,3 +128,14 @@ async def test_quarantine_holds_no_key(world: Any, kit: Any) -> None:
     assert b"<html>Bearer ***" in kept
     assert kit.key.encode() not in kept
     assert base64.b64encode(kit.key.encode()) not in kept
+
+
+@pytest.mark.parametrize("name", ["X-A\r\nX-B", "X A", "X-Ä", ""])
+async def test_a_header_that_cannot_be_sent_is_no_risk(world: Any, kit: Any, name: str) -> None:
+    """A fault of ours before the request means that nothing left: not sent, and the job alone fails."""
+    world.like(idempotency_header=name or "\n")
+    receipt = await world.execute(world.attempt(), kit.response(kit.answer(kit.image())))
+    assert (receipt.verdict.charge, receipt.phase) == (Charge.NO, Phase.NOT_CONNECTED)
+    assert receipt.verdict.remedy is Remedy.FAIL_JOB
+    assert "cannot be sent" in receipt.verdict.message
+    assert not world.server.seen

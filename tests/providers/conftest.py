@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from batchgen.providers.decode import DecodeError, Decoder, Document
+from batchgen.providers.images import FIELDS
 
 
 class Memory:
@@ -38,7 +39,7 @@ class Decoded:
 
     def __init__(self, chunks: Iterable[bytes], *, buffer: bytearray | None = None, **options: Any) -> None:
         memory = Memory()
-        decoder = Decoder(memory.open, **{"cap": 1 << 20, **options})
+        decoder = Decoder(memory.open, FIELDS, **{"cap": 1 << 20, **options})
         self.error: str | None = None
         try:
             for chunk in chunks:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from batchgen import catalog
 from batchgen.app.config.exit_status import exit_status
-from batchgen.app.config.price_list import PriceList
 from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext, StopReasons, Task
 from batchgen.engine.run import run
 from batchgen.errors import Exit
@@ -34,6 +33,7 @@ from batchgen.model import (
     StopKind,
 )
 from batchgen.planner import Chain, Choices, Pairing, Planned
+from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload, in_place
 from tests import virtual_time
 from tests.simulation.provider import Sky, Weather

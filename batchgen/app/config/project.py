@@ -13,12 +13,12 @@ from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
 from batchgen.app.config.locate import LEDGER, catalogue_of
 from batchgen.app.config.options import Options
-from batchgen.app.config.price_list import Past, PriceList, no_past
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.ledger import Ledger, nowhere
+from batchgen.ledger import Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
+from batchgen.pricing import Past, PriceList, no_past
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.text import counted
 
@@ -60,6 +60,11 @@ class Project:
         if ledger is not None:
             past = lambda model, size, quality: ledger.accounts.history(model, size, quality, self.provider.name)  # noqa: E731
         return PriceList(self.provider, self.settings, past)
+
+
+def wanted(job: Job, tariff: PriceList) -> Wanted:
+    """A job with what it is priced as: what the ledger keeps of it."""
+    return Wanted(job, *tariff.kind(job.request))
 
 
 def open_project(path: Path, options: Options, clock: Clock | None = None) -> Project:

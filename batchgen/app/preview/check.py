@@ -6,7 +6,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
-from batchgen.app.config.project import Project
+from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import ManifestSummary
@@ -57,7 +57,7 @@ class Examiner:
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         """What is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
         if self._asked and not lacking:
-            self._asked.add(self._tariff.wanted(job))
+            self._asked.add(wanted(job, self._tariff))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         if lacking & DECIDE:

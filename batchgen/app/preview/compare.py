@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from batchgen import catalog
-from batchgen.app.config.price_list import PriceList
 from batchgen.app.config.project import Project
 from batchgen.errors import InputError, Severity
 from batchgen.model import Job, Model, Provider
 from batchgen.money import MicroUSD
 from batchgen.planner import Planned
+from batchgen.pricing import PriceList
 from batchgen.pricing.tokens import text_tokens
 from batchgen.providers import refusals
 
@@ -108,7 +108,7 @@ def _priced(tariff: PriceList, work: list[Group], name: str, quality: str, route
     total = 0
     for group in work:
         try:
-            total += tariff.cost(group.job, group.images, batch=route == BATCH).quote.expected * group.times
+            total += tariff.expected(group.job, group.images, group.times, batch=route == BATCH)
         except InputError:
             why = f"{provider.name} states no price for {name}, and it has no official one"
             return CompareRow(provider.name, name, quality, route, None, (why,))

@@ -13,7 +13,10 @@ from batchgen.app.config.project import OFFICIAL_BASE_URL
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
-from batchgen.model import Notify, Provider
+from batchgen.model import Notify, Operation, Provider
+from batchgen.providers.dialect import Dialect
+from batchgen.providers.dialects import dialect
+from batchgen.providers.wire import endpoint
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import Folder
 from batchgen.text import counted, safe, size_of
@@ -58,15 +61,19 @@ def examine(name: str | None, base_url: str | None, clock: Clock | None = None) 
 
 def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Finding]:
     revealed = key.reveal() if key else None
-    reply = asyncio.run(ask(provider, revealed, "models"))
+    speech = dialect(provider, provider.default_model)
+    headers, secrets = speech.authorization(provider, revealed), (revealed or "",)
+    reply = asyncio.run(ask(endpoint(provider.base_url or "", speech.probe.models), headers, secrets))
     yield _accepted(reply)
     if reply.status is None:
         return
     yield _clock(reply, clock.now())
-    yield from _model(provider, reply, clock.now())
+    yield from _model(provider, speech.probe.names(reply.body), clock.now())
     yield _limits(provider, reply)
     if reply.status not in {401, 403}:
-        yield _dialect(asyncio.run(ask(provider, revealed, "images/generations", {})))
+        path = speech.path(Operation.GENERATE) or ""
+        refusal = asyncio.run(ask(endpoint(provider.base_url or "", path), headers, secrets, {}))
+        yield _dialect(speech, path, refusal)
 
 
 def _disk() -> Finding:
@@ -107,10 +114,8 @@ def _clock(reply: Reply, now: datetime) -> Finding:
     return Finding("clock", WARN if abs(skew) > MOST_SKEW else OK, text)
 
 
-def _model(provider: Provider, reply: Reply, now: datetime) -> Iterator[Finding]:
+def _model(provider: Provider, entries: Mapping[str, Mapping[str, object]], now: datetime) -> Iterator[Finding]:
     """Whether the default model is on the list, and how long it will live."""
-    listed = reply.body.get("data") if isinstance(reply.body, dict) else None
-    entries = {str(e.get("id")): e for e in listed or () if isinstance(e, dict)}
     name = provider.default_model
     if not entries:
         yield Finding("model", WARN, f"the provider lists no models, so {name} cannot be checked")
@@ -138,12 +143,11 @@ def _limits(provider: Provider, reply: Reply) -> Finding:
     return Finding("limits", OK, "none seen; set them under limits: in the manifest")
 
 
-def _dialect(reply: Reply) -> Finding:
+def _dialect(speech: Dialect, path: str, reply: Reply) -> Finding:
     """An empty request draws nothing; how it is refused tells who answers."""
-    speaks = isinstance(reply.body, dict) and isinstance(reply.body.get("error"), dict)
-    if reply.status in {400, 422} and speaks:
-        return Finding("dialect", OK, "answers like the Images API")
+    if reply.status in {400, 422} and speech.probe.refused(reply.body):
+        return Finding("dialect", OK, f"answers like {speech.title}")
     if reply.status == 404:
-        return Finding("dialect", BAD, "no images/generations below this address: check --base-url", Exit.INPUT)
+        return Finding("dialect", BAD, f"no {path.lstrip('/')} below this address: check --base-url", Exit.INPUT)
     said = f"HTTP {reply.status}" if reply.status else safe(reply.trouble)
-    return Finding("dialect", WARN, f"an empty request was answered with {said}, not like the Images API")
+    return Finding("dialect", WARN, f"an empty request was answered with {said}, not like {speech.title}")

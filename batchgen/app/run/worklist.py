@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from batchgen.app.config.options import Options
-from batchgen.app.config.price_list import PriceList
-from batchgen.app.config.project import Project, choices_of, jobs_of, selected
+from batchgen.app.config.project import Project, choices_of, jobs_of, selected, wanted
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import CHANGED, Ledger
@@ -17,6 +16,7 @@ from batchgen.manifest import ManifestSummary
 from batchgen.model import Job, Outcome, OutcomeKind
 from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
+from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload
 
 REMEMBERED_AT_ONCE = 512
@@ -87,7 +87,7 @@ class Worklist:
             self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
-                self.ledger.jobs.remember([self.tariff.wanted(item.job)])
+                self.ledger.jobs.remember([wanted(item.job, self.tariff)])
             if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             self.waiting += bool(item.later)
@@ -96,7 +96,7 @@ class Worklist:
             elif not item.slots and not item.later:
                 self.settled[item.job_status] += 1
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
-        self.ledger.jobs.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
+        self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.tariff) for job in self._chained.values()])
         return sums.total()
 
     def _is_worth_telling(self, item: Planned) -> bool:
@@ -130,9 +130,9 @@ class Worklist:
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
             self.ledger.jobs.forget([job.key for job in chained.values()])
-            wanted = [self.tariff.wanted(job) for job in batch]
-            self.ledger.jobs.remember([one for one in wanted if not one.job.waits_for])
-            for one in wanted:
+            asked = [wanted(job, self.tariff) for job in batch]
+            self.ledger.jobs.remember([one for one in asked if not one.job.waits_for])
+            for one in asked:
                 self.images += one.job.n
                 seen.add(one)
             yield from batch
@@ -179,7 +179,7 @@ class Worklist:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
         self.ledger.jobs.forget([job.key])
         item = self._pairing.link(job)
-        self.ledger.jobs.remember([self.tariff.wanted(item.job)])
+        self.ledger.jobs.remember([wanted(item.job, self.tariff)])
         return item
 
 

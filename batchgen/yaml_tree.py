@@ -1,8 +1,8 @@
 """YAML text -> a tree in which every scalar is the text that was written and everything knows its line and column.
 
-The text is composed from parser events here and not by PyYAML, because a manifest needs three things that its loaders
-do not give: scalars letter for letter (`012345`, `NO`, `1e3`), a place for every key and value, and limits that are
-counted while composing, so that a bomb is refused before it is built.
+The text is composed from parser events here and not by PyYAML, because manifests and provider files need three things
+that its loaders do not give: scalars letter for letter (`012345`, `NO`, `1e3`), a place for every key and value, and
+limits that are counted while composing, so that a bomb is refused before it is built.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Never
 
 from batchgen.errors import InputError, Place, Problem
-from batchgen.manifest.names import shown
+from batchgen.text import safe
 
 MAX_BYTES = 50_000_000
 MAX_NODES = 1_000_000
@@ -21,6 +21,17 @@ _LEADING_TABS = re.compile(r"^[ \t]+", re.MULTILINE)
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 _Event = Any  # PyYAML's event classes share no typed base with `tag` and `anchor`
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read: what it is called, which bare words are an empty value, whether tabs may indent it."""
+
+    name: str
+    empty: frozenset[str] = frozenset({""})
+    tabs: bool = False
+
+
 Plain = str | list["Plain"] | dict[str, "Plain"] | None
 
 
@@ -89,31 +100,31 @@ def move(root: Node, old: tuple[str | int, ...], new: tuple[str | int, ...]) -> 
             after.keys[meant] = before.keys.pop(name)
 
 
-def parse(text: str, file: str, *, json: bool = False) -> Node:
+def parse(text: str, file: str, how: Reading) -> Node:
     """Compose one YAML document; a key that is given twice has its first value, anything worse raises `InputError`.
 
     JSON is read as the YAML that it is, but for `null`, an empty value, and tabs, which do not indent YAML.
     """
     import yaml
 
-    if json:
+    if how.tabs:
         text = _LEADING_TABS.sub(lambda tabs: " " * len(tabs[0]), text)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        composer = _Composer(yaml.parse(text, Loader=loader), file, {"", "null"} if json else {""})
+        composer = _Composer(yaml.parse(text, Loader=loader), file, how)
         return composer.document()
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise InputError(
-            Problem("a control character that YAML does not allow; write it as an escape", place)
+            Problem("is not YAML: a control character stands here; write it as an escape", place)
         ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         context = f" ({error.context})" if error.context else ""
         problem, hint = error.problem or "unreadable", _hint(error, text)
-        raise InputError(Problem(f"this is not YAML: {problem}{context}{hint}", place)) from error
+        raise InputError(Problem(f"is not YAML: {problem}{context}{hint}", place)) from error
 
 
 def _hint(error: Any, text: str) -> str:
@@ -130,10 +141,10 @@ def _hint(error: Any, text: str) -> str:
 class _Composer:
     """Builds nodes from events, counting what it builds."""
 
-    def __init__(self, events: Iterator[_Event], file: str, empty: set[str]) -> None:
+    def __init__(self, events: Iterator[_Event], file: str, how: Reading) -> None:
         self._events = events
         self._file = file
-        self._empty = empty
+        self._how = how
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._nodes = 0
         self._aliases = 0
@@ -145,12 +156,12 @@ class _Composer:
         while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
             event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise InputError(Problem("the manifest is empty", Place(self._file)))
+            raise InputError(Problem(f"{self._how.name} is empty", Place(self._file)))
         root = self._node(event, 1)
         next(self._events)
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
-            self._refuse("one document is enough; put a second manifest into a file of its own", after)
+            self._refuse("one document is enough; put a second one into a file of its own", after)
         return root
 
     def _node(self, event: _Event, depth: int) -> Node:
@@ -162,12 +173,12 @@ class _Composer:
         if depth > MAX_DEPTH:
             self._refuse(f"nested deeper than {MAX_DEPTH} levels", event)
         if event.tag not in _TEXT_TAGS:
-            self._refuse(f"tags such as {shown(event.tag)} are not taken; every value is text as written", event)
+            self._refuse(f"tags such as {safe(event.tag, 60)} are not taken; every value is text as written", event)
         before = self._nodes
         if event.anchor:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            empty = event.style in (None, "") and event.value in self._empty
+            empty = event.style in (None, "") and event.value in self._how.empty
             node = Node(None if empty else event.value, self._place(event))
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(event, depth)
@@ -223,7 +234,9 @@ class _Composer:
             self._refuse(f"alias `*{event.anchor}` names no anchor above it", event)
         known = self._anchors[event.anchor]
         if known is None:
-            self._refuse(f"anchor `&{event.anchor}` holds itself", event)
+            self._refuse(
+                f"anchor `&{event.anchor}` holds itself; it must be a mapping, a list or a text that ends", event
+            )
         node, weight = known
         self._count(weight, event)
         return node
@@ -231,7 +244,7 @@ class _Composer:
     def _count(self, nodes: int, event: _Event) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            self._refuse(f"more than {MAX_NODES:,} values, aliases written out; put the rows into a CSV file", event)
+            self._refuse(f"more than {MAX_NODES:,} values, aliases written out; rows belong into a CSV file", event)
 
     def _place(self, event: _Event) -> Place:
         return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)

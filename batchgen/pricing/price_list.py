@@ -1,24 +1,96 @@
 """What calls cost at one provider: catalogue, the user's own prices and the ledger's history brought together."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
+from typing import NamedTuple, Protocol
 
 from batchgen import catalog
 from batchgen.errors import InputError
-from batchgen.ledger import AttemptRow, History, Wanted
 from batchgen.model import Attempt, ImageRequest, Job, Model, Price, Provider, Quote, Receipt, Settings, Settlement
 from batchgen.money import MicroUSD
-from batchgen.planner import Cost
-from batchgen.pricing import cost, text_tokens, text_tokens_bound
+from batchgen.pricing import cost
+from batchgen.pricing.tokens import text_tokens, text_tokens_bound
+from batchgen.providers import most_per_call
 from batchgen.runtime.memo import kept
 
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""
 
+
+class Kind(NamedTuple):
+    """What a call is priced and reported as."""
+
+    model: str
+    size: str
+    quality: str
+    provider: str
+
+
+class History(Protocol):
+    """What earlier calls of one kind really cost and took: the middle of them."""
+
+    @property
+    def count(self) -> int:
+        """How many calls are known."""
+
+    @property
+    def cost_p50(self) -> MicroUSD:
+        """Cost of one image."""
+
+    @property
+    def seconds_p50(self) -> float:
+        """Seconds of one call."""
+
+
 Past = Callable[[str, str, str], History | None]
 """What calls of a model, size and quality really cost and took."""
+
+
+class Orphan(Protocol):
+    """A call of a dead run, as the ledger knows it."""
+
+    @property
+    def provider(self) -> str:
+        """Where it went."""
+
+    @property
+    def model(self) -> str:
+        """What drew."""
+
+    @property
+    def request(self) -> ImageRequest:
+        """What was asked for."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """For which images."""
+
+    @property
+    def low(self) -> MicroUSD:
+        """What it may cost at least."""
+
+    @property
+    def expected(self) -> MicroUSD:
+        """What it may be expected to cost."""
+
+    @property
+    def high(self) -> MicroUSD:
+        """What it may cost at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What drawing slots of a job may cost, over `calls` calls of about `seconds` each, and what it is priced as."""
+
+    quote: Quote
+    calls: int
+    model: str
+    size: str
+    quality: str
+    provider: str
+    seconds: float = 0.0
 
 
 def no_past(_model: str, _size: str, _quality: str) -> None:
@@ -68,15 +140,13 @@ class PriceList:
         """The quality a request is priced and reported at."""
         return request.param("quality") or dict(self.provider.defaults).get("quality", "auto")
 
-    def wanted(self, job: Job) -> Wanted:
-        """A job with what it is priced as: what the ledger keeps of it."""
-        request = job.request
-        look = (self.model_of(request), self.size(request), self.quality(request))
-        return Wanted(job, *look, self.provider.name)
+    def kind(self, request: ImageRequest) -> Kind:
+        """What a request is priced and reported as."""
+        return Kind(self.model_of(request), self.size(request), self.quality(request), self.provider.name)
 
     def history(self, request: ImageRequest) -> History | None:
         """What such calls really cost and took, looked up once."""
-        kind = (self.model_of(request), self.size(request), self.quality(request))
+        kind = self.kind(request)[:3]
         if kind not in self._histories:
             self._histories[kind] = self.past(*kind)
         return self._histories[kind]
@@ -108,7 +178,7 @@ class PriceList:
             overrides=self.settings.prices,
         )
 
-    def settle_orphan(self, row: AttemptRow, receipt: Receipt) -> Settlement:
+    def settle_orphan(self, row: Orphan, receipt: Receipt) -> Settlement:
         """What a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
 
         Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
@@ -128,7 +198,7 @@ class PriceList:
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
-        cap = dict(self.provider.model_max_n).get(self.model_of(request), self.provider.max_n)
+        cap = most_per_call(self.provider, self.model_of(request))
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 
@@ -136,6 +206,10 @@ class PriceList:
         """What drawing so many images of a job may cost, over as many calls as it takes."""
         kind = (_look(job.request), images, batch)
         return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+
+    def expected(self, job: Job, images: int, times: int, *, batch: bool = False) -> MicroUSD:
+        """What so many jobs may be expected to cost that are all like this one."""
+        return MicroUSD(self.cost(job, images, batch=batch).quote.expected * times)
 
     def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
         most = self.per_call(request, images)
@@ -152,10 +226,7 @@ class PriceList:
                 quotes[0][0].price,
             ),
             calls=ceil(images / most),
-            model=self.model_of(request),
-            size=self.size(request),
-            quality=self.quality(request),
-            provider=self.provider.name,
+            **self.kind(request)._asdict(),
             seconds=self._seconds(request),
         )
 
@@ -175,3 +246,19 @@ def _look(request: ImageRequest) -> tuple[object, ...]:
 
 def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:
     return sum(getattr(quote, name) * times for quote, times in quotes)
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """What calls with several prompts for one job cost together."""
+    if len(costs) == 1:
+        return costs[0]
+    total = partial(_sum, [(one.quote, 1) for one in costs])
+    quote = replace(
+        costs[0].quote,
+        low=MicroUSD(total("low")),
+        expected=MicroUSD(total("expected")),
+        high=MicroUSD(total("high")),
+        input_tokens=total("input_tokens"),
+        output_tokens=total("output_tokens"),
+    )
+    return replace(costs[0], quote=quote, calls=sum(one.calls for one in costs))
