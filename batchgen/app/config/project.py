@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
-from batchgen.app.config.locate import LEDGER, catalogue_of
+from batchgen.app.config.locate import catalogue_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.price_list import Past, PriceList, no_past
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
@@ -20,6 +20,7 @@ from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
 from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"

@@ -15,7 +15,7 @@ from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
 from batchgen.model import Notify, Provider
 from batchgen.runtime.clock import Clock, SystemClock
-from batchgen.storage import Folder
+from batchgen.storage import Workspace
 from batchgen.text import counted, safe, size_of
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -70,7 +70,7 @@ def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Fi
 
 
 def _disk() -> Finding:
-    free = Folder(Path()).free_bytes()
+    free = Workspace(Path()).free_bytes()
     return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
 
 
