@@ -20,6 +20,7 @@ from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
 from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.storage.durable import make_root
 from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
 
@@ -52,7 +53,7 @@ class Project:
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
         """The ledger of the output folder; see `Ledger.open`."""
         if not readonly:
-            self.ledger_path.parent.mkdir(parents=True, exist_ok=True)
+            make_root(self.ledger_path.parent)
         return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
 
     def tariff(self, ledger: Ledger | None = None) -> PriceList:
