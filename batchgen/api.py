@@ -87,8 +87,8 @@ def report(output: "Path | str | RunResult | ReviewResult", table: str = "images
     from batchgen import reporter
     from batchgen.app.output import maintain
 
-    with maintain.opened(arguments.argument("output", arguments.folder, output), readonly=True) as (ledger, _):
-        return reporter.frame(ledger, table)
+    with maintain.opened(arguments.argument("output", arguments.folder, output), readonly=True) as output_:
+        return reporter.frame(output_.ledger, table)
 
 
 def _file(manifest: "Path | str | Manifest") -> Path:

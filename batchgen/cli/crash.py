@@ -53,8 +53,10 @@ def _keep(error: Exception, secrets: Sequence[str], context: Context) -> Path | 
         folder = context.app.open_output() if context.opened else None
         if folder is None:
             return None
-        kept = folder / "error.txt"
-        kept.write_text(redact("".join(traceback.format_exception(error)), secrets), encoding="utf-8")
+        from batchgen.storage import Workspace
+
+        text = redact("".join(traceback.format_exception(error)), secrets)
+        Workspace(folder).write("error.txt", text.encode(errors="backslashreplace"))
     except Exception:  # noqa: BLE001 - nothing may hide the bug that is being told
         return None
-    return kept
+    return folder / "error.txt"

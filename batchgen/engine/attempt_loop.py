@@ -165,6 +165,7 @@ class AttemptLoop:
             if permit is None:
                 why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
                 return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
+            bench.check_output()
             if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
                 return refused
             call.touched = True

@@ -38,7 +38,8 @@ class RunContext:
     """The collaborators of one run.
 
     `caps` gives the limits of this moment; `forget` says that the ledger has what an attempt brought, so that nothing
-    of it needs to be kept any more.
+    of it needs to be kept any more. `check_output` raises StorageError when the output is not this run's any more:
+    nothing more is paid then.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class RunContext:
     stops: StopReasons
     new_id: Callable[[], str]
     note: Note
+    check_output: Callable[[], None] = lambda: None
 
     async def pause(self, seconds: float) -> None:
         """Wait; a stop of the run ends the wait."""

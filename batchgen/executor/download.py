@@ -27,7 +27,7 @@ from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
 from batchgen.redact import redacted
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder, ImageFacts, PartFacts, Spool, sniff
+from batchgen.storage import ImageFacts, ImageStore, PartFacts, Spool, Workspace, sniff
 
 MOST_BYTES = 96 * 1024 * 1024
 MOST_REDIRECTS = 3
@@ -69,14 +69,22 @@ class Downloads:
     """Fetches over two doors: the provider's own hosts, and public addresses that are checked as they resolve."""
 
     def __init__(
-        self, provider: Provider, key: str, folder: Folder, clock: Clock, offload: Offload, lookup: Lookup | None = None
+        self,
+        provider: Provider,
+        key: str,
+        workspace: Workspace,
+        store: ImageStore,
+        clock: Clock,
+        offload: Offload,
+        lookup: Lookup | None = None,
     ) -> None:
         """Take what is shared; sessions open with the first download."""
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
         self._key = key
         speech = dialect(provider, provider.default_model)
         self._authorization = speech.authorization(provider, key)
-        self._folder = folder
+        self._workspace = workspace
+        self._store = store
         self._clock = clock
         self._offload = offload
         self._lookup = lookup
@@ -100,9 +108,9 @@ class Downloads:
         assert attempt is not None, "whoever asks for an image says where it goes"
         assert remote is not None, "and where it waits"
         name = f"{waiting.attempt_id}-{remote.slot}"
-        receipt = await self._offload(finish, self._folder, name)
+        receipt = await self._offload(finish, self._workspace, self._store, name)
         if receipt is None:
-            spool = self._folder.spool(name)
+            spool = self._workspace.spool(name)
             facts = await self.fetch(remote.url, spool, remote.expires)
             if isinstance(facts, NotFetched):
                 return facts
@@ -111,7 +119,7 @@ class Downloads:
                 await self._offload(spool.discard)
                 return NotFetched("what came is no image")
             receipt = await self._offload(self._landed, attempt, remote.slot, spool, facts, seen)
-        self._fetched.setdefault(waiting.attempt_id, {})[name] = self._folder.spool(name)
+        self._fetched.setdefault(waiting.attempt_id, {})[name] = self._workspace.spool(name)
         return receipt
 
     def _landed(self, attempt: Attempt, slot: int, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
@@ -129,7 +137,7 @@ class Downloads:
         plan = Plan((Placement(facts.path.name, image),))
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)
         spool.finish(answer)
-        return complete(self._folder, spool.attempt_id, answer)
+        return complete(self._workspace, self._store, spool.attempt_id, answer)
 
     def fetched(self, attempt_id: str) -> Sequence[Spool]:
         """The spools of an attempt's images that were fetched; they are named once."""

@@ -28,7 +28,7 @@ from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import WireRequest
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 from batchgen.version import VERSION
 
 MOST_HEADER = 32 * 1024
@@ -67,17 +67,18 @@ class LocalExecutor:
 
     capacity = Capacity.SLOTS
 
-    def __init__(  # noqa: PLR0913 - collaborators, all but three by name
+    def __init__(  # noqa: PLR0913 - collaborators, all but four by name
         self,
         provider: Provider,
         key: str | None,
-        folder: Folder,
+        workspace: Workspace,
+        store: ImageStore,
         *,
         clock: Clock,
         offload: Offload,
         prepare: Prepare | None = None,
         wires: Wires | None = None,
-        spare: Folder | None = None,
+        spare: Workspace | None = None,
     ) -> None:
         """Take what is shared by all attempts; nothing connects before a session.
 
@@ -85,7 +86,8 @@ class LocalExecutor:
         them back.
         """
         self.provider = provider
-        self.folder = folder
+        self.workspace = workspace
+        self._store = store
         self.clock = clock
         self.offload = offload
         self._key = key or ""
@@ -95,8 +97,8 @@ class LocalExecutor:
         self._session: aiohttp.ClientSession | None = None
         self._buffer = bytearray(PIECE)
         secrets = (self._key,) if self._key else ()
-        self._arrival = ResponseHandler(provider, folder, clock, offload, secrets)
-        self._downloads = Downloads(provider, self._key, folder, clock, offload, self._wires.lookup)
+        self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
+        self._downloads = Downloads(provider, self._key, workspace, store, clock, offload, self._wires.lookup)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -149,8 +151,8 @@ class LocalExecutor:
     def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | None]:
         """What lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
         if self._spare:
-            bring_home(self._spare, self.folder)
-        return [finish(self.folder, one) for one in attempt_ids]
+            bring_home(self._spare, self.workspace)
+        return [finish(self.workspace, self._store, one) for one in attempt_ids]
 
     async def _fetch(self, one: Pending) -> Came:
         found = await self._downloads.image(one)
@@ -160,7 +162,7 @@ class LocalExecutor:
 
     async def forget(self, attempt_id: str) -> None:
         """Remove the spool of an attempt, and those of its images that were fetched."""
-        await self.offload(self.folder.spool(attempt_id).remove)
+        await self.offload(self.workspace.spool(attempt_id).remove)
         for spool in self._downloads.fetched(attempt_id):
             await self.offload(spool.remove)
 
@@ -184,7 +186,7 @@ class LocalExecutor:
         return await self._arrival.land(attempt, speech, call_of.call, call_of.intake)
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
-        intake = PartWriter(self.folder.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
+        intake = PartWriter(self.workspace.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.decoder(intake.open, cap_of(attempt)))
@@ -214,7 +216,7 @@ class LocalExecutor:
     async def _forget_inputs(self, attempt: Attempt) -> None:
         inputs = (*attempt.request.images, attempt.request.mask)
         for index in range(sum(isinstance(image, UrlImage) for image in inputs)):
-            spool = self.folder.spool(f"{attempt.id}{INPUT}{index}")
+            spool = self.workspace.spool(f"{attempt.id}{INPUT}{index}")
             if spool.path.exists():
                 await self.offload(spool.discard)
 
@@ -225,7 +227,7 @@ class LocalExecutor:
         urls = dict.fromkeys(image.url for image in inputs if isinstance(image, UrlImage))
         found: dict[str, Path] = {}
         for index, url in enumerate(urls):
-            facts = await self._downloads.fetch(url, self.folder.spool(f"{attempt.id}{INPUT}{index}"))
+            facts = await self._downloads.fetch(url, self.workspace.spool(f"{attempt.id}{INPUT}{index}"))
             if isinstance(facts, NotFetched):
                 raise InputFetchError(f"{url}: {facts.why}", final=facts.final)
             found[url] = facts.path

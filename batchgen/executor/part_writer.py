@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from batchgen.errors import StorageError
-from batchgen.storage import Folder, Part, PartFacts, Spool
+from batchgen.storage import Part, PartFacts, Spool, Workspace
 
 _PIECE = 1024 * 1024
 
@@ -109,7 +109,7 @@ class PartWriter:
         return self.spare
 
 
-def bring_home(away: Folder, home: Folder) -> tuple[str, ...]:
+def bring_home(away: Workspace, home: Workspace) -> tuple[str, ...]:
     """Move answers that were saved to a second folder into the spool of their own; returns their attempts. Blocks.
 
     Called before recovery, which then finishes them like any other. StorageError while there is still no room: nothing

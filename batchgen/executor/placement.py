@@ -23,9 +23,8 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.providers.answer import Item
-from batchgen.storage import Folder, ImageFacts, PartFacts, sniff
-from batchgen.storage.blank import is_blank
-from batchgen.storage.decode import MOST_PIXELS
+from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Workspace, sniff
+from batchgen.storage.decode import MOST_PIXELS, is_blank
 from batchgen.storage.durable import guarded
 
 VERSION = 1
@@ -182,31 +181,28 @@ def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
     return {f.name: getattr(value, f.name) for f in fields(value)}
 
 
-def finish(folder: Folder, attempt_id: str) -> Receipt | None:
+def finish(workspace: Workspace, store: ImageStore, attempt_id: str) -> Receipt | None:
     """Complete the answer that is whole in an attempt's spool; None when there is none. Blocks."""
-    answer = folder.spool(attempt_id).read()
-    return None if answer is None else complete(folder, attempt_id, answer)
+    answer = workspace.spool(attempt_id).read()
+    return None if answer is None else complete(workspace, store, attempt_id, answer)
 
 
-def complete(folder: Folder, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
+def complete(workspace: Workspace, store: ImageStore, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
     """Complete an answer that is whole in its spool. Blocks.
 
     Publishes every image (those already in place stay), moves bytes without a use to quarantine, and returns the
     receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
     the same receipt.
     """
-    spool = folder.spool(attempt_id)
+    spool = workspace.spool(attempt_id)
     try:
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
     images = [landing.image for landing in landings]
-    parts = [
-        (spool.path / landing.part, landing.image.path.removeprefix("images/"), landing.image.sha256)
-        for landing in landings
-    ]
-    gone = folder.publish_all(parts, replaces=replaces)
-    quarantine = _set_aside(folder, attempt_id, spare, receipt) if spare else None
+    new = [NewImage(spool.path / landing.part, landing.image.path, landing.image.sha256) for landing in landings]
+    gone = store.put_all(new, replacing=replaces)
+    quarantine = _set_aside(workspace, attempt_id, spare, receipt) if spare else None
     placed = tuple(replace(image, replaces=place) for image, place in zip(images, gone, strict=True))
     return replace(receipt, images=placed, quarantine=quarantine)
 
@@ -222,9 +218,9 @@ def blot(path: Path, words: Iterable[bytes]) -> None:
                     data[at : at + len(word)] = b"*" * len(word)
 
 
-def _set_aside(folder: Folder, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:
+def _set_aside(workspace: Workspace, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:
     """Keep what has no use in a quarantine folder of its own: the spool goes away once the call is settled."""
-    source, aside = folder.spool(attempt_id), folder.spool(attempt_id + EXTRA)
+    source, aside = workspace.spool(attempt_id), workspace.spool(attempt_id + EXTRA)
     if aside.path.exists():
         aside.discard()
     notes = {}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 
 Came = Receipt | Pending | Lost
 """What is known of an attempt: what it brought, that it comes later, or that nothing will come of it."""
@@ -59,15 +59,16 @@ class MakeExecutor(Protocol):
     `spare` is a folder on another disk for answers that the output folder has no room for.
     """
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - collaborators, all but four by name
         self,
         provider: Provider,
         key: str | None,
-        folder: Folder,
+        workspace: Workspace,
+        store: ImageStore,
         /,
         *,
         clock: Clock,
         offload: Offload,
         prepare: Prepare | None,
-        spare: Folder | None,
+        spare: Workspace | None,
     ) -> Executor: ...

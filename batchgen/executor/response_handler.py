@@ -17,7 +17,7 @@ from batchgen.providers.expiry import expiry
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 from batchgen.redact import kept_headers, redacted, spellings, without
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 
 MOST_PER_IMAGE = 96 * 1024 * 1024
 """Bytes of one image; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
@@ -38,7 +38,8 @@ class ResponseHandler:
     """Turns exchanges into receipts."""
 
     provider: Provider
-    folder: Folder
+    workspace: Workspace
+    store: ImageStore
     clock: Clock
     offload: Offload
     secrets: tuple[str, ...]
@@ -164,7 +165,7 @@ class ResponseHandler:
         if intake.refused is not None:
             intake.rescue(answer)
             raise intake.refused
-        return complete(self.folder, receipt.attempt_id, answer)
+        return complete(self.workspace, self.store, receipt.attempt_id, answer)
 
     def _keep(self, receipt: Receipt, intake: PartWriter, document: Document) -> Receipt:
         """Put what can not be used into quarantine, with what is known of it. Blocks."""

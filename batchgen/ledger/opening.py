@@ -197,13 +197,17 @@ def _check_whole(db: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Keep others out who would make or migrate a ledger in this folder; ends with the process that holds it."""
-    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    """Keep others out who would make or migrate this ledger; ends with the process that holds it.
+
+    A file of its own is locked: the folder may be an output, which a run locks for as long as it works.
+    """
+    name = path.with_name(f".{path.name}.lock")
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _create(path: Path, steps: tuple[str, ...], at: At) -> None:

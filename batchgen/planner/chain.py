@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 from batchgen import manifest
 from batchgen.catalog import parse_size
 from batchgen.ledger import Ledger
 from batchgen.model import FileImage, InputImage, Job, JobImage, SlotState
+from batchgen.storage import ImageStore
 
 
 class Chain:
     """Knows the jobs whose images others take (`taken`, by id), and finds their images in the ledger."""
 
-    def __init__(self, taken: frozenset[str], ledger: Ledger, root: Path) -> None:
+    def __init__(self, taken: frozenset[str], ledger: Ledger, store: ImageStore) -> None:
         self._taken = taken
         self._ledger = ledger
-        self._root = root
+        self._store = store
         self._jobs: dict[str, Job] = {}
         self._coming: set[str] = set()
 
@@ -80,13 +80,13 @@ class Chain:
         stored = [slot for slot in known.with_state(SlotState.STORED) if slot.index < real.n and slot.path]
         if len(stored) < real.n:
             return f"{name} ({len(stored)} of {real.n} images stored)" if stored else name
-        gone = [slot.path for slot in stored if not (self._root / str(slot.path)).exists()]
-        if gone:
-            return f"{name} ({gone[0]} is gone; --regenerate-missing draws it again)"
-        return tuple(
-            FileImage(str(self._root / str(slot.path)), slot.sha256 or "", slot.bytes, slot.width, slot.height)
-            for slot in stored
-        )
+        images = []
+        for slot in stored:
+            file = self._store.local_path(slot.path or "")
+            if file is None:
+                return f"{name} ({slot.path} is gone; --regenerate-missing draws it again)"
+            images.append(FileImage(str(file), slot.sha256 or "", slot.bytes, slot.width, slot.height))
+        return tuple(images)
 
 
 def in_order(jobs: Iterable[Job]) -> Iterator[Job]:

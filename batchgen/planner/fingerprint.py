@@ -1,11 +1,14 @@
 """Whether a manifest wants what it wanted when it was finished last: then the ledger knows the plan without a walk."""
 
 import json
-import os
 from hashlib import blake2b
-from pathlib import Path
+from itertools import islice
 
 from batchgen.ledger import Ledger, Wanted
+from batchgen.storage import ImageStore
+
+AT_ONCE = 4096
+"""Paths looked up in the store in one go."""
 
 TOLD = "fingerprint"
 """Among a run's counts: the fingerprint of what it wanted, once its report tells of it."""
@@ -38,13 +41,13 @@ def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
     return "", None
 
 
-def is_finished(ledger: Ledger, root: Path, run_id: str, images: int) -> bool:
+def is_finished(ledger: Ledger, store: ImageStore, run_id: str, images: int) -> bool:
     """Whether every image that a run wanted is stored, its file is there, and no other was approved in its stead."""
     if ledger.reviews.keeps_others(run_id):
         return False
-    found = 0
-    for path in ledger.images.paths_of(run_id):
-        if not os.path.lexists(f"{root}/{path}"):
+    found, stored = 0, ledger.images.paths_of(run_id)
+    while paths := list(islice(stored, AT_ONCE)):
+        if not store.taken(paths).issuperset(paths):
             return False
-        found += 1
+        found += len(paths)
     return found == images

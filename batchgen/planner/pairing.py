@@ -47,13 +47,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Pairing:
-    """How jobs are paired: the ledger, the prices, the user's choices, the chain, and which files are there."""
+    """How jobs are paired: the ledger, the prices, the user's choices, the chain, and which of some paths are there."""
 
     ledger: Ledger
     price: Callable[[Job, int], Cost]
     choices: Choices
     chain: Chain
-    exists: Callable[[str], bool]
+    taken: Callable[[Iterable[str]], frozenset[str]]
 
     def freeze(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through; one with approved images stays as it was when the manifest asks otherwise by now."""
@@ -97,7 +97,8 @@ class Pairing:
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
         pairs = list(zip(jobs, map(_drawn, self.ledger.jobs.known(jobs)), strict=True))
-        decided = [decide(job, known, self.choices, self.exists) for job, known in pairs]
+        there = self.taken([slot.path for _, known in pairs for slot in known.slots if slot.path])
+        decided = [decide(job, known, self.choices, there.__contains__) for job, known in pairs]
         to_draw = [job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots]
         owners, frozen, previews = self._owners(to_draw), self._frozen(to_draw), self._previews(to_draw)
         for (job, known), decision in zip(pairs, decided, strict=True):

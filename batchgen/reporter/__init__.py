@@ -1,11 +1,11 @@
 """Ledger rows become files: CSV, Parquet, XLSX, JSON and one page. It reads the ledger and never a run."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
+from batchgen.storage import ImageStore, Workspace
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 __all__ = ["frame", "nothing", "refresh", "summary", "write"]
 
 
-def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> "Written":
+def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
 
     Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
     """
     from batchgen.reporter import folder as place
 
-    return place.write(ledger, folder, run_id=run_id)
+    return place.write(ledger, workspace, store, run_id=run_id)
 
 
-def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> "Written":
+def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> "Written":
     """Bring only `summary.json` up to date, over a report that says the rest already."""
     from batchgen.reporter import folder as place
 
-    return place.refresh(ledger, folder, run_id=run_id)
+    return place.refresh(ledger, workspace, run_id=run_id)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """The one place that writes: files are made beside the report and put in place together when all of them are whole."""
 
 import json
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Ledger, Review
+from batchgen.ledger import ImageRow, Ledger, Review
 from batchgen.money import MicroUSD
 from batchgen.reporter import accounts, comparison, page_rows, thumbs, xlsx
 from batchgen.reporter.chart_data import Calls, charts
@@ -35,9 +34,9 @@ from batchgen.reporter.tables import (
     totals,
     with_tags,
 )
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.workspace import REPORT, Stage
 
-DAY = 86_400.0
 MAY_BE_ABSENT = frozenset({"shop.csv", "comparison.csv", "report.xlsx"})
 
 
@@ -60,18 +59,18 @@ class Taker(Protocol):
     def add(self, rows: Sequence[Any], /) -> None: ...
 
 
-def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written:
+def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> Written:
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
 
     Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
     """
-    report = folder / "report"
+    report = workspace.root / REPORT
     try:
-        report.mkdir(parents=True, exist_ok=True)
-        with _staged(report) as stage:
+        with workspace.stage(REPORT) as stage:
             with ledger.snapshot():
-                summary = accounts.read(ledger, run_id, name=folder.resolve().name)
-                images, jobs = _files(ledger, folder, stage, summary)
+                summary = accounts.read(ledger, run_id, name=workspace.name)
+                small = partial(thumbs.make, workspace=workspace, store=store)
+                images, jobs = _files(ledger, stage.path, summary, small)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
@@ -79,17 +78,17 @@ def write(ledger: Ledger, folder: Path, *, run_id: str | None = None) -> Written
     return Written(report, page, files, images.total, jobs.total, images.bytes, summary.as_json())
 
 
-def refresh(ledger: Ledger, folder: Path, *, run_id: str) -> Written:
+def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
     """Bring only `summary.json` up to date, over a report that says the rest already."""
-    report = folder / "report"
-    summary = accounts.read(ledger, run_id, name=folder.resolve().name).as_json()
+    report = workspace.root / REPORT
+    summary = accounts.read(ledger, run_id, name=workspace.name).as_json()
     text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-    Folder(folder).write_atomic("report/summary.json", text.encode())
+    workspace.write(f"{REPORT}/summary.json", text.encode())
     return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary)
 
 
 def _files(
-    ledger: Ledger, folder: Path, stage: Path, summary: accounts.Summary
+    ledger: Ledger, stage: Path, summary: accounts.Summary, small: Callable[[Sequence[ImageRow]], thumbs.Thumbs]
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags = ledger.report_rows.tag_names()
@@ -123,7 +122,7 @@ def _files(
         jobs.open.section(),
         images.flagged.section(),
         images.images.section(),
-        thumbs.make(images.images.rows, folder, folder / "report" / "thumbs"),
+        small(images.images.rows),
         charts(usage.groups(), blocks, images.costs, calls),
         blocks.of,
         compared,
@@ -210,20 +209,11 @@ def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
-@contextmanager
-def _staged(report: Path) -> Iterator[Path]:
-    """Make a folder beside the report's files to write into; what a killed process left of an older one is removed."""
-    with TemporaryDirectory(prefix=".part-", dir=report) as name:
-        stage = Path(name)
-        for left in report.glob(".part-*"):
-            if left.stat().st_mtime < stage.stat().st_mtime - DAY:
-                shutil.rmtree(left, ignore_errors=True)
-        yield stage
-
-
-def _publish(stage: Path, report: Path) -> tuple[Path, ...]:
+def _publish(stage: Stage, report: Path) -> tuple[Path, ...]:
     """Put every file in place, the page last: it names the others. What is not there any more does not stay behind."""
-    made = sorted((path.name for path in stage.iterdir()), key=lambda name: (name == "report.html", name))
+    made = sorted((path.name for path in stage.path.iterdir()), key=lambda name: (name == "report.html", name))
     for name in sorted(MAY_BE_ABSENT.difference(made)):
-        (report / name).unlink(missing_ok=True)
-    return tuple((stage / name).replace(report / name) for name in made)
+        stage.withdraw(name)
+    for name in made:
+        stage.publish(name)
+    return tuple(report / name for name in made)

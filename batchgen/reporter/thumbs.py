@@ -1,21 +1,26 @@
 """Small copies of images for the page: WebP files under the names of the images' hashes, each made once."""
 
 import os
+import re
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
+from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
+from batchgen.storage import ImageStore, Workspace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+HOME = "report/thumbs"
+OURS = re.compile(r"[0-9a-f]{64}\.(webp|part)|\.[0-9a-f]{64}\.webp\.[0-9]+\.tmp")
+"""Names of files that some report made there; another version called them `.part` while they were made."""
 EDGE = 320
 QUALITY = 72
 EFFORT = 0
@@ -40,23 +45,23 @@ NO_THUMBS = Thumbs()
 
 def make(
     rows: Sequence[ImageRow],
-    folder: Path,
-    home: Path,
+    workspace: Workspace,
+    store: ImageStore,
     *,
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> Thumbs:
-    """Make the thumbnails of images below `folder` in `home`, in the order of rows, for at most about so long.
+    """Make the thumbnails of stored images, in the order of rows, for at most about so long.
 
     Those that are there already are used again, and those that no image needs are taken away.
     """
-    home.mkdir(exist_ok=True)
-    wanted = {row.sha256: folder / row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
-    there = {path.stem for path in home.iterdir() if _kept(path, wanted)}
+    workspace.make(HOME)
+    wanted = {row.sha256: row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
+    there = {sha256 for name in workspace.names(HOME) if (sha256 := _kept(name, wanted, workspace))}
     end = now() + seconds
 
     def made(sha256: str) -> bool | None:
-        return _written(wanted[sha256], home / f"{sha256}.webp") if now() < end else None
+        return _written(wanted[sha256], sha256, workspace, store) if now() < end else None
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
@@ -67,40 +72,43 @@ def make(
     return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
 
 
-def thumbnail(path: Path) -> bytes | None:
-    """A small WebP of an image file, on a light ground where it is transparent; None when it cannot be read."""
+def thumbnail(file: BinaryIO) -> bytes | None:
+    """Make a small WebP of an image, on a light ground where it is transparent; None when it cannot be read."""
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             return _small(image) if image.width * image.height <= MOST_PIXELS else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
 def _named(path: str, sha256: str) -> bool:
-    """Whether a recorded path and hash can be trusted as names of files."""
+    """Tell whether a recorded path and hash can be trusted as names of files."""
     parts = PurePosixPath(path)
     return not parts.is_absolute() and ".." not in parts.parts and sha256.isalnum()
 
 
-def _kept(small: Path, wanted: dict[str, Path]) -> bool:
-    """Whether a file in the folder of thumbnails is one that is needed; others are taken away."""
-    if small.suffix == ".webp" and small.stem in wanted:
-        return True
-    small.unlink(missing_ok=True)
-    return False
+def _kept(name: str, wanted: Mapping[str, str], workspace: Workspace) -> str:
+    """Tell the hash of a thumbnail that is needed, "" for any other file; one of ours that is not is taken away."""
+    sha256, _, kind = name.rpartition(".")
+    if kind == "webp" and sha256 in wanted:
+        return sha256 if workspace.exists(f"{HOME}/{name}") else ""
+    if OURS.fullmatch(name):
+        workspace.remove(f"{HOME}/{name}")
+    return ""
 
 
-def _written(image: Path, small: Path) -> bool:
-    """Whether there is a small copy now."""
-    if (data := thumbnail(image)) is None:
+def _written(path: str, sha256: str, workspace: Workspace, store: ImageStore) -> bool:
+    """Tell whether there is a small copy now."""
+    try:
+        with store.open(path) as file:
+            data = thumbnail(file)
+    except StorageError:  # gone, or no plain file: the page says so
         return False
-    part = small.with_suffix(".part")
-    part.write_bytes(data)
-    with suppress(FileNotFoundError):  # another report of this folder took it for a leftover
-        part.replace(small)
-    return small.exists()
+    if data is not None:
+        workspace.write(f"{HOME}/{sha256}.webp", data, durable=False)
+    return data is not None
 
 
 def _small(image: "Image") -> bytes:

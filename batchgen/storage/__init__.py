@@ -1,8 +1,22 @@
-"""Bytes become durable files in the output folder; what stands there is what the ledger says stands there."""
+"""Bytes become durable files; what stands there is what the ledger says stands there."""
 
 from batchgen.storage.decode import decode_check, sha256_of
 from batchgen.storage.facts import ImageFacts, sniff
-from batchgen.storage.folder import SIDECAR, Folder
+from batchgen.storage.images import ImageStore, LocalStore, NewImage, StoredFile
 from batchgen.storage.spool import Part, PartFacts, Spool
+from batchgen.storage.workspace import Workspace
 
-__all__ = ["SIDECAR", "Folder", "ImageFacts", "Part", "PartFacts", "Spool", "decode_check", "sha256_of", "sniff"]
+__all__ = [
+    "ImageFacts",
+    "ImageStore",
+    "LocalStore",
+    "NewImage",
+    "Part",
+    "PartFacts",
+    "Spool",
+    "StoredFile",
+    "Workspace",
+    "decode_check",
+    "sha256_of",
+    "sniff",
+]

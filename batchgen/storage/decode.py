@@ -1,42 +1,74 @@
-"""The slow, sure look at a stored image: its hash, and every pixel decoded."""
+"""Look at an image slowly and surely: its hash, every pixel decoded, and whether the pixels show anything at all."""
 
 import hashlib
 import warnings
-from pathlib import Path
+from typing import Any, BinaryIO
 
-from batchgen.storage.durable import guarded
+from batchgen.storage.facts import ImageFacts
+from batchgen.storage.spool import PartFacts
 
 MOST_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+PIECE = 1 << 20
+
+FEWEST_PIXELS = 65_536
+PIXELS_PER_BYTE = 32
+"""One colour compresses to less than a byte for so many pixels in every format; an image of something does not."""
+NOISE = 2
+"""Steps of 256 that a lossy format may leave between pixels of one colour."""
 
 
-def sha256_of(path: Path) -> str:
-    """Compute a file's sha256, in hex; StorageError when it cannot be read."""
-    with guarded(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(file: BinaryIO) -> str:
+    """Compute the sha256 of a file from its beginning, in hex."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
-def decode_check(path: Path) -> str | None:
+def decode_check(file: BinaryIO) -> str | None:
     """Say what is wrong with an image file, by decoding its first frame whole; None when nothing is.
 
     An image of more than 100 million pixels is not decoded. A torn tail of zeros can pass: compare the hash as well.
     """
     from PIL import Image, UnidentifiedImageError
 
+    file.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > MOST_PIXELS:
                     return f"too large to decode: {width}x{height} pixels"
                 image.load()
         except UnidentifiedImageError:
             return "no image: neither PNG, JPEG, WebP nor GIF"
-        except FileNotFoundError:
-            return "missing"
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             return "too large to decode"
         except Exception as error:  # noqa: BLE001 - a decoder may raise anything on damaged bytes
             return f"damaged: {str(error) or type(error).__name__}"
     return None
+
+
+def is_blank(part: PartFacts, facts: ImageFacts) -> bool:
+    """Tell whether every pixel has one colour, or none can be seen. Blocks.
+
+    False for what cannot be decoded with ease. Only a suspiciously small file is decoded: looking costs nothing.
+    """
+    pixels = facts.width * facts.height
+    if not FEWEST_PIXELS <= pixels <= MOST_PIXELS or part.bytes * PIXELS_PER_BYTE > pixels:
+        return False
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(part.path, formats=FORMATS) as image:
+                image.draft("RGB", (image.width // 4, image.height // 4))  # a JPEG is decoded at a fraction of its size
+                bands: list[Any] = [band.getextrema() for band in image.convert("RGBA").split()]
+        except Exception:  # noqa: BLE001 - a decoder may raise anything on damaged bytes
+            return False
+    unseen = bands[-1] == (0, 0)
+    return unseen or all(most - least <= NOISE for least, most in bands)

@@ -5,7 +5,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from batchgen.errors import StorageError
@@ -14,6 +15,9 @@ PRIVATE_DIR, PRIVATE_FILE = 0o700, 0o600
 PUBLIC_DIR, PUBLIC_FILE = 0o755, 0o644
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+TEMPORARY = ".tmp"
+NO_FILE = "a pipe, a device or a folder stands where a plain file belongs: remove it"
 
 _WHAT_TO_DO = {
     errno.ENOSPC: "the disk is full: free some space, the same command goes on",
@@ -28,6 +32,7 @@ _WHAT_TO_DO = {
     errno.ENAMETOOLONG: "the name is too long for this file system: shorten `output.path`",
     errno.ELOOP: "a symbolic link stands where a plain folder or file belongs: remove it",
     errno.ENOTDIR: "a file or a symbolic link stands where a folder belongs: remove it",
+    errno.ENXIO: NO_FILE,
     errno.EEXIST: "a file that batchgen did not write stands there: move it away",
 }
 
@@ -79,8 +84,17 @@ def _root(root: Path, *, make: bool) -> int:
     except FileNotFoundError:
         if not make:
             raise
-    root.mkdir(parents=True, exist_ok=True, mode=PUBLIC_DIR)
+    make_root(root)
     return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def make_root(root: Path) -> None:
+    """Make a folder and the missing ones above it, with our modes whatever the umask."""
+    missing = takewhile(lambda path: not path.exists(), (root, *root.parents))
+    for path in reversed(tuple(missing)):
+        with suppress(FileExistsError):
+            path.mkdir(PUBLIC_DIR)
+            path.chmod(PUBLIC_DIR)
 
 
 def _step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
@@ -94,14 +108,63 @@ def _step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
     except FileExistsError:
         pass
     else:
+        made = os.open(name, _DIRECTORY, dir_fd=parent)
+        os.fchmod(made, mode)
         if durable:
             os.fsync(parent)
+        return made
     return os.open(name, _DIRECTORY, dir_fd=parent)
 
 
 def create(parent: int, name: str, mode: int) -> int:
-    """Open a new file for writing; FileExistsError when anything stands there, a symlink too."""
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
+    """Open a new file for writing, with this mode; FileExistsError when anything stands there, a symlink too."""
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
+    os.fchmod(descriptor, mode)
+    return descriptor
+
+
+def open_plain(parent: int, name: str, flags: int = os.O_RDONLY, mode: int = PRIVATE_FILE) -> int:
+    """Open a plain file that is there; OSError for a link, a pipe, a device or a folder, and none is waited for."""
+    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, mode, dir_fd=parent)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, NO_FILE, name)
+
+
+def look(parent: int, name: str) -> os.stat_result | None:
+    """Say what a plain file is, without opening it; None when it is anything else or not there."""
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def replace_file(parent: int, name: str, data: bytes, mode: int, *, durable: bool = True) -> None:
+    """Write a small file that is whole at every instant; what has its name makes room, a link too."""
+    temporary = f".{name}.{os.getpid()}{TEMPORARY}"
+    if exists(parent, temporary):
+        os.unlink(temporary, dir_fd=parent)
+    descriptor = create(parent, temporary, mode)
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except BaseException:
+        os.unlink(temporary, dir_fd=parent)
+        raise
+    finally:
+        os.close(descriptor)
+    if durable:
+        os.fsync(parent)
+
+
+def remove_plain(parent: int, name: str) -> None:
+    """Remove a plain file; nothing happens where none has this name."""
+    if look(parent, name) is not None:
+        os.unlink(name, dir_fd=parent)
 
 
 def write_all(descriptor: int, *pieces: bytes) -> None:
@@ -116,7 +179,7 @@ def write_all(descriptor: int, *pieces: bytes) -> None:
 
 def sync(parent: int, name: str) -> None:
     """Have the disk confirm a file's bytes."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+    descriptor = open_plain(parent, name)
     try:
         os.fsync(descriptor)
     finally:
@@ -138,9 +201,8 @@ def names(parent: int) -> tuple[str, ...]:
 
 
 def digest(parent: int, name: str) -> str:
-    """Compute a file's sha256, in hex; a symlink is refused."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
-    with os.fdopen(descriptor, "rb") as file:
+    """Compute a plain file's sha256, in hex."""
+    with os.fdopen(open_plain(parent, name), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -174,12 +236,3 @@ def give_name(source: int, old: str, target: int, new: str) -> None:
         if exists(target, new):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
         os.rename(old, new, src_dir_fd=source, dst_dir_fd=target)
-
-
-def move(source: int, old: str, target: int, new: str) -> None:
-    """Move a file to a free name, durably; FileExistsError when anything has that name already."""
-    give_name(source, old, target, new)
-    os.fsync(target)
-    if exists(source, old):
-        os.unlink(old, dir_fd=source)
-        os.fsync(source)

@@ -1,10 +1,11 @@
 """An answer on its way: decoded parts and the JSON around them, on disk before anything can fail on them."""
 
+import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +13,21 @@ from batchgen.errors import StorageError
 from batchgen.storage.durable import (
     PRIVATE_DIR,
     PRIVATE_FILE,
+    TEMPORARY,
     create,
     exists,
     folder,
     guarded,
     names,
+    open_plain,
     refused,
+    remove_plain,
     sync,
     write_all,
 )
 
 SPOOL, QUARANTINE = "spool", "quarantine"
-ANSWER = "answer.json"
+ANSWER, WHY, PART = "answer.json", "why.json", ".part"
 HEAD, TAIL = 64, 4096
 """How many of an image's first and last bytes are kept at hand."""
 CHUNK = 1 << 20
@@ -107,7 +111,7 @@ class Spool:
 
         Meant for the event loop: nothing waits for the disk before `finish`.
         """
-        name = f"{index}.part"
+        name = f"{index}{PART}"
         path = self.path / name
         with guarded(path), folder(self._root, self._parts, PRIVATE_DIR, durable=False) as here:
             left = exists(here, name)
@@ -119,7 +123,7 @@ class Spool:
 
     @staticmethod
     def _reopen(here: int, index: int, path: Path) -> Part:
-        part = Part(index, path, os.open(path.name, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=here))
+        part = Part(index, path, open_plain(here, path.name, os.O_RDWR | os.O_APPEND))
         part.take_in()
         return part
 
@@ -129,10 +133,10 @@ class Spool:
         with guarded(self.path, len(data)), folder(self._root, self._parts, PRIVATE_DIR) as here:
             self._at("storage.finish.before_parts")
             for name in names(here):
-                if name.endswith(".part"):
+                if name.endswith(PART):
                     sync(here, name)
             self._at("storage.finish.before_answer")
-            temporary = f".{ANSWER}.tmp"
+            temporary = f".{ANSWER}{TEMPORARY}"
             self._fresh(here, temporary, data)
             os.rename(temporary, ANSWER, src_dir_fd=here, dst_dir_fd=here)
             os.fsync(here)
@@ -159,21 +163,24 @@ class Spool:
         """The answer is settled: away with its spool."""
         with guarded(self.path):
             self._at("storage.spool.before_remove")
-            try:
-                with folder(self._root, self._parts) as here:
-                    # The answer goes first: a spool without one is only leftovers.
-                    for name in sorted(names(here), key=lambda name: name != ANSWER):
-                        os.unlink(name, dir_fd=here)
-                self.path.rmdir()
-            except FileNotFoundError:
-                return
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written here; a file of somebody else stays, and the folder with it."""
+        with guarded(self.path), suppress(FileNotFoundError):
+            with folder(self._root, self._parts) as here:
+                # The answer goes first: a spool without one is only leftovers.
+                for name in sorted(filter(_is_ours, names(here)), key=lambda name: name != ANSWER):
+                    remove_plain(here, name)
+            with folder(self._root, self._parts[:-1]) as above:
+                _remove_empty(above, self.attempt_id)
 
     def quarantine(self, why: Mapping[str, object]) -> str:
         """Keep what arrived for people to look at; returns the folder, relative to the output folder."""
         data = json.dumps(why, ensure_ascii=False, indent=2, default=str).encode()
         with guarded(self.path, len(data)):
             with folder(self._root, self._parts, PRIVATE_DIR) as here:
-                self._fresh(here, "why.json", data)
+                self._fresh(here, WHY, data)
                 os.fsync(here)
             with (
                 folder(self._root, (SPOOL,)) as spool,
@@ -185,11 +192,6 @@ class Spool:
                 os.fsync(spool)
             self._at("storage.quarantine.after_move")
         return f"{QUARANTINE}/{name}"
-
-    def discard(self) -> None:
-        """Throw leftovers away, whatever they are."""
-        with guarded(self.path):
-            shutil.rmtree(self.path)
 
     @staticmethod
     def _fresh(here: int, name: str, data: bytes) -> None:
@@ -204,9 +206,20 @@ class Spool:
 
 
 def _read(here: int, name: str) -> bytes:
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=here)
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(open_plain(here, name), "rb") as file:
         return file.read(MOST_JSON)
+
+
+def _is_ours(name: str) -> bool:
+    return name in {ANSWER, f".{ANSWER}{TEMPORARY}", WHY} or name.endswith(PART)
+
+
+def _remove_empty(parent: int, name: str) -> None:
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
 
 
 def _free_name(parent: int, wanted: str) -> str:

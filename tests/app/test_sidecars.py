@@ -30,7 +30,7 @@ def sidecars(folder: Path) -> dict[str, Any]:
         image = path.with_suffix("")
         told = json.loads(path.read_text("utf-8"))
         assert told["picture"]["bytes"] == image.stat().st_size
-        assert told["picture"]["sha256"] == sha256_of(image)
+        assert told["picture"]["sha256"] == sha256_of(image.open("rb"))
         found[str(image.relative_to(folder))] = told
     return found
 

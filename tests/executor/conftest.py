@@ -17,7 +17,7 @@ from batchgen.executor import LocalExecutor, Wires
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock, in_place
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
 
 KEY = "sk-CANARY-0123456789abcdef"
 
@@ -189,7 +189,8 @@ class World:
             self.executor = LocalExecutor(
                 self.provider,
                 self.key,
-                Folder(self.root),
+                Workspace(self.root),
+                LocalStore(self.root),
                 clock=SystemClock(),
                 offload=in_place,
                 wires=wires,

@@ -9,7 +9,8 @@ from batchgen.errors import StorageError
 from batchgen.executor import LocalExecutor
 from batchgen.model import Lost, Pending, Receipt
 from batchgen.runtime.clock import SystemClock, in_place
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
+from batchgen.storage.workspace import nowhere
 
 
 class Crash(BaseException):
@@ -29,20 +30,21 @@ def dying(point: str) -> Any:
 async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
     """Make an attempt with fault points in its storage."""
     world.server.reply = world_reply(reply)
-    executor = executor_in(world, Folder(world.root, at=at))
+    executor = executor_in(world, at)
     async with executor.session():
         (receipt,) = await executor.execute([attempt])
     return receipt
 
 
-def executor_in(world: Any, folder: Folder) -> LocalExecutor:
+def executor_in(world: Any, at: Any = nowhere) -> LocalExecutor:
     """An executor that knows nothing of any other."""
-    return LocalExecutor(world.provider, world.key, folder, clock=SystemClock(), offload=in_place)
+    workspace, store = Workspace(world.root, at=at), LocalStore(world.root, at=at)
+    return LocalExecutor(world.provider, world.key, workspace, store, clock=SystemClock(), offload=in_place)
 
 
 async def finish(world: Any, attempt_id: str) -> Receipt | Lost:
     """What the next run finds."""
-    executor = executor_in(world, Folder(world.root))
+    executor = executor_in(world)
     async with executor.session():
         (came,) = await executor.collect([replace(world.attempt(), id=attempt_id)])
     assert not isinstance(came, Pending)
@@ -73,8 +75,7 @@ async def test_a_kill_after_the_answer_is_durable_costs_nothing(world: Any, kit:
     reply = kit.response(kit.answer(*data, quality="low"))
     with pytest.raises(Crash):
         await execute(world, dying(point), world.attempt(2, slots=(4, 6)), reply)
-    folder = Folder(world.root)
-    assert folder.spools() == ("a1",)
+    assert Workspace(world.root).spools() == ("a1",)
     first = await finish(world, "a1")
     second = await finish(world, "a1")
     assert isinstance(first, Receipt)
@@ -130,7 +131,7 @@ async def test_a_replaced_image_steps_aside_once(world: Any, kit: Any) -> None:
 
 async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> None:
     """A spool that cannot be understood stops recovery and is left alone."""
-    spool = Folder(world.root).spool("a1")
+    spool = Workspace(world.root).spool("a1")
     part = spool.part(0)
     part.write(kit.image())
     part.close()

@@ -10,7 +10,7 @@ from batchgen.errors import StorageError
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
 from batchgen.runtime.clock import SystemClock, in_place
-from batchgen.storage import Folder, Part, Spool
+from batchgen.storage import LocalStore, Part, Spool, Workspace
 
 
 class FullSpool(Spool):
@@ -44,7 +44,7 @@ class FullPart(Part):
         super().write(data)
 
 
-class FullFolder(Folder):
+class FullWorkspace(Workspace):
     """An output folder whose spools have little room."""
 
     room = 0
@@ -56,7 +56,7 @@ class FullFolder(Folder):
         return spool
 
 
-async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> list[bytes]:
+async def attempt(world: Any, kit: Any, home: Workspace, away: Workspace | None) -> list[bytes]:
     """An answer with two images that the home folder refuses."""
     data = [kit.image(200, 200, colour=c) for c in ("red", "blue")]
     world.server.reply = kit.sends(kit.response(kit.answer(*data)), piece=100)
@@ -67,14 +67,15 @@ async def attempt(world: Any, kit: Any, home: Folder, away: Folder | None) -> li
     return data
 
 
-def executor_in(world: Any, home: Folder, away: Folder | None) -> LocalExecutor:
+def executor_in(world: Any, home: Workspace, away: Workspace | None) -> LocalExecutor:
     """An executor with a folder on another disk."""
-    return LocalExecutor(world.provider, world.key, home, clock=SystemClock(), offload=in_place, spare=away)
+    store = LocalStore(world.root)
+    return LocalExecutor(world.provider, world.key, home, store, clock=SystemClock(), offload=in_place, spare=away)
 
 
-async def collected(world: Any, away: Folder, attempt: Attempt) -> Receipt:
+async def collected(world: Any, away: Workspace, attempt: Attempt) -> Receipt:
     """What the next run finds, twice: it is the same."""
-    executor = executor_in(world, Folder(world.root), away)
+    executor = executor_in(world, Workspace(world.root), away)
     async with executor.session():
         (receipt,) = await executor.collect([attempt])
         assert await executor.collect([attempt]) == [receipt]
@@ -85,7 +86,7 @@ async def collected(world: Any, away: Folder, attempt: Attempt) -> Receipt:
 @pytest.mark.parametrize("room", [-1, 0, 10, 150, 400, 700, 900])
 async def test_what_was_paid_waits_on_another_disk(world: Any, kit: Any, tmp_path: Path, room: int) -> None:
     """Wherever the disk fills up, both images come back once there is room."""
-    home, away = FullFolder(world.root), Folder(tmp_path / "away")
+    home, away = FullWorkspace(world.root), Workspace(tmp_path / "away")
     home.room = room
     data = await attempt(world, kit, home, away)
     assert away.spools() == ("a1",)
@@ -103,15 +104,15 @@ async def test_an_answer_that_cannot_be_finished_at_home(world: Any, kit: Any, t
         if name == point:
             raise StorageError("full")
 
-    away = Folder(tmp_path / "away")
-    data = await attempt(world, kit, Folder(world.root, at=full), away)
+    away = Workspace(tmp_path / "away")
+    data = await attempt(world, kit, Workspace(world.root, at=full), away)
     receipt = await collected(world, away, replace(world.attempt(2), id="a1"))
     assert [world.file(p.path) for p in receipt.images] == data
 
 
 async def test_without_another_disk_what_came_stays(world: Any, kit: Any) -> None:
     """The error is raised at once and nothing that was written is thrown away."""
-    home = FullFolder(world.root)
+    home = FullWorkspace(world.root)
     home.room = 150
     data = await attempt(world, kit, home, None)
     left = (world.root / "spool" / "a1" / "0.part").read_bytes()

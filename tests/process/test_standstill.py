@@ -21,7 +21,7 @@ from batchgen.app.watch import Unwatched
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
 from batchgen.planner.fingerprint import Fingerprint
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
 
 HASTE = 2000
 MANIFEST = """\
@@ -68,10 +68,10 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(MANIFEST)
     options = Options(provider="mock", base_url="http://127.0.0.1:9/v1", output=tmp_path / "out")
     project = replace(open_project(tmp_path / "m.yaml", options), clock=HastyClock())
-    folder, listener = Folder(project.output), Listener()
-    with folder.lock(), project.open_ledger() as ledger:
+    workspace, store, listener = Workspace(project.output), LocalStore(project.output), Listener()
+    with workspace.lock(), project.open_ledger() as ledger:
         checked = check(project, asked=(asked := Fingerprint()))
-        session = Run(project, options, listener, folder, ledger, None, checked, asked, StuckExecutor)
+        session = Run(project, options, listener, workspace, store, ledger, None, checked, asked, StuckExecutor)
         session.prepare(lambda _left: 0)
         asyncio.run(RunLoop(session).work())
         result = session.close()
@@ -79,9 +79,9 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
         assert [row.state.value for row in ledger.report_rows.attempts()] == ["at_risk", "at_risk"]
     assert result.exit == 1
     assert any("stuck: lamp, sofa" in text for text in listener.said)
-    (stacks,) = folder.root.glob("runs/*/error.txt")
+    (stacks,) = workspace.root.glob("runs/*/error.txt")
     assert "in execute" in stacks.read_text()
-    (status,) = folder.root.glob("runs/*/status.json")
+    (status,) = workspace.root.glob("runs/*/status.json")
     assert json.loads(status.read_text())["exit_code"] == 1
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from batchgen import reporter
 from batchgen.ledger import (
     CallRow,
     ImageCounts,
@@ -26,10 +27,17 @@ from batchgen.ledger import (
     Waste,
 )
 from batchgen.money import MicroUSD
+from batchgen.reporter.folder import Written
 from batchgen.reporter.tables import tags_of
+from batchgen.storage import LocalStore, Workspace
 from tests.reporter.chromium import Browser, installed
 
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+
+
+def write(ledger: Any, folder: Path) -> Written:
+    """Write the report of an output folder whose images lie in it."""
+    return reporter.write(ledger, Workspace(folder), LocalStore(folder))
 
 
 @dataclass(frozen=True)

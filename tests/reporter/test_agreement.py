@@ -37,7 +37,8 @@ from batchgen.model import (
     Verdict,
 )  # fmt: skip
 from batchgen.money import MicroUSD
-from batchgen.reporter import summary, write
+from batchgen.reporter import summary
+from tests.reporter.conftest import write
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from batchgen.ledger import ListedRow, VariantRow
-from batchgen.reporter import write
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.shop_csv import SHOP
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
 from batchgen.reporter.xlsx import shown_as
+from tests.reporter.conftest import write
 
 KINDS = {str: "text", int: "whole number", float: "number"}
 TYPES = {"string": "text", "int64": "whole number", "double": "number"}

@@ -15,10 +15,11 @@ from PIL import Image
 
 from batchgen.errors import StorageError
 from batchgen.ledger import JobRow
-from batchgen.reporter import frame, write
+from batchgen.reporter import frame
 from batchgen.reporter.page_rows import unfinished
 from batchgen.reporter.thumbs import make
-from tests.reporter.conftest import ReportRows
+from batchgen.storage import LocalStore, Workspace
+from tests.reporter.conftest import ReportRows, write
 
 FOUR = ("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd")
 FILES = {
@@ -145,12 +146,12 @@ def test_an_old_report_stays_when_the_new_one_fails(tmp_path: Path, rows: Make, 
 def test_a_folder_that_refuses(tmp_path: Path, rows: Make) -> None:
     """A file where the folder should be is named."""
     (tmp_path / "report").write_text("in the way")
-    with pytest.raises(StorageError, match=r"the report cannot be written to .*report: File exists"):
+    with pytest.raises(StorageError, match=r"report: a file or a symbolic link stands where a folder belongs"):
         write(rows(), tmp_path)
 
 
 def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
-    """A second report uses what is there, and takes away what no image on the page needs any more."""
+    """A second report uses what is there, and takes away those that no image on the page needs any more."""
     draw()
     small = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.webp"
     foreign = tmp_path / "report" / "thumbs" / f"{'ab' * 32}.jpg"
@@ -159,7 +160,7 @@ def test_thumbnails_are_made_once(tmp_path: Path, rows: Make, image: Make, draw:
     foreign.touch()
     write(rows([image()]), tmp_path)
     assert small.stat().st_mtime_ns == first
-    assert not foreign.exists()
+    assert foreign.exists()
     write(rows([]), tmp_path)
     assert not small.exists()
 
@@ -171,12 +172,12 @@ def test_thumbnails_take_no_longer_than_they_may(tmp_path: Path, rows: Make, ima
         for n in range(5)
     ]
     torn = image(path="images/torn.png", sha256="f" * 64)
-    home = tmp_path / "thumbs"
+    home, both = tmp_path / "report" / "thumbs", (Workspace(tmp_path), LocalStore(tmp_path))
     ticks = iter(range(100))
-    first = make(images, tmp_path, home, seconds=3.5, now=lambda: next(ticks))
+    first = make(images, *both, seconds=3.5, now=lambda: next(ticks))
     assert (len(first.there), first.left) == (3, 2)
     assert {path.stem for path in home.iterdir()} == first.there
-    second = make([torn, *images], tmp_path, home)
+    second = make([torn, *images], *both)
     assert (len(second.there), second.left) == (5, 0)
 
 

@@ -15,12 +15,12 @@ import pytest
 
 from batchgen.ledger import ImageRow, JobRow, UsageRow, Waste
 from batchgen.money import MicroUSD, exact
-from batchgen.reporter import write
 from batchgen.reporter.accounts import read
 from batchgen.reporter.gallery import script
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.page_rows import Images
 from batchgen.reporter.words import link, shown
+from tests.reporter.conftest import write
 
 VECTORS = [
     "<script>alert(1)</script>",

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from batchgen.reporter import write
 from tests.reporter.browsing import Open, Reviewed, image, long_page, shop
 from tests.reporter.chromium import Browser, Page
-from tests.reporter.conftest import Rows, a_run
+from tests.reporter.conftest import Rows, a_run, write
 
 READY = "document.getElementById('found')?.textContent"
 CURRENT = "document.querySelector('.card.current b')?.textContent"

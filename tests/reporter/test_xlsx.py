@@ -8,9 +8,9 @@ import openpyxl
 import pytest
 
 from batchgen.ledger import JobRow
-from batchgen.reporter import write
 from batchgen.reporter.tables import JOBS, Column, tags_of, with_tags
 from batchgen.reporter.xlsx import LONGEST, MARK, MOST_ROWS, Database
+from tests.reporter.conftest import write
 
 PAYLOADS = [
     *(f"{sign}{rest}" for sign in "=+-@|%#" for rest in ("1+1", "cmd|' /C calc'!A0", "SUM(A1:A9)", "N/A", "REF!")),

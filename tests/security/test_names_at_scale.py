@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from batchgen.manifest.paths import MAX_COMPONENT, folded, path_template
-from batchgen.storage import Folder
 
 TEMPLATES = (
     "{{ id }}-{{ index }}.{{ ext }}",
@@ -81,7 +80,7 @@ def test_no_value_leaves_the_folder(sets: int) -> None:
 def test_what_is_written_lies_in_the_folder(tmp_path: Path) -> None:
     """A thousand such images, written: every file is below `images/`, and the folder's neighbours are untouched."""
     chance = random.Random(1)
-    texts, folder = values(chance), Folder(tmp_path / "deep" / "er" / "out")
+    texts, root = values(chance), tmp_path / "deep" / "er" / "out"
     written = set()
     for at in range(1000):
         template = path_template(TEMPLATES[at % len(TEMPLATES)])
@@ -90,13 +89,13 @@ def test_what_is_written_lies_in_the_folder(tmp_path: Path) -> None:
         if folded(path) in written:
             continue  # `check` refuses the second of two such jobs
         written.add(folded(path))
-        place = folder.root / "images" / path
+        place = root / "images" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(exist_ok=False)
-        assert place.resolve().is_relative_to((folder.root / "images").resolve())
+        assert place.resolve().is_relative_to((root / "images").resolve())
     files = [path for path in tmp_path.rglob("*") if not path.is_dir()]
     assert len(files) == len(written) > 900
-    assert all(path.is_relative_to(folder.root / "images") for path in files)
+    assert all(path.is_relative_to(root / "images") for path in files)
 
 
 def names(chance: random.Random) -> Iterator[str]:

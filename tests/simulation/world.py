@@ -35,6 +35,7 @@ from batchgen.model import (
 from batchgen.planner import Chain, Choices, Pairing, Planned
 from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload, in_place
+from batchgen.storage import LocalStore
 from tests import virtual_time
 from tests.simulation.provider import Sky, Weather
 
@@ -234,8 +235,8 @@ class Players:
         self.settled_before: Counter[OutcomeKind] = Counter()
         self.outcomes: list[Outcome] = []
         self.aborted = False
-        chain = Chain(frozenset(), self.ledger, world.path.parent)
-        self.pairing = Pairing(self.ledger, self.tariff.cost, scene.choices, chain, lambda _path: True)
+        chain = Chain(frozenset(), self.ledger, LocalStore(world.path.parent))
+        self.pairing = Pairing(self.ledger, self.tariff.cost, scene.choices, chain, frozenset)
 
     async def play(self) -> Story:
         loop = asyncio.get_running_loop()

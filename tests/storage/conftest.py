@@ -1,4 +1,4 @@
-"""Folders, parts and images for the laws of storage."""
+"""Workspaces, stores, parts and images for the laws of storage."""
 
 import io
 from collections.abc import Callable
@@ -7,24 +7,30 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batchgen.storage import Folder, PartFacts
+from batchgen.storage import LocalStore, PartFacts, Workspace
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Give an output folder that does not exist yet."""
-    return Folder(tmp_path / "out")
+def workspace(tmp_path: Path) -> Workspace:
+    """Give a workspace whose folder does not exist yet."""
+    return Workspace(tmp_path / "out")
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> LocalStore:
+    """Give the store of images in the same folder."""
+    return LocalStore(workspace.root)
 
 
 Put = Callable[..., PartFacts]
 
 
 @pytest.fixture
-def put(folder: Folder) -> Put:
+def put(workspace: Workspace) -> Put:
     """Write bytes into the spool of an attempt, finished unless told otherwise."""
 
     def put_(data: bytes = b"picture", attempt: str = "one", index: int = 0, *, finished: bool = True) -> PartFacts:
-        spool = folder.spool(attempt)
+        spool = workspace.spool(attempt)
         part = spool.part(index)
         part.write(data)
         facts = part.close()

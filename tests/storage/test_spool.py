@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
+from batchgen.storage.workspace import nowhere
 from tests.storage.conftest import Put
 
 
-def test_a_part_knows_what_it_got(folder: Folder) -> None:
+def test_a_part_knows_what_it_got(workspace: Workspace) -> None:
     """Bytes, hash and head, however they were cut."""
-    part = folder.spool("one").part(3)
+    part = workspace.spool("one").part(3)
     for piece in (b"ab", bytearray(b"cd"), memoryview(b"e" * 100)):
         part.write(piece)
     facts = part.close()
@@ -30,60 +32,60 @@ def test_a_part_knows_what_it_got(folder: Folder) -> None:
     assert facts.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_interrupted_download_goes_on_at_its_end(folder: Folder, put: Put) -> None:
+def test_an_interrupted_download_goes_on_at_its_end(workspace: Workspace, put: Put) -> None:
     """Or begins anew, when it is not told to."""
     put(b"half", finished=False)
-    part = folder.spool("one").part(0, resume=True)
+    part = workspace.spool("one").part(0, resume=True)
     part.write(b" and half")
     facts = part.close()
     assert (facts.bytes, facts.sha256) == (13, hashlib.sha256(b"half and half").hexdigest())
-    again = folder.spool("one").part(0)
+    again = workspace.spool("one").part(0)
     again.write(b"x")
     assert again.close().path.read_bytes() == b"x"
 
 
-def test_an_answer_is_there_whole_or_not_at_all(folder: Folder, put: Put) -> None:
+def test_an_answer_is_there_whole_or_not_at_all(workspace: Workspace, put: Put) -> None:
     """Only a finished spool can be read."""
     put(finished=False)
-    spool = folder.spool("one")
+    spool = workspace.spool("one")
     assert spool.read() is None
     spool.finish({"usage": {"total": 3}, "text": "\U0001f600"})
-    assert folder.spool("one").read() == {"usage": {"total": 3}, "text": "\U0001f600"}
-    assert folder.spool("unknown").read() is None
+    assert workspace.spool("one").read() == {"usage": {"total": 3}, "text": "\U0001f600"}
+    assert workspace.spool("unknown").read() is None
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", b"[1]", b"\xff"])
-def test_a_torn_answer_is_no_answer(folder: Folder, put: Put, torn: bytes) -> None:
+def test_a_torn_answer_is_no_answer(workspace: Workspace, put: Put, torn: bytes) -> None:
     """Whatever stands in its file."""
     (put().path.parent / "answer.json").write_bytes(torn)
-    assert folder.spool("one").read() is None
+    assert workspace.spool("one").read() is None
 
 
-def test_quarantine_keeps_everything_with_the_reason(folder: Folder, put: Put) -> None:
+def test_quarantine_keeps_everything_with_the_reason(workspace: Workspace, put: Put) -> None:
     """Also when the same attempt comes there twice."""
     for place in ("quarantine/one", "quarantine/one.2"):
         put(b"half an image")
-        assert folder.quarantine("one", {"status": 200, "why": "truncated"}) == place
-        kept = folder.root / place
+        assert workspace.quarantine("one", {"status": 200, "why": "truncated"}) == place
+        kept = workspace.root / place
         assert (kept / "0.part").read_bytes() == b"half an image"
         assert json.loads((kept / "why.json").read_text())["why"] == "truncated"
-    assert folder.spools() == ()
-    assert (folder.root / "quarantine").stat().st_mode & 0o777 == 0o700
+    assert workspace.spools() == ()
+    assert (workspace.root / "quarantine").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_removed_spool_leaves_nothing(folder: Folder, put: Put) -> None:
+def test_a_removed_spool_leaves_nothing(workspace: Workspace, put: Put) -> None:
     """Removing it again is harmless."""
     put()
     for _ in range(2):
-        folder.spool("one").remove()
-    assert folder.spools() == ()
+        workspace.spool("one").remove()
+    assert workspace.spools() == ()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", ".hidden"])
-def test_an_attempts_name_cannot_lead_elsewhere(folder: Folder, name: str) -> None:
+def test_an_attempts_name_cannot_lead_elsewhere(workspace: Workspace, name: str) -> None:
     """It names a folder directly below the spool."""
     with pytest.raises(StorageError):
-        folder.spool(name)
+        workspace.spool(name)
 
 
 def complaint(call: Callable[[], None]) -> str:
@@ -121,21 +123,22 @@ def test_a_disk_that_refuses_any_step_loses_no_paid_byte(tmp_path: Path, code: i
     """The error names the path and what to do; the same steps go through afterwards."""
     for number in count(1):
         root, fault = tmp_path / str(number), FailsOnce(number, code)
-        part = Folder(root).spool("one").part(0)
+        part = Workspace(root).spool("one").part(0)
         part.write(b"paid")
         facts = part.close()
 
-        def steps(folder: Folder, facts_path: Path = facts.path) -> None:
-            folder.spool("one").finish({"a": 1})
-            folder.publish(facts_path, "a.png", replaces="k" * 64)
-            folder.spool("one").remove()
+        def steps(at: Callable[[str], None] = nowhere, root: Path = root, part: Path = facts.path) -> None:
+            spool = Workspace(root, at=at).spool("one")
+            spool.finish({"a": 1})
+            LocalStore(root, at=at).put(part, "images/a.png", replacing="k" * 64)
+            spool.remove()
 
-        if said := complaint(lambda: steps(Folder(root, at=fault))):  # noqa: B023 - called at once
+        if said := complaint(lambda: steps(fault)):  # noqa: B023 - called at once
             assert str(root) in said
             assert advice in said
-            steps(Folder(root))
+            steps()
         assert (root / "images/a.png").read_bytes() == b"paid"
-        assert Folder(root).spools() == ()
+        assert Workspace(root).spools() == ()
         if fault.left > 0:
             break
     assert number >= 7
@@ -145,8 +148,8 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 from batchgen.errors import StorageError
-from batchgen.storage import Folder
-part = Folder(Path(sys.argv[1])).spool("one").part(0)
+from batchgen.storage import Workspace
+part = Workspace(Path(sys.argv[1])).spool("one").part(0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -164,3 +167,48 @@ def test_a_file_that_may_not_grow_says_how_much_was_needed(tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, check=True)
     assert "0.part (1,800 bytes to write): the file would be larger" in done.stdout
     assert (tmp_path / "spool/one/0.part").stat().st_size == 1000
+
+
+def test_what_is_not_ours_is_not_removed(workspace: Workspace, put: Put) -> None:
+    """A file or a folder of somebody else in a spool stays, with the spool; nothing ends because of it."""
+    spool = put().path.parent
+    (spool / "notes.txt").write_text("mine")
+    (spool / "7.part").mkdir()
+    for _ in range(2):
+        workspace.spool("one").remove()
+    assert sorted(path.name for path in spool.iterdir()) == ["7.part", "notes.txt"]
+
+
+def test_what_is_no_answer_is_no_spool(workspace: Workspace, put: Put, tmp_path: Path) -> None:
+    """Files, links and hidden folders between the spools are passed over."""
+    spool = put().path.parent.parent
+    (spool / ".DS_Store").touch()
+    (spool / "readme").touch()
+    (spool / ".hidden").mkdir()
+    (spool / "link").symlink_to(tmp_path)
+    assert workspace.spools() == ("one",)
+
+
+@pytest.mark.parametrize("link", ["spool", "spool/one"])
+def test_nothing_is_removed_through_a_link(workspace: Workspace, tmp_path: Path, link: str) -> None:
+    """What lies on its other side stays."""
+    outside, planted = tmp_path / "outside", workspace.root / link
+    victim = outside / ("one/0.part" if link == "spool" else "0.part")
+    victim.parent.mkdir(parents=True)
+    victim.write_bytes(b"mine")
+    planted.parent.mkdir(parents=True)
+    planted.symlink_to(outside)
+    for ask in (workspace.spool("one").discard, workspace.spool("one").remove):
+        with pytest.raises(StorageError, match="link"):
+            ask()
+    assert victim.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["answer.json", "0.part"])
+def test_a_pipe_is_no_answer(workspace: Workspace, put: Put, name: str) -> None:
+    """Nobody waits for what may never come."""
+    path = put().path.parent / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StorageError, match="pipe"):
+        workspace.spool("one").read() if name == "answer.json" else workspace.spool("one").part(0, resume=True)

@@ -2,11 +2,17 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from batchgen.errors import InputError
+from batchgen.errors import InputError, StorageError
+from batchgen.storage import ImageStore, LocalStore, Workspace
+from batchgen.storage.workspace import LEDGER, RUNS, nowhere
 
-LEDGER = "ledger.db"
+
+def store_of(output: Path, at: Callable[[str], None] = nowhere) -> ImageStore:
+    """Open the store that keeps an output's images; the only place that knows which kind it is."""
+    return LocalStore(output, at=at)
 
 
 def find_output(output: Path | None) -> Path:
@@ -16,24 +22,38 @@ def find_output(output: Path | None) -> Path:
             raise InputError(f"{output} is no folder; name an output folder such as output/my-catalogue")
         return output
     here = Path("output")
-    found = [path for path in here.iterdir() if (path / "runs").is_dir()] if here.is_dir() else []
+    found = {path: runs[-1] for path in here.iterdir() if (runs := _runs(path))} if here.is_dir() else {}
     if not found:
         raise InputError("no output folder below output/; name one, or begin with batchgen run MANIFEST")
-    return max(found, key=lambda path: max((p.name for p in (path / "runs").iterdir()), default=""))
+    return max(found, key=found.__getitem__)
 
 
 def find_ledger(output: Path) -> Path:
     """The ledger of an output folder: its own, or the shared one that its latest run names."""
     if os.path.lexists(output / LEDGER):
         return output / LEDGER
-    for run in sorted((output / "runs").glob("*/status.json"), reverse=True):
-        try:
-            named = json.loads(run.read_text(encoding="utf-8")).get("ledger")
-        except (OSError, ValueError):
-            continue
+    for run in reversed(_runs(output)):
+        named = (run_status(Workspace(output), run) or {}).get("ledger")
         if isinstance(named, str) and (output / named).exists():
             return output / named
     raise InputError(f"{output} has no ledger; if images are there, batchgen adopt {output} rebuilds it")
+
+
+def run_status(workspace: Workspace, run_id: str) -> dict[str, object] | None:
+    """Read what a run last said of itself; None when it said nothing that can be read."""
+    try:
+        with workspace.open(f"{RUNS}/{run_id}/status.json") as file:
+            facts = json.load(file)
+    except (StorageError, OSError, ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _runs(output: Path) -> tuple[str, ...]:
+    try:
+        return Workspace(output).runs()
+    except StorageError:  # a file, or a link where the runs should be
+        return ()
 
 
 def catalogue_of(output: Path, ledger: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
-from batchgen.app.config.locate import LEDGER, catalogue_of
+from batchgen.app.config.locate import catalogue_of
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.ledger import Ledger, Wanted, nowhere
@@ -20,6 +20,8 @@ from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.storage.durable import make_root
+from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
@@ -51,7 +53,7 @@ class Project:
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
         """The ledger of the output folder; see `Ledger.open`."""
         if not readonly:
-            self.ledger_path.parent.mkdir(parents=True, exist_ok=True)
+            make_root(self.ledger_path.parent)
         return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
 
     def tariff(self, ledger: Ledger | None = None) -> PriceList:

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from batchgen.app.config.locate import LEDGER, catalogue_of, find_ledger, find_output
+from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, store_of
 from batchgen.app.output import sidecars
-from batchgen.errors import Exit, InputError
+from batchgen.errors import Exit, InputError, StorageError
 from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import ImageRequest, Job, Operation, Stems
 from batchgen.money import MicroUSD, split
 from batchgen.runtime.clock import SystemClock
-from batchgen.storage import Folder, sha256_of
+from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.workspace import LEDGER
 from batchgen.version import VERSION
 
 AT_ONCE = 500
@@ -42,22 +44,21 @@ def adopt(output: Path | None) -> AdoptResult:
     """
     root = find_output(output)
     try:
-        path = find_ledger(root)
+        ledger_path = find_ledger(root)
     except InputError:
-        path = root / LEDGER
-    folder, clock = Folder(root), SystemClock()
-    known = _known(root)
-    with folder.lock(), Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
+        ledger_path = root / LEDGER
+    workspace, store, clock = Workspace(root), store_of(root), SystemClock()
+    known = _known(workspace, store)
+    with workspace.lock(), Ledger.open(ledger_path, catalogue_of(root, ledger_path), clock=clock) as ledger:
         begun = new_run_id(clock.now())
         ledger.runs.begin(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.images.stored()}
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
-        for relative in folder.images():
-            if relative in explained:
-                continue
-            image = known.get((relative, sha256_of(root / relative)))
+        for path in (file.path for file in store.listing() if file.path not in explained):
+            found = store.head(path, sha256=True)
+            image = known.get((path, found.sha256 or "")) if found else None
             if image is None:
-                unknown.append(relative)
+                unknown.append(path)
                 continue
             batch.append(image)
             keys.add(image.wanted.job.key)
@@ -66,36 +67,36 @@ def adopt(output: Path | None) -> AdoptResult:
                 batch = []
         taken += ledger.adoption.adopt(batch) if batch else 0
         if not explained:
-            ledger.reviews.record([*_judged(root)])
+            ledger.reviews.record([*_judged(workspace)])
         ledger.runs.end(begun, Exit.OK, "")
     return AdoptResult(len(keys), taken, tuple(unknown))
 
 
-def _known(root: Path) -> dict[tuple[str, str], Adopted]:
+def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Adopted]:
     """What is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
-    beside = sidecars.records(root, tuple(Folder(root).images()))
-    for record in (*_from_logs(root), *_from_report(root), *beside):
+    beside = sidecars.records(store, [file.path for file in store.listing()])
+    for record in (*_from_logs(workspace), *_from_report(workspace), *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
     found = ((place, _adopted(record)) for place, record in told.items())
     return {place: image for place, image in found if image is not None}
 
 
-def _from_report(root: Path) -> Iterator[dict[str, Any]]:
+def _from_report(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Stored images as `images.csv` of the last report tells them."""
     try:
-        with (root / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
+        with TextIOWrapper(workspace.open("report/images.csv"), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row.get("state") == "stored" and row.get("sha256"):
                     yield {name: _plain(value) for name, value in row.items() if value}
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (StorageError, OSError, UnicodeDecodeError, csv.Error):
         return
 
 
-def _judged(root: Path) -> Iterator[Judged]:
+def _judged(workspace: Workspace) -> Iterator[Judged]:
     """What people had said of images, as the last report tells it."""
-    for row in _from_report(root):
+    for row in _from_report(workspace):
         with suppress(KeyError, ValueError):
             yield Judged(
                 row["job_key"], int(row["slot"]), row["sha256"], Review(row.get("review", "")), row.get("note", "")
@@ -107,13 +108,13 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
-def _from_logs(root: Path) -> Iterator[dict[str, Any]]:
+def _from_logs(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Stored images as the logs of the runs tell them, the oldest run first."""
-    for path in sorted((root / "runs").glob("*/log.jsonl")):
+    for run in workspace.runs():
         try:
-            with path.open(encoding="utf-8") as lines:
+            with TextIOWrapper(workspace.open(f"runs/{run}/log.jsonl"), encoding="utf-8") as lines:
                 yield from (record for line in lines for record in _stored(line))
-        except (OSError, UnicodeDecodeError):
+        except (StorageError, OSError, UnicodeDecodeError):
             continue
 
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from os import W_OK, X_OK, access, geteuid
 from pathlib import Path
 
-from batchgen.storage import Folder
+from batchgen.storage import Workspace
 
 
-def refuge(output: Path, variables: Mapping[str, str]) -> Folder | None:
+def refuge(output: Path, variables: Mapping[str, str]) -> Workspace | None:
     """The refuge of an output folder, always the same one; None when there is no other disk that we may write to.
 
     Nobody else can write to it: a folder that somebody put there before us is not used.
@@ -20,16 +20,16 @@ def refuge(output: Path, variables: Mapping[str, str]) -> Folder | None:
     for place in _places(variables):
         with suppress(OSError):
             if _device(place) != here and _own(place / name):
-                return Folder(place / name)
+                return Workspace(place / name)
     return None
 
 
-def leave(folder: Folder) -> None:
+def leave(workspace: Workspace) -> None:
     """Away with a refuge that nothing waits in."""
     with suppress(OSError):
-        (folder.root / "spool").rmdir()
+        (workspace.root / "spool").rmdir()
     with suppress(OSError):
-        folder.root.rmdir()
+        workspace.root.rmdir()
 
 
 def _places(variables: Mapping[str, str]) -> Iterator[Path]:

@@ -1,25 +1,26 @@
 """Commands that look after an output folder: status, report, verify, reconcile, resolve."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchgen import reporter
-from batchgen.app.config.locate import catalogue_of, find_ledger, find_output
-from batchgen.ledger import Decision, Held, Ledger
+from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, run_status, store_of
+from batchgen.errors import StorageError
+from batchgen.ledger import Decision, Held, Ledger, RecordedImage
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import SystemClock
-from batchgen.storage import Folder, decode_check, sha256_of
+from batchgen.storage import ImageStore, Workspace, decode_check, sha256_of
 
 LOST = "the run ended before the answer was whole"
 SILENCE = timedelta(seconds=60)
 """A run says every ten seconds where it stands; one that has said nothing for this long is not at work."""
+MISSING = "missing"
 DEAD = "no sign of life, it was killed or its machine stopped; the same command goes on"
 
 
@@ -45,38 +46,37 @@ class ReconcileResult:
     unexplained: MicroUSD
 
 
+class Output(NamedTuple):
+    """An output that is open: what the ledger knows, the local folder, and the store of its images."""
+
+    ledger: Ledger
+    workspace: Workspace
+    store: ImageStore
+
+
 @contextmanager
-def opened(output: Path | None, *, readonly: bool) -> Iterator[tuple[Ledger, Path]]:
-    """The ledger of an output folder, for reading or under the folder's lock for writing."""
+def opened(output: Path | None, *, readonly: bool) -> Iterator[Output]:
+    """Open an output, for reading or under its lock for writing."""
     root = find_output(output)
     path = find_ledger(root)
     catalogue = catalogue_of(root, path)
-    if readonly:
-        with Ledger.open(path, catalogue, clock=SystemClock(), readonly=True) as ledger:
-            yield ledger, root
-    else:
-        with Folder(root).lock(), Ledger.open(path, catalogue, clock=SystemClock()) as ledger:
-            yield ledger, root
+    workspace = Workspace(root)
+    lock = nullcontext() if readonly else workspace.lock()
+    with lock, Ledger.open(path, catalogue, clock=SystemClock(), readonly=readonly) as ledger:
+        yield Output(ledger, workspace, store_of(root))
 
 
 def status(output: Path | None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
-    with opened(output, readonly=True) as (ledger, root):
+    with opened(output, readonly=True) as (ledger, workspace, _):
         summary = reporter.summary(ledger)
-    return {"output": str(root), "live": _live(root, datetime.now(UTC)), **summary}
+    return {"output": str(workspace.root), "live": _live(workspace, datetime.now(UTC)), **summary}
 
 
-def _live(root: Path, now: datetime) -> dict[str, Any] | None:
-    latest = max((root / "runs").glob("*/status.json"), default=None)
-    if latest is None:
-        return None
-    try:
-        facts = json.loads(latest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(facts, dict):
-        return None
-    return facts | {"state": DEAD} if _is_silent(facts, now) else facts
+def _live(workspace: Workspace, now: datetime) -> dict[str, Any] | None:
+    runs = (run for run in reversed(workspace.runs()) if workspace.exists(f"runs/{run}/status.json"))
+    facts = run_status(workspace, latest) if (latest := next(runs, None)) else None
+    return facts and (facts | {"state": DEAD} if _is_silent(facts, now) else facts)
 
 
 def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:
@@ -89,42 +89,52 @@ def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:
 
 def report(output: Path | None) -> Sequence[Path]:
     """Write the report again from the ledger; the paths written."""
-    with opened(output, readonly=True) as (ledger, root):
-        return reporter.write(ledger, root).files
+    with opened(output, readonly=True) as (ledger, workspace, store):
+        return reporter.write(ledger, workspace, store).files
 
 
 def verify(output: Path | None) -> VerifyResult:
     """Hash and decode every stored image again; what is damaged or missing is noted in a ledger that takes notes."""
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
     archived = not os.access(find_output(output), os.W_OK)
-    with opened(output, readonly=archived) as (ledger, root):
+    with opened(output, readonly=archived) as (ledger, _, store):
         for image in list(ledger.images.stored()):
             images += 1
-            path = root / image.path
-            if not path.exists():
+            count, wrong = _examined(store, image)
+            size += count
+            if wrong == MISSING:
                 missing.append(image.path)
-                fault = "missing"
-            else:
-                size += path.stat().st_size
-                wrong = "its hash differs from the one in the ledger" if sha256_of(path) != image.sha256 else ""
-                wrong = wrong or decode_check(path) or ""
-                if wrong:
-                    damaged.append((image.path, wrong))
-                fault = f"damaged: {wrong}" if wrong else ""
+            elif wrong:
+                damaged.append((image.path, wrong))
+            fault = f"damaged: {wrong}" if wrong and wrong != MISSING else wrong
             if fault != image.fault and not archived:
                 ledger.images.note_fault(image, fault)
     return VerifyResult(images, size, tuple(damaged), tuple(missing))
 
 
+def _examined(store: ImageStore, image: RecordedImage) -> tuple[int, str]:
+    """Read a stored image again: how many bytes it has, and what is wrong with it."""
+    try:
+        found = store.head(image.path)
+        if found is None:
+            return 0, MISSING
+        with store.open(image.path) as file:
+            if sha256_of(file) != image.sha256:
+                return found.bytes, "its hash differs from the one in the ledger"
+            return found.bytes, decode_check(file) or ""
+    except StorageError as error:  # a link on the way, or bytes that the disk does not give
+        return 0, str(error)
+
+
 def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> ReconcileResult:
     """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
     start = datetime.combine(since, time(), UTC) if since else None
-    with opened(output, readonly=False) as (ledger, root):
+    with opened(output, readonly=False) as (ledger, workspace, store):
         for orphan in ledger.attempts.orphans():
-            if Folder(root).spool(orphan.id).read() is None:  # a whole answer is settled by the next run
+            if workspace.spool(orphan.id).read() is None:  # a whole answer is settled by the next run
                 ledger.attempts.to_at_risk(orphan.id, LOST)
         found = ledger.risk.reconcile(billed, start)
-        reporter.write(ledger, root)
+        reporter.write(ledger, workspace, store)
     left = found.at_risk - found.confirmed - found.cleared
     return ReconcileResult(
         found.billed,
@@ -138,7 +148,7 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
 
 def resolve(output: Path | None, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
     """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
-    with opened(output, readonly=decision is None) as (ledger, _root):
+    with opened(output, readonly=decision is None) as (ledger, _, _):
         held = [h for h in ledger.risk.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
         if decision is None or not held:
             return held

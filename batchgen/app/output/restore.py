@@ -1,13 +1,11 @@
 """Images that make room for others, and those that are wanted again: nothing is paid for either. Blocks."""
 
-from contextlib import suppress
-
 from batchgen.engine.context import Note
-from batchgen.ledger import Ledger
-from batchgen.storage import Folder
+from batchgen.ledger import Ledger, SupersededImage
+from batchgen.storage import ImageStore
 
 
-def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
+def put_back(ledger: Ledger, store: ImageStore, note: Note) -> int:
     """Put wanted images from `superseded/` back, as when an edit was taken back; how many.
 
     What stands in their places steps aside in turn. One whose file is gone stays as it is, and so does one whose place
@@ -15,27 +13,36 @@ def put_back(ledger: Ledger, folder: Folder, note: Note) -> int:
     """
     count = 0
     for image in ledger.images.superseded_wanted():
-        source, target = folder.root / image.path, folder.root / image.place
-        if not source.exists() or (image.owner is None and target.exists() and not target.samefile(source)):
+        if not _can_return(image, store):
             continue
-        below = image.place.removeprefix("images/")
-        gone = folder.publish(source, below, replaces=image.owner, sha256=image.sha256)
+        gone = store.move(image.path, image.place, image.sha256, replacing=image.owner)
         ledger.images.restore(image, gone)
-        with suppress(OSError):  # a second name left over does no harm
-            source.unlink()
         note("returned", key=image.job_key, slot=image.slot, path=image.place)
         count += 1
     return count
 
 
-def make_room(ledger: Ledger, folder: Folder, note: Note) -> None:
+def _can_return(image: SupersededImage, store: ImageStore) -> bool:
+    """Tell whether the image is there, and its place is free or holds one that makes room for it.
+
+    A run that was killed may have moved it already: then it stands in its place under its own hash.
+    """
+    if image.owner is not None and store.head(image.path):
+        return True
+    if not store.taken([image.place]):
+        return store.head(image.path) is not None
+    standing = store.head(image.place, sha256=True)
+    return standing is not None and standing.sha256 == image.sha256
+
+
+def make_room(ledger: Ledger, store: ImageStore, note: Note) -> None:
     """Move images to `superseded/` that others replaced under another name, such as another format."""
     for key, slot, path in ledger.images.replaced():
-        place = folder.set_aside(path.removeprefix("images/"), key)
+        place = store.set_aside(path, key)
         ledger.images.clear_previous(key, slot)
         note("superseded", key=key, slot=slot, path=place)
     for key, slot, path in ledger.images.obsolete():
-        place = folder.set_aside(path.removeprefix("images/"), key)
+        place = store.set_aside(path, key)
         if place is not None:
             ledger.images.move(key, slot, place)
             note("superseded", key=key, slot=slot, path=place)

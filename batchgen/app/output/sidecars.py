@@ -12,32 +12,29 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, SidecarRow
 from batchgen.model import FileImage, InputImage, UrlImage
-from batchgen.storage import SIDECAR, Folder
+from batchgen.storage import ImageStore
 
 FORM = 1
-MARK = b'{\n  "sidecar": '
-MOST_BYTES = 1_000_000
 BETWEEN_IMAGES = ";"
 _NO_PARAMETER = frozenset({"id", "operation", "prompt", "model", "images", "mask"})
 
 
-def write(folder: Folder, rows: Sequence[SidecarRow]) -> None:
+def write(store: ImageStore, rows: Sequence[SidecarRow]) -> None:
     """Put a sidecar beside each of these images; a file that is no sidecar stays what it is."""
     for row in rows:
-        if _is_ours(folder.root / f"{row.path}{SIDECAR}"):
-            text = json.dumps(contents(row), indent=2)
-            folder.write_atomic(f"{row.path}{SIDECAR}", f"{text}\n".encode())
+        text = json.dumps(contents(row), indent=2)
+        store.write_sidecar(row.path, f"{text}\n".encode())
 
 
-def fill(ledger: Ledger, folder: Folder) -> None:
+def fill(ledger: Ledger, store: ImageStore) -> None:
     """Put those in place that are missing: the run was killed, or the manifest asked for none before."""
     behind = dict.fromkeys(
         attempt
         for path, sha256, attempt in ledger.images.origins()
-        if (folder.root / path).exists() and not _tells(folder.root / f"{path}{SIDECAR}", sha256)
+        if store.head(path) and sha256.encode() not in (store.read_sidecar(path) or b"")
     )
     for attempt in behind:
-        write(folder, [row for row in ledger.report_rows.sidecars(attempt) if (folder.root / row.path).exists()])
+        write(store, [row for row in ledger.report_rows.sidecars(attempt) if store.head(row.path)])
 
 
 def contents(row: SidecarRow) -> dict[str, Any]:
@@ -104,32 +101,11 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether the place is free, or holds a sidecar."""
-    head = _read(path)
-    return not path.exists() if head is None else head.startswith(MARK)
-
-
-def _tells(path: Path, sha256: str) -> bool:
-    """Whether a sidecar is that of the image with this hash."""
-    said = _read(path)
-    return said is not None and sha256.encode() in said
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_BYTES else None
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error
-
-
-def records(root: Path, images: Sequence[str]) -> Iterator[dict[str, Any]]:
+def records(store: ImageStore, images: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What sidecars tell of these images, in the words of images.csv; one that somebody has spoiled tells nothing."""
     for path in images:
         try:
-            told = json.loads(_read(root / f"{path}{SIDECAR}") or b"null")
+            told = json.loads(store.read_sidecar(path) or b"null")
             job, drawn = told["job"], told["drawn"]
             yield {
                 "path": path,

@@ -18,7 +18,7 @@ from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import endpoint
 from batchgen.runtime.clock import Clock, SystemClock
-from batchgen.storage import Folder
+from batchgen.storage import Workspace
 from batchgen.text import counted, safe, size_of
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -77,7 +77,7 @@ def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Fi
 
 
 def _disk() -> Finding:
-    free = Folder(Path()).free_bytes()
+    free = Workspace(Path()).free_bytes()
     return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
 
 

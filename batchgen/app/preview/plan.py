@@ -1,10 +1,10 @@
 """`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import (
     Project,
@@ -20,7 +20,6 @@ from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
-from batchgen.storage import Folder
 
 
 @dataclass
@@ -39,9 +38,9 @@ class PlanResult:
         sums = Tally(project.settings.limits)
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
-            chain = Chain(self.taken, ledger, project.output)
-            tariff = project.tariff(ledger)
-            pairing = Pairing(ledger, tariff.cost, choices, chain, lambda path: os.path.lexists(project.output / path))
+            store, tariff = store_of(project.output), project.tariff(ledger)
+            chain = Chain(self.taken, ledger, store)
+            pairing = Pairing(ledger, tariff.cost, choices, chain, store.taken)
             jobs = chain.watch(pairing.freeze(jobs_of(project)))
             yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))
@@ -55,7 +54,7 @@ def planned(path: Path, options: Options) -> PlanResult:
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs.latest_first() and next(Folder(project.output).images(), None) is not None:
+        if not ledger.runs.latest_first() and next(store_of(project.output).listing(), None) is not None:
             raise unknown_images(project)
     return PlanResult(project, options, checked.problems, checked.census.taken)
 

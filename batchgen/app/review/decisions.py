@@ -15,7 +15,7 @@ from batchgen.app.output.maintain import opened
 from batchgen.app.review.edited_table import checked, rows
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.ledger import Judged, Ledger, Review
-from batchgen.storage import Folder
+from batchgen.storage import Workspace
 from batchgen.text import safe
 
 VERSION = 1
@@ -49,22 +49,23 @@ class ReviewResult:
 def review(path: Path, output: Path | None) -> ReviewResult:
     """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read."""
     decisions = read(path)
-    with opened(output, readonly=False) as (ledger, root):
-        why = ledger.reviews.record([one.judged for one in decisions], awaited(ledger, Folder(root)))
-        reporter.write(ledger, root)
+    with opened(output, readonly=False) as (ledger, workspace, store):
+        why = ledger.reviews.record([one.judged for one in decisions], awaited(ledger, workspace))
+        reporter.write(ledger, workspace, store)
     taken = [one.judged.decision for one, out in zip(decisions, why, strict=True) if not out]
     left_out = tuple(
         Problem(f"{one.job} [{one.judged.slot}] is left out: {out}", one.place, Severity.WARNING)
         for one, out in zip(decisions, why, strict=True)
         if out
     )
-    return ReviewResult(taken.count(Review.APPROVED), taken.count(Review.REJECTED), left_out, root)
+    return ReviewResult(taken.count(Review.APPROVED), taken.count(Review.REJECTED), left_out, workspace.root)
 
 
-def awaited(ledger: Ledger, folder: Folder) -> frozenset[str]:
+def awaited(ledger: Ledger, workspace: Workspace) -> frozenset[str]:
     """Places that paid images may be on their way to: from an address, or in an answer that a dead run left."""
     places = [one.path("ext") for one in ledger.downloads.waiting()]
-    for call in (*ledger.attempts.orphans(), *ledger.attempts.pending(), *map(ledger.attempts.find, folder.spools())):
+    spooled = map(ledger.attempts.find, workspace.spools())
+    for call in (*ledger.attempts.orphans(), *ledger.attempts.pending(), *spooled):
         places += [call.path(slot, "ext") for slot in call.slots] if call else []
     return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
 

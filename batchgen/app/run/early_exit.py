@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
+from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
 from batchgen.app.preview import check
@@ -56,7 +57,8 @@ def _rehearsed(
         copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.provider.name, cap))
         if census:
             stops, tariff = StopReasons(), project.tariff(copy)
-            wants = Worklist(project, options, copy, tariff, stops, NO_RUN, census, asked.value)
+            store = store_of(project.output)
+            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value)
             estimate = wants.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from batchgen.errors import StorageError
 from batchgen.runtime.clock import Clock
-from batchgen.storage import Folder
+from batchgen.storage import Workspace
 from batchgen.storage.durable import PUBLIC_FILE
 
 FLUSH_EVERY = 0.5
@@ -37,15 +37,15 @@ class EventLog:
     record, the ledger, is where a full disk is noticed.
     """
 
-    def __init__(self, folder: Folder, run_id: str, clock: Clock, copy: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, workspace: Workspace, run_id: str, clock: Clock, copy: Path | None = None) -> None:
+        self._workspace = workspace
         self._run = f"runs/{run_id}"
         self._clock = clock
         self._one_at_a_time = Lock()
         self._flushed = float("-inf")
         copies = [] if copy is None else [_open(copy)]  # before anything is left in the folder
-        self._files = [folder.append(f"{self._run}/log.jsonl"), *copies]
-        _BEGUN.append(folder.root / self._run)
+        self._files = [workspace.append(f"{self._run}/log.jsonl"), *copies]
+        _BEGUN.append(workspace.root / self._run)
 
     def note(self, event: str, /, **facts: Any) -> None:
         """Write one event with its facts; lines go to the file together, twice a second or with the next status."""
@@ -80,7 +80,7 @@ class EventLog:
     def put_text(self, name: str, text: str) -> None:
         """Write a small file that is no JSON. Blocks."""
         with self._one_at_a_time:
-            self._folder.write_atomic(f"{self._run}/{name}", text.encode())
+            self._workspace.write(f"{self._run}/{name}", text.encode())
 
     def close(self) -> None:
         """Let go of the files."""

@@ -34,7 +34,7 @@ from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import Estimate
 from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
 from batchgen.runtime.signals import Interrupted
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 from batchgen.text import counted
 from batchgen.version import VERSION
 
@@ -60,7 +60,8 @@ class Run:
     project: Project
     options: Options
     watch: Watch
-    folder: Folder
+    workspace: Workspace
+    store: ImageStore
     ledger: Ledger
     key: Secret | None
     checked: CheckResult
@@ -79,12 +80,12 @@ class Run:
         clock, limits = self.project.clock, self.project.settings.limits
         self.wording = None if self.options.reworded is None else reworded.read(self.options.reworded)
         self.run_id = new_run_id(clock.now())
-        self.journal = EventLog(self.folder, self.run_id, clock, self.options.log_json)
+        self.journal = EventLog(self.workspace, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
-        self.refuge = refuge(self.folder.root, self.project.variables)
+        self.refuge = refuge(self.workspace.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
-        collaborators = (self.project, self.options, self.ledger, self.tariff, self.stops)
+        collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
         self.wants = Worklist(*collaborators, self.run_id, self.checked.census, self.asked.value)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
@@ -98,11 +99,11 @@ class Run:
         self.status_file()
         if left := LeftOpen.in_ledger(self.ledger):
             self.collected = collect(left)
-        clear_spool(self.ledger, self.folder, self.refuge)
+        clear_spool(self.ledger, self.workspace, self.refuge)
         if self.wording is not None:
             self.wants.only(reworded.give(self.wording, self.ledger, self.wants.notices.append))
         self.estimate = self.wants.plan()
-        self.collected += put_back(self.ledger, self.folder, self.note)
+        self.collected += put_back(self.ledger, self.store, self.note)
         self._fill_sidecars()
         self.left = LeftOpen.in_ledger(self.ledger)
         if self.wants.strangers:
@@ -158,7 +159,7 @@ class Run:
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""
-        root = self.folder.root.resolve()
+        root = self.workspace.root.resolve()
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
         self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
@@ -222,7 +223,7 @@ class Run:
         samples = sample_warning(self.project, self.ledger)
         told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting())
         verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
-        return RunResult(summary | verdict, status, told, self.folder.root, page)
+        return RunResult(summary | verdict, status, told, self.workspace.root, page)
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
@@ -233,11 +234,13 @@ class Run:
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work or self.collected:
-            make_room(self.ledger, self.folder, self.note)
+            make_room(self.ledger, self.store, self.note)
             self._fill_sidecars()
         self._end_run(status, why)
-        write = reporter.refresh if self._says_it_all() else reporter.write
-        written = write(self.ledger, self.folder.root, run_id=self.run_id)
+        if self._says_it_all():
+            written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
+        else:
+            written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
         self._end_run(status, why, told=self.wants.fingerprint)
         self.journal.put("summary.json", dict(written.summary))
         self.meter.state = "ended"
@@ -246,7 +249,7 @@ class Run:
 
     def _fill_sidecars(self) -> None:
         if self.project.settings.sidecars:
-            sidecars.fill(self.ledger, self.folder)
+            sidecars.fill(self.ledger, self.store)
 
     def _says_it_all(self) -> bool:
         """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""
@@ -255,7 +258,7 @@ class Run:
             told == self.wants.fingerprint
             and not self.has_work
             and not self.collected
-            and (self.folder.root / "report" / "report.html").exists()
+            and self.workspace.exists("report/report.html")
         )
 
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:

@@ -73,7 +73,7 @@ class RunLoop:
                 this.uncancel()
                 if broken_off := session.ledger.attempts.orphans():
                     await self._collect(provider, LeftOpen(broken_off), hasty=True)
-                clear_spool(session.ledger, session.folder, session.refuge)
+                clear_spool(session.ledger, session.workspace, session.refuge)
 
     async def _collect(self, provider: Provider, left: LeftOpen, *, hasty: bool = False) -> int:
         async with self._bench(provider) as (bench, _):
@@ -99,7 +99,8 @@ class RunLoop:
             executor = session.make_executor(
                 provider,
                 session.key.reveal() if session.key else None,
-                session.folder,
+                session.workspace,
+                session.store,
                 clock=clock,
                 offload=on_disk,
                 prepare=settings.prepare,
@@ -127,6 +128,7 @@ class RunLoop:
                     stops=session.stops,
                     new_id=lambda: tokens.token_hex(12),
                     note=session.note,
+                    check_output=session.workspace.check_held,
                 )
                 yield bench, on_disk
 
@@ -138,7 +140,7 @@ class RunLoop:
 
         async def forget(attempt_id: str) -> None:
             rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
-            await on_disk(sidecars.write, session.folder, rows)
+            await on_disk(sidecars.write, session.store, rows)
             await executor.forget(attempt_id)
 
         return forget

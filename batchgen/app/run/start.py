@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from batchgen.app.config.environment import environment, key_for, without_core_files
+from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
@@ -24,7 +25,7 @@ from batchgen.model import Stop, StopKind
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.runtime import event_loop
 from batchgen.runtime.signals import interruptible
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 
 __all__ = ["RunResult", "run"]
 
@@ -69,12 +70,12 @@ def _run(
 ) -> RunResult:
     project = within_open_files(open_project(path, options), watch)
     herald.name, herald.notify = project.settings.name, project.settings.notify
-    folder = Folder(project.output, at=at)
+    workspace, store = Workspace(project.output, at=at), store_of(project.output, at)
     with ExitStack() as stack:
         try:
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
-            if early := folder.root.is_dir():
-                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+            if early := workspace.root.is_dir():
+                stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
             checked = check.check(project, options.only, asked := Fingerprint())
             if checked.errors:
                 raise InputError(*checked.problems, more=checked.more)
@@ -82,14 +83,15 @@ def _run(
             without_core_files()
             key = key_for(project.provider, project.variables)
             if not early:
-                stack.enter_context(folder.lock(wait=options.if_locked == "wait"))
+                stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
         except Locked:
             if options.if_locked != "skip":
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
-        folder.ready()
-        ledger = stack.enter_context(_books(project, folder, at))
-        session = Run(project, options, watch, folder, ledger, key, checked, asked, make_executor)
+        workspace.ready()
+        store.ready()
+        ledger = stack.enter_context(_books(project, store, at))
+        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor)
         stack.callback(session.leave)
         herald.begin()
         return _performed(session)
@@ -124,9 +126,9 @@ def _in_loop(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def _books(project: Project, folder: Folder, at: Callable[[str], None]) -> Ledger:
+def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Ledger:
     """The ledger, unless images lie there that it does not know: all of them would be paid again."""
-    has_images = next(folder.images(), None) is not None
+    has_images = next(store.listing(), None) is not None
     if has_images and not project.ledger_path.exists():
         raise unknown_images(project)
     ledger = project.open_ledger(at=at)

@@ -1,7 +1,6 @@
 """What a run wants: every job remembered, what is left to do added up, and the tasks in the order they may start."""
 
 import asyncio
-import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Ta
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload
+from batchgen.storage import ImageStore
 
 REMEMBERED_AT_ONCE = 512
 MOST_NOTICES = 5
@@ -36,6 +36,7 @@ class Worklist:
     project: Project
     options: Options
     ledger: Ledger
+    store: ImageStore
     tariff: PriceList
     stops: StopReasons
     run_id: str
@@ -53,11 +54,8 @@ class Worklist:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        root, choices = self.project.output, choices_of(self.project, self.options)
-        self._chain = Chain(self.census.taken, self.ledger, root)
-        self._pairing = Pairing(
-            self.ledger, self.tariff.cost, choices, self._chain, lambda path: os.path.lexists(f"{root}/{path}")
-        )
+        self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
+        self._pairing = Pairing(self.ledger, self.tariff.cost, choices, self._chain, self.store.taken)
 
     def only(self, reworded: frozenset[str]) -> None:
         """Draw nothing but these jobs, by key."""
@@ -69,7 +67,7 @@ class Worklist:
         options, census = self.options, self.census
         some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
         same = told == self.asked and not (census.taken or some)
-        if same and is_finished(self.ledger, self.project.output, before, census.images):
+        if same and is_finished(self.ledger, self.store, before, census.images):
             return self._as_before(before)
         return self._walk()
 
@@ -109,10 +107,10 @@ class Worklist:
     def _look_for_strangers(self, item: Planned) -> None:
         """A file that somebody else put where an image shall go is found before the image is paid."""
         ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
-        for slot in item.slots:
-            place = f"images/{item.job.path(slot, ext)}"
-            taken = os.path.lexists(self.project.output / place) and self.ledger.images.owner(place) is None
-            if taken and len(self.strangers) < InputError.most:
+        places = [f"images/{item.job.path(slot, ext)}" for slot in item.slots]
+        taken = self.store.taken(places)
+        for place in places:
+            if place in taken and self.ledger.images.owner(place) is None and len(self.strangers) < InputError.most:
                 why = f"{self.project.output / place} is no image of batchgen's: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 

@@ -1,0 +1,116 @@
+"""What every store of images promises, and the names that all stores share."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from batchgen.errors import StorageError
+from batchgen.storage.durable import TEMPORARY, parts_of
+
+IMAGES, SUPERSEDED = "images", "superseded"
+SIDECAR = ".json"
+"""What the name of a sidecar has more than that of the image which it stands beside."""
+SIDECAR_BEGINS = b'{\n  "sidecar": '
+MOST_SIDECAR = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image that waits as a file of the spool, and the path where it shall appear.
+
+    Each part is put under one path only: `part` tells an image that was put before from another of the same bytes.
+    """
+
+    part: Path
+    path: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a store; `sha256` where it was asked for."""
+
+    path: str
+    bytes: int
+    sha256: str | None = None
+
+
+class ImageStore(Protocol):
+    """Keeps images at relative paths below `images/`, and what they replaced below `superseded/`.
+
+    Every method blocks, and raises StorageError with the path and what to do when the store refuses. What a method
+    wrote is durable when it returns. Doing it again after a crash at any point is harmless. A file that batchgen did
+    not write is never overwritten, moved or removed.
+    """
+
+    def ready(self) -> None:
+        """Try what a run will need, so that a store that cannot be used is found before anything is paid."""
+
+    def put(self, part: Path, path: str, sha256: str | None = None, *, replacing: str | None = None) -> str | None:
+        """Let an image appear, whole, at `path` below `images/`; the part stays.
+
+        With `replacing` (the key of the job whose image stands there) that image goes to `superseded/` first, with the
+        key in its name. Its new path is returned, also when it had moved before; None when nothing stood there. Where
+        the part is gone already, `sha256` tells whether the image that stands there is the right one.
+        """
+
+    def put_all(self, images: Sequence[NewImage], *, replacing: str | None = None) -> tuple[str | None, ...]:
+        """Put the images of one answer, as `put` does; what stood in the place of each."""
+
+    def set_aside(self, path: str, key: str) -> str | None:
+        """Move the image of job `key` to `superseded/`, its sidecar with it.
+
+        Returns its new path, also when it had moved before; None when it is gone.
+        """
+
+    def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
+        """Move an image to `new` below `images/`, its sidecar with it; otherwise as `put`."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an image to read; StorageError when it is not there, or no plain file."""
+
+    def local_path(self, path: str) -> Path | None:
+        """Name the file of an image on this machine; None when it is not there, or kept elsewhere."""
+
+    def head(self, path: str, *, sha256: bool = False) -> StoredFile | None:
+        """Describe an image, with its hash when asked; None when no plain file stands there."""
+
+    def taken(self, paths: Iterable[str]) -> frozenset[str]:
+        """Tell which paths are not free: something stands there, whatever it is, or in the way to it."""
+
+    def listing(self, below: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
+        """List the images below a folder by path, with their hashes when asked; a sidecar is no image."""
+
+    def write_sidecar(self, path: str, data: bytes) -> bool:
+        """Put a sidecar beside an image, also in the place of its older one; False when a stranger's file is there."""
+
+    def read_sidecar(self, path: str) -> bytes | None:
+        """Read the sidecar beside an image; None when there is none, or something that is too large to be one."""
+
+
+def image_parts(path: str) -> tuple[str, ...]:
+    """Split a path below `images/`; StorageError for any other."""
+    parts = parts_of(path)
+    if len(parts) < 2 or parts[0] != IMAGES:
+        raise StorageError(f"{path!r} is not a path below {IMAGES}/")
+    return parts
+
+
+def superseded(path: str, key: str) -> str:
+    """Name the place of an image below `images/` that steps aside and that job `key` drew."""
+    aside = PurePosixPath(SUPERSEDED, *image_parts(path)[1:])
+    return str(aside.with_name(f"{aside.stem}.{key[:12]}{aside.suffix}"))
+
+
+def next_name(name: str) -> str:
+    """Name the next place beside one that is taken: `a.png`, `a~2.png`, `a~3.png`."""
+    path = PurePosixPath(name)
+    stem, _, count = path.stem.rpartition("~")
+    number = int(count) + 1 if stem and count.isdecimal() else 2
+    return f"{stem if stem and count.isdecimal() else path.stem}~{number}{path.suffix}"
+
+
+def is_image(name: str) -> bool:
+    """Tell an image from what may stand beside it."""
+    return not name.endswith((SIDECAR, TEMPORARY))
