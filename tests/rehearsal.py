@@ -14,7 +14,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.preview.check import CheckResult
 from batchgen.app.run.start import run
 from batchgen.app.watch import Unwatched
-from batchgen.errors import BatchgenError
+from batchgen.errors import BatchgenError, Problem
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig
@@ -35,6 +35,7 @@ class Ended:
     summary: Mapping[str, Any]
     folder: Path
     why: str = ""
+    problems: tuple[Problem, ...] = ()
 
     @property
     def charged(self) -> int:
@@ -111,7 +112,7 @@ class Rehearsal:
             result = run(manifest, told, Unwatched(), at, make_executor)
         except BatchgenError as error:
             return Ended(int(error.exit), {}, told.output, str(error))
-        return Ended(int(result.exit), result.summary, told.output)
+        return Ended(int(result.exit), result.summary, told.output, problems=result.problems)
 
     @property
     def bill(self) -> list[dict[str, Any]]:
