@@ -147,7 +147,8 @@ class Performer:
     def _answer(self, performed: Performance, images: tuple[bytes, ...], urls: tuple[str, ...]) -> Reply:
         resolved, tokens = performed.resolved, performed.tokens
         if resolved.kind is Kind.CHAT:
-            inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
+            is_inline = resolved.answers in {"b64_json", "images"}
+            inline = f"data:image/png;base64,{answer.b64(images[0])}" if is_inline else None
             return answer.chat(resolved, urls[0] if urls else inline, tokens)
         if resolved.kind is Kind.CONTENT:
             return self._content(performed, images)
