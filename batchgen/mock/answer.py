@@ -61,6 +61,9 @@ def events(resolved: ResolvedRequest, answer: dict[str, Any]) -> Reply:
 def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
     """Build a chat completion whose text links to the image in markdown, or says that there is none."""
     text = "I can't draw that." if url is None else f"> 🎨 drawn\n\n![{resolved.model.name}]({url})\n"
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if resolved.answers == "images":
+        message |= {"content": "", "images": [{"type": "image_url", "image_url": {"url": url}}]}
     return as_json(
         200,
         {
@@ -68,7 +71,7 @@ def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
             "object": "chat.completion",
             "created": resolved.created,
             "model": resolved.model.name,
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {
                 "prompt_tokens": tokens.text,
                 "completion_tokens": tokens.output,

@@ -161,6 +161,9 @@ class BatchApi:
                 raise Refused(server_error())
             case "output_no_range":
                 return web.Response(body=found.path.read_bytes(), content_type=JSONL)
+            case "output_short":
+                data = found.path.read_bytes()
+                return web.Response(body=data[: len(data) * 3 // 5], content_type=JSONL)
             case "output_slow":
                 return await play(request, _dripped(found.path, hit.number("delay", 0.5)))
             case _:

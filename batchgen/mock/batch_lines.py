@@ -81,6 +81,13 @@ def result(number: int, custom_id: str, reply: Reply, request_id: str) -> dict[s
     return {"id": f"batch_req_{number:06d}", "custom_id": custom_id, "response": response, "error": None}
 
 
+def result_around(number: int, custom_id: str, body: bytes, request_id: str) -> bytes:
+    """Build the line of a good answer around its JSON, which is not read again."""
+    names = f'{{"id": "batch_req_{number:06d}", "custom_id": {json.dumps(custom_id)}, "response": '
+    head = f'{names}{{"status_code": 200, "request_id": "{request_id}", "body": '
+    return b"".join((head.encode(), body, b'}, "error": null}'))
+
+
 def unanswered(number: int, custom_id: str, code: str, message: str) -> dict[str, Any]:
     """Build the line of an error file for a request that was not performed."""
     told = {"code": code, "message": message}

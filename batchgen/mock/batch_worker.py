@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.mock.api_files import ApiFiles
-from batchgen.mock.batch_lines import KINDS, Line, result, unanswered
+from batchgen.mock.batch_lines import KINDS, Line, result, result_around, unanswered
 from batchgen.mock.batches import Batch, Written
 from batchgen.mock.bill import Bill, Entry, used
 from batchgen.mock.check import check
@@ -38,8 +38,10 @@ class BatchWorker:
         entry = self.bill.open(at, batch.endpoint, {"x-batch": batch.id, "x-custom-id": line.custom_id}, "batch")
         reply, odd = await self._answered(batch, asked["body"], entry)
         entry.status, entry.ended = reply.status, "answered"
-        told = result(line.number, line.custom_id, reply, entry.request_id)
         good = reply.status == 200
+        if odd is None:
+            return [(result_around(line.number, line.custom_id, reply.body, entry.request_id), True)], True
+        told = result(line.number, line.custom_id, reply, entry.request_id)
         return _written(odd, told, line, good=good), good and odd not in {"no_response", "expired"}
 
     def weigh(self, endpoint: str, asked: dict[str, Any], owner: str) -> int:
@@ -50,7 +52,7 @@ class BatchWorker:
             return 0
         return tokens.text + tokens.image
 
-    async def _answered(self, batch: Batch, body: dict[str, Any], entry: Entry) -> tuple[Reply, str]:
+    async def _answered(self, batch: Batch, body: dict[str, Any], entry: Entry) -> tuple[Reply, str | None]:
         try:
             resolved = self._resolved(batch.endpoint, body, batch.owner)
             entry.take(resolved)
@@ -58,6 +60,8 @@ class BatchWorker:
             self.calls[resolved.prompt] += 1
             created = int(self.clock.now().timestamp())
             performed = self.performer.perform(replace(resolved, call=call, created=created), entry, batch.owner)
+            if self.performer.is_fixed(performed):
+                return Reply(200, b"".join(self.performer.fixed(performed))), None
             reply = performed.instead or await self.performer.reply(performed, batch.origin)
         except Refused as refused:
             return refused.reply, ""

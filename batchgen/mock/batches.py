@@ -236,6 +236,8 @@ class Batches:
             self._write(batch, written)
             batch.done += 1
             batch.completed, batch.failed = batch.completed + good, batch.failed + (not good)
+            # Other requests are served between two lines.
+            await asyncio.sleep(0)
 
     async def _settled(self, batch: Batch) -> None:
         if batch.work and not batch.work.done():

@@ -35,6 +35,7 @@ class MockConfig:
     batch_polls: a batch goes on by one stage (validating, in_progress, finalizing, completed) every so many polls.
     batch_seconds: it takes so long by the clock instead. batch_queue_tokens: input tokens of a model that may wait.
     batch_input_bytes: the most that an input file may have. project_per_key: files and batches of a key are its own.
+    console: paths that do not begin with the base URL's show a web page with 200, as a gateway's console does.
     url_seconds: how long the address of an image lives.
     fixed_bytes: answer every image with these bytes, drawing nothing: for measuring clients.
     serve_retired: draw with models that were shut down (as gateways do); False refuses them as their vendor does.
@@ -68,6 +69,7 @@ class MockConfig:
     batch_queue_tokens: int | None = None
     batch_input_bytes: int = 200 * 1024 * 1024
     project_per_key: bool = False
+    console: bool = False
     url_seconds: float = 86_400.0
     fixed_bytes: bytes | None = None
     serve_retired: bool = True

@@ -72,6 +72,7 @@ SHAPES: dict[str, Fault] = {
                                for one in i]}}]})),
     "shape_image_url": Fault("data: [{image_url: {url}}]; usable", as_url=True, alter=shapes.shaped(
         lambda i: {"data": [{"image_url": {"url": one}} for one in i]})),
+    "chat_images": Fault("a chat whose images stand in message.images", spoil=told.answering("images")),
     "shape_unknown": Fault("base64 deep under names that nobody knows", spoil=shapes.as_base64,
                            alter=shapes.shaped(lambda i: {"payload": {"blobs": [{"x": {"y": one}} for one in i]}})),
     "body_png": Fault("the body is the image", spoil=shapes.as_base64, alter=shapes.body("image/png")),
@@ -171,6 +172,7 @@ BATCHES: dict[str, Fault] = {
     "batch_output_slow": Fault("the output comes in ten parts; options reads (1), delay (0.5)", batch="output_slow"),
     "batch_output_500": Fault("the output is 500; option reads (1)", batch="output_500"),
     "batch_output_404": Fault("the output is 404; option reads (1)", batch="output_404"),
+    "batch_output_short": Fault("the output ends within a line; option reads (1)", batch="output_short"),
     "batch_output_no_range": Fault("the output comes whole, whatever range; option reads (1)", batch="output_no_range"),
 }  # fmt: skip
 LINES: dict[str, Fault] = {

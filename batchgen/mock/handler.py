@@ -1,16 +1,13 @@
 """One request for images from arrival to answer: checked, limited, charged, drawn, told, and perhaps spoilt."""
 
 import asyncio
-import base64
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
 
 from aiohttp import web
 
-from batchgen.mock import answer
 from batchgen.mock.api_files import ApiFiles
 from batchgen.mock.azure import in_azure_words
 from batchgen.mock.batch_worker import BatchWorker, file_bytes
@@ -183,7 +180,7 @@ class Handler:
             return self._whole(entry, performed.instead)
         if is_task:
             return await self._sent(request, self.tasks.submit(performed), performed, entry)
-        if performed.is_plain and self.config.fixed_bytes is not None and not self.dialect.filters:
+        if self.performer.is_fixed(performed):
             return await self._fixed(request, performed, entry)
         return await self._drawn(request, performed, entry)
 
@@ -206,7 +203,7 @@ class Handler:
         return (("x-request-id", entry.request_id), *self.gate.headers())
 
     async def _fixed(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
-        parts = answer.pieces(performed.resolved, self._fixed_text, performed.tokens)
+        parts = self.performer.fixed(performed)
         headers = [*self._headers(entry), ("Content-Type", "application/json")]
         response = web.StreamResponse(headers=headers)
         response.content_length = sum(map(len, parts))
@@ -214,10 +211,6 @@ class Handler:
         sent = await send(request, response, parts)
         entry.ended = "answered"
         return sent
-
-    @cached_property
-    def _fixed_text(self) -> bytes:
-        return base64.b64encode(self.config.fixed_bytes or b"")
 
     async def _drawn(self, request: web.Request, performed: Performance, entry: Entry) -> web.StreamResponse:
         fault = performed.fault

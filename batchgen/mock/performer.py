@@ -1,11 +1,12 @@
 """A resolved request -> its fault, its price, and its answer: the same on every route."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from batchgen.mock import answer
@@ -82,6 +83,14 @@ class Performer:
             entry.pictures = 0
         return Performance(resolved, fault, hit, tokens, instead)
 
+    def is_fixed(self, performed: Performance) -> bool:
+        """Say whether the answer is plain and its images are the preset bytes."""
+        return performed.is_plain and self.config.fixed_bytes is not None and not self.dialect.filters
+
+    def fixed(self, performed: Performance) -> tuple[bytes, ...]:
+        """Tell the preset bytes in pieces, of which nothing is copied."""
+        return answer.pieces(performed.resolved, _encoded(self.config.fixed_bytes or b""), performed.tokens)
+
     async def reply(self, performed: Performance, origin: str) -> Reply:
         """Draw and tell; `origin` is this server as the client spells it."""
         images = await self._offload(self._images, performed.resolved)
@@ -147,7 +156,8 @@ class Performer:
     def _answer(self, performed: Performance, images: tuple[bytes, ...], urls: tuple[str, ...]) -> Reply:
         resolved, tokens = performed.resolved, performed.tokens
         if resolved.kind is Kind.CHAT:
-            inline = f"data:image/png;base64,{answer.b64(images[0])}" if resolved.answers == "b64_json" else None
+            is_inline = resolved.answers in {"b64_json", "images"}
+            inline = f"data:image/png;base64,{answer.b64(images[0])}" if is_inline else None
             return answer.chat(resolved, urls[0] if urls else inline, tokens)
         if resolved.kind is Kind.CONTENT:
             return self._content(performed, images)
@@ -161,6 +171,11 @@ class Performer:
         told = content(performed.resolved, images, performed.tokens, performed.hit.context.request)
         alter = performed.fault.alter if performed.hit.fault in GEMINI else None
         return alter(told, performed.hit) if alter else as_json(200, told)
+
+
+@lru_cache(maxsize=8)
+def _encoded(data: bytes) -> bytes:
+    return base64.b64encode(data)
 
 
 def _fault(hit: Hit) -> Fault:

@@ -70,7 +70,7 @@ class ResolvedRequest:
     fidelity: str | None = None
     images: tuple[InputImage, ...] = ()
     mask: InputImage | None = None
-    answers: str = "b64_json"  # url, b64_json, or none: a chat that draws nothing
+    answers: str = "b64_json"  # url, b64_json; of a chat also images (beside its words) and none
     call: int = 0
     look: Look = Look.FINE
     pixels: tuple[int, int] | None = None

@@ -30,6 +30,11 @@ ROUTES = {
     "/chat/completions": Kind.CHAT,
 }
 MOST_BODY = 1 << 30
+CONSOLE = Reply(
+    200,
+    b'<!doctype html><html><head><title>Console</title></head><body><div id="root"></div></body></html>',
+    "text/html; charset=utf-8",
+)
 Route = tuple[str, str, Any]
 
 
@@ -127,7 +132,8 @@ class MockServer:
                 yield from self._azure_routes(handler)
             case _:
                 yield from self._image_routes(handler, "/v1")
-                yield from self._image_routes(handler, "")
+                if not self.config.console:
+                    yield from self._image_routes(handler, "")
         if handler.dialect.batches:
             yield from BatchApi(handler).routes("/v1")
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
@@ -217,6 +223,8 @@ class MockServer:
 
     async def _nowhere(self, request: web.Request) -> web.Response:
         self._open.record.note(request)
+        if self.config.console and not request.path.startswith(f"{self._open.dialect.base}/"):
+            return as_response(CONSOLE)
         return as_response(self._open.worded(error(404, f"Invalid URL ({request.method} {request.path})")))
 
 

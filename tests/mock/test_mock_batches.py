@@ -325,6 +325,17 @@ async def test_a_download_can_fail_and_be_resumed(start: Callable[..., Any], sdk
     assert len(whole.splitlines()) == 2
 
 
+async def test_an_output_can_look_whole_and_end_within_a_line(sdk: Callable[..., Any]) -> None:
+    """Only its last line tells."""
+    client, _ = await sdk(fixed_bytes=TINY)
+    prompt = "A lamp [[mock: fault=batch_output_short]]"
+    batch = await finished(client, await submit(client, line("a", prompt), line("b"), line("c")))
+    cut, whole = await read(client, batch.output_file_id), await read(client, batch.output_file_id)
+    assert isinstance(cut[-1], str)
+    assert len(whole) == 3
+    assert all(isinstance(one, dict) for one in whole)
+
+
 async def test_uploads_can_fail(sdk: Callable[..., Any]) -> None:
     """By a rule for the file's name; a cut one is kept all the same."""
     rules = (Rule("file_500", "one"), Rule("file_429", "two"), Rule("file_cut", "three"), Rule("401", skip=9))

@@ -168,6 +168,13 @@ async def test_chat_can_answer_without_an_address(start: Callable[..., Any]) -> 
         messages = [{"role": "user", "content": [{"type": "text", "text": f"A lamp [[mock: fault={fault}]]"}]}]
         answer = await client.post("/chat/completions", model="sora_image", messages=messages)
         texts.append(answer.json["choices"][0]["message"]["content"])
+    answer = await client.post(
+        "/chat/completions",
+        model="sora_image",
+        messages=[{"role": "user", "content": "A lamp [[mock: fault=chat_images]]"}],
+    )
+    message = answer.json["choices"][0]["message"]
+    assert (message["content"], message["images"][0]["image_url"]["url"][:22]) == ("", "data:image/png;base64,")
     assert "](data:image/png;base64," in texts[0]
     assert "](" not in texts[1]
 

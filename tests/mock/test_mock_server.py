@@ -73,6 +73,18 @@ async def test_the_version_prefix_may_be_missing(start: Callable[..., Any]) -> N
         assert response.status == 200
 
 
+async def test_a_console_stands_where_the_prefix_is_missing(start: Callable[..., Any]) -> None:
+    """A web page with 200 for any method, while the true paths work; nothing is charged for a page."""
+    client = await start(fixed_bytes=b"x", console=True)
+    url = f"{client.server.origin}/images/generations"
+    async with client.session.post(url, json={"prompt": "A"}, headers={"Authorization": "Bearer k"}) as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+    assert (await client.get(f"{client.server.origin}/models")).headers["content-type"].startswith("text/html")
+    assert client.server.bill()["calls"] == 0
+    assert (await client.generate()).status == 200
+    assert (await client.get(f"{client.server.base_url}/nowhere")).status == 404
+
+
 async def test_errors_by_chance_are_never_charged(start: Callable[..., Any]) -> None:
     """429, 500 and 503 in about the asked share; the bill counts only what was delivered."""
     client = await start(errors=0.3, seed=3, fixed_bytes=b"x")
