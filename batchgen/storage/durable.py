@@ -78,6 +78,16 @@ def folder(root: Path, parts: tuple[str, ...], mode: int | None = None, *, durab
         os.close(descriptor)
 
 
+@contextmanager
+def below(parent: int, name: str) -> Iterator[int]:
+    """Open a folder that is there, unless it is a link."""
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _root(root: Path, *, make: bool) -> int:
     try:
         return os.open(root, os.O_RDONLY | os.O_DIRECTORY)

@@ -14,6 +14,7 @@ from batchgen.storage.durable import (
     PRIVATE_DIR,
     PRIVATE_FILE,
     TEMPORARY,
+    below,
     create,
     exists,
     folder,
@@ -167,13 +168,12 @@ class Spool:
 
     def discard(self) -> None:
         """Remove what was written here; a file of somebody else stays, and the folder with it."""
-        with guarded(self.path), suppress(FileNotFoundError):
-            with folder(self._root, self._parts) as here:
+        with guarded(self.path), suppress(FileNotFoundError), folder(self._root, self._parts[:-1]) as above:
+            with below(above, self.attempt_id) as here:
                 # The answer goes first: a spool without one is only leftovers.
                 for name in sorted(filter(_is_ours, names(here)), key=lambda name: name != ANSWER):
                     remove_plain(here, name)
-            with folder(self._root, self._parts[:-1]) as above:
-                _remove_empty(above, self.attempt_id)
+            _remove_empty(above, self.attempt_id)
 
     def quarantine(self, why: Mapping[str, object]) -> str:
         """Keep what arrived for people to look at; returns the folder, relative to the output folder."""

@@ -1,5 +1,6 @@
 """A file beside each image that tells how it came about: durable with it, true of it, and enough to draw it again."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 
 from batchgen.app import commands as app
 from batchgen.app.output.sidecars import records
-from batchgen.storage import sha256_of
 from tests.rehearsal import Rehearsal
 
 OUTPUT = {"sidecars": True}
@@ -30,7 +30,7 @@ def sidecars(folder: Path) -> dict[str, Any]:
         image = path.with_suffix("")
         told = json.loads(path.read_text("utf-8"))
         assert told["picture"]["bytes"] == image.stat().st_size
-        assert told["picture"]["sha256"] == sha256_of(image.open("rb"))
+        assert told["picture"]["sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
         found[str(image.relative_to(folder))] = told
     return found
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from batchgen.storage.durable import (
     PUBLIC_DIR,
     PUBLIC_FILE,
+    below,
     digest,
     exists,
     folder,
@@ -180,15 +181,15 @@ class LocalStore:
         ways = {"": _PLAIN}
         return frozenset(path for path in paths if self._taken(path, ways))
 
-    def listing(self, below: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
+    def listing(self, where: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
         """List the images below a folder by path; what is no plain file is left out."""
-        with guarded(self.root / below), suppress(FileNotFoundError), folder(self.root, parts_of(below)) as here:
-            yield from _listed(here, below, sha256=sha256)
+        with guarded(self.root / where), suppress(FileNotFoundError), folder(self.root, parts_of(where)) as here:
+            yield from _listed(here, where, sha256=sha256)
 
     def _home(self, part: Path) -> AbstractContextManager[int]:
         """Open the folder of a part; below the root it is not entered through a link."""
-        inside = part.is_relative_to(self.root)
-        return folder(self.root, part.relative_to(self.root).parts) if inside else folder(part, ())
+        root, parts = self.root.parts, part.parts
+        return folder(self.root, parts[len(root) :]) if parts[: len(root)] == root else folder(part, ())
 
     @contextmanager
     def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:
@@ -261,19 +262,10 @@ def _listed(here: int, above: str, *, sha256: bool) -> Iterator[StoredFile]:
         path = f"{above}/{entry.name}"
         with suppress(FileNotFoundError):
             if entry.is_dir(follow_symlinks=False):
-                with _below(here, entry.name) as there:
+                with below(here, entry.name) as there:
                     yield from _listed(there, path, sha256=sha256)
             elif is_image(entry.name) and (size := look(here, entry.name)):
                 yield StoredFile(path, size.st_size, digest(here, entry.name) if sha256 else None)
-
-
-@contextmanager
-def _below(here: int, name: str) -> Iterator[int]:
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _read(here: int, name: str) -> bytes | None:

@@ -79,7 +79,7 @@ class ImageStore(Protocol):
     def taken(self, paths: Iterable[str]) -> frozenset[str]:
         """Tell which paths are not free: something stands there, whatever it is, or in the way to it."""
 
-    def listing(self, below: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
+    def listing(self, where: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
         """List the images below a folder by path, with their hashes when asked; a sidecar is no image."""
 
     def write_sidecar(self, path: str, data: bytes) -> bool:

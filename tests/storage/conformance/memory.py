@@ -101,9 +101,9 @@ class MemoryStore:
         """Tell which paths have an object."""
         return frozenset(self._objects.keys() & paths)
 
-    def listing(self, below: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
+    def listing(self, where: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
         """List the objects below a folder."""
-        for path in sorted(path for path in self._objects if path.startswith(f"{below}/") and is_image(path)):
+        for path in sorted(path for path in self._objects if path.startswith(f"{where}/") and is_image(path)):
             if found := self.head(path, sha256=sha256):
                 yield found
 
