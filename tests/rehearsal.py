@@ -15,6 +15,8 @@ from batchgen.app.preview.check import CheckResult
 from batchgen.app.run.start import run
 from batchgen.app.watch import Unwatched
 from batchgen.errors import BatchgenError
+from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.planner import Estimate, Planned
@@ -99,12 +101,14 @@ class Rehearsal:
         rows = {item.job.id: item for item in planned.rows()}
         return rows, planned.estimate
 
-    def run(self, manifest: Path, at: Any = None, **options: Any) -> Ended:
+    def run(
+        self, manifest: Path, at: Any = nowhere, make_executor: MakeExecutor = LocalExecutor, **options: Any
+    ) -> Ended:
         """Run a manifest; when it cannot begin, the exit status says so."""
         told = self.options(manifest, **options)
         assert told.output
         try:
-            result = run(manifest, told, Unwatched(), *(() if at is None else (at,)))
+            result = run(manifest, told, Unwatched(), at, make_executor)
         except BatchgenError as error:
             return Ended(int(error.exit), {}, told.output, str(error))
         return Ended(int(result.exit), result.summary, told.output)

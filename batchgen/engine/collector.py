@@ -74,10 +74,10 @@ class Collector:
         loop.add_done_callback(self._broke)
         try:
             yield
+            await asyncio.gather(*self._looks)
         finally:
-            loop.cancel()
-            for look in self._looks:
-                look.cancel()
+            for task in (loop, *self._looks):
+                task.cancel()
             await asyncio.gather(loop, *self._looks, return_exceptions=True)
 
     async def rest(self) -> int:

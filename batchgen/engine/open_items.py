@@ -18,6 +18,7 @@ from batchgen.model import (
     Pending,
     Quote,
     Receipt,
+    RemoteImage,
     SlotState,
     Stems,
 )
@@ -80,7 +81,7 @@ class OpenItem(ABC, Generic[T]):
         self.end(self.unseen)
 
     def next_wait(self) -> float | None:
-        """Seconds to the next look after one that brought nothing; None when that is for the next run."""
+        """Seconds to the next look where its executor does not say when; None when that is for the next run."""
         return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.bench.settings.retry.base_seconds
 
     @property
@@ -125,6 +126,9 @@ class LeftAttempt(OpenItem[bool]):
         pending = row.state is AttemptState.PENDING and row.handle is not None
         ask = Pending(row.id, row.handle or "", row.next_look, row.expires, attempt) if pending else attempt
         return cls(bench, ask, False, row, looks=looks)
+
+    def next_wait(self) -> None:
+        """Whoever does not know when it comes does not keep a run from ending."""
 
     async def book(self, came: Came) -> bool:
         match came:
@@ -180,8 +184,8 @@ class WaitingImage(OpenItem[SlotState]):
     @classmethod
     def of(cls, bench: RunContext, download: PendingDownload, looks: int = 0) -> "WaitingImage":
         """Ask for it at its address."""
-        attempt = image_attempt(download)
-        ask = Pending(download.attempt_id, download.url, None, download.expires, attempt)
+        remote = RemoteImage(download.slot, download.url, download.expires)
+        ask = Pending(download.attempt_id, "", expires=download.expires, attempt=image_attempt(download), remote=remote)
         return cls(bench, ask, SlotState.NOT_STARTED, download, looks=looks)
 
     @property

@@ -93,26 +93,26 @@ class Downloads:
         What was fetched is whole in a spool of its own before it is put anywhere: asking again fetches nothing.
         StorageError when the disk refuses.
         """
-        attempt = waiting.attempt
+        attempt, remote = waiting.attempt, waiting.remote
         assert attempt is not None, "whoever asks for an image says where it goes"
-        name = f"{waiting.attempt_id}-{attempt.slots[0]}"
+        assert remote is not None, "and where it waits"
+        name = f"{waiting.attempt_id}-{remote.slot}"
         receipt = await self._offload(finish, self._folder, name)
         if receipt is None:
             spool = self._folder.spool(name)
-            facts = await self.fetch(waiting.handle, spool, waiting.expires)
+            facts = await self.fetch(remote.url, spool, remote.expires)
             if isinstance(facts, NotFetched):
                 return facts
             seen = sniff(facts.head, facts.path)
             if seen is None or (seen.format == "svg" and attempt.request.param("output_format") != "svg"):
                 await self._offload(spool.discard)
                 return NotFetched("what came is no image")
-            receipt = await self._offload(self._landed, attempt, spool, facts, seen)
+            receipt = await self._offload(self._landed, attempt, remote.slot, spool, facts, seen)
         self._fetched.setdefault(waiting.attempt_id, {})[name] = self._folder.spool(name)
         return receipt
 
-    def _landed(self, attempt: Attempt, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
+    def _landed(self, attempt: Attempt, slot: int, spool: Spool, facts: PartFacts, seen: ImageFacts) -> Receipt:
         """Make an image durable in its spool, then put it in its place. Blocks."""
-        slot, request = attempt.slots[0], attempt.request
         image = StoredImage(
             slot=slot,
             path=f"images/{attempt.path(slot, seen.ext)}",
@@ -121,7 +121,7 @@ class Downloads:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(request, seen, facts),
+            flags=flags_of(attempt.request, seen, facts),
         )
         plan = Plan((Placement(facts.path.name, image),))
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)

@@ -34,6 +34,7 @@ MOST_HEADER = 32 * 1024
 INPUT = "-input"
 GONE = "the run ended before the answer was whole"
 """Why an attempt is lost that nothing whole is left of."""
+ELSEWHERE = "accepted elsewhere, and not here yet"
 
 
 class InputFetchError(Exception):
@@ -135,16 +136,20 @@ class LocalExecutor:
 
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
         """Complete the answers that are whole in the spool, and try once to fetch each image at an address."""
-        attempts = [one.id for one in open if isinstance(one, Attempt)]
-        found = iter(await self.offload(self._spooled, attempts) if attempts else ())
-        images = iter(await asyncio.gather(*(self._fetch(one) for one in open if isinstance(one, Pending))))
-        return [next(found) if isinstance(one, Attempt) else next(images) for one in open]
+        found = dict[int, Came]()
+        spooled = {at: _id(one) for at, one in enumerate(open) if isinstance(one, Attempt) or one.remote is None}
+        if spooled:
+            receipts = await self.offload(self._spooled, tuple(spooled.values()))
+            found |= {at: receipt or _not_here(open[at]) for at, receipt in zip(spooled, receipts, strict=True)}
+        images = {at: one for at, one in enumerate(open) if isinstance(one, Pending) and one.remote}
+        found |= zip(images, await asyncio.gather(*map(self._fetch, images.values())), strict=True)
+        return [found[at] for at in range(len(open))]
 
-    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | Lost]:
+    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | None]:
         """What lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
         if self._spare:
             bring_home(self._spare, self.folder)
-        return [finish(self.folder, one) or Lost(one, GONE) for one in attempt_ids]
+        return [finish(self.folder, one) for one in attempt_ids]
 
     async def _fetch(self, one: Pending) -> Came:
         found = await self._downloads.image(one)
@@ -244,6 +249,15 @@ class LocalExecutor:
             return ssl.create_default_context(cafile=str(self._wires.ca_file))
         except OSError as error:
             raise InputError(f"{self._wires.ca_file}: no certificates could be read: {error}") from error
+
+
+def _id(one: Pending | Attempt) -> str:
+    return one.id if isinstance(one, Attempt) else one.attempt_id
+
+
+def _not_here(one: Pending | Attempt) -> Pending | Lost:
+    """What another executor accepted may still come there; an attempt of our own does not."""
+    return Lost(one.id, GONE) if isinstance(one, Attempt) else replace(one, next_look=None, why=ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,9 @@ class Executor(Protocol):
         """Look for what these bring: one result for each, in their order. Sends no attempt.
 
         An attempt stands for itself when its run died; what is pending for what was accepted, or for one image that
-        waits at an address (`handle` is the address then). An attempt that is not known here is lost. Asking twice
-        gives the same receipt, also to another executor on the same workspace, until it is told to forget.
+        waits at an address. An attempt that is not known here is lost; what was accepted elsewhere stays pending,
+        without a next look. Asking twice gives the same receipt, also to another executor on the same workspace, until
+        it is told to forget.
         """
 
     async def forget(self, attempt_id: str) -> None:

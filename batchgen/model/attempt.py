@@ -107,11 +107,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Something that was accepted and comes later: an attempt, or an image of it that waits at an address.
+    """Something that was accepted and comes later: an attempt, or one image of it that waits at an address (`remote`).
 
-    `handle` is how its executor finds it again. There is nothing to see before `next_look`; where that is None, whoever
-    waits decides. After `expires` nothing can be had any more. `attempt` is what was asked, with the slots that are
-    waited for; an executor that answers `execute` may leave it out. `why` says what stood in the way of the last look.
+    `handle` is how its executor finds an attempt again. There is nothing to see before `next_look`; where that is None,
+    whoever waits decides. After `expires` nothing can be had any more. `attempt` is what was asked; an executor that
+    answers `execute` may leave it out. `why` says what stood in the way of the last look.
     """
 
     attempt_id: str
@@ -119,6 +119,7 @@ class Pending:
     next_look: datetime | None = None
     expires: datetime | None = None
     attempt: Attempt | None = None
+    remote: "RemoteImage | None" = None
     why: str = ""
 
 

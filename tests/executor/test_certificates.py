@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from batchgen.executor import Wires
-from batchgen.model import Charge, Pending, Phase, Remedy
+from batchgen.model import Charge, Pending, Phase, Remedy, RemoteImage
 
 HERE = Path(__file__).parent / "certificates"
 AUTHORITY = HERE / "authority.pem"
@@ -139,6 +139,8 @@ async def test_a_wrong_certificate_gives_no_image(world: Any, secured: Any, cert
     world.like(base_url=server.url)
     executor = await world.opened(wires=Wires(ca_file=AUTHORITY))
     attempt = world.attempt()
-    (found,) = await executor.collect([Pending(attempt.id, f"{server.url}/p.png", attempt=attempt)])
+    (found,) = await executor.collect(
+        [Pending(attempt.id, "", attempt=attempt, remote=RemoteImage(0, f"{server.url}/p.png"))]
+    )
     assert isinstance(found, Pending)
     assert not any(server.heard)

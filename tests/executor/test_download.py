@@ -12,7 +12,7 @@ from yarl import URL
 
 from batchgen.executor import Wires
 from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
-from batchgen.model import Lost, Operation, Pending, Phase, Receipt, Remedy, StoredImage, UrlImage
+from batchgen.model import Lost, Operation, Pending, Phase, Receipt, Remedy, RemoteImage, StoredImage, UrlImage
 
 BASE = URL("https://api.example.com/v1")
 
@@ -23,7 +23,7 @@ async def fetch(
     """Try once."""
     executor = await world.opened()
     attempt = replace(world.attempt(slots=(2,), params=params or {}), id="a9")
-    (came,) = await executor.collect([Pending(attempt.id, url, None, expires, attempt)])
+    (came,) = await executor.collect([Pending(attempt.id, "", attempt=attempt, remote=RemoteImage(2, url, expires))])
     if not isinstance(came, Receipt):
         return came
     (image,) = came.images

@@ -380,10 +380,13 @@ async def test_a_loop_that_was_busy_loses_nothing(world: Any, kit: Any) -> None:
 
     world.server.reply = late
     executor = await world.opened()
-    calls = asyncio.create_task(executor.execute([world.attempt(deadline=0.4) for _ in range(8)]))
-    await asyncio.sleep(0.2)
-    time.sleep(0.6)  # noqa: ASYNC251 - the stall is the point
-    receipts = await calls
+
+    async def stall() -> None:
+        await asyncio.sleep(0.2)
+        time.sleep(0.6)  # noqa: ASYNC251 - the stall is the point
+
+    attempts = [world.attempt(deadline=0.4) for _ in range(8)]
+    receipts, _ = await asyncio.gather(executor.execute(attempts), stall())
     assert [r.verdict.code for r in receipts] == ["ok"] * 8
 
 

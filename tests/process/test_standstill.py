@@ -102,3 +102,13 @@ def test_when_a_run_stands_still(seconds: float, calls: int, stuck: bool) -> Non
     meter.under_way = {str(number): "lamp" for number in range(calls)}
     meter.changed = 0.0
     assert bool(standstill(meter, seconds, 600.0)) is stuck
+
+
+def test_what_is_pending_never_stands_still() -> None:
+    """It may take a day: nobody is stuck who waits for it."""
+    meter = Meter(HastyClock())
+    meter.note("dispatched", {"attempt": "a", "job": "lamp", "purpose": "first", "reserved_micro_usd": 5})
+    meter.note("pending", {"attempt": "a", "job": "lamp", "handle": "task 1"})
+    meter.changed = 0.0
+    assert standstill(meter, 99_999, 600.0) == ""
+    assert not meter.reserved

@@ -226,9 +226,10 @@ class Sky:
             return Lost(one.attempt_id, "HTTP 410")
         if fate < self.weather.lost_downloads + self.weather.late_downloads:
             return replace(one, why="HTTP 503")
-        asked = one.attempt
+        asked, remote = one.attempt, one.remote
         assert asked is not None, "it is still known what was asked"
-        (slot,) = asked.slots
+        assert remote is not None, "and where it waits"
+        slot = remote.slot
         attempt = self.waiting[f"{one.attempt_id}/{slot}"]
         image = self._image(attempt, slot, ())
         assert image.path == f"images/{asked.path(slot, 'png')}", "an image goes where its call wanted it"

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import secrets as tokens
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from batchgen.app.output import sidecars
@@ -95,7 +95,7 @@ class RunLoop:
     async def _bench(self, provider: Provider) -> AsyncIterator[tuple[RunContext, Offload]]:
         """Everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
         session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
-        with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk:
+        with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk, ExitStack() as stack:
             executor = session.make_executor(
                 provider,
                 session.key.reveal() if session.key else None,
@@ -109,6 +109,7 @@ class RunLoop:
             breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
             session.stops.listen(lambda _stop: limiter.close())
             session.stops.listen(lambda _stop: breakers.close())
+            stack.callback(session.stops.mute)
             async with executor.session():
                 bench = RunContext(
                     run_id=session.run_id,
@@ -154,7 +155,6 @@ class RunLoop:
                     session.wants.finished(outcome)
                 session.still_waiting = await worker.collector.rest()
         finally:
-            session.stops.mute()
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
 

@@ -83,6 +83,7 @@ class Worklist:
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
+        waiting |= {attempt.job_key for attempt in self.ledger.attempts.pending()}
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self._look_for_strangers(item)
             if item.linked:
@@ -116,7 +117,7 @@ class Worklist:
                 self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:
-        """How the jobs stand by now whose images from an earlier run waited at an address. Blocks."""
+        """How the jobs stand by now that waited for what an earlier run had paid. Blocks."""
         known = self.ledger.jobs.known(self._fetched)
         return Counter(job_status(*pair) for pair in zip(self._fetched, known, strict=True))
 

@@ -1,0 +1,172 @@
+"""An executor of any kind, a provider that answers over real sockets, and the workspace between two lives of it."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from batchgen.executor import Executor, LocalExecutor, MakeExecutor
+from batchgen.ledger import nowhere
+from batchgen.mock import MockConfig, Rule
+from batchgen.mock.embedded import Handle, start_embedded
+from batchgen.model import (
+    Attempt,
+    ImageRequest,
+    Lost,
+    Operation,
+    Pending,
+    Provider,
+    Quote,
+    Receipt,
+    RemoteImage,
+    Stems,
+)
+from batchgen.money import ZERO
+from batchgen.runtime.clock import SystemClock
+from batchgen.runtime.offload import Threads
+from batchgen.storage import Folder
+from tests.executor.late import LateExecutor
+
+EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor}
+MOST_LOOKS = 50
+
+
+@dataclass
+class Workspace:
+    """One workspace and one provider, for one executor after the other."""
+
+    make: MakeExecutor
+    root: Path
+    handle: Handle
+    steps: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def provider(self) -> Provider:
+        """The provider at its address."""
+        return Provider("mock", self.handle.base_url, "MOCK_KEY", "gpt-image-2")
+
+    @asynccontextmanager
+    async def executor(self, at: Callable[[str], None] = nowhere) -> AsyncIterator[Executor]:
+        """A new executor that knows nothing of those before it, in a session."""
+
+        def step(name: str) -> None:
+            self.steps.append(name)
+            at(name)
+
+        with Threads(2, "disk") as offload:
+            executor = self.make(
+                self.provider,
+                "sk-conformance",
+                Folder(self.root, at=step),
+                clock=SystemClock(),
+                offload=offload,
+                prepare=None,
+                spare=None,
+            )
+            async with executor.session():
+                yield executor
+
+    def attempt(self, prompt: str = "a lamp", n: int = 1, deadline: float = 20.0) -> Attempt:
+        """A new attempt."""
+        self.count += 1
+        name = f"a{self.count}"
+        request = ImageRequest(Operation.GENERATE, prompt, "gpt-image-2", (("quality", "low"), ("size", "1024x1024")))
+        return Attempt(
+            id=name,
+            run_id="run",
+            job_key=f"{self.count:064x}",
+            job_id=name,
+            request=request,
+            stems=Stems((f"{name}-*",)),
+            model="gpt-image-2",
+            provider="mock",
+            slots=tuple(range(n)),
+            quote=Quote(ZERO, ZERO, ZERO),
+            deadline=deadline,
+        )
+
+    @property
+    def sent(self) -> int:
+        """Generations that the provider was asked for."""
+        return len(self.handle.bill()["requests"])
+
+    @property
+    def asked(self) -> int:
+        """Requests of any kind that the provider got."""
+        return len([one for one in self.handle.requests() if "bill" not in one["path"]])
+
+    @property
+    def spooled(self) -> list[str]:
+        """What waits in the spool."""
+        return sorted(path.name for path in (self.root / "spool").glob("*"))
+
+
+async def brought(executor: Executor, attempts: Sequence[Attempt]) -> list[Receipt | Lost]:
+    """What attempts bring, however late."""
+    return await settled(executor, attempts, await executor.execute(attempts))
+
+
+async def settled(
+    executor: Executor, attempts: Sequence[Attempt], came: Sequence[Receipt | Pending | Lost]
+) -> list[Receipt | Lost]:
+    """What comes of results that may be pending."""
+    ended: list[Receipt | Lost] = []
+    for attempt, one in zip(attempts, came, strict=True):
+        ended.append(await last(executor, attempt, one))
+    return ended
+
+
+async def last(executor: Executor, attempt: Attempt, one: Receipt | Pending | Lost) -> Receipt | Lost:
+    """Look at one attempt until it has ended."""
+    for _ in range(MOST_LOOKS):
+        if not isinstance(one, Pending):
+            return one
+        await asyncio.sleep(0.002)
+        (one,) = await executor.collect([waiting(one, attempt)])
+    raise AssertionError(f"still pending: {one}")
+
+
+def waiting(one: Pending, attempt: Attempt) -> Pending:
+    """What is pending, as the ledger gives it back."""
+    return Pending(one.attempt_id, one.handle, one.next_look, one.expires, attempt)
+
+
+def at_address(attempt: Attempt, remote: RemoteImage) -> Pending:
+    """An image that waits at an address, as the ledger gives it back."""
+    return Pending(attempt.id, "", expires=remote.expires, attempt=attempt, remote=remote)
+
+
+@pytest.fixture(scope="module")
+def png() -> bytes:
+    """What the provider draws."""
+    out = io.BytesIO()
+    Image.new("RGB", (1024, 1024), (90, 120, 30)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(params=EXECUTORS)
+def make(request: pytest.FixtureRequest) -> MakeExecutor:
+    """Every kind of executor in turn."""
+    return EXECUTORS[request.param]
+
+
+@pytest.fixture
+def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Workspace]:
+    """A provider that answers with images."""
+    handle = start_embedded(MockConfig(fixed_bytes=png))
+    yield Workspace(make, tmp_path, handle)
+    handle.stop()
+
+
+@pytest.fixture
+def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Workspace]:
+    """A provider that answers with addresses."""
+    handle = start_embedded(MockConfig(rules=(Rule("url_instead"),)))
+    yield Workspace(make, tmp_path, handle)
+    handle.stop()
