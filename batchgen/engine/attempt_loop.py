@@ -25,7 +25,7 @@ from batchgen.engine.decide import (
     mismatch,
     state_of,
 )
-from batchgen.engine.open_items import not_taken, with_attempt
+from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, StorageError
 from batchgen.executor import Came, Capacity
 from batchgen.ledger import Refused
@@ -220,20 +220,15 @@ class AttemptLoop:
             limiter.sent(permit.start)
         came = await self._execute(attempt)
         if isinstance(came, Pending):
-            return await self._park(came, attempt)
+            await park(self.bench, came)
+            self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
+            return came
         receipt = _receipt(came)
         permit.breaker.record(permit.ticket, receipt.verdict.remedy)
         limiter.observe(receipt.headers)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
         return receipt
-
-    async def _park(self, pending: Pending, attempt: Attempt) -> Pending:
-        """Write down that an attempt was accepted: from now on it is no orphan, whatever happens to this run."""
-        pending = with_attempt(pending, attempt)
-        await self.bench.offload(self.bench.ledger.attempts.park, pending)
-        self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=pending.handle)
-        return pending
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
         """Settle an attempt with what it brought, and see what follows."""

@@ -5,9 +5,11 @@ One way for all of them. An executor is asked to collect, what it says is writte
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from batchgen.engine.context import RunContext
@@ -32,7 +34,8 @@ class Collector:
 
     def __init__(self, bench: RunContext) -> None:
         self._bench = bench
-        self._waiting: list[Item] = []
+        self._waiting: list[tuple[float, int, Item]] = []
+        self._numbers = count()
         self._looks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._news = asyncio.Event()
@@ -101,8 +104,8 @@ class Collector:
         return items
 
     def _wait(self, item: Item, seconds: float) -> None:
-        item.due = self._bench.clock.monotonic() + seconds
-        self._waiting.append(item)
+        due = self._bench.clock.monotonic() + seconds
+        heappush(self._waiting, (due, next(self._numbers), item))
         self._news.set()
         if self._bug:
             _fail([item], self._bug)
@@ -128,21 +131,17 @@ class Collector:
 
     def _take_due(self) -> list[Item]:
         """Take what is due; once the run stops, everything is decided at once."""
-        stopped, now = bool(self._bench.stops), self._bench.clock.monotonic()
-        due = [one for one in self._waiting if stopped or one.due <= now]
-        self._waiting = [one for one in self._waiting if not (stopped or one.due <= now)]
-        if stopped:
-            for one in due:
-                if not one.outlives_stop:
-                    one.give_up()
-        return [one for one in due if not one.ended.done()]
+        stopped, now, due = bool(self._bench.stops), self._bench.clock.monotonic(), list[Item]()
+        while self._waiting and (stopped or self._waiting[0][0] <= now):
+            due.append(heappop(self._waiting)[2])
+        return [one for one in due if not one.ended.done() and self._may_look(one)]
 
     async def _pause(self) -> None:
         """Wait for the next look, for something new to wait for, or for the end of the run."""
         if not self._waiting:
             await self._news.wait()
             return
-        seconds = min(one.due for one in self._waiting) - self._bench.clock.monotonic()
+        seconds = self._waiting[0][0] - self._bench.clock.monotonic()
         sleep = asyncio.ensure_future(self._bench.clock.sleep(max(seconds, 0.0)))
         sleep.add_done_callback(lambda _: self._news.set())
         try:
@@ -152,7 +151,8 @@ class Collector:
 
     async def _look_again(self, items: Sequence[Item]) -> None:
         try:
-            await self._look(items)
+            if remote := await self._look(items):
+                await self._add_images(remote)
         except StorageError as error:
             self._bench.stops.add(Stop(StopKind.STORAGE, str(error)))
             for item in items:
@@ -167,17 +167,16 @@ class Collector:
         """Whoever waits hears of a bug here, instead of waiting for ever."""
         if not loop.cancelled() and (bug := loop.exception()):
             self._bug = bug
-            _fail(self._waiting, bug)
+            _fail([item for _, _, item in self._waiting], bug)
 
     # ---- one look ----------------------------------------------------------------------------------------------------
 
-    async def _look(self, items: Sequence[Item]) -> None:
-        """Ask for these together, and write down what came."""
-        if isinstance(items[0], WaitingImage):
-            async with self._places:
-                await self._look_now([one for one in items if self._may_look(one)])
-        else:
-            await self._look_now(items)
+    async def _look(self, items: Sequence[Item]) -> Collection[str]:
+        """Ask for these together, and write down what came; attempts that left images at addresses."""
+        if not isinstance(items[0], WaitingImage):
+            return await self._look_now(items)
+        async with self._places:
+            return await self._look_now([one for one in items if self._may_look(one)])
 
     def _may_look(self, item: Item) -> bool:
         """Whether the run still wants to know; it may have stopped while others were looked at."""
@@ -186,9 +185,9 @@ class Collector:
             return False
         return True
 
-    async def _look_now(self, items: Sequence[Item]) -> None:
+    async def _look_now(self, items: Sequence[Item]) -> Collection[str]:
         if not items:
-            return
+            return ()
         came = await self._bench.executor.collect([one.ask for one in items])
         booked: dict[str, Receipt] = {}
         for item, found in zip(items, came, strict=True):
@@ -200,10 +199,9 @@ class Collector:
                 booked[one.attempt_id] = one
         for attempt_id in booked:
             await self._bench.forget(attempt_id)
-        if remote := {one.attempt_id for one in booked.values() if one.remote}:
-            await self._add_images(remote)
+        return {one.attempt_id for one in booked.values() if one.remote}
 
-    async def _add_images(self, attempt_ids: Container[str]) -> None:
+    async def _add_images(self, attempt_ids: Collection[str]) -> None:
         """Wait for the images that an earlier run's attempts left at addresses, from now on."""
         bench = self._bench
         waiting = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id in attempt_ids]

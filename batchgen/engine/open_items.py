@@ -64,7 +64,6 @@ class OpenItem(ABC, Generic[T]):
     ask: Pending | Attempt
     unseen: T
     looks: int = field(default=0, kw_only=True)
-    due: float = field(default=0.0, kw_only=True)
     booked: bool = field(default=False, kw_only=True)
     ended: "asyncio.Future[T]" = field(init=False)
 
@@ -169,7 +168,7 @@ class LeftAttempt(OpenItem[bool]):
         """Remember how it is found, unless the ledger gave it up: then that stays so until it has come."""
         row = self.row
         if row.state is not AttemptState.AT_RISK and row.handle != pending.handle:
-            await self.bench.offload(self.bench.ledger.attempts.park, pending)
+            await park(self.bench, pending)
             self.row = replace(row, state=AttemptState.PENDING, handle=pending.handle)
 
 
@@ -282,6 +281,12 @@ def image_attempt(download: PendingDownload) -> Attempt:
 def _stems(paths: Mapping[int, str]) -> Stems:
     """Where the images in some slots go; nothing is said of the others."""
     return Stems(tuple(paths.get(slot, "").removesuffix(".") for slot in range(max(2, *paths) + 1)))
+
+
+async def park(bench: RunContext, pending: Pending) -> None:
+    """Write down that an attempt was accepted: from now on it is no orphan, whatever happens to this run."""
+    next_look = pending.next_look or bench.clock.now()
+    await bench.offload(bench.ledger.attempts.park, pending.attempt_id, pending.handle, next_look, pending.expires)
 
 
 def with_attempt(pending: Pending, ask: Pending | Attempt) -> Pending:

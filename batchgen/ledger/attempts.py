@@ -9,7 +9,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
-from batchgen.model import AttemptState, Pending, Purpose, Receipt, Settlement, Usage
+from batchgen.model import AttemptState, Purpose, Receipt, Settlement, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
@@ -83,17 +83,18 @@ class Attempts:
             rows = db.execute(sql, {"catalogue": self._database.catalogue}).fetchall()
         return tuple(map(attempt_from, rows))
 
-    def park(self, pending: Pending) -> None:
-        """Note that an attempt was accepted: its money stays reserved until it is settled or lost."""
+    def park(self, attempt_id: str, handle: str, next_look: datetime, expires: datetime | None = None) -> None:
+        """Note that a call was accepted and its result is collected later; its money stays reserved.
+
+        `handle` names it where it was accepted. Parking it again changes when to look for it.
+        """
         with self._database.writing("park") as db:
-            open_attempt(db, self._database.catalogue, pending.attempt_id)
-            replaces = pending.attempt.replaces if pending.attempt else None
-            looks = [when and stamp(when) for when in (pending.next_look, pending.expires)]
-            db.execute(
-                "UPDATE attempts SET handle = ?, next_look = ?, expires = ?, replaces = ifnull(?, replaces)"
-                " WHERE id = ? AND state = 'dispatched'",
-                (pending.handle, *looks, replaces, pending.attempt_id),
+            parked = db.execute(
+                "UPDATE attempts SET handle = ?, next_look = ?, expires = ?"
+                " WHERE id = ? AND catalogue = ? AND ended IS NULL",
+                (handle, stamp(next_look), expires and stamp(expires), attempt_id, self._database.catalogue),
             )
+            assert parked.rowcount == 1, f"call {attempt_id} is unknown or closed already"
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
         """Give a call of a dead run up: what was reserved is at risk from now on, its open slots are uncertain."""

@@ -143,7 +143,7 @@ def _known(
         code=tries["code"] if tries["failed"] else "",
         message=tries["message"] if tries["failed"] else "",
         previous=before,
-        waiting=frozenset(slot for slots in json.loads(tries["waiting"]) for slot in json.loads(slots)),
+        submitted=frozenset(slot for slots in json.loads(tries["submitted"]) for slot in json.loads(slots)),
     )
 
 
@@ -224,7 +224,7 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         db,
         "SELECT job_key, sum(state != 'not_sent') AS tries, "
         " sum(state = 'at_risk' OR (state = 'dispatched' AND handle IS NULL)) AS uncertain,"
-        " json_group_array(slots) FILTER (WHERE state = 'dispatched' AND handle IS NOT NULL) AS waiting,"
+        " json_group_array(slots) FILTER (WHERE state = 'dispatched' AND handle IS NOT NULL) AS submitted,"
         " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
         "job_key",
         catalogue,

@@ -119,7 +119,7 @@ class Known:
 
     `n` is how many images were wanted last time (0: never seen). `tries` counts calls that left, `uncertain` those of
     them that may have been charged and are still undecided, `tried` what they made of slots that are still open.
-    `code` and `message` are of the last call that brought nothing. `waiting` are the slots of pending
+    `code` and `message` are of the last call that brought nothing. `submitted` are the slots of pending
     attempts.
     """
 
@@ -131,7 +131,7 @@ class Known:
     code: str = ""
     message: str = ""
     previous: Previous | None = None
-    waiting: frozenset[int] = frozenset()
+    submitted: frozenset[int] = frozenset()
 
     def with_state(self, state: SlotState) -> tuple[Slot, ...]:
         """Pick the slots in one state, in order."""
@@ -139,7 +139,7 @@ class Known:
 
     def open(self, n: int) -> tuple[int, ...]:
         """Which of `n` slots nothing is known of: neither stored nor decided, nor waiting for what is paid."""
-        settled = {s.index for s in self.slots if s.state is not SlotState.NOT_STARTED or s.pending} | self.waiting
+        settled = {s.index for s in self.slots if s.state is not SlotState.NOT_STARTED or s.pending} | self.submitted
         return tuple(index for index in range(n) if index not in settled)
 
 
@@ -186,7 +186,8 @@ class Refused:
 class AttemptRow:
     """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension.
 
-    `handle`, `next_look` and `expires` are those of an attempt that is pending. `replaces` is known of these only.
+    While it is pending, `handle` names it where it was accepted, `next_look` says when to ask for its result, and
+    `expires` when there is none any more. `replaces` is the key of the job whose images step aside for it.
     """
 
     id: str

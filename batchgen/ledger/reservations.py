@@ -183,8 +183,8 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
     quote, price = attempt.quote, attempt.quote.price
     db.execute(
         "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
-        " low, expected, high, price, reserved, started, prompt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?,"
+        " low, expected, high, price, reserved, started, replaces, prompt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?, ?,"
         "  (SELECT nullif(?, prompt) FROM jobs WHERE catalogue = ? AND key = ?))",
         (
             attempt.id,
@@ -203,6 +203,7 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             dump({"source": price.source, "as_of": price.as_of and price.as_of.isoformat(), "assumed": price.assumed}),
             quote.high,
             stamp(now),
+            attempt.replaces,
             attempt.request.prompt,
             catalogue,
             attempt.job_key,

@@ -180,7 +180,7 @@ def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     for slot in kept:
         if slot.state is SlotState.UNCERTAIN:
             return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"
-    if known.waiting:
+    if known.submitted:
         return Action.RETRY, "accepted; its images come later"
     for slot in kept:
         if slot.pending:
