@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchgen.app import commands as app
 from batchgen.app.config import arguments
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError
@@ -48,7 +47,9 @@ def plan(manifest: "Path | str | Manifest", **options: Any) -> "Iterator[Planned
 
     Takes every option of a run but `reworded`.
     """
-    return app.plan(_file(manifest), _foretold(options)).rows()
+    from batchgen.app.preview.plan import plan_manifest
+
+    return plan_manifest(_file(manifest), _foretold(options)).rows()
 
 
 def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **options: Any) -> "EstimateResult":
@@ -56,8 +57,10 @@ def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **opti
 
     Takes every option of a run but `reworded`. Amounts are in micro-dollars.
     """
+    from batchgen.app.preview.plan import estimate_manifest
+
     everywhere = arguments.argument("compare", arguments.flag, compare)
-    return app.estimate(_file(manifest), _foretold(options), compare=everywhere)
+    return estimate_manifest(_file(manifest), _foretold(options), compare=everywhere)
 
 
 async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
@@ -65,9 +68,10 @@ async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
 
     `max_cost` is in dollars and `max_duration` in seconds, as above; the result's `summary` is in micro-dollars.
     """
+    from batchgen.app.run.start import run_manifest
     from batchgen.app.watch import Unwatched
 
-    return await asyncio.to_thread(app.run, _file(manifest), arguments.options(options), Unwatched())
+    return await asyncio.to_thread(run_manifest, _file(manifest), arguments.options(options), Unwatched())
 
 
 def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult | None" = None) -> "ReviewResult":
@@ -75,8 +79,10 @@ def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult
 
     Without `output`, the folder of the latest run below `output/`.
     """
+    from batchgen.app.review import decisions as room
+
     file = arguments.argument("decisions", arguments.path, decisions)
-    return app.review(file, None if output is None else arguments.argument("output", arguments.folder, output))
+    return room.review(file, None if output is None else arguments.argument("output", arguments.folder, output))
 
 
 def report(output: "Path | str | RunResult | ReviewResult", table: str = "images") -> "DataFrame":

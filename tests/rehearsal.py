@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
-from batchgen.app import commands as app
 from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
+from batchgen.app.preview import check, plan
 from batchgen.app.preview.check import CheckResult
-from batchgen.app.run.start import run
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import BatchgenError, Problem
 from batchgen.executor import LocalExecutor, MakeExecutor
@@ -94,11 +95,11 @@ class Rehearsal:
 
     def check(self, manifest: Path, **options: Any) -> CheckResult:
         """What is wrong with a manifest."""
-        return app.check(manifest, self.options(manifest, **options))
+        return check.check(open_project(manifest, self.options(manifest, **options)))
 
     def plan(self, manifest: Path, **options: Any) -> tuple[dict[str, Planned], Estimate]:
         """What a run would do with each job, and what that adds up to."""
-        planned = app.plan(manifest, self.options(manifest, **options))
+        planned = plan.plan_manifest(manifest, self.options(manifest, **options))
         rows = {item.job.id: item for item in planned.rows()}
         return rows, planned.estimate
 
@@ -109,7 +110,7 @@ class Rehearsal:
         told = self.options(manifest, **options)
         assert told.output
         try:
-            result = run(manifest, told, Unwatched(), at, make_executor)
+            result = run_manifest(manifest, told, Unwatched(), at, make_executor)
         except BatchgenError as error:
             return Ended(int(error.exit), {}, told.output, str(error))
         return Ended(int(result.exit), result.summary, told.output, problems=result.problems)

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
+from batchgen.errors import Problem
+from batchgen.text import safe
+
 
 class SafeStream:
     """A stream that may be closed, gone or poor in characters; writing to it never raises.
@@ -79,6 +82,16 @@ class Console:
     def err(self, text: str) -> None:
         """Words about the work."""
         self.talk.write(text if text.endswith("\n") or not text else text + "\n")
+
+    def tell(self, problems: Iterable[Problem]) -> None:
+        """Write a line for each problem on stderr: `file:line:column: error: ...`, harmless on a terminal."""
+        for problem in problems:
+            self.err(safe(problem, 1000))
+
+    def say_at_once(self, text: str) -> None:
+        """Data that someone waits for, handed over without delay."""
+        self.out(text)
+        self.data.flush()
 
     def listen(self) -> str:
         """Read one line of a person's answer; empty when there is none."""

@@ -1,58 +1,31 @@
-"""What every command is given: console to write on and the way to the program below."""
+"""What every command is given: the console to write on, and ways to say what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchgen.cli.console import Console
 from batchgen.errors import Problem, Severity
-from batchgen.text import counted, safe
+from batchgen.text import counted
 
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
-    from batchgen.cli.door import Door
 
 
 class Context:
     """One command's place of work."""
 
-    def __init__(self, console: Console, app: Door | None = None) -> None:
-        """Work on this console; `app` stands in for `batchgen.app`."""
+    def __init__(self, console: Console, at: Callable[[str], None] | None = None) -> None:
+        """Work on this console; `at` is called around each durable step of a run."""
         self.console = console
-        self._app = app
-        self.opened = app is not None
-
-    @property
-    def app(self) -> Door:
-        """The program, loaded when a command first needs it."""
-        if self._app is None:
-            from batchgen.app import commands as app
-
-            self._app = app
-        self.opened = True
-        return self._app
+        self.at = at or (lambda _step: None)
 
     def options(self, **words: Any) -> Options:
         """Options of a command that reads a manifest."""
         from batchgen.app.config.options import Options
 
         return Options(**words)
-
-    def say_at_once(self, text: str) -> None:
-        """Data that someone waits for, handed over without delay."""
-        self.console.out(text)
-        self.console.data.flush()
-
-    def tell(self, problems: Sequence[Problem]) -> None:
-        """Problems, one per line, on stderr."""
-        for problem in problems:
-            self.console.err(line(problem))
-
-
-def line(problem: Problem) -> str:
-    """`file:line:column: error: ...`, harmless on a terminal."""
-    return safe(problem, 1000)
 
 
 def verdict(problems: Sequence[Problem], more: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from batchgen.cli.context import Context
+from batchgen.cli.console import Console
 from batchgen.errors import Exit
 from batchgen.text import safe
 
@@ -16,13 +16,13 @@ _QUERY = re.compile(r"(https?://[^\s'\"?#]+)\?[^\s'\"]+")
 HIDDEN = "***"
 
 
-def crashed(error: Exception, context: Context) -> int:
+def crashed(error: Exception, console: Console) -> int:
     """Say that this is a bug, where the details are and how to report it; the exit status of a bug."""
-    secrets = _secrets(context)
-    context.console.err(f"batchgen: internal error: {safe(redact(_headline(error), secrets), 300)}")
-    kept = _keep(error, secrets, context)
+    secrets = _secrets()
+    console.err(f"batchgen: internal error: {safe(redact(_headline(error), secrets), 300)}")
+    kept = _keep(error, secrets)
     where = f"{safe(kept, 1000)}, " if kept else ""
-    context.console.err(
+    console.err(
         f"This is a bug in batchgen, not in your manifest. The ledger is consistent; the same command goes on.\n"
         f"Please report it with {where}the command you gave and the words of `batchgen --version`."
     )
@@ -41,16 +41,20 @@ def _headline(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _secrets(context: Context) -> Sequence[str]:
+def _secrets() -> Sequence[str]:
     try:
-        return context.app.secrets() if context.opened else ()
+        from batchgen.app.config import environment
+
+        return environment.secrets(environment.environment())
     except Exception:  # noqa: BLE001 - the program below may be what is broken
         return ()
 
 
-def _keep(error: Exception, secrets: Sequence[str], context: Context) -> Path | None:
+def _keep(error: Exception, secrets: Sequence[str]) -> Path | None:
     try:
-        folder = context.app.open_output() if context.opened else None
+        from batchgen.app.run import event_log
+
+        folder = event_log.latest_run()
         if folder is None:
             return None
         from batchgen.storage import Workspace

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -14,10 +13,6 @@ from batchgen.cli.context import Context, verdict
 from batchgen.cli.group import root
 from batchgen.errors import BatchgenError, Exit, InputError
 from batchgen.text import safe
-
-if TYPE_CHECKING:
-    from batchgen.cli.door import Door
-
 
 # What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
 _REFUSALS = frozenset(
@@ -29,19 +24,27 @@ _REFUSALS = frozenset(
 )
 
 
-def invoke(words: Sequence[str], console: Console, app: Door | None) -> int:
+def invoke(words: Sequence[str], context: Context) -> int:
     """Run the command; returns the exit status and raises nothing."""
-    context = Context(console, app)
+    return guard(lambda: _invoked(words, context), context.console)
+
+
+def _invoked(words: Sequence[str], context: Context) -> int:
+    _unset(words)
+    with root.make_context("batchgen", list(words), obj=context) as parsed:
+        return int(root.invoke(parsed) or 0)
+
+
+def guard(act: Callable[[], int], console: Console) -> int:
+    """Do it and give its exit status; whatever it raises becomes words and an exit status."""
     try:
-        _unset(words)
-        with root.make_context("batchgen", list(words), obj=context) as parsed:
-            return int(root.invoke(parsed) or 0)
+        return act()
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
         return _usage(error, console)
     except BatchgenError as error:
-        return _refused(error, context)
+        return _refused(error, console)
     except BrokenPipeError:
         return Exit.OK  # the reader of a help text has seen enough
     except (KeyboardInterrupt, click.Abort):
@@ -52,7 +55,7 @@ def invoke(words: Sequence[str], console: Console, app: Door | None) -> int:
             return _stopped(by_machine, console)
         from batchgen.cli.crash import crashed
 
-        return crashed(error, context)
+        return crashed(error, console)
 
 
 def _unset(words: Sequence[str]) -> None:
@@ -97,10 +100,10 @@ def _name(parsed: click.Context) -> str:
     return f"{parsed.info_name} " if parsed.parent else ""
 
 
-def _refused(error: BatchgenError, context: Context) -> int:
+def _refused(error: BatchgenError, console: Console) -> int:
     if isinstance(error, InputError):
-        context.tell(error.problems)
-        context.console.err(verdict(error.problems, error.more))
+        console.tell(error.problems)
+        console.err(verdict(error.problems, error.more))
     else:
-        context.console.err(f"batchgen: error: {safe(error, 1000)}")
+        console.err(f"batchgen: error: {safe(error, 1000)}")
     return error.exit

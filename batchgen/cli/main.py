@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from batchgen.cli.console import Console
 from batchgen.cli.index import overview, version
 
-if TYPE_CHECKING:
-    from batchgen.cli.door import Door
 
+def main(argv: Sequence[str] | None = None, *, at: Callable[[str], None] | None = None) -> int:
+    """Run one command; returns its exit status and raises nothing.
 
-def main(argv: Sequence[str] | None = None, *, app: Door | None = None) -> int:
-    """Run one command; returns its exit status and raises nothing. `app` stands in for `batchgen.app` in tests."""
+    `at` is called with a name before and after each durable step of a run: where tests let it break.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console.standard()
     answer = _ANSWERS.get(words[0]) if len(words) == 1 else None
@@ -22,9 +21,10 @@ def main(argv: Sequence[str] | None = None, *, app: Door | None = None) -> int:
         console.out(answer())
         status = 0
     else:
+        from batchgen.cli.context import Context
         from batchgen.cli.invoke import invoke
 
-        status = invoke(words, console, app)
+        status = invoke(words, Context(console, at))
     console.data.close_down()
     if console.data.fault is not None:
         console.err(f"batchgen: error: the output could not be written: {console.data.fault.strerror}")

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
+from batchgen.app.watch import Progress
 from batchgen.cli.console import Console
-from batchgen.cli.door import Progress
 from batchgen.cli.render.progress import below_bar, beside_bar, progress_line
 from batchgen.text import safe
 

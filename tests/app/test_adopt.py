@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import adopt, maintain
+from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from tests.rehearsal import Rehearsal
 
@@ -35,7 +36,7 @@ def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
     assert "batchgen adopt" in refused.why
     with pytest.raises(InputError, match="batchgen adopt"):
         scene.plan(manifest)
-    taken = app.adopt(first.folder)
+    taken = adopt.adopt(first.folder)
     assert (taken.jobs, taken.images, taken.unknown) == (2, 3, ())
     again = scene.run(manifest)
     assert again.exit == 0
@@ -57,7 +58,7 @@ def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehears
     if left == "report":
         shutil.rmtree(folder / "runs")
         (folder / "runs").mkdir()
-    app.adopt(folder)
+    adopt.adopt(folder)
     again = scene.run(manifest, output=folder)
     assert again.charged == first.charged
     told = [int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in again.table("usage")]
@@ -78,7 +79,7 @@ def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None
     slot = head.split(",").index("slot")
     spoiled = [",".join([*cells[:slot], "1.0E+00", *cells[slot + 1 :]]) for cells in (row.split(",") for row in rows)]
     table.write_text("\n".join([head, *spoiled, "lamp,,0"]), "utf-8")
-    taken = app.adopt(first.folder)
+    taken = adopt.adopt(first.folder)
     assert (taken.images, len(taken.unknown)) == (0, 3)
 
 
@@ -89,7 +90,7 @@ def test_a_image_that_changed_is_not_adopted(scene: Rehearsal) -> None:
     changed.write_bytes(changed.read_bytes() + b"x")
     (first.folder / "images" / "holiday.png").write_bytes(b"not ours")
     lose_ledger(first.folder)
-    taken = app.adopt(first.folder)
+    taken = adopt.adopt(first.folder)
     assert taken.images == 2
     assert set(taken.unknown) == {"images/holiday.png", str(changed.relative_to(first.folder))}
 
@@ -98,8 +99,8 @@ def test_adopting_twice_takes_nothing_twice(scene: Rehearsal) -> None:
     """A second `adopt` finds everything known."""
     first = scene.run(scene.manifest(JOBS))
     lose_ledger(first.folder)
-    app.adopt(first.folder)
-    assert app.adopt(first.folder).images == 0
+    adopt.adopt(first.folder)
+    assert adopt.adopt(first.folder).images == 0
 
 
 def test_what_people_said_is_adopted_with_the_images(scene: Rehearsal) -> None:
@@ -110,16 +111,16 @@ def test_what_people_said_is_adopted_with_the_images(scene: Rehearsal) -> None:
     decided.write_text(
         f"job,key,slot,sha256,decision,note\nlamp,{row['job_key']},1,{row['sha256']},approved,=so\n", "utf-8"
     )
-    assert app.review(decided, first.folder).approved == 1
+    assert decisions.review(decided, first.folder).approved == 1
     lose_ledger(first.folder)
-    app.adopt(first.folder)
+    adopt.adopt(first.folder)
     planned, _ = scene.plan(scene.manifest([{**JOBS[0], "prompt": "Another lamp"}]))
     assert planned["lamp"].action == "frozen"
-    app.report(first.folder)
+    maintain.write_report(first.folder)
     assert [(row["review"], row["note"]) for row in first.images("lamp")] == [("", ""), ("approved", "'=so")]
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     """The message says which folder is missing."""
     with pytest.raises(InputError, match="nowhere is no folder"):
-        app.adopt(tmp_path / "nowhere")
+        adopt.adopt(tmp_path / "nowhere")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.app.run.start import run
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Progress, Unwatched
 from batchgen.ledger import Ledger
 from batchgen.runtime.clock import SystemClock
@@ -44,6 +44,6 @@ class Blind(Unwatched):
 def test_a_run_that_nobody_can_watch_ends(scene: Rehearsal) -> None:
     """Where the part that watches time and progress breaks, the run ends with the status of a bug."""
     manifest = scene.manifest(LAMPS, limits={"max_cost": 100, "concurrency": 1})
-    result = run(manifest, scene.options(manifest), Blind())
+    result = run_manifest(manifest, scene.options(manifest), Blind())
     assert result.exit == 1
     assert "ZeroDivisionError" in result.summary["why"]

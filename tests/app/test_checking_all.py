@@ -76,7 +76,9 @@ def test_an_unknown_provider_hides_no_mistake_of_the_manifest(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "command", [lambda path, options: start.run(path, options, Unwatched()), plan.planned], ids=["run", "plan"]
+    "command",
+    [lambda path, options: start.run_manifest(path, options, Unwatched()), plan.plan_manifest],
+    ids=["run", "plan"],
 )
 def test_nothing_is_planned_or_sent_of_what_is_partly_right(
     scene: Rehearsal, command: Callable[[Path, Options], object]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from batchgen.app.commands import early_end
 from batchgen.app.config.options import Options
 from batchgen.app.run import event_log, start
+from batchgen.app.run.early_exit import early_end
 from batchgen.app.watch import Unwatched
 from batchgen.cli.main import main
 from batchgen.errors import Exit
@@ -218,7 +218,7 @@ def test_a_bug_is_told_with_what_its_run_did(script: Script) -> None:
     manifest = script.scene.manifest(JOBS, defaults={"quality": "low", "size": "1024x1024", "n": 2})
     options = Options(output=script.folder, base_url=script.scene.handle.base_url, max_cost=CAP)
     with pytest.raises(BaseException, match=r"settle|unhandled"):
-        start.run(manifest, options, Unwatched(), breaks)
+        start.run_manifest(manifest, options, Unwatched(), breaks)
     told = early_end(manifest, options, Exit.BUG, "ZeroDivisionError")
     assert (told["run_id"], told["exit_code"]) == (script.summary["run_id"], 1)
     stands_as(told, script.summary)

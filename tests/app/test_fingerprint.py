@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from tests.rehearsal import Ended, Rehearsal
 
 STEP = "ledger.want_again.after_commit"
@@ -33,7 +33,7 @@ def test_what_is_finished_is_taken_over(scene: Rehearsal) -> None:
     for name in ("jobs", "images", "money", "rows"):
         assert first.summary[name] == second.summary[name] == third.summary[name], name
     assert third.charged == scene.billed
-    app.report(third.folder)
+    maintain.write_report(third.folder)
     told = json.loads((third.folder / "report" / "summary.json").read_bytes())
     assert told["rows"] == third.summary["rows"]
     fourth, taken = again(scene, [{**JOB, "prompt": "A chair {{ sku }}"}])

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from batchgen.app.output.maintain import DEAD
 from batchgen.errors import InputError
 from batchgen.money import MicroUSD, from_usd
@@ -22,11 +22,11 @@ def test_verify_finds_every_damaged_and_missing_image(scene: Rehearsal) -> None:
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     missing.unlink()
-    found = app.verify(ended.folder)
+    found = maintain.verify(ended.folder)
     assert found.images == 3
     assert [path for path, _ in found.damaged] == [str(damaged.relative_to(ended.folder))]
     assert list(found.missing) == [str(missing.relative_to(ended.folder))]
-    app.report(ended.folder)
+    maintain.write_report(ended.folder)
     assert {row["fault"] for row in ended.images("lamp")} == {"missing", "damaged: " + found.damaged[0][1]}
 
 
@@ -54,13 +54,13 @@ def test_status_tells_a_dead_run_from_a_living_one(scene: Rehearsal) -> None:
     for age, state in ((5, "drawing"), (600, DEAD)):
         facts = {"state": "drawing", "exit_code": None, "at": (now - timedelta(seconds=age)).isoformat()}
         file.write_text(json.dumps(facts), encoding="utf-8")
-        assert app.status(ended.folder)["live"]["state"] == state
+        assert maintain.read_status(ended.folder)["live"]["state"] == state
 
 
 def test_status_tells_of_run_and_folder(scene: Rehearsal) -> None:
     """What scripts read is what the run's own summary said."""
     ended = scene.run(scene.manifest(JOBS))
-    told = app.status(ended.folder)
+    told = maintain.read_status(ended.folder)
     assert told["live"]["state"] == "ended"
     assert told["money"] == ended.summary["money"]
 
@@ -70,8 +70,8 @@ def test_the_commands_find_a_ledger_elsewhere(scene: Rehearsal) -> None:
     ended = scene.run(scene.manifest(JOBS, ledger="books/shared.db"))
     assert (scene.root / "books" / "shared.db").exists()
     assert not (ended.folder / "ledger.db").exists()
-    assert app.status(ended.folder)["images"]["stored"] == 3
-    assert app.verify(ended.folder).images == 3
+    assert maintain.read_status(ended.folder)["images"]["stored"] == 3
+    assert maintain.verify(ended.folder).images == 3
 
 
 @pytest.mark.parametrize(("billed", "cleared"), [("0", True), ("5", False)])
@@ -82,11 +82,11 @@ def test_a_bill_settles_what_was_at_risk(scene: Rehearsal, billed: str, cleared:
     at_risk = ended.money["at_risk_micro_usd"]
     assert ended.exit == 7
     assert at_risk > 0
-    found = app.reconcile(ended.folder, billed=from_usd(billed), since=date(2020, 1, 1))
+    found = maintain.reconcile(ended.folder, billed=from_usd(billed), since=date(2020, 1, 1))
     assert found.confirmed + found.cleared == at_risk
     assert found.billed == found.settled + found.confirmed + found.unexplained
     assert (found.cleared == at_risk) is cleared
-    assert app.status(ended.folder)["money"]["at_risk_micro_usd"] == 0
+    assert maintain.read_status(ended.folder)["money"]["at_risk_micro_usd"] == 0
 
 
 def test_a_bill_that_lacks_what_is_confirmed_settles_nothing(scene: Rehearsal) -> None:
@@ -96,9 +96,9 @@ def test_a_bill_that_lacks_what_is_confirmed_settles_nothing(scene: Rehearsal) -
     before = ended.money
     assert before["at_risk_micro_usd"] > 0
     with pytest.raises(InputError, match=r"a bill of \$0\.00 is less than the \$0\.\d+ that answered calls cost"):
-        app.reconcile(ended.folder, billed=MicroUSD(0), since=None)
-    assert app.status(ended.folder)["money"] == before
-    assert [held.job_id for held in app.resolve(ended.folder)] == ["lost"]
+        maintain.reconcile(ended.folder, billed=MicroUSD(0), since=None)
+    assert maintain.read_status(ended.folder)["money"] == before
+    assert [held.job_id for held in maintain.resolve(ended.folder)] == ["lost"]
 
 
 def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:
@@ -109,10 +109,10 @@ def test_held_jobs_wait_for_a_decision(scene: Rehearsal) -> None:
     assert scene.run(manifest).exit == 7
     assert len(scene.bill) == 1
     folder = scene.root / "output" / "scene"
-    (held,) = app.resolve(folder)
+    (held,) = maintain.resolve(folder)
     assert held.job_id == "lost"
-    assert app.resolve(folder, decision="retry", only=("other-*",)) == []
-    assert len(app.resolve(folder, decision="retry")) == 1
+    assert maintain.resolve(folder, decision="retry", only=("other-*",)) == []
+    assert len(maintain.resolve(folder, decision="retry")) == 1
     assert scene.run(manifest).exit == 0
     assert len(scene.bill) == 2
 
@@ -136,6 +136,6 @@ def test_a_bill_settles_what_a_killed_run_left_open(scene: Rehearsal) -> None:
 
     with pytest.raises(BaseException, match=r"before_parts|unhandled"):
         scene.run(scene.manifest(JOBS[1:]), at=dies)
-    found = app.reconcile(scene.root / "output" / "scene", billed=from_usd("1"))
+    found = maintain.reconcile(scene.root / "output" / "scene", billed=from_usd("1"))
     assert found.confirmed >= scene.billed > 0
     assert found.unexplained == found.billed - found.confirmed

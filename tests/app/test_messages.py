@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.app.run.start import run
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from tests.rehearsal import Rehearsal
 
@@ -13,7 +13,7 @@ def told(scene: Rehearsal, **options: object) -> str:
     """Everything that a run tells of its problems."""
     manifest = scene.manifest(JOBS)
     return "\n".join(
-        str(problem) for problem in run(manifest, scene.options(manifest, **options), Unwatched()).problems
+        str(problem) for problem in run_manifest(manifest, scene.options(manifest, **options), Unwatched()).problems
     )
 
 

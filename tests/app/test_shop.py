@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from tests.rehearsal import Rehearsal
 
 SHOP = {"sku": "{{ sku }}", "alt": "{{ name }}, {{ colour }}", "url": "https://cdn.example/{{ path }}"}
@@ -63,8 +63,8 @@ def test_only_what_is_stored_and_wanted_is_listed(scene: Rehearsal) -> None:
     assert len(stored) == 2, "the second image is kept"
     assert [row["image"] for row in ended.table("shop") if row["sku"] == "A-1"] == [stored[0]["path"]]
     (ended.folder / stored[0]["path"]).write_bytes(b"torn")
-    app.verify(ended.folder)
-    app.report(ended.folder)
+    maintain.verify(ended.folder)
+    maintain.write_report(ended.folder)
     left = ended.folder / "report" / "shop.csv"
     assert not left.exists() or "A-1" not in left.read_text("utf-8")
 

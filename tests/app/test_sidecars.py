@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import adopt
 from batchgen.app.output.sidecars import records
 from tests.rehearsal import Rehearsal
 
@@ -89,7 +89,7 @@ def test_a_folder_is_adopted_from_its_sidecars_alone(scene: Rehearsal, left: str
         shutil.rmtree(first.folder / "report")
     calls = len(scene.bill)
     assert scene.run(manifest).exit == 2
-    taken = app.adopt(first.folder)
+    taken = adopt.adopt(first.folder)
     assert (taken.jobs, taken.images, taken.unknown) == (2, 3, ())
     again = scene.run(manifest)
     assert (again.exit, again.charged, len(scene.bill)) == (0, first.charged, calls)

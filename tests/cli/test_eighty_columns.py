@@ -9,33 +9,35 @@ import pytest
 from rich.cells import cell_len
 
 from batchgen import catalog
+from batchgen.app.preview.doctor import Finding
 from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS
-from batchgen.cli.render.summary import final_block
+from batchgen.cli.render import catalogue, money, upkeep
+from batchgen.cli.render.plan import plan_head, plan_line
+from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import paragraph
-from batchgen.cli.screen import Bar
+from batchgen.cli.screen import Bar, Lines
 from batchgen.errors import Exit
-from tests.cli.fakes import (
-    AdoptResult,
-    CheckResult,
-    CompareRow,
-    CostRow,
-    Estimate,
-    Finding,
-    Give,
-    Held,
-    ManifestSummary,
-    Planned,
-    PlanResult,
-    Progress,
-    ReconcileResult,
-    RunResult,
-    TagRow,
-    VerifyResult,
-    job,
-    summary,
+from batchgen.manifest import ManifestSummary
+from batchgen.money import MicroUSD
+from batchgen.planner import Action
+from tests.cli.conftest import Give
+from tests.cli.examples import (
+    PROGRESS,
+    REPORT,
+    adopted,
+    checked,
+    cost_row,
+    estimate,
+    held,
+    offer,
+    planned,
+    reconciled,
+    tag_row,
+    verified,
 )
 from tests.cli.test_screen import Terminal
+from tests.summaries import summary
 
 NAMES = (
     "sofa-1",
@@ -69,32 +71,36 @@ def fits(told: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["short", "long", "wide", "emoji", "escapes"])
-def test_what_commands_print_fits(give: Give, name: str) -> None:
-    """Plans, estimates, comparisons, lists of models, providers and held jobs, findings and counts."""
+def test_what_commands_print_fits(name: str) -> None:
+    """Plans, estimates, comparisons, lists of held jobs, findings and counts."""
     costs = {"low": MUCH // 10**6, "expected": MUCH // 10**5, "high": MUCH // 10**4}
-    row = CostRow(model=name[:60], size=name[:30], quality=name[:30], provider=name[:30], jobs=10**7, **costs)
-    tags = tuple(TagRow(tag=name, value=f"{n} {name}", jobs=10**6, images=10**7, **costs) for n in range(30))
-    offers = tuple(CompareRow(name, name, name, "batch", price, (name, "words " * 30)) for price in (None, MUCH))
-    table = Estimate(rows=(row, row), tags=tags, compare=offers, jobs=10**7, images=10**8, calls=10**7)
-    planned = [
-        replace(Planned(job(name)), why=why, action=action)
-        for why in ("new", name, "a long reason " * 9)
-        for action in ("new", "top_up")
-    ]
-    fits(give("estimate", "m.yaml", "--compare", estimate=table).out)
-    fits(give("plan", "m.yaml", plan=PlanResult([*planned, replace(planned[0], quote=None)])).out)
-    fits(give("resolve", resolve=(Held(name, "a long reason " * 9, MUCH), Held())).out)
-    fits(give("doctor", doctor=[Finding(name[:12], level, "many words " * 20) for level in ("ok", "bad")]).out)
-    fits(give("check", "m.yaml", check=CheckResult((), ManifestSummary(10**7, 10**7, 10**7, 10**7, 10**8, 10**6))).out)
-    fits(give("adopt", adopt=AdoptResult(10**7, 10**8)).out)
-    fits(give("reconcile", "--billed", "1", reconcile=ReconcileResult(MUCH, MUCH, MUCH, MUCH, MUCH, -MUCH)).out)
-    fits(give("verify", verify=VerifyResult(10**8, 10**15, (("images/a.png", "words " * 30),), ("images/b.png",))).out)
+    row = cost_row(model=name[:60], size=name[:30], quality=name[:30], provider=name[:30], jobs=10**7, **costs)
+    tags = tuple(tag_row(tag=name, value=f"{n} {name}", jobs=10**6, images=10**7, **costs) for n in range(30))
+    offers = tuple(
+        offer(name, price, model=name, quality=name, route="batch", refused=(name, "words " * 30))
+        for price in (None, MUCH)
+    )
+    fits(money.estimate(estimate(rows=(row, row), tags=tags, jobs=10**7, images=10**8, calls=10**7)))
+    fits(money.comparison(offers))
+    fits(plan_head())
+    for why in ("new", name, "a long reason " * 9):
+        for action in (Action.NEW, Action.TOP_UP):
+            fits(plan_line(planned(name, action, why)))
+            fits(plan_line(planned(name, action, why, quote=None)))
+    fits(upkeep.held((held(name, "a long reason " * 9, MUCH), held())))
+    for level in ("ok", "bad"):
+        fits(upkeep.finding_line(Finding(name[:12], level, "many words " * 20)))
+    counts = ManifestSummary(10**7, 10**7, 10**7, 10**7, 10**8, more=10**6)
+    fits(upkeep.check_line(checked(summary=counts)))
+    fits(upkeep.adopted(adopted(10**7, 10**8)))
+    fits(upkeep.reconciled(replace(reconciled(-MUCH), billed=MicroUSD(MUCH), cleared=MicroUSD(MUCH))))
+    fits(upkeep.verified(verified(10**8, 10**15, (("images/a.png", "words " * 30),), ("images/b.png",))))
 
 
-def test_the_catalogue_fits(give: Give) -> None:
+def test_the_catalogue_fits() -> None:
     """The real models, providers and prices."""
-    fits(give("models", models=catalog.models()).out)
-    fits(give("providers", providers=catalog.providers()).out)
+    fits(catalogue.models(catalog.models()))
+    fits(catalogue.providers(catalog.providers()))
 
 
 @pytest.mark.parametrize("command", [entry.name for entry in COMMANDS])
@@ -105,16 +111,16 @@ def test_help_fits(give: Give, command: str) -> None:
 
 
 @pytest.mark.parametrize("status", list(Exit))
-def test_last_words_of_large_runs_fit_twelve_lines(give: Give, status: Exit) -> None:
+def test_last_words_of_large_runs_fit_twelve_lines(status: Exit) -> None:
     """Millions of jobs, all states, much waste: twelve lines, the four numbers, and the next step at the end."""
     whole = {**BIG, "money": {**MONEY, "confirmed_micro_usd": MUCH}}
-    told = give("run", "m.yaml", run=RunResult(whole, status)).out
+    told = final_block(whole, status, Path("output/shop"), REPORT)
     fits(told)
     lines = told.splitlines()
     assert len(lines) <= 12
     assert any(line.startswith("next     ") for line in lines[-3:])
     assert all(f" {word}" in told for word in ("confirmed", "estimated", "at risk", "not charged"))
-    fits(give("status", status={"output": "output/shop", "live": {"run_id": "r", "images_stored": 10**8}, **BIG}).out)
+    fits(status_block({"output": "output/shop", "live": {"run_id": "r", "images_stored": 10**8}, **BIG}))
 
 
 @pytest.mark.parametrize("colour", [None, "1"])
@@ -128,18 +134,19 @@ def test_the_bar_fits_and_obeys_no_color(monkeypatch: pytest.MonkeyPatch, colour
         monkeypatch.delenv("NO_COLOR", raising=False)
     err = Terminal()
     with Bar(Console(io.StringIO(), err, err)) as bar:
-        bar.on_progress(Progress())
+        bar.on_progress(PROGRESS)
     drawn = err.getvalue()
     assert "6/48 images, $0.12 of $5.00, 3 min 20 s left" in drawn
     assert "3/24 jobs, 12/min, 1 retry, 16 in flight, running" in drawn
     assert bool(re.search(r"\x1b\[[39]\d[;\d]*m", drawn)) is (colour is None)
 
 
-def test_a_pipe_is_never_coloured(give: Give) -> None:
+def test_a_pipe_is_never_coloured() -> None:
     """What is not a terminal gets plain lines."""
-    ended = give("run", "m.yaml", meanwhile=(lambda watch: watch.on_progress(Progress()),))
-    assert "\x1b" not in ended.out + ended.err
-    assert "$0.12 of $5.00" in ended.err
+    err = io.StringIO()
+    Lines(Console(io.StringIO(), err, None), lambda: 0.0).on_progress(PROGRESS)
+    assert "\x1b" not in err.getvalue()
+    assert "$0.12 of $5.00" in err.getvalue()
 
 
 def test_a_path_is_not_broken() -> None:

@@ -1,5 +1,6 @@
 """The way in and out: help, usage errors, refusals, bugs, readers who leave."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS, overview
+from batchgen.cli.invoke import guard
 from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, Severity, StorageError
-from tests.cli.fakes import FakeDoor, Give
+from tests.cli.conftest import Ended, Give
 
 HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
 NAMES = [entry.name for entry in COMMANDS]
@@ -73,6 +76,16 @@ def test_no_words_at_all_show_the_overview_and_are_a_usage_error(give: Give) -> 
     assert ended.err == overview()
 
 
+def failing(error: BaseException) -> Ended:
+    """How a command ends that raises this."""
+    out, err = io.StringIO(), io.StringIO()
+
+    def act() -> int:
+        raise error
+
+    return Ended(guard(act, Console(out, err, None)), out.getvalue(), err.getvalue())
+
+
 LONG = "x" * 300
 TOO_LONG = [
     *((command, LONG) for command in ("check", "plan", "estimate", "run", "init", "review")),
@@ -107,7 +120,6 @@ def test_usage_errors_say_what_to_do(give: Give, words: tuple[str, ...], said: s
     assert (ended.status, ended.out) == (2, "")
     assert said in ended.err
     assert "--help" in ended.err
-    assert ended.door.asked == []
 
 
 @pytest.mark.parametrize(
@@ -121,28 +133,25 @@ def test_usage_errors_say_what_to_do(give: Give, words: tuple[str, ...], said: s
         (ZeroDivisionError("x"), Exit.BUG),
     ],
 )
-@pytest.mark.parametrize("words", [("plan", "m.yaml"), ("run", "m.yaml"), ("verify",)])
-def test_every_error_has_its_exit_status(
-    give: Give, error: BaseException, status: Exit, words: tuple[str, ...]
-) -> None:
+def test_every_error_has_its_exit_status(error: BaseException, status: Exit) -> None:
     """What goes wrong decides the exit status; nothing is printed as data, no traceback anywhere."""
-    ended = give(*words, **{words[0]: error})
+    ended = failing(error)
     assert (ended.status, ended.out) == (status, "")
     assert ended.err
     assert "Traceback" not in ended.err
 
 
-def test_input_errors_stand_one_per_line_with_their_places(give: Give) -> None:
+def test_input_errors_stand_one_per_line_with_their_places() -> None:
     """Every problem has its line, then how many there are and that nothing was spent."""
     problems = (Problem("unknown key", Place("m.yaml", 9, 5)), Problem("no\nsuch file", Place("m.yaml", 2, 1)))
-    assert give("plan", "m.yaml", plan=InputError(*problems)).err.splitlines() == [
+    assert failing(InputError(*problems)).err.splitlines() == [
         "m.yaml:9:5: error: unknown key",
         "m.yaml:2:1: error: no\\x0asuch file",
         "2 errors; nothing was sent and nothing was spent.",
     ]
 
 
-def test_the_last_line_says_of_how_many_errors_those_are_the_first(give: Give) -> None:
+def test_the_last_line_says_of_how_many_errors_those_are_the_first() -> None:
     """Fifty of a hundred and twenty are called so; warnings are not counted, and fifty of fifty are all."""
     wrong = [Problem("x", Place("m.yaml", line)) for line in range(1, 121)]
     doubt = Problem("y", None, Severity.WARNING)
@@ -152,7 +161,7 @@ def test_the_last_line_says_of_how_many_errors_those_are_the_first(give: Give) -
         (InputError(*wrong[:50], doubt), "50 errors"),
         (InputError(*wrong[:49], doubt, more=71), "the first 49 of 120 errors"),
     ):
-        assert give("run", "m.yaml", run=error).err.splitlines()[-1] == said + last
+        assert failing(error).err.splitlines()[-1] == said + last
 
 
 PAYLOADS = (
@@ -180,50 +189,56 @@ def test_words_cannot_steer_the_terminal(give: Give, payload: str, words: tuple[
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_errors_cannot_steer_the_terminal(give: Give, payload: str) -> None:
+def test_errors_cannot_steer_the_terminal(payload: str) -> None:
     """What a file or a server says comes back as visible escapes, one line an error."""
     for error in (InputError(payload), StorageError(payload), RuntimeError(payload)):
-        ended = give("plan", "m.yaml", plan=error)
+        ended = failing(error)
         assert all(character.isprintable() or character == "\n" for character in ended.err)
         assert ended.err.count("\n") <= 3
 
 
-def test_a_bug_leaves_a_traceback_without_secrets_in_the_run_folder(give: Give, tmp_path: Path) -> None:
+def test_a_bug_leaves_a_traceback_without_secrets_in_the_run_folder(
+    give: Give, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bug is short on the terminal; the traceback lies beside the run, with every secret blotted out."""
-    door = FakeDoor(run=RuntimeError("Bearer abcdef123456 and CANARY-key at https://x.example/p.png?sig=abc"))
-    door.folder, door.canaries = tmp_path, ("CANARY-key",)
-    ended = give("run", "m.yaml", door=door)
-    kept = (tmp_path / "error.txt").read_text()
+    monkeypatch.setenv("OPENAI_API_KEY", "CANARY-key-0123456789")
+
+    def breaks(where: str) -> None:
+        if where.startswith("storage.finish"):
+            raise RuntimeError("Bearer abcdef123456 and CANARY-key-0123456789 at https://x.example/p.png?sig=abc")
+
+    ended = give("run", "m.yaml", at=breaks)
+    (kept,) = (place / "output/shop/runs").glob("*/error.txt")
+    text = kept.read_text()
     assert ended.status == 1
     assert "RuntimeError" in ended.err
-    assert str(tmp_path / "error.txt") in ended.err
-    assert "Traceback" in kept
-    for text in (kept, ended.err):
-        assert not [secret for secret in ("CANARY-key", "abcdef123456", "sig=abc") if secret in text]
+    assert str(kept.relative_to(place)) in ended.err
+    assert "Traceback" in text
+    for told in (text, ended.err):
+        assert not [secret for secret in ("CANARY-key", "abcdef123456", "sig=abc") if secret in told]
 
 
-def test_a_bug_without_a_run_folder_leaves_no_file(give: Give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_without_a_run_folder_leaves_no_file(tmp_path: Path) -> None:
     """Where no output folder is known, nothing is written."""
-    monkeypatch.chdir(tmp_path)
-    assert give("plan", "m.yaml", plan=KeyError("x")).status == 1
+    code = """
+from batchgen.cli.console import Console
+from batchgen.cli.invoke import guard
+raise SystemExit(guard(lambda: {}["x"], Console.standard()))
+"""
+    assert python(code, cwd=tmp_path).returncode == 1
     assert list(tmp_path.iterdir()) == []
 
 
-LEAVING = """
-import sys
-from tests.cli.fakes import FakeDoor
-from batchgen.cli.main import main
-sys.exit(main(sys.argv[1:], app=FakeDoor()))
-"""
+COMMAND = (sys.executable, "-m", "batchgen")
 
 
 @pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("run", "m.yaml"), ("run", "m.yaml", "--json")])
 @pytest.mark.parametrize("closed", ["1", "2", "12"])
-def test_closed_streams_fail_nothing(words: tuple[str, ...], closed: str) -> None:
+def test_closed_streams_fail_nothing(shop: Path, words: tuple[str, ...], closed: str) -> None:
     """A command whose stdout or stderr is closed from the start ends as if someone had listened."""
     shut = " ".join(f"{number}>&-" for number in closed)
     ended = subprocess.run(
-        ["sh", "-c", f'exec "$@" {shut}', "sh", sys.executable, "-c", LEAVING, *words],
+        ["sh", "-c", f'exec "$@" {shut}', "sh", *COMMAND, *words],
         check=False,
         capture_output=True,
         text=True,
@@ -232,25 +247,23 @@ def test_closed_streams_fail_nothing(words: tuple[str, ...], closed: str) -> Non
 
 
 @pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("plan", "m.yaml"), ("run", "m.yaml", "--json")])
-def test_a_reader_who_left_fails_nothing(words: tuple[str, ...]) -> None:
+def test_a_reader_who_left_fails_nothing(shop: Path, words: tuple[str, ...]) -> None:
     """A pipe that nobody reads any more changes neither the exit status nor stderr."""
     read, write = os.pipe()
     os.close(read)
     try:
-        ended = subprocess.run(
-            [sys.executable, "-c", LEAVING, *words], check=False, stdout=write, stderr=subprocess.PIPE, text=True
-        )
+        ended = subprocess.run([*COMMAND, *words], check=False, stdout=write, stderr=subprocess.PIPE, text=True)
     finally:
         os.close(write)
     assert (ended.returncode, "Traceback" in ended.stderr, "Exception" in ended.stderr) == (0, False, False)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_output_that_cannot_be_written_is_a_storage_error() -> None:
+def test_output_that_cannot_be_written_is_a_storage_error(shop: Path) -> None:
     """A full disk behind a redirection is told, since the data is lost."""
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [sys.executable, "-c", LEAVING, "plan", "m.yaml"],
+            [*COMMAND, "plan", "m.yaml"],
             check=False,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -264,15 +277,13 @@ def test_output_that_cannot_be_written_is_a_storage_error() -> None:
     "surroundings",
     [{"LANG": "C", "LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "40"}, {"NO_COLOR": "1", "TERM": "dumb"}],
 )
-def test_poor_terminals_fail_nothing(surroundings: dict[str, str]) -> None:
+def test_poor_terminals_fail_nothing(tmp_path: Path, surroundings: dict[str, str]) -> None:
     """No locale, no colours, ASCII only, 40 columns: the words come anyway."""
-    code = """
-import sys
-from tests.cli.fakes import FakeDoor, Planned, PlanResult, job
-from batchgen.cli.main import main
-sys.exit(main(["plan", "m.yaml"], app=FakeDoor(plan=PlanResult([Planned(job("s\\u00f6fa-\\u6905"))]))))
-"""
-    ended = python(code, env={**os.environ, **surroundings})
+    words = ("init", "s\u00f6fa-\u6905")
+    surrounded = {**os.environ, **surroundings}
+    ended = subprocess.run(
+        [*COMMAND, *words], check=False, capture_output=True, text=True, cwd=tmp_path, env=surrounded
+    )
     assert ended.returncode == 0
     assert "fa-" in ended.stdout
 

@@ -6,7 +6,7 @@ import pytest
 
 from batchgen import catalog
 from batchgen.cli.commands.init import STARTER
-from tests.cli.fakes import Give
+from tests.cli.conftest import Give
 
 
 def test_init_writes_the_starter_and_says_how_to_go_on(give: Give, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.cli.fakes import Give
+from tests.cli.conftest import Give
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """What a person sees of a run while it works."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from batchgen.cli.console import Console
 from batchgen.cli.screen import Bar, Lines, Quiet, Screen, screen
-from tests.cli.fakes import Progress
+from tests.cli.examples import PROGRESS
 
 
 class Terminal(io.StringIO):
@@ -64,7 +65,7 @@ def test_a_pipe_gets_at_most_a_line_a_minute() -> None:
     lines = Lines(console(err), clock)
     for quarter in range(4 * 600):
         clock.now = quarter / 4
-        lines.on_progress(Progress())
+        lines.on_progress(PROGRESS)
         lines.on_note("slower: the provider throttles")
     assert 1 < len(err.getvalue().splitlines()) <= 11
 
@@ -91,8 +92,8 @@ def test_the_bar_draws_notes_and_itself_and_leaves() -> None:
     err = Terminal()
     with Bar(console(err)) as bar:
         bar.on_note("before")
-        bar.on_progress(Progress(state="[red]x\x1b]52;c;eA==\x07", jobs_total=None))
-        bar.on_progress(Progress(images_stored=48))
+        bar.on_progress(replace(PROGRESS, state="[red]x\x1b]52;c;eA==\x07", jobs_total=None))
+        bar.on_progress(replace(PROGRESS, images_stored=48))
         bar.on_note("[bold]half way", urgent=True)
     drawn = err.getvalue()
     assert all(words in drawn for words in ("batchgen: before\n", "48/48 images", "[bold]half way"))
@@ -104,14 +105,14 @@ def test_a_narrow_terminal_takes_the_bar(narrow: str, monkeypatch: pytest.Monkey
     """However narrow, nothing breaks."""
     monkeypatch.setenv("COLUMNS", narrow)
     with Bar(console(Terminal())) as bar:
-        bar.on_progress(Progress())
+        bar.on_progress(PROGRESS)
 
 
 @pytest.mark.parametrize("kind", [Bar, Quiet, Screen])
 def test_a_terminal_that_goes_away_stops_nothing(kind: type[Screen]) -> None:
     """Progress, notes and questions survive a terminal that is gone."""
     with kind(console(Gone())) as watch:
-        watch.on_progress(Progress())
+        watch.on_progress(PROGRESS)
         watch.on_note("x", urgent=True)
         watch.finish(well=False)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
+from batchgen.app.preview import doctor
 from batchgen.errors import Severity
 from batchgen.model import Operation
 from tests.rehearsal import KEY, Ended, Rehearsal
@@ -37,7 +38,7 @@ def whole(ended: Ended, stage: Rehearsal) -> None:
     """Everything is stored and decodes, and the ledger says what the provider's bill says."""
     assert ended.exit == 0, (ended.why, ended.summary.get("why"))
     assert ended.charged == stage.billed
-    checked = app.verify(ended.folder)
+    checked = maintain.verify(ended.folder)
     assert (checked.damaged, checked.missing) == ((), ())
 
 
@@ -244,7 +245,7 @@ def test_the_key_is_sent_and_a_wrong_one_stops_the_run(door: Any, stage: Start) 
 
 def test_the_doctor_spends_nothing(door: Any, quick: Rehearsal) -> None:
     """Key, model, limits, disk, clock and dialect are looked at; the bill stays empty."""
-    found = list(app.doctor(door.says, quick.handle.base_url))
+    found = list(doctor.examine(door.says, quick.handle.base_url))
     assert found
     assert quick.billed == 0
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from tests.process.kit import watched
 from tests.process.launcher import Launcher
 from tests.rehearsal import KEYS, QUICK, Ended, Rehearsal, rehearsal
@@ -213,7 +213,7 @@ def test_a_bomb_is_kept_and_not_set_off(gives: Any, tmp_path: Path, launcher: La
     assert hashlib.sha256(ended.image("a").read_bytes()).digest() == hashlib.sha256(data).digest()
     assert ended.images("a")[0]["flags"] == ("not_as_asked:pixels" if name.startswith("png") else "")
     assert most < 300 * 1024, f"{most // 1024} MB"
-    checked = app.verify(tmp_path / "out")
+    checked = maintain.verify(tmp_path / "out")
     assert [why.split(":")[0] for _, why in checked.damaged] == (
         ["too large to decode"] if name.startswith("png") else []
     )

@@ -15,8 +15,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen.app import commands as app
 from batchgen.app.config.options import Options
+from batchgen.app.review import decisions
+from batchgen.app.run import start
 from batchgen.app.watch import Unwatched
 from tests.injection.hostile import as_json, hostile, one_line
 from tests.injection.payloads import ALL
@@ -124,8 +125,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPat
 def attack(folder: Path, base_url: str, words: Sequence[str]) -> Attacked:
     """Run a manifest of these words against a server that repeats them."""
     manifest, output = written(folder, words), folder / "out" / "put"
-    result = app.run(manifest, Options(base_url=base_url, output=output), Unwatched())
-    app.review(noted(folder, output, words), output)
+    result = start.run_manifest(manifest, Options(base_url=base_url, output=output), Unwatched())
+    decisions.review(noted(folder, output, words), output)
     return Attacked(manifest, output, base_url, result.summary)
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.app import commands as app
-from batchgen.app.run.start import run
+from batchgen.app.output import maintain
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import InputError
 from batchgen.ledger import Caps, Ledger, RunStart, Wanted
@@ -103,15 +103,15 @@ def test_many_bills_move_money_and_make_none(calls: list[tuple[str, int, float]]
 def _reconciled(calls: list[tuple[str, int, float]], billed: int) -> None:
     with TemporaryDirectory() as name:
         history = History(Path(name) / "out", calls)
-        before = app.status(history.root)["money"]
+        before = maintain.read_status(history.root)["money"]
         if history.settled - billed >= CENT:
             with pytest.raises(InputError, match="is less than"):
-                app.reconcile(history.root, billed=MicroUSD(billed))
-            left = app.status(history.root)["money"]
+                maintain.reconcile(history.root, billed=MicroUSD(billed))
+            left = maintain.read_status(history.root)["money"]
             assert left == before, "a bill that cannot be the whole bill settles nothing"
             return
-        found = app.reconcile(history.root, billed=MicroUSD(billed))
-        after = app.status(history.root)["money"]
+        found = maintain.reconcile(history.root, billed=MicroUSD(billed))
+        after = maintain.read_status(history.root)["money"]
         assert found.settled == history.settled == _charged(before)
         assert found.confirmed + found.cleared + found.at_risk == history.at_risk == before["at_risk_micro_usd"]
         assert found.billed == billed == found.settled + found.confirmed + found.unexplained
@@ -121,7 +121,7 @@ def _reconciled(calls: list[tuple[str, int, float]], billed: int) -> None:
         assert after["not_charged_micro_usd"] == before["not_charged_micro_usd"] + found.cleared
         expected = min(max(billed - history.settled, 0), history.at_risk)
         assert found.confirmed == expected, "what the bill explains is confirmed, and nothing more"
-        again = app.reconcile(history.root, billed=MicroUSD(billed))
+        again = maintain.reconcile(history.root, billed=MicroUSD(billed))
         assert (again.confirmed, again.cleared) == (0, 0)
 
 
@@ -139,7 +139,7 @@ def test_a_bill_settles_a_real_run(place_of_work: Path) -> None:
         manifest = here.manifest(jobs, limits=limits, retry={"base_seconds": 0.01, "max_uncertain": 0})
         seen = here.run(manifest, on_uncertain="hold")
         assert (seen.exit, seen.money["at_risk_micro_usd"] > 0) == (7, True)
-        found = app.reconcile(seen.folder, billed=MicroUSD(here.billed))
+        found = maintain.reconcile(seen.folder, billed=MicroUSD(here.billed))
         assert found.unexplained == 0
         assert found.at_risk == 0
         money = json.loads((seen.folder / "report" / "summary.json").read_text())["money"]
@@ -197,4 +197,4 @@ def test_books_that_are_wrong_say_so(place_of_work: Path, statement: str) -> Non
 
 def _tampered(here: Scene, manifest: Path, statement: str) -> Any:
     at = tampering(here.output() / "ledger.db", statement)
-    return run(manifest, here.options(), Unwatched(), at)
+    return run_manifest(manifest, here.options(), Unwatched(), at)

@@ -10,7 +10,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from batchgen.money import MicroUSD, exact
 from tests.wire.scene import FOUR, Scene, Seen, scene
 
@@ -80,7 +80,11 @@ def _files_agree(seen: Seen, account: Account) -> None:
 def _words_agree(seen: Seen, account: Account) -> None:
     """Every account in words: summaries, status and the page."""
     run_id = seen.result.summary["run_id"]
-    written = (seen.json("report/summary.json"), seen.json(f"runs/{run_id}/summary.json"), app.status(seen.folder))
+    written = (
+        seen.json("report/summary.json"),
+        seen.json(f"runs/{run_id}/summary.json"),
+        maintain.read_status(seen.folder),
+    )
     for told in written:
         assert {name: told["money"][name] for name in FOUR} == account
     page = (seen.folder / "report" / "report.html").read_text("utf-8")

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batchgen.app import commands as app
 from batchgen.app.config.options import Options
-from batchgen.app.run.start import run
+from batchgen.app.preview import plan
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from tests.counting import Answered, Counting, Heard
 from tests.wire.scene import dot
@@ -96,9 +96,9 @@ def test_planned_calls_are_made_and_cost_no_more_than_planned(case: Case) -> Non
         manifest = root / "m.yaml"
         manifest.write_text(yaml.safe_dump({"provider": "./p.yaml", **case.told, "jobs": list(case.jobs)}), "utf-8")
         options = Options(output=root / "out")
-        estimate = app.estimate(manifest, options)
+        estimate = plan.estimate_manifest(manifest, options)
         assert not server.heard
-        result = run(manifest, options, Unwatched())
+        result = run_manifest(manifest, options, Unwatched())
         assert int(result.exit) == 0, result.summary["why"]
         assert estimate.calls == len(server.posts)
         assert charged(case.price, server.posts) <= estimate.high

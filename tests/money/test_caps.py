@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.preview import plan
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow
 from batchgen.mock import Rule
@@ -42,7 +42,7 @@ def lamps(count: int, chance: Random | None = None, most: int = 1) -> list[dict[
 
 def smallest_left(here: Scene, manifest: Path) -> int:
     """The least that a call which is still to be made would have to reserve."""
-    rows = app.plan(manifest, here.options(manifest.stem)).rows()
+    rows = plan.plan_manifest(manifest, here.options(manifest.stem)).rows()
     return min((item.cost.quote.high for item in rows if item.cost), default=0)
 
 

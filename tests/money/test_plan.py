@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from batchgen import catalog
-from batchgen.app import commands as app
+from batchgen.app.config.options import Options
+from batchgen.app.output import maintain
+from batchgen.app.preview import plan
 from batchgen.mock import Rule
 from batchgen.mock.dialects import DIALECTS
 from batchgen.model import Operation
@@ -26,7 +28,7 @@ FAULT_FREE = sorted(
 
 def planned(here: Scene, manifest: Path, **options: Any) -> dict[str, Planned]:
     """Each job with what would happen."""
-    return {item.job.id: item for item in app.plan(manifest, here.options(manifest.stem, **options)).rows()}
+    return {item.job.id: item for item in plan.plan_manifest(manifest, here.options(manifest.stem, **options)).rows()}
 
 
 def calls(here: Scene) -> int:
@@ -50,7 +52,7 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
     with scene(place_of_work, dialect=dialect, fixed_bytes=one) as here:
         options = {"max_cost": None} if told.get("limits", {}).get("max_cost") else {"max_cost": 10**9}
         plan = planned(here, manifest, **options)
-        estimate = app.estimate(manifest, here.options(manifest.stem, **options))
+        estimate = plan.estimate_manifest(manifest, here.options(manifest.stem, **options))
         assert here.handle.requests() == []
         seen = here.run(manifest, **options)
         assert seen.exit == 0, seen.result.summary["why"]
@@ -64,7 +66,7 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
         assert here.run(manifest, **options).exit == 0
         assert calls(here) == before
         assert {item.action.value for item in planned(here, manifest, **options).values()} == {"stored"}
-        assert app.estimate(manifest, here.options(manifest.stem, **options)).expected == 0
+        assert plan.estimate_manifest(manifest, here.options(manifest.stem, **options)).expected == 0
 
 
 def lamps(n: int = 2) -> list[dict[str, Any]]:
@@ -188,7 +190,7 @@ def test_images_per_request(place_of_work: Path, each: int) -> None:
     """A job's images are asked for in as many calls as the manifest says, planned and made alike."""
     with scene(place_of_work) as here:
         manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 7}], images_per_request=each)
-        estimate = app.estimate(manifest, here.options())
+        estimate = plan.estimate_manifest(manifest, here.options())
         here.run(manifest)
         asked = sorted(entry["n"] for entry in here.bill())
         assert len(asked) == estimate.calls
@@ -202,7 +204,7 @@ def test_no_call_is_larger_than_a_minute_allows(place_of_work: Path) -> None:
         for most, calls_made in ((3, 2), (5, 1), (1, 5)):
             limits = {"images_per_minute": most}
             manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 5}], limits=limits)
-            assert app.estimate(manifest, here.options()).calls == calls_made
+            assert plan.estimate_manifest(manifest, here.options()).calls == calls_made
 
 
 def test_uncertain_jobs_are_held_when_told(place_of_work: Path) -> None:
@@ -215,7 +217,7 @@ def test_uncertain_jobs_are_held_when_told(place_of_work: Path) -> None:
         made = calls(here)
         assert here.run(manifest, on_uncertain="hold").exit == 7
         assert calls(here) == made
-        (held,) = app.resolve(seen.folder, decision="retry")
+        (held,) = maintain.resolve(seen.folder, decision="retry")
         assert held.job_id == "lamp-1"
         here.handle._server.faults.clear()
         assert here.run(manifest, on_uncertain="hold").exit == 0
@@ -225,6 +227,8 @@ def test_every_operation_is_in_a_sample() -> None:
     """The samples show generations and edits, so that both are proven to be planned right."""
     found = set()
     for name in FAULT_FREE:
-        manifest = app.plan(SAMPLES / name, app.Options(output=Path("nowhere"))) if name.endswith(".yaml") else None
+        manifest = (
+            plan.plan_manifest(SAMPLES / name, Options(output=Path("nowhere"))) if name.endswith(".yaml") else None
+        )
         found |= {item.job.request.operation for item in manifest.rows()} if manifest else set()
     assert {Operation.GENERATE, Operation.EDIT} <= found

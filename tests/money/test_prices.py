@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.config.project import open_project
+from batchgen.app.preview import check, plan
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow
 from batchgen.mock.faults import FAULTS
@@ -103,8 +104,8 @@ def test_a_stale_price_is_named_with_its_date(place_of_work: Path) -> None:
             options = here.options(manifest.stem, base_url=None)
             seen = here.run(manifest, base_url=None)
             for problems in (
-                app.check(manifest, options).problems,
-                app.plan(manifest, options).warnings,
+                check.check(open_project(manifest, options)).problems,
+                plan.plan_manifest(manifest, options).warnings,
                 seen.result.problems,
             ):
                 said = any(str(old) in str(problem) and "price" in str(problem) for problem in problems)
@@ -122,10 +123,10 @@ def test_an_unpriced_model_is_refused(place_of_work: Path) -> None:
             here.run(manifest, base_url=None)
         assert "prices:" in str(refused.value)
         with pytest.raises(InputError, match="house-special"):
-            app.estimate(manifest, here.options(base_url=None))
+            plan.estimate_manifest(manifest, here.options(base_url=None))
         assert here.bill() == []
         priced = here.manifest([lamp], **told, prices={"house-special": {"per_image": 0.03}})
-        estimate = app.estimate(priced, here.options(base_url=None))
+        estimate = plan.estimate_manifest(priced, here.options(base_url=None))
         assert estimate.expected == estimate.high == 30_000
 
 
@@ -135,7 +136,7 @@ def test_prices_of_the_manifest_win(place_of_work: Path) -> None:
         own = {"gpt-image-2.5-flare": {"token_prices": {"text_in": 10, "image_in": 16, "image_out": 60}}}
         lamp = {"id": "lamp", "prompt": "A lamp", "n": 2}
         plain, dear = here.manifest([lamp], "plain"), here.manifest([lamp], "dear", prices=own)
-        at_list, twice = (app.estimate(path, here.options(path.stem)) for path in (plain, dear))
+        at_list, twice = (plan.estimate_manifest(path, here.options(path.stem)) for path in (plain, dear))
         assert twice.expected == 2 * at_list.expected
         first, second = here.run(plain), here.run(dear)
         assert second.charged == 2 * first.charged
@@ -153,10 +154,10 @@ def test_estimates_learn_from_what_calls_did_cost(place_of_work: Path) -> None:
         jobs = [{"id": f"lamp-{at}", "prompt": f"Lamp {at}"} for at in range(5)]
         more = [*jobs, {"id": "new", "prompt": "Lamp 9", "n": 3}, {"id": "fine", "prompt": "L", "quality": "medium"}]
         manifest = here.manifest(more)
-        before = app.estimate(manifest, here.options())
+        before = plan.estimate_manifest(manifest, here.options())
         seen = here.run(manifest, only=("lamp-*",))
         costs = sorted(row.cost for row in seen.attempts)
-        after = app.estimate(manifest, here.options())
+        after = plan.estimate_manifest(manifest, here.options())
         assert (before.images, after.images) == (9, 4)
         rows = {row.quality: row for row in after.rows}
         assert rows["low"].expected == 3 * costs[len(costs) // 2]

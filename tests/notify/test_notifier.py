@@ -9,8 +9,8 @@ from batchgen.app.notify.delivery import problems, recipients
 from batchgen.app.notify.notifier import Notifier
 from batchgen.errors import AccountError, Exit, InputError, Locked, Place
 from batchgen.model import Event, Notify
-from tests.cli.fakes import summary
 from tests.notify.listener import TOKEN, Listener, listening
+from tests.summaries import summary
 
 SECRET_PROMPT = "a portrait of Ms Secret"
 

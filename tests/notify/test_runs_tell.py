@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.config.options import Options
+from batchgen.app.run import start
 from batchgen.errors import InputError
 from batchgen.mock import Rule
 from tests.notify.listener import TOKEN, Listener, listening
@@ -103,7 +104,7 @@ def test_a_manifest_that_is_wrong_is_told(place_of_work: Path, told: Listener) -
     """A nightly run that cannot begin has nobody who sees it."""
     (place_of_work / "shop.yaml").write_text("jbos: []\n", encoding="utf-8")
     with pytest.raises(InputError):
-        app.run(Path("shop.yaml"), app.Options(), app_watch())
+        start.run_manifest(Path("shop.yaml"), Options(), app_watch())
     assert told.endings == ["/fail"]
     assert told_once(told)["title"] == "batchgen shop: stopped by the input (exit 2)"
 

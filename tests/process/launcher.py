@@ -165,23 +165,6 @@ def fault(broken: Break) -> Callable[[str], None]:
     return at
 
 
-class BreakingApp:
-    """`batchgen.app` whose runs break."""
-
-    def __init__(self, broken: Break) -> None:
-        self._broken = broken
-
-    def __getattr__(self, name: str) -> Any:
-        from batchgen.app import commands as app
-
-        return getattr(app, name)
-
-    def run(self, manifest: Path, options: Any, watch: Any) -> Any:
-        from batchgen.app.run import start
-
-        return start.run(manifest, options, watch, at=fault(self._broken))
-
-
 def _load() -> None:
     """Import every room, and what the rooms import when they are first used."""
     for module in pkgutil.walk_packages(batchgen.__path__, "batchgen."):
@@ -205,8 +188,7 @@ def _become(words: dict[str, Any]) -> int:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     from batchgen.cli.main import main
 
-    app: Any = BreakingApp(Break(**words["broken"])) if words["broken"] else None
-    status = main(words["words"], app=app)
+    status = main(words["words"], at=fault(Break(**words["broken"])) if words["broken"] else None)
     sys.stdout.flush()
     sys.stderr.flush()
     return status

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from batchgen.app import commands as app
 from batchgen.app.config.options import Options
+from batchgen.app.preview import plan
 from batchgen.app.preview.doctor import examine
-from batchgen.app.run.start import run
+from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.providers.dialects import DIALECTS
 from tests.counting import Answered, Counting, Heard
@@ -77,8 +77,8 @@ def test_a_run_speaks_it(tiny: tuple[Counting, Path], tmp_path: Path) -> None:
     """Request, key, answer and images a call are the dialect's, and the plan knows how many calls that makes."""
     server, _ = tiny
     asked, options = manifest(tmp_path, n=5, size="small"), Options(output=tmp_path / "out")
-    estimate = app.estimate(asked, options)
-    result = run(asked, options, Unwatched())
+    estimate = plan.estimate_manifest(asked, options)
+    result = run_manifest(asked, options, Unwatched())
     assert int(result.exit) == 0
     asked_for = sorted((one.body for one in server.posts), key=lambda body: -body["many"])
     assert asked_for == [{"words": "A dot", "many": many, "size": "small"} for many in (2, 2, 1)]
@@ -89,7 +89,7 @@ def test_a_run_speaks_it(tiny: tuple[Counting, Path], tmp_path: Path) -> None:
 
 def test_an_error_in_its_words_is_understood(tiny: tuple[Counting, Path], tmp_path: Path) -> None:
     """What it calls rude is moderation everywhere."""
-    result = run(manifest(tmp_path, prompt="rude"), Options(output=tmp_path / "out"), Unwatched())
+    result = run_manifest(manifest(tmp_path, prompt="rude"), Options(output=tmp_path / "out"), Unwatched())
     assert (int(result.exit), result.summary["images"]["moderated"]) == (3, 1)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
 from batchgen.app.output.maintain import opened
 from batchgen.app.review.decisions import ReviewResult
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
@@ -44,7 +43,7 @@ class Looked(Rehearsal):
         """Give decisions as the page exports them."""
         path = self.root / "review.json"
         path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
-        return app.review(path, self.folder)
+        return decisions.review(path, self.folder)
 
     def agree(self, ended: Ended) -> None:
         """The server's bill, the ledger and the report say the same, and the books have no fault."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
 from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from batchgen.ledger import Review
@@ -111,4 +110,4 @@ def test_what_is_another_image_by_now_is_left_out(looked: Looked) -> None:
     assert (result.approved, result.rejected, len(result.left_out)) == (1, 0, 4)
     assert "review.json" in str(result.left_out[0])
     assert [row["review"] for row in ended.table("images")] == ["approved", ""]
-    assert app.review(written(looked.root / "none.json"), looked.folder).left_out == ()
+    assert decisions.review(written(looked.root / "none.json"), looked.folder).left_out == ()

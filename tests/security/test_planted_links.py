@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.app import commands as app
+from batchgen.app.output import adopt, maintain
 from tests.rehearsal import Ended, Rehearsal, rehearsal
 
 JOB = {"id": "a", "prompt": "A lamp", "size": "1024x1024", "quality": "low"}
@@ -117,13 +117,13 @@ def test_a_pipe_stops_nobody(stage: Rehearsal) -> None:
     for name in (*pipes, "images/sku/deep/a-0.png"):
         (folder / name).unlink(missing_ok=True)
         os.mkfifo(folder / name)
-    app.status(folder)
-    assert len(app.verify(folder).missing) == 1
+    maintain.read_status(folder)
+    assert len(maintain.verify(folder).missing) == 1
     assert stage.run(manifest).exit == 0
     (folder / "report/images.csv").unlink()
     os.mkfifo(folder / "report/images.csv")
     (folder / "ledger.db").unlink()
-    assert app.adopt(folder).images == 0
+    assert adopt.adopt(folder).images == 0
     assert len(stage.bill) == 1
 
 

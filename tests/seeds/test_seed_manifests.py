@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.app import commands as app
+from batchgen.app.output import maintain
 from batchgen.errors import Severity
 from tests.rehearsal import Ended, Rehearsal
 
@@ -92,7 +92,7 @@ def performed(gateway: Gateway, seed: str) -> tuple[Rehearsal, Ended]:
     assert ended.exit == 0, ended.summary
     assert {row["state"] for row in ended.table("images")} == {"stored"}
     assert {row["flags"] for row in ended.table("images")} == {""}
-    assert app.verify(ended.folder).damaged == app.verify(ended.folder).missing == ()
+    assert maintain.verify(ended.folder).damaged == maintain.verify(ended.folder).missing == ()
     entries = stage.bill
     expected = [int(price(entry).to_integral_value(ROUND_CEILING)) for entry in entries]
     assert [entry["charged_micro_usd"] for entry in entries] == expected

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from batchgen.app import commands as app
 from batchgen.app.config.options import Options
+from batchgen.app.run import start
 from batchgen.app.run.start import RunResult
 from batchgen.app.watch import Unwatched
 from batchgen.ledger import AttemptRow, ImageRow, JobRow, Ledger
@@ -67,7 +67,7 @@ class Scene:
 
     def run(self, manifest: Path, watch: Any = None, **options: Any) -> "Seen":
         """Run a manifest."""
-        result = app.run(manifest, self.options(manifest.stem, **options), watch or Unwatched())
+        result = start.run_manifest(manifest, self.options(manifest.stem, **options), watch or Unwatched())
         return Seen(self, result, manifest.stem)
 
     def bill(self) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ class AdoptResult:
     unknown: tuple[str, ...]
 
 
-def adopt(output: Path | None) -> AdoptResult:
+def adopt(output: Path | None = None) -> AdoptResult:
     """Take every image in that a sidecar, the report or a log knows and whose bytes are still the same.
 
     A ledger that knew no image takes in what people said of them too.

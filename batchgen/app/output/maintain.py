@@ -66,7 +66,7 @@ def opened(output: Path | None, *, readonly: bool) -> Iterator[Output]:
         yield Output(ledger, workspace, store_of(root))
 
 
-def status(output: Path | None) -> dict[str, Any]:
+def read_status(output: Path | None = None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, workspace, _):
         summary = reporter.summary(ledger)
@@ -87,13 +87,13 @@ def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:
         return False
 
 
-def report(output: Path | None) -> Sequence[Path]:
+def write_report(output: Path | None = None) -> Sequence[Path]:
     """Write the report again from the ledger; the paths written."""
     with opened(output, readonly=True) as (ledger, workspace, store):
         return reporter.write(ledger, workspace, store).files
 
 
-def verify(output: Path | None) -> VerifyResult:
+def verify(output: Path | None = None) -> VerifyResult:
     """Hash and decode every stored image again; what is damaged or missing is noted in a ledger that takes notes."""
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
     archived = not os.access(find_output(output), os.W_OK)
@@ -126,7 +126,7 @@ def _examined(store: ImageStore, image: RecordedImage) -> tuple[int, str]:
         return 0, str(error)
 
 
-def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> ReconcileResult:
+def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | None = None) -> ReconcileResult:
     """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
     start = datetime.combine(since, time(), UTC) if since else None
     with opened(output, readonly=False) as (ledger, workspace, store):
@@ -146,7 +146,7 @@ def reconcile(output: Path | None, *, billed: MicroUSD, since: date | None) -> R
     )
 
 
-def resolve(output: Path | None, *, decision: str | None, only: tuple[str, ...]) -> Sequence[Held]:
+def resolve(output: Path | None = None, *, decision: str | None = None, only: tuple[str, ...] = ()) -> Sequence[Held]:
     """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
     with opened(output, readonly=decision is None) as (ledger, _, _):
         held = [h for h in ledger.risk.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]

@@ -36,7 +36,7 @@ class Finding:
     exit: Exit = Exit.OK
 
 
-def examine(name: str | None, base_url: str | None, clock: Clock | None = None) -> Iterator[Finding]:
+def examine(name: str | None = None, base_url: str | None = None, clock: Clock | None = None) -> Iterator[Finding]:
     """Look at everything that can be looked at for free, one finding after the other."""
     clock = clock or SystemClock()
     variables = environment()

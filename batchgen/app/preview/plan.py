@@ -47,7 +47,7 @@ class PlanResult:
         self.estimate = sums.total((*self.warnings, *samples))
 
 
-def planned(path: Path, options: Options) -> PlanResult:
+def plan_manifest(path: Path, options: Options) -> PlanResult:
     """Check a manifest, then say what a run would do; InputError when it would refuse."""
     project = open_project(path, options)
     checked = check.check(project, options.only)
@@ -66,9 +66,9 @@ class EstimateResult(Estimate):
     compare: tuple[CompareRow, ...] = ()
 
 
-def estimated(path: Path, options: Options, *, compare: bool) -> EstimateResult:
+def estimate_manifest(path: Path, options: Options, *, compare: bool = False) -> EstimateResult:
     """Add up what is left to do; with `compare`, price it everywhere else too."""
-    result = planned(path, options)
+    result = plan_manifest(path, options)
     groups: dict[object, Group] = {}
     tariff = result.project.tariff()
     for item in result.rows():

@@ -46,7 +46,7 @@ class ReviewResult:
     output: Path
 
 
-def review(path: Path, output: Path | None) -> ReviewResult:
+def review(path: Path, output: Path | None = None) -> ReviewResult:
     """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read."""
     decisions = read(path)
     with opened(output, readonly=False) as (ledger, workspace, store):

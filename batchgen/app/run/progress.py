@@ -1,7 +1,8 @@
 """Where a run stands, told a few times a second at most, and written to `status.json` every ten seconds."""
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from batchgen.app.watch import Progress
@@ -93,3 +94,10 @@ def as_json(progress: Progress) -> dict[str, Any]:
     facts["spent_micro_usd"] = facts.pop("spent")
     facts["cap_micro_usd"] = facts.pop("cap")
     return facts
+
+
+def from_json(facts: Mapping[str, Any]) -> Progress:
+    """Read the keys of `status.json` back; what an older one does not say is nothing."""
+    money = {"spent": facts.get("spent_micro_usd"), "cap": facts.get("cap_micro_usd")}
+    known = {name: value for name, value in {**facts, **money}.items() if value is not None}
+    return Progress(**{one.name: known[one.name] for one in fields(Progress) if one.name in known})

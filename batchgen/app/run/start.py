@@ -27,12 +27,12 @@ from batchgen.runtime import event_loop
 from batchgen.runtime.signals import interruptible
 from batchgen.storage import ImageStore, Workspace
 
-__all__ = ["RunResult", "run"]
+__all__ = ["RunResult", "run_manifest"]
 
 T = TypeVar("T")
 
 
-def run(
+def run_manifest(
     path: Path,
     options: Options,
     watch: Watch,

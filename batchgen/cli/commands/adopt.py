@@ -22,7 +22,8 @@ def command(context: Context, output: Path | None) -> int:
     Examples:
       batchgen adopt output/autumn-catalogue
     """
+    from batchgen.app.output.adopt import adopt
     from batchgen.cli.render.upkeep import adopted
 
-    context.console.out(adopted(context.app.adopt(output)))
+    context.console.out(adopted(adopt(output)))
     return Exit.OK

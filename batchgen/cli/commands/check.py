@@ -30,16 +30,18 @@ def command(
 
     Exit status: 0 without errors, 2 with errors.
     """
+    from batchgen.app.config.project import open_project
+    from batchgen.app.preview.check import check
     from batchgen.cli.render.upkeep import check_json, check_line, tally
 
     options = context.options(provider=provider, base_url=base_url, output=output)
     try:
-        result = context.app.check(manifest, options)
+        result = check(open_project(manifest, options))
     except InputError as error:
         if as_json:
             context.console.json(check_json(error.problems, None))
         raise
-    context.tell(result.problems)
+    context.console.tell(result.problems)
     if as_json:
         context.console.json(check_json(result.problems, result.census))
     else:

@@ -21,10 +21,11 @@ def command(context: Context, provider: str | None, base_url: str | None) -> int
 
     Exit status: 0 when nothing is bad, otherwise that of the worst: 8 storage, 5 account, 2 settings, 6 unavailable.
     """
+    from batchgen.app.preview.doctor import examine
     from batchgen.cli.render.upkeep import count_findings, diagnosis, finding_line
 
     findings = []
-    for finding in context.app.doctor(provider, base_url):
+    for finding in examine(provider, base_url):
         findings.append(finding)
         context.console.out(finding_line(finding))
     context.console.out(count_findings(findings))

@@ -11,7 +11,7 @@ from batchgen.cli.params import reads_manifest
 from batchgen.errors import Exit
 
 if TYPE_CHECKING:
-    from batchgen.cli.door import EstimateResult
+    from batchgen.app.preview.plan import EstimateResult
 
 
 @subcommand("estimate")
@@ -45,11 +45,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     Exit status: 0, or 2 when the manifest has errors or a model has no price.
     """
+    from batchgen.app.preview.plan import estimate_manifest
+
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other; choose one.")
     options = context.options(provider=provider, base_url=base_url, output=output)
-    result = context.app.estimate(manifest, options, compare=compare)
-    context.tell(result.warnings)
+    result = estimate_manifest(manifest, options, compare=compare)
+    context.console.tell(result.warnings)
     if as_json:
         _json(context, result, compare=compare)
     elif as_csv:

@@ -87,5 +87,5 @@ def command(context: Context, /, *, faults: Path | None, **words: Any) -> int:
 
     rules = load_rules(faults) if faults else ()
     words["moderated"] = Moderated(words["moderated"]) if words["moderated"] else None
-    serve(MockConfig(rules=rules, **words), context.say_at_once)
+    serve(MockConfig(rules=rules, **words), context.console.say_at_once)
     return Exit.OK

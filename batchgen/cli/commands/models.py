@@ -17,7 +17,8 @@ def command(context: Context) -> int:
     Examples:
       batchgen models
     """
+    from batchgen import catalog
     from batchgen.cli.render.catalogue import models
 
-    context.console.out(models(context.app.models()))
+    context.console.out(models(catalog.models()))
     return Exit.OK

@@ -1,14 +1,20 @@
 """`batchgen plan`: what would happen, job by job."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchgen.cli.command import subcommand
+from batchgen.cli.console import Console
 from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest, rejected_option
 from batchgen.errors import Exit
+
+if TYPE_CHECKING:
+    from batchgen.app.config.options import Options
+    from batchgen.planner import Estimate, Planned
 
 
 @subcommand("plan")
@@ -39,26 +45,27 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
     return show_plan(context, manifest, context.options(**words), as_json=as_json)
 
 
-def show_plan(context: Context, manifest: Path, options: Any, *, as_json: bool, quiet: bool = False) -> int:
+def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool = False) -> int:
     """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
+    from batchgen.app.preview.plan import plan_manifest
     from batchgen.cli.render.money import total
     from batchgen.cli.render.plan import plan_head, plan_line
 
-    result = context.app.plan(manifest, options)
+    result = plan_manifest(manifest, options)
     if as_json:
-        _stream_json(context, result)
+        print_json(context.console, result.rows(), lambda: result.estimate)
     else:
         for count, planned in enumerate(result.rows()):
             if not quiet:
                 context.console.out(plan_line(planned) if count else plan_head() + plan_line(planned))
         if not quiet:
             context.console.out("\n" + total(result.estimate))
-    context.tell(() if quiet else result.estimate.warnings)
+    context.console.tell(() if quiet else result.estimate.warnings)
     return Exit.OK
 
 
-def _stream_json(context: Context, result: Any) -> None:
-    """Actions are spooled, so that stdout gets one whole object or, when the manifest turns out wrong, nothing."""
+def print_json(console: Console, rows: "Iterable[Planned]", estimate: "Callable[[], Estimate]") -> None:
+    """Print one whole object or, when a row turns out wrong, nothing; `estimate` is asked when the rows have ended."""
     import json
     import shutil
     from tempfile import SpooledTemporaryFile
@@ -67,10 +74,10 @@ def _stream_json(context: Context, result: Any) -> None:
     from batchgen.cli.render.plan import plan_action
 
     with SpooledTemporaryFile(8_000_000, "w+", encoding="ascii") as spool:
-        for count, planned in enumerate(result.rows()):
+        for count, planned in enumerate(rows):
             spool.write((",\n" if count else "\n") + json.dumps(plan_action(planned)))
         spool.seek(0)
-        head = json.dumps(estimate_json(result.estimate), indent=2, allow_nan=False).removesuffix("\n}")
-        context.console.data.write(f'{head},\n  "actions": [')
-        shutil.copyfileobj(spool, context.console.data)
-        context.console.data.write("\n  ]\n}\n")
+        head = json.dumps(estimate_json(estimate()), indent=2, allow_nan=False).removesuffix("\n}")
+        console.data.write(f'{head},\n  "actions": [')
+        shutil.copyfileobj(spool, console.data)
+        console.data.write("\n  ]\n}\n")

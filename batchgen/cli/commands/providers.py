@@ -17,7 +17,8 @@ def command(context: Context) -> int:
     Examples:
       batchgen providers
     """
+    from batchgen import catalog
     from batchgen.cli.render.catalogue import providers
 
-    context.console.out(providers(context.app.providers()))
+    context.console.out(providers(catalog.providers()))
     return Exit.OK

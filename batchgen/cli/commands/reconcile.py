@@ -28,8 +28,9 @@ def command(context: Context, output: Path | None, billed: MicroUSD, since: date
       batchgen reconcile output/autumn-catalogue --billed 12.34
       batchgen reconcile --billed 3.10 --since 2026-11-01
     """
+    from batchgen.app.output import maintain
     from batchgen.cli.render.upkeep import reconciled
 
     day = since.date() if since else None
-    context.console.out(reconciled(context.app.reconcile(output, billed=billed, since=day)))
+    context.console.out(reconciled(maintain.reconcile(output, billed=billed, since=day)))
     return Exit.OK

@@ -23,6 +23,8 @@ def command(context: Context, output: Path | None) -> int:
       batchgen report
       batchgen report output/autumn-catalogue
     """
-    for path in context.app.report(output):
+    from batchgen.app.output.maintain import write_report
+
+    for path in write_report(output):
         context.console.out(safe(path, 4000))
     return Exit.OK

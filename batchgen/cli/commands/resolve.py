@@ -32,10 +32,11 @@ def command(context: Context, words: tuple[str, ...], only: tuple[str, ...]) -> 
 
     Exit status: 0, or 7 while listed jobs wait for a decision.
     """
+    from batchgen.app.output import maintain
     from batchgen.cli.render.upkeep import decided, held
 
     output, decision = read(words)
-    jobs = context.app.resolve(output, decision=decision, only=only)
+    jobs = maintain.resolve(output, decision=decision, only=only)
     context.console.out(decided(jobs, decision) if decision else held(jobs))
     return Exit.HELD if jobs and not decision else Exit.OK
 

@@ -30,9 +30,10 @@ def command(context: Context, decisions: Path, output: Path | None) -> int:
 
     Exit status: 0, or 2 when the file cannot be read; nothing was kept then.
     """
+    from batchgen.app.review.decisions import review
     from batchgen.cli.render.upkeep import reviewed
 
-    result = context.app.review(decisions, output)
-    context.tell(result.left_out)
+    result = review(decisions, output)
+    context.console.tell(result.left_out)
     context.console.out(reviewed(result))
     return Exit.OK

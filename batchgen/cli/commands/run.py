@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,18 @@ from batchgen.cli.context import Context
 from batchgen.cli.params import Duration, LocalPath, Money, reads_manifest, rejected_option
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
 
+if TYPE_CHECKING:
+    from batchgen.app.config.options import Options
+    from batchgen.app.run.start import RunResult
+    from batchgen.model.settings import OnUncertain
+
 _COUNT = click.IntRange(min=1)
+
+
+def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "OnUncertain | None":
+    from batchgen.model.settings import OnUncertain
+
+    return OnUncertain(word) if word else None
 
 
 @subcommand("run")
@@ -42,6 +53,7 @@ _COUNT = click.IntRange(min=1)
 @click.option(
     "--on-uncertain",
     type=click.Choice(["retry", "hold"]),
+    callback=_on_uncertain,
     help="A call that may have been paid: try once more, or hold the job.",
 )
 @click.option(
@@ -80,9 +92,6 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
       8        local storage                    75  another run holds the lock
       130/143  interrupted, all calls recorded
     """
-    from batchgen.model.settings import OnUncertain
-
-    words["on_uncertain"] = OnUncertain(words["on_uncertain"]) if words["on_uncertain"] else None
     options = context.options(**words)
     if options.reworded and (options.rejected or options.dry_run):
         raise click.UsageError("--reworded goes with neither --rejected nor --dry-run.")
@@ -90,31 +99,36 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
         from batchgen.cli.commands.plan import show_plan
 
         return show_plan(context, manifest, options, as_json=as_json, quiet=quiet)
-    with _always_json(context, manifest, options) if as_json else nullcontext():
+    with always_json(context, manifest, options) if as_json else nullcontext():
         return _run(context, manifest, options, as_json=as_json, quiet=quiet)
 
 
-def _run(context: Context, manifest: Path, options: Any, *, as_json: bool, quiet: bool) -> int:
-    from batchgen.cli.render.summary import final_block
+def _run(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool) -> int:
+    from batchgen.app.run.start import run_manifest
     from batchgen.cli.screen import screen
     from batchgen.runtime.clock import SystemClock
 
     with screen(context.console, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
-        result = context.app.run(manifest, options, watch)
-    well = result.exit is Exit.OK
-    watch.finish(well=well)
-    silent = quiet and well
-    context.tell(_worth_telling(result.problems, silent=silent))
-    if as_json:
+        result = run_manifest(manifest, options, watch, context.at)
+    watch.finish(well=result.exit is Exit.OK)
+    show_end(context, result, as_json=as_json, quiet=quiet)
+    if as_json and not result.summary.get("run_id"):
         why = result.summary.get("why") or "; ".join(problem.message for problem in result.problems)
-        began = result.summary.get("run_id")
-        context.console.json(
-            dict(result.summary) if began else context.app.early_end(manifest, options, result.exit, why)
-        )
-    elif result.summary and not silent:
+        _tell_early_end(context, manifest, options, result.exit, why)
+    return result.exit
+
+
+def show_end(context: Context, result: "RunResult", *, as_json: bool, quiet: bool) -> None:
+    """Say how a run ended; under `quiet` only what is not well. A run that was never written down has no object."""
+    from batchgen.cli.render.summary import final_block
+
+    silent = quiet and result.exit is Exit.OK
+    context.console.tell(_worth_telling(result.problems, silent=silent))
+    if as_json and result.summary.get("run_id"):
+        context.console.json(result.summary)
+    elif result.summary and not as_json and not silent:
         filled = context.console.data.isatty()
         context.console.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
-    return result.exit
 
 
 def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
@@ -123,20 +137,26 @@ def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:
 
 
 @contextmanager
-def _always_json(context: Context, manifest: Path, options: Any) -> Iterator[None]:
-    """Scripts get an object for every exit but 2 and 75, even when a run could not begin."""
+def always_json(context: Context, manifest: Path, options: "Options") -> Iterator[None]:
+    """Print an object for scripts for every exit but 2 and 75, even when a run could not begin."""
     from batchgen.cli.invoke import refusal
 
     try:
         yield
     except BatchgenError as error:
         if error.exit not in {Exit.INPUT, Exit.LOCKED}:
-            context.console.json(context.app.early_end(manifest, options, error.exit, str(error)))
+            _tell_early_end(context, manifest, options, error.exit, str(error))
         raise
     except KeyboardInterrupt:
-        context.console.json(context.app.early_end(manifest, options, Exit.SIGINT, "interrupted before the run began"))
+        _tell_early_end(context, manifest, options, Exit.SIGINT, "interrupted before the run began")
         raise
     except Exception as error:
         status = Exit.STORAGE if refusal(error) else Exit.BUG
-        context.console.json(context.app.early_end(manifest, options, status, type(error).__name__))
+        _tell_early_end(context, manifest, options, status, type(error).__name__)
         raise
+
+
+def _tell_early_end(context: Context, manifest: Path, options: "Options", status: Exit, why: str) -> None:
+    from batchgen.app.run.early_exit import early_end
+
+    context.console.json(early_end(manifest, options, status, why))

@@ -17,5 +17,7 @@ def command(context: Context) -> int:
       # first line of a manifest, for the YAML language server:
       # yaml-language-server: $schema=batchgen.schema.json
     """
-    context.console.json(context.app.schema())
+    from batchgen.manifest import json_schema
+
+    context.console.json(json_schema())
     return Exit.OK

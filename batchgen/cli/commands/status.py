@@ -22,7 +22,8 @@ def command(context: Context, output: Path | None) -> int:
       batchgen status
       batchgen status output/autumn-catalogue
     """
+    from batchgen.app.output.maintain import read_status
     from batchgen.cli.render.summary import status_block
 
-    context.console.out(status_block(context.app.status(output)))
+    context.console.out(status_block(read_status(output)))
     return Exit.OK

@@ -24,8 +24,9 @@ def command(context: Context, output: Path | None) -> int:
 
     Exit status: 0 when all are whole, 8 when files are damaged or missing.
     """
+    from batchgen.app.output import maintain
     from batchgen.cli.render.upkeep import verified
 
-    result = context.app.verify(output)
+    result = maintain.verify(output)
     context.console.out(verified(result))
     return Exit.STORAGE if result.damaged or result.missing else Exit.OK

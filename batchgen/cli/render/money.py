@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from batchgen.cli.door import CompareRow, CostRow, Costs, Estimate, EstimateResult, TagRow
+from batchgen.app.preview.compare import CompareRow
+from batchgen.app.preview.plan import EstimateResult
 from batchgen.cli.render.table import WIDTH, cut, number, remark, table, text
 from batchgen.money import MicroUSD, short
+from batchgen.planner import CostRow, Estimate, TagRow
 from batchgen.text import counted, duration, safe
 
 MOST_VALUES = 20
@@ -99,7 +101,7 @@ def _later(rows: Sequence[CostRow]) -> str:
     return f"Once approved: {images} ({safe(kinds, 40)}),\n  {expected} expected, {low} at least, {high} at most.\n"
 
 
-def _range(costs: Costs) -> tuple[str, str, str]:
+def _range(costs: CostRow | TagRow | Estimate) -> tuple[str, str, str]:
     return short(costs.low), short(costs.expected), short(costs.high)
 
 
@@ -181,5 +183,5 @@ def compare_csv(result: EstimateResult) -> Iterator[Sequence[object]]:
 _MICRO = ("low_micro_usd", "expected_micro_usd", "high_micro_usd")
 
 
-def _micro(costs: Costs) -> dict[str, int]:
+def _micro(costs: CostRow | TagRow | Estimate) -> dict[str, int]:
     return dict(zip(_MICRO, (costs.low, costs.expected, costs.high), strict=True))

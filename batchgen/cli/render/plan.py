@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from batchgen.cli.door import Planned
 from batchgen.cli.render.table import columns_of, cut, number, remark, row_of, text
 from batchgen.money import short
+from batchgen.planner import Planned
 from batchgen.text import safe
 
 _COLUMNS = (text("action"), text("job"), number("images"), number("cost"), remark("why"))

@@ -1,6 +1,6 @@
 """Where a run stands, on one line or around a bar."""
 
-from batchgen.cli.door import Progress
+from batchgen.app.watch import Progress
 from batchgen.money import short
 from batchgen.text import counted, duration, safe
 

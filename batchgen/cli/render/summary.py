@@ -1,18 +1,20 @@
 """How a run ended, and where an output folder stands: at most twelve lines, the money line adds up."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from batchgen.app.config.exit_status import ENDED, NEXT
+from batchgen.app.run.progress import from_json
 from batchgen.cli.render.progress import progress_line
 from batchgen.cli.render.table import MARGIN, paragraph
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD, exact, short
 from batchgen.text import counted, duration, safe
 
-JobTemplate = Mapping[str, Any]
+Facts = Mapping[str, Any]
 
 _JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
 _IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
@@ -23,7 +25,7 @@ MOST_LINES = 12
 
 
 def final_block(
-    summary: JobTemplate,
+    summary: Facts,
     exit: Exit,  # noqa: A002 - the domain's word
     output: Path | None = None,
     report: Path | None = None,
@@ -61,7 +63,7 @@ def _labelled(label: str, words: str) -> str:
     return paragraph(words, MARGIN, f"{label:<9}")
 
 
-def _next(summary: JobTemplate, exit: Exit, report: Path | None) -> str:  # noqa: A002
+def _next(summary: Facts, exit: Exit, report: Path | None) -> str:  # noqa: A002
     if exit not in NEXT:
         return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
     uncertain = _number(summary, "images", "uncertain")
@@ -71,7 +73,7 @@ def _next(summary: JobTemplate, exit: Exit, report: Path | None) -> str:  # noqa
     return f"{NEXT[exit]}; {counted(uncertain, 'image')} may be paid already ({at_risk}) and would be asked for again"
 
 
-def accounts(whole: JobTemplate, now: JobTemplate | None = None) -> Iterator[str]:
+def accounts(whole: Facts, now: Facts | None = None) -> Iterator[str]:
     """Jobs, images and money of the output folder; the money of this run when it differs; what was wasted."""
     yield _labelled("jobs", _counts(whole.get("jobs", {}), "total", _JOBS))
     yield _labelled("images", _counts(whole.get("images", {}), "wanted", _IMAGES))
@@ -85,24 +87,24 @@ def accounts(whole: JobTemplate, now: JobTemplate | None = None) -> Iterator[str
         yield _labelled("waste", waste)
 
 
-def _counts(block: JobTemplate, total: str, names: Sequence[str]) -> str:
+def _counts(block: Facts, total: str, names: Sequence[str]) -> str:
     parts = [f"{block[name]:,} {name.replace('_', ' ')}" for name in names if block.get(name)]
     return f"{block.get(total, 0):,}: {', '.join(parts) or 'none'}"
 
 
-def _number(block: JobTemplate, group: str, name: str) -> int:
+def _number(block: Facts, group: str, name: str) -> int:
     return int(block.get(group, {}).get(name) or 0)
 
 
-def _money(block: JobTemplate, name: str) -> MicroUSD:
+def _money(block: Facts, name: str) -> MicroUSD:
     return MicroUSD(_number(block, "money", f"{name}_micro_usd"))
 
 
-def _shares(block: JobTemplate) -> tuple[MicroUSD, ...]:
+def _shares(block: Facts) -> tuple[MicroUSD, ...]:
     return tuple(_money(block, name) for name in (*_MONEY, "not_charged"))
 
 
-def _money_line(label: str, block: JobTemplate, cap: str = "") -> str:
+def _money_line(label: str, block: Facts, cap: str = "") -> str:
     """What adds up on one line; what was not charged and the limit behind it or below."""
     confirmed, estimated, at_risk, free = _shares(block)
     sum_of = exact(MicroUSD(confirmed + estimated + at_risk))
@@ -115,12 +117,12 @@ def _money_line(label: str, block: JobTemplate, cap: str = "") -> str:
     return _labelled(label, addends) + paragraph(f"= {sum_of}; {rest}", MARGIN)
 
 
-def _cap(block: JobTemplate) -> str:
+def _cap(block: Facts) -> str:
     cap = block.get("money", {}).get("cap_micro_usd")
     return "" if cap is None else f"; limit {exact(MicroUSD(cap))}"
 
 
-def _estimated(block: JobTemplate) -> str:
+def _estimated(block: Facts) -> str:
     estimate = block.get("estimate") or {}
     if not estimate.get("high_micro_usd"):
         return ""
@@ -128,7 +130,7 @@ def _estimated(block: JobTemplate) -> str:
     return f"{expected} expected ({low} to {high})"
 
 
-def _waste(waste: Sequence[JobTemplate]) -> str:
+def _waste(waste: Sequence[Facts]) -> str:
     parts = [
         f"{counted(int(w.get('attempts', 0)), 'call')} {safe(w.get('why', ''), 60)} "
         f"({exact(MicroUSD(w.get('paid_micro_usd', 0) + w.get('at_risk_micro_usd', 0)))})"
@@ -138,7 +140,7 @@ def _waste(waste: Sequence[JobTemplate]) -> str:
     return f"{shown} and {len(parts) - 5} more" if len(parts) > 5 else shown
 
 
-def status_block(status: JobTemplate) -> str:
+def status_block(status: Facts) -> str:
     """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
     live = status.get("live") or {}
     parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *accounts(status)]
@@ -147,13 +149,13 @@ def status_block(status: JobTemplate) -> str:
     return "".join(parts)
 
 
-def _state(live: JobTemplate) -> str:
+def _state(live: Facts) -> str:
     code = live.get("exit_code")
     ended = next((f"{words} (exit {code})" for status, words in ENDED.items() if status == code), "")
     return ended or safe(live.get("state") or "no run has said where it stands")
 
 
-def _run(live: JobTemplate) -> Iterator[str]:
+def _run(live: Facts) -> Iterator[str]:
     name = safe(live["run_id"]) if live.get("run_id") else ""
     moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
     if name or moment:
@@ -168,25 +170,7 @@ def _moment(at: str) -> str:
         return safe(at)
 
 
-def _progress(live: JobTemplate) -> Iterator[str]:
+def _progress(live: Facts) -> Iterator[str]:
     """Where a run that is still at work stands, in the words of its own progress."""
     if live and live.get("exit_code") is None:
-        yield _labelled("then", f"{progress_line(_Live(live))} in this run")
-
-
-class _Live:
-    """The facts of `status.json` as a progress; what an older one does not say is nothing."""
-
-    def __init__(self, facts: JobTemplate) -> None:
-        self.jobs_done: int = facts.get("jobs_done") or 0
-        self.jobs_total: int | None = facts.get("jobs_total")
-        self.images_stored: int = facts.get("images_stored") or 0
-        self.images_wanted: int = facts.get("images_wanted") or 0
-        self.spent = MicroUSD(facts.get("spent_micro_usd") or 0)
-        cap = facts.get("cap_micro_usd")
-        self.cap = None if cap is None else MicroUSD(cap)
-        self.images_per_minute: float = facts.get("images_per_minute") or 0.0
-        self.eta_seconds: float | None = facts.get("eta_seconds")
-        self.retries: int = facts.get("retries") or 0
-        self.in_flight: int = facts.get("in_flight") or 0
-        self.state = ""
+        yield _labelled("then", f"{progress_line(replace(from_json(live), state=''))} in this run")

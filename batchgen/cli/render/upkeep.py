@@ -1,22 +1,23 @@
 """What the commands that look after an output folder have to say: check, verify, reconcile, resolve, adopt, doctor."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-from batchgen.cli.door import (
-    AdoptResult,
-    CheckResult,
-    Finding,
-    Held,
-    ManifestSummary,
-    ReconcileResult,
-    ReviewResult,
-    VerifyResult,
-)
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from batchgen.cli.render.table import MARGIN, number, paragraph, remark, table, text
 from batchgen.errors import Exit, Problem, Severity
 from batchgen.money import MicroUSD, exact
 from batchgen.text import counted, safe, size_of
+
+if TYPE_CHECKING:  # each command loads the module that makes its own result, and none of the others
+    from batchgen.app.output.adopt import AdoptResult
+    from batchgen.app.output.maintain import ReconcileResult, VerifyResult
+    from batchgen.app.preview.check import CheckResult
+    from batchgen.app.preview.doctor import Finding
+    from batchgen.app.review.decisions import ReviewResult
+    from batchgen.ledger import Held
+    from batchgen.manifest import ManifestSummary
 
 MOST_SHOWN = 20
 
