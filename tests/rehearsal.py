@@ -14,7 +14,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.preview.check import CheckResult
 from batchgen.app.run.start import run
 from batchgen.app.watch import Unwatched
-from batchgen.errors import BatchgenError
+from batchgen.errors import BatchgenError, Problem
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.planner import Estimate, Planned
@@ -33,6 +33,7 @@ class Ended:
     summary: Mapping[str, Any]
     folder: Path
     why: str = ""
+    problems: tuple[Problem, ...] = ()
 
     @property
     def charged(self) -> int:
@@ -107,7 +108,7 @@ class Rehearsal:
             result = run(manifest, told, Unwatched(), *(() if at is None else (at,)))
         except BatchgenError as error:
             return Ended(int(error.exit), {}, told.output, str(error))
-        return Ended(int(result.exit), result.summary, told.output)
+        return Ended(int(result.exit), result.summary, told.output, problems=result.problems)
 
     @property
     def bill(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
+from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     Adopted,
     Approved,
@@ -39,7 +40,7 @@ from batchgen.ledger.records import (
 )
 from batchgen.ledger.report_records import CallRow, ImageRow, JobRow, ListedRow, SidecarRow, UsageRow, VariantRow
 from batchgen.ledger.report_rows import ReportRows
-from batchgen.ledger.reservations import CHANGED, Reservations
+from batchgen.ledger.reservations import Reservations
 from batchgen.ledger.reviews import Reviews
 from batchgen.ledger.risk import Risk
 from batchgen.ledger.runs import Runs
@@ -47,7 +48,6 @@ from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Mo
 from batchgen.runtime.clock import Clock
 
 __all__ = [
-    "CHANGED",
     "Adopted",
     "Approved",
     "AttemptRow",
@@ -105,6 +105,7 @@ class Ledger:
         self._database = database
         self.runs = Runs(database)
         self.jobs = Jobs(database, self.runs)
+        self.queue = Queue(database)
         self.reservations = Reservations(database)
         self.attempts = Attempts(database)
         self.images = Images(database, self.runs)

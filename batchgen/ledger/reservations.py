@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from batchgen.errors import InputError
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import CapKind, Caps, Refused
 from batchgen.ledger.text import dump, stamp
@@ -16,10 +15,6 @@ from batchgen.money import MicroUSD, exact
 QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
 """A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
-CHANGED = (
-    "not drawn: it was not in the manifest, or in a file that the manifest names, when this run began to read them; "
-    "run the same command again"
-)
 _MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
@@ -39,19 +34,13 @@ class Reservations:
     def reserve(self, attempt: Attempt, caps: Caps) -> Refused | None:
         """Set the worst case of a call aside and write its intent down, durably; None when the call may go.
 
-        Reading the sums, comparing and writing are one transaction that excludes every other process. InputError,
-        with the words of `CHANGED`, for a job that was never remembered.
+        Reading the sums, comparing and writing are one transaction that excludes every other process.
         """
         now = self._database.now()
         with self._database.writing("reserve") as db:
             refused = judge(tuple(_lines(db, self._database.catalogue, attempt, caps, now)))
             if refused is None:
-                try:
-                    _insert(db, self._database.catalogue, attempt, now)
-                except sqlite3.IntegrityError as error:
-                    if "FOREIGN KEY" in str(error):
-                        raise InputError(CHANGED) from error
-                    raise
+                _insert(db, self._database.catalogue, attempt, now)
         return refused
 
     def exposure(self, run_id: str) -> Exposure:

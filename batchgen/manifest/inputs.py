@@ -48,6 +48,14 @@ class Inputs:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BadInputError(f"{word!r} cannot be read: {reason}") from None
 
+    def is_as_read(self, image: FileImage) -> bool:
+        """Whether a file still holds the image that was read; its bytes are looked at only when it was touched."""
+        try:
+            stat = Path(image.path).stat()
+            return self._read(image.path, stat.st_mtime_ns, stat.st_size).sha256 == image.sha256
+        except (BadInputError, OSError):
+            return False
+
 
 def _chained(word: str) -> JobImage:
     match = _CHAINED.match(word)

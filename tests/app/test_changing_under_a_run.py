@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.rehearsal import Rehearsal
+from tests.rehearsal import NO_PACE, Rehearsal
 
 ROWS = "sku\n" + "".join(f"{at}\n" for at in range(6))
 JOB = {"id": "lamp-{{ sku }}", "rows": "rows.csv", "prompt": "A lamp {{ sku }}"}
@@ -29,28 +30,57 @@ def rewritten(path: Path, text: str) -> Callable[[], object]:
 
 
 EDITS = {
-    "a row more": (ROWS + "new\n", 6, 3),
-    "a row in front": ("sku\nnew\n" + ROWS.removeprefix("sku\n"), 6, 3),
-    "a row less": (ROWS.removesuffix("5\n"), 5, 3),
-    "a cell": (ROWS.replace("3\n", "other\n"), 5, 3),
-    "another order": ("sku\n" + "".join(f"{at}\n" for at in range(5, -1, -1)), 6, 0),
+    "a row more": ROWS + "new\n",
+    "a row in front": "sku\nnew\n" + ROWS.removeprefix("sku\n"),
+    "a row less": ROWS.removesuffix("5\n"),
+    "a cell": ROWS.replace("3\n", "other\n"),
+    "another order": "sku\n" + "".join(f"{at}\n" for at in range(5, -1, -1)),
+    "nothing left": "sku\n",
+    "no table any more": "\0",
 }
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_rows_that_change_after_they_were_written_down(scene: Rehearsal, edit: str) -> None:
-    """Only what the run knows of is drawn; the same command draws the rest."""
-    text, drawn, status = EDITS[edit]
+    """What the run has written down is drawn, whatever stands there by now; the same command draws the rest."""
     rows = scene.root / "rows.csv"
     rows.write_text(ROWS)
     manifest = scene.manifest([JOB], limits={"max_cost": 10, "concurrency": 1})
-    ended = scene.run(manifest, at=once("ledger.expect.after_commit", rewritten(rows, text)))
-    assert ended.exit == status, ended
-    assert len(scene.bill) == ended.summary["images"]["stored"] == drawn
+    ended = scene.run(manifest, at=once("ledger.expect.after_commit", rewritten(rows, EDITS[edit])))
+    assert ended.exit == 0, ended
+    assert {entry["prompt"] for entry in scene.bill} == {f"A lamp {at}" for at in range(6)}
+    assert len(scene.bill) == ended.summary["images"]["stored"] == 6
     assert ended.charged == scene.billed
-    last = scene.run(manifest)
-    assert last.exit == 0
+    if edit != "no table any more":
+        assert scene.run(manifest).exit == 0
     assert len(scene.bill) == len({entry["prompt"] for entry in scene.bill})
+
+
+@pytest.mark.parametrize("step", ["ledger.queue.after_commit", "ledger.expect.after_commit"])
+def test_an_input_image_that_changes_before_it_is_sent(scene: Rehearsal, step: str) -> None:
+    """A job stands for the image that was read: with another one nothing is sent, and the same command goes on."""
+    image = scene.root / "room.png"
+    Image.new("RGB", (64, 64), "red").save(image)
+    manifest = scene.manifest([{"id": "room", "prompt": "A lamp in it", "images": ["room.png"]}])
+    ended = scene.run(manifest, at=once(step, lambda: Image.new("RGB", (64, 64), "blue").save(image)))
+    assert ended.exit == 3, ended
+    assert scene.bill == []
+    assert any("was changed after this run read it" in str(problem) for problem in ended.problems)
+    assert scene.run(manifest).exit == 0
+    assert len(scene.bill) == 1
+
+
+def test_an_input_image_that_moves_is_found_where_it_is_now(scene: Rehearsal) -> None:
+    """The bytes of an image decide what a job is, and the manifest of today where they are."""
+    Image.new("RGB", (64, 64), "red").save(scene.root / "old.png")
+    job = {"id": "room", "prompt": "A lamp in it", "n": 2}
+    stopped = scene.run(
+        scene.manifest([{**job, "images": ["old.png"]}], limits={**NO_PACE, "max_images": 1}, images_per_request=1)
+    )
+    assert stopped.exit == 4
+    (scene.root / "old.png").rename(scene.root / "new.png")
+    assert scene.run(scene.manifest([{**job, "images": ["new.png"]}])).exit == 0
+    assert len(scene.bill) == 2
 
 
 @pytest.mark.parametrize("edit", ["a row more", "a row less"])
@@ -59,7 +89,7 @@ def test_rows_that_change_after_they_were_counted(scene: Rehearsal, edit: str) -
     rows = scene.root / "rows.csv"
     rows.write_text(ROWS)
     manifest = scene.manifest([JOB])
-    ended = scene.run(manifest, at=once("ledger.begin.after_commit", rewritten(rows, EDITS[edit][0])))
+    ended = scene.run(manifest, at=once("ledger.begin.after_commit", rewritten(rows, EDITS[edit])))
     assert ended.exit == 2
     assert "changed while it was read" in ended.summary["why"]
     assert scene.bill == []

@@ -149,7 +149,7 @@ def test_a_image_that_is_not_as_asked_makes_room_for_its_successor(world: World)
     story = told(world, "unlike", "give:2", n=2, settings=settings)
     assert asked(story) == [("first", 2), ("retry", 2)]
     assert story.sky.calls[1].replaces == story.sky.calls[1].job_key
-    slots = world.ledger.jobs.known([story.sky.calls[0].job])[0].slots
+    slots = world.ledger.jobs.known([job("a", 2)])[0].slots
     assert {slot.attempt_id for slot in slots} == {story.sky.calls[1].id}
     assert story.totals.money.confirmed == story.sky.billed
     assert [one.kind for one in story.outcomes] == [DONE]

@@ -177,7 +177,7 @@ class Run:
         if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)
-        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting + self._vanished()})
+        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
         outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
         status = exit_status(
             self.stops.reasons,
@@ -187,12 +187,6 @@ class Run:
             charged=bool(exposure.spent or exposure.at_risk),
         )
         return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
-
-    def _vanished(self) -> int:
-        """Jobs that were planned and never came: somebody took their rows out of the manifest meanwhile."""
-        if self.stops or self.checked.census.taken:
-            return 0
-        return max(0, self.estimate.jobs - self.meter.outcomes.total())
 
     def _unexplained(self) -> Iterator[str]:
         """Rows of the manifest and wanted images of which nobody can say what became of them.
@@ -265,6 +259,8 @@ class Run:
 
     def leave(self) -> None:
         """Let go of what the run held open."""
+        with suppress(StorageError):
+            self.ledger.queue.clear()
         self.journal.close()
         if self.refuge:
             leave(self.refuge)

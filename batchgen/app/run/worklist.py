@@ -12,21 +12,22 @@ from batchgen.app.config.price_list import PriceList
 from batchgen.app.config.project import Project, choices_of, jobs_of, selected
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
-from batchgen.ledger import CHANGED, Ledger
+from batchgen.ledger import Ledger
 from batchgen.manifest import ManifestSummary
-from batchgen.model import Job, Outcome, OutcomeKind
+from batchgen.model import FileImage, Job, Outcome, OutcomeKind
 from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.runtime.clock import Offload
 
 REMEMBERED_AT_ONCE = 512
+QUEUED_AT_ONCE = 2048
 MOST_NOTICES = 5
 """Jobs whose trouble is told on the terminal; the report tells of all."""
 
 
 @dataclass
 class Worklist:
-    """The jobs of one run, paired with the ledger.
+    """The jobs of one run, paired with the ledger: the manifest is read once, when they are written down.
 
     `census` and `asked` are what the check of the manifest counted, and its fingerprint. `fingerprint` is that of what
     the ledger remembers, `waiting` counts the jobs whose previews are not approved.
@@ -65,6 +66,7 @@ class Worklist:
 
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
+        self.ledger.queue.clear()
         before, told = told_before(self.ledger, self.run_id)
         options, census = self.options, self.census
         some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
@@ -82,7 +84,7 @@ class Worklist:
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
-        waiting = {image.job_key for image in self.ledger.downloads.waiting()}
+        waiting, queued = {image.job_key for image in self.ledger.downloads.waiting()}, list[Job]()
         for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
             self._look_for_strangers(item)
             if item.linked:
@@ -95,6 +97,13 @@ class Worklist:
                 self._fetched.append(item.job)
             elif not item.slots and not item.later:
                 self.settled[item.job_status] += 1
+            if item.slots:
+                queued.append(item.job)
+            if len(queued) == QUEUED_AT_ONCE:
+                self.ledger.queue.put(queued)
+                queued = []
+        if queued:
+            self.ledger.queue.put(queued)
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.jobs.remember([self.tariff.wanted(self._pairing.link(job).job) for job in self._chained.values()])
         return sums.total()
@@ -139,19 +148,19 @@ class Worklist:
         self.fingerprint = seen.value
 
     def tasks(self) -> Iterator[Task]:
-        """What is left to do, planned anew while it is pulled; jobs that wait for others prepare themselves."""
-        for item in self._pairing.plan(selected(self._pairing.freeze(jobs_of(self.project)), self.options)):
+        """What is left to do, planned anew while it is pulled; jobs that take images prepare themselves."""
+        for item in self._pairing.plan(self.ledger.queue.jobs()):
             if not item.slots:
+                self.settled[item.job_status] += 1
                 continue
             if item.job.id in self.census.taken:
                 self._under_way.add(item.job.id)
-            prepare = self._prepare if item.job.waits_for else None
-            yield replace(_task(item), prepare=prepare)
+            yield replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
 
     def finished(self, outcome: Outcome) -> None:
         """A job ended: those that wait for it look again."""
         failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
-        if (failed or outcome.why == CHANGED) and len(self.notices) < MOST_NOTICES:
+        if failed and len(self.notices) < MOST_NOTICES:
             self.notices.append(Problem(f"{outcome.job.id}: {outcome.why}", outcome.job.place, Severity.WARNING))
         if outcome.job.id in self._under_way:
             self._under_way.discard(outcome.job.id)
@@ -174,6 +183,17 @@ class Worklist:
         if not item.slots:
             return Outcome(item.job, item.job_status, why=item.why)
         return _task(item)
+
+    async def _look_again(self, task: Task, offload: Offload) -> Task | Outcome:
+        """Draw nothing with an input image that is not the one that was read: its job would not be what it says."""
+        request = task.job.request
+        inputs = (*request.images, request.mask, *(image for _, image in request.files))
+        for image in inputs:
+            if isinstance(image, FileImage) and not await offload(self.project.manifest.inputs.is_as_read, image):
+                why = f"not drawn: {image.path} was changed after this run read it; run the same command again"
+                self.notices.append(Problem(f"{task.job.id}: {why}", task.job.place, Severity.WARNING))
+                return Outcome(task.job, OutcomeKind.NOT_STARTED, why=why)
+        return task
 
     def _link(self, job: Job) -> Planned:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""

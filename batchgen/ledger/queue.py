@@ -1,0 +1,105 @@
+"""The jobs that the present run draws, in their order: written by its plan, read a few at a time while it works."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+from batchgen.errors import Place
+from batchgen.ledger.database import Database
+from batchgen.ledger.text import pairs, request_from, request_text
+from batchgen.model import ImageRequest, Job, Listing, Stems, Variant
+from batchgen.model.plain import dump, load
+
+AT_ONCE = 256
+"""Jobs read in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a job's row in `jobs` does not say: under the names of the job's own fields."""
+
+    stems: Stems
+    explicit_id: bool
+    inherited: frozenset[str]
+    after: str | None
+    asked: ImageRequest | None
+    preview: bool
+
+
+class Queue:
+    """The queue of one output; one run at a time fills and empties it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seq = 0
+
+    def put(self, jobs: Sequence[Job]) -> None:
+        """Add jobs that are remembered, in one transaction; give it batches.
+
+        Their requests are kept as this run asks: an input image may have moved, and an adopted job was known in part.
+        """
+        catalogue, first = self._database.catalogue, self._seq
+        requests = ((request_text(job.request), job.key) for job in jobs)
+        with self._database.writing("queue") as db:
+            db.executemany(
+                "UPDATE jobs SET request = ?1 WHERE catalogue = ?2 AND key = ?3 AND request != ?1",
+                ((text, catalogue, key) for text, key in requests),
+            )
+            db.executemany(
+                "INSERT INTO queue (catalogue, seq, job_key, job) VALUES (?, ?, ?, ?)",
+                ((catalogue, seq, job.key, dump(_rest(job))) for seq, job in enumerate(jobs, first)),
+            )
+        self._seq += len(jobs)
+
+    def jobs(self) -> Iterator[Job]:
+        """Give the jobs in their order; others may read and write between two of them."""
+        last = -1
+        while rows := self._after(last):
+            yield from map(_job_from, rows)
+            last = rows[-1]["seq"]
+
+    def _after(self, seq: int) -> list[sqlite3.Row]:
+        with self._database.reading() as db:
+            return db.execute(
+                "SELECT q.seq, q.job, j.id, j.key, j.n, j.request, j.tags, j.place, j.listing, j.variant"
+                " FROM queue q CROSS JOIN jobs j ON j.catalogue = q.catalogue AND j.key = q.job_key"
+                " WHERE q.catalogue = ? AND q.seq > ? ORDER BY q.seq LIMIT ?",
+                (self._database.catalogue, seq, AT_ONCE),
+            ).fetchall()
+
+    def clear(self) -> None:
+        """Take everything out, also what a run that died has left."""
+        of_ours = "FROM queue WHERE catalogue = ?"
+        with self._database.reading() as db:
+            left = db.execute(f"SELECT 1 {of_ours} LIMIT 1", (self._database.catalogue,)).fetchone()
+        if left:
+            with self._database.writing("clear_queue") as db:
+                db.execute(f"DELETE {of_ours}", (self._database.catalogue,))
+        self._seq = 0
+
+
+def _rest(job: Job) -> _Rest:
+    return _Rest(*(getattr(job, field.name) for field in fields(_Rest)))
+
+
+def _job_from(row: sqlite3.Row) -> Job:
+    rest = load(_Rest, row["job"])
+    return Job(
+        id=row["id"],
+        key=row["key"],
+        request=request_from(row["request"]),
+        n=row["n"],
+        tags=pairs(row["tags"]),
+        place=_place(row["place"]),
+        listing=Listing(*json.loads(row["listing"])) if row["listing"] else None,
+        variant=Variant(*json.loads(row["variant"])) if row["variant"] else None,
+        **{field.name: getattr(rest, field.name) for field in fields(_Rest)},
+    )
+
+
+def _place(text: str) -> Place | None:
+    if not text:
+        return None
+    file, line, column = text.rsplit(":", 2)
+    return Place(file, int(line), int(column))
