@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from batchgen.app.config.options import Options
-from batchgen.app.preview import plan
+from batchgen.app.config.project import open_project
+from batchgen.app.preview import check, plan
 from batchgen.app.preview.doctor import examine
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
@@ -105,7 +106,7 @@ def test_check_knows_what_it_does_not_take(
     tiny: tuple[Counting, Path], tmp_path: Path, job: dict[str, Any], said: str
 ) -> None:
     """Rules come from the same value as requests."""
-    found = app.check(manifest(tmp_path, **job), Options())
+    found = check.check(open_project(manifest(tmp_path, **job), Options()))
     assert said in " ".join(problem.message for problem in found.errors)
 
 
