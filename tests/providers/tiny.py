@@ -16,7 +16,7 @@ from batchgen.providers.wire import JSON_HEADERS, WireRequest, endpoint
 
 def request(attempt: Attempt, provider: Provider, params: Params, _: Uploads) -> WireRequest:
     """Words and a number."""
-    body = {"words": attempt.job.request.prompt, "many": attempt.n, **dict(params)}
+    body = {"words": attempt.request.prompt, "many": attempt.n, **dict(params)}
     url = endpoint(provider.base_url or "", "/draw")
     return WireRequest("POST", url, JSON_HEADERS, json.dumps(body).encode())
 
