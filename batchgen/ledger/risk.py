@@ -96,16 +96,23 @@ def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
         " WHERE i.catalogue = ? AND i.state = 'uncertain' ORDER BY j.seq, j.key, i.slot",
         (catalogue,),
     ).fetchall()
-    jobs = [list(slots) for _, slots in groupby(rows, key=lambda row: row["key"])]
-    for slots in sorted(jobs, key=lambda slots: min(str(row["changed"]) for row in slots)):
-        job, last = slots[0], max(slots, key=lambda row: str(row["changed"]))
-        (at_risk,) = db.execute(
-            "SELECT ifnull(sum(at_risk), 0) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, job["key"])
-        ).fetchone()
-        since = moment(min(row["changed"] for row in slots))
-        assert since is not None
-        reason = reason_from(last["reason_code"], last["reason_cause"], last["reason_detail"])
-        yield Held(job["id"], job["key"], tuple(row["slot"] for row in slots), MicroUSD(at_risk), since, reason)
+    found = [_held_job(db, catalogue, list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
+    yield from (job for _, job in sorted(found, key=lambda one: one[0]))
+
+
+def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
+    """A held job, and which of its attempts came first of those that may have been charged."""
+    job = slots[0]
+    at_risk, first = db.execute(
+        "SELECT ifnull(sum(at_risk), 0), ifnull(min(CASE WHEN state = 'at_risk' THEN seq END), 0)"
+        " FROM attempts WHERE catalogue = ? AND job_key = ?",
+        (catalogue, job["key"]),
+    ).fetchone()
+    since = moment(min(row["changed"] for row in slots))
+    assert since is not None
+    reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
+    reason = max(reasons, key=lambda one: one.words)
+    return first, Held(job["id"], job["key"], tuple(row["slot"] for row in slots), MicroUSD(at_risk), since, reason)
 
 
 def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:

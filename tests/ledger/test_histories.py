@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from batchgen.ledger import Caps, Ledger, RunStart
-from batchgen.model import Attempt, AttemptState, Charge, Pending, Reason, ReasonCode, Receipt, SlotState
+from batchgen.model import Attempt, AttemptState, Charge, Reason, ReasonCode, Receipt, SlotState
 from batchgen.money import MicroUSD, split
 from tests.ledger.conftest import Hands, Make
 
@@ -107,7 +107,7 @@ class Books(RuleBasedStateMachine):
     def park(self, call: str, minutes: int) -> None:
         """The provider accepted it and answers later; nothing of the sums moves."""
         if self._alive(call):
-            self.ledger.attempts.park(Pending(call, f"handle of {call}", self.clock.now() + timedelta(minutes=minutes)))
+            self.ledger.attempts.park(call, f"handle of {call}", self.clock.now() + timedelta(minutes=minutes))
             self.parked.add(call)
 
     @rule(call=consumes(calls_open))
@@ -262,8 +262,8 @@ class Books(RuleBasedStateMachine):
         for job, known in zip(self.jobs, self.ledger.jobs.known(self.jobs), strict=True):
             waiting = {slot for id_ in self.parked if self.of[id_].job_key == job.key for slot in self.of[id_].slots}
             unstored = {slot for slot in waiting if (job.key, slot) not in self.slots}
-            assert unstored <= known.waiting <= waiting
-            assert not known.waiting & set(known.open(job.n))
+            assert unstored <= known.submitted <= waiting
+            assert not known.submitted & set(known.open(job.n))
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

@@ -45,7 +45,8 @@ def test_a_new_ledger_is_private_and_marked(opened: Open, tmp_path: Path) -> Non
     header = path.read_bytes()[:100]
     assert int.from_bytes(header[68:72]) == APPLICATION_ID
     assert int.from_bytes(header[60:64]) == len(migrations())
-    assert sorted(name.name for name in tmp_path.iterdir()) == ["ledger.db", "ledger.db-shm", "ledger.db-wal"]
+    names = sorted(name.name for name in tmp_path.iterdir())
+    assert names == [".ledger.db.lock", "ledger.db", "ledger.db-shm", "ledger.db-wal"]
 
 
 def test_writes_are_durable(opened: Open) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchgen.ledger import Caps, Judged, Ledger, Refused, Review
-from batchgen.model import Attempt, AttemptState, Charge, Job, Pending
+from batchgen.model import Attempt, AttemptState, Charge, Job
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Hands, Make, Open
 
@@ -17,7 +17,7 @@ def parked(ledger: Ledger, make: Make, clock: Hands, job: Job, high: int = 100, 
     ledger.jobs.remember([make.wanted(job)])
     attempt = make.attempt(job, high=high, slots=tuple(range(job.n)))
     assert ledger.reservations.reserve(attempt, Caps()) is None
-    ledger.attempts.park(Pending(attempt.id, "batch_1/0", clock.time + timedelta(minutes=minutes), clock.time + DAY))
+    ledger.attempts.park(attempt.id, "batch_1/0", clock.time + timedelta(minutes=minutes), clock.time + DAY)
     return attempt
 
 
@@ -76,7 +76,7 @@ def test_pending_attempts_are_told_in_the_order_in_which_to_look(ledger: Ledger,
     late = parked(ledger, make, clock, make.job("a"), minutes=30)
     soon = parked(ledger, make, clock, make.job("b"), minutes=10)
     assert [row.id for row in ledger.attempts.pending()] == [soon.id, late.id]
-    ledger.attempts.park(Pending(soon.id, "batch_1/0", clock.time + timedelta(hours=2)))
+    ledger.attempts.park(soon.id, "batch_1/0", clock.time + timedelta(hours=2))
     assert [row.id for row in ledger.attempts.pending()] == [late.id, soon.id]
 
 
@@ -85,11 +85,11 @@ def test_slots_of_a_pending_attempt_are_not_drawn_again(ledger: Ledger, make: Ma
     job = make.job(n=2)
     attempt = parked(ledger, make, clock, job)
     known = ledger.jobs.known([job])[0]
-    assert known.waiting == {0, 1}
+    assert known.submitted == {0, 1}
     assert known.open(3) == (2,)
     ledger.attempts.settle(make.answer(attempt, 0), AttemptState.SETTLED, make.cost(40))
     known = ledger.jobs.known([job])[0]
-    assert known.waiting == frozenset()
+    assert known.submitted == frozenset()
     assert known.open(3) == (1, 2)
 
 
