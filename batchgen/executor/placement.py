@@ -182,9 +182,8 @@ def _missing(reason: str) -> Missing:
     return Missing(reason) if reason in frozenset(Missing) else Missing.UNDECODABLE
 
 
-def _mismatches(facts: dict[str, Any]) -> tuple[Mismatch, ...]:
-    """Read what is not as asked; version 0.1.0 wrote it as flags with a prefix."""
-    told = facts.pop("flags", None) or facts.get("mismatches", ())
+def _mismatches(told: Iterable[object]) -> tuple[Mismatch, ...]:
+    """Read what is not as asked; version 0.1.0 wrote flags with a prefix."""
     return tuple(Mismatch(str(name).rpartition(":")[2]) for name in told)
 
 
@@ -258,7 +257,8 @@ def _from_answer(
     for entry in answer["pictures"]:
         facts = dict(entry)
         part = facts.pop("part")
-        landings.append(Placement(part, StoredImage(**{**facts, "mismatches": _mismatches(facts)})))
+        wrong = _mismatches((*facts.pop("mismatches", ()), *facts.pop("flags", ())))
+        landings.append(Placement(part, StoredImage(**facts, mismatches=wrong)))
     receipt = Receipt(
         attempt_id=answer["attempt"],
         phase=Phase(answer["phase"]),
