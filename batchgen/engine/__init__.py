@@ -2,7 +2,7 @@
 
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext, told
-from batchgen.engine.decide import TRANSIENT, Again, Next, Over, Policy, Tally, Wait, decide, mismatch, state_of
+from batchgen.engine.decide import Again, Next, Over, Policy, Tally, Wait, decide, mismatch, state_of
 from batchgen.engine.group_by_prompt import Words, said
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.job_status import job_status
@@ -10,7 +10,6 @@ from batchgen.engine.open_items import LeftOpen
 from batchgen.engine.stop_reasons import StopReasons
 
 __all__ = [
-    "TRANSIENT",
     "Again",
     "Collector",
     "JobRunner",

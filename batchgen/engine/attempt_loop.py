@@ -34,11 +34,14 @@ from batchgen.model import (
     Attempt,
     AttemptState,
     Charge,
+    CostFlag,
     Job,
     Lost,
     Pending,
     Phase,
     Purpose,
+    Reason,
+    ReasonCode,
     Receipt,
     Remedy,
     RemoteImage,
@@ -50,9 +53,11 @@ from batchgen.model import (
 )
 from batchgen.money import MICRO, ZERO, MicroUSD, exact
 
-STOPPED = "the run stopped"
-LATER = "accepted; its images come later"
+STOPPED = Reason(ReasonCode.STOPPED)
+LATER = Reason(ReasonCode.SUBMITTED)
 UNSENT = Verdict(Charge.NO, Remedy.RESEND, "stopped", "the run stopped before the request left")
+
+_OTHER_THAN_ASKED = frozenset({CostFlag.MODEL_MISMATCH, CostFlag.SIZE_MISMATCH, CostFlag.QUALITY_MISMATCH})
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class CallState:
     last: bool = False
     touched: bool = False
     stored: int = 0
-    odd: tuple[tuple[int, str], ...] = ()
+    odd: tuple[tuple[int, Reason], ...] = ()
     short: tuple[tuple[int, str], ...] = ()
     remote: tuple[RemoteImage, ...] = ()
     attempt_id: str = ""
@@ -142,7 +147,7 @@ class AttemptLoop:
         if refused.kind not in self._refused and not call.last:
             self._refused.add(refused.kind)
             self.bench.note("refused", job=call.job.id, kind=refused.kind, why=refused.why)
-        return Over(SlotState.NOT_STARTED, refused.why)
+        return Over(SlotState.NOT_STARTED, Reason(ReasonCode.LIMIT, detail=refused.why))
 
     # ---- one try -----------------------------------------------------------------------------------------------------
 
@@ -154,9 +159,10 @@ class AttemptLoop:
         except Closed:
             return Over(SlotState.NOT_STARTED, STOPPED)
         except InputError as error:
-            return Over(SlotState.NOT_STARTED, str(error.problems[0].message))
+            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.INPUT, detail=str(error.problems[0].message)))
         except StorageError as error:
-            return Over(SlotState.NOT_STARTED, str(error), Stop(StopKind.STORAGE, str(error)))
+            why = str(error)
+            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))
 
     async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Pending | None:
         """Make one attempt while a permit is held, and settle it, unless its result comes later."""
@@ -164,7 +170,8 @@ class AttemptLoop:
         async with self._permit(attempt) as permit:
             if permit is None:
                 why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
-                return Over(SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, why))
+                reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
+                return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why))
             bench.check_output()
             if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
                 return refused
@@ -331,9 +338,9 @@ def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop
 
     Unless it is dear because something else came than was asked: another model, size or quality, or more images.
     """
-    other = any(flag.endswith("_mismatch") for flag in settlement.flags)
+    other = not _OTHER_THAN_ASKED.isdisjoint(settlement.flags)
     more = receipt.quarantine is not None and not receipt.missing
-    if "price_too_low" not in settlement.flags or other or more:
+    if CostFlag.PRICE_TOO_LOW not in settlement.flags or other or more:
         return None
     row = attempt.quote.price.source or attempt.model
     why = (

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from batchgen.executor.placement import NOT_AS_ASKED
 from batchgen.model import (
     AttemptState,
     Charge,
     OnUncertain,
+    Reason,
+    ReasonCode,
     Receipt,
     Remedy,
     Retry,
@@ -67,7 +68,7 @@ class Over:
     """The call is over: its open slots get this state, and perhaps the whole run must stop."""
 
     slots: SlotState
-    why: str
+    reason: Reason
     stop: Stop | None = None
 
 
@@ -106,64 +107,60 @@ def cautious(verdict: Verdict) -> Verdict:
 def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
     """What follows from a try that brought no image; `before` is the tally without it."""
     now = before.after(verdict)
-    why = _words(verdict)
     spent_tries = now.tries >= policy.retry.attempts
     match verdict.remedy:
         case Remedy.RESEND:
             if now.resends < MOST_RESENDS:
                 return Again()
-            return Over(
-                SlotState.NOT_STARTED, why, Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {why}")
-            )
+            reason = _because(ReasonCode.UNAVAILABLE, verdict)
+            stop = Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {reason.words}")
+            return Over(SlotState.NOT_STARTED, reason, stop)
         case Remedy.WAIT:
             return Again(Wait.AS_TOLD)
         case Remedy.RETRY:
-            return Over(SlotState.FAILED, f"{TRANSIENT}{why}") if spent_tries else Again(Wait.AS_TOLD)
+            given_up = Over(SlotState.FAILED, _because(ReasonCode.TRANSIENT, verdict))
+            return given_up if spent_tries else Again(Wait.AS_TOLD)
         case Remedy.UNCERTAIN:
-            return _uncertain(verdict, before, now, policy, why)
+            return _uncertain(verdict, before, now, policy)
         case Remedy.MODERATED:
             once_more = now.moderated <= MOST_MODERATED and not spent_tries
             risky = verdict.charge is Charge.MAYBE and not _may_risk(policy)
-            return Again() if once_more and not risky else Over(SlotState.MODERATED, why)
+            over = Over(SlotState.MODERATED, _because(ReasonCode.MODERATED, verdict))
+            return Again() if once_more and not risky else over
         case Remedy.EMPTY:
             once_more = now.empty <= MOST_EMPTY and not spent_tries and _may_risk(policy)
-            return Again() if once_more else Over(SlotState.FAILED, f"paid, but nothing usable came: {why}")
+            return Again() if once_more else Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
         case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT | Remedy.STOP_CONFIG:
-            return Over(SlotState.NOT_STARTED, why, halt(verdict))
+            return Over(SlotState.NOT_STARTED, _because(ReasonCode.UNAVAILABLE, verdict), halt(verdict))
         case Remedy.FAIL_JOB | Remedy.NONE:
-            return Over(SlotState.FAILED, why)
+            return Over(SlotState.FAILED, _because(ReasonCode.REFUSED, verdict))
 
 
 def halt(verdict: Verdict) -> Stop | None:
     """Why a verdict ends the whole run, at once: key, quota, permission or address."""
     match verdict.remedy:
         case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT:
-            return Stop(StopKind.ACCOUNT, _words(verdict))
+            return Stop(StopKind.ACCOUNT, _because(ReasonCode.UNAVAILABLE, verdict).words)
         case Remedy.STOP_CONFIG:
-            return Stop(StopKind.CONFIG, _words(verdict))
+            return Stop(StopKind.CONFIG, _because(ReasonCode.UNAVAILABLE, verdict).words)
         case _:
             return None
 
 
-def mismatch(image: StoredImage) -> str:
-    """What is not as asked of an image, in words; empty when all is."""
-    wrong = [flag.removeprefix(NOT_AS_ASKED) for flag in image.flags if flag.startswith(NOT_AS_ASKED)]
-    return f"not as asked: {', '.join(wrong)}" if wrong else ""
+def mismatch(image: StoredImage) -> Reason | None:
+    """Why an image may not be taken: what of it is not as asked; None when all is."""
+    return Reason(ReasonCode.MISMATCH, detail=", ".join(image.mismatches)) if image.mismatches else None
 
 
-def _words(verdict: Verdict) -> str:
-    return f"{verdict.code}: {verdict.message}" if verdict.message else verdict.code
-
-
-TRANSIENT = "for now: "
-"""Begins the reason of a failure that a later run tries again by itself."""
+def _because(code: ReasonCode, verdict: Verdict) -> Reason:
+    return Reason(code, verdict.code, verdict.message)
 
 
 def _may_risk(policy: Policy) -> bool:
     return policy.may_risk and policy.on_uncertain is OnUncertain.RETRY
 
 
-def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy, why: str) -> Next:
+def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy) -> Next:
     same_again = before.uncertain > 0 and before.last_code == verdict.code and verdict.code != "timeout"
     allowed = (
         _may_risk(policy)
@@ -174,5 +171,5 @@ def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy, why:
     if allowed:
         return Again()
     if verdict.charge is Charge.YES:
-        return Over(SlotState.FAILED, f"paid, but nothing usable came: {why}")
-    return Over(SlotState.UNCERTAIN, f"may have been charged: {why}")
+        return Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
+    return Over(SlotState.UNCERTAIN, _because(ReasonCode.MAYBE_CHARGED, verdict))

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from batchgen.engine.decide import TRANSIENT
-from batchgen.model import Outcome, OutcomeKind, Stop, StopKind
+from batchgen.model import Outcome, OutcomeKind, ReasonCode, Stop, StopKind
 
 MOST_REFUSED = 3
 MOST_TRANSIENT = 10
@@ -11,9 +10,9 @@ MOST_TRANSIENT = 10
 
 @dataclass(slots=True)
 class FailureStreak:
-    """Counts jobs in a row that brought nothing, by the code that begins their reason."""
+    """Counts jobs in a row that brought nothing, by their reasons."""
 
-    code: str = ""
+    alike: tuple[str, str] | None = None
     count: int = 0
 
     def watch(self, outcome: Outcome, *, charged: bool) -> Stop | None:
@@ -24,17 +23,18 @@ class FailureStreak:
         """
         if outcome.kind is OutcomeKind.NOT_STARTED:
             return None
-        transient = outcome.why.startswith(TRANSIENT)
+        reason = outcome.reason
+        transient = reason.code is ReasonCode.TRANSIENT
         if outcome.kind is not OutcomeKind.FAILED or (charged and not transient):
-            self.code, self.count = "", 0
+            self.alike, self.count = None, 0
             return None
-        code = TRANSIENT if transient else outcome.why.partition(":")[0]
-        self.code, self.count = code, self.count + 1 if code == self.code else 1
+        alike = (reason.code, "" if transient else reason.cause)
+        self.alike, self.count = alike, self.count + 1 if alike == self.alike else 1
         if transient and self.count >= MOST_TRANSIENT:
-            why = outcome.why.removeprefix(TRANSIENT)
-            return Stop(StopKind.UNAVAILABLE, f"{self.count} jobs in a row were given up after every retry ({why})")
+            why = f"{self.count} jobs in a row were given up after every retry ({reason.what})"
+            return Stop(StopKind.UNAVAILABLE, why)
         if not transient and self.count >= MOST_REFUSED:
             return Stop(
-                StopKind.CONFIG, f"{self.count} jobs in a row were refused alike ({outcome.why}): fix the manifest"
+                StopKind.CONFIG, f"{self.count} jobs in a row were refused alike ({reason.words}): fix the manifest"
             )
         return None

@@ -15,14 +15,17 @@ from batchgen.engine.job_status import job_status
 from batchgen.errors import StorageError
 from batchgen.ledger import Tried
 from batchgen.model import (
-    INCOMPLETE,
+    NO_REASON,
     WITHHELD,
     Job,
+    Missing,
     OnMismatch,
     OnPartial,
     Outcome,
     OutcomeKind,
     Purpose,
+    Reason,
+    ReasonCode,
     SlotState,
     Stop,
     StopKind,
@@ -33,8 +36,8 @@ from batchgen.runtime.clock import Offload
 MOST_TOP_UPS = 2
 UNTRIED = Tried()
 AWAY = {
-    SlotState.NOT_STARTED: "paid; its download is still to be finished",
-    SlotState.LOST_PAID: "paid, but its address gave no image and never will",
+    SlotState.NOT_STARTED: Reason(ReasonCode.AWAITED),
+    SlotState.LOST_PAID: Reason(ReasonCode.ADDRESS_GONE),
 }
 
 
@@ -69,7 +72,7 @@ class Filled:
     spent: MicroUSD = ZERO
     touched: bool = False
     odd: tuple[int, ...] = ()
-    open: dict[int, tuple[SlotState, str]] = field(default_factory=dict)
+    open: dict[int, tuple[SlotState, Reason]] = field(default_factory=dict)
 
     def add(self, call: CallState, over: Over | None) -> None:
         """Take what one call brought, and how it ended when it brought nothing."""
@@ -78,7 +81,7 @@ class Filled:
         self.touched = self.touched or call.touched
         self.odd += tuple(slot for slot, _ in call.odd)
         if over:
-            self.open.update(dict.fromkeys(call.slots, (over.slots, over.why)))
+            self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
 
 
 class JobRunner:
@@ -125,8 +128,11 @@ class JobRunner:
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
         """
         if tried.moderated > MOST_MODERATED:
-            return Filled(open=dict.fromkeys(slots, (SlotState.MODERATED, "moderation_blocked")))
-        filled, short, over = Filled(), dict.fromkeys(slots, "dropped"), None
+            return Filled(
+                open=dict.fromkeys(slots, (SlotState.MODERATED, Reason(ReasonCode.MODERATED, "moderation_blocked")))
+            )
+        filled, over = Filled(), None
+        short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
         tally = Tally(moderated=tried.moderated)
         more = MOST_TOP_UPS if self.bench.settings.on_partial is OnPartial.TOP_UP else 0
         for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]:
@@ -146,7 +152,7 @@ class JobRunner:
         await self._once_more(job, filled)
         return filled
 
-    def _failed(self, call: CallState) -> dict[int, tuple[SlotState, str]]:
+    def _failed(self, call: CallState) -> dict[int, tuple[SlotState, Reason]]:
         """Images that the user does not take as they are: their files stay, their slots have failed."""
         if self.bench.settings.on_mismatch is not OnMismatch.FAIL:
             return {}
@@ -162,7 +168,7 @@ class JobRunner:
             filled.stored -= len(call.remote)
             filled.open.update(await self._fetch(call, filled))
 
-    async def _fetch(self, call: CallState, filled: Filled) -> dict[int, tuple[SlotState, str]]:
+    async def _fetch(self, call: CallState, filled: Filled) -> dict[int, tuple[SlotState, Reason]]:
         """Bring home what a call left at addresses; which of it is not here, and why."""
         if not call.remote:
             return {}
@@ -180,7 +186,7 @@ class JobRunner:
         marks = {slot: mark for part in filled for slot, mark in part.open.items()}
         stored = sum(part.stored for part in filled)
         spent = MicroUSD(sum(part.spent for part in filled))
-        why = next((why for _, why in marks.values()), "")
+        reason = next((reason for _, reason in marks.values()), NO_REASON)
         kind = task.job_status
         if task.redraw:
             kind = _redrawn(state for state, _ in marks.values())
@@ -190,9 +196,9 @@ class JobRunner:
             state is not SlotState.NOT_STARTED for state, _ in marks.values()
         ):
             kind = await self._decided(task.job, marks)
-        return Outcome(task.job, kind, stored, why, spent)
+        return Outcome(task.job, kind, stored, reason, spent)
 
-    async def _decided(self, job: Job, marks: dict[int, tuple[SlotState, str]]) -> OutcomeKind:
+    async def _decided(self, job: Job, marks: dict[int, tuple[SlotState, Reason]]) -> OutcomeKind:
         decided = {slot: mark for slot, mark in marks.items() if mark[0] is not SlotState.NOT_STARTED}
         ledger = self.bench.ledger
 
@@ -207,11 +213,11 @@ class JobRunner:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
             return OutcomeKind.NOT_STARTED
 
-    def _short(self, why: str) -> tuple[SlotState, str]:
+    def _short(self, why: str) -> tuple[SlotState, Reason]:
         if self.bench.settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
-            return SlotState.MODERATED, f"{why}: fewer images came than were asked, also when asked again"
-        strict = INCOMPLETE if self.bench.settings.on_partial is OnPartial.FAIL else ""
-        return SlotState.FAILED, f"{strict}{why}: fewer images came than were asked"
+            return SlotState.MODERATED, Reason(ReasonCode.SHORT_AGAIN, why)
+        strict = self.bench.settings.on_partial is OnPartial.FAIL
+        return SlotState.FAILED, Reason(ReasonCode.INCOMPLETE if strict else ReasonCode.SHORT, why)
 
 
 def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:

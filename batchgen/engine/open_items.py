@@ -17,6 +17,8 @@ from batchgen.model import (
     OnMismatch,
     Pending,
     Quote,
+    Reason,
+    ReasonCode,
     Receipt,
     RemoteImage,
     SlotState,
@@ -213,11 +215,11 @@ class WaitingImage(OpenItem[SlotState]):
             case Receipt():
                 await self._store(came, facts)
             case Lost() if self.is_ours:
-                await bench.offload(bench.ledger.downloads.lose, download, came.why)
+                await bench.offload(bench.ledger.downloads.lose, download, because(came))
                 bench.note("lost", **facts, why=came.why, call_micro_usd=download.call_cost)
                 self.end(SlotState.LOST_PAID)
             case Lost() | Pending():
-                await bench.offload(bench.ledger.downloads.postpone, download, came.why)
+                await bench.offload(bench.ledger.downloads.postpone, download, because(came))
                 bench.note("postponed", **facts, why=came.why)
         return isinstance(came, Receipt)
 
@@ -233,11 +235,16 @@ class WaitingImage(OpenItem[SlotState]):
         self.end(SlotState.FAILED if marks else SlotState.STORED)
 
 
-def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, str]]:
+def because(came: Lost | Pending) -> Reason:
+    """What a look at an address ran into."""
+    return Reason(ReasonCode.DOWNLOAD, detail=came.why)
+
+
+def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, Reason]]:
     """Slots whose images are not as asked, where the user does not take these: their files stay."""
     if bench.settings.on_mismatch is not OnMismatch.FAIL:
         return {}
-    return {one.slot: (SlotState.FAILED, why) for one in receipt.images if (why := mismatch(one))}
+    return {one.slot: (SlotState.FAILED, reason) for one in receipt.images if (reason := mismatch(one))}
 
 
 def attempt_of(row: AttemptRow) -> Attempt:
@@ -255,6 +262,7 @@ def attempt_of(row: AttemptRow) -> Attempt:
         slots=row.slots,
         quote=Quote(row.low, row.expected, row.high),
         purpose=row.purpose,
+        route=row.route,
         replaces=row.replaces,
     )
 

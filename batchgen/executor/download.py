@@ -11,7 +11,7 @@ from yarl import URL
 
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.executor.placement import Placement, Plan, complete, ends_whole, finish, flags_of, to_answer
+from batchgen.executor.placement import Placement, Plan, complete, ends_whole, finish, mismatches, to_answer
 from batchgen.model import (
     Attempt,
     Charge,
@@ -132,7 +132,7 @@ class Downloads:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(attempt.request, seen, facts),
+            mismatches=mismatches(attempt.request, seen, facts),
         )
         plan = Plan((Placement(facts.path.name, image),))
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)

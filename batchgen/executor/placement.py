@@ -14,6 +14,8 @@ from batchgen.model import (
     Charge,
     Echo,
     ImageRequest,
+    Mismatch,
+    Missing,
     Phase,
     Receipt,
     Remedy,
@@ -28,7 +30,6 @@ from batchgen.storage.decode import MOST_PIXELS, is_blank
 from batchgen.storage.durable import guarded
 
 VERSION = 1
-NOT_AS_ASKED = "not_as_asked:"
 EXTRA = ".extra"
 _PIECE = 1024 * 1024
 
@@ -47,7 +48,7 @@ class Plan:
 
     landings: tuple[Placement, ...] = ()
     remote: tuple[RemoteImage, ...] = ()
-    missing: tuple[tuple[int, str], ...] = ()
+    missing: tuple[tuple[int, Missing], ...] = ()
     spare: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -65,7 +66,7 @@ class SlotAssigner:
     expires: Mapping[str, datetime | None]
     _free: list[int] = field(init=False)
     _used: set[int] = field(init=False, default_factory=set)
-    _reasons: list[str] = field(init=False, default_factory=list)
+    _reasons: list[Missing] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._free = list(self.attempt.slots)
@@ -84,7 +85,7 @@ class SlotAssigner:
                 spare.append(landed)
         left = [f for i, f in self.facts.items() if i not in self._used]
         spare += [(f.path.name, "not an image") for f in left if f.path.name not in dict(spare)]
-        reasons = [*self._reasons, *("dropped" if whole else "truncated" for _ in self._free)]
+        reasons = [*self._reasons, *(Missing.DROPPED if whole else Missing.TRUNCATED for _ in self._free)]
         missing = tuple(zip(self._free, reasons, strict=False))
         return Plan(tuple(landings), tuple(remote), missing, tuple(spare))
 
@@ -95,15 +96,15 @@ class SlotAssigner:
             return RemoteImage(self._free.pop(0), item.url, self.expires.get(item.url))
         part = item.run.part if item.run else None
         if item.reason or part is None or part in self._used or part not in self.facts:
-            self._reasons.append(item.reason or "undecodable")
+            self._reasons.append(_missing(item.reason))
             return None
         facts = self.facts[part]
         seen = sniff(facts.head, facts.path)
         if seen is None or (seen.format == "svg" and self.attempt.request.param("output_format") != "svg"):
-            self._reasons.append("undecodable")
+            self._reasons.append(Missing.UNDECODABLE)
             return facts.path.name, "no image that was asked for"
         if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
-            self._reasons.append("truncated")
+            self._reasons.append(Missing.TRUNCATED)
             return facts.path.name, "cut off"
         self._used.add(part)
         if not self._free:
@@ -119,27 +120,27 @@ class SlotAssigner:
             width=seen.width,
             height=seen.height,
             format=seen.format,
-            flags=flags_of(self.attempt.request, seen, facts),
+            mismatches=mismatches(self.attempt.request, seen, facts),
         )
 
 
-def flags_of(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[str, ...]:
+def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
     """What is not as the job asked: size, format, alpha; and an image that is cut off, blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
-        wrong.append("size")
+        wrong.append(Mismatch.SIZE)
     if seen.width * seen.height > MOST_PIXELS:
-        wrong.append("pixels")
+        wrong.append(Mismatch.PIXELS)
     if asked_format and asked_format.lower().replace("jpg", "jpeg") != seen.format:
-        wrong.append("format")
+        wrong.append(Mismatch.FORMAT)
     if request.param("background") == "transparent" and seen.alpha is False:
-        wrong.append("alpha")
+        wrong.append(Mismatch.ALPHA)
     if not ends_whole(seen.format, part):
-        wrong.append("truncated")
+        wrong.append(Mismatch.TRUNCATED)
     elif is_blank(part, seen):
-        wrong.append("blank")
-    return tuple(f"{NOT_AS_ASKED}{name}" for name in wrong)
+        wrong.append(Mismatch.BLANK)
+    return tuple(wrong)
 
 
 def ends_whole(kind: str, part: PartFacts) -> bool:
@@ -174,6 +175,16 @@ def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, A
         "seconds": receipt.seconds,
         "replaces": replaces,
     }
+
+
+def _missing(reason: str) -> Missing:
+    """Read why an image is missing; whatever else was said, it could not be decoded."""
+    return Missing(reason) if reason in frozenset(Missing) else Missing.UNDECODABLE
+
+
+def _mismatches(told: Iterable[object]) -> tuple[Mismatch, ...]:
+    """Read what is not as asked; version 0.1.0 wrote flags with a prefix."""
+    return tuple(Mismatch(str(name).rpartition(":")[2]) for name in told)
 
 
 def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
@@ -246,7 +257,8 @@ def _from_answer(
     for entry in answer["pictures"]:
         facts = dict(entry)
         part = facts.pop("part")
-        landings.append(Placement(part, StoredImage(**{**facts, "flags": tuple(facts["flags"])})))
+        wrong = _mismatches((*facts.pop("mismatches", ()), *facts.pop("flags", ())))
+        landings.append(Placement(part, StoredImage(**facts, mismatches=wrong)))
     receipt = Receipt(
         attempt_id=answer["attempt"],
         phase=Phase(answer["phase"]),
@@ -256,7 +268,7 @@ def _from_answer(
             RemoteImage(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
             for r in answer["remote"]
         ),
-        missing=tuple((slot, why) for slot, why in answer["missing"]),
+        missing=tuple((slot, _missing(why)) for slot, why in answer["missing"]),
         usage=Usage(**answer["usage"]) if answer["usage"] else None,
         echo=Echo(**answer["echo"]),
         request_id=answer["request_id"],

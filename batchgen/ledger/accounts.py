@@ -52,7 +52,7 @@ _LAWS = {
         WHERE i.state = 'stored' AND a.state != 'settled'""",
     "approved images that had to step aside": f"""
         SELECT count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE}
-        WHERE r.decision = 'approved' AND (i.fault = 'overwritten' OR i.path NOT LIKE 'images/%')""",  # noqa: S608
+        WHERE r.decision = 'approved' AND (i.fault = 'overwritten' OR i.superseded)""",  # noqa: S608
 }
 
 
@@ -71,7 +71,8 @@ wasted AS (
     UNION ALL SELECT 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
     UNION ALL SELECT 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
     UNION ALL SELECT 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
-    UNION ALL SELECT 'at_risk', CASE WHEN state = 'dispatched' THEN 'under_way' ELSE code END,
+    UNION ALL SELECT 'at_risk',
+        CASE state WHEN 'dispatched' THEN 'under_way' WHEN 'pending' THEN 'submitted' ELSE code END,
         at_risk + reserved FROM calls
 )
 SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
@@ -124,7 +125,7 @@ class Accounts:
                 " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
                 " WHERE a.state = 'settled' AND a.brought > 0 AND j.operation = 'generate'"
                 " AND ifnull(a.image_in, 0) = 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
-                " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.ended DESC LIMIT ?",
+                " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.seq DESC LIMIT ?",
                 (model, size, quality, provider, LATEST),
             ).fetchall()
         if not rows:

@@ -9,10 +9,11 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
-from batchgen.model import AttemptState, Purpose, Receipt, Settlement, Usage
+from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Route, Settlement, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
+OPEN = frozenset({AttemptState.DISPATCHED, AttemptState.PENDING})
 FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 ATTEMPTS = (
     "SELECT a.*, j.id AS job_id, j.request FROM attempts a"
@@ -39,14 +40,14 @@ class Attempts:
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
         now = self._database.now()
-        assert state not in {AttemptState.DISPATCHED, AttemptState.PENDING}, "a closed call is not under way"
+        assert state not in OPEN, "a closed call is not open"
         assert (settlement is not None) or state not in CHARGED, f"a {state} call needs a settlement"
         with self._database.writing("settle") as db:
             row = open_attempt(db, self._database.catalogue, receipt.attempt_id)
             _close(db, receipt, state, settlement, now)
             writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
             if state is AttemptState.AT_RISK:
-                writer.doubt(slots_of(row), f"may have been charged: {receipt.verdict.code}")
+                writer.doubt(slots_of(row), Reason(ReasonCode.MAYBE_CHARGED, receipt.verdict.code))
             _images(writer, receipt, settlement.cost if settlement else MicroUSD(0))
             writer.mark(marks or {})
 
@@ -59,12 +60,15 @@ class Attempts:
         return row and attempt_from(row)
 
     def orphans(self) -> tuple[AttemptRow, ...]:
-        """List calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock."""
-        return self._rows("a.state = 'dispatched' AND a.handle IS NULL")
+        """List calls of this catalogue that were sent by a run that is dead; the caller holds the folder's lock.
+
+        A pending call is none of them: its provider has it, and its result is collected.
+        """
+        return self._rows("a.ended IS NULL AND a.state = 'dispatched'", "a.seq")
 
     def pending(self) -> tuple[AttemptRow, ...]:
-        """List attempts that were accepted and whose results come later."""
-        return self._rows("a.state = 'dispatched' AND a.handle IS NOT NULL")
+        """List calls whose results are still to be collected, the one to be looked for next first."""
+        return self._rows("a.ended IS NULL AND a.state = 'pending'", "a.next_look, a.seq")
 
     def missed(self) -> tuple[AttemptRow, ...]:
         """List attempts that were given up although their images are still missed, for want of a decision."""
@@ -73,13 +77,13 @@ class Attempts:
         )
         doubted = (
             "SELECT 1 FROM reviews r WHERE r.catalogue = a.catalogue AND r.job_key = a.job_key"
-            " AND r.decision = 'rejected' AND a.started >= r.decided"
+            " AND r.decision = 'rejected' AND a.seq > r.after_seq"
         )
-        return self._rows(f"a.state = 'at_risk' AND (EXISTS ({uncertain}) OR EXISTS ({doubted}))")
+        return self._rows(f"a.state = 'at_risk' AND (EXISTS ({uncertain}) OR EXISTS ({doubted}))", "a.seq")
 
-    def _rows(self, which: str) -> tuple[AttemptRow, ...]:
+    def _rows(self, which: str, order: str) -> tuple[AttemptRow, ...]:
         with self._database.reading() as db:
-            sql = f"{ATTEMPTS} AND {which} ORDER BY a.started"
+            sql = f"{ATTEMPTS} AND {which} ORDER BY {order}"
             rows = db.execute(sql, {"catalogue": self._database.catalogue}).fetchall()
         return tuple(map(attempt_from, rows))
 
@@ -90,14 +94,14 @@ class Attempts:
         """
         with self._database.writing("park") as db:
             parked = db.execute(
-                "UPDATE attempts SET handle = ?, next_look = ?, expires = ?"
+                "UPDATE attempts SET state = 'pending', handle = ?, next_look = ?, expires = ?"
                 " WHERE id = ? AND catalogue = ? AND ended IS NULL",
                 (handle, stamp(next_look), expires and stamp(expires), attempt_id, self._database.catalogue),
             )
             assert parked.rowcount == 1, f"call {attempt_id} is unknown or closed already"
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
-        """Give a call of a dead run up: what was reserved is at risk from now on, its open slots are uncertain."""
+        """Give a call up whose end nobody will see: what was reserved is at risk, its open slots are uncertain."""
         now = self._database.now()
         with self._database.writing("risk") as db:
             row = open_attempt(db, self._database.catalogue, attempt_id)
@@ -107,13 +111,13 @@ class Attempts:
                 (stamp(now), plain(why), attempt_id),
             )
             writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
-            writer.doubt(slots_of(row), plain(f"may have been charged: {why}"))
+            writer.doubt(slots_of(row), Reason(ReasonCode.ORPHANED, detail=why))
 
 
 def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sqlite3.Row:
-    """The row of a call that may still be closed: under way, or at risk until its answer turned up after all."""
+    """The row of a call that may still be closed: open, or at risk until its answer turned up after all."""
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM attempts WHERE id = ? AND catalogue = ? AND state IN ('dispatched', 'at_risk')",
+        "SELECT * FROM attempts WHERE id = ? AND catalogue = ? AND (ended IS NULL OR state = 'at_risk')",
         (attempt_id, catalogue),
     ).fetchone()
     assert row is not None, f"call {attempt_id} is unknown or closed already"
@@ -174,19 +178,18 @@ def attempt_from(row: sqlite3.Row) -> AttemptRow:
         "slots": lambda text: tuple(json.loads(text)),
         "paths": words,
         "purpose": Purpose,
+        "route": Route,
         "state": AttemptState,
         "estimated": bool,
         "started": moment,
         "ended": moment,
+        "next_look": moment,
+        "expires": moment,
         "categories": words,
         "headers": pairs,
         "flags": words,
-        "next_look": moment,
-        "expires": moment,
     }
     found = AttemptRow(**{name: read.get(name, _as_is)(row[name]) for name in AttemptRow.__slots__})  # type: ignore[arg-type]
-    if found.state is AttemptState.DISPATCHED and found.handle is not None:
-        found = replace(found, state=AttemptState.PENDING)
     other = row["prompt"]
     return found if other is None else replace(found, request=replace(found.request, prompt=other))
 

@@ -5,8 +5,8 @@ import sqlite3
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, share_anew, slots_of
 from batchgen.ledger.records import PendingDownload
-from batchgen.ledger.text import moment, plain, request_from, words
-from batchgen.model import SlotState, StoredImage
+from batchgen.ledger.text import moment, reason_columns, reason_from, request_from, words
+from batchgen.model import Reason, SlotState, StoredImage
 from batchgen.money import ZERO, MicroUSD
 
 
@@ -26,7 +26,7 @@ class Downloads:
                 " JOIN attempts a ON a.id = i.attempt_id"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
                 " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
-                " ORDER BY i.expires IS NULL, i.expires, a.started, i.slot",
+                " ORDER BY i.expires IS NULL, i.expires, a.seq, i.slot",
                 (self._database.catalogue,),
             ).fetchall()
             return tuple(_pending(db, row) for row in rows)
@@ -39,20 +39,21 @@ class Downloads:
             writer.store(download.attempt_id, image, ZERO)
             share_anew(db, download.attempt_id)
 
-    def postpone(self, download: PendingDownload, why: str) -> None:
+    def postpone(self, download: PendingDownload, reason: Reason) -> None:
         """Note that a download failed and may be tried again."""
         with self._database.writing("postponed") as db:
             db.execute(
-                "UPDATE images SET tries = tries + 1, reason = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (plain(why), self._database.catalogue, download.job_key, download.slot),
+                "UPDATE images SET tries = tries + 1, reason_code = ?, reason_cause = ?, reason_detail = ?"
+                " WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (*reason_columns(reason), self._database.catalogue, download.job_key, download.slot),
             )
 
-    def lose(self, download: PendingDownload, why: str) -> None:
+    def lose(self, download: PendingDownload, reason: Reason) -> None:
         """Note that a paid image can never be had."""
         now = self._database.now()
         with self._database.writing("lost") as db:
             writer = ImageWriter(db, self._database.catalogue, download.job_key, download.run_id, now)
-            writer.mark({download.slot: (SlotState.LOST_PAID, why)})
+            writer.mark({download.slot: (SlotState.LOST_PAID, reason)})
 
 
 def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
@@ -70,7 +71,7 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
         provider=row["provider"],
         base_url=row["base_url"],
         tries=row["tries"],
-        reason=row["reason"],
+        reason=reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]),
         request=request_from(row["request"]),
         replaces=_in_its_place(db, row, place),
     )

@@ -4,18 +4,17 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
-from batchgen.ledger.text import dump, plain, stamp
-from batchgen.model import RemoteImage, SlotState, StoredImage
+from batchgen.ledger.text import dump, reason_columns, stamp
+from batchgen.model import Reason, RemoteImage, SlotState, StoredImage
 from batchgen.money import MicroUSD, split
 
 _BEFORE = (
-    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
-    " AND ifnull(path, before) < 'superseded/')"
+    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND NOT superseded)"
 )
 """Where the image stands that is in a slot until another one takes it."""
 
 
-Marks = Mapping[int, tuple[SlotState, str]]
+Marks = Mapping[int, tuple[SlotState, Reason]]
 
 
 class ImageWriter:
@@ -31,16 +30,18 @@ class ImageWriter:
     def mark(self, marks: Marks) -> None:
         """Give slots a state and its reason; a paid image that waits for its download is no longer waited for."""
         self.db.executemany(
-            "INSERT INTO images (catalogue, job_key, slot, state, reason, run_id, changed) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
-            " run_id = excluded.run_id, changed = excluded.changed, url = NULL",
+            "INSERT INTO images (catalogue, job_key, slot, state, reason_code, reason_cause, reason_detail, run_id,"
+            " changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET state = excluded.state,"
+            " reason_code = excluded.reason_code, reason_cause = excluded.reason_cause,"
+            " reason_detail = excluded.reason_detail, run_id = excluded.run_id, changed = excluded.changed, url = NULL",
             [
-                (self.catalogue, self.job_key, slot, state.value, plain(reason), self.run_id, self.now)
+                (self.catalogue, self.job_key, slot, state.value, *reason_columns(reason), self.run_id, self.now)
                 for slot, (state, reason) in marks.items()
             ],
         )
 
-    def doubt(self, slots: tuple[int, ...], reason: str) -> None:
+    def doubt(self, slots: tuple[int, ...], reason: Reason) -> None:
         """Make slots uncertain, except those that are stored or wait for their download."""
         safe = {
             slot
@@ -55,13 +56,20 @@ class ImageWriter:
     def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
         """Put an image in its slot; another job's image that lay at its path has moved."""
         self.db.execute(
-            "UPDATE images SET path = ifnull(?, path), fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END"
-            " WHERE catalogue = ? AND path = ? AND NOT (job_key = ? AND slot = ?)",
-            (image.replaces, image.replaces, self.catalogue, image.path, self.job_key, image.slot),
+            "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
+            " fault = CASE WHEN :gone IS NULL THEN 'overwritten' ELSE fault END"
+            " WHERE catalogue = :catalogue AND path = :path AND NOT (job_key = :key AND slot = :slot)",
+            {
+                "gone": image.replaces,
+                "catalogue": self.catalogue,
+                "path": image.path,
+                "key": self.job_key,
+                "slot": image.slot,
+            },
         )
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
-            " bytes, width, height, format, flags, changed, prompt, before)"
+            " bytes, width, height, format, mismatches, changed, prompt, before)"
             " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
             f" nullif({_BEFORE}, ?))",
             (
@@ -77,7 +85,7 @@ class ImageWriter:
                 image.width,
                 image.height,
                 image.format,
-                dump(image.flags),
+                dump(image.mismatches),
                 self.now,
                 attempt_id,
                 *(self.catalogue, self.job_key, image.slot),

@@ -76,7 +76,7 @@ class Images:
         with self._database.reading() as db:
             row = db.execute(
                 "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
-                " WHERE a.catalogue = ? AND a.provider = ? AND i.state = 'stored' AND i.path < 'superseded/'",
+                " WHERE a.catalogue = ? AND a.provider = ? AND i.state = 'stored' AND NOT i.superseded",
                 (self._database.catalogue, provider),
             ).fetchone()
         return int(row[0])
@@ -86,7 +86,7 @@ class Images:
         with self._database.reading() as db:
             row = db.execute(
                 f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
-                " ORDER BY fault = 'overwritten', changed DESC",
+                " ORDER BY fault = 'overwritten', (SELECT seq FROM attempts WHERE id = attempt_id) DESC",
                 (self._database.catalogue, path),
             ).fetchone()
         return row and str(row["job_key"])
@@ -114,11 +114,12 @@ class Images:
                 (fault, self._database.catalogue, image.job_key, image.slot),
             )
 
-    def move(self, job_key: str, slot: int, path: str) -> None:
-        """Note that a stored image has another place now."""
+    def supersede(self, job_key: str, slot: int, path: str) -> None:
+        """Note that a stored image stepped aside; `path` is where it lies now."""
         with self._database.writing("moved") as db:
             db.execute(
-                "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                "UPDATE images SET path = ?, superseded = 1, fault = ''"
+                " WHERE catalogue = ? AND job_key = ? AND slot = ?",
                 (path, self._database.catalogue, job_key, slot),
             )
 
@@ -129,7 +130,7 @@ class Images:
             rows = db.execute(
                 "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
-                " WHERE i.catalogue = ? AND i.path > 'superseded/' AND i.path < 'superseded0' AND i.state = 'stored'"
+                " WHERE i.catalogue = ? AND i.superseded AND i.state = 'stored'"
                 " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
                 (self._database.catalogue, run_id),
             ).fetchall()
@@ -139,12 +140,14 @@ class Images:
         """Note that an image is back in its place; `gone` is where the one went that stood there."""
         with self._database.writing("returned") as db:
             db.execute(
-                "UPDATE images SET path = ifnull(?, path),"
-                " fault = CASE WHEN ? IS NULL THEN 'overwritten' ELSE fault END WHERE catalogue = ? AND path = ?",
-                (gone, gone, self._database.catalogue, image.place),
+                "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
+                " fault = CASE WHEN :gone IS NULL THEN 'overwritten' ELSE fault END"
+                " WHERE catalogue = :catalogue AND path = :path",
+                {"gone": gone, "catalogue": self._database.catalogue, "path": image.place},
             )
             db.execute(
-                "UPDATE images SET path = ?, fault = '' WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                "UPDATE images SET path = ?, superseded = 0, fault = ''"
+                " WHERE catalogue = ? AND job_key = ? AND slot = ?",
                 (image.place, self._database.catalogue, image.job_key, image.slot),
             )
 
@@ -155,7 +158,7 @@ class Images:
             rows = db.execute(
                 "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
-                " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.path > 'images/' AND i.path < 'images0'"
+                " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded"
                 f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
                 " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
                 "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"

@@ -10,7 +10,7 @@ from batchgen.ledger.image_writer import slots_of
 from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
 from batchgen.ledger.reviews import DOUBT, IN_FORCE
 from batchgen.ledger.runs import Runs
-from batchgen.ledger.text import dump, moment, plain, request_from, request_text
+from batchgen.ledger.text import dump, moment, plain, reason_from, request_from, request_text
 from batchgen.model import ImageRequest, Job, SlotState
 
 MODERATED = "moderation_blocked"
@@ -169,8 +169,9 @@ def _among(
 
 
 _SLOT = (
-    "SELECT i.job_key, i.slot, state, reason, path, sha256, ifnull(bytes, 0), ifnull(width, 0), ifnull(height, 0),"  # noqa: S608
-    " ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt, r.decision, ifnull(r.note, ''),"
+    "SELECT i.job_key, i.slot, state, reason_code, reason_cause, reason_detail, path, sha256, ifnull(bytes, 0),"  # noqa: S608
+    " ifnull(width, 0), ifnull(height, 0), ifnull(format, ''), cost, url, expires, fault, i.attempt_id, i.prompt,"
+    " r.decision, ifnull(r.note, ''),"
     f" CASE WHEN r.decision = 'rejected' THEN {DOUBT} ELSE 0 END"
     f" FROM images i LEFT JOIN reviews r ON {IN_FORCE}"
 )
@@ -190,7 +191,9 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         key,
         index,
         state,
-        reason,
+        code,
+        cause,
+        detail,
         path,
         sha256,
         size,
@@ -210,7 +213,9 @@ def _slots(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         facts = (path, sha256, size, width, height, kind, cost, url)
         said = (decision and Review(decision), note, doubt == 1)
         when = expires and moment(expires)
-        found[key].append(Slot(index, _STATES[state], reason, *facts, when, fault, attempt, prompt, *said))
+        found[key].append(
+            Slot(index, _STATES[state], reason_from(code, cause, detail), *facts, when, fault, attempt, prompt, *said)
+        )
     return found
 
 
@@ -222,10 +227,9 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
     """Count calls per job. The bare columns code and message come from the row of max(): the latest failure."""
     rows = _among(
         db,
-        "SELECT job_key, sum(state != 'not_sent') AS tries, "
-        " sum(state = 'at_risk' OR (state = 'dispatched' AND handle IS NULL)) AS uncertain,"
-        " json_group_array(slots) FILTER (WHERE state = 'dispatched' AND handle IS NOT NULL) AS submitted,"
-        " max(CASE WHEN brought = 0 THEN started END) AS failed, code, message FROM attempts",
+        "SELECT job_key, sum(state != 'not_sent') AS tries, sum(state IN ('at_risk', 'dispatched')) AS uncertain,"
+        " json_group_array(slots) FILTER (WHERE state = 'pending') AS submitted,"
+        " max(CASE WHEN brought = 0 THEN seq END) AS failed, code, message FROM attempts",
         "job_key",
         catalogue,
         keys,
@@ -250,7 +254,7 @@ def _previous(db: sqlite3.Connection, catalogue: str, jobs: Sequence[Job]) -> di
     rows = _among(
         db,
         "SELECT id, key, request,"
-        " (SELECT started FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
+        " (SELECT seq FROM runs WHERE runs.catalogue = jobs.catalogue AND run_id = last_run) AS wanted FROM jobs",
         "id",
         catalogue,
         asked,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from batchgen.model import AttemptState, ImageRequest, Job, Purpose, SlotState
+from batchgen.model import NO_REASON, AttemptState, ImageRequest, Job, Purpose, Reason, Route, SlotState
 from batchgen.money import ZERO, MicroUSD
 
 
@@ -28,7 +28,10 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as the ledger knows it; `ended` and `exit_code` are None while it runs, or when it was killed."""
+    """A run as the ledger knows it; `ended`, `exit_code` and `seconds` are None while it runs, or when it was killed.
+
+    `seconds` is how long it took by a clock that nobody sets.
+    """
 
     run_id: str
     manifest: str
@@ -44,6 +47,7 @@ class RunRow:
     command: str
     version: str
     counts: str
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Slot:
 
     index: int
     state: SlotState
-    reason: str = ""
+    reason: Reason = NO_REASON
     path: str | None = None
     sha256: str | None = None
     bytes: int = 0
@@ -186,8 +190,9 @@ class Refused:
 class AttemptRow:
     """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension.
 
-    While it is pending, `handle` names it where it was accepted, `next_look` says when to ask for its result, and
-    `expires` when there is none any more. `replaces` is the key of the job whose images step aside for it.
+    `seq` orders calls as they were reserved. While it is pending, `handle` names it where it was accepted, `next_look`
+    says when to ask for its result, and `expires` when there is none any more. `replaces` is the key of the job whose
+    images step aside for it.
     """
 
     id: str
@@ -231,7 +236,8 @@ class AttemptRow:
     echo: str
     flags: tuple[str, ...]
     note: str
-    route: str
+    seq: int
+    route: Route
     handle: str | None
     next_look: datetime | None
     expires: datetime | None
@@ -263,7 +269,7 @@ class PendingDownload:
     provider: str
     base_url: str | None = None
     tries: int = 0
-    reason: str = ""
+    reason: Reason = NO_REASON
     request: ImageRequest | None = None
     replaces: str | None = None
 
@@ -335,7 +341,7 @@ class Held:
     slots: tuple[int, ...]
     at_risk: MicroUSD
     since: datetime
-    why: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from batchgen.model import ImageRequest
+from batchgen.model import ImageRequest, Reason, ReasonCode
 
 
 class JobRow(NamedTuple):
@@ -46,8 +46,9 @@ class JobRow(NamedTuple):
 
 
 class ImageRow(NamedTuple):
-    """One wanted or stored image for the report; `flags` is a JSON list, `tags` a JSON list of pairs.
+    """One wanted or stored image for the report; `tags` is a JSON list of pairs.
 
+    `mismatches` is what of it is not as asked, `cost_flags` what was odd about its call's cost: JSON lists.
     `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
     """
 
@@ -55,14 +56,17 @@ class ImageRow(NamedTuple):
     job_key: str
     slot: int
     state: str
-    reason: str
+    reason_code: str
+    reason_cause: str
+    reason_detail: str
     path: str | None
     sha256: str | None
     bytes: int | None
     width: int | None
     height: int | None
     format: str | None
-    flags: str
+    mismatches: str
+    cost_flags: str
     fault: str
     model: str
     size: str
@@ -77,6 +81,12 @@ class ImageRow(NamedTuple):
     changed: str | None
     review: str = ""
     note: str = ""
+    superseded: int = 0
+
+    @property
+    def reason(self) -> Reason:
+        """Why it is in its state."""
+        return Reason(ReasonCode(self.reason_code), self.reason_cause, self.reason_detail)
 
 
 class CallRow(NamedTuple):
@@ -146,7 +156,7 @@ class VariantRow(NamedTuple):
 
 
 class SidecarRow(NamedTuple):
-    """One image with how it came about; `flags`, `usage`, `echo` and `price` are JSON, as recorded.
+    """One image with how it came about; `mismatches`, `usage`, `echo` and `price` are JSON, as recorded.
 
     `cost_micro_usd` is the image's share of what its call cost, `call_micro_usd`.
     """
@@ -161,7 +171,7 @@ class SidecarRow(NamedTuple):
     width: int
     height: int
     format: str
-    flags: str
+    mismatches: str
     cost_micro_usd: int
     estimated: int
     model: str

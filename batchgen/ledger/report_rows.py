@@ -26,7 +26,7 @@ COUNTED = """
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
-        ifnull(sum(i.state = 'failed' AND i.reason LIKE 'incomplete: %'), 0) AS incomplete,
+        ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
         j.n - ifnull(sum(i.state != 'not_started'), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
         json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
@@ -48,7 +48,7 @@ money AS (
     FROM attempts WHERE catalogue = :catalogue GROUP BY job_key
 ),
 failure AS (
-    SELECT job_key, max(started), code, message, categories FROM attempts
+    SELECT job_key, max(seq), code, message, categories FROM attempts
     WHERE catalogue = :catalogue AND brought = 0 AND code NOT IN ('', 'ok') GROUP BY job_key
 )
 SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality, j.provider, j.prompt, j.tags, j.place,
@@ -70,13 +70,13 @@ every AS (
     SELECT key AS job_key, slot FROM jobs JOIN slots ON slot < n WHERE catalogue = :catalogue
     UNION SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND (path IS NOT NULL OR url IS NOT NULL)
 )
-SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'), ifnull(i.reason, ''), i.path, i.sha256,
+SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'), ifnull(i.reason_code, ''),
+    ifnull(i.reason_cause, ''), ifnull(i.reason_detail, ''), i.path, i.sha256,
     i.bytes, i.width, i.height, i.format,
-    CASE WHEN ifnull(a.flags, '[]') = '[]' THEN ifnull(i.flags, '[]') ELSE (SELECT json_group_array(value) FROM
-        (SELECT value FROM json_each(i.flags) UNION SELECT value FROM json_each(a.flags))) END,
+    ifnull(i.mismatches, '[]'), ifnull(a.flags, '[]'),
     ifnull(i.fault, ''), ifnull(a.model, j.model), j.size, j.quality,
     ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), ifnull(i.prompt, j.prompt), j.tags,
-    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, '')
+    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, ''), ifnull(i.superseded, 0)
 FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
     LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
     LEFT JOIN attempts a ON a.id = i.attempt_id
@@ -102,7 +102,7 @@ FROM attempts WHERE catalogue = :catalogue AND ended IS NOT NULL AND {SENT} ORDE
 """  # noqa: S608 - our own words
 _CURRENT = """
 WITH latest AS (
-    SELECT run_id, max(started) FROM runs WHERE catalogue = :catalogue AND EXISTS
+    SELECT run_id, max(seq) FROM runs WHERE catalogue = :catalogue AND EXISTS
         (SELECT 1 FROM jobs WHERE jobs.catalogue = runs.catalogue AND last_run = run_id) GROUP BY manifest
 ),
 current AS (
@@ -110,7 +110,7 @@ current AS (
         j.rowid AS line, j.listing, j.variant, j.model, j.size, j.quality
     FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
     WHERE j.catalogue = :catalogue AND j.last_run IN (SELECT run_id FROM latest)
-        AND i.state = 'stored' AND i.fault = '' AND i.path > 'images/' AND i.path < 'images0' AND NOT EXISTS (
+        AND i.state = 'stored' AND i.fault = '' AND NOT i.superseded AND NOT EXISTS (
             SELECT 1 FROM reviews v WHERE v.catalogue = i.catalogue AND v.job_key = i.job_key AND v.slot = i.slot
                 AND v.attempt_id = i.attempt_id AND v.decision = 'rejected')
 )
@@ -141,7 +141,8 @@ SELECT thing, slot, way, id, job_key, path, sha256, format, model, size, quality
 FROM counted WHERE least != most ORDER BY first, thing, slot, seq, line
 """  # noqa: S608 - our own words
 _SIDECARS = """
-SELECT i.path, j.id AS job_id, i.job_key, i.slot, j.request, i.sha256, i.bytes, i.width, i.height, i.format, i.flags,
+SELECT i.path, j.id AS job_id, i.job_key, i.slot, j.request, i.sha256, i.bytes, i.width, i.height, i.format,
+    i.mismatches,
     i.cost AS cost_micro_usd, a.estimated, a.model, a.provider, j.size, j.quality, a.id AS attempt_id, a.run_id,
     a.ended AS drawn, a.request_id, a.asked, a.cost AS call_micro_usd, a.usage, a.echo, a.price, r.version,
     a.prompt AS said
@@ -175,7 +176,7 @@ class ReportRows:
 
     def attempts(self) -> Iterator[AttemptRow]:
         """Every call, the oldest first."""
-        return map(attempt_from, self._stream(f"{ATTEMPTS} ORDER BY a.started, a.id"))
+        return map(attempt_from, self._stream(f"{ATTEMPTS} ORDER BY a.seq"))
 
     def listed(self) -> Iterator[ListedRow]:
         """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""

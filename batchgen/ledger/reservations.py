@@ -16,6 +16,7 @@ QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
 """A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
 _MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
+_OPEN_SINCE = "ended IS NULL AND started >= iif(state = 'dispatched', ?, ?)"
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
     CapKind.MAX_IMAGES: "the images allowed in this run",
@@ -139,7 +140,7 @@ def _run_sums(db: sqlite3.Connection, catalogue: str, run_id: str) -> _Sums:
     ).fetchone()
     reserved, open_images = db.execute(
         "SELECT ifnull(sum(reserved), 0), ifnull(sum(asked), 0)"
-        " FROM attempts WHERE state = 'dispatched' AND catalogue = ? AND run_id = ?",
+        " FROM attempts WHERE ended IS NULL AND catalogue = ? AND run_id = ?",
         (catalogue, run_id),
     ).fetchone()
     return _Sums(spent, at_risk, reserved, images, open_images)
@@ -149,13 +150,15 @@ def _money_since(db: sqlite3.Connection, start: datetime) -> tuple[int, int]:
     """Money of the whole ledger since a moment: of calls that ended since then, and of calls still under way.
 
     A call that was under way at midnight counts for both days: a provider may book it on either. One that a dead run of
-    another catalogue left open counts for the days when it may have been under way, not for ever.
+    another catalogue left open counts for the days when it may have been under way, not for ever. A pending one counts
+    for the day on which it was reserved.
     """
     (used,) = db.execute(
         "SELECT ifnull(sum(cost + at_risk), 0) FROM spent WHERE quarter >= ?", _quarter(start)
     ).fetchone()
     (under_way,) = db.execute(
-        "SELECT ifnull(sum(reserved), 0) FROM attempts WHERE state = 'dispatched' AND started >= ?", _reach(start)
+        f"SELECT ifnull(sum(reserved), 0) FROM attempts WHERE {_OPEN_SINCE}",  # noqa: S608 - our own words
+        _reach(start),
     ).fetchone()
     return used, under_way
 
@@ -165,14 +168,14 @@ def _images_since(db: sqlite3.Connection, start: datetime, provider: str) -> tup
         "SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND provider = ?", (*_quarter(start), provider)
     ).fetchone()
     (under_way,) = db.execute(
-        "SELECT ifnull(sum(asked), 0) FROM attempts WHERE state = 'dispatched' AND started >= ? AND provider = ?",
+        f"SELECT ifnull(sum(asked), 0) FROM attempts WHERE {_OPEN_SINCE} AND provider = ?",  # noqa: S608 - our own words
         (*_reach(start), provider),
     ).fetchone()
     return used, under_way
 
 
-def _reach(start: datetime) -> tuple[str]:
-    return (stamp(start - LONGEST_CALL),)
+def _reach(start: datetime) -> tuple[str, str]:
+    return (stamp(start - LONGEST_CALL), stamp(start))
 
 
 def _quarter(start: datetime) -> tuple[int]:
@@ -183,8 +186,8 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
     quote, price = attempt.quote, attempt.quote.price
     db.execute(
         "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
-        " low, expected, high, price, reserved, started, replaces, prompt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?, ?,"
+        " low, expected, high, price, reserved, started, route, replaces, prompt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?, ?, ?,"
         "  (SELECT nullif(?, prompt) FROM jobs WHERE catalogue = ? AND key = ?))",
         (
             attempt.id,
@@ -203,6 +206,7 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             dump({"source": price.source, "as_of": price.as_of and price.as_of.isoformat(), "assumed": price.assumed}),
             quote.high,
             stamp(now),
+            attempt.route.value,
             attempt.replaces,
             attempt.request.prompt,
             catalogue,

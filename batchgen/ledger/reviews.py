@@ -19,13 +19,13 @@ IN_FORCE = (
 """Joins `reviews r` to `images i`."""
 
 
-_APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND i.path > 'images/' AND i.path < 'images0'"
+_APPROVED = f"{IN_FORCE} AND r.decision = 'approved' AND NOT i.superseded"
 """Joins them where an image is frozen: approved, and in its place."""
 
 
 DOUBT = (
     "EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) asked WHERE a.catalogue = i.catalogue"
-    " AND a.job_key = i.job_key AND a.state IN ('at_risk', 'dispatched') AND a.started >= r.decided"
+    " AND a.job_key = i.job_key AND (a.ended IS NULL OR a.state = 'at_risk') AND a.seq > r.after_seq"
     " AND asked.value = i.slot)"
 )
 """Whether a call for the slot that was made since the decision may have been charged."""
@@ -73,7 +73,7 @@ class Reviews:
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
-                " (SELECT started FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
+                " (SELECT seq FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
                 " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
                 " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
                 f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
@@ -117,22 +117,24 @@ class Reviews:
 
 def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collection[str], now: str) -> str:
     row = db.execute(
-        "SELECT state, sha256, path, attempt_id FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?",
+        "SELECT state, sha256, path, superseded, attempt_id FROM images"
+        " WHERE catalogue = ? AND job_key = ? AND slot = ?",
         (catalogue, one.job_key, one.slot),
     ).fetchone()
     if row is None or row["state"] != "stored":
         return "no such image is stored here"
     if row["sha256"] != one.sha256:
         return "the image is another one by now"
-    if not row["path"].startswith("images/"):
+    if row["superseded"]:
         return f"the image stepped aside for another one and lies in {row['path']}"
     if one.decision is Review.APPROVED and str(PurePosixPath(row["path"]).with_suffix("")) in awaited:
         return "another image for its place is paid and on its way: run once, then look again"
     db.execute(
-        "INSERT INTO reviews (catalogue, job_key, slot, attempt_id, decision, note, decided)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET"
+        "INSERT INTO reviews (catalogue, job_key, slot, attempt_id, decision, note, decided, after_seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) FROM attempts))"
+        " ON CONFLICT (catalogue, job_key, slot) DO UPDATE SET"
         " attempt_id = excluded.attempt_id, decision = excluded.decision, note = excluded.note,"
-        " decided = excluded.decided"
+        " decided = excluded.decided, after_seq = excluded.after_seq"
         # The same word once more is no new decision.
         " WHERE (attempt_id, decision, note) != (excluded.attempt_id, excluded.decision, excluded.note)",
         (catalogue, one.job_key, one.slot, row["attempt_id"], one.decision.value, plain(one.note), now),
@@ -153,7 +155,8 @@ def _reword(db: sqlite3.Connection, catalogue: str, key: str, prompt: str, now: 
         return Reworded.SAME
     others = [row["slot"] for row in rows if not same_words(row["prompt"] or "", prompt)]
     db.executemany(
-        "UPDATE images SET state = 'not_started', reason = 'reworded', prompt = ?, changed = ?"
+        "UPDATE images SET state = 'not_started', reason_code = 'reworded', reason_cause = '', reason_detail = '',"
+        " prompt = ?, changed = ?"
         " WHERE catalogue = ? AND job_key = ? AND slot = ?",
         [(prompt, now, catalogue, key, slot) for slot in others],
     )

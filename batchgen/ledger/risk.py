@@ -4,18 +4,25 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from batchgen.errors import InputError
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, slots_of
 from batchgen.ledger.records import Decision, Finding, Held
-from batchgen.ledger.text import dump, moment, stamp
+from batchgen.ledger.text import dump, moment, reason_from, stamp
 from batchgen.ledger.totals import Reconciliation
-from batchgen.model import SlotState
+from batchgen.model import Reason, ReasonCode, SlotState
 from batchgen.money import MicroUSD, exact, from_usd
 
 # Bills are told in cents.
 ROUNDING = from_usd("0.01")
+
+
+_RESOLVED = {
+    Decision.RETRY: (SlotState.NOT_STARTED, ReasonCode.RESOLVED_RETRY),
+    Decision.DROP: (SlotState.FAILED, ReasonCode.RESOLVED_DROP),
+}
 
 
 class Risk:
@@ -32,12 +39,12 @@ class Risk:
     def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
         """Decide held jobs by their id; returns those that were decided."""
         now = self._database.now()
-        state = SlotState.NOT_STARTED if decision is Decision.RETRY else SlotState.FAILED
+        state, code = _RESOLVED[decision]
         with self._database.writing("resolve") as db:
             decided = tuple(one for one in _held(db, self._database.catalogue) if one.job_id in set(job_ids))
             for one in decided:
                 writer = ImageWriter(db, self._database.catalogue, one.job_key, None, now)
-                writer.mark(dict.fromkeys(one.slots, (state, f"resolved by hand ({decision}): {one.why}")))
+                writer.mark(dict.fromkeys(one.slots, (state, Reason(code, one.reason.cause, one.reason.detail))))
             keys = dump([one.job_key for one in decided])
             db.execute(
                 "UPDATE attempts SET note = ? WHERE catalogue = ? AND state = 'at_risk'"
@@ -57,7 +64,7 @@ class Risk:
             start = stamp(since) if since else ""
             settled, reported, open_calls = db.execute(
                 "SELECT ifnull(sum(cost), 0), ifnull(sum(cost * (estimated = 0)), 0),"
-                " ifnull(sum(state = 'dispatched'), 0) FROM attempts WHERE started >= ?",
+                " ifnull(sum(ended IS NULL), 0) FROM attempts WHERE started >= ?",
                 (start,),
             ).fetchone()
             _check_bill(billed, reported, start)
@@ -84,17 +91,28 @@ class Risk:
 
 def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
     rows = db.execute(
-        "SELECT j.id, j.key, json_group_array(i.slot) AS slots, min(i.changed) AS since, max(i.reason) AS why,"
-        " (SELECT ifnull(sum(at_risk), 0) FROM attempts a WHERE a.catalogue = j.catalogue AND a.job_key = j.key)"
-        " AS at_risk FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-        " WHERE i.catalogue = ? AND i.state = 'uncertain' GROUP BY j.key ORDER BY since, j.seq",
+        "SELECT j.id, j.key, j.seq, i.slot, i.changed, i.reason_code, i.reason_cause, i.reason_detail FROM images i"
+        " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+        " WHERE i.catalogue = ? AND i.state = 'uncertain' ORDER BY j.seq, j.key, i.slot",
         (catalogue,),
-    )
-    for row in rows:
-        since = moment(row["since"])
-        assert since is not None
-        slots = tuple(sorted(slots_of(row)))
-        yield Held(row["id"], row["key"], slots, MicroUSD(row["at_risk"]), since, row["why"])
+    ).fetchall()
+    found = [_held_job(db, catalogue, list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
+    yield from (job for _, job in sorted(found, key=lambda one: one[0]))
+
+
+def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
+    """A held job, and which of its attempts came first of those that may have been charged."""
+    job = slots[0]
+    at_risk, first = db.execute(
+        "SELECT ifnull(sum(at_risk), 0), ifnull(min(CASE WHEN state = 'at_risk' THEN seq END), 0)"
+        " FROM attempts WHERE catalogue = ? AND job_key = ?",
+        (catalogue, job["key"]),
+    ).fetchone()
+    since = moment(min(row["changed"] for row in slots))
+    assert since is not None
+    reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
+    reason = max(reasons, key=lambda one: one.words)
+    return first, Held(job["id"], job["key"], tuple(row["slot"] for row in slots), MicroUSD(at_risk), since, reason)
 
 
 def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:
@@ -146,7 +164,7 @@ def decide(doubts: Sequence[Doubt], billed_beyond: int) -> tuple[tuple[Finding, 
 def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
     return db.execute(
         "SELECT a.*, j.id AS job_id FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-        " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.started, a.id",
+        " WHERE a.state = 'at_risk' AND a.started >= ? ORDER BY a.seq",
         (start,),
     ).fetchall()
 
@@ -179,4 +197,4 @@ def _free_slots(db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None
     }
     free = (set(slots_of(row)) & uncertain) - doubted
     writer = ImageWriter(db, row["catalogue"], row["job_key"], None, now)
-    writer.mark(dict.fromkeys(sorted(free), (SlotState.NOT_STARTED, "not charged, as the bill shows")))
+    writer.mark(dict.fromkeys(sorted(free), (SlotState.NOT_STARTED, Reason(ReasonCode.NOT_ON_BILL))))

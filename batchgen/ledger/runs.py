@@ -16,6 +16,7 @@ class Runs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._begun = 0.0
         self.run_id: str | None = None
         """The run that has begun here; what is written follows from it."""
 
@@ -31,7 +32,7 @@ class Runs:
         with self._database.writing("begin") as db:
             db.execute(
                 "INSERT INTO runs (catalogue, run_id, manifest, provider, started, cap, low, expected, high, command,"
-                " version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " version, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) + 1 FROM runs))",
                 (
                     self._database.catalogue,
                     run.run_id,
@@ -46,7 +47,7 @@ class Runs:
                     run.version,
                 ),
             )
-        self.run_id = run.run_id
+        self.run_id, self._begun = run.run_id, self._database.clock.monotonic()
 
     def expect(self, run_id: str, low: MicroUSD, expected: MicroUSD, high: MicroUSD) -> None:
         """Say what a run is expected to cost, once its manifest was planned."""
@@ -57,19 +58,20 @@ class Runs:
             )
 
     def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
-        """Say how a run ended; `counts` are further numbers worth keeping (rows read, skipped, rejected)."""
-        now = self._database.now()
+        """Say how the run that began here ended; `counts` are further numbers worth keeping (rows read, rejected)."""
+        now, seconds = self._database.now(), self._database.clock.monotonic() - self._begun
         with self._database.writing("end") as db:
             db.execute(
-                "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ? WHERE catalogue = ? AND run_id = ?",
-                (stamp(now), exit_code, plain(why), dump(counts or {}), self._database.catalogue, run_id),
+                "UPDATE runs SET ended = ?, exit_code = ?, why = ?, counts = ?, seconds = ?"
+                " WHERE catalogue = ? AND run_id = ?",
+                (stamp(now), exit_code, plain(why), dump(counts or {}), seconds, self._database.catalogue, run_id),
             )
 
     def latest_first(self) -> tuple[RunRow, ...]:
         """Every run of this catalogue, the latest first."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT * FROM runs WHERE catalogue = ? ORDER BY started DESC, run_id DESC", (self._database.catalogue,)
+                "SELECT * FROM runs WHERE catalogue = ? ORDER BY seq DESC", (self._database.catalogue,)
             ).fetchall()
         return tuple(_run_from(row) for row in rows)
 
@@ -92,6 +94,7 @@ def _run_from(row: sqlite3.Row) -> RunRow:
         command=row["command"],
         version=row["version"],
         counts=row["counts"],
+        seconds=row["seconds"],
     )
 
 

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, UrlImage
+from batchgen.model import (
+    NO_REASON,
+    FileImage,
+    ImageRequest,
+    InputImage,
+    JobImage,
+    Operation,
+    Reason,
+    ReasonCode,
+    UrlImage,
+)
 
 MOST_TEXT = 4000
 
@@ -30,6 +40,16 @@ def dump(value: object) -> str:
 def plain(text: str) -> str:
     """Make text that came from outside fit for the file: no half characters, no novels."""
     return text[:MOST_TEXT].encode("utf-8", "replace").decode()
+
+
+def reason_columns(reason: Reason) -> tuple[str, str, str]:
+    """Write a reason down."""
+    return (reason.code.value, plain(reason.cause), plain(reason.detail))
+
+
+def reason_from(code: str, cause: str, detail: str) -> Reason:
+    """Read what `reason_columns` wrote."""
+    return Reason(ReasonCode(code), cause, detail) if code else NO_REASON
 
 
 def count(number: object) -> int | None:

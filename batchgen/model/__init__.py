@@ -7,6 +7,8 @@ from batchgen.model.attempt import (
     Charge,
     Echo,
     Lost,
+    Mismatch,
+    Missing,
     Pending,
     Phase,
     Purpose,
@@ -31,9 +33,10 @@ from batchgen.model.job import (
     UrlImage,
     Variant,
 )
-from batchgen.model.outcome import INCOMPLETE, Outcome, OutcomeKind, Stop, StopKind
+from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
     Auth,
+    CostFlag,
     FixedSizes,
     FlexibleSizes,
     ImageTable,
@@ -44,6 +47,7 @@ from batchgen.model.provider import (
     Settlement,
     TokenPrices,
 )
+from batchgen.model.reason import NO_REASON, Reason, ReasonCode
 from batchgen.model.settings import (
     Budget,
     Event,
@@ -58,13 +62,14 @@ from batchgen.model.settings import (
 )
 
 __all__ = [
-    "INCOMPLETE",
+    "NO_REASON",
     "WITHHELD",
     "Attempt",
     "AttemptState",
     "Auth",
     "Budget",
     "Charge",
+    "CostFlag",
     "Echo",
     "Event",
     "FileImage",
@@ -78,6 +83,8 @@ __all__ = [
     "Limits",
     "Listing",
     "Lost",
+    "Mismatch",
+    "Missing",
     "Model",
     "Notify",
     "OnMismatch",
@@ -93,6 +100,8 @@ __all__ = [
     "Provider",
     "Purpose",
     "Quote",
+    "Reason",
+    "ReasonCode",
     "Receipt",
     "Remedy",
     "RemoteImage",

@@ -154,6 +154,17 @@ class Echo:
     background: str | None = None
 
 
+class Mismatch(StrEnum):
+    """What of an image is not as asked, or not as an image should be."""
+
+    SIZE = "size"
+    PIXELS = "pixels"
+    FORMAT = "format"
+    ALPHA = "alpha"
+    TRUNCATED = "truncated"
+    BLANK = "blank"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredImage:
     """An image that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
@@ -168,7 +179,7 @@ class StoredImage:
     width: int
     height: int
     format: str
-    flags: tuple[str, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
     replaces: str | None = None
 
 
@@ -197,7 +208,17 @@ class Verdict:
     categories: tuple[str, ...] = ()
 
 
-WITHHELD = frozenset({"dropped", "null", "empty"})
+class Missing(StrEnum):
+    """Why a slot of an answered call has no image."""
+
+    DROPPED = "dropped"
+    NULL = "null"
+    EMPTY = "empty"
+    UNDECODABLE = "undecodable"
+    TRUNCATED = "truncated"
+
+
+WITHHELD = frozenset({Missing.DROPPED, Missing.NULL, Missing.EMPTY})
 """Why a slot has no image where the provider left it out: so moderation treats some images of a call, silently."""
 
 
@@ -205,7 +226,7 @@ WITHHELD = frozenset({"dropped", "null", "empty"})
 class Receipt:
     """What one attempt brought; small, without image bytes.
 
-    `missing` says, for each asked slot that brought no image, why (dropped, null, empty, undecodable, truncated).
+    `missing` says, for each asked slot that brought no image, why.
     `quarantine` is the folder, relative to the output folder, where unusable paid bytes were kept.
     `seconds` counts from hand-over; `headers` are an allow-list that never holds a secret.
     """
@@ -216,7 +237,7 @@ class Receipt:
     status: int | None = None
     images: tuple[StoredImage, ...] = ()
     remote: tuple[RemoteImage, ...] = ()
-    missing: tuple[tuple[int, str], ...] = ()
+    missing: tuple[tuple[int, Missing], ...] = ()
     usage: Usage | None = None
     echo: Echo = field(default_factory=Echo)
     request_id: str | None = None

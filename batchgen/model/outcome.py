@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batchgen.model.job import Job
+from batchgen.model.reason import NO_REASON, Reason
 from batchgen.money import ZERO, MicroUSD
-
-INCOMPLETE = "incomplete: "
-"""How the reason of an empty slot begins where the user does not take fewer images than were asked."""
 
 
 class OutcomeKind(StrEnum):
@@ -28,7 +26,7 @@ class Outcome:
     job: Job
     kind: OutcomeKind
     stored: int = 0
-    why: str = ""
+    reason: Reason = NO_REASON
     spent: MicroUSD = ZERO
 
 

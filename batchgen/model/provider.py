@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from batchgen.model.job import Operation
 from batchgen.money import MicroUSD
@@ -162,13 +163,25 @@ class Quote:
     price: Price = field(default_factory=Price)
 
 
+class CostFlag(StrEnum):
+    """What was odd about what a call cost."""
+
+    USAGE_MISSING = "usage_missing"
+    USAGE_IMPLAUSIBLE = "usage_implausible"
+    MODEL_MISMATCH = "model_mismatch"
+    SIZE_MISMATCH = "size_mismatch"
+    QUALITY_MISMATCH = "quality_mismatch"
+    PRICE_TOO_LOW = "price_too_low"
+    PRICE_UNKNOWN = "price_unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What an answered call did cost; `estimated` when it is the table's figure and not the provider's own usage.
 
-    `flags` name what was odd (usage_implausible, model_mismatch, price_too_low, ...).
+    `flags` name what was odd.
     """
 
     cost: MicroUSD
     estimated: bool
-    flags: tuple[str, ...] = ()
+    flags: tuple[CostFlag, ...] = ()

@@ -1,12 +1,11 @@
 """What would happen, and why: the same pairing of manifest and ledger as a run's, with nothing sent."""
 
 from batchgen.planner.chain import Chain, in_order
-from batchgen.planner.deciding import GONE, Action, Choices, changes, decide
+from batchgen.planner.deciding import Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
 from batchgen.planner.pairing import Pairing, Planned
 
 __all__ = [
-    "GONE",
     "Action",
     "Chain",
     "Choices",

@@ -3,14 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
-from batchgen.engine import TRANSIENT
 from batchgen.ledger import Known, Previous, Review, Slot
-from batchgen.model import ImageRequest, Job, OnUncertain, SlotState
+from batchgen.model import ImageRequest, Job, OnUncertain, ReasonCode, SlotState
 from batchgen.text import counted
-
-GONE = "files are gone"
-"""Stands in the reason of a stored job whose files somebody moved away."""
 
 
 class Action(StrEnum):
@@ -26,6 +23,7 @@ class Action(StrEnum):
     REDRAW = "redraw"
     FROZEN = "frozen"
     WAIT = "wait"
+    SUBMITTED = "submitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +47,37 @@ class Choices:
         return self.rejected or self.reworded is not None
 
 
-def decide(
-    job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]
-) -> tuple[Action, str, tuple[int, ...]]:
+class Decided(NamedTuple):
+    """What a run would do with one job, why, and which slots it would draw.
+
+    `gone` counts stored images whose files somebody moved away, and which are not drawn again by themselves.
+    """
+
+    action: Action
+    why: str
+    slots: tuple[int, ...] = ()
+    gone: int = 0
+
+
+def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]) -> Decided:
     """What a run would do with one job, why, and which slots it would draw."""
     if choices.rejected:
         return _redraw(job, known, choices)
     if choices.reworded is not None and job.key not in choices.reworded:
-        return Action.SKIP, "not reworded", ()
+        return Decided(Action.SKIP, "not reworded")
     slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
     stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
     moved = [slot for slot in stored if slot.path and not exists(slot.path)]
     again, kept = _reopened(slots, choices, moved)
-    to_draw = tuple(sorted({*known.open(job.n), *again}))
+    to_draw = tuple(sorted({*known.open(job.n), *again} - known.submitted))
     if job.asked is not None:
-        return Action.FROZEN, _as_it_was(job, job.asked, known, to_draw), ()
+        return Decided(Action.FROZEN, _as_it_was(job, job.asked, known, to_draw))
     if to_draw:
         action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
-        return action, why, to_draw
+        return Decided(action, why, to_draw)
     if len(stored) == job.n:
-        return Action.STORED, _stored(stored, moved), ()
-    return *_kept(kept, known), ()
+        return Decided(Action.STORED, _stored(stored, moved), gone=len(moved))
+    return Decided(*_kept(kept, known))
 
 
 def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:
@@ -78,7 +86,7 @@ def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]
     again = [slot.index for slot in moved if slot.review is not approved] if choices.regenerate_missing else []
     kept = []
     for slot in slots.values():
-        transient = slot.state is SlotState.FAILED and slot.reason.startswith(TRANSIENT)
+        transient = slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.TRANSIENT
         for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
         uncertain = slot.state is SlotState.UNCERTAIN
         if (
@@ -98,13 +106,14 @@ def _reason(
     """Why slots are drawn: the most telling reason first."""
     for slot in before:
         if slot.state is SlotState.UNCERTAIN:
-            return Action.RETRY, f"may have been charged before ({slot.reason or known.code}); tried once more"
+            return Action.RETRY, f"may have been charged before ({slot.reason.words or known.code}); tried once more"
         if slot.state is SlotState.STORED:
             return Action.RETRY, f"{slot.path} is missing"
         if slot.state is SlotState.NOT_STARTED and slot.prompt is not None:
             return Action.RETRY, "reworded after moderation"
         if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
-            return Action.RETRY, slot.reason.removeprefix(TRANSIENT) or slot.state.value
+            transient = slot.reason.code is ReasonCode.TRANSIENT
+            return Action.RETRY, (slot.reason.what if transient else slot.reason.words) or slot.state.value
     if stored:
         raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
         return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
@@ -116,22 +125,20 @@ def _reason(
     return Action.NEW, "never drawn"
 
 
-def _redraw(job: Job, known: Known, choices: Choices) -> tuple[Action, str, tuple[int, ...]]:
+def _redraw(job: Job, known: Known, choices: Choices) -> Decided:
     """What `--rejected` does with a job: exactly its rejected images are drawn, each once for each decision."""
     rejected = [slot for slot in known.slots if slot.review is Review.REJECTED and slot.index < job.n]
     if not rejected:
-        return Action.SKIP, "not rejected", ()
+        return Decided(Action.SKIP, "not rejected")
     if job.asked is not None and job.asked.form != job.request.form:
-        return Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known, ())}", ()
+        return Decided(Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known, ())}")
     safe = [slot for slot in rejected if choices.at_risk or not slot.doubt]
     if not safe:
-        return Action.HELD, "its redraw may have been paid already; --on-uncertain retry asks once more", ()
+        why = "its redraw may have been paid already; --on-uncertain retry asks once more"
+        return Decided(Action.HELD, why)
     notes = "; ".join(dict.fromkeys(slot.note for slot in safe if slot.note))
-    return (
-        Action.REDRAW,
-        f"{len(safe)} of {job.n} rejected{f': {notes}' if notes else ''}",
-        tuple(s.index for s in safe),
-    )
+    why = f"{len(safe)} of {job.n} rejected{f': {notes}' if notes else ''}"
+    return Decided(Action.REDRAW, why, tuple(slot.index for slot in safe))
 
 
 def _as_it_was(job: Job, asked: ImageRequest, known: Known, to_draw: Sequence[int]) -> str:
@@ -168,9 +175,10 @@ def changes(job: Job, previous: Previous) -> str:
 def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
     judged = [f"{count} {kind.value}" for kind in Review if (count := sum(slot.review is kind for slot in stored))]
     if any(slot.review is Review.APPROVED for slot in moved):
-        return f"approved, but {len(moved)} of {len(stored)} {GONE}: bring them back, or reject them to draw others"
+        gone = f"{len(moved)} of {len(stored)} files are gone"
+        return f"approved, but {gone}: bring them back, or reject them to draw others"
     if moved:
-        return f"stored, but {len(moved)} of {len(stored)} {GONE}; --regenerate-missing draws them again"
+        return f"stored, but {len(moved)} of {len(stored)} files are gone; --regenerate-missing draws them again"
     more = " (run --rejected draws again)" if any(slot.review is Review.REJECTED for slot in stored) else ""
     return ", ".join((f"{len(stored)} stored", *judged)) + more
 
@@ -179,15 +187,15 @@ def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     """Why nothing is drawn although images are missing."""
     for slot in kept:
         if slot.state is SlotState.UNCERTAIN:
-            return Action.HELD, f"may have been charged ({slot.reason or known.code}); batchgen resolve decides"
+            return Action.HELD, f"may have been charged ({slot.reason.words or known.code}); batchgen resolve decides"
     if known.submitted:
-        return Action.RETRY, "accepted; its images come later"
+        return Action.SUBMITTED, "accepted; its images come later"
     for slot in kept:
         if slot.pending:
             return Action.RETRY, "paid; its download is still to be finished"
     for slot in kept:
         if slot.state is SlotState.MODERATED:
-            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason or known.code}"
+            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason.words or known.code}"
     for slot in kept:
-        return Action.SKIP, f"{slot.state.value} for good: {slot.reason}; --retry-failed tries again"
+        return Action.SKIP, f"{slot.state.value} for good: {slot.reason.words}; --retry-failed tries again"
     return Action.SKIP, "nothing to draw"

@@ -25,6 +25,7 @@ class Planned:
     how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
     prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
     `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
+    `gone` counts stored images whose files somebody moved away.
     """
 
     job: Job
@@ -38,6 +39,7 @@ class Planned:
     words: Words = ()
     later: tuple[int, ...] = ()
     tried: tuple[tuple[int, Tried], ...] = ()
+    gone: int = 0
 
     @property
     def quote(self) -> Quote | None:
@@ -68,7 +70,7 @@ class Pairing:
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
         for item in self._every(jobs):
-            if item.slots or item.action is Action.RETRY:
+            if item.slots or item.action in {Action.RETRY, Action.SUBMITTED}:
                 self.chain.comes(item.job)
             if not self.choices.some or _concerned(item):
                 yield item
@@ -99,10 +101,10 @@ class Pairing:
         pairs = list(zip(jobs, map(_drawn, self.ledger.jobs.known(jobs)), strict=True))
         there = self.taken([slot.path for _, known in pairs for slot in known.slots if slot.path])
         decided = [decide(job, known, self.choices, there.__contains__) for job, known in pairs]
-        to_draw = [job for job, (_, _, slots) in zip(jobs, decided, strict=True) if slots]
+        to_draw = [job for job, decision in zip(jobs, decided, strict=True) if decision.slots]
         owners, frozen, previews = self._owners(to_draw), self._frozen(to_draw), self._previews(to_draw)
         for (job, known), decision in zip(pairs, decided, strict=True):
-            action, why, slots = decision
+            action, why, slots, gone = decision
             self.chain.see(job)
             preview = previews.get(job.id) if action is not Action.REDRAW else None
             stands = OutcomeKind.HELD if action is Action.HELD else job_status(job, known)
@@ -118,7 +120,7 @@ class Pairing:
                 together([self.price(asked, len(some)) for asked, some in said(job, slots, words)]) if slots else None
             )
             replaces, tried = _replaced(job, known, slots, owners), _tried(known, words)
-            yield Planned(job, action, why, slots, cost, replaces, stands, words=words, tried=tried)
+            yield Planned(job, action, why, slots, cost, replaces, stands, words=words, tried=tried, gone=gone)
 
     def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
         """Whose images stand where those of some jobs will go, by place; nobody's in a folder without images."""

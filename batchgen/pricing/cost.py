@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from batchgen.catalog.models import find_model, model_or_stand_in
 from batchgen.catalog.prices import Overrides, price_of
-from batchgen.model import Echo, ImageRequest, Model, Price, Provider, Quote, Settlement, Usage
+from batchgen.model import CostFlag, Echo, ImageRequest, Model, Price, Provider, Quote, Settlement, Usage
 from batchgen.money import MicroUSD, round_up
 from batchgen.pricing.calls import AUTO, Call, Look, asked_look, look
 from batchgen.pricing.inputs import given_images
@@ -88,7 +88,7 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
         costs.append(replace(asked, look=_either(asked.look, drawn.look)).by_table())
     cost = round_up(max(costs))
     doubts = () if believed else _doubts(price, usage)
-    dear = ("price_too_low",) if cost > quote.high else ()
+    dear = (CostFlag.PRICE_TOO_LOW,) if cost > quote.high else ()
     return Settlement(cost, estimated=not believed or max(costs) > counted_cost, flags=(*doubts, *mismatches, *dear))
 
 
@@ -106,12 +106,12 @@ def _drawn(asked: Call, provider: Provider, echo: Echo, overrides: Overrides) ->
     return replace(seen, model=other, price=price_of(other.name, provider, overrides) or asked.price)
 
 
-def _mismatches(asked: Call, drawn: Call, echo: Echo) -> tuple[str, ...]:
+def _mismatches(asked: Call, drawn: Call, echo: Echo) -> tuple[CostFlag, ...]:
     """What the answer says and the request did not ask for; a free choice cannot be missed."""
     differs = {
-        "model_mismatch": _is_other_model(asked.model, echo),
-        "size_mismatch": asked.look.size not in {AUTO, drawn.look.size},
-        "quality_mismatch": asked.look.quality not in {AUTO, drawn.look.quality},
+        CostFlag.MODEL_MISMATCH: _is_other_model(asked.model, echo),
+        CostFlag.SIZE_MISMATCH: asked.look.size not in {AUTO, drawn.look.size},
+        CostFlag.QUALITY_MISMATCH: asked.look.quality not in {AUTO, drawn.look.quality},
     }
     return tuple(flag for flag, is_so in differs.items() if is_so)
 
@@ -135,7 +135,7 @@ def _either(first: Look, second: Look) -> Look:
     return Look(*(one if one != AUTO else other for one, other in zip(first, second, strict=True)))
 
 
-def _doubts(price: Price, usage: Usage | None) -> tuple[str, ...]:
+def _doubts(price: Price, usage: Usage | None) -> tuple[CostFlag, ...]:
     if price.tokens is None:
         return ()
-    return ("usage_missing",) if usage is None else ("usage_implausible",)
+    return (CostFlag.USAGE_MISSING,) if usage is None else (CostFlag.USAGE_IMPLAUSIBLE,)

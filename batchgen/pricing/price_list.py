@@ -8,7 +8,19 @@ from typing import NamedTuple, Protocol
 
 from batchgen import catalog
 from batchgen.errors import InputError
-from batchgen.model import Attempt, ImageRequest, Job, Model, Price, Provider, Quote, Receipt, Settings, Settlement
+from batchgen.model import (
+    Attempt,
+    CostFlag,
+    ImageRequest,
+    Job,
+    Model,
+    Price,
+    Provider,
+    Quote,
+    Receipt,
+    Settings,
+    Settlement,
+)
 from batchgen.money import MicroUSD
 from batchgen.pricing import cost
 from batchgen.pricing.tokens import text_tokens, text_tokens_bound
@@ -189,7 +201,7 @@ class PriceList:
             )
             price = there.price(row.model)
         except InputError:
-            return Settlement(row.high, estimated=True, flags=("price_unknown",))
+            return Settlement(row.high, estimated=True, flags=(CostFlag.PRICE_UNKNOWN,))
         model, provider = self.model(row.model), there.provider
         quote = Quote(row.low, row.expected, row.high, price=price)
         request, n = row.request, len(row.slots)

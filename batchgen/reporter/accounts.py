@@ -140,7 +140,7 @@ def _in_all(alone: Block, whole: Money) -> Estimate:
 
 
 def _seconds(runs: Sequence[RunRow]) -> float:
-    return sum((row.ended - row.started).total_seconds() for row in runs if row.ended)
+    return sum(row.seconds for row in runs if row.seconds is not None)
 
 
 def _micro(money: Money | Estimate) -> dict[str, int]:

@@ -190,7 +190,7 @@ class _Rejected:
     taker: Taker
 
     def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if row.review == Review.REJECTED and row.path.startswith("images/")])
+        self.taker.add([row for row in rows if row.review == Review.REJECTED and not row.superseded])
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from batchgen.ledger import ImageRow
-from batchgen.reporter.tables import names, tags_of
+from batchgen.reporter.tables import flags, tags_of
 from batchgen.reporter.words import link, shown
 
 # Formats that a browser only ever paints; an SVG, which it may run, is never linked or shown.
@@ -109,8 +109,8 @@ _TEXTS: dict[str, Callable[[ImageRow], str]] = {
     "key": lambda row: row.job_key,
     "prompt": lambda row: row.prompt,
     "path": lambda row: row.path or "",
-    "flags": lambda row: " · ".join(names(row.flags)).replace("_", " "),
-    "reason": lambda row: row.reason.replace("_", " "),
+    "flags": lambda row: " · ".join(flags(row)).replace("_", " "),
+    "reason": lambda row: row.reason.words.replace("_", " "),
     "fault": lambda row: row.fault,
     "note": lambda row: str(getattr(row, "note", "") or ""),
 }

@@ -14,7 +14,7 @@ from batchgen.reporter import comparison
 from batchgen.reporter.accounts import Summary, wasted_words
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
-from batchgen.reporter.tables import names
+from batchgen.reporter.tables import flags, names
 from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
 from batchgen.reporter.words import shown
 from batchgen.text import counted, duration
@@ -130,6 +130,7 @@ def _template() -> "Template":
         "shown": shown,
         "words": _words,
         "names": names,
+        "flags": flags,
         "tone": lambda state: TONES.get(state, "calm"),
         "cause": wasted_words,
         "count": "{:,}".format,

@@ -8,13 +8,12 @@ from typing import Generic, TypeVar
 from batchgen.ledger import ImageRow, JobRow
 from batchgen.model import OutcomeKind, SlotState
 from batchgen.reporter.page import Section
-from batchgen.reporter.tables import names
+from batchgen.reporter.tables import flags
 
 Row = TypeVar("Row")
 
 MOST_IMAGES = 20_000
 MOST_ROWS = 100
-SUPERSEDED = "superseded/"
 
 
 @dataclass(slots=True)
@@ -54,9 +53,9 @@ class Images:
         """Look at rows."""
         self.total += len(rows)
         for row in rows:
-            if names(row.flags):
+            if flags(row):
                 self.flagged.see(row)
-            if (row.path or "").startswith(SUPERSEDED):
+            if row.superseded:
                 continue
             self.images.see(row)
             if row.state == SlotState.STORED:

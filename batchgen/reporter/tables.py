@@ -39,6 +39,17 @@ def names(listed: str) -> tuple[str, ...]:
     return tuple(map(str, json.loads(listed or "[]")))
 
 
+def not_as_asked(mismatches: str) -> tuple[str, ...]:
+    """The flags of an image for what is not as asked of it, a JSON list."""
+    return tuple(f"not_as_asked:{name}" for name in names(mismatches))
+
+
+def flags(row: ImageRow) -> tuple[str, ...]:
+    """Everything that is odd about an image and about what its call cost."""
+    asked, cost = not_as_asked(row.mismatches), names(row.cost_flags)
+    return tuple(sorted({*asked, *cost})) if cost else asked
+
+
 def _listed(name: str) -> Callable[[Any], Cell]:
     """Show a list in one cell."""
     return lambda row: " ".join(names(getattr(row, name)))
@@ -72,8 +83,9 @@ IMAGES: tuple[Column[ImageRow], ...] = (
     *_KIND,
     *_counts(MICRO_DOLLARS, "cost_micro_usd"),
     *_texts("prompt"),
-    Column("flags", _listed("flags")),
-    *_texts("reason", "fault", "review", "note"),
+    Column("flags", lambda row: " ".join(flags(row))),
+    Column("reason", lambda row: row.reason.words),
+    *_texts("fault", "review", "note"),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
     *_texts("job_id"),

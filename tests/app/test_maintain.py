@@ -2,13 +2,16 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from batchgen.app.output import maintain
 from batchgen.app.output.maintain import DEAD
 from batchgen.errors import InputError
+from batchgen.ledger import Ledger, RunStart
 from batchgen.money import MicroUSD, from_usd
+from batchgen.runtime.clock import SystemClock
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
@@ -139,3 +142,14 @@ def test_a_bill_settles_what_a_killed_run_left_open(scene: Rehearsal) -> None:
     found = maintain.reconcile(scene.root / "output" / "scene", billed=from_usd("1"))
     assert found.confirmed >= scene.billed > 0
     assert found.unexplained == found.billed - found.confirmed
+
+
+def test_status_shows_the_run_that_began_last(tmp_path: Path) -> None:
+    """Not the one whose name sounds youngest: the clock was set back between them."""
+    with Ledger.open(tmp_path / "ledger.db", ".", clock=SystemClock()) as ledger:
+        for run_id in ("2026-11-20T02-00-00Z-a", "2026-11-19T02-00-00Z-b"):
+            ledger.runs.begin(RunStart(run_id, "catalogue", "mock"))
+            (tmp_path / "runs" / run_id).mkdir(parents=True)
+            (tmp_path / "runs" / run_id / "status.json").write_text(json.dumps({"run_id": run_id, "exit_code": 0}))
+    told = maintain.read_status(tmp_path)
+    assert told["run_id"] == told["live"]["run_id"] == "2026-11-19T02-00-00Z-b"

@@ -29,7 +29,6 @@ def pending(run_id: str, slot: int) -> PendingDownload:
         call_cost=MicroUSD(1),
         provider="openai",
         tries=0,
-        reason="",
         request=job().request,
         replaces=None,
     )

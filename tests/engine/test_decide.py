@@ -2,13 +2,15 @@
 
 import pytest
 
-from batchgen.engine import TRANSIENT, Again, Over, Policy, Tally, Wait, decide, state_of
+from batchgen.engine import Again, Over, Policy, Tally, Wait, decide, state_of
 from batchgen.engine.decide import MOST_RESENDS, cautious, halt, mismatch
 from batchgen.model import (
     AttemptState,
     Charge,
+    Mismatch,
     OnUncertain,
     Phase,
+    ReasonCode,
     Receipt,
     Remedy,
     RemoteImage,
@@ -139,12 +141,12 @@ def test_who_cannot_be_reached_ends_the_run() -> None:
 
 
 def test_a_failure_for_now_says_so() -> None:
-    """A later run tries again by itself only what begins like this."""
+    """A later run tries again by itself only what has this code."""
     for_now, for_good = decide(met(Remedy.RETRY), Tally(tries=3), RETRY), decide(met(Remedy.FAIL_JOB), Tally(), RETRY)
     assert isinstance(for_now, Over)
     assert isinstance(for_good, Over)
-    assert for_now.why.startswith(TRANSIENT)
-    assert not for_good.why.startswith(TRANSIENT)
+    assert for_now.reason.code is ReasonCode.TRANSIENT
+    assert for_good.reason.code is ReasonCode.REFUSED
 
 
 @pytest.mark.parametrize("remedy", [Remedy.RESEND, Remedy.WAIT, Remedy.RETRY])
@@ -201,14 +203,14 @@ def test_an_address_is_a_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"),
+    ("mismatches", "words"),
     [
-        ((), ""),
-        (("animated",), ""),
-        (("not_as_asked:size",), "not as asked: size"),
-        (("not_as_asked:size", "x", "not_as_asked:alpha"), "not as asked: size, alpha"),
+        ((), None),
+        ((Mismatch.SIZE,), "not as asked: size"),
+        ((Mismatch.SIZE, Mismatch.ALPHA), "not as asked: size, alpha"),
     ],
 )
-def test_what_is_not_as_asked(flags: tuple[str, ...], words: str) -> None:
-    """Only flags about what was asked count."""
-    assert mismatch(StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png", flags)) == words
+def test_what_is_not_as_asked(mismatches: tuple[Mismatch, ...], words: str | None) -> None:
+    """An image of which everything is as asked has no reason."""
+    reason = mismatch(StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png", mismatches))
+    assert (reason and reason.words) == words

@@ -2,19 +2,21 @@
 
 import pytest
 
-from batchgen.engine.decide import TRANSIENT
 from batchgen.engine.failure_streak import MOST_REFUSED, MOST_TRANSIENT, FailureStreak
-from batchgen.model import Outcome, OutcomeKind, StopKind
+from batchgen.model import NO_REASON, Outcome, OutcomeKind, Reason, ReasonCode, StopKind
 from tests.engine.conftest import job
 
-REFUSED, OTHER, FOR_NOW = "invalid_value: no such size", "invalid_image: torn", f"{TRANSIENT}http_503: overloaded"
+REFUSED = Reason(ReasonCode.REFUSED, "invalid_value", "no such size")
+OTHER = Reason(ReasonCode.REFUSED, "invalid_image", "torn")
+DOUBTED = Reason(ReasonCode.MAYBE_CHARGED, "timeout")
+FOR_NOW = Reason(ReasonCode.TRANSIENT, "http_503", "overloaded")
 FAILED, DONE, HELD, OPEN = OutcomeKind.FAILED, OutcomeKind.DONE, OutcomeKind.HELD, OutcomeKind.NOT_STARTED
 
 
-def watched(*ends: tuple[OutcomeKind, str], charged: bool = False) -> list[StopKind | None]:
+def watched(*ends: tuple[OutcomeKind, Reason], charged: bool = False) -> list[StopKind | None]:
     """Let jobs end like this, one after the other."""
     alike = FailureStreak()
-    stops = [alike.watch(Outcome(job(), kind, why=why), charged=charged) for kind, why in ends]
+    stops = [alike.watch(Outcome(job(), kind, reason=reason), charged=charged) for kind, reason in ends]
     return [stop and stop.kind for stop in stops]
 
 
@@ -23,8 +25,8 @@ def test_three_refused_alike_are_a_wrong_manifest() -> None:
     assert watched(*[(FAILED, REFUSED)] * MOST_REFUSED) == [None, None, StopKind.CONFIG]
 
 
-@pytest.mark.parametrize("between", [(FAILED, OTHER), (DONE, ""), (HELD, "may have been charged"), (FAILED, FOR_NOW)])
-def test_anything_else_between_begins_the_count_anew(between: tuple[OutcomeKind, str]) -> None:
+@pytest.mark.parametrize("between", [(FAILED, OTHER), (DONE, NO_REASON), (HELD, DOUBTED), (FAILED, FOR_NOW)])
+def test_anything_else_between_begins_the_count_anew(between: tuple[OutcomeKind, Reason]) -> None:
     """In a row means in a row."""
     assert watched((FAILED, REFUSED), (FAILED, REFUSED), between, (FAILED, REFUSED), (FAILED, REFUSED)) == [None] * 5
 

@@ -3,7 +3,14 @@
 from datetime import timedelta
 
 from batchgen.ledger import Caps, JobCounts, Ledger, RunStart
-from batchgen.model import AttemptState, Charge, Job, Purpose, SlotState
+from batchgen.model import (
+    NO_REASON,
+    AttemptState,
+    Charge,
+    Job,
+    Purpose,
+    SlotState,
+)
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Hands, Make, Open
 
@@ -34,10 +41,10 @@ def every_outcome(ledger: Ledger, make: Make) -> list[Job]:
     done, partial, moderated, failed, held, _ = jobs
     draw(ledger, make, done, 0, 1, cost=101)
     draw(ledger, make, partial, 0, known=False)
-    ledger.images.mark(partial.key, {1: (SlotState.MODERATED, "")})
-    ledger.images.mark(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, "")))
+    ledger.images.mark(partial.key, {1: (SlotState.MODERATED, NO_REASON)})
+    ledger.images.mark(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, NO_REASON)))
     doubt(ledger, make, failed, "empty", Charge.YES)
-    ledger.images.mark(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, "")))
+    ledger.images.mark(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, NO_REASON)))
     doubt(ledger, make, held)
     return jobs
 

@@ -6,8 +6,22 @@ from datetime import UTC, datetime
 import pytest
 
 from batchgen.ledger import Caps, Ledger
-from batchgen.model import Attempt, AttemptState, Charge, Job, SlotState, Usage
+from batchgen.model import (
+    NO_REASON,
+    Attempt,
+    AttemptState,
+    Charge,
+    Job,
+    Reason,
+    ReasonCode,
+    SlotState,
+    Usage,
+)
 from tests.ledger.conftest import Make
+
+NO = Reason(ReasonCode.MODERATED, "moderation_blocked", "no")
+BAD, AGAIN = Reason(ReasonCode.REFUSED, "bad"), Reason(ReasonCode.REWORDED)
+REFUSED = Reason(ReasonCode.DOWNLOAD, detail="HTTP 403")
 
 
 def send(ledger: Ledger, make: Make, job: Job, *slots: int, high: int = 100) -> Attempt:
@@ -123,10 +137,10 @@ def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Ma
     soonest, other = ledger.downloads.waiting()
     assert soonest.url.endswith("?s=%2B")
     assert soonest.path("webp") == "a-1.webp"
-    ledger.downloads.postpone(soonest, "http 503")
+    ledger.downloads.postpone(soonest, REFUSED)
     assert ledger.downloads.waiting()[0].tries == 1
     ledger.downloads.store(soonest, make.image(job, 1))
-    ledger.downloads.lose(other, "expired")
+    ledger.downloads.lose(other, REFUSED)
     slots = ledger.jobs.known([job])[0].slots
     assert [slot.state for slot in slots] == [SlotState.LOST_PAID, SlotState.STORED]
     assert [slot.cost for slot in slots] == [0, 101]
@@ -152,11 +166,11 @@ def test_a_image_that_is_not_here_costs_nothing_and_those_beside_it_carry_all(le
     ledger.attempts.settle(answer, AttemptState.SETTLED, make.cost(101))
     assert in_images(ledger, job) == [0, 101, 0, 0]
     first, second, third = ledger.downloads.waiting()
-    ledger.downloads.postpone(second, "http 403")
+    ledger.downloads.postpone(second, REFUSED)
     assert in_images(ledger, job) == [0, 101, 0, 0]
     ledger.downloads.store(first, make.image(job, 0))
     assert in_images(ledger, job) == [51, 50, 0, 0]
-    ledger.downloads.lose(second, "expired")
+    ledger.downloads.lose(second, REFUSED)
     assert in_images(ledger, job) == [51, 50, 0, 0]
     ledger.downloads.store(third, make.image(job, 3))
     assert in_images(ledger, job) == [35, 33, 0, 33]
@@ -170,7 +184,7 @@ def test_a_call_whose_images_are_all_lost_is_waste(ledger: Ledger, make: Make) -
     kinds = []
     for download in ledger.downloads.waiting():
         kinds += [(waste.kind, waste.micro_usd) for waste in ledger.accounts.waste()]
-        ledger.downloads.lose(download, "refused")
+        ledger.downloads.lose(download, REFUSED)
         assert in_images(ledger, job) == [0, 0, 0]
     assert kinds == [("waiting", 100)] * 3
     assert [(waste.kind, waste.micro_usd) for waste in ledger.accounts.waste()] == [("lost_paid", 100)]
@@ -212,13 +226,13 @@ def test_slots_are_decided_with_a_reason(ledger: Ledger, make: Make) -> None:
     job = make.job(n=3)
     ledger.jobs.remember([make.wanted(job)])
     ledger.images.mark(
-        job.key, {0: (SlotState.MODERATED, "no"), 1: (SlotState.FAILED, "bad"), 2: (SlotState.FAILED, "")}
+        job.key, {0: (SlotState.MODERATED, NO), 1: (SlotState.FAILED, BAD), 2: (SlotState.FAILED, NO_REASON)}
     )
-    ledger.images.mark(job.key, {2: (SlotState.NOT_STARTED, "again")})
+    ledger.images.mark(job.key, {2: (SlotState.NOT_STARTED, AGAIN)})
     known = ledger.jobs.known([job])[0]
     assert [(slot.state, slot.reason) for slot in known.slots] == [
-        (SlotState.MODERATED, "no"),
-        (SlotState.FAILED, "bad"),
-        (SlotState.NOT_STARTED, "again"),
+        (SlotState.MODERATED, NO),
+        (SlotState.FAILED, BAD),
+        (SlotState.NOT_STARTED, AGAIN),
     ]
     assert known.open(4) == (2, 3)

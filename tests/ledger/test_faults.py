@@ -9,7 +9,11 @@ import pytest
 
 from batchgen.errors import StorageError
 from batchgen.ledger import Caps, Judged, Ledger, Review, RunStart
-from batchgen.model import AttemptState, SlotState
+from batchgen.model import (
+    NO_REASON,
+    AttemptState,
+    SlotState,
+)
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Make, Open
 
@@ -46,7 +50,7 @@ def work(ledger: Ledger, make: Make) -> None:
     assert ledger.reservations.reserve(attempt, Caps(max_cost=MicroUSD(100))) is None
     ledger.attempts.settle(make.remote(attempt, 0), AttemptState.SETTLED, make.cost(60))
     ledger.downloads.store(ledger.downloads.waiting()[0], make.image(job))
-    ledger.images.mark(job.key, {1: (SlotState.MODERATED, "")})
+    ledger.images.mark(job.key, {1: (SlotState.MODERATED, NO_REASON)})
     ledger.reviews.reword({job.key: "other words"})
     ledger.reviews.record([Judged(job.key, 0, make.image(job).sha256, Review.REJECTED)])
     ledger.runs.end("run-1", 0, "")

@@ -3,6 +3,7 @@
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from batchgen.ledger import Caps, Ledger, RunStart
-from batchgen.model import Attempt, AttemptState, Charge, Receipt, SlotState
+from batchgen.model import Attempt, AttemptState, Charge, Reason, ReasonCode, Receipt, SlotState
 from batchgen.money import MicroUSD, split
 from tests.ledger.conftest import Hands, Make
 
@@ -37,6 +38,7 @@ class Books(RuleBasedStateMachine):
         self.of: dict[str, Attempt] = {}
         self.slots: dict[tuple[str, int], str] = {}
         self.runs: dict[str, str] = {}
+        self.parked: set[str] = set()
         self.jobs = [self.make.job(name, n=3) for name in "abc"]
         self._open()
 
@@ -72,6 +74,7 @@ class Books(RuleBasedStateMachine):
         self.runs[attempt.id] = self.run_id
 
     def _settle(self, receipt: Receipt, state: AttemptState, cost: int) -> None:
+        self.parked.discard(receipt.attempt_id)
         charged = state in {AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT}
         self.ledger.attempts.settle(receipt, state, self.make.cost(cost) if charged else None)
 
@@ -100,6 +103,21 @@ class Books(RuleBasedStateMachine):
         self.slots.update({(attempt.job_key, slot): "stored" for slot in here})
         self.slots.update({(attempt.job_key, slot): "waiting" for slot in waiting})
 
+    @rule(call=calls_open, minutes=st.integers(0, 90))
+    def park(self, call: str, minutes: int) -> None:
+        """The provider accepted it and answers later; nothing of the sums moves."""
+        if self._alive(call):
+            self.ledger.attempts.park(call, f"handle of {call}", self.clock.now() + timedelta(minutes=minutes))
+            self.parked.add(call)
+
+    @rule(call=consumes(calls_open))
+    def give_up(self, call: str) -> None:
+        """Nobody will ever see how it ended, whether it was parked or not."""
+        if self._alive(call):
+            self.ledger.attempts.to_at_risk(call, "lost")
+            self.parked.discard(call)
+            self._risk(call)
+
     @rule(which=st.integers(0, 8), comes=st.booleans())
     def download(self, which: int, comes: object) -> None:
         """An image comes from its address, or never will."""
@@ -111,7 +129,7 @@ class Books(RuleBasedStateMachine):
         if comes:
             self.ledger.downloads.store(one, *self.make.images(job, one.slot))
         else:
-            self.ledger.downloads.lose(one, "refused")
+            self.ledger.downloads.lose(one, Reason(ReasonCode.DOWNLOAD, detail="refused"))
         self.slots[one.job_key, one.slot] = "stored" if comes else "lost_paid"
 
     @rule(call=consumes(calls_open))
@@ -141,7 +159,7 @@ class Books(RuleBasedStateMachine):
         if not self._alive(call):
             return
         self.die_at = f"ledger.settle.{'before' if before else 'after'}_commit"
-        attempt = self.of[call]
+        attempt, parked = self.of[call], call in self.parked
         try:
             self._settle(self.make.answer(attempt), AttemptState.SETTLED, cost)
         except Crash:
@@ -149,6 +167,8 @@ class Books(RuleBasedStateMachine):
         if not before:
             self.calls[call] = [0, cost, 0, 0]
             self.slots.update(dict.fromkeys(((attempt.job_key, slot) for slot in attempt.slots), "stored"))
+        elif parked:
+            self.parked.add(call)
         self.crash()
 
     @rule(target=calls_open, job=st.integers(0, 2), before=st.booleans())
@@ -167,11 +187,11 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The process dies; the next start turns what was under way into risk."""
+        """The process dies; the next start turns what was under way into risk, but for what was parked."""
         self.ledger.close()
         self._open()
         orphans = {orphan.id for orphan in self.ledger.attempts.orphans()}
-        assert orphans == {id_ for id_, amounts in self.calls.items() if amounts[0]}
+        assert orphans == {id_ for id_, amounts in self.calls.items() if amounts[0]} - self.parked
         for id_ in sorted(orphans):
             self.ledger.attempts.to_at_risk(id_, "killed")
             self._risk(id_)
@@ -229,6 +249,21 @@ class Books(RuleBasedStateMachine):
             shares = tuple(row.cost_micro_usd for row in its if row.path is not None)
             if shares and len(its) == attempt.brought:
                 assert shares == split(attempt.cost, len(shares))
+
+    @invariant()
+    def what_is_parked_is_waited_for(self) -> None:
+        """It is pending and nothing else, in the order in which to look for it; its slots are not drawn again."""
+        if not hasattr(self, "ledger"):
+            return
+        pending = self.ledger.attempts.pending()
+        assert {row.id for row in pending} == self.parked
+        assert all(row.state is AttemptState.PENDING and row.reserved == self.calls[row.id][0] for row in pending)
+        assert list(pending) == sorted(pending, key=lambda row: (row.next_look, row.seq))
+        for job, known in zip(self.jobs, self.ledger.jobs.known(self.jobs), strict=True):
+            waiting = {slot for id_ in self.parked if self.of[id_].job_key == job.key for slot in self.of[id_].slots}
+            unstored = {slot for slot in waiting if (job.key, slot) not in self.slots}
+            assert unstored <= known.submitted <= waiting
+            assert not known.submitted & set(known.open(job.n))
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

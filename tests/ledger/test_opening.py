@@ -45,7 +45,8 @@ def test_a_new_ledger_is_private_and_marked(opened: Open, tmp_path: Path) -> Non
     header = path.read_bytes()[:100]
     assert int.from_bytes(header[68:72]) == APPLICATION_ID
     assert int.from_bytes(header[60:64]) == len(migrations())
-    assert sorted(name.name for name in tmp_path.iterdir()) == ["ledger.db", "ledger.db-shm", "ledger.db-wal"]
+    names = sorted(name.name for name in tmp_path.iterdir())
+    assert names == [".ledger.db.lock", "ledger.db", "ledger.db-shm", "ledger.db-wal"]
 
 
 def test_writes_are_durable(opened: Open) -> None:
@@ -129,7 +130,9 @@ def test_every_older_schema_is_brought_up_to_date(opened: Open, make: Make, tmp_
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
     for table in ("runs", "jobs", "attempts", "images", "spent"):
-        columns = ", ".join(row["name"] for row in db.execute(f"PRAGMA table_info({table})"))
+        new = {row["name"] for row in db.execute(f"PRAGMA new.table_info({table})")}
+        old = [row["name"] for row in db.execute(f"PRAGMA main.table_info({table})")]
+        columns = ", ".join(name for name in old if name in new)
         db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
     db.close()
     assert opened(path, run_id=None, readonly=True).accounts.totals().images.stored == 3
@@ -304,5 +307,5 @@ def test_faults_of_files_are_noted(opened: Open, make: Make, tmp_path: Path) -> 
     (image,) = ledger.images.stored()
     ledger.images.note_fault(image, "missing")
     assert next(ledger.images.stored()).fault == "missing"
-    ledger.images.move(image.job_key, image.slot, "images/elsewhere.png")
-    assert [(image.path, image.fault) for image in ledger.images.stored()] == [("images/elsewhere.png", "")]
+    ledger.images.supersede(image.job_key, image.slot, "superseded/elsewhere.png")
+    assert [(image.path, image.fault) for image in ledger.images.stored()] == [("superseded/elsewhere.png", "")]

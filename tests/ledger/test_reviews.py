@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from batchgen.ledger import Caps, Judged, Ledger, Review, Reworded
-from batchgen.model import AttemptState, Charge, Job, SlotState
+from batchgen.model import (
+    NO_REASON,
+    AttemptState,
+    Charge,
+    Job,
+    SlotState,
+)
 from tests.ledger.conftest import Hands, Make
 
 APPROVED, REJECTED = Review.APPROVED, Review.REJECTED
@@ -38,10 +44,12 @@ def test_a_decision_lapses_with_its_image(ledger: Ledger, make: Make) -> None:
     drawn(ledger, make, job)
     assert ledger.reviews.record([judged(make, job, REJECTED, "blue")]) == ("",)
     assert stands(ledger, job) == (REJECTED, "blue", False)
-    assert next(ledger.report_rows.images())[-2:] == ("rejected", "blue")
+    row = next(ledger.report_rows.images())
+    assert (row.review, row.note) == ("rejected", "blue")
     drawn(ledger, make, job)
     assert stands(ledger, job) == (None, "", False)
-    assert next(ledger.report_rows.images())[-2:] == ("", "")
+    row = next(ledger.report_rows.images())
+    assert (row.review, row.note) == ("", "")
     assert ledger.accounts.totals().money.confirmed == 100
 
 
@@ -111,7 +119,7 @@ def test_an_approved_image_that_stepped_aside_is_a_broken_law(ledger: Ledger, ma
     drawn(ledger, make, job)
     ledger.reviews.record([judged(make, job, APPROVED)])
     assert ledger.accounts.audit() == ()
-    ledger.images.move(job.key, 0, "superseded/a-0.png")
+    ledger.images.supersede(job.key, 0, "superseded/a-0.png")
     assert "approved" in "".join(ledger.accounts.audit())
 
 
@@ -133,7 +141,7 @@ def test_moderated_images_get_other_words_once(ledger: Ledger, make: Make) -> No
     """Only what moderation stopped; the same words, or the job's own, free nothing."""
     job = make.job(n=3, prompt="a b")
     drawn(ledger, make, job)
-    ledger.images.mark(job.key, {1: (SlotState.MODERATED, "x"), 2: (SlotState.FAILED, "y")})
+    ledger.images.mark(job.key, {1: (SlotState.MODERATED, NO_REASON), 2: (SlotState.FAILED, NO_REASON)})
 
     def given(prompt: str) -> tuple[Reworded, ...]:
         return ledger.reviews.reword({job.key: prompt, "f" * 64: prompt})
@@ -147,7 +155,7 @@ def test_moderated_images_get_other_words_once(ledger: Ledger, make: Make) -> No
         (SlotState.FAILED, None),
     ]
     assert given("c")[0] is Reworded.CHANGED, "an unfinished run goes on"
-    ledger.images.mark(job.key, {1: (SlotState.MODERATED, "x")})
+    ledger.images.mark(job.key, {1: (SlotState.MODERATED, NO_REASON)})
     assert next(ledger.report_rows.jobs()).moderated_prompt == "c"
     assert given("c")[0] is Reworded.SAME
     assert given("d")[0] is Reworded.CHANGED

@@ -4,9 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from batchgen.engine import TRANSIENT, job_status
+from batchgen.engine import job_status
 from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
-from batchgen.model import INCOMPLETE, ImageRequest, Job, OnUncertain, Operation, OutcomeKind, SlotState, Stems
+from batchgen.model import (
+    NO_REASON,
+    ImageRequest,
+    Job,
+    OnUncertain,
+    Operation,
+    OutcomeKind,
+    Reason,
+    ReasonCode,
+    SlotState,
+    Stems,
+)
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced, _tried
 from batchgen.planner.reviewed import words_for
@@ -23,7 +34,7 @@ def job(n: int = 2, prompt: str = "a chair", **params: str) -> Job:
     return Job("chair", "k" * 64, request, n, Stems(("chair-*",)))
 
 
-def slot(index: int, state: SlotState, reason: str = "", url: str | None = None) -> Slot:
+def slot(index: int, state: SlotState, reason: Reason = NO_REASON, url: str | None = None) -> Slot:
     """Make a slot; a stored one has its file."""
     return Slot(index, state, reason, f"images/chair-{index}.png" if state is STORED else None, url=url)
 
@@ -36,7 +47,7 @@ def known(*states: SlotState, n: int = 2, tries: int = 1, code: str = "") -> Kno
 NEW = Known()
 BEFORE = Previous("o" * 64, job(prompt="a stool").request)
 PENDING = Known(1, (slot(0, OPEN, url="https://x.test/0"),), tries=1)
-FOR_NOW = Known(1, (slot(0, FAILED, f"{TRANSIENT}http_503"),), tries=4)
+FOR_NOW = Known(1, (slot(0, FAILED, Reason(ReasonCode.TRANSIENT, "http_503")),), tries=4)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +83,7 @@ FOR_NOW = Known(1, (slot(0, FAILED, f"{TRANSIENT}http_503"),), tries=4)
 )
 def test_what_happens_to_a_job(n: int, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]) -> None:
     """One action, and exactly the slots that are open or that the user wants again."""
-    found, why, to_draw = decide(job(n), before, choices, lambda _: True)
+    found, why, to_draw, _ = decide(job(n), before, choices, lambda _: True)
     assert (found, to_draw) == (action, slots)
     assert why
 
@@ -114,7 +125,7 @@ def test_whose_images_step_aside(before: Known, to_draw: tuple[int, ...], key: s
     assert _replaced(job(), before, to_draw, {}) == key
 
 
-SHORT = Slot(1, FAILED, reason=f"{INCOMPLETE}dropped")
+SHORT = Slot(1, FAILED, reason=Reason(ReasonCode.INCOMPLETE, "dropped"))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +198,7 @@ def test_what_decisions_of_people_do(
     wanted: Job, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]
 ) -> None:
     """Rejected images are drawn when that is asked for, approved ones hold their job, doubt is not paid for."""
-    found, why, to_draw = decide(wanted, before, choices, lambda _: True)
+    found, why, to_draw, _ = decide(wanted, before, choices, lambda _: True)
     assert (found, to_draw) == (action, slots)
     assert why
 

@@ -136,7 +136,8 @@ class ReportRows:
 def an_image(**changed: Any) -> ImageRow:
     """A stored image, but for what is changed."""
     return ImageRow(
-        "chair-oak", "a" * 64, 0, "stored", "", "images/chair-oak-0.png", "ab" * 32, 1000, 64, 64, "png", "[]", "",
+        "chair-oak", "a" * 64, 0, "stored", "", "", "", "images/chair-oak-0.png", "ab" * 32, 1000, 64, 64, "png",
+        "[]", "[]", "",
         "gpt-image-1", "1024x1024", "medium", "openai", 42_000, 0, "A chair in oak", "[]", None, None, None,
     )._replace(**changed)  # fmt: skip
 
@@ -156,6 +157,7 @@ def a_run(**changed: Any) -> RunRow:
         "run_id": "2026-11-20T02:00Z-7f3a", "manifest": "autumn", "provider": "openai",
         "started": begun, "ended": ended, "exit_code": 0, "why": "", "cap": None,
         "low": 40_000, "expected": 42_300, "high": 60_000, "command": "{}", "version": "", "counts": "{}",
+        "seconds": 72.0,
     }  # fmt: skip
     return RunRow(**{**values, **changed})
 

@@ -26,6 +26,8 @@ from batchgen.model import (
     Operation,
     Phase,
     Quote,
+    Reason,
+    ReasonCode,
     Receipt,
     Remedy,
     RemoteImage,
@@ -126,7 +128,8 @@ class History:
 
     def _free(self, attempt: Attempt, high: int) -> None:
         state = self.chance.choice([AttemptState.NOT_CHARGED, AttemptState.NOT_SENT])
-        marks = {0: (SlotState.MODERATED, "moderation_blocked")} if self.chance.random() < 0.5 else None
+        blocked = Reason(ReasonCode.MODERATED, "moderation_blocked")
+        marks = {0: (SlotState.MODERATED, blocked)} if self.chance.random() < 0.5 else None
         self.ledger.attempts.settle(self._receipt(attempt, Charge.NO, "moderation_blocked"), state, None, marks)
         self.bill["not_charged_micro_usd"] += high
 

@@ -96,7 +96,7 @@ def page(
             words = dict.fromkeys(("job_id", "prompt", "model", "size", "quality"), text)
             words |= {"tags": tagged(**{text: text})}
             why = {"code": text, "message": text, "categories": json.dumps([text]), "stored": 0}
-            images.append(image(**words, path=path, flags=json.dumps([text])))
+            images.append(image(**words, path=path, cost_flags=json.dumps([text])))
             jobs += [
                 job(**words),
                 job(**words, **why, outcome="failed", failed=1),

@@ -225,7 +225,15 @@ def test_ten_thousand_images_are_scrolled_like_fifty(opened: Open, tmp_path: Pat
 def test_nothing_in_a_text_is_run(opened: Open, tmp_path: Path) -> None:
     """Texts that would be markup, scripts or addresses are words, on cards, in choices and in the large view."""
     evil = '"><img src=x onerror=alert(1)><script>alert(2)</script></script><svg onload=alert(3)>'
-    row = image(0, job_id=evil, prompt=evil, quality=evil, flags=json.dumps([evil]), reason=evil)
+    row = image(
+        0,
+        job_id=evil,
+        prompt=evil,
+        quality=evil,
+        cost_flags=json.dumps([evil]),
+        reason_code="other",
+        reason_detail=evil,
+    )
     tagged = row._replace(tags=json.dumps([[evil, evil]]), path=f"images/{evil}.png")
     report = write(Rows([tagged, image(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
     with opened(report) as page:

@@ -17,6 +17,7 @@ from batchgen.model import (
     Charge,
     Echo,
     Lost,
+    Mismatch,
     Pending,
     Phase,
     Receipt,
@@ -279,7 +280,7 @@ class Sky:
     async def unlike(self, attempt: Attempt) -> Receipt:
         """Everything, in another size than was asked."""
         await self._pass()
-        return self._drawn(attempt, attempt.n, flags=("not_as_asked:size",))
+        return self._drawn(attempt, attempt.n, mismatches=(Mismatch.SIZE,))
 
     async def address(self, attempt: Attempt) -> Receipt:
         """Everything, at addresses."""
@@ -403,7 +404,9 @@ class Sky:
         for image in receipt.images:
             self.given[attempt.job_key, image.slot] -= 1
 
-    def _drawn(self, attempt: Attempt, drawn: int, billed: int | None = None, flags: tuple[str, ...] = ()) -> Receipt:
+    def _drawn(
+        self, attempt: Attempt, drawn: int, billed: int | None = None, mismatches: tuple[Mismatch, ...] = ()
+    ) -> Receipt:
         billed = attempt.n if billed is None else billed
         text, output = tokens = self._tokens(attempt, billed)
         self._write(attempt, billed, tokens)
@@ -413,7 +416,7 @@ class Sky:
             for place, slot in enumerate(attempt.slots)
             if place not in places
         )
-        images = tuple(self._image(attempt, attempt.slots[place], flags) for place in places)
+        images = tuple(self._image(attempt, attempt.slots[place], mismatches) for place in places)
         happening = CallEvidence(
             Phase.COMPLETE,
             status=200,
@@ -433,12 +436,12 @@ class Sky:
             seconds=10.0,
         )
 
-    def _image(self, attempt: Attempt, slot: int, flags: tuple[str, ...]) -> StoredImage:
+    def _image(self, attempt: Attempt, slot: int, mismatches: tuple[Mismatch, ...]) -> StoredImage:
         self.given[attempt.job_key, slot] += 1
         path = f"images/{attempt.path(slot, 'png')}"
         digest = hashlib.sha256(f"{attempt.id}{slot}".encode()).hexdigest()
         gone = f"superseded/{attempt.replaces[:12]}-{slot}-{attempt.id}.png" if attempt.replaces else None
-        return StoredImage(slot, path, digest, 10, 4, 4, "png", flags, gone)
+        return StoredImage(slot, path, digest, 10, 4, 4, "png", mismatches, gone)
 
     def _blocking(self, stage: str, seconds: float) -> CallEvidence:
         said = ApiError("moderation_blocked", "image_generation_user_error", "no", stage=stage, categories=("x",))

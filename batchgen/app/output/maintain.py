@@ -69,13 +69,17 @@ def opened(output: Path | None, *, readonly: bool) -> Iterator[Output]:
 def read_status(output: Path | None = None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, workspace, _):
-        summary = reporter.summary(ledger)
-    return {"output": str(workspace.root), "live": _live(workspace, datetime.now(UTC)), **summary}
+        summary, runs = reporter.summary(ledger), [run.run_id for run in ledger.runs.latest_first()]
+    return {"output": str(workspace.root), "live": _live(workspace, runs, datetime.now(UTC)), **summary}
 
 
-def _live(workspace: Workspace, now: datetime) -> dict[str, Any] | None:
-    runs = (run for run in reversed(workspace.runs()) if workspace.exists(f"runs/{run}/status.json"))
-    facts = run_status(workspace, latest) if (latest := next(runs, None)) else None
+def _live(workspace: Workspace, runs: Sequence[str], now: datetime) -> dict[str, Any] | None:
+    """What the latest run says of itself: the first of `runs`, or one that the ledger does not know yet."""
+    told = [run for run in workspace.runs() if workspace.exists(f"runs/{run}/status.json")]
+    if not told:
+        return None
+    latest = told[-1] if told[-1] not in runs else next(run for run in runs if run in told)
+    facts = run_status(workspace, latest)
     return facts and (facts | {"state": DEAD} if _is_silent(facts, now) else facts)
 
 

@@ -44,5 +44,5 @@ def make_room(ledger: Ledger, store: ImageStore, note: Note) -> None:
     for key, slot, path in ledger.images.obsolete():
         place = store.set_aside(path, key)
         if place is not None:
-            ledger.images.move(key, slot, place)
+            ledger.images.supersede(key, slot, place)
             note("superseded", key=key, slot=slot, path=place)

@@ -12,6 +12,7 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, SidecarRow
 from batchgen.model import FileImage, InputImage, UrlImage
+from batchgen.reporter.tables import not_as_asked
 from batchgen.storage import ImageStore
 
 FORM = 1
@@ -48,7 +49,7 @@ def contents(row: SidecarRow) -> dict[str, Any]:
         "inputs": [{"path": _written(image), "sha256": image.sha256} for image in _files(row)],
         "picture": {
             **{name: getattr(row, name) for name in ("sha256", "bytes", "width", "height", "format")},
-            "flags": json.loads(row.flags),
+            "flags": list(not_as_asked(row.mismatches)),
         },
         "drawn": {
             **{name: getattr(row, name) for name in ("provider", "model", "size", "quality", "attempt_id", "run_id")},

@@ -12,8 +12,8 @@ from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Ledger
 from batchgen.manifest import ManifestSummary
-from batchgen.model import FileImage, Job, Outcome, OutcomeKind
-from batchgen.planner import GONE, Action, Chain, Estimate, Pairing, Planned, Tally
+from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode
+from batchgen.planner import Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload
@@ -112,7 +112,7 @@ class Worklist:
         """Whether somebody has to do something before a job can come to its end, which the status does not say."""
         held = item.action is Action.HELD and self.options.rejected
         frozen = item.action is Action.FROZEN and item.job_status is not OutcomeKind.DONE
-        return GONE in item.why or held or frozen
+        return bool(item.gone) or held or frozen
 
     def _look_for_strangers(self, item: Planned) -> None:
         """A file that somebody else put where an image shall go is found before the image is paid."""
@@ -161,7 +161,8 @@ class Worklist:
         """A job ended: those that wait for it look again."""
         failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
         if failed and len(self.notices) < MOST_NOTICES:
-            self.notices.append(Problem(f"{outcome.job.id}: {outcome.why}", outcome.job.place, Severity.WARNING))
+            why = f"{outcome.job.id}: {outcome.reason.words}"
+            self.notices.append(Problem(why, outcome.job.place, Severity.WARNING))
         if outcome.job.id in self._under_way:
             self._under_way.discard(outcome.job.id)
             self._changed.set()
@@ -179,9 +180,9 @@ class Worklist:
             stopped.cancel()
         item = await offload(self._link, task.job)
         if item.job.waits_for:
-            return Outcome(task.job, OutcomeKind.NOT_STARTED, why=item.why)
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         if not item.slots:
-            return Outcome(item.job, item.job_status, why=item.why)
+            return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         return _task(item)
 
     async def _look_again(self, task: Task, offload: Offload) -> Task | Outcome:
@@ -192,7 +193,7 @@ class Worklist:
             if isinstance(image, FileImage) and not await offload(self.project.manifest.inputs.is_as_read, image):
                 why = f"not drawn: {image.path} was changed after this run read it; run the same command again"
                 self.notices.append(Problem(f"{task.job.id}: {why}", task.job.place, Severity.WARNING))
-                return Outcome(task.job, OutcomeKind.NOT_STARTED, why=why)
+                return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.INPUT, detail=why))
         return task
 
     def _link(self, job: Job) -> Planned:

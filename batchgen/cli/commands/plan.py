@@ -35,6 +35,7 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
       redraw   rejected; --rejected draws it again, with the note
       frozen   approved, and asked for otherwise since: it stays as it was
       wait     its preview is not approved yet
+      submitted  waits at the provider; the same command collects it
 
     Examples:
       batchgen plan catalogue.yaml

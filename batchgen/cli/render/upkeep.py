@@ -107,8 +107,9 @@ def held(jobs: Sequence[Held]) -> str:
     if not jobs:
         return "No job is held.\n"
     columns = (text("job", 120), number("at risk"), remark("why"))
+    rows = ((job.job_id, exact(job.at_risk), job.reason.words) for job in jobs)
     return (
-        f"{table(columns, ((j.job_id, exact(j.at_risk), j.why) for j in jobs))}\n{_sum_held(jobs)}. Decide with\n"
+        f"{table(columns, rows)}\n{_sum_held(jobs)}. Decide with\n"
         "  batchgen resolve OUTPUT retry   the next run asks again, and may pay again\n"
         "  batchgen resolve OUTPUT fail    they are given up\n"
         "--only PATTERN picks some.\n"
