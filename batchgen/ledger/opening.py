@@ -199,15 +199,22 @@ def _check_whole(db: sqlite3.Connection, path: Path) -> None:
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep others out who would make or migrate this ledger; ends with the process that holds it.
 
-    A file of its own is locked: the folder may be an output, which a run locks for as long as it works.
+    A file of its own is locked: the folder may be an output, which a run locks for as long as it works. The file goes
+    at the end; whoever waited for it finds that it is gone, and makes another.
     """
     name = path.with_name(f".{path.name}.lock")
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    while True:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if name.exists() and os.path.samestat(os.fstat(descriptor), name.stat()):
+                try:
+                    yield
+                finally:
+                    name.unlink()
+                return
+        finally:
+            os.close(descriptor)
 
 
 def _create(path: Path, steps: tuple[str, ...], at: At) -> None:

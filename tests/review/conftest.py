@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.output.maintain import opened
-from batchgen.app.review.decisions import ReviewResult
+from batchgen.app.review.decisions import ReviewResult, review
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
 DEFAULTS = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
@@ -43,15 +43,15 @@ class Looked(Rehearsal):
         """Give decisions as the page exports them."""
         path = self.root / "review.json"
         path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
-        return decisions.review(path, self.folder)
+        return review(path, self.folder)
 
     def agree(self, ended: Ended) -> None:
         """The server's bill, the ledger and the report say the same, and the books have no fault."""
         assert ended.charged == self.billed
         rows = ended.table("jobs")
         assert sum(int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in rows) == self.billed
-        with opened(self.folder, readonly=True) as (ledger, _):
-            assert ledger.accounts.audit() == ()
+        with opened(self.folder, readonly=True) as output:
+            assert output.ledger.accounts.audit() == ()
 
 
 @pytest.fixture

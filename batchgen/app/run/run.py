@@ -75,6 +75,7 @@ class Run:
     left: LeftOpen = field(default_factory=LeftOpen)
     still_waiting: int = 0
     collected: int = 0
+    restored: int = 0
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -103,7 +104,7 @@ class Run:
         if self.wording is not None:
             self.wants.only(reworded.give(self.wording, self.ledger, self.wants.notices.append))
         self.estimate = self.wants.plan()
-        self.collected += put_back(self.ledger, self.store, self.note)
+        self.restored = put_back(self.ledger, self.store, self.note)
         self._fill_sidecars()
         self.left = LeftOpen.in_ledger(self.ledger)
         if self.wants.strangers:
@@ -252,6 +253,7 @@ class Run:
             told == self.wants.fingerprint
             and not self.has_work
             and not self.collected
+            and not self.restored
             and self.workspace.exists("report/report.html")
         )
 

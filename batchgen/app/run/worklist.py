@@ -120,7 +120,10 @@ class Worklist:
         places = [f"images/{item.job.path(slot, ext)}" for slot in item.slots]
         taken = self.store.taken(places)
         for place in places:
-            if place in taken and self.ledger.images.owner(place) is None and len(self.strangers) < InputError.most:
+            if place not in taken or self.ledger.images.owner(place) is not None:
+                continue
+            self.store.head(place)  # a link or a file in the way to it is told by the store, with what to do
+            if len(self.strangers) < InputError.most:
                 why = f"{self.project.output / place} is no image of batchgen's: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 
