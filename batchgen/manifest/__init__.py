@@ -6,7 +6,8 @@ from batchgen.manifest.expand import expand
 from batchgen.manifest.key import key, resolve
 from batchgen.manifest.lint import lint
 from batchgen.manifest.load import Manifest, load, read
-from batchgen.manifest.rendered_row import InvalidRow, Skipped
+from batchgen.manifest.rendered_row import InvalidRow
+from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.summary import ManifestSummary, check
 
 __all__ = [

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from batchgen.errors import Problem
 from batchgen.manifest.error_scope import Scope, by_scope, concerns
-from batchgen.manifest.schema import ManifestForm
+from batchgen.manifest.schema import KINDS_OF_ROWS, ManifestForm
 from batchgen.manifest.schema_errors import Path, complaints
 from batchgen.yaml_tree import Node, Plain, move, repeated
 
@@ -87,8 +87,8 @@ def _steps(plain: Plain, path: Path) -> Iterator[tuple[dict[str, Plain] | list[P
             case list() as items, int() if step < len(items):
                 yield items, step, items[step]
                 plain = items[step]
-            case list() | str(), ("inline" | "file"):
-                pass  # how pydantic tells two kinds of rows apart
+            case list() | str() | dict(), str() if step in KINDS_OF_ROWS:
+                pass  # how pydantic tells kinds of rows apart
             case _:
                 return
 

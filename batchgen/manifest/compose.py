@@ -14,9 +14,10 @@ from batchgen.manifest.names import COMBINATIONS, NAMES, REQUEST
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import CHECKS
 from batchgen.manifest.row_manifest import inline
+from batchgen.manifest.rows.layout import Layout
 from batchgen.manifest.rows.table import Table, why_no_file
-from batchgen.manifest.rows.tables import open_table
-from batchgen.manifest.schema import JobForm, RequestForm
+from batchgen.manifest.rows.tables import READERS, open_table
+from batchgen.manifest.schema import JobForm, RequestForm, RowsForm
 from batchgen.manifest.template_names import Outside, look_up, usable
 from batchgen.manifest.templates import Template, TemplateError, compile_template
 from batchgen.yaml_tree import Node
@@ -168,17 +169,30 @@ class Composer:
             assert isinstance(node.value, tuple)
             places = (item.place for item in node.value)
             return inline(node.place.file, list(zip(map(_cells, job.rows), places, strict=True)))
-        path = self._base / job.rows
-        if absent := why_no_file(job.rows, self._base):
-            self.problems.append(Problem(absent, node.place))
+        form = job.rows if isinstance(job.rows, RowsForm) else RowsForm(file=job.rows)
+        path, words = self._base / form.file, form.model_dump(exclude={"file"})
+        place = node.at("file").place
+        if absent := why_no_file(form.file, self._base):
+            self.problems.append(Problem(absent, place))
             self._lack(at, NAMES)
             return None
         try:
-            return open_table(path, str(path))
+            layout = Layout(**words)
+            self._fits(layout, path, node)
+            table = open_table(path, str(path), layout)
         except InputError as error:
             self.problems += error.problems
             self._lack(at, NAMES)
             return None
+        self.warnings += table.told
+        return table
+
+    def _fits(self, layout: Layout, path: Path, node: Node) -> None:
+        """Refuse words that say nothing of a file of this format."""
+        reader = READERS.get(path.suffix.lower())
+        for word in sorted(layout.given - reader.takes) if reader else ():
+            message = f"`{word}` says nothing of a {path.suffix.lower()} file; leave it out"
+            self.problems.append(Problem(message, node.key_place(word)))
 
     def _axes(self, job: JobForm, at: tuple[Step, ...]) -> Axes:
         known = len(self.problems)

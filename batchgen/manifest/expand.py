@@ -6,7 +6,8 @@ from dataclasses import replace
 from batchgen.errors import Problem
 from batchgen.manifest.digest_set import Seen
 from batchgen.manifest.load import Manifest
-from batchgen.manifest.rendered_row import InvalidRow, RenderedRow, Skipped, build
+from batchgen.manifest.rendered_row import InvalidRow, RenderedRow, build
+from batchgen.manifest.rows.table import SkipKind, Skipped
 from batchgen.model import Job
 
 
@@ -23,7 +24,7 @@ def expand(manifest: Manifest) -> Iterator[Job | InvalidRow | Problem | Skipped]
                 continue
             for job in _jobs(draft, manifest):
                 if isinstance(job, Job) and not seen.add(int(job.key[:16], 16)):
-                    yield Skipped(f"the same as an earlier job {job.id}", job.place)
+                    yield Skipped(f"the same as an earlier job {job.id}", job.place, SkipKind.SAME)
                 else:
                     yield job
 

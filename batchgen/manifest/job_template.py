@@ -7,8 +7,8 @@ from math import prod
 from pathlib import PurePath
 
 from batchgen.errors import Place, Problem
-from batchgen.manifest.rendered_row import RenderedRow, Skipped, Written
-from batchgen.manifest.rows.table import Row, Table
+from batchgen.manifest.rendered_row import RenderedRow, Written
+from batchgen.manifest.rows.table import Row, Skipped, Table
 from batchgen.manifest.templates import Template, TemplateError
 from batchgen.model import Variant
 
@@ -126,7 +126,7 @@ class JobTemplate:
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies = self.axes != Axes()
         for number, row in enumerate(rows, 1):
-            if isinstance(row, Problem):
+            if not isinstance(row, Row):
                 yield row
                 continue
             place = Place(file, row.line) if self.table else self.place

@@ -13,6 +13,7 @@ from batchgen.manifest.names import listed
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
 from batchgen.manifest.row_manifest import inline, read_sheet
+from batchgen.manifest.rows.cells import of_json
 from batchgen.manifest.rows.table import Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table
 from batchgen.manifest.stages import Stage, stages
@@ -96,10 +97,17 @@ def _objects(root: yaml_tree.Node) -> Iterator[tuple[Mapping[str, str], Place] |
         if not isinstance(item, yaml_tree.Node) or not isinstance(item.value, dict):
             yield Problem("each item of the list is one object", getattr(item, "place", root.place))
             continue
-        nested = [(name, cell) for name, cell in item.value.items() if isinstance(cell.value, dict | tuple)]
-        yield from (Problem(f"`{name}` is a list or an object; a cell is text", cell.place) for name, cell in nested)
+        nested = [(name, cell) for name, cell in item.value.items() if not _is_cell(cell.plain())]
+        yield from (
+            Problem(f"`{name}` is nested; a cell is text or a list of texts", cell.place) for name, cell in nested
+        )
         if not nested:
-            yield {name: str(cell.value or "") for name, cell in item.value.items()}, item.place
+            yield {name: of_json(cell.plain()) for name, cell in item.value.items()}, item.place
+
+
+def _is_cell(value: yaml_tree.Plain) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return not any(isinstance(part, list | dict) for part in parts)
 
 
 def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem]) -> Manifest:
@@ -114,7 +122,9 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     output = paths.path_template(paths.DEFAULT)
     problems += (problem for problem in said if problem.severity is Severity.ERROR)
     warnings = tuple(problem for problem in said if problem.severity is Severity.WARNING)
-    return Manifest(fixed, path, (sheet,), output, Inputs(path.parent), warnings, errors=_sorted(problems))
+    return Manifest(
+        fixed, path, (sheet,), output, Inputs(path.parent), (*table.told, *warnings), errors=_sorted(problems)
+    )
 
 
 def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str]) -> Manifest:

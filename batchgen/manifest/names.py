@@ -1,5 +1,6 @@
 """The words of a manifest: which names set something of a request, and the nearest known one for a slip of the pen."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -21,6 +22,9 @@ FILES = frozenset({"reference_image"})
 REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "image", "images", "mask"}
 """Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""
 
+_MARKS = re.compile(r"[\W_]+")
+_BY_SIMPLE_NAME = {word: word for word in REQUEST}
+
 NAMES = "variables"
 """Stands among the words that a job lacks where it is not known which names its templates may use."""
 COMBINATIONS = "exclude"
@@ -36,9 +40,19 @@ INSTEAD = {
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Find the known name that was probably meant, or None."""
-    lowered = {k.casefold(): k for k in known}
-    close = get_close_matches(name.strip().casefold().replace("-", "_").replace(" ", "_"), lowered, n=1, cutoff=cutoff)
-    return lowered[close[0]] if close else None
+    alike = {simple(k): k for k in known}
+    close = get_close_matches(simple(name), alike, n=1, cutoff=cutoff)
+    return alike[close[0]] if close else None
+
+
+def simple(name: str) -> str:
+    """A name as those compare that differ in case, blanks and marks only: `Variant SKU` is `variant_sku`."""
+    return _MARKS.sub("_", name.casefold()).strip("_")
+
+
+def known_word(column: str) -> str | None:
+    """The word of a request that a column names, in any case, with blanks or underscores; None for any other."""
+    return column if column in REQUEST else _BY_SIMPLE_NAME.get(simple(column))
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

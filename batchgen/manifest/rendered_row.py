@@ -12,6 +12,7 @@ from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
+from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.templates import TemplateError
 from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Stems, Variant
 
@@ -63,14 +64,6 @@ class InvalidRow:
     problems: tuple[Problem, ...]
     job: Job | None = None
     lacking: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A row or combination that makes no job, and why: excluded, empty, or the same job as one before."""
-
-    why: str
-    place: Place | None = None
 
 
 class Source(Protocol):

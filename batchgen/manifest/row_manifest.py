@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.names import INSTEAD, REQUEST, nearest, shown
-from batchgen.manifest.rendered_row import RenderedRow, Skipped
-from batchgen.manifest.rows.table import Row, Table
+from batchgen.manifest.rendered_row import RenderedRow
+from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row
 
 BETWEEN_IMAGES = ";"
 """Separates several images in one `images` cell."""
@@ -27,7 +27,7 @@ class SafeStream:
 
     def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]:
         for row in self.table.read():
-            yield row if isinstance(row, Problem) else self._draft(row)
+            yield self._draft(row) if isinstance(row, Row) else row
 
     def _draft(self, row: Row) -> RenderedRow | Skipped:
         place = Place(self.table.file, row.line)
@@ -39,7 +39,7 @@ class SafeStream:
             elif cell and not cell.isspace():
                 texts[name] = cell
         if not texts and not any(cell for _, cell in tags):
-            return Skipped("the row is empty", place)
+            return empty_row(place.file, place.line)
         return RenderedRow(texts, _images(texts), tuple(tags), row.values, place, lacking=self.lacking)
 
 

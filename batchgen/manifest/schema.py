@@ -235,8 +235,36 @@ class StagesForm(Form):
     final: StageForm | None = None
 
 
+def _separator(value: Any) -> str:
+    """Read a separator of cells: one character; a tab may be written as the two that stand for it."""
+    mark = "\t" if value == "\\t" else value
+    if not isinstance(mark, str) or len(mark) != 1 or mark in '"\r\n\0':
+        raise ValueError(f'{shown(value)} is no separator; it is one character, such as ";" or "\\t"')
+    return mark
+
+
+class RowsForm(Form):
+    """A file of rows, with what is to be known for reading it; what is left out is detected, or usual."""
+
+    file: Text
+    """CSV, TSV, JSONL, Parquet, XLSX, or a TXT of one prompt a line, beside the manifest."""
+    delimiter: Annotated[str, PlainValidator(_separator), WithJsonSchema({"type": "string"})] | None = None
+    """What separates the cells of a text file, such as ";"."""
+    encoding: Text | None = None
+    """The encoding of a text file, such as cp1252."""
+    header_row: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """The line that names the columns; what stands above is left out."""
+    quotes: bool | None = None
+    """Whether quotation marks hold cells together: yes for CSV, no for TSV."""
+    sheet: Text | None = None
+    """The sheet of a workbook; without it the first one with rows."""
+
+
+KINDS_OF_ROWS = frozenset({"file", "form", "inline"})
+
+
 def _rows_kind(value: Any) -> str:
-    return "inline" if isinstance(value, list) else "file"
+    return "inline" if isinstance(value, list) else "form" if isinstance(value, dict | RowsForm) else "file"
 
 
 class JobForm(RequestForm):
@@ -245,9 +273,13 @@ class JobForm(RequestForm):
     id: Text | None = None
     """What people call a job; without it the first digits of its key."""
     rows: (
-        Annotated[Annotated[str, Tag("file")] | Annotated[list[Cells], Tag("inline")], Discriminator(_rows_kind)] | None
+        Annotated[
+            Annotated[str, Tag("file")] | Annotated[RowsForm, Tag("form")] | Annotated[list[Cells], Tag("inline")],
+            Discriminator(_rows_kind),
+        ]
+        | None
     ) = None
-    """CSV, TSV, JSONL, Parquet or XLSX beside the manifest, or an inline list."""
+    """CSV, TSV, JSONL, Parquet, XLSX or TXT beside the manifest, a form that says how to read one, or a list."""
     matrix: dict[str, list[Text]] | None = None
     """The product of lists."""
     zip: dict[str, list[Text]] | None = None

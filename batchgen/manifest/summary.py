@@ -11,14 +11,18 @@ from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.names import NAMES, shown
 from batchgen.manifest.paths import folded
-from batchgen.manifest.rendered_row import DECIDE_PATH, InvalidRow, Skipped
+from batchgen.manifest.rendered_row import DECIDE_PATH, InvalidRow
+from batchgen.manifest.rows.table import SkipKind, Skipped, in_lines
 from batchgen.manifest.stages import meant
 from batchgen.manifest.templates import TemplateError
 from batchgen.model import Job
+from batchgen.text import counted
 
 MOST = InputError.most
 MOST_JOBS = 10_000_000
 """Jobs of one manifest, unless it allows more; ten million take minutes to read."""
+MOST_LISTED = 1000
+"""Rows left out that are listed one by one; all are counted."""
 MOST_CLASHES = 10_000
 """Clashing ids and paths that are looked up again; a manifest with more has one mistake in its templates."""
 
@@ -29,7 +33,7 @@ class ManifestSummary:
 
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
     counts the rest of the problems. `taken` are the ids of jobs whose images other jobs take. It is not `whole` where
-    something wrong hides which ids there are.
+    something wrong hides which ids there are. `left_out` are the first of the rows that were skipped.
     """
 
     rows: int
@@ -42,6 +46,7 @@ class ManifestSummary:
     more: int = 0
     taken: frozenset[str] = frozenset()
     whole: bool = True
+    left_out: tuple[Skipped, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,7 +83,7 @@ def check(manifest: Manifest, inspect: Inspect = nothing) -> ManifestSummary:
         if tally.rows > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
         if isinstance(item, Skipped):
-            tally.skipped += 1
+            tally.skip(item)
         elif isinstance(item, InvalidRow | Problem):
             tally.reject(item, inspect)
         elif tally.look(item, frozenset(), inspect):
@@ -120,6 +125,8 @@ class _Tally:
     warnings: list[Problem] = field(default_factory=list)
     ids: Seen = field(default_factory=Seen)
     paths: Seen = field(default_factory=Seen)
+    left_out: list[Skipped] = field(default_factory=list)
+    empty: dict[str, list[int]] = field(default_factory=dict)
     clashing: set[int] = field(default_factory=set)
     chained: dict[str, Job] = field(default_factory=dict)
 
@@ -134,6 +141,14 @@ class _Tally:
             self.problems.append(problem)
         else:
             self.more += 1
+
+    def skip(self, item: Skipped) -> None:
+        """Count what makes no job, and keep the first of it."""
+        self.skipped += 1
+        if len(self.left_out) < MOST_LISTED:
+            self.left_out.append(item)
+        if item.kind is SkipKind.EMPTY and item.place:
+            self.empty.setdefault(item.place.file, []).append(item.place.line)
 
     def reject(self, item: InvalidRow | Problem, inspect: Inspect) -> None:
         """Count what cannot be a job; of the rest of it, everything is told that does not follow from what is wrong."""
@@ -174,6 +189,10 @@ class _Tally:
             self.clashing.add(digest)
 
     def census(self) -> ManifestSummary:
+        for file, lines in self.empty.items():
+            rows = counted(len(lines), "row has no cell with content and is", "rows have no cell with content and are")
+            message = f"{rows} skipped: {in_lines(lines)}"
+            self.note(Problem(message, Place(file, lines[0]), Severity.WARNING))
         return ManifestSummary(
             self.rows,
             self.planned,
@@ -185,6 +204,7 @@ class _Tally:
             self.more,
             frozenset(taken for job in self.chained.values() for taken in job.waits_for),
             self.whole,
+            tuple(self.left_out),
         )
 
 

@@ -2,7 +2,8 @@
 
 A template is written by whoever wrote the manifest, which may be a stranger. What it may contain is therefore a list of
 what is allowed, not of what is forbidden: names, filters that cannot inflate a value, tests, `if` and arithmetic. There
-are no calls, attributes, loops or macros to escape through, and no global functions.
+are no calls, attributes, loops or macros to escape through, and no global functions. A column whose name is no name of
+a variable is `row["Variant SKU"]`.
 """
 
 import re
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Never, Protocol
 
-from batchgen.manifest.names import did_you_mean, listed
+from batchgen.manifest.filters import split, striptags
+from batchgen.manifest.names import did_you_mean, listed, nearest
 
 if TYPE_CHECKING:
     import jinja2
@@ -22,7 +24,13 @@ LIMIT = 64 * 1024
 MAX_PARTS = 300
 """Most parts of one template that is more than text and names."""
 
-_PLACEHOLDER = re.compile(r"\{\{[ \t\n]*([A-Za-z_][A-Za-z0-9_]*)[ \t\n]*\}\}")
+ROW = "row"
+"""What stands for the whole row in a template."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A column between quotation marks whose name means nothing else to `str.format`.
+_COLUMN = r"""row\[(?:"(?P<double>[^"{}\[\]().!:\\]*[^"{}\[\]().!:\\0-9][^"{}\[\]().!:\\]*)"|'(?P<single>[^'{}\[\].!:\\]*[^'{}\[\].!:\\0-9][^'{}\[\].!:\\]*)')\]"""
+_PLACEHOLDER = re.compile(r"\{\{[ \t\n]*(?:" + _COLUMN + r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*))[ \t\n]*\}\}")
+_WRITTEN = re.compile(r"\{\{\s*([^{}|\s][^{}|]*?)\s*(?:\||\}\})")
 _SYNTAX = ("{{", "{%", "{#")
 _NOT_NAMES = frozenset(
     {
@@ -34,6 +42,7 @@ _FILTERS = frozenset(
     {
         *("upper", "lower", "title", "capitalize", "trim", "replace", "default", "d", "int", "float"),
         *("round", "abs", "length", "count", "first", "last", "truncate", "format", "wordcount"),
+        *("split", "striptags"),
     }
 )
 _TESTS = frozenset(
@@ -57,13 +66,22 @@ class TemplateError(ValueError):
 
 
 class Template(Protocol):
-    """A compiled template. `names` are the variables it uses; `required` those that must be defined."""
+    """A compiled template. `names` are the variables and columns it uses; `required` those that must be defined.
+
+    `holes` are those that leave a hole in the text where they are blank: nothing in the template asks whether they are.
+    """
+
+    @property
+    def source(self) -> str: ...
 
     @property
     def names(self) -> frozenset[str]: ...
 
     @property
     def required(self) -> frozenset[str]: ...
+
+    @property
+    def holes(self) -> frozenset[str]: ...
 
     def render(self, values: Mapping[str, str]) -> str:
         """Give the text for these values; raises `TemplateError`."""
@@ -78,13 +96,18 @@ def compile_template(source: str) -> Template:
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """Text and plain `{{ name }}` only: `pattern` is for `str.format_map`."""
+    """Text and plain `{{ name }}` or `{{ row["name"] }}` only: `pattern` is for `str.format_map`."""
 
+    source: str
     pattern: str
     names: frozenset[str]
 
     @property
     def required(self) -> frozenset[str]:
+        return self.names
+
+    @property
+    def holes(self) -> frozenset[str]:
         return self.names
 
     def render(self, values: Mapping[str, str]) -> str:
@@ -99,11 +122,14 @@ class Simple:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """Anything else that is allowed, rendered by Jinja2."""
+    """Anything else that is allowed, rendered by Jinja2. `asks_row`: it names columns as `row["..."]`."""
 
+    source: str
     compiled: "jinja2.Template"
     names: frozenset[str]
     required: frozenset[str]
+    holes: frozenset[str]
+    asks_row: bool = False
 
     def render(self, values: Mapping[str, str]) -> str:
         import jinja2
@@ -111,7 +137,8 @@ class Full:
         pieces: list[str] = []
         room = LIMIT
         try:
-            for piece in self.compiled.generate(values):
+            known = {**values, ROW: _Columns(values)} if self.asks_row else values
+            for piece in self.compiled.generate(known):
                 room -= len(piece)
                 if room < 0:
                     _too_long()
@@ -126,9 +153,43 @@ class Full:
         return "".join(pieces)
 
 
+class _Columns:
+    """The columns of one row, by any name; a template can ask for nothing else of it."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._values.get(name)
+        return _environment().undefined(name=name) if found is None else found
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can stand as a variable in a template."""
+    return _NAME.fullmatch(text) is not None and text not in _NOT_NAMES
+
+
+def in_template(column: str) -> str:
+    """How a column is written in a template, whatever its name."""
+    quote = "'" if '"' in column else '"'
+    return f"{{{{ {column} }}}}" if is_name(column) else f"{{{{ {ROW}[{quote}{column}{quote}] }}}}"
+
+
 def undefined(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
-    """Say that a name means nothing here."""
+    """Say that a name means nothing here, with the line to write where a column was meant that is no name."""
+    close = nearest(name, known)
+    if close and not is_name(close):
+        alias = f", or name the column with columns: {{{name}: {close!r}}}" if is_name(name) else ""
+        return f"`{name}` is not defined; write {in_template(close)}{alias}"
     return f"`{name}` is not defined{did_you_mean(name, known) or '; defined are ' + listed(known)}"
+
+
+def bare_columns(source: str) -> list[str]:
+    """What stands in a template like the name of a column without being one of a variable: `{{ Variant SKU }}`."""
+    written = (match[1] for match in _WRITTEN.finditer(source))
+    return [text for text in written if not is_name(text) and not re.search(r"[\"'\[\]]", text)]
 
 
 def _too_long() -> Never:
@@ -137,16 +198,25 @@ def _too_long() -> Never:
 
 def _simple(source: str) -> Simple | None:
     """Give the fast form, or None when Jinja2 might read the source in any other way than this."""
-    literals = _PLACEHOLDER.split(source)
-    names = literals[1::2]
-    if "\r" in source or not _NOT_NAMES.isdisjoint(names):
+    if "\r" in source:
         return None
-    texts = literals[::2]
-    if any(mark in text for text in texts for mark in _SYNTAX) or any(text.endswith("{") for text in texts[:-1]):
+    names, pieces, end = list[str](), list[str](), 0
+    for match in _PLACEHOLDER.finditer(source):
+        text, end = source[end : match.start()], match.end()
+        name = match["name"] or match["double"] or match["single"]
+        if match["name"] in _NOT_NAMES or match["name"] == ROW or text.endswith("{"):
+            return None
+        names.append(name)
+        pieces += (_escaped(text), f"{{{name}}}")
+        if any(mark in text for mark in _SYNTAX):
+            return None
+    if any(mark in source[end:] for mark in _SYNTAX):
         return None
-    escaped = [text.replace("{", "{{").replace("}", "}}") for text in texts]
-    pattern = escaped[0] + "".join(f"{{{name}}}{text}" for name, text in zip(names, escaped[1:], strict=True))
-    return Simple(pattern, frozenset(names))
+    return Simple(source, "".join((*pieces, _escaped(source[end:]))), frozenset(names))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _full(source: str) -> Full:
@@ -154,19 +224,26 @@ def _full(source: str) -> Full:
 
     environment = _environment()
     try:
-        tree = environment.parse(source)
+        tree = _with_columns(environment.parse(source))
         _inspect(tree)
         names, required = _names(tree)
-        return Full(environment.from_string(source), names, required)
-    except TemplateError:
-        raise
+        columns = any(_column(node) is not None for node in tree.find_all(_nodes().Getitem))
+        return Full(source, environment.from_string(tree), names, required, _holes(tree) & required, columns)
+    except TemplateError as error:
+        raise TemplateError(f"{error}{_meant_column(source)}") from None
     except jinja2.TemplateSyntaxError as error:
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
-        raise TemplateError(f"is no valid template: {error.message}{line}") from None
+        raise TemplateError(f"is no valid template: {error.message}{line}{_meant_column(source)}") from None
     except RecursionError:
         raise TemplateError("is nested too deep for a template") from None
     except Exception as error:  # huge numbers make Python's own compiler fail
         raise TemplateError(f"is no valid template: {error}") from error
+
+
+def _meant_column(source: str) -> str:
+    """The line to write where a column's name stands in a template as it is; empty where none does."""
+    meant = [text for text in bare_columns(source) if re.fullmatch(r"[^\W\d][\w ()/.&%#-]*", text) and " " in text]
+    return f"; a column of that name is written {in_template(meant[0])}" if meant else ""
 
 
 @cache
@@ -187,7 +264,7 @@ def _environment() -> "jinja2.Environment":
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.globals.clear()
-    environment.filters |= {"replace": _replace, "format": _format}
+    environment.filters |= {"replace": _replace, "format": _format, "split": split, "striptags": striptags}
     environment.filters = {name: environment.filters[name] for name in _FILTERS}
     environment.tests = {name: environment.tests[name] for name in _TESTS}
     return environment
@@ -225,8 +302,9 @@ def _inspect(tree: "nodes.Template") -> None:
             known = _FILTERS if isinstance(node, nodes.Filter) else _TESTS
             if node.name not in known:
                 raise TemplateError(f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}")
-        if isinstance(node, nodes.Getitem) and not _is_position(node.arg):
-            raise TemplateError("`[...]` takes a whole number or a slice such as `[:3]`")
+        if isinstance(node, nodes.Getitem) and _column(node) is None and not _is_position(node.arg):
+            message = f'`[...]` takes a whole number or a slice such as `[:3]`; a column is {ROW}["its name"]'
+            raise TemplateError(message)
 
 
 def _constant(node: "nodes.Output | nodes.Filter") -> str:
@@ -241,7 +319,7 @@ def _constant(node: "nodes.Output | nodes.Filter") -> str:
 def _refusal(kind: str) -> str:
     hints = {
         "Call": "calls are not offered in templates; use a filter such as `|upper`",
-        "Getattr": "attributes are not offered in templates; every variable is plain text",
+        "Getattr": "attributes are not offered in templates; every variable is plain text, and a column is row.name",
         "For": "loops are not offered in templates; use rows or a matrix",
         "Pow": "powers are not offered in templates",
     }
@@ -259,15 +337,71 @@ def _is_position(argument: "nodes.Node") -> bool:
     return isinstance(argument, nodes.Const) and isinstance(argument.value, int)
 
 
+def _nodes() -> Any:
+    from jinja2 import nodes
+
+    return nodes
+
+
+def _with_columns(tree: "nodes.Template") -> "nodes.Template":
+    """Read `row.name` as `row["name"]`."""
+    from jinja2 import nodes
+    from jinja2.visitor import NodeTransformer
+
+    class Columns(NodeTransformer):
+        def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 - Jinja2's name
+            self.generic_visit(node)
+            if not isinstance(node.node, nodes.Name) or node.node.name != ROW:
+                return node
+            name = nodes.Const(node.attr, lineno=node.lineno)
+            return nodes.Getitem(node.node, name, "load", lineno=node.lineno)
+
+    found: nodes.Template = Columns().visit(tree)
+    found.set_environment(_environment())
+    return found
+
+
+def _column(node: "nodes.Node") -> str | None:
+    """The column that `row["..."]` names; None for anything else."""
+    from jinja2 import nodes
+
+    if (
+        not isinstance(node, nodes.Getitem)
+        or not isinstance(node.arg, nodes.Const)
+        or not isinstance(node.arg.value, str)
+    ):
+        return None
+    return node.arg.value if isinstance(node.node, nodes.Name) and node.node.name == ROW else None
+
+
+def _used(tree: "nodes.Node") -> frozenset[str]:
+    """The variables and columns in a part of a template, the part itself included."""
+    from jinja2 import nodes
+
+    every = [tree, *tree.find_all(nodes.Node)]
+    columns = {id(node.node): column for node in every if (column := _column(node)) is not None}  # type: ignore[attr-defined]
+    names = {node.name for node in every if isinstance(node, nodes.Name) and id(node) not in columns}
+    if columns and ROW in names:
+        raise TemplateError(f'`{ROW}` is the whole row here; name a column of it, as in {{{{ {ROW}["Title"] }}}}')
+    return frozenset(names) | frozenset(columns.values())
+
+
 def _names(tree: "nodes.Template") -> tuple[frozenset[str], frozenset[str]]:
     """All names, and those that are used without asking first whether they are defined."""
     from jinja2 import nodes
 
-    names = frozenset(node.name for node in tree.find_all(nodes.Name))
-    asked = {
-        inner.name
-        for node in (*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test))
-        if node.name in _ASKS_WHETHER_DEFINED
-        for inner in node.find_all(nodes.Name)
-    }
-    return names, names - asked
+    asking = (*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test))
+    asked = [_used(node) for node in asking if node.name in _ASKS_WHETHER_DEFINED]
+    names = _used(tree)
+    return names, names.difference(*asked)
+
+
+def _holes(tree: "nodes.Template") -> frozenset[str]:
+    """Names whose text is written whatever it is; those that decide something are none."""
+    from jinja2 import nodes
+
+    decides = (nodes.CondExpr, nodes.Or, nodes.And, nodes.Not, nodes.Compare, nodes.Test)
+    written = [_used(part) for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
+    decided = [_used(node) for kind in decides for node in tree.find_all(kind)]
+    decided += [_used(node.test) for node in tree.find_all(nodes.If)]
+    return frozenset[str]().union(*written).difference(*decided)

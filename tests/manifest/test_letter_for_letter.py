@@ -61,10 +61,10 @@ def test_a_cell_of_any_file_is_text(desk: Any, value: str) -> None:
     """YAML, CSV, TSV and JSONL rows give the letters that were written, whatever they look like."""
     rows = "jobs:\n  - rows: {}\n    prompt: '<{{{{ v }}}}>'\n"
     desk.write("r.csv", _csv(value))
-    desk.write("r.tsv", _csv(value).replace("v\r\n", "v\r\n", 1))
+    desk.write("r.tsv", f"v\r\n{value}\r\n")
     desk.write("r.jsonl", json.dumps({"v": value}) + "\n")
     texts = [_yaml(value), rows.format("r.csv"), rows.format("r.tsv"), rows.format("r.jsonl")]
-    if "\t" in value or '"' in value:
+    if "\t" in value or "\n" in value:
         texts.remove(rows.format("r.tsv"))
     assert {desk.jobs(text)[0].request.prompt for text in texts} == {f"<{value}>"}
 

@@ -81,9 +81,19 @@ MISTAKES = {
     "rows that are a folder": (JOB + "rows: ../\n", "m.yaml:3:11", "is a folder"),
     "rows with a long name": (JOB + f"rows: {'x' * 300}.csv\n", "m.yaml:3:11", "cannot be read: File name too long"),
     "rows with no name": (JOB + 'rows: "a\\0b"\n', "m.yaml:3:11", "cannot be read"),
-    "rows of another kind": (JOB + "rows: notes.txt\n", "notes.txt:1:1", "rows come from"),
+    "rows of another kind": (JOB + "rows: notes.pdf\n", "notes.pdf:1:1", "rows come from"),
     "rows that nest": (JOB + "rows: [{a: [b]}]\n", "m.yaml:3:16", "`a` should be one value"),
-    "rows as a mapping": (JOB + "rows: {a: b}\n", "m.yaml:3:11", "`rows` should be one value"),
+    "rows without a file": (JOB + "rows: {sheet: b}\n", "m.yaml:3:11", "`file` is missing"),
+    "rows with a slip": (JOB + "rows: {file: products.csv, encodng: utf-8}\n", "m.yaml:3:32", "mean `encoding`?"),
+    "rows with a stranger": (JOB + "rows: {file: products.csv, colour: red}\n", "m.yaml:3:32", "not a known key"),
+    "rows with two separators": (JOB + "rows: {file: products.csv, delimiter: ab}\n", "m.yaml:3:43", "no separator"),
+    "rows with no encoding": (
+        JOB + "rows: {file: products.csv, encoding: utf8-x}\n",
+        "products.csv:1:1",
+        "no encoding",
+    ),
+    "rows with no line": (JOB + "rows: {file: products.csv, header_row: two}\n", "m.yaml:3:44", "a whole number"),
+    "rows with a sheet": (JOB + "rows: {file: products.csv, sheet: A}\n", "m.yaml:3:32", "says nothing of a .csv file"),
     "a row as text": (JOB + "rows: [a]\n", "m.yaml:3:12", "should be names with values"),
     "axis as text": (JOB + "matrix: {a: b}\n", "m.yaml:3:17", "`a` should be a list"),
     "empty axis": (JOB + "matrix: {a: []}\n", "m.yaml:3:17", "leaves no job"),
@@ -104,6 +114,7 @@ def test_a_mistake_is_named_where_it_stands(desk: Any, name: str) -> None:
     text, place, words = MISTAKES[name]
     desk.write("products.csv", "sku\n1\n")
     desk.write("notes.txt", "hello")
+    desk.write("notes.pdf", "hello")
     said = desk.complaints(text)
     assert len(said) == 1, said
     assert said[0].startswith(f"{place}: error: "), said
@@ -149,7 +160,7 @@ def test_a_manifest_that_is_a_folder_or_a_pipe_is_refused(desk: Any) -> None:
 
 def test_a_manifest_of_another_kind_is_refused(desk: Any) -> None:
     """A suffix that means nothing here lists those that do."""
-    assert "`.csv`" in desk.complaints(OK, "m.txt")[0]
+    assert "`.csv`" in desk.complaints(OK, "m.pdf")[0]
 
 
 def test_a_manifest_that_is_not_utf8_names_the_line(desk: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest.rows.table import Row
 from batchgen.manifest.rows.tables import open_table
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -31,7 +32,7 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[Mapping[str, str],
     for row in table.read():
         if isinstance(row, Problem):
             yield row
-        else:
+        elif isinstance(row, Row):
             yield {name: plain(row.values.get(name, "")) for name in needed}, Place(str(path), row.line)
 
 

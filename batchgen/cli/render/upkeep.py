@@ -61,6 +61,15 @@ def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> d
             }
             for problem in problems
         ],
+        "skipped_rows": [
+            {
+                "file": row.place.file if row.place else None,
+                "line": row.place.line if row.place else None,
+                "kind": row.kind.value,
+                "why": row.why,
+            }
+            for row in (census.left_out if census else ())
+        ],
     }
 
 

@@ -1,42 +1,67 @@
 """JSONL rows: one object a line, every value the text that was written (`1.10` stays `1.10`)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from batchgen.errors import Place, Problem
 from batchgen.manifest.names import shown
-from batchgen.manifest.rows.table import BadLineError, Row, Table, lines, open_text
+from batchgen.manifest.rows import batch_line
+from batchgen.manifest.rows.cells import of_json
+from batchgen.manifest.rows.layout import Layout
+from batchgen.manifest.rows.table import Read, Row, Table, Unreadable, empty_row, is_blank, telling
+from batchgen.manifest.rows.text_file import BadLineError, TextFile, text_file
 
 
-def open_jsonl(path: Path, file: str) -> Table:
+def open_jsonl(path: Path, file: str, layout: Layout) -> Table:
     """Open a JSONL file; its rows may have different members, so it has no columns of its own."""
-    with path.open("rb"):
-        return Table(file, None, lambda: _records(path, file))
+    text = text_file(path, file, layout.encoding)
+    return Table(file, None, lambda: _records(text, file), telling(file, 1, text.told))
 
 
-def _records(path: Path, file: str) -> Iterator[Row | Problem]:
-    with open_text(path) as stream:
-        number = 0
-        try:
-            for number, line in enumerate(lines(stream), start=1):
+def _records(text: TextFile, file: str) -> Iterator[Read]:
+    number = 0
+    try:
+        with text.lines() as lines:
+            for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _record(line, Place(file, number))
-        except BadLineError as error:
-            yield Problem(f"{error}; nothing after this line was read", Place(file, error.line))
+    except BadLineError as error:
+        yield Unreadable(f"{error}; nothing after this line was read", Place(file, error.line))
 
 
-def _record(line: str, place: Place) -> Row | Problem:
+def _record(line: str, place: Place) -> Read:
     try:
         value = json.loads(line, object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
         if not isinstance(value, dict):
             return Problem("each line is one JSON object", place)
-        return Row({name: _text(name, cell) for name, cell in value.items()}, place.line)
+        return _row(batch_line.words(value) if batch_line.is_one(value) else value, place)
     except json.JSONDecodeError as error:
-        return Problem(f"this is not JSON: {error.msg}", Place(place.file, place.line, error.colno))
+        return Problem(f"this is not JSON: {_explained(error)}", Place(place.file, place.line, error.colno))
     except (ValueError, RecursionError) as error:
         return Problem(str(error) if isinstance(error, ValueError) else "nested too deeply", place)
+
+
+def _row(members: Mapping[str, Any], place: Place) -> Read:
+    values = {name: _text(name, cell) for name, cell in members.items()}
+    return empty_row(place.file, place.line) if is_blank(values.values()) else Row(values, place.line)
+
+
+def _explained(error: json.JSONDecodeError) -> str:
+    """What is wrong, with what to write where the parser's words are no help to a person."""
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].strip()
+    if before.endswith(",") and after[:1] in {"}", "]"}:
+        return f"a comma before `{after[0]}`; leave it out"
+    if after[:1] == "," and after[1:2] in {"}", "]"}:
+        return f"a comma before `{after[1]}`; leave it out"
+    if error.msg == "Illegal trailing comma before end of object" or after == ",":
+        return "a comma at the end; leave it out"
+    if error.msg.startswith("Invalid \\escape"):
+        return "a backslash stands alone; write `/` in paths, and `\\\\` for a backslash in a text"
+    if after.startswith("'"):
+        return "names and texts stand in \" and not in '"
+    return error.msg
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,13 +78,9 @@ def _constant(name: str) -> str:
 
 
 def _text(name: str, cell: Any) -> str:
-    """Give a JSON value as it was written; null is an empty cell."""
     if not name.strip():
         raise ValueError("a member has no name")
-    if isinstance(cell, str):
-        return cell
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    raise ValueError(f"{shown(name)} is a list or an object; a cell is text")
+    try:
+        return of_json(cell)
+    except ValueError as error:
+        raise ValueError(f"{shown(name)} {error}") from None

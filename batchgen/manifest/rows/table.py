@@ -1,21 +1,22 @@
 """Rows of text, one at a time, and what every format of row files shares.
 
 Every cell is the text that was written; nothing is guessed, stripped or converted. A row that cannot be used is a
-`Problem`; a file that cannot be opened, or whose head is wrong, raises `InputError` before any row is read.
+`Problem`, one without content is `Skipped`; a file that cannot be opened, or whose head is wrong, raises `InputError`
+before any row is read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from batchgen.errors import InputError, Place, Problem
+from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest.names import did_you_mean, shown
 
-MAX_LINE = 4_000_000
-"""Longest line of a row file, in characters."""
 MAX_COLUMNS = 10_000
+NAMELESS = "column {number} has no name; name it, or remove it"
 
 
 class Row(NamedTuple):
@@ -25,78 +26,136 @@ class Row(NamedTuple):
     line: int
 
 
+class SkipKind(StrEnum):
+    """Why a row or a combination makes no job."""
+
+    EMPTY = "empty"
+    EXCLUDED = "excluded"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row or combination that makes no job, and why: empty, excluded, or the same job as one before."""
+
+    why: str
+    place: Place | None = None
+    kind: SkipKind = SkipKind.EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Problem):
+    """A problem after which nothing more of a file can be read: rows are missing, nobody knows how many."""
+
+
+Read = Row | Problem | Skipped
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file of rows. `columns` is None where only the rows themselves say what they have (JSONL).
 
-    `read` starts from the first row each time that it is called.
+    `read` starts from the first row each time that it is called. `told` is what was detected, as warnings.
     """
 
     file: str
     columns: tuple[str, ...] | None
-    read: Callable[[], Iterator[Row | Problem]]
+    read: Callable[[], Iterator[Read]]
+    told: tuple[Problem, ...] = ()
 
 
-def header(names: Iterable[str], file: str, line: int = 1) -> tuple[str, ...]:
-    """Column names without outer blanks; `InputError` when one is empty or stands twice."""
-    columns = tuple(name.strip() for name in names)
-    place = Place(file, line)
-    problems: list[Problem] = []
-    if len(columns) > MAX_COLUMNS:
+def telling(file: str, line: int, *words: str) -> tuple[Problem, ...]:
+    """Make warnings of what was detected; empty words tell nothing."""
+    return tuple(Problem(text, Place(file, line), Severity.WARNING) for text in words if text)
+
+
+def empty_row(file: str, line: int) -> Skipped:
+    """A row without content."""
+    return Skipped("the row is empty", Place(file, line), SkipKind.EMPTY)
+
+
+def in_lines(lines: Sequence[int], most: int = 8) -> str:
+    """Name lines for a sentence, a long list cut."""
+    named = ", ".join(map(str, lines[:most]))
+    more = f" and {len(lines) - most:,} more" if len(lines) > most else ""
+    return f"{'lines' if len(lines) > 1 else 'line'} {named}{more}"
+
+
+def is_blank(cells: Iterable[str]) -> bool:
+    """Whether no cell holds more than blanks."""
+    return not any(map(str.strip, cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The columns of a table of cells: their names, and which cells of a row they are.
+
+    `width` counts the cells of a row; cells that belong to no column have no name and are blank.
+    """
+
+    file: str
+    names: tuple[str, ...]
+    kept: tuple[int, ...]
+    width: int
+
+    def row(self, cells: Sequence[str], line: int, uneven: Callable[[int, int], str]) -> Read:
+        """Take the cells of one row; `uneven` says what is wrong when there are not as many as columns."""
+        if len(cells) == self.width == len(self.names):
+            return (
+                empty_row(self.file, line) if is_blank(cells) else Row(dict(zip(self.names, cells, strict=True)), line)
+            )
+        return self._other(cells, line, uneven)
+
+    def _other(self, cells: Sequence[str], line: int, uneven: Callable[[int, int], str]) -> Read:
+        if is_blank(cells):
+            return empty_row(self.file, line)
+        if len(cells) <= max(self.kept, default=-1) or not is_blank(cells[self.width :]):
+            return Problem(uneven(len(cells), self.width), Place(self.file, line))
+        for number in sorted(set(range(min(self.width, len(cells)))).difference(self.kept)):
+            if cells[number].strip():
+                return Problem(NAMELESS.format(number=number + 1), Place(self.file, line))
+        return Row({name: cells[number] for name, number in zip(self.names, self.kept, strict=True)}, line)
+
+
+def head(cells: Sequence[str], file: str, line: int, sample: Iterable[Sequence[str]]) -> Head:
+    """Read the names of the columns; one without a name is left out where no row of the sample has a cell there.
+
+    `InputError` for a name that stands twice, and for columns without a name.
+    """
+    names, place = [name.strip() for name in cells], Place(file, line)
+    if len(names) > MAX_COLUMNS:
         raise InputError(Problem(f"more than {MAX_COLUMNS:,} columns", place))
+    filled = {number for row in sample for number, cell in enumerate(row) if cell.strip()}
+    kept = tuple(number for number, name in enumerate(names) if name)
     first: dict[str, int] = {}
-    for number, name in enumerate(columns, start=1):
-        if not name:
-            problems.append(Problem(f"column {number} has no name; name it, or remove it", place))
-        elif name in first:
-            problems.append(Problem(f"columns {first[name]} and {number} are both named {shown(name)}", place))
+    problems = [
+        Problem(NAMELESS.format(number=number + 1), place)
+        for number, name in enumerate(names)
+        if not name and (number in filled or not kept)
+    ]
+    for number in kept:
+        if (name := names[number]) in first:
+            twice = f"columns {first[name] + 1} and {number + 1} are both named {shown(name)}"
+            problems.append(Problem(twice, place))
         first.setdefault(name, number)
     if problems:
         raise InputError(*problems)
-    return columns
+    return Head(file, tuple(names[number] for number in kept), kept, len(names))
 
 
-def lines(stream: IO[str]) -> Iterator[str]:
-    """Give lines as they stand, bounded in length; raises `BadLineError` with the line that cannot be taken."""
-    number = 0
-    try:
-        while line := stream.readline(MAX_LINE):
-            number += 1
-            if len(line) == MAX_LINE and line[-1] not in "\r\n":
-                raise BadLineError(f"the line is longer than {MAX_LINE:,} characters", number)
-            if "\0" in line:
-                raise BadLineError("the line holds a NUL character; is this a text file?", number)
-            yield line
-    except UnicodeDecodeError as error:
-        raise BadLineError(
-            "the file is not UTF-8 from here on; save it as UTF-8", _undecodable(Path(stream.name))
-        ) from error
-
-
-class BadLineError(ValueError):
-    """A line after which a file cannot be read on."""
-
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def open_text(path: Path) -> IO[str]:
-    """Open a text file for `lines`: UTF-8 with or without a byte order mark, line ends untouched."""
-    return path.open(encoding="utf-8-sig", errors="strict", newline="")
-
-
-def _undecodable(path: Path) -> int:
-    """Find the first line that is not UTF-8; decoding in blocks does not tell."""
-    with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE):
-            number += 1
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return max(number, 1)
+def without_names(found: Head) -> str:
+    """Tell which columns are left out as they have no name; empty without any."""
+    left = found.width - len(found.names)
+    if not left:
+        return ""
+    return (
+        f"{left:,} columns have no name and no cells; they are left out"
+        if left > 1
+        else (
+            f"column {next(n for n in range(found.width) if n not in found.kept) + 1} has no name and no cells; "
+            "it is left out"
+        )
+    )
 
 
 def why_no_file(wanted: str, base: Path) -> str | None:
@@ -113,6 +172,9 @@ def why_no_file(wanted: str, base: Path) -> str | None:
         if S_ISREG(kind):
             return None
         return f"{shown(wanted, 200)} is {'a folder' if S_ISDIR(kind) else 'no ordinary file'}"  # a pipe may never end
+    if "\\" in wanted:
+        slashes = wanted.replace("\\", "/")
+        return f"there is no file {shown(wanted, 200)}; folders are separated by `/`: write {slashes}"
     beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
     if not folder.is_dir():
         return f"there is no folder {shown(str(Path(wanted).parent), 200)} for {shown(Path(wanted).name)}"

@@ -1,0 +1,80 @@
+"""Rows from Parquet, whose cells have types: each becomes the text a person would read in it."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest.names import shown
+from batchgen.manifest.rows.cells import of_several
+from batchgen.manifest.rows.layout import Layout
+from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, telling, without_names
+
+BATCH = 1024
+
+
+def open_parquet(path: Path, file: str, _: Layout) -> Table:
+    """Open a Parquet file; raises `InputError` when it is none, or when pyarrow is missing."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise InputError(Problem("Parquet rows need pyarrow: pip install pyarrow", Place(file))) from error
+    try:
+        with pq.ParquetFile(path) as parquet:
+            found = head(parquet.schema_arrow.names, file, 1, ())
+    except pa.ArrowException as error:
+        raise InputError(Problem("this is not a Parquet file", Place(file))) from error
+    return Table(file, found.names, lambda: _rows(path, found), telling(file, 1, without_names(found)))
+
+
+def _rows(path: Path, found: Head) -> Iterator[Read]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    line = 0
+    try:
+        with pq.ParquetFile(path) as parquet:
+            for batch in parquet.iter_batches(BATCH):
+                for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    line += 1
+                    yield _row(cells, found, line)
+    except pa.ArrowException:
+        yield Unreadable("the Parquet file is damaged; nothing after this row was read", Place(found.file, line + 1))
+
+
+def _row(cells: tuple[Any, ...], found: Head, line: int) -> Read:
+    try:
+        return found.row([text_of(value) for value in cells], line, _uneven)
+    except (ValueError, UnicodeDecodeError) as error:
+        return Problem(str(error), Place(found.file, line))
+
+
+def _uneven(cells: int, width: int) -> str:
+    return f"{cells} cells for {width} columns"
+
+
+def text_of(value: Any) -> str:
+    """Write a typed cell: whole numbers without a point, dates as ISO 8601, truth as TRUE and FALSE."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case int() | float() | Decimal():
+            return str(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.decode()
+        case list() if not any(isinstance(item, list | dict | tuple) for item in value):
+            return of_several(map(text_of, value))
+        case _:
+            pass
+    raise ValueError(f"a cell holds {shown(type(value).__name__)}; a cell is text or a number, or a list of them")

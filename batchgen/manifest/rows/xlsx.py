@@ -1,0 +1,209 @@
+"""Rows from a sheet of an XLSX workbook, whose cells are read as the sheet shows them.
+
+A workbook is an archive of XML that says how large it is. Nothing of that is believed: it is unpacked once, in pieces,
+before anything is built from it, and the sheet's own word for its size is not asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
+
+from batchgen.errors import InputError, Place, Problem
+from batchgen.manifest.names import did_you_mean, listed, shown
+from batchgen.manifest.rows.head_line import SAMPLE, head_index
+from batchgen.manifest.rows.layout import Layout
+from batchgen.manifest.rows.number_format import as_shown
+from batchgen.manifest.rows.table import (
+    Head,
+    Read,
+    Table,
+    Unreadable,
+    empty_row,
+    head,
+    is_blank,
+    telling,
+    without_names,
+)
+from batchgen.text import size_of
+
+MOST_UNPACKED = 2_000_000_000
+"""Bytes of all members together; a sheet of a million rows and 50 columns has about as many."""
+MOST_SHARED = 200_000_000
+"""Bytes of the texts that cells share, which are held in memory."""
+MOST_TEXT = 4_000_000
+"""Bytes of one text; a cell holds 32,767 characters."""
+MOST_ROWS = 1_048_576
+"""Rows of a sheet, as spreadsheets allow."""
+CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row of a sheet: its cells as shown, and what cannot be shown."""
+
+    number: int
+    cells: Sequence[str]
+    wrong: str = ""
+
+
+def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
+    """Open a sheet of a workbook, one of its first rows naming the columns; raises `InputError`."""
+    try:
+        import openpyxl  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        message = "XLSX rows need an extra: pip install 'batchgen-images[xlsx]'"
+        raise InputError(Problem(message, Place(file))) from error
+    _unpack(path, file)
+    sheet, others = _choose(path, file, layout.sheet)
+    first = layout.header_row or 1
+    sample = list(islice((line for line in _lines(path, file, sheet) if _from(line, first)), SAMPLE))
+    if sample and isinstance(sample[0], Problem):
+        raise InputError(sample[0])
+    lines = [line for line in sample if isinstance(line, _Line)]
+    if not any(not is_blank(line.cells) for line in lines):
+        message = f"the sheet {shown(sheet)} is empty; its first row names the columns"
+        raise InputError(Problem(message, Place(file)))
+    at = 0 if layout.header_row else head_index([line.cells for line in lines])
+    named = lines[at]
+    cells = _trimmed(named.cells)
+    found = head(cells, file, named.number, [line.cells[: len(cells)] for line in lines[at + 1 :]])
+    told = (
+        f"the sheet {shown(sheet)} is read; `sheet` names another: {listed(others)}"
+        if others and layout.sheet is None
+        else "",
+        f"the columns are named in row {named.number}; what stands above is left out" if at else "",
+        without_names(found),
+    )
+    return Table(file, found.names, lambda: _rows(path, sheet, found, named.number), telling(file, 1, *told))
+
+
+def _from(line: _Line | Problem, first: int) -> bool:
+    return isinstance(line, Problem) or line.number >= first
+
+
+def _trimmed(cells: Sequence[str]) -> Sequence[str]:
+    named = [number for number, cell in enumerate(cells, 1) if cell.strip()]
+    return cells[: max(named, default=0)]
+
+
+def _rows(path: Path, sheet: str, found: Head, skip: int) -> Iterator[Read]:
+    for line in _lines(path, found.file, sheet):
+        if isinstance(line, Problem):
+            yield line
+        elif line.number > skip:
+            if line.wrong:
+                yield Problem(line.wrong, Place(found.file, line.number))
+            elif not line.cells:
+                yield empty_row(found.file, line.number)
+            else:
+                missing = [""] * (found.width - len(line.cells))
+                yield found.row([*line.cells, *missing], line.number, _beyond)
+
+
+def _beyond(_: int, width: int) -> str:
+    return f"a cell beyond the {width} named columns"
+
+
+def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
+    """The sheet that is meant: the first that is not hidden and has rows, unless one is named; and the other ones."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        sheets = [sheet.title for sheet in book.worksheets if asked or sheet.sheet_state == "visible"]
+        book.close()
+    except OSError:
+        raise
+    except Exception as error:
+        raise InputError(_broken(error, file)) from error
+    if asked is not None:
+        if asked not in sheets:
+            hint = did_you_mean(asked, sheets) or f"; there are {listed(sheets)}"
+            raise InputError(Problem(f"there is no sheet {shown(asked)}{hint}", Place(file)))
+        return asked, ()
+    if not sheets:
+        raise InputError(Problem("the workbook has no sheet", Place(file)))
+    with_rows = [sheet for sheet in sheets if _has_rows(path, file, sheet)]
+    chosen = with_rows[0] if with_rows else sheets[0]
+    return chosen, tuple(sheet for sheet in with_rows if sheet != chosen)
+
+
+def _has_rows(path: Path, file: str, sheet: str) -> bool:
+    lines = islice(_lines(path, file, sheet), SAMPLE)
+    return any(isinstance(line, Problem) or not is_blank(line.cells) for line in lines)
+
+
+def _lines(path: Path, file: str, sheet: str) -> Iterator[_Line | Problem]:
+    """Give the rows of a sheet; whatever openpyxl finds wrong with a file is one `Unreadable`."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        try:
+            found = book[sheet]
+            found.reset_dimensions()
+            for number, cells in enumerate(found.iter_rows(), start=1):
+                if number > MOST_ROWS:
+                    message = f"the sheet claims more than {MOST_ROWS:,} rows; nothing after this row was read"
+                    yield Unreadable(message, Place(file, number))
+                    return
+                yield _line(number, cells)
+        finally:
+            book.close()
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        yield _broken(error, file)
+
+
+def _line(number: int, cells: Sequence[Any]) -> _Line:
+    try:
+        return _Line(number, [as_shown(c.value, c.number_format) if c.value is not None else "" for c in cells])
+    except (ValueError, UnicodeDecodeError) as error:
+        return _Line(number, (), str(error))
+
+
+def _broken(error: Exception, file: str) -> Unreadable:
+    return Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__})", Place(file))
+
+
+def _unpack(path: Path, file: str) -> None:
+    """Unpack every member once, in pieces, and refuse what would fill the memory; `InputError` says what."""
+    room = MOST_UNPACKED
+    try:
+        with ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    most = min(room, MOST_SHARED) if name.endswith("sharedStrings.xml") else room
+                    room -= _measured(member, most, xml=name.endswith((".xml", ".rels")))
+    except OSError:
+        raise
+    except _TooLargeError as error:
+        raise InputError(Problem(f"the workbook {error}", Place(file))) from None
+    except (BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InputError(_broken(error, file)) from error
+    except Exception as error:  # zlib's own error is no kind of the above
+        raise InputError(_broken(error, file)) from error
+
+
+class _TooLargeError(Exception):
+    """A workbook that is made to fill the memory."""
+
+
+def _measured(member: IO[bytes], most: int, *, xml: bool) -> int:
+    """Count the bytes of a member; `_TooLargeError` where they are too many, or one text of it is too long."""
+    size = text = 0
+    while chunk := member.read(CHUNK):
+        size += len(chunk)
+        if size > most:
+            raise _TooLargeError(f"unpacks to more than {size_of(most)}")
+        tag = chunk.rfind(b"<")
+        text = len(chunk) - tag if tag >= 0 else text + len(chunk)
+        if xml and text > MOST_TEXT:
+            raise _TooLargeError(f"holds a text of more than {size_of(MOST_TEXT)}")
+        if xml and b"<!DOCTYPE" in chunk:
+            raise _TooLargeError("declares a document type, which no spreadsheet does")
+    return size
