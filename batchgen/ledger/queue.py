@@ -20,11 +20,11 @@ class _Rest:
     """What a job's row in `jobs` does not say: under the names of the job's own fields."""
 
     stems: Stems
-    explicit_id: bool
-    inherited: frozenset[str]
-    after: str | None
-    asked: ImageRequest | None
-    preview: bool
+    explicit_id: bool = True
+    inherited: frozenset[str] = frozenset()
+    after: str | None = None
+    asked: ImageRequest | None = None
+    preview: bool = False
 
 
 class Queue:

@@ -45,8 +45,9 @@ class PathTemplate:
 
     def stems(self, values: Mapping[str, str], job_id: str, key: str, n: int = 1, ext: str = "png") -> Stems:
         """Render for the `n` slots of one job that asks for `ext`; raises `TemplateError`."""
-        texts = {name: _clean(values[name]) for name in self.stem.names if name in values}
-        if "id" in self.stem.names:
+        names = self.stem.names
+        texts = {name: _clean(values[name]) for name in names if name in values}
+        if "id" in names:
             texts["id"] = _clean(job_id)
         slots = (SLOT,) if isinstance(self.stem, Simple) else tuple(map(str, range(n)))
 
@@ -54,22 +55,25 @@ class PathTemplate:
             return tuple([self._stem(texts, slot, ext, key) for slot in slots])
 
         usual = stems(ANY)
-        if max(map(len, usual)) + len(f".{ext}") > MAX_PATH:
+        if max(map(len, usual)) + 1 + len(ext) > MAX_PATH:
             raise TemplateError(f"gives a path of more than {MAX_PATH:,} characters")
-        if "ext" not in self.stem.names and not any(map(_is_long, usual)):
+        if "ext" not in names and not any(map(_is_long, usual)):
             return Stems(usual)
         others = ((other, stems(other)) for other in dict.fromkeys((*EXTENSIONS, ext)))
         return Stems(usual, tuple((other, found) for other, found in others if found != usual))
 
-    def _stem(self, texts: Mapping[str, str], slot: str, ext: str, key: str) -> str:
+    def _stem(self, texts: dict[str, str], slot: str, ext: str, key: str) -> str:
         ext = _clean(ext)
-        own = {"index": slot, "ext": ext}
-        rendered = self.stem.render({**texts, **{name: own[name] for name in self.stem.names & own.keys()}})
+        if self.shows_index:
+            texts["index"] = slot
+        if "ext" in self.stem.names:
+            texts["ext"] = ext
+        rendered = self.stem.render(texts)
         if slot != SLOT:
             rendered = _unmarked(rendered)
-        *folders, last = rendered.split("/")
-        tail = f".{ext}"
-        return "/".join([*[_fit(folder, "", slot, key) for folder in folders], _fit(last, tail, slot, key)])
+        folders, slash, last = rendered.rpartition("/")
+        above = [_fit(folder, "", slot, key) for folder in folders.split("/")] if slash else ()
+        return "/".join((*above, _fit(last, f".{ext}", slot, key)))
 
 
 def path_template(source: str) -> PathTemplate:

@@ -1,12 +1,13 @@
 """The nouns as JSON text and back: for another process, another machine or another day.
 
 What a value is follows from the annotations of its dataclass, so the text holds the names of fields and no types; only
-where one of several dataclasses may stand, its name goes with it.
+where one of several dataclasses may stand, its name goes with it. A field that is as it is by default is left out, so
+that a text stays short, and is understood by a version that knows more fields.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -104,10 +105,19 @@ def _one_of(kinds: tuple[Any, ...]) -> _Codec:
 
 
 def _fields(kind: Any) -> _Codec:
-    """Give the codec of a dataclass."""
+    """Give the codec of a dataclass; what is as it is by default is left out."""
     hints = get_type_hints(kind)
-    codecs = [(field.name, _codec(hints[field.name])) for field in fields(kind)]
-    return _Codec(
-        lambda value: {name: codec.out(getattr(value, name)) for name, codec in codecs},
-        lambda found: kind(**{name: codec.back(found[name]) for name, codec in codecs}),
-    )
+    codecs = {field.name: (_codec(hints[field.name]), _default(field)) for field in fields(kind)}
+
+    def out(value: Any) -> dict[str, Any]:
+        found = ((name, getattr(value, name), *rest) for name, rest in codecs.items())
+        return {name: codec.out(one) for name, one, codec, default in found if one != default}
+
+    def back(found: dict[str, Any]) -> Any:
+        return kind(**{name: codecs[name][0].back(one) for name, one in found.items()})
+
+    return _Codec(out, back)
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()

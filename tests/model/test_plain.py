@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen.model import Attempt, FileImage, ImageRequest, Job, JobImage, Operation, Quote, Stems, UrlImage
+from batchgen.model import Attempt, FileImage, ImageRequest, Job, JobImage, Operation, Purpose, Quote, Stems, UrlImage
 from batchgen.model.plain import dump, load
 from batchgen.money import ZERO
 
@@ -64,7 +64,15 @@ def test_the_text_of_an_attempt_reads_by_itself() -> None:
     attempt = Attempt("a", "r", "k", "id", request, Stems(("id-*",)), "m", "p", (0,), Quote(ZERO, ZERO, ZERO))
     told = json.loads(dump(attempt))
     assert told["request"]["images"] == [{"JobImage": {"job_id": "cat", "slot": 1}}]
-    assert (told["route"], told["purpose"], told["stems"]["usual"]) == ("sync", "first", ["id-*"])
+    assert told["stems"] == {"usual": ["id-*"]}
+
+
+def test_what_is_usual_is_not_told() -> None:
+    """A text of a version that knew fewer fields is read: what it does not tell is as it is by default."""
+    request = ImageRequest(Operation.GENERATE, "hat")
+    attempt = Attempt("a", "r", "k", "id", request, Stems(("id-*",)), "m", "p", (0,), Quote(ZERO, ZERO, ZERO))
+    assert {"purpose", "deadline", "replaces", "inherited"}.isdisjoint(json.loads(dump(attempt)))
+    assert load(Attempt, dump(attempt)).purpose is Purpose.FIRST
 
 
 def test_days_and_prices_keep_every_digit() -> None:
