@@ -28,7 +28,10 @@ ROW = "row"
 """What stands for the whole row in a template."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A column between quotation marks whose name means nothing else to `str.format`.
-_COLUMN = r"""row\[(?:"(?P<double>[^"{}\[\]().!:\\]*[^"{}\[\]().!:\\0-9][^"{}\[\]().!:\\]*)"|'(?P<single>[^'{}\[\].!:\\]*[^'{}\[\].!:\\0-9][^'{}\[\].!:\\]*)')\]"""
+_COLUMN = (
+    r"""row\[(?:"(?P<double>[^"{}\[\]().!:\\]*[^"{}\[\]().!:\\0-9][^"{}\[\]().!:\\]*)\""""
+    r"""|'(?P<single>[^'{}\[\].!:\\]*[^'{}\[\].!:\\0-9][^'{}\[\].!:\\]*)')\]"""
+)
 _PLACEHOLDER = re.compile(r"\{\{[ \t\n]*(?:" + _COLUMN + r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*))[ \t\n]*\}\}")
 _WRITTEN = re.compile(r"\{\{\s*([^{}|\s][^{}|]*?)\s*(?:\||\}\})")
 _SYNTAX = ("{{", "{%", "{#")

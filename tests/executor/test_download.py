@@ -12,7 +12,18 @@ from yarl import URL
 
 from batchgen.executor import Wires
 from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
-from batchgen.model import Lost, Operation, Pending, Phase, Receipt, Remedy, RemoteImage, StoredImage, UrlImage
+from batchgen.model import (
+    Lost,
+    Mismatch,
+    Operation,
+    Pending,
+    Phase,
+    Receipt,
+    Remedy,
+    RemoteImage,
+    StoredImage,
+    UrlImage,
+)
 
 BASE = URL("https://api.example.com/v1")
 
@@ -39,7 +50,7 @@ async def test_a_image_is_fetched_to_its_place(world: Any, kit: Any) -> None:
     assert isinstance(found, StoredImage)
     assert (found.slot, found.path, found.format) == (2, "images/dot-2.webp", "webp")
     assert world.file(found.path) == data
-    assert found.flags == ("not_as_asked:format",)
+    assert found.mismatches == (Mismatch.FORMAT,)
     (seen,) = world.server.seen
     assert seen.method == "GET"
     assert seen.target == "/v1/files/1.png?sig=%2B%2f+a&x=%C3%A9"

@@ -29,7 +29,7 @@ from batchgen.model import (
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock
 from batchgen.runtime.offload import Threads
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
 from tests.executor.late import LateExecutor
 
 EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor}
@@ -37,7 +37,7 @@ MOST_LOOKS = 50
 
 
 @dataclass
-class Workspace:
+class Place:
     """One workspace and one provider, for one executor after the other."""
 
     make: MakeExecutor
@@ -63,7 +63,8 @@ class Workspace:
             executor = self.make(
                 self.provider,
                 "sk-conformance",
-                Folder(self.root, at=step),
+                Workspace(self.root, at=step),
+                LocalStore(self.root, at=step),
                 clock=SystemClock(),
                 offload=offload,
                 prepare=None,
@@ -157,16 +158,16 @@ def make(request: pytest.FixtureRequest) -> MakeExecutor:
 
 
 @pytest.fixture
-def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Workspace]:
+def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Place]:
     """A provider that answers with images."""
     handle = start_embedded(MockConfig(fixed_bytes=png))
-    yield Workspace(make, tmp_path, handle)
+    yield Place(make, tmp_path, handle)
     handle.stop()
 
 
 @pytest.fixture
-def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Workspace]:
+def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Place]:
     """A provider that answers with addresses."""
     handle = start_embedded(MockConfig(rules=(Rule("url_instead"),)))
-    yield Workspace(make, tmp_path, handle)
+    yield Place(make, tmp_path, handle)
     handle.stop()
