@@ -8,7 +8,7 @@ from datetime import timedelta
 from batchgen.executor import Came, Capacity, LocalExecutor
 from batchgen.model import Attempt, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.storage import Folder
+from batchgen.storage import ImageStore, Workspace
 
 LOOKS = 2
 """Looks at an attempt that bring nothing."""
@@ -25,14 +25,17 @@ class LateExecutor:
         self,
         provider: Provider,
         key: str | None,
-        folder: Folder,
+        workspace: Workspace,
+        store: ImageStore,
         *,
         clock: Clock,
         offload: Offload,
         prepare: Prepare | None = None,
-        spare: Folder | None = None,
+        spare: Workspace | None = None,
     ) -> None:
-        self._local = LocalExecutor(provider, key, folder, clock=clock, offload=offload, prepare=prepare, spare=spare)
+        self._local = LocalExecutor(
+            provider, key, workspace, store, clock=clock, offload=offload, prepare=prepare, spare=spare
+        )
         self._clock = clock
         self._looks = Counter[str]()
 

@@ -29,7 +29,7 @@ from batchgen.model import (
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock
 from batchgen.runtime.offload import Threads
-from batchgen.storage import Folder
+from batchgen.storage import LocalStore, Workspace
 from tests.executor.late import LateExecutor
 
 EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor}
@@ -63,7 +63,8 @@ class Workspace:
             executor = self.make(
                 self.provider,
                 "sk-conformance",
-                Folder(self.root, at=step),
+                Workspace(self.root, at=step),
+                LocalStore(self.root, at=step),
                 clock=SystemClock(),
                 offload=offload,
                 prepare=None,
