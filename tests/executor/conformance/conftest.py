@@ -37,7 +37,7 @@ MOST_LOOKS = 50
 
 
 @dataclass
-class Place:
+class Bench:
     """One workspace and one provider, for one executor after the other."""
 
     make: MakeExecutor
@@ -158,16 +158,16 @@ def make(request: pytest.FixtureRequest) -> MakeExecutor:
 
 
 @pytest.fixture
-def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Place]:
+def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Bench]:
     """A provider that answers with images."""
     handle = start_embedded(MockConfig(fixed_bytes=png))
-    yield Place(make, tmp_path, handle)
+    yield Bench(make, tmp_path, handle)
     handle.stop()
 
 
 @pytest.fixture
-def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Place]:
+def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Bench]:
     """A provider that answers with addresses."""
     handle = start_embedded(MockConfig(rules=(Rule("url_instead"),)))
-    yield Place(make, tmp_path, handle)
+    yield Bench(make, tmp_path, handle)
     handle.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from batchgen.executor import Capacity
 from batchgen.model import Charge, Lost, Pending, Receipt, Remedy
-from tests.executor.conformance.conftest import Place, at_address, brought, last, settled, waiting
+from tests.executor.conformance.conftest import Bench, at_address, brought, last, settled, waiting
 
 
 class Crash(BaseException):
@@ -33,13 +33,13 @@ async def until(there: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_it_says_how_it_takes_attempts(workspace: Place) -> None:
+async def test_it_says_how_it_takes_attempts(workspace: Bench) -> None:
     """Side by side, or in bulk."""
     async with workspace.executor() as executor:
         assert executor.capacity in Capacity
 
 
-async def test_each_attempt_is_sent_once(workspace: Place) -> None:
+async def test_each_attempt_is_sent_once(workspace: Bench) -> None:
     """However often it is looked for."""
     attempts = [workspace.attempt() for _ in range(5)]
     async with workspace.executor() as executor:
@@ -49,7 +49,7 @@ async def test_each_attempt_is_sent_once(workspace: Place) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-async def test_there_is_one_result_for_each_in_their_order(workspace: Place, count: int) -> None:
+async def test_there_is_one_result_for_each_in_their_order(workspace: Bench, count: int) -> None:
     """Of `execute` as of `collect`."""
     attempts = [workspace.attempt(n=1 + number % 2) for number in range(count)]
     names = [one.id for one in attempts]
@@ -62,7 +62,7 @@ async def test_there_is_one_result_for_each_in_their_order(workspace: Place, cou
     assert [len(one.images) for one in receipts if isinstance(one, Receipt)] == [one.n for one in attempts]
 
 
-async def test_a_receipt_says_of_images_that_are_durably_there(workspace: Place, png: bytes) -> None:
+async def test_a_receipt_says_of_images_that_are_durably_there(workspace: Bench, png: bytes) -> None:
     """Their bytes stand where it says, their folder was confirmed, and so was the answer before."""
     async with workspace.executor() as executor:
         (receipt,) = await brought(executor, [workspace.attempt(n=3)])
@@ -77,7 +77,7 @@ async def test_a_receipt_says_of_images_that_are_durably_there(workspace: Place,
     assert steps.index("storage.finish.after_answer") < steps.index("storage.publish.after_sync")
 
 
-async def test_what_the_ledger_has_is_forgotten(workspace: Place) -> None:
+async def test_what_the_ledger_has_is_forgotten(workspace: Bench) -> None:
     """Nothing is left in the spool then; to forget again, or what was never known, does no harm."""
     attempts = [workspace.attempt() for _ in range(2)]
     async with workspace.executor() as executor:
@@ -89,7 +89,7 @@ async def test_what_the_ledger_has_is_forgotten(workspace: Place) -> None:
         assert all(isinstance(one, Lost) for one in await executor.collect(attempts))
 
 
-async def test_the_same_receipt_is_collected_as_often_as_it_is_asked_for(workspace: Place) -> None:
+async def test_the_same_receipt_is_collected_as_often_as_it_is_asked_for(workspace: Bench) -> None:
     """Until it is forgotten."""
     attempt = workspace.attempt(n=2)
     async with workspace.executor() as executor:
@@ -98,7 +98,7 @@ async def test_the_same_receipt_is_collected_as_often_as_it_is_asked_for(workspa
     assert found == [receipt] * 3
 
 
-async def test_a_crash_before_the_ledger_knows_costs_no_request(workspace: Place) -> None:
+async def test_a_crash_before_the_ledger_knows_costs_no_request(workspace: Bench) -> None:
     """Another executor on the same workspace brings the same."""
     attempt = workspace.attempt(n=2)
     async with workspace.executor() as executor:
@@ -109,7 +109,7 @@ async def test_a_crash_before_the_ledger_knows_costs_no_request(workspace: Place
     assert workspace.sent == 1
 
 
-async def test_a_crash_while_it_is_pending_costs_no_request(workspace: Place) -> None:
+async def test_a_crash_while_it_is_pending_costs_no_request(workspace: Bench) -> None:
     """Another executor on the same workspace finds it by its handle, and without one."""
     attempts = [workspace.attempt(), workspace.attempt()]
     async with workspace.executor() as executor:
@@ -124,7 +124,7 @@ async def test_a_crash_while_it_is_pending_costs_no_request(workspace: Place) ->
 @pytest.mark.parametrize(
     "point", ["storage.finish.after_answer", "storage.publish.before_name", "storage.publish.after_sync"]
 )
-async def test_a_crash_once_the_answer_is_durable_costs_no_request(workspace: Place, point: str) -> None:
+async def test_a_crash_once_the_answer_is_durable_costs_no_request(workspace: Bench, point: str) -> None:
     """Wherever it happens: what was paid is found."""
     attempt = workspace.attempt(n=2)
     with pytest.raises(Crash):
@@ -138,7 +138,7 @@ async def test_a_crash_once_the_answer_is_durable_costs_no_request(workspace: Pl
     assert workspace.sent == 1
 
 
-async def test_what_is_unknown_is_lost(workspace: Place) -> None:
+async def test_what_is_unknown_is_lost(workspace: Bench) -> None:
     """Also among others that are not."""
     known, never = workspace.attempt(), workspace.attempt()
     async with workspace.executor() as executor:
@@ -149,7 +149,7 @@ async def test_what_is_unknown_is_lost(workspace: Place) -> None:
         assert isinstance(await last(executor, known, second), Receipt)
 
 
-async def test_a_refusal_is_a_receipt(workspace: Place) -> None:
+async def test_a_refusal_is_a_receipt(workspace: Bench) -> None:
     """What a provider says is never an exception, and a refused attempt is not sent again."""
     attempt = workspace.attempt("a lamp [[mock: fault=status_500]]")
     async with workspace.executor() as executor:
@@ -160,7 +160,7 @@ async def test_a_refusal_is_a_receipt(workspace: Place) -> None:
     assert workspace.asked == 1
 
 
-async def test_a_session_that_ends_leaves_nothing_undecided(workspace: Place) -> None:
+async def test_a_session_that_ends_leaves_nothing_undecided(workspace: Bench) -> None:
     """Broken off in the middle: what is whole is found, everything else is lost, and no task is left."""
     quick, slow = workspace.attempt(), workspace.attempt("a lamp [[mock: fault=late delay=30]]")
     async with workspace.executor() as executor:
@@ -180,7 +180,7 @@ async def test_a_session_that_ends_leaves_nothing_undecided(workspace: Place) ->
     assert workspace.spooled == []
 
 
-async def test_an_image_at_an_address_is_collected_like_anything_else(addresses: Place) -> None:
+async def test_an_image_at_an_address_is_collected_like_anything_else(addresses: Bench) -> None:
     """It is asked for once, given as often as it is asked for, also after a crash, and then forgotten."""
     attempt = addresses.attempt(n=2)
     async with addresses.executor() as executor:
@@ -204,7 +204,7 @@ async def test_an_image_at_an_address_is_collected_like_anything_else(addresses:
     assert addresses.sent == 1
 
 
-async def test_an_image_that_does_not_come_now_is_pending(addresses: Place) -> None:
+async def test_an_image_that_does_not_come_now_is_pending(addresses: Bench) -> None:
     """And says why; the next look may bring it."""
     attempt = addresses.attempt()
     async with addresses.executor() as executor:
@@ -220,7 +220,7 @@ async def test_an_image_that_does_not_come_now_is_pending(addresses: Place) -> N
         assert isinstance(came, Receipt)
 
 
-async def test_what_another_executor_accepted_stays_pending(workspace: Place) -> None:
+async def test_what_another_executor_accepted_stays_pending(workspace: Bench) -> None:
     """Only what is known to be gone is lost; when it comes here is not said."""
     attempt = workspace.attempt()
     async with workspace.executor() as executor:
