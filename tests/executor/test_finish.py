@@ -1,5 +1,6 @@
 """A crash between answer and ledger costs nothing: the spool is finished from, as often as it takes."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -127,6 +128,24 @@ async def test_a_replaced_image_steps_aside_once(world: Any, kit: Any) -> None:
     again = await finish(world, "a2")
     assert isinstance(again, Receipt)
     assert again.images == receipt.images
+
+
+async def test_an_answer_that_version_0_1_0_left_is_finished(world: Any, kit: Any) -> None:
+    """It wrote flags where codes stand now, with and without something to tell."""
+    with pytest.raises(Crash):
+        await execute(
+            world, dying("storage.finish.after_answer"), world.attempt(), kit.response(kit.answer(kit.image()))
+        )
+    path = world.root / "spool" / "a1" / "answer.json"
+    answer = json.loads(path.read_text())
+    (entry,) = answer["pictures"]
+    del entry["mismatches"]
+    for flags in ([], ["not_as_asked:size", "not_as_asked:alpha"]):
+        entry["flags"] = flags
+        path.write_text(json.dumps(answer))
+        receipt = await finish(world, "a1")
+        assert isinstance(receipt, Receipt)
+        assert [name.value for name in receipt.images[0].mismatches] == [flag.partition(":")[2] for flag in flags]
 
 
 async def test_an_answer_of_another_program_is_refused(world: Any, kit: Any) -> None:

@@ -47,6 +47,7 @@ def known(*states: SlotState, n: int = 2, tries: int = 1, code: str = "") -> Kno
 NEW = Known()
 BEFORE = Previous("o" * 64, job(prompt="a stool").request)
 PENDING = Known(1, (slot(0, OPEN, url="https://x.test/0"),), tries=1)
+SUBMITTED = Known(2, tries=1, submitted=frozenset({0, 1}))
 FOR_NOW = Known(1, (slot(0, FAILED, Reason(ReasonCode.TRANSIENT, "http_503")),), tries=4)
 
 
@@ -79,6 +80,10 @@ FOR_NOW = Known(1, (slot(0, FAILED, Reason(ReasonCode.TRANSIENT, "http_503")),),
         (3, known(UNCERTAIN, STORED), HOLD, Action.TOP_UP, (2,)),
         (1, PENDING, DEFAULT, Action.RETRY, ()),
         (1, PENDING, AGAIN, Action.RETRY, ()),
+        (2, SUBMITTED, DEFAULT, Action.SUBMITTED, ()),
+        (3, SUBMITTED, AGAIN, Action.RETRY, (2,)),
+        (2, replace(known(UNCERTAIN, UNCERTAIN), submitted=frozenset({0})), DEFAULT, Action.RETRY, (1,)),
+        (1, replace(known(FAILED), submitted=frozenset({0})), AGAIN, Action.SUBMITTED, ()),
     ],
 )
 def test_what_happens_to_a_job(n: int, before: Known, choices: Choices, action: Action, slots: tuple[int, ...]) -> None:

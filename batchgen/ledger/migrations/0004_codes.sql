@@ -164,37 +164,37 @@ INSERT INTO images_new (
     superseded, sha256, bytes, width, height, format, mismatches, fault, url, expires, tries, changed, prompt, before
 ) SELECT
     catalogue, job_key, slot, state, code,
-    CASE WHEN code IN ('orphaned', 'mismatch', 'download', 'other') THEN ''
-        WHEN colon > 0 THEN substr(what, 1, colon - 1) ELSE what END,
-    CASE WHEN code IN ('orphaned', 'mismatch', 'download', 'other') THEN what
-        WHEN colon > 0 THEN substr(what, colon + 2) ELSE '' END,
+    CAST(CASE WHEN code IN ('orphaned', 'mismatch', 'download', 'other') THEN ''
+        WHEN colon > 0 THEN substr(what, 1, colon - 1) ELSE what END AS TEXT),
+    CAST(CASE WHEN code IN ('orphaned', 'mismatch', 'download', 'other') THEN what
+        WHEN colon > 0 THEN substr(what, colon + 2) ELSE '' END AS TEXT),
     attempt_id, run_id, cost, path,
     ifnull(substr(path, 1, length('superseded/')) = 'superseded/', 0),
     sha256, bytes, width, height, format,
     (SELECT json_group_array(replace(value, 'not_as_asked:', '')) FROM json_each(flags)),
     fault, url, expires, tries, changed, prompt, before
 FROM (
-    -- A cause ends at the first colon with words behind it.
-    SELECT *, iif(instr(what, ': ') BETWEEN 1 AND length(what) - 2, instr(what, ': '), 0) AS colon FROM (
+    -- A cause ends at the first colon with words behind it. Bytes are cut, as text ends for SQLite at a NUL in it.
+    SELECT *, iif(instr(what, x'3a20') BETWEEN 1 AND length(what) - 2, instr(what, x'3a20'), 0) AS colon FROM (
         SELECT *, CASE code
-            WHEN 'orphaned' THEN substr(reason, length('may have been charged: ') + 1)
-            WHEN 'maybe_charged' THEN substr(reason, length('may have been charged: ') + 1)
-            WHEN 'resolved_retry' THEN substr(reason, length('resolved by hand (retry): may have been charged: ') + 1)
-            WHEN 'resolved_drop' THEN substr(reason, length('resolved by hand (drop): may have been charged: ') + 1)
-            WHEN 'transient' THEN substr(reason, length('for now: ') + 1)
-            WHEN 'unusable' THEN substr(reason, length('paid, but nothing usable came: ') + 1)
-            WHEN 'mismatch' THEN substr(reason, length('not as asked: ') + 1)
-            WHEN 'incomplete' THEN substr(reason, length('incomplete: ') + 1,
-                length(reason) - length('incomplete: : fewer images came than were asked'))
-            WHEN 'short' THEN substr(reason, 1, length(reason) - length(': fewer images came than were asked'))
+            WHEN 'orphaned' THEN substr(raw, length('may have been charged: ') + 1)
+            WHEN 'maybe_charged' THEN substr(raw, length('may have been charged: ') + 1)
+            WHEN 'resolved_retry' THEN substr(raw, length('resolved by hand (retry): may have been charged: ') + 1)
+            WHEN 'resolved_drop' THEN substr(raw, length('resolved by hand (drop): may have been charged: ') + 1)
+            WHEN 'transient' THEN substr(raw, length('for now: ') + 1)
+            WHEN 'unusable' THEN substr(raw, length('paid, but nothing usable came: ') + 1)
+            WHEN 'mismatch' THEN substr(raw, length('not as asked: ') + 1)
+            WHEN 'incomplete' THEN substr(raw, length('incomplete: ') + 1,
+                length(raw) - length('incomplete: : fewer images came than were asked'))
+            WHEN 'short' THEN substr(raw, 1, length(raw) - length(': fewer images came than were asked'))
             WHEN 'short_again' THEN
-                substr(reason, 1, length(reason) - length(': fewer images came than were asked, also when asked again'))
-            WHEN 'address_gone' THEN ''
-            WHEN 'not_on_bill' THEN ''
-            WHEN 'reworded' THEN ''
-            ELSE reason
+                substr(raw, 1, length(raw) - length(': fewer images came than were asked, also when asked again'))
+            WHEN 'address_gone' THEN x''
+            WHEN 'not_on_bill' THEN x''
+            WHEN 'reworded' THEN x''
+            ELSE raw
         END AS what FROM (
-            SELECT *, CASE
+            SELECT *, CAST(reason AS BLOB) AS raw, CASE
                 WHEN reason = '' THEN ''
                 WHEN reason = 'reworded' THEN 'reworded'
                 WHEN reason = 'not charged, as the bill shows' THEN 'not_on_bill'
