@@ -143,11 +143,15 @@ class Collector:
             return
         seconds = self._waiting[0][0] - self._bench.clock.monotonic()
         sleep = asyncio.ensure_future(self._bench.clock.sleep(max(seconds, 0.0)))
-        sleep.add_done_callback(lambda _: self._news.set())
+        sleep.add_done_callback(self._wake)
         try:
             await self._news.wait()
         finally:
             sleep.cancel()
+
+    def _wake(self, sleep: "asyncio.Future[None]") -> None:
+        if not sleep.cancelled():  # else there was other news, and what ended the sleep is no news of its own
+            self._news.set()
 
     async def _look_again(self, items: Sequence[Item]) -> None:
         try:
@@ -157,7 +161,9 @@ class Collector:
             self._bench.stops.add(Stop(StopKind.STORAGE, str(error)))
             for item in items:
                 item.give_up()
-        except Exception as bug:  # noqa: BLE001 - whoever waits gets it, whatever it is
+        except asyncio.CancelledError:
+            raise
+        except BaseException as bug:  # noqa: BLE001 - whoever waits gets it, whatever it is
             _fail(items, bug)
         for item in items:
             if not item.ended.done():

@@ -16,7 +16,13 @@ class Died(BaseException):
 
 
 def dies(where: str) -> None:
-    """End the run when an image is here and the ledger does not know it yet."""
+    """End the run when the ledger knows the address and the image is not here yet."""
+    if where == "ledger.settle.after_commit":
+        raise Died(where)
+
+
+def dies_later(where: str) -> None:
+    """End the run when the image is here and the ledger does not know it yet."""
     if where == "ledger.downloaded.before_begin":
         raise Died(where)
 
@@ -34,7 +40,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
 def test_a_provider_that_moved_loses_nothing(scene: Rehearsal, tmp_path: Path) -> None:
     """Under another base URL the old one is a stranger's private address; under the old one its image comes."""
     manifest = scene.manifest(LAMP)
-    with pytest.raises(BaseException, match=r"downloaded|unhandled"):
+    with pytest.raises(BaseException, match=r"settle|unhandled"):
         scene.run(manifest, at=dies)
     with rehearsal(tmp_path, scene.settings) as moved:
         elsewhere = moved.run(manifest)
@@ -48,7 +54,7 @@ def test_a_provider_that_moved_loses_nothing(scene: Rehearsal, tmp_path: Path) -
 def test_an_address_of_another_provider_is_not_given_up(scene: Rehearsal, tmp_path: Path) -> None:
     """A run elsewhere may not fetch from a provider's private address, and does not call its images lost."""
     manifest = scene.manifest(LAMP)
-    with pytest.raises(BaseException, match=r"downloaded|unhandled"):
+    with pytest.raises(BaseException, match=r"settle|unhandled"):
         scene.run(manifest, at=dies)
     with rehearsal(tmp_path, scene.settings) as other:
         elsewhere = other.run(manifest, provider="apiyi")
@@ -59,3 +65,16 @@ def test_an_address_of_another_provider_is_not_given_up(scene: Rehearsal, tmp_pa
     assert ended.exit == 0
     assert ended.summary["images"]["stored"] == 1
     assert len(scene.bill) == 1
+
+
+def test_an_image_that_was_fetched_is_not_fetched_again(scene: Rehearsal, tmp_path: Path) -> None:
+    """It waits whole in the spool: also a run elsewhere, which may not go to its address, stores it."""
+    manifest = scene.manifest(LAMP)
+    with pytest.raises(BaseException, match=r"downloaded|unhandled"):
+        scene.run(manifest, at=dies_later)
+    with rehearsal(tmp_path, scene.settings) as moved:
+        elsewhere = moved.run(manifest)
+        assert elsewhere.exit == 0
+        assert elsewhere.summary["images"]["stored"] == 1
+        assert moved.handle.requests() == []
+    assert elsewhere.charged == scene.billed
