@@ -28,10 +28,12 @@ def play(world: World, scene: Scene) -> Story:
 
 
 def everything_ended(world: World, story: Story) -> None:
-    """No call is under way, unless the run was cut off."""
-    rows = world.ledger._database.db.execute("SELECT count(*) FROM attempts WHERE state = 'dispatched'").fetchone()
+    """No call is under way, unless the run was cut off, and none is pending, unless it was stopped."""
     stuck = {stop.kind for stop in story.stops} & {StopKind.STORAGE}
-    assert story.aborted or stuck or rows[0] == 0, f"{rows[0]} calls were never closed"
+    open_calls = world.ledger.attempts.orphans()
+    assert story.aborted or stuck or not open_calls, f"{len(open_calls)} calls were never closed"
+    pending = world.ledger.attempts.pending()
+    assert story.aborted or story.stops or not pending, f"{len(pending)} calls are still pending"
 
 
 def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:

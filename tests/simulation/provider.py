@@ -89,12 +89,19 @@ class Sky:
     """Serves attempts as the weather has it; what it billed, saw and gave stands in its own books."""
 
     def __init__(
-        self, weather: Weather, seed: object, waiting: dict[str, Attempt], on_bill: Callable[[], None] = lambda: None
+        self,
+        weather: Weather,
+        seed: object,
+        waiting: dict[str, Attempt],
+        on_bill: Callable[[], None] = lambda: None,
+        accepted: dict[str, Receipt] | None = None,
     ) -> None:
         self.weather = weather
         self.chance = Random(repr(seed))
         self.on_bill = on_bill
         self.waiting = waiting
+        self.accepted = {} if accepted is None else accepted
+        self._ready: dict[str, float] = {}
         self.bill: list[Line] = []
         self.calls: list[Attempt] = []
         self.verdicts: list[tuple[Attempt, Verdict]] = []
@@ -131,18 +138,25 @@ class Sky:
         return [await self._execute(attempt) for attempt in attempts]
 
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
-        """Fetch images that wait at addresses; what was under way when a run died is lost."""
-        return [
-            Lost(one.id, "the run ended before the answer was whole")
-            if isinstance(one, Attempt)
-            else await self._fetch(one)
-            for one in open
-        ]
+        """Fetch images that wait at addresses, and tell of what was accepted; what was only under way is lost."""
+        return [await self._fetch(one) if isinstance(one, Pending) and one.remote else self._told(one) for one in open]
 
     async def forget(self, attempt_id: str) -> None:
         """Keep nothing anyway."""
 
-    async def _execute(self, attempt: Attempt) -> Receipt | Lost:
+    def _told(self, one: Pending | Attempt) -> Came:
+        attempt_id = one.id if isinstance(one, Attempt) else one.attempt_id
+        receipt = self.accepted.get(attempt_id)
+        if receipt is None:
+            return Lost(attempt_id, "the run ended before the answer was whole")
+        if asyncio.get_running_loop().time() < self._ready.get(attempt_id, 0.0):
+            return Pending(attempt_id, "task")
+        mine = next((call for call in self.calls if call.id == attempt_id), None)
+        if mine and mine not in [attempt for attempt, _ in self.verdicts]:
+            self.verdicts.append((mine, receipt.verdict))
+        return receipt
+
+    async def _execute(self, attempt: Attempt) -> Came:
         assert attempt.id not in {call.id for call in self.calls[-200:]}, "an attempt is made once"
         self.calls.append(attempt)
         self.after_refusal += self.in_flight_at_refusal is not None
@@ -153,11 +167,13 @@ class Sky:
         finally:
             self.in_flight -= 1
 
-    async def _serve(self, attempt: Attempt, number: int) -> Receipt | Lost:
+    async def _serve(self, attempt: Attempt, number: int) -> Came:
         begin = asyncio.get_running_loop().time()
         receipt = await self._end(attempt, number)
         if isinstance(receipt, Lost):
             self.verdicts.append((attempt, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost")))
+            return receipt
+        if isinstance(receipt, Pending):
             return receipt
         assert asyncio.get_running_loop().time() - begin <= attempt.deadline + 15, "every call ends in time"
         self.verdicts.append((attempt, receipt.verdict))
@@ -165,7 +181,7 @@ class Sky:
             self.in_flight_at_refusal = self.in_flight - 1
         return receipt
 
-    async def _end(self, attempt: Attempt, number: int) -> Receipt | Lost:
+    async def _end(self, attempt: Attempt, number: int) -> Came:
         weather = self.weather
         fixed = self._fixed(attempt, number)
         if fixed is not None:
@@ -176,14 +192,14 @@ class Sky:
             told = {"retry-after": f"{wait:.0f}"} if weather.tells_wait else {}
             return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
         receipt = await self._draw(attempt)
-        if isinstance(receipt, Lost):
+        if not isinstance(receipt, Receipt):
             return receipt
         if weather.disk_full_from is not None and number >= weather.disk_full_from and receipt.images:
             self._take_back(receipt, attempt)
             raise StorageError("/out: the disk is full: free some space, the same command goes on")
         return receipt
 
-    async def _draw(self, attempt: Attempt) -> Receipt | Lost:
+    async def _draw(self, attempt: Attempt) -> Came:
         """Follow the script of the job, and then the dice."""
         weights = self.weather.weights
         asked = (attempt.job_key, attempt.request)
@@ -193,7 +209,7 @@ class Sky:
         if name.startswith("give:"):
             await self._pass()
             return self._drawn(attempt, min(int(name[5:]), attempt.n))
-        receipt: Receipt | Lost = await getattr(self, name)(attempt)
+        receipt: Came = await getattr(self, name)(attempt)
         return receipt
 
     def _fixed(self, attempt: Attempt, number: int) -> CallEvidence | None:
@@ -290,6 +306,13 @@ class Sky:
         self.waiting |= {f"{attempt.id}/{slot}": attempt for slot in attempt.slots}
         remote = tuple(RemoteImage(p.slot, f"https://x.test/{attempt.id}/{p.slot}") for p in receipt.images)
         return replace(receipt, images=(), remote=remote)
+
+    async def later(self, attempt: Attempt) -> Pending:
+        """Accepted; what was drawn, perhaps too little, is told later."""
+        await self._pass(0.1, 5)
+        self.accepted[attempt.id] = self._drawn(attempt, self.chance.choice((attempt.n, 1)))
+        self._ready[attempt.id] = asyncio.get_running_loop().time() + self.chance.uniform(1, 300)
+        return Pending(attempt.id, "task")
 
     async def blocked_early(self, attempt: Attempt) -> Receipt:
         """Moderation before anything was drawn."""

@@ -41,9 +41,12 @@ def any_scene(seed: int) -> Scene:
     jobs = tuple(
         job(name, chance.choice((1, 1, 2, 4, 5)), quality=chance.choice(("low", "medium", "high"))) for name in names
     )
+    weather = any_weather(chance, names)
+    if seed % 5 == 3:  # no dice: every seed's other weather stays as it was
+        weather = replace(weather, weights={**weather.weights, "later": 0.3})
     return Scene(
         jobs=jobs,
-        weather=any_weather(chance, names),
+        weather=weather,
         settings=any_settings(chance, sum(one.n for one in jobs)),
         slow_desk=chance.random() < 0.5,
         signal_at=chance.uniform(0, 600) if chance.random() < 0.1 else None,

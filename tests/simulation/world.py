@@ -27,6 +27,7 @@ from batchgen.model import (
     Outcome,
     OutcomeKind,
     Provider,
+    Receipt,
     Settings,
     Stems,
     Stop,
@@ -118,6 +119,7 @@ class World:
         self.given: Counter[tuple[str, int]] = Counter()
         self.broken: list[str] = []
         self.waiting: dict[str, Attempt] = {}
+        self.accepted: dict[str, Receipt] = {}
         self.ledger = virtual_time.run(self._open())
 
     async def _open(self) -> Ledger:
@@ -183,7 +185,7 @@ class World:
     async def _run(self, scene: Scene) -> Story:
         number = next(self.numbers)
         self.run_id, self.scene = f"run-{number}", scene
-        sky = self.sky = Sky(scene.weather, (self.seed, number), self.waiting, self.check)
+        sky = self.sky = Sky(scene.weather, (self.seed, number), self.waiting, self.check, self.accepted)
         players = Players(self, scene, sky, self.run_id)
         story = await players.play()
         self.check()
