@@ -86,6 +86,25 @@ def header(node: Node) -> str:
     return name
 
 
+def token(node: Node) -> str:
+    """One word, such as the `Bearer` before a key; or nothing."""
+    word = "" if node.value is None else text(node)
+    if word and not _HEADER.fullmatch(word):
+        raise FormError.at(node, "must be one word")
+    return word
+
+
+def number(node: Node) -> Decimal:
+    """A decimal number, of either sign."""
+    try:
+        found = Decimal(text(node))
+    except InvalidOperation:
+        raise FormError.at(node, f"{safe(text(node), 40)!r} is not a number") from None
+    if not found.is_finite() or abs(found) > 10**18:
+        raise FormError.at(node, "must be a number")
+    return found
+
+
 def flag(node: Node) -> bool:
     """`true` or `false`."""
     if node.value in ("true", "false"):

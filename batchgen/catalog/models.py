@@ -105,6 +105,8 @@ _MODEL = form.record(
         "input_fidelity": _WORDS,
         "operations": operations,
         "prompt_limit": form.whole,
+        "max_n": form.whole,
+        "auto_quality": form.text,
         "typical_seconds": form.table(form.whole),
         "source": form.text,
     }

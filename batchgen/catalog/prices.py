@@ -29,6 +29,8 @@ def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> 
         for name in names:
             if name in stated:
                 return stated[name]
+    if not provider.models and ANY in dict(provider.prices):
+        return dict(provider.prices)[ANY]
     if model is None or model.price is None:
         return None
     return replace(model.price, assumed=True, source=f"{model.price.source}, assumed for {provider.name}")
@@ -76,6 +78,7 @@ PRICE_ROW = form.record(
         "token_prices": token_prices,
         "per_image": _image_table,
         "per_call": form.amount,
+        "per_input_image": form.amount,
         "cheaper_of": form.flag,
         "multiplier": form.amount,
         "as_of": form.day,

@@ -1,7 +1,7 @@
 """Fetches images that were paid for and wait at an address; the generation is never repeated here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ class _FailedError(Exception):
 class Downloads:
     """Fetches over two doors: the provider's own hosts, and public addresses that are checked as they resolve."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators of every download
         self,
         provider: Provider,
         key: str,
@@ -77,12 +77,14 @@ class Downloads:
         clock: Clock,
         offload: Offload,
         lookup: Lookup | None = None,
+        *,
+        own_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take what is shared; sessions open with the first download."""
+        """Take what is shared; sessions open with the first download. `own_headers` go where the key goes."""
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
-        self._key = key
         speech = dialect(provider, provider.default_model)
-        self._authorization = speech.authorization(provider, key)
+        self._authorization = dict(own_headers or {}) | speech.authorization(provider, key)
+        self._secrets = (key, *(own_headers or {}).values())
         self._workspace = workspace
         self._store = store
         self._clock = clock
@@ -160,7 +162,7 @@ class Downloads:
                 return NotFetched(f"the address is refused: {cause}", final=True)
             if isinstance(error, aiohttp.InvalidURL):
                 return NotFetched("the address is no URL", final=True)
-            return NotFetched(redacted(str(error) or type(error).__name__, (self._key,), 200))
+            return NotFetched(redacted(str(error) or type(error).__name__, self._secrets, 200))
 
     async def _follow(self, url: URL, spool: Spool, expires: datetime | None) -> PartFacts:
         left = self._left(spool)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,9 +79,11 @@ class LocalExecutor:
         prepare: Prepare | None = None,
         wires: Wires | None = None,
         spare: Workspace | None = None,
+        own_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Take what is shared by all attempts; nothing connects before a session.
 
+        `own_headers` are the provider file's, with their values; these are secrets like the key.
         `spare` is a folder on another disk for paid answers that the output folder has no room for; `collect` brings
         them back.
         """
@@ -96,9 +98,12 @@ class LocalExecutor:
         self._spare = spare
         self._session: aiohttp.ClientSession | None = None
         self._buffer = bytearray(PIECE)
-        secrets = (self._key,) if self._key else ()
+        self._own_headers = dict(own_headers or {})
+        secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
-        self._downloads = Downloads(provider, self._key, workspace, store, clock, offload, self._wires.lookup)
+        self._downloads = Downloads(
+            provider, self._key, workspace, store, clock, offload, self._wires.lookup, own_headers=self._own_headers
+        )
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -196,20 +201,21 @@ class LocalExecutor:
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.request
         model = find_model(attempt.model)
-        params = to_send(request, self.provider, model, attempt.inherited)
+        provider = self.provider.at(attempt.model)
+        params = to_send(request, provider, model, attempt.inherited)
         behind = dict(request.files)
         texts = tuple((name, value) for name, value in params if name not in behind)
         files = tuple((name, behind[name]) for name, _ in params if name in behind)
         if not (request.images or request.mask or files):
-            return speech.request(attempt, self.provider, texts, Uploads())
+            return speech.request(attempt, provider, texts, Uploads())
 
-        by_bytes = speech.inputs(self.provider) is Inputs.BYTES
+        by_bytes = speech.inputs(provider) is Inputs.BYTES
         fetched = await self._inputs(attempt) if by_bytes else None
 
         def make() -> WireRequest:
             uploads = gather(request.images, request.mask, self._prepare, fetched)
             extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in files)
-            return speech.request(attempt, self.provider, texts, replace(uploads, params=extra))
+            return speech.request(attempt, provider, texts, replace(uploads, params=extra))
 
         return await self.offload(make)
 
@@ -239,7 +245,7 @@ class LocalExecutor:
             "X-Client-Request-Id": attempt.id,
             "Accept-Encoding": "identity",
         }
-        headers |= speech.authorization(self.provider, self._key)
+        headers |= self._own_headers | speech.authorization(self.provider, self._key)
         if self.provider.idempotency_header:
             headers[self.provider.idempotency_header] = attempt.id
         return headers

@@ -1,6 +1,6 @@
 """What an executor is: the place where attempts are made, on this machine or elsewhere, at once or later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -56,7 +56,8 @@ class Executor(Protocol):
 class MakeExecutor(Protocol):
     """Makes an executor for one provider and one output folder.
 
-    `spare` is a folder on another disk for answers that the output folder has no room for.
+    `spare` is a folder on another disk for answers that the output folder has no room for. `own_headers` are those of
+    the provider file, with their values, which are secrets like the key.
     """
 
     def __call__(  # noqa: PLR0913 - collaborators, all but four by name
@@ -71,4 +72,5 @@ class MakeExecutor(Protocol):
         offload: Offload,
         prepare: Prepare | None,
         spare: Workspace | None,
+        own_headers: Mapping[str, str] | None = None,
     ) -> Executor: ...

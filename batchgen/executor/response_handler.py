@@ -58,7 +58,7 @@ class ResponseHandler:
             happening = self._happening(call, document)
             happening = replace(happening, complaint=speech.read_error(document.value))
             return self._receipt(attempt, call, judge(happening))
-        answer = speech.read(document, attempt)
+        answer = speech.answer(document, attempt, self.provider.at(attempt.model))
         items = tuple(self._local(item, intake) for item in answer.items)
         return await self.offload(self._landed, attempt, call, intake, document, replace(answer, items=items))
 

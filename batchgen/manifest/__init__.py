@@ -1,5 +1,6 @@
 """Manifests: file -> checked `Manifest` -> lazy stream of jobs with keys; what is wrong or doubtful in them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from batchgen.manifest.expand import expand
@@ -26,8 +27,8 @@ __all__ = [
 ]
 
 
-def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema of a YAML or JSON manifest, for editors."""
+def json_schema(opened: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Give the JSON Schema of a YAML or JSON manifest, for editors; `opened` are a provider's further parameters."""
     from batchgen.manifest import schema
 
-    return schema.json_schema()
+    return schema.json_schema(opened or {})

@@ -34,10 +34,14 @@ class Checked:
     form: ManifestForm
     problems: tuple[Problem, ...] = ()
     lacking: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
+    opened: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
+    """Parameters that the provider opens, by the section that sets them."""
 
 
-def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -> Checked:
-    """Give the form and what is wrong with it.
+def checked(
+    plain: dict[str, Plain], root: Node, overrides: Mapping[str, str], opens: frozenset[str] = frozenset()
+) -> Checked:
+    """Give the form and what is wrong with it; `opens` are parameters that the provider takes beside the known ones.
 
     A slip in a key is read as what was meant, in `root` too, and anything else that is wrong is taken out of the form,
     so that the rest can be looked at in the same go.
@@ -50,6 +54,7 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
     for path, problem in repeated(root):
         problems[problem] = None
         concerned += concerns(path, _value(plain, path))
+    opened = {path: _pulled(section, opens) for path, section in _sections(plain)} if opens else {}
     touched: set[Path] = set()  # and what leads there: what is said there later may only follow from what was done
     for _ in range(ROUNDS):
         try:
@@ -68,8 +73,22 @@ def checked(plain: dict[str, Plain], root: Node, overrides: Mapping[str, str]) -
             _take_out(plain, wrong)
             touched |= _prefixes(wrong) | (to_moved - set(moved.values()))
         else:
-            return Checked(form, tuple(problems), by_scope(concerned))
+            return Checked(form, tuple(problems), by_scope(concerned), opened)
     return Checked(ManifestForm(jobs=[]), tuple(problems))
+
+
+def _sections(plain: dict[str, Plain]) -> Iterator[tuple[Path, dict[str, Plain]]]:
+    """Whatever sets parameters: the defaults and each entry of jobs."""
+    jobs = plain.get("jobs")
+    found: list[tuple[Path, Plain]] = [(("defaults",), plain.get("defaults"))]
+    found += [(("jobs", at), job) for at, job in enumerate(jobs if isinstance(jobs, list) else ())]
+    yield from ((path, section) for path, section in found if isinstance(section, dict))
+
+
+def _pulled(section: dict[str, Plain], opens: frozenset[str]) -> dict[str, str]:
+    """Take opened parameters out of a section; what is no text stays there, and is an unknown key."""
+    names = [name for name in section if name in opens and isinstance(section[name], str)]
+    return {name: str(section.pop(name)) for name in names}
 
 
 def _prefixes(paths: Iterable[Path]) -> set[Path]:

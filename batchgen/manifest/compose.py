@@ -29,10 +29,12 @@ _FIRST_IMAGE = "images[0]"
 class Composer:
     """Compiles the jobs of one manifest, collecting `problems` and `warnings` instead of stopping at the first."""
 
-    def __init__(self, found: Checked, root: Node, base: Path) -> None:
+    def __init__(self, found: Checked, root: Node, base: Path, opens: Collection[str] = ()) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._form = form = found.form
+        self._opened = found.opened
+        self._opens = frozenset(opens)
         self._lacking: defaultdict[Scope, frozenset[str]] = defaultdict(frozenset, found.lacking)
         self._root = root
         self._base = base
@@ -131,6 +133,9 @@ class Composer:
                 continue
             if value is not None and (template := self._template(value, *at, name)):
                 fields.append((_FIRST_IMAGE if name == "image" else name, template))
+        for name, text in self._opened.get(at, {}).items():
+            if template := self._template(text, *at, name):
+                fields.append((name, template))
         if form.image is not None and form.images is not None:
             self._problem("give `image` or `images`, not both", *at, "image")
             self._lack((*at, "image"))
@@ -221,7 +226,7 @@ class Composer:
         self, entry: Mapping[str, str | None], varied: Collection[str], at: tuple[Step, ...]
     ) -> Iterator[Field]:
         for name, text in entry.items():
-            sets = name in REQUEST and name not in varied and text is not None
+            sets = name in REQUEST | self._opens and name not in varied and text is not None
             if sets and (template := self._template(text or "", *at, name)):
                 yield (_FIRST_IMAGE if name in {"image", "images"} else name, template)
 

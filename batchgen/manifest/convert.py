@@ -21,7 +21,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
     }
     return Settings(
         name=_name(form.name, root, path, problems),
-        provider=_provider(form.provider, root, path.parent) if form.provider else "openai",
+        provider=provider_of(form.provider, root, path.parent) if form.provider else "openai",
         limits=Limits(**_given(form.limits)),
         budget=Budget(**_given(form.budget)) if form.budget else None,
         ledger=_ledger(form.ledger, root, path.parent, problems) if form.ledger is not None else None,
@@ -68,7 +68,7 @@ def _ledger(given: str, root: Node, base: Path, problems: list[Problem]) -> Path
     return path
 
 
-def _provider(given: str, root: Node, base: Path) -> str:
+def provider_of(given: str, root: Node, base: Path) -> str:
     """Give a provider's name, or the path of the user's own provider file: the manifest's are relative to it."""
     written = root.at("provider").value
     if given == written and (given.endswith((".yaml", ".yml")) or "/" in given):

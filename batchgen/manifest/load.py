@@ -1,6 +1,6 @@
 """A manifest file -> a checked `Manifest`, or every problem in it with its place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest import paths
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
-from batchgen.manifest.names import listed
+from batchgen.manifest.names import REQUEST, listed
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
 from batchgen.manifest.row_manifest import inline, read_sheet
@@ -19,9 +19,18 @@ from batchgen.manifest.rows.tables import SUFFIXES, open_table
 from batchgen.manifest.stages import Stage, stages
 from batchgen.model import Settings
 
+Opened = Callable[[str], frozenset[str]]
+"""Parameters that a provider opens, by its name or path."""
+
+DEFAULT_PROVIDER = "openai"
 _YAML = frozenset({".yaml", ".yml", ".json"})
 MANIFEST = yaml_tree.Reading("the manifest")
 JSON = yaml_tree.Reading("the manifest", empty=frozenset({"", "null"}), tabs=True)
+
+
+def nothing_opened(_provider: str) -> frozenset[str]:
+    """Know of no provider that opens parameters."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +57,21 @@ class Manifest:
     whole: bool = True
 
 
-def load(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
+def load(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
     """Read and check a manifest without reading its rows; raises `InputError` with every problem found.
 
     `overrides` are command-line values by their names (`checked.OPTIONS`), as text.
     """
-    manifest = read(path, overrides)
+    manifest = read(path, overrides, opened)
     if manifest.errors:
         raise InputError(*manifest.errors)
     return manifest
 
 
-def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manifest:
+def read(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
     """Read a manifest as `load` does, with its `errors` in it, so that the jobs that are right can be looked at too.
+
+    `opened` tells which parameters a provider, by name or path, takes beside the known ones.
 
     Raises `InputError` when nothing can be said of its jobs.
     """
@@ -71,12 +82,12 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None) -> Manife
     if suffix not in _YAML | SUFFIXES:
         raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
     if suffix in SUFFIXES:
-        return _sheet(open_table(given, str(given)), given, overrides or {}, [])
+        return _sheet(open_table(given, str(given)), given, overrides or {}, [], opened)
     root = yaml_tree.parse(_text(given), str(given), JSON if suffix == ".json" else MANIFEST)
     if isinstance(root.value, tuple) and suffix == ".json":
         problems = [problem for _, problem in yaml_tree.repeated(root)]
-        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems)
-    return _document(root, given, overrides or {})
+        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems, opened)
+    return _document(root, given, overrides or {}, opened)
 
 
 def _text(path: Path) -> str:
@@ -110,11 +121,11 @@ def _is_cell(value: yaml_tree.Plain) -> bool:
     return not any(isinstance(part, list | dict) for part in parts)
 
 
-def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem]) -> Manifest:
+def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem], opened: Opened) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.convert import settings
 
-    sheet, said = read_sheet(table)
+    sheet, said = read_sheet(table, opened(overrides.get("provider", DEFAULT_PROVIDER)))
     root = yaml_tree.Node({}, Place(str(path)), {})
     found = checked({"jobs": []}, root, overrides)
     problems += found.problems
@@ -127,18 +138,21 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     )
 
 
-def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str]) -> Manifest:
+def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
-    from batchgen.manifest.convert import settings
+    from batchgen.manifest.convert import provider_of, settings
 
     if not isinstance(root.value, dict):
         raise InputError(Problem("a manifest is names with values, such as `jobs:` with a list", root.place))
     plain = root.plain()
     assert isinstance(plain, dict)
-    found = checked(plain, root, overrides)
+    written = root.value.get("provider")
+    named_one = overrides.get("provider") or (written.value if written else None)
+    opens = opened(provider_of(named_one, root, path.parent) if isinstance(named_one, str) else DEFAULT_PROVIDER)
+    found = checked(plain, root, overrides, opens - REQUEST)
     form = found.form
-    composer = Composer(found, root, path.parent)
+    composer = Composer(found, root, path.parent, opens)
     sources = composer.sources()
     problems = [*found.problems, *composer.problems]
     in_stages = stages(found, root, problems)

@@ -19,7 +19,10 @@ PARAMS = frozenset(
 FILES = frozenset({"reference_image"})
 """Parameters whose value is the path of an image."""
 
-REQUEST = PARAMS | {"id", "prompt", "model", "n", "operation", "image", "images", "mask"}
+NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask"})
+"""Words of a request that are no parameters."""
+
+REQUEST = PARAMS | NO_PARAMS
 """Everything that a column of a CSV manifest, or an `include` entry, sets instead of being a variable."""
 
 _MARKS = re.compile(r"[\W_]+")
@@ -32,7 +35,7 @@ COMBINATIONS = "exclude"
 
 INSTEAD = {
     "stream": "answers are read while they arrive; leave it out",
-    "seed": "the Images API takes no seed",
+    "seed": "the Images API takes no seed; a provider file may open it, with opens: {seed: {type: integer}}",
     "aspect_ratio": "set `size`, such as 1536x1024",
 }
 """Words from other tools, and what to do instead."""

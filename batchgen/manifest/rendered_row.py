@@ -10,7 +10,7 @@ from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.manifest.key import key
 from batchgen.manifest.listing import ListingTemplate
-from batchgen.manifest.names import FILES, INTEGERS, NAMES, PARAMS, did_you_mean, shown
+from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.templates import TemplateError
@@ -184,7 +184,7 @@ def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
     images = tuple([_image("images", word, inputs) for word in draft.images])
     mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
     files = tuple([(name, _file(name, texts[name], inputs)) for name in _FILES if name in texts])
-    params = {name: _canonical(name, text) for name, text in texts.items() if name in PARAMS}
+    params = {name: _canonical(name, text) for name, text in texts.items() if name not in NO_PARAMS}
     usual = Operation.EDIT if images else Operation.GENERATE
     wanted = _operation(texts["operation"]) if "operation" in texts else usual
     _fits(wanted, draft, images, mask)

@@ -16,11 +16,12 @@ BETWEEN_IMAGES = ";"
 class SafeStream:
     """The rows of a CSV, TSV or JSONL manifest; cells are sent letter for letter, an empty cell sets nothing.
 
-    `lacking` are words that its columns were to set and do not.
+    `lacking` are words that its columns were to set and do not; `opens` are further parameters that they may set.
     """
 
     table: Table
     lacking: frozenset[str] = frozenset()
+    opens: frozenset[str] = frozenset()
 
     def least(self) -> int:
         return 0
@@ -34,7 +35,7 @@ class SafeStream:
         texts: dict[str, str] = {}
         tags: list[tuple[str, str]] = []
         for name, cell in row.values.items():
-            if name not in REQUEST:
+            if name not in REQUEST and name not in self.opens:
                 tags.append((name, cell))
             elif cell and not cell.isspace():
                 texts[name] = cell
@@ -50,17 +51,17 @@ def _images(texts: dict[str, str]) -> tuple[str, ...]:
     return tuple(cell for cell in cells if cell.strip())
 
 
-def read_sheet(table: Table) -> tuple[SafeStream, tuple[Problem, ...]]:
+def read_sheet(table: Table, opens: frozenset[str] = frozenset()) -> tuple[SafeStream, tuple[Problem, ...]]:
     """Take a table as a manifest, with what is wrong or doubtful about its columns."""
     columns, place = table.columns, Place(table.file)
     if columns is None:
-        return SafeStream(table), ()
+        return SafeStream(table, opens=opens), ()
     if "prompt" not in columns and "operation" not in columns:
         close = nearest("prompt", columns)
         hint = f"; rename {shown(close)}" if close else ""
         return SafeStream(table, frozenset({"prompt"})), (Problem(f"a manifest needs a column `prompt`{hint}", place),)
-    warnings = (_doubt(name, columns) for name in columns if name not in REQUEST)
-    return SafeStream(table), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
+    warnings = (_doubt(name, columns) for name in columns if name not in REQUEST | opens)
+    return SafeStream(table, opens=opens), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
 
 
 def _doubt(name: str, columns: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ number where a person would write one.
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -321,10 +322,9 @@ class ManifestForm(Form):
     jobs: list[JobForm]
 
 
-def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema of a manifest, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **ManifestForm.model_json_schema(),
-        "title": "batchgen manifest",
-    }
+def json_schema(opened: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Give the JSON Schema of a manifest, for editors; `opened` describes what a provider takes beside it."""
+    schema = ManifestForm.model_json_schema()
+    for form in (RequestForm, JobForm):
+        schema["$defs"][form.__name__]["properties"] |= opened
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "batchgen manifest"}

@@ -25,8 +25,7 @@ from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 FORMATS = ("png", "jpeg", "webp")
 MASK_BYTES = 4 * 1024 * 1024
 SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
-# A model on its own picks these where the request says auto.
-AUTO_QUALITY, AUTO_SIZE = "medium", (1024, 1024)
+AUTO_SIZE = (1024, 1024)  # what every model picks where the request says auto
 
 
 def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> ResolvedRequest:
@@ -130,7 +129,7 @@ def _quality(form: Form, model: MockModel, dialect: Dialect) -> str:
     asked = form.fields.get("quality", dialect.default_quality)
     asked = dialect.quality_names.get(asked, asked) if isinstance(asked, str) else asked
     if asked == "auto" and (dialect.quality_auto or "quality" not in form.fields):
-        return AUTO_QUALITY
+        return model.auto_quality
     if asked not in model.qualities:
         known = (*model.qualities, *(("auto",) if dialect.quality_auto else ()), *dialect.quality_names)
         raise Refused(bad_value("quality", asked, known))

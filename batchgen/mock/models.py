@@ -24,8 +24,8 @@ BASES = {
     "gpt-image-2": {"low": 16, "medium": 48, "high": 96},
     "gpt-image-2.5": {"low": 16, "medium": 24, "high": 48, "xhigh": 64, "max": 96},
 }
-# The latest family uses about four times the tokens of 2.5 at low and medium, by the word of one gateway.
-MORE = {"gpt-image-2.6": {"low": 4, "medium": 4}}
+# The latest family was seen to use up to 4.25 times the tokens of 2.5 at low; here it takes all that is planned for.
+MORE = {"gpt-image-2.6": {"low": 5, "medium": 5}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class MockModel:
     table: tuple[tuple[str, int], ...] = ()
     input_each: int = 0
     thoughts: int = 0
+
+    @property
+    def auto_quality(self) -> str:
+        """What it draws where the request says auto; the latest of the careful ones was seen to draw high."""
+        return "high" if self.name == "gpt-image-2.6-sunburst" else "medium"
 
     def output_tokens(self, quality: str, width: int, height: int) -> int:
         """Count the image tokens of one image."""
@@ -137,11 +142,15 @@ def tiles(width: int, height: int) -> int:
 
 
 def patches(width: int, height: int) -> int:
-    """Enlarge the long edge to 1024, count patches of 32 pixels, shrink to at most 1536 of them."""
-    grow = max(1.0, 1024 / max(width, height))
+    """Widen to 1:3 or 3:1, enlarge the long edge to 1024 but at most twice, count 32-pixel patches, at most 1536."""
+    narrow = 3 * min(width, height) < max(width, height)
+    width, height = max(width, ceil(height / 3)), max(height, ceil(width / 3))
+    grow = min(2.0, max(1.0, 1024 / max(width, height)))
     across, down = width * grow / 32, height * grow / 32
     if ceil(across) * ceil(down) <= 1536:
         return ceil(across) * ceil(down)
+    if narrow:
+        return 1536
     shrink = sqrt(1536 / (across * down))
     across, down = across * shrink, down * shrink
     exact = min(int(across) / across, int(down) / down)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from batchgen.model.job import ImageRequest, Stems
 from batchgen.model.provider import Quote
+from batchgen.money import MicroUSD
 
 
 class AttemptState(StrEnum):
@@ -133,7 +134,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; None where it did not say. `raw` is what it said, as JSON text."""
+    """Tokens as the provider counted them; None where it did not say. `raw` is what it said, as JSON text.
+
+    `cost` is what it says that the call cost, where its file says that it does.
+    """
 
     text_in: int | None = None
     image_in: int | None = None
@@ -141,6 +145,7 @@ class Usage:
     text_out: int | None = None
     total: int | None = None
     raw: str = ""
+    cost: MicroUSD | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """Where requests go and what draws: providers, models and prices, as data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
 
 from batchgen.model.job import Operation
 from batchgen.money import MicroUSD
@@ -28,13 +31,15 @@ class Price:
     """How one model is billed at one provider.
 
     Any of `tokens`, `per_image` and `per_call` may be given; when `tokens` and `per_image` both are, the provider
-    charges the cheaper (`cheaper_of`) or both (text tokens beside a per-image table). `multiplier` scales token prices.
+    charges the cheaper (`cheaper_of`) or both (text tokens beside a per-image table). `per_input_image` is billed for
+    each image that goes in, for every image drawn. `multiplier` scales token prices.
     `assumed` marks a price that the provider does not state. `source` names the row for messages and the ledger.
     """
 
     tokens: TokenPrices | None = None
     per_image: ImageTable = ()
     per_call: Decimal | None = None
+    per_input_image: Decimal = Decimal(0)
     cheaper_of: bool = False
     multiplier: Decimal = Decimal(1)
     as_of: date | None = None
@@ -65,7 +70,8 @@ class Model:
     """What draws. `output_tokens` names the table or formula of its image tokens; see `batchgen.pricing.cost`.
 
     `input_tokens` names the rule for reference images (tile512, patch32). `input_fidelity` lists accepted values;
-    empty means that the parameter must be left out. `batch` is the price of the vendor's Batch API, None without one.
+    empty means that the parameter must be left out. `max_n` bounds the images of one call, `auto_quality` is what it
+    draws when the quality is left to it. `batch` is the price of the vendor's Batch API, None without one.
     """
 
     name: str
@@ -85,6 +91,8 @@ class Model:
     input_fidelity: tuple[str, ...] = ()
     operations: frozenset[Operation] = frozenset({Operation.GENERATE, Operation.EDIT})
     prompt_limit: int = 32_000
+    max_n: int = 10
+    auto_quality: str = "medium"
     typical_seconds: tuple[tuple[str, float], ...] = ()
     source: str = ""
 
@@ -95,6 +103,32 @@ class Auth:
 
     header: str = "Authorization"
     scheme: str = "Bearer"
+
+
+class ParamType(StrEnum):
+    """What the value of a parameter is in a request."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenParam:
+    """A parameter that a provider file opens beside those of the Images API: what its values are.
+
+    `low` and `high` bound numbers, `values` names all that are taken; empty means any. `operations` are those that
+    take it, empty means all.
+    """
+
+    name: str
+    type: ParamType = ParamType.TEXT
+    low: Decimal | None = None
+    high: Decimal | None = None
+    values: tuple[str, ...] = ()
+    operations: frozenset[Operation] = frozenset()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +144,17 @@ class Provider:
     `retired` names endpoints it has closed, with the day. `response_format` is the value to send ("" sends none).
     `charges_failures` says that a sent call is billed whatever comes back. `batch` says that it offers the vendor's
     Batch API. `url_life` is how long the address of a result lives, in seconds, None when it does not say.
+    `paths` are endpoints where they are not the dialect's own, below the base URL, with `{model}` where the model's
+    name goes. `query` goes behind every address, `headers` into every request: each is a name and the environment
+    variable that holds its value. `opens` are further parameters. `fields` says where a parameter stands in the
+    request (`extra.quality`) if not under its own name. `modalities`, `ratio_field` and `ratios` are for chat: what
+    the answer may be, where the ratio is asked for (empty: in the prompt), and which ratios are drawn.
+    `cost` is where an answer states its cost in dollars (`usage.cost`), empty where it does not.
+    `rules_for` are patterns of the models that the rules bind: params, ignored, values, refused_values, extra_values,
+    defaults and prompt_limit; every other model is only bound by what the catalogue knows of it. `for_models` are
+    patterns with fields that are otherwise for these models. `retired_models` are closed here since a day.
+    `image_field` is how a JSON edit names its images: `images: [{image_url}]`, or `image: {url}`; `masks` whether an
+    edit takes one.
     """
 
     name: str
@@ -129,6 +174,8 @@ class Provider:
     defaults: tuple[tuple[str, str], ...] = ()
     response_format: str = ""
     edit_body: str = "multipart"
+    image_field: str = "images"
+    masks: bool = True
     max_n: int = 10
     model_max_n: tuple[tuple[str, int], ...] = ()
     prompt_limit: int | None = None
@@ -136,6 +183,18 @@ class Provider:
     limits: tuple[tuple[str, int], ...] = ()
     chat_models: tuple[str, ...] = ()
     auth: Auth | None = None
+    paths: tuple[tuple[Operation, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    opens: tuple[OpenParam, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    modalities: tuple[str, ...] = ()
+    ratio_field: str = ""
+    ratios: tuple[str, ...] = ()
+    cost: str = ""
+    rules_for: tuple[str, ...] = ("*",)
+    for_models: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+    retired_models: tuple[tuple[str, date], ...] = ()
     download_hosts: tuple[str, ...] = ()
     idempotency_header: str | None = None
     charges_failures: bool = False
@@ -149,6 +208,42 @@ class Provider:
     def takes(self, operation: Operation) -> frozenset[str]:
         """Parameters the provider is known to take for an operation."""
         return dict(self.params).get(operation, frozenset())
+
+    def at(self, model: str) -> "Provider":
+        """The provider as it deals with one model: rules and fields belong to both together."""
+        return self if self.rules_for == ("*",) and not self.for_models else _for_model(self, model)
+
+    @property
+    def opens_anywhere(self) -> tuple[OpenParam, ...]:
+        """Every parameter that the file opens, for whatever model, each name once."""
+        lists = (self.opens, *(dict(fields).get("opens", ()) for _, fields in self.for_models))
+        return tuple({param.name: param for params in lists for param in params}.values())
+
+    def opened(self, name: str, operation: Operation) -> OpenParam | None:
+        """The parameter of this name, if the provider file opens it for an operation."""
+        found = next((param for param in self.opens if param.name == name), None)
+        return found if found and (not found.operations or operation in found.operations) else None
+
+
+_RULES: dict[str, Any] = {
+    "params": (),
+    "ignored": frozenset(),
+    "values": (),
+    "refused_values": (),
+    "extra_values": (),
+    "defaults": (),
+    "prompt_limit": None,
+}
+"""What a provider's page says of the models that it is about, as it is for a model that it is not about."""
+
+
+@lru_cache(maxsize=256)
+def _for_model(provider: Provider, model: str) -> Provider:
+    changes = {} if any(fnmatchcase(model, pattern) for pattern in provider.rules_for) else dict(_RULES)
+    for pattern, fields in provider.for_models:
+        if fnmatchcase(model, pattern):
+            changes |= dict(fields)
+    return replace(provider, **changes, rules_for=("*",), for_models=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import extremes, parse_size
 from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import ImageRequest, Model, Price, Provider
+from batchgen.money import MICRO
 from batchgen.pricing.bill import Counts, bill
-from batchgen.pricing.inputs import Input, expected_input, input_is_known, most_input
+from batchgen.pricing.inputs import Input, expected_input, input_is_known, most_given, most_input
 from batchgen.pricing.tokens import drawn_tokens, fewest_drawn_tokens
 
 AUTO = "auto"
@@ -38,7 +39,7 @@ def look(size: str | None, quality: str | None) -> Look:
 
 def asked_look(request: ImageRequest, provider: Provider) -> Look:
     """Size and quality as asked, or as the provider assumes."""
-    assumed = dict(provider.defaults)
+    assumed = dict(provider.at(request.model or provider.default_model).defaults)
     return look(request.param("size") or assumed.get("size"), request.param("quality") or assumed.get("quality"))
 
 
@@ -80,8 +81,9 @@ class Call:
 
     @property
     def middle(self) -> Look:
-        """The look to expect: a square of medium quality where there is a choice."""
-        quality = "medium" if "medium" in self.qualities else self.qualities[len(self.qualities) // 2]
+        """The look to expect: a square, in the quality that the model chooses, where there is a choice."""
+        usual = self.model.auto_quality
+        quality = usual if usual in self.qualities else self.qualities[len(self.qualities) // 2]
         return Look(SQUARE if SQUARE in self.sizes else self.sizes[0], quality)
 
     @cached_property
@@ -111,7 +113,7 @@ class Call:
 
     def usual_input_images(self) -> Decimal:
         """Micro-dollars of that for the images which are sent along."""
-        return self.usual() - self._bill(self.middle, self.expected._replace(image=0))
+        return self.usual() - self._bill(self.middle, self.expected._replace(image=0)) + self._input_fee
 
     def most(self) -> Decimal:
         """Micro-dollars for the dearest look, an upper bound."""
@@ -125,9 +127,10 @@ class Call:
     def by_usage(self, counts: Counts) -> Decimal:
         """Micro-dollars for tokens as the provider counted them; a table's price for as many images as they make."""
         if len(self.looks) > 1:
-            return max(bill(self.price, counts, self.n, *one) for one in self.looks)
+            return max(self._bill(one, counts) for one in self.looks)
         each = self._fewest(*self.looks[0])
-        return bill(self.price, counts, min(self.n, max(1, -(-counts.output // each))), *self.looks[0])
+        drawn = min(self.n, max(1, -(-counts.output // each)))
+        return bill(self.price, counts, drawn, *self.looks[0]) + self._input_fee
 
     @cached_property
     def _input(self) -> Input:
@@ -154,4 +157,10 @@ class Call:
         return Counts(self.n * given.text, self.n * given.image, self.n * output)
 
     def _bill(self, one: Look, counts: Counts) -> Decimal:
-        return bill(self.price, counts, self.n, *one)
+        return bill(self.price, counts, self.n, *one) + self._input_fee
+
+    @cached_property
+    def _input_fee(self) -> Decimal:
+        """Micro-dollars for the images that go in, where they have a price; n images are billed as n calls."""
+        fee = self.price.per_input_image
+        return fee * MICRO * self.n * most_given(self.request) if fee else Decimal(0)

@@ -64,7 +64,8 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
 ) -> Settlement:
     """What an answered call for n images did cost.
 
-    From `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
+    What the answer itself says that it cost, where its provider file says that it does; otherwise
+    from `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
     dearest where size or quality were left to the model and the answer does not say. Where no image `came`, and
     tokens are paid, a usage without any of images is plausible. Where the answer says that another model, size or
     quality drew than was asked, the dearer of both counts, marked `estimated` where that is the table's. Flags:
@@ -74,6 +75,9 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     asked = _call(request, n, provider, model, price)
     drawn = _drawn(asked, provider, echo, overrides)
     mismatches = _mismatches(asked, drawn, echo)
+    if usage is not None and usage.cost:  # nothing at all is no statement: what drew is not known to be free
+        dear = ("price_too_low",) if usage.cost > quote.high else ()
+        return Settlement(usage.cost, estimated=False, flags=(*mismatches, *dear))
     counts = counted(usage, takes_images=bool(given_images(request)))
     counted_images = came or bool(price.per_image)
     believed = counts is not None and any(

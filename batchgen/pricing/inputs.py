@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Model
 from batchgen.pricing.tokens import dearest_input_tokens, input_tokens, text_tokens, text_tokens_bound
-
-MOST_IMAGES = 16
+from batchgen.providers.image_rules import MOST_IMAGES
 
 # What a reference image of unknown pixels is expected to be.
 _USUAL = (1024, 1024)
@@ -33,11 +32,17 @@ def most_input(request: ImageRequest, model: Model) -> Input:
     high = "high" in model.input_fidelity and request.param("input_fidelity") != "low"
     images = (*given_images(request), *((request.mask,) if request.mask else ()))
     known = sum(dearest_input_tokens(model, _pixels(image), high_fidelity=high) for image in images)
-    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
-    more = max(0, MOST_IMAGES - len(request.images)) if whole_jobs else 0
+    more = most_given(request) - len(images)
     return Input(
         text_tokens_bound(_words(request)), known + more * dearest_input_tokens(model, None, high_fidelity=high)
     )
+
+
+def most_given(request: ImageRequest) -> int:
+    """How many images go in at most, the mask counted; the images of another job may be as many as an edit takes."""
+    images = len(given_images(request)) + (1 if request.mask else 0)
+    whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
+    return images + (max(0, MOST_IMAGES - len(request.images)) if whole_jobs else 0)
 
 
 def input_is_known(request: ImageRequest) -> bool:

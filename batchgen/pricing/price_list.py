@@ -146,11 +146,15 @@ class PriceList:
 
     def size(self, request: ImageRequest) -> str:
         """The size a request is priced and reported at."""
-        return request.param("size") or dict(self.provider.defaults).get("size", "auto")
+        return request.param("size") or self._assumed(request).get("size", "auto")
 
     def quality(self, request: ImageRequest) -> str:
         """The quality a request is priced and reported at."""
-        return request.param("quality") or dict(self.provider.defaults).get("quality", "auto")
+        return request.param("quality") or self._assumed(request).get("quality", "auto")
+
+    def _assumed(self, request: ImageRequest) -> dict[str, str]:
+        """What the provider assumes for the model where nothing is asked."""
+        return dict(self.provider.at(self.model_of(request)).defaults)
 
     def kind(self, request: ImageRequest) -> Kind:
         """What a request is priced and reported as."""

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from math import gcd
 from typing import Any
 
 from batchgen.model import Attempt, Operation, Provider, Usage
@@ -13,7 +12,7 @@ from batchgen.providers.decode import Document
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.images import FIELDS, PROBE, address_of
 from batchgen.providers.uploads import Uploads
-from batchgen.providers.wire import JSON_HEADERS, WireRequest, endpoint, number
+from batchgen.providers.wire import JSON_HEADERS, WireRequest, fields_of, put
 from batchgen.text import safe
 
 RATIOS = ("1:1", "2:3", "3:2")
@@ -26,7 +25,7 @@ _DATA = re.compile(r"data:image/[A-Za-z0-9.+\-]{1,30};base64,[A-Za-z0-9+/_\-]+={
 _LINK = re.compile(r"https?://[^\s)\]>\"'<]{4,16000}")
 
 
-def ratio(size: str) -> str | None:
+def ratio(size: str, ratios: tuple[str, ...] = RATIOS) -> str | None:
     """The ratio that a size asks for (`1024x1536` -> `2:3`); None when the route has no such ratio."""
     found = _SIZE.fullmatch(size.strip())
     if not found:
@@ -34,24 +33,35 @@ def ratio(size: str) -> str | None:
     width, height = (int(number) for number in found.groups())
     if not width or not height:
         return None
-    shared = gcd(width, height)
-    text = f"{width // shared}:{height // shared}"
-    return text if text in RATIOS else None
+    for name in ratios:
+        across, _, down = name.partition(":")
+        if width * int(down) == height * int(across):
+            return name
+    return None
 
 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
-    """One chat message; the ratio follows the prompt in its marker."""
-    asked = dict(params)
-    shape = ratio(asked.pop("size", ""))
-    prompt = attempt.request.prompt + (f"【{shape}】" if shape else "")
+    """Build one chat message; the ratio follows the prompt in its marker, or stands where the provider file says."""
+    operation, asked = attempt.request.operation, dict(params)
+    shape = ratio(asked.pop("size", ""), provider.ratios or RATIOS)
+    marked = shape and not provider.ratio_field
+    prompt = attempt.request.prompt + (f"【{shape}】" if marked else "")
     content: Any = prompt
     if uploads.images:
         images = [{"type": "image_url", "image_url": {"url": address_of(upload)}} for upload in uploads.images]
         content = [{"type": "text", "text": prompt}, *images]
     body: dict[str, Any] = {"model": attempt.model, "stream": False, "messages": [{"role": "user", "content": content}]}
-    body |= {name: number(value) for name, value in asked.items()}
-    url = endpoint(provider.base_url or "", _PATH)
-    return WireRequest("POST", url, JSON_HEADERS, json.dumps(body, separators=(",", ":")).encode())
+    if provider.modalities:
+        body["modalities"] = list(provider.modalities)
+    body |= fields_of(tuple(asked.items()), provider, operation)
+    if shape and not marked:
+        put(body, provider.ratio_field, shape)
+    return WireRequest(
+        "POST",
+        DIALECT.url(provider, operation, attempt.model),
+        JSON_HEADERS,
+        json.dumps(body, separators=(",", ":")).encode(),
+    )
 
 
 def read(document: Document, _: Attempt) -> Answer:
@@ -102,10 +112,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _wrong_value(_: str, value: str, model: str) -> str:
-    if ratio(value):
+def _wrong_value(_: str, value: str, model: str, provider: Provider) -> str:
+    ratios = provider.ratios or RATIOS
+    if ratio(value, ratios):
         return ""
-    return f"{model} draws the ratios {', '.join(RATIOS)}, also as WxH; not {safe(value, 40)!r}"
+    return f"{model} draws the ratios {', '.join(ratios)}, also as WxH; not {safe(value, 40)!r}"
 
 
 DIALECT = Dialect(

@@ -5,19 +5,20 @@ they cannot disagree. A new protocol is one module that makes a `Dialect`, and o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from batchgen.model import Attempt, Auth, Operation, Provider
+from batchgen.model import Attempt, Auth, Operation, Provider, Usage
 from batchgen.providers.answer import Answer
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.base64_span import PartSink
+from batchgen.providers.cost import stated_cost
 from batchgen.providers.decode import TEXT_CAP, Decoder, Document, ImageFields
 from batchgen.providers.uploads import Uploads
-from batchgen.providers.wire import WireRequest
+from batchgen.providers.wire import Params, WireRequest, address
 
-Params = tuple[tuple[str, str], ...]
+__all__ = ["Delivery", "Dialect", "Inputs", "Params", "Probe"]
 
 
 class Inputs(StrEnum):
@@ -74,7 +75,7 @@ class Dialect:
     delivery: frozenset[Delivery] = frozenset({Delivery.INLINE, Delivery.ADDRESS})
     most_per_call: int | None = None
     params: frozenset[str] | None = None
-    wrong_value: Callable[[str, str, str], str] | None = None
+    wrong_value: Callable[[str, str, str, Provider], str] | None = None
     masks: bool = True
     text_cap: int = TEXT_CAP
 
@@ -90,6 +91,20 @@ class Dialect:
         """Headers that carry the key; none without a key."""
         auth = provider.auth or self.auth
         return {auth.header: f"{auth.scheme} {key}".lstrip()} if key else {}
+
+    def url(self, provider: Provider, operation: Operation, model: str) -> str:
+        """Where an operation is asked for."""
+        return address(provider, dict(provider.paths).get(operation) or self.path(operation) or "", model)
+
+    def models_url(self, provider: Provider) -> str:
+        """Where the list of models is."""
+        return address(provider, self.probe.models, "")
+
+    def answer(self, document: Document, attempt: Attempt, provider: Provider) -> Answer:
+        """Read a success, with the cost where the provider file says that it is stated."""
+        found = self.read(document, attempt)
+        cost = stated_cost(document.value, provider.cost)
+        return found if cost is None else replace(found, usage=replace(found.usage or Usage(), cost=cost))
 
     def decoder(self, open_part: Callable[[int], PartSink], cap: int) -> Decoder:
         """Make the decoder of one answer, which may hold image bytes up to `cap`."""

@@ -1,5 +1,6 @@
 """The table of dialects: a provider file names one, and nothing above this room knows how it speaks."""
 
+from batchgen.catalog import find_model
 from batchgen.errors import InputError
 from batchgen.model import Provider
 from batchgen.providers import chat, images
@@ -10,13 +11,14 @@ DIALECTS: dict[str, Dialect] = {one.name: one for one in (images.DIALECT, chat.D
 
 def dialect(provider: Provider, model: str) -> Dialect:
     """The dialect that a provider speaks for a model; InputError when no module speaks it."""
-    name = chat.DIALECT.name if model in provider.chat_models else provider.dialect
+    name = chat.DIALECT.name if model in provider.chat_models else provider.at(model).dialect
     if name not in DIALECTS:
         raise InputError(f"provider {provider.name}: dialect {name!r} is unknown; known are {', '.join(DIALECTS)}")
     return DIALECTS[name]
 
 
 def most_per_call(provider: Provider, model: str) -> int:
-    """How many images one call may ask for: what the protocol and the provider both allow."""
-    most = dict(provider.model_max_n).get(model, provider.max_n)
-    return min(most, dialect(provider, model).most_per_call or most)
+    """How many images one call may ask for: what protocol, provider and model allow."""
+    at, known = provider.at(model), find_model(model)
+    most = dict(at.model_max_n).get(model, at.max_n)
+    return min(most, dialect(provider, model).most_per_call or most, known.max_n if known else most)

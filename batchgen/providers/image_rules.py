@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, Prepare
-from batchgen.providers.dialect import Dialect
 from batchgen.providers.param_decision import ParamDecision, doubted, refused
 
 MOST_IMAGES = 16
@@ -13,10 +12,13 @@ SURE_MASK_BYTES = 4 * 1000 * 1000
 """A mask below this is taken everywhere; one page of the vendor's allows more, its reference does not."""
 
 
-def image_rulings(request: ImageRequest, prepare: Prepare, speech: Dialect) -> Iterator[ParamDecision]:
-    """Everything about the images of a request that cannot be sent, or that may not be taken."""
+def image_rulings(request: ImageRequest, prepare: Prepare, no_mask: str) -> Iterator[ParamDecision]:
+    """Everything about the images of a request that cannot be sent, or that may not be taken.
+
+    `no_mask` says why no mask can be sent, if that is so.
+    """
     yield from _number(request)
-    yield from _mask(request, speech)
+    yield from _mask(request, no_mask)
     if prepare == Prepare():
         for image in request.images:
             if isinstance(image, FileImage) and image.bytes >= MOST_BYTES:
@@ -46,12 +48,12 @@ def request_images(request: ImageRequest) -> str:
     return f"all of {', '.join(whole)}" if whole else str(len(request.images))
 
 
-def _mask(request: ImageRequest, speech: Dialect) -> Iterator[ParamDecision]:
+def _mask(request: ImageRequest, no_mask: str) -> Iterator[ParamDecision]:
     mask = request.mask
     if mask is None:
         return
-    if not speech.masks:
-        yield refused(f"a model that is drawn over {speech.title} takes no mask")
+    if no_mask:
+        yield refused(no_mask)
     if not request.images:
         yield refused("a mask needs an image to lie on: give images as well")
     elif _size(mask) and _size(request.images[0]) and _size(mask) != _size(request.images[0]):

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchgen.model import Attempt, Operation, Provider
@@ -11,13 +11,14 @@ from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document, ImageFields, RunState
 from batchgen.providers.dialect import Dialect, Inputs, Probe
 from batchgen.providers.uploads import Upload, Uploads
-from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, endpoint, number
+from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, fields_of
 
 _PATHS = {
     Operation.GENERATE: "/images/generations",
     Operation.EDIT: "/images/edits",
     Operation.VARIATION: "/images/variations",
 }
+FORM = "multipart"
 _BASE64 = "b64_json"
 _ADDRESSES = ("url", "image_url")
 FIELDS = ImageFields(frozenset({_BASE64.encode()}), frozenset(name.encode() for name in _ADDRESSES))
@@ -26,23 +27,31 @@ FIELDS = ImageFields(frozenset({_BASE64.encode()}), frozenset(name.encode() for 
 def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str], ...], uploads: Uploads) -> WireRequest:
     """Build the request for one call: model, prompt, n, the given parameters and images, and nothing else."""
     operation = attempt.request.operation
-    url = endpoint(provider.base_url or "", _PATHS[operation])
+    url = DIALECT.url(provider, operation, attempt.model)
     fields: dict[str, Any] = {"model": attempt.model}
     if operation is not Operation.VARIATION:
         fields["prompt"] = attempt.request.prompt
     fields["n"] = attempt.n
-    fields |= {name: number(value) for name, value in params}
+    fields |= fields_of(params, provider, operation)
     fields |= {name: _base64(upload) for name, upload in uploads.params}
     if provider.response_format:
         fields.setdefault("response_format", provider.response_format)
     if operation is Operation.GENERATE:
         return WireRequest("POST", url, JSON_HEADERS, _json(fields))
-    if provider.edit_body == "json" and operation is Operation.EDIT:
-        fields["images"] = [{"image_url": address_of(upload)} for upload in uploads.images]
-        if uploads.mask:
-            fields["mask"] = {"image_url": address_of(uploads.mask)}
+    if provider.edit_body != FORM and operation is Operation.EDIT:
+        fields |= _json_images(uploads, provider.image_field)
         return WireRequest("POST", url, JSON_HEADERS, _json(fields))
     return WireRequest("POST", url, (("Accept", "application/json"),), _form(fields, uploads))
+
+
+def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
+    """The images of an edit as JSON: a list as OpenAI takes it, or `image: {url}`, one or several."""
+    if form == "images":
+        fields: dict[str, Any] = {"images": [{"image_url": address_of(upload)} for upload in uploads.images]}
+        return fields | ({"mask": {"image_url": address_of(uploads.mask)}} if uploads.mask else {})
+    images = [{"type": "image_url", "url": address_of(upload)} for upload in uploads.images]
+    fields = {"image": images[0]} if len(images) == 1 else {"images": images}
+    return fields | ({"mask": {"type": "image_url", "url": address_of(uploads.mask)}} if uploads.mask else {})
 
 
 def read(document: Document, attempt: Attempt) -> Answer:
@@ -99,12 +108,22 @@ def _json(fields: Mapping[str, Any]) -> bytes:
 
 
 def _form(fields: Mapping[str, Any], uploads: Uploads) -> tuple[FormPart, ...]:
-    texts = tuple(FormPart(name, str(value)) for name, value in fields.items())
+    texts = tuple(FormPart(name, text) for name, text in _form_fields(fields))
     name = "image" if len(uploads.images) == 1 else "image[]"
     files = [_file(name, upload) for upload in uploads.images]
     if uploads.mask:
         files.append(_file("mask", uploads.mask))
     return (*texts, *files)
+
+
+def _form_fields(fields: Mapping[str, Any], owner: str = "") -> Iterator[tuple[str, str]]:
+    """Fields as a form carries them: nested ones have bracketed names, `svg[model]`."""
+    for name, value in fields.items():
+        whole = f"{owner}[{name}]" if owner else name
+        if isinstance(value, Mapping):
+            yield from _form_fields(value, whole)
+        else:
+            yield whole, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _file(name: str, upload: Upload) -> FormPart:
@@ -137,7 +156,7 @@ PROBE = Probe("/models", listed_models, refuses_like_openai)
 
 
 def _inputs(provider: Provider) -> Inputs:
-    return Inputs.ADDRESS if provider.edit_body == "json" else Inputs.BYTES
+    return Inputs.BYTES if provider.edit_body == FORM else Inputs.ADDRESS
 
 
 DIALECT = Dialect(

@@ -6,12 +6,14 @@ the job itself, the same is an error.
 """
 
 import difflib
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from batchgen.catalog import legal_size, nearest_size
 from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.errors import Problem, Severity
-from batchgen.model import ImageRequest, Job, Model, Operation, Prepare, Provider
+from batchgen.model import ImageRequest, Job, Model, OpenParam, Operation, ParamType, Prepare, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect, most_per_call
 from batchgen.providers.image_rules import image_rulings
@@ -20,6 +22,8 @@ from batchgen.text import safe
 
 _LOSSY = frozenset({"jpeg", "jpg", "webp"})
 _CLEAR = frozenset({"png", "webp"})
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _ONLY_GIF = frozenset({"frame_count", "frame_duration_ms"})
 _BY_MODEL = frozenset({"input_fidelity", "complexity"})
 _ONLY_STREAMS = frozenset({"stream", "partial_images"})
@@ -31,6 +35,7 @@ def to_send(
     request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
 ) -> tuple[tuple[str, str], ...]:
     """The parameters that go into the request, exactly as the user set them."""
+    provider = provider.at(model.name if model else request.model or provider.default_model)
     rulings = (
         (name, value, _ruling(name, value, request, provider, model, inherited)) for name, value in request.params
     )
@@ -44,11 +49,13 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
     """
     request = job.request
     name = request.model or provider.default_model
+    provider, speech = provider.at(name), dialect(provider, name)
+    no_mask = _no_mask(provider, name, speech)
     of_params = ((key, _ruling(key, value, request, provider, model, job.inherited)) for key, value in request.params)
     rulings = (
         *(("operation", said) for said in _operation(request, provider, model, name)),
         *of_params,
-        *(("images", said) for said in image_rulings(request, prepare, dialect(provider, name))),
+        *(("images", said) for said in image_rulings(request, prepare, no_mask)),
         *_together(request, model),
         *(("n", said) for said in _count(job, provider, name)),
     )
@@ -70,6 +77,9 @@ def _ruling(
     model_name = model.name if model else request.model or provider.default_model
     if name in provider.ignored:
         return doubted(f"{provider.name} takes {name} and does nothing with it")
+    if opened := provider.opened(name, request.operation):
+        outside = _outside(value, opened)
+        return refused(outside) if outside else SEND
     lacking = _lacking(name, request, provider, model, model_name)
     if lacking:
         known_elsewhere = name in _BY_MODEL or _known(name, request.operation, provider, model_name)
@@ -99,6 +109,8 @@ def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model 
         return f"{name} is for streamed answers; batchgen asks for whole ones: leave it out"
     if name in dict(provider.model_refuses).get(model_name, ()):
         return f"{provider.name} takes no {name} for {model_name}: leave it out"
+    if name in {param.name for param in provider.opens}:
+        return f"{provider.name} takes no {name} on {operation}: leave it out"
     speech = dialect(provider, model_name)
     if speech.params is not None:
         return "" if name in speech.params else _beyond(name, model_name, speech, speech.params)
@@ -131,7 +143,8 @@ def _takes(provider: Provider, operation: Operation) -> frozenset[str]:
 
 def _known(name: str, operation: Operation, provider: Provider, model_name: str) -> bool:
     """Whether the provider takes the parameter, only not for this operation, or not for this model."""
-    others = any(name in names for other, names in provider.params if other is not operation)
+    opened = any(param.name == name for param in provider.opens)
+    others = opened or any(name in names for other, names in provider.params if other is not operation)
     by_model = (
         name in dict(provider.model_refuses).get(model_name, ()) or dialect(provider, model_name).params is not None
     )
@@ -154,13 +167,56 @@ def _wrong_value(name: str, value: str, provider: Provider, model: Model | None,
     if taken is not None and value not in taken:
         return f"{provider.name} takes {name}: {', '.join(taken)}; not {shown!r}"
     if wrong := dialect(provider, model_name).wrong_value:
-        return wrong(name, value, model_name)
+        return wrong(name, value, model_name, provider)
     checks = {"size": _wrong_size, "quality": _wrong_quality, "input_fidelity": _wrong_fidelity}
     if model and name in checks:
         return checks[name](value, model)
     if name == "output_compression" and not (value.isascii() and value.isdecimal() and int(value) <= 100):
         return f"output_compression is a whole number from 0 to 100; not {shown!r}"
     return ""
+
+
+def _outside(value: str, opened: OpenParam) -> str:
+    """Why a value is not one that an opened parameter takes; empty when it is."""
+    shown, name = safe(value, 60), opened.name
+    if opened.values:
+        return "" if value in opened.values else f"{name} is {', '.join(opened.values)}; not {shown!r}"
+    if opened.type is ParamType.TEXT:
+        return ""
+    if opened.type is ParamType.FLAG:
+        return "" if value in {"true", "false"} else f"{name} is true or false; not {shown!r}"
+    pattern, kind = (_INTEGER, "a whole number") if opened.type is ParamType.INTEGER else (_NUMBER, "a number")
+    if not pattern.fullmatch(value):
+        return f"{name} is {kind}{_between(opened)}; not {shown!r}"
+    number = Decimal(value)
+    low, high = opened.low, opened.high
+    fits = (low is None or number >= low) and (high is None or number <= high)
+    return "" if fits else f"{name} is {kind}{_between(opened)}; not {shown!r}"
+
+
+def described(opened: OpenParam) -> dict[str, object]:
+    """An opened parameter as JSON Schema; a template may stand where a number is expected."""
+    kind = {ParamType.FLAG: "boolean", ParamType.TEXT: "string"}.get(opened.type, opened.type.value)
+    bounds = {"minimum": opened.low, "maximum": opened.high}
+    known = {name: float(bound) for name, bound in bounds.items() if bound is not None}
+    if opened.values:
+        known |= {"examples": list(opened.values)}  # type: ignore[dict-item]
+    about = {"description": opened.about} if opened.about else {}
+    return {"type": [kind] if kind == "string" else [kind, "string"], **known, **about}
+
+
+def _between(opened: OpenParam) -> str:
+    low, high = opened.low, opened.high
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    return f" of at least {low}" if low is not None else f" of at most {high}" if high is not None else ""
+
+
+def _no_mask(provider: Provider, name: str, speech: Dialect) -> str:
+    """Why no mask can be sent; empty when one can."""
+    if not speech.masks:
+        return f"a model that is drawn over {speech.title} takes no mask"
+    return "" if provider.masks else f"{provider.name} takes no mask for {name}: leave it out"
 
 
 def _wrong_size(value: str, model: Model) -> str:

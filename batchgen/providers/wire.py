@@ -1,9 +1,15 @@
 """A request as it goes over the wire, without the key: what a dialect makes and an executor sends."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from batchgen.model import OpenParam, Operation, ParamType, Provider
+
+Params = tuple[tuple[str, str], ...]
 
 JSON_HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json"))
 _QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
@@ -67,14 +73,41 @@ def form_pieces(parts: tuple[FormPart, ...], boundary: str) -> Iterator[bytes | 
     yield f"--{boundary}--\r\n".encode()
 
 
-def endpoint(base_url: str, path: str) -> str:
-    """Join the base URL and an endpoint's path."""
-    return base_url.rstrip("/") + path
+def address(provider: Provider, path: str, model: str) -> str:
+    """The address of an endpoint below the base URL; a model's name in its path is one segment, whatever it holds."""
+    below = path.replace("{model}", quote(model, safe=""))
+    query = f"?{urlencode(provider.query)}" if provider.query else ""
+    return f"{(provider.base_url or '').rstrip('/')}{below}{query}"
 
 
-def number(text: str) -> int | str:
-    """Turn a parameter into what JSON wants: digits become an integer, everything else stays text."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+def fields_of(params: Params, provider: Provider, operation: Operation) -> dict[str, Any]:
+    """Parameters as JSON wants them, each where the provider file says that it stands."""
+    fields: dict[str, Any] = {}
+    places = dict(provider.fields)
+    for name, value in params:
+        put(fields, places.get(name, name), _typed(value, provider.opened(name, operation)))
+    return fields
+
+
+def put(fields: dict[str, Any], place: str, value: Any) -> None:
+    """Set a value at a dotted place, such as `extra.quality`."""
+    *owners, last = place.split(".")
+    for owner in owners:
+        fields = fields.setdefault(owner, {})
+    fields[last] = value
+
+
+def _typed(text: str, opened: OpenParam | None) -> int | float | bool | str:
+    """Turn a value into what its parameter is; of one that nobody describes, digits become an integer."""
+    if opened is None:
+        return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+    read: dict[ParamType, Callable[[str], int | float | bool | str]] = {
+        ParamType.FLAG: lambda word: word == "true",
+        ParamType.INTEGER: int,
+        ParamType.NUMBER: float,
+        ParamType.TEXT: str,
+    }
+    return read[opened.type](text)
 
 
 def header_view(headers: Mapping[str, str]) -> dict[str, str]:

@@ -76,9 +76,9 @@ def test_what_each_family_takes() -> None:
         (
             "gpt-image-1.5",
             TODAY,
-            "gpt-image-1.5 will be shut down on 2026-12-01 (in 11 days); use gpt-image-2.5-sunburst",
+            "gpt-image-1.5 will be shut down on 2026-12-01 (in 11 days); use gpt-image-2.6-sunburst",
         ),
-        ("gpt-image-1-mini", date(2026, 11, 30), "(tomorrow); use gpt-image-2.5-flare instead"),
+        ("gpt-image-1-mini", date(2026, 11, 30), "(tomorrow); use gpt-image-2.6-flare instead"),
         ("chatgpt-image-latest", date(2026, 12, 1), "chatgpt-image-latest was shut down on 2026-12-01"),
         ("dall-e-3", TODAY, "dall-e-3 was shut down on 2026-05-12; use gpt-image-2.5-flare instead"),
     ],

@@ -44,7 +44,7 @@ def test_words_count_the_same(prompt: str) -> None:
 
 
 def test_what_is_left_to_the_model_is_expected_as_the_mock_draws_it() -> None:
-    """A square of medium quality, in both houses."""
+    """A square, of medium quality but for the one model that is seen to draw high, in both houses."""
     for name, drawer in mock.DRAWERS.items():
         quote = quoted(ask(name), provider="openai")
-        assert quote.output_tokens == drawer.output_tokens("medium", 1024, 1024)
+        assert quote.output_tokens == drawer.output_tokens(drawer.auto_quality, 1024, 1024)

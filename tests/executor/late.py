@@ -1,7 +1,7 @@
 """A tiny executor that never says at once what an attempt brought: it accepts it, and tells at a later look."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -32,9 +32,18 @@ class LateExecutor:
         offload: Offload,
         prepare: Prepare | None = None,
         spare: Workspace | None = None,
+        own_headers: Mapping[str, str] | None = None,
     ) -> None:
         self._local = LocalExecutor(
-            provider, key, workspace, store, clock=clock, offload=offload, prepare=prepare, spare=spare
+            provider,
+            key,
+            workspace,
+            store,
+            clock=clock,
+            offload=offload,
+            prepare=prepare,
+            spare=spare,
+            own_headers=own_headers,
         )
         self._clock = clock
         self._looks = Counter[str]()

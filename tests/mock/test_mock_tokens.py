@@ -29,7 +29,7 @@ def resolved(model: str, quality: str = "high", width: int = 1024, height: int =
         ("gpt-image-2.5-flare", (1024, 1024), (196, 439, 1756, 3122, 7024)),
         ("gpt-image-2.5-sunburst", (1024, 1536), (158, 343, 1372, 2459, 5488)),
         ("gpt-image-2.5-flare", (2560, 1440), (205, 478, 1843, 3276, 7370)),
-        ("gpt-image-2.6-flare", (1024, 1024), (784, 1756, 1756, 3122, 7024)),
+        ("gpt-image-2.6-flare", (1024, 1024), (980, 2195, 1756, 3122, 7024)),
     ],
 )
 def test_an_image_has_the_published_tokens(model: str, size: tuple[int, int], tokens: tuple[int, ...]) -> None:
@@ -42,6 +42,7 @@ def test_reference_images_have_the_recorded_tokens() -> None:
     """Patches of 32 pixels as in recorded usage; tiles of 512 as in the vendor's guide."""
     sizes = [(1024, 1024), (1536, 1024), (512, 512), (341, 512), (1179, 2556)]
     assert [patches(*size) for size in sizes] == [1024, 1536, 1024, 704, 1482]
+    assert [patches(*size) for size in [(256, 256), (1000, 200), (3000, 500)]] == [256, 352, 1536]
     assert [tiles(*size) for size in [(1024, 1024), (1536, 1024), (4096, 4096), (300, 400)]] == [194, 323, 194, 194]
     assert MODELS["gpt-image-1"].input_tokens(1024, 1024, "high") == 194 + 4160
     assert MODELS["gpt-image-1"].input_tokens(1024, 1536, "high") == 323 + 6240

@@ -144,7 +144,7 @@ def test_a_default_that_the_provider_never_takes_is_refused() -> None:
 
 def test_what_is_ignored_is_a_warning_and_sent() -> None:
     """A provider that does nothing with a parameter is named."""
-    wanted = job(complexity="low", model="gpt-image-2.6-flare")
+    wanted = job(complexity="low", model="gpt-image-1")
     ((severity, message),) = said(wanted, "apiyi")
     assert severity == "warning"
     assert "does nothing" in message
@@ -153,7 +153,7 @@ def test_what_is_ignored_is_a_warning_and_sent() -> None:
 
 def test_an_endpoint_that_is_not_known_is_used_with_a_warning() -> None:
     """A gateway that does not list edits gets them all the same."""
-    ((severity, message),) = said(job(images=(PHOTO,), size="1024x1024"), "apiyi")
+    ((severity, message),) = said(job(images=(PHOTO,)), "gemini-openai")
     assert severity == "warning"
     assert "edit" in message
 

@@ -11,13 +11,13 @@ from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import Document, ImageFields
 from batchgen.providers.dialect import Delivery, Dialect, Inputs, Params, Probe
 from batchgen.providers.uploads import Uploads
-from batchgen.providers.wire import JSON_HEADERS, WireRequest, endpoint
+from batchgen.providers.wire import JSON_HEADERS, WireRequest
 
 
 def request(attempt: Attempt, provider: Provider, params: Params, _: Uploads) -> WireRequest:
     """Words and a number."""
     body = {"words": attempt.request.prompt, "many": attempt.n, **dict(params)}
-    url = endpoint(provider.base_url or "", "/draw")
+    url = TINY.url(provider, Operation.GENERATE, attempt.model)
     return WireRequest("POST", url, JSON_HEADERS, json.dumps(body).encode())
 
 
@@ -47,7 +47,7 @@ TINY = Dialect(
     inputs=lambda _: Inputs.BYTES,
     most_per_call=2,
     params=frozenset({"mood"}) | {"size"},
-    wrong_value=lambda name, value, _: "" if value == "small" else f"{name} is small; not {value}",
+    wrong_value=lambda name, value, _, __: "" if value == "small" else f"{name} is small; not {value}",
     masks=False,
     probe=Probe("/names", lambda body: {name: {} for name in body or ()}, lambda body: bool(read_error(body))),
 )

@@ -17,9 +17,13 @@ _NEAR = (".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test", ".i
 """Ends of names that the internet does not know: RFC 6761, 6762, 8375, and what ICANN keeps for private use."""
 
 
+_GIVEN_OUT: set[str] = set()
+"""Variables whose values were handed out as secrets, whatever they are called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """An API key: never shown, only revealed where a request is signed."""
+    """An API key, or what is kept like one: never shown, only revealed where a request is signed."""
 
     value: str = field(repr=False)
 
@@ -70,13 +74,42 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
         )
     if not value.isascii() or not value.isprintable() or " " in value:
         raise InputError(f"{name} does not hold an API key: it contains spaces or characters that no key has")
+    _encrypted(provider, name)
+    return _given_out(name, value)
+
+
+def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, Secret]:
+    """The headers of a provider file with the values of their variables, as secrets as a key.
+
+    AccountError when one is not set, InputError when it cannot be sent or would travel readable for everybody.
+    """
+    found: dict[str, Secret] = {}
+    for header, name in provider.headers:
+        value = variables.get(name, "").strip()
+        if not value:
+            raise AccountError(
+                f"no value for the header {header} of {provider.name}: set {name} in the environment or in .env of the "
+                "working directory"
+            )
+        if not value.isascii() or not value.isprintable():
+            raise InputError(f"{name} does not hold a header's value: it contains characters that none has")
+        _encrypted(provider, name)
+        found[header] = _given_out(name, value)
+    return found
+
+
+def _given_out(name: str, value: str) -> Secret:
+    _GIVEN_OUT.add(name)
+    return Secret(value)
+
+
+def _encrypted(provider: Provider, name: str) -> None:
     address = urlsplit(provider.base_url or "")
     if address.scheme == "http" and not is_near(address.hostname or ""):
         raise InputError(
             f"{provider.base_url} is not encrypted, so everybody on the way could read {name}: use https (http is for "
             "this machine and private networks)"
         )
-    return Secret(value)
 
 
 def is_near(host: str) -> bool:
@@ -96,6 +129,7 @@ def without_core_files() -> None:
 
 def secrets(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Values of the environment that must never be shown."""
-    whole = (value for name, value in variables.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value)
+    named = (name for name in variables if name in _GIVEN_OUT or name.endswith(("_KEY", "_TOKEN", "_SECRET")))
+    whole = (value for name in named if (value := variables[name]))
     addresses = (value for name, value in variables.items() if name.endswith(("_NOTIFY_URLS", "_HEARTBEAT_URL")))
     return (*whole, *(url for several in addresses for url in several.replace(",", " ").split()))

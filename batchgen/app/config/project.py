@@ -19,6 +19,7 @@ from batchgen.manifest import Manifest
 from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
 from batchgen.pricing import Past, PriceList, no_past
+from batchgen.providers.rules import described
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage.durable import make_root
 from batchgen.storage.workspace import LEDGER
@@ -64,6 +65,20 @@ class Project:
         return PriceList(self.provider, self.settings, past)
 
 
+def opened_by(provider: str) -> frozenset[str]:
+    """Parameters that a provider file opens; what is wrong with the file is told where it is used."""
+    try:
+        return frozenset(param.name for param in catalog.provider(provider).opens_anywhere)
+    except InputError:
+        return frozenset()
+
+
+def schema(provider: str | None = None) -> dict[str, Any]:
+    """The JSON Schema of a manifest, with the parameters that a provider opens."""
+    opened = catalog.provider(provider).opens_anywhere if provider else ()
+    return manifest.json_schema({param.name: described(param) for param in opened})
+
+
 def wanted(job: Job, tariff: PriceList) -> Wanted:
     """A job with what it is priced as: what the ledger keeps of it."""
     return Wanted(job, *tariff.kind(job.request))
@@ -76,7 +91,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     """
     variables = environment()
     overrides = {"provider": options.provider} if options.provider else {}
-    loaded = manifest.read(path, overrides=overrides)
+    loaded = manifest.read(path, overrides=overrides, opened=opened_by)
     name = loaded.settings.provider
     base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
     try:

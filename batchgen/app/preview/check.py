@@ -72,7 +72,7 @@ class Examiner:
     def _all(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         provider, name = self._project.provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
-        yield from manifest.lint(job, provider, model)
+        yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
         if name in self._said or "prices" in lacking:
             return
@@ -83,6 +83,8 @@ class Examiner:
         """What is wrong or doubtful with a model wherever it is named: its price and its life span."""
         today = self._project.clock.now().date()
         doubts = catalog.warnings_for(model, today) if model else ()
+        if gone := dict(self._project.provider.retired_models).get(name):
+            doubts = (*doubts, f"{self._project.provider.name} closed {name} on {gone}")
         try:
             price = self._tariff.price(name)
             doubts = (*doubts, *_doubts(name, model, price, today))

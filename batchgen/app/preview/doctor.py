@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from batchgen import catalog
-from batchgen.app.config.environment import Secret, environment, key_for
+from batchgen.app.config.environment import Secret, environment, headers_for, key_for
 from batchgen.app.config.project import OFFICIAL_BASE_URL
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
@@ -16,7 +16,6 @@ from batchgen.executor.probe import Reply, ask
 from batchgen.model import Notify, Operation, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect
-from batchgen.providers.wire import endpoint
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import Workspace
 from batchgen.text import counted, safe, size_of
@@ -50,20 +49,22 @@ def examine(name: str | None = None, base_url: str | None = None, clock: Clock |
         return
     yield Finding("address", OK if provider.base_url else BAD, provider.base_url or "none: give --base-url", Exit.INPUT)
     try:
-        key = key_for(provider, variables)
+        key, own = key_for(provider, variables), headers_for(provider, variables)
     except BatchgenError as error:
         yield Finding("key", BAD, str(error), error.exit)
         return
+    yield from (Finding("note", OK, note) for note in provider.notes)
     yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if key else ''}")
     if provider.base_url:
-        yield from _online(provider, key, clock)
+        yield from _online(provider, key, own, clock)
 
 
-def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Finding]:
+def _online(provider: Provider, key: Secret | None, own: Mapping[str, Secret], clock: Clock) -> Iterator[Finding]:
     revealed = key.reveal() if key else None
     speech = dialect(provider, provider.default_model)
-    headers, secrets = speech.authorization(provider, revealed), (revealed or "",)
-    reply = asyncio.run(ask(endpoint(provider.base_url or "", speech.probe.models), headers, secrets))
+    given = {name: secret.reveal() for name, secret in own.items()}
+    headers, secrets = given | speech.authorization(provider, revealed), (revealed or "", *given.values())
+    reply = asyncio.run(ask(speech.models_url(provider), headers, secrets))
     yield _accepted(reply)
     if reply.status is None:
         return
@@ -71,9 +72,9 @@ def _online(provider: Provider, key: Secret | None, clock: Clock) -> Iterator[Fi
     yield from _model(provider, speech.probe.names(reply.body), clock.now())
     yield _limits(provider, reply)
     if reply.status not in {401, 403}:
-        path = speech.path(Operation.GENERATE) or ""
-        refusal = asyncio.run(ask(endpoint(provider.base_url or "", path), headers, secrets, {}))
-        yield _dialect(speech, path, refusal)
+        url = speech.url(provider, Operation.GENERATE, provider.default_model)
+        path = url.removeprefix(provider.base_url or "").partition("?")[0]
+        yield _dialect(speech, path, asyncio.run(ask(url, headers, secrets, {})))
 
 
 def _disk() -> Finding:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,7 @@ class Run:
     checked: CheckResult
     asked: Fingerprint
     make_executor: MakeExecutor = LocalExecutor
+    headers: Mapping[str, Secret] = field(default_factory=dict)
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
     refused: str = ""

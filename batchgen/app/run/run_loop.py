@@ -6,6 +6,7 @@ import secrets as tokens
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
@@ -96,6 +97,8 @@ class RunLoop:
         """Everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
         session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
         with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk, ExitStack() as stack:
+            revealed = {name: secret.reveal() for name, secret in session.headers.items()}
+            own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
             executor = session.make_executor(
                 provider,
                 session.key.reveal() if session.key else None,
@@ -105,6 +108,7 @@ class RunLoop:
                 offload=on_disk,
                 prepare=settings.prepare,
                 spare=session.refuge,
+                **own,
             )
             limiter = Limiter(settings.limits, clock)
             breakers = Breakers(settings.retry.breaker_probe_seconds, clock)

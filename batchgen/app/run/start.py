@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchgen.app.config.environment import environment, key_for, without_core_files
+from batchgen.app.config.environment import environment, headers_for, key_for, without_core_files
 from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project, unknown_images
@@ -82,6 +82,7 @@ def _run(
             _need_limit(project, watch)
             without_core_files()
             key = key_for(project.provider, project.variables)
+            headers = headers_for(project.provider, project.variables)
             if not early:
                 stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
         except Locked:
@@ -91,7 +92,7 @@ def _run(
         workspace.ready()
         store.ready()
         ledger = stack.enter_context(_books(project, store, at))
-        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor)
+        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers)
         stack.callback(session.leave)
         herald.begin()
         return _performed(session)

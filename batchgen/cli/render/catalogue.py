@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from batchgen.cli.render.table import number, paragraph, remark, table, text
-from batchgen.model.provider import FixedSizes, FlexibleSizes, ImageTable, Model, Price, Provider
+from batchgen.model.provider import FixedSizes, FlexibleSizes, ImageTable, Model, OpenParam, Price, Provider
+from batchgen.providers.dialect import Delivery
+from batchgen.providers.dialects import dialect
 
 _TOKENS = (number("text in"), number("image in"), number("image out"))
 _MODEL = (text("model"), *_TOKENS, number("text out"), text("as of"), remark(""))
 _PROVIDER = (text("provider"), text("address"), text("key variable"), number("most n"), text("as of"), remark(""))
 _PRICE = (text("provider"), text("model"), *_TOKENS, number("an image"), remark(""))
+_COMES = {Delivery.INLINE: "in the answer", Delivery.ADDRESS: "at an address", Delivery.TASK: "later, from a task"}
 _OVER = ("shut_down", "retired")
 _UNIT = "Token prices are USD per million tokens."
 
@@ -94,10 +97,56 @@ def _dated(price: Price | None) -> str:
     return str(price.as_of) if price and price.as_of else "-"
 
 
-def providers(known: Sequence[Provider]) -> str:
-    """Known providers, then what each bills."""
+def providers(known: Sequence[Provider], further: Sequence[Provider] = ()) -> str:
+    """Known providers, then what each bills, and the names of those whose models or prices are the user's own."""
     prices = table(_PRICE, (row for provider in known for row in _prices(provider)))
-    return f"{table(_PROVIDER, map(_provider, known))}\n{prices}\n{_UNIT}\n"
+    names = ", ".join(provider.name for provider in further)
+    also = (
+        f"\n{paragraph(f'Also spoken: {names}. One with all that is known of it: batchgen providers NAME')}"
+        if names
+        else ""
+    )
+    return f"{table(_PROVIDER, map(_provider, known))}\n{prices}\n{_UNIT}\n{also}"
+
+
+def provider(known: Provider) -> str:
+    """One provider: how it is reached, what it takes, opens and bills, its notes and where they are from."""
+    prices = table(_PRICE, _prices(known))
+    return "".join((table(_PROVIDER, [_provider(known)]), "\n", *_facts(known), f"\n{prices}\n{_UNIT}\n"))
+
+
+def _facts(known: Provider) -> Iterator[str]:
+    speech = dialect(known, known.default_model)
+    come = " or ".join(_COMES[way] for way in Delivery if way in speech.delivery)
+    yield from _fact("speaks", f"{speech.title}; images come {come}")
+    takes = (f"{operation}: {', '.join(sorted(names))}" for operation, names in known.params)
+    auth = known.auth and f"{known.auth.header}: {known.auth.scheme} ***".replace(":  ", ": ")
+    yield from _fact("key", auth or "")
+    yield from _fact("headers", ", ".join(f"{name} from {variable}" for name, variable in known.headers))
+    yield from _fact("query", ", ".join(f"{name}={value}" for name, value in known.query))
+    yield from _fact("paths", ", ".join(f"{operation} {path}" for operation, path in known.paths))
+    yield from _fact("takes", "; ".join(takes))
+    for param in known.opens_anywhere:
+        yield from _fact("opens", opened_param(param))
+    yield from _fact("cost", f"stated by its answers at {known.cost}" if known.cost else "")
+    yield from _fact("rules", "for " + ", ".join(known.rules_for) if known.rules_for != ("*",) else "")
+    for note in known.notes:
+        yield from _fact("note", note)
+    yield from _fact("source", f"{known.source}, as of {known.as_of}" if known.source else "")
+
+
+def _fact(label: str, words: str) -> Iterator[str]:
+    if words:
+        yield paragraph(words, " " * 9, f"{label:8} ")
+
+
+def opened_param(param: OpenParam) -> str:
+    """A parameter that a provider file opens, with what its values are."""
+    low, high = ("" if bound is None else f"{bound}" for bound in (param.low, param.high))
+    span = f" {low or '...'} to {high or '...'}" if low or high else ""
+    values = f": {', '.join(param.values)}" if param.values else ""
+    where = f" on {', '.join(sorted(param.operations))}" if param.operations else ""
+    return f"{param.name} ({param.type}{span}{values}){where}{f'; {param.about}' if param.about else ''}"
 
 
 def _provider(provider: Provider) -> tuple[str, ...]:

@@ -1,0 +1,270 @@
+"""What a provider file may say: its keys, and how each is read and checked."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from batchgen.catalog import form
+from batchgen.catalog.models import operations
+from batchgen.catalog.prices import PRICE_ROW
+from batchgen.model import Auth, OpenParam, Operation, ParamType
+from batchgen.yaml_tree import Node
+
+NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
+FURTHER = (
+    "azure",
+    "litellm",
+    "vllm-omni",
+    "sglang",
+    "localai",
+    "stable-diffusion-cpp",
+    "openrouter",
+    "xai",
+    "gemini-openai",
+)
+"""Providers that come with the program and are not compared: their address, models or prices are the user's own."""
+ALL = (*NAMES, *FURTHER)
+
+
+def url_fault(url: str) -> str | None:
+    """What is wrong with a base URL, None when nothing is."""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return "is no address"
+    if not url.isprintable() or " " in url:  # `urlsplit` drops line breaks without a word
+        return "must not hold blanks, line breaks or control characters"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
+        return "must be an address such as https://api.example.com/v1"
+    if parts.username or parts.password:
+        return "must not hold a user name or password; keys come from the environment"
+    return "must not have a query or fragment" if parts.query or parts.fragment else None
+
+
+def _url(node: Node) -> str:
+    url = form.text(node)
+    fault = url_fault(url)
+    if fault:
+        raise form.FormError.at(node, fault)
+    return url.rstrip("/")
+
+
+def _params(node: Node) -> tuple[tuple[Operation, frozenset[str]], ...]:
+    entries = form.table(_WORDS, form.one_of(*Operation))(node)
+    return tuple((Operation(operation), frozenset(names)) for operation, names in entries)
+
+
+def _price_row(node: Node) -> dict[str, Any]:
+    row = PRICE_ROW(node)
+    if not row.keys() & {"official", "token_prices", "per_image", "per_call"}:
+        raise form.FormError.at(node, "a price needs token_prices, per_image, per_call or official")
+    return row
+
+
+def _word_set(node: Node) -> frozenset[str]:
+    return frozenset(_WORDS(node))
+
+
+def _auth(node: Node) -> Auth:
+    """Where the key goes: `bearer`, or the name of a header with an optional word before the key; never an address."""
+    if node.value == "bearer":
+        return Auth()
+    if node.value == "query" or (isinstance(node.value, dict) and "query" in node.value):
+        why = "a key in an address is kept by every log on the way; name a header, such as auth: {header: api-key}"
+        raise form.FormError.at(node, why)
+    entry = form.record({"header": form.header, "scheme": form.token}, needed=("header",))(node)
+    return Auth(entry["header"], entry.get("scheme", ""))
+
+
+def _header_from(node: Node) -> str:
+    """The environment variable that holds a header's value; what is no name may be a secret, and is not shown."""
+    name = (
+        form.record({"variable": form.text}, needed=("variable",))(node)["variable"]
+        if isinstance(node.value, dict)
+        else ""
+    )
+    if not name.isidentifier() or not name.isascii():
+        raise form.FormError.at(node, "must name the environment variable with the value: {variable: SHOP_PROJECT}")
+    return name
+
+
+def _headers(node: Node) -> tuple[tuple[str, str], ...]:
+    entries: tuple[tuple[str, str], ...] = form.table(_header_from, form.header)(node)
+    ours = [name for name, _ in entries if name.lower() in _OUR_HEADERS]
+    if ours:
+        raise form.FormError.at(node, f"{', '.join(ours)} is set by batchgen itself (the key with `auth`)")
+    return entries
+
+
+def _query(node: Node) -> tuple[tuple[str, str], ...]:
+    entries: tuple[tuple[str, str], ...] = form.table(form.text)(node)
+    secret = [name for name, _ in entries if _SECRET_NAME.search(name)]
+    if secret:
+        raise form.FormError.at(
+            node, f"{', '.join(secret)} looks like a key, and none goes into an address: use `auth`"
+        )
+    return entries
+
+
+def _path(node: Node) -> str:
+    path = form.text(node)
+    if not _PATH.fullmatch(path.replace("{model}", "")) or ".." in path:
+        raise form.FormError.at(node, "must be a path below the base URL, such as /deployments/{model}/images/edits")
+    return path
+
+
+def _paths(node: Node) -> tuple[tuple[Operation, str], ...]:
+    found = form.table(_path, form.one_of(*Operation))(node)
+    return tuple((Operation(operation), path) for operation, path in found)
+
+
+def _place_in(node: Node) -> str:
+    """A dotted place in a request or an answer."""
+    place = form.text(node)
+    if place and not _DOTTED.fullmatch(place):
+        raise form.FormError.at(node, "must be names joined by dots, such as usage.cost")
+    return place
+
+
+def _ratio(node: Node) -> str:
+    written = form.text(node)
+    if not _RATIO.fullmatch(written):
+        raise form.FormError.at(node, "must be a ratio of whole numbers, such as 16:9")
+    return written
+
+
+def _opens(node: Node) -> tuple[OpenParam, ...]:
+    """Further parameters: name -> type, and what its values are."""
+    found = form.table(_OPEN, _param_name)(node)
+    return tuple(_opened(name, entry) for name, entry in found)
+
+
+def _opened(name: str, entry: dict[str, Any]) -> OpenParam:
+    kind = ParamType(entry.get("type", ParamType.TEXT))
+    bounds = entry.get("min"), entry.get("max")
+    return OpenParam(
+        name, kind, *bounds, entry.get("values", ()), entry.get("operations", frozenset()), entry.get("about", "")
+    )
+
+
+def _param_name(node: Node) -> str:
+    name = form.text(node)
+    if not _PARAM.fullmatch(name) or name in _NOT_OPEN:
+        raise form.FormError.at(node, "must be the name of a parameter, such as seed")
+    return name
+
+
+def _open_fields(node: Node) -> dict[str, Any]:
+    entry = form.record(
+        {
+            "type": form.one_of(*ParamType),
+            "min": form.number,
+            "max": form.number,
+            "values": _WORDS,
+            "operations": operations,
+            "about": form.text,
+        }
+    )(node)
+    bounded = "min" in entry or "max" in entry
+    if bounded and entry.get("type") not in {ParamType.INTEGER, ParamType.NUMBER}:
+        raise form.FormError.at(node, "min and max are for type: integer and type: number")
+    if "min" in entry and "max" in entry and entry["min"] > entry["max"]:
+        raise form.FormError.at(node, "min is above max")
+    return entry
+
+
+def _for_models(node: Node) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
+    """Patterns of models, with fields that are otherwise for them."""
+    return tuple((pattern, tuple(fields.items())) for pattern, fields in form.table(form.record(_PER_MODEL))(node))
+
+
+_OUR_HEADERS = frozenset(
+    {
+        *("authorization", "host", "content-type", "content-length", "transfer-encoding", "connection", "accept"),
+        *("accept-encoding", "cookie", "expect", "te", "upgrade", "user-agent", "x-client-request-id", "range"),
+    }
+)
+_NOT_OPEN = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "stream", "messages"})
+_SECRET_NAME = re.compile(r"key|token|secret|sig|password|auth", re.IGNORECASE)
+_PATH = re.compile(r"/[A-Za-z0-9_.~/:-]{0,200}")
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}(\.[A-Za-z_][A-Za-z0-9_-]{0,60}){0,5}")
+_RATIO = re.compile(r"[1-9][0-9]{0,3}:[1-9][0-9]{0,3}")
+_PARAM = re.compile(r"[a-z][A-Za-z0-9_]{0,60}")
+_OPEN: form.Kind[dict[str, Any]] = _open_fields
+_WORDS = form.several(form.text)
+_LISTS = form.table(_WORDS)
+_PER_MODEL: dict[str, form.Kind[Any]] = {
+    "dialect": form.text,
+    "operations": operations,
+    "params": _params,
+    "ignored": _word_set,
+    "values": _LISTS,
+    "refused_values": _LISTS,
+    "extra_values": _LISTS,
+    "defaults": form.table(form.text),
+    "response_format": form.one_of("", "url", "b64_json"),
+    "edit_body": form.one_of("multipart", "json"),
+    "image_field": form.one_of("images", "image"),
+    "max_n": form.whole,
+    "masks": form.flag,
+    "prompt_limit": form.nothing_or(form.whole),
+    "paths": _paths,
+    "opens": _opens,
+    "fields": form.table(_place_in),
+    "modalities": _WORDS,
+    "ratio_field": _place_in,
+    "ratios": form.several(_ratio),
+    "cost": _place_in,
+}
+"""What a file may say of one model otherwise than of all."""
+_FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
+    "name": form.text,
+    "base_url": form.nothing_or(_url),
+    "key_variable": form.nothing_or(form.text),
+    "default_model": form.text,
+    "models": _WORDS,
+    "model_refuses": _LISTS,
+    "retired": form.table(form.day, form.one_of(*Operation)),
+    "model_max_n": form.table(form.whole),
+    "auth": _auth,
+    "query": _query,
+    "headers": _headers,
+    "rules_for": _WORDS,
+    "for_models": _for_models,
+    "retired_models": form.table(form.day),
+    "prices": form.table(_price_row),
+    "limits": form.table(
+        form.whole,
+        form.one_of(
+            "images_per_minute",
+            "input_images_per_minute",
+            "requests_per_minute",
+            "tokens_per_minute",
+            "images_per_day",
+            "concurrency",
+        ),
+    ),
+    "chat_models": _WORDS,
+    "download_hosts": _WORDS,
+    "idempotency_header": form.nothing_or(form.header),
+    "charges_failures": form.flag,
+    "batch": form.flag,
+    "url_life": form.nothing_or(form.whole),
+    "embedded": form.flag,
+    "as_of": form.day,
+    "source": form.text,
+    "notes": _WORDS,
+}
+_LIKE = {"like": form.one_of(*ALL)}
+_OWN = form.record(_LIKE | _FIELDS, needed=("base_url", "key_variable", "default_model"))
+_TAKEN_OVER = form.record(_LIKE | _FIELDS)
+
+
+def _file(node: Node) -> dict[str, Any]:
+    """A provider's mapping; without `like` it must say where requests go and what draws by default."""
+    keys = node.value if isinstance(node.value, dict) else ()
+    return (_TAKEN_OVER if "like" in keys else _OWN)(node)
+
+
+FILE: form.Kind[dict[str, Any]] = _file
