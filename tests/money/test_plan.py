@@ -11,7 +11,7 @@ import yaml
 from batchgen import catalog
 from batchgen.app.config.options import Options
 from batchgen.app.output import maintain
-from batchgen.app.preview import plan
+from batchgen.app.preview.plan import estimate_manifest, plan_manifest
 from batchgen.mock import Rule
 from batchgen.mock.dialects import DIALECTS
 from batchgen.model import Operation
@@ -28,7 +28,7 @@ FAULT_FREE = sorted(
 
 def planned(here: Scene, manifest: Path, **options: Any) -> dict[str, Planned]:
     """Each job with what would happen."""
-    return {item.job.id: item for item in plan.plan_manifest(manifest, here.options(manifest.stem, **options)).rows()}
+    return {item.job.id: item for item in plan_manifest(manifest, here.options(manifest.stem, **options)).rows()}
 
 
 def calls(here: Scene) -> int:
@@ -52,7 +52,7 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
     with scene(place_of_work, dialect=dialect, fixed_bytes=one) as here:
         options = {"max_cost": None} if told.get("limits", {}).get("max_cost") else {"max_cost": 10**9}
         plan = planned(here, manifest, **options)
-        estimate = plan.estimate_manifest(manifest, here.options(manifest.stem, **options))
+        estimate = estimate_manifest(manifest, here.options(manifest.stem, **options))
         assert here.handle.requests() == []
         seen = here.run(manifest, **options)
         assert seen.exit == 0, seen.result.summary["why"]
@@ -66,7 +66,7 @@ def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monke
         assert here.run(manifest, **options).exit == 0
         assert calls(here) == before
         assert {item.action.value for item in planned(here, manifest, **options).values()} == {"stored"}
-        assert plan.estimate_manifest(manifest, here.options(manifest.stem, **options)).expected == 0
+        assert estimate_manifest(manifest, here.options(manifest.stem, **options)).expected == 0
 
 
 def lamps(n: int = 2) -> list[dict[str, Any]]:
@@ -190,7 +190,7 @@ def test_images_per_request(place_of_work: Path, each: int) -> None:
     """A job's images are asked for in as many calls as the manifest says, planned and made alike."""
     with scene(place_of_work) as here:
         manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 7}], images_per_request=each)
-        estimate = plan.estimate_manifest(manifest, here.options())
+        estimate = estimate_manifest(manifest, here.options())
         here.run(manifest)
         asked = sorted(entry["n"] for entry in here.bill())
         assert len(asked) == estimate.calls
@@ -204,7 +204,7 @@ def test_no_call_is_larger_than_a_minute_allows(place_of_work: Path) -> None:
         for most, calls_made in ((3, 2), (5, 1), (1, 5)):
             limits = {"images_per_minute": most}
             manifest = here.manifest([{"id": "lamp", "prompt": "A lamp", "n": 5}], limits=limits)
-            assert plan.estimate_manifest(manifest, here.options()).calls == calls_made
+            assert estimate_manifest(manifest, here.options()).calls == calls_made
 
 
 def test_uncertain_jobs_are_held_when_told(place_of_work: Path) -> None:
@@ -227,8 +227,6 @@ def test_every_operation_is_in_a_sample() -> None:
     """The samples show generations and edits, so that both are proven to be planned right."""
     found = set()
     for name in FAULT_FREE:
-        manifest = (
-            plan.plan_manifest(SAMPLES / name, Options(output=Path("nowhere"))) if name.endswith(".yaml") else None
-        )
+        manifest = plan_manifest(SAMPLES / name, Options(output=Path("nowhere"))) if name.endswith(".yaml") else None
         found |= {item.job.request.operation for item in manifest.rows()} if manifest else set()
     assert {Operation.GENERATE, Operation.EDIT} <= found

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.output.maintain import opened
-from batchgen.app.review.decisions import ReviewResult
+from batchgen.app.review.decisions import ReviewResult, review
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
 DEFAULTS = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
@@ -43,7 +43,7 @@ class Looked(Rehearsal):
         """Give decisions as the page exports them."""
         path = self.root / "review.json"
         path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
-        return decisions.review(path, self.folder)
+        return review(path, self.folder)
 
     def agree(self, ended: Ended) -> None:
         """The server's bill, the ledger and the report say the same, and the books have no fault."""
