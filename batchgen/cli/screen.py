@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
-from batchgen.app.watch import Progress
+from batchgen.app.watch import Progress, below_bar, beside_bar, progress_line
 from batchgen.cli.console import Console
-from batchgen.cli.render.progress import below_bar, beside_bar, progress_line
 from batchgen.text import safe
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from numbers import Real
 from operator import index
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError, Problem
@@ -160,6 +160,33 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 def _on_uncertain(value: object) -> OnUncertain:
     return OnUncertain(_one_of(*OnUncertain)(value))
+
+
+class PlanOptions(TypedDict, total=False):
+    """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
+
+    provider: str | Path | None
+    base_url: str | None
+    output: str | Path | None
+    max_cost: float | str | Decimal | None
+    max_images: int | None
+    max_duration: float | str | timedelta | None
+    concurrency: int | None
+    only: str | Iterable[str] | None
+    first: int | None
+    sample: int | None
+    retry_failed: bool | None
+    regenerate_missing: bool | None
+    rejected: bool | None
+    on_uncertain: Literal["retry", "hold"] | OnUncertain | None
+    if_locked: Literal["fail", "wait", "skip"] | None
+    log_json: str | Path | None
+
+
+class RunOptions(PlanOptions, total=False):
+    """What `run` takes."""
+
+    reworded: str | Path | None
 
 
 READERS: Mapping[str, Callable[[object], object]] = {

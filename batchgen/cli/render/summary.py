@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.app.config.exit_status import ENDED, NEXT
 from batchgen.app.run.progress import from_json
-from batchgen.cli.render.progress import progress_line
+from batchgen.app.watch import progress_line
 from batchgen.cli.render.table import MARGIN, paragraph
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD, exact, short
