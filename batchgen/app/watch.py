@@ -22,6 +22,8 @@ class Progress:
     retries: int = 0
     in_flight: int = 0
     state: str = ""
+    failed: int = 0
+    moderated: int = 0
 
 
 class Watch(Protocol):
@@ -86,6 +88,8 @@ def _images(progress: Progress) -> tuple[str, str, str, str]:
 
 def _rest(progress: Progress) -> tuple[str, ...]:
     return (
+        f"{progress.failed:,} failed" if progress.failed else "",
+        f"{progress.moderated:,} moderated" if progress.moderated else "",
         counted(progress.retries, "retry", "retries") if progress.retries else "",
         f"{progress.in_flight} in flight" if progress.in_flight else "",
         safe(progress.state, 60),

@@ -74,6 +74,7 @@ REFUSED = [
         for value in ("", 5, b"o", "a\0", "\ud800", "x" * 256)
     ),
     ("output", "x/" * 2500),
+    *(("output", address) for address in ("s3://bucket/shop", Path("gs://bucket"), "file:///tmp/x")),
     ("base_url", Path("https://api.example/v1")),
     *((name, value) for name in ("provider", "base_url") for value in ("", 5, b"mock", ["mock"])),
     *((name, value) for name in ("retry_failed", "regenerate_missing", "rejected") for value in ("no", 1, "")),

@@ -15,7 +15,8 @@ from batchgen.ledger import Held
 from batchgen.manifest import ManifestSummary
 from batchgen.model import ImageRequest, Job, Operation, Quote, Stems
 from batchgen.money import MicroUSD
-from batchgen.planner import Action, Cost, CostRow, Planned, TagRow
+from batchgen.planner import Action, CostRow, Planned, TagRow
+from batchgen.pricing import Cost
 
 AMOUNTS = {"low": MicroUSD(10_000), "expected": MicroUSD(20_000), "high": MicroUSD(40_000)}
 QUOTE = Quote(**AMOUNTS)

@@ -40,6 +40,10 @@ WASTE = {"why": "timeout", "attempts": 2, "paid_micro_usd": 0, "at_risk_micro_us
             "3/24 jobs, 6/48 images, $0.12 of $5.00, 12/min, 3 min 20 s left, 1 retry, 16 in flight, running",
         ),
         (
+            replace(PROGRESS, failed=2, moderated=1, eta_seconds=None, cap=None, state=""),
+            "3/24 jobs, 6/48 images, $0.12, 12/min, 2 failed, 1 moderated, 1 retry, 16 in flight",
+        ),
+        (
             Progress(1200, None, 2400, 9999),
             "1,200 jobs, 2,400/9,999 images, $0.00",
         ),

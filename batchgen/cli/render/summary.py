@@ -149,6 +149,12 @@ def status_block(status: Facts) -> str:
     return "".join(parts)
 
 
+def status_json(status: Facts) -> dict[str, Any]:
+    """Keys that scripts rely on: what the latest run last said of itself, then the accounts of its folder."""
+    facts = dict(status)
+    return {**(facts.pop("live") or {}), **facts}
+
+
 def _state(live: Facts) -> str:
     code = live.get("exit_code")
     ended = next((f"{words} (exit {code})" for status, words in ENDED.items() if status == code), "")

@@ -21,7 +21,7 @@ def open_parquet(path: Path, file: str) -> Table:
     except ImportError as error:
         raise InputError(Problem("Parquet rows need pyarrow: pip install pyarrow", Place(file))) from error
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path.absolute()) as parquet:
             columns = header(parquet.schema_arrow.names, file)
     except pa.ArrowException as error:
         raise InputError(Problem("this is not a Parquet file", Place(file))) from error
@@ -34,7 +34,7 @@ def _parquet_rows(path: Path, file: str, columns: tuple[str, ...]) -> Iterator[R
 
     line = 0
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path.absolute()) as parquet:
             for batch in parquet.iter_batches(BATCH):
                 for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     line += 1
