@@ -17,22 +17,24 @@ What the machine refuses (a folder without permission) may also come as an OSErr
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from batchgen.app.config import arguments
+from batchgen.app.config.arguments import PlanOptions, RunOptions
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from batchgen.app.preview.plan import EstimateResult
+    from batchgen.app.preview.plan import EstimateResult, PlanResult
     from batchgen.app.review.decisions import ReviewResult
     from batchgen.app.run.start import RunResult
     from batchgen.manifest import Manifest
-    from batchgen.planner import Planned
 
 
 def load(manifest: "Path | str | Manifest") -> "Manifest":
@@ -42,17 +44,21 @@ def load(manifest: "Path | str | Manifest") -> "Manifest":
     return room.load(_file(manifest))
 
 
-def plan(manifest: "Path | str | Manifest", **options: Any) -> "Iterator[Planned]":
+def plan(manifest: "Path | str | Manifest", **options: Unpack[PlanOptions]) -> "PlanResult":
     """Each job with what a run would do with it, why, and what that may cost; nothing is sent.
+
+    Iterate over the result; its `estimate` is complete after the last job.
 
     Takes every option of a run but `reworded`.
     """
     from batchgen.app.preview.plan import plan_manifest
 
-    return plan_manifest(_file(manifest), _foretold(options)).rows()
+    return plan_manifest(_file(manifest), _foretold(options))
 
 
-def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **options: Any) -> "EstimateResult":
+def estimate(
+    manifest: "Path | str | Manifest", *, compare: bool = False, **options: Unpack[PlanOptions]
+) -> "EstimateResult":
     """What a run would cost; with `compare`, what the same work would cost elsewhere.
 
     Takes every option of a run but `reworded`. Amounts are in micro-dollars.
@@ -63,15 +69,48 @@ def estimate(manifest: "Path | str | Manifest", *, compare: bool = False, **opti
     return estimate_manifest(_file(manifest), _foretold(options), compare=everywhere)
 
 
-async def run(manifest: "Path | str | Manifest", **options: Any) -> "RunResult":
+async def run(
+    manifest: "Path | str | Manifest", *, progress: bool | None = None, **options: Unpack[RunOptions]
+) -> "RunResult":
     """Draw what is left to do. The run works in a thread of its own; cancelling does not stop it, a limit does.
 
     `max_cost` is in dollars and `max_duration` in seconds, as above; the result's `summary` is in micro-dollars.
+    `progress` shows where the run stands on one line; by default only in IPython and notebooks.
     """
-    from batchgen.app.run.start import run_manifest
-    from batchgen.app.watch import Unwatched
+    return await asyncio.to_thread(_run(manifest, options, progress=progress))
 
-    return await asyncio.to_thread(run_manifest, _file(manifest), arguments.options(options), Unwatched())
+
+def run_sync(
+    manifest: "Path | str | Manifest", *, progress: bool | None = None, **options: Unpack[RunOptions]
+) -> "RunResult":
+    """Do as `run` does and wait for its end, also where an event loop runs already, as in a notebook.
+
+    In a program without one, the run works in this thread: Ctrl-C lets the calls under way finish.
+    """
+    work = _run(manifest, options, progress=progress)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(copy_context().run, work).result()
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _run(manifest: "Path | str | Manifest", options: RunOptions, *, progress: bool | None) -> "Callable[[], RunResult]":
+    from batchgen.app import notebook
+    from batchgen.app.run.start import run_manifest
+
+    wish = None if progress is None else arguments.argument("progress", arguments.flag, progress)
+    file, read = _file(manifest), arguments.options(options)
+
+    def work() -> "RunResult":
+        with notebook.watching(progress=wish) as watch:
+            return run_manifest(file, read, watch)
+
+    return work
 
 
 def review(decisions: Path | str, output: "Path | str | RunResult | ReviewResult | None" = None) -> "ReviewResult":
@@ -103,7 +142,7 @@ def _file(manifest: "Path | str | Manifest") -> Path:
     return manifest.path if isinstance(manifest, Manifest) else arguments.argument("manifest", arguments.path, manifest)
 
 
-def _foretold(options: Mapping[str, Any]) -> Options:
+def _foretold(options: PlanOptions) -> Options:
     read = arguments.options(options)
     if read.reworded:
         raise InputError("reworded: goes with a run only; nothing tells before what other words would draw")

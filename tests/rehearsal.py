@@ -100,7 +100,7 @@ class Rehearsal:
     def plan(self, manifest: Path, **options: Any) -> tuple[dict[str, Planned], Estimate]:
         """What a run would do with each job, and what that adds up to."""
         planned = plan.plan_manifest(manifest, self.options(manifest, **options))
-        rows = {item.job.id: item for item in planned.rows()}
+        rows = {item.job.id: item for item in planned}
         return rows, planned.estimate
 
     def run(

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
 
 class Spoken(click.Command):
     """A command; paragraphs of its docstring that hold an indented line are shown as they were written."""
@@ -21,4 +23,4 @@ def keep_shape(words: str) -> str:
 
 def subcommand(name: str, **more: Any) -> Callable[[Callable[..., int]], Spoken]:
     """Make a function a command; its docstring is the help text."""
-    return click.command(name, cls=Spoken, **more)
+    return click.command(name, cls=Spoken, context_settings=HELP, **more)

@@ -7,8 +7,13 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
-from batchgen.errors import Problem
+from batchgen.errors import Problem, Severity
 from batchgen.text import safe
+
+WIDTH = 80
+"""Columns of a line that no terminal shows."""
+LEAST_WIDTH = 40
+"""Columns below which lines are left to the terminal to break."""
 
 
 class SafeStream:
@@ -83,10 +88,35 @@ class Console:
         """Words about the work."""
         self.talk.write(text if text.endswith("\n") or not text else text + "\n")
 
+    def fail(self, why: object) -> None:
+        """Say what went wrong as a whole: `batchgen: error: ...`."""
+        self.tell([Problem(str(why))])
+
     def tell(self, problems: Iterable[Problem]) -> None:
-        """Write a line for each problem on stderr: `file:line:column: error: ...`, harmless on a terminal."""
+        """Write a line for each problem on stderr: `file:line:column: error: ...`, harmless on a terminal.
+
+        A terminal shows the place, too.
+        """
         for problem in problems:
-            self.err(safe(problem, 1000))
+            before = problem.place or "batchgen"
+            word = self._coloured(f"{problem.severity}:", problem.severity is Severity.ERROR)
+            self.err(f"{safe(before, 1000)}: {word} {safe(problem.message, 1000)}")
+            if problem.place and self.talk.isatty():
+                from batchgen.cli.render.source import excerpt
+
+                self.err(excerpt(problem.place))
+
+    def _coloured(self, word: str, bad: bool) -> str:  # noqa: FBT001
+        if not self.talk.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            return word
+        return f"\x1b[1;{31 if bad else 33}m{word}\x1b[0m"
+
+    @property
+    def width(self) -> int:
+        """How many columns a line of data has: those of the terminal, 80 for pipes and files."""
+        from shutil import get_terminal_size
+
+        return max(get_terminal_size().columns, LEAST_WIDTH) if self.data.isatty() else WIDTH
 
     def say_at_once(self, text: str) -> None:
         """Data that someone waits for, handed over without delay."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen.cli.console import Console
 from batchgen.errors import Problem, Severity
-from batchgen.text import counted
+from batchgen.text import counted, safe
 
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
@@ -26,6 +27,14 @@ class Context:
         from batchgen.app.config.options import Options
 
         return Options(**words)
+
+    def output(self, named: Path | None) -> Path:
+        """Find the output folder that is meant, and say on stderr which one it is."""
+        from batchgen.app.config.locate import find_output
+
+        folder = find_output(named)
+        self.console.err(f"batchgen: output folder {safe(folder, 1000)}")
+        return folder
 
 
 def verdict(problems: Sequence[Problem], more: int) -> str:

@@ -19,7 +19,7 @@ HIDDEN = "***"
 def crashed(error: Exception, console: Console) -> int:
     """Say that this is a bug, where the details are and how to report it; the exit status of a bug."""
     secrets = _secrets()
-    console.err(f"batchgen: internal error: {safe(redact(_headline(error), secrets), 300)}")
+    console.fail(f"internal error: {safe(redact(_headline(error), secrets), 300)}")
     kept = _keep(error, secrets)
     where = f"{safe(kept, 1000)}, " if kept else ""
     console.err(

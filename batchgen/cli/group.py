@@ -5,8 +5,10 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import get_completion_class, shell_complete
 
-from batchgen.cli.index import COMMANDS, overview, version
+from batchgen.cli.command import HELP
+from batchgen.cli.index import COMMANDS, COMPLETE, overview, version
 
 
 class LazyGroup(click.Group):
@@ -49,4 +51,17 @@ root = LazyGroup(
     "batchgen",
     params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_show_version)],
     no_args_is_help=True,
+    context_settings=HELP,
 )
+
+
+def completion(shell: str) -> str:
+    """Write the script that makes a shell complete commands, options and paths."""
+    found = get_completion_class(shell)
+    assert found
+    return found(root, {}, "batchgen", COMPLETE).source()
+
+
+def complete(instruction: str) -> int:
+    """Answer a completion script: what may come next."""
+    return shell_complete(root, {}, "batchgen", COMPLETE, instruction)

@@ -28,7 +28,11 @@ COMMANDS = (
     Entry("models", "List the known models with prices and dates."),
     Entry("providers", "List the known providers with prices and dates."),
     Entry("schema", "Print the JSON Schema of the manifest, for editors."),
+    Entry("completion", "Print the completion script of bash, zsh or fish."),
 )
+
+COMPLETE = "_BATCHGEN_COMPLETE"
+"""The variable in which a completion script asks what may come next."""
 
 _HEAD = """\
 Usage: batchgen [OPTIONS] COMMAND [ARGS]...
@@ -43,8 +47,8 @@ Usage: batchgen [OPTIONS] COMMAND [ARGS]...
     batchgen run shop/catalogue.yaml --max-cost 5
 
 Options:
-  --version  Show the version and exit.
-  --help     Show this message and exit.
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
 
 Commands:
 """

@@ -11,6 +11,7 @@ import click
 from batchgen.cli.console import Console
 from batchgen.cli.context import Context, verdict
 from batchgen.cli.group import root
+from batchgen.cli.render.table import width
 from batchgen.errors import BatchgenError, Exit, InputError
 from batchgen.text import safe
 
@@ -31,6 +32,7 @@ def invoke(words: Sequence[str], context: Context) -> int:
 
 def _invoked(words: Sequence[str], context: Context) -> int:
     _unset(words)
+    width.set(context.console.width)
     with root.make_context("batchgen", list(words), obj=context) as parsed:
         return int(root.invoke(parsed) or 0)
 
@@ -81,7 +83,7 @@ def refusal(error: Exception) -> OSError | None:
 def _stopped(error: OSError, console: Console) -> int:
     name = "" if error.filename is None else f": {safe(error.filename, 200)}"
     hint = "; is the working directory still there?" if error.errno == errno.ENOENT and not name else ""
-    console.err(f"batchgen: error: {error.strerror}{name}{hint}")
+    console.fail(f"{error.strerror}{name}{hint}")
     return Exit.STORAGE
 
 
@@ -92,7 +94,7 @@ def _usage(error: click.ClickException, console: Console) -> int:
     parsed = error.ctx if isinstance(error, click.UsageError) else None
     if parsed is not None:
         console.err(f"{parsed.get_usage()}\nTry 'batchgen {_name(parsed)}--help' for help.\n")
-    console.err(f"batchgen: error: {safe(error.format_message(), 400)}")
+    console.fail(safe(error.format_message(), 400))
     return Exit.INPUT
 
 
@@ -105,5 +107,5 @@ def _refused(error: BatchgenError, console: Console) -> int:
         console.tell(error.problems)
         console.err(verdict(error.problems, error.more))
     else:
-        console.err(f"batchgen: error: {safe(error, 1000)}")
+        console.fail(error)
     return error.exit

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from batchgen.cli.console import Console
-from batchgen.cli.index import overview, version
+from batchgen.cli.index import COMPLETE, overview, version
 
 
 def main(argv: Sequence[str] | None = None, *, at: Callable[[str], None] | None = None) -> int:
@@ -16,6 +17,10 @@ def main(argv: Sequence[str] | None = None, *, at: Callable[[str], None] | None 
     """
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console.standard()
+    if shell := os.environ.get(COMPLETE):
+        from batchgen.cli.group import complete
+
+        return complete(shell)
     answer = _ANSWERS.get(words[0]) if len(words) == 1 else None
     if answer is not None:
         console.out(answer())
@@ -27,11 +32,11 @@ def main(argv: Sequence[str] | None = None, *, at: Callable[[str], None] | None 
         status = invoke(words, Context(console, at))
     console.data.close_down()
     if console.data.fault is not None:
-        console.err(f"batchgen: error: the output could not be written: {console.data.fault.strerror}")
+        console.fail(f"the output could not be written: {console.data.fault.strerror}")
         status = status or 8
     console.talk.close_down()
     return status
 
 
 # What people ask most is answered before any library is loaded.
-_ANSWERS: dict[str, Callable[[], str]] = {"--help": overview, "--version": version}
+_ANSWERS: dict[str, Callable[[], str]] = {"--help": overview, "-h": overview, "--version": version}

@@ -26,13 +26,13 @@ class Money(click.ParamType[MicroUSD]):
 
 
 class LocalPath(click.Path):
-    """A path whose every name fits into a file system."""
+    """A path of this machine whose every name fits into a file system."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         from batchgen.app.config import arguments
 
         try:
-            return arguments.named(Path(os.fsdecode(super().convert(value, param, ctx))))
+            return arguments.local(os.fsdecode(super().convert(value, param, ctx)))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

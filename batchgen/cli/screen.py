@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
-from batchgen.app.watch import Progress
+from batchgen.app.watch import Progress, below_bar, beside_bar, progress_line
 from batchgen.cli.console import Console
-from batchgen.cli.render.progress import below_bar, beside_bar, progress_line
 from batchgen.text import safe
 
 if TYPE_CHECKING:
@@ -138,7 +137,14 @@ def _drawing(progress: Progress) -> "Group":
     from rich.text import Text
 
     wanted = progress.images_wanted if progress.jobs_total is not None else 0
-    bar = ProgressBar(wanted or None, progress.images_stored, width=BAR_WIDTH, pulse=not wanted, animation_time=0)
+    bar = ProgressBar(
+        wanted or None,
+        progress.images_stored,
+        width=BAR_WIDTH,
+        pulse=not wanted,
+        animation_time=0,
+        complete_style="green",
+    )
     top = Table.grid(padding=(0, 2, 0, 0))
     top.add_row(bar, Text(beside_bar(progress), no_wrap=True, overflow="ellipsis"))
     return Group(top, Text(below_bar(progress), no_wrap=True, overflow="ellipsis"))

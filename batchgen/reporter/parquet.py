@@ -21,7 +21,7 @@ class ParquetFile:
         self._schema = pa.schema(
             [pa.field(one.name, kinds[one.kind], metadata={"unit": one.unit} if one.unit else None) for one in columns]
         )
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path.absolute(), self._schema, compression="zstd")  # `a:b` would be an address
 
     def add(self, rows: Sequence[Any]) -> None:
         """Append one row group."""

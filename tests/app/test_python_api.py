@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 import batchgen
+import batchgen.api
 from batchgen.app.config import arguments
 from batchgen.app.config.options import Options
 from batchgen.app.run.start import RunResult
@@ -24,6 +28,8 @@ from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": name, "prompt": f"A {name}"} for name in ("sofa-1", "sofa-2", "lamp-1")]
 DOLLAR = 1_000_000
+LATER = {name: getattr(batchgen, name) for name in batchgen.__all__}
+"""What the signatures of the API name and load when it is needed."""
 
 TAKEN = [
     ("max_cost", 25, 25 * DOLLAR),
@@ -68,6 +74,7 @@ REFUSED = [
         for value in ("", 5, b"o", "a\0", "\ud800", "x" * 256)
     ),
     ("output", "x/" * 2500),
+    *(("output", address) for address in ("s3://bucket/shop", Path("gs://bucket"), "file:///tmp/x")),
     ("base_url", Path("https://api.example/v1")),
     *((name, value) for name in ("provider", "base_url") for value in ("", 5, b"mock", ["mock"])),
     *((name, value) for name in ("retry_failed", "regenerate_missing", "rejected") for value in ("no", 1, "")),
@@ -112,6 +119,20 @@ def test_none_leaves_an_option_to_the_manifest() -> None:
     assert arguments.options(dict.fromkeys(arguments.READERS)) == Options()
 
 
+@pytest.mark.parametrize("function", [batchgen.plan, batchgen.estimate, batchgen.run, batchgen.run_sync])
+def test_an_editor_completes_every_option_with_its_type(function: Callable[..., object]) -> None:
+    """The typed options are those that are read, and what is taken is of the types that they name."""
+    (typed,) = get_args(get_type_hints(function, vars(batchgen.api) | LATER)["options"])
+    hints = get_type_hints(typed)
+    plans = {batchgen.plan, batchgen.estimate}
+    assert hints.keys() == arguments.READERS.keys() - ({"reworded"} if function in plans else set())
+    for name, value, _ in TAKEN:
+        if name in hints and not isinstance(value, np.generic):
+            TypeAdapter(hints[name]).validate_python(value, strict=True)
+    for name, hint in hints.items():
+        assert TypeAdapter(hint).validate_python(None) is None, name
+
+
 def test_the_options_of_the_api_are_those_of_the_command() -> None:
     """Every option of `Options` has a reader, or a sentence that says what a program does instead."""
     names = {field.name for field in fields(Options)}
@@ -132,11 +153,90 @@ def test_a_run_from_python(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) ->
     assert (result.exit, result.output) == (Exit.OK, Path("o2"))
     assert result.summary["money"]["cap_micro_usd"] == 500_000
     assert len(scene.bill) == 2
+    assert result.images() == [scene.root / "o2/images" / f"sofa-{number}-0.webp" for number in (1, 2)]
     assert batchgen.report(result).equals(batchgen.report("o2"))
     with pytest.raises(InputError, match=r"table: 'zzz' is none of images, jobs, usage"):
         batchgen.report(result, "zzz")
     Path("review.csv").write_text("job,key,slot,sha256,decision,note\n", encoding="utf-8")
     assert batchgen.review("review.csv", result).output == Path("o2")
+
+
+def test_a_run_waits_where_a_loop_runs_already(scene: Rehearsal) -> None:
+    """`run_sync` blocks in a program and in a notebook; `run` is a coroutine function."""
+    manifest = scene.manifest(JOBS[:1])
+    words: dict[str, Any] = {"base_url": scene.handle.base_url, "output": scene.root / "o", "max_cost": 1}
+
+    async def cell() -> RunResult:
+        return batchgen.run_sync(manifest, **words)
+
+    assert asyncio.run(cell()).exit is Exit.OK
+    assert batchgen.run_sync(manifest, **words).images() == [scene.root / "o/images/sofa-1-0.webp"]
+    assert len(scene.bill) == 1
+    assert iscoroutinefunction(batchgen.run)
+
+
+def test_results_are_read_at_a_glance(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans, estimates, runs and reviews say on one line, and in a harmless table, what they came to."""
+    monkeypatch.chdir(scene.root)
+    manifest = scene.manifest([*JOBS, {"id": "<b>", "prompt": "A rug"}])
+    words: dict[str, Any] = {"base_url": scene.handle.base_url, "output": "o2"}
+    plan = batchgen.plan(manifest, **words)
+    assert [item.job.id for item in plan] == [item.job.id for item in plan]
+    assert "jobs 4; images 4 in 4 calls; cost $" in repr(plan)
+    assert plan._repr_html_().count("<tr>") == 5
+    assert "<b>" not in plan._repr_html_()
+    assert repr(batchgen.estimate(manifest, **words)).startswith("<EstimateResult: jobs 4; ")
+    result = batchgen.run_sync(manifest, **words)
+    assert repr(result).startswith("<RunResult: ended every wanted image is stored (exit 0); images 4 of 4 stored; ")
+    assert "o2/report/report.html" in result._repr_html_()
+    assert repr(SKIPPED) == "<RunResult: ended skipped (exit 0)>"
+    assert SKIPPED.images() == []
+    Path("review.csv").write_text("job,key,slot,sha256,decision,note\n", encoding="utf-8")
+    assert repr(batchgen.review("review.csv", result)) == (
+        "<ReviewResult: approved 0; rejected 0; left out 0; output o2>"
+    )
+
+
+class Shell(ModuleType):
+    """What IPython is to a library: something that shows, and a cell whose output can be replaced."""
+
+    def __init__(self) -> None:
+        super().__init__("IPython")
+        self.shown: list[str] = []
+
+    def get_ipython(self) -> object:
+        return self
+
+    def display(self, data: dict[str, str], **_how: bool) -> "Shell":
+        self.update(data)
+        return self
+
+    def update(self, data: dict[str, str], **_how: bool) -> None:
+        self.shown.append(data["text/plain"])
+
+
+def test_a_notebook_shows_progress(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line in the cell's output, without a wish; none where it is not wanted."""
+    shell = Shell()
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", shell)
+    words: dict[str, Any] = {"base_url": scene.handle.base_url, "output": scene.root / "o"}
+    assert batchgen.run_sync(scene.manifest(JOBS), **words).exit is Exit.OK
+    assert any("/3 images" in line for line in shell.shown)
+    shell.shown.clear()
+    batchgen.run_sync(scene.manifest(JOBS), progress=False, **words)
+    assert shell.shown == []
+
+
+def test_a_program_shows_progress_when_asked(scene: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines on stderr; nothing by itself."""
+    words: dict[str, Any] = {"base_url": scene.handle.base_url, "output": scene.root / "o"}
+    batchgen.run_sync(scene.manifest(JOBS), **words)
+    assert capsys.readouterr() == ("", "")
+    batchgen.run_sync(scene.manifest([{"id": "rug", "prompt": "A rug"}]), progress=True, **words)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "/1 images" in err
 
 
 SKIPPED = RunResult({}, Exit.OK)
@@ -156,6 +256,8 @@ CALLS: list[tuple[str, Callable[[Path], object]]] = [
     ("output", lambda _: batchgen.report(SKIPPED)),
     ("output", lambda _: batchgen.review("review.json", SKIPPED)),
     ("decisions", lambda _: batchgen.review(5)),
+    ("manifest", lambda _: batchgen.run_sync(b"m.yaml")),
+    ("progress", lambda path: batchgen.run_sync(path, progress="yes")),
 ]
 
 
@@ -173,3 +275,9 @@ def test_import_loads_nothing() -> None:
     code = "import sys, batchgen; print(*[m for m in sys.modules if m.startswith('batchgen')], 'run' in dir(batchgen))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "batchgen True\n"
+
+
+def test_every_name_of_the_api_is_there() -> None:
+    """Functions, results and errors come from `batchgen` itself."""
+    for name in batchgen.__all__:
+        assert getattr(batchgen, name).__name__ == name

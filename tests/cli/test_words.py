@@ -14,12 +14,11 @@ import pytest
 from batchgen import catalog
 from batchgen.app.preview.doctor import Finding
 from batchgen.app.review.decisions import ReviewResult
-from batchgen.app.watch import Progress
+from batchgen.app.watch import Progress, progress_line
 from batchgen.cli.console import Console
 from batchgen.cli.render import money, upkeep
 from batchgen.cli.render.catalogue import models, providers
 from batchgen.cli.render.plan import plan_head, plan_line
-from batchgen.cli.render.progress import progress_line
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import number, table, text
 from batchgen.errors import Exit, InputError, Place, Problem, Severity
@@ -39,6 +38,10 @@ WASTE = {"why": "timeout", "attempts": 2, "paid_micro_usd": 0, "at_risk_micro_us
         (
             PROGRESS,
             "3/24 jobs, 6/48 images, $0.12 of $5.00, 12/min, 3 min 20 s left, 1 retry, 16 in flight, running",
+        ),
+        (
+            replace(PROGRESS, failed=2, moderated=1, eta_seconds=None, cap=None, state=""),
+            "3/24 jobs, 6/48 images, $0.12, 12/min, 2 failed, 1 moderated, 1 retry, 16 in flight",
         ),
         (
             Progress(1200, None, 2400, 9999),

@@ -42,7 +42,7 @@ def lamps(count: int, chance: Random | None = None, most: int = 1) -> list[dict[
 
 def smallest_left(here: Scene, manifest: Path) -> int:
     """The least that a call which is still to be made would have to reserve."""
-    rows = plan.plan_manifest(manifest, here.options(manifest.stem)).rows()
+    rows = plan.plan_manifest(manifest, here.options(manifest.stem))
     return min((item.cost.quote.high for item in rows if item.cost), default=0)
 
 

@@ -28,7 +28,7 @@ FAULT_FREE = sorted(
 
 def planned(here: Scene, manifest: Path, **options: Any) -> dict[str, Planned]:
     """Each job with what would happen."""
-    return {item.job.id: item for item in plan_manifest(manifest, here.options(manifest.stem, **options)).rows()}
+    return {item.job.id: item for item in plan_manifest(manifest, here.options(manifest.stem, **options))}
 
 
 def calls(here: Scene) -> int:
@@ -228,5 +228,5 @@ def test_every_operation_is_in_a_sample() -> None:
     found = set()
     for name in FAULT_FREE:
         manifest = plan_manifest(SAMPLES / name, Options(output=Path("nowhere"))) if name.endswith(".yaml") else None
-        found |= {item.job.request.operation for item in manifest.rows()} if manifest else set()
+        found |= {item.job.request.operation for item in manifest} if manifest else set()
     assert {Operation.GENERATE, Operation.EDIT} <= found

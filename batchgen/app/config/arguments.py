@@ -4,13 +4,14 @@ Readers raise ValueError with what is wrong; the name of the argument is put bef
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from numbers import Real
 from operator import index
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError, Problem
@@ -24,6 +25,8 @@ LONGEST_NAME = 255
 """Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
 LONGEST_PATH = 4096
 """Bytes that Linux has for a whole path and the null that ends it (PATH_MAX)."""
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How `s3://bucket` and its like begin; a folder with such a name is written `./s3:/bucket`."""
 MOST = 1_000_000_000
 """The largest count, or number of seconds; that of a count in a manifest, too."""
 
@@ -63,11 +66,14 @@ def path(value: object) -> Path:
         raise ValueError(f"{_shown(value)} is no path; no name has a null character")
     if (size := len(os.fsencode(plain))) >= LONGEST_PATH:
         raise ValueError(f"a path has fewer than {LONGEST_PATH:,} bytes, not {size:,}")
-    return named(Path(plain))
+    return local(plain)
 
 
-def named(path: Path) -> Path:
-    """The path, if every name in it fits into a file system."""
+def local(text: str) -> Path:
+    """The path, if it is of this machine and every name in it fits into a file system."""
+    if ADDRESS.match(text):
+        raise ValueError(f"{_shown(text)} is an address; give a path of this machine, such as output/shop")
+    path = Path(text)
     for name in path.parts:
         if (size := len(os.fsencode(name))) > LONGEST_NAME:
             raise ValueError(f"a name has at most {LONGEST_NAME} bytes, not {size:,}")
@@ -160,6 +166,33 @@ def _one_of(*words: str) -> Callable[[object], str]:
 
 def _on_uncertain(value: object) -> OnUncertain:
     return OnUncertain(_one_of(*OnUncertain)(value))
+
+
+class PlanOptions(TypedDict, total=False):
+    """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
+
+    provider: str | Path | None
+    base_url: str | None
+    output: str | Path | None
+    max_cost: float | str | Decimal | None
+    max_images: int | None
+    max_duration: float | str | timedelta | None
+    concurrency: int | None
+    only: str | Iterable[str] | None
+    first: int | None
+    sample: int | None
+    retry_failed: bool | None
+    regenerate_missing: bool | None
+    rejected: bool | None
+    on_uncertain: Literal["retry", "hold"] | OnUncertain | None
+    if_locked: Literal["fail", "wait", "skip"] | None
+    log_json: str | Path | None
+
+
+class RunOptions(PlanOptions, total=False):
+    """What `run` takes."""
+
+    reworded: str | Path | None
 
 
 READERS: Mapping[str, Callable[[object], object]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from batchgen.app.config.locate import store_of
@@ -15,16 +16,22 @@ from batchgen.app.config.project import (
     selected,
     unknown_images,
 )
+from batchgen.app.notebook import Facts, Shown, html_table
 from batchgen.app.preview import check
 from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
+from batchgen.money import short
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
+from batchgen.text import counted, duration
+
+MOST_SHOWN = 20
+"""Jobs of a plan that a notebook shows."""
 
 
-@dataclass
-class PlanResult:
-    """A stream of planned jobs; `estimate` is complete once `rows()` has been walked to its end."""
+@dataclass(repr=False)
+class PlanResult(Shown):
+    """Planned jobs, made anew for each walk; `estimate` is complete once one has been walked to its end."""
 
     project: Project
     options: Options
@@ -32,7 +39,7 @@ class PlanResult:
     taken: frozenset[str] = frozenset()
     estimate: Estimate = field(default_factory=Estimate)
 
-    def rows(self) -> Iterator[Planned]:
+    def __iter__(self) -> Iterator[Planned]:
         """Each job with what would happen and why."""
         project, options = self.project, self.options
         sums = Tally(project.settings.limits)
@@ -45,6 +52,29 @@ class PlanResult:
             yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))
         self.estimate = sums.total((*self.warnings, *samples))
+
+    def _facts(self) -> Facts:
+        yield "manifest", self.project.manifest.path
+        yield "output", self.project.output
+        if self.estimate != Estimate():
+            yield from facts_of(self.estimate)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (item.job.id, item.action, len(item.slots), short(item.quote.expected) if item.quote else "", item.why)
+            for item in islice(self, MOST_SHOWN + 1)
+        ]
+        more = [("…", "iterate for the others")] if len(rows) > MOST_SHOWN else []
+        return html_table(("job", "action", "images", "cost", "why"), (*rows[:MOST_SHOWN], *more))
+
+
+def facts_of(estimate: Estimate) -> Facts:
+    """What an estimate comes to, in words."""
+    yield "jobs", f"{estimate.jobs:,}"
+    yield "images", f"{estimate.images:,} in {counted(estimate.calls, 'call')}"
+    low, high = short(estimate.low), short(estimate.high)
+    yield "cost", f"{short(estimate.expected)} expected, {low} at least, {high} at most"
+    yield "time", f"about {duration(estimate.wall_seconds)}"
 
 
 def plan_manifest(path: Path, options: Options) -> PlanResult:
@@ -59,11 +89,14 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     return PlanResult(project, options, checked.problems, checked.census.taken)
 
 
-@dataclass(frozen=True, slots=True)
-class EstimateResult(Estimate):
+@dataclass(frozen=True, slots=True, repr=False)
+class EstimateResult(Shown, Estimate):
     """An estimate; with `compare`, the same manifest on every other provider."""
 
     compare: tuple[CompareRow, ...] = ()
+
+    def _facts(self) -> Facts:
+        return facts_of(self)
 
 
 def estimate_manifest(path: Path, options: Options, *, compare: bool = False) -> EstimateResult:
@@ -71,7 +104,7 @@ def estimate_manifest(path: Path, options: Options, *, compare: bool = False) ->
     result = plan_manifest(path, options)
     groups: dict[object, Group] = {}
     tariff = result.project.tariff()
-    for item in result.rows():
+    for item in result:
         if compare and item.slots:
             gather(groups, item, tariff)
     total = result.estimate

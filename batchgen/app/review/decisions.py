@@ -11,6 +11,7 @@ from typing import Any
 from unicodedata import category
 
 from batchgen import reporter
+from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output.maintain import opened
 from batchgen.app.review.edited_table import checked, rows
 from batchgen.errors import InputError, Place, Problem, Severity
@@ -36,14 +37,20 @@ class Read:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReviewResult(Shown):
     """What a file of decisions came to; `left_out` are images that are others by now, or unknown."""
 
     approved: int
     rejected: int
     left_out: tuple[Problem, ...]
     output: Path
+
+    def _facts(self) -> Facts:
+        yield "approved", f"{self.approved:,}"
+        yield "rejected", f"{self.rejected:,}"
+        yield "left out", f"{len(self.left_out):,}"
+        yield "output", self.output
 
 
 def review(path: Path, output: Path | None = None) -> ReviewResult:

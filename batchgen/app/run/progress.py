@@ -79,6 +79,8 @@ class Meter:
             retries=self.retries,
             in_flight=in_flight,
             state=self.state,
+            failed=self.outcomes[OutcomeKind.FAILED],
+            moderated=self.outcomes[OutcomeKind.MODERATED],
         )
 
     def _rate(self) -> float:

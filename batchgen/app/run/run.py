@@ -11,9 +11,10 @@ from typing import Any
 
 from batchgen import reporter
 from batchgen.app.config.environment import Secret
-from batchgen.app.config.exit_status import exit_status
+from batchgen.app.config.exit_status import ENDED, exit_status
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, sample_warning
+from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
 from batchgen.app.output.fallback_spool import leave, refuge
 from batchgen.app.output.recovery import clear_spool
@@ -42,8 +43,8 @@ ASK_ABOVE = MicroUSD(5 * MICRO)
 """On a terminal, a run that may cost more than this asks once."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunResult(Shown):
     """How a run ended; `summary` is empty when a lock was skipped."""
 
     summary: dict[str, Any]
@@ -51,6 +52,32 @@ class RunResult:
     problems: tuple[Problem, ...] = ()
     output: Path | None = None
     report: Path | None = None
+
+    def images(self) -> list[Path]:
+        """Absolute paths of the stored images that this run wanted, in the order of the manifest."""
+        from batchgen.app.output.maintain import opened
+
+        if self.output is None or not self.summary.get("run_id"):
+            return []
+        with opened(self.output, readonly=True) as (ledger, workspace, _):
+            wanted = frozenset(ledger.images.paths_of(self.summary["run_id"]))
+            root = workspace.root.resolve()
+            return [root / image.path for image in ledger.images.stored() if image.path in wanted]
+
+    def _facts(self) -> Facts:
+        why = self.summary.get("why") or (ENDED[self.exit] if self.summary else "skipped")
+        yield "ended", f"{why} (exit {self.exit:d})"
+        if not self.summary:
+            return
+        images = self.summary["images"]
+        yield "images", f"{images['stored']:,} of {images['wanted']:,} stored"
+        money = self.summary["this_run"]["money"]
+        names = ("confirmed", "estimated", "at_risk")
+        spent = (f"{exact(money[f'{name}_micro_usd'])} {name.replace('_', ' ')}" for name in names)
+        yield "money", " + ".join(spent)
+        yield "output", self.output
+        if self.report:
+            yield "report", self.report
 
 
 @dataclass

@@ -25,5 +25,5 @@ def command(context: Context, output: Path | None) -> int:
     from batchgen.app.output.adopt import adopt
     from batchgen.cli.render.upkeep import adopted
 
-    context.console.out(adopted(adopt(output)))
+    context.console.out(adopted(adopt(context.output(output))))
     return Exit.OK

@@ -54,9 +54,9 @@ def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: 
 
     result = plan_manifest(manifest, options)
     if as_json:
-        print_json(context.console, result.rows(), lambda: result.estimate)
+        print_json(context.console, result, lambda: result.estimate)
     else:
-        for count, planned in enumerate(result.rows()):
+        for count, planned in enumerate(result):
             if not quiet:
                 context.console.out(plan_line(planned) if count else plan_head() + plan_line(planned))
         if not quiet:

@@ -32,5 +32,5 @@ def command(context: Context, output: Path | None, billed: MicroUSD, since: date
     from batchgen.cli.render.upkeep import reconciled
 
     day = since.date() if since else None
-    context.console.out(reconciled(maintain.reconcile(output, billed=billed, since=day)))
+    context.console.out(reconciled(maintain.reconcile(context.output(output), billed=billed, since=day)))
     return Exit.OK

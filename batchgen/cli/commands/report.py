@@ -25,6 +25,6 @@ def command(context: Context, output: Path | None) -> int:
     """
     from batchgen.app.output.maintain import write_report
 
-    for path in write_report(output):
+    for path in write_report(context.output(output)):
         context.console.out(safe(path, 4000))
     return Exit.OK

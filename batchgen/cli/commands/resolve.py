@@ -36,7 +36,7 @@ def command(context: Context, words: tuple[str, ...], only: tuple[str, ...]) -> 
     from batchgen.cli.render.upkeep import decided, held
 
     output, decision = read(words)
-    jobs = maintain.resolve(output, decision=decision, only=only)
+    jobs = maintain.resolve(context.output(output), decision=decision, only=only)
     context.console.out(decided(jobs, decision) if decision else held(jobs))
     return Exit.HELD if jobs and not decision else Exit.OK
 

@@ -33,7 +33,7 @@ def command(context: Context, decisions: Path, output: Path | None) -> int:
     from batchgen.app.review.decisions import review
     from batchgen.cli.render.upkeep import reviewed
 
-    result = review(decisions, output)
+    result = review(decisions, context.output(output))
     context.console.tell(result.left_out)
     context.console.out(reviewed(result))
     return Exit.OK

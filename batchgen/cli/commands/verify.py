@@ -27,6 +27,6 @@ def command(context: Context, output: Path | None) -> int:
     from batchgen.app.output import maintain
     from batchgen.cli.render.upkeep import verified
 
-    result = maintain.verify(output)
+    result = maintain.verify(context.output(output))
     context.console.out(verified(result))
     return Exit.STORAGE if result.damaged or result.missing else Exit.OK

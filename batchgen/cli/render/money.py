@@ -6,7 +6,7 @@ from typing import Any
 
 from batchgen.app.preview.compare import CompareRow
 from batchgen.app.preview.plan import EstimateResult
-from batchgen.cli.render.table import WIDTH, cut, number, remark, table, text
+from batchgen.cli.render.table import cut, number, remark, table, text, width
 from batchgen.money import MicroUSD, short
 from batchgen.planner import CostRow, Estimate, TagRow
 from batchgen.text import counted, duration, safe
@@ -34,7 +34,7 @@ def _kinds(rows: Sequence[CostRow]) -> str:
     told, drawn = [head], ""
     for row, line in zip(rows, lines, strict=True):
         if (who := f"{safe(row.model, 50)} at {safe(row.provider, 24)}") != drawn:
-            told.append(cut(who, WIDTH))
+            told.append(cut(who, width.get()))
             drawn = who
         told.append(line)
     return "\n".join(told) + "\n"

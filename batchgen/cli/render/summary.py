@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.app.config.exit_status import ENDED, NEXT
 from batchgen.app.run.progress import from_json
-from batchgen.cli.render.progress import progress_line
+from batchgen.app.watch import progress_line
 from batchgen.cli.render.table import MARGIN, paragraph
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD, exact, short
@@ -147,6 +147,12 @@ def status_block(status: Facts) -> str:
     if status.get("output"):
         parts.append(f"files    {safe(status['output'], 1000)}\n")
     return "".join(parts)
+
+
+def status_json(status: Facts) -> dict[str, Any]:
+    """Keys that scripts rely on: what the latest run last said of itself, then the accounts of its folder."""
+    facts = dict(status)
+    return {**(facts.pop("live") or {}), **facts}
 
 
 def _state(live: Facts) -> str:

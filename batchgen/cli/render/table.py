@@ -1,11 +1,15 @@
-"""Tables and paragraphs for people: plain text of 80 columns that any terminal, pipe or file takes."""
+"""Tables and paragraphs for people: plain text as wide as the terminal, of 80 columns in pipes and files."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from batchgen.text import safe
 
 WIDTH = 80
+"""Columns of a paragraph, which is read best so, and of a table that no terminal shows."""
+width = ContextVar("width", default=WIDTH)
+"""Columns of a table."""
 GAP = "  "
 MARGIN = " " * 9
 """What stands under a line that begins with a label of one word."""
@@ -63,7 +67,7 @@ def row_of(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str])
     if not aside:
         return f"{line}\n"
     whole = GAP.join((*upright, aside))
-    if columns_of(whole) <= WIDTH:
+    if columns_of(whole) <= width.get():
         return f"{whole}\n"
     return f"{line}\n"[not line :] + paragraph(aside, " " * min(widths[0] + len(GAP), DEEPEST))
 
@@ -73,7 +77,7 @@ def _fitted(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
     fitted = list(widths)
     mine = [index for index, column in enumerate(columns) if not column.below]
     words = [index for index in mine if not columns[index].right]
-    while words and sum(fitted[index] for index in mine) + len(GAP) * (len(mine) - 1) > WIDTH:
+    while words and sum(fitted[index] for index in mine) + len(GAP) * (len(mine) - 1) > width.get():
         widest = max(words, key=lambda index: fitted[index])
         if fitted[widest] <= LEAST:
             break
@@ -113,7 +117,7 @@ def _filled(words: str, indent: str, first: str) -> Iterator[str]:
     line, empty = first, True
     for word in words.strip().split(" "):
         longer = f"{line}{word}" if empty else f"{line} {word}"
-        if empty or columns_of(longer) <= WIDTH:
+        if empty or columns_of(longer) <= min(WIDTH, width.get()):
             line, empty = longer, False
         else:
             yield line.rstrip()

@@ -23,7 +23,7 @@ def open_parquet(path: Path, file: str, _: Layout) -> Table:
     except ImportError as error:
         raise InputError(Problem("Parquet rows need pyarrow: pip install pyarrow", Place(file))) from error
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path.absolute()) as parquet:
             found = head(parquet.schema_arrow.names, file, 1, ())
     except pa.ArrowException as error:
         raise InputError(Problem("this is not a Parquet file", Place(file))) from error
@@ -36,7 +36,7 @@ def _rows(path: Path, found: Head) -> Iterator[Read]:
 
     line = 0
     try:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path.absolute()) as parquet:
             for batch in parquet.iter_batches(BATCH):
                 for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     line += 1
