@@ -171,8 +171,9 @@ class Composer:
         name = str(at[-1])
         try:
             template = compile_template(source)
-            if not template.names and name in CHECKS and at[-2] != "tags" and (text := template.render({})).strip():
-                CHECKS[name](text)
+            if not template.names and at[-2] != "tags" and (text := template.render({})).strip():
+                _look_at_end(name, text)
+                CHECKS.get(name, str)(text)
         except TemplateError as error:
             self._problem(f"`{name}`: {error}", *at)
         except ValueError as error:
@@ -267,6 +268,13 @@ class Composer:
 
     def _problem(self, message: str, *at: Step) -> None:
         self.problems.append(Problem(message, self._root.at(*at).place))
+
+
+def _look_at_end(name: str, text: str) -> None:
+    """Refuse a comma at the end, which other formats want and YAML takes for a letter."""
+    kept = text.rstrip().removesuffix(",").rstrip()
+    if kept != text.rstrip() and strangers(name, [text]) and not strangers(name, [kept]):
+        raise ValueError(f"`{name}` ends with a comma; write {name}: {kept}")
 
 
 def _images_first(field: Field) -> str:

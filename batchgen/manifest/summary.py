@@ -182,6 +182,8 @@ class _Tally:
     def _remember(self, job: Job, lacking: frozenset[str]) -> None:
         if _has_its_id(job, lacking):
             self._meet(self.ids, job.id)
+            if (alike := plain_id(job.id)) != job.id:
+                self._meet(self.ids, alike)
         else:
             self.whole = False
         if job.waits_for and not lacking & _TAKEN:
@@ -246,14 +248,26 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
         job, lacking = _made(item)
         if not job:
             continue
-        if _has_its_id(job, lacking) and digest_of(job.id) in tally.clashing:
-            other = ids.setdefault(job.id, job)
+        if _has_its_id(job, lacking) and {digest_of(job.id), digest_of(plain_id(job.id))} & tally.clashing:
+            other = ids.setdefault(plain_id(job.id), job)
+            if other.id != job.id:
+                message = (
+                    f"the ids {shown(other.id)} and {shown(job.id)} differ in blanks only, and both would be paid; the "
+                    f'other is at {other.place}: write one, or cut blanks off with id: "{{{{ ... | trim }}}}"'
+                )
+                yield Problem(message, job.place)
+                continue
             if other.key != job.key:  # without what is wrong with them, two may be the same
                 name = meant(job.id, job, other)
                 yield Problem(f"two different jobs have the id {shown(name)}; one is at {other.place}", job.place)
                 continue  # one id mostly means one path, which need not be said again
         if not lacking & DECIDE_PATH:
             yield from _shared_file(job, tally, files, told)
+
+
+def plain_id(name: str) -> str:
+    """An id without blanks at its ends, and with single ones inside: two that differ in no more are meant as one."""
+    return " ".join(name.split()) if " " in name else name
 
 
 def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:
