@@ -18,6 +18,7 @@ MAX_NODES = 1_000_000
 MAX_DEPTH = 50
 MAX_ALIASES = 100
 _LEADING_TABS = re.compile(r"^[ \t]+", re.MULTILINE)
+_BARE_TEMPLATE = re.compile(r"(?P<before>[^\"'#]*?(?:[:,\[{-]\s+|^\s*))(?P<value>[^\"'\s]*\{[{%].*)")
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 _Event = Any  # PyYAML's event classes share no typed base with `tag` and `anchor`
@@ -111,7 +112,7 @@ def parse(text: str, file: str, how: Reading) -> Node:
         text = _LEADING_TABS.sub(lambda tabs: " " * len(tabs[0]), text)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        composer = _Composer(yaml.parse(text, Loader=loader), file, how)
+        composer = _Composer(yaml.parse(text, Loader=loader), file, how, text)
         return composer.document()
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
@@ -130,18 +131,40 @@ def parse(text: str, file: str, how: Reading) -> Node:
 def _hint(error: Any, text: str) -> str:
     """What to write instead, where the parser's words are no help to a person."""
     mark = error.problem_mark
-    line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
+    line = _line_of(text, mark) if mark else ""
     if mark and line[mark.column :].startswith("\t"):
         return "; indent with blanks, not with tabs"
     if "mapping values are not allowed" in str(error.problem):
         return "; put quotation marks around a text that holds a colon and a blank"
+    if "unknown escape character" in str(error.problem):
+        return "; write `/` between folders, or put the text between ' and '"
+    if "cannot start any token" in str(error.problem):
+        return _in_quotes(line) or "; put quotation marks around a text that begins with this character"
     return ""
+
+
+def _line_of(text: str, mark: Any) -> str:
+    return "".join(text.splitlines()[mark.line : mark.line + 1])
+
+
+def _in_quotes(line: str) -> str:
+    """The line to write where a template stands without quotation marks; empty where none does."""
+    match = _BARE_TEMPLATE.match(line)
+    if match is None:
+        return ""
+    before, value = match["before"].strip(), match["value"].strip()
+    before = before.removeprefix("- ").lstrip() or before
+    if "{" in before or "[" in before:  # where the text ends is not sure
+        return '; put quotation marks around a text that holds a template, as in "{{ name }}"'
+    mark = "'" if '"' in value else '"'
+    return f"; put quotation marks around a text that holds a template: {f'{before} {mark}{value}{mark}'.strip()}"
 
 
 class _Composer:
     """Builds nodes from events, counting what it builds."""
 
-    def __init__(self, events: Iterator[_Event], file: str, how: Reading) -> None:
+    def __init__(self, events: Iterator[_Event], file: str, how: Reading, text: str) -> None:
+        self._text = text
         self._events = events
         self._file = file
         self._how = how
@@ -205,7 +228,7 @@ class _Composer:
         merged: list[Node] = []
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                self._refuse("a key must be plain text", event)
+                self._refuse(f"a key must be plain text{_in_quotes(_line_of(self._text, event.start_mark))}", event)
             self._count(1, event)
             key, place = event.value, self._place(event)
             value = self._node(next(self._events), depth + 1)

@@ -1,6 +1,7 @@
 """The jobs that the present run draws, in their order: written by its plan, read a few at a time while it works."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +26,7 @@ class _Rest:
     after: str | None = None
     asked: ImageRequest | None = None
     preview: bool = False
+    priority: float = 0.0
 
 
 class Queue:
@@ -47,25 +49,25 @@ class Queue:
                 ((text, catalogue, key) for text, key in requests),
             )
             db.executemany(
-                "INSERT INTO queue (catalogue, seq, job_key, job) VALUES (?, ?, ?, ?)",
-                ((catalogue, seq, job.key, dump(_rest(job))) for seq, job in enumerate(jobs, first)),
+                "INSERT INTO queue (catalogue, rank, seq, job_key, job) VALUES (?, ?, ?, ?, ?)",
+                ((catalogue, -job.priority, seq, job.key, dump(_rest(job))) for seq, job in enumerate(jobs, first)),
             )
         self._seq += len(jobs)
 
     def jobs(self) -> Iterator[Job]:
-        """Give the jobs in their order; others may read and write between two of them."""
-        last = -1
-        while rows := self._after(last):
+        """Give the jobs, the largest priority first, else in their order; others may read and write meanwhile."""
+        last = (-math.inf, -1)
+        while rows := self._after(*last):
             yield from map(_job_from, rows)
-            last = rows[-1]["seq"]
+            last = (rows[-1]["rank"], rows[-1]["seq"])
 
-    def _after(self, seq: int) -> list[sqlite3.Row]:
+    def _after(self, rank: float, seq: int) -> list[sqlite3.Row]:
         with self._database.reading() as db:
             return db.execute(
-                "SELECT q.seq, q.job, j.id, j.key, j.n, j.request, j.tags, j.place, j.listing, j.variant"
+                "SELECT q.rank, q.seq, q.job, j.id, j.key, j.n, j.request, j.tags, j.place, j.listing, j.variant"
                 " FROM queue q CROSS JOIN jobs j ON j.catalogue = q.catalogue AND j.key = q.job_key"
-                " WHERE q.catalogue = ? AND q.seq > ? ORDER BY q.seq LIMIT ?",
-                (self._database.catalogue, seq, AT_ONCE),
+                " WHERE q.catalogue = ? AND (q.rank, q.seq) > (?, ?) ORDER BY q.rank, q.seq LIMIT ?",
+                (self._database.catalogue, rank, seq, AT_ONCE),
             ).fetchall()
 
     def clear(self) -> None:

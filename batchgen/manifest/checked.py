@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from batchgen.errors import Problem
 from batchgen.manifest.error_scope import Scope, by_scope, concerns
-from batchgen.manifest.schema import KINDS_OF_ROWS, ManifestForm
+from batchgen.manifest.schema import KINDS, ManifestForm
 from batchgen.manifest.schema_errors import Path, complaints
 from batchgen.yaml_tree import Node, Plain, move, repeated
 
@@ -106,8 +106,8 @@ def _steps(plain: Plain, path: Path) -> Iterator[tuple[dict[str, Plain] | list[P
             case list() as items, int() if step < len(items):
                 yield items, step, items[step]
                 plain = items[step]
-            case list() | str() | dict(), str() if step in KINDS_OF_ROWS:
-                pass  # how pydantic tells kinds of rows apart
+            case list() | str() | dict(), str() if step in KINDS:
+                pass
             case _:
                 return
 
@@ -161,5 +161,5 @@ def _take_out(plain: dict[str, Plain], paths: Iterable[Path]) -> None:
 
 def _holding(plain: dict[str, Plain], path: Path) -> list[tuple[dict[str, Plain] | list[Plain], str | int]]:
     """What holds what stands nearest to a path, if anything; a list only where other items are right without one."""
-    alone = path[:-1] == ("jobs",) or path[-2:-1] == ("images",)
+    alone = path[:-1] == ("jobs",) or path[-2:-1] == ("several",)
     return [(owner, step) for owner, step, _ in _steps(plain, path) if alone or isinstance(owner, dict)][-1:]

@@ -9,17 +9,18 @@ from batchgen.manifest import paths
 from batchgen.manifest.checked import Checked
 from batchgen.manifest.error_scope import Scope
 from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
+from batchgen.manifest.legal import SETTABLE, strangers
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
-from batchgen.manifest.names import COMBINATIONS, NAMES, REQUEST
+from batchgen.manifest.names import COMBINATIONS, NAMES, REQUEST, did_you_mean, listed, shown, simple, whole_word
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import CHECKS
 from batchgen.manifest.row_manifest import inline
 from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Table, why_no_file
+from batchgen.manifest.rows.table import Table, renamed, why_no_file
 from batchgen.manifest.rows.tables import READERS, open_table
 from batchgen.manifest.schema import JobForm, RequestForm, RowsForm
 from batchgen.manifest.template_names import Outside, look_up, usable
-from batchgen.manifest.templates import Template, TemplateError, compile_template
+from batchgen.manifest.templates import Template, TemplateError, compile_template, in_template, is_name
 from batchgen.yaml_tree import Node
 
 Step = str | int
@@ -68,7 +69,8 @@ class Composer:
 
     def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> JobTemplate:
         at = ("jobs", index)
-        own = self._request(job, at)
+        set_by_axes, doubts = self._by_axes(job, at)
+        own = tuple(sorted((*self._request(job, at), *set_by_axes), key=_images_first))
         if any(name.startswith("images[") for name, _ in own):
             defaults = tuple(field for field in defaults if not field[0].startswith("images["))
         tags = tuple(
@@ -76,7 +78,7 @@ class Composer:
             for name, text in (job.tags or {}).items()
             if (template := self._template(text or "", *at, "tags", name))
         )
-        table = self._table(job, at)
+        table = self._named(self._table(job, at), job, at)
         axes = self._axes(job, at)
         written = tuple(self._written(own, defaults, at, varied=table is not None))
         lacking = self._lacking["jobs"] | self._lacking[index]
@@ -93,13 +95,14 @@ class Composer:
             axes.compared((*own, *defaults)),
             index + 1,
             frozenset(lacking),
+            images_optional=job.images_optional or self._form.images_optional,
         )
         elsewhere = tuple(self._elsewhere())
         found = tuple(look_up(block, self._root, elsewhere))
         errors = tuple(problem for problem in found if problem.severity is Severity.ERROR)
         self.problems += errors
         if not errors and not lacking:  # a doubt may only follow from what is wrong
-            self.warnings += found
+            self.warnings += (*found, *doubts)
             return block
         return usable(block, elsewhere)
 
@@ -127,7 +130,7 @@ class Composer:
     def _request(self, form: RequestForm, at: tuple[Step, ...]) -> tuple[Field, ...]:
         """Compile what a request sets; `image` is a list of one."""
         fields: list[Field] = []
-        for name in RequestForm.model_fields.keys() | ({"id"} & type(form).model_fields.keys()):
+        for name in RequestForm.model_fields.keys() | ({"id", "priority"} & type(form).model_fields.keys()):
             value = getattr(form, name)
             if name == "images":
                 continue
@@ -139,18 +142,43 @@ class Composer:
         if form.image is not None and form.images is not None:
             self._problem("give `image` or `images`, not both", *at, "image")
             self._lack((*at, "image"))
-        for index, word in enumerate(form.images or ()):
+        if isinstance(form.images, str) and (template := self._template(form.images, *at, "images")):
+            fields.append((_FIRST_IMAGE, template))
+        for index, word in enumerate(form.images if isinstance(form.images, list) else ()):
             if template := self._template(word, *at, "images", index):
                 fields.append((f"images[{index}]", template))
-        return tuple(sorted(fields, key=lambda field: field[0] if not field[0].startswith("images[") else ""))
+        return tuple(sorted(fields, key=_images_first))
+
+    def _by_axes(self, job: JobForm, at: tuple[Step, ...]) -> tuple[list[Field], list[Problem]]:
+        """What lists set that are named like a word of the request which the job does not write itself.
+
+        One whose values cannot all be meant for that word stays a variable, which is doubted. So does a list named `n`
+        that a template writes: it counts.
+        """
+        fields, doubts = list[tuple[str, str]](), list[Problem]()
+        texts = (job.prompt, job.id, *(job.tags or {}).values())
+        for kind, lists in (("matrix", job.matrix or {}), ("zip", job.zip or {})):
+            for name, values in lists.items():
+                if name not in SETTABLE or _writes(job, name):
+                    continue
+                wrong = strangers(name, values)
+                counts = name == "n" and any("n" in _names_in(text) for text in texts)
+                if not wrong and not counts:
+                    fields.append((_FIRST_IMAGE if whole_word(name) == "images" else name, in_template(name)))
+                    continue
+                why = "a template writes it" if counts else f"{shown(wrong[0])} is no value for it"
+                message = f'`{name}` stays a variable, as {why}; to set the parameter, add {name}: "{{{{ {name} }}}}"'
+                doubts.append(Problem(message, self._root.key_place(*at, kind, name), Severity.WARNING))
+        return [(word, compile_template(text)) for word, text in fields], doubts
 
     def _template(self, source: str, *at: Step) -> Template | None:
         """Compile; text without names is checked at once for what its word takes. What is wrong is lacking there."""
         name = str(at[-1])
         try:
             template = compile_template(source)
-            if not template.names and name in CHECKS and at[-2] != "tags" and (text := template.render({})).strip():
-                CHECKS[name](text)
+            if not template.names and at[-2] != "tags" and (text := template.render({})).strip():
+                _look_at_end(name, text)
+                CHECKS.get(name, str)(text)
         except TemplateError as error:
             self._problem(f"`{name}`: {error}", *at)
         except ValueError as error:
@@ -192,6 +220,18 @@ class Composer:
         self.warnings += table.told
         return table
 
+    def _named(self, table: Table | None, job: JobForm, at: tuple[Step, ...]) -> Table | None:
+        """The table with the further names that the job gives its columns."""
+        right: dict[str, str] = {}
+        for name, column in (job.columns or {}).items():
+            place = self._root.key_place(*at, "columns", name)
+            if why := _why_no_name(name, column, table):
+                self.problems.append(Problem(why, place))
+                self._lack(at, NAMES)
+            else:
+                right[name] = column
+        return renamed(table, right) if table and right else table
+
     def _fits(self, layout: Layout, path: Path, node: Node) -> None:
         """Refuse words that say nothing of a file of this format."""
         reader = READERS.get(path.suffix.lower())
@@ -216,6 +256,7 @@ class Composer:
             matrix=tuple((name, tuple(values)) for name, values in (job.matrix or {}).items()),
             zip=tuple(dict(zip(job.zip or {}, step, strict=True)) for step in steps),
             exclude=tuple(_cells(entry) for entry in job.exclude or ()),
+            only=tuple(_cells(entry) for entry in job.only or ()),
             include=tuple(
                 Extra(_cells(entry), tuple(self._included(entry, varied, (*at, "include", index))))
                 for index, entry in enumerate(job.include or ())
@@ -232,6 +273,47 @@ class Composer:
 
     def _problem(self, message: str, *at: Step) -> None:
         self.problems.append(Problem(message, self._root.at(*at).place))
+
+
+def _look_at_end(name: str, text: str) -> None:
+    """Refuse a comma at the end, which other formats want and YAML takes for a letter."""
+    kept = text.rstrip().removesuffix(",").rstrip()
+    if kept != text.rstrip() and strangers(name, [text]) and not strangers(name, [kept]):
+        raise ValueError(f"`{name}` ends with a comma; write {name}: {kept}")
+
+
+def _images_first(field: Field) -> str:
+    return "" if field[0].startswith("images[") else field[0]
+
+
+def _writes(job: JobForm, name: str) -> bool:
+    """Whether a job writes a word of the request itself; one image and several are the same word."""
+    words = {"image", "images"} if whole_word(name) == "images" else {name}
+    return any(getattr(job, word) is not None for word in words)
+
+
+def _names_in(source: str | None) -> frozenset[str]:
+    try:
+        return compile_template(source or "").names
+    except TemplateError:
+        return frozenset()
+
+
+def _why_no_name(name: str, column: str, table: Table | None) -> str | None:
+    """Why a column cannot have a further name; None when it can."""
+    if not is_name(name):
+        return f"{shown(name)} is no name for a variable; such as `{simple(name) or 'sku'}` is"
+    if table is None:
+        return None
+    if table.columns is not None and column not in table.columns:
+        return f"there is no column {shown(column)}{did_you_mean(column, table.columns) or _known(table.columns)}"
+    if table.columns is not None and name in table.columns:
+        return f"a column is named {shown(name)} already; choose another name"
+    return None
+
+
+def _known(columns: Collection[str]) -> str:
+    return f"; there are {listed(columns)}"
 
 
 def _cells(cells: Mapping[str, str | None] | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from batchgen.model import Job
 
 
 def expand(manifest: Manifest) -> Iterator[Job | InvalidRow | Problem | Skipped]:
-    """Give the jobs of a manifest in the order of its file; the same job twice is one job.
+    """Give the jobs of a manifest in the order of its file; the same job twice is one job. A warning is no row.
 
     Lazy and flat: a row is read when it is asked for, and eight bytes of it are remembered.
     """

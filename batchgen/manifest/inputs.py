@@ -6,13 +6,20 @@ import warnings
 from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
+from urllib.parse import urlsplit
 
+from batchgen.manifest.names import shown
 from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
 
 _CHAINED = re.compile(r"@(?P<id>.+?)(?:\[(?P<slot>\d{1,2})\])?$", re.DOTALL)
 # A server on this machine; images are fetched from it only when it is the provider itself.
 _NEAR = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/", re.ASCII)
+_SECOND = re.compile(r"[,;|\s]\s*https?://", re.IGNORECASE)
+# What stands between two images in one text: a separator behind the end of one, or before the address of another.
+_BETWEEN = re.compile(
+    r"(?P<mark>\s*[,;|\s]\s*)https?://|\.(?:png|jpe?g|webp|avif|heic|tiff?|bmp)(?P<mark2>\s*[,;|]\s*)\S", re.IGNORECASE
+)
 REMEMBERED = 65_536
 
 
@@ -33,12 +40,12 @@ class Inputs:
             return _chained(word)
         scheme, colon, _ = word.partition("://")
         if colon and (scheme.lower() == "https" or _NEAR.match(word)):
-            return UrlImage(word)
+            return _address(word)
         if colon or word.startswith("data:"):
             raise BadInputError("an input image is a file, an https address or `@id` of another job")
         path = self._base / word
         if absent := why_no_file(word, self._base):
-            raise BadInputError(absent)
+            raise BadInputError(_several_in(word) or absent)
         try:
             stat = path.stat()
             return self._read(str(path), stat.st_mtime_ns, stat.st_size)
@@ -55,6 +62,29 @@ class Inputs:
             return self._read(image.path, stat.st_mtime_ns, stat.st_size).sha256 == image.sha256
         except (BadInputError, OSError):
             return False
+
+
+def _address(word: str) -> UrlImage:
+    """Take one address; what holds blanks, or a second address behind a separator, is none."""
+    try:
+        host = urlsplit(word).hostname
+    except ValueError:
+        host = None
+    if several := _several_in(word) if not host or _SECOND.search(word) else "":
+        raise BadInputError(several)
+    if not host or not word.isprintable() or " " in word:
+        raise BadInputError(f"{shown(word, 200)} is no address of an image")
+    return UrlImage(word)
+
+
+def _several_in(word: str) -> str:
+    """Say how to write several images that stand in one text; empty where one is meant."""
+    match = _BETWEEN.search(word)
+    if match is None:
+        return ""
+    mark = (match["mark"] or match["mark2"]).strip()[:1]
+    hint = f"images: \"{{{{ ... | split('{mark}') }}}}\" takes them apart"
+    return f"{shown(word, 200)} holds several images; {hint}"
 
 
 def _chained(word: str) -> JobImage:

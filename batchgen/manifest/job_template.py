@@ -1,14 +1,17 @@
 """One entry of `jobs`: rows x matrix x zip, less what is excluded, plus what is included, as a stream of drafts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import PurePath
 
-from batchgen.errors import Place, Problem
+from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.rendered_row import RenderedRow, Written
-from batchgen.manifest.rows.table import Row, Skipped, Table
+from batchgen.manifest.rows.cells import several
+from batchgen.manifest.rows.table import Row, Skipped, Table, in_lines
 from batchgen.manifest.templates import Template, TemplateError
 from batchgen.model import Variant
 
@@ -17,6 +20,13 @@ Field = tuple[str, Template]
 
 Values = Mapping[str, str]
 
+WORDS = frozenset({"prompt", "id"})
+IMAGES = frozenset({"images", "mask", "reference_image"})
+"""What a blank value changes: words, which are doubted, and images, which are missed."""
+_NO_IMAGE = (
+    "`{word}`: `{hole}` is blank, so that an image would be invented where one is to be changed; fill it in, leave the "
+    "row out with `only` or `exclude`, or allow it with images_optional: true"
+)
 COMPARED = frozenset({"model", "quality"})
 """What decides the price of the same image."""
 
@@ -31,11 +41,11 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """Values for one job beside those of its row, and the fields that `include` sets for it."""
+    """Values for one job beside those of its row, and the fields that `include` sets for it; or why it is left out."""
 
     values: Values
     fields: tuple[Field, ...] = ()
-    excluded: bool = False
+    excluded: str = ""
 
 
 _JUST_THE_ROW = (Combination({}),)
@@ -48,6 +58,7 @@ class Axes:
     matrix: tuple[tuple[str, tuple[str, ...]], ...] = ()
     zip: tuple[Values, ...] = ()
     exclude: tuple[Values, ...] = ()
+    only: tuple[Values, ...] = ()
     include: tuple[Extra, ...] = ()
 
     def compared(self, fields: Sequence[Field]) -> frozenset[str]:
@@ -68,8 +79,8 @@ class Axes:
         """
         used = [False] * len(self.include)
         for values in self._product():
-            if any(_agrees(entry, {**row, **values}) for entry in self.exclude):
-                yield Combination(values, excluded=True)
+            if why := self._left_out({**row, **values} if row else values):
+                yield Combination(values, excluded=why)
                 continue
             added, fields = dict(values), tuple[Field, ...]()
             for number, extra in enumerate(self.include):
@@ -79,8 +90,16 @@ class Axes:
                     fields += extra.fields
             yield Combination(added, fields)
         for extra, taken in zip(self.include, used, strict=True):
-            if not taken:
+            if not taken and not (self.only and self._left_out({**row, **extra.values})):
                 yield Combination(extra.values, extra.fields)
+
+    def _left_out(self, values: Values) -> str:
+        """Why nothing is wanted of these values; empty when something is."""
+        if any(_agrees(entry, values) for entry in self.exclude):
+            return "excluded"
+        if self.only and not any(_agrees(entry, values) for entry in self.only):
+            return "not among `only`"
+        return ""
 
     def _product(self) -> Iterator[dict[str, str]]:
         if not self.matrix and not self.zip:
@@ -115,28 +134,66 @@ class JobTemplate:
     compared: frozenset[str] = frozenset()
     number: int = 1
     lacking: frozenset[str] = frozenset()
+    images_optional: bool = False
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""
         return prod(len(values) for _, values in self.axes.matrix) * max(1, len(self.axes.zip))
 
     def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]:
-        """Render every row and combination."""
+        """Render every row and combination; last, doubt what turned out blank."""
         file = self.table.file if self.table else self.place.file
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies = self.axes != Axes()
+        watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
         for number, row in enumerate(rows, 1):
             if not isinstance(row, Row):
                 yield row
                 continue
             place = Place(file, row.line) if self.table else self.place
+            blank = frozenset([name for name in watched if not row.values.get(name, "-").strip()])
             for combination in self.axes.combinations(row.values) if varies else _JUST_THE_ROW:
                 if combination.excluded:
-                    yield Skipped(f"excluded: {_written(combination.values)}", place)
+                    named = f": {_written(combination.values)}" if combination.values else ""
+                    yield Skipped(f"{combination.excluded}{named}", place)
                 else:
                     values = {**self.variables, **row.values, **combination.values}
                     variant = self._variant(combination.values, place, number) if self.compared else None
-                    yield self._draft(values, combination, place, variant)
+                    draft = self._draft(values, combination, place, variant)
+                    yield self._without_blanks(draft, blank - combination.values.keys(), blanks) if blank else draft
+        yield from _doubted(blanks)
+
+    def _effective(self) -> Iterator[Field]:
+        """The fields that decide what is drawn: those of the job, and the defaults that it leaves as they are."""
+        own = {name for name, _ in self.own}
+        yield from self.own
+        yield from (field for field in self.defaults if field[0] not in own)
+
+    def _watched(self) -> tuple[str, ...]:
+        """Names whose blank value would change what is bought."""
+        holes = (template.holes for name, template in self._effective() if whole(name) in {*WORDS, *IMAGES})
+        return tuple(sorted(frozenset[str]().union(*holes)))
+
+    def _without_blanks(
+        self, draft: RenderedRow, blank: frozenset[str], blanks: dict[tuple[str, str], list[Place]]
+    ) -> RenderedRow:
+        """Leave out images of which a part is blank, where the job allows that; take note of blank words."""
+        images, texts, problems = list(draft.images), dict(draft.texts), list(draft.problems)
+        for name, template in self._effective():
+            for hole in sorted(template.holes & blank):
+                word = whole(name)
+                if word in WORDS and (word in texts or word == "id"):
+                    blanks[word, hole].append(draft.place)
+                    continue
+                if word not in IMAGES:
+                    continue
+                with suppress(ValueError):
+                    images.remove(template.render(draft.values))
+                texts.pop(word, None)
+                if not self.images_optional:
+                    problems.append(Problem(_NO_IMAGE.format(word=word, hole=hole), draft.place))
+        lacking = draft.lacking.union(IMAGES if len(problems) > len(draft.problems) else ())
+        return draft._replace(texts=texts, images=tuple(images), problems=tuple(problems), lacking=lacking)
 
     def _draft(self, values: Values, combination: Combination, place: Place, variant: Variant | None) -> RenderedRow:
         texts: dict[str, str] = {}
@@ -148,7 +205,9 @@ class JobTemplate:
         inherited = frozenset(list(texts)[set_here:])
         wrong_tags: dict[str, str] = {}
         tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
-        images = tuple(texts.pop(name) for name in [n for n in texts if n.startswith("images[")])
+        images = tuple(
+            image for name in [n for n in texts if n.startswith("images[")] for image in several(texts.pop(name))
+        )
         written = () if combination.fields else self.written
         draft = RenderedRow(texts, images, tags, values, place, inherited, written, variant, self.lacking)
         if not wrong and not wrong_tags:
@@ -166,6 +225,13 @@ class JobTemplate:
         inside = place.file == self.place.file
         row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
         return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
+
+
+def _doubted(blanks: Mapping[tuple[str, str], list[Place]]) -> Iterator[Problem]:
+    """Doubt what was blank, each name once, with the lines of its rows."""
+    for (word, name), places in blanks.items():
+        lines = in_lines([place.line for place in places])
+        yield Problem(f"`{name}` is blank, and so is its part of `{word}`: {lines}", places[0], Severity.WARNING)
 
 
 def whole(name: str) -> str:

@@ -14,6 +14,17 @@ NEARLY = 0.9
 _SUFFIX = re.compile(r"(?:^|\s)--([A-Za-z]\w*)(?:[ =]\S+)?\s*$")
 _ASPECT = frozenset({"ar", "aspect"})
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
+# `{name}`, `{red|blue}`, `${X}`, `%(name)s`, `__colour__`, `<lora:x:1>`, `(word:1.3)`: of other tools and languages.
+_FOREIGN = re.compile(
+    r"\$\{[^{}\n]{1,60}\}|(?<![{$])\{[^\W\d][\w .|-]{0,60}\}(?!\})|%\([^\W\d]\w{0,40}\)[sd]"
+    r"|\b__[a-z][a-z-]{1,40}(?:_[a-z]+)*__\b|<(?:lora|lyco|hypernet):[^<>\n]{1,60}>|\([^()\n]{1,60}:\d\.\d{1,3}\)",
+    re.IGNORECASE,
+)
+_HTML = re.compile(
+    r"</?(?:p|br|div|span|ul|ol|li|strong|b|em|i|u|h[1-6]|table|tr|td|th|a|img|font|section)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|[a-z]{1,6}uml|#\d{1,6}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _LIVING = (
     *("Hayao Miyazaki", "Makoto Shinkai", "Greg Rutkowski", "Takashi Murakami", "Yayoi Kusama", "Banksy"),
     *("Damien Hirst", "Jeff Koons", "Yoshitaka Amano", "Annie Leibovitz", "Tim Burton", "Beeple", "Loish"),
@@ -36,6 +47,18 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
             f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is no template; "
             "write it into the `prompt` of a job in a YAML manifest"
         )
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
+    if foreign := _FOREIGN.search(prompt):
+        message = (
+            f"{shown(foreign[0])} is drawn as plain words: it is a placeholder of another tool; here it is "
+            "{{ name }}, written into the `prompt` of a job in a YAML manifest"
+        )
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
+    if "<" in prompt and (tag := _HTML.search(prompt)):
+        message = f"{shown(tag[0])} is drawn as plain words: take HTML out with the filter `striptags`"
+        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
+    elif "&" in prompt and (entity := _ENTITY.search(prompt)):
+        message = f"{shown(entity[0])} is drawn as plain words: read HTML with the filter `striptags`"
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"

@@ -12,7 +12,7 @@ from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import REQUEST, listed
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
-from batchgen.manifest.row_manifest import inline, read_sheet
+from batchgen.manifest.row_manifest import inline, read_sheet, tags_of
 from batchgen.manifest.rows.cells import of_json
 from batchgen.manifest.rows.table import Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table
@@ -40,7 +40,7 @@ class Manifest:
     `stages` make two jobs of each: a preview, and what is drawn once that is approved.
     `provider_place` is where the provider is named, when the file names the one that is used; `notify_place` is where
     the file says who is told. `errors` are what is wrong with it apart from single rows; a job that has to do with one
-    is not among the sources, which are not `whole` then.
+    is not among the sources, which are not `whole` then. `tags` are columns of a table that set nothing.
     """
 
     settings: Settings
@@ -55,6 +55,7 @@ class Manifest:
     shop: ListingTemplate | None = None
     errors: tuple[Problem, ...] = ()
     whole: bool = True
+    tags: tuple[str, ...] = ()
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
@@ -133,9 +134,8 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     output = paths.path_template(paths.DEFAULT)
     problems += (problem for problem in said if problem.severity is Severity.ERROR)
     warnings = tuple(problem for problem in said if problem.severity is Severity.WARNING)
-    return Manifest(
-        fixed, path, (sheet,), output, Inputs(path.parent), (*table.told, *warnings), errors=_sorted(problems)
-    )
+    inputs, told, errors = Inputs(path.parent), (*table.told, *warnings), _sorted(problems)
+    return Manifest(fixed, path, (sheet,), output, inputs, told, errors=errors, tags=tags_of(table, sheet.opens))
 
 
 def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 INTEGERS = frozenset({"output_compression", "frame_count", "frame_duration_ms"})
 """Parameters that are whole numbers: `080` and `80` are the same value."""
@@ -19,7 +20,7 @@ PARAMS = frozenset(
 FILES = frozenset({"reference_image"})
 """Parameters whose value is the path of an image."""
 
-NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask"})
+NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "priority"})
 """Words of a request that are no parameters."""
 
 REQUEST = PARAMS | NO_PARAMS
@@ -53,6 +54,12 @@ def simple(name: str) -> str:
     return _MARKS.sub("_", name.casefold()).strip("_")
 
 
+def whole_word(name: str) -> str:
+    """The word of the request that a name belongs to: one image and several are one word."""
+    return "images" if name in {"image", "images"} else name
+
+
+@lru_cache(maxsize=4096)
 def known_word(column: str) -> str | None:
     """The word of a request that a column names, in any case, with blanks or underscores; None for any other."""
     return column if column in REQUEST else _BY_SIMPLE_NAME.get(simple(column))

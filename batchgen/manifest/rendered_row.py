@@ -22,6 +22,8 @@ MAX_ID = 200
 DECIDE_PATH = frozenset({"id", NAMES, "output", "output_format"})
 """Words without which it is not known where the images of a job go."""
 _FILES = tuple(sorted(FILES))
+PRIORITIES: Mapping[str, float] = {"high": 1.0, "normal": 0.0, "low": -1.0}
+_PRIORITY = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -104,8 +106,19 @@ def operation(text: str) -> Operation:
         ) from None
 
 
+def priority(text: str) -> float:
+    """Read a priority; ValueError when it is none."""
+    written = text.strip().casefold()
+    if written in PRIORITIES:
+        return PRIORITIES[written]
+    if not _PRIORITY.fullmatch(written):
+        raise ValueError(f"`priority` is a number or high, normal or low, not {shown(text)}")
+    return float(written)
+
+
 CHECKS: Mapping[str, Callable[[str], object]] = {
     "operation": operation,
+    "priority": priority,
     "n": lambda text: whole_number("n", text),
     **{name: lambda text, name=name: whole_number(name, text) for name in INTEGERS},  # type: ignore[misc]
 }
@@ -158,6 +171,7 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
         written=draft.written,
         listing=shop.of(draft.values, name) if shop else None,
         variant=draft.variant,
+        priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
     )
 
 
@@ -206,6 +220,13 @@ def _image(name: str, word: str, inputs: Inputs) -> InputImage:
         return inputs.image(word.strip())
     except BadInputError as error:
         raise _WrongFieldError(name, f"{name}: {error}", word) from None
+
+
+def _priority(text: str) -> float:
+    try:
+        return priority(text)
+    except ValueError as error:
+        raise _WrongFieldError("priority", str(error)) from None
 
 
 def _operation(text: str) -> Operation:

@@ -1,19 +1,22 @@
 """A table that is a manifest by itself: columns named like a parameter set it, every other one is a tag."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchgen.errors import Place, Problem, Severity
-from batchgen.manifest.names import INSTEAD, REQUEST, nearest, shown
+from batchgen.manifest.names import INSTEAD, REQUEST, known_word, nearest, shown
 from batchgen.manifest.rendered_row import RenderedRow
-from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row
+from batchgen.manifest.rows.cells import several
+from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row, is_blank
 
 BETWEEN_IMAGES = ";"
 """Separates several images in one `images` cell."""
+_TAGS_TOO = frozenset({"priority"})
+"""Words that say nothing of what is drawn, and may be worth knowing in the report."""
 
 
 @dataclass(frozen=True, slots=True)
-class SafeStream:
+class RowManifest:
     """The rows of a CSV, TSV or JSONL manifest; cells are sent letter for letter, an empty cell sets nothing.
 
     `lacking` are words that its columns were to set and do not; `opens` are further parameters that they may set.
@@ -30,16 +33,20 @@ class SafeStream:
         for row in self.table.read():
             yield self._draft(row) if isinstance(row, Row) else row
 
-    def _draft(self, row: Row) -> RenderedRow | Skipped:
+    def _draft(self, row: Row) -> RenderedRow | Problem | Skipped:
         place = Place(self.table.file, row.line)
         texts: dict[str, str] = {}
         tags: list[tuple[str, str]] = []
         for name, cell in row.values.items():
-            if name not in REQUEST and name not in self.opens:
+            word = name if name in self.opens else known_word(name)
+            if word is None or word in _TAGS_TOO:
                 tags.append((name, cell))
-            elif cell and not cell.isspace():
-                texts[name] = cell
-        if not texts and not any(cell for _, cell in tags):
+            if word is None or not cell or cell.isspace():
+                continue
+            if word in texts:
+                return Problem(f"`{word}` is given twice, also as {shown(name)}", place)
+            texts[word] = cell
+        if not texts and is_blank(cell for _, cell in tags):
             return empty_row(place.file, place.line)
         return RenderedRow(texts, _images(texts), tuple(tags), row.values, place, lacking=self.lacking)
 
@@ -47,28 +54,42 @@ class SafeStream:
 def _images(texts: dict[str, str]) -> tuple[str, ...]:
     if "image" not in texts and "images" not in texts:
         return ()
-    cells = (texts.pop("image", ""), *texts.pop("images", "").split(BETWEEN_IMAGES))
+    listed = several(texts.pop("images", ""))
+    cells = (*several(texts.pop("image", "")), *(listed if len(listed) != 1 else listed[0].split(BETWEEN_IMAGES)))
     return tuple(cell for cell in cells if cell.strip())
 
 
-def read_sheet(table: Table, opens: frozenset[str] = frozenset()) -> tuple[SafeStream, tuple[Problem, ...]]:
+def read_sheet(table: Table, opens: frozenset[str] = frozenset()) -> tuple[RowManifest, tuple[Problem, ...]]:
     """Take a table as a manifest, with what is wrong or doubtful about its columns."""
     columns, place = table.columns, Place(table.file)
     if columns is None:
-        return SafeStream(table, opens=opens), ()
-    if "prompt" not in columns and "operation" not in columns:
+        return RowManifest(table, opens=opens), ()
+    words: dict[str, str] = {}
+    for name in columns:
+        word = name if name in opens else known_word(name)
+        if word in words:
+            twice = f"the columns {shown(words[word])} and {shown(name)} both set `{word}`; rename one of them"
+            return RowManifest(table, frozenset({word})), (Problem(twice, place),)
+        if word:
+            words[word] = name
+    if "prompt" not in words and "operation" not in words:
         close = nearest("prompt", columns)
         hint = f"; rename {shown(close)}" if close else ""
-        return SafeStream(table, frozenset({"prompt"})), (Problem(f"a manifest needs a column `prompt`{hint}", place),)
-    warnings = (_doubt(name, columns) for name in columns if name not in REQUEST | opens)
-    return SafeStream(table, opens=opens), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
+        return RowManifest(table, frozenset({"prompt"})), (Problem(f"a manifest needs a column `prompt`{hint}", place),)
+    warnings = (_doubt(name, words) for name in columns if known_word(name) is None and name not in opens)
+    return RowManifest(table, opens=opens), tuple(Problem(text, place, Severity.WARNING) for text in warnings if text)
 
 
-def _doubt(name: str, columns: tuple[str, ...]) -> str | None:
+def tags_of(table: Table, opens: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Name the columns of a table, taken as a manifest, that set nothing and are carried into the report."""
+    return tuple(name for name in table.columns or () if known_word(name) is None and name not in opens)
+
+
+def _doubt(name: str, words: Collection[str]) -> str | None:
     if name in INSTEAD:
         return f"column `{name}` is only a tag: {INSTEAD[name]}"
     meant = nearest(name, REQUEST - {"id", "n", "image", "images"}, cutoff=0.8)
-    if meant and meant not in columns:
+    if meant and meant not in words:
         return f"column {shown(name)} is only a tag; did you mean `{meant}`?"
     return None
 

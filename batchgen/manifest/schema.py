@@ -16,6 +16,8 @@ from batchgen.manifest.names import shown
 from batchgen.model import Event, OnMismatch, OnPartial, OnUncertain
 from batchgen.money import MicroUSD, from_usd
 
+IGNORED = "x-"
+"""How keys begin that are a place for anchors and notes."""
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|min|m|h|d)", re.ASCII)
 _AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
@@ -81,9 +83,25 @@ Cells = dict[str, Cell]
 
 
 class Form(BaseModel):
-    """Known keys only; an empty value means that the key is not set."""
+    """Known keys only; an empty value means that the key is not set. A key that begins with `x-` is passed over."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"patternProperties": {f"^{IGNORED}": {}}},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ignored(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if not str(name).startswith(IGNORED)}
+
+
+def _images_kind(value: Any) -> str:
+    return "several" if isinstance(value, list) else "one"
 
 
 class RequestForm(Form):
@@ -118,8 +136,11 @@ class RequestForm(Form):
     """Known per provider; only for one that takes it, to have it otherwise."""
     image: Text | None = None
     """One reference image: a file, an https address, or `@id` of another job."""
-    images: list[Text] | None = None
-    """Reference images."""
+    images: (
+        Annotated[Annotated[Text, Tag("one")] | Annotated[list[Text], Tag("several")], Discriminator(_images_kind)]
+        | None
+    ) = None
+    """Reference images: a list, or one text that gives several, such as "{{ Images | split(',') }}"."""
     reference_image: Text | None = None
     """A reference image of a generation, for providers that take one."""
     mask: Text | None = None
@@ -261,7 +282,8 @@ class RowsForm(Form):
     """The sheet of a workbook; without it the first one with rows."""
 
 
-KINDS_OF_ROWS = frozenset({"file", "form", "inline"})
+KINDS = frozenset({"file", "form", "inline", "one", "several"})
+"""How pydantic tells apart what may be written in several ways; none of it stands in a manifest."""
 
 
 def _rows_kind(value: Any) -> str:
@@ -281,16 +303,24 @@ class JobForm(RequestForm):
         | None
     ) = None
     """CSV, TSV, JSONL, Parquet, XLSX or TXT beside the manifest, a form that says how to read one, or a list."""
+    columns: dict[str, Text] | None = None
+    """Further names for columns, such as sku: "Variant SKU"."""
     matrix: dict[str, list[Text]] | None = None
-    """The product of lists."""
+    """The product of lists; one named like a parameter sets it."""
     zip: dict[str, list[Text]] | None = None
     """Lists that are walked in step."""
     exclude: list[Cells] | None = None
     """Combinations to leave out: those where every named value is the same."""
+    only: list[Cells] | None = None
+    """Keep only rows and combinations where every named value of one of these is the same."""
     include: list[Cells] | None = None
     """Combinations to add, or to add values to."""
     tags: Cells | None = None
     """Carried into the report."""
+    priority: Text | None = None
+    """What is drawn first: high, normal, low, or a number, of which the largest comes first; it changes no job."""
+    images_optional: bool = False
+    """Whether a row may leave images blank; it is then drawn without them."""
 
 
 class ManifestForm(Form):
@@ -317,6 +347,8 @@ class ManifestForm(Form):
     prices: dict[str, PriceForm] | None = None
     variables: Cells | None = None
     """Plain text that every template sees."""
+    images_optional: bool = False
+    """Whether rows may leave images blank, in every job."""
     stages: StagesForm | None = None
     """Previews first, below images/preview/; finals for what `batchgen review` approved."""
     jobs: list[JobForm]

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from batchgen.errors import Place, Problem
 from batchgen.manifest.names import INSTEAD, did_you_mean, listed, nearest, shown
-from batchgen.manifest.schema import KINDS_OF_ROWS, ManifestForm, RequestForm
+from batchgen.manifest.schema import KINDS, ManifestForm, RequestForm
 from batchgen.yaml_tree import Node
 
 _EXPECTED = {
@@ -96,7 +96,7 @@ def _instead(path: Path, meant: Path | None) -> str:
 
 def _named(path: Path) -> str:
     """Name what is wrong by its innermost name."""
-    names = [step for step in path if isinstance(step, str) and step not in KINDS_OF_ROWS]
+    names = [step for step in path if isinstance(step, str) and step not in KINDS]
     return names[-1] if names else "manifest"
 
 

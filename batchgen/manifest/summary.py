@@ -33,7 +33,8 @@ class ManifestSummary:
 
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
     counts the rest of the problems. `taken` are the ids of jobs whose images other jobs take. It is not `whole` where
-    something wrong hides which ids there are. `left_out` are the first of the rows that were skipped.
+    something wrong hides which ids there are. `left_out` are the first of the rows that were skipped, `tags` columns
+    that set nothing and are carried into the report.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class ManifestSummary:
     taken: frozenset[str] = frozenset()
     whole: bool = True
     left_out: tuple[Skipped, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -72,13 +74,16 @@ def check(manifest: Manifest, inspect: Inspect = nothing) -> ManifestSummary:
 
     A second pass is made only when two jobs clash, to name both places.
     """
-    tally = _Tally(whole=manifest.whole)
+    tally = _Tally(whole=manifest.whole, tags=manifest.tags)
     for problem in (*manifest.errors, *manifest.warnings):
         tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
     if (known := sum(source.least() for source in manifest.sources)) > most:
         raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
+        if isinstance(item, Problem) and item.severity is Severity.WARNING:
+            tally.note(item)
+            continue
         tally.rows += 1
         if tally.rows > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
@@ -115,6 +120,7 @@ class _Tally:
     """What one pass remembers: counts, sixteen bytes of each image, and the chained jobs."""
 
     whole: bool
+    tags: tuple[str, ...] = ()
     rows: int = 0
     planned: int = 0
     skipped: int = 0
@@ -176,6 +182,8 @@ class _Tally:
     def _remember(self, job: Job, lacking: frozenset[str]) -> None:
         if _has_its_id(job, lacking):
             self._meet(self.ids, job.id)
+            if (alike := plain_id(job.id)) != job.id:
+                self._meet(self.ids, alike)
         else:
             self.whole = False
         if job.waits_for and not lacking & _TAKEN:
@@ -205,6 +213,7 @@ class _Tally:
             frozenset(taken for job in self.chained.values() for taken in job.waits_for),
             self.whole,
             tuple(self.left_out),
+            self.tags,
         )
 
 
@@ -239,14 +248,26 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
         job, lacking = _made(item)
         if not job:
             continue
-        if _has_its_id(job, lacking) and digest_of(job.id) in tally.clashing:
-            other = ids.setdefault(job.id, job)
+        if _has_its_id(job, lacking) and {digest_of(job.id), digest_of(plain_id(job.id))} & tally.clashing:
+            other = ids.setdefault(plain_id(job.id), job)
+            if other.id != job.id:
+                message = (
+                    f"the ids {shown(other.id)} and {shown(job.id)} differ in blanks only, and both would be paid; the "
+                    f'other is at {other.place}: write one, or cut blanks off with id: "{{{{ ... | trim }}}}"'
+                )
+                yield Problem(message, job.place)
+                continue
             if other.key != job.key:  # without what is wrong with them, two may be the same
                 name = meant(job.id, job, other)
                 yield Problem(f"two different jobs have the id {shown(name)}; one is at {other.place}", job.place)
                 continue  # one id mostly means one path, which need not be said again
         if not lacking & DECIDE_PATH:
             yield from _shared_file(job, tally, files, told)
+
+
+def plain_id(name: str) -> str:
+    """An id without blanks at its ends, and with single ones inside: two that differ in no more are meant as one."""
+    return " ".join(name.split()) if " " in name else name
 
 
 def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:

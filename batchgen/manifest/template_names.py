@@ -3,10 +3,21 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from batchgen.errors import Problem, Severity
+from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.job_template import Axes, Field, JobTemplate, whole
-from batchgen.manifest.names import COMBINATIONS, NAMES, PARAMS, REQUEST, did_you_mean, listed
-from batchgen.manifest.templates import Template, undefined
+from batchgen.manifest.legal import SETTABLE
+from batchgen.manifest.names import (
+    COMBINATIONS,
+    NAMES,
+    PARAMS,
+    REQUEST,
+    did_you_mean,
+    known_word,
+    listed,
+    shown,
+    whole_word,
+)
+from batchgen.manifest.templates import Template, bare_columns, in_template, undefined
 from batchgen.yaml_tree import Node
 
 Where = tuple[str | int, ...]
@@ -30,14 +41,39 @@ def look_up(block: JobTemplate, root: Node, shared: Collection[Outside]) -> Iter
     known = _known(block)
     if known is None or NAMES in block.lacking:
         return
+    yield from _only_columns(block, root, at)
     for template, where in _used(block, at):
-        for name in sorted(template.required - known):
-            yield Problem(undefined(name, known), root.at(*where).place)
+        yield from _undefined(template, known, root.at(*where).place)
     for one in shared:
         for name in sorted(one.template.required - known - one.own):
             message = f"for job {block.number}: {undefined(name, known | one.own)}"
             yield Problem(message, root.at(*one.where).place)
     yield from _excluded(block, root, at, known)
+
+
+def _undefined(template: Template, known: frozenset[str], place: Place) -> Iterator[Problem]:
+    """Give the names that nothing defines, with the line to write for a column that stands there as it is."""
+    missing = sorted(template.required - known)
+    if missing and (meant := [name for name in bare_columns(template.source) if name in known]):
+        yield Problem(f"{shown(meant[0])} is a column; write {in_template(meant[0])}", place)
+        return
+    for name in missing:
+        yield Problem(undefined(name, known), place)
+
+
+def _only_columns(block: JobTemplate, root: Node, at: Where) -> Iterator[Problem]:
+    """Doubt columns that are named like a parameter and set none: nobody writes one for nothing."""
+    fields = {whole_word(whole(name)): template for name, template in (*block.defaults, *block.own)}
+    written = {whole_word(whole(name)) for name, _ in block.own}
+    prompt = fields["prompt"].names if "prompt" in fields else frozenset[str]()
+    for column in (block.table.columns if block.table else None) or ():
+        word = known_word(column)
+        if word not in SETTABLE or whole_word(word) in written or column in prompt:
+            continue
+        if word not in fields or column not in fields[word].names:
+            hint = f"to set the parameter from it, add {word}: '{in_template(column)}' to the job"
+            message = f"the column {shown(column)} sets nothing, as it is named in no template; {hint}"
+            yield Problem(message, root.at(*at).place, Severity.WARNING)
 
 
 def usable(block: JobTemplate, shared: Collection[Outside]) -> JobTemplate:
@@ -46,7 +82,8 @@ def usable(block: JobTemplate, shared: Collection[Outside]) -> JobTemplate:
     It lacks `output` where a template that all jobs share cannot be rendered for it.
     """
     known = _known(block)
-    if COMBINATIONS in block.lacking or any(entry.keys() - known for entry in block.axes.exclude if known is not None):
+    named = (*block.axes.exclude, *block.axes.only)
+    if COMBINATIONS in block.lacking or any(entry.keys() - known for entry in named if known is not None):
         known = frozenset()
         block = replace(block, axes=Axes(), table=None, lacking=block.lacking | {NAMES})
     if known is None:
@@ -97,10 +134,11 @@ def _unused(block: JobTemplate, root: Node, at: Where, shared: Iterable[Outside]
 
 
 def _excluded(block: JobTemplate, root: Node, at: Where, known: frozenset[str]) -> Iterator[Problem]:
-    for number, entry in enumerate(block.axes.exclude):
-        for name in sorted(entry.keys() - known):
-            message = f"`{name}` is nothing that varies{did_you_mean(name, known)}; known are {listed(known)}"
-            yield Problem(message, root.key_place(*at, "exclude", number, name))
+    for word, entries in (("exclude", block.axes.exclude), ("only", block.axes.only)):
+        for number, entry in enumerate(entries):
+            for name in sorted(entry.keys() - known):
+                message = f"`{name}` is nothing that varies{did_you_mean(name, known)}; known are {listed(known)}"
+                yield Problem(message, root.key_place(*at, word, number, name))
 
 
 def _known(block: JobTemplate) -> frozenset[str] | None:

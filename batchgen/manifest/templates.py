@@ -27,10 +27,11 @@ MAX_PARTS = 300
 ROW = "row"
 """What stands for the whole row in a template."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# A column between quotation marks whose name means nothing else to `str.format`.
-_COLUMN = (
-    r"""row\[(?:"(?P<double>[^"{}\[\]().!:\\]*[^"{}\[\]().!:\\0-9][^"{}\[\]().!:\\]*)\""""
-    r"""|'(?P<single>[^'{}\[\].!:\\]*[^'{}\[\].!:\\0-9][^'{}\[\].!:\\]*)')\]"""
+_PLAIN = r"{}\[\].!:\\"
+"""What `str.format` would read as more than a name; neither may a name be a number for it."""
+_COLUMN = "|".join(
+    rf"row\[{mark}(?P<{name}>[^{mark}{_PLAIN}]*[^{mark}{_PLAIN}0-9][^{mark}{_PLAIN}]*){mark}\]"
+    for mark, name in (('"', "double"), ("'", "single"))
 )
 _PLACEHOLDER = re.compile(r"\{\{[ \t\n]*(?:" + _COLUMN + r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*))[ \t\n]*\}\}")
 _WRITTEN = re.compile(r"\{\{\s*([^{}|\s][^{}|]*?)\s*(?:\||\}\})")

@@ -142,7 +142,7 @@ class Job:
     `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
     the manifest asks for by now, where approved images keep the job as it was. `preview`: it shows what another job
-    will be.
+    will be. Jobs with a larger `priority` are drawn first.
     """
 
     id: str
@@ -160,6 +160,7 @@ class Job:
     listing: Listing | None = field(default=None, compare=False)
     variant: Variant | None = field(default=None, compare=False)
     preview: bool = False
+    priority: float = 0.0
 
     def path(self, slot: int, ext: str) -> str:
         """Where the image in a slot goes, below `images/`, for a real extension without dot."""

@@ -37,6 +37,7 @@ JOBS = st.builds(
     listing=st.none() | st.builds(Listing, TEXTS, TEXTS, TEXTS),
     variant=st.none() | st.builds(Variant, TEXTS, TEXTS),
     preview=st.booleans(),
+    priority=st.floats(-1e12, 1e12),
 )
 
 
@@ -44,6 +45,15 @@ def remembered(ledger: Ledger, *jobs: Job) -> None:
     """Write jobs down as a plan does."""
     ledger.jobs.remember([Wanted(job, "gpt-image-2", "auto", "low", "mock") for job in jobs])
     ledger.queue.put(jobs)
+
+
+def test_the_largest_priority_comes_first_and_ties_in_their_order(ledger: Ledger, make: Make) -> None:
+    """However many there are, and whenever they were put there."""
+    priorities = [0, 1, -1, 5.5, 1, 0, -2, 0] * 100
+    jobs = [replace(make.job(f"j{n}"), priority=priority) for n, priority in enumerate(priorities)]
+    remembered(ledger, *jobs[:300])
+    remembered(ledger, *jobs[300:])
+    assert [job.id for job in ledger.queue.jobs()] == [job.id for job in sorted(jobs, key=lambda job: -job.priority)]
 
 
 def test_a_job_comes_back_as_it_was(ledger: Ledger) -> None:

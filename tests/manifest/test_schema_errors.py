@@ -169,8 +169,8 @@ def test_a_manifest_that_is_not_utf8_names_the_line(desk: Any) -> None:
 
 
 def test_a_list_named_like_a_parameter_that_sets_nothing_is_doubted(desk: Any) -> None:
-    """A matrix of qualities that no job uses is a warning with the line to add."""
-    path = desk.write("m.yaml", "jobs: [{prompt: p, id: a, matrix: {quality: [low, high]}}]")
+    """A matrix of qualities for a job that writes its own is a warning with the line to write."""
+    path = desk.write("m.yaml", "jobs: [{prompt: p, id: a, quality: low, matrix: {quality: [low, high]}}]")
     assert 'quality: "{{ quality }}"' in load(path).warnings[0].message
 
 

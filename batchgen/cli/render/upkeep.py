@@ -29,8 +29,9 @@ def check_line(result: CheckResult) -> str:
         f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
         f"{census.rejected:,} rejected."
     )
+    carried = f" Set nothing, and are tags in the report: {', '.join(census.tags)}." if census.tags else ""
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
-    return paragraph(read) + paragraph(f"{counted(census.images, 'image')} wanted; {found}.")
+    return paragraph(read) + paragraph(f"{counted(census.images, 'image')} wanted; {found}.{carried}")
 
 
 def _more(left_out: int) -> str:
@@ -61,6 +62,7 @@ def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> d
             }
             for problem in problems
         ],
+        "tag_columns": list(census.tags) if census else [],
         "skipped_rows": [
             {
                 "file": row.place.file if row.place else None,

@@ -2,8 +2,9 @@
 -- runs.
 CREATE TABLE queue (
     catalogue TEXT NOT NULL,
+    rank      REAL NOT NULL,
     seq       INTEGER NOT NULL,
     job_key   TEXT NOT NULL,
     job       TEXT NOT NULL,
-    PRIMARY KEY (catalogue, seq)
+    PRIMARY KEY (catalogue, rank, seq)
 ) WITHOUT ROWID;

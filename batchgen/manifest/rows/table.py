@@ -64,6 +64,22 @@ class Table:
     told: tuple[Problem, ...] = ()
 
 
+def renamed(table: Table, names: Mapping[str, str]) -> Table:
+    """Give columns further names; a row that lacks a column lacks its further name."""
+
+    def read() -> Iterator[Read]:
+        for row in table.read():
+            if isinstance(row, Row):
+                values = row.values
+                also = {name: values[column] for name, column in names.items() if column in values}
+                yield Row({**values, **also}, row.line)
+            else:
+                yield row
+
+    columns = table.columns
+    return Table(table.file, columns and (*columns, *names), read, table.told)
+
+
 def telling(file: str, line: int, *words: str) -> tuple[Problem, ...]:
     """Make warnings of what was detected; empty words tell nothing."""
     return tuple(Problem(text, Place(file, line), Severity.WARNING) for text in words if text)
