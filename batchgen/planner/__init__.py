@@ -4,12 +4,14 @@ from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import GONE, Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
 from batchgen.planner.pairing import Pairing, Planned
+from batchgen.pricing import Cost
 
 __all__ = [
     "GONE",
     "Action",
     "Chain",
     "Choices",
+    "Cost",
     "CostRow",
     "Estimate",
     "Pairing",
