@@ -4,11 +4,13 @@ from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
 from batchgen.planner.pairing import Pairing, Planned
+from batchgen.pricing import Cost
 
 __all__ = [
     "Action",
     "Chain",
     "Choices",
+    "Cost",
     "CostRow",
     "Estimate",
     "Pairing",
