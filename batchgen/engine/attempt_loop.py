@@ -65,7 +65,7 @@ class CallState:
     """One call under way: what it asks, what it has been through, what came of it.
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
-    image is not as asked, with what is wrong.
+    image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses.
     """
 
     job: Job
@@ -79,6 +79,7 @@ class CallState:
     odd: tuple[tuple[int, Reason], ...] = ()
     short: tuple[tuple[int, str], ...] = ()
     remote: tuple[RemoteImage, ...] = ()
+    unjudged: "Permit | None" = None
     attempt_id: str = ""
     wait: float | None = None
     spent: MicroUSD = ZERO
@@ -91,6 +92,10 @@ class Permit:
     ticket: Ticket
     start: Start | None
     breaker: Breaker
+
+    def judge(self, *, usable: bool) -> None:
+        """Tell the breaker whether the addresses that the call brought gave an image."""
+        self.breaker.record(self.ticket, Remedy.NONE if usable else Remedy.EMPTY)
 
 
 class AttemptLoop:
@@ -182,7 +187,7 @@ class AttemptLoop:
                 await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
                 ask.settled(Amount())
                 return Again()
-            came = await self._send(attempt, permit)
+            came = await self._send(call, attempt, permit)
             if isinstance(came, Pending):
                 return came
             return await self._close(call, attempt, came, ask)
@@ -220,7 +225,7 @@ class AttemptLoop:
                 breaker.release(ticket)
         yield None
 
-    async def _send(self, attempt: Attempt, permit: Permit) -> Receipt | Pending:
+    async def _send(self, call: CallState, attempt: Attempt, permit: Permit) -> Receipt | Pending:
         """Make the attempt that is reserved, and learn from it at once."""
         limiter = self.bench.limiter
         if permit.start:
@@ -231,7 +236,11 @@ class AttemptLoop:
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
         receipt = _receipt(came)
-        permit.breaker.record(permit.ticket, receipt.verdict.remedy)
+        if receipt.remote and not receipt.images:
+            permit.breaker.keep(permit.ticket)
+            call.unjudged = permit
+        else:
+            permit.breaker.record(permit.ticket, receipt.verdict.remedy)
         limiter.observe(receipt.headers)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)

@@ -177,6 +177,8 @@ class JobRunner:
         with self.places.resting():
             images = await self.collector.fetch(mine)
         ended = [(one.download.slot, one.ended.result()) for one in images]
+        if call.unjudged:
+            call.unjudged.judge(usable=any(state is SlotState.STORED for _, state in ended))
         filled.stored += sum(state is SlotState.STORED for _, state in ended)
         filled.odd += tuple(one.download.slot for one in images if one.odd)
         return {slot: (state, AWAY[state]) for slot, state in ended if state in AWAY}

@@ -14,6 +14,7 @@ from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, Run
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.expiry import expiry
+from batchgen.providers.unknown import ids_of, quote
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 from batchgen.redact import kept_headers, redacted, spellings, without
 from batchgen.runtime.clock import Clock, Offload
@@ -70,6 +71,8 @@ class ResponseHandler:
         self._blot(intake, plan)
         verdict = judge(self._judged(call, document, answer, plan))
         receipt = self._receipt(attempt, call, verdict, answer)
+        if not answer.known and receipt.request_id is None:
+            receipt = replace(receipt, request_id=self._id(document))
         receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
             return self._keep(receipt, intake, document)
@@ -129,6 +132,8 @@ class ResponseHandler:
         return replace(
             self._happening(call, document),
             complaint=answer.complaint,
+            known=answer.known,
+            quote="" if answer.known else quote(document, _said(answer)),
             images=len(plan.landings) + len(plan.remote),
             reasons=tuple(why for _, why in plan.missing),
         )
@@ -145,6 +150,11 @@ class ResponseHandler:
             seconds=round(call.seconds, 3),
         )
         return replace(receipt, usage=self._usage(answer), echo=self._echo(answer.echo)) if answer else receipt
+
+    def _id(self, document: Document) -> str | None:
+        """An id in the answer itself, where no header gives one."""
+        found = ids_of(document.value)
+        return redacted(found[0][1], self.secrets, 200) if found else None
 
     def _usage(self, answer: Answer) -> Usage | None:
         """The usage as it was said, but for secrets."""
@@ -185,3 +195,9 @@ class ResponseHandler:
             "text": f"{intake.last}.part" if document.text else None,
         }
         return replace(receipt, quarantine=intake.spool.quarantine(why))
+
+
+def _said(answer: Answer) -> str:
+    """What an answer says to people where it brings no image."""
+    found = answer.complaint
+    return answer.words or (found.message or found.code if found else "")

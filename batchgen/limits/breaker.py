@@ -15,8 +15,10 @@ WORST_PART = 0.2
 THROTTLED_SECONDS = 30 * 60.0
 
 # The provider did its work, whatever it thought of the request. What is in neither set says nothing about that.
-_GOOD = frozenset({Remedy.NONE, Remedy.MODERATED, Remedy.EMPTY, Remedy.FAIL_JOB})
-_BAD = Remedy.UNCERTAIN
+_GOOD = frozenset({Remedy.NONE, Remedy.MODERATED, Remedy.FAIL_JOB})
+# Money may be gone, and nothing usable came for it.
+_BAD = frozenset({Remedy.UNCERTAIN, Remedy.EMPTY})
+_BROUGHT_NOTHING = "may have been charged and brought nothing usable"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +32,13 @@ class Ticket:
 class Breaker:
     """The breaker of one model at one provider.
 
-    It opens after `IN_A_ROW` uncertain failures in a row, or `WORST_PART` of the last `LAST` finished calls once there
-    were so many. While it is open, one needed call at a time goes through as a probe, after each of `probe_seconds` in
-    turn: one good answer closes it and clears the count, as many failed probes as there are waits give the model up. So
-    do rate limits without any good answer for `THROTTLED_SECONDS`.
+    It opens after `IN_A_ROW` calls in a row that failed uncertainly or were charged for nothing usable, or `WORST_PART`
+    of the last `LAST` finished calls once there were so many. While it is open, one needed call at a time goes through
+    as a probe, after each of `probe_seconds` in turn: one good answer closes it and clears the count, as many failed
+    probes as there are waits give the model up. So do rate limits without any good answer for `THROTTLED_SECONDS`.
+
+    A call that brought addresses is not judged before its images were fetched (`keep`). While the last judged call was
+    no good one, as many calls wait to be judged as may fail in a row, and no more.
     """
 
     def __init__(self, probe_seconds: Sequence[float], clock: Clock, door: Origin | None = None) -> None:
@@ -49,6 +54,8 @@ class Breaker:
         self._failed_probes = 0
         self._probe_at = 0.0
         self._probe: Ticket | None = None
+        self._kept: set[Ticket] = set()
+        self._proven = False
         self._changed = asyncio.Event()
 
     @property
@@ -56,19 +63,27 @@ class Breaker:
         """Whether only probes may be made."""
         return self._open
 
+    @property
+    def _has_room(self) -> bool:
+        """Whether those that wait to be judged, if all were bad, would not be more in a row than may be."""
+        return self._proven or len(self._kept) + self._in_a_row < IN_A_ROW
+
     async def allow(self) -> Ticket | None:
         """Wait for leave to make one call; None when the model was given up, Closed when the run stops first.
 
-        Whoever gets a ticket must `record` or `release` it.
+        Whoever gets a ticket must `record`, `keep` or `release` it.
         """
         async with self._door.waiting():
             while not self.given_up:
+                wait = None
                 if not self._open:
-                    return Ticket(self._generation)
-                wait = self._probe_at - self._clock.monotonic() if self._probe is None else None
-                if wait is not None and wait <= 0:
-                    self._probe = Ticket(self._generation, probe=True)
-                    return self._probe
+                    if self._has_room:
+                        return Ticket(self._generation)
+                elif self._probe is None:
+                    wait = self._probe_at - self._clock.monotonic()
+                    if wait <= 0:
+                        self._probe = Ticket(self._generation, probe=True)
+                        return self._probe
                 await self._change(wait)
             return None
 
@@ -78,19 +93,27 @@ class Breaker:
 
     def record(self, ticket: Ticket, remedy: Remedy) -> None:
         """Count how a finished call ended; calls from before the breaker opened or closed no longer count."""
-        good, bad = remedy in _GOOD, remedy is _BAD
+        good, bad = remedy in _GOOD, remedy in _BAD
+        if ticket in self._kept:
+            self._kept.remove(ticket)
+            self._wake()
         self._watch_rate_limit(good=good, throttled=remedy is Remedy.WAIT)
         if ticket is self._probe:
             self._probed(good=good, bad=bad)
         elif ticket.generation == self._generation and not ticket.probe and (good or bad):
             self._in_a_row = self._in_a_row + 1 if bad else 0
+            self._proven = good
             self._last.append(bad)
             if self._in_a_row >= IN_A_ROW or (len(self._last) == LAST and sum(self._last) >= WORST_PART * LAST):
                 self._turn(to_open=True)
 
+    def keep(self, ticket: Ticket) -> None:
+        """Judge a call later: what it brought waits at addresses. It must be recorded then."""
+        self._kept.add(ticket)
+
     def release(self, ticket: Ticket) -> None:
-        """Give back a ticket whose call was not made; does nothing for a recorded one."""
-        if ticket is self._probe:
+        """Give back a ticket whose call was not made; does nothing for one that is recorded or kept."""
+        if ticket is self._probe and ticket not in self._kept:
             self._probe = None
             self._wake()
 
@@ -100,7 +123,7 @@ class Breaker:
         if good:
             self._turn(to_open=False)
         elif self._failed_probes >= len(self._waits):
-            self._give_up(f"{IN_A_ROW} calls or more failed uncertainly, and {self._failed_probes} probes after them")
+            self._give_up(f"{IN_A_ROW} calls or more {_BROUGHT_NOTHING}, and {self._failed_probes} probes after them")
         else:
             self._probe_at = self._clock.monotonic() + self._waits[self._failed_probes]
             self._wake()
@@ -119,12 +142,13 @@ class Breaker:
         self._open = to_open
         self._generation += 1
         self._in_a_row = 0
+        self._proven = not to_open
         self._last.clear()
         self._failed_probes = 0
         if to_open and self._waits:
             self._probe_at = self._clock.monotonic() + self._waits[0]
         elif to_open:
-            self._give_up(f"{IN_A_ROW} calls or more failed uncertainly")
+            self._give_up(f"{IN_A_ROW} calls or more {_BROUGHT_NOTHING}")
         self._wake()
 
     def _give_up(self, why: str) -> None:

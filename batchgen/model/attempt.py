@@ -256,6 +256,11 @@ class Receipt:
         return bool(self.images or self.remote)
 
     @property
+    def count(self) -> int:
+        """How many images it brought, or the addresses of some."""
+        return len(self.images) + len(self.remote)
+
+    @property
     def withheld(self) -> bool:
         """Whether a whole answer left every image out: moderation that does not say so."""
         return self.verdict.remedy is Remedy.EMPTY and all(why in WITHHELD for _, why in self.missing)

@@ -97,10 +97,9 @@ class Call:
         return len(self.looks) == 1 and input_is_known(self.request)
 
     @property
-    def credible(self) -> Counts:
-        """Tokens that may well be counted, of all images: usual words, the dearest look, inputs at high fidelity."""
-        given = Input(self._input.text, self._most_input.image)
-        return self._counts(given, max(self._tokens(*one) for one in self.looks))
+    def fewest(self) -> int:
+        """Tokens that one image takes at least, whatever its look turns out to be."""
+        return min(self._fewest(*one) for one in self.looks)
 
     def least(self) -> Decimal:
         """Micro-dollars for the cheapest look."""

@@ -12,7 +12,7 @@ from batchgen.model import CostFlag, Echo, ImageRequest, Model, Price, Provider,
 from batchgen.money import MicroUSD, round_up
 from batchgen.pricing.calls import AUTO, Call, Look, asked_look, look
 from batchgen.pricing.inputs import given_images
-from batchgen.pricing.usage import counted, plausible
+from batchgen.pricing.usage import counted, enough
 
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}")
 
@@ -59,15 +59,16 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     echo: Echo,
     quote: Quote,
     *,
-    came: bool = True,
+    came: int = 1,
     overrides: Overrides = (),
 ) -> Settlement:
     """What an answered call for n images did cost.
 
-    What the answer itself says that it cost, where its provider file says that it does; otherwise
-    from `usage` when it is complete and plausible; otherwise, marked `estimated`, the table's figure for all n, or the
-    dearest where size or quality were left to the model and the answer does not say. Where no image `came`, and
-    tokens are paid, a usage without any of images is plausible. Where the answer says that another model, size or
+    What the answer itself says that it cost, where its provider file says that it does; otherwise from `usage` when it
+    is complete, however dear. Where it is missing, no count, or below the fewest tokens that the images which `came`
+    can have taken: the table's figure for all n, or the dearest where size or quality were left to the model and the
+    answer does not say, or the usage where that is dearer; marked `estimated`. Where no image came, and tokens are
+    paid, a usage without any of images is believed. Where the answer says that another model, size or
     quality drew than was asked, the dearer of both counts, marked `estimated` where that is the table's. Flags:
     usage_missing, usage_implausible, model_mismatch, size_mismatch, quality_mismatch, price_too_low (dearer than
     `quote.high`).
@@ -79,14 +80,11 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
         dear = ("price_too_low",) if usage.cost > quote.high else ()
         return Settlement(usage.cost, estimated=False, flags=(*mismatches, *dear))
     counts = counted(usage, takes_images=bool(given_images(request)))
-    counted_images = came or bool(price.per_image)
-    believed = counts is not None and any(
-        plausible(counts, call.credible, came=counted_images) for call in (asked, drawn)
-    )
-    if counts and believed:
-        costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))]
-    else:
-        costs = [drawn.by_table()]
+    seen = max(came, 1) if price.per_image else came
+    believed = counts is not None and enough(counts, seen, drawn.fewest if model else 1)
+    costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))] if counts else []
+    if not believed:
+        costs.append(drawn.by_table())
     counted_cost = max(costs)
     if mismatches:
         costs.append(replace(asked, look=_either(asked.look, drawn.look)).by_table())

@@ -190,7 +190,7 @@ class PriceList:
             receipt.usage,
             receipt.echo,
             attempt.quote,
-            came=receipt.came,
+            came=receipt.count,
             overrides=self.settings.prices,
         )
 
@@ -210,7 +210,7 @@ class PriceList:
         quote = Quote(row.low, row.expected, row.high, price=price)
         request, n = row.request, len(row.slots)
         usage, echo, mine = receipt.usage, receipt.echo, self.settings.prices
-        return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.came, overrides=mine)
+        return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.count, overrides=mine)
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""

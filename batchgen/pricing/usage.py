@@ -1,12 +1,12 @@
-"""What a provider says it counted: whether that can be believed, and what it makes in tokens."""
+"""What a provider says it counted: whether that is a count at all, and enough for what came."""
 
 from typing import TypeGuard
 
 from batchgen.model import Usage
 from batchgen.pricing.bill import Counts
 
-# Ten times what is to be expected, and more, is taken for a mistake of the provider.
-TOO_MANY = 10
+MOST = 10**12
+"""Tokens of one call; more are no count."""
 
 
 def counted(usage: Usage | None, *, takes_images: bool) -> Counts | None:
@@ -30,13 +30,15 @@ def counted(usage: Usage | None, *, takes_images: bool) -> Counts | None:
     return Counts(0, 0, usage.output, text_out, either)
 
 
-def plausible(counts: Counts, expected: Counts, *, came: bool) -> bool:
-    """Whether counts are above zero (of images, where any `came`) and below ten times what is to be expected."""
-    output = counts.output + counts.text_out
-    drawn = counts.output > 0 or not came
-    return drawn and output < TOO_MANY * expected.output and 0 < counts.input < TOO_MANY * expected.input
+def enough(counts: Counts, came: int, fewest: int) -> bool:
+    """Whether counts are above zero, and of images not below the fewest that those which `came` can have taken.
+
+    Where none came, none may have been drawn. However many they are: what a provider counts is what it bills.
+    """
+    drawn = counts.output >= max(came, 1) * fewest or (came == 0 and counts.output == 0)
+    return drawn and counts.input > 0
 
 
 def _is_count(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number, zero or more, and not `true` in disguise."""
-    return type(value) is int and value >= 0
+    """Whether a value is a whole number of a possible size, and not `true` in disguise."""
+    return type(value) is int and 0 <= value < MOST

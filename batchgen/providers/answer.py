@@ -10,7 +10,7 @@ from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import Base64Span, Document, RunState
 from batchgen.text import safe
 
-_MOST_COUNT = 10**15
+_MOST_COUNT = 10**12
 _MOST_USAGE_TEXT = 4000
 _LONGEST_ECHO = 100
 _LONGEST_URL = 16 * 1024
@@ -33,12 +33,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a dialect read out of a document."""
+    """What a dialect read out of a document; `known` says that it is an answer of the dialect, if perhaps an empty one.
+
+    `words` are what it says to people in place of an image.
+    """
 
     items: tuple[Item, ...]
     usage: Usage | None = None
     echo: Echo = field(default_factory=Echo)
     complaint: ApiError | None = None
+    known: bool = True
+    words: str = ""
 
 
 def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
@@ -105,7 +110,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= _MOST_COUNT else None
+    return value if 0 <= value < _MOST_COUNT else None
 
 
 def _raw(usage: Mapping[str, Any]) -> str:

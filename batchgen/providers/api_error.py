@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
@@ -11,7 +11,10 @@ _WORDS = 4000
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An error as the provider words it; empty text where it is silent. `message` is raw: redact it before showing."""
+    """An error as the provider words it; empty text where it is silent. `message` is raw: redact it before showing.
+
+    `bare`: the words stand where an answer should be, and nothing calls them an error.
+    """
 
     code: str = ""
     type: str = ""
@@ -19,6 +22,7 @@ class ApiError:
     param: str = ""
     stage: str = ""
     categories: tuple[str, ...] = ()
+    bare: bool = False
 
 
 def complaint(value: Any) -> ApiError | None:
@@ -32,9 +36,11 @@ def complaint(value: Any) -> ApiError | None:
     found = value.get("error")
     if not found and isinstance(value.get("errors"), list) and value["errors"]:
         found = value["errors"][0]
-    if not found and "data" not in value and "choices" not in value:
+    if found:
+        return _read(found)
+    if value.get("data") is None and "choices" not in value:
         found = value.get("detail") or (value if value.get("message") or value.get("msg") else None)
-    return _read(found) if found else None
+    return replace(_read(found), bare=True) if found else None
 
 
 def _read(found: Any) -> ApiError:

@@ -71,9 +71,9 @@ def read(document: Document, _: Attempt) -> Answer:
     messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
     items = [item for message in messages for item in _items(document, message)]
     items += leftovers(document, items)
-    if not items and messages:
-        items = [Item(reason="dropped")]
-    return Answer(tuple(items), _usage(answer), echo_of(answer), complaint(answer))
+    known = any(item.usable for item in items)
+    words = next((text for message in messages if isinstance(text := message.get("content"), str)), "")
+    return Answer(tuple(items), _usage(answer), echo_of(answer), complaint(answer), known, words)
 
 
 def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from batchgen.model import Attempt, Operation, Provider
+from batchgen.model import Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document, ImageFields, RunState
@@ -21,6 +21,8 @@ _PATHS = {
 FORM = "multipart"
 _BASE64 = "b64_json"
 _ADDRESSES = ("url", "image_url")
+_OWN = frozenset({_BASE64, *_ADDRESSES, "revised_prompt"})
+"""Names in an entry of the list of images."""
 FIELDS = ImageFields(frozenset({_BASE64.encode()}), frozenset(name.encode() for name in _ADDRESSES))
 
 
@@ -57,14 +59,29 @@ def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
 def read(document: Document, attempt: Attempt) -> Answer:
     """The images of an answer in their order, and what it says about them."""
     answer = document.value if isinstance(document.value, Mapping) else {}
-    found = complaint(answer)
     entries = answer.get("data")
     if isinstance(entries, Mapping):
         entries = [entries]
     items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
     items += leftovers(document, items)
     images_in = bool(attempt.request.images or attempt.request.files)
-    return Answer(tuple(items), usage_of(answer, takes_images=images_in), echo_of(answer), found)
+    usage = usage_of(answer, takes_images=images_in)
+    known = any(item.usable for item in items) or _is_answer(entries, usage)
+    return Answer(tuple(items), usage, echo_of(answer), complaint(answer), known)
+
+
+def _is_answer(entries: Any, usage: Usage | None) -> bool:
+    """Whether a document without an image is an answer of this API all the same: a list of images, or a bill for some.
+
+    A list whose entries all speak of something else is none.
+    """
+    if isinstance(entries, list):
+        return not entries or not all(isinstance(entry, Mapping) and _is_foreign(entry) for entry in entries)
+    return usage is not None and usage.output is not None
+
+
+def _is_foreign(entry: Mapping[str, Any]) -> bool:
+    return bool(entry) and _OWN.isdisjoint(entry)
 
 
 def _item(document: Document, entry: Any) -> Item:

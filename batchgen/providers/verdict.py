@@ -15,6 +15,9 @@ from batchgen.providers.decode import BodyKind
 from batchgen.providers.retry_after import retry_after
 from batchgen.redact import redacted
 
+UNKNOWN = "unknown_answer"
+"""The code of an answer that is whole and no answer of the API."""
+
 # Below this many seconds a refusal came before anything was drawn; measured from hand-over.
 MODERATED_EARLY = 3.0
 OVERLOADED_EARLY = 5.0
@@ -84,7 +87,8 @@ class CallEvidence:
     """All that is known of one call when it ended.
 
     `seconds` counts from hand-over; `headers` have lower-case names; `images` counts what is usable, bytes or
-    address; `whole` says that the answer's JSON was complete. `charges_failures` is the provider's own rule. `detail`
+    address; `whole` says that the answer's JSON was complete, `known` that it is an answer of the API at all, `quote`
+    what it says where it is none. `charges_failures` is the provider's own rule. `detail`
     holds words about `trouble`. `now` is only used to read a date where the answer has none.
     """
 
@@ -97,6 +101,8 @@ class CallEvidence:
     seconds: float = 0.0
     images: int = 0
     whole: bool = True
+    known: bool = True
+    quote: str = ""
     reasons: tuple[str, ...] = ()
     charges_failures: bool = False
     detail: str = ""
@@ -142,11 +148,19 @@ def _answered(h: CallEvidence) -> Verdict:
         return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "html", "a web page came instead of an answer")
     if h.complaint:
         return _complained(h)
+    if not h.known and not h.trouble and (h.whole or (h.body is BodyKind.OTHER and h.quote)):
+        return _unknown(h)
     if cut:
         return Verdict(Charge.YES, Remedy.UNCERTAIN, _broken(h), _words(h))
     reasons = sorted(set(h.reasons)) or ["dropped"]
     words = f"the answer holds no usable image ({', '.join(reasons)})"
     return Verdict(Charge.YES, Remedy.EMPTY, "empty", words)
+
+
+def _unknown(h: CallEvidence) -> Verdict:
+    """What came is whole and no answer of the API: perhaps a task, a chat, another kind of error; perhaps charged."""
+    words = f"no answer of the Images API came: {h.quote}" if h.quote else "no answer of the Images API came"
+    return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, UNKNOWN, redacted(words, h.secrets))
 
 
 def _broken(h: CallEvidence) -> str:
@@ -160,7 +174,10 @@ def _broken(h: CallEvidence) -> str:
 
 def _complained(h: CallEvidence) -> Verdict:
     """Map an error inside a success as if it were the status; perhaps charged, so never repeated for free."""
-    verdict = _by_complaint(h) or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
+    verdict = _by_complaint(h)
+    if verdict is None and h.complaint and h.complaint.bare:
+        return _unknown(h)
+    verdict = verdict or Verdict(Charge.MAYBE, Remedy.UNCERTAIN, _code(h, "error_in_answer"), _words(h))
     remedy = verdict.remedy
     if remedy in {Remedy.WAIT, Remedy.RETRY, Remedy.RESEND}:
         remedy = Remedy.UNCERTAIN

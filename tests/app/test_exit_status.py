@@ -35,6 +35,9 @@ def status(*kinds: StopKind | OutcomeKind, **facts: object) -> Exit:
         ((DONE, HELD, FAILED, OPEN), {}, Exit.HELD),
         ((DONE, HELD, OPEN), {"refused": True}, Exit.LIMIT),
         ((LIMIT, OPEN), {}, Exit.LIMIT),
+        ((LIMIT, DONE), {"left": False}, Exit.OK),  # the last call was dearer than its bound
+        ((LIMIT, DONE, FAILED), {"left": False}, Exit.SOME_FAILED),
+        ((LIMIT, DONE), {"left": False, "refused": True}, Exit.LIMIT),
         ((UNAVAILABLE, OPEN, HELD, FAILED), {}, Exit.UNAVAILABLE),
         ((UNAVAILABLE, OPEN), {"refused": True}, Exit.LIMIT),
         ((ACCOUNT, OPEN), {"charged": True}, Exit.ACCOUNT),

@@ -46,8 +46,9 @@ def settled(
     n: int = 1,
     provider: str = "openai",
     echo: Echo | None = None,
+    came: int = 1,
 ) -> Settlement:
     """A settlement at a provider that comes with the program."""
     price, known, model = row(request, provider), catalog.provider(provider), catalog.find_model(request.model)
     quote = pricing.quote(request, n, known, model, price)
-    return pricing.settle(request, n, known, model, price, usage, echo or Echo(), quote)
+    return pricing.settle(request, n, known, model, price, usage, echo or Echo(), quote, came=came)

@@ -36,6 +36,8 @@ def breaker() -> Breaker:
     [
         ([BAD] * 4, False),
         ([BAD] * 5, True),
+        ([Remedy.EMPTY] * 5, True),
+        ([BAD, Remedy.EMPTY] * 2 + [Remedy.EMPTY], True),
         ([BAD] * 4 + [GOOD] + [BAD] * 4, False),
         ([BAD] * 4 + [Remedy.MODERATED] + [BAD] * 4, False),
         ([BAD] * 4 + [Remedy.WAIT, Remedy.RESEND, Remedy.RETRY] + [BAD], True),
@@ -49,8 +51,8 @@ def breaker() -> Breaker:
         ([Remedy.WAIT] * 100, False),
     ],
 )
-def test_it_opens_on_uncertain_failures_only(ends: list[Remedy], *, opens: bool) -> None:
-    """Five uncertain failures in a row open it, or a fifth of the last fifty finished calls; nothing else does."""
+def test_it_opens_on_what_may_have_cost_money_for_nothing(ends: list[Remedy], *, opens: bool) -> None:
+    """Five in a row that were perhaps or surely charged for nothing open it, or a fifth of the last fifty; no other."""
 
     async def main() -> None:
         one = breaker()
@@ -231,5 +233,55 @@ def test_models_fail_by_themselves() -> None:
         with pytest.raises(Closed):
             await waiting
         assert asyncio.get_running_loop().time() < 2
+
+    virtual_time.run(main())
+
+
+def test_addresses_count_when_their_images_came_or_did_not() -> None:
+    """Calls whose images wait at addresses are judged later; until one was good, only five may wait to be judged."""
+
+    async def main() -> None:
+        one = breaker()
+        tickets = [await one.allow() for _ in range(5)]
+        for ticket in tickets:
+            assert ticket is not None
+            one.keep(ticket)
+            one.release(ticket)
+        sixth = asyncio.ensure_future(one.allow())
+        await asyncio.sleep(1)
+        assert not sixth.done()
+        assert tickets[0]
+        one.record(tickets[0], GOOD)
+        assert await sixth
+        assert await one.allow(), "one was good: as many may wait as like"
+        for ticket in tickets[1:]:
+            assert ticket
+            one.record(ticket, Remedy.EMPTY)
+        assert not one.is_open
+        last = await one.allow()
+        assert last
+        one.keep(last)
+        one.record(last, Remedy.EMPTY)
+        assert one.is_open
+
+    virtual_time.run(main())
+
+
+def test_a_probe_that_brought_addresses_is_judged_by_them() -> None:
+    """Nobody else probes meanwhile, and an image closes the breaker."""
+
+    async def main() -> None:
+        one = breaker()
+        await AttemptLoop(one)(*[BAD] * 5)
+        probe = await one.allow()
+        assert probe
+        one.keep(probe)
+        one.release(probe)
+        other = asyncio.ensure_future(one.allow())
+        await asyncio.sleep(1000)
+        assert not other.done()
+        one.record(probe, GOOD)
+        assert not one.is_open
+        assert await other
 
     virtual_time.run(main())

@@ -48,7 +48,7 @@ def test_every_key_arrives(desk: Any) -> None:
     assert settings.budget == Budget(50_000_000, 800_000_000, "Europe/Berlin")
     assert settings.retry == Retry(2, 0.5, 60.0, 0, 90.0, (1.0, 2.0))
     assert settings.ledger is not None
-    assert settings.ledger.risk.resolve() == (desk.folder.parent / "ledger.db").resolve()
+    assert settings.ledger.resolve() == (desk.folder.parent / "ledger.db").resolve()
     assert (settings.name, settings.provider, settings.images_per_request) == ("autumn", "mock", 4)
     assert settings.notify == Notify("SHOP_URLS", "SHOP_BEAT", (Event.FAILED,))
     assert (settings.on_partial, settings.on_mismatch, settings.prepare) == (

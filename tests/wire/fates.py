@@ -91,9 +91,9 @@ STATUSES: dict[str, Action] = {
     "moderation_output": BLOCKED_LATE,
 }
 BODIES: dict[str, Action] = {
-    **_all(SPOILT, "empty_200 text_200 data_texts"),
-    **_all(WITHHELD, "null_200 list_200 data_missing data_null data_empty data_object"),
-    **_all(DOUBT, "html_200 error_in_200 error_in_200_rate"),
+    **_all(SPOILT, "empty_200 data_texts"),
+    **_all(WITHHELD, "data_missing data_null data_empty data_object"),
+    **_all(DOUBT, "html_200 null_200 list_200 text_200 error_in_200 error_in_200_rate"),
     "error_in_200_quota": replace(alike("at_risk", "uncertain", 5), stops=True),
     "error_in_200_moderation": BLOCKED_LATE,
     **_all(HOLE, "entry_null entry_empty b64_null b64_empty"),

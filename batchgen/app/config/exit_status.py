@@ -44,11 +44,12 @@ def exit_status(
     signal: Exit | None = None,
     refused: bool = False,
     charged: bool = False,
+    left: bool = True,
 ) -> Exit:
     """The exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
-    starting.
+    starting. A limit that stopped the run when nothing was `left` to draw stopped nothing.
     """
     kinds = {stop.kind for stop in stops}
     some_failed = any(
@@ -60,7 +61,7 @@ def exit_status(
         (StopKind.CONFIG in kinds and not charged, Exit.INPUT),
         (signal is not None, signal or Exit.OK),
         (StopKind.ACCOUNT in kinds or StopKind.CONFIG in kinds, Exit.ACCOUNT),
-        (StopKind.LIMIT in kinds or refused, Exit.LIMIT),
+        ((StopKind.LIMIT in kinds and left) or refused, Exit.LIMIT),
         (StopKind.UNAVAILABLE in kinds, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
         (some_failed, Exit.SOME_FAILED),

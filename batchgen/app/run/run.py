@@ -215,8 +215,15 @@ class Run:
             signal=self.signal,
             refused=bool(self.refused),
             charged=bool(exposure.spent or exposure.at_risk),
+            left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
-        return status, "; ".join(stop.why for stop in self.stops.reasons) or self.refused
+        told = [stop.why for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
+        return status, "; ".join(told) or self.refused
+
+    def _too_late(self, status: Exit) -> Iterator[Problem]:
+        """Say which limit was met when nothing was left that it could have stopped."""
+        if status in {Exit.OK, Exit.SOME_FAILED}:
+            yield from (Problem(one.why, None, Severity.WARNING) for one in self.stops.reasons)
 
     def _unexplained(self) -> Iterator[str]:
         """Rows of the manifest and wanted images of which nobody can say what became of them.
@@ -244,7 +251,7 @@ class Run:
                 self._end_run(status, why)
             summary = reporter.summary(self.ledger, self.run_id)
         samples = sample_warning(self.project, self.ledger)
-        told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting())
+        told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting(), *self._too_late(status))
         verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
         return RunResult(summary | verdict, status, told, self.workspace.root, page)
 
