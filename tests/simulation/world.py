@@ -168,7 +168,7 @@ class World:
             "SELECT ifnull(sum(money), 0), ifnull(sum(images), 0) FROM"
             " (SELECT cost + at_risk AS money, images FROM spent"
             f" WHERE {which} AND quarter >= {since} UNION ALL"
-            f" SELECT reserved, asked FROM attempts WHERE state = 'dispatched' AND {which})"
+            f" SELECT reserved, asked FROM attempts WHERE ended IS NULL AND {which})"
         ).fetchone()
         return Sums(*row)
 
