@@ -12,6 +12,8 @@ A manifest is its path, or what `load` returned, which stands for its file: that
 - `retry_failed`, `regenerate_missing` and `rejected` are True or False.
 - `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
 
+Results say on one line what they came to, and in a notebook as a table. `RunResult.images()` are absolute paths.
+
 Every function raises `BatchgenError`; `InputError` carries each problem with its place, or the name of the argument.
 What the machine refuses (a folder without permission) may also come as an OSError.
 """
@@ -85,7 +87,8 @@ def run_sync(
 ) -> "RunResult":
     """Do as `run` does and wait for its end, also where an event loop runs already, as in a notebook.
 
-    In a program without one, the run works in this thread: Ctrl-C lets the calls under way finish.
+    In a program without one, the run works in this thread: Ctrl-C lets the calls under way finish. Beside a loop
+    it works in a thread of its own, which an interrupt does not stop: a limit does.
     """
     work = _run(manifest, options, progress=progress)
     try:
