@@ -13,7 +13,7 @@ from batchgen.app.watch import Progress
 from batchgen.errors import Problem
 from batchgen.ledger import Held
 from batchgen.manifest import ManifestSummary
-from batchgen.model import ImageRequest, Job, Operation, Quote, Stems
+from batchgen.model import ImageRequest, Job, Operation, Quote, Reason, Stems
 from batchgen.money import MicroUSD
 from batchgen.planner import Action, CostRow, Planned, TagRow
 from batchgen.pricing import Cost
@@ -81,7 +81,7 @@ def reconciled(unexplained: int = 0) -> ReconcileResult:
 
 def held(name: str = "sofa-1", why: str = "timeout after 600 s", at_risk: int = 250_000) -> Held:
     """A job that waits."""
-    return Held(name, "ab" * 32, (0,), MicroUSD(at_risk), datetime(2026, 11, 20, tzinfo=UTC), why)
+    return Held(name, "ab" * 32, (0,), MicroUSD(at_risk), datetime(2026, 11, 20, tzinfo=UTC), Reason(detail=why))
 
 
 def adopted(jobs: int = 2, images: int = 4, unknown: tuple[str, ...] = ()) -> AdoptResult:
