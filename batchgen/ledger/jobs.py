@@ -102,6 +102,21 @@ class Jobs:
             for key, row in ((job.key, wanted.get(job.key)) for job in jobs)
         ]
 
+    def first_known(self, keys: Sequence[str]) -> str | None:
+        """The first of these keys under which a job is known."""
+        with self._database.reading() as db:
+            rows = _among(db, "SELECT key FROM jobs", "key", self._database.catalogue, keys)
+        known = {row["key"] for row in rows}
+        return next((key for key in keys if key in known), None)
+
+    def any_returns(self) -> bool:
+        """Whether any job is known whose prompt or parameters hold carriage returns."""
+        with self._database.reading() as db:
+            sql = (
+                "SELECT 1 FROM jobs WHERE catalogue = ? AND (instr(prompt, char(13)) OR instr(request, '\\r')) LIMIT 1"
+            )
+            return db.execute(sql, (self._database.catalogue,)).fetchone() is not None
+
     def images_wanted(self, run_id: str) -> int:
         """Count the images that a run wanted."""
         with self._database.reading() as db:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.manifest.expand import expand
-from batchgen.manifest.key import key, resolve
+from batchgen.manifest.key import former_keys, key, resolve
 from batchgen.manifest.lint import lint
 from batchgen.manifest.load import Manifest, load, read
 from batchgen.manifest.rendered_row import InvalidRow
@@ -18,6 +18,7 @@ __all__ = [
     "Skipped",
     "check",
     "expand",
+    "former_keys",
     "json_schema",
     "key",
     "lint",

@@ -1,11 +1,15 @@
 """A job's identity: a hash over what would be sent and asked for, and over nothing else.
 
 The form below is frozen: a key that changes makes people pay again for images that they have. Any change needs a new
-`VERSION`, and the old form must stay computable.
+version, and the old ones must stay computable.
+
+Version 2 hashes the form of version 1 over texts whose line ends are LF, however a file was saved. So the two differ
+only for texts with carriage returns, and every other job is known in older ledgers under the key that it has today.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,17 +17,45 @@ from unicodedata import normalize
 
 from batchgen.model import FileImage, ImageRequest, InputImage, Job, JobImage, UrlImage
 
-VERSION = 1
+FORM = 1
+"""Stands in what is hashed."""
+_LINE_END = re.compile("\r\n?|\n")
 
 
 def key(request: ImageRequest, explicit_id: str | None) -> str:
-    """Hash a request: sha256 over canonical JSON (sorted names, no blanks, UTF-8, every string in NFC).
+    """Hash a request under version 2: sha256 over canonical JSON (sorted names, no blanks, UTF-8, strings in NFC).
 
     A parameter that names a file stands with the file's sha256; `id`, `model` and `mask` are left out when there is
     none. Raises `UnicodeEncodeError` for lone surrogates.
     """
+    return key_1(_with_line_ends(request, "\n"), explicit_id)
+
+
+def former_keys(request: ImageRequest, explicit_id: str | None) -> tuple[str, ...]:
+    """The keys under which version 1 knew what is one request now: its line ends as they are, as CRLF and as CR."""
+    if not any(end in text for _, text in _texts(request) for end in "\r\n"):
+        return ()
+    before = (request, _with_line_ends(request, "\r\n"), _with_line_ends(request, "\r"))
+    found = dict.fromkeys(key_1(each, explicit_id) for each in before)
+    found.pop(key(request, explicit_id), None)
+    return tuple(found)
+
+
+def _texts(request: ImageRequest) -> tuple[tuple[str, str], ...]:
+    return (("prompt", request.prompt), *request.params)
+
+
+def _with_line_ends(request: ImageRequest, end: str) -> ImageRequest:
+    if end == "\n" and not any("\r" in text for _, text in _texts(request)):
+        return request
+    params = tuple((name, _LINE_END.sub(end, text)) for name, text in request.params)
+    return replace(request, prompt=_LINE_END.sub(end, request.prompt), params=params)
+
+
+def key_1(request: ImageRequest, explicit_id: str | None) -> str:
+    """Hash a request under version 1, in which every letter counts."""
     parts: dict[str, Any] = {
-        "v": VERSION,
+        "v": FORM,
         "operation": str(request.operation),
         "prompt": _nfc(request.prompt),
         "params": {name: _nfc(value) for name, value in request.params} | {name: f.sha256 for name, f in request.files},

@@ -7,6 +7,7 @@ from itertools import islice
 
 from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
+from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, decide
@@ -58,14 +59,30 @@ class Pairing:
     taken: Callable[[Iterable[str]], frozenset[str]]
 
     def freeze(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Pass jobs through; one with approved images stays as it was when the manifest asks otherwise by now."""
+        """Pass jobs through; one with approved images stays as it was when the manifest asks otherwise by now.
+
+        One that the ledger knows under a key of an older version keeps that.
+        """
+        stream = map(self._as_known, jobs)
         if not self.has_approved:
-            yield from jobs
+            yield from stream
             return
-        stream = iter(jobs)
         while batch := list(islice(stream, AT_ONCE)):
             approved = self.ledger.reviews.approved([job.id for job in batch if job.explicit_id and not job.waits_for])
             yield from (as_approved(job, approved.get(job.id, ())) for job in batch)
+
+    def _as_known(self, job: Job) -> Job:
+        """The job under the key by which it is known."""
+        explicit = job.id if job.explicit_id else None
+        if job.waits_for or not (former := former_keys(job.request, explicit)) or not self.has_returns:
+            return job
+        found = self.ledger.jobs.first_known((job.key, *former))
+        return replace(job, key=found, id=explicit or found[:12]) if found else job
+
+    @cached_property
+    def has_returns(self) -> bool:
+        """Whether any job is known whose texts hold carriage returns; the key of every other one is what it was."""
+        return self.ledger.jobs.any_returns()
 
     def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
         """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from batchgen.manifest import key
+from batchgen.manifest import former_keys, key
+from batchgen.manifest.key import key_1
 from batchgen.model import FileImage, ImageRequest, JobImage, Operation, UrlImage
 
 PHOTO = FileImage("photos/a.png", "ab" * 32, 10, 4, 3)
@@ -71,6 +72,39 @@ GOLDEN = {
         "80981c33045432681fa2e8c62699868d68d246feb30dfb8ea923f69793f0863e",
     ),
 }
+
+
+LINES = "A chair\nin oak\n"
+VERSION_1 = {
+    "A chair\nin oak\n": "115e15fda7e10b1999bfcfc735d9e8a72dae2e0cf88b3aa459c84cdde2ff5679",
+    "A chair\r\nin oak\r\n": "ffcfba2d70d324950527e72392595f33352ea7edf4585976df0ec8a5245d51f6",
+    "A chair\rin oak\r": "165351e1a5c56917d124a2ad49f2332730be940a7aad6574b759315f6d1c0dcf",
+    "A chair\r\nin oak\n": "196d8b02a4c27933ad4d409e96b64c5e876e6bbb40328cbb2fcba982331a2705",
+}
+
+
+@pytest.mark.parametrize("prompt", VERSION_1)
+def test_line_ends_are_no_part_of_a_key(prompt: str) -> None:
+    """Under version 2 they are LF; version 1 told them apart, and its keys are still known."""
+    request = ImageRequest(GENERATE, prompt)
+    assert key_1(request, None) == VERSION_1[prompt]
+    assert key(request, None) == VERSION_1[LINES]
+    assert {*former_keys(request, None)} >= {*VERSION_1.values()} - {VERSION_1[LINES], VERSION_1["A chair\r\nin oak\n"]}
+    assert (key_1(request, None) in former_keys(request, None)) is (prompt != LINES)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_both_versions_agree_without_carriage_returns(name: str) -> None:
+    """So that no older ledger is asked in vain."""
+    request, explicit_id, expected = GOLDEN[name]
+    assert key_1(request, explicit_id) == expected
+
+
+def test_line_ends_of_parameters_are_no_part_either() -> None:
+    """Any text of a request may have several lines."""
+    params = [((("user", f"a{end}b"),)) for end in ("\n", "\r\n", "\r")]
+    assert len({key(ImageRequest(GENERATE, "A", None, one), None) for one in params}) == 1
+    assert len({key_1(ImageRequest(GENERATE, "A", None, one), None) for one in params}) == 3
 
 
 @pytest.mark.parametrize("name", GOLDEN)
