@@ -43,12 +43,13 @@ def exit_status(
     *,
     signal: Exit | None = None,
     refused: bool = False,
+    rejected: bool = False,
     charged: bool = False,
 ) -> Exit:
     """The exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
-    starting.
+    starting. `rejected`: rows of the manifest were left out, as they could not be jobs.
     """
     kinds = {stop.kind for stop in stops}
     some_failed = any(
@@ -63,6 +64,6 @@ def exit_status(
         (StopKind.LIMIT in kinds or refused, Exit.LIMIT),
         (StopKind.UNAVAILABLE in kinds, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
-        (some_failed, Exit.SOME_FAILED),
+        (some_failed or rejected, Exit.SOME_FAILED),
     )
     return next((status for applies, status in order if applies), Exit.OK)
