@@ -20,7 +20,7 @@ from batchgen.manifest.rows.table import Table, renamed, why_no_file
 from batchgen.manifest.rows.tables import READERS, open_table
 from batchgen.manifest.schema import JobForm, RequestForm, RowsForm
 from batchgen.manifest.template_names import Outside, look_up, usable
-from batchgen.manifest.templates import Template, TemplateError, compile_template, in_template, is_name
+from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template, in_template, is_name
 from batchgen.yaml_tree import Node
 
 Step = str | int
@@ -176,7 +176,8 @@ class Composer:
         name = str(at[-1])
         try:
             template = compile_template(source)
-            if not template.names and at[-2] != "tags" and (text := template.render({})).strip():
+            looked_at = name in CHECKS or (name in SETTABLE and isinstance(template, Simple))
+            if looked_at and not template.names and at[-2] != "tags" and (text := template.render({})).strip():
                 _look_at_end(name, text)
                 CHECKS.get(name, str)(text)
         except TemplateError as error:

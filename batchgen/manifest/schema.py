@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
 from batchgen.manifest.names import shown
-from batchgen.model import Event, OnMismatch, OnPartial, OnUncertain
+from batchgen.model import BadRows, Event, OnMismatch, OnPartial, OnUncertain
 from batchgen.money import MicroUSD, from_usd
 
 IGNORED = "x-"
@@ -159,6 +159,8 @@ class LimitsForm(Form):
     """USD, hard, for one run."""
     max_images: Count | None = None
     max_duration: Duration | None = None
+    max_cost_per_image: Money | None = None
+    """USD; a job of which one image may cost more is an error of check."""
 
 
 class BudgetForm(Form):
@@ -341,6 +343,8 @@ class ManifestForm(Form):
     on_partial: OnPartial | None = None
     on_uncertain: OnUncertain | None = None
     on_mismatch: OnMismatch | None = None
+    bad_rows: BadRows | None = None
+    """fail, the default, or skip: rows that cannot be jobs are left out, listed in report/rejected.csv, exit 3."""
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     notify: NotifyForm | None = None

@@ -1,7 +1,7 @@
 """One pass over a whole manifest: counts, each row's problem, ids and paths that clash, chains that cannot be drawn."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
@@ -12,10 +12,10 @@ from batchgen.manifest.load import Manifest
 from batchgen.manifest.names import NAMES, shown
 from batchgen.manifest.paths import folded
 from batchgen.manifest.rendered_row import DECIDE_PATH, InvalidRow
-from batchgen.manifest.rows.table import SkipKind, Skipped, in_lines
+from batchgen.manifest.rows.table import SkipKind, Skipped, Unreadable, in_lines
 from batchgen.manifest.stages import meant
 from batchgen.manifest.templates import TemplateError
-from batchgen.model import Job
+from batchgen.model import BadRows, Job
 from batchgen.text import counted
 
 MOST = InputError.most
@@ -23,6 +23,10 @@ MOST_JOBS = 10_000_000
 """Jobs of one manifest, unless it allows more; ten million take minutes to read."""
 MOST_LISTED = 1000
 """Rows left out that are listed one by one; all are counted."""
+MOST_BAD = 100_000
+"""Bad rows that are left out; a manifest with more has one mistake in its templates."""
+MOST_TOLD = 10
+"""Bad rows that are told one by one; a run lists all."""
 MOST_CLASHES = 10_000
 """Clashing ids and paths that are looked up again; a manifest with more has one mistake in its templates."""
 
@@ -34,7 +38,8 @@ class ManifestSummary:
     `images` are wanted of the planned jobs. `problems` and `warnings` hold the first 50 found of each, by place; `more`
     counts the rest of the problems. `taken` are the ids of jobs whose images other jobs take. It is not `whole` where
     something wrong hides which ids there are. `left_out` are the first of the rows that were skipped, `tags` columns
-    that set nothing and are carried into the report.
+    that set nothing and are carried into the report. `bad` are rows left out for what is wrong with them, `refused` the
+    keys of those that make jobs.
     """
 
     rows: int
@@ -49,6 +54,8 @@ class ManifestSummary:
     whole: bool = True
     left_out: tuple[Skipped, ...] = ()
     tags: tuple[str, ...] = ()
+    bad: tuple[Skipped, ...] = ()
+    refused: frozenset[str] = frozenset()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,12 +76,13 @@ def nothing(_job: Job, _lacking: frozenset[str]) -> Iterable[Problem]:
     return ()
 
 
-def check(manifest: Manifest, inspect: Inspect = nothing) -> ManifestSummary:
+def check(manifest: Manifest, inspect: Inspect = nothing, bad_rows: BadRows = BadRows.FAIL) -> ManifestSummary:
     """Read a whole manifest once, with flat memory; `inspect` adds what others find wrong with a job.
 
-    A second pass is made only when two jobs clash, to name both places.
+    A second pass is made only when two jobs clash, to name both places. With `bad_rows` skipped, what is wrong with
+    single rows is no problem of the manifest, unless it is wrong with all of them.
     """
-    tally = _Tally(whole=manifest.whole, tags=manifest.tags)
+    tally = _Tally(whole=manifest.whole, tags=manifest.tags, skips=bad_rows is BadRows.SKIP)
     for problem in (*manifest.errors, *manifest.warnings):
         tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
@@ -89,16 +97,15 @@ def check(manifest: Manifest, inspect: Inspect = nothing) -> ManifestSummary:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
         if isinstance(item, Skipped):
             tally.skip(item)
-        elif isinstance(item, InvalidRow | Problem):
-            tally.reject(item, inspect)
-        elif tally.look(item, frozenset(), inspect):
-            tally.rejected += 1
         else:
-            tally.planned += 1
-            tally.images += item.n
+            tally.take(item, inspect)
+    for problem, job in _clashes(manifest, tally):
+        tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
-    for problem in (*_clashes(manifest, tally), *chains, *_nothing_wanted(manifest, tally)):
+    for problem in (*chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
+    if tally.bad and not tally.planned:
+        tally.problems += (Problem(row.why, row.place) for row in tally.bad[:MOST])
     return tally.census()
 
 
@@ -121,6 +128,7 @@ class _Tally:
 
     whole: bool
     tags: tuple[str, ...] = ()
+    skips: bool = False
     rows: int = 0
     planned: int = 0
     skipped: int = 0
@@ -133,6 +141,8 @@ class _Tally:
     paths: Seen = field(default_factory=Seen)
     left_out: list[Skipped] = field(default_factory=list)
     empty: dict[str, list[int]] = field(default_factory=dict)
+    bad: list[Skipped] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     clashing: set[int] = field(default_factory=set)
     chained: dict[str, Job] = field(default_factory=dict)
 
@@ -156,30 +166,48 @@ class _Tally:
         if item.kind is SkipKind.EMPTY and item.place:
             self.empty.setdefault(item.place.file, []).append(item.place.line)
 
-    def reject(self, item: InvalidRow | Problem, inspect: Inspect) -> None:
-        """Count what cannot be a job; of the rest of it, everything is told that does not follow from what is wrong."""
-        self.rejected += 1
-        for problem in item.problems if isinstance(item, InvalidRow) else (item,):
-            self.note(problem)
-        if isinstance(item, InvalidRow) and item.job:
-            self.look(item.job, item.lacking, inspect)
-        else:
+    def take(self, item: Job | InvalidRow | Problem, inspect: Inspect) -> None:
+        """Count a row, with everything that is wrong with it and does not follow from something else."""
+        wrong = list(_wrong_with(item, inspect, self.note))
+        job, lacking = _made(item)
+        leaves = self.skips and not isinstance(item, Unreadable)
+        if job is None:
             self.whole = False
-
-    def look(self, job: Job, lacking: frozenset[str], inspect: Inspect) -> bool:
-        """Note what is wrong or doubtful with a job and does not hang on what it lacks; whether it is wrong."""
-        wrong = False
-        try:
-            for problem in inspect(job, lacking):
-                wrong |= problem.severity is Severity.ERROR
+        elif not (wrong and leaves):
+            try:
+                self._remember(job, lacking)
+            except TemplateError as error:
+                wrong.append(Problem(f"`output.path` {error}", job.place))
+        if isinstance(item, Job) and not wrong:
+            self.planned += 1
+            self.images += item.n
+        elif leaves:
+            self.refuse(item if isinstance(item, Job) else None, wrong, counted=False)
+        else:
+            self.rejected += 1
+            for problem in wrong:
                 self.note(problem)
-            self._remember(job, lacking)
-        except TemplateError as error:
-            wrong = True
-            self.note(Problem(f"`output.path` {error}", job.place))
-        return wrong
+
+    def refuse(self, job: Job | None, problems: Sequence[Problem], *, counted: bool = True) -> None:
+        """Leave a row out for what is wrong with it; a job that was `counted` is taken back."""
+        if job is not None:
+            self.refused.add(job.key)
+        if job is not None and counted:
+            self.planned -= 1
+            self.images -= job.n
+            self.chained.pop(job.id, None)
+        self.whole = False
+        self.rejected += 1
+        why = "; ".join(problem.message for problem in problems)
+        row = Skipped(why, problems[0].place if problems else None, SkipKind.BAD)
+        self.bad.append(row)
+        if len(self.left_out) < MOST_LISTED:
+            self.left_out.append(row)
+        if len(self.bad) > MOST_BAD:
+            raise InputError(Problem(f"more than {MOST_BAD:,} rows are bad; {why}", row.place))
 
     def _remember(self, job: Job, lacking: frozenset[str]) -> None:
+        """Take note of what has to be told apart from that of other jobs."""
         if _has_its_id(job, lacking):
             self._meet(self.ids, job.id)
             if (alike := plain_id(job.id)) != job.id:
@@ -197,6 +225,11 @@ class _Tally:
             self.clashing.add(digest)
 
     def census(self) -> ManifestSummary:
+        for row in self.bad[:MOST_TOLD]:
+            self.note(Problem(f"left out: {row.why}", row.place, Severity.WARNING))
+        if len(self.bad) > MOST_TOLD:
+            more = f"{len(self.bad) - MOST_TOLD:,} more rows are left out for what is wrong with them"
+            self.note(Problem(more, None, Severity.WARNING))
         for file, lines in self.empty.items():
             rows = counted(len(lines), "row has no cell with content and is", "rows have no cell with content and are")
             message = f"{rows} skipped: {in_lines(lines)}"
@@ -214,7 +247,26 @@ class _Tally:
             self.whole,
             tuple(self.left_out),
             self.tags,
+            tuple(self.bad),
+            frozenset(self.refused),
         )
+
+
+def _wrong_with(
+    item: Job | InvalidRow | Problem, inspect: Inspect, doubt: Callable[[Problem], None]
+) -> Iterator[Problem]:
+    """Give everything that is wrong with a row; doubts go to `doubt`."""
+    if isinstance(item, Problem):
+        yield item
+        return
+    if isinstance(item, InvalidRow):
+        yield from item.problems
+    job, lacking = _made(item)
+    for problem in inspect(job, lacking) if job else ():
+        if problem.severity is Severity.ERROR:
+            yield problem
+        else:
+            doubt(problem)
 
 
 def _paths(job: Job) -> Iterator[str]:
@@ -237,7 +289,7 @@ def _writable(path: str) -> str:
     return path
 
 
-def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
+def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[tuple[Problem, Job]]:
     """Name both places of every id and path that two jobs share."""
     if not tally.clashing:
         return
@@ -246,7 +298,7 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
     told: list[tuple[Place | None, str]] = [(None, "")]  # the last file; of a preview, it is told of its job too
     for item in expand(manifest):
         job, lacking = _made(item)
-        if not job:
+        if not job or (tally.skips and (lacking or job.key in tally.refused)):
             continue
         if _has_its_id(job, lacking) and {digest_of(job.id), digest_of(plain_id(job.id))} & tally.clashing:
             other = ids.setdefault(plain_id(job.id), job)
@@ -255,11 +307,12 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[Problem]:
                     f"the ids {shown(other.id)} and {shown(job.id)} differ in blanks only, and both would be paid; the "
                     f'other is at {other.place}: write one, or cut blanks off with id: "{{{{ ... | trim }}}}"'
                 )
-                yield Problem(message, job.place)
+                yield Problem(message, job.place), job
                 continue
             if other.key != job.key:  # without what is wrong with them, two may be the same
                 name = meant(job.id, job, other)
-                yield Problem(f"two different jobs have the id {shown(name)}; one is at {other.place}", job.place)
+                message = f"two different jobs have the id {shown(name)}; one is at {other.place}"
+                yield Problem(message, job.place), job
                 continue  # one id mostly means one path, which need not be said again
         if not lacking & DECIDE_PATH:
             yield from _shared_file(job, tally, files, told)
@@ -284,7 +337,7 @@ def _has_its_id(job: Job, lacking: frozenset[str]) -> bool:
 
 def _shared_file(
     job: Job, tally: _Tally, files: dict[str, Job], told: list[tuple[Place | None, str]]
-) -> Iterator[Problem]:
+) -> Iterator[tuple[Problem, Job]]:
     try:
         shared = [path for path in _paths(job) if digest_of(path) in tally.clashing]
     except TemplateError:
@@ -295,6 +348,6 @@ def _shared_file(
             taken_by, file = meant(other.id, job, other), meant(path, job, other)
             message = f"would write the same file as job {shown(taken_by)} at {other.place}: {shown(file, 120)}"
             if told[0] != (job.place, file):
-                yield Problem(message, job.place)
+                yield Problem(message, job.place), job
             told[0] = (job.place, file)
             return

@@ -51,6 +51,7 @@ from batchgen.model.provider import (
 )
 from batchgen.model.reason import NO_REASON, Reason, ReasonCode
 from batchgen.model.settings import (
+    BadRows,
     Budget,
     Event,
     Limits,
@@ -69,6 +70,7 @@ __all__ = [
     "Attempt",
     "AttemptState",
     "Auth",
+    "BadRows",
     "Budget",
     "Charge",
     "CostFlag",

@@ -31,6 +31,13 @@ class OnMismatch(StrEnum):
     RETRY_ONCE = "retry-once"
 
 
+class BadRows(StrEnum):
+    """What to do when some rows of a manifest cannot be jobs."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Rates per sliding minute, parallel calls, and hard stops; None is no limit of that kind."""
@@ -44,6 +51,7 @@ class Limits:
     max_cost: MicroUSD | None = None
     max_images: int | None = None
     max_duration: float | None = None
+    max_cost_per_image: MicroUSD | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +125,4 @@ class Settings:
     prepare: Prepare = field(default_factory=Prepare)
     notify: Notify = field(default_factory=Notify)
     sidecars: bool = False
+    bad_rows: BadRows = BadRows.FAIL

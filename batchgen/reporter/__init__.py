@@ -1,8 +1,9 @@
 """Ledger rows become files: CSV, Parquet, XLSX, JSON and one page. It reads the ledger and never a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from batchgen.errors import Place
 from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
 from batchgen.storage import ImageStore, Workspace
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "nothing", "refresh", "summary", "write"]
+__all__ = ["frame", "nothing", "refresh", "reject", "summary", "write"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -30,6 +31,13 @@ def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> "Written":
     from batchgen.reporter import folder as place
 
     return place.refresh(ledger, workspace, run_id=run_id)
+
+
+def reject(workspace: Workspace, rows: Sequence[tuple[Place | None, str]]) -> None:
+    """List rows of the manifest that were left out, with their reasons, in `report/rejected.csv`."""
+    from batchgen.reporter import rejected
+
+    rejected.reject(workspace, rows)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

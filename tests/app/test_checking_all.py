@@ -100,8 +100,8 @@ TOGETHER = {
     "rows below a head without `prompt`": ("m.csv", "promt,n\np,two\nq,0\n", ("1:1", "2:1", "3:1")),
     "items of a list": (
         "m.json",
-        '[{"prompt": "a", "prompt": "b"},\n "text",\n {"prompt": ["x"], "n": {}},\n {"prompt": "c", "n": "x"}]',
-        ("1:18", "2:2", "3:13", "3:25", "4:1"),
+        '[{"prompt": "a", "prompt": "b"},\n "text",\n {"prompt": [[]], "n": {}},\n {"prompt": "c", "n": "x"}]',
+        ("1:18", "2:2", "3:13", "3:24", "4:1"),
     ),
     "a section that nobody knows": (
         "m.yaml",

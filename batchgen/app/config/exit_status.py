@@ -43,13 +43,15 @@ def exit_status(
     *,
     signal: Exit | None = None,
     refused: bool = False,
+    rejected: bool = False,
     charged: bool = False,
     left: bool = True,
 ) -> Exit:
     """The exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
-    starting. A limit that stopped the run when nothing was `left` to draw stopped nothing.
+    starting. A limit that stopped the run when nothing was `left` to draw stopped nothing. `rejected`: rows of the
+    manifest were left out, as they could not be jobs.
     """
     kinds = {stop.kind for stop in stops}
     some_failed = any(
@@ -64,6 +66,6 @@ def exit_status(
         ((StopKind.LIMIT in kinds and left) or refused, Exit.LIMIT),
         (StopKind.UNAVAILABLE in kinds, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
-        (some_failed, Exit.SOME_FAILED),
+        (some_failed or rejected, Exit.SOME_FAILED),
     )
     return next((status for applies, status in order if applies), Exit.OK)

@@ -22,6 +22,7 @@ class Options:
     first: int | None = None
     sample: int | None = None
     retry_failed: bool = False
+    skip_bad_rows: bool = False
     regenerate_missing: bool = False
     rejected: bool = False
     reworded: Path | None = None

@@ -15,8 +15,8 @@ from batchgen.app.config.locate import catalogue_of
 from batchgen.app.config.options import Options
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.ledger import Ledger, Wanted, nowhere
-from batchgen.manifest import Manifest
-from batchgen.model import Job, Limits, OnUncertain, Provider, Settings
+from batchgen.manifest import Manifest, ManifestSummary
+from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.providers.rules import described
@@ -142,6 +142,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         settings,
         limits=replace(limits, **chosen),
         on_uncertain=options.on_uncertain or settings.on_uncertain,
+        bad_rows=BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
     )
 
 
@@ -168,9 +169,10 @@ def choices_of(project: Project, options: Options) -> Choices:
     )
 
 
-def jobs_of(project: Project) -> Iterator[Job]:
-    """The jobs of a manifest that was checked before."""
-    return (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:
+    """The jobs of a manifest that was checked before, but for those that the check left out."""
+    jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+    return (job for job in jobs if job.key not in census.refused) if census.refused else jobs
 
 
 def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:

@@ -10,7 +10,8 @@ from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import ManifestSummary
-from batchgen.model import Job, Model, Price
+from batchgen.model import BadRows, Job, Model, Price
+from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.providers import refusals
 from batchgen.runtime.memo import kept
@@ -74,10 +75,28 @@ class Examiner:
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
-        if name in self._said or "prices" in lacking:
+        if "prices" in lacking:
             return
-        self._said.add(name)
-        yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
+        if name not in self._said or self._project.settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
+            self._said.add(name)
+            yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
+        if not lacking:
+            yield from self._dear(job, name)
+
+    def _dear(self, job: Job, name: str) -> Iterator[Problem]:
+        """Refuse a job of which one image may cost more than is allowed."""
+        most = self._project.settings.limits.max_cost_per_image
+        if most is None:
+            return
+        try:
+            high = self._tariff.quote(job.request, 1).high
+        except InputError:
+            return  # without a price, which is said of the model
+        if high > most:
+            message = (
+                f"an image of {name} may cost {exact(high)} here, more than limits.max_cost_per_image, {exact(most)}"
+            )
+            yield Problem(message, job.place)
 
     def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
         """What is wrong or doubtful with a model wherever it is named: its price and its life span."""
@@ -118,7 +137,7 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     takes note of every job.
     """
     examiner = Examiner(project, set(only), asked)
-    census = manifest.check(project.manifest, examiner.look)
+    census = manifest.check(project.manifest, examiner.look, project.settings.bad_rows)
     unmet = [
         Problem(f"no job has an id that matches --only {pattern!r}")
         for pattern in sorted(examiner.unmet)

@@ -21,6 +21,7 @@ from batchgen.app.preview import check
 from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
+from batchgen.manifest import ManifestSummary
 from batchgen.money import short
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
 from batchgen.text import counted, duration
@@ -35,8 +36,8 @@ class PlanResult(Shown):
 
     project: Project
     options: Options
+    census: ManifestSummary
     warnings: tuple[Problem, ...] = ()
-    taken: frozenset[str] = frozenset()
     estimate: Estimate = field(default_factory=Estimate)
 
     def __iter__(self) -> Iterator[Planned]:
@@ -46,9 +47,9 @@ class PlanResult(Shown):
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
             store, tariff = store_of(project.output), project.tariff(ledger)
-            chain = Chain(self.taken, ledger, store)
+            chain = Chain(self.census.taken, ledger, store)
             pairing = Pairing(ledger, tariff.cost, choices, chain, store.taken)
-            jobs = chain.watch(pairing.freeze(jobs_of(project)))
+            jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
             yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))
         self.estimate = sums.total((*self.warnings, *samples))
@@ -86,7 +87,7 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     with project.open_ledger(readonly=True) as ledger:
         if not ledger.runs.latest_first() and next(store_of(project.output).listing(), None) is not None:
             raise unknown_images(project)
-    return PlanResult(project, options, checked.problems, checked.census.taken)
+    return PlanResult(project, options, checked.census, checked.problems)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -214,6 +214,7 @@ class Run:
             outcomes,
             signal=self.signal,
             refused=bool(self.refused),
+            rejected=bool(self.checked.census.bad),
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
@@ -271,6 +272,7 @@ class Run:
             written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
         else:
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
+        reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
         self._end_run(status, why, told=self.wants.fingerprint)
         self.journal.put("summary.json", dict(written.summary))
         self.meter.state = "ended"

@@ -137,7 +137,7 @@ class Worklist:
 
         A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
         """
-        jobs, seen = self._chain.watch(self._pairing.freeze(jobs_of(self.project))), Fingerprint()
+        jobs, seen = self._chain.watch(self._pairing.freeze(jobs_of(self.project, self.census))), Fingerprint()
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained

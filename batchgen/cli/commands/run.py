@@ -42,6 +42,9 @@ def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None
 @click.option(
     "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need other words."
 )
+@click.option(
+    "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be jobs; report/rejected.csv lists them, exit 3."
+)
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored images whose files are gone.")
 @rejected_option
 @click.option(

@@ -32,11 +32,12 @@ class SkipKind(StrEnum):
     EMPTY = "empty"
     EXCLUDED = "excluded"
     SAME = "same"
+    BAD = "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row or combination that makes no job, and why: empty, excluded, or the same job as one before."""
+    """A row or combination that makes no job, and why: empty, excluded, wrong, or the same job as one before."""
 
     why: str
     place: Place | None = None

@@ -1,0 +1,26 @@
+"""Rows of the manifest that were left out, as they could not be jobs: `report/rejected.csv`, where there are any."""
+
+from collections.abc import Sequence
+
+from batchgen.errors import Place
+from batchgen.reporter import csvfile
+from batchgen.reporter.tables import Column
+from batchgen.storage import Workspace
+
+FILE = "report/rejected.csv"
+Rejected = tuple[Place | None, str]
+
+COLUMNS: Sequence[Column[Rejected]] = (
+    Column("file", lambda row: row[0].file if row[0] else ""),
+    Column("line", lambda row: row[0].line if row[0] else None, int),
+    Column("reason", lambda row: row[1]),
+)
+
+
+def reject(workspace: Workspace, rows: Sequence[Rejected]) -> None:
+    """List these rows, in place of those of an earlier run."""
+    if rows:
+        text = csvfile.header(COLUMNS) + "".join(csvfile.lines(COLUMNS, rows))
+        workspace.write(FILE, text.encode(errors="backslashreplace"))
+    elif workspace.exists(FILE):
+        workspace.remove(FILE)
