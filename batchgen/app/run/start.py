@@ -93,6 +93,7 @@ def _run(
         store.ready()
         ledger = stack.enter_context(_books(project, store, at))
         session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers)
+        stack.callback(session.journal.close)
         stack.callback(session.leave)
         herald.begin()
         return _performed(session)
