@@ -34,6 +34,5 @@ class StopGate:
     def close(self) -> None:
         """Let nobody wait from now on."""
         self._closed = True
-        now = asyncio.get_running_loop().time()
-        while self._inside:
-            self._inside.pop().reschedule(now)
+        while self._inside:  # whoever waits has a loop that runs; nobody waits after its end
+            self._inside.pop().reschedule(asyncio.get_running_loop().time())

@@ -285,3 +285,11 @@ def test_a_probe_that_brought_addresses_is_judged_by_them() -> None:
         assert await other
 
     virtual_time.run(main())
+
+
+def test_a_stop_that_comes_after_the_end_of_the_loop_finds_nobody_waiting() -> None:
+    """Limiter and breakers close without a loop: whoever tells the reason need not know whether one runs."""
+    limiter = Limiter(Limits(concurrency=1), virtual_time.VirtualClock())
+    breakers = Breakers(PROBES, virtual_time.VirtualClock())
+    limiter.close()
+    breakers.close()
