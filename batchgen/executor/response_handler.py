@@ -10,7 +10,7 @@ from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.placement import Plan, SlotAssigner, blot, complete, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
-from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, RunState
+from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, SpanState
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.expiry import expiry
@@ -97,7 +97,7 @@ class ResponseHandler:
             found = run.cut()
         finally:
             intake.close()
-        if found.state is not RunState.WHOLE:
+        if found.state is not SpanState.WHOLE:
             return Item(reason=found.state.value)
         return Item(run=replace(found, part=intake.last))
 

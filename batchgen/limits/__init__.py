@@ -14,8 +14,8 @@ One call asks for them in this order, and holds its slot to the end:
 """
 
 from batchgen.limits.breaker import Breaker, Breakers, Ticket
-from batchgen.limits.doors import Closed
 from batchgen.limits.limiter import Limiter
 from batchgen.limits.sliding_window import Start
+from batchgen.limits.stop_gate import Closed
 
 __all__ = ["Breaker", "Breakers", "Closed", "Limiter", "Start", "Ticket"]

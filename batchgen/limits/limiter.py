@@ -5,11 +5,11 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from batchgen.limits.doors import Origin
 from batchgen.limits.rate_share import COOL_DOWN, RateShare
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
 from batchgen.limits.start_queue import StartQueue
+from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Limits
 from batchgen.runtime.clock import Clock
 
@@ -32,7 +32,7 @@ class Limiter:
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._clock = clock
-        self._door = Origin()
+        self._gate = StopGate()
         self._concurrency = limits.concurrency
         self._slots = Slots(limits.concurrency)
         self._share = RateShare(clock)
@@ -64,7 +64,7 @@ class Limiter:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
-        async with self._door.waiting():
+        async with self._gate.waiting():
             await self._slots.acquire()
         try:
             yield
@@ -79,7 +79,7 @@ class Limiter:
         """
         weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
         weights = tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
-        async with self._door.waiting():
+        async with self._gate.waiting():
             return await self._pacer.start(weights)
 
     def sent(self, start: Start) -> None:
@@ -120,7 +120,7 @@ class Limiter:
 
     def close(self) -> None:
         """Let everyone who waits for a permit give up at once, and nobody wait from now on: the run stops."""
-        self._door.close()
+        self._gate.close()
 
     def _pause(self, asked: float | None, started: float) -> float:
         """Seconds to let nothing start: as asked; doubling while the first calls after a pause are refused again."""

@@ -27,7 +27,7 @@ SURE = 0.75
 """How much alike a name and a known one are when the first is read as the second: `sise` is `size`."""
 
 
-class ApiError(NamedTuple):
+class SchemaError(NamedTuple):
     """What is wrong at a path. What stands there would be right at the path that was `meant`, where that is known."""
 
     path: Path
@@ -35,7 +35,7 @@ class ApiError(NamedTuple):
     meant: Path | None = None
 
 
-def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]) -> Iterator[ApiError]:
+def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, ...], str]) -> Iterator[SchemaError]:
     """Translate; `options` names the command-line words that gave values at these paths."""
     for detail in error.errors(include_url=False, include_context=True):
         path = tuple(detail["loc"])
@@ -43,9 +43,9 @@ def complaints(error: ValidationError, root: Node, options: Mapping[tuple[str, .
         option = next((name for where, name in options.items() if path[: len(where)] == where), None)
         message = _message(detail, path, meant)
         if option:
-            yield ApiError(path, Problem(f"{option}: {message}"))
+            yield SchemaError(path, Problem(f"{option}: {message}"))
         else:
-            yield ApiError(path, Problem(message, _place(detail["type"], root, path)), meant)
+            yield SchemaError(path, Problem(message, _place(detail["type"], root, path)), meant)
 
 
 def _meant(path: Path) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from batchgen.model import Echo, Usage
 from batchgen.providers.api_error import ApiError
-from batchgen.providers.decode import Base64Span, Document, RunState
+from batchgen.providers.decode import Base64Span, Document, SpanState
 from batchgen.text import safe
 
 _MOST_COUNT = 10**12
@@ -28,7 +28,7 @@ class Item:
     @property
     def usable(self) -> bool:
         """Whether it brings, or promises, an image."""
-        return bool(self.url or self.inline or (self.run and self.run.state is RunState.WHOLE))
+        return bool(self.url or self.inline or (self.run and self.run.state is SpanState.WHOLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Answer:
 def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
     """Images that the JSON around them does not mention any more: it broke off, or named one key twice."""
     used = {id(item.run) for item in items if item.run}
-    return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not RunState.EMPTY)
+    return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not SpanState.EMPTY)
 
 
 def from_run(run: Base64Span) -> Item:
     """An entry whose image came as base64."""
-    return Item(run=run, reason="" if run.state is RunState.WHOLE else run.state.value)
+    return Item(run=run, reason="" if run.state is SpanState.WHOLE else run.state.value)
 
 
 def from_address(text: str, *, named: bool = False) -> Item:

@@ -31,7 +31,7 @@ class PartSink(Protocol):
         """Add bytes that came in one or more pieces."""
 
 
-class RunState(StrEnum):
+class SpanState(StrEnum):
     """How a run of base64 ended."""
 
     WHOLE = "whole"
@@ -47,7 +47,7 @@ class Base64Span:
     `unpadded`: the text ended between two quanta. Its padding was left out, or the text was cut: the image can tell.
     """
 
-    state: RunState
+    state: SpanState
     part: int | None = None
     raw: int | None = None
     bytes: int = 0
@@ -115,14 +115,14 @@ class Base64Reader:
         if left and not self._pad(left):
             self._keep(left)
         if self._raw:
-            return self._run(RunState.UNDECODABLE)
-        return self._run(RunState.WHOLE if self._part else RunState.EMPTY)
+            return self._run(SpanState.UNDECODABLE)
+        return self._run(SpanState.WHOLE if self._part else SpanState.EMPTY)
 
     def cut(self) -> Base64Span:
         """Close because the answer broke off."""
-        return self._run(RunState.TRUNCATED)
+        return self._run(SpanState.TRUNCATED)
 
-    def _run(self, state: RunState) -> Base64Span:
+    def _run(self, state: SpanState) -> Base64Span:
         part = self._part[0] if self._part else None
         raw = self._raw[0] if self._raw else None
         return Base64Span(state, part, raw, self._size, self._unpadded)

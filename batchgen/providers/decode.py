@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, RunState
+from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, SpanState
 
-__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "ImageFields", "RunState", "parse"]
+__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "ImageFields", "SpanState", "parse"]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32

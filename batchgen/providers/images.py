@@ -8,7 +8,7 @@ from typing import Any
 from batchgen.model import Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.api_error import complaint
-from batchgen.providers.decode import Document, ImageFields, RunState
+from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Dialect, Inputs, Probe
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, fields_of
@@ -107,7 +107,7 @@ def _image(document: Document, value: Any) -> Item:
     run = run_at(document, value)
     if run is None:
         return Item(reason="undecodable")
-    return Item(reason="empty") if run.state is RunState.EMPTY else from_run(run)
+    return Item(reason="empty") if run.state is SpanState.EMPTY else from_run(run)
 
 
 def _weight(item: Item) -> int:

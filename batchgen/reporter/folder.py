@@ -198,7 +198,7 @@ def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator
     if not xlsx.available():
         yield _Sheets()
         return
-    with xlsx.Database(stage / "report.xlsx") as book:
+    with xlsx.WorkbookFile(stage / "report.xlsx") as book:
         book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
         usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
         images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)

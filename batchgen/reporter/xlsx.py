@@ -35,8 +35,8 @@ def shown_as(column: Column[Any]) -> str:
     return column.name.removesuffix("_micro_usd") + "_usd" if column.unit == MICRO_DOLLARS else column.name
 
 
-class SafeStream:
-    """One table of a book. It ends after 20,000 rows with a row that says so; the CSV files have no end."""
+class Sheet:
+    """One table of a workbook. It ends after 20,000 rows with a row that says so; the CSV files have no end."""
 
     def __init__(self, page: Any, columns: Sequence[Column[Any]], formats: Mapping[str, Any]) -> None:
         """Name the columns of a sheet of XlsxWriter, and keep their names in sight."""
@@ -74,7 +74,7 @@ class SafeStream:
         self._page.autofilter(0, 0, self._row, len(self._columns) - 1)
 
 
-class Database:
+class WorkbookFile:
     """A workbook being written; its sheets stand in the order in which they were asked for."""
 
     def __init__(self, to: Path) -> None:
@@ -89,11 +89,11 @@ class Database:
         self._book = Workbook(self._packed, {"constant_memory": True, "tmpdir": str(to.parent), **_PLAIN})
         self._formats = {code: self._book.add_format({"num_format": code}) for code in (DOLLARS, WHOLE)}
         self._formats["head"] = self._book.add_format({"bold": True, "bottom": 1})
-        self._sheets: list[SafeStream] = []
+        self._sheets: list[Sheet] = []
 
-    def sheet(self, title: str, columns: Sequence[Column[Any]]) -> SafeStream:
+    def sheet(self, title: str, columns: Sequence[Column[Any]]) -> Sheet:
         """Add a sheet for a table."""
-        sheet = SafeStream(self._book.add_worksheet(title), columns, self._formats)
+        sheet = Sheet(self._book.add_worksheet(title), columns, self._formats)
         self._sheets.append(sheet)
         return sheet
 

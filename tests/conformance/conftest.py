@@ -45,7 +45,7 @@ SPOKEN = {"mock": "openai", "other": "yescale", "cheaper": "openai"}
 
 
 @dataclass(frozen=True)
-class Origin:
+class Subject:
     """A provider under test: as a manifest names it, and the dialect of the mock that stands for it."""
 
     name: str
@@ -74,7 +74,7 @@ class Origin:
 
 
 @pytest.fixture(params=[*(provider.name for provider in catalog.providers()), *FILES])
-def door(request: pytest.FixtureRequest, tmp_path: Path) -> Origin:
+def door(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """One provider after the other."""
     name: str = request.param
     says = name
@@ -83,11 +83,11 @@ def door(request: pytest.FixtureRequest, tmp_path: Path) -> Origin:
         lines = FILES[name].strip("\n").splitlines()
         file.write_text("\n".join(line[8:] for line in lines), "utf-8")
         says = str(file)
-    return Origin(name, says, SPOKEN.get(name, name))
+    return Subject(name, says, SPOKEN.get(name, name))
 
 
 @pytest.fixture
-def stage(door: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rehearsal]]:
+def stage(door: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rehearsal]]:
     """Start the mock that stands for the provider; `config` is the mock's own."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)

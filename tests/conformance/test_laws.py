@@ -172,7 +172,7 @@ def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -
     assert names == ([] if door.profile.edit_body == "json" else ["image[]", "image[]", "mask"])
 
 
-def test_a_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
+def test_an_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
     """A chain of two runs in its order everywhere."""
     mock = stage()
     jobs = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]

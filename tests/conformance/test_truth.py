@@ -131,7 +131,7 @@ def test_what_happens_to_what_is_not_as_asked(
     assert len(stage.bill) == calls
 
 
-def test_a_image_at_an_address_that_is_not_as_asked_is_asked_for_once_more(
+def test_an_image_at_an_address_that_is_not_as_asked_is_asked_for_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`retry-once` holds for results that are addresses too, and not a second time."""

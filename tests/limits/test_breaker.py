@@ -14,7 +14,7 @@ GOOD, BAD = Remedy.NONE, Remedy.UNCERTAIN
 
 
 @dataclass
-class AttemptLoop:
+class Caller:
     """Makes calls, one after the other, that end as told."""
 
     breaker: Breaker
@@ -56,7 +56,7 @@ def test_it_opens_on_what_may_have_cost_money_for_nothing(ends: list[Remedy], *,
 
     async def main() -> None:
         one = breaker()
-        await AttemptLoop(one)(*ends)
+        await Caller(one)(*ends)
         assert one.is_open is opens
 
     virtual_time.run(main())
@@ -67,7 +67,7 @@ def test_probes_come_after_a_minute_two_and_four() -> None:
 
     async def main() -> None:
         one, loop, times = breaker(), asyncio.get_running_loop(), list[float]()
-        await AttemptLoop(one)(*[BAD] * 5)
+        await Caller(one)(*[BAD] * 5)
         while ticket := await one.allow():
             assert ticket.probe
             times.append(loop.time())
@@ -84,13 +84,13 @@ def test_one_good_probe_closes_it_and_clears_the_count() -> None:
 
     async def main() -> None:
         one = breaker()
-        await AttemptLoop(one)(*[BAD] * 5, BAD, GOOD)
+        await Caller(one)(*[BAD] * 5, BAD, GOOD)
         assert not one.is_open
-        await AttemptLoop(one)(*[BAD] * 4)
+        await Caller(one)(*[BAD] * 4)
         assert not one.is_open
-        await AttemptLoop(one)(BAD, BAD, BAD)
+        await Caller(one)(BAD, BAD, BAD)
         assert not one.given_up
-        await AttemptLoop(one)(BAD)
+        await Caller(one)(BAD)
         assert one.given_up
 
     virtual_time.run(main())
@@ -101,7 +101,7 @@ def test_one_probe_at_a_time() -> None:
 
     async def main() -> None:
         one = breaker()
-        await AttemptLoop(one)(*[BAD] * 5)
+        await Caller(one)(*[BAD] * 5)
         waiting = [asyncio.create_task(one.allow()) for _ in range(8)]
         await asyncio.sleep(3600)
         probes = [task.result() for task in waiting if task.done()]
@@ -118,7 +118,7 @@ def test_an_unused_probe_is_passed_on() -> None:
 
     async def main() -> None:
         one = breaker()
-        await AttemptLoop(one)(*[BAD] * 5)
+        await Caller(one)(*[BAD] * 5)
         first = await one.allow()
         assert first is not None
         second = asyncio.create_task(one.allow())
@@ -140,10 +140,10 @@ def test_a_probe_that_proves_nothing_is_repeated() -> None:
 
     async def main() -> None:
         one, loop = breaker(), asyncio.get_running_loop()
-        await AttemptLoop(one)(*[BAD] * 5, Remedy.RESEND, Remedy.WAIT)
+        await Caller(one)(*[BAD] * 5, Remedy.RESEND, Remedy.WAIT)
         assert one.is_open
         assert not one.given_up
-        await AttemptLoop(one)(GOOD)
+        await Caller(one)(GOOD)
         assert not one.is_open
         assert loop.time() == pytest.approx(180, abs=0.1)
 
@@ -182,7 +182,7 @@ def test_half_an_hour_of_rate_limits_gives_up() -> None:
         for good_at, given_up in ((None, True), (20, False)):
             one = breaker()
             for minute in range(31):
-                await AttemptLoop(one)(GOOD if minute == good_at else Remedy.WAIT)
+                await Caller(one)(GOOD if minute == good_at else Remedy.WAIT)
                 await asyncio.sleep(60)
             assert bool(one.given_up) is given_up
 
@@ -224,7 +224,7 @@ def test_models_fail_by_themselves() -> None:
 
     async def main() -> None:
         breakers = Breakers(PROBES, virtual_time.VirtualClock())
-        await AttemptLoop(breakers("a"))(*[BAD] * 5)
+        await Caller(breakers("a"))(*[BAD] * 5)
         assert breakers("a").is_open
         assert not breakers("b").is_open
         waiting = asyncio.create_task(breakers("a").allow())
@@ -272,7 +272,7 @@ def test_a_probe_that_brought_addresses_is_judged_by_them() -> None:
 
     async def main() -> None:
         one = breaker()
-        await AttemptLoop(one)(*[BAD] * 5)
+        await Caller(one)(*[BAD] * 5)
         probe = await one.allow()
         assert probe
         one.keep(probe)
@@ -285,3 +285,11 @@ def test_a_probe_that_brought_addresses_is_judged_by_them() -> None:
         assert await other
 
     virtual_time.run(main())
+
+
+def test_a_stop_that_comes_after_the_end_of_the_loop_finds_nobody_waiting() -> None:
+    """Limiter and breakers close without a loop: whoever tells the reason need not know whether one runs."""
+    limiter = Limiter(Limits(concurrency=1), virtual_time.VirtualClock())
+    breakers = Breakers(PROBES, virtual_time.VirtualClock())
+    limiter.close()
+    breakers.close()

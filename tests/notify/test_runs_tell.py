@@ -58,7 +58,7 @@ def test_a_run_that_went_well(place_of_work: Path, told: Listener) -> None:
     [
         ({"budget": {"day": 0.012}}, None, 4, "the budget of the day is $0.012"),
         ({}, Rule("429_quota", skip=2), 5, "insufficient_quota"),
-        ({}, Rule("status_500"), 6, "calls or more failed uncertainly"),
+        ({}, Rule("status_500"), 6, "calls or more may have been charged and brought nothing usable"),
     ],
     ids=["budget", "quota", "breaker"],
 )

@@ -32,7 +32,7 @@ retry: {{base_seconds: 0.02, cap_seconds: 0.1, deadline_seconds: 10, breaker_pro
 jobs:
   - id: "job-{{{{ number }}}}"
     rows: jobs.csv
-    prompt: "StoredImage number {{{{ number }}}} of the catalogue"
+    prompt: "Image number {{{{ number }}}} of the catalogue"
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from batchgen.ledger import JobRow
 from batchgen.reporter.tables import JOBS, Column, tags_of, with_tags
-from batchgen.reporter.xlsx import LONGEST, MARK, MOST_ROWS, Database
+from batchgen.reporter.xlsx import LONGEST, MARK, MOST_ROWS, WorkbookFile
 from tests.reporter.conftest import write
 
 PAYLOADS = [
@@ -27,7 +27,7 @@ def reopened(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     """Write the sheet of jobs, and read its cells as another program does."""
 
     def read(rows: list[JobRow]) -> list[dict[str, Any]]:
-        with Database(tmp_path / "report.xlsx") as made:
+        with WorkbookFile(tmp_path / "report.xlsx") as made:
             made.sheet("Jobs", with_tags(JOBS, dict.fromkeys(name for row in rows for name in tags_of(row.tags)))).add(
                 rows
             )
@@ -64,7 +64,7 @@ def test_text_that_a_sheet_cannot_hold(job: Make, reopened: Read) -> None:
 
 def test_a_long_sheet_says_where_the_rest_is(tmp_path: Path) -> None:
     """After so many rows a last one points to the CSV file."""
-    with Database(tmp_path / "report.xlsx") as made:
+    with WorkbookFile(tmp_path / "report.xlsx") as made:
         sheet = made.sheet("Jobs", [Column("n", lambda row: row, int)])
         for _ in range(3):
             sheet.add(range(MOST_ROWS // 2))
@@ -78,7 +78,7 @@ def test_a_long_sheet_says_where_the_rest_is(tmp_path: Path) -> None:
 
 def test_a_sheet_is_ready_for_people(tmp_path: Path, job: Make) -> None:
     """The names stay in sight, every column can be filtered, and a prompt has room."""
-    with Database(tmp_path / "report.xlsx") as made:
+    with WorkbookFile(tmp_path / "report.xlsx") as made:
         made.sheet("Jobs", JOBS).add([job(), job()])
     page = openpyxl.load_workbook(tmp_path / "report.xlsx")["Jobs"]
     prompt = next(cell for cell in page[1] if cell.value == "prompt")
@@ -99,6 +99,6 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path, job: Make) -> None:
     """What the system says when the workbook cannot be written is what the report's writer can catch."""
     with (
         pytest.raises(OSError, match=r"Not a directory|No such file"),
-        Database(tmp_path / "gone" / "report.xlsx") as made,
+        WorkbookFile(tmp_path / "gone" / "report.xlsx") as made,
     ):
         made.sheet("Jobs", JOBS).add([job()])

@@ -200,7 +200,7 @@ class Sums:
     images: int
 
 
-class Context:
+class SingleThread:
     """An `Offload` as a single thread is one: in order, taking its time, and ending what it began."""
 
     def __init__(self, chance: Random) -> None:
@@ -230,7 +230,7 @@ class Players:
         self.ledger = world.ledger
         self.tariff = PriceList(scene.provider, scene.settings)
         self.stops = StopReasons()
-        self.desk = Context(self.chance)
+        self.desk = SingleThread(self.chance)
         self.offload: Offload = self.desk if scene.slow_desk else in_place
         self.events: Counter[str] = Counter()
         self.planned: list[Planned] = []

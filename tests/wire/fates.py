@@ -6,7 +6,7 @@ from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class Fate:
     """What becomes of a job for one image (`calls`, `slots`) and of one for four (`calls4`, `slots4`).
 
     `exit` is the run's, `stops` says that the run pulls no more jobs. `how` are options of the mock's fault. `drawn`:
@@ -29,10 +29,10 @@ class Action:
         return (self.calls, self.slots) if n == 1 else (self.calls4, self.slots4)
 
 
-def alike(calls: str, slot: str, exit_status: int) -> Action:
+def alike(calls: str, slot: str, exit_status: int) -> Fate:
     """One image or four: the same calls, and every slot in the same state."""
     states = tuple(calls.split())
-    return Action(states, (slot,), states, (slot,) * 4, exit_status)
+    return Fate(states, (slot,), states, (slot,) * 4, exit_status)
 
 
 GOOD = alike("settled", "stored", 0)
@@ -70,11 +70,11 @@ FEWER = {
 }  # fmt: skip
 
 
-def _all(fate: Action, names: str) -> dict[str, Action]:
+def _all(fate: Fate, names: str) -> dict[str, Fate]:
     return dict.fromkeys(names.split(), fate)
 
 
-STATUSES: dict[str, Action] = {
+STATUSES: dict[str, Fate] = {
     **_all(REFUSED, "status_400 400_invalid 400_escapes 404_model 405 413 422"),
     **_all(ACCOUNT, "400_billing 401 401_text 402 403 403_verification 403_html 429_zero 429_quota"),
     **_all(CONFIG, "404_html redirect_301 redirect_302 redirect_303 redirect_307 redirect_308"),
@@ -90,7 +90,7 @@ STATUSES: dict[str, Action] = {
     **_all(BLOCKED, "moderation_input moderation_unknown"),
     "moderation_output": BLOCKED_LATE,
 }
-BODIES: dict[str, Action] = {
+BODIES: dict[str, Fate] = {
     **_all(SPOILT, "empty_200 data_texts"),
     **_all(WITHHELD, "data_missing data_null data_empty data_object"),
     **_all(DOUBT, "html_200 null_200 list_200 text_200 error_in_200 error_in_200_rate"),
@@ -115,7 +115,7 @@ BODIES: dict[str, Action] = {
     **_all(replace(SPOILT, drawn=True), "picture_svg picture_html"),
     "picture_bomb": replace(GOOD, drawn=True, slow=True, deadline=60.0),
 }
-WIRES: dict[str, Action] = {
+WIRES: dict[str, Fate] = {
     **_all(
         DOUBT,
         "reset_before_headers eof_before_headers close_unread reset_unread eof_mid_headers bad_chunk"
@@ -133,7 +133,7 @@ WIRES: dict[str, Action] = {
     ),
 }
 # Reading the image fails once, then goes well; or the address is one that nobody may read.
-DOWNLOADS: dict[str, Action] = {
+DOWNLOADS: dict[str, Fate] = {
     **{name: replace(GOOD, how="reads=1", slow=True) for name in DOWNLOAD if name.startswith("download_")},
     "download_redirect": replace(LOST, slow=True),  # to a private address
     **_all(LOST, "url_private url_metadata url_file url_ftp url_broken url_port"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchgen.mock.faults import FAULTS
-from tests.wire.fates import FATES, UNKNOWN, Action
+from tests.wire.fates import FATES, UNKNOWN, Fate
 from tests.wire.scene import QUICK, Scene, Seen, scene
 
 # Where the job for one image and the job for four stand among five.
@@ -48,7 +48,7 @@ def test_a_fault_ends_in_the_right_state(place_of_work: Path, fault: str, place:
         _accounted(here, seen)
 
 
-def _jobs(fault: str, fate: Action, place: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def _jobs(fault: str, fate: Fate, place: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Five jobs of which two meet the fault; and how many images those want."""
     wants = dict(zip(PLACES[place], (1, 4), strict=True))
     directive = f" [[mock: fault={fault} {fate.how}]]"
@@ -59,7 +59,7 @@ def _jobs(fault: str, fate: Action, place: str) -> tuple[list[dict[str, Any]], d
     return jobs, {f"job{at}": n for at, n in wants.items()}
 
 
-def _finished(seen: Seen, fate: Action, bad: dict[str, int], jobs: list[dict[str, Any]]) -> None:
+def _finished(seen: Seen, fate: Fate, bad: dict[str, int], jobs: list[dict[str, Any]]) -> None:
     assert seen.exit == fate.exit, seen.result.summary["why"]
     for job in jobs:
         name, n = job["id"], job["n"]
@@ -67,7 +67,7 @@ def _finished(seen: Seen, fate: Action, bad: dict[str, int], jobs: list[dict[str
         assert (seen.states(name), tuple(sorted(seen.slots(name)))) == (calls, tuple(sorted(slots))), name
 
 
-def _stopped(seen: Seen, fate: Action, bad: dict[str, int], jobs: list[dict[str, Any]]) -> None:
+def _stopped(seen: Seen, fate: Fate, bad: dict[str, int], jobs: list[dict[str, Any]]) -> None:
     """Jobs before the fault are stored, the fault makes one call, and nothing is sent afterwards."""
     first = min(bad)
     before = [job["id"] for job in jobs if job["id"] < first]

@@ -9,7 +9,7 @@ class Closed(Exception):
     """The run stopped while a call waited for its permit: nothing was sent, nothing is held."""
 
 
-class Origin:
+class StopGate:
     """What every wait of one run passes through; closing it ends them all."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Origin:
 
     @asynccontextmanager
     async def waiting(self) -> AsyncIterator[None]:
-        """Hold the waits made inside; raises Closed when the door is, or gets, closed."""
+        """Hold the waits made inside; raises Closed when the gate is, or gets, closed."""
         if self._closed:
             raise Closed
         scope = asyncio.timeout(None)
@@ -34,6 +34,5 @@ class Origin:
     def close(self) -> None:
         """Let nobody wait from now on."""
         self._closed = True
-        now = asyncio.get_running_loop().time()
-        while self._inside:
-            self._inside.pop().reschedule(now)
+        while self._inside:  # whoever waits has a loop that runs; nobody waits after its end
+            self._inside.pop().reschedule(asyncio.get_running_loop().time())
