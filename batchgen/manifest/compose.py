@@ -152,21 +152,20 @@ class Composer:
     def _by_axes(self, job: JobForm, at: tuple[Step, ...]) -> tuple[list[Field], list[Problem]]:
         """What lists set that are named like a word of the request which the job does not write itself.
 
-        One whose values cannot all be meant for that word stays a variable, which is doubted. So does a list named `n`
-        that a template writes: it counts.
+        One whose values cannot all be meant for that word stays a variable, which is doubted. A list named `n` whose
+        numbers are drawn, as in "House no. {{ n }}", counts houses and not images.
         """
         fields, doubts = list[tuple[str, str]](), list[Problem]()
-        texts = (job.prompt, job.id, *(job.tags or {}).values())
+        drawn = _names_in(job.prompt or (self._form.defaults.prompt if self._form.defaults else None))
         for kind, lists in (("matrix", job.matrix or {}), ("zip", job.zip or {})):
             for name, values in lists.items():
-                if name not in SETTABLE or _writes(job, name):
+                if name not in SETTABLE or _writes(job, name) or (name == "n" and name in drawn):
                     continue
                 wrong = strangers(name, values)
-                counts = name == "n" and any("n" in _names_in(text) for text in texts)
-                if not wrong and not counts:
+                if not wrong:
                     fields.append((_FIRST_IMAGE if whole_word(name) == "images" else name, in_template(name)))
                     continue
-                why = "a template writes it" if counts else f"{shown(wrong[0])} is no value for it"
+                why = f"{shown(wrong[0])} is no value for it"
                 message = f'`{name}` stays a variable, as {why}; to set the parameter, add {name}: "{{{{ {name} }}}}"'
                 doubts.append(Problem(message, self._root.key_place(*at, kind, name), Severity.WARNING))
         return [(word, compile_template(text)) for word, text in fields], doubts

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from batchgen.manifest.names import NAMES
+from batchgen.manifest.names import COMBINATIONS, NAMES
 from batchgen.manifest.rows.tables import SUFFIXES
 from batchgen.manifest.schema import JobForm, ManifestForm
 from batchgen.manifest.schema_errors import Path
@@ -10,7 +10,7 @@ from batchgen.yaml_tree import Plain
 
 _OF_JOBS = frozenset({"provider", "prices", "variables"})
 """Sections that every job hangs on and that are no jobs; with a mistake in any other, jobs are the same as without."""
-_GIVE_NAMES = frozenset({"rows", "matrix", "zip", "include"})
+_GIVE_NAMES = frozenset({"rows", "columns", "matrix", "zip", "include"})
 
 Scope = int | str
 """Whom a mistake concerns: a job by its index, all `jobs`, those without a value of their own (`defaults`), a stage."""
@@ -47,7 +47,7 @@ def _meant(word: str, value: Plain) -> Iterator[str]:
     if word in _GIVE_NAMES:
         yield from (NAMES, "prompt")
     elif word in JobForm.model_fields:
-        yield "images" if word == "image" else word
+        yield {"image": "images", "only": COMBINATIONS}.get(word, word)
     elif isinstance(value, dict):
         yield from (NAMES, *(meant for inner, given in value.items() for meant in _meant(inner, given)))
     elif isinstance(value, list) or (value or "").casefold().endswith(tuple(SUFFIXES)):

@@ -77,7 +77,11 @@ REFUSED = [
     *(("output", address) for address in ("s3://bucket/shop", Path("gs://bucket"), "file:///tmp/x")),
     ("base_url", Path("https://api.example/v1")),
     *((name, value) for name in ("provider", "base_url") for value in ("", 5, b"mock", ["mock"])),
-    *((name, value) for name in ("retry_failed", "regenerate_missing", "rejected") for value in ("no", 1, "")),
+    *(
+        (name, value)
+        for name in ("retry_failed", "skip_bad_rows", "regenerate_missing", "rejected")
+        for value in ("no", 1, "")
+    ),
     *((name, value) for name in ("on_uncertain", "if_locked") for value in ("perhaps", 1, "")),
 ]
 

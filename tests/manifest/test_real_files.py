@@ -190,11 +190,12 @@ def test_a_list_of_other_values_stays_a_variable(desk: Any, axes: str, why: str)
     assert f'{word}: "{{{{ {word} }}}}"' in said
 
 
-def test_a_list_named_n_that_a_template_writes_counts(desk: Any) -> None:
-    """It stays a variable, and says so: more images would be bought."""
+def test_a_list_named_n_whose_numbers_are_drawn_counts(desk: Any) -> None:
+    """It stays a variable, as nobody means one image of house no. 1 and three of no. 3; elsewhere it sets."""
     text = "jobs: [{id: 'h-{{ n }}', prompt: 'House no. {{ n }}', matrix: {n: [1, 2, 3]}}]"
     assert [job.n for job in desk.jobs(text)] == [1, 1, 1]
-    assert ["a template writes it" in said for said in warnings(desk, text)] == [True]
+    assert warnings(desk, text) == []
+    assert [job.n for job in desk.jobs(text.replace("no. {{ n }}", "red"))] == [1, 2, 3]
 
 
 def test_what_the_job_writes_itself_stands(desk: Any) -> None:

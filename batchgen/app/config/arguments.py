@@ -182,6 +182,7 @@ class PlanOptions(TypedDict, total=False):
     first: int | None
     sample: int | None
     retry_failed: bool | None
+    skip_bad_rows: bool | None
     regenerate_missing: bool | None
     rejected: bool | None
     on_uncertain: Literal["retry", "hold"] | OnUncertain | None
@@ -207,6 +208,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "first": _count,
     "sample": _count,
     "retry_failed": flag,
+    "skip_bad_rows": flag,
     "regenerate_missing": flag,
     "rejected": flag,
     "reworded": path,
