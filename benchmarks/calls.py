@@ -120,7 +120,7 @@ def _figure(what: str, both: tuple[float, float], unit: Callable[[float], str], 
 
 def _title(payload: str) -> str:
     chosen = PAYLOADS[payload]
-    size = chosen.picture_bytes / 1024
+    size = chosen.image_bytes / 1024
     each = f"{size:.0f} KiB" if size < 1024 else f"{size / 1024:.1f} MiB"
     return f"{chosen.n} x {each} an answer, {AT_ONCE} in flight"
 

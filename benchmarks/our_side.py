@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.cli.console import Console
+from batchgen.cli.context import Context
 from batchgen.cli.invoke import invoke
 from batchgen.runtime import event_loop
 from benchmarks.probe import Probe
@@ -67,8 +68,8 @@ def draw(facts: dict[str, Any], name: str, calls: int) -> dict[str, Any]:
     manifest = write_manifest(folder, name, calls, facts["n"])
     words = ["run", str(manifest), "--base-url", facts["base_url"], "--output", str(folder / f"out-{name}")]
     out = io.StringIO()
-    paper = Console(out, sys.stderr, None)
-    status = invoke([*words, "--concurrency", str(facts["at_once"]), "--json"], paper, None)
+    context = Context(Console(out, sys.stderr, None))
+    status = invoke([*words, "--concurrency", str(facts["at_once"]), "--json"], context)
     if status:
         sys.exit(f"batchgen run ended with status {status}: {out.getvalue()[-2000:]}")
     summary: dict[str, Any] = json.loads(out.getvalue())

@@ -104,17 +104,13 @@ def cautious(verdict: Verdict) -> Verdict:
     return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
 
 
-def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PLR0911 - one case per consequence
+def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
     """What follows from a try that brought no image; `before` is the tally without it."""
     now = before.after(verdict)
     spent_tries = now.tries >= policy.retry.attempts
     match verdict.remedy:
         case Remedy.RESEND:
-            if now.resends < MOST_RESENDS:
-                return Again()
-            reason = _because(ReasonCode.UNAVAILABLE, verdict)
-            stop = Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {reason.words}")
-            return Over(SlotState.NOT_STARTED, reason, stop)
+            return Again() if now.resends < MOST_RESENDS else _unreachable(verdict)
         case Remedy.WAIT:
             return Again(Wait.AS_TOLD)
         case Remedy.RETRY:
@@ -122,18 +118,29 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:  # noqa: PL
             return given_up if spent_tries else Again(Wait.AS_TOLD)
         case Remedy.UNCERTAIN:
             return _uncertain(verdict, before, now, policy)
-        case Remedy.MODERATED:
-            once_more = now.moderated <= MOST_MODERATED and not spent_tries
-            risky = verdict.charge is Charge.MAYBE and not _may_risk(policy)
-            over = Over(SlotState.MODERATED, _because(ReasonCode.MODERATED, verdict))
-            return Again() if once_more and not risky else over
-        case Remedy.EMPTY:
-            once_more = now.empty <= MOST_EMPTY and not spent_tries and _may_risk(policy)
-            return Again() if once_more else Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
+        case Remedy.MODERATED | Remedy.EMPTY:
+            return _without_image(verdict, now, policy)
         case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT | Remedy.STOP_CONFIG:
             return Over(SlotState.NOT_STARTED, _because(ReasonCode.UNAVAILABLE, verdict), halt(verdict))
         case Remedy.FAIL_JOB | Remedy.NONE:
             return Over(SlotState.FAILED, _because(ReasonCode.REFUSED, verdict))
+
+
+def _unreachable(verdict: Verdict) -> Over:
+    reason = _because(ReasonCode.UNAVAILABLE, verdict)
+    stop = Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {reason.words}")
+    return Over(SlotState.NOT_STARTED, reason, stop)
+
+
+def _without_image(verdict: Verdict, now: Tally, policy: Policy) -> Next:
+    """What follows from an answer that refuses or brings nothing: it is asked for a few times more."""
+    tries_left = now.tries < policy.retry.attempts
+    if verdict.remedy is Remedy.MODERATED:
+        risky = verdict.charge is Charge.MAYBE and not _may_risk(policy)
+        once_more = now.moderated <= MOST_MODERATED and tries_left and not risky
+        return Again() if once_more else Over(SlotState.MODERATED, _because(ReasonCode.MODERATED, verdict))
+    once_more = now.empty <= MOST_EMPTY and tries_left and _may_risk(policy)
+    return Again() if once_more else Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
 
 
 def halt(verdict: Verdict) -> Stop | None:

@@ -25,15 +25,7 @@ async def run(tasks: Iterator[Task], worker: JobRunner, stops: StopReasons, offl
     broken: BaseException | None = None
     try:
         while True:
-            while not stops and worker.places.has_room(len(jobs)):
-                try:
-                    task = await source.pull()
-                except Exception as error:  # noqa: BLE001 - what is under way has been paid for: it ends first
-                    broken = _broke(error, "planning", stops)
-                    break
-                if task is None:
-                    break
-                jobs.start(worker.perform(task), task.job.id)
+            broken = await _start_some(source, jobs, worker, stops) or broken
             if not jobs:
                 break
             for job in await jobs.ended():
@@ -45,6 +37,21 @@ async def run(tasks: Iterator[Task], worker: JobRunner, stops: StopReasons, offl
         await jobs.cancel()
     if broken:
         raise broken
+
+
+async def _start_some(
+    source: "Source", jobs: "UnderWay", worker: JobRunner, stops: StopReasons
+) -> BaseException | None:
+    """Start jobs while there is room for them; gives what broke in the plan behind them."""
+    while not stops and worker.places.has_room(len(jobs)):
+        try:
+            task = await source.pull()
+        except Exception as error:  # noqa: BLE001 - what is under way has been paid for: it ends first
+            return _broke(error, "planning", stops)
+        if task is None:
+            break
+        jobs.start(worker.perform(task), task.job.id)
+    return None
 
 
 class UnderWay:

@@ -128,26 +128,29 @@ class Composer:
             yield Outside(template, ("output", "shop", word), own)
 
     def _request(self, form: RequestForm, at: tuple[Step, ...]) -> tuple[Field, ...]:
-        """Compile what a request sets; `image` is a list of one."""
-        fields: list[Field] = []
+        """Compile what a request sets."""
+        fields = list(self._images(form, at))
         for name in RequestForm.model_fields.keys() | ({"id", "priority"} & type(form).model_fields.keys()):
             value = getattr(form, name)
-            if name == "images":
-                continue
-            if value is not None and (template := self._template(value, *at, name)):
-                fields.append((_FIRST_IMAGE if name == "image" else name, template))
+            if name not in {"image", "images"} and value is not None and (template := self._template(value, *at, name)):
+                fields.append((name, template))
         for name, text in self._opened.get(at, {}).items():
             if template := self._template(text, *at, name):
                 fields.append((name, template))
+        return tuple(sorted(fields, key=_images_first))
+
+    def _images(self, form: RequestForm, at: tuple[Step, ...]) -> Iterator[Field]:
+        """Compile the images that go in; `image` is a list of one."""
+        if form.image is not None and (template := self._template(form.image, *at, "image")):
+            yield _FIRST_IMAGE, template
         if form.image is not None and form.images is not None:
             self._problem("give `image` or `images`, not both", *at, "image")
             self._lack((*at, "image"))
         if isinstance(form.images, str) and (template := self._template(form.images, *at, "images")):
-            fields.append((_FIRST_IMAGE, template))
+            yield _FIRST_IMAGE, template
         for index, word in enumerate(form.images if isinstance(form.images, list) else ()):
             if template := self._template(word, *at, "images", index):
-                fields.append((f"images[{index}]", template))
-        return tuple(sorted(fields, key=_images_first))
+                yield f"images[{index}]", template
 
     def _by_axes(self, job: JobForm, at: tuple[Step, ...]) -> tuple[list[Field], list[Problem]]:
         """What lists set that are named like a word of the request which the job does not write itself.

@@ -89,16 +89,9 @@ def check(manifest: Manifest, inspect: Inspect = nothing, bad_rows: BadRows = Ba
     if (known := sum(source.least() for source in manifest.sources)) > most:
         raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
-        if isinstance(item, Problem) and item.severity is Severity.WARNING:
-            tally.note(item)
-            continue
-        tally.rows += 1
+        tally.read(item, inspect)
         if tally.rows > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
-        if isinstance(item, Skipped):
-            tally.skip(item)
-        else:
-            tally.take(item, inspect)
     for problem, job in _clashes(manifest, tally):
         tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
@@ -157,6 +150,17 @@ class _Tally:
             self.problems.append(problem)
         else:
             self.more += 1
+
+    def read(self, item: Job | InvalidRow | Problem | Skipped, inspect: Inspect) -> None:
+        """Count a row for what became of it; a warning is no row."""
+        if isinstance(item, Problem) and item.severity is Severity.WARNING:
+            self.note(item)
+            return
+        self.rows += 1
+        if isinstance(item, Skipped):
+            self.skip(item)
+        else:
+            self.take(item, inspect)
 
     def skip(self, item: Skipped) -> None:
         """Count what makes no job, and keep the first of it."""

@@ -7,7 +7,7 @@ a variable is `row["Variant SKU"]`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Never, Protocol
@@ -293,22 +293,36 @@ def _inspect(tree: "nodes.Template") -> None:
     from jinja2 import nodes
 
     for count, node in enumerate(tree.find_all(nodes.Node)):
-        kind = type(node).__name__
         if count > MAX_PARTS:
             raise TemplateError(f"the template has more than {MAX_PARTS:,} parts")
-        if kind not in _NODES:
-            raise TemplateError(_refusal(kind))
-        if isinstance(node, nodes.Name) and (node.ctx != "load" or node.name in _NOT_NAMES):
-            raise TemplateError(f"`{node.name}` is no name for a variable")
-        if isinstance(node, nodes.Output | nodes.Filter) and (word := _constant(node)):
-            raise TemplateError(f"`{word}` is no name for a variable; rename it, a column's too")
-        if isinstance(node, nodes.Filter | nodes.Test):
-            known = _FILTERS if isinstance(node, nodes.Filter) else _TESTS
-            if node.name not in known:
-                raise TemplateError(f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}")
-        if isinstance(node, nodes.Getitem) and _column(node) is None and not _is_position(node.arg):
-            message = f'`[...]` takes a whole number or a slice such as `[:3]`; a column is {ROW}["its name"]'
-            raise TemplateError(message)
+        if refusal := _refusal(node):
+            raise TemplateError(refusal)
+
+
+def _refusal(node: "nodes.Node") -> str:
+    """Why a part is not allowed; empty where it is."""
+    from jinja2 import nodes
+
+    kind = type(node).__name__
+    if kind not in _NODES:
+        return _not_offered(kind)
+    match node:
+        case nodes.Name() if node.ctx != "load" or node.name in _NOT_NAMES:
+            return f"`{node.name}` is no name for a variable"
+        case nodes.Output() | nodes.Filter() if word := _constant(node):
+            return f"`{word}` is no name for a variable; rename it, a column's too"
+        case nodes.Filter() | nodes.Test() if node.name not in (known := _known(node)):
+            return f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}"
+        case nodes.Getitem() if _column(node) is None and not _is_position(node.arg):
+            return f'`[...]` takes a whole number or a slice such as `[:3]`; a column is {ROW}["its name"]'
+        case _:
+            return ""
+
+
+def _known(node: "nodes.Filter | nodes.Test") -> Collection[str]:
+    from jinja2 import nodes
+
+    return _FILTERS if isinstance(node, nodes.Filter) else _TESTS
 
 
 def _constant(node: "nodes.Output | nodes.Filter") -> str:
@@ -320,7 +334,7 @@ def _constant(node: "nodes.Output | nodes.Filter") -> str:
     return next((str(value).lower() for value in values if value is None or isinstance(value, bool)), "")
 
 
-def _refusal(kind: str) -> str:
+def _not_offered(kind: str) -> str:
     hints = {
         "Call": "calls are not offered in templates; use a filter such as `|upper`",
         "Getattr": "attributes are not offered in templates; every variable is plain text, and a column is row.name",

@@ -105,15 +105,8 @@ def _reason(
 ) -> tuple[Action, str]:
     """Why slots are drawn: the most telling reason first."""
     for slot in before:
-        if slot.state is SlotState.UNCERTAIN:
-            return Action.RETRY, f"may have been charged before ({slot.reason.words or known.code}); tried once more"
-        if slot.state is SlotState.STORED:
-            return Action.RETRY, f"{slot.path} is missing"
-        if slot.state is SlotState.NOT_STARTED and slot.prompt is not None:
-            return Action.RETRY, "reworded after moderation"
-        if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
-            transient = slot.reason.code is ReasonCode.TRANSIENT
-            return Action.RETRY, (slot.reason.what if transient else slot.reason.words) or slot.state.value
+        if why := _why_again(slot, known):
+            return Action.RETRY, why
     if stored:
         raised = f"n raised from {known.n} to {job.n}; " if known.n and known.n < job.n else ""
         return Action.TOP_UP, f"{raised}top-up {len(to_draw)} of {job.n}"
@@ -123,6 +116,20 @@ def _reason(
     if known.previous is not None:
         return Action.CHANGED, changes(job, known.previous)
     return Action.NEW, "never drawn"
+
+
+def _why_again(slot: Slot, known: Known) -> str:
+    """Why a slot is drawn that something is known of; empty where nothing is."""
+    if slot.state is SlotState.UNCERTAIN:
+        return f"may have been charged before ({slot.reason.words or known.code}); tried once more"
+    if slot.state is SlotState.STORED:
+        return f"{slot.path} is missing"
+    if slot.state is SlotState.NOT_STARTED and slot.prompt is not None:
+        return "reworded after moderation"
+    if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:
+        transient = slot.reason.code is ReasonCode.TRANSIENT
+        return (slot.reason.what if transient else slot.reason.words) or slot.state.value
+    return ""
 
 
 def _redraw(job: Job, known: Known, choices: Choices) -> Decided:
@@ -185,17 +192,15 @@ def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
 
 def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     """Why nothing is drawn although images are missing."""
-    for slot in kept:
-        if slot.state is SlotState.UNCERTAIN:
-            return Action.HELD, f"may have been charged ({slot.reason.words or known.code}); batchgen resolve decides"
+    first = {slot.state: slot for slot in reversed(kept)}
+    if slot := first.get(SlotState.UNCERTAIN):
+        return Action.HELD, f"may have been charged ({slot.reason.words or known.code}); batchgen resolve decides"
     if known.submitted:
         return Action.SUBMITTED, "accepted; its images come later"
-    for slot in kept:
-        if slot.pending:
-            return Action.RETRY, "paid; its download is still to be finished"
-    for slot in kept:
-        if slot.state is SlotState.MODERATED:
-            return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason.words or known.code}"
-    for slot in kept:
-        return Action.SKIP, f"{slot.state.value} for good: {slot.reason.words}; --retry-failed tries again"
+    if any(slot.pending for slot in kept):
+        return Action.RETRY, "paid; its download is still to be finished"
+    if slot := first.get(SlotState.MODERATED):
+        return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason.words or known.code}"
+    if kept:
+        return Action.SKIP, f"{kept[0].state.value} for good: {kept[0].reason.words}; --retry-failed tries again"
     return Action.SKIP, "nothing to draw"

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from tests.rehearsal import Rehearsal
 
-JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "=chair", "prompt": "=A chair"}]
+JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "=chair", "prompt": "=A chair"}]
 
 
 def lose_ledger(folder: Path) -> None:

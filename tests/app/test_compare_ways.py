@@ -2,6 +2,8 @@
 
 import pytest
 
+from batchgen.ledger import VariantRow
+from batchgen.money import MicroUSD
 from batchgen.reporter import comparison
 from tests.rehearsal import Rehearsal
 
@@ -91,7 +93,7 @@ def test_the_page_shows_some_and_counts_all() -> None:
 
 def shown(thing: int, way: str, cost: int) -> comparison.Shown:
     """One way among others, of which the dearest costs 30."""
-    row = comparison.VariantRow(
-        f"{thing}", 0, way, "id", "k" * 64, "images/x.png", "ab" * 32, "png", "m", "s", "q", "A chair", cost
+    row = VariantRow(
+        f"{thing}", 0, way, "id", "k" * 64, "images/x.png", "ab" * 32, "png", "m", "s", "q", "A chair", MicroUSD(cost)
     )
-    return comparison.Shown(row, comparison.MicroUSD(30 - cost))
+    return comparison.Shown(row, MicroUSD(30 - cost))

@@ -1,6 +1,7 @@
 """What may be tried a number of times is tried so often over all runs, wherever they were killed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def dies(passing: int) -> Callable[[str], None]:
     return at
 
 
-def killed(scene: Rehearsal, job: dict[str, object], passing: int, **settings: object) -> None:
+def killed(scene: Rehearsal, job: Mapping[str, object], passing: int, **settings: Any) -> None:
     """A run that dies after so many calls."""
     with pytest.raises(BaseException, match=r"Died|unhandled|^$"):
         scene.run(scene.manifest([job], **settings), at=dies(passing))

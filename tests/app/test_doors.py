@@ -22,6 +22,7 @@ from batchgen.app.preview.doctor import examine
 from batchgen.app.run.start import RunResult, run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import AccountError, InputError
+from batchgen.money import MicroUSD
 from tests.counting import Answered, Counting, Heard
 
 KEY = "sk-door-0123456789"
@@ -50,7 +51,11 @@ class Shop:
     def file(self, **told: Any) -> Path:
         """Write the provider file."""
         path = self.root / "shop.yaml"
-        about = {"base_url": self.server.base_url, "key_variable": "SHOP_KEY", "default_model": "draws-1"}
+        about: dict[str, Any] = {
+            "base_url": self.server.base_url,
+            "key_variable": "SHOP_KEY",
+            "default_model": "draws-1",
+        }
         about |= {"prices": {"*": {"per_image": 0.01}}}
         path.write_text(yaml.safe_dump({**about, **told}, sort_keys=False), "utf-8")
         return path
@@ -95,7 +100,8 @@ def test_azure_is_a_provider_file(shop: Callable[..., Shop], monkeypatch: pytest
 
 def test_the_doctor_asks_where_a_run_would(shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, query and paths are those of the file; its notes are shown."""
-    here = shop(lambda heard: (400, {"error": {"message": "no"}}) if heard.method == "POST" else (200, {"data": []}))
+    refused: Answered = (400, {"error": {"message": "no"}})
+    here = shop(lambda heard: refused if heard.method == "POST" else (200, {"data": []}))
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
     found = list(examine("azure", f"{here.server.origin}/openai"))
     assert [one.path for one in here.server.heard] == [
@@ -171,7 +177,7 @@ def test_a_column_of_a_table_sets_an_opened_parameter(shop: Callable[..., Shop])
     file = here.file(opens=OPENS)
     table = here.root / "jobs.csv"
     table.write_text("id,prompt,seed,shelf\na,A lamp,7,top\n", "utf-8")
-    options = Options(provider=str(file), output=here.root / "out", max_cost=5_000_000)
+    options = Options(provider=str(file), output=here.root / "out", max_cost=MicroUSD(5_000_000))
     assert int(run_manifest(table, options, Unwatched()).exit) == 0
     (seen,) = here.server.posts
     assert seen.body["seed"] == 7
@@ -260,7 +266,7 @@ def test_chat_takes_modalities_and_ratios_of_the_file(shop: Callable[..., Shop])
     here = shop(chat)
     text = f"like: openrouter\nbase_url: {here.server.base_url}\nkey_variable: SHOP_KEY\n"
     (here.root / "shop.yaml").write_text(f"{text}prices: {{'*': {{per_call: 0.05}}}}\n", "utf-8")
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"id": "a", "prompt": "A lamp", "size": "1600x900", "seed": 5, "n": 2},
         {"id": "b", "prompt": "A lamp", "model": "black-forest-labs/flux.2-pro", "size": "21:9", "resolution": "2K"},
     ]

@@ -16,12 +16,13 @@ from batchgen.app.run.early_exit import early_end
 from batchgen.app.watch import Unwatched
 from batchgen.cli.main import main
 from batchgen.errors import Exit
+from batchgen.money import MicroUSD
 from batchgen.runtime.signals import Interrupted
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": "lamp", "prompt": "A lamp"}, {"id": "chair", "prompt": "A chair"}]
 IMAGES = 4
-CAP = 1_000_000
+CAP = MicroUSD(1_000_000)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from batchgen.runtime.clock import SystemClock
 from tests.executor.late import LateExecutor
 from tests.rehearsal import Ended, Rehearsal
 
-JOBS = [{"id": f"j{number}", "prompt": f"A lamp {number}", "n": 1 + number % 2} for number in range(6)]
-IMAGES = sum(job["n"] for job in JOBS)  # type: ignore[misc]
+JOBS: list[dict[str, Any]] = [
+    {"id": f"j{number}", "prompt": f"A lamp {number}", "n": 1 + number % 2} for number in range(6)
+]
+IMAGES = sum(job["n"] for job in JOBS)
 
 
 class NeverExecutor(LateExecutor):

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from batchgen.money import MicroUSD, from_usd
 from batchgen.runtime.clock import SystemClock
 from tests.rehearsal import Rehearsal
 
-JOBS = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
+JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "chair", "prompt": "A chair"}]
 
 
 def test_verify_finds_every_damaged_and_missing_image(scene: Rehearsal) -> None:

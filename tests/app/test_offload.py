@@ -66,7 +66,7 @@ async def test_what_was_handed_over_is_done_although_nobody_waits(leave: Callabl
         leave(offload)
         assert done == ["done"]
         with pytest.raises(RuntimeError, match="closed"):
-            offload(work)
+            await offload(work)
 
 
 NO_ROOM = """

@@ -10,6 +10,7 @@ import pytest
 
 from batchgen.app.output import adopt
 from batchgen.app.output.sidecars import records
+from batchgen.storage import LocalStore
 from tests.rehearsal import Rehearsal
 
 OUTPUT = {"sidecars": True}
@@ -182,7 +183,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(scene: Rehearsal) -> None:
 def test_a_spoiled_sidecar_tells_nothing(tmp_path: Path, spoiled: str) -> None:
     """Whatever stands in it, it explains no image and breaks nothing."""
     (tmp_path / "x.png.json").write_text(spoiled, "utf-8")
-    assert list(records(tmp_path, ["x.png", "y.png"])) == []
+    assert list(records(LocalStore(tmp_path), ["x.png", "y.png"])) == []
 
 
 def test_images_by_address_have_sidecars_too(scene: Rehearsal) -> None:

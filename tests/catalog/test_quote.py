@@ -1,6 +1,7 @@
 """What a call may cost before it is made."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from batchgen import catalog, pricing
 from batchgen.catalog.sizes import extremes
 from batchgen.model import (
     Echo,
+    FileImage,
     FixedSizes,
     ImageRequest,
     InputImage,
@@ -45,9 +47,10 @@ def calls(draw: st.DrawFn) -> tuple[Provider, Model, ImageRequest, int, tuple[st
     size = draw(st.sampled_from(["auto", None, *own]))
     qualities = [quality for quality in model.qualities if quality != "auto"]
     quality = draw(st.sampled_from(["auto", None, *qualities]))
-    params = {k: v for k, v in (("size", size), ("quality", quality)) if v}
-    if model.input_fidelity and draw(st.booleans()):
-        params["input_fidelity"] = draw(st.sampled_from(model.input_fidelity))
+    params: dict[str, Any] = {k: v for k, v in (("size", size), ("quality", quality)) if v}
+    fidelity = draw(st.sampled_from(["", *model.input_fidelity]))
+    if fidelity:
+        params["input_fidelity"] = fidelity
     images: list[InputImage] = draw(st.lists(INPUTS, max_size=4))
     request = ask(model.name, *images, prompt=draw(st.text(min_size=1, max_size=200)), **params)
     drawn_size = draw(st.sampled_from(own)) if size in {"auto", None} else str(size)
@@ -81,8 +84,9 @@ def test_no_answer_that_was_asked_for_costs_more_than_high(
         each = 1
     images = data.draw(st.integers(1, n))
     words = data.draw(st.integers(1, pricing.text_tokens_bound(request.prompt)))
+    fidelity = request.param("input_fidelity")
     seen = sum(
-        pricing.input_tokens(model, i.width, i.height, request.param("input_fidelity")) if hasattr(i, "width") else 194
+        pricing.input_tokens(model, i.width, i.height, fidelity) if isinstance(i, FileImage) else 194
         for i in request.images
     )
     usage = data.draw(st.sampled_from([None, Usage(words * n, seen * n, each * images, None, None)]))

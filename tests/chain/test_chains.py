@@ -71,7 +71,7 @@ def test_images_go_in_as_they_are_stored(scene: Start) -> None:
     ended = stage.run(path)
     assert ended.exit == 0
     hashes = {(row["job_id"], row["slot"]): row["sha256"] for row in ended.table("images")}
-    assert [part["sha256"] for part in uploads(stage, BOTH["prompt"])] == [
+    assert [part["sha256"] for part in uploads(stage, str(BOTH["prompt"]))] == [
         hashes[slot] for slot in (("hat", "0"), ("cat", "2"), ("cat", "0"), ("cat", "1"), ("cat", "2"))
     ]
 
@@ -216,7 +216,7 @@ def test_a_long_chain_with_little_room(scene: Start) -> None:
     """Twelve links, one call at a time, written backwards: nothing waits for itself."""
     stage = scene()
     small = {"size": "1024x1024", "output_format": "jpeg"}
-    links = [{"id": "l0", "prompt": "A seed", **small}]
+    links: list[dict[str, Any]] = [{"id": "l0", "prompt": "A seed", **small}]
     links += [{"id": f"l{i}", "images": [f"@l{i - 1}"], "prompt": f"Grown {i}", **small} for i in range(1, 12)]
     path = stage.manifest(links[::-1], limits={"concurrency": 1, "max_cost": 5})
     assert stage.run(path).exit == 0

@@ -18,7 +18,7 @@ from batchgen.money import MicroUSD
 from batchgen.planner import Action, CostRow, Planned, TagRow
 from batchgen.pricing import Cost
 
-AMOUNTS = {"low": MicroUSD(10_000), "expected": MicroUSD(20_000), "high": MicroUSD(40_000)}
+AMOUNTS: dict[str, Any] = {"low": MicroUSD(10_000), "expected": MicroUSD(20_000), "high": MicroUSD(40_000)}
 QUOTE = Quote(**AMOUNTS)
 PROGRESS = Progress(
     3, 24, 6, 48, MicroUSD(120_000), MicroUSD(5_000_000), 12.4, 200.0, retries=1, in_flight=16, state="running"
@@ -27,13 +27,21 @@ PROGRESS = Progress(
 
 def cost_row(**more: Any) -> CostRow:
     """One line of the cost table."""
-    kind = {"model": "gpt-image-2", "size": "1024x1024", "quality": "low", "provider": "mock", "jobs": 2, "images": 4}
+    kind: dict[str, Any] = {
+        "model": "gpt-image-2",
+        "size": "1024x1024",
+        "quality": "low",
+        "provider": "mock",
+        "jobs": 2,
+        "images": 4,
+    }
     return CostRow(**kind | AMOUNTS | more)
 
 
 def tag_row(**more: Any) -> TagRow:
     """One value of one tag."""
-    return TagRow(**{"tag": "category", "value": "sofas", "jobs": 2, "images": 4} | AMOUNTS | more)
+    kind: dict[str, Any] = {"tag": "category", "value": "sofas", "jobs": 2, "images": 4}
+    return TagRow(**kind | AMOUNTS | more)
 
 
 def offer(provider: str = "openai", expected: int | None = 20_000, **more: Any) -> CompareRow:
@@ -58,7 +66,7 @@ def planned(
 ) -> Planned:
     """A job of two images that would be drawn."""
     job = Job(name, "ab" * 32, ImageRequest(Operation.GENERATE, "a sofa"), 2, Stems((f"{name}-*",)))
-    cost = quote and Cost(quote, 1, "gpt-image-2", "1024x1024", "low", "mock")
+    cost = None if quote is None else Cost(quote, 1, "gpt-image-2", "1024x1024", "low", "mock")
     return Planned(job, action, why, slots, cost)
 
 

@@ -24,6 +24,7 @@ from batchgen.errors import AccountError, Exit, InputError, Problem, StorageErro
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.model.settings import OnUncertain
+from batchgen.money import MicroUSD
 from batchgen.planner import Planned
 from tests.cli.conftest import MANIFEST, OUTPUT, Give, parsed
 from tests.cli.examples import REPORT, estimate, planned
@@ -89,7 +90,7 @@ def test_every_option_of_run_reaches_the_program() -> None:
     words = "--max-cost $25.5 --max-images 100 --max-duration 1h30m --concurrency 8 --first 9 --sample 4 --retry-failed"
     more = "--regenerate-missing --on-uncertain hold --if-locked wait --yes --log-json log.jsonl --only a* --only b*"
     assert options("m.yaml", *words.split(), *more.split()) == Options(
-        max_cost=25_500_000,
+        max_cost=MicroUSD(25_500_000),
         max_images=100,
         max_duration=5400.0,
         concurrency=8,

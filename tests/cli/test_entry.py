@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,13 @@ HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "
 NAMES = [entry.name for entry in COMMANDS]
 
 
-def python(code: str, **how: object) -> subprocess.CompletedProcess[str]:
+def python(code: str, **how: Any) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **how)
+    command = [sys.executable, "-c", code]
+    asked: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, check=False, **how
+    )
+    return asked
 
 
 def test_help_loads_no_heavy_library() -> None:

@@ -175,7 +175,7 @@ def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -
 def test_an_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
     """A chain of two runs in its order everywhere."""
     mock = stage()
-    jobs = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]
+    jobs: list[dict[str, Any]] = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]
     ended = mock.run(mock.manifest(jobs))
     whole(ended, mock)
     assert [entry["kind"] for entry in mock.bill] == ["generate", "edit"]

@@ -171,7 +171,7 @@ def test_what_may_have_been_charged_is_never_repeated_for_free(remedy: Remedy) -
 )
 def test_what_counts_as_a_try(remedy: Remedy, fields: dict[str, int]) -> None:
     """Unsent calls and rate limits do not."""
-    assert Tally().after(met(remedy)) == Tally(**fields, last_code="x")  # type: ignore[arg-type]
+    assert Tally().after(met(remedy)) == Tally(**fields, last_code="x")
 
 
 IMAGE = StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png")

@@ -17,7 +17,7 @@ def watched(*ends: tuple[OutcomeKind, Reason], charged: bool = False) -> list[St
     """Let jobs end like this, one after the other."""
     alike = FailureStreak()
     stops = [alike.watch(Outcome(job(), kind, reason=reason), charged=charged) for kind, reason in ends]
-    return [stop and stop.kind for stop in stops]
+    return [stop.kind if stop else None for stop in stops]
 
 
 def test_three_refused_alike_are_a_wrong_manifest() -> None:
@@ -33,7 +33,7 @@ def test_anything_else_between_begins_the_count_anew(between: tuple[OutcomeKind,
 
 def test_a_job_that_did_not_start_says_nothing() -> None:
     """A limit of the user's between two failures is no good news."""
-    ends = [(FAILED, REFUSED), (OPEN, "does not fit"), (FAILED, REFUSED), (FAILED, REFUSED)]
+    ends = [(FAILED, REFUSED), (OPEN, Reason(detail="does not fit")), (FAILED, REFUSED), (FAILED, REFUSED)]
     assert watched(*ends) == [None, None, None, StopKind.CONFIG]
 
 

@@ -58,7 +58,7 @@ class RawServer:
     def port(self) -> int:
         """The port that was free."""
         assert self.server
-        return self.server.sockets[0].getsockname()[1]
+        return int(self.server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:

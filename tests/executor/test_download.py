@@ -34,7 +34,9 @@ async def fetch(
     """Try once."""
     executor = await world.opened()
     attempt = replace(world.attempt(slots=(2,), params=params or {}), id="a9")
-    (came,) = await executor.collect([Pending(attempt.id, "", attempt=attempt, remote=RemoteImage(2, url, expires))])
+    waiting = Pending(attempt.id, "", attempt=attempt, remote=RemoteImage(2, url, expires))
+    came: Receipt | Pending | Lost
+    (came,) = await executor.collect([waiting])
     if not isinstance(came, Receipt):
         return came
     (image,) = came.images

@@ -18,11 +18,11 @@ class FullSpool(Spool):
 
     room = 0
 
-    def part(self, index: int) -> Part:
+    def part(self, index: int, *, resume: bool = False) -> Part:
         """A part of the little that is left."""
         if self.room < 0:
             raise StorageError("full")
-        part = super().part(index)
+        part = super().part(index, resume=resume)
         return FullPart(part, self)
 
 

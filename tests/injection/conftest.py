@@ -74,11 +74,16 @@ def written(folder: Path, words: Sequence[str]) -> Path:
         row = {"p": word, "name": f"{word[:150]} {number}" if shown else f"job {number}"}
         row["model"] = word if shown and len(word) < 100 else "plain"
         rows.append(row)
-    common = {"rows": rows, "model": "{{ model }}"}
+    common: dict[str, Any] = {"rows": rows, "model": "{{ model }}"}
     common["tags"] = dict.fromkeys(words[:: len(words) // TAG_NAMES], "{{ p }}")
     drawn = {"id": "{{ name }}", "prompt": "{{ p }}", "quality": "low"}
     refused = {"id": "{{ name }} r", "prompt": f"{{{{ p }}}}{REFUSE}", "quality": "low"}
-    ways = {"id": "{{ name }} {{ way }}", "prompt": "{{ p }}", "quality": "{{ way }}", "rows": rows[::COMPARED]}
+    ways: dict[str, Any] = {
+        "id": "{{ name }} {{ way }}",
+        "prompt": "{{ p }}",
+        "quality": "{{ way }}",
+        "rows": rows[::COMPARED],
+    }
     ways["matrix"] = {"way": ["low", "high"]}
     jobs = [{**common, **one} for one in (drawn, refused, ways)]
     document = {

@@ -59,7 +59,9 @@ def test_every_end_has_its_number(
     ledger.attempts.settle(make.failure(attempt, charge), state, cost)
     money = ledger.accounts.totals().money
     assert (money.confirmed, money.estimated, money.at_risk, money.not_charged) == numbers
-    assert ledger.attempts.find(attempt.id).reserved == 0
+    row = ledger.attempts.find(attempt.id)
+    assert row is not None
+    assert row.reserved == 0
     assert ledger.accounts.audit() == ()
 
 
@@ -217,6 +219,7 @@ def test_what_a_server_says_cannot_break_the_books(ledger: Ledger, make: Make) -
     )
     ledger.attempts.settle(answer, AttemptState.SETTLED, make.cost(50))
     row = ledger.attempts.find(attempt.id)
+    assert row is not None
     assert (row.text_in, row.image_in, row.output, row.total) == (None, None, None, 1)
     assert len(row.message) < 5000
 

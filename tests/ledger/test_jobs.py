@@ -65,15 +65,17 @@ def test_the_previous_job_is_the_one_that_was_wanted_last(opened: Open, make: Ma
     ledger.jobs.remember([make.wanted(red)])
     ledger.runs.begin(RunStart("a-second", "m", "mock"))
     ledger.jobs.remember([make.wanted(blue)])
-    assert ledger.jobs.known([red])[0].previous.key == blue.key
-    assert ledger.jobs.known([green])[0].previous.key == blue.key
+    for job in (red, green):
+        previous = ledger.jobs.known([job])[0].previous
+        assert previous is not None
+        assert previous.key == blue.key
 
 
 def test_jobs_without_an_id_of_their_own_have_no_past(ledger: Ledger, make: Make) -> None:
     """An id made from the key says nothing."""
     job = make.job("a")
     ledger.jobs.remember([make.wanted(job)])
-    other = Job("a", "f" * 64, job.request, 1, job.path, explicit_id=False)
+    other = Job("a", "f" * 64, job.request, 1, job.stems, explicit_id=False)
     assert ledger.jobs.known([other])[0].previous is None
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -115,7 +116,7 @@ def old_ledger() -> sqlite3.Connection:
     return db
 
 
-def migrated(db: sqlite3.Connection, question: str) -> list[tuple[str, ...]]:
+def migrated(db: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
     """Bring it up to date, and ask."""
     with closing(db):
         for step in migrations()[3:]:

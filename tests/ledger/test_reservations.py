@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from batchgen.ledger import Caps, Ledger, RunStart
-from batchgen.ledger.records import CapKind
+from batchgen.ledger.records import CapKind, Refused
 from batchgen.ledger.reservations import Line, day_start, judge, month_start
-from batchgen.model import AttemptState, Charge
+from batchgen.model import Attempt, AttemptState, Charge
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import SystemClock
 from tests.ledger.conftest import Hands, Make, Open
@@ -21,6 +21,13 @@ from tests.ledger.conftest import Hands, Make, Open
 def usd(amount: int) -> MicroUSD:
     """Micro-dollars."""
     return MicroUSD(amount)
+
+
+def refusal(ledger: Ledger, attempt: Attempt, caps: Caps) -> Refused:
+    """Reserve, and be refused."""
+    refused = ledger.reservations.reserve(attempt, caps)
+    assert refused is not None
+    return refused
 
 
 def test_a_call_that_fits_exactly_is_let_through(ledger: Ledger, make: Make) -> None:
@@ -102,9 +109,9 @@ def test_a_new_day_has_a_new_budget_and_the_month_goes_on(ledger: Ledger, make: 
     attempt = make.attempt(job)
     assert ledger.reservations.reserve(attempt, caps) is None
     ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
-    assert ledger.reservations.reserve(make.attempt(job, high=50), caps).kind is CapKind.DAY
+    assert refusal(ledger, make.attempt(job, high=50), caps).kind is CapKind.DAY
     clock.time = datetime(2026, 3, 10, 23, 1, tzinfo=UTC)  # 00:01 in Berlin
-    assert ledger.reservations.reserve(make.attempt(job, high=51), caps).kind is CapKind.MONTH
+    assert refusal(ledger, make.attempt(job, high=51), caps).kind is CapKind.MONTH
     assert ledger.reservations.reserve(make.attempt(job, high=50), caps) is None
 
 
@@ -116,9 +123,9 @@ def test_a_call_under_way_at_midnight_counts_for_both_days(ledger: Ledger, make:
     attempt = make.attempt(job)
     ledger.reservations.reserve(attempt, caps)
     clock.time = datetime(2026, 3, 11, 0, 1, tzinfo=UTC)
-    assert ledger.reservations.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
+    assert refusal(ledger, make.attempt(job, high=1), caps).kind is CapKind.DAY
     ledger.attempts.settle(make.answer(attempt), AttemptState.SETTLED, make.cost(100))
-    assert ledger.reservations.reserve(make.attempt(job, high=1), caps).kind is CapKind.DAY
+    assert refusal(ledger, make.attempt(job, high=1), caps).kind is CapKind.DAY
     clock.time = datetime(2026, 3, 12, 0, 1, tzinfo=UTC)
     assert ledger.reservations.reserve(make.attempt(job, high=100), caps) is None
 
@@ -146,7 +153,7 @@ def test_images_per_day_count_what_was_asked_of_one_provider(ledger: Ledger, mak
     ledger.jobs.remember([make.wanted(job)])
     free = make.attempt(job, slots=(0, 1, 2))
     ledger.reservations.reserve(free, caps)
-    assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1)), caps).kind is CapKind.IMAGES_PER_DAY
+    assert refusal(ledger, make.attempt(job, slots=(0, 1)), caps).kind is CapKind.IMAGES_PER_DAY
     assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1), provider="other"), caps) is None
     ledger.attempts.settle(make.failure(free, Charge.NO), AttemptState.NOT_CHARGED)
     assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1, 2, 3)), caps) is None
@@ -157,7 +164,7 @@ def test_max_images_bounds_the_run(ledger: Ledger, make: Make) -> None:
     job, caps = make.job(n=4), Caps(max_images=3)
     ledger.jobs.remember([make.wanted(job)])
     assert ledger.reservations.reserve(make.attempt(job, slots=(0, 1)), caps) is None
-    refused = ledger.reservations.reserve(make.attempt(job, slots=(2, 3)), caps)
+    refused = refusal(ledger, make.attempt(job, slots=(2, 3)), caps)
     assert (refused.kind, refused.headroom, refused.ever) == (CapKind.MAX_IMAGES, 1, True)
 
 
@@ -172,6 +179,7 @@ def test_max_images_bounds_the_run(ledger: Ledger, make: Make) -> None:
 def test_the_hardest_limit_is_named(lines: list[Line], kind: CapKind, ever: object) -> None:
     """A limit that waiting cannot help comes before one that it can."""
     refused = judge(tuple(lines))
+    assert refused is not None
     assert (refused.kind, refused.ever) == (kind, ever)
 
 

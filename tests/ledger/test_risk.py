@@ -47,7 +47,7 @@ def test_calls_of_a_dead_run_are_orphans_of_their_catalogue(opened: Open, make: 
     [(Decision.RETRY, SlotState.NOT_STARTED, (0,)), (Decision.DROP, SlotState.FAILED, ())],
 )
 def test_a_person_decides_what_is_held(
-    ledger: Ledger, make: Make, decision: Decision, state: AttemptState, opens: tuple[int, ...]
+    ledger: Ledger, make: Make, decision: Decision, state: SlotState, opens: tuple[int, ...]
 ) -> None:
     """Drawn again or given up: what is at risk stays at risk."""
     job, other = make.job("a"), make.job("b")

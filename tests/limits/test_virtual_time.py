@@ -48,7 +48,7 @@ def test_a_stall_delays_what_was_due() -> None:
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        due = loop.create_future()
+        due: asyncio.Future[float] = loop.create_future()
         loop.call_later(1, lambda: due.set_result(loop.time()))
         virtual_time.stall(5)
         return await due

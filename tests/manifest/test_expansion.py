@@ -163,7 +163,7 @@ def test_the_same_job_twice_is_one_job(desk: Any) -> None:
     """A repeated row is skipped and says which job it repeats; `n` makes no other job of it."""
     items = desk.items("id,prompt,n\na,p,1\nb,p,1\na,p,4\n", "m.csv")
     assert [type(item) for item in items] == [Job, Job, Skipped]
-    assert items[2].why == "the same as an earlier job a"  # type: ignore[union-attr]
+    assert items[2].why == "the same as an earlier job a"
 
 
 def test_expansion_is_lazy_and_repeatable(desk: Any) -> None:

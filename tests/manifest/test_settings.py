@@ -21,6 +21,7 @@ from batchgen.model import (
     Settings,
     TokenPrices,
 )
+from batchgen.money import MicroUSD
 
 FULL = """
 name: autumn
@@ -44,8 +45,8 @@ jobs: [{prompt: p}]
 def test_every_key_arrives(desk: Any) -> None:
     """Money is in micro-dollars, durations in seconds, the ledger is found from the manifest's folder."""
     settings = load(desk.write("m.yaml", FULL)).settings
-    assert settings.limits == Limits(50, 40, 30, 800_000, 1000, 8, 25_000_000, 7, 7200.0)
-    assert settings.budget == Budget(50_000_000, 800_000_000, "Europe/Berlin")
+    assert settings.limits == Limits(50, 40, 30, 800_000, 1000, 8, MicroUSD(25_000_000), 7, 7200.0)
+    assert settings.budget == Budget(MicroUSD(50_000_000), MicroUSD(800_000_000), "Europe/Berlin")
     assert settings.retry == Retry(2, 0.5, 60.0, 0, 90.0, (1.0, 2.0))
     assert settings.ledger is not None
     assert settings.ledger.resolve() == (desk.folder.parent / "ledger.db").resolve()
@@ -79,7 +80,7 @@ def test_the_command_line_stands_above(desk: Any, name: str) -> None:
     given = {"provider": "mock", "max_cost": "3", "max_duration": "90s", "concurrency": "2", "on_uncertain": "hold"}
     settings = load(path, overrides=given).settings
     assert settings.provider == "mock"
-    assert settings.limits == Limits(max_cost=3_000_000, max_duration=90.0, concurrency=2)
+    assert settings.limits == Limits(max_cost=MicroUSD(3_000_000), max_duration=90.0, concurrency=2)
     assert (settings.on_uncertain, settings.on_partial) == (OnUncertain.HOLD, OnPartial.TOP_UP)
 
 

@@ -35,7 +35,8 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        return self.json["error"]
+        error: dict[str, Any] = self.json["error"]
+        return error
 
     def image(self, slot: int = 0) -> Image.Image:
         """The image in a slot, decoded."""

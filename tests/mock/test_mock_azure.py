@@ -72,7 +72,8 @@ async def test_a_moderated_prompt_is_a_content_filter(azure: Callable[..., Any])
     with pytest.raises(openai.BadRequestError) as refused:
         await client.images.generate(model=MODEL, prompt="A lamp [moderated]")
     assert refused.value.code == "contentFilter"
-    assert refused.value.body["inner_error"]["content_filter_results"]["sexual"]["filtered"]
+    body: Any = refused.value.body
+    assert body["inner_error"]["content_filter_results"]["sexual"]["filtered"]
     assert http.server.bill()["total_micro_usd"] == 0
 
 

@@ -34,8 +34,8 @@ def resolved(model: str, quality: str = "high", width: int = 1024, height: int =
 )
 def test_an_image_has_the_published_tokens(model: str, size: tuple[int, int], tokens: tuple[int, ...]) -> None:
     """Table for the first family, formula for the later ones, low to dearest."""
-    model = MODELS[model]
-    assert tuple(model.output_tokens(quality, *size) for quality in model.qualities) == tokens
+    known = MODELS[model]
+    assert tuple(known.output_tokens(quality, *size) for quality in known.qualities) == tokens
 
 
 def test_reference_images_have_the_recorded_tokens() -> None:

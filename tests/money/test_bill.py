@@ -73,7 +73,7 @@ def _files_agree(seen: Seen, account: Account) -> None:
     book = openpyxl.load_workbook(seen.folder / "report" / "report.xlsx", read_only=True)
     for title in ("Jobs", "Usage"):
         head, *body = list(book[title].iter_rows(values_only=True))
-        assert _dollars([dict(zip(head, row, strict=True)) for row in body]) == account, title
+        assert _dollars([dict(zip(map(str, head), row, strict=True)) for row in body]) == account, title
     book.close()
 
 

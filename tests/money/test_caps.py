@@ -249,4 +249,5 @@ def test_no_more_risk_than_a_twentieth_of_the_cap(place_of_work: Path) -> None:
         assert twice
         assert len(twice) < len(jobs)
         for first, *_ in twice:
+            assert first.ended
             assert first.ended < risky, "a second try was decided although a dollar was at risk"

@@ -29,7 +29,7 @@ def _booked(seen: Seen) -> int:
 
 
 def _dearest(here: Scene) -> int:
-    return max(entry["charged_micro_usd"] for entry in here.bill())
+    return max(int(entry["charged_micro_usd"]) for entry in here.bill())
 
 
 @pytest.mark.parametrize("seed", SEEDS)

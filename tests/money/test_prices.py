@@ -37,16 +37,16 @@ def test_odd_usages_never_cost_nothing(place_of_work: Path) -> None:
             assert row.estimated == (row.job_id != "good"), row.job_id
             assert 0 < row.cost == bill[row.id] <= row.high
         assert seen.money["estimated_micro_usd"] == sum(row.cost for row in seen.attempts if row.estimated)
-        for row in seen.table("images.csv"):
-            doubted = {"usage_missing", "usage_implausible"} & set(row["flags"].split())
-            assert len(doubted) == (row["job_id"] != "good"), row["job_id"]
+        for image in seen.table("images.csv"):
+            doubted = {"usage_missing", "usage_implausible"} & set(image["flags"].split())
+            assert len(doubted) == (image["job_id"] != "good"), image["job_id"]
 
 
 @pytest.mark.parametrize("fault", sorted(OTHER))
 def test_something_else_was_drawn(place_of_work: Path, fault: str) -> None:
     """Another model, size or quality than asked settles at the dearer of both, and every such image is flagged."""
     with scene(place_of_work) as here:
-        jobs = [
+        jobs: list[dict[str, Any]] = [
             {"id": "asked", "prompt": "A lamp", "n": 2},
             {"id": "other", "prompt": f"A lamp [[mock: fault={fault}]]", "n": 2},
             *({"id": f"later-{at}", "prompt": f"Lamp {at}"} for at in range(3)),
@@ -152,7 +152,8 @@ def test_estimates_learn_from_what_calls_did_cost(place_of_work: Path) -> None:
     """After runs the median of such calls is what the next ones are expected to cost; the worst case stays."""
     with scene(place_of_work, price_factor=Decimal("0.5")) as here:
         jobs = [{"id": f"lamp-{at}", "prompt": f"Lamp {at}"} for at in range(5)]
-        more = [*jobs, {"id": "new", "prompt": "Lamp 9", "n": 3}, {"id": "fine", "prompt": "L", "quality": "medium"}]
+        fine = {"id": "fine", "prompt": "L", "quality": "medium"}
+        more: list[dict[str, Any]] = [*jobs, {"id": "new", "prompt": "Lamp 9", "n": 3}, fine]
         manifest = here.manifest(more)
         before = plan.estimate_manifest(manifest, here.options())
         seen = here.run(manifest, only=("lamp-*",))

@@ -61,6 +61,21 @@ def traced(folder: Path, words: list[str]) -> list[Step]:
     return list(steps((folder / "trace").read_text("utf-8", "replace")))
 
 
+def follow(step: Step, unsure: set[str]) -> None:
+    """Keep up which paths a power cut may take away: what was written or named, and not synced since."""
+    match step.call:
+        case "write" | "pwrite64":
+            unsure.update(step.paths)
+        case "fsync" | "fdatasync":
+            unsure.difference_update(step.paths)
+        case "linkat" if "/images" in step.words:
+            unsure.add(step.paths[-1])
+        case "rename" | "renameat" | "renameat2":
+            unsure.update(step.paths[-1:])
+        case _:
+            pass
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed here")
 def test_everything_is_on_the_disk_before_something_relies_on_it(fresh: Path, launcher: Launcher) -> None:
     """Intent before request, bytes before name, name before row, row before the spool goes; one call at a time."""
@@ -75,23 +90,18 @@ def test_everything_is_on_the_disk_before_something_relies_on_it(fresh: Path, la
                     if ledger and named:
                         assert not any("/images" in path for path in unsure), "a row before its image's name"
                         seen["settled"], named = seen["settled"] + 1, False
-                    unsure.update(step.paths)
-                case "fsync" | "fdatasync":
-                    unsure.difference_update(step.paths)
                 case "sendto" if "POST" in step.words:
                     assert not any(path.endswith("-wal") for path in unsure), "a request before its intent"
                     seen["sent"] += 1
                 case "linkat" if "/images" in step.words:
                     assert not any("/spool" in path for path in unsure), "a name before its bytes"
-                    unsure.add(step.paths[-1])
                     seen["named"], named = seen["named"] + 1, True
-                case "rename" | "renameat" | "renameat2":
-                    unsure.update(step.paths[-1:])
                 case "unlinkat" if "answer.json" in step.words:
                     assert not any(path.endswith("-wal") for path in unsure), "a spool gone before its row"
                     seen["removed"] += 1
                 case _:
                     pass
+            follow(step, unsure)
         assert (seen["sent"], seen["named"], seen["removed"]) == (3, 6, 3)
         assert seen["settled"] >= 1
 

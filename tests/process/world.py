@@ -274,7 +274,8 @@ class World:
 
 def name_of(entry: dict[str, Any]) -> str:
     """The call that a line of the bill belongs to."""
-    return next(value for name, value in entry["headers"].items() if name.lower() == "x-client-request-id")
+    headers: dict[str, str] = entry["headers"]
+    return next(value for name, value in headers.items() if name.lower() == "x-client-request-id")
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def serve(heard: Heard) -> Answered:
             return 400, {"why": "rude"}
         case "POST", "/v1/draw":
             return 200, drawn(image(), heard.body)
-    return 404, {"why": "path"}
+        case _:
+            return 404, {"why": "path"}
 
 
 @pytest.fixture

@@ -180,5 +180,5 @@ def test_every_provider_takes_its_own_defaults(provider: str) -> None:
     door = catalog.provider(provider)
     for name, value in door.defaults:
         extra = {"output_format": "jpeg"} if name == "output_compression" else {}
-        wanted = job(**{name: value, **extra}, inherited=(name, *extra))
+        wanted = job(1, inherited=(name, *extra), **{name: value, **extra})
         assert not [m for severity, m in said(wanted, provider) if severity == "error" and name in m]

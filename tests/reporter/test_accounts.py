@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from batchgen.ledger import Waste
+from batchgen.money import MicroUSD
 from batchgen.reporter import summary
 
 Make = Callable[..., Any]
@@ -47,10 +48,15 @@ def test_wanted_is_the_sum_of_the_others(rows: Make, job: Make) -> None:
 @pytest.mark.parametrize(
     ("waste", "why", "paid", "at_risk"),
     [
-        (Waste("at_risk", "timeout", 2, 9), "unclear: timeout", 0, 9),
-        (Waste("charged_no_result", "", 1, 7), "paid, no usable image", 7, 0),
-        (Waste("lost_paid", "url_expired", 1, 7), "paid, the image could not be downloaded: url expired", 7, 0),
-        (Waste("something_new", "x", 1, 7), "something new: x", 7, 0),
+        (Waste("at_risk", "timeout", 2, MicroUSD(9)), "unclear: timeout", 0, 9),
+        (Waste("charged_no_result", "", 1, MicroUSD(7)), "paid, no usable image", 7, 0),
+        (
+            Waste("lost_paid", "url_expired", 1, MicroUSD(7)),
+            "paid, the image could not be downloaded: url expired",
+            7,
+            0,
+        ),
+        (Waste("something_new", "x", 1, MicroUSD(7)), "something new: x", 7, 0),
     ],
 )
 def test_waste_has_its_reason(waste: Waste, why: str, paid: int, at_risk: int, rows: Make) -> None:

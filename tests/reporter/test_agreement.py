@@ -182,7 +182,7 @@ def agrees(ledger: Ledger, folder: Path, bill: dict[str, int]) -> None:
     """Compare every file with the bill."""
     report = write(ledger, folder).folder
     book = openpyxl.load_workbook(report / "report.xlsx", read_only=True)
-    sheets = {title: list(book[title].iter_rows(values_only=True)) for title in book.sheetnames}
+    sheets: dict[str, list[Any]] = {title: list(book[title].iter_rows(values_only=True)) for title in book.sheetnames}
     book.close()
     jobs, images = cells(report / "jobs.csv"), cells(report / "images.csv")
     assert told(jobs) == bill

@@ -107,6 +107,8 @@ def test_all_files_agree(histories: list[Any], tmp_path: Path, rows: Make, job: 
     assert [sum(parquet[name]) for name in FOUR] == truth
     assert [int(frame(made, "usage")[name].sum()) for name in FOUR] == truth
     for title in ("Jobs", "Usage"):
+        head: Any
+        body: list[Any]
         head, *body = book[title].iter_rows(values_only=True)
         places = [head.index(name.replace("_micro_usd", "_usd")) for name in FOUR]
         assert [sum(round(row[place] * 1e6) for row in body) for place in places] == truth

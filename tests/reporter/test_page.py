@@ -86,7 +86,7 @@ Draw = Callable[..., Path]
 
 @pytest.fixture
 def page(
-    tmp_path: Path, rows: Callable[..., object], job: Make, image: Callable[..., ImageRow], tagged: Callable[..., str]
+    tmp_path: Path, rows: Callable[..., Any], job: Make, image: Callable[..., ImageRow], tagged: Callable[..., str]
 ) -> Callable[..., tuple[str, Shape]]:
     """Write a report with this text in every place that comes from outside, and read its page."""
 

@@ -23,7 +23,7 @@ CARDS = "#sheet .card b"
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small shop."""
     folder = tmp_path_factory.mktemp("shop")
-    return write(shop(folder), folder).page  # type: ignore[arg-type]
+    return write(shop(folder), folder).page
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_review_by_keyboard_is_handed_on(opened: Open) -> None:
                 "job": row.job_id, "key": row.job_key, "slot": 0, "sha256": row.sha256,
                 "decision": decision, "note": note,
             }
-            for row, decision, note in ((image(number), *rest) for number, *rest in decided)
+            for row, decision, note in ((image(number), decision, note) for number, decision, note in decided)
         ],
     }  # fmt: skip
 
@@ -164,7 +164,7 @@ def test_decisions_stay_in_the_browser(opened: Open) -> None:
 
 def test_a_review_starts_where_the_ledger_stands(opened: Open, tmp_path: Path) -> None:
     """What the ledger knows is shown, and what it learned after an export counts more than what the browser kept."""
-    report = write(Rows([Reviewed(*image(0)), image(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
+    report = write(Rows([Reviewed(*image(0)), image(1)], run=a_run()), tmp_path).page
     with opened(report) as page:
         assert page.texts("#tally") == ["1 approved · 0 rejected · 1 undecided"]
         page.press("ArrowRight", "Enter")
@@ -235,7 +235,7 @@ def test_nothing_in_a_text_is_run(opened: Open, tmp_path: Path) -> None:
         reason_detail=evil,
     )
     tagged = row._replace(tags=json.dumps([[evil, evil]]), path=f"images/{evil}.png")
-    report = write(Rows([tagged, image(1)], run=a_run()), tmp_path).page  # type: ignore[arg-type]
+    report = write(Rows([tagged, image(1)], run=a_run()), tmp_path).page
     with opened(report) as page:
         page.press("ArrowRight", "Enter")
         assert page.texts("#view-title") == [evil]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote
 
 KEY = "sk-CANARY+0123456789/abcdef=="
@@ -89,8 +89,8 @@ def parrot(answers: Mapping[str, Answer]) -> Iterator[Parrot]:
             self.wfile.write(bird.answer(target, body))
 
     class Server(ThreadingTCPServer):
-        allow_reuse_address: ClassVar = True
-        daemon_threads: ClassVar = True
+        allow_reuse_address = True
+        daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
             """A client that hangs up is no news."""

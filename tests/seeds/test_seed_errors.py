@@ -29,7 +29,11 @@ IMAGE = image()
 SEED = yaml.safe_load((Path(__file__).parents[2] / "manifests" / "seeds" / "yescale.yaml").read_text("utf-8"))
 TEENAGERS = SEED["variables"]["teenagers"] + " --ar 16:9"
 USAGE = {"input_tokens": 8, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}, "output_tokens": 4160}
-DRAWN = (200, {}, {"created": 1, "data": [{"b64_json": IMAGE}], "usage": {**USAGE, "total_tokens": 4168}})
+DRAWN: tuple[int, dict[str, str], Any] = (
+    200,
+    {},
+    {"created": 1, "data": [{"b64_json": IMAGE}], "usage": {**USAGE, "total_tokens": 4168}},
+)
 
 
 def error(status: int, message: str, kind: str, code: str | None, **headers: str) -> tuple[int, dict[str, str], Any]:

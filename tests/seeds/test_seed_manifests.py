@@ -40,18 +40,20 @@ AIHUBMIX = {
 
 def drawn(entry: Entry) -> int:
     """Tokens of the images of a call, by the guide's table."""
-    return TOKENS[entry["quality"]][entry["size"]] * entry["pictures"]
+    images: int = entry["pictures"]
+    return TOKENS[entry["quality"]][entry["size"]] * images
 
 
 def by_token(entry: Entry, text: str, image: str, output: str) -> Decimal:
     """Micro-dollars at these prices per million tokens."""
-    given = entry["text_tokens"] * Decimal(text) + entry["image_tokens"] * Decimal(image)
+    given: Decimal = entry["text_tokens"] * Decimal(text) + entry["image_tokens"] * Decimal(image)
     return given + drawn(entry) * Decimal(output)
 
 
 def by_image(entry: Entry, table: Mapping[str, Mapping[str, str]]) -> Decimal:
     """Micro-dollars at these prices per image."""
-    return Decimal(table[entry["quality"]][entry["size"]]) * 1_000_000 * entry["pictures"]
+    images: int = entry["pictures"]
+    return Decimal(table[entry["quality"]][entry["size"]]) * 1_000_000 * images
 
 
 def apiyi(entry: Entry) -> Decimal:
@@ -70,7 +72,8 @@ def official(entry: Entry) -> Decimal:
 
 def aihubmix(entry: Entry) -> Decimal:
     """The printed table, and "input text tokens are billed separately at $5 per million"."""
-    return by_image(entry, AIHUBMIX) + entry["text_tokens"] * Decimal(5)
+    text: int = entry["text_tokens"]
+    return by_image(entry, AIHUBMIX) + text * Decimal(5)
 
 
 PRICES = {
@@ -92,7 +95,8 @@ def performed(gateway: Gateway, seed: str) -> tuple[Rehearsal, Ended]:
     assert ended.exit == 0, ended.summary
     assert {row["state"] for row in ended.table("images")} == {"stored"}
     assert {row["flags"] for row in ended.table("images")} == {""}
-    assert maintain.verify(ended.folder).damaged == maintain.verify(ended.folder).missing == ()
+    seen = maintain.verify(ended.folder)
+    assert (seen.damaged, seen.missing) == ((), ())
     entries = stage.bill
     expected = [int(price(entry).to_integral_value(ROUND_CEILING)) for entry in entries]
     assert [entry["charged_micro_usd"] for entry in entries] == expected

@@ -72,8 +72,8 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
     retry = scene.settings.retry
     per_slot: dict[tuple[str, int], list[tuple[Purpose, Remedy]]] = {}
     for attempt, verdict in story.sky.verdicts:
-        for slot in attempt.slots:
-            per_slot.setdefault((attempt.job_key, slot), []).append(
+        for number in attempt.slots:
+            per_slot.setdefault((attempt.job_key, number), []).append(
                 (attempt.purpose, _remedy(attempt.purpose, verdict))
             )
     again = 1 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 0

@@ -18,6 +18,7 @@ from batchgen.model import (
     Echo,
     Lost,
     Mismatch,
+    Missing,
     Pending,
     Phase,
     Receipt,
@@ -435,7 +436,7 @@ class Sky:
         self._write(attempt, billed, tokens)
         places = sorted(self.chance.sample(range(attempt.n), drawn))
         missing = tuple(
-            (slot, self.chance.choice(("dropped", "null", "empty", "undecodable")))
+            (slot, self.chance.choice((Missing.DROPPED, Missing.NULL, Missing.EMPTY, Missing.UNDECODABLE)))
             for place, slot in enumerate(attempt.slots)
             if place not in places
         )

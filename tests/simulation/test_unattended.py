@@ -192,7 +192,7 @@ def test_a_thousand_refused_jobs_ask_the_ledger_once(new_world: NewWorld, amount
     """Once the budget is gone, jobs that can never fit cost no transaction each."""
     world = new_world("refused")
     limits = replace(LIMITS, max_cost=MicroUSD(1))
-    counted = []
+    counted: list[str] = []
     world.ledger._database._at = counted.append
     story = world.run(Scene(jobs(amount), Weather(), replace(SETTINGS, limits=limits)))
     assert story.status is Exit.LIMIT
@@ -215,18 +215,20 @@ def test_a_mismatch_is_kept_failed_or_drawn_again(new_world: NewWorld) -> None:
     """As the user wants it; what was paid for stays on the disk."""
     from batchgen.model import OnMismatch
 
+    unlike = Scene(jobs(6, 2), Weather({"unlike": 1.0}), SETTINGS)
     for policy, status, calls in (
         (OnMismatch.KEEP, Exit.OK, 6),
         (OnMismatch.FAIL, Exit.SOME_FAILED, 6),
         (OnMismatch.RETRY_ONCE, Exit.OK, 12),
     ):
         world = new_world(policy)
-        scene = Scene(jobs(6, 2), Weather({"unlike": 1.0}), replace(SETTINGS, on_mismatch=policy))
+        scene = replace(unlike, settings=replace(SETTINGS, on_mismatch=policy))
         story = play(world, scene)
         assert (story.status, len(story.sky.calls)) == (status, calls), policy
         assert all(slot.path for slot in world.ledger.jobs.known(scene.jobs)[0].slots)
         assert len(play(world, scene).sky.calls) == 0
-    retried = play(world := new_world("x"), replace(scene, settings=replace(SETTINGS, on_mismatch=OnMismatch.FAIL)))
+    scene = replace(unlike, settings=replace(SETTINGS, on_mismatch=OnMismatch.FAIL))
+    retried = play(world := new_world("x"), scene)
     assert retried.status is Exit.SOME_FAILED
     again = play(world, replace(scene, weather=Weather(), choices=Choices(retry_failed=True)))
     assert again.status is Exit.OK

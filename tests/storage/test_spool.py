@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ from tests.storage.conftest import Put
 def test_a_part_knows_what_it_got(workspace: Workspace) -> None:
     """Bytes, hash and head, however they were cut."""
     part = workspace.spool("one").part(3)
-    for piece in (b"ab", bytearray(b"cd"), memoryview(b"e" * 100)):
+    pieces: tuple[Any, ...] = (b"ab", bytearray(b"cd"), memoryview(b"e" * 100))
+    for piece in pieces:
         part.write(piece)
     facts = part.close()
     data = b"abcd" + b"e" * 100

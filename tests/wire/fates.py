@@ -1,6 +1,7 @@
 """What must become of a call when a server shows a fault: the calls it leads to, the state of each wanted image."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
 
@@ -59,7 +60,7 @@ BROKEN = replace(HOLE, slots=("failed",), slots4=("failed", "stored", "stored", 
 HALF = replace(
     SPOILT, calls4=("settled", "settled", "charged_no_result"), slots4=("stored", "stored", "stored", "failed")
 )
-STALLED = {"deadline": 0.2, "how": "delay=1.5", "slow": True}
+STALLED: dict[str, Any] = {"deadline": 0.2, "how": "delay=1.5", "slow": True}
 FEWER = {
     0: WITHHELD,
     1: replace(

@@ -33,7 +33,7 @@ def asked_for(came: Sequence[int]) -> tuple[list[int], int]:
 def test_every_way_to_get_too_few(place_of_work: Path, length: int) -> None:
     """Nothing, one, two, three or all, call after call: calls are counted exactly, and each image is paid once."""
     ways = list(product([0, 1, 2, 3, ALL], repeat=length))
-    jobs = []
+    jobs: list[dict[str, Any]] = []
     for way in ways:
         faults = ",".join("ok" if count == ALL else f"fewer_{count}" for count in way)
         jobs.append({"id": "-".join(map(str, way)), "prompt": f"Lamp {way} [[mock: fault={faults}]]", "n": WANTED})
@@ -107,7 +107,10 @@ def test_moderation_without_a_word(place_of_work: Path, shape: Moderated) -> Non
 
 def test_what_never_comes_is_moderated_and_costs_what_was_counted(place_of_work: Path) -> None:
     """Asked again and empty again: the row goes to moderated.csv, and the usage of empty answers is believed."""
-    jobs = [{"id": "lamp", "prompt": "A lamp [[mock: fault=fewer_0]]", "n": 3}, {"id": "sofa", "prompt": "A sofa"}]
+    jobs: list[dict[str, Any]] = [
+        {"id": "lamp", "prompt": "A lamp [[mock: fault=fewer_0]]", "n": 3},
+        {"id": "sofa", "prompt": "A sofa"},
+    ]
     with scene(place_of_work) as here:
         seen = here.run(here.manifest(jobs))
         assert seen.slots("lamp") == ("moderated",) * 3

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -84,8 +85,17 @@ class Worklist:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
         waiting |= {attempt.job_key for attempt in self.ledger.attempts.pending()}
-        queued = list[Job]()
-        for item in sums.watch(self._pairing.plan(selected(everything, self.options))):
+        planned = sums.watch(self._pairing.plan(selected(everything, self.options)))
+        drawn = (item.job for item in self._noted(planned, waiting) if item.slots)
+        while queued := list(islice(drawn, QUEUED_AT_ONCE)):
+            self.ledger.queue.put(queued)
+        deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
+        self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.tariff) for job in self._chained.values()])
+        return sums.total()
+
+    def _noted(self, planned: Iterable[Planned], waiting: AbstractSet[str]) -> Iterator[Planned]:
+        """Pass jobs on, and note of each what it comes to; the images of those in `waiting` are on their way."""
+        for item in planned:
             self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
@@ -97,16 +107,7 @@ class Worklist:
                 self._fetched.append(item.job)
             elif not item.slots and not item.later:
                 self.settled[item.job_status] += 1
-            if item.slots:
-                queued.append(item.job)
-            if len(queued) == QUEUED_AT_ONCE:
-                self.ledger.queue.put(queued)
-                queued = []
-        if queued:
-            self.ledger.queue.put(queued)
-        deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
-        self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.tariff) for job in self._chained.values()])
-        return sums.total()
+            yield item
 
     def _is_worth_telling(self, item: Planned) -> bool:
         """Whether somebody has to do something before a job can come to its end, which the status does not say."""

@@ -59,10 +59,8 @@ def _uneven(cells: int, width: int) -> str:
 def text_of(value: Any) -> str:
     """Write a typed cell: whole numbers without a point, dates as ISO 8601, truth as TRUE and FALSE."""
     match value:
-        case str():
-            return value
-        case None:
-            return ""
+        case str() | None:
+            return value or ""
         case bool():
             return "TRUE" if value else "FALSE"
         case float() if value.is_integer() and abs(value) < 1e15:

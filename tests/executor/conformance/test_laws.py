@@ -165,7 +165,7 @@ async def test_a_session_that_ends_leaves_nothing_undecided(workspace: Bench) ->
     quick, slow = workspace.attempt(), workspace.attempt("a lamp [[mock: fault=late delay=30]]")
     async with workspace.executor() as executor:
         await brought(executor, [quick])
-        under_way = asyncio.create_task(executor.execute([slow]))  # type: ignore[arg-type]
+        under_way = asyncio.create_task(executor.execute([slow]))
         await until(lambda: workspace.asked == 2)
         under_way.cancel()
         await asyncio.wait({under_way})

@@ -74,11 +74,11 @@ STORES = {"local": local, "memory": memory}
 """A further store is one more line, with a function that makes an empty one; each law then holds for it."""
 
 
-@pytest.fixture(params=STORES.values(), ids=STORES.keys())
+@pytest.fixture(params=[*STORES.values()], ids=[*STORES])
 def new_bench(request: Any, tmp_path: Path) -> Callable[[], Bench]:
     """Make empty stores of one kind."""
     numbers = count()
-    return lambda: request.param(tmp_path / f"out-{next(numbers)}")  # type: ignore[no-any-return]
+    return lambda: request.param(tmp_path / f"out-{next(numbers)}")
 
 
 @pytest.fixture

@@ -80,10 +80,10 @@ def test_images_of_one_answer_are_put_together(bench: Bench) -> None:
     bench.store.put(bench.part(b"old", "old").path, "images/b/1.png")
     paths = ("images/a/0.png", "images/b/1.png", "images/a/2.png")
     new = [NewImage(bench.part(b"%d" % n, index=n).path, path, sha(b"%d" % n)) for n, path in enumerate(paths)]
+    aside = f"superseded/b/1.{KEY[:12]}.png"
     for _ in range(2):
-        gone = bench.store.put_all(new, replacing=KEY)
-        assert gone == (None, f"superseded/b/1.{KEY[:12]}.png", None)
-    assert [bench.read(path) for path in (*paths, f"{gone[1]}")] == [b"0", b"1", b"2", b"old"]
+        assert bench.store.put_all(new, replacing=KEY) == (None, aside, None)
+    assert [bench.read(path) for path in (*paths, aside)] == [b"0", b"1", b"2", b"old"]
 
 
 @pytest.mark.parametrize("path", ["../a.png", "/etc/a.png", "images/../../b.png", "", ".", "images", "images/a\0.png"])
