@@ -72,7 +72,7 @@ def test_one_to_sixteen_images(scene: Start, tmp_path: Path, count: int) -> None
     assert files(stage) == [("image" if count == 1 else "image[]", p.name, "image/png") for p in paths]
     digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in paths]
     assert [part["sha256"] for part in sent(stage) if part["filename"]] == digests
-    assert stage.bill[0]["image_tokens"] == 1024 * 768 // 1024 * count
+    assert stage.bill[0]["image_tokens"] == (2 * 64) * (2 * 48) // 32**2 * count  # enlarged at most twice
     assert ended.charged == stage.billed
 
 

@@ -129,4 +129,7 @@ def test_estimate_against_actual_is_told(place_of_work: Path, factor: str) -> No
         estimate, actual = told["estimate"], told["money"]["confirmed_micro_usd"]
         assert estimate["low_micro_usd"] <= estimate["expected_micro_usd"] <= estimate["high_micro_usd"]
         assert actual <= estimate["high_micro_usd"]
-        assert actual == here.billed
+        if factor == "1":
+            assert actual == here.billed
+        else:  # half the tokens that such images take are no usage to believe: the table's figure, estimated
+            assert (actual, told["money"]["estimated_micro_usd"]) == (0, 2 * here.billed)
