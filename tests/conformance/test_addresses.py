@@ -82,7 +82,7 @@ def test_a_kill_between_answer_and_download_draws_nothing_again(
         killed, lost = 0, set[str]()
         for _ in range(kills):
             before = len(heard(handle))
-            waiting = pending(fresh / "out")
+            waiting = to_fetch(fresh / "out")
             killed += launcher.start(*words, cwd=fresh, broken=Break(point=step)).wait() == -9
             lost |= under_way(fresh / "out")
             first = heard(handle)[before : before + 1]
@@ -114,6 +114,12 @@ def pending(output: Path) -> tuple[Any, ...]:
         return ()
     with Ledger.open(path, ".", clock=SystemClock(), readonly=True) as ledger:
         return ledger.downloads.waiting()
+
+
+def to_fetch(output: Path) -> list[Any]:
+    """Those of them that no run has fetched: an image that is whole in its spool needs no server any more."""
+    spool = output / "spool"
+    return [one for one in pending(output) if not (spool / f"{one.attempt_id}-{one.slot}" / "answer.json").exists()]
 
 
 def under_way(output: Path) -> set[str]:

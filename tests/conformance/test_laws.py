@@ -152,13 +152,22 @@ QUICK_ONCE = {"attempts": 1, "base_seconds": 0.02, "cap_seconds": 0.05}
 
 
 def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -> None:
-    """Two images and a mask reach the provider in its own form and are counted; where edits are unsure, a warning."""
+    """Two images, and a mask where it takes one, reach the provider in its own form and are counted.
+
+    Where edits are unsure, a warning; where no mask is taken, an error before anything is paid.
+    """
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(PLAIN)
     mask = Image.new("L", SIZE, 255)
     mask.paste(0, (0, 0, 512, 512))
     mask.save(tmp_path / "m.png")
-    path = quick.manifest([{"id": "e", "images": ["a.png", "b.png"], "mask": "m.png", "prompt": "Together"}])
+    job: dict[str, Any] = {"id": "e", "images": ["a.png", "b.png"], "prompt": "Together"}
+    masks = door.profile.at(door.profile.default_model).masks
+    refused = [
+        p.message for p in quick.check(quick.manifest([{**job, "mask": "m.png"}])).problems if "mask" in p.message
+    ]
+    assert bool(refused) != masks
+    path = quick.manifest([{**job, "mask": "m.png"} if masks else job])
     unsure = Operation.EDIT not in door.profile.operations
     assert any("not known to have edit" in p.message for p in quick.check(path).problems) == unsure
     _, estimate = quick.plan(path)
@@ -169,7 +178,8 @@ def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -
     assert estimate.expected == pytest.approx(quick.billed, rel=0.05)
     (request,) = drawing(quick)
     names = [part["name"] for part in request.get("parts") or () if part["filename"]]
-    assert names == ([] if door.profile.edit_body == "json" else ["image[]", "image[]", "mask"])
+    asked = ["image[]", "image[]", *(["mask"] if masks else [])]
+    assert names == ([] if door.profile.edit_body == "json" else asked)
 
 
 def test_an_image_of_another_job_goes_in(door: Any, stage: Start) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from batchgen.ledger import CallRow, ImageRow, JobRow
+from batchgen.model import ReasonCode
 from batchgen.reporter.accounts import read
 from batchgen.reporter.page import Page, Section, render
 from tests.reporter.chromium import Page as Opened
@@ -50,8 +51,9 @@ def shop(folder: Path) -> Rows:
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(stored):
         Image.new("RGB", (96, 64), (20 * number, 120, 200 - 10 * number)).save(folder / str(row.path))
-    gone = {"state": "moderated", "path": None, "sha256": None, "cost_micro_usd": 0, "reason": "moderation_blocked"}
-    stopped = image(12, **gone, format=None)
+    why = {"reason_code": ReasonCode.MODERATED, "reason_cause": "moderation_blocked"}
+    gone = {"state": "moderated", "path": None, "sha256": None, "cost_micro_usd": 0, "format": None}
+    stopped = image(12, **why, **gone)
     jobs = [*map(job_of, stored), job_of(stopped, outcome="moderated", stored=0, moderated=1, moderated_slots="[0]")]
     calls = [CallRow(a_run().run_id, n / 2, n + 1.5, n / 3 + 1, int(n < 12), 10_000) for n in range(13)]
     return Rows([*stored, stopped], jobs, run=a_run(), calls=calls)
