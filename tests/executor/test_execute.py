@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.model import Charge, Phase, Remedy
+from batchgen.model import Charge, Mismatch, Phase, Remedy
 
 
 async def test_a_image_arrives_byte_for_byte(world: Any, kit: Any) -> None:
@@ -81,7 +81,7 @@ async def test_what_is_not_as_asked_is_flagged(world: Any, kit: Any) -> None:
     asked = {"size": "1024x1024", "output_format": "webp", "background": "transparent"}
     receipt = await world.execute(world.attempt(params=asked), kit.response(kit.answer(kit.image())))
     (stored,) = receipt.images
-    assert stored.flags == ("not_as_asked:size", "not_as_asked:format", "not_as_asked:alpha")
+    assert stored.mismatches == (Mismatch.SIZE, Mismatch.FORMAT, Mismatch.ALPHA)
     assert stored.path == "images/dot-0.png"
 
 
