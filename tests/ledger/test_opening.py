@@ -46,7 +46,7 @@ def test_a_new_ledger_is_private_and_marked(opened: Open, tmp_path: Path) -> Non
     assert int.from_bytes(header[68:72]) == APPLICATION_ID
     assert int.from_bytes(header[60:64]) == len(migrations())
     names = sorted(name.name for name in tmp_path.iterdir())
-    assert names == [".ledger.db.lock", "ledger.db", "ledger.db-shm", "ledger.db-wal"]
+    assert names == ["ledger.db", "ledger.db-shm", "ledger.db-wal"]
 
 
 def test_writes_are_durable(opened: Open) -> None:
