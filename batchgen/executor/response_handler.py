@@ -140,7 +140,7 @@ class ResponseHandler:
             complaint=answer.complaint,
             known=answer.known,
             shape=answer.shape,
-            quote="" if answer.known else quote(document, _said(answer)),
+            quote="" if answer.known else _quote(document, answer),
             images=len(plan.landings) + len(plan.remote),
             reasons=tuple(why for _, why in plan.missing),
         )
@@ -203,6 +203,13 @@ class ResponseHandler:
             "text": f"{intake.last}.part" if words else None,
         }
         return replace(receipt, quarantine=intake.spool.quarantine(why))
+
+
+def _quote(document: Document, answer: Answer) -> str:
+    """What an answer says that is none, or that it is nothing for people to read."""
+    if document.kept is not None and not document.text.isascii():
+        return "bytes that are neither JSON nor an image; they are in quarantine"
+    return quote(document, _said(answer))
 
 
 def _in_text(call: Exchange, document: Document) -> ApiError | None:

@@ -98,6 +98,7 @@ class EventReader:
         self._count = 0
         self._text = bytearray()
         self._previews: list[int] = []
+        self._previewed = False
         self._whole = True
         self.closed = False
 
@@ -128,6 +129,7 @@ class EventReader:
 
     def _data(self, piece: bytes) -> None:
         if "partial" in self._name:
+            self._previewed = True
             return
         if self._event is None:
             self._before = len(self._runs)
@@ -160,6 +162,7 @@ class EventReader:
             return
         self._whole = self._whole and document.whole
         if not self._told.take(name, document.value):
+            self._previewed = True
             self._previews += [run.part for run in self._runs[self._before :] if run.part is not None]
             del self._runs[self._before :]
 
@@ -172,7 +175,7 @@ class EventReader:
         return Document(
             told.value(),
             BodyKind.JSON,
-            whole=self._whole and not broken and (done or not self._previews),
+            whole=self._whole and not broken and (done or not self._previewed),
             runs=tuple(self._runs),
             text=bytes(self._text),
             final=self.closed or "usage" in told.said,

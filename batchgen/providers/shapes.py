@@ -62,20 +62,25 @@ def bearer(value: Any) -> Mapping[str, Any]:
 
 
 def _addresses(value: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:
-    shapes = wording().shapes
     if depth > _DEEPEST:
         return
-    if isinstance(value, Mapping):
-        if any(plain(str(value.get(name))) in shapes.unfinished for name in _STATES):
-            return
-        for key, inner in value.items():
-            if plain(str(key)) not in shapes.others:
-                yield from _addresses(inner, (*names, str(key)), depth + 1)
-    elif isinstance(value, list):
-        for inner in value[:_MOST]:
-            yield from _addresses(inner, names, depth + 1)
-    elif isinstance(value, str) and _is_address(value) and (not names or plain(names[-1]) in shapes.addresses):
+    for name, inner in _members(value):
+        yield from _addresses(inner, (*names, *name), depth + 1)
+    if isinstance(value, str) and _is_address(value) and _may_hold(names):
         yield names, value
+
+
+def _members(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What an object or a list holds; nothing of one whose images are still to come."""
+    shapes = wording().shapes
+    if isinstance(value, list):
+        yield from (((), inner) for inner in value[:_MOST])
+    elif isinstance(value, Mapping) and not any(plain(str(value.get(name))) in shapes.unfinished for name in _STATES):
+        yield from (((str(key),), inner) for key, inner in value.items() if plain(str(key)) not in shapes.others)
+
+
+def _may_hold(names: tuple[str, ...]) -> bool:
+    return not names or plain(names[-1]) in wording().shapes.addresses
 
 
 def _is_address(text: str) -> bool:
