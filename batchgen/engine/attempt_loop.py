@@ -65,7 +65,8 @@ class CallState:
     """One call under way: what it asks, what it has been through, what came of it.
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
-    image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses.
+    image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses,
+    `refusal` the verdict that failed it for nothing.
     """
 
     job: Job
@@ -80,6 +81,7 @@ class CallState:
     short: tuple[tuple[int, str], ...] = ()
     remote: tuple[RemoteImage, ...] = ()
     unjudged: "Permit | None" = None
+    refusal: Verdict | None = None
     attempt_id: str = ""
     wait: float | None = None
     spent: MicroUSD = ZERO
@@ -330,6 +332,7 @@ class AttemptLoop:
         if isinstance(then, Over) and receipt.withheld and before.empty:
             then = replace(then, slots=SlotState.MODERATED)
         call.tally = call.tally.after(verdict)
+        call.refusal = verdict if verdict.remedy is Remedy.FAIL_JOB and verdict.charge is Charge.NO else None
         as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
         call.wait = verdict.retry_after if as_told else None
         return then

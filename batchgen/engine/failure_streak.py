@@ -1,11 +1,20 @@
 """Notices that jobs fail alike one after the other: then the jobs are not what is wrong."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
-from batchgen.model import Outcome, OutcomeKind, ReasonCode, Stop, StopKind
+from batchgen.catalog.answers import wording
+from batchgen.model import Job, Outcome, OutcomeKind, ReasonCode, Stop, StopKind, Verdict
 
 MOST_REFUSED = 3
 MOST_TRANSIENT = 10
+MOST_ALIKE = 5
+"""Jobs in a row that a provider refuses in the same words, which blame nothing in them."""
+MOST_OF_ACCOUNT = 3
+"""The same, where the words speak of the account."""
+_MOST_WORDS = 100
+_MOST_JOBS = 10_000
+_OWN_WORDS = re.compile(r"\S*\d\S*")
 
 
 @dataclass(slots=True)
@@ -38,3 +47,44 @@ class FailureStreak:
                 StopKind.CONFIG, f"{self.count} jobs in a row were refused alike ({reason.words}): fix the manifest"
             )
         return None
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Jobs in a row that were refused, for nothing, in the same words: these speak of the account, not of a job.
+
+    What names a parameter, and moderation, is the job's own.
+    """
+
+    words: str = ""
+    count: int = 0
+    refused: dict[str, list[tuple[Job, tuple[int, ...]]]] = field(default_factory=dict)
+    stop: Stop | None = None
+
+    def watch(self, job: Job, slots: tuple[int, ...], refusal: Verdict | None) -> Stop | None:
+        """Take how a job ended, with the verdict that refused its slots, if one did; the reason to stop, if any."""
+        words = "" if refusal is None or refusal.blames else alike(refusal)
+        if words and (words in self.refused or len(self.refused) < _MOST_WORDS):
+            self.refused[words] = [*self.refused.get(words, ())[-_MOST_JOBS:], (job, slots)]
+        if self.stop:
+            return self.stop if words == self.words else None
+        self.count = self.count + 1 if words == self.words else 1
+        self.words = words
+        if not words or refusal is None:
+            return None
+        of_account = wording().account.said(refusal.message)
+        if self.count < (MOST_OF_ACCOUNT if of_account else MOST_ALIKE):
+            return None
+        said = f"{refusal.code}: {refusal.message}" if refusal.message else refusal.code
+        why = f"{self.count} jobs in a row were refused in the same words, so no job is wrong: {said}"
+        self.stop = Stop(StopKind.ACCOUNT if of_account else StopKind.UNAVAILABLE, why)
+        return self.stop
+
+    def take(self) -> list[tuple[Job, tuple[int, ...]]]:
+        """Jobs that were refused in the words that stopped the run, also one by one before: they are not failed."""
+        return self.refused.pop(self.words, [])
+
+
+def alike(refusal: Verdict) -> str:
+    """The words of a refusal without the ids and numbers of one call."""
+    return f"{refusal.code} {_OWN_WORDS.sub('#', refusal.message)}"

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batchgen.engine.admission import Admission
 from batchgen.engine.attempt_loop import AttemptLoop, CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
-from batchgen.engine.failure_streak import FailureStreak
+from batchgen.engine.failure_streak import FailureStreak, Refusals
 from batchgen.engine.group_by_prompt import Words, said
 from batchgen.engine.job_status import job_status
 from batchgen.errors import StorageError
@@ -29,6 +29,7 @@ from batchgen.model import (
     SlotState,
     Stop,
     StopKind,
+    Verdict,
 )
 from batchgen.money import ZERO, MicroUSD
 from batchgen.runtime.clock import Offload
@@ -72,6 +73,7 @@ class Filled:
     spent: MicroUSD = ZERO
     touched: bool = False
     odd: tuple[int, ...] = ()
+    refusal: Verdict | None = None
     open: dict[int, tuple[SlotState, Reason]] = field(default_factory=dict)
 
     def add(self, call: CallState, over: Over | None) -> None:
@@ -80,6 +82,7 @@ class Filled:
         self.spent = MicroUSD(self.spent + call.spent)
         self.touched = self.touched or call.touched
         self.odd += tuple(slot for slot, _ in call.odd)
+        self.refusal = self.refusal or call.refusal
         if over:
             self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
 
@@ -93,6 +96,7 @@ class JobRunner:
         self.collector = Collector(bench)
         self._caller = AttemptLoop(bench, self.places, self.collector)
         self._alike = FailureStreak()
+        self._refusals = Refusals()
 
     async def perform(self, task: Task) -> Outcome:
         """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
@@ -104,9 +108,32 @@ class JobRunner:
             task = ready
         filled = await asyncio.gather(*(self._fill(task, *part) for part in self._split(task)))
         outcome = await self._close(task, filled)
+        if stop := await self._refused(task, filled):
+            self.bench.stops.add(stop)
+            return replace(outcome, kind=OutcomeKind.NOT_STARTED)
         if stop := self._alike.watch(outcome, charged=self._caller.charged):
             self.bench.stops.add(stop)
         return outcome
+
+    async def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
+        """Whether the job was refused in words that are not about it; then no job is failed that they refused."""
+        slots = {slot: mark for part in filled if part.refusal for slot, mark in part.open.items()}
+        refusal = next((part.refusal for part in filled if part.refusal), None)
+        stop = self._refusals.watch(task.job, tuple(slots), refusal)
+        if stop is None:
+            return None
+        refused, ledger = self._refusals.take(), self.bench.ledger
+        reason = Reason(ReasonCode.UNAVAILABLE, detail=stop.why)
+
+        def write() -> None:
+            for job, those in refused:
+                ledger.images.mark(job.key, dict.fromkeys(those, (SlotState.NOT_STARTED, reason)))
+
+        try:
+            await self.bench.offload(write)
+        except StorageError as error:
+            return Stop(StopKind.STORAGE, str(error))
+        return stop
 
     def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
         """The slots of each call, the job as the call asks for it, and what earlier runs made of the slots.

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.providers.decode import Bytes, DecodeError, Decoder, Document, kind_of, parse
+from batchgen.providers.decode import Bytes, DecodeError, Document, kind_of, parse
+from batchgen.providers.reading import Reader
 from batchgen.providers.verdict import TransportError
 
 SMALL = 1024 * 1024
@@ -15,12 +16,13 @@ class Body:
     Errors of the parts' sinks (StorageError) pass through.
     """
 
-    def __init__(self, status: int, encoding: str, decoder: Callable[[], Decoder]) -> None:
-        """Expect what a decoder reads after a success, a short text after anything else."""
+    def __init__(self, status: int, encoding: str, reader: Callable[[], Reader]) -> None:
+        """Expect what a reader takes after a success, a short text after anything else."""
         self.trouble: TransportError | None = None
         self.detail = ""
-        self._decoder = decoder() if 200 <= status < 300 else None
+        self._reader = reader() if 200 <= status < 300 else None
         self._small = bytearray()
+        self._full = False
         self._inflate: Inflate | None = None
         try:
             self._inflate = Inflate(encoding)
@@ -30,33 +32,42 @@ class Body:
     @property
     def done(self) -> bool:
         """Whether nothing that follows could matter."""
-        closed = self._decoder is not None and self._decoder.closed
-        return (
-            closed or len(self._small) >= SMALL or self.trouble in {TransportError.TOO_LARGE, TransportError.TOO_DEEP}
-        )
+        closed = self._reader is not None and self._reader.closed
+        return closed or self._full or len(self._small) >= SMALL
 
     def take(self, chunk: Bytes, size: int | None = None) -> None:
         """Take the next bytes from the wire: all of `chunk`, or its first `size`. It may be used again."""
-        inflate, decoder = self._inflate, self._decoder
-        if inflate is None or decoder is None or self.trouble:
-            self._keep(bytes(chunk[:size]))
+        inflate, reader = self._inflate, self._reader
+        if reader is None:
+            self._take_small(bytes(chunk[:size]))
+            return
+        if inflate is None or self.trouble:
+            self._keep(reader, bytes(chunk[:size]))
             return
         try:
             if inflate.is_plain:
-                decoder.feed(chunk, size)
+                reader.feed(chunk, size)
                 return
             for piece in inflate.feed(bytes(chunk[:size])):
-                decoder.feed(piece)
+                reader.feed(piece)
         except EncodingError as error:
             self._spoiled(TransportError.ENCODING, str(error))
-            self._keep(bytes(chunk[:size]))
+            self._keep(reader, bytes(chunk[:size]))
         except DecodeError as error:
             self._spoiled(TransportError(error.code), str(error))
+            self._keep(reader, bytes(chunk[:size]))
 
-    def _keep(self, chunk: bytes) -> None:
-        """Keep a short body, or the beginning of one that can not be read."""
+    def _keep(self, reader: Reader, chunk: bytes) -> None:
+        """Keep what was paid for and cannot be read, up to the most that an answer may hold."""
+        try:
+            reader.keep(chunk)
+        except DecodeError:
+            self._full = True
+
+    def _take_small(self, chunk: bytes) -> None:
+        """Take a body that is no success: a short one, or the beginning of it."""
         pieces = [chunk]
-        if self._inflate is not None and self._decoder is None and self.trouble is None:
+        if self._inflate is not None and self.trouble is None:
             try:
                 pieces = list(self._limited(self._inflate, chunk))
             except EncodingError as error:
@@ -78,12 +89,11 @@ class Body:
 
     def close(self) -> Document:
         """What came, read as far as it can be."""
-        if self._decoder is not None:
-            document = self._decoder.close()
-            if self._decoder.closed and not document.whole and self.trouble is None:
+        if self._reader is not None:
+            document = self._reader.close()
+            if self._reader.closed and not document.whole and self.trouble is None:
                 self._spoiled(TransportError.UNDECODABLE, "the answer is no JSON")
-            text = document.text + bytes(self._small)
-            return Document(document.value, document.kind, document.whole, document.runs, text)
+            return document
         text = bytes(self._small)
         try:
             return Document(parse(text), kind_of(text), whole=True, runs=(), text=text)

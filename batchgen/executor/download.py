@@ -11,7 +11,7 @@ from yarl import URL
 
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
-from batchgen.executor.placement import Placement, Plan, complete, ends_whole, finish, mismatches, to_answer
+from batchgen.executor.placement import Placement, Plan, complete, finish, mismatches, to_answer
 from batchgen.model import (
     Attempt,
     Charge,
@@ -28,6 +28,7 @@ from batchgen.providers.wire import header_view
 from batchgen.redact import redacted
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageFacts, ImageStore, PartFacts, Spool, Workspace, sniff
+from batchgen.storage.structure import ends_whole, fault
 
 MOST_BYTES = 96 * 1024 * 1024
 MOST_REDIRECTS = 3
@@ -120,6 +121,8 @@ class Downloads:
             if seen is None or (seen.format == "svg" and attempt.request.param("output_format") != "svg"):
                 await self._offload(spool.discard)
                 return NotFetched("what came is no image")
+            if broken := await self._offload(fault, seen, facts):
+                return NotFetched(f"what came is no whole image: {broken}")
             receipt = await self._offload(self._landed, attempt, remote.slot, spool, facts, seen)
         self._fetched.setdefault(waiting.attempt_id, {})[name] = self._workspace.spool(name)
         return receipt

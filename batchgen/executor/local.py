@@ -194,7 +194,7 @@ class LocalExecutor:
         intake = PartWriter(self.workspace.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
 
         def body_of(status: int, encoding: str) -> Body:
-            return Body(status, encoding, lambda: speech.decoder(intake.open, cap_of(attempt)))
+            return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
         return _Open(Exchange(self.clock, body_of, self._buffer), intake)
 

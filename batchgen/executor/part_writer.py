@@ -30,6 +30,10 @@ class FailoverPart:
             self.part = self._intake.move(self._index, self.part, error)
             self.part.write(*pieces)
 
+    def close(self) -> None:
+        """No more bytes come."""
+        self._intake.end(self._index)
+
 
 class PartWriter:
     """Opens numbered parts in one spool. Its methods raise StorageError when the disk refuses and none is to spare."""
@@ -65,9 +69,19 @@ class PartWriter:
 
     def close(self) -> None:
         """No more bytes come for what is open now."""
-        while self._open:
-            index, safe = self._open.popitem()
+        for index in tuple(self._open):
+            self.end(index)
+
+    def end(self, index: int) -> None:
+        """No more bytes come for one part."""
+        if safe := self._open.pop(index, None):
             self.facts[index] = safe.part.close()
+
+    def drop(self, index: int) -> None:
+        """Forget a part that nobody wants. Blocks."""
+        self.end(index)
+        if facts := self.facts.pop(index, None):
+            facts.path.unlink(missing_ok=True)
 
     def begin(self, index: int) -> Part:
         """Open a part where there is room."""

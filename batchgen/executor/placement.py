@@ -28,6 +28,7 @@ from batchgen.providers.answer import Item
 from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Workspace, sniff
 from batchgen.storage.decode import MOST_PIXELS, is_blank
 from batchgen.storage.durable import guarded
+from batchgen.storage.structure import NO_END, fault
 
 VERSION = 1
 EXTRA = ".extra"
@@ -103,9 +104,9 @@ class SlotAssigner:
         if seen is None or (seen.format == "svg" and self.attempt.request.param("output_format") != "svg"):
             self._reasons.append(Missing.UNDECODABLE)
             return facts.path.name, "no image that was asked for"
-        if item.run and item.run.unpadded and not ends_whole(seen.format, facts):
-            self._reasons.append(Missing.TRUNCATED)
-            return facts.path.name, "cut off"
+        if why := fault(seen, facts):
+            self._reasons.append(why)
+            return facts.path.name, "cut off" if why == NO_END else "an image without pixels"
         self._used.add(part)
         if not self._free:
             return facts.path.name, "more images came than were asked"
@@ -125,7 +126,7 @@ class SlotAssigner:
 
 
 def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
-    """What is not as the job asked: size, format, alpha; and an image that is cut off, blank, or far too large."""
+    """What is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
@@ -136,20 +137,9 @@ def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tupl
         wrong.append(Mismatch.FORMAT)
     if request.param("background") == "transparent" and seen.alpha is False:
         wrong.append(Mismatch.ALPHA)
-    if not ends_whole(seen.format, part):
-        wrong.append(Mismatch.TRUNCATED)
-    elif is_blank(part, seen):
+    if is_blank(part, seen):
         wrong.append(Mismatch.BLANK)
     return tuple(wrong)
-
-
-def ends_whole(kind: str, part: PartFacts) -> bool:
-    """Whether an image's last bytes are where it ends; a cheap look that finds cut files, not torn ones."""
-    if kind == "png":
-        return b"IEND" in part.tail
-    if kind == "jpeg":
-        return b"\xff\xd9" in part.tail
-    return kind != "webp" or int.from_bytes(part.head[4:8], "little") + 8 <= part.bytes
 
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.placement import Plan, SlotAssigner, blot, complete, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
+from batchgen.providers.api_error import ApiError
 from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, SpanState
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialect import Dialect
@@ -24,6 +25,8 @@ MOST_PER_IMAGE = 96 * 1024 * 1024
 """Bytes of one image; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
 
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
+_MOST_WORDS = 1000
+_NOBODY_THERE = frozenset({404, 405})
 _REQUEST_IDS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-ray")
 # What a whole answer makes harmless: everything was here before the line broke.
 _TOO_LATE_TO_HARM = frozenset({TransportError.DISCONNECTED, TransportError.BAD_HTTP, TransportError.DEADLINE})
@@ -57,7 +60,7 @@ class ResponseHandler:
         success = call.status is not None and 200 <= call.status < 300
         if not success:
             happening = self._happening(call, document)
-            happening = replace(happening, complaint=speech.read_error(document.value))
+            happening = replace(happening, complaint=speech.read_error(document.value) or _in_text(call, document))
             return self._receipt(attempt, call, judge(happening))
         answer = speech.answer(document, attempt, self.provider.at(attempt.model))
         items = tuple(self._local(item, intake) for item in answer.items)
@@ -67,7 +70,10 @@ class ResponseHandler:
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
     ) -> Receipt:
         """Plan what becomes of an answer, and do it. Blocks."""
-        plan = self._planned(attempt, intake, answer.items, document.whole)
+        for part in document.previews:
+            intake.drop(part)
+        certain = document.whole and (document.final or not (call.trouble or (call.body and call.body.trouble)))
+        plan = self._planned(attempt, intake, answer.items, certain)
         self._blot(intake, plan)
         verdict = judge(self._judged(call, document, answer, plan))
         receipt = self._receipt(attempt, call, verdict, answer)
@@ -112,7 +118,7 @@ class ResponseHandler:
         trouble, detail = call.trouble, call.detail
         if trouble is None and call.body is not None:
             trouble, detail = call.body.trouble, call.body.detail
-        if document.whole and trouble in _TOO_LATE_TO_HARM:
+        if document.whole and document.final and trouble in _TOO_LATE_TO_HARM:
             trouble, detail = None, ""
         return CallEvidence(
             phase=call.phase,
@@ -133,7 +139,8 @@ class ResponseHandler:
             self._happening(call, document),
             complaint=answer.complaint,
             known=answer.known,
-            quote="" if answer.known else quote(document, _said(answer)),
+            shape=answer.shape,
+            quote="" if answer.known else _quote(document, answer),
             images=len(plan.landings) + len(plan.remote),
             reasons=tuple(why for _, why in plan.missing),
         )
@@ -183,7 +190,8 @@ class ResponseHandler:
             return receipt
         if intake.refused is not None:
             raise intake.refused
-        if document.text:
+        words = document.text if document.kept is None or document.value is not None else b""
+        if words:
             intake.write_text(without(document.text, self.secrets))
         why = {
             "attempt": receipt.attempt_id,
@@ -192,9 +200,24 @@ class ResponseHandler:
             "message": receipt.verdict.message,
             "charged": receipt.verdict.charge.value,
             "headers": dict(receipt.headers),
-            "text": f"{intake.last}.part" if document.text else None,
+            "text": f"{intake.last}.part" if words else None,
         }
         return replace(receipt, quarantine=intake.spool.quarantine(why))
+
+
+def _quote(document: Document, answer: Answer) -> str:
+    """What an answer says that is none, or that it is nothing for people to read."""
+    if document.kept is not None and not document.text.isascii():
+        return "bytes that are neither JSON nor an image; they are in quarantine"
+    return quote(document, _said(answer))
+
+
+def _in_text(call: Exchange, document: Document) -> ApiError | None:
+    """A refusal in plain words; where nothing answers, words are the server's own page."""
+    words = document.text[:_MOST_WORDS].decode("utf-8", "replace").strip()
+    if document.kind is not BodyKind.OTHER or call.status in _NOBODY_THERE or not words.isprintable():
+        return None
+    return ApiError(message=words) if words else None
 
 
 def _said(answer: Answer) -> str:

@@ -203,6 +203,7 @@ class Verdict:
 
     `code` is a short stable name (rate_limit, timeout, http_524, moderation_blocked, truncated, ...). `retry_after` is
     the wait the provider asked for, in seconds. `categories` are moderation categories where they were named.
+    `blames` says that the provider names what in the request is wrong.
     """
 
     charge: Charge
@@ -211,6 +212,7 @@ class Verdict:
     message: str = ""
     retry_after: float | None = None
     categories: tuple[str, ...] = ()
+    blames: bool = False
 
 
 class Missing(StrEnum):

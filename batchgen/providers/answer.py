@@ -1,7 +1,7 @@
 """What an answer brought, whatever dialect it came in: images in their order, usage, echo, complaint."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class Item:
 class Answer:
     """What a dialect read out of a document; `known` says that it is an answer of the dialect, if perhaps an empty one.
 
-    `words` are what it says to people in place of an image.
+    `words` are what it says to people in place of an image, `shape` is where its images stand if not where they should.
     """
 
     items: tuple[Item, ...]
@@ -44,12 +44,17 @@ class Answer:
     complaint: ApiError | None = None
     known: bool = True
     words: str = ""
+    shape: str = ""
 
 
-def leftovers(document: Document, items: Sequence[Item]) -> tuple[Item, ...]:
-    """Images that the JSON around them does not mention any more: it broke off, or named one key twice."""
+def leftovers(document: Document, items: Sequence[Item], names: Collection[str]) -> tuple[Item, ...]:
+    """Images that the JSON around them does not mention any more: it broke off, or named one key twice.
+
+    So is the image that is the whole body. What stands under other names than `names` is something else.
+    """
     used = {id(item.run) for item in items if item.run}
-    return tuple(from_run(run) for run in document.runs if id(run) not in used and run.state is not SpanState.EMPTY)
+    left = (run for run in document.runs if id(run) not in used and run.state is not SpanState.EMPTY)
+    return tuple(from_run(run) for run in left if not run.names or run.names[-1] in names)
 
 
 def from_run(run: Base64Span) -> Item:

@@ -5,15 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from batchgen.providers.retry_after import wait_in
+
 _VIOLATIONS = re.compile(r"safety_violations=\[([^\]]{0,200})\]")
 _WORDS = 4000
+_INNER = ("innererror", "inner_error", "innerError")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
     """An error as the provider words it; empty text where it is silent. `message` is raw: redact it before showing.
 
-    `bare`: the words stand where an answer should be, and nothing calls them an error.
+    `bare`: the words stand where an answer should be, and nothing calls them an error. `codes` are further names of
+    it, `wait` the seconds after which to ask again.
     """
 
     code: str = ""
@@ -23,24 +27,35 @@ class ApiError:
     stage: str = ""
     categories: tuple[str, ...] = ()
     bare: bool = False
+    codes: tuple[str, ...] = ()
+    wait: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the error has."""
+        return (self.code, self.type, *self.codes)
 
 
 def complaint(value: Any) -> ApiError | None:
     """Find the error in a body; None when it holds none.
 
-    Understood: `{"error": {...}}`, `{"error": "words"}`, `{"errors": [...]}`, `{"detail": ...}` and a bare
-    `{"code": ..., "message": ...}`.
+    Understood: `{"error": {...}}`, that in a list, `{"error": "words"}`, `{"errors": [...]}`, `{"detail": ...}` and a
+    bare `{"code": ..., "message": ...}`.
     """
+    if isinstance(value, list) and value and isinstance(value[0], Mapping) and value[0].get("error"):
+        value = value[0]
     if not isinstance(value, Mapping):
         return None
     found = value.get("error")
     if not found and isinstance(value.get("errors"), list) and value["errors"]:
         found = value["errors"][0]
     if found:
-        return _read(found)
+        read = _read(found)
+        beside = value.get("code") if isinstance(value.get("code"), str) and not read.code else read.code
+        return replace(read, code=_text(beside), wait=wait_in(found) or wait_in(value))
     if value.get("data") is None and "choices" not in value:
         found = value.get("detail") or (value if value.get("message") or value.get("msg") else None)
-    return replace(_read(found), bare=True) if found else None
+    return replace(_read(found), bare=True, wait=wait_in(value)) if found else None
 
 
 def _read(found: Any) -> ApiError:
@@ -61,7 +76,14 @@ def _read(found: Any) -> ApiError:
         param=_text(found.get("param")),
         stage=_text(details.get("moderation_stage")),
         categories=_categories(details.get("categories"), message),
+        codes=_codes(found),
     )
+
+
+def _codes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Further names: a status beside the code, and the code of an error inside it."""
+    inner = [found[name] for name in _INNER if isinstance(found.get(name), Mapping)]
+    return tuple(_text(one)[:200] for one in (found.get("status"), *(one.get("code") for one in inner)) if one)
 
 
 def _categories(named: Any, message: str) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ class PartSink(Protocol):
     def write(self, /, *pieces: bytes) -> object:
         """Add bytes that came in one or more pieces."""
 
+    def close(self) -> object:
+        """No more bytes come."""
+
 
 class SpanState(StrEnum):
     """How a run of base64 ended."""
@@ -45,6 +48,7 @@ class Base64Span:
     """One image's text as it was found: `part` numbers its bytes, `raw` the text that was no base64, if any came.
 
     `unpadded`: the text ended between two quanta. Its padding was left out, or the text was cut: the image can tell.
+    `names` are the keys under which it stands, from the outside in; none where it is the whole body.
     """
 
     state: SpanState
@@ -52,6 +56,7 @@ class Base64Span:
     raw: int | None = None
     bytes: int = 0
     unpadded: bool = False
+    names: tuple[str, ...] = ()
 
 
 class Parts:
@@ -83,9 +88,10 @@ class Base64Reader:
     Whatever turns out not to be base64 is kept as text in a part of its own: it was paid for.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        """Open nothing yet: an empty string leaves no part behind."""
+    def __init__(self, parts: Parts, names: tuple[str, ...] = ()) -> None:
+        """Open nothing yet: an empty string leaves no part behind. `names` are the keys under which it stands."""
         self._parts = parts
+        self._names = names
         self._lead: bytes | None = b""
         self._rest = b""
         self._padded = False
@@ -123,9 +129,11 @@ class Base64Reader:
         return self._run(SpanState.TRUNCATED)
 
     def _run(self, state: SpanState) -> Base64Span:
+        for _, sink in filter(None, (self._part, self._raw)):
+            sink.close()
         part = self._part[0] if self._part else None
         raw = self._raw[0] if self._raw else None
-        return Base64Span(state, part, raw, self._size, self._unpadded)
+        return Base64Span(state, part, raw, self._size, self._unpadded, self._names)
 
     def _pad(self, left: bytes) -> bool:
         """Decode the last letters as if their padding had come; False when they can not end an image."""

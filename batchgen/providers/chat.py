@@ -7,16 +7,17 @@ from typing import Any
 
 from batchgen.model import Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at
-from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.images import FIELDS, PROBE, address_of
+from batchgen.providers.shapes import said_in
 from batchgen.providers.uploads import Uploads
 from batchgen.providers.wire import JSON_HEADERS, WireRequest, fields_of, put
 from batchgen.text import safe
 
 RATIOS = ("1:1", "2:3", "3:2")
 _PATH = "/chat/completions"
+_OWN = frozenset({"b64_json", "url", "image_url"})
 TEXT_CAP = 48 * 1024 * 1024  # an image may stand in the words themselves
 
 _SIZE = re.compile(r"([0-9]{1,5})\s*[x:]\s*([0-9]{1,5})")
@@ -70,10 +71,10 @@ def read(document: Document, _: Attempt) -> Answer:
     choices = answer.get("choices")
     messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []
     items = [item for message in messages for item in _items(document, message)]
-    items += leftovers(document, items)
+    items += leftovers(document, items, _OWN)
     known = any(item.usable for item in items)
     words = next((text for message in messages if isinstance(text := message.get("content"), str)), "")
-    return Answer(tuple(items), _usage(answer), echo_of(answer), complaint(answer), known, words)
+    return Answer(tuple(items), _usage(answer), echo_of(answer), said_in(answer), known, words)
 
 
 def _items(document: Document, message: Mapping[str, Any]) -> list[Item]:

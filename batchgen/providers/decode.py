@@ -7,18 +7,32 @@ string is replaced by its number in `Document.runs`.
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, SpanState
+from batchgen.providers.image_bytes import LEAD, begins_image_text
 
-__all__ = ["Base64Span", "BodyKind", "Bytes", "DecodeError", "Decoder", "Document", "ImageFields", "SpanState", "parse"]
+__all__ = [
+    "Base64Span",
+    "BodyKind",
+    "Bytes",
+    "DecodeError",
+    "Decoder",
+    "Document",
+    "ImageFields",
+    "PartSink",
+    "Parts",
+    "SpanState",
+    "parse",
+]
 
 TEXT_CAP = 8 * 1024 * 1024
 DEEPEST = 32
 MOST_TOKENS = 200_000
+MOST_RUNS = 64
+"""Images of one answer, where nobody knows how many were asked for."""
 
 _LONGEST_KEY = 64
 
@@ -46,10 +60,14 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageFields:
-    """Names under which images stand in an answer: as base64, or as addresses that may be data URLs."""
+    """Names under which images stand in an answer: as base64, or as addresses that may be data URLs.
+
+    Under any other name a text is an image when it begins as one, unless the name says that it is for people.
+    """
 
     base64: frozenset[bytes]
     addresses: frozenset[bytes] = frozenset()
+    words: frozenset[bytes] = frozenset({b"content", b"text", b"prompt", b"revised_prompt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,8 @@ class Document:
     """An answer as far as it came. `value` is its JSON, with a run's number where an image stood.
 
     `whole` says that the JSON was complete; of an incomplete one, `value` holds the items that were. `text` is what is
-    remembered around the images, for quarantine.
+    remembered around the images, for quarantine. `final` says that nothing can follow, whatever became of the line.
+    `previews` are parts that hold no image which was asked for, `kept` is the part that holds the whole body.
     """
 
     value: Any
@@ -65,13 +84,17 @@ class Document:
     whole: bool
     runs: tuple[Base64Span, ...]
     text: bytes
+    final: bool = True
+    previews: tuple[int, ...] = ()
+    kept: int | None = None
 
 
 class _Mode(StrEnum):
     STRUCTURE = "structure"
     STRING = "string"
-    ADDRESS = "address"
+    PEEK = "peek"
     RUN = "run"
+    SKIP = "skip"
 
 
 class Decoder:
@@ -82,19 +105,30 @@ class Decoder:
     """
 
     def __init__(
-        self, open_part: Callable[[int], PartSink], fields: ImageFields, *, cap: int, text_cap: int = TEXT_CAP
+        self,
+        parts: Parts,
+        fields: ImageFields,
+        *,
+        text_cap: int = TEXT_CAP,
+        most: int = MOST_RUNS,
+        runs: list[Base64Span] | None = None,
     ) -> None:
-        """Take the opener of numbered parts, the most image bytes, and the most bytes of text around them."""
+        """Take where images go, the most bytes of text around them, and the most images; more are passed over.
+
+        `runs` are the images that came before, and take in those that come.
+        """
         self._fields = fields
-        self.parts = Parts(open_part, cap)
+        self._most = most
+        self.parts = parts
         self.text_cap = text_cap
         self.text = bytearray()
-        self.runs: list[Base64Span] = []
+        self.runs = [] if runs is None else runs
         self.closed = False
         self._mode = _Mode.STRUCTURE
         self._carry: Bytes = b""
         self._end = 0
         self._stack: list[bytes] = []
+        self._names: list[bytes] = []
         self._tokens = 0
         self._last = b""
         self._key = b""
@@ -116,7 +150,7 @@ class Decoder:
 
     def close(self) -> Document:
         """Give what came. Call once, after the last byte."""
-        if self._mode in {_Mode.STRING, _Mode.ADDRESS}:
+        if self._mode in {_Mode.STRING, _Mode.PEEK}:
             self.text += self._carry
         if self._run:
             self.runs.append(self._run.cut())
@@ -148,8 +182,10 @@ class Decoder:
                 return self._structure(data, at)
             case _Mode.STRING:
                 return self._string(data, at)
-            case _Mode.ADDRESS:
-                return self._address(data, at)
+            case _Mode.PEEK:
+                return self._peek(data, at)
+            case _Mode.SKIP:
+                return self._skip(data, at)
             case _Mode.RUN:
                 return self._image(data, at)
 
@@ -161,6 +197,7 @@ class Decoder:
             self._tokens += 1
             if token in _CLOSER:
                 self._stack.append(token)
+                self._names.append(self._key if self._last == b":" else b"")
             if self._tokens > MOST_TOKENS or len(self._stack) > DEEPEST:
                 self._remember(data[done:end])
                 raise self._overgrown()
@@ -186,37 +223,56 @@ class Decoder:
     def _close_bracket(self, token: bytes) -> None:
         if not self._stack or self._stack.pop() != _PARTNER[token]:
             self._stack.clear()
+            self._names.clear()
             return
+        self._names.pop()
         self._safe = len(self.text), b"".join(_CLOSER[b] for b in reversed(self._stack))
         self.closed = not self._stack and kind_of(bytes(self.text[:64])) is BodyKind.JSON
 
     def _open_string(self) -> None:
-        """Decide what the string that begins here is: the key before a colon says so."""
+        """Decide what the string that begins here is: the key before a colon says so, or else its first letters."""
         self._string_at = len(self.text)
         self._mode = _Mode.STRING
-        if self._last != b":":
+        in_list = self._stack[-1:] == [b"["]
+        if self._last != b":" and not in_list:
             return
-        if self._key in self._fields.base64:
+        if not in_list and self._key in self._fields.base64:
             self._open_run()
-        elif self._key in self._fields.addresses:
-            self._mode = _Mode.ADDRESS
+        elif in_list or self._key not in self._fields.words:
+            self._mode = _Mode.PEEK
 
     def _open_run(self) -> None:
         del self.text[-1:]
-        self._run = Base64Reader(self.parts)
+        if len(self.runs) >= self._most:
+            self._mode = _Mode.SKIP
+            return
+        own = [] if self._stack[-1:] == [b"["] else [self._key]
+        names = tuple(name.decode("utf-8", "replace") for name in (*self._names, *own) if name)
+        self._run = Base64Reader(self.parts, names)
         self._mode = _Mode.RUN
 
-    def _address(self, data: Bytes, at: int) -> int:
-        """See whether an address is the image itself: `data:image/png;base64,...`."""
-        lead = data[at : min(at + 5, self._end)]
-        if len(lead) < 5 and b'"' not in lead and b"\\" not in lead:
+    def _peek(self, data: Bytes, at: int) -> int:
+        """See whether a text is an image: `data:image/png;base64,...`, or base64 that begins as one."""
+        lead = bytes(data[at : min(at + LEAD, self._end)])
+        if len(lead) < LEAD and b'"' not in lead:
             self._carry = lead
             return self._end
-        if lead.lower() == b"data:":
+        named = self._key in self._fields.addresses and lead[:5].lower() == b"data:"
+        if named or begins_image_text(lead):
             self._open_run()
         else:
             self._mode = _Mode.STRING
         return at
+
+    def _skip(self, data: Bytes, at: int) -> int:
+        """Pass over an image that nobody asked for."""
+        end, _ = _end_of_string(data, at, self._end)
+        if end < self._end and data[end] == ord('"'):
+            self.text += b"null"
+            self._last, self._mode = b'"', _Mode.STRUCTURE
+            return end + 1
+        self._carry = data[end : self._end]
+        return self._end
 
     def _string(self, data: Bytes, at: int) -> int:
         end, _ = _end_of_string(data, at, self._end)

@@ -14,7 +14,8 @@ from batchgen.providers.answer import Answer
 from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.base64_span import PartSink
 from batchgen.providers.cost import stated_cost
-from batchgen.providers.decode import TEXT_CAP, Decoder, Document, ImageFields
+from batchgen.providers.decode import TEXT_CAP, Document, ImageFields
+from batchgen.providers.reading import Reader
 from batchgen.providers.uploads import Uploads
 from batchgen.providers.wire import Params, WireRequest, address
 
@@ -106,6 +107,6 @@ class Dialect:
         cost = stated_cost(document.value, provider.cost)
         return found if cost is None else replace(found, usage=replace(found.usage or Usage(), cost=cost))
 
-    def decoder(self, open_part: Callable[[int], PartSink], cap: int) -> Decoder:
-        """Make the decoder of one answer, which may hold image bytes up to `cap`."""
-        return Decoder(open_part, self.fields, cap=cap, text_cap=self.text_cap)
+    def reader(self, open_part: Callable[[int], PartSink], cap: int, asked: int) -> Reader:
+        """Make the reader of one answer, which may hold image bytes up to `cap`."""
+        return Reader(open_part, self.fields, cap=cap, text_cap=self.text_cap, asked=asked)

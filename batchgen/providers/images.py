@@ -7,9 +7,9 @@ from typing import Any
 
 from batchgen.model import Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
-from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Dialect, Inputs, Probe
+from batchgen.providers.shapes import bearer, images_anywhere, said_in
 from batchgen.providers.uploads import Upload, Uploads
 from batchgen.providers.wire import JSON_HEADERS, FormPart, WireRequest, fields_of
 
@@ -58,16 +58,20 @@ def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
 
 def read(document: Document, attempt: Attempt) -> Answer:
     """The images of an answer in their order, and what it says about them."""
-    answer = document.value if isinstance(document.value, Mapping) else {}
+    answer = bearer(document.value)
     entries = answer.get("data")
     if isinstance(entries, Mapping):
         entries = [entries]
-    items = [_item(document, entry) for entry in entries] if isinstance(entries, list) else []
-    items += leftovers(document, items)
+    items = tuple(_item(document, entry) for entry in entries) if isinstance(entries, list) else ()
+    items += leftovers(document, items, _OWN)
+    shape = ""
+    if not any(item.usable for item in items):
+        found, shape = images_anywhere(document)
+        items = found or items
     images_in = bool(attempt.request.images or attempt.request.files)
     usage = usage_of(answer, takes_images=images_in)
     known = any(item.usable for item in items) or _is_answer(entries, usage)
-    return Answer(tuple(items), usage, echo_of(answer), complaint(answer), known)
+    return Answer(items, usage, echo_of(answer), said_in(document.value), known, shape=shape)
 
 
 def _is_answer(entries: Any, usage: Usage | None) -> bool:

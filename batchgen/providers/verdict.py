@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from batchgen.catalog.answers import wording
 from batchgen.model import Charge, Phase, Remedy, Verdict
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
@@ -18,50 +19,19 @@ from batchgen.redact import redacted
 UNKNOWN = "unknown_answer"
 """The code of an answer that is whole and no answer of the API."""
 
+OTHER_SHAPE = "other_shape"
+"""The code of an answer whose images were found in another place than the API's own."""
+
 # Below this many seconds a refusal came before anything was drawn; measured from hand-over.
 MODERATED_EARLY = 3.0
 OVERLOADED_EARLY = 5.0
 
-_MODERATION = frozenset(
-    {"moderation_blocked", "content_policy_violation", "content_filter", "content_moderation_failed"}
-)
-_QUOTA = frozenset(
-    {
-        "insufficient_quota",
-        "insufficient_user_quota",
-        "credit_balance_exhausted",
-        "organization_spend_limit_exceeded",
-        "project_spend_limit_exceeded",
-        "organization_usage_limit_exceeded",
-        "billing_hard_limit_reached",
-        "billing_not_active",
-    }
-)
-_RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "rate_limit", "slow_down", "too_many_requests"})
-_KEY = frozenset({"invalid_api_key", "invalid_authentication", "account_deactivated", "authentication_error"})
-_DOOMED = frozenset(
-    {
-        "invalid_value",
-        "unknown_parameter",
-        "model_not_found",
-        "invalid_image_file",
-        "invalid_input_fidelity_model",
-        "invalid_request_error",
-        "missing_required_parameter",
-        "unsupported_parameter",
-        "unsupported_value",
-    }
-)
 _UNREACHED = frozenset({521, 523, 525, 526})  # the CDN could not reach, or not trust, the origin
 _OVERLOADED = frozenset({503, 529})
 _IN_DOUBT = frozenset({408, 409, 425, 499})
 _REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
 _NO_ACCESS = re.compile(r"\bLimit:?\s+0(?![\d.])")
-_NO_MONEY = re.compile(
-    r"exceeded your current quota|billing hard limit|insufficient (?:balance|credit|quota)", re.IGNORECASE
-)
-_BLOCKED = re.compile(r"rejected (?:by|as a result of) (?:the|our) safety system|safety_violations=", re.IGNORECASE)
 
 
 class TransportError(StrEnum):
@@ -88,8 +58,9 @@ class CallEvidence:
 
     `seconds` counts from hand-over; `headers` have lower-case names; `images` counts what is usable, bytes or
     address; `whole` says that the answer's JSON was complete, `known` that it is an answer of the API at all, `quote`
-    what it says where it is none. `charges_failures` is the provider's own rule. `detail`
-    holds words about `trouble`. `now` is only used to read a date where the answer has none.
+    what it says where it is none, `shape` where its images stand if not where the API has them. `charges_failures` is
+    the provider's own rule. `detail` holds words about `trouble`. `now` is only used to read a date where the answer
+    has none.
     """
 
     phase: Phase
@@ -102,6 +73,7 @@ class CallEvidence:
     images: int = 0
     whole: bool = True
     known: bool = True
+    shape: str = ""
     quote: str = ""
     reasons: tuple[str, ...] = ()
     charges_failures: bool = False
@@ -143,7 +115,10 @@ def _answered(h: CallEvidence) -> Verdict:
     """Judge a success: it was charged, unless what came is no answer of the API at all."""
     cut = h.trouble is not None or not h.whole
     if h.images:
-        return Verdict(Charge.YES, Remedy.NONE, _broken(h) if cut else "ok", _words(h) if cut else "")
+        if cut or not h.shape:
+            return Verdict(Charge.YES, Remedy.NONE, _broken(h) if cut else "ok", _words(h) if cut else "")
+        where = redacted(f"the images stand at {h.shape}, and not where the API has them", h.secrets)
+        return Verdict(Charge.YES, Remedy.NONE, OTHER_SHAPE, where)
     if h.body is BodyKind.HTML:
         return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "html", "a web page came instead of an answer")
     if h.complaint:
@@ -204,26 +179,26 @@ def _charge(h: CallEvidence, verdict: Verdict) -> Charge:
 
 
 def _by_complaint(h: CallEvidence) -> Verdict | None:
-    """Judge by the error's own code, whatever the status; None when it does not decide."""
-    found = h.complaint or ApiError()
-    names = {found.code.lower(), found.type.lower()}
+    """Judge by the error's own code and words, whatever the status; None when they do not decide."""
+    found, known = h.complaint or ApiError(), wording()
     words = _words(h)
-    if names & _MODERATION or _BLOCKED.search(found.message):
+    if known.moderation.named(*found.names) or known.moderation.said(found.message):
         return _moderated(h, found)
-    if names & _QUOTA or _NO_MONEY.search(found.message):
-        code = next(iter(sorted(names & _QUOTA)), "insufficient_quota")
-        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, code, words)
-    if h.status == 429 or names & _RATE:
+    no_money = known.money.named(*found.names)
+    if (no_money or known.money.said(found.message)) and not (h.status == 429 and _wait(h) is not None):
+        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, no_money or "insufficient_quota", words)
+    if h.status == 429 or known.rate.named(*found.names):
         return _limited(h, found)
-    if names & _KEY and h.status not in {403, 404}:
+    if known.key.named(*found.names) and h.status not in {403, 404}:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, "invalid_api_key"), words)
-    if 200 <= (h.status or 0) < 300 and names & _DOOMED:
+    if 200 <= (h.status or 0) < 300 and known.request.named(*found.names):
         return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words)
     return None
 
 
 def _moderated(h: CallEvidence, found: ApiError) -> Verdict:
-    early = found.stage == "input" or (found.stage != "output" and h.seconds < MODERATED_EARLY)
+    drawn = found.stage == "output" or wording().moderation.after_drawing(f"{found.code} {found.message}")
+    early = found.stage == "input" or (not drawn and h.seconds < MODERATED_EARLY)
     charge = Charge.NO if early else Charge.MAYBE
     categories = tuple(redacted(name, h.secrets, 60) for name in found.categories)
     return Verdict(charge, Remedy.MODERATED, "moderation_blocked", _words(h), categories=categories)
@@ -260,7 +235,8 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
     if status == 407 or (status in {404, 405} and not h.complaint):
         return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", f"nothing answers there: {words}")
     if status in _REFUSED:
-        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), words)
+        blames = bool(h.complaint and h.complaint.param)
+        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), words, blames=blames)
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, f"http_{status}", words, retry_after=_wait(h))
 
 
@@ -270,7 +246,8 @@ def _was_served(status: int) -> bool:
 
 
 def _wait(h: CallEvidence) -> float | None:
-    return retry_after(h.headers, h.complaint.message if h.complaint else "", h.now)
+    found = h.complaint
+    return retry_after(h.headers, found.message if found else "", h.now, found.wait if found else None)
 
 
 def _code(h: CallEvidence, otherwise: str) -> str:

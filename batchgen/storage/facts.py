@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_SEGMENTS = 4096
+_HEIF_HEAD = 64 * 1024
+_SHORTEST_HEIF = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def _read(file: BinaryIO) -> ImageFacts | None:
             return _webp(file)
         if start[:6] in {b"GIF87a", b"GIF89a"}:
             return _gif(file)
+        if start[4:8] == b"ftyp" and start[8:12] in _BRANDS:
+            return _heif(file, _BRANDS[start[8:12]])
         return _svg(file)
     except _TooShortError:
         return None
@@ -127,6 +131,25 @@ def _webp(file: BinaryIO) -> ImageFacts | None:
 def _gif(file: BinaryIO) -> ImageFacts:
     width, height = struct.unpack("<HH", _take(file, 10)[6:])
     return ImageFacts("gif", width, height, alpha=None)
+
+
+_BRANDS = dict.fromkeys((b"avif", b"avis"), "avif") | dict.fromkeys(
+    (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "heic"
+)
+"""Major brands of ISO files that are images. Source: ISO 23008-12, AV1 image file format."""
+
+
+def _heif(file: BinaryIO, kind: str) -> ImageFacts | None:
+    """The pixels stand in the largest `ispe` of the file's head; the others are of tiles and thumbnails."""
+    head, sizes, at = file.read(_HEIF_HEAD), [(0, 0)], 0
+    while (at := head.find(b"ispe", at)) >= 0:
+        if len(edges := head[at + 8 : at + 16]) == 8:
+            sizes.append(struct.unpack(">II", edges))
+        at += 4
+    if kind == "heic" and b"avif" in head[16:64]:
+        kind = "avif"
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return ImageFacts(kind, width, height, alpha=None) if len(head) > _SHORTEST_HEIF else None
 
 
 def _svg(file: BinaryIO) -> ImageFacts | None:

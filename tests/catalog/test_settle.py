@@ -170,6 +170,7 @@ HIGH, LOW, MEDIUM = 7024, 196, 1756
     [
         (Echo(quality="high"), HIGH, 12 * 5 + HIGH * 30, "quality_mismatch"),
         (Echo(quality="high"), None, WORDS * 5 + HIGH * 30, "quality_mismatch"),
+        (Echo(quality="high"), MEDIUM, WORDS * 5 + MEDIUM * 30, "quality_mismatch"),
         (Echo(quality="low"), LOW, WORDS * 5 + MEDIUM * 30, "quality_mismatch"),
         (Echo(quality="low"), None, WORDS * 5 + MEDIUM * 30, "quality_mismatch"),
         (Echo(size="2048x2048"), 3568, 12 * 5 + 3568 * 30, "size_mismatch"),

@@ -212,17 +212,15 @@ def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
     jobs = [
         {"id": "format", "prompt": "A lamp [[mock: fault=wrong_format]]", **asked},
         {"id": "size", "prompt": "A lamp [[mock: fault=wrong_dimensions]]", **asked},
-        {"id": "cut", "prompt": "A lamp [[mock: fault=truncated_picture]]", **asked},
         {"id": "blank", "prompt": "A lamp [[mock: fault=blank_picture]]", **asked},
     ]
     ended = mock.run(mock.manifest(jobs))
     assert ended.exit == 0
     assert ended.charged == mock.billed
-    flags = {name: ended.images(name)[0]["flags"] for name in ("format", "size", "cut", "blank")}
+    flags = {name: ended.images(name)[0]["flags"] for name in ("format", "size", "blank")}
     assert flags == {
         "format": "not_as_asked:format" if asked else "",
         "size": "not_as_asked:size",
-        "cut": "not_as_asked:truncated",
         "blank": "not_as_asked:blank",
     }
     assert ended.images("format")[0]["path"].endswith(".jpg")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.providers.decode import DecodeError, Decoder, Document
+from batchgen.providers.decode import DecodeError, Decoder, Document, Parts
 from batchgen.providers.images import FIELDS
 
 
@@ -33,13 +33,16 @@ class MemoryPart:
         """Add bytes."""
         self.data += b"".join(pieces)
 
+    def close(self) -> None:
+        """No more come."""
+
 
 class Decoded:
     """What a decoder made of some chunks."""
 
     def __init__(self, chunks: Iterable[bytes], *, buffer: bytearray | None = None, **options: Any) -> None:
         memory = Memory()
-        decoder = Decoder(memory.open, FIELDS, **{"cap": 1 << 20, **options})
+        decoder = Decoder(Parts(memory.open, options.pop("cap", 1 << 20)), FIELDS, **options)
         self.error: str | None = None
         try:
             for chunk in chunks:

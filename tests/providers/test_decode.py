@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchgen.providers.decode import DecodeError, Decoder
+from batchgen.providers.decode import DecodeError, Decoder, Parts
 from batchgen.providers.images import FIELDS
 
 IMAGE = random.Random(1).randbytes(1000)
@@ -255,7 +255,10 @@ def test_mutated_bytes_raise_nothing_of_their_own(cut: Any, data: Any) -> None:
         def write(self, *_: Any) -> None:
             pass
 
-    decoder = Decoder(lambda _: Sink(), FIELDS, cap=1000)
+        def close(self) -> None:
+            pass
+
+    decoder = Decoder(Parts(lambda _: Sink(), 1000), FIELDS)
     try:
         for chunk in cut(bytes(raw), data.draw(st.lists(st.integers(0, 300), max_size=4))):
             decoder.feed(chunk)

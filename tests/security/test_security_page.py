@@ -36,7 +36,7 @@ COUNTED = {
     "spreadsheets": (f"{len(ALL)} payloads", f"{len(FORMULAS)} of them"),
     "the report's page": (f"the same {len(ALL)}",),
     "terminal and logs": (f"the same {len(ALL)}",),
-    "pictures": (f"{len(test_truth.BOMBS)} bombs", f"{len(test_truth.NO_IMAGES)} pages"),
+    "images": (f"{len(test_truth.BOMBS)} bombs", f"{len(test_truth.NO_IMAGES)} pages"),
 }
 
 

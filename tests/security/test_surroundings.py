@@ -108,7 +108,7 @@ def test_what_others_may_see(tmp_path: Path) -> None:
         with rehearsal(tmp_path, {"provider": "mock", "retry": QUICK}) as stage:
             jobs = [*JOBS, {"id": "bad", "prompt": "A lamp [[mock: fault=text_200]]"}]
             ended = stage.run(stage.manifest(jobs))
-            assert ended.exit == 3
+            assert ended.exit == 7
     finally:
         os.umask(before)
     kinds = {path.relative_to(ended.folder).parts[0]: path for path in ended.folder.rglob("*")}

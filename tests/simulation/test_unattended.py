@@ -227,10 +227,10 @@ def test_a_mismatch_is_kept_failed_or_drawn_again(new_world: NewWorld) -> None:
         assert (story.status, len(story.sky.calls)) == (status, calls), policy
         assert all(slot.path for slot in world.ledger.jobs.known(scene.jobs)[0].slots)
         assert len(play(world, scene).sky.calls) == 0
-    scene = replace(unlike, settings=replace(SETTINGS, on_mismatch=OnMismatch.FAIL))
-    retried = play(world := new_world("x"), scene)
+    failed, once = (replace(SETTINGS, on_mismatch=policy) for policy in (OnMismatch.FAIL, OnMismatch.RETRY_ONCE))
+    retried = play(world := new_world("x"), replace(unlike, settings=failed))
     assert retried.status is Exit.SOME_FAILED
-    again = play(world, replace(scene, weather=Weather(), choices=Choices(retry_failed=True)))
+    again = play(world, replace(unlike, weather=Weather(), settings=once, choices=Choices(retry_failed=True)))
     assert again.status is Exit.OK
 
 

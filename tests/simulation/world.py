@@ -139,7 +139,10 @@ class World:
             self.check()
 
     def check(self) -> None:
-        """Hold the books against the bill and the caps; what is wrong ends up in `broken`."""
+        """Hold the books against the bill and the caps; what is wrong ends up in `broken`.
+
+        What a provider counts above the bound of a call is booked as it stands: nothing could have kept it.
+        """
         assert self.sky is not None
         assert self.scene is not None
         self.fair = self.fair and self.scene.weather.dear == 1
@@ -150,12 +153,15 @@ class World:
             self._wrong(f"I1: billed {billed}, but the ledger knows of {book.money}")
         limits, budget = self.scene.settings.limits, self.scene.settings.budget
         if limits.max_cost is not None or limits.max_images is not None:
-            of_run = self._sums(f"run_id = '{self.run_id}'")
-            if of_run.money > (limits.max_cost or of_run.money) or of_run.images > (limits.max_images or of_run.images):
+            mine = f"run_id = '{self.run_id}'"
+            of_run = self._sums(mine)
+            most = of_run.money if limits.max_cost is None else limits.max_cost + self._above_bounds(mine)
+            if of_run.money > most or of_run.images > (limits.max_images or of_run.images):
                 self._wrong(f"I2: {of_run} is more than {limits}")
         if budget and budget.day is not None:
             midnight = int(self.clock.now().replace(hour=0, minute=0, second=0).timestamp())
-            if (today := self._sums("1", midnight // 900)).money > budget.day:
+            today = self._sums("1", midnight // 900)
+            if today.money > budget.day + self._above_bounds("1", midnight):
                 self._wrong(f"I2: {today} is more than the budget {budget}")
 
     def _wrong(self, what: str) -> None:
@@ -171,6 +177,14 @@ class World:
             f" SELECT reserved, asked FROM attempts WHERE ended IS NULL AND {which})"
         ).fetchone()
         return Sums(*row)
+
+    def _above_bounds(self, which: str, since: int = 0) -> int:
+        """What calls that ended since then cost above their bounds."""
+        found = self.ledger._database.db.execute(
+            "SELECT ifnull(sum(cost - high), 0) FROM attempts"
+            f" WHERE cost > high AND unixepoch(ended) >= {since} AND {which}"
+        ).fetchone()
+        return int(found[0])
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 

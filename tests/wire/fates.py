@@ -3,7 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from batchgen.mock.fault_words import ACCOUNT as ACCOUNTS
+from batchgen.mock.fault_words import MODERATION, RATE
+from batchgen.mock.fault_words import UNKNOWN as NO_ANSWERS
 from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
+from batchgen.mock.field_faults import BATCHES, CHARGED_MODERATION, FIELD, KEYS, LINES, TASKS, UPLOADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ BODIES: dict[str, Fate] = {
     **{f"fewer_{count}": fate for count, fate in FEWER.items()},
     **_all(
         replace(GOOD, drawn=True),
-        "wrong_format wrong_dimensions blank_picture truncated_picture checkerboard",
+        "wrong_format wrong_dimensions blank_picture checkerboard",
     ),
-    **_all(replace(SPOILT, drawn=True), "picture_svg picture_html"),
+    **_all(replace(SPOILT, drawn=True), "picture_svg picture_html truncated_picture"),
     "picture_bomb": replace(GOOD, drawn=True, slow=True, deadline=60.0),
 }
 WIRES: dict[str, Fate] = {
@@ -140,5 +144,66 @@ DOWNLOADS: dict[str, Fate] = {
     **_all(LOST, "url_private url_metadata url_file url_ftp url_broken url_port"),
     "url_expired": replace(alike("settled", "not_started", 3), slow=True),
 }
-FATES = {**STATUSES, **BODIES, **WIRES, **DOWNLOADS}
-UNKNOWN = {*STATUS, *BODY, *WIRE, *DOWNLOAD} - FATES.keys()
+# One image comes of each call: kept, and the others are asked for twice more.
+ONE_EACH = FEWER[1]
+EVENTS: dict[str, Fate] = {
+    **_all(
+        GOOD,
+        "stream stream_as_json stream_as_text stream_oddly stream_whole stream_no_usage stream_error_after"
+        " json_as_stream json_as_html",
+    ),
+    "stream_partial_only": SPOILT,
+    "stream_first_only": ONE_EACH,
+    "stream_cut": replace(
+        HALF,
+        calls4=("settled", "charged_no_result", "charged_no_result"),
+        slots4=("stored", "failed", "failed", "failed"),
+    ),
+    **_all(DOUBT, "stream_error stream_error_late stream_error_rate"),
+    "stream_error_moderation": BLOCKED_LATE,
+}
+SHAPE: dict[str, Fate] = {
+    **_all(
+        GOOD,
+        "shape_images shape_texts shape_nested shape_wrapped shape_result shape_addresses shape_output shape_list"
+        " shape_key shape_columns shape_artifacts shape_predictions shape_message shape_image_url shape_unknown"
+        " chat_images tiny_entries_after",
+    ),
+    **_all(replace(GOOD, drawn=True), "always_png image_avif image_heic"),
+    **_all(ONE_EACH, "body_png body_octets body_as_json"),
+    **_all(replace(ONE_EACH, drawn=True), "body_avif body_heic"),
+    **_all(DOUBT, "body_multipart body_zip"),
+    "tiny_entries": SPOILT,
+    **_all(replace(SPOILT, drawn=True), "png_zero png_no_width png_no_data png_no_end png_cut png_head_only"),
+}
+COUNTS: dict[str, Fate] = _all(
+    GOOD,
+    "usage_small usage_small_half usage_no_input usage_astronomic usage_bool usage_objects usage_contradicting"
+    " usage_chat_names cost_in_usage cost_beside cost_only cost_text cost_negative",
+)
+PLACES_OF_IMAGES: dict[str, Fate] = {
+    **_all(LOST, "url_foreign url_decimal url_decimal_far"),
+    **_all(
+        replace(alike("settled", "not_started", 3), slow=True),
+        "url_no_host url_for_ever_403 url_for_ever_404 url_with_key",
+    ),
+}
+SECRETS: dict[str, Fate] = {
+    **dict.fromkeys((name for name in KEYS if name not in {"key_in_json", "key_in_answer"}), REFUSED),
+    "key_in_json": DOUBT,
+    "key_in_answer": GOOD,
+}
+REFUSALS: dict[str, Fate] = {
+    **{name: BLOCKED_LATE if name in CHARGED_MODERATION | {"moderation_status"} else BLOCKED for name in MODERATION},
+    "moderation_guidelines": BLOCKED_LATE,  # it speaks of a generated image
+    **dict.fromkeys(RATE, replace(LIMITED, slow=True)),
+    **dict.fromkeys(ACCOUNTS, ACCOUNT),
+    "account_paused": REFUSED,
+    **dict.fromkeys(NO_ANSWERS, DOUBT),
+    "input_unreachable": REFUSED,
+}
+FIELDS = {**EVENTS, **SHAPE, **COUNTS, **PLACES_OF_IMAGES, **SECRETS, **REFUSALS}
+ELSEWHERE = {*TASKS, *BATCHES, *LINES, *UPLOADS, "usage_dear", "cost_dear"}
+"""Faults of protocols and of money that have laws of their own."""
+FATES = {**STATUSES, **BODIES, **WIRES, **DOWNLOADS, **FIELDS}
+UNKNOWN = {*STATUS, *BODY, *WIRE, *DOWNLOAD, *FIELD} - FATES.keys() - ELSEWHERE

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from batchgen.mock.faults import FAULTS
-from tests.wire.fates import FATES, UNKNOWN, Fate
+from batchgen.mock.field_faults import FIELD
+from tests.wire.fates import ELSEWHERE, FATES, UNKNOWN, Fate
 from tests.wire.scene import QUICK, Scene, Seen, scene
 
 # Where the job for one image and the job for four stand among five.
@@ -27,7 +28,7 @@ def cases() -> list[Any]:
 def test_every_fault_has_a_fate() -> None:
     """A fault that the mock can show and nobody expects would be proven nowhere."""
     assert set() == UNKNOWN
-    assert FATES.keys() == FAULTS.keys()
+    assert FATES.keys() == {*FAULTS, *FIELD} - ELSEWHERE
 
 
 @pytest.mark.parametrize(("fault", "place"), cases())

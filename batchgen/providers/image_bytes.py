@@ -1,0 +1,34 @@
+"""How images begin, as bytes and as base64: a look at the first few that reads no further."""
+
+import binascii
+import re
+
+LEAD = 32
+"""Bytes, or letters of base64, that are enough to tell."""
+
+_BOXES = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
+_LETTERS = re.compile(rb"[A-Za-z0-9+/_\-]{16}")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+def begins_image(head: bytes) -> bool:
+    """Whether bytes begin as PNG, JPEG, GIF, WebP, AVIF or HEIC do."""
+    if head[:8] == b"\x89PNG\r\n\x1a\n" or head[:3] == b"\xff\xd8\xff" or head[:6] in {b"GIF87a", b"GIF89a"}:
+        return True
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"WEBP"
+    return head[4:8] == b"ftyp" and head[8:12] in _BOXES
+
+
+def begins_image_text(lead: bytes) -> bool:
+    """Whether the text of a JSON string begins as the base64 of an image does, or as a data URL of one."""
+    text = lead.replace(b"\\/", b"/")
+    if text[:11].lower() == b"data:image/":
+        return True
+    letters = _LETTERS.match(text)
+    if not letters:
+        return False
+    try:
+        return begins_image(binascii.a2b_base64(letters.group().translate(_STANDARD)))
+    except binascii.Error:
+        return False

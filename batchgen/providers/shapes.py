@@ -1,0 +1,87 @@
+"""Finds images in an answer that is not written as its protocol writes them: other names, other nests, bare lists.
+
+An image is known by its bytes, an address by the name under which it stands.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from batchgen.catalog.answers import plain, wording
+from batchgen.providers.answer import Item, from_address, from_run
+from batchgen.providers.api_error import ApiError, complaint
+from batchgen.providers.decode import Document, SpanState
+
+_DEEPEST = 8
+_STATES = ("status", "state", "task_status")
+_REASONS = (*_STATES, "finish_reason", "finishReason", "finish_details", "block_reason", "blockReason")
+_MOST = 1000
+
+
+def images_anywhere(document: Document) -> tuple[tuple[Item, ...], str]:
+    """The images of an answer in their order, and where the first of them stands, such as `images[].url`."""
+    others = wording().shapes.others
+    whole = [
+        run for run in document.runs if run.state is not SpanState.EMPTY and others.isdisjoint(map(plain, run.names))
+    ]
+    if whole:
+        return tuple(from_run(run) for run in whole), ".".join(whole[0].names)
+    found = list(_addresses(document.value, (), 0))[:_MOST]
+    return tuple(from_address(text) for _, text in found), ".".join(found[0][0]) if found else ""
+
+
+def said_in(value: Any) -> ApiError | None:
+    """What an answer complains of: an error in it, or a status that says moderation."""
+    found = complaint(value)
+    if found and not found.bare:
+        return found
+    withheld = refusal_in(value)
+    return ApiError(code=withheld, message=found.message if found else withheld) if withheld else found
+
+
+def refusal_in(value: Any, depth: int = 0) -> str:
+    """A status or a reason in an answer that says moderation; empty when there is none."""
+    inner: list[Any] = []
+    if isinstance(value, Mapping):
+        said = [value[name] for name in _REASONS if isinstance(value.get(name), str)]
+        if found := wording().moderation.named(*said):
+            return found
+        inner = list(value.values())
+    elif isinstance(value, list):
+        inner = value
+    if depth > _DEEPEST:
+        return ""
+    return next(filter(None, (refusal_in(one, depth + 1) for one in inner[:_MOST])), "")
+
+
+def bearer(value: Any) -> Mapping[str, Any]:
+    """The part of an answer that says what was used and drawn: the whole, or what is wrapped in it."""
+    if not isinstance(value, Mapping):
+        return {}
+    wrapped = [inner for inner in value.values() if isinstance(inner, Mapping)]
+    return next((one for one in (value, *wrapped) if isinstance(one.get("usage"), Mapping)), value)
+
+
+def _addresses(value: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:
+    if depth > _DEEPEST:
+        return
+    for name, inner in _members(value):
+        yield from _addresses(inner, (*names, *name), depth + 1)
+    if isinstance(value, str) and _is_address(value) and _may_hold(names):
+        yield names, value
+
+
+def _members(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What an object or a list holds; nothing of one whose images are still to come."""
+    shapes = wording().shapes
+    if isinstance(value, list):
+        yield from (((), inner) for inner in value[:_MOST])
+    elif isinstance(value, Mapping) and not any(plain(str(value.get(name))) in shapes.unfinished for name in _STATES):
+        yield from (((str(key),), inner) for key, inner in value.items() if plain(str(key)) not in shapes.others)
+
+
+def _may_hold(names: tuple[str, ...]) -> bool:
+    return not names or plain(names[-1]) in wording().shapes.addresses
+
+
+def _is_address(text: str) -> bool:
+    return text.strip()[:8].lower().startswith(("http://", "https://"))
