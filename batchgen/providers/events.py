@@ -74,8 +74,9 @@ class _Told:
     def value(self) -> Any:
         """The answer that they make, as if it had come whole."""
         if self.in_chat:
-            message = {"role": "assistant", "content": "".join(self.words)}
-            message |= {"images": self.images} if self.images else {}
+            message: dict[str, Any] = {"role": "assistant", "content": "".join(self.words)}
+            if self.images:
+                message["images"] = self.images
             return {**self.said, "choices": [{"message": message}]}
         if self.entries:
             return {**self.said, "data": self.entries}
