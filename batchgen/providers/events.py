@@ -74,7 +74,7 @@ class _Told:
     def value(self) -> Any:
         """The answer that they make, as if it had come whole."""
         if self.in_chat:
-            message = {"role": "assistant", "content": "".join(self.words)}
+            message: dict[str, Any] = {"role": "assistant", "content": "".join(self.words)}
             message |= {"images": self.images} if self.images else {}
             return {**self.said, "choices": [{"message": message}]}
         if self.entries:
