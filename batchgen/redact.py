@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from urllib.parse import quote
 
 from batchgen.text import safe
@@ -14,6 +15,8 @@ MOST_HEADERS = 40
 _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+[^\s\"',]+|\S*\*{4,}\S*")
 _URL_SAFE = str.maketrans("+/", "-_")
 _STANDARD = str.maketrans("-_", "+/")
+_SHORTEST = 4  # a shorter secret would be found everywhere
+_ONE_LETTER = rb"(?:%(letter)s|%%(?:25)*(?i:%(hex)s)|\\+(?:u00|x)(?i:%(hex)s)|&#(?i:x%(hex)s);)"
 _SHORTEST_BYTES = 8  # fewer would be found by chance in an image
 _KEPT = frozenset(
     {
@@ -44,13 +47,19 @@ def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) ->
     for secret in secrets:
         for form in _forms(secret):
             plain = plain.replace(form, "***")
+        if len(secret) >= _SHORTEST:
+            plain = _mixed(secret).sub(b"***", plain.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
     return safe(_KEY_LIKE.sub("***", plain), limit)
 
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
     """What a server sent, kept as it is but for the given secrets in any usual encoding."""
-    for form in spellings(secrets):
+    hidden = tuple(secrets)
+    for form in spellings(hidden):
         text = text.replace(form, b"***")
+    for secret in hidden:
+        if len(secret) >= _SHORTEST:
+            text = _mixed(secret).sub(b"***", text)
     return text
 
 
@@ -70,11 +79,20 @@ def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tup
 
 def _forms(secret: str) -> tuple[str, ...]:
     """Spell the secret plain, percent-encoded and in base64, longest first."""
-    if len(secret) < 4:
+    if len(secret) < _SHORTEST:
         return ()
     quoted = quote(secret, safe="")
     forms = {secret, quoted, re.sub("%..", lambda found: found[0].lower(), quoted), *_in_base64(secret.encode())}
     return tuple(sorted(forms, key=len, reverse=True))
+
+
+@cache
+def _mixed(secret: str) -> re.Pattern[bytes]:
+    """A secret in any mix of letters, percent and JSON escapes, each of them perhaps escaped again, or all in hex."""
+    letters = b"".join(
+        _ONE_LETTER % {b"letter": re.escape(bytes([byte])), b"hex": b"%02x" % byte} for byte in secret.encode()
+    )
+    return re.compile(letters + b"|(?i:" + secret.encode().hex().encode() + b")")
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:

@@ -75,8 +75,7 @@ class _Told:
         """The answer that they make, as if it had come whole."""
         if self.in_chat:
             message: dict[str, Any] = {"role": "assistant", "content": "".join(self.words)}
-            if self.images:
-                message["images"] = self.images
+            message |= {"images": self.images} if self.images else {}
             return {**self.said, "choices": [{"message": message}]}
         if self.entries:
             return {**self.said, "data": self.entries}

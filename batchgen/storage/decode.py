@@ -60,11 +60,11 @@ def is_blank(part: PartFacts, facts: ImageFacts) -> bool:
     pixels = facts.width * facts.height
     if not FEWEST_PIXELS <= pixels <= MOST_PIXELS or part.bytes * PIXELS_PER_BYTE > pixels:
         return False
-    from PIL import Image
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            from PIL import Image
+
             with Image.open(part.path, formats=FORMATS) as image:
                 image.draft("RGB", (image.width // 4, image.height // 4))  # a JPEG is decoded at a fraction of its size
                 bands: list[Any] = [band.getextrema() for band in image.convert("RGBA").split()]

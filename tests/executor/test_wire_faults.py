@@ -213,7 +213,7 @@ async def test_a_cut_answer_keeps_its_whole_images(world: Any, kit: Any) -> None
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 async def test_a_text_without_padding_is_not_a_text_that_was_cut(world: Any, kit: Any, kind: Any) -> None:
-    """However its text ends, an image that has its own end is whole, and one that lacks it is missing."""
+    """Whether both end between two quanta or not: an image that has its own end is whole, one that lacks it missing."""
     image = kit.image(kind=kind)
     lengths = [len(image) * 8 // 10 + more for more in range(3)]
     everything = [*(image + bytes(more) for more in range(3)), *(image[:length] for length in lengths)]

@@ -1,0 +1,87 @@
+"""What came for money is kept whole, once, whatever it is; and no answer holds more open files than it has images."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+SIZE = 3 * 1024 * 1024
+
+
+def kept(world: Any, receipt: Any) -> list[bytes]:
+    """Every part in the quarantine of a receipt."""
+    folder = world.root / receipt.quarantine
+    return [path.read_bytes() for path in sorted(folder.glob("*.part"))]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("encoding", ["", "br", "zstd"])
+async def test_bytes_that_nobody_can_read_are_kept_whole_and_once(world: Any, kit: Any, encoding: str, n: int) -> None:
+    """An archive, or a packing that is not understood, with a large image in it."""
+    data = b"PK\x03\x04" + bytes(range(256)) * (SIZE // 256)
+    head = {"Content_Encoding": encoding} if encoding else {}
+    receipt = await world.execute(world.attempt(n), kit.response(data, **head))
+    assert not receipt.images
+    assert [part for part in kept(world, receipt) if len(part) > 1024] == [data]
+
+
+async def test_an_image_under_names_that_nobody_knows_is_an_image(world: Any, kit: Any) -> None:
+    """Also a large one in lines of its own, deep below."""
+    image = kit.image()
+    text = json.loads(kit.answer(image))["data"][0]["b64_json"]
+    body = json.dumps({"payload": {"blobs": [{"x": {"y": text}}]}}).encode()
+    receipt = await world.execute(world.attempt(), kit.response(body))
+    assert world.file(receipt.images[0].path) == image
+    assert (receipt.verdict.code, "payload.blobs.x.y" in receipt.verdict.message) == ("other_shape", True)
+
+
+@pytest.mark.parametrize("name", ["input", "mask", "preview", "thumbnail"])
+async def test_an_echo_of_what_was_sent_is_no_image(world: Any, kit: Any, name: str) -> None:
+    """What stands under such a name is kept and not taken for the result."""
+    text = json.loads(kit.answer(kit.image()))["data"][0]["b64_json"]
+    body = json.dumps({"id": "t1", "status": "queued", name: {"image": text}}).encode()
+    receipt = await world.execute(world.attempt(), kit.response(body))
+    assert not receipt.images
+    assert receipt.verdict.code == "unknown_answer"
+
+
+async def test_a_page_about_the_answer_is_no_image(world: Any, kit: Any) -> None:
+    """Addresses under other names, or of a task that goes on, are not fetched."""
+    for answer in (
+        {"id": "t", "status": "processing", "output": ["https://example.com/a.png"]},
+        {"id": "t", "urls": {"get": "https://example.com/t"}},
+        {"docs": "https://example.com/errors"},
+    ):
+        receipt = await world.execute(world.attempt(), kit.response(json.dumps(answer).encode()))
+        assert not receipt.remote
+        assert receipt.verdict.code == "unknown_answer"
+
+
+@pytest.mark.parametrize("n", [1, 4])
+async def test_more_entries_than_anybody_asked_for_are_passed_over(world: Any, kit: Any, n: int) -> None:
+    """Twelve hundred images for n: n are stored, a few more are kept, the others leave no file."""
+    image = kit.image()
+    receipt = await world.execute(world.attempt(n), kit.response(kit.answer(*[image] * 1200)))
+    assert len(receipt.images) == n
+    assert len(kept(world, receipt)) == 8
+
+
+@pytest.mark.parametrize("unpacked", ["partial", "whole"])
+async def test_events_hold_an_image_in_whatever_pieces_they_come(world: Any, kit: Any, unpacked: str) -> None:
+    """One byte at a time, or packed, the completed event is the image and its usage is read."""
+    image = kit.image()
+    entry = json.loads(kit.answer(image))["data"][0]
+    preview = json.dumps(
+        {"type": "image_generation.partial_image", **json.loads(kit.answer(kit.image(colour="red")))["data"][0]}
+    )
+    usage = {"input_tokens": 5, "output_tokens": 272, "total_tokens": 277}
+    whole = json.dumps({"type": "image_generation.completed", **entry, "usage": usage})
+    body = f"data: {preview}\r\n\r\n: ping\r\n\r\ndata: {whole}\r\n\r\n".encode()
+    if unpacked == "whole":
+        receipt = await world.execute(world.attempt(), kit.response(gzip.compress(body), Content_Encoding="gzip"))
+    else:
+        receipt = await world.execute(world.attempt(), kit.sends(kit.response(body), piece=7))
+    assert [world.file(one.path) for one in receipt.images] == [image]
+    assert receipt.usage.output == 272
+    assert receipt.quarantine is None
