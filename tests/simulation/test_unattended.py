@@ -215,14 +215,14 @@ def test_a_mismatch_is_kept_failed_or_drawn_again(new_world: NewWorld) -> None:
     """As the user wants it; what was paid for stays on the disk."""
     from batchgen.model import OnMismatch
 
-    scene = Scene(jobs(6, 2), Weather({"unlike": 1.0}), SETTINGS)
+    unlike = Scene(jobs(6, 2), Weather({"unlike": 1.0}), SETTINGS)
     for policy, status, calls in (
         (OnMismatch.KEEP, Exit.OK, 6),
         (OnMismatch.FAIL, Exit.SOME_FAILED, 6),
         (OnMismatch.RETRY_ONCE, Exit.OK, 12),
     ):
         world = new_world(policy)
-        scene = replace(scene, settings=replace(SETTINGS, on_mismatch=policy))
+        scene = replace(unlike, settings=replace(SETTINGS, on_mismatch=policy))
         story = play(world, scene)
         assert (story.status, len(story.sky.calls)) == (status, calls), policy
         assert all(slot.path for slot in world.ledger.jobs.known(scene.jobs)[0].slots)
