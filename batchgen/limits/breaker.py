@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchgen.limits.doors import Origin
+from batchgen.limits.gate import Gate
 from batchgen.model import Remedy
 from batchgen.runtime.clock import Clock
 
@@ -36,11 +36,11 @@ class Breaker:
     do rate limits without any good answer for `THROTTLED_SECONDS`.
     """
 
-    def __init__(self, probe_seconds: Sequence[float], clock: Clock, door: Origin | None = None) -> None:
+    def __init__(self, probe_seconds: Sequence[float], clock: Clock, gate: Gate | None = None) -> None:
         self.given_up = ""
         self._waits = tuple(probe_seconds)
         self._clock = clock
-        self._door = door or Origin()
+        self._gate = gate or Gate()
         self._generation = 0
         self._in_a_row = 0
         self._last: deque[bool] = deque(maxlen=LAST)
@@ -61,7 +61,7 @@ class Breaker:
 
         Whoever gets a ticket must `record` or `release` it.
         """
-        async with self._door.waiting():
+        async with self._gate.waiting():
             while not self.given_up:
                 if not self._open:
                     return Ticket(self._generation)
@@ -150,15 +150,15 @@ class Breakers:
     def __init__(self, probe_seconds: Sequence[float], clock: Clock) -> None:
         self._probe_seconds = probe_seconds
         self._clock = clock
-        self._door = Origin()
+        self._gate = Gate()
         self._of: dict[str, Breaker] = {}
 
     def __call__(self, model: str) -> Breaker:
         """Return the breaker of a model, always the same one."""
         if model not in self._of:
-            self._of[model] = Breaker(self._probe_seconds, self._clock, self._door)
+            self._of[model] = Breaker(self._probe_seconds, self._clock, self._gate)
         return self._of[model]
 
     def close(self) -> None:
         """Let everyone who waits for leave give up at once: the run stops."""
-        self._door.close()
+        self._gate.close()

@@ -130,6 +130,7 @@ async def _simulate(crowd: Crowd, policy: Policy, chance: random.Random) -> Log:
             if refused is None:
                 log.taken.append((loop.time(), n))
                 await asyncio.sleep(chance.uniform(*crowd.drawing))
+                limiter.answered(start)
             else:
                 log.refused.append(loop.time())
                 await asyncio.sleep(chance.uniform(*crowd.way))

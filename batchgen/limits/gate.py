@@ -9,7 +9,7 @@ class Closed(Exception):
     """The run stopped while a call waited for its permit: nothing was sent, nothing is held."""
 
 
-class Origin:
+class Gate:
     """What every wait of one run passes through; closing it ends them all."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Origin:
 
     @asynccontextmanager
     async def waiting(self) -> AsyncIterator[None]:
-        """Hold the waits made inside; raises Closed when the door is, or gets, closed."""
+        """Hold the waits made inside; raises Closed when the gate is, or gets, closed."""
         if self._closed:
             raise Closed
         scope = asyncio.timeout(None)
