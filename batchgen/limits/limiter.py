@@ -9,7 +9,7 @@ from batchgen.limits.call_window import CallWindow
 from batchgen.limits.gate import Gate
 from batchgen.limits.learned_rate import LearnedRate
 from batchgen.limits.rate_share import COOL_DOWN, RateShare
-from batchgen.limits.refusals import Refusals
+from batchgen.limits.refusals import LATEST, Refusals
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
 from batchgen.limits.start_queue import StartQueue
@@ -27,8 +27,8 @@ BACK_OFF = 1.8
 # A wait of this many seconds speaks of a limit by the minute; a shorter one may be of a limit by the second.
 LONG_WAIT = 5.0
 
-# So many refusals in a run may be a limit, when the only call after a pause is among them or the wait is long.
-RUN = 3
+# So many calls in a row that were alone after a pause, and refused, show a limit.
+PROBES = 2
 
 _COUNT = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 _LIMIT_HEADER = re.compile(r"x-ratelimit-limit-(requests|images|input-images|tokens)")
@@ -42,9 +42,9 @@ class Limiter:
     """Slots for calls side by side, and a pace for their starts; both first come, first served.
 
     With rates configured, rate-limit answers slow the pace down; without any, they lower the number of parallel calls.
-    A refusal lets nothing start for as long as it says, unless calls beside it are accepted meanwhile. Where refusals
-    go on after that and no rate is configured, a limit has shown itself: it is learned, for each model, and told to
-    `tell` in calls a minute. `known` are limits that earlier runs learned.
+    The place of a refused call rests for as long as the refusal says; where refusals are more than chance, the whole
+    lane does. Where they go on after that and no rate is configured, a limit has shown itself: it is learned, for each
+    model, and told to `tell` in calls a minute. `known` are limits that earlier runs learned.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Limiter:
         self._window = CallWindow(limits.concurrency)
         self._share = RateShare(clock)
         self._queue = StartQueue(clock)
-        self._refusals = Refusals()
+        self._rests: list[float] = []
+        self._waiting = 0
         self._probes = 0
         self._refused_at = float("-inf")
         self._tell = tell
@@ -75,6 +76,7 @@ class Limiter:
             "tokens": limits.tokens_per_minute,
         }
         self._meters = {kind: SlidingWindow(rate, self._share, clock) for kind, rate in rates.items() if rate}
+        self._refusals = Refusals(rated=bool(self._meters))
         self._adapt()
 
     @property
@@ -111,6 +113,7 @@ class Limiter:
             yield
         finally:
             self._slots.release()
+            self._queue.look_again()
 
     async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, model: str = "") -> Start:
         """Wait until a call of this weight may start, and count it; raises Closed when the run stops first.
@@ -120,10 +123,15 @@ class Limiter:
         weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
         weights = tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
         rate = self._rate(model)
-        async with self._gate.waiting():
-            start = await self._queue.start(weights, model, lambda: rate.wait(self._refusals.look))
+        self._waiting += 1
+        try:
+            async with self._gate.waiting():
+                start = await self._queue.start(
+                    weights, model, lambda: max(rate.wait(self._refusals.look), self._until_place())
+                )
+        finally:
+            self._waiting -= 1
         rate.started(start)
-        self._window.started(start.at)
         self._refusals.started(start)
         return start
 
@@ -133,17 +141,15 @@ class Limiter:
 
     def answered(self, start: Start) -> None:
         """Learn from an answer that was no rate limit: the provider took this call."""
-        self._refusals.answered(start)
+        start.answered = True
         if start.at > self._refused_at:
             self._probes, self._back_off = 0, 0.0
         self._window.answered()
         self._queue.judged(start)
-        if self.resumes_in and self._refusals.by_chance(self._clock.monotonic()):
-            self._queue.resume()
         self._adapt()
 
     def throttled(self, retry_after: float | None = None, start: Start | None = None, hold: float = COOL_DOWN) -> None:
-        """Learn from a rate-limit 429: pause the lane, and slow it down once per generation of calls.
+        """Learn from a rate-limit 429: wait as long as it says, and slow down once per generation of calls.
 
         `retry_after` is what the provider asked for, in seconds; nonsense counts as nothing. Without `start`, a refusal
         during a pause counts as one more of the calls that caused the pause. `hold` is how long the new speed is kept
@@ -152,23 +158,23 @@ class Limiter:
         now = self._clock.monotonic()
         paused = now < self._queue.resumes_at
         started = start.at if start else float("-inf") if paused else now
-        fresh = started >= self._queue.resumes_at
         told = retry_after if retry_after is not None and math.isfinite(retry_after) and retry_after > 0 else None
         if start:
             self._probes += start is self._queue.probe
             self._refused_at = max(self._refused_at, started)
             self._refusals.refused(start, now)
             self._queue.look = self._refusals.look
-        chance = self._refusals.by_chance(now)
-        self._window.refused(started)
-        self._slow_down(started, hold, chance=chance)
+        chance = start is not None and self._refusals.by_chance(now)
         if start and not self._meters:
-            shows = self._refusals.run >= RUN and (self._probes > 0 or (told or 0.0) >= LONG_WAIT)
-            self._rate(start.model).refused(start, limit=shows)
+            shows = not chance and (self._probes >= PROBES or (told or 0.0) >= LONG_WAIT)
+            self._rate(start.model).refused(start, told if told and told >= LONG_WAIT else 0.0, limit=shows)
         if chance:
+            self._window.refused_by_chance()
+            self._rests.append(now + min(told or FIRST_PAUSE, LONGEST_PAUSE))
             self._queue.judged(start)
         else:
-            self._pause(told, fresh=fresh)
+            self._slow_down(started, now, hold)
+            self._pause(told, fresh=started >= self._queue.resumes_at)
         self._adapt()
 
     def observe(self, headers: Iterable[tuple[str, str]]) -> None:
@@ -198,12 +204,20 @@ class Limiter:
             )
         return self._learned[model]
 
-    def _slow_down(self, started: float, hold: float, *, chance: bool) -> None:
-        """Lower the pace: to what was taken lately, or by half of the refused part where refusals are chance."""
-        accepted = max((m.accepted() for m in self._meters.values()), default=None)
-        if chance:
-            accepted = self._share.now * (1 - self._refusals.part() / 2)
-        self._share.cut(started, accepted, hold)
+    def _until_place(self) -> float:
+        """Seconds until one of the places rests no more that the next call needs."""
+        now = self._clock.monotonic()
+        self._rests = [end for end in self._rests if end > now]
+        under_way = self._slots.taken - self._waiting
+        return min(self._rests) - now if self._rests and under_way + len(self._rests) >= self._most else 0.0
+
+    def _slow_down(self, started: float, now: float, hold: float) -> None:
+        """Lower the pace, once per generation: to what was taken lately, or by more than is refused."""
+        self._window.refused(started, now, self._refusals.part)
+        if self._meters:
+            taken = max(meter.accepted() for meter in self._meters.values())
+            less = self._share.now * (1 - 1.5 * self._refusals.count / LATEST)
+            self._share.cut(started, taken if self._refusals.wall(now) else less, hold)
 
     def _pause(self, told: float | None, *, fresh: bool) -> None:
         """Let nothing start: for as long as told, else a second; ever longer while nothing at all is taken."""

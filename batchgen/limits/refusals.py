@@ -1,31 +1,27 @@
-"""What the latest calls of a lane say of a refusal: chance, which is that call's own, or a limit of all."""
+"""What the latest calls of a lane say of a refusal: chance, which is that call's own, or more than that."""
 
 from collections import deque
 
 from batchgen.limits.sliding_window import Start
 
-LATEST = 20
+LATEST = 32
 """Calls that are looked at."""
+CHANCE = 1 / 3
+"""Chance refuses at most this part of them, by Laplace's rule of succession: one refused of one call says little."""
+RATED_CHANCE = 0.22
+"""The same where rates are configured: there a refusal is rarely chance, and a refused tenth is to be the most."""
+RUN = 3
+"""So many refusals in a row are a wall."""
 LOOK = 2.0
 """Seconds after which a call that is not refused counts as taken: refusals come sooner, images later."""
-CHANCE = 0.25
-"""Chance refuses at most this part of the latest calls."""
-RUNS = 2
-"""So many runs of refusals that ended by themselves are needed before the next one may be chance."""
 
 
 class Refusals:
-    """The latest calls of a lane, and the run of refusals that it is in.
+    """The latest calls of a lane in the order of their starts."""
 
-    A run ends when a call is taken that started after the first refusal of the run had come: a limit refuses whatever
-    comes until it has room again.
-    """
-
-    def __init__(self) -> None:
-        self._starts: deque[Start] = deque(maxlen=2 * LATEST)
-        self._run = 0
-        self._began = 0.0
-        self._ended = 0
+    def __init__(self, *, rated: bool) -> None:
+        self._rated = rated
+        self._latest: deque[Start] = deque(maxlen=LATEST)
         self._seconds = LOOK
 
     @property
@@ -33,44 +29,45 @@ class Refusals:
         """Seconds in which a refusal would have come: a few times as many as the slowest of late took."""
         return min(LOOK, max(0.05, 3 * self._seconds))
 
+    @property
+    def part(self) -> float:
+        """The part of the latest calls that was refused."""
+        return self.count / max(1, len(self._latest))
+
+    @property
+    def count(self) -> int:
+        """Refusals among the latest calls."""
+        return sum(start.refused for start in self._latest)
+
+    def by_chance(self, now: float) -> bool:
+        """Whether so few of the latest calls were refused that chance explains it.
+
+        Without rates calls start in bursts, and those whose fate is open count as taken. With rates they start one by
+        one, and only what is decided counts.
+        """
+        if not self._rated:
+            return self._few([start.refused for start in self._latest], CHANCE)
+        return not self.wall(now) and self._few(self._decided(now), RATED_CHANCE)
+
+    def wall(self, now: float) -> bool:
+        """Whether the last calls were refused one like the other."""
+        last = self._decided(now)[-RUN:]
+        return len(last) == RUN and all(last)
+
     def started(self, start: Start) -> None:
         """Take a call that was let go."""
-        self._starts.append(start)
-
-    def answered(self, start: Start) -> None:
-        """Take an answer that is no refusal."""
-        start.answered = True
-        if self._run and start.at > self._began:
-            self._end()
+        self._latest.append(start)
 
     def refused(self, start: Start, now: float) -> None:
         """Take a refusal."""
-        if self._run and any(one.at > self._began and self._taken(one, now) for one in self._starts):
-            self._end()
-        if not self._run:
-            self._began = now
         start.refused = True
-        self._run += 1
         self._seconds = max(now - start.at, 0.9 * self._seconds if self._seconds < LOOK else 0.0)
 
-    def by_chance(self, now: float) -> bool:
-        """Whether refusals are few, and end by themselves again and again."""
-        decided = [start.refused for start in self._starts if start.refused or self._taken(start, now)][-LATEST:]
-        return self._ended >= RUNS and sum(decided) <= CHANCE * len(decided)
-
-    def part(self) -> float:
-        """The part of the latest calls that was refused."""
-        latest = [start.refused for start in self._starts][-LATEST:]
-        return sum(latest) / max(1, len(latest))
-
-    @property
-    def run(self) -> int:
-        """Refusals of the run that the lane is in."""
-        return self._run
-
-    def _end(self) -> None:
-        self._run, self._ended = 0, self._ended + 1
+    def _decided(self, now: float) -> list[bool]:
+        """Return of each call that was answered, or is old enough to count as taken, whether it was refused."""
+        look = self.look
+        return [start.refused for start in self._latest if start.refused or start.answered or now - start.at > look]
 
     @staticmethod
-    def _taken(start: Start, now: float) -> bool:
-        return not start.refused and (start.answered or now - start.at > LOOK)
+    def _few(refused: list[bool], chance: float) -> bool:
+        return sum(refused) + 1 <= chance * (len(refused) + 2)

@@ -56,16 +56,14 @@ class StartQueue:
         self._paused = True
         self.judged(self.probe)
 
-    def resume(self) -> None:
-        """End a pause that was one call's own."""
-        self._resumes_at = min(self._resumes_at, self._clock.monotonic())
-        self._paused = False
-        self.judged(self.probe)
-
     def judged(self, start: Start | None) -> None:
         """Say that a call was answered: if it was the probe, the others need not wait for it any more."""
         if start is self.probe:
             self.probe = None
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let whoever waits see whether it may start now."""
         self._changed.set()
         self._changed = asyncio.Event()
 
