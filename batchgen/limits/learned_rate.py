@@ -47,6 +47,11 @@ class LearnedRate:
         self._doubts = 0
         self._calls = 0
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is sure what the limit is, or that there is none."""
+        return self._sure or self.limit is None
+
     def wait(self, look: float) -> float:
         """Seconds until a call may start; `look` is how long a refusal takes at most."""
         now = self._clock.monotonic()
@@ -105,7 +110,7 @@ class LearnedRate:
         if self.limit <= self._proven:
             self._doubts += 1
         if self._doubts >= DOUBTS:
-            self.limit = None
+            self.limit, self._sure = None, False
         elif self.limit > self._proven:
             self._quiet = min(2 * self._quiet, MOST_QUIET)
             self._settle(max(self._proven, 3 * self.limit // 4 if self._sure else 0))

@@ -100,9 +100,9 @@ class Limiter:
         return max(0.0, self._queue.resumes_at - self._clock.monotonic())
 
     @property
-    def learned(self) -> Mapping[str, int]:
-        """Limits that showed themselves, in calls a minute, by model."""
-        return {model: rate.limit for model, rate in self._learned.items() if rate.limit is not None}
+    def learned(self) -> Mapping[str, int | None]:
+        """What is sure of the models that were called: their limit in calls a minute, or None without one."""
+        return {model: rate.limit for model, rate in self._learned.items() if rate.sure}
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

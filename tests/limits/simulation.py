@@ -216,7 +216,8 @@ async def _work_off(batch: Batch, policy: Policy, chance: random.Random, known: 
             await caller()
 
     await asyncio.gather(*(caller() for _ in range(batch.calls)))
-    result.seconds, result.learned = loop.time(), limiter.learned
+    result.seconds = loop.time()
+    result.learned = {model: limit for model, limit in limiter.learned.items() if limit}
     return result
 
 
