@@ -67,7 +67,7 @@ class ImageFields:
 
     base64: frozenset[bytes]
     addresses: frozenset[bytes] = frozenset()
-    words: frozenset[bytes] = frozenset({b"content", b"text", b"prompt", b"revised_prompt"})
+    prose: frozenset[bytes] = frozenset({b"content", b"text", b"prompt", b"revised_prompt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Decoder:
             return
         if not in_list and self._key in self._fields.base64:
             self._open_run()
-        elif in_list or self._key not in self._fields.words:
+        elif in_list or self._key not in self._fields.prose:
             self._mode = _Mode.PEEK
 
     def _open_run(self) -> None:

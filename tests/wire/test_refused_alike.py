@@ -31,7 +31,7 @@ def test_an_account_that_is_refused_fails_no_job(place_of_work: Path, fault: str
     with scene(place_of_work, rules=(Rule(fault, skip=good),)) as here:
         seen = here.run(here.manifest(jobs, limits=limits))
         assert seen.exit == 5, seen.result.summary["why"]
-        assert len(here.bill()) <= good + 4 + PARALLEL
+        assert len(here.bill()) <= good + 3 + 2 * PARALLEL  # good ones that come late begin the count again
         counts = seen.result.summary["jobs"]
         assert (counts["failed"], counts["done"] + counts["not_started"]) == (0, JOBS)
     with scene(place_of_work) as here:
