@@ -143,17 +143,18 @@ async def _simulate(crowd: Crowd, policy: Policy, chance: random.Random) -> Log:
             while not await call(n):
                 pass
 
-    async def staller(every: float, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            virtual_time.stall(seconds)
-
-    stalls = asyncio.ensure_future(staller(*crowd.stall)) if crowd.stall else None
+    stalls = asyncio.ensure_future(_stall(*crowd.stall)) if crowd.stall else None
     callers = [asyncio.ensure_future(caller()) for _ in range(crowd.limits.concurrency)]
     await asyncio.sleep(crowd.seconds)
     for task in (*callers, *([stalls] if stalls else [])):
         task.cancel()
     return log
+
+
+async def _stall(every: float, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        virtual_time.stall(seconds)
 
 
 class Chance:
