@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+# A part of the tests says nothing about coverage.
+COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=)
 
 .PHONY: setup check test demo torture bench lock clean
 
@@ -24,7 +26,7 @@ check: setup
 	$(BIN)/deptry .
 
 test: setup
-	$(BIN)/pytest -n auto -m "not slow" $(TESTS)
+	$(BIN)/pytest -n auto -m "not slow" $(COVERAGE) $(TESTS)
 
 demo: setup
 	$(BIN)/batchgen run manifests/catalogue.yaml --provider mock --output output/demo
@@ -40,4 +42,4 @@ lock:
 	  --no-annotate pyproject.toml --all-extras --group dev --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
