@@ -6,7 +6,7 @@ TESTS ?= tests
 # A part of the tests says nothing about coverage.
 COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=)
 
-.PHONY: setup check test demo torture bench lock clean
+.PHONY: setup check test demo torture bench build lock clean
 
 setup: $(VENV)/.ready
 
@@ -36,6 +36,9 @@ torture: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+build: setup
+	$(BIN)/python -m build --no-isolation
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
