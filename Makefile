@@ -3,16 +3,25 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+# A part of the tests says nothing about coverage.
+COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=)
 
-.PHONY: setup check test demo torture bench lock clean
+.PHONY: setup check test demo torture bench build lock clean
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+# What runs the product, and nothing more.
+$(VENV)/.runs: requirements-run.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "batchgen needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	@echo "Installing batchgen and the libraries that it runs with into $(VENV)."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements-run.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.runs requirements.lock
+	@echo "Installing the developers' tools into $(VENV)."
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 check: setup
@@ -24,9 +33,9 @@ check: setup
 	$(BIN)/deptry .
 
 test: setup
-	$(BIN)/pytest -n auto -m "not slow" $(TESTS)
+	$(BIN)/pytest -n auto -m "not slow" $(COVERAGE) $(TESTS)
 
-demo: setup
+demo: $(VENV)/.runs
 	$(BIN)/batchgen run manifests/catalogue.yaml --provider mock --output output/demo
 
 torture: setup
@@ -35,9 +44,16 @@ torture: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
+build: setup
+	$(BIN)/python -m build --no-isolation
+
+# The smaller lock is a part of the larger one: the same versions.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  --no-annotate pyproject.toml
+
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate pyproject.toml --all-extras --group dev --output-file requirements.lock
+	$(COMPILE) --all-extras --group dev --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --output-file requirements-run.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
