@@ -81,14 +81,15 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
         return Settlement(usage.cost, estimated=False, flags=(*mismatches, *dear))
     counts = counted(usage, takes_images=bool(given_images(request)))
     seen = max(came, 1) if price.per_image else came
-    fewest = min(asked.fewest, drawn.fewest) if model else 1  # an answer may be wrong in what it says that it drew
+    as_asked = replace(asked, look=_either(asked.look, drawn.look))
+    fewest = min(as_asked.fewest, drawn.fewest) if model else 1  # an answer may be wrong in what it says that it drew
     believed = counts is not None and enough(counts, seen, fewest)
     costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))] if counts else []
     if not believed:
         costs.append(drawn.by_table())
     counted_cost = max(costs)
     if mismatches:
-        costs.append(replace(asked, look=_either(asked.look, drawn.look)).by_table())
+        costs.append(as_asked.by_table())
     cost = round_up(max(costs))
     doubts = () if believed else _doubts(price, usage)
     dear = (CostFlag.PRICE_TOO_LOW,) if cost > quote.high else ()

@@ -207,10 +207,12 @@ def test_what_was_asked_for_has_no_flags(echo: Echo) -> None:
 
 
 def test_a_free_choice_settles_at_what_the_answer_names() -> None:
-    """With `auto` and no usage, the echoed size and quality decide; without them the upper bound stands."""
+    """With `auto` and no usage, or too small a one, the echo decides; without it the upper bound stands."""
     free = ask("gpt-image-2")
     told = settled(free, None, echo=Echo(size="1024x1024", quality="low"))
     assert (told.cost, told.flags) == (WORDS * 5 + LOW * 30, ("usage_missing",))
+    short = settled(free, Usage(12, 0, LOW), echo=Echo(size="1024x1024", quality="medium"))
+    assert (short.cost, short.flags) == (WORDS * 5 + MEDIUM * 30, ("usage_implausible",))
     untold = settled(free, None)
     assert (untold.cost, untold.flags) == (quoted(free).high, ("usage_missing",))
 

@@ -39,9 +39,8 @@ FILES = {
     "trailing junk": (dot(kind="PNG") + b"\x00junk" * 20, "png"),
     "exif": (dot()[:2] + b"\xff\xe1\x00\x10Exif\x00\x00MM\x00*\x00\x00\x00\x08" + dot()[2:], "jpg"),
     "another size": (dot(17, 33, "PNG"), "png"),
-    "cut jpeg": (dot()[: len(dot()) * 3 // 4], "jpg"),
-    "cut png": (dot(kind="PNG")[:-20], "png"),
 }
+CUT = {"jpeg": dot()[: len(dot()) * 3 // 4], "png": dot(kind="PNG")[:-20]}
 
 
 @pytest.mark.parametrize("asked", ["png", "webp"])
@@ -60,3 +59,17 @@ def test_bytes_are_kept_as_received(place_of_work: Path, kind: str, asked: str) 
             assert (int(row["bytes"]), path.suffix) == (len(data), f".{extension}")
         assert len(here.bill()) == 1
         assert not list(seen.folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("kind", sorted(CUT))
+def test_what_lacks_its_end_is_no_image_and_is_kept_as_received(place_of_work: Path, kind: str) -> None:
+    """It is not stored though paid, it is asked for once more, and every byte of it lies in quarantine."""
+    data = CUT[kind]
+    with scene(place_of_work, fixed_bytes=data) as here:
+        seen = here.run(here.manifest([{"id": "dot", "prompt": "A dot", "n": 2}]))
+        assert [row["state"] for row in seen.table("images.csv")] == ["failed", "failed"]
+        calls = len(here.bill())
+        assert calls == 2
+        kept = [path.read_bytes() for path in (seen.folder / "quarantine").rglob("*.part")]
+        assert kept.count(data) == 2 * calls
+        assert here.billed == seen.charged
