@@ -219,7 +219,7 @@ class AttemptLoop:
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
-                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens)
+                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, model=attempt.model)
                     if breaker.admits(ticket):
                         yield Permit(ticket, start, breaker)
                         return
@@ -234,6 +234,8 @@ class AttemptLoop:
             limiter.sent(permit.start)
         came = await self._execute(attempt)
         if isinstance(came, Pending):
+            if permit.start:
+                limiter.answered(permit.start)
             await park(self.bench, came)
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
@@ -246,6 +248,8 @@ class AttemptLoop:
         limiter.observe(receipt.headers)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
+        elif permit.start and receipt.status is not None:
+            limiter.answered(permit.start)
         return receipt
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:

@@ -13,6 +13,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
+from batchgen.ledger.learned_limits import LearnedLimits
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     Adopted,
@@ -114,6 +115,7 @@ class Ledger:
         self.reviews = Reviews(database)
         self.adoption = Adoption(database, self.runs, self.jobs)
         self.accounts = Accounts(database)
+        self.learned_limits = LearnedLimits(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

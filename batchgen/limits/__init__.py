@@ -9,7 +9,8 @@ One call asks for them in this order, and holds its slot to the end:
         ...                                              # reserve the money
         limiter.sent(start)                              # and only then send
         ...
-        limiter.throttled(retry_after, start)            # only for a rate-limit 429
+        limiter.throttled(retry_after, start)            # for a rate-limit 429
+        limiter.answered(start)                          # for any other answer
         breaker.record(ticket, remedy)                   # or breaker.release(ticket) if nothing was sent
 """
 

@@ -2,10 +2,13 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+from batchgen.limits.call_window import CallWindow
+from batchgen.limits.learned_rate import LearnedRate
 from batchgen.limits.rate_share import COOL_DOWN, RateShare
+from batchgen.limits.refusals import LATEST, Refusals
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
 from batchgen.limits.start_queue import StartQueue
@@ -15,28 +18,56 @@ from batchgen.runtime.clock import Clock
 
 # A provider may ask for any wait; nobody waits longer than this before looking again.
 LONGEST_PAUSE = 300.0
-LONGEST_BACK_OFF = 60.0
 
-# A refusal this soon after a pause says that the pause was too short.
-SOON = 5.0
+# Without a word of the provider: the first pause, and the longest one while it takes nothing at all.
+FIRST_PAUSE = 1.0
+LONGEST_BACK_OFF = 60.0
+BACK_OFF = 1.8
+
+# A wait of this many seconds speaks of a limit by the minute; a shorter one may be of a limit by the second.
+LONG_WAIT = 5.0
+
+# So many calls in a row that were alone after a pause, and refused, show a limit.
+PROBES = 2
 
 _COUNT = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 _LIMIT_HEADER = re.compile(r"x-ratelimit-limit-(requests|images|input-images|tokens)")
+
+
+def untold(_model: str, _limit: int) -> None:
+    """Tell nobody of a learned limit."""
 
 
 class Limiter:
     """Slots for calls side by side, and a pace for their starts; both first come, first served.
 
     With rates configured, rate-limit answers slow the pace down; without any, they lower the number of parallel calls.
+    The place of a refused call rests for as long as the refusal says; where refusals are more than chance, the whole
+    lane does. Where they go on after that and no rate is configured, a limit has shown itself: it is learned, for each
+    model, and told to `tell` in calls a minute. `known` are limits that earlier runs learned.
     """
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Clock,
+        known: Mapping[str, int] | None = None,
+        tell: Callable[[str, int], None] = untold,
+    ) -> None:
         self._clock = clock
         self._gate = StopGate()
-        self._concurrency = limits.concurrency
+        self._most = limits.concurrency
         self._slots = Slots(limits.concurrency)
+        self._window = CallWindow(limits.concurrency)
         self._share = RateShare(clock)
-        self._pacer = StartQueue(clock)
+        self._queue = StartQueue(clock)
+        self._rests: list[float] = []
+        self._waiting = 0
+        self._probes = 0
+        self._refused_at = float("-inf")
+        self._tell = tell
+        self._known = dict(known or {})
+        self._learned: dict[str, LearnedRate] = {}
         self._back_off = 0.0
         rates = {
             "requests": limits.requests_per_minute,
@@ -45,6 +76,8 @@ class Limiter:
             "tokens": limits.tokens_per_minute,
         }
         self._meters = {kind: SlidingWindow(rate, self._share, clock) for kind, rate in rates.items() if rate}
+        self._refusals = Refusals(rated=bool(self._meters))
+        self._adapt()
 
     @property
     def share(self) -> float:
@@ -61,6 +94,16 @@ class Limiter:
         """Slots taken now."""
         return self._slots.taken
 
+    @property
+    def resumes_in(self) -> float:
+        """Seconds until a pause that a refusal asked for is over; 0 without one."""
+        return max(0.0, self._queue.resumes_at - self._clock.monotonic())
+
+    @property
+    def learned(self) -> Mapping[str, int | None]:
+        """What is sure of the models that were called: their limit in calls a minute, or None without one."""
+        return {model: rate.limit for model, rate in self._learned.items() if rate.sure}
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
@@ -70,36 +113,68 @@ class Limiter:
             yield
         finally:
             self._slots.release()
-            self._adapt()
+            self._queue.look_again()
 
-    async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0) -> Start:
+    async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> Start:
         """Wait until a call of this weight may start, and count it; raises Closed when the run stops first.
 
-        The answer names this start to `sent` and `throttled`.
+        The answer names this start to `sent`, `answered` and `throttled`.
         """
         weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
         weights = tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
-        async with self._gate.waiting():
-            return await self._pacer.start(weights)
+        rate = self._rate(model)
+        self._waiting += 1
+        try:
+            async with self._gate.waiting():
+                start = await self._queue.start(
+                    weights, model, lambda: max(rate.wait(self._refusals.look), self._until_place())
+                )
+        finally:
+            self._waiting -= 1
+        rate.started(start)
+        self._refusals.started(start)
+        return start
 
     def sent(self, start: Start) -> None:
         """Say that a call leaves only now, so that what was done in between does not blur its window."""
         start.at = self._clock.monotonic()
 
+    def answered(self, start: Start) -> None:
+        """Learn from an answer that was no rate limit: the provider took this call."""
+        start.answered = True
+        if start.at > self._refused_at:
+            self._probes, self._back_off = 0, 0.0
+        self._window.answered()
+        self._queue.judged(start)
+        self._adapt()
+
     def throttled(self, retry_after: float | None = None, start: Start | None = None, hold: float = COOL_DOWN) -> None:
-        """Learn from a rate-limit 429: pause the lane, and slow it down once per generation of calls.
+        """Learn from a rate-limit 429: wait as long as it says, and slow down once per generation of calls.
 
         `retry_after` is what the provider asked for, in seconds; nonsense counts as nothing. Without `start`, a refusal
         during a pause counts as one more of the calls that caused the pause. `hold` is how long the new speed is kept
         before it grows again, in seconds.
         """
         now = self._clock.monotonic()
-        paused = now < self._pacer.resumes_at
+        paused = now < self._queue.resumes_at
         started = start.at if start else float("-inf") if paused else now
+        told = retry_after if retry_after is not None and math.isfinite(retry_after) and retry_after > 0 else None
         if start:
-            start.refused = True
-        self._share.cut(started, max((m.accepted() for m in self._meters.values()), default=None), hold)
-        self._pacer.pause(self._pause(retry_after, started))
+            self._probes += start is self._queue.probe
+            self._refused_at = max(self._refused_at, started)
+            self._refusals.refused(start, now)
+            self._queue.look = self._refusals.look
+        chance = start is not None and self._refusals.by_chance(now)
+        if start and not self._meters:
+            shows = not chance and (self._probes >= PROBES or (told or 0.0) >= LONG_WAIT)
+            self._rate(start.model).refused(start, told if told and told >= LONG_WAIT else 0.0, limit=shows)
+        if chance:
+            self._window.refused_by_chance()
+            self._rests.append(now + min(told or FIRST_PAUSE, LONGEST_PAUSE))
+            self._queue.judged(start)
+        else:
+            self._slow_down(started, now, hold)
+            self._pause(told, fresh=started >= self._queue.resumes_at)
         self._adapt()
 
     def observe(self, headers: Iterable[tuple[str, str]]) -> None:
@@ -114,26 +189,43 @@ class Limiter:
 
     def resize(self, concurrency: int) -> None:
         """Allow so many calls at once from now on."""
-        self._concurrency = concurrency
-        self._slots.resize(concurrency)
+        self._window.resize(concurrency)
+        self._most = concurrency
         self._adapt()
 
     def close(self) -> None:
         """Let everyone who waits for a permit give up at once, and nobody wait from now on: the run stops."""
         self._gate.close()
 
-    def _pause(self, asked: float | None, started: float) -> float:
-        """Seconds to let nothing start: as asked; doubling while the first calls after a pause are refused again."""
-        resumed_at = self._pacer.resumes_at
-        fresh = started >= resumed_at
-        if fresh:
-            too_soon = started < resumed_at + SOON
-            self._back_off = min(LONGEST_BACK_OFF, max(1.0, 2 * self._back_off)) if too_soon else 0.0
-        if asked is not None and math.isfinite(asked) and asked > 0:
-            return max(min(asked, LONGEST_PAUSE), self._back_off)
-        return max(1.0, self._back_off) if fresh else 0.0
+    def _rate(self, model: str) -> LearnedRate:
+        if model not in self._learned:
+            self._learned[model] = LearnedRate(
+                self._clock, lambda limit: self._tell(model, limit), self._known.get(model)
+            )
+        return self._learned[model]
+
+    def _until_place(self) -> float:
+        """Seconds until one of the places rests no more that the next call needs."""
+        now = self._clock.monotonic()
+        self._rests = [end for end in self._rests if end > now]
+        under_way = self._slots.taken - self._waiting
+        return min(self._rests) - now if self._rests and under_way + len(self._rests) >= self._most else 0.0
+
+    def _slow_down(self, started: float, now: float, hold: float) -> None:
+        """Lower the pace, once per generation: to what was taken lately, or by more than is refused."""
+        self._window.refused(started, now, self._refusals.part)
+        if self._meters:
+            taken = max(meter.accepted() for meter in self._meters.values())
+            less = self._share.now * (1 - 1.5 * self._refusals.count / LATEST)
+            self._share.cut(started, taken if self._refusals.wall(now) else less, hold)
+
+    def _pause(self, told: float | None, *, fresh: bool) -> None:
+        """Let nothing start: for as long as told, else a second; ever longer while nothing at all is taken."""
+        if fresh and self._probes >= 2:
+            self._back_off = min(LONGEST_BACK_OFF, BACK_OFF * max(self._back_off, FIRST_PAUSE / 2))
+        if told is not None or fresh:
+            self._queue.pause(max(min(told or FIRST_PAUSE, LONGEST_PAUSE), self._back_off))
 
     def _adapt(self) -> None:
-        """Without rates there is only the number of parallel calls to slow down with."""
-        if not self._meters:
-            self._slots.resize(max(1, int(self._concurrency * self._share.now)))
+        """Without rates there is the number of parallel calls to slow down with."""
+        self._slots.resize(self._most if self._meters else self._window.size)

@@ -11,7 +11,6 @@ GROWTH = 1 / 300
 LEAST = 0.01
 DEEPEST_CUT = 0.5
 SHALLOWEST_CUT = 0.9
-BLIND_CUT = 0.75
 
 
 class RateShare:
@@ -33,17 +32,16 @@ class RateShare:
             return 1.0
         return min(1.0, self._base + GROWTH * max(0.0, self._clock.monotonic() - self._grows_at))
 
-    def cut(self, started: float, accepted: float | None, hold: float = COOL_DOWN) -> None:
+    def cut(self, started: float, accepted: float, hold: float = COOL_DOWN) -> None:
         """Slow down after the refusal of a call that `started` then; `hold` seconds pass before speed grows again.
 
-        `accepted` is the part of the configured speed that the provider did take in the last minute, where that is
-        known: the best guess of its true limit.
+        `accepted` is the part of the configured speed that the provider did take lately: the best guess of its true
+        limit.
         """
         now = self._clock.monotonic()
         if started <= self._cut_at or now < self._cut_at + COOL_DOWN:
             return
         share = self.now
-        target = share * BLIND_CUT if accepted is None else min(share * SHALLOWEST_CUT, accepted)
-        self._base = max(LEAST, share * DEEPEST_CUT, target)
+        self._base = max(LEAST, share * DEEPEST_CUT, min(share * SHALLOWEST_CUT, accepted))
         self._cut_at = now
         self._grows_at = now + hold

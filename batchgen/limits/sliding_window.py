@@ -20,10 +20,12 @@ BURST = 0.5
 
 @dataclass(slots=True, eq=False)
 class Start:
-    """One call that was let go: when, on the monotonic clock, and whether the provider then refused it as too many."""
+    """One call that was let go: when, on the monotonic clock, and whether it was refused as too many, or answered."""
 
     at: float
+    model: str = ""
     refused: bool = False
+    answered: bool = False
 
 
 class SlidingWindow:

@@ -1,6 +1,7 @@
 """One queue in front of all meters of a lane: whoever came first starts first, however heavy it is."""
 
 import asyncio
+from collections.abc import Callable
 
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.runtime.clock import Clock
@@ -8,28 +9,43 @@ from batchgen.runtime.clock import Clock
 # aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten images waits for ever behind
 # calls for one. Here only the head of the queue ever waits at a meter.
 
+Weights = tuple[tuple[SlidingWindow, int], ...]
+
 
 class StartQueue:
-    """Lets calls start in order of arrival, each when the pause is over and all its meters have room."""
+    """Lets calls start in order of arrival, each when the pause is over and all its meters have room.
+
+    The first call after a pause is a probe: the others follow when it is answered, or after `look` seconds, in which a
+    refusal would have come.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._resumes_at = float("-inf")
+        self._paused = False
+        self._changed = asyncio.Event()
+        self.probe: Start | None = None
+        self.look = 0.0
 
     @property
     def resumes_at(self) -> float:
         """When the last pause ends or ended, on the monotonic clock."""
         return self._resumes_at
 
-    async def start(self, weights: tuple[tuple[SlidingWindow, int], ...]) -> Start:
-        """Wait for the turn, the pause and the meters; the call counts as started when this returns."""
+    async def start(self, weights: Weights, model: str, wait: Callable[[], float]) -> Start:
+        """Wait for the turn, the pause and the meters; the call counts as started when this returns.
+
+        `wait` tells, at any time, for how many seconds more a call may not start for other reasons.
+        """
         async with self._turn:
+            await self._until_open(wait)
             for meter, weight in weights:
                 await meter.clear(weight)
-            while (wait := self._resumes_at - self._clock.monotonic()) > 0:
-                await self._clock.sleep(wait)
-            start = Start(self._clock.monotonic())
+            await self._until_open(wait)
+            start = Start(self._clock.monotonic(), model)
+            if self._paused:
+                self._paused, self.probe = False, start
             for meter, weight in weights:
                 await meter.take(start, weight)
             return start
@@ -37,3 +53,36 @@ class StartQueue:
     def pause(self, seconds: float) -> None:
         """Let nothing start for so long from now; a longer pause already in force stays."""
         self._resumes_at = max(self._resumes_at, self._clock.monotonic() + seconds)
+        self._paused = True
+        self.judged(self.probe)
+
+    def judged(self, start: Start | None) -> None:
+        """Say that a call was answered: if it was the probe, the others need not wait for it any more."""
+        if start is self.probe:
+            self.probe = None
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let whoever waits see whether it may start now."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _until_open(self, wait: Callable[[], float]) -> None:
+        while (seconds := max(self._closed_for(), wait())) > 0:
+            await self._change(seconds)
+
+    def _closed_for(self) -> float:
+        """Seconds until the end of the pause, or of the look at a probe."""
+        now = self._clock.monotonic()
+        look = self.probe.at + self.look - now if self.probe else 0.0
+        return max(self._resumes_at - now, look)
+
+    async def _change(self, at_most: float) -> None:
+        """Wait so long, or until something changes."""
+        sleep = asyncio.ensure_future(self._clock.sleep(at_most))
+        change = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({sleep, change}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            change.cancel()

@@ -5,7 +5,7 @@ import math
 import random
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Protocol
@@ -130,6 +130,7 @@ async def _simulate(crowd: Crowd, policy: Policy, chance: random.Random) -> Log:
             if refused is None:
                 log.taken.append((loop.time(), n))
                 await asyncio.sleep(chance.uniform(*crowd.drawing))
+                limiter.answered(start)
             else:
                 log.refused.append(loop.time())
                 await asyncio.sleep(chance.uniform(*crowd.way))
@@ -154,6 +155,90 @@ async def _stall(every: float, seconds: float) -> None:
     while True:
         await asyncio.sleep(every)
         virtual_time.stall(seconds)
+
+
+class Chance:
+    """Refuses this part of the calls at random, for so many seconds."""
+
+    def __init__(self, part: float, wait: float, seed: int) -> None:
+        self.part, self.wait, self.chance = part, wait, random.Random(seed)
+
+    def ask(self, now: float, n: int) -> float | None:
+        return self.wait if self.chance.random() < self.part else None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """So many calls for one image each, at most so many at once; `tells` says whether a refusal names its wait."""
+
+    calls: int
+    concurrency: int
+    drawing: tuple[float, float]
+    tells: bool = True
+    rate: int | None = None
+
+
+@dataclass
+class Result:
+    """What became of a batch: its seconds, refusals, and what was told and is known of limits in the end."""
+
+    seconds: float = 0.0
+    refused: int = 0
+    told: list[int] = field(default_factory=list)
+    learned: Mapping[str, int] = field(default_factory=dict)
+
+
+def work_off(batch: Batch, policy: Policy, seed: int, known: Mapping[str, int] | None = None) -> Result:
+    """Make all calls of a batch through a limiter, each until it is taken."""
+    return virtual_time.run(_work_off(batch, policy, random.Random(seed), known or {}))
+
+
+async def _work_off(batch: Batch, policy: Policy, chance: random.Random, known: Mapping[str, int]) -> Result:
+    result, loop = Result(), asyncio.get_running_loop()
+    allowed = Limits(concurrency=batch.concurrency, images_per_minute=batch.rate)
+    limiter = Limiter(allowed, virtual_time.VirtualClock(), known, lambda _model, limit: result.told.append(limit))
+
+    async def call() -> float | None:
+        async with limiter.slot():
+            start = await limiter.pace()
+            await asyncio.sleep(chance.uniform(0.005, 0.02))
+            wait = policy.ask(loop.time(), 1)
+            if wait is None:
+                await asyncio.sleep(chance.uniform(*batch.drawing))
+                limiter.answered(start)
+            else:
+                result.refused += 1
+                limiter.throttled(wait if batch.tells else None, start)
+            return wait
+
+    async def caller() -> None:
+        if (wait := await call()) is not None:
+            await asyncio.sleep(wait if batch.tells else chance.uniform(0, 1))
+            await caller()
+
+    await asyncio.gather(*(caller() for _ in range(batch.calls)))
+    result.seconds = loop.time()
+    result.learned = {model: limit for model, limit in limiter.learned.items() if limit}
+    return result
+
+
+def script(batch: Batch, policy: Policy, seed: int) -> float:
+    """Return the seconds of a plain script, in which a refused call waits in its place and the others do not."""
+    return virtual_time.run(_script(batch, policy, random.Random(seed)))
+
+
+async def _script(batch: Batch, policy: Policy, chance: random.Random) -> float:
+    places, loop = asyncio.Semaphore(batch.concurrency), asyncio.get_running_loop()
+
+    async def call() -> None:
+        async with places:
+            await asyncio.sleep(chance.uniform(0.005, 0.02))
+            for wait in iter(lambda: policy.ask(loop.time(), 1), None):
+                await asyncio.sleep(wait + chance.uniform(0.005, 0.02))
+            await asyncio.sleep(chance.uniform(*batch.drawing))
+
+    await asyncio.gather(*(call() for _ in range(batch.calls)))
+    return loop.time()
 
 
 def limits(**changes: int | None) -> Limits:

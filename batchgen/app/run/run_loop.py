@@ -99,9 +99,10 @@ class RunLoop:
         with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk, ExitStack() as stack:
             revealed = {name: secret.reveal() for name, secret in session.headers.items()}
             own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
+            key = session.key.reveal() if session.key else None
             executor = session.make_executor(
                 provider,
-                session.key.reveal() if session.key else None,
+                key,
                 session.workspace,
                 session.store,
                 clock=clock,
@@ -110,7 +111,8 @@ class RunLoop:
                 spare=session.refuge,
                 **own,
             )
-            limiter = Limiter(settings.limits, clock)
+            known = await on_books(session.ledger.learned_limits.of, provider.name, key)
+            limiter = Limiter(settings.limits, clock, known, self._tell_limit)
             breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
             session.stops.listen(lambda _stop: limiter.close())
             session.stops.listen(lambda _stop: breakers.close())
@@ -135,6 +137,16 @@ class RunLoop:
                     check_output=session.workspace.check_held,
                 )
                 yield bench, on_disk
+            learned = {model: limit for model, limit in limiter.learned.items() if limit != known.get(model)}
+            if learned:
+                await on_books(session.ledger.learned_limits.keep, provider.name, key, learned)
+
+    def _tell_limit(self, model: str, limit: int) -> None:
+        """Say once that a limit showed itself that nobody configured."""
+        session = self.session
+        session.note("limit_learned", model=model, provider=session.project.provider.name, calls_per_minute=limit)
+        name = session.project.provider.name
+        session.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
 
     def _forget(self, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
         """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""

@@ -1,0 +1,51 @@
+"""Limits of calls a minute that providers keep and do not say, as earlier runs learned them."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.text import stamp
+
+KEPT = timedelta(days=30)
+"""A limit that was learned longer ago says nothing any more."""
+MARK = 12
+"""Hex digits of a key's fingerprint: enough to tell keys apart, and too few to say anything of one."""
+
+
+class LearnedLimits:
+    """What is known of the limits of each provider, key and model, whatever output it was learned for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, provider: str, key: str | None) -> dict[str, int]:
+        """Calls a minute by model."""
+        since = stamp(self._database.now() - KEPT)
+        with self._database.reading() as db:
+            return dict(
+                db.execute(
+                    "SELECT model, calls_per_minute FROM learned_limits"
+                    " WHERE provider = ? AND key_mark = ? AND learned_at >= ?",
+                    (provider, _mark(key), since),
+                )
+            )
+
+    def keep(self, provider: str, key: str | None, learned: Mapping[str, int | None]) -> None:
+        """Write down the limits of some models, and forget those of models without; the same limit gets no younger."""
+        now, mark = stamp(self._database.now()), _mark(key)
+        with self._database.writing("limits") as db:
+            db.executemany(
+                "DELETE FROM learned_limits WHERE provider = ? AND key_mark = ? AND model = ?",
+                [(provider, mark, model) for model, limit in learned.items() if limit is None],
+            )
+            db.executemany(
+                "INSERT INTO learned_limits VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET calls_per_minute = excluded.calls_per_minute, learned_at = excluded.learned_at"
+                " WHERE calls_per_minute <> excluded.calls_per_minute",
+                [(provider, mark, model, limit, now) for model, limit in learned.items() if limit is not None],
+            )
+
+
+def _mark(key: str | None) -> str:
+    return sha256(key.encode()).hexdigest()[:MARK] if key else ""
