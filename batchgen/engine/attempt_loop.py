@@ -219,7 +219,7 @@ class AttemptLoop:
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
-                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, attempt.model)
+                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, model=attempt.model)
                     if breaker.admits(ticket):
                         yield Permit(ticket, start, breaker)
                         return

@@ -115,7 +115,7 @@ class Limiter:
             self._slots.release()
             self._queue.look_again()
 
-    async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, model: str = "") -> Start:
+    async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> Start:
         """Wait until a call of this weight may start, and count it; raises Closed when the run stops first.
 
         The answer names this start to `sent`, `answered` and `throttled`.

@@ -24,6 +24,7 @@ from batchgen.ledger import Ledger, nowhere
 from batchgen.model import Stop, StopKind
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.runtime import event_loop
+from batchgen.runtime.clock import Clock
 from batchgen.runtime.signals import interruptible
 from batchgen.storage import ImageStore, Workspace
 
@@ -38,18 +39,19 @@ def run_manifest(
     watch: Watch,
     at: Callable[[str], None] = nowhere,
     make_executor: MakeExecutor = LocalExecutor,
+    clock: Clock | None = None,
 ) -> RunResult:
     """Perform a manifest: check, lock, recover, plan, ask, draw, report, and tell who wants to know.
 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
     called with a name before and after each durable step: where tests let a run break. `make_executor` says where
-    attempts are made.
+    attempts are made, `clock` whose time counts.
     """
     event_log.no_run_yet()
     herald = Notifier(path.stem, environment(), watch)
     with interruptible():
         try:
-            result = _run(path, options, watch, at, herald, make_executor)
+            result = _run(path, options, watch, at, herald, make_executor, clock)
         except Locked:
             raise
         except Exception as error:
@@ -67,8 +69,9 @@ def _run(
     at: Callable[[str], None],
     herald: Notifier,
     make_executor: MakeExecutor,
+    clock: Clock | None,
 ) -> RunResult:
-    project = within_open_files(open_project(path, options), watch)
+    project = within_open_files(open_project(path, options, clock), watch)
     herald.name, herald.notify = project.settings.name, project.settings.notify
     workspace, store = Workspace(project.output, at=at), store_of(project.output, at)
     with ExitStack() as stack:
