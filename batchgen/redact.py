@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import quote
 
 from batchgen.text import safe
@@ -65,7 +65,11 @@ def without(text: bytes, secrets: Iterable[str]) -> bytes:
 
 def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
     """Every usual encoding of the given secrets, the longest of each first, and what base64 makes of them."""
-    hidden = tuple(secrets)
+    return _spellings(tuple(secrets))
+
+
+@lru_cache(maxsize=64)
+def _spellings(hidden: tuple[str, ...]) -> tuple[bytes, ...]:
     forms = [form.encode() for secret in hidden for form in _forms(secret)]
     return (*forms, *(data for secret in hidden for data in _from_base64(secret)))
 
@@ -77,6 +81,7 @@ def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tup
     return tuple((safe(name, 60), redacted(headers[name], hidden, HEADER)) for name in names)
 
 
+@lru_cache(maxsize=64)
 def _forms(secret: str) -> tuple[str, ...]:
     """Spell the secret plain, percent-encoded and in base64, longest first."""
     if len(secret) < _SHORTEST:

@@ -26,8 +26,9 @@ from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
-from batchgen.providers.wire import WireRequest
+from batchgen.providers.wire import Params, WireRequest
 from batchgen.runtime.clock import Clock, Offload
+from batchgen.runtime.memo import kept
 from batchgen.storage import ImageStore, Workspace
 from batchgen.version import VERSION
 
@@ -99,6 +100,7 @@ class LocalExecutor:
         self._session: aiohttp.ClientSession | None = None
         self._buffer = bytearray(PIECE)
         self._own_headers = dict(own_headers or {})
+        self._params: dict[object, Params] = {}
         secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
         self._downloads = Downloads(
@@ -200,9 +202,8 @@ class LocalExecutor:
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.request
-        model = find_model(attempt.model)
         provider = self.provider.at(attempt.model)
-        params = to_send(request, provider, model, attempt.inherited)
+        params = self._sent(attempt, provider)
         behind = dict(request.files)
         texts = tuple((name, value) for name, value in params if name not in behind)
         files = tuple((name, behind[name]) for name, _ in params if name in behind)
@@ -218,6 +219,12 @@ class LocalExecutor:
             return speech.request(attempt, provider, texts, replace(uploads, params=extra))
 
         return await self.offload(make)
+
+    def _sent(self, attempt: Attempt, provider: Provider) -> Params:
+        """The parameters that go into the request: the same for all jobs that differ in their words only."""
+        request, model, inherited = attempt.request, attempt.model, attempt.inherited
+        alike = (request.form, model, inherited)
+        return kept(self._params, alike, lambda: to_send(request, provider, find_model(model), inherited))
 
     async def _forget_inputs(self, attempt: Attempt) -> None:
         inputs = (*attempt.request.images, attempt.request.mask)

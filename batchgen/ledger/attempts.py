@@ -4,6 +4,7 @@ import json
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
@@ -117,7 +118,8 @@ class Attempts:
 def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sqlite3.Row:
     """The row of a call that may still be closed: open, or at risk until its answer turned up after all."""
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM attempts WHERE id = ? AND catalogue = ? AND (ended IS NULL OR state = 'at_risk')",
+        "SELECT job_key, run_id, slots FROM attempts"
+        " WHERE id = ? AND catalogue = ? AND (ended IS NULL OR state = 'at_risk')",
         (attempt_id, catalogue),
     ).fetchone()
     assert row is not None, f"call {attempt_id} is unknown or closed already"
@@ -161,13 +163,18 @@ def _close(
         "usage": plain(usage.raw),
         "echo": dump({name: getattr(echo, name) for name in echo.__slots__ if getattr(echo, name) is not None}),
     }
-    columns = ", ".join(f"{name} = :{name}" for name in facts)
-    db.execute(
-        f"UPDATE attempts SET {columns}, reserved = 0,"  # noqa: S608 - our own column names
+    db.execute(_closing(tuple(facts)), {**facts, "free": state in FREE, "id": receipt.attempt_id})
+
+
+@cache
+def _closing(columns: tuple[str, ...]) -> str:
+    """The statement that closes a call with values for these columns."""
+    values = ", ".join(f"{name} = :{name}" for name in columns)
+    return (
+        f"UPDATE attempts SET {values}, reserved = 0,"  # noqa: S608 - our own column names
         " released = CASE WHEN :free THEN reserved + at_risk ELSE 0 END,"
         " at_risk = CASE WHEN :state = 'at_risk' THEN reserved + at_risk ELSE 0 END"
-        " WHERE id = :id",
-        {**facts, "free": state in FREE, "id": receipt.attempt_id},
+        " WHERE id = :id"
     )
 
 

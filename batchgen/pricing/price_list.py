@@ -119,6 +119,7 @@ class PriceList:
     _prices: dict[str, Price] = field(default_factory=dict)
     _quotes: dict[object, Quote] = field(default_factory=dict)
     _costs: dict[object, Cost] = field(default_factory=dict)
+    _settlements: dict[object, Settlement] = field(default_factory=dict)
     _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
 
     def model_of(self, request: ImageRequest) -> str:
@@ -181,6 +182,11 @@ class PriceList:
 
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """What an answered call did cost."""
+        counts = receipt.usage and replace(receipt.usage, raw="")
+        kind = (_look(attempt.request), attempt.model, attempt.quote, attempt.n, counts, receipt.echo, receipt.came)
+        return kept(self._settlements, kind, lambda: self._settle(attempt, receipt))
+
+    def _settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         return cost.settle(
             attempt.request,
             attempt.n,

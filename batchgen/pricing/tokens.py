@@ -23,6 +23,7 @@ _LONGEST_EXACT = 100_000
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
+@lru_cache(maxsize=256)
 def text_tokens(prompt: str) -> int:
     """Tokens of a prompt in the o200k vocabulary with the extra `tokens` installed, else the approximation."""
     count = _vocabulary()
