@@ -160,6 +160,10 @@ class Ledger:
         """Hold one consistent view for several questions, whatever other processes write meanwhile."""
         return self._database.reading()
 
+    def group(self) -> AbstractContextManager[object]:
+        """Let all that is written while inside share one transaction; see `Database.group`."""
+        return self._database.group()
+
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy of the whole ledger into a new file."""
         with self._database.translating():

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def refused(path: Path, error: Exception) -> StorageError:
     return StorageError(f"{path}: {advice}")
 
 
+@dataclass(slots=True)
+class _Group:
+    """What shares a transaction; `broken` is what made SQLite give it up."""
+
+    names: list[str] = field(default_factory=list)
+    broken: BaseException | None = None
+
+
 class Database:
     """A connection, and what every part of the ledger needs beside it."""
 
@@ -42,6 +51,7 @@ class Database:
         self.catalogue = catalogue
         self.clock = clock
         self._at = at
+        self._group: _Group | None = None
 
     def now(self) -> datetime:
         """Tell the time by the clock that was given."""
@@ -70,7 +80,11 @@ class Database:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:
-        """Write in one transaction that excludes every other writer; durable when this returns."""
+        """Write in one transaction that excludes every other writer; durable when this, or its group, ends."""
+        if self._group is not None:
+            with self._member(name, self._group) as db:
+                yield db
+            return
         with self.translating():
             self._at(f"ledger.{name}.before_begin")
             self.db.execute("BEGIN IMMEDIATE")
@@ -81,6 +95,54 @@ class Database:
             finally:
                 self._roll_back()
             self._at(f"ledger.{name}.after_commit")
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Let all that is written while inside share one transaction, which is durable when this returns.
+
+        Each writes as it does alone, and sees what those before it wrote; one that fails takes back its own part only.
+        When the transaction itself fails, StorageError is raised here, and nothing of it was written.
+        """
+        group = self._group = _Group()
+        try:
+            yield
+            with self.translating():
+                if group.broken:
+                    raise group.broken
+                if group.names:
+                    self.db.execute("COMMIT")
+        finally:
+            self._group = None
+            self._roll_back()
+        with self.translating():
+            for name in group.names:
+                self._at(f"ledger.{name}.after_commit")
+
+    @contextmanager
+    def _member(self, name: str, group: "_Group") -> Iterator[sqlite3.Connection]:
+        with self.translating():
+            self._at(f"ledger.{name}.before_begin")
+            if group.broken:
+                raise group.broken
+            if not self.db.in_transaction:
+                self.db.execute("BEGIN IMMEDIATE")
+            self.db.execute("SAVEPOINT member")
+            try:
+                yield self.db
+                self._at(f"ledger.{name}.before_commit")
+                self.db.execute("RELEASE member")
+            except BaseException as error:
+                self._take_back(group, error)
+                raise
+        group.names.append(name)
+
+    def _take_back(self, group: "_Group", error: BaseException) -> None:
+        """Take back what a member wrote; after some errors SQLite has left the whole transaction by itself."""
+        try:
+            self.db.execute("ROLLBACK TO member")
+            self.db.execute("RELEASE member")
+        except sqlite3.Error:
+            group.broken = error
 
     def _roll_back(self) -> None:
         """Leave a transaction that did not come to its end; SQLite has left it by itself after some errors."""

@@ -87,3 +87,55 @@ def test_a_machine_without_room_for_all_threads_is_told_and_not_waited_for() -> 
     """Those that did start end, so that the process does, and lets go of its lock."""
     ended = subprocess.run([sys.executable, "-c", NO_ROOM], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "RuntimeError: can't start new thread")
+
+
+class Group:
+    """A context that counts what happens in it, and may fail at its end."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.sizes: list[int] = []
+        self.calls = 0
+
+    def __call__(self) -> "Group":
+        return self
+
+    def __enter__(self) -> None:
+        self.calls = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.sizes.append(self.calls)
+        if self.error:
+            raise self.error
+
+    def call(self, value: int) -> float:
+        """Count, and answer or fail."""
+        self.calls += 1
+        return 1 / value
+
+
+async def test_calls_of_one_turn_are_made_in_one_group() -> None:
+    """Each has its own result or error, in the order in which they came."""
+    group = Group()
+    with Threads(1, "test", group) as offload:
+        found = await asyncio.gather(*(offload(group.call, value) for value in (1, 0, 2)), return_exceptions=True)
+        assert await offload(group.call, 4) == 0.25
+    assert (found[0], type(found[1]), found[2]) == (1, ZeroDivisionError, 0.5)
+    assert group.sizes == [3]
+
+
+async def test_a_group_that_fails_at_its_end_fails_each_of_its_calls() -> None:
+    """A call that had failed by itself keeps its own error."""
+    group = Group(OSError("no room"))
+    with Threads(1, "test", group) as offload:
+        found = await asyncio.gather(*(offload(group.call, value) for value in (1, 0, 2)), return_exceptions=True)
+    assert [type(one) for one in found] == [OSError, ZeroDivisionError, OSError]
+
+
+async def test_calls_that_wait_for_their_turn_are_made_before_the_end() -> None:
+    """Closing hands over what this turn of the loop has brought."""
+    group = Group()
+    with Threads(1, "test", group) as offload:
+        waiting = [offload(group.call, value) for value in (1, 2)]
+    assert group.calls == 2
+    assert await asyncio.gather(*waiting) == [1, 0.5]

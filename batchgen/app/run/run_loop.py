@@ -96,7 +96,9 @@ class RunLoop:
     async def _bench(self, provider: Provider) -> AsyncIterator[tuple[RunContext, Offload]]:
         """Everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
         session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
-        with Threads(1, "ledger") as on_books, Threads(4, "disk") as on_disk, ExitStack() as stack:
+        with ExitStack() as stack:
+            on_books = stack.enter_context(Threads(1, "ledger", session.ledger.group))
+            on_disk = stack.enter_context(Threads(16, "disk"))
             revealed = {name: secret.reveal() for name, secret in session.headers.items()}
             own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
             key = session.key.reveal() if session.key else None
