@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from batchgen.errors import StorageError
 
@@ -37,28 +37,37 @@ _WHAT_TO_DO = {
 }
 
 
-def refused(error: OSError, path: Path, needed: int | None = None) -> StorageError:
+def refused(error: OSError, path: Path | str, needed: int | None = None) -> StorageError:
     """The error for people: which path, how many bytes were to be written, and what to do."""
     size = f" ({needed:,} bytes to write)" if needed is not None else ""
     advice = _WHAT_TO_DO.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"{path}{size}: {advice}")
 
 
-@contextmanager
-def guarded(path: Path, needed: int | None = None) -> Iterator[None]:
+class guarded:  # noqa: N801 - it reads like a function, and is entered several times a call
     """Turn what the operating system says into a StorageError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise refused(error, path, needed) from error
+
+    __slots__ = ("_needed", "_path")
+
+    def __init__(self, path: Path | str, needed: int | None = None) -> None:
+        """Name the path, and how many bytes are to be written there."""
+        self._path, self._needed = path, needed
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Translate; everything else passes through."""
+        if isinstance(error, OSError):
+            raise refused(error, self._path, self._needed) from error
 
 
 def parts_of(relative: str) -> tuple[str, ...]:
     """The components of a relative POSIX path; StorageError when it could lead outside."""
-    pure = PurePosixPath(relative)
-    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\0" in relative:
+    parts = tuple([part for part in relative.split("/") if part not in {"", "."}])
+    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
         raise StorageError(f"{relative!r} is not a path below the output folder")
-    return pure.parts
+    return parts
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def folder(root: Path, parts: tuple[str, ...], mode: int | None = None, *, durab
     descriptor = _root(root, make=mode is not None)
     try:
         for part in parts:
-            below = _step(descriptor, part, mode, durable=durable)
+            below = step(descriptor, part, mode, durable=durable)
             os.close(descriptor)
             descriptor = below
         yield descriptor
@@ -107,7 +116,8 @@ def make_root(root: Path) -> None:
             path.chmod(PUBLIC_DIR)
 
 
-def _step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
+def step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
+    """Open a folder below one that is open, unless it is a link; with a mode, a missing one is made."""
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:

@@ -4,8 +4,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,12 @@ from batchgen.storage.durable import (
     open_plain,
     refused,
     remove_plain,
+    replace_file,
+    step,
     sync,
     write_all,
 )
+from batchgen.storage.folders import Folder, Folders
 
 SPOOL, QUARANTINE = "spool", "quarantine"
 ANSWER, WHY, PART = "answer.json", "why.json", ".part"
@@ -35,6 +38,8 @@ CHUNK = 1 << 20
 MOST_JSON = 64 * 1024 * 1024
 
 Edge = bytes
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class Part:
 class Spool:
     """The folder of one attempt's answer: `<index>.part` files, then `answer.json` once everything is there."""
 
-    def __init__(self, root: Path, attempt_id: str, at: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, attempt_id: str, at: Callable[[str], None], folders: Folders | None = None) -> None:
         if not attempt_id or attempt_id.startswith(".") or "/" in attempt_id or "\0" in attempt_id:
             raise StorageError(f"{attempt_id!r} cannot name a folder")
         self.attempt_id = attempt_id
@@ -106,6 +111,7 @@ class Spool:
         self._root = root
         self._at = at
         self._parts = (SPOOL, attempt_id)
+        self._folders = folders or Folders(root)
 
     def part(self, index: int, *, resume: bool = False) -> Part:
         """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end.
@@ -114,13 +120,26 @@ class Spool:
         """
         name = f"{index}{PART}"
         path = self.path / name
-        with guarded(path), folder(self._root, self._parts, PRIVATE_DIR, durable=False) as here:
+        with guarded(path), self._opened() as here:
             left = exists(here, name)
             if left and resume:
                 return self._reopen(here, index, path)
             if left:
                 os.unlink(name, dir_fd=here)
             return Part(index, path, create(here, name, PRIVATE_FILE))
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Open the folder, and make it where it is missing; its name is durable when the spool's folder is synced."""
+        spool = self._spool()
+        here = step(spool.fd, self.attempt_id, PRIVATE_DIR, durable=False)
+        try:
+            yield here
+        finally:
+            os.close(here)
+
+    def _spool(self) -> Folder:
+        return self._folders.open((SPOOL,), PRIVATE_DIR, confirmed=True)
 
     @staticmethod
     def _reopen(here: int, index: int, path: Path) -> Part:
@@ -130,21 +149,31 @@ class Spool:
 
     def finish(self, answer: Mapping[str, object]) -> None:
         """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
-        data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
-        with guarded(self.path, len(data)), folder(self._root, self._parts, PRIVATE_DIR) as here:
+        data = _ENCODER.encode(answer).encode()
+        with guarded(self.path, len(data)), self._opened() as here:
             self._at("storage.finish.before_parts")
             for name in names(here):
                 if name.endswith(PART):
                     sync(here, name)
             self._at("storage.finish.before_answer")
-            temporary = f".{ANSWER}{TEMPORARY}"
-            self._fresh(here, temporary, data)
-            os.rename(temporary, ANSWER, src_dir_fd=here, dst_dir_fd=here)
+            self._write(here, data)
             os.fsync(here)
-            for above in (self._parts[:-1], ()):
-                with folder(self._root, above) as there:
-                    os.fsync(there)
+            os.fsync(self._spool().fd)
             self._at("storage.finish.after_answer")
+
+    @staticmethod
+    def _write(here: int, data: bytes) -> None:
+        """Write the answer, once: a torn one cannot be read, and counts as none. One that is there stays whole."""
+        try:
+            descriptor = create(here, ANSWER, PRIVATE_FILE)
+        except FileExistsError:
+            replace_file(here, ANSWER, data, PRIVATE_FILE)
+            return
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def read(self) -> dict[str, object] | None:
         """The answer of a finished spool; None when the answer never became whole."""
@@ -168,12 +197,13 @@ class Spool:
 
     def discard(self) -> None:
         """Remove what was written here; a file of somebody else stays, and the folder with it."""
-        with guarded(self.path), suppress(FileNotFoundError), folder(self._root, self._parts[:-1]) as above:
-            with below(above, self.attempt_id) as here:
+        with guarded(self.path), suppress(FileNotFoundError):
+            above = self._folders.open(self._parts[:-1])
+            with below(above.fd, self.attempt_id) as here:
                 # The answer goes first: a spool without one is only leftovers.
-                for name in sorted(filter(_is_ours, names(here)), key=lambda name: name != ANSWER):
+                for name in sorted(filter(_is_ours, os.listdir(here)), key=_answer_first):
                     remove_plain(here, name)
-            _remove_empty(above, self.attempt_id)
+            _remove_empty(above.fd, self.attempt_id)
 
     def quarantine(self, why: Mapping[str, object]) -> str:
         """Keep what arrived for people to look at; returns the folder, relative to the output folder."""
@@ -208,6 +238,10 @@ class Spool:
 def _read(here: int, name: str) -> bytes:
     with os.fdopen(open_plain(here, name), "rb") as file:
         return file.read(MOST_JSON)
+
+
+def _answer_first(name: str) -> bool:
+    return name != ANSWER
 
 
 def _is_ours(name: str) -> bool:

@@ -25,6 +25,7 @@ from batchgen.storage.durable import (
     remove_plain,
     replace_file,
 )
+from batchgen.storage.folders import Folders
 from batchgen.storage.lock import Held, lock
 from batchgen.storage.spool import QUARANTINE, SPOOL, Spool
 
@@ -65,6 +66,7 @@ class Workspace:
         """Name the folder; nothing is made before something is written."""
         self.root = root
         self._at = at
+        self._kept = Folders(root)
         self._held: Held | None = None
 
     @property
@@ -105,7 +107,7 @@ class Workspace:
 
     def spool(self, attempt_id: str) -> Spool:
         """Return the place for one attempt's answer; its folder is made with its first part."""
-        return Spool(self.root, attempt_id, self._at)
+        return Spool(self.root, attempt_id, self._at, self._kept)
 
     def spools(self) -> tuple[str, ...]:
         """Name the attempts whose answers wait here, whole or not; what is no folder is none of ours."""

@@ -5,7 +5,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ from batchgen.storage.durable import (
     same_file,
     sync,
 )
+from batchgen.storage.folders import Folder, Folders
 from batchgen.storage.images.store import (
     IMAGES,
     MOST_SIDECAR,
@@ -52,6 +53,7 @@ class LocalStore:
         """Name the folder; `at` is called with a name before and after each durable step."""
         self.root = root
         self._at = at
+        self._folders = Folders(root)
 
     def ready(self) -> None:
         """Make `images/`, and refuse links where its own folders belong."""
@@ -70,16 +72,13 @@ class LocalStore:
         """Let the images of one answer appear; every folder is confirmed once."""
         gone: dict[str, str | None] = {}
         for (home, above), some in _by_folder(images).items():
-            with (
-                guarded(self.root.joinpath(*above)),
-                folder(self.root, above, PUBLIC_DIR) as there,
-                self._home(home) as source,
-            ):
-                for one in some:
-                    with guarded(self.root / one.path):
-                        gone[one.path] = self._place(source, one.part.name, there, one.path, replacing, one.sha256)
+            with guarded(f"{self.root}/{'/'.join(above)}"):
+                there, source = self._folders.open(above, PUBLIC_DIR), self._home(home)
+                for name, one in some:
+                    with guarded(f"{self.root}/{one.path}"):
+                        gone[one.path] = self._place(source.fd, name, there.fd, one.path, replacing, one.sha256)
                 self._at("storage.publish.before_sync")
-                os.fsync(there)
+                os.fsync(there.fd)
                 self._at("storage.publish.after_sync")
         return tuple([gone[one.path] for one in images])
 
@@ -186,10 +185,12 @@ class LocalStore:
         with guarded(self.root / where), suppress(FileNotFoundError), folder(self.root, parts_of(where)) as here:
             yield from _listed(here, where, sha256=sha256)
 
-    def _home(self, part: Path) -> AbstractContextManager[int]:
+    def _home(self, home: str) -> Folder:
         """Open the folder of a part; below the root it is not entered through a link."""
-        root, parts = self.root.parts, part.parts
-        return folder(self.root, parts[len(root) :]) if parts[: len(root)] == root else folder(part, ())
+        root = f"{self.root}/"
+        if home.startswith(root):
+            return self._folders.below(tuple(home.removeprefix(root).split("/")))
+        return Folders(Path(home)).open(())
 
     @contextmanager
     def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:
@@ -227,11 +228,12 @@ class LocalStore:
         return None
 
 
-def _by_folder(images: Sequence[NewImage]) -> Mapping[tuple[Path, tuple[str, ...]], Sequence[NewImage]]:
-    """Group images by the folder where their parts are and the one where they go."""
-    found = defaultdict[tuple[Path, tuple[str, ...]], list[NewImage]](list)
+def _by_folder(images: Sequence[NewImage]) -> Mapping[tuple[str, tuple[str, ...]], Sequence[tuple[str, NewImage]]]:
+    """Group images, with the names of their parts, by the folder where these are and the one where they go."""
+    found = defaultdict[tuple[str, tuple[str, ...]], list[tuple[str, NewImage]]](list)
     for one in images:
-        found[one.part.parent, image_parts(one.path)[:-1]].append(one)
+        home, _, name = str(one.part).rpartition("/")
+        found[home, image_parts(one.path)[:-1]].append((name, one))
     return found
 
 
