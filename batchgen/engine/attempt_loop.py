@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never, wait_random_exponential
+from itertools import count
+from random import uniform
 
 from batchgen.engine.admission import Admission
 from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, amount
@@ -113,19 +113,20 @@ class AttemptLoop:
 
     async def make(self, call: CallState) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
-        retry = self.bench.settings.retry
-        backoff = wait_random_exponential(multiplier=retry.base_seconds, max=retry.cap_seconds)
-
-        def wait(state: RetryCallState) -> float:
-            return backoff(state) if call.wait is None else call.wait
-
-        trying = AsyncRetrying(
-            sleep=self._rest, wait=wait, stop=stop_never, retry=retry_if_result(lambda tried: isinstance(tried, Again))
-        )
-        tried: Next | None = await trying(self._admit, call)
-        if isinstance(tried, Over) and tried.stop:
+        for number in count():
+            tried = await self._admit(call)
+            if not isinstance(tried, Again):
+                break
+            await self._rest(self._back_off(number) if call.wait is None else call.wait)
+        if tried and tried.stop:
             self.bench.stops.add(tried.stop)
-        return tried if isinstance(tried, Over) else None
+        return tried
+
+    def _back_off(self, number: int) -> float:
+        """Seconds between two tries: by chance, up to a bound that doubles, so that calls do not come back together."""
+        retry = self.bench.settings.retry
+        most = min(retry.cap_seconds, retry.base_seconds * 2 ** min(number, 64))
+        return uniform(0.0, most)  # noqa: S311 - jitter, no secret
 
     async def _rest(self, seconds: float) -> None:
         with self.places.resting():

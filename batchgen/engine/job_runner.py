@@ -106,7 +106,11 @@ class JobRunner:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
-        filled = await asyncio.gather(*(self._fill(task, *part) for part in self._split(task)))
+        parts = self._split(task)
+        if len(parts) == 1:
+            filled = [await self._fill(task, *parts[0])]
+        else:
+            filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
         outcome = await self._close(task, filled)
         if stop := await self._refused(task, filled):
             self.bench.stops.add(stop)

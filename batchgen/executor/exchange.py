@@ -111,24 +111,42 @@ async def post(
         call.broke(*trouble_of(error, call.phase))
 
 
-async def within(call: Exchange, deadline: float, exchange: asyncio.Task[None]) -> None:
-    """Wait for an exchange until `deadline` seconds after its hand-over, then end it.
+class Deadline:
+    """Ends an exchange that is made inside, `seconds` after its hand-over.
 
     Time that the event loop was late is not the server's: it is given back, with a grace for what already arrived.
     """
-    try:
-        while not exchange.done() and call.seconds < deadline:
-            await asyncio.wait({exchange}, timeout=deadline - call.seconds)
-        if not exchange.done():
-            await asyncio.wait({exchange}, timeout=GRACE + call.seconds - deadline)
-        if not exchange.done():
-            call.broke(TransportError.DEADLINE, f"no whole answer within {deadline:g} s")
-    finally:
-        if not exchange.done():
-            exchange.cancel()
-            await asyncio.wait({exchange})
-    if not exchange.cancelled():
-        exchange.result()
+
+    def __init__(self, call: Exchange, seconds: float) -> None:
+        """Watch one exchange."""
+        self._call = call
+        self._seconds = seconds
+        self._passed = False
+
+    def __enter__(self) -> None:
+        """Begin to watch the current task."""
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None, "an exchange is made in a task"
+        self._task, self._before = task, task.cancelling()
+        self._timer = self._loop.call_later(self._seconds, self._look)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Stop watching; the end that came of the deadline is no error."""
+        self._timer.cancel()
+        if not self._passed or self._task.uncancel() > self._before:
+            return False
+        return isinstance(error, asyncio.CancelledError)
+
+    def _look(self) -> None:
+        """Look again at the deadline, which counts from the hand-over; after it, only once more."""
+        late = self._call.seconds - self._seconds
+        self._timer = self._loop.call_later(*((-late, self._look) if late < 0 else (GRACE + late, self._end)))
+
+    def _end(self) -> None:
+        self._passed = True
+        self._call.broke(TransportError.DEADLINE, f"no whole answer within {self._seconds:g} s")
+        self._task.cancel()
 
 
 def sound(headers: dict[str, str]) -> dict[str, str]:

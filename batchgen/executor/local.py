@@ -16,7 +16,7 @@ from batchgen.executor.addresses import Lookup
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import PIECE
 from batchgen.executor.download import Downloads, NotFetched
-from batchgen.executor.exchange import Exchange, post, tracing, within
+from batchgen.executor.exchange import Deadline, Exchange, post, tracing
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came, Capacity
@@ -185,8 +185,8 @@ class LocalExecutor:
             again = isinstance(error, InputFetchError) and not error.final
             return self._arrival.unsent(attempt, call_of.call, str(error), again=again)
         try:
-            exchange = post(self._session, wire, self._headers(attempt, speech), call_of.call, self.offload)
-            await within(call_of.call, attempt.deadline, asyncio.ensure_future(exchange))
+            with Deadline(call_of.call, attempt.deadline):
+                await post(self._session, wire, self._headers(attempt, speech), call_of.call, self.offload)
         finally:
             call_of.intake.close()
             await self._forget_inputs(attempt)

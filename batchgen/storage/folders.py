@@ -22,7 +22,7 @@ class Folder:
     def is_at(self, path: str) -> bool:
         """Tell whether this folder is the one with this name still."""
         try:
-            found = os.stat(path, follow_symlinks=False)
+            found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - no object for each look
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity

@@ -201,7 +201,7 @@ class Spool:
             above = self._folders.open(self._parts[:-1])
             with below(above.fd, self.attempt_id) as here:
                 # The answer goes first: a spool without one is only leftovers.
-                for name in sorted(filter(_is_ours, os.listdir(here)), key=_answer_first):
+                for name in sorted(filter(_is_ours, names(here)), key=_answer_first):
                     remove_plain(here, name)
             _remove_empty(above.fd, self.attempt_id)
 
