@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from random import uniform
 
 from batchgen.engine.admission import Admission
@@ -113,11 +112,10 @@ class AttemptLoop:
 
     async def make(self, call: CallState) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
-        for number in count():
-            tried = await self._admit(call)
-            if not isinstance(tried, Again):
-                break
+        number = 0
+        while isinstance(tried := await self._admit(call), Again):
             await self._rest(self._back_off(number) if call.wait is None else call.wait)
+            number += 1
         if tried and tried.stop:
             self.bench.stops.add(tried.stop)
         return tried
