@@ -33,6 +33,19 @@ def test_a_turn_is_short_and_nobody_is_passed_over(talking: list[socket.socket])
     assert {one for turn in turns for one in turn} == set(talking)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "few"), [((1 << 30,), FEW), ((1,), 3 * FEW + 1), ((1, 1 << 30, 1), FEW), ((700_000,), 5)]
+)
+def test_a_turn_brings_a_few_mebibytes(talking: list[socket.socket], sizes: tuple[int, ...], few: int) -> None:
+    """The smaller the latest answers were, the more connections are read in one turn; the largest of them counts."""
+    with FewAtOnce() as selector:
+        for one in talking:
+            selector.register(one, EVENT_READ)
+        for size in sizes:
+            selector.expect(size)
+        assert len(selector.select(0)) == few
+
+
 def test_an_event_of_a_closed_connection_never_reaches_the_next_one_with_its_number(
     talking: list[socket.socket],
 ) -> None:
