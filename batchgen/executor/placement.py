@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from mmap import mmap
 from pathlib import Path
@@ -25,7 +25,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.providers.answer import Item
-from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Workspace, sniff
+from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Spool, Workspace, sniff
 from batchgen.storage.decode import MOST_PIXELS, is_blank
 from batchgen.storage.durable import guarded
 from batchgen.storage.structure import NO_END, fault
@@ -179,7 +179,7 @@ def _mismatches(told: Iterable[object]) -> tuple[Mismatch, ...]:
 
 def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
     """The fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
-    return {f.name: getattr(value, f.name) for f in fields(value)}
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def finish(workspace: Workspace, store: ImageStore, attempt_id: str) -> Receipt | None:
@@ -189,23 +189,31 @@ def finish(workspace: Workspace, store: ImageStore, attempt_id: str) -> Receipt 
 
 
 def complete(workspace: Workspace, store: ImageStore, attempt_id: str, answer: Mapping[str, Any]) -> Receipt:
-    """Complete an answer that is whole in its spool. Blocks.
-
-    Publishes every image (those already in place stay), moves bytes without a use to quarantine, and returns the
-    receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
-    the same receipt.
-    """
+    """Complete an answer that is whole in its spool, and says what becomes of it. Blocks."""
     spool = workspace.spool(attempt_id)
     try:
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
-    images = [landing.image for landing in landings]
-    new = [NewImage(spool.path / landing.part, landing.image.path, landing.image.sha256) for landing in landings]
+    return publish(workspace, store, spool, receipt, Plan(landings, spare=spare), replaces)
+
+
+def publish(  # noqa: PLR0913, PLR0917 - what becomes of an answer, and where
+    workspace: Workspace, store: ImageStore, spool: Spool, receipt: Receipt, plan: Plan, replaces: str | None
+) -> Receipt:
+    """Do what was planned with an answer that is whole in its spool. Blocks.
+
+    Publishes every image (those already in place stay), moves bytes without a use to quarantine, and returns the
+    receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
+    the same receipt.
+    """
+    images = [landing.image for landing in plan.landings]
+    new = [NewImage(spool.path / landing.part, landing.image.path, landing.image.sha256) for landing in plan.landings]
     gone = store.put_all(new, replacing=replaces)
-    quarantine = _set_aside(workspace, attempt_id, spare, receipt) if spare else None
-    placed = tuple(replace(image, replaces=place) for image, place in zip(images, gone, strict=True))
-    return replace(receipt, images=placed, quarantine=quarantine)
+    quarantine = _set_aside(workspace, spool.attempt_id, plan.spare, receipt) if plan.spare else None
+    if any(gone):
+        images = [replace(image, replaces=place) for image, place in zip(images, gone, strict=True)]
+    return replace(receipt, images=tuple(images), quarantine=quarantine)
 
 
 def blot(path: Path, words: Iterable[bytes]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
-from batchgen.executor.placement import Plan, SlotAssigner, blot, complete, to_answer
+from batchgen.executor.placement import Plan, SlotAssigner, blot, publish, to_answer
 from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.api_error import ApiError
@@ -82,7 +82,8 @@ class ResponseHandler:
         receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
             return self._keep(receipt, intake, document)
-        return self._store(receipt, intake, to_answer(receipt, plan, attempt.replaces))
+        self._store(intake, to_answer(receipt, plan, attempt.replaces))
+        return publish(self.workspace, self.store, intake.spool, receipt, plan, attempt.replaces)
 
     def _blot(self, intake: PartWriter, plan: Plan) -> None:
         """Cross secrets out in what is no image of ours: a server may have said anything there."""
@@ -172,7 +173,8 @@ class ResponseHandler:
         said = {name: getattr(echo, name) for name in echo.__slots__}
         return Echo(**{name: redacted(word, self.secrets) for name, word in said.items() if word})
 
-    def _store(self, receipt: Receipt, intake: PartWriter, answer: Mapping[str, object]) -> Receipt:
+    @staticmethod
+    def _store(intake: PartWriter, answer: Mapping[str, object]) -> None:
         """Paid bytes become durable before anything else can fail on them. Blocks."""
         try:
             if intake.refused is None:
@@ -182,7 +184,6 @@ class ResponseHandler:
         if intake.refused is not None:
             intake.rescue(answer)
             raise intake.refused
-        return complete(self.workspace, self.store, receipt.attempt_id, answer)
 
     def _keep(self, receipt: Receipt, intake: PartWriter, document: Document) -> Receipt:
         """Put what can not be used into quarantine, with what is known of it. Blocks."""
