@@ -198,7 +198,7 @@ def complete(workspace: Workspace, store: ImageStore, attempt_id: str, answer: M
     return publish(workspace, store, spool, receipt, Plan(landings, spare=spare), replaces)
 
 
-def publish(  # noqa: PLR0913, PLR0917 - what becomes of an answer, and where
+def publish(
     workspace: Workspace, store: ImageStore, spool: Spool, receipt: Receipt, plan: Plan, replaces: str | None
 ) -> Receipt:
     """Do what was planned with an answer that is whole in its spool. Blocks.
