@@ -20,6 +20,7 @@ from batchgen.model import Phase
 from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
 from batchgen.runtime.clock import Clock, Offload
+from batchgen.runtime.event_loop import expect
 from batchgen.text import safe
 
 GRACE = 0.5
@@ -161,20 +162,29 @@ async def _read(response: aiohttp.ClientResponse, call: Exchange) -> None:
     body = call.body
     if body is None:  # pragma: no cover - `answered` made it
         return
-    limit = None if 200 <= response.status < 300 else ERROR_BODY_SECONDS
     try:
-        async with asyncio.timeout(limit):
-            while not body.done and (chunk := response.content.read_nowait()):
-                body.take(chunk)
-            if await read_straight(response, body, call.buffer):
-                return
-            while not body.done and (chunk := await response.content.readany()):
-                body.take(chunk)
+        if 200 <= response.status < 300:
+            expect(READ if response.content_length is None else response.content_length)
+            at_end = await _read_all(response, body, call.buffer)
+        else:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                at_end = await _read_all(response, body, call.buffer)
     except BaseException:
         _take_rest(response.content, body)
         raise
-    if not response.content.at_eof():
+    if not at_end:
         await _linger(response)
+
+
+async def _read_all(response: aiohttp.ClientResponse, body: Body, buffer: bytearray) -> bool:
+    """Feed the body with all that comes; whether nothing more can come."""
+    while not body.done and (chunk := response.content.read_nowait()):
+        body.take(chunk)
+    if await read_straight(response, body, buffer):
+        return True
+    while not body.done and (chunk := await response.content.readany()):
+        body.take(chunk)
+    return response.content.at_eof()
 
 
 def _take_rest(content: aiohttp.StreamReader, body: Body) -> None:
