@@ -29,7 +29,7 @@ from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import Params, WireRequest
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.runtime.memo import kept
-from batchgen.storage import ImageStore, Spool, Workspace
+from batchgen.storage import ImageStore, Workspace
 from batchgen.version import VERSION
 
 MOST_HEADER = 32 * 1024
@@ -167,11 +167,11 @@ class LocalExecutor:
             return found
         return Lost(one.attempt_id, found.why) if found.final else replace(one, next_look=None, why=found.why)
 
-    async def forget(self, *attempt_ids: str) -> None:
-        """Remove the spools of attempts, and those of their images that were fetched."""
-        spools = [self.workspace.spool(attempt_id) for attempt_id in attempt_ids]
-        spools += [spool for attempt_id in attempt_ids for spool in self._downloads.fetched(attempt_id)]
-        await self.offload(_remove, spools)
+    async def forget(self, attempt_id: str) -> None:
+        """Remove the spool of an attempt, and those of its images that were fetched."""
+        await self.offload(self.workspace.spool(attempt_id).remove)
+        for spool in self._downloads.fetched(attempt_id):
+            await self.offload(spool.remove)
 
     async def _execute(self, attempt: Attempt) -> Receipt:
         if self._session is None:
@@ -264,11 +264,6 @@ class LocalExecutor:
             return ssl.create_default_context(cafile=str(self._wires.ca_file))
         except OSError as error:
             raise InputError(f"{self._wires.ca_file}: no certificates could be read: {error}") from error
-
-
-def _remove(spools: Sequence[Spool]) -> None:
-    for spool in spools:
-        spool.remove()
 
 
 def _id(one: Pending | Attempt) -> str:

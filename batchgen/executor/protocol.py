@@ -49,8 +49,8 @@ class Executor(Protocol):
         it is told to forget.
         """
 
-    async def forget(self, *attempt_ids: str) -> None:
-        """Throw away what was kept of these attempts, as the ledger has it. Harmless when there is nothing."""
+    async def forget(self, attempt_id: str) -> None:
+        """Throw away what was kept of an attempt, as the ledger has it. Harmless when there is nothing."""
 
 
 class MakeExecutor(Protocol):

@@ -61,9 +61,9 @@ class LateExecutor:
         """Tell what came once it was asked for often enough."""
         return [await self._collect(one) for one in open]
 
-    async def forget(self, *attempt_ids: str) -> None:
+    async def forget(self, attempt_id: str) -> None:
         """Forget it."""
-        await self._local.forget(*attempt_ids)
+        await self._local.forget(attempt_id)
 
     async def _collect(self, one: Pending | Attempt) -> Came:
         task = one.attempt if isinstance(one, Pending) and one.handle == TASK + one.attempt_id else one

@@ -142,7 +142,7 @@ class Sky:
         """Fetch images that wait at addresses, and tell of what was accepted; what was only under way is lost."""
         return [await self._fetch(one) if isinstance(one, Pending) and one.remote else self._told(one) for one in open]
 
-    async def forget(self, *attempt_ids: str) -> None:
+    async def forget(self, attempt_id: str) -> None:
         """Keep nothing anyway."""
 
     def _told(self, one: Pending | Attempt) -> Came:

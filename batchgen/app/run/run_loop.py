@@ -3,14 +3,13 @@
 import asyncio
 import gc
 import secrets as tokens
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
-from batchgen.app.run.cleanup import Cleanup
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
 from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext
@@ -120,7 +119,6 @@ class RunLoop:
             session.stops.listen(lambda _stop: limiter.close())
             session.stops.listen(lambda _stop: breakers.close())
             stack.callback(session.stops.mute)
-            cleanup = Cleanup(self._remove(executor, on_books, on_disk), session.stops)
             async with executor.session():
                 bench = RunContext(
                     run_id=session.run_id,
@@ -131,7 +129,7 @@ class RunLoop:
                     ledger=session.ledger,
                     offload=on_books,
                     executor=executor,
-                    forget=cleanup.forget,
+                    forget=self._forget(executor, on_books, on_disk),
                     limiter=limiter,
                     breaker=breakers,
                     clock=clock,
@@ -140,10 +138,7 @@ class RunLoop:
                     note=session.note,
                     check_output=session.workspace.check_held,
                 )
-                try:
-                    yield bench, on_disk
-                finally:
-                    await cleanup.end()
+                yield bench, on_disk
             learned = {model: limit for model, limit in limiter.learned.items() if limit != known.get(model)}
             if learned:
                 await on_books(session.ledger.learned_limits.keep, provider.name, key, learned)
@@ -155,20 +150,18 @@ class RunLoop:
         name = session.project.provider.name
         session.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
 
-    def _remove(
-        self, executor: Executor, on_books: Offload, on_disk: Offload
-    ) -> Callable[[Sequence[str]], Awaitable[None]]:
-        """What is done once calls are settled; sidecars come before anything that would bring them is taken away."""
+    def _forget(self, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
+        """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""
         session = self.session
+        if not session.project.settings.sidecars:
+            return executor.forget
 
-        async def remove(attempt_ids: Sequence[str]) -> None:
-            if session.project.settings.sidecars:
-                for attempt_id in attempt_ids:
-                    rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
-                    await on_disk(sidecars.write, session.store, rows)
-            await executor.forget(*attempt_ids)
+        async def forget(attempt_id: str) -> None:
+            rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
+            await on_disk(sidecars.write, session.store, rows)
+            await executor.forget(attempt_id)
 
-        return remove
+        return forget
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker = self.session, JobRunner(bench)
