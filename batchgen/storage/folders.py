@@ -62,4 +62,5 @@ class Folders:
         """Open a folder that is there and is used once, by way of the kept one above it."""
         if not parts:
             return self.open(parts)
-        return Folder(step(self.open(parts[:-1]).fd, parts[-1], None, durable=False))
+        above = self.open(parts[:-1])  # held until the other one is open
+        return Folder(step(above.fd, parts[-1], None, durable=False))

@@ -158,7 +158,8 @@ class Spool:
             self._at("storage.finish.before_answer")
             self._write(here, data)
             os.fsync(here)
-            os.fsync(self._spool().fd)
+            spool = self._spool()  # held while it is synced
+            os.fsync(spool.fd)
             self._at("storage.finish.after_answer")
 
     @staticmethod
