@@ -20,11 +20,12 @@ from tests.process.kit import ram_folder
 from tests.process.launcher import Break, Launcher
 from tests.rehearsal import KEYS, Rehearsal, rehearsal
 from tests.script import Script
+from tests.wire.scene import dot
 
 LOOK = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 # Six tries of a download wait up to 580 times the base: the whole quarter of an hour in half a second.
 HASTY = {"base_seconds": 0.0005, "cap_seconds": 0.01}
-TINY = b"\xff\xd8\xff\xc0\x00\x11\x08\x04\x00\x04\x00\x03" + b"\x00" * 9 + b"\xff\xd9"
+TINY = dot(1024, 1024)
 STEPS = (
     "storage.finish.after_answer",
     "ledger.settle.before_begin",

@@ -59,7 +59,6 @@ def holding(data: bytes) -> tuple[int, dict[str, str], Any]:
 ODD = [
     ("wrong_format", {}, "format"),
     ("wrong_dimensions", {}, "size"),
-    ("truncated_picture", {}, "truncated"),
     ("blank_picture", {}, "blank"),
     ("blank_picture", {"output_format": "jpeg"}, "blank"),
     ("blank_picture", {"output_format": "webp"}, "blank"),
@@ -77,6 +76,19 @@ def test_what_is_not_as_asked_is_kept_and_told(stage: Rehearsal, fault: str, loo
     assert image["flags"] == f"not_as_asked:{flag}"
     assert (len(stage.bill), ended.charged) == (1, stage.billed)
     assert flag in (ended.folder / "report" / "report.html").read_text("utf-8")
+
+
+def test_what_lacks_its_end_is_paid_asked_once_more_and_told(stage: Rehearsal) -> None:
+    """No such file is stored; the reason stands in images.csv, and a later run does not buy it again."""
+    path = stage.manifest([{"id": "a", "prompt": "A lamp [[mock: fault=truncated_picture]]"}])
+    ended = stage.run(path)
+    assert ended.exit == 3
+    (image,) = ended.images("a")
+    assert (image["state"], image["path"]) == ("failed", "")
+    assert "truncated" in image["reason"]
+    assert (len(stage.bill), ended.charged) == (2, stage.billed)
+    stage.run(path)
+    assert len(stage.bill) == 2
 
 
 @pytest.mark.parametrize("size", [(512, 512), (1024, 1024)])

@@ -36,8 +36,8 @@ def test_quiet_prints_nothing_when_all_is_well(fresh: Path, launcher: Launcher) 
 
 
 def test_quiet_prints_little_when_something_is_wrong(fresh: Path, launcher: Launcher) -> None:
-    """At most forty lines: what happened, what it cost, what to do next."""
-    with world(fresh, launcher, 2, jobs=60, rules=(Rule("400_invalid", "number 1"),)) as trial:
+    """At most forty lines: what happened, what it cost, what to do next; one job in ten is refused."""
+    with world(fresh, launcher, 2, jobs=60, rules=(Rule("400_invalid", "0 of the catalogue"),)) as trial:
         child = trial.start(None, "--quiet")
         assert child.wait() == 3
         lines = (child.told + child.said).splitlines()
