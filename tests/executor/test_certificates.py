@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -94,7 +95,9 @@ async def test_a_right_certificate_is_trusted(world: Any, secured: Any) -> None:
 
 async def test_large_images_come_whole_through_encryption(world: Any, kit: Any, secured: Any) -> None:
     """What is received straight into the buffer is what was sent, also when it was decrypted on the way."""
-    image = kit.image() + bytes(range(256)) * 8000
+    small, bulk = kit.image(), bytes(range(256)) * 8000
+    text = len(bulk).to_bytes(4) + b"teXt" + bulk + crc32(b"teXt" + bulk).to_bytes(4)
+    image = small[:-12] + text + small[-12:]
     server = secured("good")
     server.answer = kit.response(kit.answer(image, image))
     world.like(base_url=server.url)
