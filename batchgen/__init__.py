@@ -57,5 +57,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is, also before it is loaded: for completion in a shell."""
+    """Say what there is, also before it is loaded: for completion in a shell."""
     return sorted({*globals(), *__all__})

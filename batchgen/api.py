@@ -61,7 +61,7 @@ def plan(manifest: "Path | str | Manifest", **options: Unpack[PlanOptions]) -> "
 def estimate(
     manifest: "Path | str | Manifest", *, compare: bool = False, **options: Unpack[PlanOptions]
 ) -> "EstimateResult":
-    """What a run would cost; with `compare`, what the same work would cost elsewhere.
+    """Say what a run would cost; with `compare`, what the same work would cost elsewhere.
 
     Takes every option of a run but `reworded`. Amounts are in micro-dollars.
     """

@@ -45,6 +45,6 @@ def short(amount: MicroUSD) -> str:
 
 
 def split(total: MicroUSD, parts: int) -> tuple[MicroUSD, ...]:
-    """A total over equal parts to the micro-dollar, the remainder on the first."""
+    """Return a total over equal parts to the micro-dollar, the remainder on the first."""
     share, remainder = divmod(total, parts)
     return (MicroUSD(share + remainder), *(MicroUSD(share),) * (parts - 1))

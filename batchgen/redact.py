@@ -53,7 +53,7 @@ def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) ->
 
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
-    """What a server sent, kept as it is but for the given secrets in any usual encoding."""
+    """Keep what a server sent as it is, but for the given secrets in any usual encoding."""
     hidden = tuple(secrets)
     for form in spellings(hidden):
         text = text.replace(form, b"***")
@@ -93,7 +93,7 @@ def _forms(secret: str) -> tuple[str, ...]:
 
 @cache
 def _mixed(secret: str) -> re.Pattern[bytes]:
-    """A secret in any mix of letters, percent and JSON escapes, each of them perhaps escaped again, or all in hex."""
+    """Give a secret in any mix of letters, percent and JSON escapes, each perhaps escaped again, or all in hex."""
     letters = b"".join(
         _ONE_LETTER % {b"letter": re.escape(bytes([byte])), b"hex": b"%02x" % byte} for byte in secret.encode()
     )
@@ -101,7 +101,7 @@ def _mixed(secret: str) -> re.Pattern[bytes]:
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:
-    """The letters that a secret leaves in base64 in either alphabet, whatever stands before and behind it."""
+    """Return the letters that a secret leaves in base64 in either alphabet, whatever stands before and behind it."""
     for before in range(3):
         first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
         text = base64.b64encode(b"\0" * before + secret)[first:last].decode()
@@ -110,7 +110,7 @@ def _in_base64(secret: bytes) -> Iterator[str]:
 
 
 def _from_base64(secret: str) -> Iterator[bytes]:
-    """The bytes that a secret leaves where a server says it in an image's place, whatever letters stand before it."""
+    """Give the bytes that a secret leaves in an image's place, whatever letters stand before it."""
     letters = secret.translate(_STANDARD).rstrip("=")
     for before in range(4):
         first, last = -(-before * 6 // 8), (before + len(letters)) * 6 // 8

@@ -42,7 +42,7 @@ def _cut(pieces: list[str], limit: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span for people: `0.4 s`, `42 s`, `3 min 20 s`, `1 h 12 min`, `2 d 3 h`."""
+    """Return a span for people: `0.4 s`, `42 s`, `3 min 20 s`, `1 h 12 min`, `2 d 3 h`."""
     if seconds < 10:
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)
@@ -75,5 +75,5 @@ def size_of(count: int) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: `1 image`, `1,200 images`."""
+    """Return a number with its noun: `1 image`, `1,200 images`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

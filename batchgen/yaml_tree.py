@@ -129,7 +129,7 @@ def parse(text: str, file: str, how: Reading) -> Node:
 
 
 def _hint(error: Any, text: str) -> str:
-    """What to write instead, where the parser's words are no help to a person."""
+    """Say what to write instead, where the parser's words are no help to a person."""
     mark = error.problem_mark
     line = _line_of(text, mark) if mark else ""
     if mark and line[mark.column :].startswith("\t"):
@@ -148,7 +148,7 @@ def _line_of(text: str, mark: Any) -> str:
 
 
 def _in_quotes(line: str) -> str:
-    """The line to write where a template stands without quotation marks; empty where none does."""
+    """Return the line to write where a template stands without quotation marks; empty where none does."""
     match = _BARE_TEMPLATE.match(line)
     if match is None:
         return ""

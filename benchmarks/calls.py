@@ -52,7 +52,7 @@ class Both:
         return self.long["pictures"] / self.long["wall"]
 
     def slope(self, what: str) -> float:
-        """What one call more takes: seconds of `cpu` or of `wall`."""
+        """Say what one call more takes: seconds of `cpu` or of `wall`."""
         return (self.long[what] - self.short[what]) / (self.calls - self.calls // SHORTER)
 
 

@@ -54,7 +54,7 @@ def _table(found: Found, rows: int) -> Table:
 
 
 def _slope(what: str, found: Found, rows: int, of: str, bar: Bar | None = None) -> Figure:
-    """What a million rows more take: a run's start falls out of the difference of two lengths."""
+    """Say what a million rows more take: a run's start falls out of the difference of two lengths."""
     long, short = (
         [median(getattr(one, of) for one in found[side, n]) for side in SIDES] for n in (rows, rows // SHORTER)
     )

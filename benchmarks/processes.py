@@ -55,7 +55,7 @@ def measured(module: str, **facts: Any) -> dict[str, Any]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder in memory where there is one, as disks are not what is compared; or on the disk that was asked for."""
+    """Give a folder in memory where there is one, as disks are not compared; or on the disk that was asked for."""
     place = Path(os.environ.get(DISK, "/dev/shm"))
     with tempfile.TemporaryDirectory(dir=place if place.is_dir() else None) as folder:
         yield Path(folder)

@@ -50,7 +50,7 @@ class Ended:
         return dict(self.summary["money"])
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """A CSV file of the report as another program reads it."""
+        """Return a CSV file of the report as another program reads it."""
         with (self.folder / "report" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
@@ -60,12 +60,12 @@ class Ended:
         return {row["job_id"]: row for row in self.table("jobs")}
 
     def images(self, job_id: str) -> list[dict[str, str]]:
-        """A job's rows in images.csv, without the images that stepped aside for others."""
+        """Return a job's rows in images.csv, without the images that stepped aside for others."""
         rows = self.table("images")
         return [row for row in rows if row["job_id"] == job_id and not row["path"].startswith("superseded/")]
 
     def cost(self, job_id: str) -> int:
-        """What a job cost, in micro-dollars."""
+        """Say what a job cost, in micro-dollars."""
         row = self.jobs[job_id]
         return int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"])
 
@@ -90,15 +90,15 @@ class Rehearsal:
         return path
 
     def options(self, manifest: Path, **options: Any) -> Options:
-        """The words of a command that talks to this server."""
+        """Return the words of a command that talks to this server."""
         return Options(**{"base_url": self.handle.base_url, "output": self.root / "output" / manifest.stem, **options})
 
     def check(self, manifest: Path, **options: Any) -> CheckResult:
-        """What is wrong with a manifest."""
+        """Say what is wrong with a manifest."""
         return check.check(open_project(manifest, self.options(manifest, **options)))
 
     def plan(self, manifest: Path, **options: Any) -> tuple[dict[str, Planned], Estimate]:
-        """What a run would do with each job, and what that adds up to."""
+        """Say what a run would do with each job, and what that adds up to."""
         planned = plan.plan_manifest(manifest, self.options(manifest, **options))
         rows = {item.job.id: item for item in planned}
         return rows, planned.estimate
@@ -128,7 +128,7 @@ class Rehearsal:
 
 @contextmanager
 def rehearsal(root: Path, settings: Mapping[str, Any] | None = None, **config: Any) -> Iterator[Rehearsal]:
-    """A server with this config, and a folder to work in."""
+    """Return a server with this config, and a folder to work in."""
     handle = start_embedded(MockConfig(**config))
     try:
         yield Rehearsal(root, handle, dict(settings or {}))

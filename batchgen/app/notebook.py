@@ -71,7 +71,7 @@ def watching(*, progress: bool | None) -> Iterator[Unwatched]:
 
 
 def _cell_output() -> Callable[[str], object] | None:
-    """What writes to the output of the cell that runs; None where no IPython does. It is never loaded for that."""
+    """Say what writes to the output of the cell that runs; None where no IPython does. It is never loaded for that."""
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         return None
@@ -83,7 +83,7 @@ def _cell_output() -> Callable[[str], object] | None:
 
 @contextmanager
 def _line_on(stream: TextIO) -> Iterator[Line]:
-    """A line that is written over on a terminal; anything else gets at most one a minute."""
+    """Return a line that is written over on a terminal; anything else gets at most one a minute."""
     if stream.isatty():
         yield Line(lambda text: print(f"\r\x1b[K{text}", end="", file=stream, flush=True))
         print(file=stream)

@@ -30,7 +30,7 @@ class Saying:
     output: re.Pattern[str] | None
 
     def named(self, *codes: str) -> str:
-        """The first of these codes that is one of its own; empty when none is."""
+        """Return the first of these codes that is one of its own; empty when none is."""
         return next((code for code in codes if code and self.codes and self.codes.fullmatch(plain(code))), "")
 
     def said(self, words: str) -> bool:
@@ -65,13 +65,13 @@ class Wording:
 
 
 def plain(name: str) -> str:
-    """A name without its case and without what is neither letter nor digit."""
+    """Return a name without its case and without what is neither letter nor digit."""
     return _ODD.sub("", name.lower())
 
 
 @cache
 def wording() -> Wording:
-    """The file, read once."""
+    """Return the file, read once."""
     source = files("batchgen.catalog") / "answers.yaml"
     data = form.parse(source.read_bytes(), source.name, _FILE)
     names = {kind: frozenset(plain(one["says"]) for one in said) for kind, said in data["shapes"].items()}

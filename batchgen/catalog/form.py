@@ -39,7 +39,7 @@ class FormError(Exception):
 
 
 def read(path: Path, kind: Kind[T]) -> T:
-    """The value a YAML file holds; InputError with every fault as `file:line:column`."""
+    """Return the value a YAML file holds; InputError with every fault as `file:line:column`."""
     try:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise InputError(f"cannot read {safe(path)}: it is no ordinary file")
@@ -53,7 +53,7 @@ def read(path: Path, kind: Kind[T]) -> T:
 
 
 def parse(raw: bytes, file: str, kind: Kind[T]) -> T:
-    """The value a YAML text holds; `file` names it in messages."""
+    """Return the value a YAML text holds; `file` names it in messages."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +79,7 @@ def text(node: Node) -> str:
 
 
 def header(node: Node) -> str:
-    """The name of a header."""
+    """Return the name of a header."""
     name = text(node)
     if not _HEADER.fullmatch(name):
         raise FormError.at(node, "must be the name of a header, such as X-Organisation")
@@ -95,7 +95,7 @@ def token(node: Node) -> str:
 
 
 def number(node: Node) -> Decimal:
-    """A decimal number, of either sign."""
+    """Return a decimal number, of either sign."""
     try:
         found = Decimal(text(node))
     except InvalidOperation:
@@ -106,14 +106,14 @@ def number(node: Node) -> Decimal:
 
 
 def flag(node: Node) -> bool:
-    """`true` or `false`."""
+    """Return `true` or `false`."""
     if node.value in ("true", "false"):
         return node.value == "true"
     raise FormError.at(node, "must be true or false")
 
 
 def whole(node: Node) -> int:
-    """A whole number above zero."""
+    """Return a whole number above zero."""
     written = node.value
     if isinstance(written, str) and written.isascii() and written.isdigit() and len(written) < 16 and int(written):
         return int(written)
@@ -121,7 +121,7 @@ def whole(node: Node) -> int:
 
 
 def amount(node: Node) -> Decimal:
-    """A decimal number, zero or more."""
+    """Return a decimal number, zero or more."""
     try:
         number = Decimal(text(node))
     except InvalidOperation:
@@ -132,7 +132,7 @@ def amount(node: Node) -> Decimal:
 
 
 def day(node: Node) -> date:
-    """A date as YYYY-MM-DD."""
+    """Return a date as YYYY-MM-DD."""
     try:
         return date.fromisoformat(text(node))
     except ValueError:
@@ -140,7 +140,7 @@ def day(node: Node) -> date:
 
 
 def nothing_or(kind: Kind[T]) -> Kind[T | None]:
-    """A value, or null."""
+    """Return a value, or null."""
 
     def reader(node: Node) -> T | None:
         return None if node.value is None else kind(node)
@@ -161,7 +161,7 @@ def one_of(*words: str) -> Kind[str]:
 
 
 def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
-    """A list."""
+    """Return a list."""
 
     def reader(node: Node) -> tuple[T, ...]:
         if not isinstance(node.value, tuple):
@@ -172,7 +172,7 @@ def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
 
 
 def table(kind: Kind[T], key: Kind[Any] = text) -> Kind[tuple[tuple[Any, T], ...]]:
-    """A mapping with keys of one kind and values of another, as pairs."""
+    """Return a mapping with keys of one kind and values of another, as pairs."""
 
     def reader(node: Node) -> tuple[tuple[Any, T], ...]:
         entries, faults = _entries(node)
@@ -184,7 +184,7 @@ def table(kind: Kind[T], key: Kind[Any] = text) -> Kind[tuple[tuple[Any, T], ...
 
 
 def record(fields: Mapping[str, Kind[Any]], needed: tuple[str, ...] = ()) -> Kind[dict[str, Any]]:
-    """A mapping with known keys; only those that stand there are in the result."""
+    """Return a mapping with known keys; only those that stand there are in the result."""
 
     def reader(node: Node) -> dict[str, Any]:
         entries, faults = _entries(node)

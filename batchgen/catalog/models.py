@@ -20,7 +20,7 @@ def models() -> tuple[Model, ...]:
 
 
 def find_model(name: str | None) -> Model | None:
-    """A model by its name or an alias, None when the catalogue does not know it."""
+    """Return a model by its name or an alias, None when the catalogue does not know it."""
     return _by_any_name().get(name or "")
 
 
@@ -30,7 +30,7 @@ def nearest_model(name: str) -> str:
 
 
 def model_or_stand_in(name: str) -> Model:
-    """A model, or for an unknown name a stand-in that draws any size at the dearest token counts known."""
+    """Return a model, or for an unknown name a stand-in that draws any size at the dearest token counts known."""
     return find_model(name) or Model(
         name=name,
         status="unknown",
@@ -46,7 +46,7 @@ def model_or_stand_in(name: str) -> Model:
 
 
 def token_table(name: str) -> TokenTable | TokenFormula:
-    """The table or formula that `Model.output_tokens` names; KeyError when there is none."""
+    """Return the table or formula that `Model.output_tokens` names; KeyError when there is none."""
     return _catalogue()[1][name]
 
 
@@ -57,7 +57,7 @@ def typical_seconds(model: Model, quality: str | None) -> float:
 
 
 def warnings_for(model: Model, today: date) -> tuple[str, ...]:
-    """What a person should know about a model's life span: it ended, or its end is announced."""
+    """Say what a person should know about a model's life span: it ended, or its end is announced."""
     if model.shutdown is None:
         return ()
     after = f"; use {model.successor} instead" if model.successor else ""
@@ -75,7 +75,7 @@ def _sizes(node: Node) -> FixedSizes | FlexibleSizes:
 
 
 def operations(node: Node) -> frozenset[Operation]:
-    """A list of operations."""
+    """Return a list of operations."""
     return frozenset(Operation(word) for word in form.several(form.one_of(*Operation))(node))
 
 

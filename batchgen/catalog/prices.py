@@ -19,7 +19,7 @@ Overrides = Mapping[str, Price] | Iterable[tuple[str, Price]]
 
 
 def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> Price | None:
-    """The price of a model, None when nobody states one (the caller refuses to spend then).
+    """Return the price of a model, None when nobody states one (the caller refuses to spend then).
 
     A provider without a row of its own for a model is taken to charge the official list, marked `assumed`.
     """
@@ -37,7 +37,7 @@ def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> 
 
 
 def batch_price(model_name: str, provider: Provider) -> Price | None:
-    """The price in the vendor's half-price Batch API, None where provider or model have none."""
+    """Return the price in the vendor's half-price Batch API, None where provider or model have none."""
     model = find_model(model_name)
     if model is None or model.batch is None or not provider.batch:
         return None
@@ -46,7 +46,7 @@ def batch_price(model_name: str, provider: Provider) -> Price | None:
 
 
 def flat(usd: Decimal) -> ImageTable:
-    """A price table with one price for every image."""
+    """Return a price table with one price for every image."""
     return ((ANY, ((ANY, usd),)),)
 
 
@@ -56,7 +56,7 @@ def stale(price: Price, today: date) -> bool:
 
 
 def stale_warning(price: Price, today: date) -> str | None:
-    """The warning for a price that is older than 60 days, with its date, or None."""
+    """Return the warning for a price that is older than 60 days, with its date, or None."""
     if not stale(price, today):
         return None
     return (
@@ -89,7 +89,7 @@ PRICE_ROW = form.record(
 
 
 def price_from(row: dict[str, Any], model_name: str, source: str, as_of: date | None) -> Price | None:
-    """A price from a checked row; None when it refers to an official price that does not exist or states nothing."""
+    """Give a price from a checked row; None when it states nothing or refers to no official price."""
     row = dict(row)
     where = ", ".join(part for part in (f"{source}, {model_name}", row.pop("source", "")) if part)
     multiplier = row.pop("multiplier", Decimal(1))

@@ -16,7 +16,7 @@ from batchgen.text import safe
 
 
 def provider(name_or_path: str | Path, base_url: str | None = None) -> Provider:
-    """A provider by name, or from a YAML file of the same form; `base_url` replaces its address.
+    """Return a provider by name, or from a YAML file of the same form; `base_url` replaces its address.
 
     InputError, with every problem, for an unknown name, a file that cannot be read or a bad address. A relative path is
     taken from the working directory.
@@ -31,12 +31,12 @@ def provider(name_or_path: str | Path, base_url: str | None = None) -> Provider:
 
 
 def providers() -> tuple[Provider, ...]:
-    """The providers that come with the program."""
+    """Return the providers that come with the program."""
     return tuple(_known(name) for name in NAMES)
 
 
 def further() -> tuple[Provider, ...]:
-    """Providers of which the program knows how they are spoken to, but not what they serve or bill."""
+    """Return providers of which the program knows how they are spoken to, but not what they serve or bill."""
     return tuple(_known(name) for name in FURTHER)
 
 
@@ -79,7 +79,7 @@ def _inherited(base: Provider, values: dict[str, Any]) -> tuple[tuple[str, Price
 
 
 def _prices(rows: tuple[tuple[str, dict[str, Any]], ...], base: Provider) -> tuple[tuple[str, Price], ...]:
-    """The rows as prices; the row `*` stands for every model of the provider that has no row of its own."""
+    """Return the rows as prices; the row `*` stands for every model of the provider that has no row of its own."""
     stated = dict(rows)
     general = stated.pop(ANY, None)
     if general is not None:

@@ -27,7 +27,7 @@ ALL = (*NAMES, *FURTHER)
 
 
 def url_fault(url: str) -> str | None:
-    """What is wrong with a base URL, None when nothing is."""
+    """Say what is wrong with a base URL, None when nothing is."""
     try:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0
@@ -78,7 +78,7 @@ def _auth(node: Node) -> Auth:
 
 
 def _header_from(node: Node) -> str:
-    """The environment variable that holds a header's value; what is no name may be a secret, and is not shown."""
+    """Give the environment variable that holds a header's value; what is no name may be a secret, and is not shown."""
     name = (
         form.record({"variable": form.text}, needed=("variable",))(node)["variable"]
         if isinstance(node.value, dict)
@@ -120,7 +120,7 @@ def _paths(node: Node) -> tuple[tuple[Operation, str], ...]:
 
 
 def _place_in(node: Node) -> str:
-    """A dotted place in a request or an answer."""
+    """Return a dotted place in a request or an answer."""
     place = form.text(node)
     if place and not _DOTTED.fullmatch(place):
         raise form.FormError.at(node, "must be names joined by dots, such as usage.cost")
@@ -262,7 +262,7 @@ _TAKEN_OVER = form.record(_LIKE | _FIELDS)
 
 
 def _file(node: Node) -> dict[str, Any]:
-    """A provider's mapping; without `like` it must say where requests go and what draws by default."""
+    """Return a provider's mapping; without `like` it must say where requests go and what draws by default."""
     keys = node.value if isinstance(node.value, dict) else ()
     return (_TAKEN_OVER if "like" in keys else _OWN)(node)
 

@@ -21,7 +21,7 @@ def parse_size(size: str | None) -> tuple[int, int] | None:
 
 
 def legal_size(model: Model, size: str) -> str | None:
-    """What is wrong with a size for a model, or None when the model draws it."""
+    """Say what is wrong with a size for a model, or None when the model draws it."""
     if size == "auto":
         return None
     if isinstance(model.sizes, FixedSizes):
@@ -34,7 +34,7 @@ def legal_size(model: Model, size: str) -> str | None:
 
 
 def nearest_size(model: Model, size: str) -> str:
-    """The legal size that is closest in shape and extent, the larger of two; for a ratio (`16:9`) about a megapixel."""
+    """Give the legal size closest in shape and extent, the larger of two; for a ratio (`16:9`) about a megapixel."""
     width, height = _wanted(size)
     if isinstance(model.sizes, FixedSizes):
         if size in model.sizes.sizes:

@@ -25,7 +25,7 @@ class TokenTable:
         return dict(dict(self.cells).get(quality, ())).get(size)
 
     def least(self, quality: str, size: str) -> int | None:
-        """The fewest tokens that such an image may take."""
+        """Return the fewest tokens that such an image may take."""
         return self.tokens(quality, size)
 
 
@@ -52,7 +52,7 @@ class TokenFormula:
         return least and least * dict(self.up_to).get(quality, 1)
 
     def least(self, quality: str, size: str) -> int | None:
-        """The fewest tokens that such an image may take."""
+        """Return the fewest tokens that such an image may take."""
         pixels, base = parse_size(size), dict(self.bases).get(quality)
         if pixels is None or base is None:
             return None

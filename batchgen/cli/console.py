@@ -119,7 +119,7 @@ class Console:
         return max(get_terminal_size().columns, LEAST_WIDTH) if self.data.isatty() else WIDTH
 
     def say_at_once(self, text: str) -> None:
-        """Data that someone waits for, handed over without delay."""
+        """Return data that someone waits for, handed over without delay."""
         self.out(text)
         self.data.flush()
 

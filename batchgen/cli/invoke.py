@@ -70,7 +70,7 @@ def _unset(words: Sequence[str]) -> None:
 
 
 def refusal(error: Exception) -> OSError | None:
-    """What the machine refused. Without a working directory, Python 3.13.0 fails with errors of many kinds."""
+    """Say what the machine refused. Without a working directory, Python 3.13.0 fails with errors of many kinds."""
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         return error
     try:

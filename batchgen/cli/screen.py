@@ -130,7 +130,7 @@ class Bar(Screen):
 
 
 def _drawing(progress: Progress) -> "Group":
-    """A bar with images, money and time beside it, and how the work goes below."""
+    """Return a bar with images, money and time beside it, and how the work goes below."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

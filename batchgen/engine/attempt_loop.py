@@ -311,7 +311,7 @@ class AttemptLoop:
         await bench.forget(attempt.id)
 
     def _take(self, call: CallState, attempt: Attempt, receipt: Receipt) -> None:
-        """What a call brought; a top-up that was charged and brought nothing counts as one all the same."""
+        """Say what a call brought; a top-up that was charged and brought nothing counts as one all the same."""
         call.attempt_id, call.remote = attempt.id, receipt.remote
         call.odd = tuple((one.slot, why) for one in receipt.images if (why := mismatch(one)))
         call.stored = len(receipt.images)
@@ -342,7 +342,7 @@ class AttemptLoop:
 
 
 def _receipt(came: Receipt | Lost) -> Receipt:
-    """What follows from a result: nobody knows whether what is lost was charged."""
+    """Say what follows from a result: nobody knows whether what is lost was charged."""
     if isinstance(came, Lost):
         return Receipt(came.attempt_id, Phase.HANDED_OVER, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", came.why))
     return replace(came, verdict=cautious(came.verdict))
@@ -366,7 +366,7 @@ def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop
 
 
 def _used(attempt: Attempt, state: AttemptState, settlement: Settlement | None) -> Amount:
-    """What a closed call leaves in the sums that limits bound."""
+    """Say what a closed call leaves in the sums that limits bound."""
     if state in FREE:
         return Amount()
     return Amount(settlement.cost, attempt.n) if settlement else amount(attempt)

@@ -122,15 +122,15 @@ class Ask:
     is_reserved: bool = field(default=False, init=False)
 
     def reserved(self) -> None:
-        """The ledger has set the worst case aside."""
+        """Note that the ledger has set the worst case aside."""
         self.is_reserved = True
         self.room.reserved(self.amount)
 
     def settled(self, used: Amount) -> None:
-        """The ledger has closed the call; so much of the worst case is used, or stays at risk."""
+        """Note that the ledger has closed the call; so much of the worst case is used, or stays at risk."""
         self.room.move(self.amount - used)
 
 
 def amount(attempt: Attempt) -> Amount:
-    """The most that a call takes."""
+    """Return the most that a call takes."""
     return Amount(attempt.quote.high, attempt.n)

@@ -28,7 +28,7 @@ TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
 
 
 def told(key: str, drawn_by: tuple[str, str], images: Sequence[StoredImage]) -> dict[str, object]:
-    """What a log must say of stored images, so that a lost ledger can be rebuilt from it."""
+    """Say what a log must say of stored images, so that a lost ledger can be rebuilt from it."""
     facts = [{name: getattr(image, name) for name in TOLD} for image in images]
     return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
 

@@ -45,7 +45,7 @@ class Tally:
     last_code: str = ""
 
     def after(self, verdict: Verdict) -> "Tally":
-        """The tally with one more finished try in it; unsent calls and rate limits are not tries."""
+        """Return the tally with one more finished try in it; unsent calls and rate limits are not tries."""
         counted = {
             Remedy.RESEND: {"resends": self.resends + 1},
             Remedy.WAIT: {},
@@ -85,7 +85,7 @@ class Policy:
 
 
 def state_of(receipt: Receipt) -> AttemptState:
-    """The state in which the books close an attempt."""
+    """Return the state in which the books close an attempt."""
     verdict = receipt.verdict
     if verdict.remedy is Remedy.RESEND:
         return AttemptState.NOT_SENT
@@ -99,13 +99,13 @@ def state_of(receipt: Receipt) -> AttemptState:
 
 
 def cautious(verdict: Verdict) -> Verdict:
-    """A failure that would be repeated for free, but may have been charged, as where a provider bills every call."""
+    """Give a failure to be repeated for free that may have been charged, as where a provider bills every call."""
     doubtful = verdict.charge is not Charge.NO and verdict.remedy in {Remedy.RESEND, Remedy.WAIT, Remedy.RETRY}
     return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
 
 
 def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
-    """What follows from a try that brought no image; `before` is the tally without it."""
+    """Say what follows from a try that brought no image; `before` is the tally without it."""
     now = before.after(verdict)
     spent_tries = now.tries >= policy.retry.attempts
     match verdict.remedy:
@@ -133,7 +133,7 @@ def _unreachable(verdict: Verdict) -> Over:
 
 
 def _without_image(verdict: Verdict, now: Tally, policy: Policy) -> Next:
-    """What follows from an answer that refuses or brings nothing: it is asked for a few times more."""
+    """Say what follows from an answer that refuses or brings nothing: it is asked for a few times more."""
     tries_left = now.tries < policy.retry.attempts
     if verdict.remedy is Remedy.MODERATED:
         risky = verdict.charge is Charge.MAYBE and not _may_risk(policy)

@@ -86,5 +86,5 @@ class Refusals:
 
 
 def alike(refusal: Verdict) -> str:
-    """The words of a refusal without the ids and numbers of one call."""
+    """Return the words of a refusal without the ids and numbers of one call."""
     return f"{refusal.code} {_OWN_WORDS.sub('#', refusal.message)}"

@@ -9,7 +9,7 @@ Words = tuple[tuple[int, str], ...]
 
 
 def said(job: Job, slots: Sequence[int], words: Words) -> list[tuple[Job, tuple[int, ...]]]:
-    """The job as it is asked for, with the slots that one prompt draws; a call has one prompt."""
+    """Return the job as it is asked for, with the slots that one prompt draws; a call has one prompt."""
     if not words:
         return [(job.saying(None), tuple(slots))]
     others = dict(words)

@@ -140,7 +140,7 @@ class JobRunner:
         return stop
 
     def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
-        """The slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
+        """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
 
         Those with one prompt and one past go together.
         """

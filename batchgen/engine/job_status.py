@@ -5,7 +5,7 @@ from batchgen.model import Job, OutcomeKind, ReasonCode, SlotState
 
 
 def job_status(job: Job, known: Known) -> OutcomeKind:
-    """What a job has come to, over all runs so far."""
+    """Say what a job has come to, over all runs so far."""
     slots = [slot for slot in known.slots if slot.index < job.n and not slot.pending]
     states = [slot.state for slot in slots]
     incomplete = any(slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.INCOMPLETE for slot in slots)

@@ -224,7 +224,7 @@ class WaitingImage(OpenItem[SlotState]):
         return isinstance(came, Receipt)
 
     async def _store(self, receipt: Receipt, facts: dict[str, object]) -> None:
-        """What is not as asked fails, or is asked for once more, where the user wants that; its file stays."""
+        """Fail what is not as asked, or ask for it once more, where the user wants that; its file stays."""
         bench, download, (image,) = self.bench, self.download, receipt.images
         await bench.offload(bench.ledger.downloads.store, download, image)
         stored = told(download.job_key, ("", download.provider), [image])
@@ -236,7 +236,7 @@ class WaitingImage(OpenItem[SlotState]):
 
 
 def because(came: Lost | Pending) -> Reason:
-    """What a look at an address ran into."""
+    """Say what a look at an address ran into."""
     return Reason(ReasonCode.DOWNLOAD, detail=came.why)
 
 
@@ -248,7 +248,7 @@ def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState,
 
 
 def attempt_of(row: AttemptRow) -> Attempt:
-    """An attempt as the ledger remembers it."""
+    """Return an attempt as the ledger remembers it."""
     paths = {slot: row.path(slot, "") for slot in row.slots}
     return Attempt(
         id=row.id,
@@ -268,7 +268,7 @@ def attempt_of(row: AttemptRow) -> Attempt:
 
 
 def image_attempt(download: PendingDownload) -> Attempt:
-    """The part of an attempt that one of its images is."""
+    """Return the part of an attempt that one of its images is."""
     assert download.request is not None, "an image waits for a job that is known"
     cost = download.call_cost
     return Attempt(
@@ -298,6 +298,6 @@ async def park(bench: RunContext, pending: Pending) -> None:
 
 
 def with_attempt(pending: Pending, ask: Pending | Attempt) -> Pending:
-    """What is pending, with what was asked."""
+    """Say what is pending, with what was asked."""
     attempt = ask if isinstance(ask, Attempt) else ask.attempt
     return replace(pending, attempt=pending.attempt or attempt)

@@ -101,7 +101,7 @@ class Source:
     _empty: bool = False
 
     async def pull(self) -> Task | None:
-        """The next task; None when there are no more."""
+        """Return the next task; None when there are no more."""
         if not self._ready and not self._empty:
             self._ready = await self.offload(self._take)
             self._empty = not self._ready

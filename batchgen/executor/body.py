@@ -88,7 +88,7 @@ class Body:
         self.trouble, self.detail = trouble, detail
 
     def close(self) -> Document:
-        """What came, read as far as it can be."""
+        """Say what came, read as far as it can be."""
         if self._reader is not None:
             document = self._reader.close()
             if self._reader.closed and not document.whole and self.trouble is None:

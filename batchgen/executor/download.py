@@ -145,7 +145,7 @@ class Downloads:
         return complete(self._workspace, self._store, spool.attempt_id, answer)
 
     def fetched(self, attempt_id: str) -> Sequence[Spool]:
-        """The spools of an attempt's images that were fetched; they are named once."""
+        """Return the spools of an attempt's images that were fetched; they are named once."""
         return tuple(self._fetched.pop(attempt_id, {}).values())
 
     async def fetch(self, url: str, spool: Spool, expires: datetime | None = None) -> PartFacts | NotFetched:
@@ -180,7 +180,7 @@ class Downloads:
         raise _FailedError(f"more than {MOST_REDIRECTS} redirects")
 
     def _headers(self, door: Origin, left: Left, *, first: bool) -> dict[str, str]:
-        """The key goes to the provider's own origin, and never after a redirect."""
+        """Return the key goes to the provider's own origin, and never after a redirect."""
         headers = {"Accept-Encoding": "identity", "Accept": "image/*"}
         if door is Origin.OWN and first:
             headers |= self._authorization
@@ -217,7 +217,7 @@ class Downloads:
         return facts
 
     def _left(self, spool: Spool) -> Left:
-        """The newest piece of an earlier try, if it can be told whether it still fits; weak validators cannot."""
+        """Give the newest piece of an earlier try, if it can be told whether it still fits; weak validators cannot."""
         tried = sorted(spool.path.glob("*.part"), key=lambda path: int(path.stem))
         if not tried:
             return Left(0, spool.path)

@@ -65,7 +65,7 @@ class Exchange:
             self.phase, self.handed_at = Phase.HANDED_OVER, self.clock.monotonic()
 
     def answered(self, status: int, headers: dict[str, str]) -> None:
-        """The status line and headers are here."""
+        """Return the status line and headers are here."""
         self.phase, self.status, self.headers = Phase.STATUS_SEEN, status, headers
         self.body = self.body_of(status, headers.get("content-encoding", ""))
 
@@ -219,7 +219,7 @@ async def _payload(wire: WireRequest, offload: Offload) -> tuple[Payload, dict[s
 
 
 def _whole(data: bytes) -> bytes | BytesIO:
-    """A body as it goes to the transport: a large one piece by piece, so that the event loop breathes between."""
+    """Give a body as it goes to the transport: a large one piece by piece, so that the event loop breathes between."""
     return data if len(data) < READ else BytesIO(data)
 
 

@@ -156,7 +156,7 @@ class LocalExecutor:
         return [found[at] for at in range(len(open))]
 
     def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | None]:
-        """What lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
+        """Say what lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
         if self._spare:
             bring_home(self._spare, self.workspace)
         return [finish(self.workspace, self._store, one) for one in attempt_ids]
@@ -221,7 +221,7 @@ class LocalExecutor:
         return await self.offload(make)
 
     def _sent(self, attempt: Attempt, provider: Provider) -> Params:
-        """The parameters that go into the request: the same for all jobs that differ in their words only."""
+        """Return the parameters that go into the request: the same for all jobs that differ in their words only."""
         request, model, inherited = attempt.request, attempt.model, attempt.inherited
         alike = (request.form, model, inherited)
         return kept(self._params, alike, lambda: to_send(request, provider, find_model(model), inherited))
@@ -271,7 +271,7 @@ def _id(one: Pending | Attempt) -> str:
 
 
 def _not_here(one: Pending | Attempt) -> Pending | Lost:
-    """What another executor accepted may still come there; an attempt of our own does not."""
+    """Say what another executor accepted may still come there; an attempt of our own does not."""
     return Lost(one.id, GONE) if isinstance(one, Attempt) else replace(one, next_look=None, why=ELSEWHERE)
 
 

@@ -53,13 +53,13 @@ class PartWriter:
         return self._count - 1
 
     def open(self, index: int) -> FailoverPart:
-        """A part by the number that a decoder gives it."""
+        """Return a part by the number that a decoder gives it."""
         self._count = max(self._count, index + 1)
         part = self._open[index] = FailoverPart(self, index)
         return part
 
     def next(self) -> FailoverPart:
-        """A part after all others."""
+        """Return a part after all others."""
         return self.open(self._count)
 
     def write_text(self, text: bytes) -> None:
@@ -112,7 +112,7 @@ class PartWriter:
         other.finish(answer)
 
     def give_up(self, error: StorageError) -> None:
-        """The first spool refuses: from now on the second one takes everything, if there is one."""
+        """Return the first spool refuses: from now on the second one takes everything, if there is one."""
         self.refused = self.refused or error
         if self.spare is None:
             raise error

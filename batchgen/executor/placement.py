@@ -126,7 +126,7 @@ class SlotAssigner:
 
 
 def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
-    """What is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
+    """Say what is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
     asked_size, asked_format = request.param("size"), request.param("output_format")
     wrong = []
     if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
@@ -143,7 +143,7 @@ def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tupl
 
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:
-    """The receipt and the plan as JSON, to be finished from after a crash."""
+    """Return the receipt and the plan as JSON, to be finished from after a crash."""
     landings = [{"part": landing.part, **_flat(landing.image)} for landing in plan.landings]
     remote = [
         {"slot": r.slot, "url": r.url, "expires": r.expires.isoformat() if r.expires else None} for r in plan.remote
@@ -178,7 +178,7 @@ def _mismatches(told: Iterable[object]) -> tuple[Mismatch, ...]:
 
 
 def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
-    """The fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
+    """Return the fields of a value that holds no other value: what `asdict` gives, without its deep copies."""
     return {name: getattr(value, name) for name in value.__slots__}
 
 

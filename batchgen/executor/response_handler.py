@@ -33,7 +33,7 @@ _TOO_LATE_TO_HARM = frozenset({TransportError.DISCONNECTED, TransportError.BAD_H
 
 
 def cap_of(attempt: Attempt) -> int:
-    """The most image bytes that the answer to an attempt may hold."""
+    """Return the most image bytes that the answer to an attempt may hold."""
     return MOST_PER_IMAGE * max(1, attempt.n)
 
 
@@ -49,7 +49,7 @@ class ResponseHandler:
     secrets: tuple[str, ...]
 
     def unsent(self, attempt: Attempt, call: Exchange, why: str, *, again: bool = False) -> Receipt:
-        """The receipt of an attempt that could not even be put into words; `again` when another try may help."""
+        """Return the receipt of an attempt that could not even be put into words; `again` when another try may help."""
         trouble = TransportError.CONNECT if again else TransportError.REQUEST
         happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
         return self._receipt(attempt, call, judge(happening))
@@ -160,12 +160,12 @@ class ResponseHandler:
         return replace(receipt, usage=self._usage(answer), echo=self._echo(answer.echo)) if answer else receipt
 
     def _id(self, document: Document) -> str | None:
-        """An id in the answer itself, where no header gives one."""
+        """Return an id in the answer itself, where no header gives one."""
         found = ids_of(document.value)
         return redacted(found[0][1], self.secrets, 200) if found else None
 
     def _usage(self, answer: Answer) -> Usage | None:
-        """The usage as it was said, but for secrets."""
+        """Return the usage as it was said, but for secrets."""
         usage = answer.usage
         return usage and replace(usage, raw=without(usage.raw.encode(), self.secrets).decode())
 
@@ -207,14 +207,14 @@ class ResponseHandler:
 
 
 def _quote(document: Document, answer: Answer) -> str:
-    """What an answer says that is none, or that it is nothing for people to read."""
+    """Say what an answer says that is none, or that it is nothing for people to read."""
     if document.kept is not None and not document.text.isascii():
         return "bytes that are neither JSON nor an image; they are in quarantine"
     return quote(document, _said(answer))
 
 
 def _in_text(call: Exchange, document: Document) -> ApiError | None:
-    """A refusal in plain words; where nothing answers, words are the server's own page."""
+    """Return a refusal in plain words; where nothing answers, words are the server's own page."""
     words = document.text[:_MOST_WORDS].decode("utf-8", "replace").strip()
     if document.kind is not BodyKind.OTHER or call.status in _NOBODY_THERE or not words.isprintable():
         return None
@@ -222,6 +222,6 @@ def _in_text(call: Exchange, document: Document) -> ApiError | None:
 
 
 def _said(answer: Answer) -> str:
-    """What an answer says to people where it brings no image."""
+    """Say what an answer says to people where it brings no image."""
     found = answer.complaint
     return answer.words or (found.message or found.code if found else "")

@@ -150,7 +150,7 @@ class Ledger:
         self.close()
 
     def scratch_copy(self) -> "Ledger":
-        """A copy that only this process sees: what is written to it is gone when it is closed."""
+        """Return a copy that only this process sees: what is written to it is gone when it is closed."""
         database = self._database
         with database.translating():
             db = opening.scratch_copy(database.db)

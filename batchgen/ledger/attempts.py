@@ -116,7 +116,7 @@ class Attempts:
 
 
 def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sqlite3.Row:
-    """The row of a call that may still be closed: open, or at risk until its answer turned up after all."""
+    """Return the row of a call that may still be closed: open, or at risk until its answer turned up after all."""
     row: sqlite3.Row | None = db.execute(
         "SELECT job_key, run_id, slots FROM attempts"
         " WHERE id = ? AND catalogue = ? AND (ended IS NULL OR state = 'at_risk')",
@@ -168,7 +168,7 @@ def _close(
 
 @cache
 def _closing(columns: tuple[str, ...]) -> str:
-    """The statement that closes a call with values for these columns."""
+    """Return the statement that closes a call with values for these columns."""
     values = ", ".join(f"{name} = :{name}" for name in columns)
     return (
         f"UPDATE attempts SET {values}, reserved = 0,"  # noqa: S608 - our own column names

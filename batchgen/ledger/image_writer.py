@@ -116,7 +116,7 @@ class ImageWriter:
 
 
 def slots_of(row: sqlite3.Row) -> tuple[int, ...]:
-    """The slots that a call was made for."""
+    """Return the slots that a call was made for."""
     return tuple(map(int, row["slots"].strip("[]").split(",")))
 
 

@@ -103,7 +103,7 @@ class Jobs:
         ]
 
     def first_known(self, keys: Sequence[str]) -> str | None:
-        """The first of these keys under which a job is known."""
+        """Return the first of these keys under which a job is known."""
         with self._database.reading() as db:
             rows = _among(db, "SELECT key FROM jobs", "key", self._database.catalogue, keys)
         known = {row["key"] for row in rows}
@@ -125,7 +125,7 @@ class Jobs:
 
 
 def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
-    """What each run says anew of a job."""
+    """Say what each run says anew of a job."""
     job, place = wanted.job, str(wanted.job.place or "")
     look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
     listing = dump([plain(text) for text in (job.listing.sku, job.listing.alt, job.listing.url)]) if job.listing else ""
@@ -134,7 +134,7 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
 
 
 def _for_good(request: ImageRequest) -> tuple[object, ...]:
-    """What a key stands for."""
+    """Say what a key stands for."""
     return (request.operation.value, request.prompt, request_text(request))
 
 
@@ -254,7 +254,7 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
 
 
 def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
-    """Calls that were moderated, or were paid and may have brought too few, by job."""
+    """Return calls that were moderated, or were paid and may have brought too few, by job."""
     found = defaultdict[str, list[sqlite3.Row]](list)
     paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
     rest = f"AND (code = '{MODERATED}' OR {paid})"

@@ -20,7 +20,7 @@ class LearnedLimits:
         self._database = database
 
     def of(self, provider: str, key: str | None) -> dict[str, int]:
-        """Calls a minute by model."""
+        """Return calls a minute by model."""
         since = stamp(self._database.now() - KEPT)
         with self._database.reading() as db:
             return dict(

@@ -21,7 +21,7 @@ At = Callable[[str], None]
 
 
 def migrations() -> tuple[str, ...]:
-    """The steps from an empty file to today's schema; the schema's version is their number."""
+    """Return the steps from an empty file to today's schema; the schema's version is their number."""
     steps = sorted((files("batchgen.ledger") / "migrations").iterdir(), key=lambda file: file.name)
     return tuple(step.read_text("utf-8") for step in steps if step.name.endswith(".sql"))
 

@@ -211,6 +211,6 @@ class ReportRows:
 
 
 def _sent(request: str, said: str | None) -> ImageRequest:
-    """What was asked for, in the words of this call."""
+    """Say what was asked for, in the words of this call."""
     asked = request_from(request)
     return asked if said is None else replace(asked, prompt=said)

@@ -88,12 +88,12 @@ def _why(line: Line) -> str:
 
 
 def day_start(now: datetime, timezone: str) -> datetime:
-    """The first moment of the calendar day that it is in a time zone, in UTC."""
+    """Return the first moment of the calendar day that it is in a time zone, in UTC."""
     return _midnight(now, timezone, first_of_month=False)
 
 
 def month_start(now: datetime, timezone: str) -> datetime:
-    """The first moment of the calendar month that it is in a time zone, in UTC."""
+    """Return the first moment of the calendar month that it is in a time zone, in UTC."""
     return _midnight(now, timezone, first_of_month=True)
 
 

@@ -101,7 +101,7 @@ def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
 
 
 def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Row]) -> tuple[int, Held]:
-    """A held job, and which of its attempts came first of those that may have been charged."""
+    """Return a held job, and which of its attempts came first of those that may have been charged."""
     job = slots[0]
     at_risk, first = db.execute(
         "SELECT ifnull(sum(at_risk), 0), ifnull(min(CASE WHEN state = 'at_risk' THEN seq END), 0)"

@@ -99,5 +99,5 @@ def _run_from(row: sqlite3.Row) -> RunRow:
 
 
 def new_run_id(now: datetime) -> str:
-    """A name that sorts by time and does not repeat within a second: `2026-11-20T02-00-00Z-7f3a91c0`."""
+    """Return a name that sorts by time and does not repeat within a second: `2026-11-20T02-00-00Z-7f3a91c0`."""
     return f"{now:%Y-%m-%dT%H-%M-%SZ}-{token_hex(4)}"

@@ -136,7 +136,7 @@ class LearnedRate:
             self._begin()
 
     def _taken(self, now: float) -> int:
-        """Calls of the last minute that were not refused."""
+        """Return calls of the last minute that were not refused."""
         while self._starts and self._starts[0].at <= now - WINDOW - GUARD:
             self._starts.popleft()
         return sum(not start.refused for start in self._starts)

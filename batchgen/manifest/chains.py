@@ -55,7 +55,7 @@ def _circles(chained: Mapping[str, Job]) -> Iterator[Problem]:
 
 
 def _meant(image: JobImage, job: Job) -> JobImage:
-    """An image as the manifest names it; a preview takes it of a preview."""
+    """Return an image as the manifest names it; a preview takes it of a preview."""
     return replace(image, job_id=meant(image.job_id, job))
 
 

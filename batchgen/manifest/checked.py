@@ -160,6 +160,6 @@ def _take_out(plain: dict[str, Plain], paths: Iterable[Path]) -> None:
 
 
 def _holding(plain: dict[str, Plain], path: Path) -> list[tuple[dict[str, Plain] | list[Plain], str | int]]:
-    """What holds what stands nearest to a path, if anything; a list only where other items are right without one."""
+    """Say what holds what stands nearest to a path, if anything; a list only where others are right without one."""
     alone = path[:-1] == ("jobs",) or path[-2:-1] == ("several",)
     return [(owner, step) for owner, step, _ in _steps(plain, path) if alone or isinstance(owner, dict)][-1:]

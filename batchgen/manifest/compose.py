@@ -153,7 +153,7 @@ class Composer:
                 yield f"images[{index}]", template
 
     def _by_axes(self, job: JobForm, at: tuple[Step, ...]) -> tuple[list[Field], list[Problem]]:
-        """What lists set that are named like a word of the request which the job does not write itself.
+        """Say what lists set that are named like a word of the request which the job does not write itself.
 
         One whose values cannot all be meant for that word stays a variable, which is doubted. A list named `n` whose
         numbers are drawn, as in "House no. {{ n }}", counts houses and not images.
@@ -224,7 +224,7 @@ class Composer:
         return table
 
     def _named(self, table: Table | None, job: JobForm, at: tuple[Step, ...]) -> Table | None:
-        """The table with the further names that the job gives its columns."""
+        """Return the table with the further names that the job gives its columns."""
         right: dict[str, str] = {}
         for name, column in (job.columns or {}).items():
             place = self._root.key_place(*at, "columns", name)

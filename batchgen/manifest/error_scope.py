@@ -55,7 +55,7 @@ def _meant(word: str, value: Plain) -> Iterator[str]:
 
 
 def by_scope(concerned: Iterable[tuple[Scope, str]]) -> dict[Scope, frozenset[str]]:
-    """The words that each lacks."""
+    """Return the words that each lacks."""
     lacking: dict[Scope, frozenset[str]] = {}
     for scope, word in concerned:
         lacking[scope] = lacking.get(scope, frozenset()) | {word}

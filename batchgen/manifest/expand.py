@@ -30,7 +30,7 @@ def expand(manifest: Manifest) -> Iterator[Job | InvalidRow | Problem | Skipped]
 
 
 def _jobs(draft: RenderedRow, manifest: Manifest) -> Iterator[Job | InvalidRow]:
-    """The job of a row; with stages its preview first, then the job itself. What is wrong with both is said once."""
+    """Give the job of a row; with stages its preview first, then the job itself. What's wrong with both is said once."""
     if not manifest.stages:
         yield build(draft, manifest.inputs, manifest.output, manifest.shop)
         return

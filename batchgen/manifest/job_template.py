@@ -164,7 +164,7 @@ class JobTemplate:
         yield from _doubted(blanks)
 
     def _effective(self) -> Iterator[Field]:
-        """The fields that decide what is drawn: those of the job, and the defaults that it leaves as they are."""
+        """Give the fields that decide what is drawn: those of the job, and the defaults that it leaves as they are."""
         own = {name for name, _ in self.own}
         yield from self.own
         yield from (field for field in self.defaults if field[0] not in own)
@@ -235,7 +235,7 @@ def _doubted(blanks: Mapping[tuple[str, str], list[Place]]) -> Iterator[Problem]
 
 
 def whole(name: str) -> str:
-    """The word of the manifest that a field belongs to."""
+    """Return the word of the manifest that a field belongs to."""
     return "images" if name.startswith("images[") else name
 
 

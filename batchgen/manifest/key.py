@@ -32,7 +32,7 @@ def key(request: ImageRequest, explicit_id: str | None) -> str:
 
 
 def former_keys(request: ImageRequest, explicit_id: str | None) -> tuple[str, ...]:
-    """The keys under which version 1 knew what is one request now: its line ends as they are, as CRLF and as CR."""
+    """Give the keys under which version 1 knew what is one request now: its line ends as they are, CRLF and CR."""
     if not any(end in text for _, text in _texts(request) for end in "\r\n"):
         return ()
     before = (request, _with_line_ends(request, "\r\n"), _with_line_ends(request, "\r"))

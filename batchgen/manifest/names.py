@@ -50,18 +50,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def simple(name: str) -> str:
-    """A name as those compare that differ in case, blanks and marks only: `Variant SKU` is `variant_sku`."""
+    """Return a name as those compare that differ in case, blanks and marks only: `Variant SKU` is `variant_sku`."""
     return _MARKS.sub("_", name.casefold()).strip("_")
 
 
 def whole_word(name: str) -> str:
-    """The word of the request that a name belongs to: one image and several are one word."""
+    """Return the word of the request that a name belongs to: one image and several are one word."""
     return "images" if name in {"image", "images"} else name
 
 
 @lru_cache(maxsize=4096)
 def known_word(column: str) -> str | None:
-    """The word of a request that a column names, in any case, with blanks or underscores; None for any other."""
+    """Return the word of a request that a column names, in any case, with blanks or underscores; None for any other."""
     return column if column in REQUEST else _BY_SIMPLE_NAME.get(simple(column))
 
 

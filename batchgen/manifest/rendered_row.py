@@ -50,7 +50,7 @@ class RenderedRow(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
     def without(self, name: str, image: str | None) -> "RenderedRow":
-        """The draft without a word that is wrong; of several images, only that one is left out."""
+        """Return the draft without a word that is wrong; of several images, only that one is left out."""
         texts = {word: text for word, text in self.texts.items() if word != name}
         images = tuple(other for other in self.images if name != "images" or other != image)
         return self._replace(texts=texts, images=images, lacking=self.lacking | {name})

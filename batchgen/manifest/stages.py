@@ -32,7 +32,7 @@ class Stage:
     _places: dict[int, Written] = field(default_factory=dict, repr=False, compare=False)
 
     def draft(self, draft: RenderedRow) -> RenderedRow:
-        """The draft as this stage asks for it."""
+        """Return the draft as this stage asks for it."""
         inherited = draft.inherited.difference(self.texts)
         texts, lacking = {**draft.texts, **self.texts}, draft.lacking | self.lacking
         return draft._replace(texts=texts, inherited=inherited, lacking=lacking, written=self._where(draft.written))
@@ -44,18 +44,18 @@ class Stage:
         return self._places[id(written)]
 
     def job(self, job: Job, preview: str | None) -> Job:
-        """The job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""
+        """Return the job as this stage names it: a preview has an id and a folder of its own, a final waits for it."""
         tags = job.tags if TAG in dict(job.tags) else (*job.tags, (TAG, self.name))
         return _preview(replace(job, tags=tags)) if self.name == PREVIEW else replace(job, tags=tags, after=preview)
 
 
 def name_of(job_id: str) -> str:
-    """The id of a job's preview."""
+    """Return the id of a job's preview."""
     return f"{job_id}.{PREVIEW}"
 
 
 def meant(text: str, *jobs: Job) -> str:
-    """An id or a path as the manifest means it: where all jobs are previews, that of the job itself."""
+    """Return an id or a path as the manifest means it: where all jobs are previews, that of the job itself."""
     if not all(job.preview for job in jobs):
         return text
     return text.removesuffix(name_of("")).removeprefix(f"{PREVIEW}/")
@@ -72,12 +72,12 @@ def _preview(job: Job) -> Job:
 
 
 def _of_preview(image: InputImage) -> InputImage:
-    """A preview takes the previews of the jobs that its job takes images of."""
+    """Let a preview take the previews of the jobs that its job takes images of."""
     return replace(image, job_id=name_of(image.job_id)) if isinstance(image, JobImage) else image
 
 
 def stages(found: "Checked", root: Node, problems: list[Problem]) -> tuple[Stage, ...]:
-    """The stages of a manifest, the preview first; none without `stages`. What is wrong is added to `problems`."""
+    """Give the stages of a manifest, the preview first; none without `stages`. What is wrong is added to `problems`."""
     form = found.form.stages
     if form is None:
         return ()

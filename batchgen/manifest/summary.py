@@ -323,12 +323,12 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[tuple[Problem, Job]]
 
 
 def plain_id(name: str) -> str:
-    """An id without blanks at its ends, and with single ones inside: two that differ in no more are meant as one."""
+    """Give an id without blanks at its ends, and with single ones inside: two that differ in no more are one."""
     return " ".join(name.split()) if " " in name else name
 
 
 def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:
-    """The job, or what can be made of one that is wrong, and what it lacks."""
+    """Return the job, or what can be made of one that is wrong, and what it lacks."""
     if isinstance(item, InvalidRow):
         return item.job, item.lacking
     return (item if isinstance(item, Job) else None), frozenset()

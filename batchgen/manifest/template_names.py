@@ -77,7 +77,7 @@ def _only_columns(block: JobTemplate, root: Node, at: Where) -> Iterator[Problem
 
 
 def usable(block: JobTemplate, shared: Collection[Outside]) -> JobTemplate:
-    """The block without what cannot be rendered: fields with names that nothing gives, combinations not meant.
+    """Return the block without what cannot be rendered: fields with names that nothing gives, combinations not meant.
 
     It lacks `output` where a template that all jobs share cannot be rendered for it.
     """

@@ -191,7 +191,7 @@ def undefined(name: str, known: Mapping[str, Any] | frozenset[str]) -> str:
 
 
 def bare_columns(source: str) -> list[str]:
-    """What stands in a template like the name of a column without being one of a variable: `{{ Variant SKU }}`."""
+    """Say what stands in a template like the name of a column without being one of a variable: `{{ Variant SKU }}`."""
     written = (match[1] for match in _WRITTEN.finditer(source))
     return [text for text in written if not is_name(text) and not re.search(r"[\"'\[\]]", text)]
 
@@ -245,7 +245,7 @@ def _full(source: str) -> Full:
 
 
 def _meant_column(source: str) -> str:
-    """The line to write where a column's name stands in a template as it is; empty where none does."""
+    """Return the line to write where a column's name stands in a template as it is; empty where none does."""
     meant = [text for text in bare_columns(source) if re.fullmatch(r"[^\W\d][\w ()/.&%#-]*", text) and " " in text]
     return f"; a column of that name is written {in_template(meant[0])}" if meant else ""
 
@@ -326,7 +326,7 @@ def _known(node: "nodes.Filter | nodes.Test") -> Collection[str]:
 
 
 def _constant(node: "nodes.Output | nodes.Filter") -> str:
-    """The word that would be written as Jinja2's own value of that name, which nobody means; empty without one."""
+    """Give the word that would be written as Jinja2's own value of that name, which nobody means; empty without one."""
     from jinja2 import nodes
 
     written = node.nodes if isinstance(node, nodes.Output) else [node.node]
@@ -380,7 +380,7 @@ def _with_columns(tree: "nodes.Template") -> "nodes.Template":
 
 
 def _column(node: "nodes.Node") -> str | None:
-    """The column that `row["..."]` names; None for anything else."""
+    """Return the column that `row["..."]` names; None for anything else."""
     from jinja2 import nodes
 
     if (
@@ -393,7 +393,7 @@ def _column(node: "nodes.Node") -> str | None:
 
 
 def _used(tree: "nodes.Node") -> frozenset[str]:
-    """The variables and columns in a part of a template, the part itself included."""
+    """Return the variables and columns in a part of a template, the part itself included."""
     from jinja2 import nodes
 
     every = [tree, *tree.find_all(nodes.Node)]

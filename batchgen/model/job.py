@@ -81,7 +81,7 @@ class ImageRequest:
         return (self.operation, self.model, self.params, self.images, self.mask, self.files)
 
     def param(self, name: str) -> str | None:
-        """The value the user set, or None."""
+        """Return the value the user set, or None."""
         for key, value in self.params:
             if key == name:
                 return value
@@ -106,7 +106,7 @@ class Stems:
         return f"{stem}.{ext}"
 
     def below(self, folder: str) -> "Stems":
-        """The same stems in a folder of their own."""
+        """Return the same stems in a folder of their own."""
         special = tuple((ext, tuple(f"{folder}/{stem}" for stem in stems)) for ext, stems in self.special)
         return Stems(tuple(f"{folder}/{stem}" for stem in self.usual), special)
 
@@ -177,7 +177,7 @@ class Job:
         return tuple(dict.fromkeys([i.job_id for i in inputs if isinstance(i, JobImage)])) if inputs else ()
 
     def saying(self, prompt: str | None) -> "Job":
-        """The same job, under its own key, drawn with other words; None leaves it its own."""
+        """Return the same job, under its own key, drawn with other words; None leaves it its own."""
         request = self.asked or self.request
         if prompt is None and self.asked is None:
             return self

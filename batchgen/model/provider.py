@@ -210,7 +210,7 @@ class Provider:
         return dict(self.params).get(operation, frozenset())
 
     def at(self, model: str) -> "Provider":
-        """The provider as it deals with one model: rules and fields belong to both together."""
+        """Return the provider as it deals with one model: rules and fields belong to both together."""
         return self if self.rules_for == ("*",) and not self.for_models else _for_model(self, model)
 
     @property
@@ -220,7 +220,7 @@ class Provider:
         return tuple({param.name: param for params in lists for param in params}.values())
 
     def opened(self, name: str, operation: Operation) -> OpenParam | None:
-        """The parameter of this name, if the provider file opens it for an operation."""
+        """Return the parameter of this name, if the provider file opens it for an operation."""
         found = next((param for param in self.opens if param.name == name), None)
         return found if found and (not found.operations or operation in found.operations) else None
 

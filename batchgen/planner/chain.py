@@ -33,7 +33,7 @@ class Chain:
             self._jobs[job.id] = job
 
     def resolve(self, job: Job) -> Job | str:
-        """The job with its inputs in place and its real key, or what it still waits for."""
+        """Return the job with its inputs in place and its real key, or what it still waits for."""
         found = {wanted: self._images(wanted) for wanted in job.waits_for}
         missing = [why for why in found.values() if isinstance(why, str)]
         if missing:
@@ -51,11 +51,11 @@ class Chain:
             self._coming.add(job.id)
 
     def lacking(self, job: Job) -> tuple[str, ...]:
-        """The jobs whose images this one takes, that are not all there and are not to come."""
+        """Return the jobs whose images this one takes, that are not all there and are not to come."""
         return tuple(name for name in job.waits_for if name not in self._coming and isinstance(self._images(name), str))
 
     def foreseen(self, job: Job) -> Job:
-        """A job as it will probably be: for each image that it waits for, one of the size that is asked of it."""
+        """Give a job as it will probably be: for each image that it waits for, one of the size that is asked of it."""
         request = job.request
         images = tuple(found for image in request.images for found in self._stand_ins(image))
         mask = next(self._stand_ins(request.mask), None) if request.mask else None
@@ -71,7 +71,7 @@ class Chain:
             yield FileImage("", "", 0, *pixels) if pixels else JobImage(image.job_id, slot)
 
     def _images(self, name: str) -> tuple[FileImage, ...] | str:
-        """The stored images of a job, or its name and what is amiss."""
+        """Return the stored images of a job, or its name and what is amiss."""
         job = self._jobs.get(name)
         real = self.resolve(job) if job and job.waits_for else job
         if not isinstance(real, Job):

@@ -60,7 +60,7 @@ class Decided(NamedTuple):
 
 
 def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], bool]) -> Decided:
-    """What a run would do with one job, why, and which slots it would draw."""
+    """Say what a run would do with one job, why, and which slots it would draw."""
     if choices.rejected:
         return _redraw(job, known, choices)
     if choices.reworded is not None and job.key not in choices.reworded:
@@ -133,7 +133,7 @@ def _why_again(slot: Slot, known: Known) -> str:
 
 
 def _redraw(job: Job, known: Known, choices: Choices) -> Decided:
-    """What `--rejected` does with a job: exactly its rejected images are drawn, each once for each decision."""
+    """Say what `--rejected` does with a job: exactly its rejected images are drawn, each once for each decision."""
     rejected = [slot for slot in known.slots if slot.review is Review.REJECTED and slot.index < job.n]
     if not rejected:
         return Decided(Action.SKIP, "not rejected")

@@ -139,7 +139,7 @@ class Tally:
             self.crowded.add(tag)
 
     def total(self, warnings: tuple[Problem, ...] = ()) -> Estimate:
-        """The estimate of everything that streamed by so far."""
+        """Return the estimate of everything that streamed by so far."""
         sums = list(self.kinds.values())
         return Estimate(
             jobs=sum(s.jobs for s in sums),
@@ -163,7 +163,7 @@ class Tally:
         )
 
     def _wall_seconds(self, images: int) -> float:
-        """The slowest of: calls over parallel places, and each limit per minute."""
+        """Return the slowest of: calls over parallel places, and each limit per minute."""
         if not self.calls:
             return 0.0
         limits = self.limits

@@ -34,7 +34,7 @@ class Fingerprint:
 
 
 def told_before(ledger: Ledger, run_id: str) -> tuple[str, int | None]:
-    """The run before this one, and the fingerprint of what its report tells; "" and None when there is none."""
+    """Return the run before this one, and the fingerprint of what its report tells; "" and None when there is none."""
     for run in ledger.runs.latest_first():
         if run.run_id != run_id:
             return run.run_id, json.loads(run.counts).get(TOLD)

@@ -72,7 +72,7 @@ class Pairing:
             yield from (as_approved(job, approved.get(job.id, ())) for job in batch)
 
     def _as_known(self, job: Job) -> Job:
-        """The job under the key by which it is known."""
+        """Return the job under the key by which it is known."""
         explicit = job.id if job.explicit_id else None
         if job.waits_for or not (former := former_keys(job.request, explicit)) or not self.has_returns:
             return job
@@ -176,7 +176,7 @@ def _drawn(known: Known) -> Known:
 
 
 def _tried(known: Known, words: Words) -> tuple[tuple[int, Tried], ...]:
-    """What earlier runs made of open slots with the words that they are drawn with now."""
+    """Say what earlier runs made of open slots with the words that they are drawn with now."""
     others = dict(words)
     return tuple((slot, tried) for slot, tried in known.tried if tried.prompt == others.get(slot))
 
@@ -194,7 +194,7 @@ def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[st
 
 
 def _unfrozen(job: Job, slots: tuple[int, ...], frozen: frozenset[str]) -> tuple[tuple[int, ...], str]:
-    """The slots in whose places no approved image stands, and what keeps the others from being drawn."""
+    """Return the slots in whose places no approved image stands, and what keeps the others from being drawn."""
     if not frozen:
         return slots, ""
     taken = {slot: place for slot in slots if (place := _places(job, [slot])[0]) in frozen}

@@ -10,14 +10,14 @@ from batchgen.model import Job, SlotState
 
 
 def as_approved(job: Job, approved: Sequence[Approved]) -> Job:
-    """The job as it was when its images were approved; the job itself where they are its own, or there are none."""
+    """Give the job as it was when its images were approved; the job itself where they are its own, or none."""
     if not approved or any(one.key == job.key for one in approved):
         return job
     return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request)
 
 
 def approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved | str:
-    """The approved preview of a job, or why the job waits."""
+    """Return the approved preview of a job, or why the job waits."""
     for one in approved:
         if normalize("NFC", one.request.prompt) == normalize("NFC", job.request.prompt):
             return one
@@ -27,7 +27,7 @@ def approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved |
 
 
 def words_for(job: Job, known: Known, slots: Sequence[int], preview: Approved | str | None, *, redraw: bool) -> Words:
-    """The prompts of slots that are not drawn with the job's own: reworded ones, and rejected ones with their notes.
+    """Give the prompts of slots that are not drawn with the job's own: reworded ones, rejected ones with their notes.
 
     A job follows its preview: it is drawn with the words that the approved one was drawn with.
     """

@@ -25,7 +25,7 @@ class Counts(NamedTuple):
 
 
 def bill(price: Price, counts: Counts, images: int, size: str, quality: str) -> Decimal:
-    """What one call costs: by tokens, by image and by call, added, or the cheaper of the first two."""
+    """Say what one call costs: by tokens, by image and by call, added, or the cheaper of the first two."""
     by_token = _by_token(price.tokens, counts) * price.multiplier if price.tokens else None
     by_image = _cell(price.per_image, size, quality) * images * MICRO if price.per_image else None
     by_call = price.per_call * MICRO if price.per_call is not None else Decimal(0)
@@ -36,7 +36,7 @@ def bill(price: Price, counts: Counts, images: int, size: str, quality: str) -> 
 
 
 def _by_token(rates: TokenPrices, counts: Counts) -> Decimal:
-    """A dollar per million tokens is a micro-dollar per token; text out without a rate counts as image."""
+    """Price tokens: a dollar per million is a micro-dollar per token; text out without a rate counts as image."""
     return (
         rates.text_in * counts.text
         + rates.image_in * counts.image

@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
 
 def look(size: str | None, quality: str | None) -> Look:
-    """A look from the words of a request or an answer, in one spelling; what no model draws counts as unsaid."""
+    """Return a look from the words of a request or an answer, in one spelling; what no model draws counts as unsaid."""
     width, height = parse_size(size) or (0, 0)
     word = QUALITY_NAMES.get(quality or AUTO, quality or AUTO)
     return Look(

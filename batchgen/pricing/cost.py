@@ -26,7 +26,7 @@ def quote(
     *,
     history: MicroUSD | None = None,
 ) -> Quote:
-    """What one call for n images may cost: the cheapest, the expected and the dearest way it can end.
+    """Say what one call for n images may cost: the cheapest, the expected and the dearest way it can end.
 
     `high` is an upper bound: the dearest size and quality where they are `auto`, bytes for words, the mask as one more
     image. `history`, the median cost of such an image so far, with none sent along, is what is expected, and lowers
@@ -62,7 +62,7 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     came: int = 1,
     overrides: Overrides = (),
 ) -> Settlement:
-    """What an answered call for n images did cost.
+    """Say what an answered call for n images did cost.
 
     What the answer itself says that it cost, where its provider file says that it does; otherwise from `usage` when it
     is complete, however dear. Where it is missing, no count, or below the fewest tokens that the images which `came`
@@ -102,7 +102,7 @@ def _call(request: ImageRequest, n: int, provider: Provider, model: Model | None
 
 
 def _drawn(asked: Call, provider: Provider, echo: Echo, overrides: Overrides) -> Call:
-    """The call as the answer describes it; where the answer is silent, as asked."""
+    """Return the call as the answer describes it; where the answer is silent, as asked."""
     seen = replace(asked, look=_either(look(echo.size, echo.quality), asked.look))
     other = find_model(_bare(echo.model)) if _is_other_model(asked.model, echo) else None
     if other is None:
@@ -111,7 +111,7 @@ def _drawn(asked: Call, provider: Provider, echo: Echo, overrides: Overrides) ->
 
 
 def _mismatches(asked: Call, drawn: Call, echo: Echo) -> tuple[CostFlag, ...]:
-    """What the answer says and the request did not ask for; a free choice cannot be missed."""
+    """Say what the answer says and the request did not ask for; a free choice cannot be missed."""
     differs = {
         CostFlag.MODEL_MISMATCH: _is_other_model(asked.model, echo),
         CostFlag.SIZE_MISMATCH: asked.look.size not in {AUTO, drawn.look.size},
@@ -130,7 +130,7 @@ def _is_other_model(model: Model, echo: Echo) -> bool:
 
 
 def _bare(name: str | None) -> str:
-    """A model's name without the vendor in front of it (`openai/gpt-image-2`)."""
+    """Return a model's name without the vendor in front of it (`openai/gpt-image-2`)."""
     return (name or "").strip().rpartition("/")[2].lower()
 
 

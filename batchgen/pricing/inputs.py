@@ -25,7 +25,7 @@ def expected_input(request: ImageRequest, model: Model) -> Input:
 
 
 def most_input(request: ImageRequest, model: Model) -> Input:
-    """An upper bound: bytes for words, high fidelity where the model has it, and the mask as one more image.
+    """Return an upper bound: bytes for words, high fidelity where the model has it, and the mask as one more image.
 
     An image of unknown pixels counts as the dearest; the images of another job may be as many as an edit takes.
     """

@@ -123,15 +123,15 @@ class PriceList:
     _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
 
     def model_of(self, request: ImageRequest) -> str:
-        """The model that will draw: the one asked for, or the provider's default."""
+        """Return the model that will draw: the one asked for, or the provider's default."""
         return request.model or self.provider.default_model
 
     def model(self, name: str) -> Model | None:
-        """The model's facts; None for one that the catalogue does not know."""
+        """Return the model's facts; None for one that the catalogue does not know."""
         return catalog.find_model(name)
 
     def price(self, name: str) -> Price:
-        """The price of a model; InputError when nobody states one."""
+        """Return the price of a model; InputError when nobody states one."""
         if name not in self._prices:
             price = catalog.price_of(name, self.provider, self.settings.prices)
             if price is None:
@@ -146,30 +146,30 @@ class PriceList:
         return self._prices[name]
 
     def size(self, request: ImageRequest) -> str:
-        """The size a request is priced and reported at."""
+        """Return the size a request is priced and reported at."""
         return request.param("size") or self._assumed(request).get("size", "auto")
 
     def quality(self, request: ImageRequest) -> str:
-        """The quality a request is priced and reported at."""
+        """Return the quality a request is priced and reported at."""
         return request.param("quality") or self._assumed(request).get("quality", "auto")
 
     def _assumed(self, request: ImageRequest) -> dict[str, str]:
-        """What the provider assumes for the model where nothing is asked."""
+        """Say what the provider assumes for the model where nothing is asked."""
         return dict(self.provider.at(self.model_of(request)).defaults)
 
     def kind(self, request: ImageRequest) -> Kind:
-        """What a request is priced and reported as."""
+        """Say what a request is priced and reported as."""
         return Kind(self.model_of(request), self.size(request), self.quality(request), self.provider.name)
 
     def history(self, request: ImageRequest) -> History | None:
-        """What such calls really cost and took, looked up once."""
+        """Say what such calls really cost and took, looked up once."""
         kind = self.kind(request)[:3]
         if kind not in self._histories:
             self._histories[kind] = self.past(*kind)
         return self._histories[kind]
 
     def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
-        """What one call for `n` images may cost, or the same line in the vendor's Batch API."""
+        """Say what one call for `n` images may cost, or the same line in the vendor's Batch API."""
         kind = (_look(request), n, batch)
         return kept(self._quotes, kind, lambda: self._quote(request, n, batch=batch))
 
@@ -181,7 +181,7 @@ class PriceList:
         return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
 
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
-        """What an answered call did cost."""
+        """Say what an answered call did cost."""
         counts = receipt.usage and replace(receipt.usage, raw="")
         kind = (_look(attempt.request), attempt.model, attempt.quote, attempt.n, counts, receipt.echo, receipt.came)
         return kept(self._settlements, kind, lambda: self._settle(attempt, receipt))
@@ -201,7 +201,7 @@ class PriceList:
         )
 
     def settle_orphan(self, row: Orphan, receipt: Receipt) -> Settlement:
-        """What a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
+        """Say what a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
 
         Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
         """
@@ -225,12 +225,12 @@ class PriceList:
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 
     def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
-        """What drawing so many images of a job may cost, over as many calls as it takes."""
+        """Say what drawing so many images of a job may cost, over as many calls as it takes."""
         kind = (_look(job.request), images, batch)
         return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
 
     def expected(self, job: Job, images: int, times: int, *, batch: bool = False) -> MicroUSD:
-        """What so many jobs may be expected to cost that are all like this one."""
+        """Say what so many jobs may be expected to cost that are all like this one."""
         return MicroUSD(self.cost(job, images, batch=batch).quote.expected * times)
 
     def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
@@ -261,7 +261,7 @@ class PriceList:
 
 
 def _look(request: ImageRequest) -> tuple[object, ...]:
-    """What a request's price depends on: of the prompt, only how long it is."""
+    """Say what a request's price depends on: of the prompt, only how long it is."""
     words = (text_tokens(request.prompt), text_tokens_bound(request.prompt))
     return (request.form, *words)
 
@@ -271,7 +271,7 @@ def _sum(quotes: list[tuple[Quote, int]], name: str) -> int:
 
 
 def together(costs: Sequence[Cost]) -> Cost:
-    """What calls with several prompts for one job cost together."""
+    """Say what calls with several prompts for one job cost together."""
     if len(costs) == 1:
         return costs[0]
     total = partial(_sum, [(one.quote, 1) for one in costs])

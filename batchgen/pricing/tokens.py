@@ -38,13 +38,13 @@ def tokens_are_exact() -> bool:
 
 
 def approximate_tokens(prompt: str) -> int:
-    """A quarter of the characters, rounded up, one for each Chinese, Japanese or Korean one, and the overhead."""
+    """Give a quarter of the characters, rounded up, one for each Chinese, Japanese or Korean one, and the overhead."""
     dense = len(_CJK.findall(prompt))
     return dense - (-(len(prompt) - dense) // 4) + TEXT_OVERHEAD
 
 
 def text_tokens_bound(prompt: str) -> int:
-    """What a prompt can take at most: a token is never shorter than one byte of UTF-8."""
+    """Say what a prompt can take at most: a token is never shorter than one byte of UTF-8."""
     return len(prompt.encode("utf-8", "surrogatepass")) + TEXT_OVERHEAD
 
 
@@ -79,7 +79,7 @@ def input_tokens(model: Model, width: int, height: int, fidelity: str | None = N
 
 
 def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fidelity: bool) -> int:
-    """What a reference image can take at most, of known or (None) unknown pixels."""
+    """Say what a reference image can take at most, of known or (None) unknown pixels."""
     if size is not None and model.input_tokens == "patch32":
         # How small images are scaled up is only measured: bounded by the long edge always being brought to 1024.
         scale = -(-1024 // max(1, *size))
@@ -101,7 +101,7 @@ def _tiles(width: int, height: int) -> int:
 
 
 def _high_fidelity(width: int, height: int) -> int:
-    """What input_fidelity high adds: 4160 for a square image, 6240 for another. Source: image guide."""
+    """Say what input_fidelity high adds: 4160 for a square image, 6240 for another. Source: image guide."""
     return 4160 if width == height else 6240
 
 

@@ -10,7 +10,7 @@ MOST = 10**12
 
 
 def counted(usage: Usage | None, *, takes_images: bool) -> Counts | None:
-    """The tokens in a usage, None when it is incomplete or holds what is no count.
+    """Return the tokens in a usage, None when it is incomplete or holds what is no count.
 
     `Usage.output` is of images and `Usage.text_out` beside it. Where the input is not split although images went
     in, it may be words or images: `Counts.either`.

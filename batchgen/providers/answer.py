@@ -58,12 +58,12 @@ def leftovers(document: Document, items: Sequence[Item], names: Collection[str])
 
 
 def from_run(run: Base64Span) -> Item:
-    """An entry whose image came as base64."""
+    """Return an entry whose image came as base64."""
     return Item(run=run, reason="" if run.state is SpanState.WHOLE else run.state.value)
 
 
 def from_address(text: str, *, named: bool = False) -> Item:
-    """An entry whose image came as an address.
+    """Return an entry whose image came as an address.
 
     `named`: it stands where an address belongs, so an image was paid for; whether it may be read is asked later.
     """
@@ -76,7 +76,7 @@ def from_address(text: str, *, named: bool = False) -> Item:
 
 
 def run_at(document: Document, value: object) -> Base64Span | None:
-    """The run that a number in the document stands for."""
+    """Return the run that a number in the document stands for."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(document.runs):
         return None
     return document.runs[value]
@@ -103,7 +103,7 @@ def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
 
 
 def echo_of(answer: Mapping[str, Any]) -> Echo:
-    """What the answer says was really drawn."""
+    """Say what the answer says was really drawn."""
     names = ("model", "size", "quality", "output_format", "background")
     return Echo(*(_word(answer.get(name)) for name in names))
 

@@ -27,7 +27,7 @@ _LINK = re.compile(r"https?://[^\s)\]>\"'<]{4,16000}")
 
 
 def ratio(size: str, ratios: tuple[str, ...] = RATIOS) -> str | None:
-    """The ratio that a size asks for (`1024x1536` -> `2:3`); None when the route has no such ratio."""
+    """Return the ratio that a size asks for (`1024x1536` -> `2:3`); None when the route has no such ratio."""
     found = _SIZE.fullmatch(size.strip())
     if not found:
         return None
@@ -66,7 +66,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 
 
 def read(document: Document, _: Attempt) -> Answer:
-    """The images in the message: its own list first, then what its words link to, each once."""
+    """Return the images in the message: its own list first, then what its words link to, each once."""
     answer = document.value if isinstance(document.value, Mapping) else {}
     choices = answer.get("choices")
     messages = [_mapping(_mapping(choice).get("message")) for choice in choices] if isinstance(choices, list) else []

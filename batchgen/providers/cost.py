@@ -11,7 +11,7 @@ _MOST = Decimal(1_000_000)
 
 
 def stated_cost(value: Any, place: str) -> MicroUSD | None:
-    """The cost at a dotted place (`usage.cost`), in dollars there; None where nothing is stated that is an amount."""
+    """Give the cost at a dotted place (`usage.cost`), in dollars there; None where no amount is stated."""
     if not place:
         return None
     for step in place.split("."):

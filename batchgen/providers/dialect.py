@@ -81,7 +81,7 @@ class Dialect:
     text_cap: int = TEXT_CAP
 
     def path(self, operation: Operation) -> str | None:
-        """The endpoint of an operation, None when the protocol has no such operation."""
+        """Return the endpoint of an operation, None when the protocol has no such operation."""
         return dict(self.paths).get(operation)
 
     def shares_endpoint(self, operation: Operation) -> bool:

@@ -10,7 +10,7 @@ DIALECTS: dict[str, Dialect] = {one.name: one for one in (images.DIALECT, chat.D
 
 
 def dialect(provider: Provider, model: str) -> Dialect:
-    """The dialect that a provider speaks for a model; InputError when no module speaks it."""
+    """Return the dialect that a provider speaks for a model; InputError when no module speaks it."""
     name = chat.DIALECT.name if model in provider.chat_models else provider.at(model).dialect
     if name not in DIALECTS:
         raise InputError(f"provider {provider.name}: dialect {name!r} is unknown; known are {', '.join(DIALECTS)}")

@@ -72,7 +72,7 @@ class _Told:
                 self.images += piece["images"] if isinstance(piece.get("images"), list) else []
 
     def value(self) -> Any:
-        """The answer that they make, as if it had come whole."""
+        """Return the answer that they make, as if it had come whole."""
         if self.in_chat:
             message: dict[str, Any] = {"role": "assistant", "content": "".join(self.words)}
             message |= {"images": self.images} if self.images else {}
@@ -167,7 +167,7 @@ class EventReader:
             del self._runs[self._before :]
 
     def close(self) -> Document:
-        """The one answer that all events made."""
+        """Return the one answer that all events made."""
         broken = self._in_data
         self._end_event()
         told = self._told

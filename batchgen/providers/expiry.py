@@ -7,7 +7,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def expiry(url: str, now: datetime, life: int | None = None) -> datetime | None:
-    """The end that a signed address names (Azure `se`, AWS and Google dates, `Expires`), else `now` plus `life` s.
+    """Give the end that a signed address names (Azure `se`, AWS and Google dates, `Expires`), else `now` plus `life` s.
 
     None when neither is known. Nonsense counts as silence.
     """

@@ -43,7 +43,7 @@ def _number(request: ImageRequest) -> Iterator[ParamDecision]:
 
 
 def request_images(request: ImageRequest) -> str:
-    """The images of a request as a person would count them."""
+    """Return the images of a request as a person would count them."""
     whole = [str(image) for image in request.images if isinstance(image, JobImage) and image.slot is None]
     return f"all of {', '.join(whole)}" if whole else str(len(request.images))
 

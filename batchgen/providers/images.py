@@ -47,7 +47,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 
 
 def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
-    """The images of an edit as JSON: a list as OpenAI takes it, or `image: {url}`, one or several."""
+    """Return the images of an edit as JSON: a list as OpenAI takes it, or `image: {url}`, one or several."""
     if form == "images":
         fields: dict[str, Any] = {"images": [{"image_url": address_of(upload)} for upload in uploads.images]}
         return fields | ({"mask": {"image_url": address_of(uploads.mask)}} if uploads.mask else {})
@@ -57,7 +57,7 @@ def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
 
 
 def read(document: Document, attempt: Attempt) -> Answer:
-    """The images of an answer in their order, and what it says about them."""
+    """Return the images of an answer in their order, and what it says about them."""
     answer = bearer(document.value)
     entries = answer.get("data")
     if isinstance(entries, Mapping):
@@ -101,7 +101,7 @@ def _item(document: Document, entry: Any) -> Item:
 
 
 def _image(document: Document, value: Any) -> Item:
-    """An entry's value: the number of a run, an address, or an object that holds one."""
+    """Return an entry's value: the number of a run, an address, or an object that holds one."""
     if value is None:
         return Item(reason="null")
     if isinstance(value, Mapping):

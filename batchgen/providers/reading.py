@@ -37,7 +37,7 @@ class RawBody:
         self._lead += data[: _MOST_QUOTED - len(self._lead)]
 
     def close(self) -> Document:
-        """An answer of one image, or one that holds nothing to be understood."""
+        """Return an answer of one image, or one that holds nothing to be understood."""
         number = None
         if self._part:
             number = self._part[0]

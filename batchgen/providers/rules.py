@@ -34,7 +34,7 @@ _AS_THEY_ARE = Prepare()
 def to_send(
     request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
 ) -> tuple[tuple[str, str], ...]:
-    """The parameters that go into the request, exactly as the user set them."""
+    """Return the parameters that go into the request, exactly as the user set them."""
     provider = provider.at(model.name if model else request.model or provider.default_model)
     rulings = (
         (name, value, _ruling(name, value, request, provider, model, inherited)) for name, value in request.params
@@ -133,7 +133,7 @@ def _has(model: Model, name: str) -> bool:
 
 
 def _takes(provider: Provider, operation: Operation) -> frozenset[str]:
-    """What an operation takes; of one that the provider is not known to have, what it takes elsewhere."""
+    """Say what an operation takes; of one that the provider is not known to have, what it takes elsewhere."""
     known = provider.takes(operation)
     if known or not provider.params:
         return known
@@ -195,7 +195,7 @@ def _outside(value: str, opened: OpenParam) -> str:
 
 
 def described(opened: OpenParam) -> dict[str, object]:
-    """An opened parameter as JSON Schema; a template may stand where a number is expected."""
+    """Return an opened parameter as JSON Schema; a template may stand where a number is expected."""
     kind = {ParamType.FLAG: "boolean", ParamType.TEXT: "string"}.get(opened.type, opened.type.value)
     bounds = {"minimum": opened.low, "maximum": opened.high}
     known = {name: float(bound) for name, bound in bounds.items() if bound is not None}

@@ -18,7 +18,7 @@ _MOST = 1000
 
 
 def images_anywhere(document: Document) -> tuple[tuple[Item, ...], str]:
-    """The images of an answer in their order, and where the first of them stands, such as `images[].url`."""
+    """Return the images of an answer in their order, and where the first of them stands, such as `images[].url`."""
     others = wording().shapes.others
     whole = [
         run for run in document.runs if run.state is not SpanState.EMPTY and others.isdisjoint(map(plain, run.names))
@@ -30,7 +30,7 @@ def images_anywhere(document: Document) -> tuple[tuple[Item, ...], str]:
 
 
 def said_in(value: Any) -> ApiError | None:
-    """What an answer complains of: an error in it, or a status that says moderation."""
+    """Say what an answer complains of: an error in it, or a status that says moderation."""
     found = complaint(value)
     if found and not found.bare:
         return found
@@ -39,7 +39,7 @@ def said_in(value: Any) -> ApiError | None:
 
 
 def refusal_in(value: Any, depth: int = 0) -> str:
-    """A status or a reason in an answer that says moderation; empty when there is none."""
+    """Return a status or a reason in an answer that says moderation; empty when there is none."""
     inner: list[Any] = []
     if isinstance(value, Mapping):
         said = [value[name] for name in _REASONS if isinstance(value.get(name), str)]
@@ -54,7 +54,7 @@ def refusal_in(value: Any, depth: int = 0) -> str:
 
 
 def bearer(value: Any) -> Mapping[str, Any]:
-    """The part of an answer that says what was used and drawn: the whole, or what is wrapped in it."""
+    """Return the part of an answer that says what was used and drawn: the whole, or what is wrapped in it."""
     if not isinstance(value, Mapping):
         return {}
     wrapped = [inner for inner in value.values() if isinstance(inner, Mapping)]
@@ -71,7 +71,7 @@ def _addresses(value: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple
 
 
 def _members(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What an object or a list holds; nothing of one whose images are still to come."""
+    """Say what an object or a list holds; nothing of one whose images are still to come."""
     shapes = wording().shapes
     if isinstance(value, list):
         yield from (((), inner) for inner in value[:_MOST])

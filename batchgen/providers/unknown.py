@@ -20,7 +20,7 @@ def ids_of(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def quote(document: Document, words: str) -> str:
-    """What an answer says that is none: its ids first, then its words to people, else its text as it came."""
+    """Say what an answer says that is none: its ids first, then its words to people, else its text as it came."""
     ids = ", ".join(f"{name}={text}" for name, text in ids_of(document.value))
     said = words or document.text[:_LONGEST_QUOTE].decode("utf-8", "replace").strip()
     return " ".join(piece for piece in (f"({ids})" if ids else "", said) if piece)

@@ -71,7 +71,7 @@ def gather(
 
 
 def shrunk(path: Path, prepare: Prepare) -> Upload:
-    """An image as it is, or with its longer edge and format as `prepare` says."""
+    """Return an image as it is, or with its longer edge and format as `prepare` says."""
     from PIL import Image, ImageOps
 
     with _opened(path) as image:
@@ -89,7 +89,7 @@ def shrunk(path: Path, prepare: Prepare) -> Upload:
 
 
 def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
-    """An alpha mask as it is; a black and white one turned into one: white stays, black (now transparent) is edited.
+    """Give an alpha mask as it is; a black and white one turned into one: white stays, black is edited.
 
     A mask that was drawn for a larger image follows that image's shrinking; another shape is an UploadError.
     """

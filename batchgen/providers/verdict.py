@@ -133,7 +133,7 @@ def _answered(h: CallEvidence) -> Verdict:
 
 
 def _unknown(h: CallEvidence) -> Verdict:
-    """What came is whole and no answer of the API: perhaps a task, a chat, another kind of error; perhaps charged."""
+    """Say what came is whole and no answer of the API: a task, a chat, another kind of error; perhaps charged."""
     words = f"no answer of the Images API came: {h.quote}" if h.quote else "no answer of the Images API came"
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, UNKNOWN, redacted(words, h.secrets))
 

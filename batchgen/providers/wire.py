@@ -74,7 +74,7 @@ def form_pieces(parts: tuple[FormPart, ...], boundary: str) -> Iterator[bytes | 
 
 
 def address(provider: Provider, path: str, model: str) -> str:
-    """The address of an endpoint below the base URL; a model's name in its path is one segment, whatever it holds."""
+    """Give the address of an endpoint below the base URL; a model's name in its path is one segment."""
     below = path.replace("{model}", quote(model, safe=""))
     query = f"?{urlencode(provider.query)}" if provider.query else ""
     return f"{(provider.base_url or '').rstrip('/')}{below}{query}"

@@ -128,7 +128,7 @@ def _wasted(waste: Waste) -> dict[str, Any]:
 
 
 def _in_all(alone: Block, whole: Money) -> Estimate:
-    """What the manifest costs in all: what earlier runs paid (and risk), and what this one was expected to."""
+    """Say what the manifest costs in all: what earlier runs paid (and risk), and what this one was expected to."""
     now = alone.totals.money
     before = whole.confirmed + whole.estimated - now.confirmed - now.estimated
     estimate = alone.estimate

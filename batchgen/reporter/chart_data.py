@@ -83,7 +83,7 @@ def charts(groups: Sequence[Group], blocks: Blocks, costs: Sequence[float], call
 
 
 def span(seconds: float) -> str:
-    """A span for an axis: milliseconds below a second."""
+    """Return a span for an axis: milliseconds below a second."""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)
 
 
@@ -121,7 +121,7 @@ def _slice(row: Slice, longest: int) -> Bar:
 
 
 def outcomes(blocks: Iterable[Block]) -> Bars | None:
-    """What became of each block's images: those with most missing first, then in the manifest's order."""
+    """Say what became of each block's images: those with most missing first, then in the manifest's order."""
     ordered = sorted(blocks, key=lambda block: -_missing(block))
     if not ordered:
         return None

@@ -112,7 +112,7 @@ class Piece:
 
 
 def bar(name: str, amount: str, pieces: Iterable[Piece], whole: int, hint: str = "") -> Bar:
-    """A bar whose pieces are drawn to the scale of `whole`; pieces of nothing are left out."""
+    """Return a bar whose pieces are drawn to the scale of `whole`; pieces of nothing are left out."""
     drawn = [piece for piece in pieces if piece.amount]
     ends = accumulate(piece.amount for piece in drawn)
     return Bar(
@@ -125,7 +125,7 @@ def _part(piece: Piece, end: int, whole: int) -> Part:
 
 
 def dollars(amount: float) -> str:
-    """An amount in micro-dollars, shortly."""
+    """Return an amount in micro-dollars, shortly."""
     return short(MicroUSD(round(amount)))
 
 
@@ -170,12 +170,12 @@ def _span(edges: Sequence[float], index: int, top: float, words: Callable[[float
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
-    """The value that a share of ordered values does not exceed (nearest rank)."""
+    """Return the value that a share of ordered values does not exceed (nearest rank)."""
     return ordered[min(len(ordered) - 1, max(0, -(-len(ordered) * round(share * 100) // 100) - 1))]
 
 
 def round_step(least: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below; 1 for nothing."""
+    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that is not below; 1 for nothing."""
     if least <= 0:
         return 1.0
     power = 10.0 ** floor(log10(least))

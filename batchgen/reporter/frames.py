@@ -72,7 +72,7 @@ class Usage:
                 self._endless.append(name)
 
     def groups(self) -> tuple[Group, ...]:
-        """The sums as tables of the page; a tag with too many values has no rows there."""
+        """Return the sums as tables of the page; a tag with too many values has no rows there."""
         sums = (dearest(_slices(part), name) for name, part in self._parts.items())
         return (*sums, *(Group(name, (), MOST_VALUES) for name in self._endless))
 

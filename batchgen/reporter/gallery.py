@@ -25,7 +25,7 @@ class Words:
     known: dict[str, int] = field(default_factory=dict)
 
     def number(self, text: str) -> int:
-        """The number of a text, as the page shows it."""
+        """Return the number of a text, as the page shows it."""
         return self.known.setdefault(text, len(self.known))
 
 
@@ -69,12 +69,12 @@ def script(value: object) -> str:
 
 
 def address(row: ImageRow) -> str:
-    """The way from the page to an image; empty for what a browser should not open."""
+    """Return the way from the page to an image; empty for what a browser should not open."""
     return link(f"../{row.path}") if row.path and row.format in PAINTED else ""
 
 
 def review(row: ImageRow) -> int:
-    """What a person decided about the image, as a place in `REVIEWS`."""
+    """Say what a person decided about the image, as a place in `REVIEWS`."""
     decided = getattr(row, "review", "")
     return REVIEWS.index(decided) if decided in REVIEWS else 0
 
@@ -97,7 +97,7 @@ def _tags(rows: Iterable[ImageRow]) -> list[str]:
 
 
 def _seconds(moment: str | None) -> int:
-    """A moment of the ledger in seconds since 1970; 0 for none."""
+    """Return a moment of the ledger in seconds since 1970; 0 for none."""
     try:
         return int(datetime.fromisoformat(moment).timestamp()) if moment else 0
     except ValueError:

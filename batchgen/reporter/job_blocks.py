@@ -67,7 +67,7 @@ class Blocks:
 
 
 def _parsed(place: Any) -> tuple[str, int]:
-    """The file and line of a place as the ledger keeps it: `file:line:column`; line 0 when it names none."""
+    """Return the file and line of a place as the ledger keeps it: `file:line:column`; line 0 when it names none."""
     file, _, rest = str(place or "").rpartition(":")
     file, _, line = file.rpartition(":")
     return (file, int(line)) if file and line.isdecimal() and rest.isdecimal() else (str(place or ""), 0)

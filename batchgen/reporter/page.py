@@ -140,7 +140,7 @@ def _template() -> "Template":
 
 
 def policy(css: str, js: str) -> str:
-    """What the browser may do with the page: run this script, use this style, paint images; nothing else."""
+    """Say what the browser may do with the page: run this script, use this style, paint images; nothing else."""
     return (
         f"default-src 'none'; img-src 'self' file: data:; style-src {_hashed(css)}; script-src {_hashed(js)}; "
         "base-uri 'none'; form-action 'none'"
@@ -191,12 +191,12 @@ def _jobs(jobs: JobCounts) -> str:
 
 
 def charged(money: Money) -> MicroUSD:
-    """What was charged for certain, from usage or from the table."""
+    """Say what was charged for certain, from usage or from the table."""
     return MicroUSD(money.confirmed + money.estimated)
 
 
 def _drift(page: Page) -> Bars | None:
-    """What the calls were expected to cost beside what they did cost."""
+    """Say what the calls were expected to cost beside what they did cost."""
     expected, paid = page.expected, charged(page.summary.whole.totals.money)
     longest = max(expected, paid)
     if not longest:

@@ -32,7 +32,7 @@ class First(Generic[Row]):
             self.rows.append(row)
 
     def section(self) -> Section[Row]:
-        """What the page shows of them."""
+        """Say what the page shows of them."""
         return Section(tuple(self.rows), self.total, self.where)
 
 

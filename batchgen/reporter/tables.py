@@ -35,12 +35,12 @@ def tags_of(listed: str) -> Mapping[str, str]:
 
 @lru_cache(4096)
 def names(listed: str) -> tuple[str, ...]:
-    """Flags, categories or slots as the ledger keeps them: a JSON list."""
+    """Return flags, categories or slots as the ledger keeps them: a JSON list."""
     return tuple(map(str, json.loads(listed or "[]")))
 
 
 def not_as_asked(mismatches: str) -> tuple[str, ...]:
-    """The flags of an image for what is not as asked of it, a JSON list."""
+    """Return the flags of an image for what is not as asked of it, a JSON list."""
     return tuple(f"not_as_asked:{name}" for name in names(mismatches))
 
 

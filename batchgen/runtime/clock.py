@@ -20,7 +20,7 @@ class Clock(Protocol):
     """What the program may know of time."""
 
     def now(self) -> datetime:
-        """The wall clock in UTC, for records and budget windows only."""
+        """Return the wall clock in UTC, for records and budget windows only."""
 
     def monotonic(self) -> float:
         """Seconds that never jump, for limits and deadlines."""
@@ -43,10 +43,10 @@ class SystemClock:
 
 
 def chance(seed: int | None = None) -> Random:
-    """A source of chance; with a seed, always the same."""
+    """Return a source of chance; with a seed, always the same."""
     return Random(seed)  # noqa: S311 - jitter and simulations, not secrets
 
 
 async def in_place(call: Callable[..., T], /, *args: Any) -> T:
-    """An `Offload` that runs the call at once: for simulations and tests."""
+    """Return an `Offload` that runs the call at once: for simulations and tests."""
     return call(*args)

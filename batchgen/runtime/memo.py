@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def kept(known: dict[object, T], kind: object, make: Callable[[], T]) -> T:
-    """A value that was worked out before, or is now."""
+    """Return a value that was worked out before, or is now."""
     if kind not in known:
         if len(known) >= MOST:
             known.clear()

@@ -98,7 +98,7 @@ class Threads:
         return ended
 
     def _more(self) -> list[_Call]:
-        """Calls that were handed over meanwhile; the word to end stays for later."""
+        """Return calls that were handed over meanwhile; the word to end stays for later."""
         try:
             calls = self._calls.get_nowait()
         except Empty:

@@ -21,7 +21,7 @@ class Interrupted(BatchgenError):
 
 
 def _wanted() -> Iterator[signal.Signals]:
-    """What is handled; a hang-up only where nobody (`nohup`) said that it shall pass."""
+    """Say what is handled; a hang-up only where nobody (`nohup`) said that it shall pass."""
     return (number for number in HANDLED if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN)
 
 

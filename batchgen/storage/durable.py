@@ -38,7 +38,7 @@ _WHAT_TO_DO = {
 
 
 def refused(error: OSError, path: Path | str, needed: int | None = None) -> StorageError:
-    """The error for people: which path, how many bytes were to be written, and what to do."""
+    """Return the error for people: which path, how many bytes were to be written, and what to do."""
     size = f" ({needed:,} bytes to write)" if needed is not None else ""
     advice = _WHAT_TO_DO.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"{path}{size}: {advice}")
@@ -63,7 +63,7 @@ class guarded:  # noqa: N801 - it reads like a function, and is entered several 
 
 
 def parts_of(relative: str) -> tuple[str, ...]:
-    """The components of a relative POSIX path; StorageError when it could lead outside."""
+    """Return the components of a relative POSIX path; StorageError when it could lead outside."""
     parts = tuple([part for part in relative.split("/") if part not in {"", "."}])
     if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
         raise StorageError(f"{relative!r} is not a path below the output folder")
@@ -72,7 +72,7 @@ def parts_of(relative: str) -> tuple[str, ...]:
 
 @contextmanager
 def folder(root: Path, parts: tuple[str, ...], mode: int | None = None, *, durable: bool = True) -> Iterator[int]:
-    """A descriptor of the folder `root/parts`, reached without following a symlink below `root`.
+    """Return a descriptor of the folder `root/parts`, reached without following a symlink below `root`.
 
     With a mode, missing folders are made, durably unless told otherwise; without one, a missing folder is an OSError.
     """

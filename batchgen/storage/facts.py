@@ -140,7 +140,7 @@ _BRANDS = dict.fromkeys((b"avif", b"avis"), "avif") | dict.fromkeys(
 
 
 def _heif(file: BinaryIO, kind: str) -> ImageFacts | None:
-    """The pixels stand in the largest `ispe` of the file's head; the others are of tiles and thumbnails."""
+    """Return the pixels stand in the largest `ispe` of the file's head; the others are of tiles and thumbnails."""
     head, sizes, at = file.read(_HEIF_HEAD), [(0, 0)], 0
     while (at := head.find(b"ispe", at)) >= 0:
         if len(edges := head[at + 8 : at + 16]) == 8:

@@ -177,7 +177,7 @@ class Spool:
             os.close(descriptor)
 
     def read(self) -> dict[str, object] | None:
-        """The answer of a finished spool; None when the answer never became whole."""
+        """Return the answer of a finished spool; None when the answer never became whole."""
         with guarded(self.path):
             try:
                 with folder(self._root, self._parts) as here:
@@ -191,7 +191,7 @@ class Spool:
         return answer if isinstance(answer, dict) else None
 
     def remove(self) -> None:
-        """The answer is settled: away with its spool."""
+        """Remove the spool of a settled answer."""
         with guarded(self.path):
             self._at("storage.spool.before_remove")
         self.discard()

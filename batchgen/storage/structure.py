@@ -86,7 +86,7 @@ def _jpeg_has_scan(file: BinaryIO) -> bool:
 
 
 def _boxes(file: BinaryIO, size: int) -> list[tuple[bytes, int]]:
-    """The boxes of an ISO file that are whole, by their kinds."""
+    """Return the boxes of an ISO file that are whole, by their kinds."""
     found, at = list[tuple[bytes, int]](), 0
     for _ in range(1024):
         file.seek(at)

@@ -10,7 +10,7 @@ from tests.rehearsal import KEYS, Rehearsal, rehearsal
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A rehearsal at the official provider's address, which is the mock's."""
+    """Return a rehearsal at the official provider's address, which is the mock's."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}

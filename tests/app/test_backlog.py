@@ -29,7 +29,7 @@ def dies_later(where: str) -> None:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A server that answers with addresses."""
+    """Return a server that answers with addresses."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}

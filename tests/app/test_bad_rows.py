@@ -25,14 +25,14 @@ BAD = {3: "the prompt is empty", 4: "17x17", 5: "`n` is 1 to 10", 6: "2 cells fo
 
 
 def table(scene: Rehearsal, *rows: str) -> Path:
-    """A manifest of these lines."""
+    """Return a manifest of these lines."""
     path = scene.root / "scene.csv"
     path.write_text("\n".join(rows) + "\n", "utf-8")
     return path
 
 
 def rejected(scene: Rehearsal) -> list[dict[str, str]]:
-    """The rows of report/rejected.csv; none without it."""
+    """Return the rows of report/rejected.csv; none without it."""
     path = scene.root / "output" / "scene" / "report" / "rejected.csv"
     if not path.exists():
         return []

@@ -44,7 +44,7 @@ def test_a_model_without_a_price_is_called_what_it_is(tmp_path: Path, model: str
 
 
 def places(found: list[str]) -> list[str]:
-    """The places of errors, without what is said there."""
+    """Check that the places of errors, without what is said there."""
     return [complaint.partition(": error: ")[0] for complaint in found if ": error: " in complaint]
 
 

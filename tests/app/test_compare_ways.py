@@ -37,7 +37,7 @@ def test_qualities_of_the_same_row_stand_side_by_side(scene: Rehearsal) -> None:
 
 
 def key(row: dict[str, str]) -> tuple[str, str]:
-    """What is drawn, whatever the way."""
+    """Say what is drawn, whatever the way."""
     return row["row"], row["slot"]
 
 

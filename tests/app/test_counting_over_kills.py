@@ -25,7 +25,7 @@ def dies(passing: int) -> Callable[[str], None]:
 
 
 def killed(scene: Rehearsal, job: Mapping[str, object], passing: int, **settings: Any) -> None:
-    """A run that dies after so many calls."""
+    """Return a run that dies after so many calls."""
     with pytest.raises(BaseException, match=r"Died|unhandled|^$"):
         scene.run(scene.manifest([job], **settings), at=dies(passing))
 

@@ -30,14 +30,14 @@ PROJECT = "proj-secret-4711"
 
 
 def png(size: int = 8) -> bytes:
-    """A small image."""
+    """Return a small image."""
     out = io.BytesIO()
     Image.new("RGB", (size, size), "red").save(out, "PNG")
     return out.getvalue()
 
 
 def images(heard: Heard, **more: Any) -> Answered:
-    """What the Images API answers."""
+    """Say what the Images API answers."""
     n = heard.body.get("n", 1) if isinstance(heard.body, dict) else 1
     return 200, {"created": 1, "data": [{"b64_json": base64.b64encode(png()).decode()}] * n, **more}
 
@@ -68,7 +68,7 @@ class Shop:
         return path
 
     def check(self, *jobs: Mapping[str, Any], **told: Any) -> CheckResult:
-        """What is wrong with it."""
+        """Say what is wrong with it."""
         return check.check(open_project(self.manifest(*jobs, **told), Options()))
 
     def run(self, *jobs: Mapping[str, Any], **told: Any) -> RunResult:
@@ -255,7 +255,7 @@ def test_edits_carry_image_with_its_address(shop: Callable[..., Shop], count: in
 
 
 def chat(heard: Heard, cost: Any = 0.0123456) -> Answered:
-    """What a gateway answers over chat, with what it cost."""
+    """Say what a gateway answers over chat, with what it cost."""
     url = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     message = {"role": "assistant", "content": "Here", "images": [{"type": "image_url", "image_url": {"url": url}}]}
     return 200, {"choices": [{"message": message}], "usage": {"total_tokens": 9, "cost": cost}}

@@ -68,14 +68,14 @@ class Script:
 def script(
     scene: Rehearsal, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Script:
-    """A script in an empty folder, with a key."""
+    """Return a script in an empty folder, with a key."""
     monkeypatch.chdir(tmp_path)
     return Script(scene, capsys, tmp_path / "out")
 
 
 @pytest.fixture
 def no_key(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A call that takes the key away."""
+    """Return a call that takes the key away."""
     return lambda: monkeypatch.setenv("OPENAI_API_KEY", "")
 
 
@@ -89,12 +89,12 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def shape(value: Any) -> Any:
-    """The keys at every depth."""
+    """Return the keys at every depth."""
     return {key: shape(inner) for key, inner in value.items()} if isinstance(value, dict) else None
 
 
 def stands_as(told: dict[str, Any], before: dict[str, Any]) -> None:
-    """The folder's own accounts are those of the latest report, to the last number."""
+    """Check that the folder's own accounts are those of the latest report, to the last number."""
     assert shape(told) == shape(before)
     for name in ("jobs", "images", "downloads", "attempts", "money", "waste", "rows"):
         assert told[name] == before[name], name

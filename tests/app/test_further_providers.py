@@ -26,7 +26,7 @@ FURTHER = [provider.name for provider in catalog.further()]
 
 
 def picture() -> str:
-    """A small image as base64."""
+    """Return a small image as base64."""
     out = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()

@@ -30,7 +30,7 @@ class Died(BaseException):
 
 
 def dies_at(name: str, time: int = 1) -> Callable[[str], None]:
-    """A fault point where the run ends when it comes there for the so many-th time."""
+    """Return a fault point where the run ends when it comes there for the so many-th time."""
     times = count(1)
 
     def at(where: str) -> None:
@@ -41,7 +41,7 @@ def dies_at(name: str, time: int = 1) -> Callable[[str], None]:
 
 
 def rows(ended: Path) -> list[AttemptRow]:
-    """The attempts that the ledger of an output knows."""
+    """Return the attempts that the ledger of an output knows."""
     with Ledger.open(ended / "ledger.db", ".", clock=SystemClock(), readonly=True) as ledger:
         return list(ledger.report_rows.attempts())
 

@@ -15,7 +15,7 @@ HEADS = {True: "id,prompt{}", False: "prompt{}"}
 
 
 def write(scene: Rehearsal, end: str, *, ids: bool) -> Path:
-    """A manifest of one prompt of two lines, and one of a single line."""
+    """Return a manifest of one prompt of two lines, and one of a single line."""
     cells = ['"A lamp{0}in oak"', "A chair"] if not ids else ['l,"A lamp{0}in oak"', "c,A chair"]
     path = scene.root / "scene.csv"
     path.write_bytes("\n".join([HEADS[ids].format(""), *cells, ""]).format(end).encode())

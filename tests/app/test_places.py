@@ -21,7 +21,7 @@ BY_SKU = {"path": "{{ sku }}-{{ index }}.{{ ext }}"}
 
 @pytest.fixture(params=[{}, ADDRESSES], ids=["pictures", "addresses"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A server that answers with images, or with their addresses."""
+    """Return a server that answers with images, or with their addresses."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}

@@ -87,7 +87,7 @@ REFUSED = [
 
 
 def numbered(table: Sequence[tuple[Any, ...]]) -> list[str]:
-    """A name for each row: values such as 0.1 and its twin of another type look the same."""
+    """Return a name for each row: values such as 0.1 and its twin of another type look the same."""
     return [f"{row[0]}-{number}" for number, row in enumerate(table)]
 
 

@@ -23,7 +23,7 @@ class Died(BaseException):
 
 
 def dies_at(name: str) -> Callable[[str], None]:
-    """A fault point where the run ends."""
+    """Return a fault point where the run ends."""
 
     def at(where: str) -> None:
         if where == name:
@@ -33,7 +33,7 @@ def dies_at(name: str) -> Callable[[str], None]:
 
 
 def die(scene: Rehearsal, manifest: Path, **options: Any) -> Path:
-    """A run that ends with a whole answer in the spool; the spool's folder."""
+    """Return a run that ends with a whole answer in the spool; the spool's folder."""
     with pytest.raises(BaseException, match=r"after_answer|unhandled"):
         scene.run(manifest, at=dies_at("storage.finish.after_answer"), **options)
     (spool,) = (scene.root / "output" / "scene" / "spool").iterdir()

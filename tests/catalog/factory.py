@@ -16,25 +16,25 @@ def ask(
     mask: InputImage | None = None,
     **params: str,
 ) -> ImageRequest:
-    """A request; with images it is an edit."""
+    """Check that a request; with images it is an edit."""
     operation = Operation.EDIT if images else Operation.GENERATE
     return ImageRequest(operation, prompt, model, tuple(sorted(params.items())), images, mask)
 
 
 def image(width: int = 1024, height: int = 1024) -> FileImage:
-    """A reference image of so many pixels."""
+    """Return a reference image of so many pixels."""
     return FileImage("chair.png", "0" * 64, 1_000_000, width, height)
 
 
 def row(request: ImageRequest, provider: str = "openai") -> Price:
-    """The price row of a request."""
+    """Return the price row of a request."""
     price = catalog.price_of(request.model or "", catalog.provider(provider))
     assert price is not None
     return price
 
 
 def quoted(request: ImageRequest, n: int = 1, provider: str = "openai", history: int | None = None) -> Quote:
-    """A quote at a provider that comes with the program."""
+    """Return a quote at a provider that comes with the program."""
     model = catalog.find_model(request.model)
     known = catalog.provider(provider)
     return pricing.quote(request, n, known, model, row(request, provider), history=history)  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def settled(
     echo: Echo | None = None,
     came: int = 1,
 ) -> Settlement:
-    """A settlement at a provider that comes with the program."""
+    """Return a settlement at a provider that comes with the program."""
     price, known, model = row(request, provider), catalog.provider(provider), catalog.find_model(request.model)
     quote = pricing.quote(request, n, known, model, price)
     return pricing.settle(request, n, known, model, price, usage, echo or Echo(), quote, came=came)

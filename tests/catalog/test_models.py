@@ -13,7 +13,7 @@ EVERY = pytest.mark.parametrize("model", catalog.models(), ids=lambda model: mod
 
 
 def known(name: str) -> Model:
-    """A model that the catalogue has."""
+    """Check that a model that the catalogue has."""
     found = catalog.find_model(name)
     assert found is not None
     return found

@@ -60,7 +60,7 @@ RECORDED = (
 
 
 def dollars(model: str, size: str, quality: str) -> Decimal:
-    """What the drawn tokens of one image cost."""
+    """Say what the drawn tokens of one image cost."""
     found = catalog.find_model(model)
     assert found is not None
     assert found.price is not None

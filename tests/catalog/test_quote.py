@@ -39,7 +39,7 @@ INPUTS = st.one_of(
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[Provider, Model, ImageRequest, int, tuple[str, str]]:
-    """A call at a provider, and a size and quality that its answer may have."""
+    """Return a call at a provider, and a size and quality that its answer may have."""
     provider, model = draw(st.sampled_from(PRICED))
     own = (
         model.sizes.sizes if isinstance(model.sizes, FixedSizes) else (*extremes(model.sizes), "1536x1024", "1024x1024")

@@ -25,12 +25,12 @@ GOOD: dict[str, Any] = {
 
 
 def read(usage: object, request: ImageRequest = SQUARE) -> Usage | None:
-    """A usage as it is read from an answer."""
+    """Check that a usage as it is read from an answer."""
     return usage_of({"usage": usage}, takes_images=bool(request.images))
 
 
 def without(*names: str) -> dict[str, Any]:
-    """The good usage with keys missing."""
+    """Return the good usage with keys missing."""
     return {name: value for name, value in GOOD.items() if name not in names}
 
 

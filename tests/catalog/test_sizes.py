@@ -9,7 +9,7 @@ from batchgen.model import Model
 
 
 def known(name: str) -> Model:
-    """A model that the catalogue has."""
+    """Check that a model that the catalogue has."""
     found = catalog.find_model(name)
     assert found is not None
     return found

@@ -202,7 +202,7 @@ LATER = {
 
 
 def model(name: str) -> Model:
-    """A model that the catalogue has."""
+    """Check that a model that the catalogue has."""
     found = catalog.find_model(name)
     assert found is not None
     return found

@@ -20,7 +20,7 @@ BOTH = {"id": "both", "images": ["@cat", "@hat"], "prompt": "The cat wears the h
 
 
 def uploads(scene: Rehearsal, prompt: str) -> list[dict[str, Any]]:
-    """The files of the last request with this prompt, as the server read them."""
+    """Return the files of the last request with this prompt, as the server read them."""
     requests = [r for r in scene.handle.requests() if any(p.get("value") == prompt for p in r.get("parts", ()))]
     return [part for part in requests[-1]["parts"] if part["filename"]]
 

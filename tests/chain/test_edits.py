@@ -21,14 +21,14 @@ LOOK = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 
 
 def saved(path: Path, size: tuple[int, int] = (64, 48), mode: str = "RGB", colour: Any = "teal", **more: Any) -> Path:
-    """An image file."""
+    """Return an image file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(path, **more)
     return path
 
 
 def sent(stage: Rehearsal, call: int = -1) -> list[dict[str, Any]]:
-    """The parts of a request as the server read them."""
+    """Return the parts of a request as the server read them."""
     parts: list[dict[str, Any]] = [r for r in stage.handle.requests() if r.get("parts")][call]["parts"]
     return parts
 

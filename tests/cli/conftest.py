@@ -54,7 +54,7 @@ def give(capsys: pytest.CaptureFixture[str]) -> Give:
 
 
 def parsed(name: str, *words: str) -> dict[str, Any]:
-    """What a command hears of its words."""
+    """Say what a command hears of its words."""
     command = root.get_command(click.Context(root), name)
     assert command
     return command.make_context(name, list(words)).params
@@ -62,7 +62,7 @@ def parsed(name: str, *words: str) -> dict[str, Any]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory with a manifest, `m.yaml`, of two jobs of two images each."""
+    """Return an empty working directory with a manifest, `m.yaml`, of two jobs of two images each."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.yaml").write_text(MANIFEST, "utf-8")
     return tmp_path
@@ -70,7 +70,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory whose manifest was run once; nobody writes to it."""
+    """Check that a working directory whose manifest was run once; nobody writes to it."""
     folder, before = tmp_path_factory.mktemp("finished"), Path.cwd()
     (folder / "m.yaml").write_text(MANIFEST, "utf-8")
     os.chdir(folder)
@@ -83,7 +83,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the finished working directory, which commands may change."""
+    """Return a copy of the finished working directory, which commands may change."""
     folder = tmp_path / "shop"
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)
@@ -92,11 +92,11 @@ def shop(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def warning() -> Problem:
-    """A problem that stops nothing."""
+    """Return a problem that stops nothing."""
     return Problem("gpt-image-1 was shut down on 2026-10-23", Place("m.yaml", 3, 7), Severity.WARNING)
 
 
 @pytest.fixture
 def error() -> Problem:
-    """A problem that stops a run."""
+    """Return a problem that stops a run."""
     return Problem("unknown key 'promt'; did you mean 'prompt'?", Place("m.yaml", 9, 5))

@@ -64,7 +64,7 @@ def planned(
     slots: tuple[int, ...] = (0, 1),
     quote: Quote | None = QUOTE,
 ) -> Planned:
-    """A job of two images that would be drawn."""
+    """Return a job of two images that would be drawn."""
     job = Job(name, "ab" * 32, ImageRequest(Operation.GENERATE, "a sofa"), 2, Stems((f"{name}-*",)))
     cost = None if quote is None else Cost(quote, 1, "gpt-image-2", "1024x1024", "low", "mock")
     return Planned(job, action, why, slots, cost)
@@ -78,22 +78,22 @@ def checked(*problems: Problem, summary: ManifestSummary | None = None) -> Check
 def verified(
     images: int = 4, size: int = 6_100_000, damaged: tuple[tuple[str, str], ...] = (), missing: tuple[str, ...] = ()
 ) -> VerifyResult:
-    """A folder that is whole."""
+    """Check that a folder that is whole."""
     return VerifyResult(images, size, damaged, missing)
 
 
 def reconciled(unexplained: int = 0) -> ReconcileResult:
-    """A bill of $12.34."""
+    """Return a bill of $12.34."""
     return ReconcileResult(*map(MicroUSD, (12_340_000, 12_000_000, 340_000, 60_000, 0, unexplained)))
 
 
 def held(name: str = "sofa-1", why: str = "timeout after 600 s", at_risk: int = 250_000) -> Held:
-    """A job that waits."""
+    """Return a job that waits."""
     return Held(name, "ab" * 32, (0,), MicroUSD(at_risk), datetime(2026, 11, 20, tzinfo=UTC), Reason(detail=why))
 
 
 def adopted(jobs: int = 2, images: int = 4, unknown: tuple[str, ...] = ()) -> AdoptResult:
-    """A ledger rebuilt."""
+    """Return a ledger rebuilt."""
     return AdoptResult(jobs, images, unknown)
 
 

@@ -56,7 +56,7 @@ class Sheets:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
-    """A gateway on this machine."""
+    """Return a gateway on this machine."""
     monkeypatch.setenv("APIYI_API_KEY", "sk-test-key-0123456789")
     handle = start_embedded(MockConfig(dialect="apiyi"))
     yield handle
@@ -81,7 +81,7 @@ def test_all_that_read_a_manifest_take_the_same_four_options(
 
 
 def options(*words: str) -> Options:
-    """What a run is told."""
+    """Say what a run is told."""
     return Options(**{k: v for k, v in parsed("run", *words).items() if k in Options.__dataclass_fields__})
 
 
@@ -286,7 +286,7 @@ def test_run_json_is_one_object(give: Give, shop: Path) -> None:
 
 
 def shown(result: RunResult, note: str, times: int = 1) -> Sheets:
-    """What a run under `--quiet` says that made progress and had something to note on the way."""
+    """Say what a run under `--quiet` says that made progress and had something to note on the way."""
     sheets = Sheets()
     with screen(sheets.console, lambda: 0.0, quiet=True, yes=False) as watch:
         watch.on_progress(Progress())

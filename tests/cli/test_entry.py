@@ -20,7 +20,7 @@ NAMES = [entry.name for entry in COMMANDS]
 
 
 def python(code: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    """A fresh interpreter."""
+    """Return a fresh interpreter."""
     command = [sys.executable, "-c", code]
     asked: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, text=True, check=False, **how

@@ -16,7 +16,7 @@ from tests.cli.conftest import Give
 
 @contextmanager
 def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A mock server in a process of its own, and its address."""
+    """Return a mock server in a process of its own, and its address."""
     command = [sys.executable, "-m", "batchgen", "mock", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -23,7 +23,7 @@ from tests.cli.test_screen import Terminal
 
 @pytest.fixture
 def wide() -> Iterator[None]:
-    """A terminal of 160 columns."""
+    """Return a terminal of 160 columns."""
     token = width.set(160)
     yield
     width.reset(token)
@@ -54,7 +54,7 @@ WRONG = Problem("unknown key 'promt'", Place("m.yaml", 2, 5))
 
 
 def told(problem: Problem, err: io.StringIO) -> str:
-    """What a console writes about a problem."""
+    """Say what a console writes about a problem."""
     Console(None, err, None).tell([problem])
     return err.getvalue()
 

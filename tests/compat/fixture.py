@@ -13,7 +13,7 @@ STRICT = {"files"}
 
 
 def read(name: str) -> Any:
-    """What was recorded."""
+    """Say what was recorded."""
     return json.loads((FIXTURES / f"{name}.json").read_text("utf-8"))
 
 
@@ -46,7 +46,7 @@ def _is_row(value: Any) -> bool:
 
 
 def difference(recorded: Any, present: Any) -> str:
-    """What differs, line by line; empty when all that was recorded is still so. New keys and columns may come."""
+    """Say what differs, line by line; empty when all that was recorded is still so. New keys and columns may come."""
     was, now = recorded, _known(recorded, present)
     if was == now:
         return ""
@@ -57,7 +57,7 @@ def difference(recorded: Any, present: Any) -> str:
 
 
 def _known(recorded: Any, present: Any) -> Any:
-    """The present value without keys and columns that were not there when the other was recorded."""
+    """Return the present value without keys and columns that were not there when the other was recorded."""
     if isinstance(recorded, dict) and isinstance(present, dict):
         if recorded.keys() == {"columns", "rows"} == present.keys() and isinstance(recorded["columns"], list):
             return _known_columns(recorded, present)
@@ -75,7 +75,7 @@ def _known_columns(recorded: dict[str, Any], present: dict[str, Any]) -> dict[st
 
 
 def _flat(value: Any, at: str = "") -> Iterator[str]:
-    """A line for each value, with the way to it."""
+    """Return a line for each value, with the way to it."""
     if isinstance(value, dict) and value.keys() == {"columns", "rows"} and isinstance(value["columns"], list):
         yield f"{at}.columns = {value['columns']}"
         for number, row in enumerate(value["rows"]):

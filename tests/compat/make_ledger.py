@@ -34,7 +34,7 @@ CENTURY = "3153600000"
 
 
 def jobs(words: dict[str, str]) -> list[str]:
-    """A job for each state, in small pictures."""
+    """Return a job for each state, in small pictures."""
     small = "size: 1024x640, output_format: webp, output_compression: 1"
     return [
         f'{{id: {name}, n: {1 + (name == "stored")}, {small}, prompt: "A {name} picture {how}"}}'

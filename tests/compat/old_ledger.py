@@ -36,7 +36,7 @@ def read_only(scene: Scene) -> None:
 
 
 def go_on(scene: Scene, provider: Provider) -> None:
-    """The next run finishes what was paid and buys nothing; then decisions, which buy what they say."""
+    """Check that the next run finishes what was paid and buys nothing; then decisions, which buy what they say."""
     run = ("run", "old.yaml", "--base-url", f"{provider.origin}/v1", "--output", "folder", "--max-cost", "5", "--json")
     scene.batchgen("verify", "folder")
     scene.batchgen(*run)
@@ -56,7 +56,7 @@ def go_on(scene: Scene, provider: Provider) -> None:
 
 
 def asked(provider: Provider) -> dict[str, Any]:
-    """What was bought, and what was fetched from an address."""
+    """Say what was bought, and what was fetched from an address."""
     return {"asked of the provider": sorted(provider.prompts), "fetched": provider.reads}
 
 
@@ -66,7 +66,7 @@ def provider() -> Provider:
 
 
 def perform(scene: Scene) -> Any:
-    """What the fixture holds of it."""
+    """Say what the fixture holds of it."""
     with provider() as serving:
         unpack(scene.work, serving.origin)
         scene.addresses.append(f"{serving.origin}/v1")

@@ -32,7 +32,7 @@ UNSEEN = ("report/thumbs/", "report/report.html")
 
 
 def masked(text: str, work: Path) -> str:
-    """A text without what differs from run to run."""
+    """Return a text without what differs from run to run."""
     text = text.replace(str(work), "<work>")
     for pattern, mask in MASKS:
         text = pattern.sub(mask, text)
@@ -40,7 +40,7 @@ def masked(text: str, work: Path) -> str:
 
 
 def tidied(value: Any, work: Path, key: str = "") -> Any:
-    """A JSON value without what differs from run to run, and without prose."""
+    """Return a JSON value without what differs from run to run, and without prose."""
     if key in VOLATILE | LEARNED and value is not None and (key in VOLATILE or any(work.rglob("*.db"))):
         return "<volatile>"
     if key in PROSE:
@@ -53,7 +53,7 @@ def tidied(value: Any, work: Path, key: str = "") -> Any:
 
 
 def printed(words: tuple[str, ...], out: str, work: Path) -> Any:
-    """What a command printed: its JSON or CSV, the files that it names, else the amounts of money in its prose."""
+    """Say what a command printed: its JSON or CSV, the files that it names, else the amounts of money in its prose."""
     if words[0] == "schema":
         whole = json.loads(out)
         return _properties(whole, whole["$defs"])
@@ -67,7 +67,7 @@ def printed(words: tuple[str, ...], out: str, work: Path) -> Any:
 
 
 def _properties(schema: Any, named: dict[str, Any]) -> dict[str, Any]:
-    """The keys that a JSON Schema allows, as a tree; how its parts are called inside is its own affair."""
+    """Return the keys that a JSON Schema allows, as a tree; how its parts are called inside is its own affair."""
     if isinstance(schema, list):
         return {key: below for one in schema for key, below in _properties(one, named).items()}
     if not isinstance(schema, dict):
@@ -92,7 +92,7 @@ def observed(output: Path, work: Path) -> dict[str, Any]:
 
 
 def forms(output: Path, work: Path) -> dict[str, Any]:
-    """What is much alike in every output folder: sidecars, columns of Parquet and of sheets, files of a run."""
+    """Say what is much alike in every output folder: sidecars, columns of Parquet and of sheets, files of a run."""
     report = output / "report"
     return {
         "sidecars": {

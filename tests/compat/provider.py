@@ -62,7 +62,7 @@ class Provider:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the Images API says."""
+        """Say what the Images API says."""
         picture = {"b64_json": base64.b64encode(self.picture).decode()}
         told: dict[str, Any] = {name: asked[name] for name in ("size", "quality", "output_format") if name in asked}
         return {"created": 1_700_000_000, "data": [picture] * asked.get("n", 1), "usage": USAGE, **told}

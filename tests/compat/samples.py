@@ -17,14 +17,14 @@ QUICK = "retry: {base_seconds: 0.0003, cap_seconds: 0.01, breaker_probe_seconds:
 
 
 def manifest(name: str, *jobs: str, more: str = "", provider: str = "mock") -> str:
-    """A manifest of cheap pictures; each of `jobs` is a YAML mapping in one line."""
+    """Return a manifest of cheap pictures; each of `jobs` is a YAML mapping in one line."""
     head = f"name: {name}\nprovider: {provider}\n"
     defaults = "defaults: {model: gpt-image-2.5-flare, size: 1024x1024, quality: low, output_format: jpeg}\n"
     return head + defaults + QUICK + more + "jobs:\n" + "".join(f"  - {job}\n" for job in jobs)
 
 
 def lots(path: Path) -> None:
-    """A table of texts, in the format that its name says."""
+    """Return a table of texts, in the format that its name says."""
     rows = [{"lot": "007", "name": "NO"}, {"lot": "1e3", "name": "Größe 22:30"}]
     match path.suffix:
         case ".tsv":
@@ -44,7 +44,7 @@ def lots(path: Path) -> None:
 
 
 def quickstart(scene: Scene) -> None:
-    """The first manifest: every command that reads it, a second run, a lost file bought again."""
+    """Return the first manifest: every command that reads it, a second run, a lost file bought again."""
     scene.take("quickstart.yaml")
     scene.batchgen("schema")
     scene.batchgen("check", "quickstart.yaml", "--json")
@@ -109,7 +109,7 @@ def edits(scene: Scene) -> None:
 
 
 def moderation(scene: Scene) -> None:
-    """What is refused, what comes in part, and other words for it."""
+    """Say what is refused, what comes in part, and other words for it."""
     scene.take("moderation.yaml")
     scene.batchgen("check", "moderation.yaml", "--json")
     scene.batchgen("run", "moderation.yaml", "--json")
@@ -175,7 +175,7 @@ def shared(scene: Scene) -> None:
 
 
 def stopped(scene: Scene) -> None:
-    """Stopped by each limit and gone on with; then a changed row, a longer list, a renamed path."""
+    """Return stopped by each limit and gone on with; then a changed row, a longer list, a renamed path."""
     job = '{id: "step-{{ n }}", matrix: {n: [1, 2, 3, 4, 5, 6]}, prompt: "Step {{ n }} of a stair", n: 1}'
     scene.write("stopped.yaml", manifest("stopped", job, more="limits: {concurrency: 1}\n"))
     scene.batchgen("run", "stopped.yaml", "--max-images", "2", "--json")
@@ -222,7 +222,7 @@ def reviewed(scene: Scene) -> None:
 
 
 def faults(scene: Scene) -> None:
-    """A provider that fails in every way; held jobs, a bill, decisions, and a ledger that is lost and rebuilt."""
+    """Give a provider that fails in every way; held jobs, a bill, decisions, and a ledger that is lost and rebuilt."""
     names = {
         "retried": "fault=status_503_json,429_rate wait=0",
         "invalid": "fault=status_400",
@@ -274,7 +274,7 @@ def faults(scene: Scene) -> None:
 
 
 def lose_and_adopt(scene: Scene, out: str) -> None:
-    """A ledger is lost, and rebuilt from sidecars, report and logs."""
+    """Check that a ledger is lost, and rebuilt from sidecars, report and logs."""
     for path in (scene.work / out).glob("ledger.db*"):
         path.unlink()
     scene.batchgen("adopt", out)
@@ -310,6 +310,6 @@ SAMPLES: dict[str, Sample] = {
 
 
 def perform(name: str, scene: Scene) -> Any:
-    """What a fixture holds of a sample."""
+    """Say what a fixture holds of a sample."""
     SAMPLES[name](scene)
     return {"sample": name, "steps": scene.told}

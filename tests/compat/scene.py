@@ -74,7 +74,7 @@ class Scene:
         self.told.append({"look": output, **found})
 
     def row(self, output: str, job: str, slot: int = 0) -> dict[str, str]:
-        """A picture in the report of an output folder."""
+        """Return a picture in the report of an output folder."""
         with (self.work / output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
             return next(row for row in csv.DictReader(file) if (row["job_id"], row["slot"]) == (job, str(slot)))
 

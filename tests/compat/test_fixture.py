@@ -16,7 +16,7 @@ LOOK: dict[str, Any] = {
 
 
 def with_(**changed: Any) -> dict[str, Any]:
-    """The same output folder, but for these."""
+    """Return the same output folder, but for these."""
     return {"steps": [{**LOOK, **changed}]}
 
 

@@ -16,7 +16,7 @@ from tests.compat.scene import Scene
 
 @pytest.fixture
 def scene(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """An empty folder in which commands are given."""
+    """Check that an empty folder in which commands are given."""
     with Commands(tmp_path_factory.mktemp("compat")) as commands:
         yield Scene(tmp_path, commands)
 
@@ -55,6 +55,6 @@ def test_an_old_ledger_is_kept_beside_the_migrated_one(scene: Scene) -> None:
 
 
 def told(path: Path) -> tuple[int, str]:
-    """The version of the schema, and everything that a ledger holds."""
+    """Return the version of the schema, and everything that a ledger holds."""
     with closing(sqlite3.connect(path)) as db:
         return db.execute("PRAGMA user_version").fetchone()[0], "\n".join(db.iterdump())

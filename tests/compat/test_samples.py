@@ -13,7 +13,7 @@ from tests.compat.scene import Scene
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """Gives commands without waiting for imports."""
+    """Return gives commands without waiting for imports."""
     with Commands(tmp_path_factory.mktemp("compat")) as started:
         yield started
 

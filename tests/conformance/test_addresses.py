@@ -44,14 +44,14 @@ STEPS = (
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder."""
+    """Return an empty folder."""
     with ram_folder(tmp_path) as folder:
         yield folder
 
 
 @pytest.fixture(scope="module")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """Starts real processes in no time."""
+    """Return starts real processes in no time."""
     launcher = Launcher(tmp_path_factory.mktemp("said"))
     launcher.open()
     yield launcher
@@ -60,7 +60,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A provider whose images wait at addresses."""
+    """Return a provider whose images wait at addresses."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     settings = {"provider": "openai", "defaults": LOOK, "retry": HASTY}
@@ -101,7 +101,7 @@ def test_a_kill_between_answer_and_download_draws_nothing_again(
 
 
 def heard(handle: Handle) -> list[dict[str, Any]]:
-    """What the server was asked; it has read by then what dead runs sent it, as it reads in order of arrival."""
+    """Say what the server was asked; it has read by then what dead runs sent it, as it reads in order of arrival."""
     for _ in range(2):
         with urlopen(handle.base_url.removesuffix("/v1") + "/bill") as answer:
             answer.read()
@@ -109,7 +109,7 @@ def heard(handle: Handle) -> list[dict[str, Any]]:
 
 
 def pending(output: Path) -> tuple[Any, ...]:
-    """What the ledger knows to wait at an address, in the order in which it will be fetched."""
+    """Say what the ledger knows to wait at an address, in the order in which it will be fetched."""
     path = output / "ledger.db"
     if not path.exists():
         return ()
@@ -190,7 +190,7 @@ def test_what_may_be_fetched_is_fetched(gateway: Rehearsal, fault: str) -> None:
 
 
 def answers(*urls: str) -> tuple[int, dict[str, str], Any]:
-    """An answer with these addresses."""
+    """Return an answer with these addresses."""
     usage = {"input_tokens": 8, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}}
     tokens = {"output_tokens": 196 * len(urls), "total_tokens": 8 + 196 * len(urls)}
     return 200, {}, {"created": 1, "data": [{"url": url} for url in urls], "usage": {**usage, **tokens}}
@@ -198,7 +198,7 @@ def answers(*urls: str) -> tuple[int, dict[str, str], Any]:
 
 @pytest.fixture
 def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Script, Rehearsal]]]:
-    """A provider that draws, and answers every GET with 501."""
+    """Return a provider that draws, and answers every GET with 501."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     started: list[Script] = []
@@ -216,23 +216,23 @@ def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 def moment(hours: float) -> datetime:
-    """Some hours from now."""
+    """Return some hours from now."""
     return datetime.now(UTC) + timedelta(hours=hours)
 
 
 def azure(hours: float) -> str:
-    """A shared access signature that ends then."""
+    """Return a shared access signature that ends then."""
     return f"sv=2023&se={moment(hours):%Y-%m-%dT%H%%3A%M%%3A%SZ}&sig=a%2Fb%3D"
 
 
 def amazon(hours: float) -> str:
-    """A signature of a day ago with a life."""
+    """Return a signature of a day ago with a life."""
     seconds = int((24 + hours) * 3600)
     return f"X-Amz-Date={moment(-24):%Y%m%dT%H%M%SZ}&X-Amz-Expires={seconds}&X-Amz-Signature=ab"
 
 
 def epoch(hours: float) -> str:
-    """A named second."""
+    """Return a named second."""
     return f"Expires={int(moment(hours).timestamp())}&Signature=ab"
 
 

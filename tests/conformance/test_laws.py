@@ -19,7 +19,7 @@ SIZE = (1024, 1024)
 
 
 def noise(size: tuple[int, int] = SIZE) -> bytes:
-    """An image that looks like one."""
+    """Return an image that looks like one."""
     out = io.BytesIO()
     Image.effect_noise(size, 40).convert("RGB").save(out, "PNG", compress_level=1)
     return out.getvalue()
@@ -30,7 +30,7 @@ PLAIN = noise()
 
 @pytest.fixture
 def quick(stage: Start) -> Rehearsal:
-    """A mock that answers base64 with one ready-made image."""
+    """Return a mock that answers base64 with one ready-made image."""
     return stage(fixed_bytes=PLAIN)
 
 
@@ -43,7 +43,7 @@ def whole(ended: Ended, stage: Rehearsal) -> None:
 
 
 def drawing(stage: Rehearsal) -> Iterator[dict[str, Any]]:
-    """The requests for images as they arrived."""
+    """Return the requests for images as they arrived."""
     return (request for request in stage.handle.requests() if request["method"] == "POST")
 
 

@@ -25,7 +25,7 @@ LOOK = {"size": "1024x1024", "quality": "low", "output_format": "png"}
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal]:
-    """A mock server that draws."""
+    """Return a mock server that draws."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     with rehearsal(tmp_path, {"provider": "openai", "defaults": LOOK, "retry": QUICK}) as stage:
@@ -34,7 +34,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehearsal
 
 @pytest.fixture
 def gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Script, Rehearsal]]]:
-    """A server whose every answer holds these bytes as its image."""
+    """Return a server whose every answer holds these bytes as its image."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     started: list[Script] = []
@@ -49,7 +49,7 @@ def gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def holding(data: bytes) -> tuple[int, dict[str, str], Any]:
-    """An answer with an image."""
+    """Return an answer with an image."""
     usage = {"input_tokens": 8, "input_tokens_details": {"text_tokens": 8, "image_tokens": 0}, "output_tokens": 196}
     return 200, {}, {"data": [{"b64_json": base64.b64encode(data).decode()}], "usage": {**usage, "total_tokens": 204}}
 
@@ -172,7 +172,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb(edge: int) -> bytes:
-    """A PNG of so many pixels by so many in few bytes."""
+    """Return a PNG of so many pixels by so many in few bytes."""
     packer = zlib.compressobj(1)
     rows = bytes((1 + edge // 8) * 1000)
     data = b"".join(packer.compress(rows) for _ in range(edge // 1000)) + packer.flush()
@@ -181,7 +181,7 @@ def bomb(edge: int) -> bytes:
 
 
 def frames(kind: str, count: int) -> bytes:
-    """An animation of so many small frames."""
+    """Return an animation of so many small frames."""
     out = io.BytesIO()
     images = [Image.new("RGB", (64, 64), (i % 256, i // 256, 9)) for i in range(count)]
     images[0].save(out, kind, save_all=True, append_images=images[1:])
@@ -189,7 +189,7 @@ def frames(kind: str, count: int) -> bytes:
 
 
 def many_frames(count: int) -> bytes:
-    """An APNG that says it has so many frames of one pixel."""
+    """Check that an APNG that says it has so many frames of one pixel."""
     pixel = zlib.compress(b"\x00\x00\x00\x00")
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"acTL", struct.pack(">II", count, 0))
     control = struct.pack(">IIIIHHBB", 1, 1, 0, 0, 1, 10, 0, 0)
@@ -233,7 +233,7 @@ def test_a_bomb_is_kept_and_not_set_off(gives: Any, tmp_path: Path, launcher: La
 
 @pytest.fixture(scope="module")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """Starts real processes in no time."""
+    """Return starts real processes in no time."""
     launcher = Launcher(tmp_path_factory.mktemp("said"))
     launcher.open()
     yield launcher

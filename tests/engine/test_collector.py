@@ -16,7 +16,7 @@ from tests.engine.conftest import job
 
 
 def pending(run_id: str, slot: int) -> PendingDownload:
-    """An image that a run left at an address."""
+    """Return an image that a run left at an address."""
     return PendingDownload(
         attempt_id=f"a{slot}",
         run_id=run_id,

@@ -43,7 +43,7 @@ def told(world: World, *script: str, n: int = 4, settings: Settings = TOP_UP, **
 
 
 def asked(story: Story) -> list[tuple[str, int]]:
-    """What each call was for, and for how many images."""
+    """Say what each call was for, and for how many images."""
     return [(call.purpose.value, call.n) for call in story.sky.calls]
 
 

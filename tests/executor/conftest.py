@@ -94,14 +94,14 @@ class RawServer:
 
 
 def image(width: int = 64, height: int = 48, kind: str = "PNG", mode: str = "RGB", colour: Any = "red") -> bytes:
-    """A small image."""
+    """Return a small image."""
     out = io.BytesIO()
     Image.new(mode, (width, height), colour).save(out, kind)
     return out.getvalue()
 
 
 def answer(*images: bytes | None, **more: Any) -> bytes:
-    """A Images API answer with these images; None is a null entry."""
+    """Return a Images API answer with these images; None is a null entry."""
     data = [None if p is None else {"b64_json": base64.b64encode(p).decode()} for p in images]
     usage = {
         "input_tokens": 9,
@@ -113,7 +113,7 @@ def answer(*images: bytes | None, **more: Any) -> bytes:
 
 
 def response(body: bytes, status: str = "200 OK", length: int | None = None, **headers: str) -> bytes:
-    """A whole HTTP/1.1 response."""
+    """Return a whole HTTP/1.1 response."""
     fields = {"Content-Type": "application/json", "X-Request-Id": "req_1"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     fields["Content-Length"] = str(len(body) if length is None else length)
@@ -122,7 +122,7 @@ def response(body: bytes, status: str = "200 OK", length: int | None = None, **h
 
 
 def sends(data: bytes, piece: int = 0) -> Reply:
-    """A reply of these bytes, in pieces if told, then a close."""
+    """Return a reply of these bytes, in pieces if told, then a close."""
 
     async def reply(writer: asyncio.StreamWriter, _: Seen) -> None:
         if not piece:
@@ -160,7 +160,7 @@ class World:
         replaces: str | None = None,
         **request: Any,
     ) -> Attempt:
-        """A new attempt for `n` images."""
+        """Return a new attempt for `n` images."""
         self.count += 1
         params = tuple(sorted(request.pop("params", {}).items()))
         job = Job(
@@ -184,7 +184,7 @@ class World:
         return came
 
     async def opened(self, wires: Wires | None = None, prepare: Prepare | None = None) -> LocalExecutor:
-        """The executor, in a session."""
+        """Return the executor, in a session."""
         if self.executor is None:
             self.executor = LocalExecutor(
                 self.provider,
@@ -204,13 +204,13 @@ class World:
         self.provider = replace(self.provider, **changes)
 
     def file(self, relative: str) -> bytes:
-        """A file in the output folder."""
+        """Return a file in the output folder."""
         return (self.root / relative).read_bytes()
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A server, and an executor that is made when first used."""
+    """Check that a server, and an executor that is made when first used."""
     server = RawServer(sends(response(answer(image()))))
     await server.start()
     provider = Provider("raw", server.url, "RAW_KEY", "gpt-image-2.5-flare")
@@ -222,7 +222,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def kit() -> Any:
-    """The makers of images, answers and replies."""
+    """Return the makers of images, answers and replies."""
 
     class Kit:
         image = staticmethod(image)

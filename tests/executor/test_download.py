@@ -188,7 +188,7 @@ class Listener:
 
 @pytest.fixture
 async def listener() -> Any:
-    """A listener."""
+    """Return a listener."""
     listener = Listener()
     await listener.start()
     yield listener

@@ -17,14 +17,14 @@ from batchgen.providers.wire import FormPart
 
 
 def local(path: Path, data: bytes) -> FileImage:
-    """An image on this machine."""
+    """Return an image on this machine."""
     path.write_bytes(data)
     with Image.open(path) as image:
         return FileImage(str(path), "0" * 64, len(data), *image.size)
 
 
 def parts(seen: Any) -> list[tuple[Any, ...]]:
-    """What a multipart request holds: name, file name, content type, bytes."""
+    """Say what a multipart request holds: name, file name, content type, bytes."""
     head = f"Content-Type: {seen.headers['content-type']}\r\n\r\n".encode()
     message = BytesParser(policy=HTTP).parsebytes(head + seen.body)
     found = []

@@ -19,7 +19,7 @@ class Crash(BaseException):
 
 
 def dying(point: str) -> Any:
-    """A fault point that kills at one name."""
+    """Return a fault point that kills at one name."""
 
     def at(name: str) -> None:
         if name == point:
@@ -38,13 +38,13 @@ async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
 
 
 def executor_in(world: Any, at: Any = nowhere) -> LocalExecutor:
-    """An executor that knows nothing of any other."""
+    """Return an executor that knows nothing of any other."""
     workspace, store = Workspace(world.root, at=at), LocalStore(world.root, at=at)
     return LocalExecutor(world.provider, world.key, workspace, store, clock=SystemClock(), offload=in_place)
 
 
 async def finish(world: Any, attempt_id: str) -> Receipt | Lost:
-    """What the next run finds."""
+    """Say what the next run finds."""
     executor = executor_in(world)
     async with executor.session():
         (came,) = await executor.collect([replace(world.attempt(), id=attempt_id)])

@@ -19,7 +19,7 @@ class FullSpool(Spool):
     room = 0
 
     def part(self, index: int, *, resume: bool = False) -> Part:
-        """A part of the little that is left."""
+        """Check that a part of the little that is left."""
         if self.room < 0:
             raise StorageError("full")
         part = super().part(index, resume=resume)
@@ -50,14 +50,14 @@ class FullWorkspace(Workspace):
     room = 0
 
     def spool(self, attempt_id: str) -> Spool:
-        """A spool that fills up."""
+        """Return a spool that fills up."""
         spool = FullSpool(self.root, attempt_id, self._at)
         spool.room = self.room
         return spool
 
 
 async def attempt(world: Any, kit: Any, home: Workspace, away: Workspace | None) -> list[bytes]:
-    """An answer with two images that the home folder refuses."""
+    """Return an answer with two images that the home folder refuses."""
     data = [kit.image(200, 200, colour=c) for c in ("red", "blue")]
     world.server.reply = kit.sends(kit.response(kit.answer(*data)), piece=100)
     executor = executor_in(world, home, away)
@@ -68,13 +68,13 @@ async def attempt(world: Any, kit: Any, home: Workspace, away: Workspace | None)
 
 
 def executor_in(world: Any, home: Workspace, away: Workspace | None) -> LocalExecutor:
-    """An executor with a folder on another disk."""
+    """Return an executor with a folder on another disk."""
     store = LocalStore(world.root)
     return LocalExecutor(world.provider, world.key, home, store, clock=SystemClock(), offload=in_place, spare=away)
 
 
 async def collected(world: Any, away: Workspace, attempt: Attempt) -> Receipt:
-    """What the next run finds, twice: it is the same."""
+    """Say what the next run finds, twice: it is the same."""
     executor = executor_in(world, Workspace(world.root), away)
     async with executor.session():
         (receipt,) = await executor.collect([attempt])

@@ -21,7 +21,7 @@ def chunk(data: Any) -> Any:
 
 
 def reset() -> Any:
-    """A reply that resets the connection."""
+    """Return a reply that resets the connection."""
 
     async def reply(writer: Any, _: Any) -> None:
         sock = writer.get_extra_info("socket")
@@ -32,7 +32,7 @@ def reset() -> Any:
 
 
 def stalls(data: Any = b"") -> Any:
-    """A reply that sends something and then nothing."""
+    """Return a reply that sends something and then nothing."""
 
     async def reply(writer: Any, _: Any) -> None:
         writer.write(data)

@@ -39,7 +39,7 @@ class Attacked:
 
 
 def dot() -> str:
-    """A small image, as an answer carries it."""
+    """Return a small image, as an answer carries it."""
     out = io.BytesIO()
     Image.new("RGB", (48, 32), "teal").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
@@ -66,7 +66,7 @@ def says(request: Mapping[str, Any], _headers: Mapping[str, str]) -> bytes:
 
 
 def written(folder: Path, words: Sequence[str]) -> Path:
-    """A manifest with each of these words in every place that takes it."""
+    """Return a manifest with each of these words in every place that takes it."""
     rows = []
     for number, word in enumerate(words):
         shown = word.isprintable() and not word.startswith("@") and word.strip()
@@ -105,7 +105,7 @@ def written(folder: Path, words: Sequence[str]) -> Path:
 
 
 def noted(folder: Path, output: Path, words: Sequence[str]) -> Path:
-    """A review that approves every image, with one of the words as the note; without those no note may hold."""
+    """Return a review that approves every image, with one of the words as the note; without those no note may hold."""
     with (output / "report" / "images.csv").open(encoding="utf-8", newline="") as file:
         stored = [row for row in csv.DictReader(file) if row["state"] == "stored"]
     notes = cycle(word for word in words if not any(category(sign) in {"Cc", "Cs"} for sign in " ".join(word.split())))
@@ -121,7 +121,7 @@ def noted(folder: Path, output: Path, words: Sequence[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
-    """A key that is none, for a whole module."""
+    """Check that a key that is none, for a whole module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "sk-security-0123456789abcdef")
         yield patch
@@ -144,6 +144,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, world: pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def harmless(tmp_path_factory: pytest.TempPathFactory, world: pytest.MonkeyPatch) -> Iterator[Attacked]:
-    """A smaller run of the same form, with harmless words instead."""
+    """Return a smaller run of the same form, with harmless words instead."""
     with hostile(says) as base_url:
         yield attack(tmp_path_factory.mktemp("harmless"), base_url, [f"word {n:02}" for n in range(TAG_NAMES)])

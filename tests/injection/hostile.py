@@ -11,7 +11,7 @@ Reply = Callable[[Mapping[str, Any], Mapping[str, str]], bytes]
 
 
 def response(body: bytes, status: int = 200, **headers: str) -> bytes:
-    """A whole HTTP/1.1 response; header values go out letter for letter, as far as they are one line."""
+    """Return a whole HTTP/1.1 response; header values go out letter for letter, as far as they are one line."""
     told = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close", **headers}
     lines = [f"{name.replace('_', '-')}: {one_line(value)}" for name, value in told.items()]
     head = "\r\n".join((f"HTTP/1.1 {status} x", *lines, "", ""))
@@ -19,12 +19,12 @@ def response(body: bytes, status: int = 200, **headers: str) -> bytes:
 
 
 def one_line(value: str) -> str:
-    """What a header can carry of a text."""
+    """Say what a header can carry of a text."""
     return value.translate(dict.fromkeys(map(ord, "\r\n\0"))).strip()
 
 
 def as_json(value: object, status: int = 200, **headers: str) -> bytes:
-    """The same with a body of JSON."""
+    """Return the same with a body of JSON."""
     return response(json.dumps(value).encode(), status, **headers)
 
 

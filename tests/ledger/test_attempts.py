@@ -152,7 +152,7 @@ def test_an_address_is_written_down_before_its_download(ledger: Ledger, make: Ma
 
 
 def in_images(ledger: Ledger, job: Job) -> list[int]:
-    """What the images of a job cost, as reports say it; with what brought none it is all that was paid."""
+    """Say what the images of a job cost, as reports say it; with what brought none it is all that was paid."""
     paid = sum(row.cost_micro_usd for row in ledger.report_rows.images())
     wasted = sum(waste.micro_usd for waste in ledger.accounts.waste() if waste.kind != "at_risk")
     assert paid + wasted == ledger.accounts.totals().money.confirmed

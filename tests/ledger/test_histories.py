@@ -58,7 +58,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=calls_open, job=st.integers(0, 2), slots=SLOTS, high=st.integers(1, 500))
     def reserve(self, job: int, slots: tuple[int, ...], high: int) -> object:
-        """A call is let through exactly when it fits."""
+        """Check that a call is let through exactly when it fits."""
         attempt = self.make.attempt(self.jobs[job], high, slots, self.run_id)
         refused = self.ledger.reservations.reserve(attempt, self.caps)
         fits = self._spent(self.run_id) + high <= (self.caps.max_cost or 0)
@@ -91,7 +91,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), remote=SLOTS)
     def answer_with_addresses(self, call: str, cost: int, remote: tuple[int, ...]) -> None:
-        """Some images came, the others wait at an address."""
+        """Return some images came, the others wait at an address."""
         if not self._alive(call):
             return
         attempt = self.of[call]
@@ -105,7 +105,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=calls_open, minutes=st.integers(0, 90))
     def park(self, call: str, minutes: int) -> None:
-        """The provider accepted it and answers later; nothing of the sums moves."""
+        """Return the provider accepted it and answers later; nothing of the sums moves."""
         if self._alive(call):
             self.ledger.attempts.park(call, f"handle of {call}", self.clock.now() + timedelta(minutes=minutes))
             self.parked.add(call)
@@ -120,7 +120,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 8), comes=st.booleans())
     def download(self, which: int, comes: object) -> None:
-        """An image comes from its address, or never will."""
+        """Return an image comes from its address, or never will."""
         waiting = self.ledger.downloads.waiting()
         if not waiting:
             return
@@ -134,7 +134,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=consumes(calls_open))
     def not_charged(self, call: str) -> None:
-        """The provider said no."""
+        """Return the provider said no."""
         if self._alive(call):
             self._settle(self.make.failure(self.of[call], Charge.NO), AttemptState.NOT_CHARGED, 0)
             self.calls[call] = [0, 0, 0, self.of[call].quote.high]
@@ -155,7 +155,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(call=consumes(calls_open), cost=st.integers(0, 700), before=st.booleans())
     def die_while_settling(self, call: str, cost: int, before: object) -> None:
-        """A kill around the commit: the call is an orphan, or it is settled; never half of each."""
+        """Check that a kill around the commit: the call is an orphan, or it is settled; never half of each."""
         if not self._alive(call):
             return
         self.die_at = f"ledger.settle.{'before' if before else 'after'}_commit"
@@ -173,7 +173,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=calls_open, job=st.integers(0, 2), before=st.booleans())
     def die_while_reserving(self, job: int, before: object) -> object:
-        """A kill around the intent: nothing was sent yet, and it is written or it is not."""
+        """Check that a kill around the intent: nothing was sent yet, and it is written or it is not."""
         attempt = self.make.attempt(self.jobs[job], 1, (0,), self.run_id)
         fits = self._spent(self.run_id) + 1 <= (self.caps.max_cost or 0)
         self.die_at = f"ledger.reserve.{'before' if before else 'after'}_commit"
@@ -187,7 +187,7 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The process dies; the next start turns what was under way into risk, but for what was parked."""
+        """Return the process dies; the next start turns what was under way into risk, but for what was parked."""
         self.ledger.close()
         self._open()
         orphans = {orphan.id for orphan in self.ledger.attempts.orphans()}
@@ -198,7 +198,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(billed=st.integers(0, 3000))
     def reconcile(self, billed: int) -> None:
-        """A bill clears or confirms all that is at risk."""
+        """Check that a bill clears or confirms all that is at risk."""
         result = self.ledger.risk.reconcile(MicroUSD(billed))
         assert result.at_risk == sum(amounts[2] for amounts in self.calls.values())
         for finding in result.findings:
@@ -208,7 +208,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(cap=st.integers(0, 5000))
     def change_cap(self, cap: int) -> None:
-        """The user changes the limit."""
+        """Return the user changes the limit."""
         self.caps = Caps(max_cost=MicroUSD(cap))
 
     def _alive(self, call: str) -> bool:
@@ -237,7 +237,7 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def every_call_is_split_over_its_images(self) -> None:
-        """What is not here costs nothing; what no image bears is waste; without redraws shares are equal parts."""
+        """Say what is not here costs nothing; what no image bears is waste; without redraws shares are equal parts."""
         if not hasattr(self, "ledger"):
             return
         rows = [row for row in self.ledger.report_rows.images() if row.attempt_id]
@@ -252,7 +252,7 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def what_is_parked_is_waited_for(self) -> None:
-        """It is pending and nothing else, in the order in which to look for it; its slots are not drawn again."""
+        """Check that it is pending and nothing else, in the order of looks; its slots are not drawn again."""
         if not hasattr(self, "ledger"):
             return
         pending = self.ledger.attempts.pending()

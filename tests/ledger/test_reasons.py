@@ -109,7 +109,7 @@ def test_an_old_image_that_stepped_aside_is_marked(path: str | None, aside: int)
 
 
 def old_ledger() -> sqlite3.Connection:
-    """An empty ledger of the schema of version 0.1.0."""
+    """Return an empty ledger of the schema of version 0.1.0."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     for step in migrations()[:3]:
         db.executescript(step)

@@ -33,7 +33,7 @@ def judged(make: Make, job: Job, decision: Review, note: str = "") -> Judged:
 
 
 def stands(ledger: Ledger, job: Job) -> tuple[Review | None, str, bool]:
-    """What is said of the first image, and whether its redraw is in doubt."""
+    """Say what is said of the first image, and whether its redraw is in doubt."""
     slot = ledger.jobs.known([job])[0].slots[0]
     return slot.review, slot.note, slot.doubt
 

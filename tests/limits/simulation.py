@@ -106,7 +106,7 @@ class Log:
         return [self.units(step / 4) for step in range(int((until - 60) * 4))]
 
     def wait(self, n: int, part: float = 0.99) -> float:
-        """The wait that so large a part of the calls for n images did not exceed."""
+        """Return the wait that so large a part of the calls for n images did not exceed."""
         waits = sorted(self.waits[n])
         return waits[math.ceil(part * len(waits)) - 1]
 

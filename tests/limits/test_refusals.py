@@ -17,12 +17,12 @@ SEEDS = [pytest.param(16, id="16 seeds"), pytest.param(1000, id="1000 seeds", ma
 
 
 def tenth(seed: int) -> Chance:
-    """A random tenth refused for a second."""
+    """Return a random tenth refused for a second."""
     return Chance(0.1, 1.0, seed)
 
 
 def never(seed: int) -> Chance:
-    """A provider that takes everything."""
+    """Return a provider that takes everything."""
     return Chance(0.0, 1.0, seed)
 
 

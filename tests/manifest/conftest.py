@@ -37,13 +37,13 @@ class Context:
         return [one for item in items for one in (item.problems if isinstance(item, InvalidRow) else (item,))]
 
     def jobs(self, text: str, name: str = "m.yaml") -> list[Job]:
-        """The jobs of a manifest in which nothing is wrong and nothing skipped."""
+        """Return the jobs of a manifest in which nothing is wrong and nothing skipped."""
         items = [item for item in self.items(text, name) if getattr(item, "severity", None) is not Severity.WARNING]
         assert all(isinstance(item, Job) for item in items), items
         return [item for item in items if isinstance(item, Job)]
 
     def complaints(self, text: str | bytes, name: str = "m.yaml", **overrides: str) -> list[str]:
-        """What loading says of a manifest, each complaint without its folder."""
+        """Say what loading says of a manifest, each complaint without its folder."""
         path = self.write(name, text)
         try:
             load(path, overrides=overrides)
@@ -54,7 +54,7 @@ class Context:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Context:
-    """An empty folder of one test."""
+    """Return an empty folder of one test."""
     return Context(tmp_path)
 
 

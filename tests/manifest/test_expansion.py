@@ -13,7 +13,7 @@ PRODUCTS = "sku,name\n1,Chair\n2,Table\n"
 
 
 def prompts(items: list[Any]) -> list[str]:
-    """What the jobs among these draw."""
+    """Say what the jobs among these draw."""
     return [item.request.prompt for item in items if isinstance(item, Job)]
 
 

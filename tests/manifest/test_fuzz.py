@@ -51,7 +51,7 @@ def read(path: Any) -> None:
 
 
 def edited(text: str, changes: list[tuple[int, int, str]]) -> bytes:
-    """The text with pieces replaced."""
+    """Return the text with pieces replaced."""
     for start, length, piece in changes:
         at = start % (len(text) + 1)
         text = text[:at] + piece + text[at + length :]

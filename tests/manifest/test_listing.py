@@ -18,7 +18,7 @@ jobs:
 
 
 def written(folder: Path, output: str) -> Path:
-    """A manifest with this section."""
+    """Return a manifest with this section."""
     path = folder / "scene.yaml"
     path.write_text(f"output: {output}\n{JOBS}", "utf-8")
     return path

@@ -22,12 +22,12 @@ RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
 def path(template: str, slot: int = 0, ext: str = "png", key: str = KEY, **values: str) -> str:
-    """The path of one slot; `id` is the job's."""
+    """Check that the path of one slot; `id` is the job's."""
     return path_template(template).stems(values, values.get("id", "job"), key, 10, ext).path(slot, ext)
 
 
 def as_it_was(template: str, slot: int, ext: str, key: str, values: dict[str, str]) -> str:
-    """The path as it is rendered for one slot and extension, once both are known: what every release gave."""
+    """Return the path as it is rendered for one slot and extension, once both are known: as ever."""
     stem = path_template(template).stem
     if isinstance(stem, Simple):
         stem = compile_template(re.sub(r"\.\{\{\s*ext\s*\}\}$", "", template))

@@ -12,21 +12,21 @@ SHOP = 'Handle,Title,Variant SKU,Body (HTML),name-en_US\nl,Lamp,A1,"<p>Oak<br>la
 
 
 def warnings(desk: Any, text: str, name: str = "m.yaml") -> list[str]:
-    """What is doubted of a manifest without errors."""
+    """Say what is doubted of a manifest without errors."""
     found = check(load(desk.write(name, text)))
     assert found.problems == ()
     return [problem.message for problem in found.warnings]
 
 
 def errors(desk: Any, text: str, name: str = "m.yaml") -> list[str]:
-    """What is wrong with a manifest, wherever that shows."""
+    """Say what is wrong with a manifest, wherever that shows."""
     if said := desk.complaints(text, name):
         return list(said)
     return [str(problem).replace(f"{desk.folder}/", "") for problem in check(load(desk.folder / name)).problems]
 
 
 def prompts(desk: Any, text: str, name: str = "m.yaml") -> list[str]:
-    """The prompts of a manifest."""
+    """Return the prompts of a manifest."""
     return [job.request.prompt for job in desk.jobs(text, name)]
 
 

@@ -14,7 +14,7 @@ SINGLE = sorted(path.name for path in SAMPLES.iterdir() if path.suffix in {".yam
 
 
 def jobs(name: str) -> list[Job]:
-    """The jobs of a sample."""
+    """Return the jobs of a sample."""
     return [item for item in expand(load(SAMPLES / name)) if isinstance(item, Job)]
 
 

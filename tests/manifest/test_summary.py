@@ -13,7 +13,7 @@ from batchgen.model import Job
 
 
 def census(desk: Any, text: str, name: str = "m.csv") -> Any:
-    """The census of a manifest."""
+    """Return the census of a manifest."""
     return check(load(desk.write(name, text)))
 
 

@@ -79,7 +79,7 @@ PLAIN = ["A lamp {}", "costs $5 {5}", "if a < b and c > d", "AT&T; x", "{ JSON: 
 
 
 def doubts(desk: Any, prompt: str) -> list[str]:
-    """What is doubted of a prompt."""
+    """Say what is doubted of a prompt."""
     quoted = prompt.replace('"', '""')
     (job,) = desk.jobs(f'prompt\n"{quoted}"\n', "m.csv")
     return [problem.message for problem in lint(job, catalog.provider("mock"), None)]

@@ -39,7 +39,7 @@ class Answer:
         return error
 
     def image(self, slot: int = 0) -> Image.Image:
-        """The image in a slot, decoded."""
+        """Return the image in a slot, decoded."""
         image = Image.open(BytesIO(base64.b64decode(self.json["data"][slot]["b64_json"], validate=True)))
         image.load()
         return image
@@ -122,7 +122,7 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
 
 @pytest.fixture
 def png() -> Callable[..., bytes]:
-    """A PNG file of a size; with alpha when asked."""
+    """Return a PNG file of a size; with alpha when asked."""
 
     def make(width: int = 1024, height: int = 1024, *, alpha: bool = False, form: str = "PNG") -> bytes:
         out = BytesIO()
@@ -135,7 +135,7 @@ def png() -> Callable[..., bytes]:
 
 @pytest.fixture
 async def sdk(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
-    """The SDK's client for a server with these settings."""
+    """Return the SDK's client for a server with these settings."""
     opened: list[AsyncOpenAI] = []
 
     async def make(retries: int = 0, **settings: Any) -> tuple[AsyncOpenAI, Any]:

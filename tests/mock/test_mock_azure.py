@@ -17,7 +17,7 @@ TINY = b"\x89PNG tiny"
 
 @pytest.fixture
 async def azure(start: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
-    """The SDK's own client for Azure, and the server it talks to."""
+    """Return the SDK's own client for Azure, and the server it talks to."""
     opened: list[AsyncAzureOpenAI] = []
 
     async def make(key: str = KEY, **settings: Any) -> tuple[AsyncAzureOpenAI, Any]:

@@ -41,7 +41,7 @@ async def finished(client: Any, batch: Any, polls: int = 6) -> Any:
 
 
 async def read(client: Any, file_id: str | None) -> list[Any]:
-    """The lines of a file, parsed where they are JSON."""
+    """Return the lines of a file, parsed where they are JSON."""
     if file_id is None:
         return []
     found = []
@@ -54,7 +54,7 @@ async def read(client: Any, file_id: str | None) -> list[Any]:
 
 
 async def results(client: Any, batch: Any) -> tuple[list[Any], list[Any]]:
-    """What stands in the output and in the error file."""
+    """Say what stands in the output and in the error file."""
     return await read(client, batch.output_file_id), await read(client, batch.error_file_id)
 
 

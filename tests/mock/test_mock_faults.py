@@ -26,7 +26,7 @@ SILENT = {"reset_before_headers", "eof_before_headers", "close_unread", "reset_u
 
 
 def prompt_for(name: str, options: str = QUICK) -> str:
-    """A prompt that asks for a fault."""
+    """Return a prompt that asks for a fault."""
     return f"A lamp [[mock: fault={name} {options}]]"
 
 
@@ -77,7 +77,7 @@ async def test_what_a_row_calls_usable_holds_a_whole_image(start: Callable[..., 
 
 
 def billed(client: Any) -> list[dict[str, Any]]:
-    """The lines of the bill."""
+    """Return the lines of the bill."""
     lines: list[dict[str, Any]] = client.server.bill()["requests"]
     return lines
 

@@ -24,12 +24,12 @@ KNOWN = KEY["Authorization"].removeprefix("Bearer ")
 
 
 def prompt_for(name: str, options: str = "") -> str:
-    """A prompt that asks for a fault."""
+    """Return a prompt that asks for a fault."""
     return f"A lamp [[mock: fault={name} {options}]]"
 
 
 def events(body: bytes) -> list[tuple[str, Any]]:
-    """The events of a stream: names and data."""
+    """Return the events of a stream: names and data."""
     found = []
     for block in body.decode().replace("\r\n", "\n").split("\n\n"):
         lines = [line for line in block.split("\n") if line and not line.startswith(":")]

@@ -9,7 +9,7 @@ import pytest
 
 
 async def url_of(client: Any, prompt: str = "A lamp") -> str:
-    """The address of an image."""
+    """Return the address of an image."""
     answer = await client.generate(prompt, output_format="jpeg", response_format="url")
     url: str = answer.json["data"][0]["url"]
     return url

@@ -150,7 +150,7 @@ async def test_no_request_makes_the_server_fail(
 
 
 def _answers(got: bytes) -> list[tuple[int, str, bytes]]:
-    """The first answer that is final, if any."""
+    """Check that the first answer that is final, if any."""
     head, _, rest = got.partition(b"\r\n\r\n")
     if head.startswith(b"HTTP/1.1 100"):
         return _answers(rest)

@@ -20,7 +20,7 @@ TINY = b"\x89PNG tiny"
 
 @pytest.fixture
 def gemini(start: Callable[..., Any]) -> Callable[..., Any]:
-    """A server of this dialect, and how it is asked."""
+    """Return a server of this dialect, and how it is asked."""
 
     async def make(**settings: Any) -> tuple[Any, Callable[..., Any]]:
         client = await start(dialect="gemini", **settings)
@@ -39,7 +39,7 @@ def gemini(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def images(answer: Any) -> list[bytes]:
-    """The images of an answer that are no thoughts."""
+    """Check that the images of an answer that are no thoughts."""
     parts = answer.json["candidates"][0]["content"].get("parts", [])
     return [base64.b64decode(p["inlineData"]["data"]) for p in parts if "inlineData" in p and not p.get("thought")]
 
@@ -89,7 +89,7 @@ async def test_reference_images_come_inline(
 
 
 def asking(**settings: Any) -> dict[str, Any]:
-    """A good request with these settings."""
+    """Return a good request with these settings."""
     return {"contents": [{"parts": [{"text": "A"}]}], "generationConfig": settings}
 
 

@@ -14,7 +14,7 @@ MODEL = "gpt-image-2.5-flare"
 
 
 def decoded(image: Any) -> Image.Image:
-    """An image of an answer."""
+    """Return an image of an answer."""
     return Image.open(BytesIO(base64.b64decode(image.b64_json)))
 
 

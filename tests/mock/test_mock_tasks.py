@@ -33,7 +33,7 @@ async def poll(client: Any, task: Any) -> Any:
 
 
 async def states(client: Any, task: Any, times: int = 4) -> list[str]:
-    """What so many polls say."""
+    """Say what so many polls say."""
     return [(await poll(client, task)).json["data"]["status"] for _ in range(times)]
 
 

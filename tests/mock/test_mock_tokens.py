@@ -12,7 +12,7 @@ from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
 
 def resolved(model: str, quality: str = "high", width: int = 1024, height: int = 1024, n: int = 1) -> ResolvedRequest:
-    """A resolved request for images."""
+    """Return a resolved request for images."""
     found = MODELS.get(model) or RESOLD[model]
     return ResolvedRequest(Kind.GENERATE, found, "A lamp", n, n, width, height, quality, "png", "png")
 

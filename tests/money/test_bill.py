@@ -92,7 +92,7 @@ def _words_agree(seen: Seen, account: Account) -> None:
 
 
 def _images_agree(seen: Seen, account: Account) -> None:
-    """What the images cost, and what was paid for none, is all that was paid."""
+    """Say what the images cost, and what was paid for none, is all that was paid."""
     in_images = sum(int(row["cost_micro_usd"]) for row in seen.table("images.csv"))
     wasted = sum(cause["paid_micro_usd"] for cause in seen.result.summary["waste"])
     assert in_images + wasted == account["confirmed_micro_usd"] + account["estimated_micro_usd"]

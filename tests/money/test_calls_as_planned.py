@@ -47,7 +47,7 @@ def _file(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Providers of all sorts, and a few jobs."""
+    """Return providers of all sorts, and a few jobs."""
     price = draw(
         st.sampled_from([{"per_call": "0.01"}, {"per_image": "0.02"}, {"per_image": "0.03", "per_call": "0.01"}])
     )
@@ -69,7 +69,7 @@ def answer(heard: Heard) -> Answered:
 
 
 def charged(price: dict[str, str], heard: list[Heard]) -> int:
-    """What the server takes for these calls, in micro-dollars."""
+    """Say what the server takes for these calls, in micro-dollars."""
     images = sum(one.body.get("n", 1) for one in heard)
     each, call = (Decimal(price.get(name, 0)) for name in ("per_image", "per_call"))
     return int((each * images + call * len(heard)) * 1_000_000)

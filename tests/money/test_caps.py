@@ -41,13 +41,13 @@ def lamps(count: int, chance: Random | None = None, most: int = 1) -> list[dict[
 
 
 def smallest_left(here: Scene, manifest: Path) -> int:
-    """The least that a call which is still to be made would have to reserve."""
+    """Check that the least that a call which is still to be made would have to reserve."""
     rows = plan.plan_manifest(manifest, here.options(manifest.stem))
     return min((item.cost.quote.high for item in rows if item.cost), default=0)
 
 
 def spent(seen: Seen) -> int:
-    """What counts against a limit: settled and at risk, of this run."""
+    """Say what counts against a limit: settled and at risk, of this run."""
     money = seen.result.summary["this_run"]["money"]
     return int(money["confirmed_micro_usd"] + money["estimated_micro_usd"] + money["at_risk_micro_usd"])
 

@@ -32,7 +32,7 @@ def planned(here: Scene, manifest: Path, **options: Any) -> dict[str, Planned]:
 
 
 def calls(here: Scene) -> int:
-    """Requests for images so far."""
+    """Return requests for images so far."""
     return sum(entry["n"] > 0 for entry in here.bill())
 
 

@@ -20,7 +20,7 @@ OTHER = {"other_model": "model_mismatch", "other_size": "size_mismatch", "other_
 
 
 def charged(here: Scene) -> dict[str, int]:
-    """What the server charged for each call, by the id that we gave it."""
+    """Say what the server charged for each call, by the id that we gave it."""
     return {entry["headers"]["X-Client-Request-Id"]: entry["charged_micro_usd"] for entry in here.bill()}
 
 
@@ -82,7 +82,7 @@ def test_a_price_three_times_the_tables(place_of_work: Path, seed: int) -> None:
 
 
 def shop(root: Path, here: Scene, prices: str, as_of: object = None) -> Path:
-    """A provider file of one's own."""
+    """Return a provider file of one's own."""
     path = root / "shop.yaml"
     dated = as_of or datetime.now(UTC).date()
     path.write_text(
@@ -143,7 +143,7 @@ def test_prices_of_the_manifest_win(place_of_work: Path) -> None:
 
 
 def row_of(seen: Seen, job_id: str) -> AttemptRow:
-    """The one call of a job."""
+    """Return the one call of a job."""
     (row,) = (row for row in seen.attempts if row.job_id == job_id)
     return row
 

@@ -12,7 +12,7 @@ from tests.process.launcher import Launcher
 
 @pytest.fixture
 def place_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that is the working directory, with a key in the environment and no .env anywhere near."""
+    """Give an empty folder that is the working directory, with a key in the environment and no .env near."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     return tmp_path
@@ -35,5 +35,5 @@ def told(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Listener:
 
 @pytest.fixture
 def launcher() -> Launcher:
-    """Starts real processes in no time."""
+    """Return starts real processes in no time."""
     return the_launcher()

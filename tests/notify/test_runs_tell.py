@@ -26,12 +26,12 @@ def stools(count: int) -> list[dict[str, Any]]:
 
 
 def one_at_a_time(here: Scene, jobs: list[dict[str, Any]], **settings: Any) -> Path:
-    """A manifest without parallel calls."""
+    """Return a manifest without parallel calls."""
     return here.manifest(jobs, limits={"max_cost": 100, "concurrency": 1}, **settings)
 
 
 def told_once(listener: Listener) -> dict[str, Any]:
-    """The one message, in which no prompt and no address is."""
+    """Return the one message, in which no prompt and no address is."""
     (message,) = listener.messages
     assert PROMPT not in str(message)
     assert TOKEN not in str(message)

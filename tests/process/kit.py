@@ -17,7 +17,7 @@ RAM = Path("/dev/shm")
 
 @contextmanager
 def ram_folder(otherwise: Path) -> Iterator[Path]:
-    """An empty folder on a RAM disk where there is one: a kill needs no real disk, and many trials need speed."""
+    """Give an empty folder on a RAM disk where there is one: a kill needs no real disk, and many trials need speed."""
     if not RAM.is_dir():
         yield otherwise
         return
@@ -28,7 +28,7 @@ def ram_folder(otherwise: Path) -> Iterator[Path]:
 
 
 def watched(child: Child) -> int:
-    """The most memory of its own, in kB, that a process held beyond what it was born with."""
+    """Return the most memory of its own, in kB, that a process held beyond what it was born with."""
     most, born = 0, None
     while not child.ended:
         try:
@@ -43,7 +43,7 @@ def watched(child: Child) -> int:
 
 @cache
 def the_launcher() -> Launcher:
-    """The one launcher of this test process, for every folder of tests: loading everything takes seconds."""
+    """Return the one launcher of this test process, for every folder of tests: loading everything takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="batchgen-said-"))
     launcher = Launcher(folder)
     launcher.open()

@@ -144,7 +144,7 @@ class Launcher:
 
 
 def fault(broken: Break) -> Callable[[str], None]:
-    """What is called at each durable step, by several threads: it dies, or raises, at the chosen passing."""
+    """Say what is called at each durable step, by several threads: it dies, or raises, at the chosen passing."""
     count, lock = 0, threading.Lock()
 
     def at(name: str) -> None:

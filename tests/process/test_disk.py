@@ -25,7 +25,7 @@ namespaces = pytest.mark.skipif(
 
 
 def noise(size: int) -> bytes:
-    """An image that does not get smaller: about three bytes a pixel."""
+    """Return an image that does not get smaller: about three bytes a pixel."""
     out = BytesIO()
     Image.frombytes("RGB", (size, size), Random(1).randbytes(size * size * 3)).save(out, "PNG")
     return out.getvalue()

@@ -32,7 +32,7 @@ class Step:
 
 
 def steps(trace: str) -> Iterator[Step]:
-    """The system calls of all threads in order."""
+    """Return the system calls of all threads in order."""
     begun: dict[str, Step] = {}
     for line in trace.splitlines():
         found = LINE.match(line)

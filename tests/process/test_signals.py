@@ -18,7 +18,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
 def under_way(trial: World) -> set[str]:
-    """Calls that the ledger has under way."""
+    """Check that calls that the ledger has under way."""
     return trial.look().ids("dispatched")
 
 

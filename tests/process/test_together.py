@@ -13,7 +13,7 @@ from tests.process.world import World, world
 
 
 def statuses(trial: World) -> list[dict[str, Any]]:
-    """What every run says of itself, the oldest first."""
+    """Say what every run says of itself, the oldest first."""
     return [json.loads(path.read_bytes()) for path in sorted((trial.output / "runs").glob("*/status.json"))]
 
 

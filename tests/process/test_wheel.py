@@ -25,7 +25,7 @@ jobs: [{id: lamp, prompt: A lamp}, {id: chair, prompt: A chair}]
 
 
 def told(*command: str | Path, cwd: Path) -> str:
-    """What a command says that ends well; nothing of the source tree is on its path."""
+    """Say what a command says that ends well; nothing of the source tree is on its path."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -56,7 +56,7 @@ def wheel(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installed(wheel: Path, tmp_path: Path) -> Path:
-    """An environment that holds the wheel and the libraries it runs with, and nothing else."""
+    """Return an environment that holds the wheel and the libraries it runs with, and nothing else."""
     asked = [*PIP, "download", "--no-deps", "--dest", str(tmp_path), "--retries", "1", "tzdata"]
     if subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("the package registry cannot be reached: nothing can be installed into an empty environment")

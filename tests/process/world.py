@@ -38,7 +38,7 @@ jobs:
 
 @cache
 def image() -> bytes:
-    """A whole PNG of the asked size, in few bytes."""
+    """Return a whole PNG of the asked size, in few bytes."""
     out = BytesIO()
     Image.new("RGB", (1024, 1024), (200, 80, 40)).save(out, "PNG")
     return out.getvalue()
@@ -66,7 +66,7 @@ class Books:
     waiting: int = 0
 
     def ids(self, *states: str) -> set[str]:
-        """Calls in these states."""
+        """Return calls in these states."""
         return {call.id for call in self.calls.values() if call.state in states}
 
 
@@ -115,7 +115,7 @@ class World:
         return self.launcher.start(*self.words, *more, cwd=self.folder, broken=broken, **how)
 
     def begun(self, *more: str, calls: int = CONCURRENCY, **how: Any) -> Child:
-        """A run that has so many calls under way."""
+        """Check that a run that has so many calls under way."""
         child = self.start(None, *more, **how)
         self.wait_for(lambda: self.calls >= calls or child.ended)
         assert not child.ended, f"{self}: it ended with {child.wait()}\n{child.said}\n{child.told}"
@@ -273,7 +273,7 @@ class World:
 
 
 def name_of(entry: dict[str, Any]) -> str:
-    """The call that a line of the bill belongs to."""
+    """Return the call that a line of the bill belongs to."""
     headers: dict[str, str] = entry["headers"]
     return next(value for name, value in headers.items() if name.lower() == "x-client-request-id")
 
@@ -291,7 +291,7 @@ def world(
     settings: str = "",
     **config: Any,
 ) -> Iterator[World]:
-    """A trial in an empty folder; `settings` are more lines of the manifest, `config` is the provider's."""
+    """Check that a trial in an empty folder; `settings` are more lines of the manifest, `config` is the provider's."""
     numbers = "\n".join(map(str, range(jobs)))
     (folder / "m.yaml").write_text(MANIFEST + settings, encoding="utf-8")
     (folder / "jobs.csv").write_text(f"number\n{numbers}\n", encoding="utf-8")

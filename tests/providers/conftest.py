@@ -17,7 +17,7 @@ class Memory:
         self.parts: dict[int, bytearray] = {}
 
     def open(self, index: int) -> "MemoryPart":
-        """A new part."""
+        """Return a new part."""
         assert index not in self.parts
         self.parts[index] = bytearray()
         return MemoryPart(self.parts[index])

@@ -18,12 +18,12 @@ TEXT = base64.b64encode(IMAGE).decode()
 
 
 def body(*entries: Any, **more: Any) -> Any:
-    """An answer with these entries."""
+    """Return an answer with these entries."""
     return json.dumps({"created": 1, "data": list(entries), **more}).encode()
 
 
 def entry(text: Any = TEXT) -> Any:
-    """An entry with this text."""
+    """Return an entry with this text."""
     return {"b64_json": text}
 
 

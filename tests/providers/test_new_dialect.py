@@ -23,7 +23,7 @@ KEY = "tiny-0123456789"
 
 
 def image() -> bytes:
-    """A small image."""
+    """Return a small image."""
     out = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(out, "PNG")
     return out.getvalue()
@@ -48,7 +48,7 @@ def serve(heard: Heard) -> Answered:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Counting, Path]]:
-    """A server, and the provider file that stands for it; the entry in the table goes again."""
+    """Return a server, and the provider file that stands for it; the entry in the table goes again."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TINY_KEY", KEY)
     DIALECTS[TINY.name] = TINY
@@ -68,7 +68,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Coun
 
 
 def manifest(folder: Path, **job: Any) -> Path:
-    """A manifest of one job."""
+    """Return a manifest of one job."""
     path = folder / "scene.yaml"
     told = {"provider": "./tiny.yaml", "limits": {"max_cost": 1}, "jobs": [{"id": "a", "prompt": "A dot", **job}]}
     path.write_text(yaml.safe_dump(told), "utf-8")

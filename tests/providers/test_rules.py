@@ -14,7 +14,7 @@ PHOTO = FileImage("a.png", "0" * 64, 100, 64, 64)
 
 
 def job(n: int = 1, *, inherited: tuple[str, ...] = (), images: Any = (), mask: Any = None, **params: str) -> Job:
-    """A job with these parameters; images make it an edit."""
+    """Return a job with these parameters; images make it an edit."""
     operation = Operation(params.pop("operation", "edit" if images or mask else "generate"))
     request = ImageRequest(operation, "x", params.pop("model", None), tuple(sorted(params.items())), images, mask)
     place = Place("m.yaml", 7)
@@ -31,7 +31,7 @@ def said(wanted: Job, provider: str, **changes: Any) -> list[tuple[str, str]]:
 
 
 def sent(wanted: Job, provider: str) -> dict[str, str]:
-    """The parameters that go out."""
+    """Return the parameters that go out."""
     door = catalog.provider(provider)
     model = catalog.find_model(wanted.request.model or door.default_model)
     return dict(to_send(wanted.request, door, model, wanted.inherited))

@@ -14,18 +14,18 @@ PLAIN = Prepare()
 
 
 def saved(path: Path, mode: str = "RGB", size: tuple[int, int] = (40, 20), colour: Any = 0, kind: str = "PNG") -> Path:
-    """An image file."""
+    """Return an image file."""
     Image.new(mode, size, colour).save(path, kind)
     return path
 
 
 def file_image(path: Path) -> FileImage:
-    """The file as the manifest knows it."""
+    """Return the file as the manifest knows it."""
     return FileImage(str(path), "0" * 64, path.stat().st_size, 40, 20)
 
 
 def opened(upload: Upload) -> Image.Image:
-    """What goes out."""
+    """Say what goes out."""
     return Image.open(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data))
 
 

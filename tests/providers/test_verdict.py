@@ -17,14 +17,14 @@ JSON, HTML, EMPTY, OTHER = BodyKind.JSON, BodyKind.HTML, BodyKind.EMPTY, BodyKin
 
 
 def answered(status: Any, complaint: Any = None, **facts: Any) -> Any:
-    """A call that got a status and a whole body."""
+    """Return a call that got a status and a whole body."""
     facts.setdefault("body", JSON if complaint or 200 <= status < 300 else EMPTY)
     facts.setdefault("seconds", 1.0)
     return judge(CallEvidence(Phase.COMPLETE, status=status, complaint=complaint, **facts))
 
 
 def says(code: Any = "", message: Any = "", **more: Any) -> Any:
-    """What a provider complains of."""
+    """Say what a provider complains of."""
     return ApiError(code=code, message=message, **more)
 
 

@@ -22,7 +22,7 @@ def request(attempt: Attempt, provider: Provider, params: Params, _: Uploads) ->
 
 
 def read(document: Document, _: Attempt) -> Answer:
-    """A list of drawings."""
+    """Return a list of drawings."""
     entries = document.value.get("drawings") if isinstance(document.value, Mapping) else None
     runs = [run_at(document, entry.get("pixels")) for entry in entries or ()]
     return Answer(tuple(from_run(run) if run else Item(reason="undecodable") for run in runs))
@@ -54,5 +54,5 @@ TINY = Dialect(
 
 
 def drawn(image: bytes, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a server of this protocol answers."""
+    """Say what a server of this protocol answers."""
     return {"drawings": [{"pixels": base64.b64encode(image).decode()}] * body["many"]}

@@ -27,7 +27,7 @@ class Reviewed(ImageRow):
 
 
 def image(number: int, **changed: Any) -> ImageRow:
-    """The stored image of a number: each with its own id, key, prompt and cost."""
+    """Return the stored image of a number: each with its own id, key, prompt and cost."""
     category, colour = CATEGORIES[number % 3], ("oak", "teak")[number % 2]
     values = {
         "job_id": f"{category}-{number:02}", "job_key": f"{number:064x}", "sha256": f"{number + 4096:064x}",
@@ -39,7 +39,7 @@ def image(number: int, **changed: Any) -> ImageRow:
 
 
 def job_of(row: ImageRow, **changed: Any) -> JobRow:
-    """The job of an image."""
+    """Return the job of an image."""
     place = f"products.csv:{int(row.job_key, 16) + 2}:1"
     values = {"job_id": row.job_id, "job_key": row.job_key, "prompt": row.prompt, "tags": row.tags, "place": place}
     return a_job(**{**values, "last_run": row.last_run, "confirmed_micro_usd": row.cost_micro_usd, **changed})
@@ -60,6 +60,6 @@ def shop(folder: Path) -> Rows:
 
 
 def long_page(number: int) -> str:
-    """A page with so many images, made without their files."""
+    """Return a page with so many images, made without their files."""
     rows = tuple(image(each) for each in range(number))
     return render(Page(read(Rows(run=a_run()), None), images=Section(rows, number, "images.csv")))  # type: ignore[arg-type]

@@ -148,7 +148,7 @@ class Page:
         self.until("!window.stale && document.readyState === 'complete'")
 
     def js(self, expression: str) -> Any:
-        """The value of an expression; promises are waited for."""
+        """Check that the value of an expression; promises are waited for."""
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise Broken(f"{expression}: {answer['exceptionDetails']['exception'].get('description')}")
@@ -202,7 +202,7 @@ class Page:
         self.settle()
 
     def texts(self, selector: str) -> list[str]:
-        """The words of every element that a selector finds."""
+        """Return the words of every element that a selector finds."""
         return list(self.js(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.textContent)"))
 
     def downloaded(self, name: str) -> Path:
@@ -222,7 +222,7 @@ class Page:
         return to
 
     def happened(self, *kinds: str) -> list[dict[str, Any]]:
-        """What the browser told of this page, by the names of events."""
+        """Say what the browser told of this page, by the names of events."""
         self.settle()
         mine = (event for event in self.browser.events if event.get("sessionId") == self.session)
         return [event["params"] for event in mine if event["method"] in kinds]

@@ -134,7 +134,7 @@ class ReportRows:
 
 
 def an_image(**changed: Any) -> ImageRow:
-    """A stored image, but for what is changed."""
+    """Check that a stored image, but for what is changed."""
     return ImageRow(
         "chair-oak", "a" * 64, 0, "stored", "", "", "", "images/chair-oak-0.png", "ab" * 32, 1000, 64, 64, "png",
         "[]", "[]", "",
@@ -143,7 +143,7 @@ def an_image(**changed: Any) -> ImageRow:
 
 
 def a_job(**changed: Any) -> JobRow:
-    """A job that is done, but for what is changed."""
+    """Check that a job that is done, but for what is changed."""
     return JobRow(
         "chair-oak", "a" * 64, "generate", "gpt-image-1", "1024x1024", "medium", "openai", "A chair in oak", "[]", "",
         None, 1, "done", 1, 0, 0, 0, 0, 0, 1, 0, 12, 0, 1056, 42_000, 0, 0, 0, 42_300, 12.5, "", "", "[]", "[]",
@@ -151,7 +151,7 @@ def a_job(**changed: Any) -> JobRow:
 
 
 def a_run(**changed: Any) -> RunRow:
-    """A run that ended well after 72.5 seconds, but for what is changed."""
+    """Return a run that ended well after 72.5 seconds, but for what is changed."""
     begun, ended = (datetime(2026, 11, 20, 2, minute, second, tzinfo=UTC) for minute, second in ((0, 0), (1, 12)))
     values = {
         "run_id": "2026-11-20T02:00Z-7f3a", "manifest": "autumn", "provider": "openai",

@@ -13,7 +13,7 @@ Make = Callable[..., Any]
 
 
 def keys(value: Any) -> Any:
-    """The names in an object, at every depth."""
+    """Return the names in an object, at every depth."""
     return {name: keys(inner) for name, inner in value.items()} if isinstance(value, dict) else None
 
 

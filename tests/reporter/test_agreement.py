@@ -106,7 +106,7 @@ class History:
         self.chance.choice([self._drawn, self._empty, self._unclear, self._free, self._open])(attempt, high)
 
     def _drawn(self, attempt: Attempt, high: int) -> None:
-        """Some images came, some perhaps as addresses; what was there before is drawn again."""
+        """Return some images came, some perhaps as addresses; what was there before is drawn again."""
         some = self.chance.sample(attempt.slots, self.chance.randint(1, attempt.n))
         cost, estimated = self.chance.randint(1, high), self.chance.random() < 0.4
         remote = [slot for slot in some if self.chance.random() < 0.2]
@@ -134,7 +134,7 @@ class History:
         self.bill["not_charged_micro_usd"] += high
 
     def _open(self, attempt: Attempt, high: int) -> None:
-        """The call is still under way, or its process died."""
+        """Check that the call is still under way, or its process died."""
         self.bill["at_risk_micro_usd"] += high
 
     def _image(self, attempt: Attempt, slot: int) -> StoredImage:
@@ -155,13 +155,13 @@ class History:
 
 
 def cells(path: Path) -> list[dict[str, str]]:
-    """A CSV file as another program reads it."""
+    """Return a CSV file as another program reads it."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def told(rows: Sequence[Any]) -> dict[str, int]:
-    """The four sums of a table."""
+    """Return the four sums of a table."""
     return {name: sum(int(row[name]) for row in rows) for name in FOUR}
 
 

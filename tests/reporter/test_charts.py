@@ -88,7 +88,7 @@ def test_the_course_of_one_run_is_kept() -> None:
 
 
 def a_slice(value: str, confirmed: int, at_risk: int = 0) -> Slice:
-    """What one value cost."""
+    """Say what one value cost."""
     return Slice(value, 1, 1, 0, 0, Money(MicroUSD(confirmed), MicroUSD(0), MicroUSD(at_risk)))
 
 

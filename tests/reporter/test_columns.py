@@ -28,7 +28,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
 
 def documented(file: str) -> list[list[str]]:
-    """The cells of the table under the heading that names a file, without its last column, the meaning."""
+    """Return the cells of the table under the heading that names a file, without its last column, the meaning."""
     (section,) = (
         text for text in PAGE.read_text("utf-8").split("\n## ") if file in text.partition("\n")[0].split(", ")
     )
@@ -40,7 +40,7 @@ def documented(file: str) -> list[list[str]]:
 
 @pytest.fixture
 def report(tmp_path: Path, rows: Any, job: Any, image: Any) -> Path:
-    """A report with every file that there may be."""
+    """Check that a report with every file that there may be."""
     listed = [ListedRow("A", 1, "images/a.png", "A chair", "")]
     varied = [
         VariantRow("r", 0, way, "a", "k" * 64, "images/a.png", "ab" * 32, "png", "m", "s", way, "A chair", 1)

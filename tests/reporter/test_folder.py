@@ -39,7 +39,7 @@ Make = Callable[..., Any]
 
 
 def cells(path: Path) -> list[dict[str, str]]:
-    """A CSV file as another program reads it."""
+    """Return a CSV file as another program reads it."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -21,7 +21,7 @@ CARDS = "#sheet .card b"
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a small shop."""
+    """Return the page of a small shop."""
     folder = tmp_path_factory.mktemp("shop")
     return write(shop(folder), folder).page
 

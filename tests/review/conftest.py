@@ -30,11 +30,11 @@ class Looked(Rehearsal):
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def aside(self) -> set[bytes]:
-        """What lies in `superseded/`."""
+        """Say what lies in `superseded/`."""
         return {path.read_bytes() for path in (self.folder / "superseded").rglob("*") if path.is_file()}
 
     def said(self, ended: Ended, job: str, slot: int, decision: str, note: str = "") -> dict[str, Any]:
-        """What somebody says of an image, as a run's report shows it."""
+        """Say what somebody says of an image, as a run's report shows it."""
         (row,) = (row for row in ended.images(job) if row["slot"] == str(slot))
         told = {"job": job, "key": row["job_key"], "slot": slot, "sha256": row["sha256"]}
         return {**told, "decision": decision, "note": note}
@@ -46,7 +46,7 @@ class Looked(Rehearsal):
         return review(path, self.folder)
 
     def agree(self, ended: Ended) -> None:
-        """The server's bill, the ledger and the report say the same, and the books have no fault."""
+        """Return the server's bill, the ledger and the report say the same, and the books have no fault."""
         assert ended.charged == self.billed
         rows = ended.table("jobs")
         assert sum(int(row["confirmed_micro_usd"]) + int(row["estimated_micro_usd"]) for row in rows) == self.billed

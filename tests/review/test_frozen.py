@@ -10,7 +10,7 @@ PATH: dict[str, Any] = {"output": {"path": "{{ sku }}-{{ index }}.{{ ext }}"}}
 
 
 def one(prompt: str = "A lamp", name: str = "lamp", **more: Any) -> dict[str, Any]:
-    """A job whose images go to a place that its name does not decide."""
+    """Return a job whose images go to a place that its name does not decide."""
     return {"id": name, "prompt": prompt, "n": 2, "rows": [{"sku": "0007"}], **more}
 
 

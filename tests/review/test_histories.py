@@ -106,7 +106,7 @@ class History:
         self.run(rejected=True)
 
     def die(self) -> None:
-        """A run that may be killed, of either kind."""
+        """Check that a run that may be killed, of either kind."""
         point, passing = self.chance.choice(POINTS), self.chance.randint(1, 2)
         count = 0
 

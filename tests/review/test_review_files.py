@@ -16,7 +16,7 @@ GOOD = {"job": "lamp", "key": "a" * 64, "slot": 0, "sha256": "b" * 64, "decision
 
 
 def written(path: Path, *decisions: Any, **head: Any) -> Path:
-    """A file as the page exports it."""
+    """Return a file as the page exports it."""
     path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions, **head}, indent=1), "utf-8")
     return path
 

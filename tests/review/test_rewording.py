@@ -10,7 +10,7 @@ JOBS = [{"id": name, "prompt": f"A {name} [moderated]", "n": 2} for name in ("la
 
 
 def reworded(ended: Ended, path: Path, **prompts: str) -> Path:
-    """The table of moderated jobs, with other prompts for some of them."""
+    """Return the table of moderated jobs, with other prompts for some of them."""
     rows = [{**row, "prompt": prompts.get(row["id"], row["prompt"])} for row in ended.table("moderated")]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=rows[0].keys())

@@ -16,7 +16,7 @@ JOBS = [{"id": name, "prompt": f"A {name}", "n": 2} for name in ("lamp", "chair"
 
 
 def jobs_of(folder: Path, **keys: Any) -> list[Job]:
-    """The jobs of a manifest."""
+    """Return the jobs of a manifest."""
     path = folder / "staged.yaml"
     path.write_text(yaml.safe_dump({"name": "staged", **keys}), "utf-8")
     return [job for job in manifest.expand(manifest.load(path)) if isinstance(job, Job)]

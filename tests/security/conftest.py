@@ -11,12 +11,12 @@ from tests.process.launcher import Launcher
 
 @pytest.fixture
 def launcher() -> Launcher:
-    """Starts real processes in no time."""
+    """Return starts real processes in no time."""
     return the_launcher()
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder."""
+    """Return an empty folder."""
     with ram_folder(tmp_path) as folder:
         yield folder

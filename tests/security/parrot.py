@@ -65,7 +65,7 @@ class Parrot:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def answer(self, target: str, body: bytes) -> bytes:
-        """What to say to one request."""
+        """Say what to say to one request."""
         if (name := target.rpartition("/")[2]) not in self.answers:
             found = re.search(rb"\[(\w+)\]", body)
             name = found[1].decode() if found else ""
@@ -74,7 +74,7 @@ class Parrot:
 
 @contextmanager
 def parrot(answers: Mapping[str, Answer]) -> Iterator[Parrot]:
-    """A parrot with these answers, in a thread."""
+    """Return a parrot with these answers, in a thread."""
     bird = Parrot(answers)
 
     class Handler(StreamRequestHandler):
@@ -93,7 +93,7 @@ def parrot(answers: Mapping[str, Answer]) -> Iterator[Parrot]:
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """A client that hangs up is no news."""
+            """Check that a client that hangs up is no news."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         bird.port = server.server_address[1]

@@ -16,19 +16,19 @@ from tests.security.parrot import KEY, LETTERS, SAID, Answer, Parrot, parrot, tr
 
 
 def png() -> str:
-    """A small image in base64."""
+    """Return a small image in base64."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "teal").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
 
 
 def error(**facts: Any) -> dict[str, Any]:
-    """An error body."""
+    """Return an error body."""
     return {"error": {"message": f"what is {SAID}?", "type": KEY, "param": KEY, "code": KEY, **facts}}
 
 
 def brings(**more: Any) -> dict[str, Any]:
-    """A good answer that says more."""
+    """Check that a good answer that says more."""
     return {"data": [{"b64_json": png(), "revised_prompt": SAID}], **more}
 
 

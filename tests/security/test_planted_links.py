@@ -19,14 +19,14 @@ OUTPUT = {"path": "sku/deep/{{ id }}-{{ index }}.{{ ext }}"}
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Rehearsal]:
-    """A provider, and a folder beside which nothing may appear."""
+    """Return a provider, and a folder beside which nothing may appear."""
     (tmp_path / "outside").mkdir()
     with rehearsal(tmp_path, {"output": OUTPUT, "provider": "mock"}) as stage:
         yield stage
 
 
 def outside(stage: Rehearsal) -> list[str]:
-    """What was written on the other side."""
+    """Say what was written on the other side."""
     return [str(path) for path in (stage.root / "outside").rglob("*")]
 
 

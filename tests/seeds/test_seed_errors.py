@@ -19,7 +19,7 @@ TWO = [{"id": "first", "prompt": "A lamp"}, {"id": "second", "prompt": "A chair"
 
 
 def image() -> str:
-    """An image as base64."""
+    """Return an image as base64."""
     out = io.BytesIO()
     Image.effect_noise((1024, 1024), 30).save(out, "JPEG", quality=30)
     return base64.b64encode(out.getvalue()).decode()
@@ -37,7 +37,7 @@ DRAWN: tuple[int, dict[str, str], Any] = (
 
 
 def error(status: int, message: str, kind: str, code: str | None, **headers: str) -> tuple[int, dict[str, str], Any]:
-    """An error as the guides print it."""
+    """Return an error as the guides print it."""
     return status, headers, {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
@@ -74,7 +74,7 @@ def performed(says: Says, provider: str, answers: Any, jobs: Any = TWO, **settin
 
 
 def advice(ended: Ended) -> str:
-    """The last lines of a run: why it ended and what to do next."""
+    """Return the last lines of a run: why it ended and what to do next."""
     return final_block(ended.summary, Exit(ended.exit))
 
 
@@ -153,7 +153,7 @@ def test_aihubmix_charges_what_was_sent(says: Says) -> None:
 
 
 def several(*images: str | None) -> tuple[int, dict[str, str], Mapping[str, Any]]:
-    """An answer with these images."""
+    """Return an answer with these images."""
     usage = {**USAGE, "output_tokens": 4160 * len(images), "total_tokens": 8 + 4160 * len(images)}
     return 200, {}, {"created": 1, "data": [{"b64_json": one} for one in images], "usage": usage}
 

@@ -57,7 +57,7 @@ def by_image(entry: Entry, table: Mapping[str, Mapping[str, str]]) -> Decimal:
 
 
 def apiyi(entry: Entry) -> Decimal:
-    """The cheaper of two printed tables; the smaller model at its official list; Sora Image at a cent a call."""
+    """Return the cheaper of two printed tables; the smaller model at its official list; Sora Image at a cent a call."""
     if entry["model"] == "sora_image":
         return Decimal(10_000)
     if entry["model"] == "gpt-image-1-mini":
@@ -66,12 +66,12 @@ def apiyi(entry: Entry) -> Decimal:
 
 
 def official(entry: Entry) -> Decimal:
-    """The guides without prices: OpenAI's list; Sora Image at a cent a call."""
+    """Return the guides without prices: OpenAI's list; Sora Image at a cent a call."""
     return Decimal(10_000) if entry["model"] == "sora_image" else by_token(entry, "5", "10", "40")
 
 
 def aihubmix(entry: Entry) -> Decimal:
-    """The printed table, and "input text tokens are billed separately at $5 per million"."""
+    """Check that the printed table, and "input text tokens are billed separately at $5 per million"."""
     text: int = entry["text_tokens"]
     return by_image(entry, AIHUBMIX) + text * Decimal(5)
 
@@ -110,7 +110,7 @@ def performed(gateway: Gateway, seed: str) -> tuple[Rehearsal, Ended]:
 
 
 def impatient(root: Path, seed: str) -> Path:
-    """A copy of a seed's manifest that keeps no pace, as the mock asks for none."""
+    """Return a copy of a seed's manifest that keeps no pace, as the mock asks for none."""
     sample = copytree(SEEDS, root / "seeds") / f"{seed}.yaml"
     text = sample.read_text("utf-8")
     sample.write_text(text.replace("images_per_minute: 50", "images_per_minute: 50000"), "utf-8")

@@ -52,7 +52,7 @@ def everything_is_accounted(world: World, scene: Scene, story: Story) -> None:
 
 
 def outcomes_are_the_ledgers(world: World, scene: Scene, story: Story) -> None:
-    """What the run said of each job is what the ledger says of it."""
+    """Say what the run said of each job is what the ledger says of it."""
     names = {row.job_key: row.outcome for row in world.ledger.report_rows.jobs()}
     said = Counter(outcome.kind.value for outcome in story.outcomes)
     booked = Counter(names[outcome.job.key] for outcome in story.outcomes)
@@ -61,7 +61,7 @@ def outcomes_are_the_ledgers(world: World, scene: Scene, story: Story) -> None:
 
 
 def nothing_is_drawn_twice(world: World, scene: Scene) -> None:
-    """A slot gets one image; a second one only where the user wants a mismatch drawn again."""
+    """Return a slot gets one image; a second one only where the user wants a mismatch drawn again."""
     most = 2 if scene.settings.on_mismatch is OnMismatch.RETRY_ONCE else 1
     twice = {slot: given for slot, given in world.given.items() if given > most}
     assert not twice, f"drawn again: {twice}"
@@ -94,7 +94,7 @@ def calls_are_bounded(scene: Scene, story: Story) -> None:
 
 
 def nothing_is_given_up_early(world: World, story: Story) -> None:
-    """A slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups.
+    """Return a slot counts as moderated when the provider said so, or when it stayed empty in a call and both top-ups.
 
     Or in two calls, of which the last left out every image.
     """
@@ -110,7 +110,7 @@ def nothing_is_given_up_early(world: World, story: Story) -> None:
 
 
 def _remedy(purpose: Purpose, verdict: Verdict) -> Remedy:
-    """What a verdict comes to: in doubt whatever was perhaps charged, and a top-up whatever was charged in vain."""
+    """Say what a verdict comes to: in doubt whatever was perhaps charged, and a top-up whatever was charged in vain."""
     if purpose is Purpose.TOP_UP and verdict.charge is Charge.YES and verdict.remedy is not Remedy.NONE:
         return Remedy.EMPTY
     if verdict.charge is Charge.MAYBE and verdict.remedy is Remedy.RETRY:
@@ -125,7 +125,7 @@ def nothing_leaves_after_a_refusal(story: Story) -> None:
 
 
 def the_status_says_it(scene: Scene, story: Story) -> None:
-    """The exit status is what the books and the reasons to stop make it."""
+    """Check that the exit status is what the books and the reasons to stop make it."""
     if story.aborted:
         return
     jobs, images, status = story.totals.jobs, story.totals.images, story.status
@@ -147,6 +147,6 @@ def the_status_says_it(scene: Scene, story: Story) -> None:
 
 
 def states(world: World, job_key: str) -> list[SlotState]:
-    """The states of a job's slots, as far as something is known of them."""
+    """Return the states of a job's slots, as far as something is known of them."""
     rows = world.ledger._database.db.execute("SELECT state FROM images WHERE job_key = ? ORDER BY slot", (job_key,))
     return [SlotState(state) for (state,) in rows]

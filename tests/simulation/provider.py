@@ -269,7 +269,7 @@ class Sky:
         return self._drawn(attempt, drawn, billed=self.chance.choice((attempt.n, drawn or 1)))
 
     async def none(self, attempt: Attempt) -> Receipt:
-        """A charged answer with nothing in it."""
+        """Return a charged answer with nothing in it."""
         await self._pass()
         return self._drawn(attempt, 0)
 
@@ -309,7 +309,7 @@ class Sky:
         return replace(receipt, images=(), remote=remote)
 
     async def later(self, attempt: Attempt) -> Pending:
-        """Accepted; what was drawn, perhaps too little, is told later."""
+        """Check that accepted; what was drawn, perhaps too little, is told later."""
         await self._pass(0.1, 5)
         self.accepted[attempt.id] = self._drawn(attempt, self.chance.choice((attempt.n, 1)))
         self._ready[attempt.id] = asyncio.get_running_loop().time() + self.chance.uniform(1, 300)
@@ -327,7 +327,7 @@ class Sky:
         return self._refused(attempt, self._blocking("output", 20.0))
 
     async def limited(self, attempt: Attempt) -> Receipt:
-        """A rate limit out of the blue, with all kinds of advice."""
+        """Return a rate limit out of the blue, with all kinds of advice."""
         await self._pass(0.05, 0.5)
         told = self.chance.choice(
             ({}, {"retry-after": "7"}, {"retry-after-ms": "400"}, {"retry-after": "-3"}, {"retry-after": "1e9"})
@@ -335,7 +335,7 @@ class Sky:
         return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=429, headers=told, body=BodyKind.JSON))
 
     async def overloaded(self, attempt: Attempt) -> Receipt:
-        """A 503 that comes at once."""
+        """Return a 503 that comes at once."""
         await self._pass(0.1, 3)
         happening = CallEvidence(
             Phase.COMPLETE, status=503, body=BodyKind.JSON, complaint=ApiError(message="overloaded"), seconds=1.0
@@ -343,14 +343,14 @@ class Sky:
         return self._refused(attempt, happening)
 
     async def broken(self, attempt: Attempt) -> Receipt:
-        """A server's error of any kind after a while: perhaps it was drawn."""
+        """Return a server's error of any kind after a while: perhaps it was drawn."""
         self._charge(attempt)
         await self._pass(5, 120)
         status = self.chance.choice((500, 502, 504, 520, 524, 408))
         return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=status, body=BodyKind.HTML, seconds=20.0))
 
     async def unreached(self, attempt: Attempt) -> Receipt:
-        """A gateway that could not reach the provider."""
+        """Return a gateway that could not reach the provider."""
         await self._pass(0.1, 3)
         return self._refused(attempt, CallEvidence(Phase.COMPLETE, status=521, body=BodyKind.HTML, seconds=1.0))
 
@@ -363,13 +363,13 @@ class Sky:
         )
 
     async def cut_off(self, attempt: Attempt) -> Receipt:
-        """The line breaks while it is drawn."""
+        """Check that the line breaks while it is drawn."""
         self._charge(attempt)
         await self._pass()
         return self._refused(attempt, CallEvidence(Phase.HANDED_OVER, TransportError.DISCONNECTED))
 
     async def truncated(self, attempt: Attempt) -> Receipt:
-        """The line breaks within the answer."""
+        """Return the line breaks within the answer."""
         self._charge(attempt, part=1)
         await self._pass()
         happening = CallEvidence(
@@ -378,7 +378,7 @@ class Sky:
         return self._refused(attempt, happening)
 
     async def error_inside(self, attempt: Attempt) -> Receipt:
-        """A success with an error in it."""
+        """Return a success with an error in it."""
         self._charge(attempt)
         await self._pass()
         said = self.chance.choice((ApiError(message="upstream failed"), ApiError("rate_limit_exceeded")))
@@ -390,7 +390,7 @@ class Sky:
         return self._refused(attempt, CallEvidence(Phase.NOT_CONNECTED, TransportError.CONNECT))
 
     async def lost(self, attempt: Attempt) -> Lost:
-        """The executor itself is lost on the way."""
+        """Check that the executor itself is lost on the way."""
         self._charge(attempt)
         await self._pass()
         return Lost(attempt.id, "the executor went away")

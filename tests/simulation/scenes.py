@@ -107,7 +107,7 @@ def any_settings(chance: Random, images: int) -> Settings:
 
 
 def fair_again(scene: Scene) -> Scene:
-    """The same jobs in fine weather and without limits, as a later run finds them."""
+    """Return the same jobs in fine weather and without limits, as a later run finds them."""
     limits = Limits(concurrency=scene.settings.limits.concurrency)
     settings = replace(scene.settings, limits=limits, budget=None)
     choices = replace(scene.choices, on_uncertain=settings.on_uncertain)
@@ -115,5 +115,5 @@ def fair_again(scene: Scene) -> Scene:
 
 
 def with_choices(scene: Scene, **changes: object) -> Scene:
-    """The same scene with other choices of the user's."""
+    """Return the same scene with other choices of the user's."""
     return replace(scene, choices=replace(Choices(), **changes))  # type: ignore[arg-type]

@@ -39,7 +39,7 @@ def crowd(seed: int) -> Scene:
 
 
 def left_over(world: World, story: Story, cap: int) -> tuple[int, int]:
-    """What the cap leaves in the end, and the cheapest call that was not made because of it."""
+    """Say what the cap leaves in the end, and the cheapest call that was not made because of it."""
     exposure = world.ledger.reservations.exposure(story.run_id)
     assert exposure.reserved == 0
     unmade = [

@@ -179,7 +179,7 @@ class World:
         return Sums(*row)
 
     def _above_bounds(self, which: str, since: int = 0) -> int:
-        """What calls that ended since then cost above their bounds."""
+        """Say what calls that ended since then cost above their bounds."""
         found = self.ledger._database.db.execute(
             "SELECT ifnull(sum(cost - high), 0) FROM attempts"
             f" WHERE cost > high AND unixepoch(ended) >= {since} AND {which}"

@@ -32,7 +32,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def named(node: ast.expr) -> str:
-    """The last name of an expression: `slot.reason` is a reason; `words` alone may be any words."""
+    """Check that the last name of an expression: `slot.reason` is a reason; `words` alone may be any words."""
     match node:
         case ast.Attribute(attr=name):
             return name

@@ -82,7 +82,7 @@ def passes(trial: World, point: str) -> bool:
 
 
 def kind_of(seed: int) -> str:
-    """What the provider does in a trial."""
+    """Say what the provider does in a trial."""
     return tuple(KINDS)[seed % len(KINDS)]
 
 

@@ -30,7 +30,7 @@ class Fate:
     slow: bool = False
 
     def of(self, n: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The calls and slots of a job for `n` images."""
+        """Return the calls and slots of a job for `n` images."""
         return (self.calls, self.slots) if n == 1 else (self.calls4, self.slots4)
 
 

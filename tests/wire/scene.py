@@ -28,7 +28,7 @@ LOOKS = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 
 
 def dot(width: int = 64, height: int = 64, kind: str = "JPEG") -> bytes:
-    """A small image of one colour."""
+    """Return a small image of one colour."""
     out = io.BytesIO()
     Image.new("RGB", (width, height), "teal").save(out, kind)
     return out.getvalue()
@@ -62,7 +62,7 @@ class Scene:
         return self.root / "output" / name
 
     def options(self, name: str = "scene", **options: Any) -> Options:
-        """The words of a command that talks to this server."""
+        """Return the words of a command that talks to this server."""
         return Options(**{"base_url": self.handle.base_url, "output": self.output(name), **options})
 
     def run(self, manifest: Path, watch: Any = None, **options: Any) -> "Seen":
@@ -71,7 +71,7 @@ class Scene:
         return Seen(self, result, manifest.stem)
 
     def bill(self) -> list[dict[str, Any]]:
-        """What the server was asked for, request by request."""
+        """Say what the server was asked for, request by request."""
         requests: list[dict[str, Any]] = self.handle.bill()["requests"]
         return requests
 
@@ -83,7 +83,7 @@ class Scene:
 
     @contextmanager
     def ledger(self, name: str = "scene") -> Iterator[Ledger]:
-        """The books of an output folder, for reading."""
+        """Return the books of an output folder, for reading."""
         path = self.output(name) / "ledger.db"
         with Ledger.open(path, ".", clock=SystemClock(), readonly=True) as ledger:
             yield ledger
@@ -135,22 +135,22 @@ class Seen:
         return tuple(row.state.value for row in self.attempts if row.job_id == job_id)
 
     def slots(self, job_id: str) -> tuple[str, ...]:
-        """What became of each wanted image of a job."""
+        """Say what became of each wanted image of a job."""
         return tuple(row.state for row in sorted(self.images, key=lambda row: row.slot) if row.job_id == job_id)
 
     def table(self, name: str) -> list[dict[str, str]]:
-        """A CSV file of the report as another program reads it."""
+        """Return a CSV file of the report as another program reads it."""
         with (self.folder / "report" / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
     def json(self, path: str) -> Any:
-        """A JSON file of the output folder."""
+        """Return a JSON file of the output folder."""
         return json.loads((self.folder / path).read_text("utf-8"))
 
 
 @contextmanager
 def scene(root: Path, settings: Mapping[str, Any] | None = None, **config: Any) -> Iterator[Scene]:
-    """A scene whose server answers with one small image, unless `config` says otherwise."""
+    """Return a scene whose server answers with one small image, unless `config` says otherwise."""
     handle = start_embedded(MockConfig(**{"fixed_bytes": dot(), **config}))
     try:
         yield Scene(root, handle, dict(settings or {}))

@@ -11,14 +11,14 @@ from tests.wire.scene import dot, scene
 
 
 def made(mode: str, kind: str, **how: object) -> bytes:
-    """An image in some mode and file format."""
+    """Return an image in some mode and file format."""
     out = io.BytesIO()
     Image.new(mode, (64, 48)).save(out, kind, **how)
     return out.getvalue()
 
 
 def frames(kind: str) -> bytes:
-    """An image that moves."""
+    """Return an image that moves."""
     out = io.BytesIO()
     images = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
     images[0].save(out, kind, save_all=True, append_images=images[1:])

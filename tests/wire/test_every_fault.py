@@ -84,7 +84,7 @@ def _stopped(seen: Seen, fate: Fate, bad: dict[str, int], jobs: list[dict[str, A
 
 
 def _accounted(here: Scene, seen: Seen) -> None:
-    """The server's bill is covered, it saw no call that the ledger does not know, and every image is explained."""
+    """Check that the server's bill is covered, it saw no unknown call, and every image is explained."""
     money = seen.money
     assert here.billed <= seen.charged + money["at_risk_micro_usd"]
     drawn = [entry for entry in here.bill() if entry["path"].startswith("/v1/images")]

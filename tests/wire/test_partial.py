@@ -15,7 +15,7 @@ ALL = 9
 
 
 def asked_for(came: Sequence[int]) -> tuple[list[int], int]:
-    """What each call asks for, and how many images there are in the end, when calls bring so many in turn."""
+    """Say what each call asks for, and how many images there are in the end, when calls bring so many in turn."""
     brings = iter([*came, *(ALL,) * 3])
     asked, stored = [WANTED], min(next(brings), WANTED)
     if not stored:  # nothing at all: once more

@@ -15,7 +15,7 @@ SPELLINGS = (
 
 
 def noise() -> bytes:
-    """An image whose base64 has every letter."""
+    """Check that an image whose base64 has every letter."""
     out = io.BytesIO()
     Image.effect_noise((64, 64), 60).save(out, "JPEG", quality=90)
     return out.getvalue()

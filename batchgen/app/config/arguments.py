@@ -58,7 +58,7 @@ def argument(name: str, read: Callable[[object], T], value: object) -> T:
 
 
 def path(value: object) -> Path:
-    """A path that a file system can have, given as text or as a Path."""
+    """Return a path that a file system can have, given as text or as a Path."""
     plain = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(plain, str) or not plain:
         raise ValueError(f"{_shown(value)} is no path; give a str or a Path")
@@ -70,7 +70,7 @@ def path(value: object) -> Path:
 
 
 def local(text: str) -> Path:
-    """The path, if it is of this machine and every name in it fits into a file system."""
+    """Return the path, if it is of this machine and every name in it fits into a file system."""
     if ADDRESS.match(text):
         raise ValueError(f"{_shown(text)} is an address; give a path of this machine, such as output/shop")
     path = Path(text)
@@ -81,7 +81,7 @@ def local(text: str) -> Path:
 
 
 def folder(value: object) -> Path:
-    """An output folder, by its path or by the result of the run (or review) that wrote to it."""
+    """Return an output folder, by its path or by the result of the run (or review) that wrote to it."""
     output = getattr(value, "output", value)
     if output is None and value is not None:
         raise ValueError("this run was skipped and wrote nothing; give the folder")
@@ -89,7 +89,7 @@ def folder(value: object) -> Path:
 
 
 def flag(value: object) -> bool:
-    """True or False and nothing that only counts as one: `"no"` would be True."""
+    """Return True or False and nothing that only counts as one: `"no"` would be True."""
     if not isinstance(value, bool):
         raise ValueError(f"{_shown(value)} is neither True nor False")  # noqa: TRY004 - it becomes an InputError
     return value
@@ -113,12 +113,12 @@ def _text(value: object) -> str:
 
 
 def _provider(value: object) -> str:
-    """A provider's name, or the path of a provider file."""
+    """Return a provider's name, or the path of a provider file."""
     return str(path(value))
 
 
 def _dollars(value: object) -> MicroUSD:
-    """An amount as a person writes it: a float is the decimal number that Python shows for it."""
+    """Return an amount as a person writes it: a float is the decimal number that Python shows for it."""
     if not isinstance(value, bool) and isinstance(value, str | Decimal | Real):
         return from_usd(str(value))
     raise ValueError(f"{_shown(value)} is not an amount in dollars, such as 25.00")

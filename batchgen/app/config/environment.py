@@ -31,7 +31,7 @@ class Secret:
         return "***"
 
     def reveal(self) -> str:
-        """The key itself."""
+        """Return the key itself."""
         return self.value
 
 
@@ -59,7 +59,7 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 
 def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
-    """The provider's API key; None for a provider that needs none.
+    """Return the provider's API key; None for a provider that needs none.
 
     Raises AccountError when it is not set, InputError when it cannot be a key (the value itself is never shown), or
     when it would travel readable for everybody.
@@ -79,7 +79,7 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
 
 
 def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, Secret]:
-    """The headers of a provider file with the values of their variables, as secrets as a key.
+    """Return the headers of a provider file with the values of their variables, as secrets as a key.
 
     AccountError when one is not set, InputError when it cannot be sent or would travel readable for everybody.
     """

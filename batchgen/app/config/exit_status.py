@@ -47,7 +47,7 @@ def exit_status(
     charged: bool = False,
     left: bool = True,
 ) -> Exit:
-    """The exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
+    """Return the exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
     starting. A limit that stopped the run when nothing was `left` to draw stopped nothing. `rejected`: rows of the

@@ -16,7 +16,7 @@ def store_of(output: Path, at: Callable[[str], None] = nowhere) -> ImageStore:
 
 
 def find_output(output: Path | None) -> Path:
-    """The output folder that is meant: the one named, or the one of the latest run below `output/`."""
+    """Return the output folder that is meant: the one named, or the one of the latest run below `output/`."""
     if output is not None:
         if not output.is_dir():
             raise InputError(f"{output} is no folder; name an output folder such as output/my-catalogue")
@@ -29,7 +29,7 @@ def find_output(output: Path | None) -> Path:
 
 
 def find_ledger(output: Path) -> Path:
-    """The ledger of an output folder: its own, or the shared one that its latest run names."""
+    """Return the ledger of an output folder: its own, or the shared one that its latest run names."""
     if os.path.lexists(output / LEDGER):
         return output / LEDGER
     for run in reversed(_runs(output)):
@@ -57,5 +57,5 @@ def _runs(output: Path) -> tuple[str, ...]:
 
 
 def catalogue_of(output: Path, ledger: Path) -> str:
-    """An output folder as its ledger calls it: relative to the ledger, so that both can move together."""
+    """Return an output folder as its ledger calls it: relative to the ledger, so that both can move together."""
     return os.path.relpath(output.resolve(), ledger.parent.resolve())

@@ -52,13 +52,13 @@ class Project:
         return self.provider.name == MOCK
 
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
-        """The ledger of the output folder; see `Ledger.open`."""
+        """Return the ledger of the output folder; see `Ledger.open`."""
         if not readonly:
             make_root(self.ledger_path.parent)
         return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
 
     def tariff(self, ledger: Ledger | None = None) -> PriceList:
-        """What calls cost here; a ledger's history calibrates what is expected."""
+        """Say what calls cost here; a ledger's history calibrates what is expected."""
         past: Past = no_past
         if ledger is not None:
             past = lambda model, size, quality: ledger.accounts.history(model, size, quality, self.provider.name)  # noqa: E731
@@ -74,13 +74,13 @@ def opened_by(provider: str) -> frozenset[str]:
 
 
 def schema(provider: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a manifest, with the parameters that a provider opens."""
+    """Return the JSON Schema of a manifest, with the parameters that a provider opens."""
     opened = catalog.provider(provider).opens_anywhere if provider else ()
     return manifest.json_schema({param.name: described(param) for param in opened})
 
 
 def wanted(job: Job, tariff: PriceList) -> Wanted:
-    """A job with what it is priced as: what the ledger keeps of it."""
+    """Return a job with what it is priced as: what the ledger keeps of it."""
     return Wanted(job, *tariff.kind(job.request))
 
 
@@ -122,7 +122,7 @@ def _named(name: str, place: Place | None) -> None:
 
 
 def _at(provider: Provider, settings: Settings) -> Settings:
-    """The manifest's settings, with the provider's own limits where the manifest states none of a kind."""
+    """Return the manifest's settings, with the provider's own limits where the manifest states none of a kind."""
     unset = Limits()
     stated: dict[str, Any] = {
         kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)
@@ -131,7 +131,7 @@ def _at(provider: Provider, settings: Settings) -> Settings:
 
 
 def _chosen(settings: Settings, options: Options) -> Settings:
-    """The manifest's settings under the command line's."""
+    """Return the manifest's settings under the command line's."""
     limits = settings.limits
     chosen = {
         name: value
@@ -159,7 +159,7 @@ def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
 
 
 def choices_of(project: Project, options: Options) -> Choices:
-    """What the user chose to draw; what may have been paid already is only drawn again where the command says so."""
+    """Say what the user chose to draw; what may have been paid is only drawn again where the command says so."""
     return Choices(
         options.retry_failed,
         options.regenerate_missing,
@@ -170,13 +170,13 @@ def choices_of(project: Project, options: Options) -> Choices:
 
 
 def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:
-    """The jobs of a manifest that was checked before, but for those that the check left out."""
+    """Return the jobs of a manifest that was checked before, but for those that the check left out."""
     jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
     return (job for job in jobs if job.key not in census.refused) if census.refused else jobs
 
 
 def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
-    """The jobs that the command is about, in the manifest's order.
+    """Return the jobs that the command is about, in the manifest's order.
 
     A sample is drawn by key: the same jobs every time, however the rows are ordered.
     """
@@ -192,7 +192,7 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
 
 
 def unknown_images(project: Project) -> InputError:
-    """The refusal of a folder whose ledger was lost or is another one."""
+    """Return the refusal of a folder whose ledger was lost or is another one."""
     return InputError(
         f"{project.output} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
         f"{project.output} takes them in, so that nothing is paid again; or choose another --output"

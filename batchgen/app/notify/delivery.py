@@ -32,7 +32,7 @@ class Recipients:
 
 
 def recipients(notify: Notify, variables: Mapping[str, str]) -> Recipients:
-    """The addresses, from the environment; a variable that is set to nothing tells nobody."""
+    """Return the addresses, from the environment; a variable that is set to nothing tells nobody."""
     return Recipients(
         tuple(url for url in _BETWEEN.split(variables.get(notify.urls or URLS, "").strip(" ,")) if url.strip()),
         variables.get(notify.heartbeat or HEARTBEAT, "").strip(),
@@ -40,7 +40,7 @@ def recipients(notify: Notify, variables: Mapping[str, str]) -> Recipients:
 
 
 def problems(notify: Notify, variables: Mapping[str, str], place: Place | None) -> Iterator[Problem]:
-    """What would keep a run from telling anybody, found before anything is paid."""
+    """Say what would keep a run from telling anybody, found before anything is paid."""
     for name in (notify.urls, notify.heartbeat):
         if name and name not in variables:
             yield Problem(f"`notify`: {name} is not set; set it, or set it to nothing to tell nobody", place)

@@ -24,7 +24,7 @@ class Message:
 
 
 def event_of(exit_: Exit) -> Event:
-    """What an exit status is to somebody who is told."""
+    """Say what an exit status is to somebody who is told."""
     if exit_ is Exit.OK:
         return Event.DONE
     return Event.STOPPED if exit_ in _STOPPED else Event.FAILED
@@ -45,7 +45,7 @@ def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -
 
 
 def of_failure(name: str, error: Exception) -> Message:
-    """A run that could not begin, or that broke: nothing of a message is told that may hold a cell of the manifest."""
+    """Tell of a run that could not begin, or that broke, and nothing that may hold a cell of the manifest."""
     exit_ = error.exit if isinstance(error, BatchgenError) else Exit.BUG
     lines = (_why(error), f"next: {NEXT[exit_]}" if exit_ in NEXT else "")
     return Message(event_of(exit_), _title(name, exit_), "\n".join(line for line in lines if line))

@@ -33,19 +33,19 @@ class Notifier:
     _start: list[threading.Thread] = field(default_factory=list)
 
     def begin(self) -> None:
-        """The run has begun."""
+        """Tell that the run has begun."""
         self._begun = True
         if url := self._who.heartbeat:
             self._start.append(_errand(lambda: beat(url, "/start", self.patience), lambda _trouble: None))
 
     def end(self, exit_: Exit, summary: Mapping[str, Any], output: object) -> None:
-        """The run has ended; one that had nothing to do is told to the monitor only."""
+        """Tell that the run has ended; one that had nothing to do is told to the monitor only."""
         with self._changing_nothing():
             idle = exit_ is Exit.OK and not summary["this_run"]["attempts"]["sent"]
             self._tell(of_run(self.name, exit_, summary, output), exit_, idle=idle)
 
     def fail(self, error: Exception) -> None:
-        """The run could not begin, or broke; a person at a terminal has seen the first for himself."""
+        """Tell that the run could not begin, or broke; a person at a terminal has seen the first already."""
         with self._changing_nothing():
             if not self._begun and self.watch.attended:
                 return
@@ -93,7 +93,7 @@ class Notifier:
 
 
 def _kind(url: str) -> str:
-    """The scheme of an address, which is all of it that is never a secret."""
+    """Return the scheme of an address, which is all of it that is never a secret."""
     return redacted(url.partition(":")[0], limit=20)
 
 

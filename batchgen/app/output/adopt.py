@@ -73,7 +73,7 @@ def adopt(output: Path | None = None) -> AdoptResult:
 
 
 def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Adopted]:
-    """What is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
+    """Say what is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
     beside = sidecars.records(store, [file.path for file in store.listing()])
     for record in (*_from_logs(workspace), *_from_report(workspace), *beside):
@@ -84,7 +84,7 @@ def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Ado
 
 
 def _from_report(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """Stored images as `images.csv` of the last report tells them."""
+    """Return stored images as `images.csv` of the last report tells them."""
     try:
         with TextIOWrapper(workspace.open("report/images.csv"), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
@@ -95,7 +95,7 @@ def _from_report(workspace: Workspace) -> Iterator[dict[str, Any]]:
 
 
 def _judged(workspace: Workspace) -> Iterator[Judged]:
-    """What people had said of images, as the last report tells it."""
+    """Say what people had said of images, as the last report tells it."""
     for row in _from_report(workspace):
         with suppress(KeyError, ValueError):
             yield Judged(
@@ -104,12 +104,12 @@ def _judged(workspace: Workspace) -> Iterator[Judged]:
 
 
 def _plain(cell: str) -> str:
-    """A cell as it was before it was made harmless for spreadsheets."""
+    """Return a cell as it was before it was made harmless for spreadsheets."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _from_logs(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """Stored images as the logs of the runs tell them, the oldest run first."""
+    """Return stored images as the logs of the runs tell them, the oldest run first."""
     for run in workspace.runs():
         try:
             with TextIOWrapper(workspace.open(f"runs/{run}/log.jsonl"), encoding="utf-8") as lines:
@@ -130,7 +130,7 @@ def _stored(line: str) -> Iterator[dict[str, Any]]:
 
 
 def _adopted(record: dict[str, Any]) -> Adopted | None:
-    """An image as the ledger takes it; None for a record that somebody has spoiled."""
+    """Return an image as the ledger takes it; None for a record that somebody has spoiled."""
     try:
         return _image(record)
     except (KeyError, ValueError, TypeError):

@@ -11,7 +11,7 @@ from batchgen.storage import Workspace
 
 
 def refuge(output: Path, variables: Mapping[str, str]) -> Workspace | None:
-    """The refuge of an output folder, always the same one; None when there is no other disk that we may write to.
+    """Give the refuge of an output folder, always the same one; None when there is no other disk that we may write to.
 
     Nobody else can write to it: a folder that somebody put there before us is not used.
     """

@@ -74,7 +74,7 @@ def read_status(output: Path | None = None) -> dict[str, Any]:
 
 
 def _live(workspace: Workspace, runs: Sequence[str], now: datetime) -> dict[str, Any] | None:
-    """What the latest run says of itself: the first of `runs`, or one that the ledger does not know yet."""
+    """Say what the latest run says of itself: the first of `runs`, or one that the ledger does not know yet."""
     told = [run for run in workspace.runs() if workspace.exists(f"runs/{run}/status.json")]
     if not told:
         return None
@@ -151,7 +151,7 @@ def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | Non
 
 
 def resolve(output: Path | None = None, *, decision: str | None = None, only: tuple[str, ...] = ()) -> Sequence[Held]:
-    """The held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
+    """Return the held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
     with opened(output, readonly=decision is None) as (ledger, _, _):
         held = [h for h in ledger.risk.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
         if decision is None or not held:

@@ -25,7 +25,7 @@ def clear_spool(ledger: Ledger, workspace: Workspace, spare: Workspace | None) -
 
 
 def _clear(name: str, ledger: Ledger, workspace: Workspace) -> None:
-    """A name with more behind the attempt's own is an image from an address, or a copy that was not finished."""
+    """Clear one name; with more behind the attempt's own it is an image from an address, or an unfinished copy."""
     row, spool = ledger.attempts.find(re.split("[-.]", name)[0]), workspace.spool(name)
     if row is not None and row.state in _OPEN:
         return

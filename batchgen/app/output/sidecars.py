@@ -39,7 +39,7 @@ def fill(ledger: Ledger, store: ImageStore) -> None:
 
 
 def contents(row: SidecarRow) -> dict[str, Any]:
-    """What a sidecar says. `job` is a row of a JSON manifest: a list of such rows draws the same again."""
+    """Say what a sidecar says. `job` is a row of a JSON manifest: a list of such rows draws the same again."""
     return {
         "sidecar": FORM,
         "batchgen": row.version,
@@ -77,7 +77,7 @@ def _job(row: SidecarRow) -> dict[str, str]:
 
 
 def _written(image: InputImage) -> str:
-    """An input image as a manifest in any folder can name it."""
+    """Return an input image as a manifest in any folder can name it."""
     match image:
         case FileImage():
             return str(Path(image.path).absolute())
@@ -103,7 +103,7 @@ def _parsed(text: str) -> Any:
 
 
 def records(store: ImageStore, images: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """What sidecars tell of these images, in the words of images.csv; one that somebody has spoiled tells nothing."""
+    """Say what sidecars tell of these images, in the words of images.csv; a spoiled one tells nothing."""
     for path in images:
         try:
             told = json.loads(store.read_sidecar(path) or b"null")

@@ -56,7 +56,7 @@ class Examiner:
         self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
-        """What is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
+        """Say what is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
         if self._asked and not lacking:
             self._asked.add(wanted(job, self._tariff))
         if self.unmet:
@@ -99,7 +99,7 @@ class Examiner:
             yield Problem(message, job.place)
 
     def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
-        """What is wrong or doubtful with a model wherever it is named: its price and its life span."""
+        """Say what is wrong or doubtful with a model wherever it is named: its price and its life span."""
         today = self._project.clock.now().date()
         doubts = catalog.warnings_for(model, today) if model else ()
         if gone := dict(self._project.provider.retired_models).get(name):
@@ -112,7 +112,7 @@ class Examiner:
         yield from (Problem(text, None, Severity.WARNING) for text in doubts)
 
     def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
-        """What the provider says to every job of this form; of a prompt, it only matters whether there is one.
+        """Say what the provider says to every job of this form; of a prompt, it only matters whether there is one.
 
         A problem without a place belongs to each job's own.
         """

@@ -145,7 +145,7 @@ def _limits(provider: Provider, reply: Reply) -> Finding:
 
 
 def _dialect(speech: Dialect, path: str, reply: Reply) -> Finding:
-    """An empty request draws nothing; how it is refused tells who answers."""
+    """Send an empty request, which draws nothing; how it is refused tells who answers."""
     if reply.status in {400, 422} and speech.probe.refused(reply.body):
         return Finding("dialect", OK, f"answers like {speech.title}")
     if reply.status == 404:

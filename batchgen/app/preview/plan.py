@@ -70,7 +70,7 @@ class PlanResult(Shown):
 
 
 def facts_of(estimate: Estimate) -> Facts:
-    """What an estimate comes to, in words."""
+    """Say what an estimate comes to, in words."""
     yield "jobs", f"{estimate.jobs:,}"
     yield "images", f"{estimate.images:,} in {counted(estimate.calls, 'call')}"
     low, high = short(estimate.low), short(estimate.high)

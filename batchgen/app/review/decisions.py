@@ -118,12 +118,12 @@ def _json(path: Path) -> Iterator[Read | Problem]:
 
 
 def _text(value: object) -> str:
-    """A value as a table would have it; an object is none."""
+    """Return a value as a table would have it; an object is none."""
     return value if isinstance(value, str) else str(value) if type(value) is int else "" if value is None else "?"
 
 
 def _lines(text: str, count: int) -> list[int]:
-    """The lines on which the items of the list of decisions begin, for messages."""
+    """Return the lines on which the items of the list of decisions begin, for messages."""
     start = re.search(r'"decisions"\s*:\s*\[', text)
     at, decoder, starts = start.end() if start else 0, json.JSONDecoder(), list[int]()
     ends = list(accumulate(len(line) + 1 for line in text.split("\n")))

@@ -12,7 +12,7 @@ FORMULA = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
 def checked(path: Path) -> Path:
-    """The file, if it is one and not too large to be what it should be."""
+    """Return the file, if it is one and not too large to be what it should be."""
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -37,5 +37,5 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[Mapping[str, str],
 
 
 def plain(cell: str) -> str:
-    """A cell as it was before an apostrophe kept it from being a formula."""
+    """Return a cell as it was before an apostrophe kept it from being a formula."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

@@ -50,7 +50,7 @@ def early_end(path: Path, options: Options, status: Exit, why: str) -> dict[str,
 def _rehearsed(
     project: Project, options: Options, ledger: Ledger, census: ManifestSummary | None, asked: Fingerprint
 ) -> dict[str, Any]:
-    """What the summary of a run that stops before its first call would say: it begins in a copy of the ledger."""
+    """Say what the summary of a run that stops before its first call would say: it begins in a copy of the ledger."""
     before = next((run.run_id for run in ledger.runs.latest_first() if run.manifest == project.settings.name), None)
     cap = project.settings.limits.max_cost
     with ledger.scratch_copy() as copy:

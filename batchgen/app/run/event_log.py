@@ -21,12 +21,12 @@ _ENCODER = json.JSONEncoder(default=str)
 
 
 def latest_run() -> Path | None:
-    """The folder of the run that the latest command began, if it began one; it stays known when the run has ended."""
+    """Give the folder of the run that the latest command began, if any; it stays known when the run has ended."""
     return _BEGUN[-1] if _BEGUN else None
 
 
 def no_run_yet() -> None:
-    """A command begins, and with it no run so far."""
+    """Note that a command begins, and with it no run so far."""
     _BEGUN.clear()
 
 

@@ -31,5 +31,5 @@ def within_open_files(project: Project, watch: Watch) -> Project:
 
 
 def allowed(files: int) -> int:
-    """Calls at once with so many files; at least one."""
+    """Return calls at once with so many files; at least one."""
     return max(1, (files - RUN) // CALL)

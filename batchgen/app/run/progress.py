@@ -91,7 +91,7 @@ class Meter:
 
 
 def as_json(progress: Progress) -> dict[str, Any]:
-    """The keys of `status.json`; money in micro-dollars."""
+    """Return the keys of `status.json`; money in micro-dollars."""
     facts = asdict(progress)
     facts["spent_micro_usd"] = facts.pop("spent")
     facts["cap_micro_usd"] = facts.pop("cap")

@@ -203,7 +203,7 @@ class Run:
         self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
 
     def _verdict(self) -> tuple[Exit, str]:
-        """The exit status, and why the run ended before its work was done."""
+        """Return the exit status, and why the run ended before its work was done."""
         if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)

@@ -81,7 +81,7 @@ class RunLoop:
             return await Collector(bench).begin(left, hasty=hasty)
 
     async def _provider(self, stack: AsyncExitStack) -> Provider:
-        """The provider, with an embedded mock started where it has no address of its own."""
+        """Return the provider, with an embedded mock started where it has no address of its own."""
         provider = self.session.project.provider
         if not provider.embedded or provider.base_url:
             return provider
@@ -151,7 +151,7 @@ class RunLoop:
         session.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
 
     def _forget(self, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
-        """What is done once a call is settled; sidecars come before anything that would bring them is taken away."""
+        """Say what is done once a call is settled; sidecars come before what would bring them is taken away."""
         session = self.session
         if not session.project.settings.sidecars:
             return executor.forget
@@ -184,7 +184,7 @@ class RunLoop:
             self.session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
 
     def _drain(self, status: Exit) -> None:
-        """The first signal: start nothing new, finish what is under way."""
+        """Start nothing new and finish what is under way: the first signal."""
         session, meter = self.session, self.session.meter
         session.signal = status
         meter.state = "draining"

@@ -132,7 +132,7 @@ def _in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Ledger:
-    """The ledger, unless images lie there that it does not know: all of them would be paid again."""
+    """Return the ledger, unless images lie there that it does not know: all of them would be paid again."""
     has_images = next(store.listing(), None) is not None
     if has_images and not project.ledger_path.exists():
         raise unknown_images(project)

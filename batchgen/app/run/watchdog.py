@@ -63,7 +63,7 @@ class Watchdog:
 
 
 def standstill(meter: Meter, now: float, deadline: float) -> str:
-    """The words for a run in which nothing can move any more; empty while all is well."""
+    """Return the words for a run in which nothing can move any more; empty while all is well."""
     still = now - meter.changed
     if not meter.under_way or still < 2 * deadline + LOCKED_FOR:
         return ""
@@ -78,7 +78,7 @@ def stacks() -> str:
 
 
 def _frames(where: Any) -> Iterator[str]:
-    """The frames of a coroutine and of all that it waits for in turn."""
+    """Return the frames of a coroutine and of all that it waits for in turn."""
     while frame := getattr(where, "cr_frame", None):
         yield f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}\n"
         where = where.cr_await

@@ -116,7 +116,7 @@ class Worklist:
         return bool(item.gone) or held or frozen
 
     def _look_for_strangers(self, item: Planned) -> None:
-        """A file that somebody else put where an image shall go is found before the image is paid."""
+        """Find a file that somebody else put where an image shall go, before the image is paid."""
         ext = (item.job.request.param("output_format") or "png").replace("jpeg", "jpg")
         places = [f"images/{item.job.path(slot, ext)}" for slot in item.slots]
         taken = self.store.taken(places)
@@ -152,7 +152,7 @@ class Worklist:
         self.fingerprint = seen.value
 
     def tasks(self) -> Iterator[Task]:
-        """What is left to do, planned anew while it is pulled; jobs that take images prepare themselves."""
+        """Say what is left to do, planned anew while it is pulled; jobs that take images prepare themselves."""
         for item in self._pairing.plan(self.ledger.queue.jobs()):
             if not item.slots:
                 self.settled[item.job_status] += 1
@@ -162,7 +162,7 @@ class Worklist:
             yield replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
 
     def finished(self, outcome: Outcome) -> None:
-        """A job ended: those that wait for it look again."""
+        """Let those that waited for a job look again."""
         failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
         if failed and len(self.notices) < MOST_NOTICES:
             why = f"{outcome.job.id}: {outcome.reason.words}"

@@ -36,7 +36,7 @@ def _model(model: Model) -> tuple[str, ...]:
 
 
 def _by_token(price: Price) -> tuple[str, str, str]:
-    """The token prices that the provider really takes."""
+    """Return the token prices that the provider really takes."""
     tokens = price.tokens
     if tokens is None:
         return "-", "-", "-"
@@ -71,7 +71,7 @@ def _by_image_or_call(price: Price) -> str:
 
 
 def _fine_print(price: Price) -> str:
-    """What the figures of a price leave open."""
+    """Say what the figures of a price leave open."""
     parts = (
         "charges the cheaper of both" if price.cheaper_of else "",
         f"text out {_usd(price.tokens.text_out * price.multiplier)}" if price.tokens and price.tokens.text_out else "",
@@ -141,7 +141,7 @@ def _fact(label: str, words: str) -> Iterator[str]:
 
 
 def opened_param(param: OpenParam) -> str:
-    """A parameter that a provider file opens, with what its values are."""
+    """Return a parameter that a provider file opens, with what its values are."""
     low, high = ("" if bound is None else f"{bound}" for bound in (param.low, param.high))
     span = f" {low or '...'} to {high or '...'}" if low or high else ""
     values = f": {', '.join(param.values)}" if param.values else ""

@@ -76,7 +76,7 @@ def _others(rows: Sequence[TagRow]) -> tuple[object, ...]:
 
 
 def total(estimate: Estimate) -> str:
-    """What there is to do, what it may cost and how long it may take."""
+    """Say what there is to do, what it may cost and how long it may take."""
     if not estimate.jobs:
         why = "the others wait for approval" if estimate.later else "every image is stored or decided"
         return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate.later)}"
@@ -92,7 +92,7 @@ def total(estimate: Estimate) -> str:
 
 
 def _later(rows: Sequence[CostRow]) -> str:
-    """What more it may cost once the previews are approved."""
+    """Say what more it may cost once the previews are approved."""
     if not rows:
         return ""
     low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))

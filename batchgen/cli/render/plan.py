@@ -16,7 +16,7 @@ def _widths() -> tuple[int, ...]:
 
 
 def plan_head() -> str:
-    """What stands above the lines of a plan."""
+    """Say what stands above the lines of a plan."""
     return row_of(_COLUMNS, _widths(), [column.title for column in _COLUMNS])
 
 

@@ -29,7 +29,7 @@ def excerpt(place: Place) -> str:
 
 
 def _line(place: Place) -> str:
-    """The line as it is; nothing where it cannot be read, or is of no text file."""
+    """Return the line as it is; nothing where it cannot be read, or is of no text file."""
     path = Path(place.file)
     if not place.line or path.suffix.lower() not in TEXT or not path.is_file():
         return ""

@@ -105,7 +105,7 @@ def _shares(block: Facts) -> tuple[MicroUSD, ...]:
 
 
 def _money_line(label: str, block: Facts, cap: str = "") -> str:
-    """What adds up on one line; what was not charged and the limit behind it or below."""
+    """Say what adds up on one line; what was not charged and the limit behind it or below."""
     confirmed, estimated, at_risk, free = _shares(block)
     sum_of = exact(MicroUSD(confirmed + estimated + at_risk))
     addends = f"{exact(confirmed)} confirmed + {exact(estimated)} estimated + {exact(at_risk)} at risk"
@@ -169,7 +169,7 @@ def _run(live: Facts) -> Iterator[str]:
 
 
 def _moment(at: str) -> str:
-    """A time in UTC to the second, as people write it."""
+    """Return a time in UTC to the second, as people write it."""
     try:
         return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except ValueError:

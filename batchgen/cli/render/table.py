@@ -100,7 +100,7 @@ def columns_of(line: str) -> int:
 
 
 def cut(line: str, width: int) -> str:
-    """The line, or what fits of it with a mark of the cut."""
+    """Return the line, or what fits of it with a mark of the cut."""
     if columns_of(line) <= width:
         return line
     from rich.cells import set_cell_size

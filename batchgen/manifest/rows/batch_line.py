@@ -20,7 +20,7 @@ def is_one(members: Mapping[str, Any]) -> bool:
 
 
 def words(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The words of a request that a line asks for; ValueError where it asks for no image."""
+    """Return the words of a request that a line asks for; ValueError where it asks for no image."""
     url = str(members.get("url") or "/v1/images/generations")
     operation = next((meant for path, meant in _OPERATIONS.items() if url.endswith(path.removeprefix("/v1"))), None)
     if operation is None:

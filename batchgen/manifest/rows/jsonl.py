@@ -49,7 +49,7 @@ def _row(members: Mapping[str, Any], place: Place) -> Read:
 
 
 def _explained(error: json.JSONDecodeError) -> str:
-    """What is wrong, with what to write where the parser's words are no help to a person."""
+    """Say what is wrong, with what to write where the parser's words are no help to a person."""
     before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].strip()
     if before.endswith(",") and after[:1] in {"}", "]"}:
         return f"a comma before `{after[0]}`; leave it out"

@@ -79,7 +79,7 @@ _NO_NUMBER = (_Part("mark", "/"), _Part("mark", "@"))
 
 
 def _number(value: float | Decimal, written: str) -> str:
-    """A number under a format; empty where the format says nothing of numbers that is known here."""
+    """Return a number under a format; empty where the format says nothing of numbers that is known here."""
     sections = _sections(written)
     number = Decimal(str(value))
     negative = number < 0 and len(sections) > 1
@@ -95,12 +95,12 @@ def _number(value: float | Decimal, written: str) -> str:
 
 
 def _sections(written: str) -> list[str]:
-    """The parts of a format for what is positive, negative, zero and text."""
+    """Return the parts of a format for what is positive, negative, zero and text."""
     return re.findall(r'(?:"[^"]*"|\\.|[^;"\\])+', written) or [""]
 
 
 def _in_numbers(parts: Sequence[_Part]) -> list[_Part]:
-    """The parts with a fraction of zeros taken apart, which is one of seconds in a time."""
+    """Return the parts with a fraction of zeros taken apart, which is one of seconds in a time."""
     found = list[_Part]()
     for part in parts:
         if part.kind == "date" and part.text.startswith("."):
@@ -155,7 +155,7 @@ def _poured(parts: Sequence[_Part], point: int, whole: Sequence[int], integer: s
 
 
 def _moment(value: Moment, parts: tuple[_Part, ...]) -> str:
-    """A date, time or duration under a format; ISO 8601 where the format is none of moments."""
+    """Return a date, time or duration under a format; ISO 8601 where the format is none of moments."""
     if not any(part.kind in {"date", "elapsed"} for part in parts):
         return str(value) if isinstance(value, timedelta) else value.isoformat()
     seconds = value.total_seconds() if isinstance(value, timedelta) else 0.0

@@ -27,13 +27,13 @@ class Dialect:
     quotes: bool
 
     def reader(self, lines: Iterable[str]) -> Any:
-        """The standard library's reader of these lines."""
+        """Return the standard library's reader of these lines."""
         if self.quotes:
             return csv.reader(lines, delimiter=self.delimiter, strict=True)
         return csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=csv.QUOTE_NONE)
 
     def uneven(self, cells: int, width: int) -> str:
-        """What is wrong with a row of so many cells."""
+        """Say what is wrong with a row of so many cells."""
         count = "1 cell" if cells == 1 else f"{cells} cells"
         what = NAMES.get(self.delimiter, repr(self.delimiter))
         if cells < width:
@@ -93,7 +93,7 @@ def _open(path: Path, file: str, layout: Layout, usual: Dialect) -> Table:
 
 
 def _before(text: TextFile, skip: int, line: int) -> list[str]:
-    """The lines before one that cannot be read, if any can be."""
+    """Return the lines before one that cannot be read, if any can be."""
     try:
         with text.lines(skip) as lines:
             return list(islice(lines, min(SAMPLE_LINES, line - 1 - skip)))
@@ -124,7 +124,7 @@ def _gives_columns(dialect: Dialect, sample: Sequence[str], *, whole: bool) -> b
 
 
 def _sampled(dialect: Dialect, sample: Sequence[str], skipped: int, *, whole: bool) -> list[_Record]:
-    """The first records of a file, as far as they can be read; the first is not blank.
+    """Return the first records of a file, as far as they can be read; the first is not blank.
 
     The last one may be cut where the sample does not hold the whole file.
     """

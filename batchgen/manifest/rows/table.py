@@ -87,7 +87,7 @@ def telling(file: str, line: int, *words: str) -> tuple[Problem, ...]:
 
 
 def empty_row(file: str, line: int) -> Skipped:
-    """A row without content."""
+    """Return a row without content."""
     return Skipped("the row is empty", Place(file, line), SkipKind.EMPTY)
 
 

@@ -108,7 +108,7 @@ def _beyond(_: int, width: int) -> str:
 
 
 def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
-    """The sheet that is meant: the first that is not hidden and has rows, unless one is named; and the other ones."""
+    """Give the sheet that is meant: the first that is not hidden and has rows, unless one is named; and the others."""
     import openpyxl
 
     try:

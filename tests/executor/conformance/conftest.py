@@ -53,7 +53,7 @@ class Bench:
 
     @asynccontextmanager
     async def executor(self, at: Callable[[str], None] = nowhere) -> AsyncIterator[Executor]:
-        """A new executor that knows nothing of those before it, in a session."""
+        """Return a new executor that knows nothing of those before it, in a session."""
 
         def step(name: str) -> None:
             self.steps.append(name)
@@ -74,7 +74,7 @@ class Bench:
                 yield executor
 
     def attempt(self, prompt: str = "a lamp", n: int = 1, deadline: float = 20.0) -> Attempt:
-        """A new attempt."""
+        """Return a new attempt."""
         self.count += 1
         name = f"a{self.count}"
         request = ImageRequest(Operation.GENERATE, prompt, "gpt-image-2", (("quality", "low"), ("size", "1024x1024")))
@@ -109,14 +109,14 @@ class Bench:
 
 
 async def brought(executor: Executor, attempts: Sequence[Attempt]) -> list[Receipt | Lost]:
-    """What attempts bring, however late."""
+    """Say what attempts bring, however late."""
     return await settled(executor, attempts, await executor.execute(attempts))
 
 
 async def settled(
     executor: Executor, attempts: Sequence[Attempt], came: Sequence[Receipt | Pending | Lost]
 ) -> list[Receipt | Lost]:
-    """What comes of results that may be pending."""
+    """Say what comes of results that may be pending."""
     ended: list[Receipt | Lost] = []
     for attempt, one in zip(attempts, came, strict=True):
         ended.append(await last(executor, attempt, one))
@@ -134,18 +134,18 @@ async def last(executor: Executor, attempt: Attempt, one: Receipt | Pending | Lo
 
 
 def waiting(one: Pending, attempt: Attempt) -> Pending:
-    """What is pending, as the ledger gives it back."""
+    """Say what is pending, as the ledger gives it back."""
     return Pending(one.attempt_id, one.handle, one.next_look, one.expires, attempt)
 
 
 def at_address(attempt: Attempt, remote: RemoteImage) -> Pending:
-    """An image that waits at an address, as the ledger gives it back."""
+    """Return an image that waits at an address, as the ledger gives it back."""
     return Pending(attempt.id, "", expires=remote.expires, attempt=attempt, remote=remote)
 
 
 @pytest.fixture(scope="module")
 def png() -> bytes:
-    """What the provider draws."""
+    """Say what the provider draws."""
     out = io.BytesIO()
     Image.new("RGB", (1024, 1024), (90, 120, 30)).save(out, "PNG")
     return out.getvalue()
@@ -159,7 +159,7 @@ def make(request: pytest.FixtureRequest) -> MakeExecutor:
 
 @pytest.fixture
 def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Bench]:
-    """A provider that answers with images."""
+    """Return a provider that answers with images."""
     handle = start_embedded(MockConfig(fixed_bytes=png))
     yield Bench(make, tmp_path, handle)
     handle.stop()
@@ -167,7 +167,7 @@ def workspace(make: MakeExecutor, tmp_path: Path, png: bytes) -> Iterator[Bench]
 
 @pytest.fixture
 def addresses(make: MakeExecutor, tmp_path: Path) -> Iterator[Bench]:
-    """A provider that answers with addresses."""
+    """Return a provider that answers with addresses."""
     handle = start_embedded(MockConfig(rules=(Rule("url_instead"),)))
     yield Bench(make, tmp_path, handle)
     handle.stop()

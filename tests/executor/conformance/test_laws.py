@@ -18,7 +18,7 @@ class Crash(BaseException):
 
 
 def dying(point: str) -> Any:
-    """A fault point that kills at one name."""
+    """Return a fault point that kills at one name."""
 
     def at(name: str) -> None:
         if name == point:

@@ -49,13 +49,13 @@ class Bench:
         return {path: data for path, data in found.items() if data is not None}
 
     def read(self, path: str) -> bytes:
-        """The bytes of an image."""
+        """Return the bytes of an image."""
         with self.store.open(path) as file:
             return file.read()
 
 
 def local(root: Path) -> Bench:
-    """A folder of this machine."""
+    """Return a folder of this machine."""
 
     def plant(path: str, data: bytes) -> None:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def local(root: Path) -> Bench:
 
 
 def memory(root: Path) -> Bench:
-    """A dictionary."""
+    """Return a dictionary."""
     objects = Objects()
     return Bench(Workspace(root), lambda **at: MemoryStore(objects, **at), objects.plant)
 

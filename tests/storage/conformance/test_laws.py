@@ -18,7 +18,7 @@ SIDECAR = b'{\n  "sidecar": 1\n}\n'
 
 
 def sha(data: bytes) -> str:
-    """The hash of bytes, in hex."""
+    """Return the hash of bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
