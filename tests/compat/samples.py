@@ -274,7 +274,7 @@ def faults(scene: Scene) -> None:
 
 
 def lose_and_adopt(scene: Scene, out: str) -> None:
-    """Check that a ledger is lost, and rebuilt from sidecars, report and logs."""
+    """Lose a ledger, and rebuild it from sidecars, report and logs."""
     for path in (scene.work / out).glob("ledger.db*"):
         path.unlink()
     scene.batchgen("adopt", out)

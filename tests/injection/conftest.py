@@ -121,7 +121,7 @@ def noted(folder: Path, output: Path, words: Sequence[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
-    """Check that a key that is none, for a whole module."""
+    """Give a key that is none, for a whole module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "sk-security-0123456789abcdef")
         yield patch

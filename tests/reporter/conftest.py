@@ -143,7 +143,7 @@ def an_image(**changed: Any) -> ImageRow:
 
 
 def a_job(**changed: Any) -> JobRow:
-    """Check that a job that is done, but for what is changed."""
+    """Give a job that is done, but for what is changed."""
     return JobRow(
         "chair-oak", "a" * 64, "generate", "gpt-image-1", "1024x1024", "medium", "openai", "A chair in oak", "[]", "",
         None, 1, "done", 1, 0, 0, 0, 0, 0, 1, 0, 12, 0, 1056, 42_000, 0, 0, 0, 42_300, 12.5, "", "", "[]", "[]",

@@ -99,7 +99,7 @@ def text_file(path: Path, file: str, encoding: str | None) -> TextFile:
 
 
 def _encoding_of(path: Path) -> str:
-    """Give the encoding that the bytes of a file show; UTF-8 where they show none, even if it cannot be read as that."""
+    """Give the encoding that the bytes of a file show; UTF-8 where they show none, even where it cannot be read so."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
         head = stream.read(4096)
