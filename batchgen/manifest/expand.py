@@ -30,7 +30,7 @@ def expand(manifest: Manifest) -> Iterator[Job | InvalidRow | Problem | Skipped]
 
 
 def _jobs(draft: RenderedRow, manifest: Manifest) -> Iterator[Job | InvalidRow]:
-    """Give the job of a row; with stages its preview first, then the job itself. What's wrong with both is said once."""
+    """Give the job of a row; with stages its preview first, then the job itself. What both have wrong is said once."""
     if not manifest.stages:
         yield build(draft, manifest.inputs, manifest.output, manifest.shop)
         return
