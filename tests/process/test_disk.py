@@ -119,10 +119,10 @@ def test_few_open_files_mean_fewer_calls_at_once(fresh: Path, launcher: Launcher
         trial.reconcile()
 
 
-@pytest.mark.parametrize("size", [20_000, 150_000])
-def test_files_that_may_not_grow(fresh: Path, launcher: Launcher, size: int) -> None:
+@pytest.mark.parametrize(("size", "jobs"), [(20_000, 8), (150_000, 8), (400_000, 40)])
+def test_files_that_may_not_grow(fresh: Path, launcher: Launcher, size: int, jobs: int) -> None:
     """Whatever hits the limit first, ledger or image: exit 8, and without the limit it goes on."""
-    with world(fresh, launcher, 4, jobs=8, fixed_bytes=noise(256)) as trial:
+    with world(fresh, launcher, 4, jobs=jobs, fixed_bytes=noise(256)) as trial:
         child = trial.start(limits={"FSIZE": size})
         assert child.wait() == 8, child.said
         assert "out/" in child.told + child.said
