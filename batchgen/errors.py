@@ -20,6 +20,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 6
     HELD = 7
     STORAGE = 8
+    SUBMITTED = 9
     LOCKED = 75
     SIGINT = 130
     SIGTERM = 143

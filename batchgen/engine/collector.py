@@ -4,7 +4,7 @@ One way for all of them. An executor is asked to collect, what it says is writte
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,7 +16,7 @@ from batchgen.engine.context import RunContext
 from batchgen.engine.open_items import LeftAttempt, LeftOpen, OpenItem, OwnAttempt, WaitingImage, with_attempt
 from batchgen.errors import StorageError
 from batchgen.ledger import PendingDownload
-from batchgen.model import Attempt, AttemptState, Lost, Pending, Receipt, SlotState, Stop, StopKind
+from batchgen.model import Attempt, AttemptState, Lost, OutcomeKind, Pending, Receipt, SlotState, Stop, StopKind
 
 AT_ONCE = 8
 """Attempts whose images are fetched side by side."""
@@ -83,11 +83,14 @@ class Collector:
                 task.cancel()
             await asyncio.gather(loop, *self._looks, return_exceptions=True)
 
-    async def rest(self) -> int:
-        """Wait for what earlier runs left; how much of it has not come."""
-        while missing := [one.ended for one in self._left if not one.ended.done()]:
-            await asyncio.wait(missing)
-        return sum(one.ended.result() not in {True, SlotState.STORED} for one in self._left)
+    async def rest(self) -> Counter[OutcomeKind]:
+        """Wait for what earlier runs left; how much of it is still at its provider, and how much else has not come."""
+        while waited := [one.ended for one in self._left if not one.ended.done()]:
+            await asyncio.wait(waited)
+        results = [one.ended.result() for one in self._left]
+        submitted = results.count(None)
+        missing = sum(result not in {None, True, SlotState.STORED} for result in results)
+        return Counter({OutcomeKind.SUBMITTED: submitted, OutcomeKind.NOT_STARTED: missing})
 
     async def receive(self, pending: Pending, attempt: Attempt) -> Receipt | Lost | None:
         """Wait for what an accepted attempt of this run brings; None when the run stops first."""

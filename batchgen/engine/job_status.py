@@ -13,6 +13,8 @@ def job_status(job: Job, known: Known) -> OutcomeKind:
         return OutcomeKind.DONE
     if SlotState.UNCERTAIN in states:
         return OutcomeKind.HELD
+    if any(index < job.n for index in known.submitted):
+        return OutcomeKind.SUBMITTED
     if len([state for state in states if state is not SlotState.NOT_STARTED]) < job.n:
         return OutcomeKind.NOT_STARTED
     if SlotState.STORED in states and not incomplete:

@@ -113,8 +113,8 @@ class OwnAttempt(OpenItem[Receipt | Lost | None]):
 
 
 @dataclass(eq=False)
-class LeftAttempt(OpenItem[bool]):
-    """An attempt of an earlier run: settled when it has come, at risk when it is lost."""
+class LeftAttempt(OpenItem[bool | None]):
+    """An attempt of an earlier run: settled when it has come, at risk when it is lost; None while it is to come."""
 
     row: AttemptRow
 
@@ -126,7 +126,7 @@ class LeftAttempt(OpenItem[bool]):
         attempt = attempt_of(row)
         pending = row.state is AttemptState.PENDING and row.handle is not None
         ask = Pending(row.id, row.handle or "", row.next_look, row.expires, attempt) if pending else attempt
-        return cls(bench, ask, False, row, looks=looks)
+        return cls(bench, ask, None, row, looks=looks)
 
     def next_wait(self) -> None:
         """Whoever does not know when it comes does not keep a run from ending."""

@@ -12,8 +12,8 @@ from batchgen.money import MicroUSD
 LATEST = 1000
 _JOB_SUMS = """
 SELECT {outcome} AS outcome, count(*) AS jobs, sum(stored) AS stored, sum(moderated) AS moderated,
-    sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid, sum(not_started) AS not_started,
-    sum(pending) AS pending
+    sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid,
+    sum(submitted) AS submitted, sum(not_started) AS not_started, sum(pending) AS pending
 FROM ({counted} GROUP BY j.key) GROUP BY 1
 """
 _WANTED = " AND j.last_run = :run"
@@ -97,7 +97,7 @@ class Accounts:
         with self._database.reading() as db:
             jobs, images = _jobs(db, which, values)
             if alone and run_id is not None:
-                images = _images_alone(db, which, values, images.not_started)
+                images = _images_alone(db, which, values, images)
             row = db.execute(
                 f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
                 f" ifnull(sum(purpose = 'retry' AND {SENT}), 0) AS retried"
@@ -145,16 +145,16 @@ class Accounts:
 def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> tuple[JobCounts, ImageCounts]:
     rows = db.execute(_JOB_SUMS.format(outcome=OUTCOME, counted=COUNTED + which), values).fetchall()
     outcomes = {row["outcome"]: row["jobs"] for row in rows}
-    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "pending")
+    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started", "pending")
     sums = {name: sum(row[name] for row in rows) for name in names}
     jobs = JobCounts(total=sum(outcomes.values()), **outcomes)
     return jobs, ImageCounts(wanted=sum(sums.values()) - sums["pending"], **sums)
 
 
 def _images_alone(
-    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], not_started: int
+    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], of_its_jobs: ImageCounts
 ) -> ImageCounts:
-    """Count images that this run decided, and those of its jobs that are still not started."""
+    """Count images that this run decided, and those of its jobs that are still open."""
     counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
     row = db.execute(
         "SELECT ifnull(sum(stored), 0), ifnull(sum(moderated), 0), ifnull(sum(failed), 0), ifnull(sum(uncertain), 0),"  # noqa: S608
@@ -162,5 +162,6 @@ def _images_alone(
         values,
     ).fetchone()
     decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))
-    wanted = sum(decided.values()) - decided["pending"] + not_started
-    return ImageCounts(wanted=wanted, not_started=not_started, **decided)
+    still = {"submitted": of_its_jobs.submitted, "not_started": of_its_jobs.not_started}
+    wanted = sum(decided.values()) - decided["pending"] + sum(still.values())
+    return ImageCounts(wanted=wanted, **still, **decided)

@@ -43,6 +43,7 @@ class JobRow(NamedTuple):
     categories: str
     moderated_slots: str
     moderated_prompt: str | None = None
+    submitted: int = 0
 
 
 class ImageRow(NamedTuple):

@@ -21,21 +21,32 @@ FOUR_NUMBERS = """
     ifnull(sum(at_risk + reserved), 0) AS at_risk_micro_usd,
     ifnull(sum(released), 0) AS not_charged_micro_usd
 """
-COUNTED = """
+COMING = """
+    SELECT DISTINCT a.job_key, s.value AS slot FROM attempts a JOIN json_each(a.slots) s
+    WHERE a.catalogue = :catalogue AND a.ended IS NULL AND a.state = 'pending'
+        AND NOT EXISTS (SELECT 1 FROM images h WHERE h.catalogue = a.catalogue AND h.job_key = a.job_key
+            AND h.slot = s.value AND (h.state != 'not_started' OR h.url IS NOT NULL))
+"""
+"""Slots that nothing is known of but that the provider has accepted them; their images come later."""
+COUNTED = f"""
     SELECT j.key AS job_key, j.n AS wanted,
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
-        j.n - ifnull(sum(i.state != 'not_started'), 0) AS not_started,
+        ifnull(max(later.slots), 0) AS submitted,
+        j.n - ifnull(sum(i.state != 'not_started'), 0) - ifnull(max(later.slots), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
         json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
         max(i.prompt) FILTER (WHERE i.state = 'moderated') AS moderated_prompt
     FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
+        LEFT JOIN (SELECT c.job_key, count(*) AS slots FROM ({COMING}) c JOIN jobs w ON w.key = c.job_key
+            WHERE w.catalogue = :catalogue AND c.slot < w.n GROUP BY c.job_key) later ON later.job_key = j.key
     WHERE j.catalogue = :catalogue
-"""
+"""  # noqa: S608 - our own words
 OUTCOME = """
-    CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held' WHEN not_started > 0 THEN 'not_started'
+    CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held'
+        WHEN submitted > 0 THEN 'submitted' WHEN not_started > 0 THEN 'not_started'
         WHEN stored > 0 AND incomplete = 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
 """
 _JOBS = f"""
@@ -56,7 +67,7 @@ SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality
     ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
     ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
-    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots, moderated_prompt
+    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots, moderated_prompt, submitted
 FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key
 WHERE j.catalogue = :catalogue ORDER BY j.seq, j.rowid
@@ -70,7 +81,8 @@ every AS (
     SELECT key AS job_key, slot FROM jobs JOIN slots ON slot < n WHERE catalogue = :catalogue
     UNION SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND (path IS NOT NULL OR url IS NOT NULL)
 )
-SELECT j.id AS job_id, j.key AS job_key, e.slot, ifnull(i.state, 'not_started'), ifnull(i.reason_code, ''),
+SELECT j.id AS job_id, j.key AS job_key, e.slot,
+    CASE WHEN later.slot IS NULL THEN ifnull(i.state, 'not_started') ELSE 'submitted' END, ifnull(i.reason_code, ''),
     ifnull(i.reason_cause, ''), ifnull(i.reason_detail, ''), i.path, i.sha256,
     i.bytes, i.width, i.height, i.format,
     ifnull(i.mismatches, '[]'), ifnull(a.flags, '[]'),
@@ -81,6 +93,7 @@ FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
     LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
     LEFT JOIN attempts a ON a.id = i.attempt_id
     LEFT JOIN reviews r ON {IN_FORCE}
+    LEFT JOIN ({COMING}) later ON later.job_key = e.job_key AND later.slot = e.slot
 ORDER BY j.seq, j.rowid, e.slot
 """  # noqa: S608 - our own words
 _USAGE = f"""

@@ -41,11 +41,15 @@ class JobCounts:
     failed: int = 0
     held: int = 0
     not_started: int = 0
+    submitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
-    """Wanted images by state; `wanted` is the sum of the others, except `pending`, which is part of `not_started`."""
+    """Wanted images by state; `wanted` is the sum of the others, except `pending`, which is part of `not_started`.
+
+    `submitted`: the provider has accepted the call, and its images come later.
+    """
 
     wanted: int = 0
     stored: int = 0
@@ -54,6 +58,7 @@ class ImageCounts:
     uncertain: int = 0
     lost_paid: int = 0
     not_started: int = 0
+    submitted: int = 0
     pending: int = 0
 
 

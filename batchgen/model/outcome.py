@@ -16,6 +16,7 @@ class OutcomeKind(StrEnum):
     MODERATED = "moderated"  # no slot is stored, moderation stopped it
     FAILED = "failed"  # it can never succeed as it is: no slot is stored, or fewer than a user takes (on_partial: fail)
     HELD = "held"  # perhaps paid; waits for a decision or a later run
+    SUBMITTED = "submitted"  # accepted by the provider; its images come later
     NOT_STARTED = "not_started"  # a limit, a stop or a missing input kept it from starting or finishing
 
 

@@ -193,7 +193,8 @@ def _stored(stored: Sequence[Slot], moved: Sequence[Slot]) -> str:
 def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     """Why nothing is drawn although images are missing."""
     first = {slot.state: slot for slot in reversed(kept)}
-    if slot := first.get(SlotState.UNCERTAIN):
+    slot = first.get(SlotState.UNCERTAIN)
+    if slot and slot.index not in known.submitted:
         return Action.HELD, f"may have been charged ({slot.reason.words or known.code}); batchgen resolve decides"
     if known.submitted:
         return Action.SUBMITTED, "accepted; its images come later"

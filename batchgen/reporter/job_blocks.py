@@ -11,7 +11,7 @@ OTHER = "not in the latest run"
 UNKNOWN = "unknown place"
 MOST_BLOCKS = 200
 REST = "further blocks"
-STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started")
 
 
 @dataclass(slots=True)

@@ -26,9 +26,9 @@ Row = TypeVar("Row")
 
 TONES = {
     "stored": "good", "done": "good", "partial": "warn", "moderated": "warn", "failed": "bad", "uncertain": "accent",
-    "held": "accent", "lost_paid": "bad", "not_started": "calm",
+    "held": "accent", "lost_paid": "bad", "submitted": "calm", "not_started": "calm",
 }  # fmt: skip
-SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "not_started")
+SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "submitted", "not_started")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ def _counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
 
 
 _KIND = _texts("model", "size", "quality", "provider")
-_SLOTS = _counts("pictures", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_SLOTS = _counts(
+    "pictures", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
+)
 _CALLS = _counts("calls", "attempts", "retried")
 _MONEY = _counts(
     MICRO_DOLLARS,

@@ -12,6 +12,7 @@ BUG, STORAGE, ACCOUNT, CONFIG = StopKind.BUG, StopKind.STORAGE, StopKind.ACCOUNT
 LIMIT, UNAVAILABLE, SIGNAL = StopKind.LIMIT, StopKind.UNAVAILABLE, StopKind.SIGNAL
 DONE, PARTIAL, MODERATED = OutcomeKind.DONE, OutcomeKind.PARTIAL, OutcomeKind.MODERATED
 FAILED, HELD, OPEN = OutcomeKind.FAILED, OutcomeKind.HELD, OutcomeKind.NOT_STARTED
+SUBMITTED = OutcomeKind.SUBMITTED
 
 
 def status(*kinds: StopKind | OutcomeKind, **facts: object) -> Exit:
@@ -34,6 +35,12 @@ def status(*kinds: StopKind | OutcomeKind, **facts: object) -> Exit:
         ((DONE, HELD), {}, Exit.HELD),
         ((DONE, HELD, FAILED, OPEN), {}, Exit.HELD),
         ((DONE, HELD, OPEN), {"refused": True}, Exit.LIMIT),
+        ((DONE, SUBMITTED), {}, Exit.SUBMITTED),
+        ((DONE, SUBMITTED, FAILED, OPEN), {}, Exit.SUBMITTED),
+        ((DONE, SUBMITTED, HELD), {}, Exit.HELD),
+        ((LIMIT, SUBMITTED), {"left": False}, Exit.SUBMITTED),  # --max-duration was over, and nothing was left to send
+        ((LIMIT, SUBMITTED, OPEN), {}, Exit.LIMIT),
+        ((UNAVAILABLE, SUBMITTED), {}, Exit.UNAVAILABLE),
         ((LIMIT, OPEN), {}, Exit.LIMIT),
         ((LIMIT, DONE), {"left": False}, Exit.OK),  # the last call was dearer than its bound
         ((LIMIT, DONE, FAILED), {"left": False}, Exit.SOME_FAILED),

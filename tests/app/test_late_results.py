@@ -88,11 +88,13 @@ def test_what_is_still_pending_is_not_asked_for_again(scene: Rehearsal) -> None:
     manifest = scene.manifest(JOBS)
     for _ in range(2):
         ended = scene.run(manifest, make_executor=NeverExecutor, max_duration=1.0)
-        assert ended.exit == 4
+        assert ended.exit == 9, ended.summary
         left = rows(ended.folder)
         assert [row.state for row in left] == [AttemptState.PENDING] * len(JOBS)
         assert all(row.reserved == row.high > 0 for row in left)
-        assert ended.summary["images"]["uncertain"] == 0
+        assert ended.summary["images"]["submitted"] == ended.summary["images"]["wanted"] == IMAGES
+        assert ended.summary["jobs"]["submitted"] == len(JOBS)
+        assert ended.summary["why"].startswith(f"{IMAGES} images submitted, $")
         assert len(scene.bill) == len(JOBS)
     is_complete(scene, scene.run(manifest, make_executor=LateExecutor))
 

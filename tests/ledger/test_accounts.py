@@ -1,6 +1,6 @@
 """Laws of the accounts: every sum says the same."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from batchgen.ledger import Caps, JobCounts, Ledger, RunStart
 from batchgen.model import (
@@ -214,3 +214,26 @@ def test_runs_are_listed_with_their_ends(opened: Open) -> None:
     assert (second.run_id, second.exit_code, second.why, second.counts) == ("run-2", 4, "the cost limit", '{"rows":7}')
     assert (second.low, second.expected, second.high) == (1, 2, 3)
     assert first.ended is None
+
+
+def test_what_the_provider_has_accepted_is_submitted(ledger: Ledger, make: Make) -> None:
+    """Slots of pending attempts are neither not started nor decided, in sums and rows; what was decided stays so."""
+    job, other = make.job("later", n=3), make.job("held later", n=1)
+    ledger.jobs.remember([make.wanted(job), make.wanted(other)])
+    draw(ledger, make, job, 0)
+    doubt(ledger, make, other)
+    for one, slots in ((job, (1,)), (other, (0,))):
+        attempt = make.attempt(one, slots=slots)
+        assert ledger.reservations.reserve(attempt, Caps()) is None
+        ledger.attempts.park(attempt.id, "task", datetime(2026, 11, 20, tzinfo=UTC))
+    totals = ledger.accounts.totals()
+    assert (totals.jobs.submitted, totals.jobs.held, totals.jobs.not_started) == (1, 1, 0)
+    images = totals.images
+    assert (images.stored, images.submitted, images.uncertain, images.not_started, images.wanted) == (1, 1, 1, 1, 4)
+    states = {(row.job_id, row.slot): row.state for row in ledger.report_rows.images()}
+    assert [states["later", slot] for slot in range(3)] == ["stored", "submitted", "not_started"]
+    assert states["held later", 0] == "uncertain"
+    assert [(row.outcome, row.submitted, row.not_started) for row in ledger.report_rows.jobs()] == [
+        ("submitted", 1, 1),
+        ("held", 0, 0),
+    ]

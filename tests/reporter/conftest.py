@@ -32,7 +32,7 @@ from batchgen.reporter.tables import tags_of
 from batchgen.storage import LocalStore, Workspace
 from tests.reporter.chromium import Browser, installed
 
-STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "submitted")
 
 
 def write(ledger: Any, folder: Path) -> Written:

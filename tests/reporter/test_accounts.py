@@ -21,9 +21,9 @@ def test_the_keys_that_scripts_rely_on(rows: Make, job: Make) -> None:
     """Both accounts have the same blocks with the names of the contract."""
     made = summary(rows([], [job()]))
     blocks = {
-        "jobs": dict.fromkeys(("total", "done", "partial", "moderated", "failed", "held", "not_started")),
+        "jobs": dict.fromkeys(("total", "done", "partial", "moderated", "failed", "held", "not_started", "submitted")),
         "images": dict.fromkeys(
-            ("wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started"),
+            ("wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "submitted"),
         ),
         "attempts": dict.fromkeys(("sent", "retried")),
         "money": {
@@ -40,9 +40,9 @@ def test_the_keys_that_scripts_rely_on(rows: Make, job: Make) -> None:
 
 def test_wanted_is_the_sum_of_the_others(rows: Make, job: Make) -> None:
     """Whatever became of the images, none is missing from the account."""
-    states = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+    states = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "submitted")
     images = summary(rows([], [job(**{state: n for n, state in enumerate(states)})]))["images"]
-    assert images.pop("wanted") == sum(images.values()) == 15
+    assert images.pop("wanted") == sum(images.values()) == 21
 
 
 @pytest.mark.parametrize(

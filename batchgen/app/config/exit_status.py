@@ -15,6 +15,7 @@ ENDED: Mapping[Exit, str] = {
     Exit.UNAVAILABLE: "stopped, the provider is unavailable",
     Exit.HELD: "finished, some jobs are held because they may have been paid",
     Exit.STORAGE: "stopped by local storage",
+    Exit.SUBMITTED: "submitted; images wait at the provider",
     Exit.LOCKED: "another run holds the lock",
     Exit.SIGINT: "interrupted; every call is recorded",
     Exit.SIGTERM: "terminated; every call is recorded",
@@ -30,11 +31,15 @@ NEXT: Mapping[Exit, str] = {
     Exit.UNAVAILABLE: "the same command goes on later",
     Exit.HELD: "batchgen resolve lists the held jobs and decides them; held redraws: --rejected --on-uncertain retry",
     Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
+    Exit.SUBMITTED: "the same command collects what waits at the provider; nothing is asked for again",
     Exit.LOCKED: "wait for the other run, or use --if-locked wait",
     Exit.SIGINT: "the same command goes on where this one stopped",
     Exit.SIGTERM: "the same command goes on where this one stopped",
 }
 """What to do after each exit status that is not 0."""
+
+WELL = frozenset({Exit.OK, Exit.SUBMITTED})
+"""All is as it should be: nobody needs to be told, and a monitor is content."""
 
 
 def exit_status(
@@ -47,7 +52,7 @@ def exit_status(
     charged: bool = False,
     left: bool = True,
 ) -> Exit:
-    """Return the exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 3, 0 in this order.
+    """Return the exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 9, 3, 0 in this order.
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
     starting. A limit that stopped the run when nothing was `left` to draw stopped nothing. `rejected`: rows of the
@@ -66,6 +71,7 @@ def exit_status(
         ((StopKind.LIMIT in kinds and left) or refused, Exit.LIMIT),
         (StopKind.UNAVAILABLE in kinds, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
+        (bool(outcomes.get(OutcomeKind.SUBMITTED)), Exit.SUBMITTED),
         (some_failed or rejected, Exit.SOME_FAILED),
     )
     return next((status for applies, status in order if applies), Exit.OK)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.app.config.exit_status import ENDED, NEXT
+from batchgen.app.config.exit_status import ENDED, NEXT, WELL
 from batchgen.errors import AccountError, BatchgenError, Exit, InputError, StorageError
 from batchgen.model import Event
 from batchgen.money import MicroUSD, exact
@@ -25,7 +25,7 @@ class Message:
 
 def event_of(exit_: Exit) -> Event:
     """Say what an exit status is to somebody who is told."""
-    if exit_ is Exit.OK:
+    if exit_ in WELL:
         return Event.DONE
     return Event.STOPPED if exit_ in _STOPPED else Event.FAILED
 
@@ -78,7 +78,7 @@ def _why(error: Exception) -> str:
 
 
 def _images(images: Mapping[str, int]) -> str:
-    states = ("moderated", "failed", "uncertain", "lost_paid", "not_started")
+    states = ("moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started")
     rest = (f"{images[state]:,} {state.replace('_', ' ')}" for state in states if images.get(state))
     return ", ".join((f"{images['stored']:,} of {images['wanted']:,} stored", *rest))
 

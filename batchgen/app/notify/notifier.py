@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from batchgen.app.config.exit_status import WELL
 from batchgen.app.notify.delivery import Recipients, beat, is_web, recipients, send
 from batchgen.app.notify.message import Message, of_failure, of_run
 from batchgen.app.watch import Watch
@@ -41,7 +42,7 @@ class Notifier:
     def end(self, exit_: Exit, summary: Mapping[str, Any], output: object) -> None:
         """Tell that the run has ended; one that had nothing to do is told to the monitor only."""
         with self._changing_nothing():
-            idle = exit_ is Exit.OK and not summary["this_run"]["attempts"]["sent"]
+            idle = exit_ in WELL and not summary["this_run"]["attempts"]["sent"]
             self._tell(of_run(self.name, exit_, summary, output), exit_, idle=idle)
 
     def fail(self, error: Exception) -> None:
@@ -69,7 +70,7 @@ class Notifier:
         for number, url in enumerate(who.urls if wanted else (), start=1):
             errands[f"notification {number} ({_kind(url)})"] = lambda url=url: send(url, notice)  # type: ignore[misc]
         if who.heartbeat and is_web(who.heartbeat):
-            ending = "" if exit_ is Exit.OK else "/fail"
+            ending = "" if exit_ in WELL else "/fail"
             errands["the heartbeat"] = lambda: self._last_beat(who.heartbeat, ending)
         if errands:
             self._wait(errands)

@@ -101,7 +101,7 @@ class Run:
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
     left: LeftOpen = field(default_factory=LeftOpen)
-    still_waiting: int = 0
+    still_waiting: Counter[OutcomeKind] = field(default_factory=Counter)
     collected: int = 0
     restored: int = 0
 
@@ -207,8 +207,7 @@ class Run:
         if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)
-        waiting = Counter({OutcomeKind.NOT_STARTED: self.still_waiting})
-        outcomes = self.meter.outcomes + self.wants.settled + waiting + self.wants.fetched()
+        outcomes = self.meter.outcomes + self.wants.settled + self.still_waiting + self.wants.fetched()
         status = exit_status(
             self.stops.reasons,
             outcomes,
@@ -218,12 +217,21 @@ class Run:
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
+        if status is Exit.SUBMITTED:
+            return status, self._submitted()
         told = [stop.why for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
         return status, "; ".join(told) or self.refused
 
+    def _submitted(self) -> str:
+        """Say what waits at the provider."""
+        waiting = self.ledger.attempts.pending()
+        images = sum(len(attempt.slots) for attempt in waiting)
+        reserved = exact(MicroUSD(sum(attempt.reserved for attempt in waiting)))
+        return f"{counted(images, 'image')} submitted, {reserved} reserved; the same command collects what comes"
+
     def _too_late(self, status: Exit) -> Iterator[Problem]:
         """Say which limit was met when nothing was left that it could have stopped."""
-        if status in {Exit.OK, Exit.SOME_FAILED}:
+        if status in {Exit.OK, Exit.SUBMITTED, Exit.SOME_FAILED}:
             yield from (Problem(one.why, None, Severity.WARNING) for one in self.stops.reasons)
 
     def _unexplained(self) -> Iterator[str]:

@@ -107,13 +107,14 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
 
 
 def _run(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool) -> int:
+    from batchgen.app.config.exit_status import WELL
     from batchgen.app.run.start import run_manifest
     from batchgen.cli.screen import screen
     from batchgen.runtime.clock import SystemClock
 
     with screen(context.console, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
         result = run_manifest(manifest, options, watch, context.at)
-    watch.finish(well=result.exit is Exit.OK)
+    watch.finish(well=result.exit in WELL)
     show_end(context, result, as_json=as_json, quiet=quiet)
     if as_json and not result.summary.get("run_id"):
         why = result.summary.get("why") or "; ".join(problem.message for problem in result.problems)
@@ -123,9 +124,10 @@ def _run(context: Context, manifest: Path, options: "Options", *, as_json: bool,
 
 def show_end(context: Context, result: "RunResult", *, as_json: bool, quiet: bool) -> None:
     """Say how a run ended; under `quiet` only what is not well. A run that was never written down has no object."""
+    from batchgen.app.config.exit_status import WELL
     from batchgen.cli.render.summary import final_block
 
-    silent = quiet and result.exit is Exit.OK
+    silent = quiet and result.exit in WELL
     context.console.tell(_worth_telling(result.problems, silent=silent))
     if as_json and result.summary.get("run_id"):
         context.console.json(result.summary)

@@ -16,8 +16,8 @@ from batchgen.text import counted, duration, safe
 
 Facts = Mapping[str, Any]
 
-_JOBS = ("done", "partial", "moderated", "failed", "held", "not_started")
-_IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started")
+_JOBS = ("done", "partial", "moderated", "failed", "held", "submitted", "not_started")
+_IMAGES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started")
 _MONEY = ("confirmed", "estimated", "at_risk")
 
 
