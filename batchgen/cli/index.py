@@ -19,6 +19,7 @@ COMMANDS = (
     Entry("review", "Keep what people decided about images: approved, rejected, notes."),
     Entry("status", "Say where a running or finished run stands."),
     Entry("report", "Write the report again from the ledger."),
+    Entry("derive", "Make other sizes and formats of the stored images; costs nothing."),
     Entry("verify", "Re-hash and decode every stored image."),
     Entry("reconcile", "Settle what is at risk against a bill."),
     Entry("resolve", "Decide jobs that are held because they may have been paid."),

@@ -5,10 +5,11 @@ from stat import S_ISREG
 from typing import Any
 
 from batchgen.errors import Problem
+from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
-from batchgen.manifest.schema import Form, ManifestForm, PriceForm
-from batchgen.model import Budget, Limits, Notify, Prepare, Price, Retry, Settings, TokenPrices
+from batchgen.manifest.schema import DerivativeForm, Form, ManifestForm, PriceForm
+from batchgen.model import Budget, Limits, Notify, Prepare, Price, Recipe, Retry, Settings, TokenPrices
 from batchgen.yaml_tree import Node
 
 
@@ -29,6 +30,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
         notify=Notify(**_given(form.notify)),
+        derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
         sidecars=form.output is not None and form.output.sidecars,
         **plain,
     )
@@ -40,6 +42,16 @@ def _given(section: Form | None) -> dict[str, Any]:
         return {}
     values = section.model_dump(exclude_none=True)
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _recipe(name: str, form: DerivativeForm) -> Recipe:
+    """Give a recipe; what is written stands above what its preset says, and a size above any other size."""
+    written = _given(form)
+    asked = dict(presets()[form.preset].recipe) if form.preset else {}
+    if {"width", "height", "max_edge"} & written.keys():
+        for size in ("width", "height", "max_edge"):
+            asked.pop(size, None)
+    return Recipe(name, **{**asked, **written})
 
 
 def _name(given: str | None, root: Node, path: Path, problems: list[Problem]) -> str:

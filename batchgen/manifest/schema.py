@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
+from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
-from batchgen.model import BadRows, Event, OnMismatch, OnPartial, OnUncertain
+from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain
 from batchgen.money import MicroUSD, from_usd
 
 IGNORED = "x-"
@@ -22,6 +23,9 @@ _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|min|m|h|d)", re.ASCII)
 _AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(b|kb|mb|kib|mib)?", re.ASCII | re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 1000, "mb": 1_000_000, "kib": 1024, "mib": 1 << 20}
+_RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
@@ -53,6 +57,26 @@ def _duration(value: Any) -> float:
     return seconds(value)
 
 
+def _bytes(value: Any) -> int:
+    """Read a count of bytes: `200000`, `500 kB`, `1 MB`, `1.5 MiB`."""
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found or not (count := int(Decimal(found[1]) * _UNITS[(found[2] or "b").lower()])):
+        raise ValueError(f"{shown(value)} is not a size of a file, such as 500 kB or 1 MB")
+    return count
+
+
+def _recipe_name(value: Any) -> str:
+    if not isinstance(value, str) or not _RECIPE_NAME.fullmatch(value):
+        raise ValueError(f"{shown(value)} cannot name a folder of derivatives; use small letters, digits, - and _")
+    return value
+
+
+def _preset(value: Any) -> str:
+    if value not in presets():
+        raise ValueError(f"{shown(value)} is no preset; there are {', '.join(presets())}")
+    return str(value)
+
+
 def _zone(value: Any) -> str:
     try:
         return ZoneInfo(str(value)).key
@@ -76,10 +100,15 @@ Cell = Annotated[str | None, WithJsonSchema({"type": ["string", "number", "boole
 Money = Annotated[MicroUSD, PlainValidator(_money), WithJsonSchema(_number)]
 Dollars = Annotated[Decimal, PlainValidator(_price), WithJsonSchema(_number)]
 Duration = Annotated[float, PlainValidator(_duration), WithJsonSchema(_number)]
+Bytes = Annotated[int, PlainValidator(_bytes), WithJsonSchema(_number)]
+PresetName = Annotated[str, PlainValidator(_preset), WithJsonSchema({"type": "string", "enum": [*presets()]})]
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string"})]
 Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": "string"})]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Edge = Annotated[int, Field(ge=1, le=20_000)]
 Cells = dict[str, Cell]
+COLOUR = "^#[0-9a-fA-F]{6}$"
+RecipeName = Annotated[str, PlainValidator(_recipe_name), WithJsonSchema({"type": "string"})]
 
 
 class Form(BaseModel):
@@ -208,6 +237,38 @@ class PrepareForm(Form):
 
     max_edge: Count | None = None
     format: Annotated[str, Field(pattern="^(png|jpeg|webp)$")] | None = None
+
+
+class DerivativeForm(Form):
+    """What is made of each stored image, below derivatives/NAME/; it costs nothing."""
+
+    preset: PresetName | None = None
+    """What a shop asks for; what is set beside it stands."""
+    width: Edge | None = None
+    height: Edge | None = None
+    max_edge: Edge | None = None
+    """Pixels of the longer side, at most."""
+    fit: Fit | None = None
+    """How it comes into width x height: contain, the default, cover, or pad with background."""
+    background: Annotated[str, Field(pattern=COLOUR)] | None = None
+    """The colour behind transparent pixels and around padded images, such as "#ffffff"."""
+    format: Annotated[str, Field(pattern="^(png|jpeg|webp)$")] | None = None
+    """png, jpeg or webp; without it, that of the image."""
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_bytes: Bytes | None = None
+    """How large the file may be, such as 1 MB; the quality is lowered for it."""
+    metadata: Metadata | None = None
+    """drop, the default, or keep what the file says beside its pixels."""
+    enlarge: bool | None = None
+    """Whether a small image is made larger; never by default."""
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "DerivativeForm":
+        if self.max_edge is not None and (self.width is not None or self.height is not None):
+            raise ValueError("give `max_edge`, or `width` and `height`, not both")
+        if self.fit in {Fit.COVER, Fit.PAD} and (self.width is None or self.height is None) and not self.preset:
+            raise ValueError(f"`fit: {self.fit}` needs `width` and `height`")
+        return self
 
 
 class NotifyForm(Form):
@@ -347,6 +408,8 @@ class ManifestForm(Form):
     """fail, the default, or skip: rows that cannot be jobs are left out, listed in report/rejected.csv, exit 3."""
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
+    derivatives: dict[RecipeName, DerivativeForm] | None = None
+    """Further files made of each image, by name: other sizes, formats, and what shops ask for."""
     notify: NotifyForm | None = None
     prices: dict[str, PriceForm] | None = None
     variables: Cells | None = None

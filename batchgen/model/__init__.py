@@ -50,6 +50,7 @@ from batchgen.model.provider import (
     TokenPrices,
 )
 from batchgen.model.reason import NO_REASON, Reason, ReasonCode
+from batchgen.model.recipe import Fit, Metadata, Recipe
 from batchgen.model.settings import (
     BadRows,
     Budget,
@@ -77,6 +78,7 @@ __all__ = [
     "Echo",
     "Event",
     "FileImage",
+    "Fit",
     "FixedSizes",
     "FlexibleSizes",
     "ImageRequest",
@@ -87,6 +89,7 @@ __all__ = [
     "Limits",
     "Listing",
     "Lost",
+    "Metadata",
     "Mismatch",
     "Missing",
     "Model",
@@ -109,6 +112,7 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "Receipt",
+    "Recipe",
     "Remedy",
     "RemoteImage",
     "Retry",

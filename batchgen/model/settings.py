@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from batchgen.model.provider import Price
+from batchgen.model.recipe import Recipe
 from batchgen.money import MicroUSD
 
 
@@ -126,3 +127,4 @@ class Settings:
     notify: Notify = field(default_factory=Notify)
     sidecars: bool = False
     bad_rows: BadRows = BadRows.FAIL
+    derivatives: tuple[Recipe, ...] = ()

@@ -16,6 +16,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, sample_warning
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
+from batchgen.app.output.derive import Deriver, DeriveResult, Source, sources
 from batchgen.app.output.fallback_spool import leave, refuge
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
@@ -104,6 +105,7 @@ class Run:
     still_waiting: Counter[OutcomeKind] = field(default_factory=Counter)
     collected: int = 0
     restored: int = 0
+    derived: DeriveResult = field(default_factory=DeriveResult)
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -114,6 +116,7 @@ class Run:
         self.started = clock.monotonic()
         self.refuge = refuge(self.workspace.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
+        self.deriver = Deriver(self.workspace, self.project.settings.derivatives)
         collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
         self.wants = Worklist(*collaborators, self.run_id, self.checked.census, self.asked.value)
 
@@ -157,6 +160,7 @@ class Run:
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
+        command["manifest"] = str(self.project.manifest.path.absolute())
         command["base_url"] = self.project.provider.base_url  # wherever it was said
         self.ledger.runs.begin(
             RunStart(
@@ -184,6 +188,8 @@ class Run:
         if event == "refused":
             self.refused = self.refused or str(facts["why"])
         self.meter.note(event, facts)
+        for image in facts.get("stored", ()):
+            self.deriver.add(Source(image["path"], image["sha256"]))
         self.journal.note(event, **facts)
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
@@ -260,7 +266,14 @@ class Run:
                 self._end_run(status, why)
             summary = reporter.summary(self.ledger, self.run_id)
         samples = sample_warning(self.project, self.ledger)
-        told = (*self.checked.problems, *samples, *self.wants.notices, *self._waiting(), *self._too_late(status))
+        told = (
+            *self.checked.problems,
+            *samples,
+            *self.wants.notices,
+            *self._waiting(),
+            *self._too_late(status),
+            *self._not_derived(),
+        )
         verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
         return RunResult(summary | verdict, status, told, self.workspace.root, page)
 
@@ -275,6 +288,7 @@ class Run:
         if self.has_work or self.collected:
             make_room(self.ledger, self.store, self.note)
             self._fill_sidecars()
+        self._derive()
         self._end_run(status, why)
         if self._says_it_all():
             written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
@@ -286,6 +300,26 @@ class Run:
         self.meter.state = "ended"
         self.status_file(exit_code=status)
         return dict(written.summary), written.page
+
+    def _derive(self) -> None:
+        """Make what is missing of derivatives; who stopped the run does not wait for images of earlier runs."""
+        if not self.project.settings.derivatives:
+            return
+        there = sources(self.ledger)
+        if self.signal is None:
+            for source in there:
+                self.deriver.add(source)
+        self.derived = self.deriver.finish()
+        self.deriver.tidy(there)
+        reporter.list_derivatives(self.workspace)
+
+    def _not_derived(self) -> Iterator[Problem]:
+        """Say which derivatives could not be made; the images themselves are there."""
+        failed = self.derived.failed
+        if failed:
+            path, why = failed[0]
+            first = f"{counted(len(failed), 'derivative')} could not be made; the first: {path}: {why}"
+            yield Problem(f"{first}; batchgen derive tries again", None, Severity.WARNING)
 
     def _fill_sidecars(self) -> None:
         if self.project.settings.sidecars:

@@ -12,6 +12,7 @@ from batchgen.text import counted, safe, size_of
 
 if TYPE_CHECKING:  # each command loads the module that makes its own result, and none of the others
     from batchgen.app.output.adopt import AdoptResult
+    from batchgen.app.output.derive import DeriveResult
     from batchgen.app.output.maintain import ReconcileResult, VerifyResult
     from batchgen.app.preview.check import CheckResult
     from batchgen.app.preview.doctor import Finding
@@ -91,6 +92,13 @@ def verified(result: VerifyResult) -> str:
             paragraph(lost + left) if result.damaged or result.missing else "",
         )
     )
+
+
+def derived(result: DeriveResult) -> str:
+    """Count the derivatives."""
+    flagged = f", {result.flagged:,} of them flagged in report/derivatives.csv" if result.flagged else ""
+    count = f"{counted(result.made, 'derivative')} made, {result.kept:,} kept{flagged}; {len(result.failed):,} failed."
+    return paragraph(count)
 
 
 _BILL = (text(""), number(""), remark(""))

@@ -1,0 +1,269 @@
+"""Derivatives: made of stored images by recipes, beside a run or after it, in processes of their own."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from queue import SimpleQueue
+from threading import Thread, local
+from typing import NamedTuple, Self
+
+from batchgen import manifest as manifests
+from batchgen.app.output.derive_worker import Made, Task, Wish, make
+from batchgen.errors import InputError
+from batchgen.imaging.render import extension
+from batchgen.ledger import Ledger
+from batchgen.model import Recipe
+from batchgen.model.plain import dump, load
+from batchgen.storage import Workspace
+from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
+from batchgen.storage.images.store import IMAGES
+
+VERSION = 1
+"""Part of each recipe's hash: a derivative is made again when this program makes it otherwise."""
+AHEAD = 2
+"""Tasks that wait for each process."""
+NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME")
+"""Variables that a process needs to start; no key is among them."""
+
+
+class Source(NamedTuple):
+    """A stored image of which derivatives are made."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class DeriveResult:
+    """What was made and kept, counted by file; what failed, by path and why; and how many files carry a flag."""
+
+    made: int = 0
+    kept: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    flagged: int = 0
+
+
+class Deriver:
+    """Makes what is missing. `add` may be called while others work; `finish` waits for all of it."""
+
+    def __init__(self, workspace: Workspace, recipes: Sequence[Recipe], *, workers: int | None = None) -> None:
+        """Read what there is. `workers` processes work side by side; by default one for each core."""
+        self._workspace = workspace
+        self._recipes = tuple((recipe, digest(recipe)) for recipe in recipes)
+        self._lists = {recipe.name: DerivedList(workspace, recipe.name) for recipe in recipes}
+        self._workers = workers or os.cpu_count() or 1
+        self._queue: SimpleQueue[Source | None] = SimpleQueue()
+        self._asked: set[Source] = set()
+        self._thread: Thread | None = None
+        self._broke: Exception | None = None
+        self.result = DeriveResult()
+
+    def add(self, source: Source) -> None:
+        """Have what is missing of an image made; what was added before is left alone."""
+        if not self._recipes or source in self._asked:
+            return
+        self._asked.add(source)
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="derivatives", daemon=True)
+            self._thread.start()
+        self._queue.put(source)
+
+    def finish(self) -> DeriveResult:
+        """Wait until everything is made. Raises StorageError when the disk refuses. Blocks."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        for derived in self._lists.values():
+            derived.close()
+        if self._broke:
+            raise self._broke
+        self.result.failed.sort()
+        return self.result
+
+    def tidy(self, stored: Iterable[Source]) -> None:
+        """Remove derivatives of images that are not in place any more, and shorten the lists."""
+        there = {source.path for source in stored}
+        for derived in self._lists.values():
+            gone = [source for source in derived.by_source if source not in there]
+            for source in gone:
+                derived.forget(source)
+            if gone:
+                derived.close(compact=True)
+
+    def _work(self) -> None:
+        try:
+            with Workers(self._workers) as workers:
+                self._feed(workers)
+        except Exception as error:  # noqa: BLE001 - told by `finish`, in the thread that waits
+            self._broke = error
+
+    def _feed(self, workers: "Workers") -> None:
+        """Hand out tasks as processes get free, and write down what they made."""
+        under_way: set[Future[Made]] = set()
+        while (source := self._queue.get()) is not None:
+            if (task := self._task(source)) is None:
+                continue
+            under_way.add(workers.submit(task))
+            if len(under_way) >= AHEAD * self._workers:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                self._note(done)
+        self._note(under_way)
+
+    def _task(self, source: Source) -> Task | None:
+        """Say what is to be made of an image; None when everything is there."""
+        wishes = tuple(wish for recipe, hashed in self._recipes if (wish := self._wish(source, recipe, hashed)))
+        return Task(str(self._workspace.root), source.path, source.sha256, wishes) if wishes else None
+
+    def _wish(self, source: Source, recipe: Recipe, hashed: str) -> Wish | None:
+        derived = self._lists[recipe.name]
+        there = derived.by_source.get(source.path)
+        path = place(source.path, recipe)
+        is_there = self._workspace.exists(path)
+        if there and (there.sha256, there.recipe, there.path) == (source.sha256, hashed, path) and is_there:
+            self.result.kept += 1
+            self.result.flagged += bool(there.flags)
+            return None
+        if owner := derived.owners.get(path):
+            if owner != source.path:
+                self.result.failed.append((path, f"it is made of {owner} already: give one of them another path"))
+                return None
+        elif is_there:
+            self.result.failed.append((path, "a file that batchgen did not make stands there: move it away"))
+            return None
+        if there and there.path != path:
+            derived.forget(source.path)
+        derived.plan(Derived(recipe.name, hashed, source.path, source.sha256, path, 0, 0, 0))
+        return Wish(recipe, hashed, path)
+
+    def _note(self, done: Iterable[Future[Made]]) -> None:
+        for future in done:
+            made = future.result()
+            for derived in made.derived:
+                self._lists[derived.name].add(derived)
+                self.result.made += 1
+                self.result.flagged += bool(derived.flags)
+            if made.why:
+                self.result.failed.append((made.source, made.why))
+
+
+class Workers:
+    """Processes that make derivatives, each started when it is first needed, and gone at the end."""
+
+    def __init__(self, count: int) -> None:
+        """Have at most so many."""
+        self._threads = ThreadPoolExecutor(count, "derivative")
+        self._own = local()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_told: object) -> None:
+        """Wait for what is under way, and let the processes end."""
+        self._threads.shutdown()
+        for process in self._processes:
+            with suppress(OSError):
+                process.communicate()
+
+    def submit(self, task: Task) -> Future[Made]:
+        """Have a task done by whoever is free."""
+        return self._threads.submit(self._done, task)
+
+    def _done(self, task: Task) -> Made:
+        """Give a task to this thread's own process; a process that died takes only this image with it."""
+        if not sys.executable:
+            return make(task)
+        process = getattr(self._own, "process", None)
+        if process is None or process.poll() is not None:
+            process = self._own.process = _started()
+            self._processes.append(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(dump(task).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:
+            line = b""
+        return load(Made, line.decode()) if line else Made(task.source, (), "the process that worked on it ended")
+
+
+def _started() -> subprocess.Popen[bytes]:
+    package = str(Path(__file__).parents[3])
+    paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    needed = {name: os.environ[name] for name in NEEDED if name in os.environ}
+    command = (sys.executable, "-m", "batchgen.app.output.derive_worker")
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**needed, "PYTHONPATH": paths}
+    )
+
+
+def digest(recipe: Recipe) -> str:
+    """Hash everything of a recipe that decides how a derivative looks."""
+    return hashlib.sha256(f"{VERSION} {dump(recipe)}".encode()).hexdigest()[:16]
+
+
+def place(source: str, recipe: Recipe) -> str:
+    """Name the file of a derivative: the image's own path, below the recipe's folder."""
+    inside = PurePosixPath(*PurePosixPath(source).parts[1:])
+    kind = extension(recipe, inside.suffix.removeprefix("."))
+    return str(PurePosixPath(DERIVATIVES, recipe.name, inside.with_name(f"{inside.stem}.{kind}")))
+
+
+def sources(ledger: Ledger, only: Sequence[str] = ()) -> list[Source]:
+    """List the stored images, of the jobs that match when patterns are given."""
+    stored = ledger.images.stored()
+    wanted = (image for image in stored if not only or any(fnmatchcase(image.job_id, one) for one in only))
+    return [Source(image.path, image.sha256) for image in wanted if image.path.startswith(f"{IMAGES}/")]
+
+
+def derive_output(output: Path, manifest: Path | None = None, only: Sequence[str] = ()) -> DeriveResult:
+    """Make what is missing in an output, by the recipes of its latest run's manifest, or of another one. Blocks.
+
+    Raises InputError when there is no such manifest, or it has no recipe.
+    """
+    from batchgen import reporter
+    from batchgen.app.output.maintain import opened
+
+    with opened(output, readonly=True) as (ledger, workspace, _):
+        recipes = _recipes(manifest or manifest_of(ledger))
+        with workspace.lock():
+            result = derive(workspace, ledger, recipes, only)
+            reporter.list_derivatives(workspace)
+    return result
+
+
+def manifest_of(ledger: Ledger) -> Path:
+    """Return the manifest that the latest run read."""
+    for run in ledger.runs.latest_first():
+        with suppress(ValueError):
+            if path := json.loads(run.command).get("manifest"):
+                return Path(path)
+    raise InputError("no run of this folder says which manifest it read: name one with --manifest FILE")
+
+
+def _recipes(path: Path) -> tuple[Recipe, ...]:
+    recipes = manifests.load(path).settings.derivatives
+    if not recipes:
+        raise InputError(f"{path} has no `derivatives`: add some, such as derivatives: {{web: {{max_edge: 1600}}}}")
+    return recipes
+
+
+def derive(workspace: Workspace, ledger: Ledger, recipes: Sequence[Recipe], only: Sequence[str] = ()) -> DeriveResult:
+    """Make the derivatives of an output that are missing or whose recipe or image changed."""
+    deriver = Deriver(workspace, recipes)
+    for source in sources(ledger, only):
+        deriver.add(source)
+    result = deriver.finish()
+    deriver.tidy(sources(ledger))
+    return result

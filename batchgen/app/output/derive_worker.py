@@ -1,0 +1,84 @@
+"""A process that makes derivatives: one task a line on stdin, one result a line on stdout. Ends with its stdin.
+
+It knows no key, no ledger and no network, and gives way to everything else on the machine.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.errors import StorageError
+from batchgen.imaging.render import Original, UnreadableError, largest_edge
+from batchgen.model import Recipe
+from batchgen.model.plain import dump, load
+from batchgen.storage import LocalStore, Workspace
+from batchgen.storage.derived import DERIVATIVES, Derived
+
+NICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A derivative to make: the recipe, its hash, and the file's path."""
+
+    recipe: Recipe
+    digest: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Everything to make of one image of an output folder."""
+
+    root: str
+    source: str
+    sha256: str
+    wishes: tuple[Wish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of an image, and why the rest was not."""
+
+    source: str
+    derived: tuple[Derived, ...] = ()
+    why: str = ""
+
+
+def make(task: Task) -> Made:
+    """Make the derivatives of one image. Blocks."""
+    root = Path(task.root)
+    workspace, store = Workspace(root), LocalStore(root)
+    made: list[Derived] = []
+    try:
+        with store.open(task.source) as file:
+            original = Original(file, edge=largest_edge(tuple(wish.recipe for wish in task.wishes)))
+        for wish in task.wishes:
+            done = original.derive(wish.recipe)
+            workspace.make(f"{DERIVATIVES}/{wish.recipe.name}")
+            workspace.write(wish.path, done.data, durable=False)
+            about = (wish.recipe.name, wish.digest, task.source, task.sha256, wish.path, len(done.data))
+            made.append(Derived(*about, done.width, done.height, tuple(flag.value for flag in done.flags)))
+    except (StorageError, UnreadableError, OSError) as error:
+        return Made(task.source, tuple(made), str(error))
+    except MemoryError:
+        return Made(task.source, tuple(made), "there is not enough memory for it")
+    return Made(task.source, tuple(made))
+
+
+def main() -> None:
+    """Work until stdin ends; interrupts are for the run, which closes it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):
+        os.nice(NICE)
+    out = sys.stdout.buffer
+    for line in sys.stdin.buffer:
+        out.write(dump(make(load(Task, line.decode()))).encode() + b"\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What pixels show: the colour all around, where the object stands, how sharp it is, and a hash of how it looks.
+
+Every measure takes an image in RGB. A colour is near another when no channel differs by more than the tolerance.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
+TOLERANCE = 8
+"""Steps of 256 by which a channel may differ: what JPEG leaves on a plain ground."""
+SPECKS = 0.002
+"""The share of a row or column that may differ from the ground and is still no object: dust and noise."""
+BAND = 0.02
+"""The border is this share of the shorter side, at least one pixel."""
+HASH_EDGE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where an object stands, as shares of width and height from the upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def margin(self) -> float:
+        """The narrowest free edge around it."""
+        return min(self.left, self.top, 1 - self.right, 1 - self.bottom)
+
+
+def colour(text: str) -> Colour:
+    """Read `#rrggbb`."""
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def border_off(image: "Image", wanted: Colour, tolerance: int = TOLERANCE) -> float:
+    """Tell which share of the border is not of the wanted colour, 0 to 1."""
+    width, height = image.size
+    band = max(1, round(min(width, height) * BAND))
+    far = _far(image, wanted, tolerance)
+    inside = (band, band, width - band, height - band)
+    all_off = far.histogram()[255]
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        return all_off / (width * height)
+    within = far.crop(inside).histogram()[255]
+    counted = width * height - (inside[2] - inside[0]) * (inside[3] - inside[1])
+    return (all_off - within) / counted
+
+
+def object_box(image: "Image", ground: Colour, tolerance: int = TOLERANCE) -> Box | None:
+    """Find what is not ground; None when there is nothing but ground. Specks are no object."""
+    from PIL import Image as Images
+
+    width, height = image.size
+    far = _far(image, ground, tolerance)
+    columns = far.resize((width, 1), Images.Resampling.BOX).tobytes()
+    rows = far.resize((1, height), Images.Resampling.BOX).tobytes()
+    across, down = _span(columns), _span(rows)
+    if across is None or down is None:
+        return None
+    return Box(across[0] / width, down[0] / height, across[1] / width, down[1] / height)
+
+
+def sharpness(image: "Image") -> float:
+    """Measure the variance of the Laplacian of the brightness, at 512 pixels on the longer side.
+
+    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000 (measure LAPV).
+    """
+    from PIL import ImageFilter, ImageStat
+
+    grey = image.convert("L")
+    grey.thumbnail((512, 512))
+    edges = grey.filter(ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128))
+    inner = edges.crop((1, 1, edges.width - 1, edges.height - 1)) if min(edges.size) > 2 else edges
+    return float(ImageStat.Stat(inner).var[0])
+
+
+def looks(image: "Image") -> int:
+    """Hash how an image looks, 64 bits: whether each of 8 x 8 places is brighter than its right neighbour (dHash).
+
+    Two images look alike when few bits differ.
+    """
+    from PIL import Image as Images
+
+    small = image.convert("L").resize((HASH_EDGE + 1, HASH_EDGE), Images.Resampling.BOX).tobytes()
+    bits = 0
+    for row in range(HASH_EDGE):
+        start = row * (HASH_EDGE + 1)
+        for at in range(start, start + HASH_EDGE):
+            bits = bits << 1 | (small[at] > small[at + 1])
+    return bits
+
+
+def differing(one: int, other: int) -> int:
+    """Count the bits in which two hashes of looks differ."""
+    return (one ^ other).bit_count()
+
+
+def _far(image: "Image", ground: Colour, tolerance: int) -> "Image":
+    """Mark with 255 where a pixel is not of the ground's colour, 0 elsewhere."""
+    from PIL import Image as Images
+    from PIL import ImageChops
+
+    off = ImageChops.difference(image, Images.new("RGB", image.size, ground))
+    red, green, blue = off.split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue).point(lambda step: 255 * (step > tolerance))
+
+
+def _span(means: bytes) -> tuple[int, int] | None:
+    """Find the first and the last place where more than specks differ; the end is exclusive."""
+    least = max(1, round(255 * SPECKS))
+    there = [at for at, mean in enumerate(means) if mean >= least]
+    return (there[0], there[-1] + 1) if there else None
