@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from batchgen.catalog import form
 from batchgen.catalog.models import operations
 from batchgen.catalog.prices import PRICE_ROW
-from batchgen.model import Auth, OpenParam, Operation, ParamType
+from batchgen.model import Auth, OpenParam, Operation, ParamType, TaskRules
 from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
@@ -24,6 +24,7 @@ FURTHER = (
 )
 """Providers that come with the program and are not compared: their address, models or prices are the user's own."""
 ALL = (*NAMES, *FURTHER)
+TASK_ID = "{id}"
 
 
 def url_fault(url: str) -> str | None:
@@ -127,6 +128,36 @@ def _place_in(node: Node) -> str:
     return place
 
 
+def _place_in_answer(node: Node) -> str:
+    """Return a dotted place in an answer, with numbers for the entries of lists."""
+    place = form.text(node)
+    if not _INDEXED.fullmatch(place):
+        raise form.FormError.at(node, "must be names and numbers joined by dots, such as data.0.task_id")
+    return place
+
+
+def _task_path(node: Node) -> str:
+    """Return where a task is asked for, with its id as one segment."""
+    path = form.text(node)
+    if path.count(TASK_ID) != 1 or not _PATH.fullmatch(path.replace(TASK_ID, "")) or ".." in path:
+        raise form.FormError.at(node, "must be a path below the base URL with {id} in it, such as /tasks/{id}")
+    if f"/{TASK_ID}/" not in f"{path}/":
+        raise form.FormError.at(node, "{id} must stand between slashes, or at the end: /tasks/{id}")
+    return path
+
+
+def _task(node: Node) -> TaskRules | None:
+    """Say how images are asked for that come later; null takes it back from what a file is like."""
+    if node.value is None:
+        return None
+    rules = TaskRules(**_TASK(node))
+    if not rules.done or not rules.failed:
+        raise form.FormError.at(node, "done and failed need the words by which a task's end is told")
+    if both := {word.casefold() for word in rules.done} & {word.casefold() for word in rules.failed}:
+        raise form.FormError.at(node, f"{', '.join(sorted(both))} cannot be both done and failed")
+    return rules
+
+
 def _ratio(node: Node) -> str:
     written = form.text(node)
     if not _RATIO.fullmatch(written):
@@ -189,11 +220,26 @@ _NOT_OPEN = frozenset({"id", "prompt", "model", "n", "operation", "image", "imag
 _SECRET_NAME = re.compile(r"key|token|secret|sig|password|auth", re.IGNORECASE)
 _PATH = re.compile(r"/[A-Za-z0-9_.~/:-]{0,200}")
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}(\.[A-Za-z_][A-Za-z0-9_-]{0,60}){0,5}")
+_INDEXED = re.compile(r"[A-Za-z0-9_-]{1,61}(\.[A-Za-z0-9_-]{1,61}){0,7}")
 _RATIO = re.compile(r"[1-9][0-9]{0,3}:[1-9][0-9]{0,3}")
 _PARAM = re.compile(r"[a-z][A-Za-z0-9_]{0,60}")
 _OPEN: form.Kind[dict[str, Any]] = _open_fields
 _WORDS = form.several(form.text)
 _LISTS = form.table(_WORDS)
+_TASK = form.record(
+    {
+        "id": _place_in_answer,
+        "path": _task_path,
+        "state": _place_in_answer,
+        "done": _WORDS,
+        "failed": _WORDS,
+        "result": _place_in_answer,
+        "failed_free": form.flag,
+        "every": form.amount,
+        "life": form.whole,
+    },
+    needed=("id", "path", "state", "done", "failed"),
+)
 _PER_MODEL: dict[str, form.Kind[Any]] = {
     "dialect": form.text,
     "operations": operations,
@@ -216,6 +262,7 @@ _PER_MODEL: dict[str, form.Kind[Any]] = {
     "ratio_field": _place_in,
     "ratios": form.several(_ratio),
     "cost": _place_in,
+    "task": _task,
 }
 """What a file may say of one model otherwise than of all."""
 _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {

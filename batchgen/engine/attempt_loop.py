@@ -99,6 +99,14 @@ class Permit:
         self.breaker.record(self.ticket, Remedy.NONE if usable else Remedy.EMPTY)
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """An attempt that was accepted and comes later, and the permit under which it was made."""
+
+    pending: Pending
+    permit: Permit
+
+
 class AttemptLoop:
     """Makes the calls of a whole run."""
 
@@ -161,7 +169,7 @@ class AttemptLoop:
         """Permit, reserve, execute, settle: at most one request leaves."""
         try:
             tried = await self._leave(call, attempt, ask)
-            return await self._wait_for(call, attempt, tried, ask) if isinstance(tried, Pending) else tried
+            return await self._wait_for(call, attempt, tried, ask) if isinstance(tried, Submitted) else tried
         except Closed:
             return Over(SlotState.NOT_STARTED, STOPPED)
         except InputError as error:
@@ -170,7 +178,7 @@ class AttemptLoop:
             why = str(error)
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))
 
-    async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Pending | None:
+    async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Submitted | None:
         """Make one attempt while a permit is held, and settle it, unless its result comes later."""
         bench = self.bench
         async with self._permit(attempt) as permit:
@@ -190,16 +198,21 @@ class AttemptLoop:
                 return Again()
             came = await self._send(call, attempt, permit)
             if isinstance(came, Pending):
-                return came
+                return Submitted(came, permit)
             return await self._close(call, attempt, came, ask)
 
-    async def _wait_for(self, call: CallState, attempt: Attempt, pending: Pending, ask: Ask) -> Next | None:
-        """Wait for what comes later; it keeps its reservation, and no permit. The run may stop first: it stays so."""
+    async def _wait_for(self, call: CallState, attempt: Attempt, submitted: Submitted, ask: Ask) -> Next | None:
+        """Wait for what comes later; it keeps its reservation, and no slot, also when it does not come in this run."""
+        permit = submitted.permit
         with self.places.resting():
-            came = await self.collector.receive(pending, attempt)
+            came = await self.collector.receive(submitted.pending, attempt)
         if came is None:
+            if not self.bench.stops:  # it takes longer than any call may
+                permit.breaker.record(permit.ticket, Remedy.UNCERTAIN)
             return Over(SlotState.NOT_STARTED, LATER)
-        return await self._close(call, attempt, _receipt(came), ask)
+        receipt = _receipt(came)
+        self._learn(call, permit, receipt)
+        return await self._close(call, attempt, receipt, ask)
 
     @asynccontextmanager
     async def _permit(self, attempt: Attempt) -> AsyncIterator[Permit | None]:
@@ -235,21 +248,26 @@ class AttemptLoop:
         if isinstance(came, Pending):
             if permit.start:
                 limiter.answered(permit.start)
+                permit.breaker.keep(permit.ticket)
             await park(self.bench, came)
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
         receipt = _receipt(came)
-        if receipt.remote and not receipt.images:
-            permit.breaker.keep(permit.ticket)
-            call.unjudged = permit
-        else:
-            permit.breaker.record(permit.ticket, receipt.verdict.remedy)
-        limiter.observe(receipt.headers)
+        self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
         elif permit.start and receipt.status is not None:
             limiter.answered(permit.start)
         return receipt
+
+    def _learn(self, call: CallState, permit: Permit, receipt: Receipt) -> None:
+        """Tell breaker and limiter how a call ended, at once or later; an address is judged when it was fetched."""
+        if receipt.remote and not receipt.images:
+            permit.breaker.keep(permit.ticket)
+            call.unjudged = permit
+        else:
+            permit.breaker.record(permit.ticket, receipt.verdict.remedy)
+        self.bench.limiter.observe(receipt.headers)
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
         """Settle an attempt with what it brought, and see what follows."""

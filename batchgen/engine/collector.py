@@ -85,7 +85,8 @@ class Collector:
 
     async def rest(self) -> Counter[OutcomeKind]:
         """Wait for what earlier runs left; how much of it is still at its provider, and how much else has not come."""
-        while waited := [one.ended for one in self._left if not one.ended.done()]:
+        # A look that has ended one thing may have found more to wait for.
+        while waited := [*(one.ended for one in self._left if not one.ended.done()), *self._looks]:
             await asyncio.wait(waited)
         results = [one.ended.result() for one in self._left]
         submitted = results.count(None)
@@ -118,7 +119,7 @@ class Collector:
         wait = item.next_wait()
         if isinstance(item.ask, Pending) and item.ask.next_look is not None:
             wait = (item.ask.next_look - self._bench.clock.now()) / timedelta(seconds=1)
-        if wait is None:
+        if wait is None or item.is_tired:
             item.give_up()
         else:
             self._wait(item, min(max(wait, LEAST_WAIT), LONGEST_WAIT))

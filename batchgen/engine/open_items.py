@@ -21,6 +21,7 @@ from batchgen.model import (
     ReasonCode,
     Receipt,
     RemoteImage,
+    Route,
     SlotState,
     Stems,
 )
@@ -67,9 +68,11 @@ class OpenItem(ABC, Generic[T]):
     unseen: T
     looks: int = field(default=0, kw_only=True)
     booked: bool = field(default=False, kw_only=True)
+    began: float = field(init=False)
     ended: "asyncio.Future[T]" = field(init=False)
 
     def __post_init__(self) -> None:
+        self.began = self.bench.clock.monotonic()
         self.ended = asyncio.get_running_loop().create_future()
 
     def end(self, how: T) -> None:
@@ -84,6 +87,14 @@ class OpenItem(ABC, Generic[T]):
     def next_wait(self) -> float | None:
         """Seconds to the next look where its executor does not say when; None when that is for the next run."""
         return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.bench.settings.retry.base_seconds
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether this run has waited as long as a call may take; what goes by another route has no such end."""
+        attempt = self.ask if isinstance(self.ask, Attempt) else self.ask.attempt
+        waited = self.bench.clock.monotonic() - self.began
+        by_call = attempt is not None and attempt.route is Route.SYNC
+        return by_call and waited > self.bench.settings.retry.deadline_seconds
 
     @property
     def outlives_stop(self) -> bool:
@@ -124,8 +135,7 @@ class LeftAttempt(OpenItem[bool | None]):
     def of(cls, bench: RunContext, row: AttemptRow, looks: int = 0) -> "LeftAttempt":
         """Ask for it as it stands in the ledger."""
         attempt = attempt_of(row)
-        pending = row.state is AttemptState.PENDING and row.handle is not None
-        ask = Pending(row.id, row.handle or "", row.next_look, row.expires, attempt) if pending else attempt
+        ask = attempt if row.handle is None else Pending(row.id, row.handle, row.next_look, row.expires, attempt)
         return cls(bench, ask, None, row, looks=looks)
 
     def next_wait(self) -> None:
@@ -200,6 +210,11 @@ class WaitingImage(OpenItem[SlotState]):
 
     def next_wait(self) -> float | None:
         return None if self.looks > len(WAITS) else super().next_wait()
+
+    @property
+    def is_tired(self) -> bool:
+        """How long it is waited for, its looks say."""
+        return False
 
     @property
     def is_ours(self) -> bool:

@@ -112,7 +112,7 @@ class Downloads:
         assert remote is not None, "and where it waits"
         name = f"{waiting.attempt_id}-{remote.slot}"
         receipt = await self._offload(finish, self._workspace, self._store, name)
-        if receipt is None:
+        if not isinstance(receipt, Receipt):
             spool = self._workspace.spool(name)
             facts = await self.fetch(remote.url, spool, remote.expires)
             if isinstance(facts, NotFetched):

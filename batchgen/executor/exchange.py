@@ -1,4 +1,4 @@
-"""One POST over the wire: how far it got is followed step by step, and all a server can do ends in an `Exchange`."""
+"""One request over the wire: how far it got is followed step by step, and all a server can do ends in an `Exchange`."""
 
 import asyncio
 import errno
@@ -99,7 +99,7 @@ async def post(
         async with session.request(
             wire.method,
             URL(wire.url, encoded=True),
-            data=data,
+            data=data or None,
             headers=sent,
             allow_redirects=False,
             trace_request_ctx=call,

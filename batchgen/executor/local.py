@@ -21,6 +21,7 @@ from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came, Capacity
 from batchgen.executor.response_handler import ResponseHandler, cap_of
+from batchgen.executor.tasks import Tasks
 from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
@@ -34,6 +35,8 @@ from batchgen.version import VERSION
 
 MOST_HEADER = 32 * 1024
 INPUT = "-input"
+ASK_SECONDS = 300.0
+"""How long the answer about a task may take, images and all."""
 GONE = "the run ended before the answer was whole"
 """Why an attempt is lost that nothing whole is left of."""
 ELSEWHERE = "accepted elsewhere, and not here yet"
@@ -103,6 +106,7 @@ class LocalExecutor:
         self._params: dict[object, Params] = {}
         secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
+        self._tasks = Tasks(provider, clock, self._arrival, self._ask)
         self._downloads = Downloads(
             provider, self._key, workspace, store, clock, offload, self._wires.lookup, own_headers=self._own_headers
         )
@@ -138,24 +142,26 @@ class LocalExecutor:
         if not self.provider.base_url:
             raise InputError(f"provider {self.provider.name} has no base URL: give one with --base-url")
 
-    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Receipt]:
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
         """Make these attempts side by side, each once."""
         if len(attempts) == 1:
             return [await self._execute(attempts[0])]
         return await asyncio.gather(*map(self._execute, attempts))
 
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
-        """Complete the answers that are whole in the spool, and try once to fetch each image at an address."""
+        """Complete what is whole in the spool, ask once for each task, and try once to fetch each image."""
         found = dict[int, Came]()
         spooled = {at: _id(one) for at, one in enumerate(open) if isinstance(one, Attempt) or one.remote is None}
         if spooled:
-            receipts = await self.offload(self._spooled, tuple(spooled.values()))
-            found |= {at: receipt or _not_here(open[at]) for at, receipt in zip(spooled, receipts, strict=True)}
+            left = await self.offload(self._spooled, tuple(spooled.values()))
+            found |= {at: _as_left(open[at], one) for at, one in zip(spooled, left, strict=True)}
+        tasks = {at: one for at, one in found.items() if isinstance(one, Pending) and self._tasks.knows(one.handle)}
+        found |= zip(tasks, await asyncio.gather(*map(self._tasks.look, tasks.values())), strict=True)
         images = {at: one for at, one in enumerate(open) if isinstance(one, Pending) and one.remote}
         found |= zip(images, await asyncio.gather(*map(self._fetch, images.values())), strict=True)
         return [found[at] for at in range(len(open))]
 
-    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | None]:
+    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | str | None]:
         """Say what lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
         if self._spare:
             bring_home(self._spare, self.workspace)
@@ -173,7 +179,7 @@ class LocalExecutor:
         for spool in self._downloads.fetched(attempt_id):
             await self.offload(spool.remove)
 
-    async def _execute(self, attempt: Attempt) -> Receipt:
+    async def _execute(self, attempt: Attempt) -> Receipt | Pending:
         if self._session is None:
             raise RuntimeError("the executor has no session")
         speech = dialect(self.provider, attempt.model)
@@ -190,7 +196,20 @@ class LocalExecutor:
         finally:
             call_of.intake.close()
             await self._forget_inputs(attempt)
-        return await self._arrival.land(attempt, speech, call_of.call, call_of.intake)
+        return await self._arrival.land(attempt, speech, call_of.call, call_of.intake, self._tasks.accepted)
+
+    async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
+        """Ask for the task of an attempt, once."""
+        if self._session is None:
+            raise RuntimeError("the executor has no session")
+        speech = dialect(self.provider, attempt.model)
+        call_of = self._call(attempt, speech)
+        try:
+            with Deadline(call_of.call, ASK_SECONDS):
+                await post(self._session, question, self._headers(attempt, speech), call_of.call, self.offload)
+        finally:
+            call_of.intake.close()
+        return call_of.call, call_of.intake
 
     def _call(self, attempt: Attempt, speech: Dialect) -> "_Open":
         intake = PartWriter(self.workspace.spool(attempt.id), self._spare.spool(attempt.id) if self._spare else None)
@@ -270,9 +289,16 @@ def _id(one: Pending | Attempt) -> str:
     return one.id if isinstance(one, Attempt) else one.attempt_id
 
 
-def _not_here(one: Pending | Attempt) -> Pending | Lost:
-    """Say what another executor accepted may still come there; an attempt of our own does not."""
-    return Lost(one.id, GONE) if isinstance(one, Attempt) else replace(one, next_look=None, why=ELSEWHERE)
+def _as_left(one: Pending | Attempt, left: Receipt | str | None) -> Came:
+    """Say what is known of an attempt from its spool: what came, the handle of what comes later, or nothing.
+
+    What another executor accepted may still come there; an attempt of our own without a trace does not.
+    """
+    if isinstance(left, Receipt):
+        return left
+    if isinstance(one, Pending):
+        return replace(one, next_look=None, why=ELSEWHERE)
+    return Pending(one.id, left, attempt=one) if left else Lost(one.id, GONE)
 
 
 @dataclass(frozen=True, slots=True)

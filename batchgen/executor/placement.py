@@ -182,9 +182,16 @@ def _flat(value: StoredImage | Verdict | Usage | Echo) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def finish(workspace: Workspace, store: ImageStore, attempt_id: str) -> Receipt | None:
-    """Complete the answer that is whole in an attempt's spool; None when there is none. Blocks."""
+def accepted(handle: str) -> dict[str, Any]:
+    """Return the answer to a call that was accepted, as JSON: what it brings is asked for by this handle."""
+    return {"version": VERSION, "handle": handle}
+
+
+def finish(workspace: Workspace, store: ImageStore, attempt_id: str) -> Receipt | str | None:
+    """Complete the answer that is whole in an attempt's spool, or return the handle of what comes later. Blocks."""
     answer = workspace.spool(attempt_id).read()
+    if answer is not None and isinstance(handle := answer.get("handle"), str):
+        return handle
     return None if answer is None else complete(workspace, store, attempt_id, answer)
 
 

@@ -1,14 +1,14 @@
 """What came of one exchange: judged, stored and told in a receipt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
-from batchgen.executor.placement import Plan, SlotAssigner, blot, publish, to_answer
-from batchgen.model import Attempt, Echo, Phase, Provider, Receipt, Usage, Verdict
+from batchgen.executor.placement import Plan, SlotAssigner, accepted, blot, publish, to_answer
+from batchgen.model import Attempt, Echo, Pending, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, SpanState
@@ -16,13 +16,16 @@ from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.expiry import expiry
 from batchgen.providers.unknown import ids_of, quote
-from batchgen.providers.verdict import CallEvidence, TransportError, judge
+from batchgen.providers.verdict import CallEvidence, TransportError, judge, judge_task
 from batchgen.redact import kept_headers, redacted, spellings, without
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
 
 MOST_PER_IMAGE = 96 * 1024 * 1024
 """Bytes of one image; the largest PNG that the API can draw, 3840x2160 with alpha, has 33 MB unpacked."""
+
+Later = Callable[[Attempt, Document], Pending | None]
+"""Finds in an answer that its images come later."""
 
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
 _MOST_WORDS = 1000
@@ -54,8 +57,13 @@ class ResponseHandler:
         happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
         return self._receipt(attempt, call, judge(happening))
 
-    async def land(self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter) -> Receipt:
-        """Read what came and store it: the whole answer durably first, then every image at its place."""
+    async def land(
+        self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, later: Later
+    ) -> Receipt | Pending:
+        """Read what came and store it: the whole answer durably first, then every image at its place.
+
+        Where `later` finds that images come later, what is stored is how to ask for them.
+        """
         document = call.body.close() if call.body else _NOTHING
         success = call.status is not None and 200 <= call.status < 300
         if not success:
@@ -63,8 +71,26 @@ class ResponseHandler:
             happening = replace(happening, complaint=speech.read_error(document.value) or _in_text(call, document))
             return self._receipt(attempt, call, judge(happening))
         answer = speech.answer(document, attempt, self.provider.at(attempt.model))
+        if pending := later(attempt, document):
+            await self.offload(self._store, intake, accepted(pending.handle))
+            return pending
+        return await self.settle(attempt, call, intake, document, answer)
+
+    async def settle(
+        self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
+    ) -> Receipt:
+        """Store what an answer brings, which is whole or will not come again."""
         items = tuple(self._local(item, intake) for item in answer.items)
         return await self.offload(self._landed, attempt, call, intake, document, replace(answer, items=items))
+
+    async def fail(
+        self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, complaint: ApiError | None
+    ) -> Receipt:
+        """Say what follows from a task that failed with these words, and keep what it said."""
+        rules = self.provider.at(attempt.model).task
+        happening = replace(self._happening(call, document), complaint=complaint)
+        receipt = self._receipt(attempt, call, judge_task(happening, free=bool(rules and rules.failed_free)))
+        return await self.offload(self._keep, receipt, intake, document)
 
     def _landed(
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer

@@ -47,6 +47,7 @@ from batchgen.model.provider import (
     Provider,
     Quote,
     Settlement,
+    TaskRules,
     TokenPrices,
 )
 from batchgen.model.reason import NO_REASON, Reason, ReasonCode
@@ -124,6 +125,7 @@ __all__ = [
     "Stop",
     "StopKind",
     "StoredImage",
+    "TaskRules",
     "TokenPrices",
     "UrlImage",
     "Usage",

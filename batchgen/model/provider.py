@@ -105,6 +105,28 @@ class Auth:
     scheme: str = "Bearer"
 
 
+@dataclass(frozen=True, slots=True)
+class TaskRules:
+    """How a provider that draws later is asked for what it drew.
+
+    `id`, `state` and `result` are dotted places in its answers (`data.0.task_id`): of the task's id in the answer to a
+    call, and of its state and its images in the answer below `path`, which has `{id}` where the id goes. States in
+    `done` and `failed` are ends, every other one says that it goes on. An empty `result` is wherever images stand.
+    `failed_free` says that a failed task is never charged. `every` is the shortest time between two looks, in seconds,
+    `life` how long a task is known.
+    """
+
+    id: str
+    path: str
+    state: str
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    result: str = ""
+    failed_free: bool = False
+    every: Decimal = Decimal(2)
+    life: int = 24 * 3600
+
+
 class ParamType(StrEnum):
     """What the value of a parameter is in a request."""
 
@@ -153,6 +175,7 @@ class Provider:
     `rules_for` are patterns of the models that the rules bind: params, ignored, values, refused_values, extra_values,
     defaults and prompt_limit; every other model is only bound by what the catalogue knows of it. `for_models` are
     patterns with fields that are otherwise for these models. `retired_models` are closed here since a day.
+    `task` is how images are asked for that are drawn after the call was answered, None where none are.
     `image_field` is how a JSON edit names its images: `images: [{image_url}]`, or `image: {url}`; `masks` whether an
     edit takes one.
     """
@@ -192,6 +215,7 @@ class Provider:
     ratio_field: str = ""
     ratios: tuple[str, ...] = ()
     cost: str = ""
+    task: TaskRules | None = None
     rules_for: tuple[str, ...] = ("*",)
     for_models: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     retired_models: tuple[tuple[str, date], ...] = ()

@@ -19,6 +19,9 @@ from batchgen.redact import redacted
 UNKNOWN = "unknown_answer"
 """The code of an answer that is whole and no answer of the API."""
 
+TASK_FAILED = "task_failed"
+"""The code of a task that failed without a code of its own."""
+
 OTHER_SHAPE = "other_shape"
 """The code of an answer whose images were found in another place than the API's own."""
 
@@ -94,6 +97,16 @@ def judge(happening: CallEvidence) -> Verdict:
     if happening.charges_failures and verdict.charge is Charge.NO and _was_served(happening.status):
         return replace(verdict, charge=Charge.MAYBE)
     return verdict
+
+
+def judge_task(happening: CallEvidence, *, free: bool) -> Verdict:
+    """Judge a task that failed: perhaps it was drawn before, unless its provider never charges for one."""
+    h = happening
+    if not free:
+        known = h.complaint and not h.complaint.bare
+        return _complained(h) if known else Verdict(Charge.MAYBE, Remedy.UNCERTAIN, TASK_FAILED, _words(h))
+    found = _by_complaint(h) if h.complaint else None
+    return replace(found, charge=Charge.NO) if found else Verdict(Charge.NO, Remedy.RETRY, TASK_FAILED, _words(h))
 
 
 def _unsent(h: CallEvidence) -> Verdict:

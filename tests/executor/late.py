@@ -55,7 +55,8 @@ class LateExecutor:
     async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
         """Accept what brings images; what does not is told at once."""
         receipts = await self._local.execute(attempts)
-        return [self._later(one) if came.came else came for one, came in zip(attempts, receipts, strict=True)]
+        brought = [isinstance(one, Receipt) and one.came for one in receipts]
+        return [self._later(one) if came else told for one, told, came in zip(attempts, receipts, brought, strict=True)]
 
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
         """Tell what came once it was asked for often enough."""

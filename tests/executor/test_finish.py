@@ -34,6 +34,7 @@ async def execute(world: Any, at: Any, attempt: Any, reply: bytes) -> Receipt:
     executor = executor_in(world, at)
     async with executor.session():
         (receipt,) = await executor.execute([attempt])
+    assert isinstance(receipt, Receipt)
     return receipt
 
 
