@@ -68,11 +68,11 @@ def test_a_redrawn_image_gets_a_new_derivative_and_one_that_is_gone_loses_it(sce
     before = (first.folder / "derivatives/web/lamp-0.webp").read_bytes()
     second = ran(scene, [{**JOBS[0], "prompt": "another lamp"}], web=WEB)
     assert (second.folder / "derivatives/web/lamp-0.webp").read_bytes() != before
-    moved = {"path": "new/{{ id }}-{{ index }}.{{ ext }}"}
-    jobs = [{**JOBS[0], "prompt": "another lamp"}]
-    third = scene.run(scene.manifest(jobs, derivatives={"web": WEB}, output=moved))
-    assert files(third.folder, "web") == ["new"]
-    assert files(third.folder, "web/new") == ["lamp-0.webp", "lamp-1.webp"]
+    other = {**JOBS[0], "prompt": "another lamp", "output_format": "png"}
+    third = ran(scene, [other], web=WEB)
+    assert third.problems == ()
+    assert [row["image"] for row in third.table("derivatives")] == ["images/lamp-0.png", "images/lamp-1.png"]
+    assert files(third.folder, "web") == ["lamp-0.webp", "lamp-1.webp"]
 
 
 def test_a_file_of_somebody_else_is_never_overwritten(scene: Rehearsal) -> None:
@@ -177,6 +177,7 @@ def test_images_that_would_share_a_derivative_are_told(tmp_path: Path) -> None:
     deriver = derive.Deriver(workspace, [Recipe("jpg", format="jpeg")])
     for name in ("a.png", "a.webp"):
         deriver.add(Source(f"images/{name}", name))
-    result = deriver.finish()
+    there = [Source(f"images/{name}", name) for name in ("a.png", "a.webp")]
+    result = deriver.complete(there, there)
     assert result.made == 1
     assert [path for path, _ in result.failed] == ["derivatives/jpg/a.jpg"]

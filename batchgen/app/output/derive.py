@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class DeriveResult:
 
 
 class Deriver:
-    """Makes what is missing. `add` may be called while others work; `finish` waits for all of it."""
+    """Makes what is missing. `add` may be called while others work; `complete` waits for all of it."""
 
     def __init__(self, workspace: Workspace, recipes: Sequence[Recipe], *, workers: int | None = None) -> None:
         """Read what there is. `workers` processes work side by side; by default one for each core."""
@@ -64,6 +64,7 @@ class Deriver:
         self._asked: set[Source] = set()
         self._thread: Thread | None = None
         self._broke: Exception | None = None
+        self._complete = False
         self.result = DeriveResult()
 
     def add(self, source: Source) -> None:
@@ -76,22 +77,32 @@ class Deriver:
             self._thread.start()
         self._queue.put(source)
 
-    def finish(self) -> DeriveResult:
-        """Wait until everything is made. Raises StorageError when the disk refuses. Blocks."""
+    def complete(self, stored: Sequence[Source], wanted: Sequence[Source]) -> DeriveResult:
+        """Make what is left of the wanted images, remove what was made of images that are not stored any more. Blocks.
+
+        Raises StorageError when the disk refuses.
+        """
+        self._drain()
+        self._tidy({source.path for source in stored})
+        self._complete = True
+        for source in wanted:
+            self.add(source)
+        self._drain()
+        for derived in self._lists.values():
+            derived.close()
+        self.result.failed.sort()
+        return self.result
+
+    def _drain(self) -> None:
+        """Wait until everything that was added is made."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
-        for derived in self._lists.values():
-            derived.close()
         if self._broke:
             raise self._broke
-        self.result.failed.sort()
-        return self.result
 
-    def tidy(self, stored: Iterable[Source]) -> None:
-        """Remove derivatives of images that are not in place any more, and shorten the lists."""
-        there = {source.path for source in stored}
+    def _tidy(self, there: Container[str]) -> None:
         for derived in self._lists.values():
             gone = [source for source in derived.by_source if source not in there]
             for source in gone:
@@ -103,7 +114,7 @@ class Deriver:
         try:
             with Workers(self._workers) as workers:
                 self._feed(workers)
-        except Exception as error:  # noqa: BLE001 - told by `finish`, in the thread that waits
+        except Exception as error:  # noqa: BLE001 - told by `_drain`, in the thread that waits
             self._broke = error
 
     def _feed(self, workers: "Workers") -> None:
@@ -134,7 +145,7 @@ class Deriver:
             return None
         if owner := derived.owners.get(path):
             if owner != source.path:
-                self.result.failed.append((path, f"it is made of {owner} already: give one of them another path"))
+                self._clash(source, path, owner)
                 return None
         elif is_there:
             self.result.failed.append((path, "a file that batchgen did not make stands there: move it away"))
@@ -143,6 +154,13 @@ class Deriver:
             derived.forget(source.path)
         derived.plan(Derived(recipe.name, hashed, source.path, source.sha256, path, 0, 0, 0))
         return Wish(recipe, hashed, path)
+
+    def _clash(self, source: Source, path: str, owner: str) -> None:
+        """Leave a path to its owner; while a run goes on, that may be an image which is about to make room."""
+        if self._complete:
+            self.result.failed.append((path, f"it is made of {owner} already: give one of them another path"))
+        else:
+            self._asked.discard(source)
 
     def _note(self, done: Iterable[Future[Made]]) -> None:
         for future in done:
@@ -261,9 +279,4 @@ def _recipes(path: Path) -> tuple[Recipe, ...]:
 
 def derive(workspace: Workspace, ledger: Ledger, recipes: Sequence[Recipe], only: Sequence[str] = ()) -> DeriveResult:
     """Make the derivatives of an output that are missing or whose recipe or image changed."""
-    deriver = Deriver(workspace, recipes)
-    for source in sources(ledger, only):
-        deriver.add(source)
-    result = deriver.finish()
-    deriver.tidy(sources(ledger))
-    return result
+    return Deriver(workspace, recipes).complete(sources(ledger), sources(ledger, only))

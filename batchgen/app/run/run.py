@@ -306,11 +306,7 @@ class Run:
         if not self.project.settings.derivatives:
             return
         there = sources(self.ledger)
-        if self.signal is None:
-            for source in there:
-                self.deriver.add(source)
-        self.derived = self.deriver.finish()
-        self.deriver.tidy(there)
+        self.derived = self.deriver.complete(there, there if self.signal is None else ())
         reporter.list_derivatives(self.workspace)
 
     def _not_derived(self) -> Iterator[Problem]:
