@@ -23,6 +23,7 @@ from batchgen.engine.decide import (
     halt,
     mismatch,
     state_of,
+    unproven,
 )
 from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, StorageError
@@ -32,6 +33,7 @@ from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
     Attempt,
     AttemptState,
+    Cause,
     Charge,
     CostFlag,
     Job,
@@ -117,6 +119,7 @@ class AttemptLoop:
         self.room = BudgetHint(bench.clock)
         self.charged = False
         self._refused: set[str] = set()
+        self._served = False
 
     async def make(self, call: CallState) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
@@ -252,7 +255,7 @@ class AttemptLoop:
             await park(self.bench, came)
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
-        receipt = _receipt(came)
+        receipt = await self._proven(_receipt(came))
         self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
@@ -268,6 +271,15 @@ class AttemptLoop:
         else:
             permit.breaker.record(permit.ticket, receipt.verdict.remedy)
         self.bench.limiter.observe(receipt.headers)
+
+    async def _proven(self, receipt: Receipt) -> Receipt:
+        """Judge an answer by whether the provider ever brought an image: until then its address may be wrong."""
+        self._served = self._served or receipt.came
+        if self._served or receipt.verdict.cause is not Cause.WEB_PAGE:
+            return receipt
+        bench = self.bench
+        self._served = await bench.offload(bench.ledger.accounts.served, bench.provider.name)
+        return receipt if self._served else replace(receipt, verdict=unproven(receipt.verdict))
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
         """Settle an attempt with what it brought, and see what follows."""
@@ -325,6 +337,7 @@ class AttemptLoop:
             **told(attempt.job_key, (attempt.model, attempt.provider), receipt.images),
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
+            **({"cause": receipt.verdict.cause.value} if receipt.verdict.cause else {}),
         )
         await bench.forget(attempt.id)
 

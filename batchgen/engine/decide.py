@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from batchgen.model import (
     AttemptState,
+    Cause,
     Charge,
     OnUncertain,
     Reason,
@@ -24,6 +25,11 @@ FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 MOST_RESENDS = 8
 MOST_MODERATED = 1
 MOST_EMPTY = 1
+_HALTS = {
+    Remedy.PROBE_ACCOUNT: StopKind.ACCOUNT,
+    Remedy.STOP_ACCOUNT: StopKind.ACCOUNT,
+    Remedy.STOP_CONFIG: StopKind.CONFIG,
+}
 
 
 class Wait(StrEnum):
@@ -104,6 +110,13 @@ def cautious(verdict: Verdict) -> Verdict:
     return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
 
 
+def unproven(verdict: Verdict) -> Verdict:
+    """Judge a web page in an answer's place while this provider has never brought an image: its address is wrong."""
+    if verdict.cause is not Cause.WEB_PAGE:
+        return verdict
+    return replace(verdict, charge=Charge.NO, remedy=Remedy.STOP_CONFIG)
+
+
 def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
     """Say what follows from a try that brought no image; `before` is the tally without it."""
     now = before.after(verdict)
@@ -128,8 +141,8 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
 
 def _unreachable(verdict: Verdict) -> Over:
     reason = _because(ReasonCode.UNAVAILABLE, verdict)
-    stop = Stop(StopKind.UNAVAILABLE, f"the provider cannot be reached: {reason.words}")
-    return Over(SlotState.NOT_STARTED, reason, stop)
+    why = verdict.cause.what or "the provider cannot be reached"
+    return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why, reason.words, verdict.cause))
 
 
 def _without_image(verdict: Verdict, now: Tally, policy: Policy) -> Next:
@@ -145,13 +158,12 @@ def _without_image(verdict: Verdict, now: Tally, policy: Policy) -> Next:
 
 def halt(verdict: Verdict) -> Stop | None:
     """Why a verdict ends the whole run, at once: key, quota, permission or address."""
-    match verdict.remedy:
-        case Remedy.PROBE_ACCOUNT | Remedy.STOP_ACCOUNT:
-            return Stop(StopKind.ACCOUNT, _because(ReasonCode.UNAVAILABLE, verdict).words)
-        case Remedy.STOP_CONFIG:
-            return Stop(StopKind.CONFIG, _because(ReasonCode.UNAVAILABLE, verdict).words)
-        case _:
-            return None
+    kind = _HALTS.get(verdict.remedy)
+    if kind is None:
+        return None
+    if verdict.cause:
+        return Stop(kind, verdict.cause.what, _because(ReasonCode.UNAVAILABLE, verdict).words, verdict.cause)
+    return Stop(kind, verdict.code, verdict.message)
 
 
 def mismatch(image: StoredImage) -> Reason | None:

@@ -40,11 +40,12 @@ class FailureStreak:
         alike = (reason.code, "" if transient else reason.cause)
         self.alike, self.count = alike, self.count + 1 if alike == self.alike else 1
         if transient and self.count >= MOST_TRANSIENT:
-            why = f"{self.count} jobs in a row were given up after every retry ({reason.what})"
-            return Stop(StopKind.UNAVAILABLE, why)
+            return Stop(
+                StopKind.UNAVAILABLE, f"{self.count} jobs in a row were given up after every retry", reason.what
+            )
         if not transient and self.count >= MOST_REFUSED:
             return Stop(
-                StopKind.CONFIG, f"{self.count} jobs in a row were refused alike ({reason.words}): fix the manifest"
+                StopKind.CONFIG, f"{self.count} jobs in a row were refused alike: fix the manifest", reason.words
             )
         return None
 
@@ -60,6 +61,7 @@ class Refusals:
     count: int = 0
     refused: dict[str, list[tuple[Job, tuple[int, ...]]]] = field(default_factory=dict)
     stop: Stop | None = None
+    all: bool = False
 
     def watch(self, job: Job, slots: tuple[int, ...], refusal: Verdict | None) -> Stop | None:
         """Take how a job ended, with the verdict that refused its slots, if one did; the reason to stop, if any."""
@@ -67,7 +69,7 @@ class Refusals:
         if words and (words in self.refused or len(self.refused) < _MOST_WORDS):
             self.refused[words] = [*self.refused.get(words, ())[-_MOST_JOBS:], (job, slots)]
         if self.stop:
-            return self.stop if words == self.words else None
+            return self.stop if words and (self.all or words == self.words) else None
         self.count = self.count + 1 if words == self.words else 1
         self.words = words
         if not words or refusal is None:
@@ -76,13 +78,21 @@ class Refusals:
         if self.count < (MOST_OF_ACCOUNT if of_account else MOST_ALIKE):
             return None
         said = f"{refusal.code}: {refusal.message}" if refusal.message else refusal.code
-        why = f"{self.count} jobs in a row were refused in the same words, so no job is wrong: {said}"
-        self.stop = Stop(StopKind.ACCOUNT if of_account else StopKind.UNAVAILABLE, why)
+        why = f"{self.count} jobs in a row were refused in the same words, so no job is wrong"
+        self.stop = Stop(StopKind.ACCOUNT if of_account else StopKind.UNAVAILABLE, why, said)
         return self.stop
+
+    def end(self, stop: Stop) -> None:
+        """Take that no job is at fault for any refusal, in whatever words: the manifest or the address is."""
+        if self.words and not self.stop:
+            self.stop, self.all = stop, True
 
     def take(self) -> list[tuple[Job, tuple[int, ...]]]:
         """Jobs that were refused in the words that stopped the run, also one by one before: they are not failed."""
-        return self.refused.pop(self.words, [])
+        if not self.all:
+            return self.refused.pop(self.words, [])
+        taken, self.refused = [one for those in self.refused.values() for one in those], {}
+        return taken
 
 
 def alike(refusal: Verdict) -> str:

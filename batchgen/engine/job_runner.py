@@ -112,22 +112,24 @@ class JobRunner:
         else:
             filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
         outcome = await self._close(task, filled)
-        if stop := await self._refused(task, filled):
-            self.bench.stops.add(stop)
-            return replace(outcome, kind=OutcomeKind.NOT_STARTED)
-        if stop := self._alike.watch(outcome, charged=self._caller.charged):
-            self.bench.stops.add(stop)
-        return outcome
+        stop = self._refused(task, filled)
+        if stop is None and (stop := self._alike.watch(outcome, charged=self._caller.charged)):
+            self._refusals.end(stop)
+        if stop is None:
+            return outcome
+        self.bench.stops.add(stop)
+        return await self._reopened(outcome, stop) if self._refusals.stop else outcome
 
-    async def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
-        """Whether the job was refused in words that are not about it; then no job is failed that they refused."""
+    def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
+        """Whether the job was refused in words that are not about it."""
         slots = {slot: mark for part in filled if part.refusal for slot, mark in part.open.items()}
         refusal = next((part.refusal for part in filled if part.refusal), None)
-        stop = self._refusals.watch(task.job, tuple(slots), refusal)
-        if stop is None:
-            return None
+        return self._refusals.watch(task.job, tuple(slots), refusal)
+
+    async def _reopened(self, outcome: Outcome, stop: Stop) -> Outcome:
+        """Fail no job that was refused in the words which stopped the run: a later run draws it."""
         refused, ledger = self._refusals.take(), self.bench.ledger
-        reason = Reason(ReasonCode.UNAVAILABLE, detail=stop.why)
+        reason = Reason(ReasonCode.UNAVAILABLE, detail=stop.words)
 
         def write() -> None:
             for job, those in refused:
@@ -136,8 +138,8 @@ class JobRunner:
         try:
             await self.bench.offload(write)
         except StorageError as error:
-            return Stop(StopKind.STORAGE, str(error))
-        return stop
+            self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED)
 
     def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
         """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.

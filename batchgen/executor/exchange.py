@@ -16,7 +16,8 @@ from yarl import URL
 
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import read_straight
-from batchgen.model import Phase
+from batchgen.executor.network_cause import network_cause
+from batchgen.model import Cause, Phase
 from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
 from batchgen.runtime.clock import Clock, Offload
@@ -53,6 +54,7 @@ class Exchange:
     body: Body | None = None
     trouble: TransportError | None = None
     detail: str = ""
+    cause: Cause = Cause.NONE
 
     @property
     def seconds(self) -> float:
@@ -69,10 +71,10 @@ class Exchange:
         self.phase, self.status, self.headers = Phase.STATUS_SEEN, status, headers
         self.body = self.body_of(status, headers.get("content-encoding", ""))
 
-    def broke(self, trouble: TransportError, detail: str) -> None:
-        """Write down what broke the exchange; the first cause counts."""
+    def broke(self, trouble: TransportError, detail: str, cause: Cause = Cause.NONE) -> None:
+        """Write down what broke the exchange; the first trouble counts."""
         if self.trouble is None:
-            self.trouble, self.detail = trouble, detail
+            self.trouble, self.detail, self.cause = trouble, detail, cause
 
 
 def tracing() -> aiohttp.TraceConfig:
@@ -109,7 +111,8 @@ async def post(
             call.phase = Phase.COMPLETE
             response.close()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
-        call.broke(*trouble_of(error, call.phase))
+        cause = network_cause(error) if call.phase is Phase.NOT_CONNECTED else Cause.NONE
+        call.broke(*trouble_of(error, call.phase), cause)
 
 
 class Deadline:

@@ -8,6 +8,11 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from batchgen.executor.network_cause import network_cause
+from batchgen.model import Cause
+from batchgen.providers.api_error import complaint
+from batchgen.providers.decode import BodyKind, kind_of
+from batchgen.providers.verdict import answered_by
 from batchgen.redact import redacted
 
 SECONDS = 20.0
@@ -16,12 +21,16 @@ MOST = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; `status` is None when nothing did, and `trouble` says why."""
+    """What came back; `status` is None when nothing did, and `trouble` says why.
+
+    `cause` is what is wrong between here and the provider, where that is known.
+    """
 
     status: int | None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     trouble: str = ""
+    cause: Cause = Cause.NONE
 
 
 async def ask(url: str, headers: Mapping[str, str], secrets: tuple[str, ...], body: object = None) -> Reply:
@@ -36,9 +45,20 @@ async def ask(url: str, headers: Mapping[str, str], secrets: tuple[str, ...], bo
         ):
             text = await answer.content.read(MOST)
             names = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(answer.status, names, _parsed(text))
+            body = _parsed(text)
+            return Reply(answer.status, names, body, cause=_cause(answer.status, text, body))
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
-        return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", secrets))
+        return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", secrets), cause=_before(error))
+
+
+def _before(error: BaseException) -> Cause:
+    """Say what kept an answer from coming: the network, or somebody who speaks another language."""
+    return Cause.NOT_HTTP if isinstance(error, aiohttp.ClientResponseError) else network_cause(error)
+
+
+def _cause(status: int, text: bytes, body: object) -> Cause:
+    error = complaint(body)
+    return answered_by(status, web_page=kind_of(text) is BodyKind.HTML, words=error.message if error else None)
 
 
 def _parsed(text: bytes) -> Any:

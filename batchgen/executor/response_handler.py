@@ -157,6 +157,7 @@ class ResponseHandler:
             whole=document.whole,
             charges_failures=self.provider.charges_failures,
             detail=detail,
+            cause=call.cause,
             secrets=self.secrets,
             now=self.clock.now(),
         )

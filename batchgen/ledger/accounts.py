@@ -135,6 +135,14 @@ class Accounts:
         low, high = (len(rows) - 1) // 2, -(-95 * len(rows) // 100) - 1
         return History(len(rows), MicroUSD(costs[low]), MicroUSD(costs[high]), seconds[low], seconds[high])
 
+    def served(self, provider: str) -> bool:
+        """Whether a provider ever brought an image."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT 1 FROM attempts WHERE provider = ? AND brought > 0 LIMIT 1", (provider,)
+            ).fetchone()
+        return row is not None
+
     def audit(self) -> tuple[str, ...]:
         """Every broken invariant, in words; empty when all is well."""
         with self._database.reading() as db:

@@ -20,6 +20,7 @@ from batchgen.model.attempt import (
     Usage,
     Verdict,
 )
+from batchgen.model.cause import Cause
 from batchgen.model.job import (
     FileImage,
     ImageRequest,
@@ -74,6 +75,7 @@ __all__ = [
     "Auth",
     "BadRows",
     "Budget",
+    "Cause",
     "Charge",
     "CostFlag",
     "Echo",

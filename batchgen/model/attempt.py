@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from batchgen.model.cause import Cause
 from batchgen.model.job import ImageRequest, Stems
 from batchgen.model.provider import Quote
 from batchgen.money import MicroUSD
@@ -203,7 +204,8 @@ class Verdict:
 
     `code` is a short stable name (rate_limit, timeout, http_524, moderation_blocked, truncated, ...). `retry_after` is
     the wait the provider asked for, in seconds. `categories` are moderation categories where they were named.
-    `blames` says that the provider names what in the request is wrong.
+    `blames` says that the provider names what in the request is wrong. `cause` is what is wrong between here and the
+    provider, where that is known.
     """
 
     charge: Charge
@@ -213,6 +215,7 @@ class Verdict:
     retry_after: float | None = None
     categories: tuple[str, ...] = ()
     blames: bool = False
+    cause: Cause = Cause.NONE
 
 
 class Missing(StrEnum):

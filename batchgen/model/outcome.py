@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from batchgen.model.cause import Cause
 from batchgen.model.job import Job
 from batchgen.model.reason import NO_REASON, Reason
 from batchgen.money import ZERO, MicroUSD
@@ -45,7 +46,18 @@ class StopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One reason to pull no more jobs; what is under way finishes and is recorded."""
+    """One reason to pull no more jobs; what is under way finishes and is recorded.
+
+    `why` are words of our own, `detail` those of others: a provider, a library, a manifest. `cause` is what is wrong
+    between here and the provider, where that is it.
+    """
 
     kind: StopKind
     why: str
+    detail: str = ""
+    cause: Cause = Cause.NONE
+
+    @property
+    def words(self) -> str:
+        """The whole reason, for people."""
+        return f"{self.why} ({self.detail})" if self.why and self.detail else self.why or self.detail

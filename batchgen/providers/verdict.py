@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from batchgen.catalog.answers import wording
-from batchgen.model import Charge, Phase, Remedy, Verdict
+from batchgen.model import Cause, Charge, Phase, Remedy, Verdict
 from batchgen.providers.api_error import ApiError
 from batchgen.providers.decode import BodyKind
 from batchgen.providers.retry_after import retry_after
@@ -34,6 +34,8 @@ _OVERLOADED = frozenset({503, 529})
 _IN_DOUBT = frozenset({408, 409, 425, 499})
 _REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
+_IN_ITS_PLACE = frozenset({Cause.PORTAL, Cause.NO_ENDPOINT, Cause.REDIRECT, Cause.PROXY_REFUSED})
+"""Who answers there is not the API: nothing can have been drawn."""
 _NO_ACCESS = re.compile(r"\bLimit:?\s+0(?![\d.])")
 
 
@@ -62,8 +64,8 @@ class CallEvidence:
     `seconds` counts from hand-over; `headers` have lower-case names; `images` counts what is usable, bytes or
     address; `whole` says that the answer's JSON was complete, `known` that it is an answer of the API at all, `quote`
     what it says where it is none, `shape` where its images stand if not where the API has them. `charges_failures` is
-    the provider's own rule. `detail` holds words about `trouble`. `now` is only used to read a date where the answer
-    has none.
+    the provider's own rule. `detail` holds words about `trouble`, `cause` what kept the connection from coming. `now`
+    is only used to read a date where the answer has none.
     """
 
     phase: Phase
@@ -81,12 +83,43 @@ class CallEvidence:
     reasons: tuple[str, ...] = ()
     charges_failures: bool = False
     detail: str = ""
+    cause: Cause = Cause.NONE
     secrets: tuple[str, ...] = field(default=(), repr=False)
     now: datetime | None = None
 
 
 def judge(happening: CallEvidence) -> Verdict:
     """Read the table; total: whatever happened, there is one verdict."""
+    return replace(_judged(happening), cause=_cause(happening))
+
+
+def answered_by(status: int, *, web_page: bool, words: str | None) -> Cause:
+    """Say who answers in the API's place; `words` are those of an error that was understood, None without one."""
+    if status == 511:
+        return Cause.PORTAL
+    if status == 407:
+        return Cause.PROXY_REFUSED
+    if 300 <= status < 400:
+        return Cause.REDIRECT
+    if status in {404, 405} and words is None:
+        return Cause.NO_ENDPOINT
+    if status == 404 and words is not None and (wording().endpoint.named(words) or wording().endpoint.said(words)):
+        return Cause.NO_ENDPOINT
+    if web_page and status in {401, 403, 451}:
+        return Cause.BLOCKED
+    return Cause.WEB_PAGE if web_page and 200 <= status < 300 else Cause.NONE
+
+
+def _cause(h: CallEvidence) -> Cause:
+    if h.phase is Phase.NOT_CONNECTED or h.images:
+        return h.cause
+    if h.status is None:
+        return Cause.NOT_HTTP if h.trouble is TransportError.BAD_HTTP else Cause.NONE
+    words = None if h.complaint is None else h.complaint.message
+    return answered_by(h.status, web_page=h.body is BodyKind.HTML, words=words)
+
+
+def _judged(happening: CallEvidence) -> Verdict:
     if happening.phase is Phase.NOT_CONNECTED:
         return _unsent(happening)
     if happening.status is None:
@@ -174,6 +207,8 @@ def _complained(h: CallEvidence) -> Verdict:
 
 def _refused(h: CallEvidence) -> Verdict:
     status = h.status or 0
+    if _cause(h) in _IN_ITS_PLACE:
+        return _client_fault(h, status)
     if h.complaint and (verdict := _by_complaint(h)):
         charge = _charge(h, verdict)
         waits = verdict.remedy is Remedy.WAIT and charge is Charge.MAYBE
@@ -245,8 +280,8 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, _code(h, "http_402"), words)
     if status in {401, 403}:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, f"http_{status}"), words)
-    if status == 407 or (status in {404, 405} and not h.complaint):
-        return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", f"nothing answers there: {words}")
+    if _cause(h) in _IN_ITS_PLACE:
+        return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", words)
     if status in _REFUSED:
         blames = bool(h.complaint and h.complaint.param)
         return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), words, blames=blames)

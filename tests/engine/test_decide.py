@@ -129,7 +129,7 @@ def test_what_ends_the_run_at_once(remedy: Remedy, kind: StopKind | None) -> Non
     """Key, quota and address concern every job; the reason says what was said."""
     stop = halt(met(remedy))
     assert (stop and stop.kind) == kind
-    assert stop is None or stop.why == "x: words"
+    assert stop is None or stop.words == "x (words)"
 
 
 def test_who_cannot_be_reached_ends_the_run() -> None:

@@ -41,7 +41,8 @@ def herald(variables: dict[str, str], notify: Notify | None = None, patience: fl
 def end(one: Notifier, exit_: Exit = Exit.LIMIT, sent: int = 9, **blocks: Any) -> list[str]:
     """Tell how a run ended; the warnings."""
     facts = summary(exit_, attempts={"sent": sent, "retried": 0}, **blocks) | {
-        "why": "the cost limit of this run is $5.00"
+        "why": "the cost limit of this run is $5.00",
+        "reason": "the cost limit of this run is $5.00",
     }
     one.end(exit_, facts, "output/shop")
     assert isinstance(one.watch, Watch)
@@ -159,13 +160,11 @@ def test_a_run_that_could_not_begin(listener: Listener, error: Exception, said: 
 @pytest.mark.parametrize("exit_", list(Exit))
 def test_words_of_a_provider_are_not_passed_on(listener: Listener, exit_: Exit) -> None:
     """A provider may repeat a prompt: of its words only the short name of the error is told."""
-    facts = summary(exit_, attempts={"sent": 1, "retried": 0}) | {"why": f"insufficient_quota: {SECRET_PROMPT}"}
-    if exit_ is Exit.UNAVAILABLE:
-        facts["why"] = f"5 jobs in a row were given up after every retry (http_503: {SECRET_PROMPT})"
-    if exit_ not in {Exit.LIMIT, Exit.STORAGE}:  # those words are our own
-        herald(listener.variables).end(exit_, facts, "output/shop")
-        assert SECRET_PROMPT not in str(listener.messages)
-        assert ("insufficient_quota" in str(listener.messages)) == (exit_ in {Exit.ACCOUNT, Exit.INPUT})
+    facts = summary(exit_, attempts={"sent": 1, "retried": 0})
+    facts |= {"why": f"insufficient_quota ({SECRET_PROMPT})", "reason": "insufficient_quota"}
+    herald(listener.variables).end(exit_, facts, "output/shop")
+    assert SECRET_PROMPT not in str(listener.messages)
+    assert "insufficient_quota" in str(listener.messages)
 
 
 HERE = Place("m.yaml", 3, 1)

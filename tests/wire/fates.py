@@ -98,7 +98,7 @@ STATUSES: dict[str, Fate] = {
 BODIES: dict[str, Fate] = {
     **_all(SPOILT, "empty_200 data_texts"),
     **_all(WITHHELD, "data_missing data_null data_empty data_object"),
-    **_all(DOUBT, "html_200 null_200 list_200 text_200 error_in_200 error_in_200_rate"),
+    **_all(DOUBT, "null_200 list_200 text_200 error_in_200 error_in_200_rate"),
     "error_in_200_quota": replace(alike("at_risk", "uncertain", 5), stops=True),
     "error_in_200_moderation": BLOCKED_LATE,
     **_all(HOLE, "entry_null entry_empty b64_null b64_empty"),
@@ -193,17 +193,18 @@ SECRETS: dict[str, Fate] = {
     "key_in_json": DOUBT,
     "key_in_answer": GOOD,
 }
+PAGES = {"html_200", "html_200_console"}
 REFUSALS: dict[str, Fate] = {
     **{name: BLOCKED_LATE if name in CHARGED_MODERATION | {"moderation_status"} else BLOCKED for name in MODERATION},
     "moderation_guidelines": BLOCKED_LATE,  # it speaks of a generated image
     **dict.fromkeys(RATE, replace(LIMITED, slow=True)),
     **dict.fromkeys(ACCOUNTS, ACCOUNT),
     "account_paused": REFUSED,
-    **dict.fromkeys(NO_ANSWERS, DOUBT),
+    **dict.fromkeys(NO_ANSWERS.keys() - PAGES, DOUBT),
     "input_unreachable": REFUSED,
 }
 FIELDS = {**EVENTS, **SHAPE, **COUNTS, **PLACES_OF_IMAGES, **SECRETS, **REFUSALS}
-ELSEWHERE = {*TASKS, *BATCHES, *LINES, *UPLOADS, "usage_dear", "cost_dear"}
-"""Faults of protocols and of money that have laws of their own."""
+ELSEWHERE = {*TASKS, *BATCHES, *LINES, *UPLOADS, *PAGES, "usage_dear", "cost_dear"}
+"""Faults of protocols, of money and of wrong addresses, which have laws of their own."""
 FATES = {**STATUSES, **BODIES, **WIRES, **DOWNLOADS, **FIELDS}
 UNKNOWN = {*STATUS, *BODY, *WIRE, *DOWNLOAD, *FIELD} - FATES.keys() - ELSEWHERE

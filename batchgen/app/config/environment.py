@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from batchgen.errors import AccountError, InputError
 from batchgen.model import Provider
+from batchgen.text import safe
 
 MOCK = "mock"
 """The provider that costs nothing and needs no key, wherever it runs."""
@@ -96,6 +97,27 @@ def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, S
         _encrypted(provider, name)
         found[header] = _given_out(name, value)
     return found
+
+
+def authorities(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Where further certificate authorities stand: the variable, its value, and what is wrong with it, if anything."""
+    for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
+        value = variables.get(name)
+        if not value:
+            continue
+        if not is_there(Path(value)):
+            yield name, value, f"{name} names {safe(value, 200)}, and nothing is there: no certificate is trusted"
+        elif name not in os.environ:
+            yield name, value, f"{name} stands only in .env, which is read too late for it: set it in the environment"
+        else:
+            yield name, value, ""
+
+
+def check_authorities(provider: Provider, variables: Mapping[str, str]) -> None:
+    """Raise InputError when a provider is spoken to over TLS and the authorities that are named cannot be read."""
+    wrong = [problem for _, _, problem in authorities(variables) if problem]
+    if wrong and urlsplit(provider.base_url or "").scheme == "https":
+        raise InputError(*wrong)
 
 
 def _given_out(name: str, value: str) -> Secret:

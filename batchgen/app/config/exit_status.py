@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from batchgen.errors import Exit
-from batchgen.model import OutcomeKind, Stop, StopKind
+from batchgen.model import Cause, OutcomeKind, Stop, StopKind
 
 ENDED: Mapping[Exit, str] = {
     Exit.OK: "every wanted image is stored",
@@ -40,6 +40,18 @@ NEXT: Mapping[Exit, str] = {
 
 WELL = frozenset({Exit.OK, Exit.SUBMITTED})
 """All is as it should be: nobody needs to be told, and a monitor is content."""
+
+
+def ended(status: int, cause: str = "") -> str:
+    """Say how a run ended; `cause` is the code of what was wrong on the way to the provider."""
+    return f"stopped, {Cause(cause).what}" if cause else ENDED.get(Exit(status), "")
+
+
+def next_step(status: int, cause: str = "") -> str:
+    """Say what to do after a run; empty where nothing is."""
+    if cause:
+        return f"{Cause(cause).advice}; batchgen doctor tries again, and the same command then goes on"
+    return NEXT.get(Exit(status), "")
 
 
 def exit_status(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.app.config.exit_status import ENDED, NEXT, WELL
+from batchgen.app.config.exit_status import WELL, ended, next_step
 from batchgen.errors import AccountError, BatchgenError, Exit, InputError, StorageError
 from batchgen.model import Event
 from batchgen.money import MicroUSD, exact
@@ -31,37 +31,34 @@ def event_of(exit_: Exit) -> Event:
 
 
 def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -> Message:
-    """How a run ended, from the object of `run --json`."""
+    """How a run ended, from the object of `run --json`; of its words only our own, as others may repeat a prompt."""
     now = summary["this_run"]
+    cause = str(summary.get("cause") or "")
     lines = (
-        _reason(exit_, str(summary.get("why") or "")),
+        safe(summary.get("reason") or "", 400),
         f"images: {_images(summary['images'])}",
         f"money of this run: {_money(now['money'])}",
         f"took: {duration(now['seconds'])}",
         f"folder: {safe(output, 400)}, run {safe(summary['run_id'])}",
-        f"next: {NEXT[exit_]}" if exit_ in NEXT else "",
+        _next(exit_, cause),
     )
-    return Message(event_of(exit_), _title(name, exit_), "\n".join(line for line in lines if line))
+    return Message(event_of(exit_), _title(name, exit_, cause), "\n".join(line for line in lines if line))
 
 
 def of_failure(name: str, error: Exception) -> Message:
     """Tell of a run that could not begin, or that broke, and nothing that may hold a cell of the manifest."""
     exit_ = error.exit if isinstance(error, BatchgenError) else Exit.BUG
-    lines = (_why(error), f"next: {NEXT[exit_]}" if exit_ in NEXT else "")
+    lines = (_why(error), _next(exit_))
     return Message(event_of(exit_), _title(name, exit_), "\n".join(line for line in lines if line))
 
 
-def _title(name: str, exit_: Exit) -> str:
-    return f"batchgen {safe(name, 60)}: {ENDED[exit_]} (exit {exit_:d})"
+def _title(name: str, exit_: Exit, cause: str = "") -> str:
+    return f"batchgen {safe(name, 60)}: {ended(exit_, cause)} (exit {exit_:d})"
 
 
-def _reason(exit_: Exit, why: str) -> str:
-    """Our own words of why a run stopped; those of a provider may repeat a prompt and are cut off."""
-    if exit_ in {Exit.LIMIT, Exit.UNAVAILABLE, Exit.STORAGE}:
-        return safe(why.partition(" (")[0], 400)
-    if exit_ in {Exit.ACCOUNT, Exit.INPUT}:
-        return safe(why.partition(":")[0].partition(" (")[0], 100)
-    return ""
+def _next(exit_: Exit, cause: str = "") -> str:
+    step = next_step(exit_, cause)
+    return f"next: {step}" if step else ""
 
 
 def _why(error: Exception) -> str:

@@ -8,12 +8,12 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from batchgen import catalog
-from batchgen.app.config.environment import Secret, environment, headers_for, key_for
+from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for
 from batchgen.app.config.project import OFFICIAL_BASE_URL
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
-from batchgen.model import Notify, Operation, Provider
+from batchgen.model import Cause, Notify, Operation, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect
 from batchgen.runtime.clock import Clock, SystemClock
@@ -44,6 +44,7 @@ def examine(name: str | None = None, base_url: str | None = None, clock: Clock |
     provider = catalog.provider(name, address)
     yield _disk()
     yield from _notify(variables)
+    yield from _authorities(variables)
     if provider.embedded and not provider.base_url:
         yield Finding("provider", OK, f"{provider.name} is embedded: no key, no network, no cost")
         return
@@ -82,6 +83,15 @@ def _disk() -> Finding:
     return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
 
 
+def _authorities(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether further certificate authorities can be read, where some are named."""
+    for name, value, problem in authorities(variables):
+        if problem:
+            yield Finding("certificates", BAD, problem, Exit.INPUT)
+        else:
+            yield Finding("certificates", OK, f"authorities in {safe(value, 200)} are trusted ({name})")
+
+
 def _notify(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Whether those can be told who shall be told how a run ended; silent where nobody shall."""
     who = delivery.recipients(Notify(), variables)
@@ -92,7 +102,27 @@ def _notify(variables: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("notify", OK, f"{counted(len(who.urls), 'address', 'addresses')}{beat}; nothing was sent")
 
 
+_EXITS = {
+    Exit.ACCOUNT: {
+        *(Cause.UNTRUSTED, Cause.EXPIRED, Cause.EARLY, Cause.OTHER_HOST, Cause.PROTOCOL, Cause.NO_TLS, Cause.BLOCKED)
+    },
+    Exit.INPUT: {*(Cause.WEB_PAGE, Cause.NO_ENDPOINT, Cause.REDIRECT, Cause.PORTAL, Cause.PROXY_REFUSED)},
+}
+"""What a run ends with for what is wrong on the way; every other cause makes the provider unavailable."""
+
+
+def _on_the_way(reply: Reply) -> Finding:
+    """Name what is wrong between here and the provider, and what to do."""
+    cause = reply.cause
+    exit_ = next((status for status, causes in _EXITS.items() if cause in causes), Exit.UNAVAILABLE)
+    said = f" ({safe(reply.trouble, 200)})" if reply.trouble else ""
+    return Finding("network", BAD, f"{cause.what}; {cause.advice}{said}", exit_)
+
+
 def _accepted(reply: Reply) -> Finding:
+    # A provider may have no list of models, as its page for no such path says.
+    if reply.cause and reply.cause is not Cause.NO_ENDPOINT:
+        return _on_the_way(reply)
     match reply.status:
         case None:
             return Finding("network", BAD, f"no answer: {safe(reply.trouble)}", Exit.UNAVAILABLE)
@@ -150,5 +180,7 @@ def _dialect(speech: Dialect, path: str, reply: Reply) -> Finding:
         return Finding("dialect", OK, f"answers like {speech.title}")
     if reply.status == 404:
         return Finding("dialect", BAD, f"no {path.lstrip('/')} below this address: check --base-url", Exit.INPUT)
+    if reply.cause:
+        return _on_the_way(reply)
     said = f"HTTP {reply.status}" if reply.status else safe(reply.trouble)
     return Finding("dialect", WARN, f"an empty request was answered with {said}, not like {speech.title}")

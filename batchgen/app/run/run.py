@@ -31,13 +31,13 @@ from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, 
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import OutcomeKind, Stop, StopKind
+from batchgen.model import Cause, OutcomeKind, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import Estimate
 from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import ImageStore, Workspace
-from batchgen.text import counted
+from batchgen.text import counted, safe
 from batchgen.version import VERSION
 
 ASK_ABOVE = MicroUSD(5 * MICRO)
@@ -99,6 +99,7 @@ class Run:
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
     refused: str = ""
+    causes: list[Cause] = field(default_factory=list)
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
     left: LeftOpen = field(default_factory=LeftOpen)
@@ -187,6 +188,9 @@ class Run:
     def note(self, event: str, /, **facts: Any) -> None:
         if event == "refused":
             self.refused = self.refused or str(facts["why"])
+        if (cause := Cause(facts.get("cause", ""))) and cause not in self.causes:
+            self.causes.append(cause)
+            self.watch.on_note(f"{self._where()}{cause.what}; {cause.advice}", urgent=True)
         self.meter.note(event, facts)
         for image in facts.get("stored", ()):
             self.deriver.add(Source(image["path"], image["sha256"]))
@@ -225,7 +229,7 @@ class Run:
         )
         if status is Exit.SUBMITTED:
             return status, self._submitted()
-        told = [stop.why for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
+        told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
         return status, "; ".join(told) or self.refused
 
     def _submitted(self) -> str:
@@ -235,10 +239,25 @@ class Run:
         reserved = exact(MicroUSD(sum(attempt.reserved for attempt in waiting)))
         return f"{counted(images, 'image')} submitted, {reserved} reserved; the same command collects what comes"
 
+    def _where(self) -> str:
+        """Say at which address something is wrong."""
+        address = self.project.provider.base_url
+        return f"{safe(address, 200)}: " if address else ""
+
+    def _told(self, status: Exit) -> list[Stop]:
+        """Return the reasons to stop that count: a limit that stopped nothing is none."""
+        return [stop for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
+
+    def _in_short(self, status: Exit) -> dict[str, str]:
+        """Say why the run ended in words of our own alone, and the code of what is wrong on the way."""
+        told = self._told(status)
+        cause = next((stop.cause for stop in told if stop.cause), Cause.NONE)
+        return {"reason": "; ".join(stop.why for stop in told if stop.why) or self.refused, "cause": cause.value}
+
     def _too_late(self, status: Exit) -> Iterator[Problem]:
         """Say which limit was met when nothing was left that it could have stopped."""
         if status in {Exit.OK, Exit.SUBMITTED, Exit.SOME_FAILED}:
-            yield from (Problem(one.why, None, Severity.WARNING) for one in self.stops.reasons)
+            yield from (Problem(one.words, None, Severity.WARNING) for one in self.stops.reasons)
 
     def _unexplained(self) -> Iterator[str]:
         """Rows of the manifest and wanted images of which nobody can say what became of them.
@@ -274,7 +293,8 @@ class Run:
             *self._too_late(status),
             *self._not_derived(),
         )
-        verdict = {"exit_code": status, "why": why}  # also of a run that its ledger had no room for
+        # Also of a run that its ledger had no room for.
+        verdict = {"exit_code": status, "why": why, **self._in_short(status)}
         return RunResult(summary | verdict, status, told, self.workspace.root, page)
 
     def _waiting(self) -> Iterator[Problem]:
@@ -296,7 +316,7 @@ class Run:
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
         reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
         self._end_run(status, why, told=self.wants.fingerprint)
-        self.journal.put("summary.json", dict(written.summary))
+        self.journal.put("summary.json", dict(written.summary) | self._in_short(status))
         self.meter.state = "ended"
         self.status_file(exit_code=status)
         return dict(written.summary), written.page

@@ -6,7 +6,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchgen.app.config.environment import environment, headers_for, key_for, without_core_files
+from batchgen.app.config.environment import (
+    check_authorities,
+    environment,
+    headers_for,
+    key_for,
+    without_core_files,
+)
 from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project, unknown_images
@@ -86,6 +92,7 @@ def _run(
             without_core_files()
             key = key_for(project.provider, project.variables)
             headers = headers_for(project.provider, project.variables)
+            check_authorities(project.provider, project.variables)
             if not early:
                 stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
         except Locked:

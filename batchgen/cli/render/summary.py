@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batchgen.app.config.exit_status import ENDED, NEXT
+from batchgen.app.config.exit_status import ENDED, NEXT, next_step
 from batchgen.app.run.progress import from_json
 from batchgen.app.watch import progress_line
 from batchgen.cli.render.table import MARGIN, paragraph
@@ -64,13 +64,14 @@ def _labelled(label: str, words: str) -> str:
 
 
 def _next(summary: Facts, exit: Exit, report: Path | None) -> str:  # noqa: A002
-    if exit not in NEXT:
+    step = next_step(exit, summary.get("cause") or "")
+    if not step:
         return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
     uncertain = _number(summary, "images", "uncertain")
     if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
-        return NEXT[exit]
+        return step
     at_risk = exact(_money(summary, "at_risk"))
-    return f"{NEXT[exit]}; {counted(uncertain, 'image')} may be paid already ({at_risk}) and would be asked for again"
+    return f"{step}; {counted(uncertain, 'image')} may be paid already ({at_risk}) and would be asked for again"
 
 
 def accounts(whole: Facts, now: Facts | None = None) -> Iterator[str]:
