@@ -252,7 +252,8 @@ class Run:
         """Say why the run ended in words of our own alone, and the code of what is wrong on the way."""
         told = self._told(status)
         cause = next((stop.cause for stop in told if stop.cause), Cause.NONE)
-        return {"reason": "; ".join(stop.why for stop in told if stop.why) or self.refused, "cause": cause.value}
+        reason = "; ".join(stop.why for stop in told if stop.why) or self.refused
+        return {"reason": self._submitted() if status is Exit.SUBMITTED else reason, "cause": cause.value}
 
     def _too_late(self, status: Exit) -> Iterator[Problem]:
         """Say which limit was met when nothing was left that it could have stopped."""
