@@ -1,5 +1,7 @@
 """One job, from request to outcome: permit, reserve, execute, settle; retry and top-up live here and nowhere else."""
 
+from batchgen.engine.batch_collector import BatchCollector
+from batchgen.engine.batch_submitter import BatchSubmitter
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import Again, Next, Over, Policy, Tally, Wait, decide, mismatch, state_of
@@ -11,6 +13,8 @@ from batchgen.engine.stop_reasons import StopReasons
 
 __all__ = [
     "Again",
+    "BatchCollector",
+    "BatchSubmitter",
     "Collector",
     "JobRunner",
     "LeftOpen",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.executor import Executor
+from batchgen.executor import Executor, ProviderBatches
 from batchgen.ledger import Caps, Ledger
 from batchgen.limits import Breaker, Limiter
 from batchgen.model import (
@@ -39,7 +39,7 @@ class RunContext:
 
     `caps` gives the limits of this moment; `forget` says that the ledger has what an attempt brought, so that nothing
     of it needs to be kept any more. `check_output` raises StorageError when the output is not this run's any more:
-    nothing more is paid then.
+    nothing more is paid then. `batches` are where images go that are asked for in batches.
     """
 
     run_id: str
@@ -58,6 +58,7 @@ class RunContext:
     new_id: Callable[[], str]
     note: Note
     check_output: Callable[[], None] = lambda: None
+    batches: ProviderBatches | None = None
 
     async def pause(self, seconds: float) -> None:
         """Wait; a stop of the run ends the wait."""

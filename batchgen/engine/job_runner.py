@@ -26,12 +26,14 @@ from batchgen.model import (
     Purpose,
     Reason,
     ReasonCode,
+    Settings,
     SlotState,
     Stop,
     StopKind,
     Verdict,
 )
 from batchgen.money import ZERO, MicroUSD
+from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload
 
 MOST_TOP_UPS = 2
@@ -106,7 +108,7 @@ class JobRunner:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
-        parts = self._split(task)
+        parts = split(self.bench.tariff, task)
         if len(parts) == 1:
             filled = [await self._fill(task, *parts[0])]
         else:
@@ -141,34 +143,17 @@ class JobRunner:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
         return replace(outcome, kind=OutcomeKind.NOT_STARTED)
 
-    def _split(self, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
-        """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
-
-        Those with one prompt and one past go together.
-        """
-        past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
-        for job, asked in said(task.job, task.slots, task.words):
-            most, alike = self.bench.tariff.per_call(job.request, len(asked)), dict[Tried, list[int]]()
-            for slot in asked:
-                alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
-            for tried, slots in alike.items():
-                parts += [(job, tuple(slots[i : i + most]), tried) for i in range(0, len(slots), most)]
-        return parts
-
     async def _fill(self, task: Task, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
 
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
         """
-        if tried.moderated > MOST_MODERATED:
-            return Filled(
-                open=dict.fromkeys(slots, (SlotState.MODERATED, Reason(ReasonCode.MODERATED, "moderation_blocked")))
-            )
+        if marks := given_up(self.bench.settings, tried, slots):
+            return Filled(open=marks)
         filled, over = Filled(), None
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
         tally = Tally(moderated=tried.moderated)
-        more = MOST_TOP_UPS if self.bench.settings.on_partial is OnPartial.TOP_UP else 0
-        for purpose in (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]:
+        for purpose in purposes(self.bench.settings, tried):
             call = CallState(job, tuple(short), purpose, task.replaces, tally)
             over = await self._caller.make(call)
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
@@ -181,7 +166,7 @@ class JobRunner:
             if over or not short:
                 break
         if not over:
-            filled.open.update({slot: self._short(why) for slot, why in short.items()})
+            filled.open.update({slot: missing(self.bench.settings, why) for slot, why in short.items()})
         await self._once_more(job, filled)
         return filled
 
@@ -248,11 +233,41 @@ class JobRunner:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
             return OutcomeKind.NOT_STARTED
 
-    def _short(self, why: str) -> tuple[SlotState, Reason]:
-        if self.bench.settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
-            return SlotState.MODERATED, Reason(ReasonCode.SHORT_AGAIN, why)
-        strict = self.bench.settings.on_partial is OnPartial.FAIL
-        return SlotState.FAILED, Reason(ReasonCode.INCOMPLETE if strict else ReasonCode.SHORT, why)
+
+def split(tariff: PriceList, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
+    """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
+
+    Those with one prompt and one past go together.
+    """
+    past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
+    for job, asked in said(task.job, task.slots, task.words):
+        most, alike = tariff.per_call(job.request, len(asked)), dict[Tried, list[int]]()
+        for slot in asked:
+            alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
+        for tried, slots in alike.items():
+            parts += [(job, tuple(slots[i : i + most]), tried) for i in range(0, len(slots), most)]
+    return parts
+
+
+def purposes(settings: Settings, tried: Tried) -> tuple[Purpose, ...]:
+    """Say which calls may still be made for slots, one after the other, as each leaves some of them empty."""
+    more = MOST_TOP_UPS if settings.on_partial is OnPartial.TOP_UP else 0
+    return (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]
+
+
+def given_up(settings: Settings, tried: Tried, slots: tuple[int, ...]) -> dict[int, tuple[SlotState, Reason]]:
+    """Say what becomes of slots for which no call may be made any more; nothing where one may."""
+    if tried.moderated > MOST_MODERATED:
+        return dict.fromkeys(slots, (SlotState.MODERATED, Reason(ReasonCode.MODERATED, "moderation_blocked")))
+    return {} if purposes(settings, tried) else dict.fromkeys(slots, missing(settings, Missing.DROPPED.value))
+
+
+def missing(settings: Settings, why: str) -> tuple[SlotState, Reason]:
+    """Say what becomes of a slot that was left empty, and is not asked for again."""
+    if settings.on_partial is OnPartial.TOP_UP and why in WITHHELD:
+        return SlotState.MODERATED, Reason(ReasonCode.SHORT_AGAIN, why)
+    strict = settings.on_partial is OnPartial.FAIL
+    return SlotState.FAILED, Reason(ReasonCode.INCOMPLETE if strict else ReasonCode.SHORT, why)
 
 
 def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:

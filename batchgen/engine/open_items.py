@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import PAID, mismatch, state_of
 from batchgen.executor import Came
-from batchgen.ledger import AttemptRow, Ledger, PendingDownload
+from batchgen.ledger import AttemptRow, BatchRow, Ledger, PendingDownload
 from batchgen.model import (
     Attempt,
     AttemptState,
@@ -34,13 +34,14 @@ WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
 
 @dataclass(frozen=True, slots=True)
 class LeftOpen:
-    """What earlier runs left: attempts that nobody saw the end of, and images that wait at addresses."""
+    """What earlier runs left: attempts that nobody saw the end of, images at addresses, batches at providers."""
 
     attempts: tuple[AttemptRow, ...] = ()
     downloads: tuple[PendingDownload, ...] = ()
+    batches: tuple[BatchRow, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.attempts or self.downloads)
+        return bool(self.attempts or self.downloads or self.batches)
 
     @classmethod
     def in_ledger(cls, ledger: Ledger) -> "LeftOpen":
@@ -53,7 +54,8 @@ class LeftOpen:
             held = {(job.job_key, slot) for job in ledger.risk.held() for slot in job.slots}
             missed = held | ledger.reviews.doubted()
             attempts += tuple(row for row in given_up if {(row.job_key, slot) for slot in row.slots} <= missed)
-        return cls(attempts, ledger.downloads.waiting())
+        batches = ledger.batches.open() + ledger.batches.with_files()
+        return cls(attempts, ledger.downloads.waiting(), batches)
 
 
 @dataclass(eq=False)
@@ -152,19 +154,7 @@ class LeftAttempt(OpenItem[bool | None]):
         return isinstance(came, Receipt)
 
     async def _settle(self, receipt: Receipt) -> None:
-        bench, row, state = self.bench, self.row, state_of(receipt)
-        settlement = bench.tariff.settle_orphan(row, receipt) if state in PAID else None
-        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, not_taken(bench, receipt))
-        stored = told(row.job_key, (row.model, row.provider), receipt.images)
-        cost = settlement.cost if settlement else 0
-        bench.note(
-            "recovered",
-            attempt=row.id,
-            job=row.job_id,
-            cost_micro_usd=cost,
-            pictures=len(receipt.images),
-            **stored,
-        )
+        await settle_late(self.bench, self.row, receipt)
         self.booked = True
         self.end(how=True)
 
@@ -304,6 +294,27 @@ def image_attempt(download: PendingDownload) -> Attempt:
 def _stems(paths: Mapping[int, str]) -> Stems:
     """Where the images in some slots go; nothing is said of the others."""
     return Stems(tuple(paths.get(slot, "").removesuffix(".") for slot in range(max(2, *paths) + 1)))
+
+
+async def settle_late(
+    bench: RunContext, row: AttemptRow, receipt: Receipt, marks: Mapping[int, tuple[SlotState, Reason]] | None = None
+) -> None:
+    """Close an attempt that no job waits for any more; `marks` decide its slots."""
+    state = state_of(receipt)
+    settlement = bench.tariff.settle_orphan(row, receipt) if state in PAID else None
+    decided = {**not_taken(bench, receipt), **(marks or {})}
+    await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, decided)
+    bench.note(
+        "recovered",
+        attempt=row.id,
+        job=row.job_id,
+        state=state.value,
+        code=receipt.verdict.code,
+        message=receipt.verdict.message,
+        cost_micro_usd=settlement.cost if settlement else 0,
+        pictures=len(receipt.images),
+        **told(row.job_key, (row.model, row.provider), receipt.images),
+    )
 
 
 async def park(bench: RunContext, pending: Pending) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from batchgen.engine import JobRunner, StopReasons, Task
+from batchgen.engine.job_runner import JobRunner, Task
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import BatchgenError, Exit
 from batchgen.model import Outcome, Stop, StopKind
 from batchgen.runtime.clock import Offload

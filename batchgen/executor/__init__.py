@@ -1,7 +1,19 @@
 """Where attempts are made: each sent once, decoded as it arrives, stored. Nothing here ever tries again."""
 
+from batchgen.executor.batch_client import BatchRefusedError
+from batchgen.executor.batches import ProviderBatches
 from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.executor.part_writer import bring_home
 from batchgen.executor.protocol import Came, Capacity, Executor, MakeExecutor
 
-__all__ = ["Came", "Capacity", "Executor", "LocalExecutor", "MakeExecutor", "Wires", "bring_home"]
+__all__ = [
+    "BatchRefusedError",
+    "Came",
+    "Capacity",
+    "Executor",
+    "LocalExecutor",
+    "MakeExecutor",
+    "ProviderBatches",
+    "Wires",
+    "bring_home",
+]

@@ -65,6 +65,12 @@ class ResponseHandler:
         Where `later` finds that images come later, what is stored is how to ask for them.
         """
         document = call.body.close() if call.body else _NOTHING
+        return await self.read(attempt, speech, call, intake, document)
+
+    async def read(
+        self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, document: Document
+    ) -> Receipt:
+        """Do with a document that came what `land` does with a body."""
         success = call.status is not None and 200 <= call.status < 300
         if not success:
             happening = self._happening(call, document)

@@ -9,11 +9,12 @@ from batchgen.ledger import opening
 from batchgen.ledger.accounts import Accounts
 from batchgen.ledger.adoption import Adoption
 from batchgen.ledger.attempts import Attempts
+from batchgen.ledger.batches import Batches, BatchRow, BatchState, NewBatch
 from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
-from batchgen.ledger.learned_limits import LearnedLimits
+from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     Adopted,
@@ -46,12 +47,15 @@ from batchgen.ledger.reviews import Reviews
 from batchgen.ledger.risk import Risk
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
+from batchgen.ledger.uploads import Uploads
 from batchgen.runtime.clock import Clock
 
 __all__ = [
     "Adopted",
     "Approved",
     "AttemptRow",
+    "BatchRow",
+    "BatchState",
     "CallRow",
     "CapKind",
     "Caps",
@@ -69,6 +73,7 @@ __all__ = [
     "Ledger",
     "ListedRow",
     "Money",
+    "NewBatch",
     "PendingDownload",
     "Previous",
     "Reconciliation",
@@ -109,6 +114,7 @@ class Ledger:
         self.queue = Queue(database)
         self.reservations = Reservations(database)
         self.attempts = Attempts(database)
+        self.batches = Batches(database)
         self.images = Images(database, self.runs)
         self.downloads = Downloads(database)
         self.risk = Risk(database)
@@ -116,6 +122,8 @@ class Ledger:
         self.adoption = Adoption(database, self.runs, self.jobs)
         self.accounts = Accounts(database)
         self.learned_limits = LearnedLimits(database)
+        self.queue_limits = QueueLimits(database)
+        self.uploads = Uploads(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

@@ -123,7 +123,7 @@ class Accounts:
             rows = db.execute(
                 "SELECT a.cost, a.asked, a.seconds FROM attempts a"
                 " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
-                " WHERE a.state = 'settled' AND a.brought > 0 AND j.operation = 'generate'"
+                " WHERE a.state = 'settled' AND a.route = 'sync' AND a.brought > 0 AND j.operation = 'generate'"
                 " AND ifnull(a.image_in, 0) = 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
                 " AND a.provider = ifnull(?, a.provider) AND a.seconds > 0 ORDER BY a.seq DESC LIMIT ?",
                 (model, size, quality, provider, LATEST),

@@ -67,9 +67,28 @@ class Attempts:
         """
         return self._rows("a.ended IS NULL AND a.state = 'dispatched'", "a.seq")
 
-    def pending(self) -> tuple[AttemptRow, ...]:
-        """List calls whose results are still to be collected, the one to be looked for next first."""
-        return self._rows("a.ended IS NULL AND a.state = 'pending'", "a.next_look, a.seq")
+    def pending(self, *, batches: bool = False) -> tuple[AttemptRow, ...]:
+        """List calls whose results are still to be collected, the one to be looked for next first.
+
+        Lines of `batches` are left out unless they are wanted: they are collected with their batch.
+        """
+        alone = "" if batches else " AND a.route != 'batch'"
+        return self._rows(f"a.ended IS NULL AND a.state = 'pending'{alone}", "a.next_look, a.seq")
+
+    def pending_jobs(self) -> frozenset[str]:
+        """Name the jobs, by key, for which results are still to be collected."""
+        with self._database.reading() as db:
+            sql = "SELECT DISTINCT job_key FROM attempts WHERE catalogue = ? AND ended IS NULL AND state = 'pending'"
+            return frozenset(key for (key,) in db.execute(sql, (self._database.catalogue,)))
+
+    def before(self, row: AttemptRow) -> tuple[AttemptRow, ...]:
+        """List the attempts that were made before this one for images that it was made for, in the same words."""
+        asked, words = set(row.slots), row.request.prompt
+        with self._database.reading() as db:
+            sql = f"{ATTEMPTS} AND a.job_key = :key AND a.seq < :seq AND a.ended IS NOT NULL ORDER BY a.seq"
+            values = {"catalogue": self._database.catalogue, "key": row.job_key, "seq": row.seq}
+            rows = tuple(map(attempt_from, db.execute(sql, values)))
+        return tuple(one for one in rows if asked & set(one.slots) and one.request.prompt == words)
 
     def missed(self) -> tuple[AttemptRow, ...]:
         """List attempts that were given up although their images are still missed, for want of a decision."""

@@ -27,13 +27,13 @@ class LearnedLimits:
                 db.execute(
                     "SELECT model, calls_per_minute FROM learned_limits"
                     " WHERE provider = ? AND key_mark = ? AND learned_at >= ?",
-                    (provider, _mark(key), since),
+                    (provider, key_mark(key), since),
                 )
             )
 
     def keep(self, provider: str, key: str | None, learned: Mapping[str, int | None]) -> None:
         """Write down the limits of some models, and forget those of models without; the same limit gets no younger."""
-        now, mark = stamp(self._database.now()), _mark(key)
+        now, mark = stamp(self._database.now()), key_mark(key)
         with self._database.writing("limits") as db:
             db.executemany(
                 "DELETE FROM learned_limits WHERE provider = ? AND key_mark = ? AND model = ?",
@@ -47,5 +47,32 @@ class LearnedLimits:
             )
 
 
-def _mark(key: str | None) -> str:
+class QueueLimits:
+    """How many tokens each provider lets wait in batches for a model, under each key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, provider: str, key: str | None) -> dict[str, int]:
+        """Return tokens by model."""
+        since = stamp(self._database.now() - KEPT)
+        with self._database.reading() as db:
+            return dict(
+                db.execute(
+                    "SELECT model, tokens FROM queue_limits WHERE provider = ? AND key_mark = ? AND learned_at >= ?",
+                    (provider, key_mark(key), since),
+                )
+            )
+
+    def keep(self, provider: str, key: str | None, model: str, tokens: int) -> None:
+        """Write down the limit of a model."""
+        with self._database.writing("queue_limit") as db:
+            db.execute(
+                "INSERT OR REPLACE INTO queue_limits VALUES (?, ?, ?, ?, ?)",
+                (provider, key_mark(key), model, tokens, stamp(self._database.now())),
+            )
+
+
+def key_mark(key: str | None) -> str:
+    """Return a short fingerprint of a key."""
     return sha256(key.encode()).hexdigest()[:MARK] if key else ""

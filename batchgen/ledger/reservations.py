@@ -1,7 +1,8 @@
 """The money gate: read the sums, compare the worst case, write the intent, in one transaction."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -39,9 +40,7 @@ class Reservations:
         """
         now = self._database.now()
         with self._database.writing("reserve") as db:
-            refused = judge(tuple(_lines(db, self._database.catalogue, attempt, caps, now)))
-            if refused is None:
-                _insert(db, self._database.catalogue, attempt, now)
+            (refused,) = reserve_all(db, self._database.catalogue, (attempt,), caps, now)
         return refused
 
     def exposure(self, run_id: str) -> Exposure:
@@ -51,6 +50,37 @@ class Reservations:
         return Exposure(
             MicroUSD(sums.spent), MicroUSD(sums.at_risk), MicroUSD(sums.reserved), sums.images + sums.open_images
         )
+
+
+def reserve_all(
+    db: sqlite3.Connection,
+    catalogue: str,
+    attempts: Sequence[Attempt],
+    caps: Caps,
+    now: datetime,
+    *,
+    handle: str | None = None,
+) -> tuple[Refused | None, ...]:
+    """Reserve attempts of one run and provider within a transaction, as far as limits allow; says what refused each.
+
+    With a `handle` they are pending from the beginning: their results are collected under it. The sums are read once.
+    """
+    lines = _lines(db, catalogue, attempts[0], caps, now)
+    found: list[Refused | None] = []
+    cost = images = 0
+    for attempt in attempts:
+        asked = (
+            replace(line, open=line.open + cost, ask=attempt.quote.high)
+            if line.kind in _MONEY
+            else replace(line, open=line.open + images, ask=attempt.n)
+            for line in lines
+        )
+        refused = judge(tuple(asked))
+        found.append(refused)
+        if refused is None:
+            _insert(db, catalogue, attempt, now, handle)
+            cost, images = cost + attempt.quote.high, images + attempt.n
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +212,12 @@ def _quarter(start: datetime) -> tuple[int]:
     return (int(start.timestamp()) // QUARTER_SECONDS,)
 
 
-def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datetime) -> None:
+def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datetime, handle: str | None) -> None:
     quote, price = attempt.quote, attempt.quote.price
     db.execute(
         "INSERT INTO attempts (id, catalogue, run_id, job_key, model, provider, slots, asked, paths, purpose, state,"
-        " low, expected, high, price, reserved, started, route, replaces, prompt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'dispatched', ?, ?, ?, ?, ?, ?, ?, ?,"
+        " low, expected, high, price, reserved, started, route, replaces, handle, next_look, prompt)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         "  (SELECT nullif(?, prompt) FROM jobs WHERE catalogue = ? AND key = ?))",
         (
             attempt.id,
@@ -200,6 +230,7 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             attempt.n,
             dump([attempt.path(slot, "ext") for slot in attempt.slots]),
             attempt.purpose.value,
+            "pending" if handle else "dispatched",
             quote.low,
             quote.expected,
             quote.high,
@@ -208,6 +239,8 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             stamp(now),
             attempt.route.value,
             attempt.replaces,
+            handle,
+            stamp(now) if handle else None,
             attempt.request.prompt,
             catalogue,
             attempt.job_key,

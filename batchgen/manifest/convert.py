@@ -9,7 +9,18 @@ from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
 from batchgen.manifest.schema import DerivativeForm, Form, ManifestForm, PriceForm
-from batchgen.model import Budget, Limits, Notify, Prepare, Price, Recipe, Retry, Settings, TokenPrices
+from batchgen.model import (
+    BatchSettings,
+    Budget,
+    Limits,
+    Notify,
+    Prepare,
+    Price,
+    Recipe,
+    Retry,
+    Settings,
+    TokenPrices,
+)
 from batchgen.yaml_tree import Node
 
 
@@ -17,7 +28,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
     """Give everything of a manifest that is not a job. What is wrong is added to `problems` and left out."""
     plain = {
         name: value
-        for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request", "bad_rows")
+        for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request", "bad_rows", "route")
         if (value := getattr(form, name)) is not None
     }
     return Settings(
@@ -29,6 +40,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         retry=Retry(**_given(form.retry)),
         prices=tuple((model, _price(model, price)) for model, price in (form.prices or {}).items()),
         prepare=Prepare(**_given(form.prepare)),
+        batch=BatchSettings(**_given(form.batch)),
         notify=Notify(**_given(form.notify)),
         derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
         sidecars=form.output is not None and form.output.sidecars,

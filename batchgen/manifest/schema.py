@@ -6,6 +6,7 @@ number where a person would write one.
 
 import re
 from collections.abc import Mapping
+from datetime import time
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator
 
 from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
-from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain
+from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain, RouteChoice
 from batchgen.money import MicroUSD, from_usd
 
 IGNORED = "x-"
@@ -94,6 +95,7 @@ def _variable(value: Any) -> str:
     return value
 
 
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _number = {"type": ["number", "string"]}
 Text = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Cell = Annotated[str | None, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
@@ -209,6 +211,30 @@ class RetryForm(Form):
     max_uncertain: Annotated[int, Field(ge=0)] | None = None
     deadline_seconds: Annotated[Duration, Field(gt=0)] | None = None
     breaker_probe_seconds: list[Duration] | None = None
+
+
+def _moment(value: Any) -> time | float:
+    """Read a time of the day, `07:00`, or a duration."""
+    found = _CLOCK.fullmatch(str(value).strip())
+    if found and int(found[1]) < 24 and int(found[2]) < 60:
+        return time(int(found[1]), int(found[2]))
+    try:
+        return _duration(value)
+    except ValueError:
+        raise ValueError(
+            f'{shown(value)} is neither a time of the day, such as "07:00", nor a duration, such as 6h'
+        ) from None
+
+
+class BatchForm(Form):
+    """How images are asked for in batches, at half the price."""
+
+    ready_by: Annotated[time | float, PlainValidator(_moment), WithJsonSchema(_number)] | None = None
+    """With route auto: when everything has to be there, a time of the day such as "07:00", or a duration such as 6h."""
+    max_lines: Annotated[int, Field(ge=1, le=50_000)] | None = None
+    """Most lines of one batch."""
+    keep_files: bool | None = None
+    """Whether the provider keeps the files of batches that were collected."""
 
 
 class ShopForm(Form):
@@ -406,6 +432,9 @@ class ManifestForm(Form):
     on_mismatch: OnMismatch | None = None
     bad_rows: BadRows | None = None
     """fail, the default, or skip: rows that cannot be jobs are left out, listed in report/rejected.csv, exit 3."""
+    route: RouteChoice | None = None
+    """sync, the default; batch: half the price, within a day; auto: batches as long as batch.ready_by can be kept."""
+    batch: BatchForm | None = None
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     derivatives: dict[RecipeName, DerivativeForm] | None = None

@@ -55,6 +55,7 @@ from batchgen.model.reason import NO_REASON, Reason, ReasonCode
 from batchgen.model.recipe import Fit, Metadata, Recipe
 from batchgen.model.settings import (
     BadRows,
+    BatchSettings,
     Budget,
     Event,
     Limits,
@@ -64,6 +65,7 @@ from batchgen.model.settings import (
     OnUncertain,
     Prepare,
     Retry,
+    RouteChoice,
     Settings,
 )
 
@@ -74,6 +76,7 @@ __all__ = [
     "AttemptState",
     "Auth",
     "BadRows",
+    "BatchSettings",
     "Budget",
     "Cause",
     "Charge",
@@ -120,6 +123,7 @@ __all__ = [
     "RemoteImage",
     "Retry",
     "Route",
+    "RouteChoice",
     "Settings",
     "Settlement",
     "SlotState",

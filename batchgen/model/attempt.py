@@ -37,6 +37,7 @@ class Route(StrEnum):
     """How an attempt goes to its provider."""
 
     SYNC = "sync"  # one request, answered while its connection stands
+    BATCH = "batch"  # a line of a batch, at half the price, answered within a day
 
 
 class Phase(StrEnum):

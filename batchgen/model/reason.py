@@ -10,6 +10,7 @@ class ReasonCode(StrEnum):
     NONE = ""
     # what the ledger keeps beside the state of a slot
     MAYBE_CHARGED = "maybe_charged"  # an attempt for it may have been charged
+    HELD = "held"  # the same, and its one more try is spent or not wanted: a person decides
     ORPHANED = "orphaned"  # the same, and nobody saw how the attempt ended
     TRANSIENT = "transient"  # given up after every try; a later run tries again by itself
     REFUSED = "refused"  # can never succeed as it is
@@ -60,6 +61,7 @@ NO_REASON = Reason()
 
 _WORDS = {
     ReasonCode.MAYBE_CHARGED: "may have been charged: {what}",
+    ReasonCode.HELD: "may have been charged: {what}",
     ReasonCode.ORPHANED: "may have been charged: {what}",
     ReasonCode.TRANSIENT: "for now: {what}",
     ReasonCode.UNUSABLE: "paid, but nothing usable came: {what}",

@@ -1,6 +1,7 @@
 """How a run may behave: limits, budget, retries. Every value has its documented default here."""
 
 from dataclasses import dataclass, field
+from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,6 +31,14 @@ class OnMismatch(StrEnum):
     KEEP = "keep"
     FAIL = "fail"
     RETRY_ONCE = "retry-once"
+
+
+class RouteChoice(StrEnum):
+    """Which way images are asked for."""
+
+    SYNC = "sync"
+    BATCH = "batch"
+    AUTO = "auto"  # batches, as long as everything is there in time
 
 
 class BadRows(StrEnum):
@@ -88,6 +97,19 @@ class Prepare:
     format: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How batches are cut, until when everything has to be there, and whether the provider keeps their files.
+
+    `ready_by` is a time of the day such as `07:00`, or seconds from the first submission. `max_output` is in bytes.
+    """
+
+    ready_by: time | float | None = None
+    max_lines: int = 50_000
+    max_output: int = 4_000_000_000
+    keep_files: bool = False
+
+
 class Event(StrEnum):
     """How a run ended, as far as somebody who is told cares."""
 
@@ -128,3 +150,5 @@ class Settings:
     sidecars: bool = False
     bad_rows: BadRows = BadRows.FAIL
     derivatives: tuple[Recipe, ...] = ()
+    route: RouteChoice = RouteChoice.SYNC
+    batch: BatchSettings = field(default_factory=BatchSettings)

@@ -88,16 +88,18 @@ def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]
     for slot in slots.values():
         transient = slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.TRANSIENT
         for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
-        uncertain = slot.state is SlotState.UNCERTAIN
-        if (
-            transient
-            or (for_good and choices.retry_failed)
-            or (uncertain and choices.on_uncertain is OnUncertain.RETRY)
-        ):
+        if transient or (for_good and choices.retry_failed) or _has_one_more(slot, choices):
             again.append(slot.index)
         elif slot.state is not SlotState.STORED:
             kept.append(slot)
     return again, kept
+
+
+def _has_one_more(slot: Slot, choices: Choices) -> bool:
+    """Whether a slot that may be paid is asked for again: one that is held only where the command says so."""
+    if slot.state is not SlotState.UNCERTAIN or choices.on_uncertain is OnUncertain.HOLD:
+        return False
+    return choices.at_risk or slot.reason.code is not ReasonCode.HELD
 
 
 def _reason(

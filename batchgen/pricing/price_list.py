@@ -18,6 +18,7 @@ from batchgen.model import (
     Provider,
     Quote,
     Receipt,
+    Route,
     Settings,
     Settlement,
 )
@@ -78,6 +79,10 @@ class Orphan(Protocol):
     @property
     def slots(self) -> tuple[int, ...]:
         """For which images."""
+
+    @property
+    def route(self) -> Route:
+        """Which way it was asked for."""
 
     @property
     def low(self) -> MicroUSD:
@@ -145,6 +150,13 @@ class PriceList:
             self._prices[name] = price
         return self._prices[name]
 
+    def batch_price(self, name: str) -> Price:
+        """Return the price of a model in batches; InputError where there are none for it."""
+        price = catalog.batch_price(name, self.provider)
+        if price is None:
+            raise InputError(f"{self.provider.name} draws no batches of {name}: take route: sync, or another model")
+        return price
+
     def size(self, request: ImageRequest) -> str:
         """Return the size a request is priced and reported at."""
         return request.param("size") or self._assumed(request).get("size", "auto")
@@ -175,9 +187,9 @@ class PriceList:
 
     def _quote(self, request: ImageRequest, n: int, *, batch: bool) -> Quote:
         name = self.model_of(request)
-        history = self.history(request)
+        history = None if batch else self.history(request)
         calibrated = history.cost_p50 if history else None
-        price = (batch and catalog.batch_price(name, self.provider)) or self.price(name)
+        price = self.batch_price(name) if batch else self.price(name)
         return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
 
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
@@ -209,7 +221,7 @@ class PriceList:
             there = (
                 self if row.provider == self.provider.name else PriceList(catalog.provider(row.provider), self.settings)
             )
-            price = there.price(row.model)
+            price = there.batch_price(row.model) if row.route is Route.BATCH else there.price(row.model)
         except InputError:
             return Settlement(row.high, estimated=True, flags=(CostFlag.PRICE_UNKNOWN,))
         model, provider = self.model(row.model), there.provider

@@ -49,8 +49,8 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
 def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
     """Return the images of an edit as JSON: a list as OpenAI takes it, or `image: {url}`, one or several."""
     if form == "images":
-        fields: dict[str, Any] = {"images": [{"image_url": address_of(upload)} for upload in uploads.images]}
-        return fields | ({"mask": {"image_url": address_of(uploads.mask)}} if uploads.mask else {})
+        fields: dict[str, Any] = {"images": [_reference(upload) for upload in uploads.images]}
+        return fields | ({"mask": _reference(uploads.mask)} if uploads.mask else {})
     images = [{"type": "image_url", "url": address_of(upload)} for upload in uploads.images]
     fields = {"image": images[0]} if len(images) == 1 else {"images": images}
     return fields | ({"mask": {"type": "image_url", "url": address_of(uploads.mask)}} if uploads.mask else {})
@@ -149,6 +149,10 @@ def _form_fields(fields: Mapping[str, Any], owner: str = "") -> Iterator[tuple[s
 
 def _file(name: str, upload: Upload) -> FormPart:
     return FormPart(name, upload.data, upload.name, upload.content_type)
+
+
+def _reference(upload: Upload) -> dict[str, str]:
+    return {"file_id": upload.file_id} if upload.file_id else {"image_url": address_of(upload)}
 
 
 def address_of(upload: Upload) -> str:

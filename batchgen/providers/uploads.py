@@ -21,12 +21,16 @@ class UploadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One image as it will be sent: its bytes or the file that holds them, or an address the provider fetches."""
+    """One image as it will be sent: its bytes or the file that holds them, or an address the provider fetches.
+
+    `file_id` is how the provider calls the same bytes, once they were uploaded there.
+    """
 
     name: str
     content_type: str
     data: bytes | Path
     url: str = ""
+    file_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

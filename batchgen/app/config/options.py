@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.model.settings import OnUncertain
+from batchgen.model.settings import OnUncertain, RouteChoice
 from batchgen.money import MicroUSD
 
 
@@ -31,3 +31,5 @@ class Options:
     dry_run: bool = False
     yes: bool = False
     log_json: Path | None = None
+    route: RouteChoice | None = None
+    wait: bool = False

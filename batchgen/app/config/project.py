@@ -142,6 +142,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         settings,
         limits=replace(limits, **chosen),
         on_uncertain=options.on_uncertain or settings.on_uncertain,
+        route=options.route or settings.route,
         bad_rows=BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
     )
 

@@ -3,6 +3,7 @@
 import re
 
 from batchgen.app.output.maintain import LOST
+from batchgen.engine.batch_submitter import BATCH
 from batchgen.executor import bring_home
 from batchgen.ledger import Ledger
 from batchgen.model import AttemptState
@@ -26,6 +27,9 @@ def clear_spool(ledger: Ledger, workspace: Workspace, spare: Workspace | None) -
 
 def _clear(name: str, ledger: Ledger, workspace: Workspace) -> None:
     """Clear one name; with more behind the attempt's own it is an image from an address, or an unfinished copy."""
+    if name.startswith(BATCH):  # what is wanted of a batch is still at the provider, or in the ledger
+        workspace.spool(name).discard()
+        return
     row, spool = ledger.attempts.find(re.split("[-.]", name)[0]), workspace.spool(name)
     if row is not None and row.state in _OPEN:
         return

@@ -72,7 +72,7 @@ def awaited(ledger: Ledger, workspace: Workspace) -> frozenset[str]:
     """Places that paid images may be on their way to: from an address, or in an answer that a dead run left."""
     places = [one.path("ext") for one in ledger.downloads.waiting()]
     spooled = map(ledger.attempts.find, workspace.spools())
-    for call in (*ledger.attempts.orphans(), *ledger.attempts.pending(), *spooled):
+    for call in (*ledger.attempts.orphans(), *ledger.attempts.pending(batches=True), *spooled):
         places += [call.path(slot, "ext") for slot in call.slots] if call else []
     return frozenset(f"images/{place.removesuffix('.ext')}" for place in places)
 

@@ -12,13 +12,13 @@ from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
-from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext
+from batchgen.engine import BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, StorageError
-from batchgen.executor import Executor
+from batchgen.executor import Executor, ProviderBatches
 from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Provider, Settings, Stop, StopKind
+from batchgen.model import Provider, RouteChoice, Settings, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
@@ -78,7 +78,8 @@ class RunLoop:
 
     async def _collect(self, provider: Provider, left: LeftOpen, *, hasty: bool = False) -> int:
         async with self._bench(provider) as (bench, _):
-            return await Collector(bench).begin(left, hasty=hasty)
+            ended = await BatchCollector(bench).look() if left.batches and not hasty else 0
+            return ended + await Collector(bench).begin(left, hasty=hasty)
 
     async def _provider(self, stack: AsyncExitStack) -> Provider:
         """Return the provider, with an embedded mock started where it has no address of its own."""
@@ -113,13 +114,23 @@ class RunLoop:
                 spare=session.refuge,
                 **own,
             )
+            batches = ProviderBatches(
+                provider,
+                key,
+                session.workspace,
+                session.store,
+                clock=clock,
+                offload=on_disk,
+                prepare=settings.prepare,
+                **own,
+            )
             known = await on_books(session.ledger.learned_limits.of, provider.name, key)
             limiter = Limiter(settings.limits, clock, known, self._tell_limit)
             breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
             session.stops.listen(lambda _stop: limiter.close())
             session.stops.listen(lambda _stop: breakers.close())
             stack.callback(session.stops.mute)
-            async with executor.session():
+            async with executor.session(), batches.session():
                 bench = RunContext(
                     run_id=session.run_id,
                     provider=provider,
@@ -137,6 +148,7 @@ class RunLoop:
                     new_id=lambda: tokens.token_hex(12),
                     note=session.note,
                     check_output=session.workspace.check_held,
+                    batches=batches,
                 )
                 yield bench, on_disk
             learned = {model: limit for model, limit in limiter.learned.items() if limit != known.get(model)}
@@ -164,19 +176,38 @@ class RunLoop:
         return forget
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
-        session, worker = self.session, JobRunner(bench)
+        session, worker, settings = self.session, JobRunner(bench), bench.settings
         session.meter.state = "drawing"
         ticker = asyncio.create_task(self._ticker(bench.limiter, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
             async with worker.collector.looking(session.left):
-                async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
-                    session.meter.done(outcome)
-                    session.wants.finished(outcome)
+                if settings.route is RouteChoice.SYNC:
+                    await self._perform(bench, worker)
+                else:
+                    await self._submit(bench)
                 session.still_waiting = await worker.collector.rest()
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+
+    async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
+        """Draw by calls, side by side."""
+        session = self.session
+        async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
+            session.meter.done(outcome)
+            session.wants.finished(outcome)
+
+    async def _submit(self, bench: RunContext) -> None:
+        """Ask for what is wanted in batches; where the run waits for them, again for what they did not bring."""
+        session, submitter, collector = self.session, BatchSubmitter(bench), BatchCollector(bench)
+        waits = session.options.wait or session.project.provider.embedded
+        while True:
+            async for outcome in submitter.submit(session.wants.tasks(again=True)):
+                session.wants.finished(outcome)
+            session.meter.state = "waiting for batches"
+            if not waits or not await collector.wait():
+                return
 
     def _watch_over(self, ticker: asyncio.Task[None]) -> None:
         """Without the ticker nobody watches time and progress: its bug ends the run."""

@@ -51,7 +51,7 @@ class Worklist:
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
-    _fetched: list[Job] = field(default_factory=list)
+    _fetched: dict[str, Job] = field(default_factory=dict)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -84,7 +84,7 @@ class Worklist:
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
-        waiting |= {attempt.job_key for attempt in self.ledger.attempts.pending()}
+        waiting |= self.ledger.attempts.pending_jobs()
         planned = sums.watch(self._pairing.plan(selected(everything, self.options)))
         drawn = (item.job for item in self._noted(planned, waiting) if item.slots)
         while queued := list(islice(drawn, QUEUED_AT_ONCE)):
@@ -104,7 +104,7 @@ class Worklist:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             self.waiting += bool(item.later)
             if item.job.key in waiting:
-                self._fetched.append(item.job)
+                self._fetched[item.job.key] = item.job
             elif not item.slots and not item.later:
                 self.settled[item.job_status] += 1
             yield item
@@ -130,8 +130,11 @@ class Worklist:
 
     def fetched(self) -> Counter[OutcomeKind]:
         """How the jobs stand by now that waited for what an earlier run had paid. Blocks."""
-        known = self.ledger.jobs.known(self._fetched)
-        return Counter(job_status(*pair) for pair in zip(self._fetched, known, strict=True))
+        jobs = list(self._fetched.values())
+        batches = (jobs[first : first + REMEMBERED_AT_ONCE] for first in range(0, len(jobs), REMEMBERED_AT_ONCE))
+        return Counter(
+            job_status(*pair) for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)
+        )
 
     def _remembered(self) -> Iterator[Job]:
         """Every job of the manifest, written down on the way; chained ones later, when their key is known.
@@ -151,11 +154,16 @@ class Worklist:
             yield from batch
         self.fingerprint = seen.value
 
-    def tasks(self) -> Iterator[Task]:
-        """Say what is left to do, planned anew while it is pulled; jobs that take images prepare themselves."""
+    def tasks(self, *, again: bool = False) -> Iterator[Task]:
+        """Say what is left to do, planned anew while it is pulled; jobs that take images prepare themselves.
+
+        `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger.
+        """
         for item in self._pairing.plan(self.ledger.queue.jobs()):
+            if again:
+                self._fetched[item.job.key] = item.job
             if not item.slots:
-                self.settled[item.job_status] += 1
+                self.settled[item.job_status] += not again
                 continue
             if item.job.id in self.census.taken:
                 self._under_way.add(item.job.id)

@@ -15,7 +15,7 @@ from batchgen.errors import BatchgenError, Exit, Problem, Severity
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
-    from batchgen.model.settings import OnUncertain
+    from batchgen.model.settings import OnUncertain, RouteChoice
 
 _COUNT = click.IntRange(min=1)
 
@@ -24,6 +24,12 @@ def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None
     from batchgen.model.settings import OnUncertain
 
     return OnUncertain(word) if word else None
+
+
+def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "RouteChoice | None":
+    from batchgen.model.settings import RouteChoice
+
+    return RouteChoice(word) if word else None
 
 
 @subcommand("run")
@@ -66,6 +72,13 @@ def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None
     show_default=True,
     help="Another run works in this folder: exit 75, wait for it, or exit 0.",
 )
+@click.option(
+    "--route",
+    type=click.Choice(["sync", "batch", "auto"]),
+    callback=_route,
+    help="By calls, or in batches at half the price within a day.",
+)
+@click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")

@@ -1,0 +1,242 @@
+"""Asks for images in batches: reserve and write down, upload, create; each step is durable before the next one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+from batchgen.engine.batch_chunks import Chunk, Chunks
+from batchgen.engine.batch_recovery import BatchRecovery
+from batchgen.engine.context import RunContext
+from batchgen.engine.decide import halt
+from batchgen.engine.job_runner import Task, given_up, purposes, split
+from batchgen.engine.open_items import settle_late
+from batchgen.engine.run import Source
+from batchgen.errors import InputError
+from batchgen.executor import BatchRefusedError
+from batchgen.executor.batch_client import LIVES, UploadedFile
+from batchgen.executor.batch_input import Unsendable
+from batchgen.ledger import BatchState, NewBatch
+from batchgen.ledger.learned_limits import key_mark
+from batchgen.model import (
+    Attempt,
+    Charge,
+    Job,
+    Outcome,
+    OutcomeKind,
+    Phase,
+    Purpose,
+    Reason,
+    ReasonCode,
+    Receipt,
+    Remedy,
+    Route,
+    SlotState,
+    Stop,
+    StopKind,
+    Verdict,
+)
+from batchgen.providers.uploads import Upload
+
+BATCH = "batch"
+"""How the ids of batches begin: those of attempts have nothing but hexadecimal digits."""
+JSONL = "application/jsonl"
+MOST_ROUNDS = 3
+"""Batches that are made of the same attempts in one run, where one after the other never begins."""
+MOST_TRIES = 4
+"""Requests for one upload, or for one creation that the provider did not take."""
+
+
+class BatchSubmitter:
+    """Submits what a run wants; one instance serves a whole run."""
+
+    def __init__(self, bench: RunContext) -> None:
+        assert bench.batches is not None, "whoever submits has somewhere to submit to"
+        self.bench = bench
+        self.batches = bench.batches
+        self._client = bench.batches.client
+        self._recovery = BatchRecovery(bench)
+        self._mark = key_mark(bench.batches.key)
+        self._told: set[str] = set()
+
+    async def submit(self, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
+        """Submit tasks as long as nothing stops the run; says of each that it was taken up, or why it was not."""
+        bench = self.bench
+        limits = await bench.offload(bench.ledger.queue_limits.of, bench.provider.name, self.batches.key)
+        chunks, source = Chunks(bench.settings.batch, limits), Source(tasks, bench.offload)
+        while not bench.stops and (task := await source.pull()):
+            ready = await task.prepare(task, bench.offload) if task.prepare else task
+            if isinstance(ready, Outcome):
+                yield ready
+                continue
+            for attempt in await self._attempts(ready):
+                if full := chunks.add(attempt):
+                    await self._submit(full)
+            yield Outcome(ready.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.SUBMITTED))
+        for chunk in chunks.rest():
+            await self._submit(chunk)
+
+    async def _attempts(self, task: Task) -> Sequence[Attempt]:
+        """Make the attempts of a task; slots for which none may be made any more are decided."""
+        bench, made = self.bench, list[Attempt]()
+        for job, slots, tried in split(bench.tariff, task):
+            if marks := given_up(bench.settings, tried, slots):
+                await bench.offload(bench.ledger.images.mark, job.key, marks)
+                continue
+            purpose = purposes(bench.settings, tried)[0]
+            try:
+                made.append(self._attempt(task, job, slots, purpose))
+            except InputError as error:
+                self._tell("price", str(error))
+        return made
+
+    def _attempt(self, task: Task, job: Job, slots: tuple[int, ...], purpose: Purpose) -> Attempt:
+        bench = self.bench
+        return Attempt(
+            id=bench.new_id(),
+            run_id=bench.run_id,
+            job_key=job.key,
+            job_id=job.id,
+            request=job.request,
+            stems=job.stems,
+            model=bench.tariff.model_of(job.request),
+            provider=bench.provider.name,
+            slots=slots,
+            quote=bench.tariff.quote(job.request, len(slots), batch=True),
+            purpose=purpose,
+            route=Route.BATCH,
+            replaces=task.replaces,
+            inherited=job.inherited,
+        )
+
+    def _tell(self, kind: str, why: str) -> None:
+        """Note why something was not submitted; the first of a kind, as there may be a million."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self.bench.note("refused", kind=kind, why=why)
+
+    # ---- one batch ---------------------------------------------------------------------------------------------------
+
+    async def _submit(self, chunk: Chunk) -> None:
+        """Submit a batch; one that provably never began is made anew, with new attempts."""
+        for _ in range(MOST_ROUNDS):
+            if self.bench.stops or not await self._has_room(chunk) or await self._began(chunk):
+                return
+            fresh = [replace(attempt, id=self.bench.new_id()) for attempt in chunk.attempts]
+            chunk = replace(chunk, attempts=fresh)
+
+    async def _has_room(self, chunk: Chunk) -> bool:
+        """Whether the provider lets so much wait; else it waits here for the batches that are there already."""
+        bench = self.bench
+        limits = await bench.offload(bench.ledger.queue_limits.of, bench.provider.name, self.batches.key)
+        if chunk.model not in limits:
+            return True
+        rows = await bench.offload(bench.ledger.batches.open)
+        waiting = sum(row.tokens for row in rows if (row.provider, row.model) == (bench.provider.name, chunk.model))
+        return not waiting or waiting + chunk.tokens <= limits[chunk.model]
+
+    async def _began(self, chunk: Chunk) -> bool:
+        """Go through the steps; False when the batch provably never began, and may be made anew."""
+        bench = self.bench
+        bench.check_output()
+        batch = NewBatch(
+            f"{BATCH}{bench.new_id()}",
+            bench.run_id,
+            bench.provider.name,
+            bench.provider.base_url or "",
+            chunk.model,
+            chunk.endpoint,
+            chunk.tokens,
+        )
+        refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.caps())
+        for why in filter(None, refused):
+            self._tell(why.kind, why.why)
+        taken = [attempt for attempt, no in zip(chunk.attempts, refused, strict=True) if no is None]
+        if not taken:
+            return True
+        bench.note("batch", batch=batch.id, model=chunk.model, lines=len(taken))
+        try:
+            return await self._created(batch, taken)
+        except BatchRefusedError as error:
+            await self._give_up(batch.id, error.verdict)
+            return True
+
+    async def _created(self, batch: NewBatch, attempts: Sequence[Attempt]) -> bool:
+        """Upload and create. BatchRefusedError when the provider did not take it."""
+        bench, ledger = self.bench, self.bench.ledger
+        path, wrong = await self.batches.input.write(batch.id, attempts, self._file_of)
+        for one in wrong:
+            await self._unsendable(one)
+        if len(wrong) == len(attempts):
+            await bench.offload(ledger.batches.end, batch.id, "empty")
+            return True
+        name = f"batchgen-{batch.id}.jsonl"
+        file = await self._patiently(lambda: self._client.upload(path, name, "batch", JSONL))
+        await bench.offload(ledger.batches.uploaded, batch.id, file.id)
+        await bench.offload(self.batches.input.forget, batch.id)
+        if bench.stops:
+            await self._recovery.release(batch.id, file.id, "stopped")
+            return True
+        await bench.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
+        return await self._create(batch, file.id)
+
+    async def _create(self, batch: NewBatch, file_id: str) -> bool:
+        bench = self.bench
+        for number in range(MOST_TRIES):
+            try:
+                told = await self._client.create(file_id, batch.endpoint, batch.id)
+            except BatchRefusedError as error:
+                if error.unclear:
+                    return await self._recovery.settle(batch.id)
+                if error.verdict.remedy not in {Remedy.WAIT, Remedy.RESEND} or number + 1 == MOST_TRIES or bench.stops:
+                    raise
+                await bench.pause(error.verdict.retry_after or 2.0**number)
+            else:
+                await bench.offload(bench.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
+                bench.note("batch_submitted", batch=batch.id, provider_id=told.id)
+                return True
+        raise AssertionError("the last try ends it")
+
+    async def _give_up(self, batch_id: str, verdict: Verdict) -> None:
+        """Release a batch that the provider did not take, and stop the run for the reason."""
+        bench = self.bench
+        (row,) = [row for row in await bench.offload(bench.ledger.batches.open) if row.id == batch_id]
+        await bench.offload(bench.ledger.batches.release, batch_id)
+        await bench.offload(bench.ledger.batches.end, batch_id, "refused", verdict.message, row.input_file is not None)
+        await bench.offload(self.batches.input.forget, batch_id)
+        refused = verdict.remedy is Remedy.FAIL_JOB
+        why = f"the batch was not taken: {verdict.code}: {verdict.message}"
+        bench.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[UploadedFile]]) -> UploadedFile:
+        """Ask for something free again, as long as another try may help."""
+        for number in range(MOST_TRIES):
+            try:
+                return await ask()
+            except BatchRefusedError as error:
+                lasting = error.verdict.remedy in {Remedy.FAIL_JOB, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG}
+                if lasting or number + 1 == MOST_TRIES or self.bench.stops:
+                    raise
+                await self.bench.pause(error.verdict.retry_after or 2.0**number)
+        raise AssertionError("the last try ends it")
+
+    async def _unsendable(self, one: Unsendable) -> None:
+        """Fail the job of an attempt whose request cannot be put into words."""
+        bench = self.bench
+        row = await bench.offload(bench.ledger.attempts.find, one.attempt.id)
+        verdict = Verdict(Charge.NO, Remedy.FAIL_JOB, "request", one.why)
+        marks = dict.fromkeys(one.attempt.slots, (SlotState.FAILED, Reason(ReasonCode.REFUSED, "request", one.why)))
+        assert row is not None, "it was reserved"
+        await settle_late(bench, row, Receipt(one.attempt.id, Phase.NOT_CONNECTED, verdict), marks)
+
+    async def _file_of(self, upload: Upload, sha256: str) -> str:
+        """Upload an image, unless the provider has it already for long enough."""
+        bench, uploads = self.bench, self.bench.ledger.uploads
+        where = (bench.provider.name, bench.provider.base_url or "", self.batches.key)
+        if known := await bench.offload(uploads.of, where, sha256):
+            return known
+        name = upload.name or f"{uuid4().hex}.png"
+        file = await self._patiently(
+            lambda: self._client.upload(upload.data, name, "vision", upload.content_type, LIVES)
+        )
+        await bench.offload(uploads.keep, where, sha256, file.id, file.expires)
+        return file.id

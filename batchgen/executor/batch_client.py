@@ -1,0 +1,322 @@
+"""Files and batches at a provider: each method is one free request, and none of them tries again."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from batchgen.executor.exchange import sound, trouble_of
+from batchgen.model import Phase, Provider, Verdict
+from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
+from batchgen.providers.decode import BodyKind, DecodeError, kind_of, parse
+from batchgen.providers.dialects import dialect
+from batchgen.providers.verdict import CallEvidence, TransportError, judge
+from batchgen.providers.wire import address, header_view
+from batchgen.runtime.clock import Clock
+from batchgen.version import VERSION
+
+SECONDS = 60.0
+UPLOAD_SECONDS = 900.0
+SILENT_SECONDS = 120.0
+"""How long a download may bring nothing."""
+MOST = 8 * 1024 * 1024
+MOST_PAGES = 1000
+PAGE = 100
+LIVES = 30 * 86_400
+"""Seconds after which a provider deletes an uploaded image by itself."""
+_UNANSWERED = frozenset({408, 409, 425})
+
+
+class BatchRefusedError(Exception):
+    """A request brought nothing. `verdict` says why; `unclear` that it may have been taken all the same."""
+
+    def __init__(self, verdict: Verdict, status: int | None, *, unclear: bool) -> None:
+        self.verdict = verdict
+        self.status = status
+        self.unclear = unclear
+        super().__init__(verdict.message)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file at the provider."""
+
+    id: str
+    bytes: int
+    expires: datetime | None = None
+
+
+class BatchClient:
+    """Talks to the files and batches of one provider, at one address, with one key."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        key: str | None,
+        clock: Clock,
+        *,
+        own_headers: Mapping[str, str] | None = None,
+        trust: ssl.SSLContext | bool = True,
+    ) -> None:
+        self.provider = provider
+        self._key = key or ""
+        self._clock = clock
+        self._own_headers = dict(own_headers or {})
+        self._trust = trust
+        self._speech = dialect(provider, provider.default_model)
+        self._secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Be ready to connect; nothing connects before the first request."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=8, force_close=True, ssl=self._trust),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+        )
+        try:
+            yield
+        finally:
+            session, self._session = self._session, None
+            await session.close()
+
+    def at(self, base_url: str) -> "BatchClient":
+        """Return a client for another address of the same provider, in the same session."""
+        if base_url == self.provider.base_url:
+            return self
+        other = BatchClient(
+            replace(self.provider, base_url=base_url), self._key, self._clock, own_headers=self._own_headers
+        )
+        other._session = self._session
+        return other
+
+    # ---- files -------------------------------------------------------------------------------------------------------
+
+    async def upload(
+        self, data: Path | bytes, name: str, purpose: str, kind: str, lives: int | None = None
+    ) -> UploadedFile:
+        """Upload a file; it goes out piece by piece."""
+        form = aiohttp.FormData()
+        form.add_field("purpose", purpose)
+        if lives is not None:
+            form.add_field("expires_after[anchor]", "created_at")
+            form.add_field("expires_after[seconds]", str(lives))
+        source = await asyncio.to_thread(data.open, "rb") if isinstance(data, Path) else data
+        try:
+            form.add_field("file", source, filename=name, content_type=kind)
+            told = await self._ask("POST", "/files", data=form, seconds=UPLOAD_SECONDS)
+        finally:
+            if not isinstance(source, bytes):
+                source.close()
+        return self._file(told)
+
+    async def file(self, file_id: str) -> UploadedFile | None:
+        """Look a file up; None when this key sees none of that id."""
+        try:
+            return self._file(await self._ask("GET", f"/files/{_segment(file_id)}"))
+        except BatchRefusedError as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    async def delete(self, file_id: str) -> None:
+        """Delete a file; one that is gone already is as good."""
+        try:
+            await self._ask("DELETE", f"/files/{_segment(file_id)}")
+        except BatchRefusedError as refused:
+            if refused.status != 404:
+                raise
+
+    @asynccontextmanager
+    async def content(self, file_id: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Read a file from an offset on; a server that knows no ranges sends it all: what comes before is left out."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        path = f"/files/{_segment(file_id)}/content"
+        try:
+            async with self._request("GET", path, headers, None, None) as response:
+                if response.status == 416:
+                    yield _nothing()
+                    return
+                if response.status not in {200, 206}:
+                    raise self._refusal(response, await response.content.read(MOST))
+                yield _after(response.content, offset if response.status == 200 else 0)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise self._broken(error, Phase.HANDED_OVER) from error
+
+    # ---- batches -----------------------------------------------------------------------------------------------------
+
+    async def create(self, file_id: str, endpoint: str, ours: str) -> ProviderBatch:
+        """Create a batch of an uploaded file, under our own id."""
+        asked = {
+            "input_file_id": file_id,
+            "endpoint": endpoint,
+            "completion_window": WINDOW,
+            "metadata": {OURS: ours},
+        }
+        return self._batch(await self._ask("POST", "/batches", body=asked))
+
+    async def batch(self, provider_id: str) -> ProviderBatch | None:
+        """Look a batch up; None when this key sees none of that id."""
+        try:
+            return self._batch(await self._ask("GET", f"/batches/{_segment(provider_id)}"))
+        except BatchRefusedError as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    async def find(self, ours: str) -> ProviderBatch | None:
+        """Look through the whole list of batches for our own id."""
+        after = None
+        for _ in range(MOST_PAGES):
+            query = {"limit": str(PAGE), **({"after": after} if after else {})}
+            page = page_of(await self._ask("GET", "/batches", query=query))
+            if page is None:
+                raise BatchRefusedError(_no_answer(), 200, unclear=True)
+            batches, after = page
+            if found := next((one for one in batches if one.ours == ours), None):
+                return found
+            if after is None:
+                return None
+        return None
+
+    async def cancel(self, provider_id: str) -> ProviderBatch | None:
+        """Ask for a batch to be cancelled; None when it cannot be any more."""
+        try:
+            return self._batch(await self._ask("POST", f"/batches/{_segment(provider_id)}/cancel", body={}))
+        except BatchRefusedError as refused:
+            if refused.status in {404, 409}:
+                return None
+            raise
+
+    # ---- one request -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _batch(told: Any) -> ProviderBatch:
+        found = batch_from(told)
+        if found is None:
+            raise BatchRefusedError(_no_answer(), 200, unclear=True)
+        return found
+
+    @staticmethod
+    def _file(told: Any) -> UploadedFile:
+        file_id = told.get("id") if isinstance(told, Mapping) else None
+        if not isinstance(file_id, str) or not file_id:
+            raise BatchRefusedError(_no_answer(), 200, unclear=True)
+        size, expires = told.get("bytes"), told.get("expires_at")
+        moment = datetime.fromtimestamp(expires, UTC) if isinstance(expires, int) and 0 < expires < 2**33 else None
+        return UploadedFile(file_id, size if isinstance(size, int) else 0, moment)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        data: aiohttp.FormData | None = None,
+        query: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
+    ) -> Any:
+        phase = Phase.NOT_CONNECTED
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        sent = json.dumps(body).encode() if body is not None else data
+        try:
+            async with asyncio.timeout(seconds), self._request(method, path, headers, sent, query) as response:
+                phase = Phase.STATUS_SEEN
+                text = await response.content.read(MOST)
+                while len(text) < MOST and (more := await response.content.read(MOST)):
+                    text += more
+        except (aiohttp.ClientConnectorError, ValueError) as error:
+            raise self._broken(error, Phase.NOT_CONNECTED) from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._broken(error, max(phase, Phase.HANDED_OVER, key=list(Phase).index)) from error
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, text)
+        try:
+            return parse(text)
+        except DecodeError:
+            raise BatchRefusedError(_no_answer(), response.status, unclear=True) from None
+
+    @asynccontextmanager
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: Any,
+        query: Mapping[str, str] | None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self._session is None:
+            raise RuntimeError("the client has no session")
+        mine = {"User-Agent": f"batchgen/{VERSION}", "Accept-Encoding": "identity", "Accept": "application/json"}
+        mine |= self._own_headers | self._speech.authorization(self.provider, self._key) | dict(headers)
+        url = URL(address(self.provider, path, ""), encoded=True)
+        async with self._session.request(
+            method,
+            url.update_query(query) if query else url,
+            data=data,
+            headers=sound(mine),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=SILENT_SECONDS),
+        ) as response:
+            yield response
+
+    def cut(self, missing: int) -> BatchRefusedError:
+        """Return what a download that ended early is."""
+        return self._broken(aiohttp.ClientPayloadError(f"{missing:,} bytes are missing"), Phase.STATUS_SEEN)
+
+    def _refusal(self, response: aiohttp.ClientResponse, text: bytes) -> BatchRefusedError:
+        try:
+            value = parse(text)
+        except DecodeError:
+            value = None
+        evidence = CallEvidence(
+            Phase.COMPLETE,
+            status=response.status,
+            headers=header_view(response.headers),
+            body=kind_of(text),
+            complaint=self._speech.read_error(value),
+            secrets=self._secrets,
+            now=self._clock.now(),
+        )
+        unclear = response.status >= 500 or response.status in _UNANSWERED
+        return BatchRefusedError(judge(evidence), response.status, unclear=unclear)
+
+    def _broken(self, error: BaseException, phase: Phase) -> BatchRefusedError:
+        trouble, words = trouble_of(error, phase)
+        evidence = CallEvidence(phase, trouble, body=BodyKind.EMPTY, detail=words, secrets=self._secrets)
+        return BatchRefusedError(judge(evidence), None, unclear=phase is not Phase.NOT_CONNECTED)
+
+
+def _no_answer() -> Verdict:
+    evidence = CallEvidence(Phase.COMPLETE, TransportError.UNDECODABLE, 200, detail="what came is no answer of the API")
+    return judge(evidence)
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _after(content: aiohttp.StreamReader, skip: int) -> AsyncIterator[bytes]:
+    """Give what comes, without its first `skip` bytes."""
+    while piece := await content.readany():
+        if skip >= len(piece):
+            skip -= len(piece)
+            continue
+        yield piece[skip:]
+        skip = 0

@@ -1,0 +1,205 @@
+"""Batches at providers: written down before anything of them leaves, until each of their lines has its end."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from batchgen.ledger.attempts import ATTEMPTS, attempt_from
+from batchgen.ledger.database import Database
+from batchgen.ledger.records import AttemptRow, Caps, Refused
+from batchgen.ledger.reservations import reserve_all
+from batchgen.ledger.text import moment, plain, stamp
+from batchgen.model import Attempt
+from batchgen.money import MicroUSD
+
+AT_ONCE = 256
+"""Lines read in one go."""
+
+
+class BatchState(StrEnum):
+    """How far a batch has come; see the table."""
+
+    PREPARING = "preparing"
+    CREATING = "creating"
+    WITHDRAWING = "withdrawing"
+    SUBMITTED = "submitted"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A batch as it begins: where it will go, and how many tokens will wait there."""
+
+    id: str
+    run_id: str
+    provider: str
+    base_url: str
+    model: str
+    endpoint: str
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch as the ledger knows it, with what its lines add up to.
+
+    `status` is the provider's own word; `completed` and `failed` are what it counted. `changed` is when `state` last
+    changed. `files_left`: it has ended, and its files are still at the provider.
+    """
+
+    id: str
+    run_id: str
+    provider: str
+    base_url: str
+    model: str
+    endpoint: str
+    state: BatchState
+    status: str
+    provider_id: str | None
+    input_file: str | None
+    output_file: str | None
+    error_file: str | None
+    tokens: int
+    completed: int
+    failed: int
+    message: str
+    created: datetime
+    changed: datetime
+    ended: datetime | None
+    files_left: bool
+    lines: int
+    images: int
+    open: int
+    reserved: MicroUSD
+    confirmed: MicroUSD
+
+
+_ROWS = """
+SELECT b.*, count(a.id) AS lines, ifnull(sum(a.asked), 0) AS images, ifnull(sum(a.ended IS NULL), 0) AS open,
+    ifnull(sum(a.reserved), 0) AS reserved, ifnull(sum(a.cost), 0) AS confirmed
+FROM batches b LEFT JOIN attempts a ON a.handle = b.id
+WHERE b.catalogue = :catalogue {which} GROUP BY b.seq ORDER BY b.seq
+"""
+
+
+class Batches:
+    """The batches of one output."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def prepare(self, batch: NewBatch, attempts: Sequence[Attempt], caps: Caps) -> tuple[Refused | None, ...]:
+        """Reserve lines and write their batch down, in one transaction; says of each line whether a limit refused it.
+
+        The lines that fit are pending from now on, under the batch's id. Without any there is no batch.
+        """
+        now = self._database.now()
+        with self._database.writing("prepare") as db:
+            refused = reserve_all(db, self._database.catalogue, attempts, caps, now, handle=batch.id)
+            if not all(refused):
+                db.execute(
+                    "INSERT INTO batches (id, catalogue, run_id, provider, base_url, model, endpoint, state, tokens,"
+                    " created, changed) VALUES (?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?)",
+                    (
+                        batch.id,
+                        self._database.catalogue,
+                        batch.run_id,
+                        batch.provider,
+                        batch.base_url,
+                        batch.model,
+                        batch.endpoint,
+                        batch.tokens,
+                        stamp(now),
+                        stamp(now),
+                    ),
+                )
+        return refused
+
+    def uploaded(self, batch_id: str, file_id: str) -> None:
+        """Note the id of the input file at the provider."""
+        self._set("batch_upload", batch_id, input_file=file_id)
+
+    def enter(self, batch_id: str, state: BatchState, provider_id: str | None = None) -> None:
+        """Let a batch come to another state; `provider_id` is what the provider calls it."""
+        facts = {"state": state.value, "changed": stamp(self._database.now())}
+        self._set(f"batch_{state.value}", batch_id, **facts, **({"provider_id": provider_id} if provider_id else {}))
+
+    def told(
+        self, batch_id: str, status: str, completed: int, failed: int, files: tuple[str | None, str | None]
+    ) -> None:
+        """Note what the provider says of a batch; `files` are its output and its error file."""
+        output, error = files
+        facts = {"output_file": output and plain(output), "error_file": error and plain(error)}
+        self._set("batch_told", batch_id, status=plain(status), completed=completed, failed=failed, **facts)
+
+    def end(self, batch_id: str, status: str, message: str = "", *, files_left: bool = False) -> None:
+        """Note that every line of a batch has its end; `files_left`: its files are still to be deleted there."""
+        now = stamp(self._database.now())
+        facts = {"state": "ended", "status": plain(status), "message": plain(message), "ended": now, "changed": now}
+        self._set("batch_end", batch_id, **facts, files_left=int(files_left))
+
+    def cleaned(self, batch_id: str) -> None:
+        """Note that the files of a batch are gone from the provider."""
+        self._set("batch_cleaned", batch_id, files_left=0)
+
+    def _set(self, name: str, batch_id: str, **facts: object) -> None:
+        values = ", ".join(f"{column} = :{column}" for column in facts)
+        with self._database.writing(name) as db:
+            db.execute(f"UPDATE batches SET {values} WHERE id = :id", {**facts, "id": batch_id})  # noqa: S608 - our names
+
+    def release(self, batch_id: str) -> None:
+        """Close the open lines of a batch that never began: nothing was sent, and their money is free again."""
+        with self._database.writing("batch_release") as db:
+            db.execute(
+                "UPDATE attempts SET state = 'not_sent', released = reserved, reserved = 0, ended = ?,"
+                " code = 'not_sent' WHERE handle = ? AND ended IS NULL",
+                (stamp(self._database.now()), batch_id),
+            )
+
+    def open(self) -> tuple[BatchRow, ...]:
+        """List the batches of which not every line has its end, the oldest first."""
+        return self._rows("AND b.ended IS NULL")
+
+    def with_files(self) -> tuple[BatchRow, ...]:
+        """List the batches that have ended and whose files are still to be deleted at the provider."""
+        return self._rows("AND b.ended IS NOT NULL AND b.files_left")
+
+    def every(self) -> tuple[BatchRow, ...]:
+        """List all batches, the oldest first."""
+        return self._rows("")
+
+    def _rows(self, which: str) -> tuple[BatchRow, ...]:
+        with self._database.reading() as db:
+            rows = db.execute(_ROWS.format(which=which), {"catalogue": self._database.catalogue}).fetchall()
+        return tuple(map(_row_from, rows))
+
+    def open_lines(self, batch_id: str) -> Iterator[AttemptRow]:
+        """Give the lines of a batch that have no end yet, in their order; they may be closed meanwhile."""
+        last = -1
+        sql = f"{ATTEMPTS} AND a.handle = :batch AND a.ended IS NULL AND a.seq > :last ORDER BY a.seq LIMIT {AT_ONCE}"
+        while True:
+            with self._database.reading() as db:
+                values = {"catalogue": self._database.catalogue, "batch": batch_id, "last": last}
+                rows = list(map(attempt_from, db.execute(sql, values)))
+            if not rows:
+                return
+            yield from rows
+            last = rows[-1].seq
+
+    def line(self, batch_id: str, number: int) -> AttemptRow | None:
+        """Find a line by its number in the input file, from 1; None where there is no such line."""
+        if number < 1:
+            return None
+        sql = f"{ATTEMPTS} AND a.handle = :batch AND a.phase != 'not_connected' ORDER BY a.seq LIMIT 1 OFFSET :skip"
+        values = {"catalogue": self._database.catalogue, "batch": batch_id, "skip": number - 1}
+        with self._database.reading() as db:
+            row = db.execute(sql, values).fetchone()
+        return row and attempt_from(row)
+
+
+def _row_from(row: sqlite3.Row) -> BatchRow:
+    read = {"state": BatchState, "created": moment, "changed": moment, "ended": moment, "files_left": bool}
+    values = {name: row[name] for name in BatchRow.__slots__}
+    return BatchRow(**{name: read[name](value) if name in read else value for name, value in values.items()})  # type: ignore[operator]

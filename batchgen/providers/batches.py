@@ -1,0 +1,121 @@
+"""Batches as providers tell of them: the batch object, its counts and its errors, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from batchgen.model import Operation
+from batchgen.text import safe
+
+OURS = "batchgen"
+"""The name in a batch's metadata under which our own id stands."""
+PREFIX = "/v1"
+WINDOW = "24h"
+QUEUE_IS_FULL = "token_limit_exceeded"
+_MOST_ERRORS = 50
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands; what a provider calls otherwise is under way."""
+
+    UNDER_WAY = "under_way"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self not in {BatchStatus.UNDER_WAY, BatchStatus.CANCELLING}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchError:
+    """Why a batch failed: the provider's code and words, and the line of the input file that it names."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderBatch:
+    """A batch as its provider tells of it: `word` is its own word for `status`, `ours` our id in its metadata."""
+
+    id: str
+    status: BatchStatus
+    word: str
+    ours: str = ""
+    output_file: str | None = None
+    error_file: str | None = None
+    completed: int = 0
+    failed: int = 0
+    errors: tuple[BatchError, ...] = ()
+
+
+def batch_from(value: Any) -> ProviderBatch | None:
+    """Read a batch object; None for anything else."""
+    if (
+        not isinstance(value, Mapping)
+        or not isinstance(value.get("id"), str)
+        or not isinstance(value.get("status"), str)
+    ):
+        return None
+    word, counts = value["status"], _mapping(value.get("request_counts"))
+    known = frozenset(BatchStatus) - {BatchStatus.UNDER_WAY}
+    return ProviderBatch(
+        value["id"],
+        BatchStatus(word) if word in known else BatchStatus.UNDER_WAY,
+        safe(word, 40),
+        str(_mapping(value.get("metadata")).get(OURS, "")),
+        _text(value.get("output_file_id")),
+        _text(value.get("error_file_id")),
+        _count(counts.get("completed")),
+        _count(counts.get("failed")),
+        _errors(value.get("errors")),
+    )
+
+
+def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:
+    """Read a page of the list of batches, and the id after which the next one begins; None for anything else."""
+    entries = value.get("data") if isinstance(value, Mapping) else None
+    if not isinstance(entries, list):
+        return None
+    found = tuple(batch for entry in entries if (batch := batch_from(entry)) is not None)
+    last = _text(value.get("last_id")) or (found[-1].id if found else None)
+    return found, last if value.get("has_more") is True else None
+
+
+def line_url(operation: Operation) -> str:
+    """Name the endpoint of a line, and of its batch."""
+    return f"{PREFIX}/images/{'edits' if operation is Operation.EDIT else 'generations'}"
+
+
+def _errors(value: Any) -> tuple[BatchError, ...]:
+    entries = _mapping(value).get("data")
+    found = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
+    return tuple(
+        BatchError(
+            safe(str(one.get("code") or ""), 60), safe(str(one.get("message") or ""), 500), _line(one.get("line"))
+        )
+        for one in found
+    )[:_MOST_ERRORS]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+
+
+def _line(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
