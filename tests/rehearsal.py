@@ -21,6 +21,7 @@ from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.planner import Estimate, Planned
+from batchgen.runtime.clock import Clock
 
 KEY = "sk-rehearsal-0123456789abcdef"
 KEYS = {f"{name}_API_KEY": KEY for name in ("OPENAI", "APIYI", "LAOZHANG", "AIHUBMIX", "YESCALE", "OTHER")}
@@ -104,13 +105,18 @@ class Rehearsal:
         return rows, planned.estimate
 
     def run(
-        self, manifest: Path, at: Any = nowhere, make_executor: MakeExecutor = LocalExecutor, **options: Any
+        self,
+        manifest: Path,
+        at: Any = nowhere,
+        make_executor: MakeExecutor = LocalExecutor,
+        clock: Clock | None = None,
+        **options: Any,
     ) -> Ended:
         """Run a manifest; when it cannot begin, the exit status says so."""
         told = self.options(manifest, **options)
         assert told.output
         try:
-            result = run_manifest(manifest, told, Unwatched(), at, make_executor)
+            result = run_manifest(manifest, told, Unwatched(), at, make_executor, clock)
         except BatchgenError as error:
             return Ended(int(error.exit), {}, told.output, str(error))
         return Ended(int(result.exit), result.summary, told.output, problems=result.problems)

@@ -1,14 +1,14 @@
 """What a model costs at a provider: the user's own price first, then the provider's row, then the official list."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from batchgen.catalog import form
 from batchgen.catalog.models import find_model, token_prices
-from batchgen.model import ImageTable, Price, Provider
+from batchgen.model import ImageTable, Price, Provider, TokenPrices
 from batchgen.yaml_tree import Node
 
 STALE_DAYS = 60
@@ -36,13 +36,33 @@ def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> 
     return replace(model.price, assumed=True, source=f"{model.price.source}, assumed for {provider.name}")
 
 
-def batch_price(model_name: str, provider: Provider) -> Price | None:
-    """Return the price in the vendor's half-price Batch API, None where provider or model have none."""
+def batch_price(model_name: str, provider: Provider, overrides: Overrides = ()) -> Price | None:
+    """Return the price in the vendor's half-price Batch API, None where provider or model have none.
+
+    Of a price that the user states, it is the half.
+    """
     model = find_model(model_name)
-    if model is None or model.batch is None or not provider.batch:
+    if not provider.batch:
+        return None
+    if stated := dict(overrides).get(model_name) or (model and dict(overrides).get(model.name)):
+        return _half(stated)
+    if model is None or model.batch is None:
         return None
     as_of = model.price.as_of if model.price else None
     return Price(tokens=model.batch, as_of=as_of, source=f"OpenAI Batch API list of {as_of}, {model.name}")
+
+
+def _half(price: Price) -> Price:
+    tokens, table = price.tokens, price.per_image
+    half = {field.name: getattr(tokens, field.name) / 2 for field in fields(TokenPrices)} if tokens else {}
+    return replace(
+        price,
+        tokens=TokenPrices(**half) if tokens else None,
+        per_image=tuple((quality, tuple((size, usd / 2) for size, usd in row)) for quality, row in table),
+        per_call=None if price.per_call is None else price.per_call / 2,
+        per_input_image=price.per_input_image / 2,
+        source=f"{price.source}, half in a batch",
+    )
 
 
 def flat(usd: Decimal) -> ImageTable:

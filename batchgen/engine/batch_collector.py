@@ -118,8 +118,7 @@ class BatchCollector:
         undone = UNDONE.get(told.status, MISSING)
         await close_open(bench, row, MISSING if reading.nameless else undone)
         message = "; ".join(f"{error.code}: {error.message}" for error in told.errors)
-        left = not bench.settings.batch.keep_files
-        await bench.offload(bench.ledger.batches.end, row.id, told.word, message, left)
+        await bench.offload(bench.ledger.batches.end, row.id, told.word, message)
         bench.note("batch_ended", batch=row.id, status=told.word, why=message)
         return True
 
@@ -145,11 +144,11 @@ class BatchCollector:
         """Delete the files of batches that have ended at the provider, unless they are to stay."""
         bench = self.bench
         for row in await bench.offload(bench.ledger.batches.with_files):
-            if row.provider != bench.provider.name or bench.settings.batch.keep_files:
+            if row.provider != bench.provider.name:
                 continue
-            client = self._batches.client_at(row.base_url)
+            client, files = self._batches.client_at(row.base_url), (row.input_file, row.output_file, row.error_file)
             try:
-                for file_id in filter(None, (row.input_file, row.output_file, row.error_file)):
+                for file_id in filter(None, () if bench.settings.batch.keep_files else files):
                     await client.delete(file_id)
             except BatchRefusedError as error:
                 bench.note("batch_files_left", batch=row.id, why=error.verdict.message)

@@ -29,7 +29,7 @@ class BatchRecovery:
         try:
             match row.state:
                 case BatchState.PREPARING:
-                    await self.release(row.id, row.input_file, "unsent")
+                    await self.release(row.id, "unsent")
                 case BatchState.CREATING:
                     await self._look_for(row)
                 case BatchState.WITHDRAWING:
@@ -42,11 +42,11 @@ class BatchRecovery:
             return True
         return (await self._row(batch_id)).state is not BatchState.ENDED
 
-    async def release(self, batch_id: str, input_file: str | None, status: str) -> None:
+    async def release(self, batch_id: str, status: str, message: str = "") -> None:
         """Close a batch that never began: nothing of it can be charged."""
         bench = self.bench
         await bench.offload(bench.ledger.batches.release, batch_id)
-        await bench.offload(bench.ledger.batches.end, batch_id, status, "", input_file is not None)
+        await bench.offload(bench.ledger.batches.end, batch_id, status, message)
         await bench.offload(self._batches.input.forget, batch_id)
 
     async def _look_for(self, row: BatchRow) -> None:
@@ -74,7 +74,7 @@ class BatchRecovery:
         if row.input_file is not None:
             await client.delete(row.input_file)
         if not await self._adopted(row):
-            await self.release(row.id, None, "withdrawn")
+            await self.release(row.id, "withdrawn")
 
     async def _adopted(self, row: BatchRow) -> bool:
         """Whether the provider has the batch; it is submitted then."""

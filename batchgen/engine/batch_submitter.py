@@ -174,7 +174,7 @@ class BatchSubmitter:
         await bench.offload(ledger.batches.uploaded, batch.id, file.id)
         await bench.offload(self.batches.input.forget, batch.id)
         if bench.stops:
-            await self._recovery.release(batch.id, file.id, "stopped")
+            await self._recovery.release(batch.id, "stopped")
             return True
         await bench.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
         return await self._create(batch, file.id)
@@ -199,10 +199,7 @@ class BatchSubmitter:
     async def _give_up(self, batch_id: str, verdict: Verdict) -> None:
         """Release a batch that the provider did not take, and stop the run for the reason."""
         bench = self.bench
-        (row,) = [row for row in await bench.offload(bench.ledger.batches.open) if row.id == batch_id]
-        await bench.offload(bench.ledger.batches.release, batch_id)
-        await bench.offload(bench.ledger.batches.end, batch_id, "refused", verdict.message, row.input_file is not None)
-        await bench.offload(self.batches.input.forget, batch_id)
+        await self._recovery.release(batch_id, "refused", verdict.message)
         refused = verdict.remedy is Remedy.FAIL_JOB
         why = f"the batch was not taken: {verdict.code}: {verdict.message}"
         bench.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))

@@ -308,8 +308,9 @@ def _segment(name: str) -> str:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
+    empty: tuple[bytes, ...] = ()
+    for piece in empty:
+        yield piece
 
 
 async def _after(content: aiohttp.StreamReader, skip: int) -> AsyncIterator[bytes]:

@@ -65,21 +65,20 @@ class ResponseHandler:
         Where `later` finds that images come later, what is stored is how to ask for them.
         """
         document = call.body.close() if call.body else _NOTHING
+        if _is_success(call) and (pending := later(attempt, document)):
+            await self.offload(self._store, intake, accepted(pending.handle))
+            return pending
         return await self.read(attempt, speech, call, intake, document)
 
     async def read(
         self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, document: Document
     ) -> Receipt:
-        """Do with a document that came what `land` does with a body."""
-        success = call.status is not None and 200 <= call.status < 300
-        if not success:
+        """Do the same with a document that came another way, and brings all that will come."""
+        if not _is_success(call):
             happening = self._happening(call, document)
             happening = replace(happening, complaint=speech.read_error(document.value) or _in_text(call, document))
             return self._receipt(attempt, call, judge(happening))
         answer = speech.answer(document, attempt, self.provider.at(attempt.model))
-        if pending := later(attempt, document):
-            await self.offload(self._store, intake, accepted(pending.handle))
-            return pending
         return await self.settle(attempt, call, intake, document, answer)
 
     async def settle(
@@ -237,6 +236,10 @@ class ResponseHandler:
             "text": f"{intake.last}.part" if words else None,
         }
         return replace(receipt, quarantine=intake.spool.quarantine(why))
+
+
+def _is_success(call: Exchange) -> bool:
+    return call.status is not None and 200 <= call.status < 300
 
 
 def _quote(document: Document, answer: Answer) -> str:

@@ -81,6 +81,16 @@ class Attempts:
             sql = "SELECT DISTINCT job_key FROM attempts WHERE catalogue = ? AND ended IS NULL AND state = 'pending'"
             return frozenset(key for (key,) in db.execute(sql, (self._database.catalogue,)))
 
+    def submitted(self) -> tuple[int, MicroUSD]:
+        """Count the images that are still to be collected, and what is reserved for them."""
+        with self._database.reading() as db:
+            sql = (
+                "SELECT ifnull(sum(asked), 0), ifnull(sum(reserved), 0) FROM attempts"
+                " WHERE catalogue = ? AND ended IS NULL AND state = 'pending'"
+            )
+            images, reserved = db.execute(sql, (self._database.catalogue,)).fetchone()
+        return images, MicroUSD(reserved)
+
     def before(self, row: AttemptRow) -> tuple[AttemptRow, ...]:
         """List the attempts that were made before this one for images that it was made for, in the same words."""
         asked, words = set(row.slots), row.request.prompt

@@ -134,11 +134,15 @@ class Batches:
         facts = {"output_file": output and plain(output), "error_file": error and plain(error)}
         self._set("batch_told", batch_id, status=plain(status), completed=completed, failed=failed, **facts)
 
-    def end(self, batch_id: str, status: str, message: str = "", *, files_left: bool = False) -> None:
-        """Note that every line of a batch has its end; `files_left`: its files are still to be deleted there."""
+    def end(self, batch_id: str, status: str, message: str = "") -> None:
+        """Note that every line of a batch has its end; its files are still at the provider."""
         now = stamp(self._database.now())
-        facts = {"state": "ended", "status": plain(status), "message": plain(message), "ended": now, "changed": now}
-        self._set("batch_end", batch_id, **facts, files_left=int(files_left))
+        with self._database.writing("batch_end") as db:
+            db.execute(
+                "UPDATE batches SET state = 'ended', status = ?, message = ?, ended = ?, changed = ?,"
+                " files_left = input_file IS NOT NULL WHERE id = ?",
+                (plain(status), plain(message), now, now, batch_id),
+            )
 
     def cleaned(self, batch_id: str) -> None:
         """Note that the files of a batch are gone from the provider."""

@@ -19,6 +19,7 @@ from batchgen.model import (
     Quote,
     Receipt,
     Route,
+    RouteChoice,
     Settings,
     Settlement,
 )
@@ -152,7 +153,7 @@ class PriceList:
 
     def batch_price(self, name: str) -> Price:
         """Return the price of a model in batches; InputError where there are none for it."""
-        price = catalog.batch_price(name, self.provider)
+        price = catalog.batch_price(name, self.provider, self.settings.prices)
         if price is None:
             raise InputError(f"{self.provider.name} draws no batches of {name}: take route: sync, or another model")
         return price
@@ -240,6 +241,10 @@ class PriceList:
         """Say what drawing so many images of a job may cost, over as many calls as it takes."""
         kind = (_look(job.request), images, batch)
         return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+
+    def planned(self, job: Job, images: int) -> Cost:
+        """Say what drawing so many images of a job may cost the way the settings say."""
+        return self.cost(job, images, batch=self.settings.route is not RouteChoice.SYNC)
 
     def expected(self, job: Job, images: int, times: int, *, batch: bool = False) -> MicroUSD:
         """Say what so many jobs may be expected to cost that are all like this one."""

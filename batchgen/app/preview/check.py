@@ -10,7 +10,7 @@ from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import ManifestSummary
-from batchgen.model import BadRows, Job, Model, Price
+from batchgen.model import BadRows, Job, Model, Price, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.providers import refusals
@@ -107,6 +107,8 @@ class Examiner:
         try:
             price = self._tariff.price(name)
             doubts = (*doubts, *_doubts(name, model, price, today))
+            if self._project.settings.route is not RouteChoice.SYNC:
+                self._tariff.batch_price(name)
         except InputError as error:
             yield from error.problems
         yield from (Problem(text, None, Severity.WARNING) for text in doubts)

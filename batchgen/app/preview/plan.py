@@ -48,7 +48,7 @@ class PlanResult(Shown):
         with project.open_ledger(readonly=True) as ledger:
             store, tariff = store_of(project.output), project.tariff(ledger)
             chain = Chain(self.census.taken, ledger, store)
-            pairing = Pairing(ledger, tariff.cost, choices, chain, store.taken)
+            pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
             yield from sums.watch(pairing.plan(selected(jobs, options)))
             samples = tuple(sample_warning(project, ledger))

@@ -234,10 +234,9 @@ class Run:
 
     def _submitted(self) -> str:
         """Say what waits at the provider."""
-        waiting = self.ledger.attempts.pending()
-        images = sum(len(attempt.slots) for attempt in waiting)
-        reserved = exact(MicroUSD(sum(attempt.reserved for attempt in waiting)))
-        return f"{counted(images, 'image')} submitted, {reserved} reserved; the same command collects what comes"
+        images, reserved = self.ledger.attempts.submitted()
+        waits = "images wait" if images != 1 else "image waits"
+        return f"{images:,} {waits} at the provider ({exact(reserved)} reserved); the same command collects them"
 
     def _where(self) -> str:
         """Say at which address something is wrong."""

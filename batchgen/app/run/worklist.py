@@ -57,7 +57,7 @@ class Worklist:
 
     def __post_init__(self) -> None:
         self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
-        self._pairing = Pairing(self.ledger, self.tariff.cost, choices, self._chain, self.store.taken)
+        self._pairing = Pairing(self.ledger, self.tariff.planned, choices, self._chain, self.store.taken)
 
     def only(self, reworded: frozenset[str]) -> None:
         """Draw nothing but these jobs, by key."""
