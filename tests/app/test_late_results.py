@@ -94,7 +94,7 @@ def test_what_is_still_pending_is_not_asked_for_again(scene: Rehearsal) -> None:
         assert all(row.reserved == row.high > 0 for row in left)
         assert ended.summary["images"]["submitted"] == ended.summary["images"]["wanted"] == IMAGES
         assert ended.summary["jobs"]["submitted"] == len(JOBS)
-        assert ended.summary["why"].startswith(f"{IMAGES} images submitted, $")
+        assert ended.summary["why"].startswith(f"{IMAGES} images wait at the provider ($")
         assert len(scene.bill) == len(JOBS)
     is_complete(scene, scene.run(manifest, make_executor=LateExecutor))
 
