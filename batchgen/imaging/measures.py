@@ -18,6 +18,8 @@ SPECKS = 0.002
 BAND = 0.02
 """The border is this share of the shorter side, at least one pixel."""
 HASH_EDGE = 8
+SHARPEST = 0.005
+"""The share of pixels that counts as the sharpest edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,27 @@ def object_box(image: "Image", ground: Colour, tolerance: int = TOLERANCE) -> Bo
 
 
 def sharpness(image: "Image") -> float:
-    """Measure the variance of the Laplacian of the brightness, at 512 pixels on the longer side.
+    """Measure how much the sharpest edges differ from their surroundings, in steps of 256, at 512 pixels a side.
 
-    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000 (measure LAPV).
+    It is the 99.5th percentile of the Laplacian of the brightness: a plain ground, however large, does not lower it.
+    A step of contrast C that is blurred by s pixels (Gaussian) comes to about C * 0.24 / s**2.
     """
-    from PIL import ImageFilter, ImageStat
+    from PIL import ImageFilter
 
     grey = image.convert("L")
     grey.thumbnail((512, 512))
-    edges = grey.filter(ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128))
-    inner = edges.crop((1, 1, edges.width - 1, edges.height - 1)) if min(edges.size) > 2 else edges
-    return float(ImageStat.Stat(inner).var[0])
+    if min(grey.size) < 3:
+        return 0.0
+    around = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=2, offset=128)
+    inner = grey.filter(around).crop((1, 1, grey.width - 1, grey.height - 1))
+    counts = inner.histogram()
+    apart = [counts[128]] + [counts[128 - step] + (counts[128 + step] if step < 128 else 0) for step in range(1, 129)]
+    left = inner.width * inner.height * SHARPEST
+    for step in range(128, 0, -1):
+        left -= apart[step]
+        if left <= 0:
+            return 2.0 * step
+    return 0.0
 
 
 def looks(image: "Image") -> int:

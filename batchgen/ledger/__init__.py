@@ -15,6 +15,7 @@ from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
+from batchgen.ledger.measures import MeasuredRow, Measures
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     Adopted,
@@ -72,6 +73,7 @@ __all__ = [
     "Known",
     "Ledger",
     "ListedRow",
+    "MeasuredRow",
     "Money",
     "NewBatch",
     "PendingDownload",
@@ -124,6 +126,7 @@ class Ledger:
         self.learned_limits = LearnedLimits(database)
         self.queue_limits = QueueLimits(database)
         self.uploads = Uploads(database)
+        self.measures = Measures(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

@@ -50,6 +50,7 @@ class ImageRow(NamedTuple):
     """One wanted or stored image for the report; `tags` is a JSON list of pairs.
 
     `mismatches` is what of it is not as asked, `cost_flags` what was odd about its call's cost: JSON lists.
+    `failed_checks` is a JSON list too, `alike` tells that it looks like an earlier image of its group.
     `prompt` is what it was drawn with; `review` (approved, rejected, or empty) and `note` what a person said of it.
     """
 
@@ -83,6 +84,8 @@ class ImageRow(NamedTuple):
     review: str = ""
     note: str = ""
     superseded: int = 0
+    failed_checks: str = "[]"
+    alike: int = 0
 
     @property
     def reason(self) -> Reason:

@@ -88,11 +88,13 @@ SELECT j.id AS job_id, j.key AS job_key, e.slot,
     ifnull(i.mismatches, '[]'), ifnull(a.flags, '[]'),
     ifnull(i.fault, ''), ifnull(a.model, j.model), j.size, j.quality,
     ifnull(a.provider, j.provider), ifnull(i.cost, 0), ifnull(a.estimated, 0), ifnull(i.prompt, j.prompt), j.tags,
-    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, ''), ifnull(i.superseded, 0)
+    j.last_run, i.attempt_id, i.changed, ifnull(r.decision, ''), ifnull(r.note, ''), ifnull(i.superseded, 0),
+    ifnull(k.flags, '[]'), ifnull(k.alike, 0)
 FROM every e JOIN jobs j ON j.catalogue = :catalogue AND j.key = e.job_key
     LEFT JOIN images i ON i.catalogue = :catalogue AND i.job_key = e.job_key AND i.slot = e.slot
     LEFT JOIN attempts a ON a.id = i.attempt_id
     LEFT JOIN reviews r ON {IN_FORCE}
+    LEFT JOIN measures k ON k.catalogue = i.catalogue AND k.sha256 = i.sha256 AND NOT i.superseded
     LEFT JOIN ({COMING}) later ON later.job_key = e.job_key AND later.slot = e.slot
 ORDER BY j.seq, j.rowid, e.slot
 """  # noqa: S608 - our own words

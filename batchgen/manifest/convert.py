@@ -8,10 +8,12 @@ from batchgen.errors import Problem
 from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
-from batchgen.manifest.schema import DerivativeForm, Form, ManifestForm, PriceForm
+from batchgen.manifest.schema import ChecksForm, DerivativeForm, Form, ManifestForm, PriceForm
 from batchgen.model import (
+    NO_CHECKS,
     BatchSettings,
     Budget,
+    Checks,
     Limits,
     Notify,
     Prepare,
@@ -21,6 +23,7 @@ from batchgen.model import (
     Settings,
     TokenPrices,
 )
+from batchgen.model.checks import BackgroundCheck, BlurCheck, DuplicateCheck, MarginCheck
 from batchgen.yaml_tree import Node
 
 
@@ -43,6 +46,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         batch=BatchSettings(**_given(form.batch)),
         notify=Notify(**_given(form.notify)),
         derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
+        checks=_checks(form.checks) if form.checks else NO_CHECKS,
         sidecars=form.output is not None and form.output.sidecars,
         **plain,
     )
@@ -64,6 +68,12 @@ def _recipe(name: str, form: DerivativeForm) -> Recipe:
         for size in ("width", "height", "max_edge"):
             asked.pop(size, None)
     return Recipe(name, **{**asked, **written})
+
+
+def _checks(form: ChecksForm) -> Checks:
+    """Give the checks that are written, each with its usual values where nothing is said."""
+    kinds = {"background": BackgroundCheck, "margin": MarginCheck, "blur": BlurCheck, "duplicate": DuplicateCheck}
+    return Checks(**{name: kind(**_given(said)) for name, kind in kinds.items() if (said := getattr(form, name))})
 
 
 def _name(given: str | None, root: Node, path: Path, problems: list[Problem]) -> str:

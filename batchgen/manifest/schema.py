@@ -107,6 +107,7 @@ PresetName = Annotated[str, PlainValidator(_preset), WithJsonSchema({"type": "st
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string"})]
 Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": "string"})]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Edge = Annotated[int, Field(ge=1, le=20_000)]
 Cells = dict[str, Cell]
 COLOUR = "^#[0-9a-fA-F]{6}$"
@@ -297,6 +298,53 @@ class DerivativeForm(Form):
         return self
 
 
+class BackgroundForm(Form):
+    """The border has one colour."""
+
+    color: Annotated[str, Field(pattern=COLOUR)] | None = None
+    """`#ffffff`, the default, or another."""
+    tolerance: Annotated[int, Field(ge=0, le=255)] | None = None
+    """Steps of 256 by which a channel may differ; 8 by default."""
+
+
+class MarginForm(Form):
+    """The narrowest free edge around the object, as a share of the image's side, such as 0.04."""
+
+    min: Share | None = None
+    max: Share | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "MarginForm":
+        if (self.min if self.min is not None else 0.0) > (self.max if self.max is not None else 1.0):
+            raise ValueError("`min` is above `max`: no image can have such a margin")
+        return self
+
+
+class BlurForm(Form):
+    """The sharpest edges of an image are sharp."""
+
+    min: Annotated[float, Field(gt=0, le=256)] | None = None
+    """Steps of 256; 10 by default."""
+
+
+class DuplicateForm(Form):
+    """Images that belong together do not look alike."""
+
+    within: Text
+    """The tag whose value they share, such as sku."""
+    bits: Annotated[int, Field(ge=0, le=32)] | None = None
+    """Of 64 bits of looks, at most so many differ between images that look alike; 6 by default."""
+
+
+class ChecksForm(Form):
+    """What is measured on every stored image; what fails is flagged."""
+
+    background: BackgroundForm | None = None
+    margin: MarginForm | None = None
+    blur: BlurForm | None = None
+    duplicate: DuplicateForm | None = None
+
+
 class NotifyForm(Form):
     """Who is told how a run ended; addresses are secrets and come from the environment."""
 
@@ -437,6 +485,7 @@ class ManifestForm(Form):
     batch: BatchForm | None = None
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
+    checks: ChecksForm | None = None
     derivatives: dict[RecipeName, DerivativeForm] | None = None
     """Further files made of each image, by name: other sizes, formats, and what shops ask for."""
     notify: NotifyForm | None = None

@@ -21,6 +21,7 @@ from batchgen.model.attempt import (
     Verdict,
 )
 from batchgen.model.cause import Cause
+from batchgen.model.checks import NO_CHECKS, CheckFlag, Checks, Measured
 from batchgen.model.job import (
     FileImage,
     ImageRequest,
@@ -70,6 +71,7 @@ from batchgen.model.settings import (
 )
 
 __all__ = [
+    "NO_CHECKS",
     "NO_REASON",
     "WITHHELD",
     "Attempt",
@@ -80,6 +82,8 @@ __all__ = [
     "Budget",
     "Cause",
     "Charge",
+    "CheckFlag",
+    "Checks",
     "CostFlag",
     "Echo",
     "Event",
@@ -95,6 +99,7 @@ __all__ = [
     "Limits",
     "Listing",
     "Lost",
+    "Measured",
     "Metadata",
     "Mismatch",
     "Missing",

@@ -5,6 +5,7 @@ from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
+from batchgen.model.checks import NO_CHECKS, Checks
 from batchgen.model.provider import Price
 from batchgen.model.recipe import Recipe
 from batchgen.money import MicroUSD
@@ -152,3 +153,4 @@ class Settings:
     derivatives: tuple[Recipe, ...] = ()
     route: RouteChoice = RouteChoice.SYNC
     batch: BatchSettings = field(default_factory=BatchSettings)
+    checks: Checks = NO_CHECKS

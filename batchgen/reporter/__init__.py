@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "list_derivatives", "nothing", "refresh", "reject", "summary", "write"]
+__all__ = ["frame", "list_checks", "list_derivatives", "nothing", "refresh", "reject", "summary", "write"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -45,6 +45,13 @@ def list_derivatives(workspace: Workspace) -> None:
     from batchgen.reporter import derivatives
 
     derivatives.list_derivatives(workspace)
+
+
+def list_checks(ledger: Ledger, workspace: Workspace) -> None:
+    """List what was measured on stored images in `report/checks.csv`; without checks there is none."""
+    from batchgen.reporter import checks
+
+    checks.list_checks(ledger, workspace)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

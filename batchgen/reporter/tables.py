@@ -9,6 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobRow, UsageRow
+from batchgen.model import CheckFlag
 
 Cell = str | int | float | None
 Row = TypeVar("Row")
@@ -47,7 +48,8 @@ def not_as_asked(mismatches: str) -> tuple[str, ...]:
 def flags(row: ImageRow) -> tuple[str, ...]:
     """Everything that is odd about an image and about what its call cost."""
     asked, cost = not_as_asked(row.mismatches), names(row.cost_flags)
-    return tuple(sorted({*asked, *cost})) if cost else asked
+    checks = (*names(row.failed_checks), *((CheckFlag.DUPLICATE.value,) if row.alike else ()))
+    return tuple(sorted({*asked, *cost, *checks})) if cost or checks else asked
 
 
 def _listed(name: str) -> Callable[[Any], Cell]:

@@ -1,15 +1,17 @@
-"""Derivatives: made of stored images by recipes, beside a run or after it, in processes of their own."""
+"""Derivatives and measures of stored images, beside a run or after it, in processes of their own."""
 
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from threading import Thread, local
@@ -18,9 +20,10 @@ from typing import NamedTuple, Self
 from batchgen import manifest as manifests
 from batchgen.app.output.derive_worker import Made, Task, Wish, make
 from batchgen.errors import InputError
+from batchgen.imaging.checks import duplicates
 from batchgen.imaging.render import extension
 from batchgen.ledger import Ledger
-from batchgen.model import Recipe
+from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
 from batchgen.model.plain import dump, load
 from batchgen.storage import Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
@@ -49,16 +52,32 @@ class DeriveResult:
     kept: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     flagged: int = 0
+    measured: dict[str, Measured] = field(default_factory=dict)
 
 
 class Deriver:
-    """Makes what is missing. `add` may be called while others work; `complete` waits for all of it."""
+    """Makes what is missing, and measures what was not.
 
-    def __init__(self, workspace: Workspace, recipes: Sequence[Recipe], *, workers: int | None = None) -> None:
-        """Read what there is. `workers` processes work side by side; by default one for each core."""
+    `add` may be called while others work; `complete` waits for all of it.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        recipes: Sequence[Recipe],
+        checks: Checks = NO_CHECKS,
+        known: Container[str] = (),
+        *,
+        workers: int | None = None,
+    ) -> None:
+        """Read what there is; images whose hash is `known` were measured by these checks before.
+
+        `workers` processes work side by side; by default one for each core.
+        """
         self._workspace = workspace
         self._recipes = tuple((recipe, digest(recipe)) for recipe in recipes)
         self._lists = {recipe.name: DerivedList(workspace, recipe.name) for recipe in recipes}
+        self._checks, self._known = checks, known
         self._workers = workers or os.cpu_count() or 1
         self._queue: SimpleQueue[Source | None] = SimpleQueue()
         self._asked: set[Source] = set()
@@ -69,7 +88,7 @@ class Deriver:
 
     def add(self, source: Source) -> None:
         """Have what is missing of an image made; what was added before is left alone."""
-        if not self._recipes or source in self._asked:
+        if not (self._recipes or self._checks) or source in self._asked:
             return
         self._asked.add(source)
         if self._thread is None:
@@ -132,7 +151,9 @@ class Deriver:
     def _task(self, source: Source) -> Task | None:
         """Say what is to be made of an image; None when everything is there."""
         wishes = tuple(wish for recipe, hashed in self._recipes if (wish := self._wish(source, recipe, hashed)))
-        return Task(str(self._workspace.root), source.path, source.sha256, wishes) if wishes else None
+        is_known = source.sha256 in self._known or source.sha256 in self.result.measured
+        checks = NO_CHECKS if is_known else self._checks
+        return Task(str(self._workspace.root), *source, wishes, checks) if wishes or checks else None
 
     def _wish(self, source: Source, recipe: Recipe, hashed: str) -> Wish | None:
         derived = self._lists[recipe.name]
@@ -169,6 +190,8 @@ class Deriver:
                 self._lists[derived.name].add(derived)
                 self.result.made += 1
                 self.result.flagged += bool(derived.flags)
+            if made.measured:
+                self.result.measured[made.sha256] = made.measured
             if made.why:
                 self.result.failed.append((made.source, made.why))
 
@@ -213,7 +236,11 @@ class Workers:
             line = process.stdout.readline()
         except OSError:
             line = b""
-        return load(Made, line.decode()) if line else Made(task.source, (), "the process that worked on it ended")
+        return (
+            load(Made, line.decode())
+            if line
+            else Made(task.source, task.sha256, (), "the process that worked on it ended")
+        )
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -226,9 +253,9 @@ def _started() -> subprocess.Popen[bytes]:
     )
 
 
-def digest(recipe: Recipe) -> str:
-    """Hash everything of a recipe that decides how a derivative looks."""
-    return hashlib.sha256(f"{VERSION} {dump(recipe)}".encode()).hexdigest()[:16]
+def digest(asked: Recipe | Checks) -> str:
+    """Hash everything of a recipe or of checks that decides what comes of an image."""
+    return hashlib.sha256(f"{VERSION} {dump(asked)}".encode()).hexdigest()[:16]
 
 
 def place(source: str, recipe: Recipe) -> str:
@@ -275,6 +302,24 @@ def _recipes(path: Path) -> tuple[Recipe, ...]:
     if not recipes:
         raise InputError(f"{path} has no `derivatives`: add some, such as derivatives: {{web: {{max_edge: 1600}}}}")
     return recipes
+
+
+def keep_measures(ledger: Ledger, checks: Checks, measured: Mapping[str, Measured]) -> bool:
+    """Write down what was measured, and which images look like others of their group; whether anything is new.
+
+    Without checks, what was measured is forgotten.
+    """
+    if not checks:
+        return ledger.measures.forget()
+    new = ledger.measures.keep(digest(checks), measured.items())
+    groups = defaultdict[str, dict[str, str]](dict)
+    if checks.duplicate is not None:
+        for row in ledger.measures.rows():
+            if value := dict(json.loads(row.tags)).get(checks.duplicate.within):
+                groups[value][row.sha256] = row.looks
+    bits = checks.duplicate.bits if checks.duplicate else 0
+    alike = chain.from_iterable(duplicates(group, bits) for group in groups.values())
+    return ledger.measures.mark_alike(alike) or new
 
 
 def derive(workspace: Workspace, ledger: Ledger, recipes: Sequence[Recipe], only: Sequence[str] = ()) -> DeriveResult:

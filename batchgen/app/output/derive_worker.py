@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import StorageError
+from batchgen.imaging.checks import measure
 from batchgen.imaging.render import Original, UnreadableError, largest_edge
-from batchgen.model import Recipe
+from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
 from batchgen.model.plain import dump, load
 from batchgen.storage import LocalStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived
@@ -31,21 +32,24 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Everything to make of one image of an output folder."""
+    """Everything to make of, and to measure on, one image of an output folder."""
 
     root: str
     source: str
     sha256: str
-    wishes: tuple[Wish, ...]
+    wishes: tuple[Wish, ...] = ()
+    checks: Checks = NO_CHECKS
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made of an image, and why the rest was not."""
+    """What was made of an image and measured on it, and why the rest was not."""
 
     source: str
+    sha256: str
     derived: tuple[Derived, ...] = ()
     why: str = ""
+    measured: Measured | None = None
 
 
 def make(task: Task) -> Made:
@@ -53,9 +57,14 @@ def make(task: Task) -> Made:
     root = Path(task.root)
     workspace, store = Workspace(root), LocalStore(root)
     made: list[Derived] = []
+    measured: Measured | None = None
+    why = ""
     try:
         with store.open(task.source) as file:
-            original = Original(file, edge=largest_edge(tuple(wish.recipe for wish in task.wishes)))
+            recipes = tuple(wish.recipe for wish in task.wishes)
+            original = Original(file, edge=None if task.checks else largest_edge(recipes))
+        if task.checks:
+            measured = measure(original.image, task.checks)
         for wish in task.wishes:
             done = original.derive(wish.recipe)
             workspace.make(f"{DERIVATIVES}/{wish.recipe.name}")
@@ -63,10 +72,10 @@ def make(task: Task) -> Made:
             about = (wish.recipe.name, wish.digest, task.source, task.sha256, wish.path, len(done.data))
             made.append(Derived(*about, done.width, done.height, tuple(flag.value for flag in done.flags)))
     except (StorageError, UnreadableError, OSError) as error:
-        return Made(task.source, tuple(made), str(error))
+        why = str(error)
     except MemoryError:
-        return Made(task.source, tuple(made), "there is not enough memory for it")
-    return Made(task.source, tuple(made))
+        why = "there is not enough memory for it"
+    return Made(task.source, task.sha256, tuple(made), why, measured)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, sample_warning
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
-from batchgen.app.output.derive import Deriver, DeriveResult, Source, sources
+from batchgen.app.output.derive import Deriver, DeriveResult, Source, digest, keep_measures, sources
 from batchgen.app.output.fallback_spool import leave, refuge
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
@@ -107,6 +107,7 @@ class Run:
     collected: int = 0
     restored: int = 0
     derived: DeriveResult = field(default_factory=DeriveResult)
+    checked_anew: bool = False
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -117,7 +118,9 @@ class Run:
         self.started = clock.monotonic()
         self.refuge = refuge(self.workspace.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
-        self.deriver = Deriver(self.workspace, self.project.settings.derivatives)
+        settings = self.project.settings
+        known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
+        self.deriver = Deriver(self.workspace, settings.derivatives, settings.checks, known)
         collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
         self.wants = Worklist(*collaborators, self.run_id, self.checked.census, self.asked.value)
 
@@ -322,20 +325,23 @@ class Run:
         return dict(written.summary), written.page
 
     def _derive(self) -> None:
-        """Make what is missing of derivatives; who stopped the run does not wait for images of earlier runs."""
-        if not self.project.settings.derivatives:
-            return
-        there = sources(self.ledger)
-        self.derived = self.deriver.complete(there, there if self.signal is None else ())
-        reporter.list_derivatives(self.workspace)
+        """Make what is missing of derivatives and measures; who stopped the run does not wait for earlier images."""
+        settings = self.project.settings
+        if settings.derivatives or settings.checks:
+            there = sources(self.ledger)
+            self.derived = self.deriver.complete(there, there if self.signal is None else ())
+        self.checked_anew = keep_measures(self.ledger, settings.checks, self.derived.measured)
+        if settings.derivatives:
+            reporter.list_derivatives(self.workspace)
+        reporter.list_checks(self.ledger, self.workspace)
 
     def _not_derived(self) -> Iterator[Problem]:
         """Say which derivatives could not be made; the images themselves are there."""
         failed = self.derived.failed
         if failed:
             path, why = failed[0]
-            first = f"{counted(len(failed), 'derivative')} could not be made; the first: {path}: {why}"
-            yield Problem(f"{first}; batchgen derive tries again", None, Severity.WARNING)
+            first = f"{counted(len(failed), 'image')} without all derivatives and checks; the first: {path}: {why}"
+            yield Problem(f"{first}; the next run tries again", None, Severity.WARNING)
 
     def _fill_sidecars(self) -> None:
         if self.project.settings.sidecars:
@@ -349,6 +355,7 @@ class Run:
             and not self.has_work
             and not self.collected
             and not self.restored
+            and not self.checked_anew
             and self.workspace.exists("report/report.html")
         )
 

@@ -1,0 +1,100 @@
+"""What was measured on stored images, and which checks they fail."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from batchgen.ledger.database import Database
+from batchgen.model import Measured
+
+
+class MeasuredRow(NamedTuple):
+    """A stored image with what was measured on it; `tags` and `flags` are JSON lists, shares are from 0 to 1."""
+
+    job_id: str
+    path: str
+    sha256: str
+    tags: str
+    border_off: float
+    margin: float | None
+    sharpness: float
+    looks: str
+    flags: str
+    alike: int
+
+
+class Measures:
+    """The measures of one output's images, by hash: an image that moves keeps them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, asked: str) -> frozenset[str]:
+        """Name the images that were measured by these checks."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT sha256 FROM measures WHERE catalogue = ? AND asked = ?", (self._database.catalogue, asked)
+            ).fetchall()
+        return frozenset(sha256 for (sha256,) in rows)
+
+    def keep(self, asked: str, found: Iterable[tuple[str, Measured]]) -> bool:
+        """Write down what was measured, in place of what other checks had measured; whether there was anything."""
+        rows = [
+            (
+                self._database.catalogue,
+                sha256,
+                asked,
+                one.border_off,
+                one.margin,
+                one.sharpness,
+                one.looks,
+                json.dumps([flag.value for flag in one.flags]),
+            )
+            for sha256, one in found
+        ]
+        if rows:
+            with self._database.writing("measures") as db:
+                db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
+        return bool(rows)
+
+    def mark_alike(self, hashes: Iterable[str]) -> bool:
+        """Mark these images, and no others, as looking like another one; whether that is new."""
+        catalogue, alike = self._database.catalogue, frozenset(hashes)
+        if alike == self._marked():
+            return False
+        with self._database.writing("measures") as db:
+            db.execute("UPDATE measures SET alike = 0 WHERE catalogue = ? AND alike", (catalogue,))
+            db.executemany(
+                "UPDATE measures SET alike = 1 WHERE catalogue = ? AND sha256 = ?",
+                [(catalogue, sha256) for sha256 in sorted(alike)],
+            )
+        return True
+
+    def _marked(self) -> frozenset[str]:
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT sha256 FROM measures WHERE catalogue = ? AND alike", (self._database.catalogue,)
+            ).fetchall()
+        return frozenset(sha256 for (sha256,) in rows)
+
+    def forget(self) -> bool:
+        """Forget every measure of this output: nothing is checked any more; whether there was any."""
+        with self._database.reading() as db:
+            there = db.execute("SELECT 1 FROM measures WHERE catalogue = ? LIMIT 1", (self._database.catalogue,))
+            if there.fetchone() is None:
+                return False
+        with self._database.writing("measures") as db:
+            db.execute("DELETE FROM measures WHERE catalogue = ?", (self._database.catalogue,))
+        return True
+
+    def rows(self) -> Iterator[MeasuredRow]:
+        """Every stored image that is in its place and was measured, in the manifest's order."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT j.id, i.path, i.sha256, j.tags, m.border_off, m.margin, m.sharpness, m.looks, m.flags, m.alike"
+                " FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+                " JOIN measures m ON m.catalogue = i.catalogue AND m.sha256 = i.sha256"
+                " WHERE i.catalogue = ? AND i.state = 'stored' AND NOT i.superseded ORDER BY j.seq, j.rowid, i.slot",
+                (self._database.catalogue,),
+            ).fetchall()
+        return map(MeasuredRow._make, rows)

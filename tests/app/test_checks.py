@@ -1,0 +1,54 @@
+"""Checks of stored images: measured beside the run, flagged in the report, measured again only when a check changed."""
+
+from typing import Any
+
+from tests.rehearsal import Ended, Rehearsal
+
+JOBS = [{"id": f"lamp-{angle}", "prompt": f"A lamp, {angle}", "tags": {"sku": "L1"}} for angle in ("front", "side")]
+NEVER = {"margin": {"min": 0.49}, "background": {"color": "#010203", "tolerance": 0}}
+
+
+def ran(scene: Rehearsal, **checks: Any) -> Ended:
+    """Run a manifest with these checks."""
+    settings: dict[str, Any] = {"checks": checks} if checks else {}
+    return scene.run(scene.manifest(JOBS, **settings))
+
+
+def flags(ended: Ended) -> list[set[str]]:
+    """Tell the flags of each image."""
+    return [set(row["flags"].split()) for row in ended.table("images")]
+
+
+def test_what_fails_a_check_is_flagged_and_stays(scene: Rehearsal) -> None:
+    """Also images that were stored before there was a check; nothing is paid for it."""
+    first = ran(scene)
+    assert flags(first) == [set(), set()]
+    second = ran(scene, **NEVER)
+    assert (second.exit, second.charged) == (0, first.charged)
+    assert flags(second) == [{"background", "margin"}] * 2
+    assert [row["flags"] for row in second.table("checks")] == ["background margin"] * 2
+    assert all(float(row["border_off"]) > 0 for row in second.table("checks"))
+
+
+def test_a_new_threshold_counts_at_once_and_no_check_flags_nothing(scene: Rehearsal) -> None:
+    """What was measured by other checks says nothing any more."""
+    ran(scene, **NEVER)
+    assert flags(ran(scene, margin={"min": 0.0})) == [set(), set()]
+    assert flags(ran(scene, **NEVER)) == [{"background", "margin"}] * 2
+    last = ran(scene)
+    assert flags(last) == [set(), set()]
+    assert not (last.folder / "report/checks.csv").exists()
+
+
+def test_images_of_one_group_that_look_alike_are_flagged_but_for_the_first(scene: Rehearsal) -> None:
+    """Of another group they are none."""
+    assert flags(ran(scene, duplicate={"within": "sku", "bits": 32})) == [set(), {"duplicate"}]
+    assert flags(ran(scene, duplicate={"within": "colour", "bits": 32})) == [set(), set()]
+
+
+def test_a_check_that_cannot_be_is_an_error_with_its_place(scene: Rehearsal) -> None:
+    """Before anything is sent."""
+    for checks, said in (({"margin": {"min": 0.5, "max": 0.1}}, "`min` is above `max`"), ({"duplicate": {}}, "within")):
+        ended = ran(scene, **checks)
+        assert ended.exit == 2
+        assert said in ended.why
