@@ -191,4 +191,4 @@ def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy) -> N
         return Again()
     if verdict.charge is Charge.YES:
         return Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
-    return Over(SlotState.UNCERTAIN, _because(ReasonCode.MAYBE_CHARGED, verdict))
+    return Over(SlotState.UNCERTAIN, _because(ReasonCode.HELD, verdict))

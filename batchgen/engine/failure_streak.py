@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from batchgen.catalog.answers import wording
-from batchgen.model import Job, Outcome, OutcomeKind, ReasonCode, Stop, StopKind, Verdict
+from batchgen.model import Job, Outcome, OutcomeKind, Reason, ReasonCode, Stop, StopKind, Verdict
 
 MOST_REFUSED = 3
 MOST_TRANSIENT = 10
@@ -23,22 +23,34 @@ class FailureStreak:
 
     alike: tuple[str, str] | None = None
     count: int = 0
+    failed: list[tuple[Job, tuple[int, ...]]] = field(default_factory=list)
 
-    def watch(self, outcome: Outcome, *, charged: bool) -> Stop | None:
-        """Take how a job ended; the reason to stop the run, when there is one.
+    def watch(self, outcome: Outcome, *, charged: bool, slots: tuple[int, ...] = ()) -> Stop | None:
+        """Take how a job ended, with the slots that failed; the reason to stop the run, when there is one.
 
         Refused alike before this run was charged for anything: the manifest or the configuration is wrong. Given up
         after every retry, again and again: the provider cannot be used now.
         """
-        if outcome.kind is OutcomeKind.NOT_STARTED:
-            return None
         reason = outcome.reason
         transient = reason.code is ReasonCode.TRANSIENT
-        if outcome.kind is not OutcomeKind.FAILED or (charged and not transient):
-            self.alike, self.count = None, 0
+        if outcome.kind is OutcomeKind.NOT_STARTED and not transient:
+            return None
+        if not transient and (outcome.kind is not OutcomeKind.FAILED or charged):
+            self.alike, self.count, self.failed = None, 0, []
             return None
         alike = (reason.code, "" if transient else reason.cause)
-        self.alike, self.count = alike, self.count + 1 if alike == self.alike else 1
+        if alike != self.alike:
+            self.alike, self.count, self.failed = alike, 0, []
+        self.count += 1
+        self.failed.append((outcome.job, slots))
+        return self._stop(reason, transient=transient)
+
+    def take(self) -> list[tuple[Job, tuple[int, ...]]]:
+        """Jobs that failed alike when that stopped the run: what is wrong is not theirs, so they are not failed."""
+        failed, self.failed = self.failed, []
+        return failed
+
+    def _stop(self, reason: Reason, *, transient: bool) -> Stop | None:
         if transient and self.count >= MOST_TRANSIENT:
             return Stop(
                 StopKind.UNAVAILABLE, f"{self.count} jobs in a row were given up after every retry", reason.what

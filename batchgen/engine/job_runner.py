@@ -21,6 +21,7 @@ from batchgen.model import (
     Missing,
     OnMismatch,
     OnPartial,
+    OnUncertain,
     Outcome,
     OutcomeKind,
     Purpose,
@@ -89,6 +90,10 @@ class Filled:
             self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
 
 
+_DOUBTFUL = frozenset({SlotState.UNCERTAIN, SlotState.NOT_STARTED})
+"""What the open slots of a held job may be: held, or stopped before their one more try."""
+
+
 class JobRunner:
     """Performs jobs; one instance serves a whole run."""
 
@@ -99,6 +104,7 @@ class JobRunner:
         self._caller = AttemptLoop(bench, self.places, self.collector)
         self._alike = FailureStreak()
         self._refusals = Refusals()
+        self._doubted: list[tuple[Job, dict[int, Reason]]] = []
 
     async def perform(self, task: Task) -> Outcome:
         """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
@@ -115,12 +121,35 @@ class JobRunner:
             filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
         outcome = await self._close(task, filled)
         stop = self._refused(task, filled)
-        if stop is None and (stop := self._alike.watch(outcome, charged=self._caller.charged)):
+        if stop is None and (
+            stop := self._alike.watch(outcome, charged=self._caller.charged, slots=_failed_slots(filled))
+        ):
             self._refusals.end(stop)
         if stop is None:
-            return outcome
+            return await self._after_outage(outcome, filled)
         self.bench.stops.add(stop)
-        return await self._reopened(outcome, stop) if self._refusals.stop else outcome
+        return await self._reopened(outcome, stop)
+
+    async def _after_outage(self, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
+        """Let a later run start the jobs that an outage has cost their tries: what fails in a row is not theirs.
+
+        They are those that were held since the last good job when the provider is given up.
+        """
+        if outcome.stored:
+            self._doubted.clear()
+        if outcome.kind is not OutcomeKind.HELD or self.bench.settings.on_uncertain is OnUncertain.HOLD:
+            return outcome
+        open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
+        doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
+        self._doubted.append((outcome.job, doubted))
+        if not self.bench.stops.has(StopKind.UNAVAILABLE):
+            return outcome
+        jobs, self._doubted = self._doubted, []
+        await self._mark(
+            (job, {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.OUTAGE)) for slot, why in slots.items()})
+            for job, slots in jobs
+        )
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED)
 
     def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
         """Whether the job was refused in words that are not about it."""
@@ -129,19 +158,24 @@ class JobRunner:
         return self._refusals.watch(task.job, tuple(slots), refusal)
 
     async def _reopened(self, outcome: Outcome, stop: Stop) -> Outcome:
-        """Fail no job that was refused in the words which stopped the run: a later run draws it."""
-        refused, ledger = self._refusals.take(), self.bench.ledger
-        reason = Reason(ReasonCode.UNAVAILABLE, detail=stop.words)
+        """Fail no job for what stopped the run: a later run draws it."""
+        not_theirs = (SlotState.NOT_STARTED, Reason(ReasonCode.UNAVAILABLE, detail=stop.words))
+        jobs = (*(self._refusals.take() if self._refusals.stop else ()), *self._alike.take())
+        await self._mark((job, dict.fromkeys(slots, not_theirs)) for job, slots in jobs)
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED)
+
+    async def _mark(self, jobs: Iterable[tuple[Job, dict[int, tuple[SlotState, Reason]]]]) -> None:
+        """Decide slots of some jobs; a disk that refuses stops the run."""
+        marks, ledger = list(jobs), self.bench.ledger
 
         def write() -> None:
-            for job, those in refused:
-                ledger.images.mark(job.key, dict.fromkeys(those, (SlotState.NOT_STARTED, reason)))
+            for job, slots in marks:
+                ledger.images.mark(job.key, slots)
 
         try:
             await self.bench.offload(write)
         except StorageError as error:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
-        return replace(outcome, kind=OutcomeKind.NOT_STARTED)
 
     async def _fill(self, task: Task, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
@@ -268,6 +302,11 @@ def missing(settings: Settings, why: str) -> tuple[SlotState, Reason]:
         return SlotState.MODERATED, Reason(ReasonCode.SHORT_AGAIN, why)
     strict = settings.on_partial is OnPartial.FAIL
     return SlotState.FAILED, Reason(ReasonCode.INCOMPLETE if strict else ReasonCode.SHORT, why)
+
+
+def _failed_slots(filled: Sequence[Filled]) -> tuple[int, ...]:
+    """Return the slots of a job that its calls left failed."""
+    return tuple(slot for part in filled for slot, (state, _) in part.open.items() if state is SlotState.FAILED)
 
 
 def _redrawn(left: Iterable[SlotState]) -> OutcomeKind:

@@ -11,10 +11,12 @@ def job_status(job: Job, known: Known) -> OutcomeKind:
     incomplete = any(slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.INCOMPLETE for slot in slots)
     if states.count(SlotState.STORED) == job.n:
         return OutcomeKind.DONE
-    if SlotState.UNCERTAIN in states:
+    if any(slot.state is SlotState.UNCERTAIN and slot.reason.code is not ReasonCode.OUTAGE for slot in slots):
         return OutcomeKind.HELD
     if any(index < job.n for index in known.submitted):
         return OutcomeKind.SUBMITTED
+    if SlotState.UNCERTAIN in states:
+        return OutcomeKind.NOT_STARTED
     if len([state for state in states if state is not SlotState.NOT_STARTED]) < job.n:
         return OutcomeKind.NOT_STARTED
     if SlotState.STORED in states and not incomplete:

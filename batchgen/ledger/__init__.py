@@ -47,6 +47,7 @@ from batchgen.ledger.reservations import Reservations
 from batchgen.ledger.reviews import Reviews
 from batchgen.ledger.risk import Risk
 from batchgen.ledger.runs import Runs
+from batchgen.ledger.told import Told
 from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
 from batchgen.ledger.uploads import Uploads
 from batchgen.runtime.clock import Clock
@@ -127,6 +128,7 @@ class Ledger:
         self.queue_limits = QueueLimits(database)
         self.uploads = Uploads(database)
         self.measures = Measures(database)
+        self.told = Told(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

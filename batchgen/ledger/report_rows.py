@@ -32,6 +32,7 @@ COUNTED = f"""
     SELECT j.key AS job_key, j.n AS wanted,
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
+        ifnull(sum(i.state = 'uncertain' AND i.reason_code != 'outage'), 0) AS held,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
         ifnull(max(later.slots), 0) AS submitted,
@@ -45,8 +46,8 @@ COUNTED = f"""
     WHERE j.catalogue = :catalogue
 """  # noqa: S608 - our own words
 OUTCOME = """
-    CASE WHEN stored = wanted THEN 'done' WHEN uncertain > 0 THEN 'held'
-        WHEN submitted > 0 THEN 'submitted' WHEN not_started > 0 THEN 'not_started'
+    CASE WHEN stored = wanted THEN 'done' WHEN held > 0 THEN 'held'
+        WHEN submitted > 0 THEN 'submitted' WHEN uncertain > 0 OR not_started > 0 THEN 'not_started'
         WHEN stored > 0 AND incomplete = 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
 """
 _JOBS = f"""

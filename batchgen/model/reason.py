@@ -11,11 +11,13 @@ class ReasonCode(StrEnum):
     # what the ledger keeps beside the state of a slot
     MAYBE_CHARGED = "maybe_charged"  # an attempt for it may have been charged
     HELD = "held"  # the same, and its one more try is spent or not wanted: a person decides
+    OUTAGE = "outage"  # the same, in a row of such calls that stopped the run: it is not the job's own
     ORPHANED = "orphaned"  # the same, and nobody saw how the attempt ended
     TRANSIENT = "transient"  # given up after every try; a later run tries again by itself
     REFUSED = "refused"  # can never succeed as it is
     UNUSABLE = "unusable"  # charged, and nothing usable came
     MODERATED = "moderated"
+    ACCEPTED = "accepted"  # moderated, and a person takes it as it is
     MISMATCH = "mismatch"  # not as asked, which the user does not take
     SHORT = "short"  # fewer images came than were asked
     SHORT_AGAIN = "short_again"  # also when asked again
@@ -47,6 +49,11 @@ class Reason:
     detail: str = ""
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether it may have been charged, and its one more try is still to come."""
+        return self.code in {ReasonCode.MAYBE_CHARGED, ReasonCode.ORPHANED, ReasonCode.OUTAGE}
+
+    @property
     def what(self) -> str:
         """The cause and its words, for people."""
         return f"{self.cause}: {self.detail}" if self.cause and self.detail else self.cause or self.detail
@@ -62,8 +69,10 @@ NO_REASON = Reason()
 _WORDS = {
     ReasonCode.MAYBE_CHARGED: "may have been charged: {what}",
     ReasonCode.HELD: "may have been charged: {what}",
+    ReasonCode.OUTAGE: "may have been charged in an outage: {what}",
     ReasonCode.ORPHANED: "may have been charged: {what}",
     ReasonCode.TRANSIENT: "for now: {what}",
+    ReasonCode.ACCEPTED: "moderated, accepted as it is: {what}",
     ReasonCode.UNUSABLE: "paid, but nothing usable came: {what}",
     ReasonCode.MISMATCH: "not as asked: {what}",
     ReasonCode.SHORT: "{what}: fewer images came than were asked",

@@ -203,6 +203,8 @@ def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     if any(slot.pending for slot in kept):
         return Action.RETRY, "paid; its download is still to be finished"
     if slot := first.get(SlotState.MODERATED):
+        if slot.reason.code is ReasonCode.ACCEPTED:
+            return Action.SKIP, slot.reason.words
         return Action.SKIP, f"stopped by moderation until the prompt changes: {slot.reason.words or known.code}"
     if kept:
         return Action.SKIP, f"{kept[0].state.value} for good: {kept[0].reason.words}; --retry-failed tries again"

@@ -8,7 +8,7 @@ from itertools import islice
 from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
-from batchgen.model import Job, JobImage, OutcomeKind, Quote
+from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
 from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
@@ -26,7 +26,8 @@ class Planned:
     how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
     prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
     `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
-    `gone` counts stored images whose files somebody moved away.
+    `gone` counts stored images whose files somebody moved away. `held` are slots that are held from
+    now on, with the reason; `accepted` says that a person takes what is missing.
     """
 
     job: Job
@@ -41,6 +42,8 @@ class Planned:
     later: tuple[int, ...] = ()
     tried: tuple[tuple[int, Tried], ...] = ()
     gone: int = 0
+    held: tuple[tuple[int, Reason], ...] = ()
+    accepted: bool = False
 
     @property
     def quote(self) -> Quote | None:
@@ -137,7 +140,20 @@ class Pairing:
                 together([self.price(asked, len(some)) for asked, some in said(job, slots, words)]) if slots else None
             )
             replaces, tried = _replaced(job, known, slots, owners), _tried(known, words)
-            yield Planned(job, action, why, slots, cost, replaces, stands, words=words, tried=tried, gone=gone)
+            yield Planned(
+                job,
+                action,
+                why,
+                slots,
+                cost,
+                replaces,
+                stands,
+                words=words,
+                tried=tried,
+                gone=gone,
+                held=_newly_held(job, known) if action is Action.HELD else (),
+                accepted=not slots and _is_accepted(job, known),
+            )
 
     def _owners(self, jobs: Iterable[Job]) -> Mapping[str, str]:
         """Whose images stand where those of some jobs will go, by place; nobody's in a folder without images."""
@@ -179,6 +195,18 @@ def _tried(known: Known, words: Words) -> tuple[tuple[int, Tried], ...]:
     """Say what earlier runs made of open slots with the words that they are drawn with now."""
     others = dict(words)
     return tuple((slot, tried) for slot, tried in known.tried if tried.prompt == others.get(slot))
+
+
+def _newly_held(job: Job, known: Known) -> tuple[tuple[int, Reason], ...]:
+    """Return the slots that may be paid, are not asked for again, and are not written down as held yet."""
+    uncertain = known.with_state(SlotState.UNCERTAIN)
+    return tuple((one.index, one.reason) for one in uncertain if one.index < job.n and one.reason.is_undecided)
+
+
+def _is_accepted(job: Job, known: Known) -> bool:
+    """Whether a person takes it that images of a job are missing."""
+    open_ = [slot for slot in known.slots if slot.index < job.n and slot.state is not SlotState.STORED]
+    return bool(open_) and all(slot.reason.code is ReasonCode.ACCEPTED for slot in open_)
 
 
 def _replaced(job: Job, known: Known, to_draw: Sequence[int], owners: Mapping[str, str]) -> str | None:

@@ -40,7 +40,7 @@ def test_two_top_ups_are_two_over_all_runs(scene: Rehearsal, kills: tuple[int, .
     assert [entry["n"] for entry in scene.bill] == [4, 3, 2]
     assert (ended.exit, ended.summary["images"]["stored"], ended.summary["images"]["moderated"]) == (3, 3, 1)
     assert ended.charged == scene.billed
-    assert scene.run(scene.manifest([job])).exit == 3
+    assert scene.run(scene.manifest([job]), strict=True).exit == 3
     assert len(scene.bill) == 3
 
 

@@ -104,7 +104,7 @@ def test_calls_side_by_side_keep_their_slots_apart(world: World) -> None:
 
 
 def test_slots_end_each_for_itself(world: World) -> None:
-    """Stored, moderated, uncertain and stored: the job is held, and the next run asks for one slot only."""
+    """Stored, moderated, held and stored: a run that shall ask again asks for one slot only, any other for none."""
     script = ("give:1", "blocked_early", "cut_off", "give:1", "blocked_early", "broken")
     settings = replace(SINGLES, retry=replace(SINGLES.retry, base_seconds=0.0))
     story = told(world, *script, settings=settings, seconds=(5.0, 5.1))
@@ -113,7 +113,8 @@ def test_slots_end_each_for_itself(world: World) -> None:
         [SlotState.STORED, SlotState.STORED, SlotState.MODERATED, SlotState.UNCERTAIN]
     )
     assert outcome.kind is HELD
-    again = told(world, settings=settings)
+    assert told(world, settings=settings).sky.calls == []
+    again = play(world, Scene((job("a", 4),), settings=settings, choices=Choices(at_risk=True)))
     assert [call.n for call in again.sky.calls] == [1]
     assert [one.kind for one in again.outcomes] == [PARTIAL]
 
@@ -127,13 +128,14 @@ def test_a_job_is_what_all_its_slots_are(world: World) -> None:
 
 
 def test_who_holds_is_not_charged_again(world: World) -> None:
-    """One call, then a person decides; with retry the next run tries once more."""
+    """One call, then a person decides: only who says so has it asked again."""
     story = told(world, "cut_off", settings=HOLD)
     assert asked(story) == [("first", 4)]
     assert [one.kind for one in story.outcomes] == [HELD]
     scene = Scene((job("a", 4),), settings=HOLD, choices=Choices(on_uncertain=OnUncertain.HOLD))
     assert asked(play(world, scene)) == []
-    assert asked(play(world, replace(scene, settings=TOP_UP, choices=Choices()))) == [("first", 4)]
+    assert asked(play(world, replace(scene, settings=TOP_UP, choices=Choices()))) == []
+    assert asked(play(world, replace(scene, settings=TOP_UP, choices=Choices(at_risk=True)))) == [("first", 4)]
 
 
 @pytest.mark.parametrize("end", ["overloaded", "unreached"])
@@ -178,7 +180,7 @@ def test_a_job_that_finds_no_money_stands_where_it_stood(world: World) -> None:
     """What may have been charged before is still held, although this run could not afford another try."""
     assert [one.kind for one in told(world, "cut_off", "broken").outcomes] == [HELD]
     poor = replace(TOP_UP, limits=Limits(max_cost=MicroUSD(1)))
-    story = told(world, settings=poor)
+    story = play(world, Scene((job("a", 4),), settings=poor, choices=Choices(at_risk=True)))
     assert [one.kind for one in story.outcomes] == [HELD]
     assert story.status is Exit.LIMIT
 

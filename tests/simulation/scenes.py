@@ -110,7 +110,8 @@ def fair_again(scene: Scene) -> Scene:
     """Return the same jobs in fine weather and without limits, as a later run finds them."""
     limits = Limits(concurrency=scene.settings.limits.concurrency)
     settings = replace(scene.settings, limits=limits, budget=None)
-    choices = replace(scene.choices, on_uncertain=settings.on_uncertain)
+    at_risk = settings.on_uncertain is OnUncertain.RETRY
+    choices = replace(scene.choices, on_uncertain=settings.on_uncertain, at_risk=at_risk)
     return replace(scene, weather=Weather(), settings=settings, choices=choices, signal_at=None, abort_at=None)
 
 

@@ -111,7 +111,7 @@ def test_doubtful_calls_cost_little(new_world: NewWorld, seed: int) -> None:
     assert all(len(verdicts) <= 2 for verdicts in story.sky.calls_of().values())
     assert story.sky.billed <= 1.15 * ideal
     assert story.totals.images.stored + story.totals.images.uncertain == 1000
-    again = play(world, replace(scene, weather=Weather()))
+    again = play(world, replace(scene, weather=Weather(), choices=Choices(at_risk=True)))
     assert again.totals.images.stored == 1000
 
 

@@ -193,6 +193,7 @@ class PlanOptions(TypedDict, total=False):
 class RunOptions(PlanOptions, total=False):
     """What `run` takes."""
 
+    strict: bool | None
     reworded: str | Path | None
 
 
@@ -209,6 +210,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "sample": _count,
     "retry_failed": flag,
     "skip_bad_rows": flag,
+    "strict": flag,
     "regenerate_missing": flag,
     "rejected": flag,
     "reworded": path,

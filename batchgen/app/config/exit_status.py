@@ -68,7 +68,7 @@ def exit_status(
 
     A wrong configuration is 2 while nothing was charged, 5 afterwards. `refused`: a limit of the user's kept a job from
     starting. A limit that stopped the run when nothing was `left` to draw stopped nothing. `rejected`: rows of the
-    manifest were left out, as they could not be jobs.
+    manifest were left out, as they could not be jobs. Outcomes and rows that are no news are not in them.
     """
     kinds = {stop.kind for stop in stops}
     some_failed = any(

@@ -23,6 +23,7 @@ class Options:
     sample: int | None = None
     retry_failed: bool = False
     skip_bad_rows: bool = False
+    strict: bool = False
     regenerate_missing: bool = False
     rejected: bool = False
     reworded: Path | None = None

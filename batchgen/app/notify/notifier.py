@@ -39,18 +39,23 @@ class Notifier:
         if url := self._who.heartbeat:
             self._start.append(_errand(lambda: beat(url, "/start", self.patience), lambda _trouble: None))
 
-    def end(self, exit_: Exit, summary: Mapping[str, Any], output: object) -> None:
-        """Tell that the run has ended; one that had nothing to do is told to the monitor only."""
+    def end(self, exit_: Exit, summary: Mapping[str, Any], output: object, *, well: bool | None = None) -> None:
+        """Tell that the run has ended; one that had nothing to do, or has no news, is told to the monitor only.
+
+        `well`: nothing is amiss but what an earlier run told.
+        """
         with self._changing_nothing():
-            idle = exit_ in WELL and not summary["this_run"]["attempts"]["sent"]
-            self._tell(of_run(self.name, exit_, summary, output), exit_, idle=idle)
+            old = well is True and exit_ is not Exit.OK
+            content = exit_ in WELL if well is None else well
+            idle = old or (content and not summary["this_run"]["attempts"]["sent"])
+            self._tell(of_run(self.name, exit_, summary, output), well=content, idle=idle)
 
     def fail(self, error: Exception) -> None:
         """Tell that the run could not begin, or broke; a person at a terminal has seen the first already."""
         with self._changing_nothing():
             if not self._begun and self.watch.attended:
                 return
-            self._tell(of_failure(self.name, error), getattr(error, "exit", Exit.BUG))
+            self._tell(of_failure(self.name, error), well=False)
 
     @contextmanager
     def _changing_nothing(self) -> Iterator[None]:
@@ -64,13 +69,13 @@ class Notifier:
     def _who(self) -> Recipients:
         return recipients(self.notify, self.variables)
 
-    def _tell(self, notice: Message, exit_: Exit, *, idle: bool = False) -> None:
+    def _tell(self, notice: Message, *, well: bool, idle: bool = False) -> None:
         who, errands = self._who, dict[str, Callable[[], str]]()
         wanted = notice.event in self.notify.on and not idle and find_spec("apprise")
         for number, url in enumerate(who.urls if wanted else (), start=1):
             errands[f"notification {number} ({_kind(url)})"] = lambda url=url: send(url, notice)  # type: ignore[misc]
         if who.heartbeat and is_web(who.heartbeat):
-            ending = "" if exit_ in WELL else "/fail"
+            ending = "" if well else "/fail"
             errands["the heartbeat"] = lambda: self._last_beat(who.heartbeat, ending)
         if errands:
             self._wait(errands)

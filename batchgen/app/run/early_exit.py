@@ -9,6 +9,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
+from batchgen.app.run.news import News
 from batchgen.app.run.worklist import Worklist
 from batchgen.engine import StopReasons
 from batchgen.errors import Exit
@@ -58,7 +59,8 @@ def _rehearsed(
         if census:
             stops, tariff = StopReasons(), project.tariff(copy)
             store = store_of(project.output)
-            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value)
+            news = News(copy, NO_RUN, project.settings.name)
+            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value, news)
             estimate = wants.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:

@@ -23,6 +23,7 @@ from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
 from batchgen.app.run.event_log import EventLog
+from batchgen.app.run.news import STANDING, News
 from batchgen.app.run.progress import Meter, as_json
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
@@ -46,13 +47,22 @@ ASK_ABOVE = MicroUSD(5 * MICRO)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RunResult(Shown):
-    """How a run ended; `summary` is empty when a lock was skipped."""
+    """How a run ended; `summary` is empty when a lock was skipped.
+
+    `news`: the run ended with something that no run before it told.
+    """
 
     summary: dict[str, Any]
     exit: Exit
     problems: tuple[Problem, ...] = ()
     output: Path | None = None
     report: Path | None = None
+    news: bool = True
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nobody has to hear of it: all is stored, or all that is amiss was told before."""
+        return self.exit is Exit.OK or (self.exit in STANDING and not self.news)
 
     def images(self) -> list[Path]:
         """Absolute paths of the stored images that this run wanted, in the order of the manifest."""
@@ -122,7 +132,10 @@ class Run:
         known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
         self.deriver = Deriver(self.workspace, settings.derivatives, settings.checks, known)
         collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
-        self.wants = Worklist(*collaborators, self.run_id, self.checked.census, self.asked.value)
+        census, manifest = self.checked.census, self.project.settings.name
+        rejected = tuple(row.why for row in census.bad)
+        self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
+        self.wants = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
@@ -221,19 +234,29 @@ class Run:
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)
         outcomes = self.meter.outcomes + self.wants.settled + self.still_waiting + self.wants.fetched()
+        old = self.news.old()
         status = exit_status(
             self.stops.reasons,
-            outcomes,
+            outcomes - old,
             signal=self.signal,
             refused=bool(self.refused),
-            rejected=bool(self.checked.census.bad),
+            rejected=self.news.some_rejected,
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
         if status is Exit.SUBMITTED:
             return status, self._submitted()
         told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
-        return status, "; ".join(told) or self.refused
+        why = "; ".join(told) or self.refused
+        if status is Exit.OK and not why and (old or self.checked.census.bad):
+            why = f"nothing new: {self._as_before(old)}"
+        return status, why
+
+    def _as_before(self, old: Counter[OutcomeKind]) -> str:
+        """Say what is amiss as an earlier run told, or as a person accepted."""
+        jobs = (f"{counted(count, 'job')} {kind.replace('_', ' ')}" for kind, count in sorted(old.items()))
+        bad = len(self.checked.census.bad)
+        return ", ".join((*jobs, *([f"{counted(bad, 'row')} left out"] if bad else []))) + ", as before"
 
     def _submitted(self) -> str:
         """Say what waits at the provider."""
@@ -296,9 +319,10 @@ class Run:
             *self._too_late(status),
             *self._not_derived(),
         )
+        news = self.news.is_news(status)
         # Also of a run that its ledger had no room for.
-        verdict = {"exit_code": status, "why": why, **self._in_short(status)}
-        return RunResult(summary | verdict, status, told, self.workspace.root, page)
+        verdict = {"exit_code": status, "why": why, "news": news, **self._in_short(status)}
+        return RunResult(summary | verdict, status, told, self.workspace.root, page, news=news)
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
@@ -319,6 +343,7 @@ class Run:
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
         reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
         self._end_run(status, why, told=self.wants.fingerprint)
+        self.news.keep(status)
         self.journal.put("summary.json", dict(written.summary) | self._in_short(status))
         self.meter.state = "ended"
         self.status_file(exit_code=status)

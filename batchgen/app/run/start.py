@@ -64,7 +64,7 @@ def run_manifest(
             herald.fail(error)
             raise
         if result.summary:
-            herald.end(result.exit, result.summary, result.output)
+            herald.end(result.exit, result.summary, result.output, well=result.is_well)
         return result
 
 

@@ -9,11 +9,12 @@ from itertools import islice
 
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, choices_of, jobs_of, selected, wanted
+from batchgen.app.run.news import News
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Ledger
 from batchgen.manifest import ManifestSummary
-from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode
+from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode, SlotState
 from batchgen.planner import Action, Chain, Estimate, Pairing, Planned, Tally
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.pricing import PriceList
@@ -30,8 +31,8 @@ MOST_NOTICES = 5
 class Worklist:
     """The jobs of one run, paired with the ledger: the manifest is read once, when they are written down.
 
-    `census` and `asked` are what the check of the manifest counted, and its fingerprint. `fingerprint` is that of what
-    the ledger remembers, `waiting` counts the jobs whose previews are not approved.
+    `census` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how jobs stand.
+    `fingerprint` is that of what the ledger remembers, `waiting` counts the jobs whose previews are not approved.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -44,6 +45,7 @@ class Worklist:
     run_id: str
     census: ManifestSummary
     asked: int
+    news: News
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     images: int = 0
     waiting: int = 0
@@ -52,6 +54,7 @@ class Worklist:
     notices: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: dict[str, Job] = field(default_factory=dict)
+    _brought: Counter[OutcomeKind] = field(default_factory=Counter)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -106,8 +109,16 @@ class Worklist:
             if item.job.key in waiting:
                 self._fetched[item.job.key] = item.job
             elif not item.slots and not item.later:
-                self.settled[item.job_status] += 1
+                self._stands(item)
             yield item
+
+    def _stands(self, item: Planned) -> None:
+        """Count a job for which nothing is asked; what may be paid and is not asked for again is held from now on."""
+        self.settled[item.job_status] += 1
+        self.news.found(item.job_status, item.job.key, accepted=item.accepted)
+        if item.held:
+            held = {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.HELD)) for slot, why in item.held}
+            self.ledger.images.mark(item.job.key, held)
 
     def _is_worth_telling(self, item: Planned) -> bool:
         """Whether somebody has to do something before a job can come to its end, which the status does not say."""
@@ -132,9 +143,14 @@ class Worklist:
         """How the jobs stand by now that waited for what an earlier run had paid. Blocks."""
         jobs = list(self._fetched.values())
         batches = (jobs[first : first + REMEMBERED_AT_ONCE] for first in range(0, len(jobs), REMEMBERED_AT_ONCE))
-        return Counter(
+        kinds = [
             job_status(*pair) for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)
-        )
+        ]
+        self._fetched.clear()
+        for job, kind in zip(jobs, kinds, strict=True):
+            self.news.found(kind, job.key)
+        self._brought.update(kinds)
+        return self._brought
 
     def _remembered(self) -> Iterator[Job]:
         """Every job of the manifest, written down on the way; chained ones later, when their key is known.
@@ -163,7 +179,8 @@ class Worklist:
             if again:
                 self._fetched[item.job.key] = item.job
             if not item.slots:
-                self.settled[item.job_status] += not again
+                if not again:
+                    self._stands(item)
                 continue
             if item.job.id in self.census.taken:
                 self._under_way.add(item.job.id)
@@ -171,6 +188,10 @@ class Worklist:
 
     def finished(self, outcome: Outcome) -> None:
         """Let those that waited for a job look again."""
+        if outcome.reason.code is ReasonCode.PLANNED:
+            self.news.found(outcome.kind, outcome.job.key)
+        else:
+            self.news.asked(outcome.kind, outcome.job.key)
         failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
         if failed and len(self.notices) < MOST_NOTICES:
             why = f"{outcome.job.id}: {outcome.reason.words}"

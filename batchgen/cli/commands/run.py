@@ -49,6 +49,9 @@ def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "R
     "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need other words."
 )
 @click.option(
+    "--strict", is_flag=True, help="Exit 3, and tell, also where all that is amiss was told by an earlier run."
+)
+@click.option(
     "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be jobs; report/rejected.csv lists them, exit 3."
 )
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored images whose files are gone.")
@@ -120,14 +123,13 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
 
 
 def _run(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool) -> int:
-    from batchgen.app.config.exit_status import WELL
     from batchgen.app.run.start import run_manifest
     from batchgen.cli.screen import screen
     from batchgen.runtime.clock import SystemClock
 
     with screen(context.console, SystemClock().monotonic, quiet=quiet, yes=options.yes) as watch:
         result = run_manifest(manifest, options, watch, context.at)
-    watch.finish(well=result.exit in WELL)
+    watch.finish(well=result.is_well)
     show_end(context, result, as_json=as_json, quiet=quiet)
     if as_json and not result.summary.get("run_id"):
         why = result.summary.get("why") or "; ".join(problem.message for problem in result.problems)
@@ -136,11 +138,10 @@ def _run(context: Context, manifest: Path, options: "Options", *, as_json: bool,
 
 
 def show_end(context: Context, result: "RunResult", *, as_json: bool, quiet: bool) -> None:
-    """Say how a run ended; under `quiet` only what is not well. A run that was never written down has no object."""
-    from batchgen.app.config.exit_status import WELL
+    """Say how a run ended; under `quiet` only what was not told before. A run that never began has no object."""
     from batchgen.cli.render.summary import final_block
 
-    silent = quiet and result.exit in WELL
+    silent = quiet and result.is_well
     context.console.tell(_worth_telling(result.problems, silent=silent))
     if as_json and result.summary.get("run_id"):
         context.console.json(result.summary)

@@ -1,0 +1,34 @@
+"""What runs told of as troubled: no later run tells it as news while nothing has changed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.text import dump
+
+
+class Told:
+    """The troubles of one output that were told, each with the exit statuses of the runs that told it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def among(self, subjects: Iterable[str]) -> Mapping[str, frozenset[int]]:
+        """Return those of some subjects that were told, with the exit statuses under which they were."""
+        found = defaultdict[str, set[int]](set)
+        with self._database.reading() as db:
+            for subject, status in db.execute(
+                "SELECT subject, status FROM told WHERE catalogue = ? AND subject IN (SELECT value FROM json_each(?))",
+                (self._database.catalogue, dump(list(subjects))),
+            ):
+                found[subject].add(status)
+        return {subject: frozenset(statuses) for subject, statuses in found.items()}
+
+    def keep(self, status: int, subjects: Iterable[str]) -> None:
+        """Write down what a run with this exit status tells."""
+        catalogue = self._database.catalogue
+        with self._database.writing("told") as db:
+            db.executemany(
+                "INSERT INTO told (catalogue, subject, status) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                ((catalogue, subject, status) for subject in subjects),
+            )
