@@ -17,6 +17,7 @@ COMMANDS = (
     Entry("estimate", "Price a manifest before a run, on one provider or on all."),
     Entry("run", "Make the images that are missing."),
     Entry("review", "Keep what people decided about images: approved, rejected, notes."),
+    Entry("batches", "List batches at the provider, or cancel them."),
     Entry("status", "Say where a running or finished run stands."),
     Entry("report", "Write the report again from the ledger."),
     Entry("derive", "Make other sizes and formats of the stored images; costs nothing."),

@@ -73,7 +73,11 @@ def test_a_full_queue_teaches_how_much_may_wait(tmp_path: Path, monkeypatch: pyt
         assert max(row.lines for row in batches(ended.folder)[1:]) <= 4
         adds_up(scene, ended)
         before = created(scene)
-        more = scene.run(scene.manifest(jobs(8, words="more"), "more", ledger="output/scene/ledger.db"), wait=True, clock=QuickClock())
+        more = scene.run(
+            scene.manifest(jobs(8, words="more"), "more", ledger="output/scene/ledger.db"),
+            wait=True,
+            clock=QuickClock(),
+        )
         assert more.exit == 0, more.summary
         assert "failed" not in {row.status for row in batches(ended.folder)[-1:]}
         assert created(scene) > before

@@ -1,0 +1,45 @@
+"""`batchgen batches`: what waits at the provider."""
+
+from pathlib import Path
+
+import click
+
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
+from batchgen.cli.params import json_option, output_argument
+from batchgen.errors import Exit
+
+
+@subcommand("batches")
+@output_argument
+@click.option("--cancel", metavar="ID|all", help="Ask the provider to cancel this batch, or all that are there.")
+@json_option
+@click.pass_obj
+def command(context: Context, output: Path | None, *, cancel: str | None, as_json: bool) -> int:
+    """List the batches of the folder OUTPUT: state, counts, money and times, as of the latest run.
+
+    Nothing is sent, unless a batch is to be cancelled: what it has drawn by then still comes, and is charged.
+    Without OUTPUT, the folder below `output/` that was written last.
+
+    Examples:
+      batchgen batches
+      batchgen batches output/autumn-catalogue --json
+      batchgen batches --cancel all
+    """
+    from batchgen.app.output.batches import cancel_batches, list_batches
+    from batchgen.cli.render.batches import batch_table, batches_json, cancelled
+
+    folder = context.output(output)
+    if cancel is None:
+        rows = list_batches(folder)
+        if as_json:
+            context.console.json(batches_json(rows))
+        else:
+            context.console.out(batch_table(rows))
+        return Exit.OK
+    found = cancel_batches(folder, cancel)
+    if as_json:
+        context.console.json(batches_json([one.batch for one in found if not one.refused]))
+    else:
+        context.console.out(cancelled(found))
+    return Exit.UNAVAILABLE if any(one.refused for one in found) else Exit.OK

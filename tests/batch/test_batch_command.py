@@ -1,0 +1,45 @@
+"""`batchgen batches`: what waits where, for people and scripts, and cancelling it."""
+
+import json
+
+import pytest
+
+from batchgen.cli.main import main
+from tests.batch.scene import QuickClock, adds_up, jobs, until_collected
+from tests.rehearsal import Rehearsal
+
+
+def test_batches_are_listed_with_counts_money_and_times(scene: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    """The shape that scripts rely on; what is reserved becomes what is confirmed."""
+    manifest = scene.manifest(jobs(3, n=2))
+    folder = scene.run(manifest).folder
+    capsys.readouterr()
+    assert main(["batches", str(folder), "--json"]) == 0
+    (before,) = json.loads(capsys.readouterr().out)["batches"]
+    assert before["provider_id"].startswith("batch_")
+    assert (before["lines"], before["images"], before["route"], before["ended_at"]) == (3, 6, "batch", None)
+    assert before["reserved_micro_usd"] > before["confirmed_micro_usd"] == 0
+    until_collected(scene, manifest)
+    capsys.readouterr()
+    assert main(["batches", str(folder), "--json"]) == 0
+    (after,) = json.loads(capsys.readouterr().out)["batches"]
+    assert after["reserved_micro_usd"] == 0
+    assert after["confirmed_micro_usd"] == scene.billed
+    assert (after["state"], after["completed"], after["failed"]) == ("completed", 3, 0)
+    assert after["ended_at"]
+    assert main(["batches", str(folder)]) == 0
+    assert before["id"] in capsys.readouterr().out
+
+
+def test_a_cancelled_batch_brings_what_it_has(scene: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what may still come; the rest is submitted again by the next run."""
+    manifest = scene.manifest(jobs(4))
+    folder = scene.run(manifest).folder
+    scene.run(manifest)
+    capsys.readouterr()
+    assert main(["batches", str(folder), "--cancel", "all"]) == 0
+    assert "still comes and is charged" in " ".join(capsys.readouterr().out.split())
+    ended = until_collected(scene, manifest, clock=QuickClock())
+    assert ended.exit == 0, ended.summary
+    adds_up(scene, ended)
+    assert main(["batches", str(folder), "--cancel", "nothing"]) == 2
