@@ -85,6 +85,19 @@ def token_prices(node: Node) -> TokenPrices:
     return TokenPrices(**form.record(kinds, needed=("text_in", "image_out"))(node))
 
 
+def _usual_and_most(node: Node) -> tuple[int, int]:
+    """Return a usual count and the most."""
+    found = form.several(form.whole)(node)
+    if len(found) != 2:
+        raise form.FormError.at(node, "must be two numbers: the usual one, and the most")
+    return found[0], found[1]
+
+
+def known_qualities() -> frozenset[str]:
+    """Every quality that some model has a token count for."""
+    return frozenset(quality for table in _catalogue()[1].values() for quality in table.qualities)
+
+
 _WORDS = form.several(form.text)
 _MODEL = form.record(
     {
@@ -97,7 +110,10 @@ _MODEL = form.record(
         "sizes": _sizes,
         "qualities": _WORDS,
         "output_tokens": form.text,
-        "input_tokens": form.one_of("tile512", "patch32"),
+        "input_tokens": form.one_of("tile512", "patch32", "flat"),
+        "vendor": form.text,
+        "input_each": _usual_and_most,
+        "text_out": _usual_and_most,
         "token_prices": form.nothing_or(token_prices),
         "batch_prices": form.nothing_or(token_prices),
         "transparent": form.flag,
@@ -108,6 +124,7 @@ _MODEL = form.record(
         "max_n": form.whole,
         "auto_quality": form.text,
         "typical_seconds": form.table(form.whole),
+        "as_of": form.day,
         "source": form.text,
     }
 )
@@ -139,7 +156,7 @@ def _catalogue() -> tuple[dict[str, Model], dict[str, TokenTable | TokenFormula]
 
 
 def _model(name: str, entry: dict[str, Any], as_of: date, known: dict[str, Model]) -> Model:
-    like = entry.pop("like", None)
+    like, as_of = entry.pop("like", None), entry.pop("as_of", as_of)
     if "typical_seconds" in entry:
         entry["typical_seconds"] = tuple((quality, float(s)) for quality, s in entry["typical_seconds"])
     if "batch_prices" in entry:
@@ -148,7 +165,7 @@ def _model(name: str, entry: dict[str, Any], as_of: date, known: dict[str, Model
         tokens = entry.pop("token_prices")
         entry["price"] = tokens and Price(tokens=tokens, as_of=as_of)
     model = replace(known[like], name=name, **entry) if like else Model(name=name, **entry)
-    price = model.price and replace(model.price, source=f"OpenAI list of {as_of}, {name}")
+    price = model.price and replace(model.price, source=f"{model.vendor} list of {as_of}, {name}")
     return replace(model, price=price)
 
 

@@ -21,6 +21,7 @@ FURTHER = (
     "openrouter",
     "xai",
     "gemini-openai",
+    "gemini",
 )
 """Providers that come with the program and are not compared: their address, models or prices are the user's own."""
 ALL = (*NAMES, *FURTHER)

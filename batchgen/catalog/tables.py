@@ -8,10 +8,12 @@ from batchgen.catalog.sizes import parse_size
 # DALL-E's words for quality, which some gateways still take for newer models.
 QUALITY_NAMES = {"standard": "medium", "hd": "high"}
 
+ANY_SIZE = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """Tokens by quality and size, as printed."""
+    """Tokens by quality and size, as printed; the size `*` stands for every one that has no figure of its own."""
 
     cells: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
@@ -22,7 +24,8 @@ class TokenTable:
 
     def tokens(self, quality: str, size: str) -> int | None:
         """Tokens of one image, None when the table does not have it."""
-        return dict(dict(self.cells).get(quality, ())).get(size)
+        row = dict(dict(self.cells).get(quality, ()))
+        return row.get(size, row.get(ANY_SIZE))
 
     def least(self, quality: str, size: str) -> int | None:
         """Return the fewest tokens that such an image may take."""

@@ -101,7 +101,7 @@ class ResponseHandler:
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
     ) -> Receipt:
         """Plan what becomes of an answer, and do it. Blocks."""
-        for part in document.previews:
+        for part in (*document.previews, *answer.previews):
             intake.drop(part)
         certain = document.whole and (document.final or not (call.trouble or (call.body and call.body.trouble)))
         plan = self._planned(attempt, intake, answer.items, certain)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
-from batchgen.catalog.models import token_table
+from batchgen.catalog.models import known_qualities, token_table
 from batchgen.catalog.sizes import extremes, parse_size
 from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.model import ImageRequest, Model, Price, Provider
@@ -13,6 +13,7 @@ from batchgen.money import MICRO
 from batchgen.pricing.bill import Counts, bill
 from batchgen.pricing.inputs import Input, expected_input, input_is_known, most_given, most_input
 from batchgen.pricing.tokens import drawn_tokens, fewest_drawn_tokens
+from batchgen.providers import dialects
 
 AUTO = "auto"
 SQUARE = "1024x1024"
@@ -33,14 +34,13 @@ def look(size: str | None, quality: str | None) -> Look:
     word = QUALITY_NAMES.get(quality or AUTO, quality or AUTO)
     return Look(
         f"{width}x{height}" if 0 < width * height <= MOST_PIXELS else AUTO,
-        word if word in token_table("unknown").qualities else AUTO,
+        word if word in known_qualities() else AUTO,
     )
 
 
 def asked_look(request: ImageRequest, provider: Provider) -> Look:
     """Size and quality as asked, or as the provider assumes."""
-    assumed = dict(provider.at(request.model or provider.default_model).defaults)
-    return look(request.param("size") or assumed.get("size"), request.param("quality") or assumed.get("quality"))
+    return look(*dialects.asked_look(request, provider))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Call:
     @cached_property
     def expected(self) -> Counts:
         """Tokens to expect, of all images."""
-        return self._counts(self._input, self._tokens(*self.middle))
+        return self._counts(self._input, self._tokens(*self.middle), self.model.text_out[0])
 
     @property
     def is_known(self) -> bool:
@@ -117,7 +117,8 @@ class Call:
     def most(self) -> Decimal:
         """Micro-dollars for the dearest look, an upper bound."""
         looks = self.looks if self.price.per_image else (max(self.looks, key=lambda one: self._tokens(*one)),)
-        return max(self._bill(one, self._counts(self._most_input, self._tokens(*one))) for one in looks)
+        thoughts = self.model.text_out[1]
+        return max(self._bill(one, self._counts(self._most_input, self._tokens(*one), thoughts)) for one in looks)
 
     def by_table(self) -> Decimal:
         """Micro-dollars without a word from the provider: the table's figure, or the most where it has several."""
@@ -152,8 +153,8 @@ class Call:
         asked = self.request.param("partial_images") or ""
         return PARTIAL_TOKENS * int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 0
 
-    def _counts(self, given: Input, output: int) -> Counts:
-        return Counts(self.n * given.text, self.n * given.image, self.n * output)
+    def _counts(self, given: Input, output: int, text_out: int = 0) -> Counts:
+        return Counts(self.n * given.text, self.n * given.image, self.n * output, self.n * text_out)
 
     def _bill(self, one: Look, counts: Counts) -> Decimal:
         return bill(self.price, counts, self.n, *one) + self._input_fee

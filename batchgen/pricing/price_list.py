@@ -26,7 +26,7 @@ from batchgen.model import (
 from batchgen.money import MicroUSD
 from batchgen.pricing import cost
 from batchgen.pricing.tokens import text_tokens, text_tokens_bound
-from batchgen.providers import most_per_call
+from batchgen.providers.dialects import asked_look, most_per_call
 from batchgen.runtime.memo import kept
 
 LATENCY = 30.0
@@ -160,15 +160,11 @@ class PriceList:
 
     def size(self, request: ImageRequest) -> str:
         """Return the size a request is priced and reported at."""
-        return request.param("size") or self._assumed(request).get("size", "auto")
+        return asked_look(request, self.provider)[0] or "auto"
 
     def quality(self, request: ImageRequest) -> str:
         """Return the quality a request is priced and reported at."""
-        return request.param("quality") or self._assumed(request).get("quality", "auto")
-
-    def _assumed(self, request: ImageRequest) -> dict[str, str]:
-        """Say what the provider assumes for the model where nothing is asked."""
-        return dict(self.provider.at(self.model_of(request)).defaults)
+        return asked_look(request, self.provider)[1] or "auto"
 
     def kind(self, request: ImageRequest) -> Kind:
         """Say what a request is priced and reported as."""

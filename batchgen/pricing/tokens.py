@@ -73,6 +73,8 @@ def fewest_drawn_tokens(table: str, size: str, quality: str) -> int | None:
 
 def input_tokens(model: Model, width: int, height: int, fidelity: str | None = None) -> int:
     """Tokens of one reference image of these pixels; `fidelity` is the input_fidelity asked for."""
+    if model.input_tokens == "flat":
+        return model.input_each[0]
     if model.input_tokens == "patch32":
         return _patches(width, height)
     return _tiles(width, height) + (_high_fidelity(width, height) if fidelity == "high" else 0)
@@ -80,6 +82,8 @@ def input_tokens(model: Model, width: int, height: int, fidelity: str | None = N
 
 def dearest_input_tokens(model: Model, size: tuple[int, int] | None, *, high_fidelity: bool) -> int:
     """Say what a reference image can take at most, of known or (None) unknown pixels."""
+    if model.input_tokens == "flat":
+        return model.input_each[1]
     if size is not None and model.input_tokens == "patch32":
         # How small images are scaled up is only measured: bounded by the long edge always being brought to 1024.
         scale = -(-1024 // max(1, *size))

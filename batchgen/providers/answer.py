@@ -35,7 +35,8 @@ class Item:
 class Answer:
     """What a dialect read out of a document; `known` says that it is an answer of the dialect, if perhaps an empty one.
 
-    `words` are what it says to people in place of an image, `shape` is where its images stand if not where they should.
+    `words` are what it says to people in place of an image, `shape` is where its images stand if not where they should,
+    `previews` are parts that hold no image which was asked for.
     """
 
     items: tuple[Item, ...]
@@ -45,6 +46,7 @@ class Answer:
     known: bool = True
     words: str = ""
     shape: str = ""
+    previews: tuple[int, ...] = ()
 
 
 def leftovers(document: Document, items: Sequence[Item], names: Collection[str]) -> tuple[Item, ...]:

@@ -81,9 +81,12 @@ def _read(found: Any) -> ApiError:
 
 
 def _codes(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Further names: a status beside the code, and the code of an error inside it."""
+    """Further names: a status beside the code, the code of an error inside it, and the reasons in its details."""
     inner = [found[name] for name in _INNER if isinstance(found.get(name), Mapping)]
-    return tuple(_text(one)[:200] for one in (found.get("status"), *(one.get("code") for one in inner)) if one)
+    listed = found.get("details")
+    details = [one for one in listed[:10] if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    named = (found.get("status"), *(one.get("code") for one in inner), *(one.get("reason") for one in details))
+    return tuple(_text(one)[:200] for one in named if one)
 
 
 def _categories(named: Any, message: str) -> tuple[str, ...]:

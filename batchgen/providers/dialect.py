@@ -59,8 +59,9 @@ class Dialect:
     `fields` are the names under which images stand in an answer, `delivery` the ways in which they come.
     `inputs` says how images at addresses are passed. `most_per_call` bounds the images of one call, None leaves that
     to the provider. `params` are the only parameters that it can carry, None leaves them to the provider; of these,
-    `wrong_value` tells what is wrong with a value in place of the model's own rules. `text_cap` is how much text an
-    answer may hold around its images.
+    `wrong_value` tells what is wrong with a value in place of the model's own rules. `look` names the parameters that
+    say what an image is priced and reported at: its size and its quality. `text_cap` is how much text an answer may
+    hold around its images.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Dialect:
     params: frozenset[str] | None = None
     wrong_value: Callable[[str, str, str, Provider], str] | None = None
     masks: bool = True
+    look: tuple[str, str] = ("size", "quality")
     text_cap: int = TEXT_CAP
 
     def path(self, operation: Operation) -> str | None:

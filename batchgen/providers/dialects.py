@@ -2,11 +2,11 @@
 
 from batchgen.catalog import find_model
 from batchgen.errors import InputError
-from batchgen.model import Provider
-from batchgen.providers import chat, images
+from batchgen.model import ImageRequest, Provider
+from batchgen.providers import chat, gemini, images
 from batchgen.providers.dialect import Dialect
 
-DIALECTS: dict[str, Dialect] = {one.name: one for one in (images.DIALECT, chat.DIALECT)}
+DIALECTS: dict[str, Dialect] = {one.name: one for one in (images.DIALECT, chat.DIALECT, gemini.DIALECT)}
 
 
 def dialect(provider: Provider, model: str) -> Dialect:
@@ -15,6 +15,14 @@ def dialect(provider: Provider, model: str) -> Dialect:
     if name not in DIALECTS:
         raise InputError(f"provider {provider.name}: dialect {name!r} is unknown; known are {', '.join(DIALECTS)}")
     return DIALECTS[name]
+
+
+def asked_look(request: ImageRequest, provider: Provider) -> tuple[str | None, str | None]:
+    """Return size and quality as asked, or as the provider assumes, each under the dialect's own name for it."""
+    model = request.model or provider.default_model
+    assumed = dict(provider.at(model).defaults)
+    size, quality = (request.param(name) or assumed.get(name) for name in dialect(provider, model).look)
+    return size, quality
 
 
 def most_per_call(provider: Provider, model: str) -> int:

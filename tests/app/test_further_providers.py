@@ -38,6 +38,10 @@ def answer(heard: Heard) -> Answered:
         link = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture()}"}}
         message = {"role": "assistant", "content": "", "images": [link]}
         return 200, {"choices": [{"message": message}], "usage": {"cost": 0.03}}
+    if heard.path.endswith(":generateContent"):
+        parts = [{"inlineData": {"mimeType": "image/png", "data": picture()}}]
+        usage = {"promptTokenCount": 4, "candidatesTokenCount": 1120, "totalTokenCount": 1124}
+        return 200, {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": usage}
     n = heard.body.get("n", 1) if isinstance(heard.body, dict) else 1
     return 200, {"created": 1, "data": [{"b64_json": picture()}] * n}
 
