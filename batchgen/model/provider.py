@@ -69,11 +69,11 @@ class FlexibleSizes:
 class Model:
     """What draws. `output_tokens` names the table or formula of its image tokens; see `batchgen.pricing.cost`.
 
-    `input_tokens` names the rule for reference images (tile512, patch32, or flat, which is `input_each`: the usual count
-    of one, and the most). `text_out` is what thoughts and words beside one image usually take, and the most.
-    `input_fidelity` lists accepted values; empty means that the parameter must be left out. `max_n` bounds the images of
-    one call, `auto_quality` is what it draws when the quality is left to it. `batch` is the price of the vendor's Batch
-    API, None without one.
+    `input_tokens` names the rule for reference images (tile512, patch32, or flat, which is `input_each`: the usual
+    count of one, and the most). `text_out` is what thoughts and words beside one image usually take, and the most.
+    `input_fidelity` lists accepted values; empty means that the parameter must be left out. `max_n` bounds the images
+    of one call, `auto_quality` is what it draws when the quality is left to it. `batch` is the price of the vendor's
+    Batch API, None without one.
     """
 
     name: str

@@ -62,7 +62,8 @@ def test_what_each_family_takes() -> None:
     assert known("gpt-image-1").input_fidelity == known("gpt-image-1.5").input_fidelity == ("low", "high")
     assert known("gpt-image-1-mini").input_fidelity == ("low",)
     assert known("gpt-image-2").input_fidelity == known("gpt-image-2.6-flare").input_fidelity == ()
-    assert [m.name for m in catalog.models() if m.status == "live" and not m.transparent] == ["gpt-image-2"]
+    live = [m for m in catalog.models() if m.status == "live"]
+    assert [m.name for m in live if not m.transparent and m.vendor == "OpenAI"] == ["gpt-image-2"]
     assert [m.name for m in catalog.models() if m.complexity] == ["gpt-image-2.6-flare", "gpt-image-2.6-sunburst"]
     assert known("gpt-image-2").qualities == ("low", "medium", "high", "auto")
     assert known("gpt-image-2.5-flare").qualities == ("low", "medium", "high", "xhigh", "max", "auto")
