@@ -15,7 +15,7 @@ from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
-from batchgen.ledger.measures import MeasuredRow, Measures
+from batchgen.ledger.measures import Measures
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     Adopted,
@@ -41,7 +41,16 @@ from batchgen.ledger.records import (
     Tried,
     Wanted,
 )
-from batchgen.ledger.report_records import CallRow, ImageRow, JobRow, ListedRow, SidecarRow, UsageRow, VariantRow
+from batchgen.ledger.report_records import (
+    CallRow,
+    ImageRow,
+    JobRow,
+    ListedRow,
+    MeasuredRow,
+    SidecarRow,
+    UsageRow,
+    VariantRow,
+)
 from batchgen.ledger.report_rows import ReportRows
 from batchgen.ledger.reservations import Reservations
 from batchgen.ledger.reviews import Reviews

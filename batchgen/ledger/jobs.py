@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import slots_of
@@ -128,7 +129,7 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
     """Say what each run says anew of a job."""
     job, place = wanted.job, str(wanted.job.place or "")
     look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
-    listing = dump([plain(text) for text in (job.listing.sku, job.listing.alt, job.listing.url)]) if job.listing else ""
+    listing = dump([plain(text) for text in astuple(job.listing)]) if job.listing else ""
     variant = dump([plain(job.variant.of), plain(job.variant.name)]) if job.variant else ""
     return (job.id, job.n, *look, dump(job.tags), place, run_id, seq, listing, variant)
 

@@ -1,26 +1,10 @@
 """What was measured on stored images, and which checks they fail."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from batchgen.ledger.database import Database
 from batchgen.model import Measured
-
-
-class MeasuredRow(NamedTuple):
-    """A stored image with what was measured on it; `tags` and `flags` are JSON lists, shares are from 0 to 1."""
-
-    job_id: str
-    path: str
-    sha256: str
-    tags: str
-    border_off: float
-    margin: float | None
-    sharpness: float
-    looks: str
-    flags: str
-    alike: int
 
 
 class Measures:
@@ -86,15 +70,3 @@ class Measures:
         with self._database.writing("measures") as db:
             db.execute("DELETE FROM measures WHERE catalogue = ?", (self._database.catalogue,))
         return True
-
-    def rows(self) -> Iterator[MeasuredRow]:
-        """Every stored image that is in its place and was measured, in the manifest's order."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT j.id, i.path, i.sha256, j.tags, m.border_off, m.margin, m.sharpness, m.looks, m.flags, m.alike"
-                " FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                " JOIN measures m ON m.catalogue = i.catalogue AND m.sha256 = i.sha256"
-                " WHERE i.catalogue = ? AND i.state = 'stored' AND NOT i.superseded ORDER BY j.seq, j.rowid, i.slot",
-                (self._database.catalogue,),
-            ).fetchall()
-        return map(MeasuredRow._make, rows)

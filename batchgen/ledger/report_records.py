@@ -139,6 +139,24 @@ class ListedRow(NamedTuple):
     path: str
     alt: str
     url: str
+    handle: str = ""
+    platform: str = ""
+    derivative: str = ""
+
+
+class MeasuredRow(NamedTuple):
+    """A stored image with what was measured on it; `tags` and `flags` are JSON lists, shares are from 0 to 1."""
+
+    job_id: str
+    path: str
+    sha256: str
+    tags: str
+    border_off: float
+    margin: float | None
+    sharpness: float
+    looks: str
+    flags: str
+    alike: int
 
 
 class VariantRow(NamedTuple):

@@ -9,7 +9,16 @@ from dataclasses import replace
 from batchgen.ledger.attempts import ATTEMPTS, attempt_from
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow
-from batchgen.ledger.report_records import CallRow, ImageRow, JobRow, ListedRow, SidecarRow, UsageRow, VariantRow
+from batchgen.ledger.report_records import (
+    CallRow,
+    ImageRow,
+    JobRow,
+    ListedRow,
+    MeasuredRow,
+    SidecarRow,
+    UsageRow,
+    VariantRow,
+)
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import request_from
 from batchgen.model import ImageRequest
@@ -139,7 +148,9 @@ listed AS (
     WHERE listing != '' AND json_extract(listing, '$[0]') != ''
 )
 SELECT sku, row_number() OVER (PARTITION BY sku ORDER BY seq, line, slot), path,
-    json_extract(listing, '$[1]'), json_extract(listing, '$[2]')
+    json_extract(listing, '$[1]'), json_extract(listing, '$[2]'),
+    ifnull(json_extract(listing, '$[3]'), ''), ifnull(json_extract(listing, '$[4]'), ''),
+    ifnull(json_extract(listing, '$[5]'), '')
 FROM listed ORDER BY min(seq) OVER (PARTITION BY sku), min(line) OVER (PARTITION BY sku), sku, seq, line, slot
 """  # noqa: S608 - our own words
 # Only what was drawn in more than one way; the ways of one image stand together.
@@ -165,6 +176,14 @@ SELECT i.path, j.id AS job_id, i.job_key, i.slot, j.request, i.sha256, i.bytes, 
 FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id
     JOIN runs r ON r.catalogue = a.catalogue AND r.run_id = a.run_id
 WHERE i.catalogue = :catalogue AND i.path IS NOT NULL AND i.sha256 IS NOT NULL AND i.fault != 'overwritten'
+"""
+
+
+_MEASURED = """
+SELECT j.id, i.path, i.sha256, j.tags, m.border_off, m.margin, m.sharpness, m.looks, m.flags, m.alike
+FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key
+    JOIN measures m ON m.catalogue = i.catalogue AND m.sha256 = i.sha256
+WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded ORDER BY j.seq, j.rowid, i.slot
 """
 
 
@@ -197,6 +216,10 @@ class ReportRows:
     def listed(self) -> Iterator[ListedRow]:
         """Every image that a shop lists: stored, in place and wanted; those of one unit stand together."""
         return map(ListedRow._make, self._stream(_LISTED))
+
+    def measured(self) -> Iterator[MeasuredRow]:
+        """Every stored image that is in its place and was measured, in the manifest's order."""
+        return map(MeasuredRow._make, self._stream(_MEASURED))
 
     def variants(self) -> Iterator[VariantRow]:
         """Every stored and wanted image that was drawn in more than one way; those of one thing stand together."""

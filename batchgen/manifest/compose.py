@@ -62,10 +62,13 @@ class Composer:
         form = self._form.output.shop if self._form.output else None
         if form is None:
             return None
-        written = {"sku": form.sku, "alt": form.alt, "url": form.url}
+        written = {"sku": form.sku, "alt": form.alt, "url": form.url, "handle": form.handle}
         texts = {word: text for word, text in written.items() if text is not None}
         found = {word: self._template(text, "output", "shop", word) for word, text in texts.items()}
-        return ListingTemplate(**{word: template or NO_TEXT for word, template in found.items()})
+        if form.image is not None and form.image not in (self._form.derivatives or {}):
+            self._problem(f"`image`: there is no derivative {shown(form.image)}", "output", "shop", "image")
+        templates = {word: template or NO_TEXT for word, template in found.items()}
+        return ListingTemplate(**templates, platform=form.platform or "", derivative=form.image or "")
 
     def _block(self, job: JobForm, index: int, defaults: tuple[Field, ...]) -> JobTemplate:
         at = ("jobs", index)

@@ -21,10 +21,18 @@ class ListingTemplate:
     sku: Template
     alt: Template = NO_TEXT
     url: Template = NO_TEXT
+    handle: Template = NO_TEXT
+    platform: str = ""
+    derivative: str = ""
 
     def names(self) -> tuple[tuple[str, Template, frozenset[str]], ...]:
         """Each template by its word, with the names that it may use beside the variables of its job."""
-        return ("sku", self.sku, OWN), ("alt", self.alt, OWN), ("url", self.url, OWN | {PATH})
+        return (
+            ("sku", self.sku, OWN),
+            ("alt", self.alt, OWN),
+            ("url", self.url, OWN | {PATH}),
+            ("handle", self.handle, OWN),
+        )
 
     def of(self, values: Mapping[str, str], job_id: str) -> Listing:
         """Render for one job, each text on one line; raises `TemplateError`."""
@@ -33,6 +41,9 @@ class ListingTemplate:
             _line("sku", self.sku, known),
             _line("alt", self.alt, known),
             _line("url", self.url, {**known, PATH: "{path}"}),
+            _line("handle", self.handle, known),
+            self.platform,
+            self.derivative,
         )
 
 

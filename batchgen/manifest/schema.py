@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator
 
 from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
-from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain, RouteChoice
+from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain, Platform, RouteChoice
 from batchgen.money import MicroUSD, from_usd
 
 IGNORED = "x-"
@@ -247,6 +247,20 @@ class ShopForm(Form):
     """What the image shows, in words."""
     url: Text | None = None
     """Where the shop finds it, such as "https://cdn.example/{{ path }}"; without it the path itself is listed."""
+    platform: Platform | None = None
+    """shopify, woocommerce or matrixify: the columns that it imports; without it, sku, position, image and alt."""
+    handle: Text | None = None
+    """What Shopify calls the product in addresses, such as "{{ handle }}"."""
+    image: Text | None = None
+    """The derivative that is listed instead of the image itself, such as web."""
+
+    @model_validator(mode="after")
+    def _importable(self) -> "ShopForm":
+        if self.platform and self.url is None:
+            raise ValueError(f"{self.platform} fetches images by address: add `url`")
+        if self.platform in {Platform.SHOPIFY, Platform.MATRIXIFY} and self.handle is None:
+            raise ValueError(f"{self.platform} finds products by their handle: add `handle`")
+        return self
 
 
 class OutputForm(Form):

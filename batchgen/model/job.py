@@ -111,16 +111,29 @@ class Stems:
         return Stems(tuple(f"{folder}/{stem}" for stem in self.usual), special)
 
 
+class Platform(StrEnum):
+    """Whose columns a sheet for a shop has."""
+
+    SHOPIFY = "shopify"
+    WOOCOMMERCE = "woocommerce"
+    MATRIXIFY = "matrixify"
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """How a shop lists the images of a job: stock-keeping unit, text for those who do not see them, and address.
 
-    In `url` stands `{path}` where an image's own path goes; without an address the path itself is listed.
+    In `url` stands `{path}` where an image's own path goes; without an address the path itself is listed. `handle` is
+    what Shopify calls the product, `platform` whose columns the sheet has, `derivative` which one is listed for the
+    image itself.
     """
 
     sku: str
     alt: str = ""
     url: str = ""
+    handle: str = ""
+    platform: str = ""
+    derivative: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "list_checks", "list_derivatives", "nothing", "refresh", "reject", "summary", "write"]
+__all__ = ["frame", "nothing", "refresh", "reject", "summary", "write"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -38,20 +38,6 @@ def reject(workspace: Workspace, rows: Sequence[tuple[Place | None, str]]) -> No
     from batchgen.reporter import rejected
 
     rejected.reject(workspace, rows)
-
-
-def list_derivatives(workspace: Workspace) -> None:
-    """List the derivatives of an output in `report/derivatives.csv`; without any there is none."""
-    from batchgen.reporter import derivatives
-
-    derivatives.list_derivatives(workspace)
-
-
-def list_checks(ledger: Ledger, workspace: Workspace) -> None:
-    """List what was measured on stored images in `report/checks.csv`; without checks there is none."""
-    from batchgen.reporter import checks
-
-    checks.list_checks(ledger, workspace)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from batchgen.reporter import csvfile
 from batchgen.reporter.tables import Column
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derived, names, read
 
-FILE = "report/derivatives.csv"
-
-COLUMNS: Sequence[Column[Derived]] = (
+DERIVATIVES: Sequence[Column[Derived]] = (
     Column("image", attrgetter("source")),
     Column("name", attrgetter("name")),
     Column("path", attrgetter("path")),
@@ -22,14 +19,8 @@ COLUMNS: Sequence[Column[Derived]] = (
 )
 
 
-def list_derivatives(workspace: Workspace) -> None:
-    """Write the table anew, in the order of the images' paths; without derivatives there is none."""
-    there = [
-        derived for name in names(workspace) for derived in {one.source: one for one in read(workspace, name)}.values()
-    ]
-    if there:
-        there.sort(key=lambda derived: (derived.source, derived.name))
-        text = csvfile.header(COLUMNS) + "".join(csvfile.lines(COLUMNS, there))
-        workspace.write(FILE, text.encode(errors="backslashreplace"))
-    elif workspace.exists(FILE):
-        workspace.remove(FILE)
+def listed(workspace: Workspace) -> Sequence[Derived]:
+    """Give every derivative of an output, by the paths of the images."""
+    last = ({one.source: one for one in read(workspace, name)} for name in names(workspace))
+    there = (derived for by_source in last for derived in by_source.values())
+    return sorted(there, key=lambda derived: (derived.source, derived.name))

@@ -12,15 +12,16 @@ from typing import Any, Protocol
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow, Ledger, Review
 from batchgen.money import MicroUSD
-from batchgen.reporter import accounts, comparison, page_rows, thumbs, xlsx
+from batchgen.reporter import accounts, comparison, derivatives, page_rows, shop_csv, thumbs, xlsx
 from batchgen.reporter.chart_data import Calls, charts
+from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
+from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.job_blocks import Blocks
 from batchgen.reporter.page import Page, render
 from batchgen.reporter.parquet import ParquetFile
-from batchgen.reporter.shop_csv import SHOP
 from batchgen.reporter.tables import (
     IMAGES,
     JOBS,
@@ -37,7 +38,7 @@ from batchgen.reporter.tables import (
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.workspace import REPORT, Stage
 
-MAY_BE_ABSENT = frozenset({"shop.csv", "comparison.csv", "report.xlsx"})
+MAY_BE_ABSENT = frozenset({"shop.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: st
             with ledger.snapshot():
                 summary = accounts.read(ledger, run_id, name=workspace.name)
                 small = partial(thumbs.make, workspace=workspace, store=store)
-                images, jobs = _files(ledger, stage.path, summary, small)
+                images, jobs = _files(ledger, workspace, stage.path, summary, small)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
@@ -88,7 +89,11 @@ def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
 
 
 def _files(
-    ledger: Ledger, stage: Path, summary: accounts.Summary, small: Callable[[Sequence[ImageRow]], thumbs.Thumbs]
+    ledger: Ledger,
+    workspace: Workspace,
+    stage: Path,
+    summary: accounts.Summary,
+    small: Callable[[Sequence[ImageRow]], thumbs.Thumbs],
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags = ledger.report_rows.tag_names()
@@ -110,7 +115,10 @@ def _files(
         _pour(ledger.report_rows.jobs(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.report_rows.usage(), usage, usage_csv, usage_parquet, *sheets.usage)
         _pour(ledger.report_rows.calls(), calls)
-    _put_if_any(stage / "shop.csv", SHOP, batches(ledger.report_rows.listed()))
+    columns, rows = shop_csv.sheet(ledger.report_rows.listed(), workspace)
+    _put_if_any(stage / "shop.csv", columns, batches(rows))
+    _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
+    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(workspace)))
     compared = comparison.Comparison()
     _put_if_any(stage / "comparison.csv", COMPARISON, _things(ledger, compared))
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")

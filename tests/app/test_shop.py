@@ -1,9 +1,11 @@
 """The sheet that a shop imports: which images, in which order, under which addresses."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from batchgen.app.output import maintain
-from tests.rehearsal import Rehearsal
+from tests.rehearsal import Ended, Rehearsal
 
 SHOP = {"sku": "{{ sku }}", "alt": "{{ name }}, {{ colour }}", "url": "https://cdn.example/{{ path }}"}
 ROWS = [
@@ -91,3 +93,83 @@ def test_an_address_is_always_an_address(scene: Rehearsal) -> None:
     ended = scene.run(scene.manifest(told, output={"shop": {"sku": "s", "url": "//x.example/{{ sku }} é/{{ path }}"}}))
     (listed,) = ended.table("shop")
     assert listed["image"] == "//x.example/%C3%84%20%C3%A9/images/%C3%84%20x-0.jpg"
+
+
+# ---- the sheets that platforms import --------------------------------------------------------------------------------
+
+IMPORTED = {**SHOP, "handle": "chairs-and-{{ name[:2] }}", "url": "https://cdn.example/a b/{{ path }}"}
+
+
+def read_as(platform: str, ended: Ended) -> list[dict[str, str]]:
+    """Read the sheet as the platform does: UTF-8, one header, the same cells in every row, whole addresses."""
+    rows = ended.table("shop")
+    addresses = {"shopify": "Product image URL", "matrixify": "Image Src", "woocommerce": "Images"}[platform]
+    for row in rows:
+        assert None not in row
+        assert None not in row.values()
+        for address in row[addresses].split(", "):
+            parts = urlsplit(address)
+            assert (parts.scheme, parts.netloc) == ("https", "cdn.example")
+            assert " " not in address
+            assert "," not in address
+    return rows
+
+
+def test_shopify_gets_its_columns_and_one_row_an_image(scene: Rehearsal) -> None:
+    """Rows of one product stand together, positions count from 1, the first image of a unit is its variant's."""
+    rows = read_as("shopify", scene.run(scene.manifest(jobs(), output={"shop": {**IMPORTED, "platform": "shopify"}})))
+    assert list(rows[0]) == [
+        "URL handle", "SKU", "Product image URL", "Image position", "Image alt text", "Variant image URL",
+    ]  # fmt: skip
+    assert [(row["URL handle"], row["SKU"], row["Image position"]) for row in rows] == [
+        ("chairs-and-Ch", "A-1", "1"), ("chairs-and-Ch", "", "2"), ("chairs-and-Ch", "", "3"),
+        ("chairs-and-La", "B 2", "1"), ("chairs-and-La", "", "2"), ("chairs-and-La", "", "3"),
+    ]  # fmt: skip
+    assert [bool(row["Variant image URL"]) for row in rows] == [True, False, False] * 2
+
+
+def test_units_of_one_product_share_its_positions(scene: Rehearsal) -> None:
+    """Two colours of one chair are two variants of it."""
+    shop = {**IMPORTED, "platform": "matrixify", "handle": "one"}
+    rows = read_as("matrixify", scene.run(scene.manifest(jobs(), output={"shop": shop})))
+    assert [row["Image Position"] for row in rows] == list("123456")
+    assert [row["Variant SKU"] for row in rows] == ["A-1", "", "", "B 2", "", ""]
+    assert {row["Image Command"] for row in rows} == {"MERGE"}
+    assert [row["Variant Command"] for row in rows] == ["UPDATE", "", "", "UPDATE", "", ""]
+
+
+def test_woocommerce_gets_one_row_a_unit(scene: Rehearsal) -> None:
+    """With all its addresses in one cell; a comma in one does not end it."""
+    shop = {**SHOP, "platform": "woocommerce", "url": "https://cdn.example/a,b/{{ path }}"}
+    rows = read_as("woocommerce", scene.run(scene.manifest(jobs(), output={"shop": shop})))
+    assert [row["SKU"] for row in rows] == ["A-1", "B 2"]
+    assert [len(row["Images"].split(", ")) for row in rows] == [3, 3]
+    assert "a%2Cb" in rows[0]["Images"]
+
+
+def test_a_derivative_is_listed_for_its_image(scene: Rehearsal) -> None:
+    """Where it could not be made, the image itself is."""
+    shop = {**IMPORTED, "platform": "shopify", "image": "web"}
+    told = scene.manifest(jobs(), output={"shop": shop}, derivatives={"web": {"max_edge": 64, "format": "webp"}})
+    rows = read_as("shopify", scene.run(told))
+    assert all("/derivatives/web/" in row["Product image URL"] for row in rows)
+    assert all(row["Product image URL"].endswith(".webp") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("shop", "said"),
+    [
+        ({"sku": "x", "platform": "shopify", "url": "https://a/{{ path }}"}, "finds products by their handle"),
+        ({"sku": "x", "platform": "woocommerce"}, "fetches images by address"),
+        ({"sku": "x", "image": "web"}, "there is no derivative 'web'"),
+        ({"sku": "x", "platform": "magento"}, "magento"),
+    ],
+)
+def test_a_sheet_that_could_not_be_imported_is_an_error_with_its_place(
+    scene: Rehearsal, shop: dict[str, str], said: str
+) -> None:
+    """Before anything is sent."""
+    ended = scene.run(scene.manifest(jobs(), output={"shop": shop}))
+    assert ended.exit == 2
+    assert said in ended.why
+    assert "scene.yaml:" in ended.why

@@ -19,6 +19,7 @@ from batchgen.ledger import (
     JobCounts,
     JobRow,
     ListedRow,
+    MeasuredRow,
     Money,
     RunRow,
     Totals,
@@ -110,6 +111,9 @@ class ReportRows:
 
     def listed(self) -> Iterator[ListedRow]:
         return iter(self._lists.listed)
+
+    def measured(self) -> Iterator[MeasuredRow]:
+        return iter(())
 
     def variants(self) -> Iterator[VariantRow]:
         return iter(self._lists.varied)

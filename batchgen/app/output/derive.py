@@ -277,15 +277,12 @@ def derive_output(output: Path, manifest: Path | None = None, only: Sequence[str
 
     Raises InputError when there is no such manifest, or it has no recipe.
     """
-    from batchgen import reporter
     from batchgen.app.output.maintain import opened
 
     with opened(output, readonly=True) as (ledger, workspace, _):
         recipes = _recipes(manifest or manifest_of(ledger))
         with workspace.lock():
-            result = derive(workspace, ledger, recipes, only)
-            reporter.list_derivatives(workspace)
-    return result
+            return derive(workspace, ledger, recipes, only)
 
 
 def manifest_of(ledger: Ledger) -> Path:
@@ -314,7 +311,7 @@ def keep_measures(ledger: Ledger, checks: Checks, measured: Mapping[str, Measure
     new = ledger.measures.keep(digest(checks), measured.items())
     groups = defaultdict[str, dict[str, str]](dict)
     if checks.duplicate is not None:
-        for row in ledger.measures.rows():
+        for row in ledger.report_rows.measured():
             if value := dict(json.loads(row.tags)).get(checks.duplicate.within):
                 groups[value][row.sha256] = row.looks
     bits = checks.duplicate.bits if checks.duplicate else 0

@@ -117,7 +117,7 @@ class Run:
     collected: int = 0
     restored: int = 0
     derived: DeriveResult = field(default_factory=DeriveResult)
-    checked_anew: bool = False
+    derived_anew: bool = False
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -355,10 +355,8 @@ class Run:
         if settings.derivatives or settings.checks:
             there = sources(self.ledger)
             self.derived = self.deriver.complete(there, there if self.signal is None else ())
-        self.checked_anew = keep_measures(self.ledger, settings.checks, self.derived.measured)
-        if settings.derivatives:
-            reporter.list_derivatives(self.workspace)
-        reporter.list_checks(self.ledger, self.workspace)
+        changed = keep_measures(self.ledger, settings.checks, self.derived.measured)
+        self.derived_anew = changed or bool(self.derived.made)
 
     def _not_derived(self) -> Iterator[Problem]:
         """Say which derivatives could not be made; the images themselves are there."""
@@ -380,7 +378,7 @@ class Run:
             and not self.has_work
             and not self.collected
             and not self.restored
-            and not self.checked_anew
+            and not self.derived_anew
             and self.workspace.exists("report/report.html")
         )
 

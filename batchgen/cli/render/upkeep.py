@@ -96,7 +96,11 @@ def verified(result: VerifyResult) -> str:
 
 def derived(result: DeriveResult) -> str:
     """Count the derivatives."""
-    flagged = f", {result.flagged:,} of them flagged in report/derivatives.csv" if result.flagged else ""
+    flagged = (
+        f", {result.flagged:,} of them flagged (see report/derivatives.csv after batchgen report)"
+        if result.flagged
+        else ""
+    )
     count = f"{counted(result.made, 'derivative')} made, {result.kept:,} kept{flagged}; {len(result.failed):,} failed."
     return paragraph(count)
 
