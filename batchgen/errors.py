@@ -99,6 +99,14 @@ class StorageError(BatchgenError):
     exit = Exit.STORAGE
 
 
+class Unreachable(StorageError):
+    """A store elsewhere does not answer, or refuses for now: the same may work later, and nothing is lost."""
+
+
+class Occupied(StorageError):
+    """An object that batchgen did not write stands where an image belongs; the image waits in the spool."""
+
+
 class Locked(BatchgenError):
     """Another run holds the lock of this output folder."""
 

@@ -67,6 +67,28 @@ rejected_option = click.option(
 )
 
 
+def store_address(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """Read the address of a store."""
+    from batchgen.app.config.stores import store_address as read
+    from batchgen.errors import InputError
+
+    try:
+        return read(text) if text else None
+    except InputError as error:
+        raise click.BadParameter(str(error.problems[0].message)) from None
+
+
+store_option = click.option(
+    "--store", metavar="URL", callback=store_address, help="Where images are kept, such as s3://bucket/catalogue."
+)
+copy_from_option = click.option(
+    "--copy-from",
+    metavar="URL",
+    callback=store_address,
+    help="Copy images that an older --store holds into the present one.",
+)
+
+
 def reads_manifest(command: F) -> F:
     """Give a command what all that read a manifest take: MANIFEST, --provider, --base-url, --output, --json."""
     output = click.option(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ from yarl import URL
 
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
 from batchgen.executor.inflate import EncodingError, Inflate
+from batchgen.executor.patience import Patience
 from batchgen.executor.placement import Placement, Plan, complete, finish, mismatches, to_answer
 from batchgen.model import (
     Attempt,
@@ -91,6 +93,7 @@ class Downloads:
         self._clock = clock
         self._offload = offload
         self._lookup = lookup
+        self._patience = Patience(workspace, clock, offload)
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
         self._fetched: dict[str, dict[str, Spool]] = {}
@@ -111,7 +114,8 @@ class Downloads:
         assert attempt is not None, "whoever asks for an image says where it goes"
         assert remote is not None, "and where it waits"
         name = f"{waiting.attempt_id}-{remote.slot}"
-        receipt = await self._offload(finish, self._workspace, self._store, name)
+        again = partial(finish, self._workspace, self._store, name)
+        receipt = await self._patience.insist(again)
         if not isinstance(receipt, Receipt):
             spool = self._workspace.spool(name)
             facts = await self.fetch(remote.url, spool, remote.expires)
@@ -123,7 +127,9 @@ class Downloads:
                 return NotFetched("what came is no image")
             if broken := await self._offload(fault, seen, facts):
                 return NotFetched(f"what came is no whole image: {broken}")
-            receipt = await self._offload(self._landed, attempt, remote.slot, spool, facts, seen)
+            asked = (attempt, remote.slot, spool, facts, seen)
+            receipt = await self._patience.insist(self._landed, *asked, again=again)
+        assert isinstance(receipt, Receipt), "it is whole in its spool"
         self._fetched.setdefault(waiting.attempt_id, {})[name] = self._workspace.spool(name)
         return receipt
 
@@ -139,7 +145,7 @@ class Downloads:
             format=seen.format,
             mismatches=mismatches(attempt.request, seen, facts),
         )
-        plan = Plan((Placement(facts.path.name, image),))
+        plan = Plan((Placement(facts.path.name, image),), key=attempt.job_key)
         answer = to_answer(Receipt(attempt.id, Phase.COMPLETE, _PAID), plan, attempt.replaces)
         spool.finish(answer)
         return complete(self._workspace, self._store, spool.attempt_id, answer)

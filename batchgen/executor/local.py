@@ -153,7 +153,7 @@ class LocalExecutor:
         found = dict[int, Came]()
         spooled = {at: _id(one) for at, one in enumerate(open) if isinstance(one, Attempt) or one.remote is None}
         if spooled:
-            left = await self.offload(self._spooled, tuple(spooled.values()))
+            left = await self._arrival.patience.insist(self._spooled, tuple(spooled.values()))
             found |= {at: _as_left(open[at], one) for at, one in zip(spooled, left, strict=True)}
         tasks = {at: one for at, one in found.items() if isinstance(one, Pending) and self._tasks.knows(one.handle)}
         found |= zip(tasks, await asyncio.gather(*map(self._tasks.look, tasks.values())), strict=True)

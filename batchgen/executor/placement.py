@@ -45,12 +45,16 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of an answer: images to publish, addresses, what is missing, and bytes without a use."""
+    """What becomes of an answer: images to publish, addresses, what is missing, and bytes without a use.
+
+    `key` is the job's, for a store that says beside an image whose it is.
+    """
 
     landings: tuple[Placement, ...] = ()
     remote: tuple[RemoteImage, ...] = ()
     missing: tuple[tuple[int, Missing], ...] = ()
     spare: tuple[tuple[str, str], ...] = ()
+    key: str = ""
 
     @property
     def brings(self) -> bool:
@@ -88,7 +92,7 @@ class SlotAssigner:
         spare += [(f.path.name, "not an image") for f in left if f.path.name not in dict(spare)]
         reasons = [*self._reasons, *(Missing.DROPPED if whole else Missing.TRUNCATED for _ in self._free)]
         missing = tuple(zip(self._free, reasons, strict=False))
-        return Plan(tuple(landings), tuple(remote), missing, tuple(spare))
+        return Plan(tuple(landings), tuple(remote), missing, tuple(spare), self.attempt.job_key)
 
     def _landing(self, item: Item) -> Placement | RemoteImage | tuple[str, str] | None:
         if item.url:
@@ -151,6 +155,7 @@ def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, A
     return {
         "version": VERSION,
         "attempt": receipt.attempt_id,
+        "key": plan.key,
         "phase": receipt.phase.value,
         "verdict": _flat(receipt.verdict),
         "status": receipt.status,
@@ -202,7 +207,9 @@ def complete(workspace: Workspace, store: ImageStore, attempt_id: str, answer: M
         receipt, landings, spare, replaces = _from_answer(answer)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{spool.path}: answer.json is not of this program: {error!r}") from error
-    return publish(workspace, store, spool, receipt, Plan(landings, spare=spare), replaces)
+    return publish(
+        workspace, store, spool, receipt, Plan(landings, spare=spare, key=str(answer.get("key", ""))), replaces
+    )
 
 
 def publish(
@@ -215,11 +222,16 @@ def publish(
     the same receipt.
     """
     images = [landing.image for landing in plan.landings]
-    new = [NewImage(spool.path / landing.part, landing.image.path, landing.image.sha256) for landing in plan.landings]
+    new = [
+        NewImage(spool.path / one.part, one.image.path, one.image.sha256, plan.key, one.image.slot)
+        for one in plan.landings
+    ]
     gone = store.put_all(new, replacing=replaces)
     quarantine = _set_aside(workspace, spool.attempt_id, plan.spare, receipt) if plan.spare else None
-    if any(gone):
-        images = [replace(image, replaces=place) for image, place in zip(images, gone, strict=True)]
+    versions = [store.e_tag(image.path) for image in images]
+    if any(gone) or any(versions):
+        told = zip(images, gone, versions, strict=True)
+        images = [replace(image, replaces=place, e_tag=version) for image, place, version in told]
     return replace(receipt, images=tuple(images), quarantine=quarantine)
 
 

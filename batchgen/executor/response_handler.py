@@ -1,13 +1,14 @@
 """What came of one exchange: judged, stored and told in a receipt."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
-from batchgen.executor.placement import Plan, SlotAssigner, accepted, blot, publish, to_answer
+from batchgen.executor.patience import Patience
+from batchgen.executor.placement import Plan, SlotAssigner, accepted, blot, finish, publish, to_answer
 from batchgen.model import Attempt, Echo, Pending, Phase, Provider, Receipt, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
 from batchgen.providers.api_error import ApiError
@@ -50,6 +51,10 @@ class ResponseHandler:
     clock: Clock
     offload: Offload
     secrets: tuple[str, ...]
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patience", Patience(self.workspace, self.clock, self.offload))
 
     def unsent(self, attempt: Attempt, call: Exchange, why: str, *, again: bool = False) -> Receipt:
         """Return the receipt of an attempt that could not even be put into words; `again` when another try may help."""
@@ -86,7 +91,8 @@ class ResponseHandler:
     ) -> Receipt:
         """Store what an answer brings, which is whole or will not come again."""
         items = tuple(self._local(item, intake) for item in answer.items)
-        return await self.offload(self._landed, attempt, call, intake, document, replace(answer, items=items))
+        asked = (attempt, call, intake, document, replace(answer, items=items))
+        return await self.patience.insist(self._landed, *asked, again=lambda: self._land_again(attempt.id))
 
     async def fail(
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, complaint: ApiError | None
@@ -115,6 +121,13 @@ class ResponseHandler:
             return self._keep(receipt, intake, document)
         self._store(intake, to_answer(receipt, plan, attempt.replaces))
         return publish(self.workspace, self.store, intake.spool, receipt, plan, attempt.replaces)
+
+    def _land_again(self, attempt_id: str) -> Receipt:
+        """Put an answer in its place that is whole in the spool since an earlier try. Blocks."""
+        receipt = finish(self.workspace, self.store, attempt_id)
+        if not isinstance(receipt, Receipt):
+            raise StorageError(f"{self.workspace.spool(attempt_id).path}: the answer is gone from the spool")
+        return receipt
 
     def _blot(self, intake: PartWriter, plan: Plan) -> None:
         """Cross secrets out in what is no image of ours: a server may have said anything there."""

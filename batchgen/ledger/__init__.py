@@ -56,6 +56,7 @@ from batchgen.ledger.reservations import Reservations
 from batchgen.ledger.reviews import Reviews
 from batchgen.ledger.risk import Risk
 from batchgen.ledger.runs import Runs
+from batchgen.ledger.stores import Stores
 from batchgen.ledger.told import Told
 from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
 from batchgen.ledger.uploads import Uploads
@@ -138,6 +139,7 @@ class Ledger:
         self.uploads = Uploads(database)
         self.measures = Measures(database)
         self.told = Told(database)
+        self.stores = Stores(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

@@ -61,6 +61,7 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, 
         " phase = 'complete', code = 'ok', note = 'adopted' WHERE id = ?",
         (found.cost, int(found.estimated), drawn, attempt_id),
     )
-    image = StoredImage(found.slot, found.path, found.sha256, found.bytes, found.width, found.height, found.format)
+    size = (found.bytes, found.width, found.height)
+    image = StoredImage(found.slot, found.path, found.sha256, *size, found.format, e_tag=found.e_tag)
     ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, image, found.cost)
     return True

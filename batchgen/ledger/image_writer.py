@@ -69,9 +69,9 @@ class ImageWriter:
         )
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
-            " bytes, width, height, format, mismatches, changed, prompt, before)"
-            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
-            f" nullif({_BEFORE}, ?))",
+            " bytes, width, height, format, mismatches, changed, e_tag, prompt, before)"
+            " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            f" (SELECT prompt FROM attempts WHERE id = ?), nullif({_BEFORE}, ?))",
             (
                 self.catalogue,
                 self.job_key,
@@ -87,6 +87,7 @@ class ImageWriter:
                 image.format,
                 dump(image.mismatches),
                 self.now,
+                image.e_tag,
                 attempt_id,
                 *(self.catalogue, self.job_key, image.slot),
                 image.path,

@@ -106,6 +106,14 @@ class Images:
             ).fetchall()
         return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
 
+    def note_e_tag(self, image: RecordedImage, e_tag: str) -> None:
+        """Note what the store calls the version of an image whose bytes are as they were."""
+        with self._database.writing("e_tag") as db:
+            db.execute(
+                "UPDATE images SET e_tag = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                (e_tag, self._database.catalogue, image.job_key, image.slot),
+            )
+
     def note_fault(self, image: RecordedImage, fault: str) -> None:
         """Note what is wrong with a stored image's file (`missing`, `damaged: ...`), or "" when it is well again."""
         with self._database.writing("fault") as db:
@@ -136,8 +144,11 @@ class Images:
             ).fetchall()
             return tuple(_superseded(db, self._database.catalogue, run_id, rows))
 
-    def restore(self, image: SupersededImage, gone: str | None) -> None:
-        """Note that an image is back in its place; `gone` is where the one went that stood there."""
+    def restore(self, image: SupersededImage, gone: str | None, e_tag: str = "") -> None:
+        """Note that an image is back in its place; `gone` is where the one went that stood there.
+
+        `e_tag` is what a store elsewhere calls it there.
+        """
         with self._database.writing("returned") as db:
             db.execute(
                 "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
@@ -146,9 +157,9 @@ class Images:
                 {"gone": gone, "catalogue": self._database.catalogue, "path": image.place},
             )
             db.execute(
-                "UPDATE images SET path = ?, superseded = 0, fault = ''"
+                "UPDATE images SET path = ?, superseded = 0, fault = '', e_tag = ?"
                 " WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (image.place, self._database.catalogue, image.job_key, image.slot),
+                (image.place, e_tag, self._database.catalogue, image.job_key, image.slot),
             )
 
     def obsolete(self) -> tuple[tuple[str, int, str], ...]:

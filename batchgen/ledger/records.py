@@ -374,6 +374,7 @@ class RecordedImage:
     height: int
     format: str
     fault: str = ""
+    e_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,3 +392,4 @@ class Adopted:
     cost: MicroUSD = ZERO
     estimated: bool = True
     drawn: datetime | None = None
+    e_tag: str = ""

@@ -48,6 +48,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
         checks=_checks(form.checks) if form.checks else NO_CHECKS,
         sidecars=form.output is not None and form.output.sidecars,
+        store=(form.output and form.output.store) or "",
         **plain,
     )
 

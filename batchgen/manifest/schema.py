@@ -269,6 +269,8 @@ class OutputForm(Form):
     path: Text | None = None
     """Below images/, default "{{ id }}-{{ index }}.{{ ext }}"; index counts from 0."""
     shop: ShopForm | None = None
+    store: Annotated[str, Field(pattern="^(s3|gs|az|file|memory):.+")] | None = None
+    """Where images are kept: s3://BUCKET/FOLDER, gs://, az:// or file:///FOLDER; default the output folder."""
     sidecars: bool = False
     """A JSON file beside each image with all that is needed to draw it again."""
 

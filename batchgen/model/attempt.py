@@ -176,7 +176,8 @@ class Mismatch(StrEnum):
 class StoredImage:
     """An image that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
 
-    `replaces` is where an image that stood there has moved to, relative to the output folder.
+    `replaces` is where an image that stood there has moved to, relative to the output folder. `e_tag` is what a store
+    elsewhere calls this version.
     """
 
     slot: int
@@ -188,6 +189,7 @@ class StoredImage:
     format: str
     mismatches: tuple[Mismatch, ...] = ()
     replaces: str | None = None
+    e_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class Settings:
     prepare: Prepare = field(default_factory=Prepare)
     notify: Notify = field(default_factory=Notify)
     sidecars: bool = False
+    store: str = ""
     bad_rows: BadRows = BadRows.FAIL
     derivatives: tuple[Recipe, ...] = ()
     route: RouteChoice = RouteChoice.SYNC

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
 from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.workspace import THUMBS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HOME = "report/thumbs"
+HOME = THUMBS
 OURS = re.compile(r"[0-9a-f]{64}\.(webp|part)|\.[0-9a-f]{64}\.webp\.[0-9]+\.tmp")
 """Names of files that some report made there; another version called them `.part` while they were made."""
 EDGE = 320

@@ -30,6 +30,7 @@ from batchgen.storage.lock import Held, lock
 from batchgen.storage.spool import QUARANTINE, SPOOL, Spool
 
 LEDGER, REPORT, RUNS = "ledger.db", "report", "runs"
+THUMBS = "report/thumbs"
 STAGE = ".batchgen-"
 DAY = 86_400.0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, TypeVar
 
 from batchgen.app.config.options import Options
+from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
 from batchgen.model import OnUncertain
 from batchgen.money import MicroUSD, from_usd
@@ -72,7 +73,7 @@ def path(value: object) -> Path:
 def local(text: str) -> Path:
     """Return the path, if it is of this machine and every name in it fits into a file system."""
     if ADDRESS.match(text):
-        raise ValueError(f"{_shown(text)} is an address; give a path of this machine, such as output/shop")
+        raise ValueError(f"{_shown(text)} is an address; give a path of this machine, and --store for where images go")
     path = Path(text)
     for name in path.parts:
         if (size := len(os.fsencode(name))) > LONGEST_NAME:
@@ -115,6 +116,11 @@ def _text(value: object) -> str:
 def _provider(value: object) -> str:
     """Return a provider's name, or the path of a provider file."""
     return str(path(value))
+
+
+def _store(value: object) -> str:
+    """Return the address of a store."""
+    return store_address(_text(value))
 
 
 def _dollars(value: object) -> MicroUSD:
@@ -188,6 +194,7 @@ class PlanOptions(TypedDict, total=False):
     on_uncertain: Literal["retry", "hold"] | OnUncertain | None
     if_locked: Literal["fail", "wait", "skip"] | None
     log_json: str | Path | None
+    store: str | None
 
 
 class RunOptions(PlanOptions, total=False):
@@ -195,6 +202,7 @@ class RunOptions(PlanOptions, total=False):
 
     strict: bool | None
     reworded: str | Path | None
+    copy_from: str | None
 
 
 READERS: Mapping[str, Callable[[object], object]] = {
@@ -217,6 +225,8 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "on_uncertain": _on_uncertain,
     "if_locked": _one_of("fail", "wait", "skip"),
     "log_json": path,
+    "store": _store,
+    "copy_from": _store,
 }
 """How each option is read."""
 

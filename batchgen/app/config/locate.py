@@ -2,17 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from batchgen.errors import InputError, StorageError
-from batchgen.storage import ImageStore, LocalStore, Workspace
-from batchgen.storage.workspace import LEDGER, RUNS, nowhere
-
-
-def store_of(output: Path, at: Callable[[str], None] = nowhere) -> ImageStore:
-    """Open the store that keeps an output's images; the only place that knows which kind it is."""
-    return LocalStore(output, at=at)
+from batchgen.storage import Workspace
+from batchgen.storage.workspace import LEDGER, RUNS
 
 
 def find_output(output: Path | None) -> Path:

@@ -34,3 +34,5 @@ class Options:
     log_json: Path | None = None
     route: RouteChoice | None = None
     wait: bool = False
+    store: str | None = None
+    copy_from: str | None = None

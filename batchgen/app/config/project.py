@@ -13,6 +13,7 @@ from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
 from batchgen.app.config.locate import catalogue_of
 from batchgen.app.config.options import Options
+from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.ledger import Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary
@@ -21,6 +22,7 @@ from batchgen.planner import Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.providers.rules import described
 from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.storage import ImageStore
 from batchgen.storage.durable import make_root
 from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
@@ -40,6 +42,7 @@ class Project:
     ledger_path: Path
     variables: Mapping[str, str]
     clock: Clock
+    store: str = ""
 
     @property
     def catalogue(self) -> str:
@@ -56,6 +59,10 @@ class Project:
         if not readonly:
             make_root(self.ledger_path.parent)
         return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
+
+    def open_store(self, at: Callable[[str], None] = nowhere) -> ImageStore:
+        """Return the store that keeps the images."""
+        return store_of(self.output, self.store, self.variables, at)
 
     def tariff(self, ledger: Ledger | None = None) -> PriceList:
         """Say what calls cost here; a ledger's history calibrates what is expected."""
@@ -110,6 +117,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         settings.ledger or output / LEDGER,
         variables,
         clock or SystemClock(),
+        store_address(chosen) if (chosen := options.store or settings.store) else "",
     )
 
 
@@ -194,7 +202,8 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
 
 def unknown_images(project: Project) -> InputError:
     """Return the refusal of a folder whose ledger was lost or is another one."""
+    where = project.store or project.output
     return InputError(
-        f"{project.output} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
-        f"{project.output} takes them in, so that nothing is paid again; or choose another --output"
+        f"{where} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
+        f"{where} takes them in, so that nothing is paid again; or choose another --output"
     )

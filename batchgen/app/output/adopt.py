@@ -3,22 +3,26 @@
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, store_of
+from batchgen.app.config.environment import environment
+from batchgen.app.config.locate import catalogue_of, find_ledger, find_output
+from batchgen.app.config.stores import store_of
 from batchgen.app.output import sidecars
 from batchgen.errors import Exit, InputError, StorageError
 from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import ImageRequest, Job, Operation, Stems
 from batchgen.money import MicroUSD, split
-from batchgen.runtime.clock import SystemClock
+from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.durable import make_root
+from batchgen.storage.images.objects import KEY, SHA256, SLOT, SNAPSHOT, ObjectStore
 from batchgen.storage.workspace import LEDGER
 from batchgen.version import VERSION
 
@@ -37,19 +41,20 @@ class AdoptResult:
     unknown: tuple[str, ...]
 
 
-def adopt(output: Path | None = None) -> AdoptResult:
+def adopt(output: Path | None = None, *, address: str = "") -> AdoptResult:
     """Take every image in that a sidecar, the report or a log knows and whose bytes are still the same.
 
-    A ledger that knew no image takes in what people said of them too.
+    A ledger that knew no image takes in what people said of them too. With the address of a store, its images are taken
+    in, from the ledger that the last run left there and from what stands beside each; the folder is made.
     """
-    root = find_output(output)
+    root = find_output(output) if not address else _made(output or Path("output") / address.rpartition("/")[2])
     try:
         ledger_path = find_ledger(root)
     except InputError:
         ledger_path = root / LEDGER
-    workspace, store, clock = Workspace(root), store_of(root), SystemClock()
-    known = _known(workspace, store)
-    with workspace.lock(), Ledger.open(ledger_path, catalogue_of(root, ledger_path), clock=clock) as ledger:
+    workspace, clock = Workspace(root), SystemClock()
+    with workspace.lock(), _opened(root, ledger_path, address, clock) as (ledger, store):
+        known = _known(workspace, store)
         begun = new_run_id(clock.now())
         ledger.runs.begin(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.images.stored()}
@@ -57,6 +62,7 @@ def adopt(output: Path | None = None) -> AdoptResult:
         for path in (file.path for file in store.listing() if file.path not in explained):
             found = store.head(path, sha256=True)
             image = known.get((path, found.sha256 or "")) if found else None
+            image = image and replace(image, e_tag=found.e_tag if found else "")
             if image is None:
                 unknown.append(path)
                 continue
@@ -72,15 +78,49 @@ def adopt(output: Path | None = None) -> AdoptResult:
     return AdoptResult(len(keys), taken, tuple(unknown))
 
 
+def _made(root: Path) -> Path:
+    make_root(root)
+    return root
+
+
+@contextmanager
+def _opened(root: Path, path: Path, address: str, clock: Clock) -> Iterator[tuple[Ledger, ImageStore]]:
+    """Open the ledger, and the store that is named; the copy that a store keeps comes first where none is."""
+    variables = environment()
+    elsewhere = store_of(root, address, variables) if address else None
+    if isinstance(elsewhere, ObjectStore) and not path.exists():
+        coming = path.with_name(f".{path.name}.coming")
+        with coming.open("wb") as file:
+            there = elsewhere.fetch(SNAPSHOT, file)
+        coming.replace(path) if there else coming.unlink()
+    with Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
+        if elsewhere is not None:
+            elsewhere.claim(ledger.stores.identity(), anew=True)
+            ledger.stores.use(address)
+        yield ledger, elsewhere or store_of(root, ledger.stores.address(), variables)
+
+
 def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Adopted]:
     """Say what is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
     beside = sidecars.records(store, [file.path for file in store.listing()])
-    for record in (*_from_logs(workspace), *_from_report(workspace), *beside):
+    for record in (*_from_store(store), *_from_logs(workspace), *_from_report(workspace), *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
     found = ((place, _adopted(record)) for place, record in told.items())
     return {place: image for place, image in found if image is not None}
+
+
+def _from_store(store: ImageStore) -> Iterator[dict[str, Any]]:
+    """Return what an object store says of each image: whose it is."""
+    if not isinstance(store, ObjectStore):
+        return
+    for file in store.listing():
+        about = store.about(file.path)
+        if about.get(KEY) and about.get(SHA256):
+            key = about[KEY]
+            told = {"job_id": key[:12], "job_key": key, "slot": about.get(SLOT, "0"), "sha256": about[SHA256]}
+            yield {"path": file.path, "bytes": file.bytes, "format": file.path.rpartition(".")[2], **told}
 
 
 def _from_report(workspace: Workspace) -> Iterator[dict[str, Any]]:

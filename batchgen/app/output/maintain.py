@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from batchgen import reporter
-from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, run_status, store_of
+from batchgen.app.config.environment import environment
+from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, run_status
+from batchgen.app.config.stores import store_of
 from batchgen.errors import StorageError
 from batchgen.ledger import Decision, Held, Ledger, RecordedImage
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import SystemClock
-from batchgen.storage import ImageStore, Workspace, decode_check, sha256_of
+from batchgen.storage import ImageStore, StoredFile, Workspace, decode_check, sha256_of
+from batchgen.storage.images import IMAGES, SUPERSEDED
 
 LOST = "the run ended before the answer was whole"
 SILENCE = timedelta(seconds=60)
@@ -63,7 +66,7 @@ def opened(output: Path | None, *, readonly: bool) -> Iterator[Output]:
     workspace = Workspace(root)
     lock = nullcontext() if readonly else workspace.lock()
     with lock, Ledger.open(path, catalogue, clock=SystemClock(), readonly=readonly) as ledger:
-        yield Output(ledger, workspace, store_of(root))
+        yield Output(ledger, workspace, store_of(root, ledger.stores.address(), environment()))
 
 
 def read_status(output: Path | None = None) -> dict[str, Any]:
@@ -97,23 +100,45 @@ def write_report(output: Path | None = None) -> Sequence[Path]:
         return reporter.write(ledger, workspace, store).files
 
 
-def verify(output: Path | None = None) -> VerifyResult:
-    """Hash and decode every stored image again; what is damaged or missing is noted in a ledger that takes notes."""
+def verify(output: Path | None = None, *, read: bool = False) -> VerifyResult:
+    """Hash and decode every stored image again; what is damaged or missing is noted in a ledger that takes notes.
+
+    In a store elsewhere, sizes and versions are compared with a listing, unless every byte shall be `read`.
+    """
     images, size, damaged, missing = 0, 0, list[tuple[str, str]](), list[str]()
     archived = not os.access(find_output(output), os.W_OK)
     with opened(output, readonly=archived) as (ledger, _, store):
+        there = None if read or not ledger.stores.address() else _listed(store)
         for image in list(ledger.images.stored()):
             images += 1
-            count, wrong = _examined(store, image)
+            count, wrong = _examined(store, image) if there is None else _compared(store, there.get(image.path), image)
             size += count
             if wrong == MISSING:
                 missing.append(image.path)
             elif wrong:
                 damaged.append((image.path, wrong))
             fault = f"damaged: {wrong}" if wrong and wrong != MISSING else wrong
-            if fault != image.fault and not archived:
+            if archived:
+                continue
+            if fault != image.fault:
                 ledger.images.note_fault(image, fault)
+            if there and not wrong and (tag := there[image.path].e_tag) != image.e_tag:
+                ledger.images.note_e_tag(image, tag)  # it was read and is whole: a copy has another version
     return VerifyResult(images, size, tuple(damaged), tuple(missing))
+
+
+def _listed(store: ImageStore) -> Mapping[str, StoredFile]:
+    """List all that a store keeps, by path."""
+    return {one.path: one for where in (IMAGES, SUPERSEDED) for one in store.listing(where)}
+
+
+def _compared(store: ImageStore, found: StoredFile | None, image: RecordedImage) -> tuple[int, str]:
+    """Compare an image with its entry in a listing; one of another version is read."""
+    if found is None:
+        return 0, MISSING
+    if found.bytes != image.bytes:
+        return found.bytes, f"it has {found.bytes:,} bytes, not {image.bytes:,}"
+    return (found.bytes, "") if found.e_tag == image.e_tag else _examined(store, image)
 
 
 def _examined(store: ImageStore, image: RecordedImage) -> tuple[int, str]:

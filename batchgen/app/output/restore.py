@@ -16,7 +16,7 @@ def put_back(ledger: Ledger, store: ImageStore, note: Note) -> int:
         if not _can_return(image, store):
             continue
         gone = store.move(image.path, image.place, image.sha256, replacing=image.owner)
-        ledger.images.restore(image, gone)
+        ledger.images.restore(image, gone, store.e_tag(image.place))
         note("returned", key=image.job_key, slot=image.slot, path=image.place)
         count += 1
     return count

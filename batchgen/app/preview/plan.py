@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import (
     Project,
@@ -46,7 +45,7 @@ class PlanResult(Shown):
         sums = Tally(project.settings.limits)
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
-            store, tariff = store_of(project.output), project.tariff(ledger)
+            store, tariff = project.open_store(), project.tariff(ledger)
             chain = Chain(self.census.taken, ledger, store)
             pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
@@ -85,7 +84,7 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs.latest_first() and next(store_of(project.output).listing(), None) is not None:
+        if not ledger.runs.latest_first() and next(project.open_store().listing(), None) is not None:
             raise unknown_images(project)
     return PlanResult(project, options, checked.census, checked.problems)
 

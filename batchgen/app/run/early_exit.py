@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
-from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
 from batchgen.app.preview import check
@@ -58,7 +57,7 @@ def _rehearsed(
         copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.provider.name, cap))
         if census:
             stops, tariff = StopReasons(), project.tariff(copy)
-            store = store_of(project.output)
+            store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
             wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value, news)
             estimate = wants.plan()

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Deriver, DeriveResult, Source, digest, keep_measures, sources
 from batchgen.app.output.fallback_spool import leave, refuge
+from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
@@ -28,7 +29,7 @@ from batchgen.app.run.progress import Meter, as_json
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
-from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError
+from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
@@ -333,21 +334,32 @@ class Run:
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work or self.collected:
-            make_room(self.ledger, self.store, self.note)
-            self._fill_sidecars()
+            with suppress(Unreachable):  # the next run makes room
+                make_room(self.ledger, self.store, self.note)
+                self._fill_sidecars()
         self._derive()
         self._end_run(status, why)
-        if self._says_it_all():
+        said = self._says_it_all()
+        if said:
             written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
         else:
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
         reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
-        self._end_run(status, why, told=self.wants.fingerprint)
+        self._end_run(status, why, told=self.wants.fingerprint if said or self._mirrored(written.files) else None)
         self.news.keep(status)
         self.journal.put("summary.json", dict(written.summary) | self._in_short(status))
         self.meter.state = "ended"
         self.status_file(exit_code=status)
         return dict(written.summary), written.page
+
+    def _mirrored(self, files: Sequence[Path]) -> bool:
+        """Give the store a copy of the report and of the ledger; one that is away gets it after the next run."""
+        try:
+            mirror(self.project, self.ledger, self.store, self.workspace, files)
+        except StorageError as error:
+            self.wants.notices.append(Problem(f"report and ledger were not copied: {error}", None, Severity.WARNING))
+            return False
+        return True
 
     def _derive(self) -> None:
         """Make what is missing of derivatives and measures; who stopped the run does not wait for earlier images."""

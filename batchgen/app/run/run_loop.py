@@ -14,7 +14,7 @@ from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
 from batchgen.engine import BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
-from batchgen.errors import Exit, StorageError
+from batchgen.errors import Exit, StorageError, Unreachable
 from batchgen.executor import Executor, ProviderBatches
 from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
@@ -170,7 +170,8 @@ class RunLoop:
 
         async def forget(attempt_id: str) -> None:
             rows = await on_books(session.ledger.report_rows.sidecars, attempt_id)
-            await on_disk(sidecars.write, session.store, rows)
+            with suppress(Unreachable):  # at the end, or in the next run, missing ones are written
+                await on_disk(sidecars.write, session.store, rows)
             await executor.forget(attempt_id)
 
         return forget

@@ -13,10 +13,10 @@ from batchgen.app.config.environment import (
     key_for,
     without_core_files,
 )
-from batchgen.app.config.locate import store_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
+from batchgen.app.output import keeping
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
 from batchgen.app.run.open_files import within_open_files
@@ -24,8 +24,9 @@ from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import heartbeat
 from batchgen.app.watch import Watch
-from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity
+from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.executor.patience import what_waits
 from batchgen.ledger import Ledger, nowhere
 from batchgen.model import Stop, StopKind
 from batchgen.planner.fingerprint import Fingerprint
@@ -79,7 +80,7 @@ def _run(
 ) -> RunResult:
     project = within_open_files(open_project(path, options, clock), watch)
     herald.name, herald.notify = project.settings.name, project.settings.notify
-    workspace, store = Workspace(project.output, at=at), store_of(project.output, at)
+    workspace, store = Workspace(project.output, at=at), project.open_store(at)
     with ExitStack() as stack:
         try:
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
@@ -100,9 +101,11 @@ def _run(
                 raise
             return RunResult({}, Exit.OK, (Problem("another run is working here; skipped", None, Severity.WARNING),))
         workspace.ready()
-        store.ready()
+        _answers(store, workspace)
         ledger = stack.enter_context(_books(project, store, at))
+        told = keeping.begin(project, options, ledger, store, workspace)
         session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers)
+        session.wants.notices.extend(told)
         stack.callback(session.journal.close)
         stack.callback(session.leave)
         herald.begin()
@@ -148,6 +151,14 @@ def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Le
         ledger.close()
         raise unknown_images(project)
     return ledger
+
+
+def _answers(store: ImageStore, workspace: Workspace) -> None:
+    """Try the store; StorageError with what waits for it when it does not answer."""
+    try:
+        store.ready()
+    except Unreachable as error:
+        raise StorageError(f"{error}; {what_waits(workspace)}") from error
 
 
 def _need_limit(project: Project, watch: Watch) -> None:

@@ -6,24 +6,40 @@ import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import output_argument
+from batchgen.cli.params import LocalPath, store_address
 from batchgen.errors import Exit
 
 
 @subcommand("adopt")
-@output_argument
-@click.pass_obj
-def command(context: Context, output: Path | None) -> int:
+@click.argument("output", required=False)
+@click.option("--output", "into", metavar="DIR", type=LocalPath(), help="With a store: the folder that is made.")
+@click.pass_context
+def command(ctx: click.Context, /, output: str | None, into: Path | None) -> int:
     """Rebuild the lost ledger of the folder OUTPUT from its images and what was written beside them.
 
     Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no image is changed.
-    Without OUTPUT, the folder below `output/` that was written last.
+    Without OUTPUT, the folder below `output/` that was written last. OUTPUT may be the address of a store: then the
+    ledger is made in `output/` and the last part of the address, or in --output, and owns the store from then on.
 
     Examples:
       batchgen adopt output/autumn-catalogue
+      batchgen adopt s3://shop-images/catalogue
     """
     from batchgen.app.output.adopt import adopt
     from batchgen.cli.render.upkeep import adopted
 
-    context.console.out(adopted(adopt(context.output(output))))
+    context: Context = ctx.obj
+    if output is not None and is_address(output):
+        result = adopt(into, address=store_address(ctx, ctx.command.params[0], output) or "")
+    elif into is not None:
+        raise click.UsageError("--output goes with the address of a store; otherwise give the folder alone.")
+    else:
+        folder = LocalPath().convert(output, ctx.command.params[0], ctx) if output else None
+        result = adopt(context.output(folder))
+    context.console.out(adopted(result))
     return Exit.OK
+
+
+def is_address(text: str) -> bool:
+    """Tell the address of a store from a folder."""
+    return text.partition(":")[0] in {"s3", "gs", "az", "file", "memory"}

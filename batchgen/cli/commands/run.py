@@ -9,7 +9,15 @@ import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import Duration, LocalPath, Money, reads_manifest, rejected_option
+from batchgen.cli.params import (
+    Duration,
+    LocalPath,
+    Money,
+    copy_from_option,
+    reads_manifest,
+    rejected_option,
+    store_option,
+)
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
 
 if TYPE_CHECKING:
@@ -82,6 +90,8 @@ def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "R
     help="By calls, or in batches at half the price within a day.",
 )
 @click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")
+@store_option
+@copy_from_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @click.option("--yes", is_flag=True, help="Answer the question before an expensive run.")
 @click.option("--quiet", is_flag=True, help="Print nothing when all is well.")

@@ -62,6 +62,10 @@ class LocalStore:
         with guarded(self.root / SUPERSEDED), suppress(FileNotFoundError), folder(self.root, (SUPERSEDED,)):
             pass
 
+    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - as in the protocol
+        """Say nothing: the ledger lies beside the images."""
+        return ()
+
     # ---- writing -----------------------------------------------------------------------------------------------------
 
     def put(self, part: Path, path: str, sha256: str | None = None, *, replacing: str | None = None) -> str | None:
@@ -191,6 +195,13 @@ class LocalStore:
         if home.startswith(root):
             return self._folders.below(tuple(home.removeprefix(root).split("/")))
         return Folders(Path(home)).open(())
+
+    def e_tag(self, path: str) -> str:  # noqa: ARG002 - as in the protocol
+        """Say nothing: a file has no versions."""
+        return ""
+
+    def mirror(self, files: Mapping[str, Path]) -> None:
+        """Keep nothing: the files are here."""
 
     @contextmanager
     def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,6 @@
 """What every store of images promises, and the names that all stores share."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
@@ -20,20 +20,24 @@ class NewImage:
     """An image that waits as a file of the spool, and the path where it shall appear.
 
     Each part is put under one path only: `part` tells an image that was put before from another of the same bytes.
+    `key` and `slot` say whose it is: what a store keeps beside the bytes.
     """
 
     part: Path
     path: str
     sha256: str | None = None
+    key: str = ""
+    slot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of a store; `sha256` where it was asked for."""
+    """A file of a store; `sha256` where it was asked for, `e_tag` where the store gives its versions names."""
 
     path: str
     bytes: int
     sha256: str | None = None
+    e_tag: str = ""
 
 
 class ImageStore(Protocol):
@@ -46,6 +50,12 @@ class ImageStore(Protocol):
 
     def ready(self) -> None:
         """Try what a run will need, so that a store that cannot be used is found before anything is paid."""
+
+    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
+        """Write down that the ledger of this identity owns the store; what people should know of it.
+
+        InputError when it is another's, unless it is claimed `anew`. A folder beside its ledger needs no such word.
+        """
 
     def put(self, part: Path, path: str, sha256: str | None = None, *, replacing: str | None = None) -> str | None:
         """Let an image appear, whole, at `path` below `images/`; the part stays.
@@ -81,6 +91,12 @@ class ImageStore(Protocol):
 
     def listing(self, where: str = IMAGES, *, sha256: bool = False) -> Iterator[StoredFile]:
         """List the images below a folder by path, with their hashes when asked; a sidecar is no image."""
+
+    def e_tag(self, path: str) -> str:
+        """Tell what the store calls the version of an image that was put or moved; empty where it has no such word."""
+
+    def mirror(self, files: Mapping[str, Path]) -> None:
+        """Keep copies of files of the workspace beside the images, by their paths; the output folder needs none."""
 
     def write_sidecar(self, path: str, data: bytes) -> bool:
         """Put a sidecar beside an image, also in the place of its older one; False when a stranger's file is there."""

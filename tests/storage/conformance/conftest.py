@@ -1,14 +1,17 @@
 """Every store of images, and how a test prepares it: one line for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from batchgen.storage import ImageStore, LocalStore, PartFacts, Workspace
+from batchgen.storage.images import Bucket, Cache, ObjectStore
+from tests.storage import servers
 from tests.storage.conformance.memory import MemoryStore, Objects
 
 
@@ -70,7 +73,53 @@ def memory(root: Path) -> Bench:
     return Bench(Workspace(root), lambda **at: MemoryStore(objects, **at), objects.plant)
 
 
-STORES = {"local": local, "memory": memory}
+def objects(root: Path) -> Bench:
+    """Return a bucket in memory."""
+    return bucket(root, f"memory:{root}", {})
+
+
+def moto(root: Path) -> Bench:
+    """Return a bucket of moto's server."""
+    return served(root, servers.moto())
+
+
+def s3rver(root: Path) -> Bench:
+    """Return a bucket of a server that ignores conditions."""
+    return served(root, servers.s3rver())
+
+
+def azurite(root: Path) -> Bench:
+    """Return a container of Azure's emulator."""
+    return served(root, servers.azurite())
+
+
+def served(root: Path, server: servers.Server) -> Bench:
+    """Return an address of a server that nobody has used."""
+    return bucket(root, f"{server.address}/{token_hex(8)}", server.variables)
+
+
+def bucket(root: Path, address: str, variables: Mapping[str, str]) -> Bench:
+    """Return a store of objects, claimed as a run does it, so that it knows whether conditions are honoured."""
+
+    def opened(**at: Any) -> ObjectStore:
+        store = ObjectStore(Bucket(address, variables, plain_http=True), Cache(root / "cache"), **at)
+        store.claim("ours")
+        return store
+
+    def plant(path: str, data: bytes) -> None:
+        Bucket(address, variables, plain_http=True).replace(path, data, {})
+
+    return Bench(Workspace(root), opened, plant)
+
+
+STORES = {
+    "local": local,
+    "memory": memory,
+    "objects": objects,
+    "moto": moto,
+    "s3rver": s3rver,
+    "azurite": azurite,
+}
 """A further store is one more line, with a function that makes an empty one; each law then holds for it."""
 
 

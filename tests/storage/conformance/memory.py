@@ -1,7 +1,7 @@
 """A store that keeps images in a dictionary: for tests, and to show what a store has to do."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256 as hash_of
 from pathlib import Path, PurePosixPath
@@ -56,6 +56,17 @@ class MemoryStore:
 
     def ready(self) -> None:
         """Nothing can be amiss."""
+
+    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
+        """Belong to anybody."""
+        return ()
+
+    def e_tag(self, path: str) -> str:
+        """Nothing has versions."""
+        return ""
+
+    def mirror(self, files: Mapping[str, Path]) -> None:
+        """Keep nothing but images."""
 
     def put(self, part: Path, path: str, sha256: str | None = None, *, replacing: str | None = None) -> str | None:
         """Keep the bytes of a part."""

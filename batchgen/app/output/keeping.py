@@ -1,0 +1,82 @@
+"""The store of an output: owned before anything is paid, told when it changes, given copies of the books."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import Project
+from batchgen.app.config.stores import store_of
+from batchgen.errors import Problem, Severity, StorageError
+from batchgen.ledger import Ledger
+from batchgen.storage import ImageStore, NewImage, Workspace, sha256_of
+from batchgen.storage.images.objects import SNAPSHOT
+from batchgen.storage.workspace import REPORT, THUMBS
+from batchgen.text import counted
+
+OWN = "."
+"""What a ledger calls the output whose folder it lies in."""
+_COPY = "copy"
+_PIECE = 1024 * 1024
+
+
+def begin(
+    project: Project, options: Options, ledger: Ledger, store: ImageStore, workspace: Workspace
+) -> Sequence[Problem]:
+    """Claim the store, and say what people should know: conditions it ignores, images that are kept elsewhere."""
+    notices = list(store.claim(ledger.stores.identity()))
+    before, former = ledger.stores.address(), ledger.stores.former()
+    if project.store != before:
+        former = _shown(before, project.output) if ledger.images.any_stored() else ""
+        ledger.stores.use(project.store, former=former)
+    if source := options.copy_from:
+        copied = copy_images(ledger, store_of(project.output, source, project.variables), store, workspace)
+        ledger.stores.use(project.store)
+        notices.append(f"{counted(copied, 'image')} copied from {source}")
+    elif former and former != _shown(project.store, project.output):
+        notices.append(
+            f"images may still be in {former}: nothing is drawn again for that; --copy-from {former} copies them"
+        )
+    return [Problem(why, None, Severity.WARNING) for why in notices]
+
+
+def _shown(address: str, output: Path) -> str:
+    """Name a place of images so that `--copy-from` takes it."""
+    return address or f"file://{output.resolve()}"
+
+
+def copy_images(ledger: Ledger, source: ImageStore, target: ImageStore, workspace: Workspace) -> int:
+    """Copy stored images that the target does not have, each checked by its hash; how many."""
+    count = 0
+    for image in list(ledger.images.stored()):
+        if target.head(image.path) is not None or source.head(image.path) is None:
+            continue
+        spool = workspace.spool(f"{_COPY}-{image.job_key[:24]}-{image.slot}")
+        part = spool.part(0)
+        with source.open(image.path) as file:
+            if sha256_of(file) != image.sha256:
+                raise StorageError(f"{image.path}: its hash differs from the one in the ledger; batchgen verify tells")
+            file.seek(0)
+            while piece := file.read(_PIECE):
+                part.write(piece)
+        path = part.close().path
+        target.put_all([NewImage(path, image.path, image.sha256, image.job_key, image.slot)])
+        ledger.images.note_e_tag(image, target.e_tag(image.path))
+        spool.discard()
+        count += 1
+    return count
+
+
+def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Workspace, files: Iterable[Path]) -> None:
+    """Give the store the report, and a snapshot of a ledger that serves this output alone."""
+    if not project.store:
+        return
+    root = workspace.root
+    thumbs = (f"{THUMBS}/{name}" for name in workspace.names(THUMBS))
+    named = {f"{REPORT}/{file.name}": file for file in files} | {path: root / path for path in thumbs}
+    store.mirror(named)
+    if project.catalogue == OWN:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "ledger.db"
+            ledger.copy_to(copy)
+            store.mirror({SNAPSHOT: copy})

@@ -1,0 +1,61 @@
+"""Puts off what a store elsewhere does not take for now, while other attempts go on; paid bytes wait in the spool."""
+
+from collections.abc import Callable
+from random import uniform
+from typing import Any, TypeVar
+
+from batchgen.errors import StorageError, Unreachable
+from batchgen.runtime.clock import Clock, Offload
+from batchgen.storage import Workspace
+from batchgen.text import counted
+
+GIVEN_UP_SECONDS = 60.0
+"""So long after it last took anything, with something waiting, a store is given up."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+
+T = TypeVar("T")
+
+
+class Patience:
+    """Tries again what a store refused; shared by all that one executor uploads."""
+
+    def __init__(self, workspace: Workspace, clock: Clock, offload: Offload) -> None:
+        """Take the workspace, whose spool holds what waits."""
+        self._workspace = workspace
+        self._clock = clock
+        self._offload = offload
+        self._failing_since: float | None = None
+
+    async def insist(self, act: Callable[..., T], *args: Any, again: Callable[[], T] | None = None) -> T:
+        """Do something that needs the store, and do it again (or `again` instead) while the store is away.
+
+        StorageError when it is given up, with how many images wait.
+        """
+        wait = FIRST_WAIT
+        while True:
+            begun = self._clock.monotonic()
+            try:
+                done = await self._offload(act, *args)
+            except Unreachable as error:
+                now = self._clock.monotonic()
+                since = self._failing_since = begun if self._failing_since is None else self._failing_since
+                if now - since >= GIVEN_UP_SECONDS:
+                    waits = await self._offload(what_waits, self._workspace)
+                    raise StorageError(f"{error}; given up after {now - since:.0f} s; {waits}") from error
+            else:
+                self._failing_since = None
+                return done
+            await self._clock.sleep(uniform(wait / 2, wait))  # noqa: S311 - jitter, no secret
+            wait = min(2 * wait, LONGEST_WAIT)
+            if again is not None:
+                act, args = again, ()
+
+
+def what_waits(workspace: Workspace) -> str:
+    """Say how many paid images wait for a store, and what brings them there. Blocks."""
+    answers = (workspace.spool(name).read() or {} for name in workspace.spools())
+    count = sum(len(images) for one in answers if isinstance(images := one.get("pictures"), list))
+    if not count:
+        return "no paid image waits; the same command goes on"
+    waits = "waits" if count == 1 else "wait"
+    return f"{counted(count, 'paid image')} {waits} in {workspace.root / 'spool'}; the same command uploads them first"

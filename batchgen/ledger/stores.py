@@ -1,0 +1,44 @@
+"""Where the images of an output are kept, and by which name its ledger owns a store."""
+
+import secrets
+
+from batchgen.ledger.database import Database
+
+
+class Stores:
+    """The store of one output."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def address(self) -> str:
+        """Return where the images are kept; empty for the output folder."""
+        return self._read()[1]
+
+    def former(self) -> str:
+        """Return where images were kept before that may not all have been copied; empty when that is nowhere."""
+        return self._read()[2]
+
+    def identity(self) -> str:
+        """Return the name by which this ledger owns stores, made when it is first asked for. Blocks."""
+        if found := self._read()[0]:
+            return found
+        with self._database.writing("store") as db:
+            db.execute("INSERT INTO stores VALUES (?, ?, '', '')", (self._database.catalogue, secrets.token_hex(16)))
+        return self._read()[0]
+
+    def use(self, address: str, *, former: str = "") -> None:
+        """Write down where images are kept from now on, and where others may still be."""
+        self.identity()
+        with self._database.writing("store") as db:
+            db.execute(
+                "UPDATE stores SET address = ?, former = ? WHERE catalogue = ?",
+                (address, former, self._database.catalogue),
+            )
+
+    def _read(self) -> tuple[str, str, str]:
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT identity, address, former FROM stores WHERE catalogue = ?", (self._database.catalogue,)
+            ).fetchone()
+        return tuple(row) if row else ("", "", "")

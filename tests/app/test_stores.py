@@ -1,0 +1,182 @@
+"""Images in a store elsewhere: what is paid is there, nothing is bought again, and what is amiss is said."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+
+from batchgen.app.output import maintain
+from batchgen.app.output.adopt import adopt
+from batchgen.storage.images import Bucket
+from tests.rehearsal import Rehearsal
+from tests.storage import servers
+
+JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "sofa", "prompt": "A sofa"}]
+PATHS = ["images/lamp-0.webp", "images/lamp-1.webp", "images/sofa-0.webp"]
+SERVERS: dict[str, Callable[[], servers.Server]] = {
+    "moto": servers.moto,
+    "s3rver": servers.s3rver,
+    "azurite": servers.azurite,
+}
+
+
+def address() -> str:
+    """Return a store in memory that nobody has used."""
+    return f"memory:{token_hex(8)}"
+
+
+def objects(store: str, where: str = "images") -> list[str]:
+    """Name what lies in a store in memory."""
+    return [one.path for one in Bucket(store, {}, plain_http=False).listing(where)]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_run_puts_its_images_into_a_store(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """With report and ledger; the same command draws nothing more, verify finds all, and conditions are told of."""
+    server = SERVERS[name]()
+    for variable, value in server.variables.items():
+        monkeypatch.setenv(variable, value)
+    store = f"{server.address}/{token_hex(8)}"
+    manifest = scene.manifest(JOBS, output={"store": store})
+    first, second = scene.run(manifest), scene.run(manifest)
+    assert (first.exit, second.exit, len(scene.bill)) == (0, 0, 2)
+    ignored = [one.message for one in first.problems if "does not honour conditions" in one.message]
+    assert bool(ignored) is (name == "s3rver")
+    bucket = Bucket(store, server.variables, plain_http=True)
+    assert [one.path for one in bucket.listing("images")] == PATHS
+    assert bucket.head("report/report.html")
+    assert bucket.head("batchgen/ledger.db")
+    assert not (first.folder / "images").exists()
+    about = bucket.head(PATHS[0])
+    assert about
+    assert about.about["Content-Type"] == "image/webp"
+    assert about.about["sha256"] == first.images("lamp")[0]["sha256"]
+    assert about.about["job_key"] == first.images("lamp")[0]["job_key"]
+    for read in (False, True):
+        found = maintain.verify(first.folder, read=read)
+        assert (found.images, found.damaged, found.missing) == (3, (), ())
+
+
+def test_what_changes_in_a_store_is_found(scene: Rehearsal) -> None:
+    """By a listing: a size, a version, an absence."""
+    store = address()
+    folder = scene.run(scene.manifest(JOBS), store=store).folder
+    bucket = Bucket(store, {}, plain_http=False)
+    bucket.replace(PATHS[0], b"short", {})
+    data = bucket.read(PATHS[1], 10_000_000)
+    assert data
+    bucket.replace(PATHS[1], data[:-1] + bytes([data[-1] ^ 1]), {})
+    bucket.delete(PATHS[2])
+    found = maintain.verify(folder)
+    assert [path for path, _ in found.damaged] == PATHS[:2]
+    assert found.missing == (PATHS[2],)
+
+
+def test_a_store_belongs_to_one_ledger(scene: Rehearsal) -> None:
+    """Another one is told to adopt it, and afterwards pays for nothing; then the first one has lost it."""
+    store, manifest = address(), scene.manifest(JOBS)
+    assert scene.run(manifest, store=store).exit == 0
+    other = scene.root / "other"
+    refused = scene.run(manifest, store=store, output=other)
+    assert (refused.exit, f"batchgen adopt {store}" in refused.why) == (2, True)
+    Bucket(store, {}, plain_http=False).delete("batchgen/ledger.db")
+    assert adopt(other, address=store).images == 3
+    assert scene.run(manifest, store=store, output=other).exit == 0
+    assert len(scene.bill) == 2
+    assert scene.run(manifest, store=store).exit == 2
+
+
+def test_a_lost_machine_loses_no_image(scene: Rehearsal) -> None:
+    """The ledger's copy in the store comes back, with the costs that it knew; what came later is taken in too."""
+    store, manifest = address(), scene.manifest(JOBS)
+    first = scene.run(manifest, store=store)
+    bucket = Bucket(store, {}, plain_http=False)
+    snapshot = bucket.read("batchgen/ledger.db", 10_000_000)
+    more = scene.manifest([*JOBS, {"id": "chair", "prompt": "A chair"}])
+    assert snapshot
+    assert scene.run(more, store=store).exit == 0
+    bucket.replace("batchgen/ledger.db", snapshot, {})
+    new = scene.root / "new"
+    assert adopt(new, address=store).images == 1
+    again = scene.run(more, store=store, output=new)
+    assert (again.exit, len(scene.bill)) == (0, 3)
+    assert again.money["confirmed_micro_usd"] == first.money["confirmed_micro_usd"]
+
+
+def test_another_store_buys_nothing(scene: Rehearsal) -> None:
+    """The run says where the images are; --copy-from brings them."""
+    one, two, manifest = address(), address(), scene.manifest(JOBS)
+    scene.run(manifest, store=one)
+    moved = scene.run(manifest, store=two)
+    assert any(f"--copy-from {one}" in problem.message for problem in moved.problems)
+    assert (objects(two), len(scene.bill)) == ([], 2)
+    assert scene.run(manifest, store=two, copy_from=one).exit == 0
+    assert (objects(two), len(scene.bill)) == (PATHS, 2)
+    assert maintain.verify(moved.folder).missing == ()
+    back = scene.run(manifest)
+    assert scene.run(manifest, copy_from=two).exit == 0
+    assert back.image("sofa").exists()
+    assert len(scene.bill) == 2
+
+
+def test_a_chained_job_takes_its_image_from_the_store(scene: Rehearsal) -> None:
+    """Through a copy on this machine."""
+    jobs = [{"id": "lamp", "prompt": "A lamp"}, {"id": "night", "prompt": "At night", "images": ["@lamp"]}]
+    ended = scene.run(scene.manifest(jobs), store=address())
+    assert ended.exit == 0, ended.why
+    assert ended.jobs["night"]["state"] == "done"
+
+
+def test_a_redrawn_image_steps_aside_in_the_store(scene: Rehearsal) -> None:
+    """By copy, with its job's key in its name."""
+    store = address()
+    scene.run(scene.manifest(JOBS[1:]), store=store)
+    ended = scene.run(scene.manifest([{**JOBS[1], "prompt": "Another sofa"}]), store=store)
+    assert ended.exit == 0
+    assert len(objects(store, "superseded")) == 1
+    assert maintain.verify(ended.folder).missing == ()
+
+
+def test_a_folder_can_be_a_store(scene: Rehearsal) -> None:
+    """Images, report and owner go there, on this disk or another."""
+    shop = scene.root / "shop"
+    ended = scene.run(scene.manifest(JOBS), store=f"file://{shop}")
+    assert ended.exit == 0
+    assert [path.name for path in sorted((shop / "images").iterdir())] == [Path(path).name for path in PATHS]
+    assert (shop / "report" / "report.html").exists()
+    assert "ledger" in json.loads((shop / "batchgen" / "owner.json").read_text("utf-8"))
+    assert scene.run(scene.manifest(JOBS), store=f"file://{shop}", output=scene.root / "other").exit == 2
+
+
+@pytest.mark.parametrize(
+    ("store", "variables", "why"),
+    [
+        ("https://shop.example/bucket", {}, "AWS_ENDPOINT_URL"),
+        ("bucket/folder", {}, "no address of a store"),
+        ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://store.example.com"}, "not encrypted"),
+    ],
+)
+def test_what_is_no_store_is_said_before_anything_is_sent(
+    scene: Rehearsal, monkeypatch: pytest.MonkeyPatch, store: str, variables: dict[str, str], why: str
+) -> None:
+    """With what to write instead."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    ended = scene.run(scene.manifest(JOBS), store=store)
+    assert (ended.exit, why in ended.why, scene.bill) == (2, True, [])
+
+
+def test_a_store_that_does_not_answer_costs_nothing_and_shows_no_secret(
+    scene: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exit 8 before the first call."""
+    secret = "secret-of-the-store"
+    told: dict[str, Any] = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": "eu-central-1"}
+    for name, value in {**told, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    ended = scene.run(scene.manifest(JOBS), store="s3://bucket/x")
+    assert (ended.exit, scene.bill, secret in ended.why) == (8, [], False)
+    assert "no paid image waits" in ended.why
