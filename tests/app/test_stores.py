@@ -124,7 +124,10 @@ def test_another_store_buys_nothing(scene: Rehearsal) -> None:
 
 def test_a_chained_job_takes_its_image_from_the_store(scene: Rehearsal) -> None:
     """Through a copy on this machine."""
-    jobs = [{"id": "lamp", "prompt": "A lamp"}, {"id": "night", "prompt": "At night", "images": ["@lamp"]}]
+    jobs: list[dict[str, Any]] = [
+        {"id": "lamp", "prompt": "A lamp"},
+        {"id": "night", "prompt": "At night", "images": ["@lamp"]},
+    ]
     ended = scene.run(scene.manifest(jobs), store=address())
     assert ended.exit == 0, ended.why
     assert ended.jobs["night"]["state"] == "done"

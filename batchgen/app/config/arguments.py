@@ -195,6 +195,7 @@ class PlanOptions(TypedDict, total=False):
     if_locked: Literal["fail", "wait", "skip"] | None
     log_json: str | Path | None
     store: str | None
+    copy_from: str | None
 
 
 class RunOptions(PlanOptions, total=False):
@@ -202,7 +203,6 @@ class RunOptions(PlanOptions, total=False):
 
     strict: bool | None
     reworded: str | Path | None
-    copy_from: str | None
 
 
 READERS: Mapping[str, Callable[[object], object]] = {
