@@ -22,20 +22,47 @@ _BAD_NAMES = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.E
 
 @subcommand("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=LocalPath())
+@click.option(
+    "--from",
+    "export",
+    metavar="FILE",
+    type=LocalPath(),
+    help="Look at an export of a shop (CSV, TSV, XLSX, JSONL or Parquet) and write a manifest for it.",
+)
 @click.pass_obj
-def command(context: Context, folder: Path) -> int:
+def command(context: Context, folder: Path, export: Path | None) -> int:
     """Write a commented starter manifest, a CSV and an .env.example into DIR, by default the working directory.
 
-    The starter runs as it is, with sample images from this machine, no key and no cost. Nothing is overwritten.
+    The starter runs as it is, with sample images from this machine, no key and no cost. With --from, the manifest is
+    written for your own rows: columns are guessed and told, each guess can be changed in the file. Nothing is
+    overwritten.
 
     Examples:
       batchgen init
       batchgen init shop
+      batchgen init --from export.csv
     """
+    if export is not None:
+        return _from_export(context, export, folder)
     for path in write_starter(folder):
         context.console.out(f"wrote {safe(path, 1000)}")
     manifest = safe(shlex.quote(str(folder / "catalogue.yaml")), 1000)
     context.console.out(f"\nNext:\n  batchgen plan {manifest}\n  batchgen run {manifest}")
+    return Exit.OK
+
+
+def _from_export(context: Context, export: Path, folder: Path) -> int:
+    from batchgen.app.preview.from_export import manifest_for
+    from batchgen.app.preview.plan import estimate_manifest
+    from batchgen.cli.render import guessed, money
+
+    written = manifest_for(export, folder)
+    context.console.out(guessed.told(written))
+    result = estimate_manifest(written.path, context.options())
+    context.console.tell(problem for problem in result.warnings if problem not in written.told)
+    context.console.out(f"\n{money.total(result)}")
+    manifest = safe(shlex.quote(str(written.path)), 1000)
+    context.console.out(f"\nNext:\n  batchgen check {manifest}\n  batchgen run {manifest}")
     return Exit.OK
 
 
