@@ -1,5 +1,6 @@
 """Collects what batches brought: polls all of them together, reads their files, and settles each line."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from random import uniform
 
@@ -46,7 +47,7 @@ class BatchCollector:
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
         bench, ended = self.bench, 0
-        for row in await self._rows():
+        for row in await self.rows():
             if bench.stops:
                 break
             if row.state is not BatchState.SUBMITTED:
@@ -56,12 +57,17 @@ class BatchCollector:
         await self._clean()
         return ended
 
-    async def wait(self) -> bool:
-        """Wait until a batch has ended and is collected, or the run stops; False when nothing is open any more."""
+    async def wait(self, left: Callable[[], Awaitable[float]] | None = None) -> bool:
+        """Wait until a batch has ended and is collected, or the run stops; False when nothing is open any more.
+
+        `left` says for how many seconds more there is time to wait.
+        """
         while not self.bench.stops:
-            if not await self._rows():
+            most = await left() if left else float("inf")
+            if most <= 0 or not await self.rows():
                 return False
-            await self.bench.pause(max(self._at_least, self._wait * uniform(0.75, 1.25)))  # noqa: S311 - jitter
+            seconds = max(self._at_least, self._wait * uniform(0.75, 1.25))  # noqa: S311 - jitter, no secret
+            await self.bench.pause(min(seconds, most))
             self._wait = min(LONGEST_WAIT, self._wait * GROWTH)
             self._at_least = 0.0
             if not self.bench.stops and await self.look():
@@ -69,7 +75,7 @@ class BatchCollector:
                 return True
         return False
 
-    async def _rows(self) -> list[BatchRow]:
+    async def rows(self) -> list[BatchRow]:
         """List the open batches of this run's provider."""
         rows = await self.bench.offload(self.bench.ledger.batches.open)
         return [row for row in rows if row.provider == self.bench.provider.name]
@@ -90,6 +96,16 @@ class BatchCollector:
         await bench.offload(bench.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         bench.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
         return told.status.final and await self._collect(row, told)
+
+    async def cancel(self, row: BatchRow) -> None:
+        """Ask for a batch to be cancelled; whether it was is seen when it is looked at."""
+        if row.provider_id is None:
+            return
+        try:
+            await self._batches.client_at(row.base_url).cancel(row.provider_id)
+        except BatchRefusedError as error:
+            self._postpone(row, error.verdict)
+        self.bench.note("batch_cancelled", batch=row.id)
 
     def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
         """Leave a batch for the next look; a key that is refused stops the run."""

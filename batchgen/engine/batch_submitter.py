@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 from batchgen.engine.batch_chunks import Chunk, Chunks
@@ -57,6 +58,7 @@ class BatchSubmitter:
         self._recovery = BatchRecovery(bench)
         self._mark = key_mark(bench.batches.key)
         self._told: set[str] = set()
+        self.deadline: datetime | None = None
 
     async def submit(self, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
         """Submit tasks as long as nothing stops the run; says of each that it was taken up, or why it was not."""
@@ -146,6 +148,7 @@ class BatchSubmitter:
             chunk.model,
             chunk.endpoint,
             chunk.tokens,
+            self.deadline,
         )
         refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.caps())
         for why in filter(None, refused):

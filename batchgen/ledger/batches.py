@@ -30,7 +30,7 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch as it begins: where it will go, and how many tokens will wait there."""
+    """A batch as it begins: where it will go, how many tokens will wait there, when its images have to be here."""
 
     id: str
     run_id: str
@@ -39,6 +39,7 @@ class NewBatch:
     model: str
     endpoint: str
     tokens: int = 0
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class BatchRow:
     """A batch as the ledger knows it, with what its lines add up to.
 
     `status` is the provider's own word; `completed` and `failed` are what it counted. `changed` is when `state` last
-    changed. `files_left`: it has ended, and its files are still at the provider.
+    changed. `files_left`: it has ended, and its files are still at the provider. `deadline` is when what it was
+    submitted for has to be there.
     """
 
     id: str
@@ -69,6 +71,7 @@ class BatchRow:
     changed: datetime
     ended: datetime | None
     files_left: bool
+    deadline: datetime | None
     lines: int
     images: int
     open: int
@@ -101,7 +104,7 @@ class Batches:
             if not all(refused):
                 db.execute(
                     "INSERT INTO batches (id, catalogue, run_id, provider, base_url, model, endpoint, state, tokens,"
-                    " created, changed) VALUES (?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?)",
+                    " created, changed, deadline) VALUES (?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ?)",
                     (
                         batch.id,
                         self._database.catalogue,
@@ -113,6 +116,7 @@ class Batches:
                         batch.tokens,
                         stamp(now),
                         stamp(now),
+                        batch.deadline and stamp(batch.deadline),
                     ),
                 )
         return refused
@@ -204,6 +208,13 @@ class Batches:
 
 
 def _row_from(row: sqlite3.Row) -> BatchRow:
-    read = {"state": BatchState, "created": moment, "changed": moment, "ended": moment, "files_left": bool}
+    read = {
+        "state": BatchState,
+        "created": moment,
+        "changed": moment,
+        "ended": moment,
+        "files_left": bool,
+        "deadline": moment,
+    }
     values = {name: row[name] for name in BatchRow.__slots__}
     return BatchRow(**{name: read[name](value) if name in read else value for name, value in values.items()})  # type: ignore[operator]

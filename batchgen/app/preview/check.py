@@ -145,12 +145,22 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
         for pattern in sorted(examiner.unmet)
         if census.whole
     ]
+    late = _needs_deadline(project)
     told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
     words = "" if project.manifest.errors else too_many(project, census.images)
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
-    errors = (*told, *unmet, *census.problems)
+    errors = (*late, *told, *unmet, *census.problems)
     more = census.more + max(0, len(errors) - MOST)
     return CheckResult((*errors, *many, *census.warnings)[:MOST], census, more)
+
+
+def _needs_deadline(project: Project) -> tuple[Problem, ...]:
+    """Refuse the automatic route without a deadline: nothing says when batches have to give way."""
+    settings, place = project.settings, Place(str(project.manifest.path))
+    if settings.route is not RouteChoice.AUTO or settings.batch.ready_by is not None:
+        return ()
+    why = 'route: auto needs to know until when: batch: {ready_by: "07:00"}, or a duration such as 6h'
+    return (Problem(why, place),)
 
 
 def too_many(project: Project, images: int) -> str:

@@ -6,13 +6,14 @@ import secrets as tokens
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
-from batchgen.engine import BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
+from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, StorageError, Unreachable
 from batchgen.executor import Executor, ProviderBatches
@@ -183,10 +184,13 @@ class RunLoop:
         ticker.add_done_callback(self._watch_over)
         try:
             async with worker.collector.looking(session.left):
-                if settings.route is RouteChoice.SYNC:
-                    await self._perform(bench, worker)
-                else:
-                    await self._submit(bench)
+                match settings.route:
+                    case RouteChoice.SYNC:
+                        await self._perform(bench, worker)
+                    case RouteChoice.BATCH:
+                        await self._submit(bench)
+                    case RouteChoice.AUTO:
+                        await self._draw_in_time(bench, worker)
                 session.still_waiting = await worker.collector.rest()
         finally:
             ticker.cancel()
@@ -209,6 +213,12 @@ class RunLoop:
             session.meter.state = "waiting for batches"
             if not waits or not await collector.wait():
                 return
+
+    async def _draw_in_time(self, bench: RunContext, worker: JobRunner) -> None:
+        """Draw by the deadline, as cheaply as that allows."""
+        wants, planned = self.session.wants, timedelta(seconds=self.session.estimate.wall_seconds)
+        async for outcome in AutoRoute(bench, worker, lambda: wants.tasks(again=True), planned).draw():
+            wants.finished(outcome)
 
     def _watch_over(self, ticker: asyncio.Task[None]) -> None:
         """Without the ticker nobody watches time and progress: its bug ends the run."""
