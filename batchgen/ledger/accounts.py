@@ -10,10 +10,13 @@ from batchgen.ledger.totals import History, ImageCounts, JobCounts, Money, Total
 from batchgen.money import MicroUSD
 
 LATEST = 1000
+PARTS = ("pending", "again", "for_now")
+"""Counts of images that are part of another count."""
 _JOB_SUMS = """
 SELECT {outcome} AS outcome, count(*) AS jobs, sum(stored) AS stored, sum(moderated) AS moderated,
     sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid,
-    sum(submitted) AS submitted, sum(not_started) AS not_started, sum(pending) AS pending
+    sum(submitted) AS submitted, sum(not_started) AS not_started, sum(pending) AS pending,
+    sum(again) AS again, sum(for_now) AS for_now
 FROM ({counted} GROUP BY j.key) GROUP BY 1
 """
 _WANTED = " AND j.last_run = :run"
@@ -153,10 +156,10 @@ class Accounts:
 def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> tuple[JobCounts, ImageCounts]:
     rows = db.execute(_JOB_SUMS.format(outcome=OUTCOME, counted=COUNTED + which), values).fetchall()
     outcomes = {row["outcome"]: row["jobs"] for row in rows}
-    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started", "pending")
+    names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started", *PARTS)
     sums = {name: sum(row[name] for row in rows) for name in names}
     jobs = JobCounts(total=sum(outcomes.values()), **outcomes)
-    return jobs, ImageCounts(wanted=sum(sums.values()) - sums["pending"], **sums)
+    return jobs, ImageCounts(wanted=sum(sums.values()) - sum(sums[name] for name in PARTS), **sums)
 
 
 def _images_alone(

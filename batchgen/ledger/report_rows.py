@@ -42,12 +42,15 @@ COUNTED = f"""
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
         ifnull(sum(i.state = 'uncertain' AND i.reason_code != 'outage'), 0) AS held,
+        ifnull(sum(i.state = 'uncertain' AND i.reason_code IN ('maybe_charged', 'orphaned', 'outage')), 0) AS again,
+        ifnull(sum(i.state = 'failed' AND i.reason_code = 'transient'), 0) AS for_now,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
         ifnull(max(later.slots), 0) AS submitted,
         j.n - ifnull(sum(i.state != 'not_started'), 0) - ifnull(max(later.slots), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
-        json_group_array(i.slot) FILTER (WHERE i.state = 'moderated') AS moderated_slots,
+        json_group_array(i.slot) FILTER (WHERE i.state = 'moderated' AND i.reason_code != 'accepted')
+            AS moderated_slots,
         max(i.prompt) FILTER (WHERE i.state = 'moderated') AS moderated_prompt
     FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
         LEFT JOIN (SELECT c.job_key, count(*) AS slots FROM ({COMING}) c JOIN jobs w ON w.key = c.job_key

@@ -53,6 +53,33 @@ class Risk:
             )
         return decided
 
+    def accept(self, job_ids: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Take it that moderated images are missing, for good; returns the ids of the jobs, all when none is named."""
+        with self._database.writing("accept") as db:
+            rows = db.execute(
+                "SELECT DISTINCT j.id, j.key FROM jobs j JOIN images i ON i.catalogue = j.catalogue"
+                " AND i.job_key = j.key WHERE j.catalogue = ? AND i.state = 'moderated' AND i.reason_code != ?"
+                " AND j.last_run IS NOT NULL ORDER BY j.seq, j.key",
+                (self._database.catalogue, ReasonCode.ACCEPTED),
+            ).fetchall()
+            named = None if job_ids is None else frozenset(job_ids)
+            chosen = [row for row in rows if named is None or row["id"] in named]
+            db.executemany(
+                "UPDATE images SET reason_code = ? WHERE catalogue = ? AND job_key = ? AND state = 'moderated'",
+                [(ReasonCode.ACCEPTED, self._database.catalogue, row["key"]) for row in chosen],
+            )
+        return tuple(row["id"] for row in chosen)
+
+    def moderated(self) -> tuple[str, ...]:
+        """Ids of the jobs with moderated images that nobody has accepted."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT DISTINCT j.id FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key"
+                " WHERE j.catalogue = ? AND i.state = 'moderated' AND i.reason_code != ? AND j.last_run IS NOT NULL",
+                (self._database.catalogue, ReasonCode.ACCEPTED),
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
     def reconcile(self, billed: MicroUSD, since: datetime | None = None, *, apply: bool = True) -> Reconciliation:
         """Settle what is at risk against a bill for the whole ledger, the oldest calls first.
 

@@ -46,7 +46,9 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
-    """Wanted images by state; `wanted` is the sum of the others, except `pending`, which is part of `not_started`.
+    """Wanted images by state; `wanted` is the sum of the others, except those that are part of another.
+
+    `pending` is part of `not_started`; `again` of `uncertain` and `for_now` of `failed`: a later run asks for these.
 
     `submitted`: the provider has accepted the call, and its images come later.
     """
@@ -60,6 +62,8 @@ class ImageCounts:
     not_started: int = 0
     submitted: int = 0
     pending: int = 0
+    again: int = 0
+    for_now: int = 0
 
 
 @dataclass(frozen=True, slots=True)

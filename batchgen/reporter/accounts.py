@@ -43,11 +43,13 @@ class Block:
     def as_json(self) -> dict[str, Any]:
         """Spell the block out; money is integer micro-dollars."""
         images = asdict(self.totals.images)
-        pending = images.pop("pending")  # counted in not_started: the others add up to wanted without it
+        # Counted in not_started, uncertain and failed: the others add up to wanted without them.
+        pending, again, for_now = (images.pop(name) for name in ("pending", "again", "for_now"))
         return {
             "jobs": asdict(self.totals.jobs),
             "images": images,
             "downloads": {"pending": pending},
+            "later": {"uncertain": again, "failed": for_now},
             "attempts": {"sent": self.totals.sent, "retried": self.totals.retried},
             "money": {**_micro(self.totals.money), "cap_micro_usd": self.cap},
             "estimate": _micro(self.estimate),

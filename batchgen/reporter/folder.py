@@ -188,7 +188,7 @@ class _Moderated:
     taker: Taker
 
     def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if row.moderated])
+        self.taker.add([row for row in rows if row.moderated_slots != "[]"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """How a run ends: the exit status, from why it stopped and what became of the jobs, and its words. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from batchgen.errors import Exit
 from batchgen.model import Cause, OutcomeKind, Stop, StopKind
@@ -29,7 +31,7 @@ NEXT: Mapping[Exit, str] = {
     Exit.LIMIT: "the same command with a higher limit goes on where this one stopped",
     Exit.ACCOUNT: "look at key, quota and billing (batchgen doctor); the same command then goes on",
     Exit.UNAVAILABLE: "the same command goes on later",
-    Exit.HELD: "batchgen resolve lists the held jobs and decides them; held redraws: --rejected --on-uncertain retry",
+    Exit.HELD: "held jobs stay held: batchgen resolve lists and decides them; --on-uncertain retry asks once more",
     Exit.STORAGE: "make room or mend what is named above; the same command then goes on",
     Exit.SUBMITTED: "the same command collects what waits at the provider; nothing is asked for again",
     Exit.LOCKED: "wait for the other run, or use --if-locked wait",
@@ -47,11 +49,26 @@ def ended(status: int, cause: str = "") -> str:
     return f"stopped, {Cause(cause).what}" if cause else ENDED.get(Exit(status), "")
 
 
-def next_step(status: int, cause: str = "") -> str:
-    """Say what to do after a run; empty where nothing is."""
+def next_step(status: int, cause: str = "", summary: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Say what to do after a run, from the object of `run --json`; empty where nothing is."""
     if cause:
         return f"{Cause(cause).advice}; batchgen doctor tries again, and the same command then goes on"
+    if status == Exit.SOME_FAILED and (steps := list(_after_failures(summary))):
+        return "; ".join(steps)
     return NEXT.get(Exit(status), "")
+
+
+def _after_failures(summary: Mapping[str, Any]) -> Iterator[str]:
+    """One step for each way in which jobs ended without all their images."""
+    images, later = summary.get("images", {}), summary.get("later", {}).get("failed", 0)
+    if images.get("moderated"):
+        yield "reword moderated.csv, or resolve --accept"
+    if images.get("failed", 0) - later + images.get("lost_paid", 0) > 0:
+        yield "--retry-failed pays for the failed"
+    if later or images.get("not_started"):
+        yield "the same command tries the rest"
+    if summary.get("rows", {}).get("rejected"):
+        yield "mend the rows of rejected.csv"
 
 
 def exit_status(

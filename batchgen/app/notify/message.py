@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from batchgen.app.config.exit_status import WELL, ended, next_step
@@ -40,7 +41,7 @@ def of_run(name: str, exit_: Exit, summary: Mapping[str, Any], output: object) -
         f"money of this run: {_money(now['money'])}",
         f"took: {duration(now['seconds'])}",
         f"folder: {safe(output, 400)}, run {safe(summary['run_id'])}",
-        _next(exit_, cause),
+        _next(exit_, cause, summary),
     )
     return Message(event_of(exit_), _title(name, exit_, cause), "\n".join(line for line in lines if line))
 
@@ -56,8 +57,8 @@ def _title(name: str, exit_: Exit, cause: str = "") -> str:
     return f"batchgen {safe(name, 60)}: {ended(exit_, cause)} (exit {exit_:d})"
 
 
-def _next(exit_: Exit, cause: str = "") -> str:
-    step = next_step(exit_, cause)
+def _next(exit_: Exit, cause: str = "", summary: Mapping[str, Any] = MappingProxyType({})) -> str:
+    step = next_step(exit_, cause, summary)
     return f"next: {step}" if step else ""
 
 

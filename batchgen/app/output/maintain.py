@@ -175,6 +175,17 @@ def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | Non
     )
 
 
+def accept(output: Path | None = None, *, only: tuple[str, ...] = ()) -> Sequence[str]:
+    """Close moderated jobs for good: no run tells of them again, and none asks; the ids of those that were closed."""
+    with opened(output, readonly=False) as (ledger, workspace, store):
+        moderated = ledger.risk.moderated()
+        chosen = [one for one in moderated if not only or any(fnmatchcase(one, pattern) for pattern in only)]
+        accepted = ledger.risk.accept(chosen) if chosen else ()
+        if accepted:
+            reporter.write(ledger, workspace, store)
+    return accepted
+
+
 def resolve(output: Path | None = None, *, decision: str | None = None, only: tuple[str, ...] = ()) -> Sequence[Held]:
     """Return the held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
     with opened(output, readonly=decision is None) as (ledger, _, _):

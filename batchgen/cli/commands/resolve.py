@@ -17,25 +17,33 @@ DECISIONS = ("retry", "fail")
 @click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only jobs whose id matches, such as 'sofa-*'; repeatable."
 )
+@click.option("--accept", is_flag=True, help="Close moderated jobs for good: no run tells of them again.")
 @click.pass_obj
-def command(context: Context, words: tuple[str, ...], only: tuple[str, ...]) -> int:
+def command(context: Context, words: tuple[str, ...], only: tuple[str, ...], *, accept: bool) -> int:
     """Decide the held jobs of the folder OUTPUT; without a decision, list them.
 
     A job is held when a call for it may have been paid and you asked not to risk paying twice. `retry` gives it to the
     next run, which may pay a second time; `fail` gives it up. Money at risk stays counted until `batchgen reconcile`.
+    --accept closes moderated jobs instead: their images stay missing, and no run counts or tells that again.
     Without OUTPUT, the folder below `output/` that was written last.
 
     Examples:
       batchgen resolve output/autumn-catalogue
       batchgen resolve output/autumn-catalogue retry
       batchgen resolve output/autumn-catalogue fail --only 'sofa-*'
+      batchgen resolve output/autumn-catalogue --accept
 
     Exit status: 0, or 7 while listed jobs wait for a decision.
     """
     from batchgen.app.output import maintain
-    from batchgen.cli.render.upkeep import decided, held
+    from batchgen.cli.render.upkeep import accepted, decided, held
 
     output, decision = read(words)
+    if accept:
+        if decision:
+            raise click.UsageError("--accept is about moderated jobs, retry and fail about held ones; choose one.")
+        context.console.out(accepted(maintain.accept(context.output(output), only=only)))
+        return Exit.OK
     jobs = maintain.resolve(context.output(output), decision=decision, only=only)
     context.console.out(decided(jobs, decision) if decision else held(jobs))
     return Exit.HELD if jobs and not decision else Exit.OK

@@ -64,14 +64,23 @@ def _labelled(label: str, words: str) -> str:
 
 
 def _next(summary: Facts, exit: Exit, report: Path | None) -> str:  # noqa: A002
-    step = next_step(exit, summary.get("cause") or "")
+    step = next_step(exit, summary.get("cause") or "", summary)
     if not step:
         return f"look at {safe(report, 1000)}" if report else "nothing is left to do"
     uncertain = _number(summary, "images", "uncertain")
     if not uncertain or exit in {Exit.HELD, Exit.BUG, Exit.INPUT}:
         return step
-    at_risk = exact(_money(summary, "at_risk"))
-    return f"{step}; {counted(uncertain, 'image')} may be paid already ({at_risk}) and would be asked for again"
+    return f"{step}; {counted(uncertain, 'image')} may be paid already ({exact(_money(summary, 'at_risk'))})" + _again(
+        _number(summary, "later", "uncertain") if "later" in summary else uncertain, uncertain
+    )
+
+
+def _again(again: int, uncertain: int) -> str:
+    """Say which of the images that may be paid the next run asks for; the others are held."""
+    if not again:
+        return " and stay held: batchgen resolve decides"
+    some = "" if again == uncertain else f": {again:,} of them"
+    return f"{some} would be asked for again once" if some else " and would be asked for again"
 
 
 def accounts(whole: Facts, now: Facts | None = None) -> Iterator[str]:

@@ -145,6 +145,14 @@ def decided(jobs: Sequence[Held], decision: str) -> str:
     return f"{_sum_held(jobs)}: {outcome}.\n" if jobs else "No held job matches.\n"
 
 
+def accepted(job_ids: Sequence[str]) -> str:
+    """Say which moderated jobs were closed."""
+    if not job_ids:
+        return "No moderated job matches.\n"
+    shown = ", ".join(safe(one, 80) for one in job_ids[:5]) + (" and others" if len(job_ids) > 5 else "")
+    return f"{counted(len(job_ids), 'moderated job')} closed for good: {shown}.\n"
+
+
 def _sum_held(jobs: Sequence[Held]) -> str:
     at_risk = MicroUSD(sum(job.at_risk for job in jobs))
     return f"{counted(len(jobs), 'held job')}, {exact(at_risk)} at risk"

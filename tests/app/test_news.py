@@ -1,0 +1,154 @@
+"""What the next run does is what the last one said, and nobody is told twice of what has not changed."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from batchgen.app.config.exit_status import next_step
+from batchgen.app.output import maintain
+from batchgen.mock import MockConfig, Rule
+from batchgen.mock.embedded import start_embedded
+from batchgen.model import OnUncertain
+from tests.rehearsal import Ended, Rehearsal, rehearsal
+
+JOBS = [{"id": f"j{at:02}", "prompt": f"A lamp {at}"} for at in range(12)]
+MODERATED = "A lamp [[mock: fault=moderation_input]]"
+CUT = "A lamp [[mock: fault=truncated]]"
+DOUBTFUL = "A lamp [[mock: fault=status_500]]"
+
+
+def is_well(ended: Ended) -> bool:
+    """Whether the run is quiet and a success for a monitor."""
+    return ended.exit == 0 or (ended.exit in {3, 4, 7, 9} and not ended.summary["news"])
+
+
+@pytest.mark.parametrize(
+    "prompt", [DOUBTFUL, "A lamp [[mock: fault=unknown_task]]", "A lamp [[mock: fault=status_504]]"]
+)
+def test_what_is_held_stays_held(scene: Rehearsal, prompt: str) -> None:
+    """Each later run asks nothing and ends with 7 without news, until somebody says otherwise."""
+    manifest = scene.manifest([{"id": "a", "prompt": prompt}, {"id": "b", "prompt": "A chair"}])
+    first = scene.run(manifest)
+    calls = len(scene.bill)
+    assert (first.exit, first.summary["news"]) == (7, True)
+    for _ in range(3):
+        rows, _sums = scene.plan(manifest)
+        assert rows["a"].action.value == "held"
+        again = scene.run(manifest)
+        assert (again.exit, len(scene.bill), is_well(again)) == (7, calls, True)
+    assert not is_well(scene.run(manifest, strict=True))
+    scene.run(manifest, on_uncertain=OnUncertain.RETRY)
+    assert len(scene.bill) > calls
+
+
+def test_resolved_jobs_are_asked_for_again(scene: Rehearsal) -> None:
+    """`resolve retry` gives a held job to the next run, and `fail` gives it up."""
+    manifest = scene.manifest([{"id": "a", "prompt": DOUBTFUL}])
+    output = scene.run(manifest).folder
+    calls = len(scene.bill)
+    maintain.resolve(output, decision="retry")
+    assert scene.run(manifest).exit == 7
+    assert len(scene.bill) > calls
+    maintain.resolve(output, decision="fail")
+    assert [scene.run(manifest).exit for _ in range(2)] == [3, 0]
+
+
+ENDINGS = ["status_500", "404_html", "404_model", "401", "402", "429_quota", "status_400", "status_503_json",
+           "unknown_task", "account_paused", "html_200_console", "405"]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ENDINGS)
+@pytest.mark.parametrize("good", [0, 3])
+def test_a_run_that_all_calls_stopped_goes_on(
+    tmp_path: Path, fault: str, good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stopped it, no job is failed for it: when the cause is gone, the same command draws all that is left."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-rehearsal-0123456789abcdef")
+    looks = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
+    fair = start_embedded(MockConfig())
+    settings = {"provider": "openai", "defaults": looks}
+    try:
+        with rehearsal(tmp_path, settings, rules=(Rule(fault, skip=good),)) as scene:
+            manifest = scene.manifest(JOBS, limits={"max_cost": 100, "concurrency": 2})
+            first = scene.run(manifest)
+            assert first.exit in {2, 3, 5, 6}
+            jobs = first.summary["jobs"]
+            if first.exit != 3:
+                assert jobs["done"] + jobs["not_started"] == len(JOBS)
+            assert "same command" in next_step(first.exit, first.summary.get("cause", ""), first.summary)
+            again = scene.run(manifest, base_url=fair.base_url)
+            assert (again.exit, again.summary["jobs"]["done"]) == (0, len(JOBS))
+    finally:
+        fair.stop()
+
+
+@pytest.mark.parametrize(
+    ("job", "settings"),
+    [
+        ({"id": "a", "prompt": MODERATED}, {}),
+        ({"id": "a", "n": 2, "prompt": "A lamp [[mock: fault=fewer_1]]"}, {"on_partial": "accept"}),
+        ({"id": "a", "prompt": "A lamp [[mock: fault=status_400]]"}, {}),
+    ],
+    ids=["moderated", "short", "refused"],
+)
+def test_what_failed_is_told_once(scene: Rehearsal, job: dict[str, object], settings: dict[str, Any]) -> None:
+    """Exit 3, then 0 while nothing changes; 3 again under `strict`, and when another job fails."""
+    manifest = scene.manifest([job], **settings)
+    assert [scene.run(manifest).exit for _ in range(3)] == [3, 0, 0]
+    assert scene.run(manifest, strict=True).exit == 3
+    more = scene.manifest([job, {"id": "z", "prompt": f"Other: {MODERATED}"}], **settings)
+    assert [scene.run(more).exit for _ in range(2)] == [3, 0]
+
+
+def test_accepted_jobs_are_closed_for_good(scene: Rehearsal) -> None:
+    """Not even `strict` tells of them, and they stand in no list of what to reword."""
+    manifest = scene.manifest([{"id": "a", "prompt": MODERATED}, {"id": "b", "prompt": f"More: {MODERATED}"}])
+    ended = scene.run(manifest)
+    assert maintain.accept(ended.folder, only=("a",)) == ("a",)
+    assert scene.run(manifest, strict=True).exit == 3
+    assert [row["id"] for row in ended.table("moderated")] == ["b"]
+    assert maintain.accept(ended.folder) == ("b",)
+    assert scene.run(manifest, strict=True).exit == 0
+    assert ended.table("moderated") == []
+    assert len(scene.bill) == 4
+
+
+def test_a_limit_is_told_when_it_is_met_first(scene: Rehearsal) -> None:
+    """A night's budget that ends each night with 4 is no alarm, and a new failure under it is."""
+    jobs = [{"id": f"j{at}", "prompt": f"A lamp {at}"} for at in range(16)]
+    nights = [scene.run(scene.manifest(jobs), max_images=2) for _ in range(2)]
+    assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
+    failing = [{**job, "prompt": MODERATED, "priority": "high"} if job["id"] == "j4" else job for job in jobs]
+    nights = [scene.run(scene.manifest(failing), max_images=4) for _ in range(2)]
+    assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
+
+
+def test_a_month_of_nights(scene: Rehearsal) -> None:
+    """Thirty nights over a catalogue that is edited once a week: whoever is told hears of each trouble once."""
+    chance = Random(30)
+    (scene.root / "photos").mkdir()
+    rows = {f"s{at:02}": f"A stool {at}" for at in range(8)} | {"bad": MODERATED}
+    news = {0, 7, 14, 21, 28}
+    told, calls = set(), 0
+    for night in range(30):
+        if night and night % 7 == 0:
+            sku = chance.choice([name for name in rows if name != "bad"])
+            rows[sku] = f"A stool of week {night // 7}" + (
+                " [[mock: fault=moderation_input]]" if night % 2 == 0 else ""
+            )
+        jobs: list[dict[str, object]] = [{"id": sku, "prompt": prompt} for sku, prompt in rows.items()]
+        jobs.append(
+            {"id": "dead", "rows": [{"photo": "gone"}], "images": "photos/{{ photo }}.jpg", "prompt": "In a room"}
+        )
+        ended = scene.run(scene.manifest(jobs, bad_rows="skip"))
+        fresh = len(scene.bill) > calls
+        calls = len(scene.bill)
+        assert fresh == (night in news), night
+        if not is_well(ended):
+            told.add(night)
+            assert ended.exit == 3
+        assert ended.summary["rows"]["rejected"] == 1
+    assert told == {0, 14, 28}
+        assert scene.billed == ended.charged
