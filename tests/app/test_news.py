@@ -131,7 +131,7 @@ def test_a_month_of_nights(scene: Rehearsal) -> None:
     (scene.root / "photos").mkdir()
     rows = {f"s{at:02}": f"A stool {at}" for at in range(8)} | {"bad": MODERATED}
     news = {0, 7, 14, 21, 28}
-    told, calls = set(), 0
+    told, calls, charged = set(), 0, 0
     for night in range(30):
         if night and night % 7 == 0:
             sku = chance.choice([name for name in rows if name != "bad"])
@@ -143,7 +143,7 @@ def test_a_month_of_nights(scene: Rehearsal) -> None:
             {"id": "dead", "rows": [{"photo": "gone"}], "images": "photos/{{ photo }}.jpg", "prompt": "In a room"}
         )
         ended = scene.run(scene.manifest(jobs, bad_rows="skip"))
-        fresh = len(scene.bill) > calls
+        fresh, charged = len(scene.bill) > calls, ended.charged
         calls = len(scene.bill)
         assert fresh == (night in news), night
         if not is_well(ended):
@@ -151,4 +151,4 @@ def test_a_month_of_nights(scene: Rehearsal) -> None:
             assert ended.exit == 3
         assert ended.summary["rows"]["rejected"] == 1
     assert told == {0, 14, 28}
-        assert scene.billed == ended.charged
+    assert scene.billed == charged
