@@ -26,11 +26,12 @@ from batchgen.engine.decide import (
     unproven,
 )
 from batchgen.engine.open_items import not_taken, park
-from batchgen.errors import InputError, StorageError
+from batchgen.errors import InputError, Occupied, StorageError
 from batchgen.executor import Came, Capacity
 from batchgen.ledger import Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
+    AT_STORE,
     Attempt,
     AttemptState,
     Cause,
@@ -177,6 +178,10 @@ class AttemptLoop:
             return Over(SlotState.NOT_STARTED, STOPPED)
         except InputError as error:
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.INPUT, detail=str(error.problems[0].message)))
+        except Occupied as error:  # this job's place alone is taken: the others go on
+            await park(self.bench, Pending(attempt.id, AT_STORE, why=str(error)))
+            self.bench.note("occupied", attempt=attempt.id, job=attempt.job_id, why=str(error))
+            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=str(error)))
         except StorageError as error:
             why = str(error)
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))

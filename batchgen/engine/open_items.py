@@ -11,6 +11,7 @@ from batchgen.engine.decide import PAID, mismatch, state_of
 from batchgen.executor import Came
 from batchgen.ledger import AttemptRow, BatchRow, Ledger, PendingDownload
 from batchgen.model import (
+    AT_STORE,
     Attempt,
     AttemptState,
     Lost,
@@ -169,6 +170,8 @@ class LeftAttempt(OpenItem[bool | None]):
     async def _park(self, pending: Pending) -> None:
         """Remember how it is found, unless the ledger gave it up: then that stays so until it has come."""
         row = self.row
+        if pending.handle == AT_STORE:
+            self.bench.note("occupied", attempt=row.id, job=row.job_id, why=pending.why)
         if row.state is not AttemptState.AT_RISK and row.handle != pending.handle:
             await park(self.bench, pending)
             self.row = replace(row, state=AttemptState.PENDING, handle=pending.handle)

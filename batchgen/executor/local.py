@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from batchgen.catalog import find_model
-from batchgen.errors import AccountError, InputError
+from batchgen.errors import AccountError, InputError, Occupied
 from batchgen.executor.addresses import Lookup
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import PIECE
@@ -22,7 +22,7 @@ from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came, Capacity
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
-from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
+from batchgen.model import AT_STORE, Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
@@ -161,14 +161,23 @@ class LocalExecutor:
         found |= zip(images, await asyncio.gather(*map(self._fetch, images.values())), strict=True)
         return [found[at] for at in range(len(open))]
 
-    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | str | None]:
+    def _spooled(self, attempt_ids: Sequence[str]) -> list[Receipt | str | Occupied | None]:
         """Say what lies in the spool of each attempt, after what was saved elsewhere has come back. Blocks."""
         if self._spare:
             bring_home(self._spare, self.workspace)
-        return [finish(self.workspace, self._store, one) for one in attempt_ids]
+        return [self._finished(one) for one in attempt_ids]
+
+    def _finished(self, attempt_id: str) -> Receipt | str | Occupied | None:
+        try:
+            return finish(self.workspace, self._store, attempt_id)
+        except Occupied as error:
+            return error
 
     async def _fetch(self, one: Pending) -> Came:
-        found = await self._downloads.image(one)
+        try:
+            found = await self._downloads.image(one)
+        except Occupied as error:
+            found = NotFetched(str(error))
         if not isinstance(found, NotFetched):
             return found
         return Lost(one.attempt_id, found.why) if found.final else replace(one, next_look=None, why=found.why)
@@ -289,13 +298,15 @@ def _id(one: Pending | Attempt) -> str:
     return one.id if isinstance(one, Attempt) else one.attempt_id
 
 
-def _as_left(one: Pending | Attempt, left: Receipt | str | None) -> Came:
+def _as_left(one: Pending | Attempt, left: Receipt | str | Occupied | None) -> Came:
     """Say what is known of an attempt from its spool: what came, the handle of what comes later, or nothing.
 
     What another executor accepted may still come there; an attempt of our own without a trace does not.
     """
     if isinstance(left, Receipt):
         return left
+    if isinstance(left, Occupied):
+        return Pending(_id(one), AT_STORE, attempt=one if isinstance(one, Attempt) else one.attempt, why=str(left))
     if isinstance(one, Pending):
         return replace(one, next_look=None, why=ELSEWHERE)
     return Pending(one.id, left, attempt=one) if left else Lost(one.id, GONE)

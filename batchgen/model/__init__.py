@@ -1,6 +1,7 @@
 """The nouns: frozen values that every room speaks of, and nothing that acts."""
 
 from batchgen.model.attempt import (
+    AT_STORE,
     WITHHELD,
     Attempt,
     AttemptState,
@@ -72,6 +73,7 @@ from batchgen.model.settings import (
 )
 
 __all__ = [
+    "AT_STORE",
     "NO_CHECKS",
     "NO_REASON",
     "WITHHELD",

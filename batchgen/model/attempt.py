@@ -108,6 +108,10 @@ class Attempt:
         return self.stems.path(slot, ext)
 
 
+AT_STORE = "store"
+"""The handle of an attempt whose images are here, and wait for a place in the store that something else takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """Something that was accepted and comes later: an attempt, or one image of it that waits at an address (`remote`).

@@ -1,7 +1,12 @@
 """Images in a store elsewhere: what is paid is there, nothing is bought again, and what is amiss is said."""
 
+import asyncio
 import json
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -10,6 +15,9 @@ import pytest
 
 from batchgen.app.output import maintain
 from batchgen.app.output.adopt import adopt
+from batchgen.app.run.start import run_manifest
+from batchgen.app.watch import Unwatched
+from batchgen.errors import Unreachable
 from batchgen.storage.images import Bucket
 from tests.rehearsal import Rehearsal
 from tests.storage import servers
@@ -183,3 +191,101 @@ def test_a_store_that_does_not_answer_costs_nothing_and_shows_no_secret(
     ended = scene.run(scene.manifest(JOBS), store="s3://bucket/x")
     assert (ended.exit, scene.bill, secret in ended.why) == (8, [], False)
     assert "no paid image waits" in ended.why
+
+
+# ---- outages ---------------------------------------------------------------------------------------------------------
+
+
+class Hurried:
+    """A clock on which a second takes a hundredth of one."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * 100
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
+def hurried(scene: Rehearsal, manifest: Path, at: Callable[[str], None], **options: Any) -> Any:
+    """Run on the hurried clock."""
+    return run_manifest(manifest, scene.options(manifest, **options), Unwatched(), at, clock=Hurried())
+
+
+def test_a_store_that_stays_away_ends_the_run_and_gets_everything_later(scene: Rehearsal) -> None:
+    """With 8, what waits and where; runs while it is away buy nothing, and the first one after it uploads all."""
+    store, manifest, down = address(), scene.manifest(JOBS), True
+
+    def at(step: str) -> None:
+        if down and step == "storage.object.before_put":
+            raise Unreachable(f"{store}: the store does not answer")
+
+    first = hurried(scene, manifest, at, store=store)
+    assert (first.exit, len(scene.bill)) == (8, 2)
+    assert "3 paid images wait in" in first.summary["why"]
+    for _ in range(2):
+        again = hurried(scene, manifest, at, store=store)
+        assert (again.exit, len(scene.bill)) == (8, 2), again.summary
+    down = False
+    ended = hurried(scene, manifest, at, store=store)
+    assert (ended.exit, len(scene.bill), objects(store)) == (0, 2, PATHS)
+    assert ended.summary["money"]["at_risk_micro_usd"] == 0
+    assert maintain.verify(first.output).missing == ()
+
+
+def test_a_short_outage_is_not_noticed(scene: Rehearsal) -> None:
+    """Uploads wait while the run goes on."""
+    store, refused = address(), count()
+
+    def at(step: str) -> None:
+        if step == "storage.object.before_put" and next(refused) < 6:
+            raise Unreachable(f"{store}: the store does not answer")
+
+    ended = hurried(scene, scene.manifest(JOBS), at, store=store)
+    assert (ended.exit, len(scene.bill), objects(store)) == (0, 2, PATHS)
+
+
+def test_a_stranger_in_the_way_costs_one_job_its_run(scene: Rehearsal) -> None:
+    """It is named, the others go on, the paid image waits, and takes its place once the stranger is gone."""
+    store, manifest = address(), scene.manifest(JOBS)
+    bucket = Bucket(store, {}, plain_http=False)
+
+    def at(step: str) -> None:
+        if step == "storage.object.before_put" and bucket.head(PATHS[2]) is None:
+            bucket.replace(PATHS[2], b"mine", {})
+
+    ended = scene.run(manifest, at, store=store)
+    assert ended.exit == 8, ended.summary
+    assert PATHS[2] in ended.summary["why"]
+    assert bucket.read(PATHS[2], 100) == b"mine"
+    assert objects(store) == PATHS
+    assert ended.jobs["lamp"]["state"] == "done"
+    again = scene.run(manifest, store=store)
+    assert (again.exit, len(scene.bill), PATHS[2] in again.summary["why"]) == (8, 2, True)
+    bucket.delete(PATHS[2])
+    last = scene.run(manifest, store=store)
+    assert (last.exit, len(scene.bill), objects(store)) == (0, 2, PATHS), last.summary
+    assert len(bucket.read(PATHS[2], 10_000_000) or b"") > 4
+
+
+@pytest.mark.parametrize("step", ["before_put", "after_put", "before_sidecar", "after_sidecar"])
+def test_a_kill_with_a_store_loses_and_buys_nothing(scene: Rehearsal, step: str) -> None:
+    """Whatever step it comes at: the next run finds all that was paid."""
+    store, steps = address(), count(1)
+    manifest = scene.manifest(JOBS, output={"store": store, "sidecars": True})
+
+    class Killed(BaseException):
+        """The process dies."""
+
+    def at(name: str) -> None:
+        if name == f"storage.object.{step}" and next(steps) == 2:
+            raise Killed
+
+    with suppress(BaseException):
+        scene.run(manifest, at)
+    ended = scene.run(manifest)
+    assert (ended.exit, objects(store)) == (0, [name for path in PATHS for name in (path, f"{path}.json")])
+    assert len(scene.bill) == 2
+    assert ended.money["at_risk_micro_usd"] == 0

@@ -31,6 +31,7 @@ from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.executor.patience import what_waits
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import Cause, OutcomeKind, Stop, StopKind
@@ -58,6 +59,7 @@ class RunResult(Shown):
     problems: tuple[Problem, ...] = ()
     output: Path | None = None
     report: Path | None = None
+    store: str = ""
     news: bool = True
 
     @property
@@ -110,6 +112,7 @@ class Run:
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
     refused: str = ""
+    occupied: str = ""
     causes: list[Cause] = field(default_factory=list)
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
@@ -205,6 +208,8 @@ class Run:
     def note(self, event: str, /, **facts: Any) -> None:
         if event == "refused":
             self.refused = self.refused or str(facts["why"])
+        if event == "occupied":
+            self.occupied = self.occupied or str(facts["why"])
         if (cause := Cause(facts.get("cause", ""))) and cause not in self.causes:
             self.causes.append(cause)
             self.watch.on_note(f"{self._where()}{cause.what}; {cause.advice}", urgent=True)
@@ -245,6 +250,8 @@ class Run:
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
+        if self.occupied and status in {Exit.OK, Exit.SOME_FAILED, Exit.SUBMITTED}:
+            return Exit.STORAGE, f"{self.occupied}; {what_waits(self.workspace)}"
         if status is Exit.SUBMITTED:
             return status, self._submitted()
         told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]

@@ -9,6 +9,7 @@ from itertools import islice
 
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, choices_of, jobs_of, selected, wanted
+from batchgen.app.config.stores import images_at
 from batchgen.app.run.news import News
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
@@ -136,7 +137,8 @@ class Worklist:
                 continue
             self.store.head(place)  # a link or a file in the way to it is told by the store, with what to do
             if len(self.strangers) < InputError.most:
-                why = f"{self.project.output / place} is no image of batchgen's: move it away, or choose another path"
+                where = images_at(self.project.output, self.project.store, place)
+                why = f"{where} is no image of batchgen's: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:

@@ -157,7 +157,8 @@ def show_end(context: Context, result: "RunResult", *, as_json: bool, quiet: boo
         context.console.json(result.summary)
     elif result.summary and not as_json and not silent:
         filled = context.console.data.isatty()
-        context.console.out(final_block(result.summary, result.exit, result.output, result.report, filled=filled))
+        places = (result.output, result.report)
+        context.console.out(final_block(result.summary, result.exit, *places, store=result.store, filled=filled))
 
 
 def _worth_telling(problems: Any, *, silent: bool) -> list[Problem]:

@@ -30,6 +30,7 @@ def final_block(
     output: Path | None = None,
     report: Path | None = None,
     *,
+    store: str = "",
     filled: bool = True,
 ) -> str:
     """Last words of a run: at most twelve lines, the last of which says what to do next.
@@ -44,7 +45,7 @@ def final_block(
     head = paragraph(reason, MARGIN, "batchgen: ") if filled else f"batchgen: {reason}\n"
     head += _labelled("run", f"{run}{duration(now.get('seconds', 0))}")
     images = counted(_number(summary, "images", "stored"), "image")
-    tail = [f"files    {images} in {safe(output / 'images', 1000)}\n"] if output else []
+    tail = [f"files    {images} in {safe(f'{store or output}/images', 1000)}\n"] if output else []
     if report and exit in NEXT:
         tail.append(f"report   {safe(report, 1000)}\n")
     tail.append(_labelled("next", _next(summary, exit, report)))
