@@ -36,7 +36,8 @@ MOST_RUNS = 64
 
 _LONGEST_KEY = 64
 
-_TOKEN = re.compile(rb'["{}\[\]:,]')
+_TOKEN = re.compile(rb'[{}\[\]:,]|"(?:([^"\\]{0,256}+)")?')
+"""A bracket, a mark or the quote that opens a string, with the whole string where it is short and plain."""
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPEN_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _PARTNER = {b"}": b"{", b"]": b"["}
@@ -193,8 +194,11 @@ class Decoder:
         """Follow the brackets to the next string."""
         done = at
         for found in _TOKEN.finditer(data, at, self._end):
-            token, end = found.group(), found.end()
+            token, end, short = found[0][:1], found.start() + 1, found[1]
             self._tokens += 1
+            if short is not None and self._is_text(short):
+                self._key, self._last = short[: _LONGEST_KEY + 1], b'"'
+                continue
             if token in _CLOSER:
                 self._stack.append(token)
                 self._names.append(self._key if self._last == b":" else b"")
@@ -214,6 +218,23 @@ class Decoder:
             self._last = token
         self._remember(data[done : self._end])
         return self._end
+
+    def _is_text(self, text: bytes) -> bool:
+        """Whether a string that is short, plain and here already is no image; there may be no more of them."""
+        if self._tokens > MOST_TOKENS:
+            return False
+        if self._last != b":" and self._stack[-1:] != [b"["]:
+            return True
+        if self._stack[-1:] != [b"["]:
+            if self._key in self._fields.base64:
+                return False
+            if self._key in self._fields.prose:
+                return True
+        return len(text) < len(b"data:") or not self._is_image(text[:LEAD])
+
+    def _is_image(self, lead: bytes) -> bool:
+        """Whether a text begins as an image: `data:image/png;base64,...`, or base64 that begins as one."""
+        return (self._key in self._fields.addresses and lead[:5].lower() == b"data:") or begins_image_text(lead)
 
     def _overgrown(self) -> DecodeError:
         if len(self._stack) > DEEPEST:
@@ -252,13 +273,12 @@ class Decoder:
         self._mode = _Mode.RUN
 
     def _peek(self, data: Bytes, at: int) -> int:
-        """See whether a text is an image: `data:image/png;base64,...`, or base64 that begins as one."""
+        """See whether a text is an image, as soon as enough of it has come."""
         lead = bytes(data[at : min(at + LEAD, self._end)])
         if len(lead) < LEAD and b'"' not in lead:
             self._carry = lead
             return self._end
-        named = self._key in self._fields.addresses and lead[:5].lower() == b"data:"
-        if named or begins_image_text(lead):
+        if self._is_image(lead):
             self._open_run()
         else:
             self._mode = _Mode.STRING

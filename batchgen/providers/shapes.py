@@ -40,17 +40,16 @@ def said_in(value: Any) -> ApiError | None:
 
 def refusal_in(value: Any, depth: int = 0) -> str:
     """Return a status or a reason in an answer that says moderation; empty when there is none."""
-    inner: list[Any] = []
-    if isinstance(value, Mapping):
-        said = [value[name] for name in _REASONS if isinstance(value.get(name), str)]
-        if found := wording().moderation.named(*said):
+    if isinstance(value, dict):
+        if found := wording().moderation.named(*[value[name] for name in _REASONS if type(value.get(name)) is str]):
             return found
-        inner = list(value.values())
-    elif isinstance(value, list):
-        inner = value
-    if depth > _DEEPEST:
+        value = list(value.values())
+    if not isinstance(value, list) or depth > _DEEPEST:
         return ""
-    return next(filter(None, (refusal_in(one, depth + 1) for one in inner[:_MOST])), "")
+    for one in value[:_MOST]:
+        if isinstance(one, dict | list) and (found := refusal_in(one, depth + 1)):
+            return found
+    return ""
 
 
 def bearer(value: Any) -> Mapping[str, Any]:

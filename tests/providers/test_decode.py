@@ -242,6 +242,25 @@ def test_any_cutting_gives_the_same(decoded: Any, cut: Any, data: Any) -> None:
     assert decoded(cut(whole, places), buffer=bytearray()).view == view
 
 
+_PIECES = [
+    *(b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\", b"\\u00", b" ", b"\xff", b"1"),
+    *(b'"b64_json"', b'"url"', b'"prompt"', b'"content"', b'"x"', b'"data":[{', b'"' + b"k" * 70 + b'"'),
+    *(b'"' + TEXT[:24].encode() + b'"', b'"' + TEXT.encode() + b'"', b'"data:image/png;base64,QUJD"', b'"QQ=="'),
+    *(b'"' + b"p" * 255 + b'"', b'"' + b"p" * 256 + b'"', b'"' + b"p" * 300 + b'"'),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces=st.lists(st.sampled_from(_PIECES), max_size=40), cap=st.sampled_from([10, 100, 1 << 20]))
+def test_a_body_at_once_is_what_it_is_byte_by_byte(decoded: Any, pieces: Any, cap: Any) -> None:
+    """Strings that are whole when they are looked at take a shorter way, which leads to the same end."""
+    body_of = b'{"data":[' + b"".join(pieces)
+    at_once, slowly = decoded([body_of], text_cap=cap), decoded([bytes([byte]) for byte in body_of], text_cap=cap)
+    assert at_once.error == slowly.error
+    assert at_once.document == slowly.document
+    assert at_once.parts == slowly.parts
+
+
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_mutated_bytes_raise_nothing_of_their_own(cut: Any, data: Any) -> None:
