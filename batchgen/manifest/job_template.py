@@ -242,18 +242,27 @@ def whole(name: str) -> str:
 def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str], wrong: dict[str, str]) -> None:
     """Add the texts that are not set yet; an empty one sets nothing. What cannot be rendered is `wrong`."""
     for name, template in fields:
-        if name not in texts and name not in wrong:
-            text = _text(name, template, values, wrong)
-            if text and not text.isspace():
-                texts[name] = text
+        if name in texts or name in wrong:
+            continue
+        try:
+            text = template.render(values)
+        except TemplateError as error:
+            wrong[name] = _why(name, error)
+            continue
+        if text and not text.isspace():
+            texts[name] = text
 
 
 def _text(name: str, template: Template, values: Values, wrong: dict[str, str]) -> str:
     try:
         return template.render(values)
     except TemplateError as error:
-        wrong[name] = f"`{name}`: {error}"
+        wrong[name] = _why(name, error)
         return ""
+
+
+def _why(name: str, error: TemplateError) -> str:
+    return f"`{name}`: {error}"
 
 
 def _written(values: Values) -> str:

@@ -12,10 +12,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
 
-from batchgen.model import FileImage, ImageRequest, InputImage, Job, JobImage, UrlImage
+from batchgen.model import FileImage, Form, ImageRequest, InputImage, Job, JobImage, UrlImage
 
 FORM = 1
 """Stands in what is hashed."""
@@ -33,7 +34,7 @@ def key(request: ImageRequest, explicit_id: str | None) -> str:
 
 def former_keys(request: ImageRequest, explicit_id: str | None) -> tuple[str, ...]:
     """Give the keys under which version 1 knew what is one request now: its line ends as they are, CRLF and CR."""
-    if not any(end in text for _, text in _texts(request) for end in "\r\n"):
+    if not any(end in request.prompt or _holds(end, request.params) for end in "\r\n"):
         return ()
     before = (request, _with_line_ends(request, "\r\n"), _with_line_ends(request, "\r"))
     found = dict.fromkeys(key_1(each, explicit_id) for each in before)
@@ -41,12 +42,13 @@ def former_keys(request: ImageRequest, explicit_id: str | None) -> tuple[str, ..
     return tuple(found)
 
 
-def _texts(request: ImageRequest) -> tuple[tuple[str, str], ...]:
-    return (("prompt", request.prompt), *request.params)
+@lru_cache(maxsize=256)
+def _holds(end: str, params: tuple[tuple[str, str], ...]) -> bool:
+    return any(end in text for _, text in params)
 
 
 def _with_line_ends(request: ImageRequest, end: str) -> ImageRequest:
-    if end == "\n" and not any("\r" in text for _, text in _texts(request)):
+    if end == "\n" and "\r" not in request.prompt and not _holds("\r", request.params):
         return request
     params = tuple((name, _LINE_END.sub(end, text)) for name, text in request.params)
     return replace(request, prompt=_LINE_END.sub(end, request.prompt), params=params)
@@ -54,27 +56,30 @@ def _with_line_ends(request: ImageRequest, end: str) -> ImageRequest:
 
 def key_1(request: ImageRequest, explicit_id: str | None) -> str:
     """Hash a request under version 1, in which every letter counts."""
-    parts: dict[str, Any] = {
-        "v": FORM,
-        "operation": str(request.operation),
-        "prompt": _nfc(request.prompt),
-        "params": {name: _nfc(value) for name, value in request.params} | {name: f.sha256 for name, f in request.files},
-        "images": [_input(image) for image in request.images],
+    before, after = _around(request.form)
+    named = "" if explicit_id is None else f'"id":{_quoted(_nfc(explicit_id))},'
+    text = f'{{{named}{before},"prompt":{_quoted(_nfc(request.prompt))},{after}}}'
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _around(form: Form) -> tuple[str, str]:
+    """Write what stands around the prompt, which is the same for many jobs: its names sort before and behind it."""
+    operation, model, params, images, mask, files = form
+    before: dict[str, Any] = {
+        "operation": str(operation),
+        "params": {name: _nfc(value) for name, value in params} | {name: f.sha256 for name, f in files},
+        "images": [_input(image) for image in images],
     }
-    if explicit_id is not None:
-        parts["id"] = _nfc(explicit_id)
-    if request.model is not None:
-        parts["model"] = _nfc(request.model)
-    if request.mask is not None:
-        parts["mask"] = _input(request.mask)
-    return hashlib.sha256(_canonical(parts)).hexdigest()
+    if model is not None:
+        before["model"] = _nfc(model)
+    if mask is not None:
+        before["mask"] = _input(mask)
+    return _encoder.encode(before)[1:-1], f'"v":{FORM}'
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _canonical(parts: dict[str, Any]) -> bytes:
-    return _encoder.encode(parts).encode()
+_quoted = _encoder.encode
 
 
 def _nfc(text: str) -> str:

@@ -17,6 +17,8 @@ DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"
 MAX_COMPONENT = 120
 """Bytes of one component in UTF-8; file systems take 255."""
 MAX_PATH = 1024
+_WIDEST = 4
+"""Bytes of one character, at most."""
 DIGITS = 12
 """Hex digits of the key that tell altered names apart: with eight, two of 100,000 names cut alike would often meet."""
 OWN = frozenset({"id", "index", "ext"})
@@ -33,6 +35,8 @@ _ALTERED = "\0"  # marks altered values on their way through the template; no cl
 _HIDDEN = r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9*¹²³]|lpt[0-9*¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
+_FINE = re.compile(r"(?!con|prn|aux|nul|com|lpt)[a-z0-9_][a-z0-9_*-]*", re.ASCII | re.IGNORECASE)
+"""Names that no file system refuses; most are such."""
 _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 
 
@@ -91,6 +95,8 @@ def path_template(source: str) -> PathTemplate:
 
 def _fit(component: str, ext: str, slot: str, key: str) -> str:
     """Make one component a name that every file system takes with its extension, and leave the extension out."""
+    if len(component) + len(ext) <= MAX_COMPONENT and ext.isascii() and _FINE.fullmatch(component):
+        return component
     altered = _ALTERED in component
     name = _harmless(component.replace(_ALTERED, ""))
     altered = altered or name != component
@@ -103,7 +109,7 @@ def _fit(component: str, ext: str, slot: str, key: str) -> str:
 
 def _is_long(stem: str) -> bool:
     """Whether a longer extension may leave a name less room; cut in the middle of a character, three bytes are left."""
-    return len(stem.rpartition("/")[2].encode()) > MAX_COMPONENT - 10
+    return len(stem) * _WIDEST > MAX_COMPONENT - 10 and len(stem.rpartition("/")[2].encode()) > MAX_COMPONENT - 10
 
 
 def _unmarked(text: str) -> str:

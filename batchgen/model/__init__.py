@@ -25,6 +25,7 @@ from batchgen.model.cause import Cause
 from batchgen.model.checks import NO_CHECKS, CheckFlag, Checks, Measured
 from batchgen.model.job import (
     FileImage,
+    Form,
     ImageRequest,
     InputImage,
     Job,
@@ -94,6 +95,7 @@ __all__ = [
     "Fit",
     "FixedSizes",
     "FlexibleSizes",
+    "Form",
     "ImageRequest",
     "ImageTable",
     "InputImage",

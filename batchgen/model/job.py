@@ -57,6 +57,17 @@ class JobImage:
 InputImage = FileImage | UrlImage | JobImage
 
 
+Form = tuple[
+    Operation,
+    str | None,
+    tuple[tuple[str, str], ...],
+    tuple[InputImage, ...],
+    InputImage | None,
+    tuple[tuple[str, FileImage], ...],
+]
+"""Everything of a request but the words of its prompt."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """What to draw, in the provider-neutral words of the manifest.
@@ -76,7 +87,7 @@ class ImageRequest:
     files: tuple[tuple[str, FileImage], ...] = ()
 
     @property
-    def form(self) -> tuple[object, ...]:
+    def form(self) -> Form:
         """Everything but the words of the prompt: what many jobs of one manifest have in common."""
         return (self.operation, self.model, self.params, self.images, self.mask, self.files)
 
