@@ -43,7 +43,11 @@ _KEPT_PREFIX = "x-ratelimit-"
 
 def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) -> str:
     """One printable line without anything that looks like a key and without the given secrets in any usual encoding."""
-    plain = str(text)[: 20 * limit]
+    return _redacted(str(text)[: 20 * limit], tuple(secrets), limit)
+
+
+@lru_cache(maxsize=256)
+def _redacted(plain: str, secrets: tuple[str, ...], limit: int) -> str:
     for secret in secrets:
         for form in _forms(secret):
             plain = plain.replace(form, "***")

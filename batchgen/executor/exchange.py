@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,7 +101,7 @@ async def post(
         sent = sound({**dict(wire.headers), **headers, **sizes})
         async with session.request(
             wire.method,
-            URL(wire.url, encoded=True),
+            _address(wire.url),
             data=data or None,
             headers=sent,
             allow_redirects=False,
@@ -113,6 +114,11 @@ async def post(
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
         cause = network_cause(error) if call.phase is Phase.NOT_CONNECTED else Cause.NONE
         call.broke(*trouble_of(error, call.phase), cause)
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> URL:
+    return URL(url, encoded=True)
 
 
 class Deadline:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.executor.exchange import Exchange
@@ -28,6 +29,7 @@ MOST_PER_IMAGE = 96 * 1024 * 1024
 Later = Callable[[Attempt, Document], Pending | None]
 """Finds in an answer that its images come later."""
 
+NO_PLAN = Plan()
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
 _MOST_WORDS = 1000
 _NOBODY_THERE = frozenset({404, 405})
@@ -113,10 +115,9 @@ class ResponseHandler:
         plan = self._planned(attempt, intake, answer.items, certain)
         self._blot(intake, plan)
         verdict = judge(self._judged(call, document, answer, plan))
-        receipt = self._receipt(attempt, call, verdict, answer)
+        receipt = self._receipt(attempt, call, verdict, answer, plan)
         if not answer.known and receipt.request_id is None:
             receipt = replace(receipt, request_id=self._id(document))
-        receipt = replace(receipt, remote=plan.remote, missing=plan.missing)
         if not plan.brings:
             return self._keep(receipt, intake, document)
         self._store(intake, to_answer(receipt, plan, attempt.replaces))
@@ -159,7 +160,8 @@ class ResponseHandler:
         }
         return SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
 
-    def _happening(self, call: Exchange, document: Document) -> CallEvidence:
+    def _happening(self, call: Exchange, document: Document, **said: Any) -> CallEvidence:
+        """Say what happened; `said` is what was read in it."""
         trouble, detail = call.trouble, call.detail
         if trouble is None and call.body is not None:
             trouble, detail = call.body.trouble, call.body.detail
@@ -178,11 +180,13 @@ class ResponseHandler:
             cause=call.cause,
             secrets=self.secrets,
             now=self.clock.now(),
+            **said,
         )
 
     def _judged(self, call: Exchange, document: Document, answer: Answer, plan: Plan) -> CallEvidence:
-        return replace(
-            self._happening(call, document),
+        return self._happening(
+            call,
+            document,
             complaint=answer.complaint,
             known=answer.known,
             shape=answer.shape,
@@ -191,18 +195,23 @@ class ResponseHandler:
             reasons=tuple(why for _, why in plan.missing),
         )
 
-    def _receipt(self, attempt: Attempt, call: Exchange, verdict: Verdict, answer: Answer | None = None) -> Receipt:
+    def _receipt(
+        self, attempt: Attempt, call: Exchange, verdict: Verdict, answer: Answer | None = None, plan: Plan = NO_PLAN
+    ) -> Receipt:
         request_id = next((call.headers[name] for name in _REQUEST_IDS if name in call.headers), None)
-        receipt = Receipt(
+        return Receipt(
             attempt_id=attempt.id,
             phase=call.phase,
             verdict=verdict,
             status=call.status,
+            remote=plan.remote,
+            missing=plan.missing,
+            usage=self._usage(answer) if answer else None,
+            echo=self._echo(answer.echo) if answer else Echo(),
             request_id=redacted(request_id, self.secrets, 200) if request_id else None,
             headers=kept_headers(call.headers, self.secrets),
             seconds=round(call.seconds, 3),
         )
-        return replace(receipt, usage=self._usage(answer), echo=self._echo(answer.echo)) if answer else receipt
 
     def _id(self, document: Document) -> str | None:
         """Return an id in the answer itself, where no header gives one."""

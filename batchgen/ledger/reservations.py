@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from batchgen.ledger.database import Database
@@ -212,6 +213,12 @@ def _quarter(start: datetime) -> tuple[int]:
     return (int(start.timestamp()) // QUARTER_SECONDS,)
 
 
+@lru_cache(maxsize=256)
+def _price_text(source: str, as_of: date | None, *, assumed: bool) -> str:
+    """Write down where a price comes from."""
+    return dump({"source": source, "as_of": as_of and as_of.isoformat(), "assumed": assumed})
+
+
 def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datetime, handle: str | None) -> None:
     quote, price = attempt.quote, attempt.quote.price
     db.execute(
@@ -234,7 +241,7 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             quote.low,
             quote.expected,
             quote.high,
-            dump({"source": price.source, "as_of": price.as_of and price.as_of.isoformat(), "assumed": price.assumed}),
+            _price_text(price.source, price.as_of, assumed=price.assumed),
             quote.high,
             stamp(now),
             attempt.route.value,

@@ -16,10 +16,12 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_ty
 
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def dump(value: object) -> str:
     """Write a noun as JSON in ASCII."""
-    return json.dumps(_codec(type(value)).out(value), separators=(",", ":"))
+    return _ENCODER.encode(_codec(type(value)).out(value))
 
 
 def load(kind: type[T], text: str) -> T:

@@ -19,6 +19,7 @@ _PATHS = {
     Operation.VARIATION: "/images/variations",
 }
 FORM = "multipart"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BASE64 = "b64_json"
 _ADDRESSES = ("url", "image_url")
 _OWN = frozenset({_BASE64, *_ADDRESSES, "revised_prompt"})
@@ -121,7 +122,7 @@ def _weight(item: Item) -> int:
 
 def _json(fields: Mapping[str, Any]) -> bytes:
     # A lone surrogate has no UTF-8; as an escape it is at least legal JSON.
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(fields)
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from batchgen.errors import StorageError
@@ -107,11 +108,16 @@ class Spool:
         if not attempt_id or attempt_id.startswith(".") or "/" in attempt_id or "\0" in attempt_id:
             raise StorageError(f"{attempt_id!r} cannot name a folder")
         self.attempt_id = attempt_id
-        self.path = root / SPOOL / attempt_id
         self._root = root
+        self._name = f"{root}/{SPOOL}/{attempt_id}"
         self._at = at
         self._parts = (SPOOL, attempt_id)
         self._folders = folders or Folders(root)
+
+    @cached_property
+    def path(self) -> Path:
+        """Where it is; few that pass by ask."""
+        return self._root / SPOOL / self.attempt_id
 
     def part(self, index: int, *, resume: bool = False) -> Part:
         """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end.
@@ -150,7 +156,7 @@ class Spool:
     def finish(self, answer: Mapping[str, object]) -> None:
         """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
         data = _ENCODER.encode(answer).encode()
-        with guarded(self.path, len(data)), self._opened() as here:
+        with guarded(self._name, len(data)), self._opened() as here:
             self._at("storage.finish.before_parts")
             for name in names(here):
                 if name.endswith(PART):
@@ -192,13 +198,13 @@ class Spool:
 
     def remove(self) -> None:
         """Remove the spool of a settled answer."""
-        with guarded(self.path):
+        with guarded(self._name):
             self._at("storage.spool.before_remove")
         self.discard()
 
     def discard(self) -> None:
         """Remove what was written here; a file of somebody else stays, and the folder with it."""
-        with guarded(self.path), suppress(FileNotFoundError):
+        with guarded(self._name), suppress(FileNotFoundError):
             above = self._folders.open(self._parts[:-1])
             with below(above.fd, self.attempt_id) as here:
                 # The answer goes first: a spool without one is only leftovers.

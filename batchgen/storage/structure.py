@@ -1,7 +1,7 @@
 """Whether an image has what any image has: pixels above zero, pixel data, an end. Reads markers, decodes nothing."""
 
 import os
-from pathlib import Path
+from io import BytesIO
 from typing import BinaryIO
 
 from batchgen.model import Missing
@@ -21,7 +21,7 @@ def fault(seen: ImageFacts, part: PartFacts) -> Missing | None:
         return NO_PIXELS
     if not ends_whole(seen.format, part):
         return NO_END
-    return None if _has_pixels(seen.format, part.path) else NO_PIXELS
+    return None if _has_pixels(seen.format, part) else NO_PIXELS
 
 
 def ends_whole(kind: str, part: PartFacts) -> bool:
@@ -42,11 +42,18 @@ def ends_whole(kind: str, part: PartFacts) -> bool:
             return True
 
 
-def _has_pixels(kind: str, path: Path) -> bool:
+def _has_pixels(kind: str, part: PartFacts) -> bool:
+    """Whether an image has pixel data; mostly its first bytes tell, and its file need not be opened."""
     if kind not in {"png", "jpeg"}:
         return True
-    with path.open("rb") as file:
-        return _png_has(file, b"IDAT") if kind == "png" else _jpeg_has_scan(file)
+    if _holds_pixels(kind, BytesIO(part.head)):
+        return True
+    with part.path.open("rb") as file:
+        return _holds_pixels(kind, file)
+
+
+def _holds_pixels(kind: str, file: BinaryIO) -> bool:
+    return _png_has(file, b"IDAT") if kind == "png" else _jpeg_has_scan(file)
 
 
 def _png_has(file: BinaryIO, name: bytes) -> bool:
