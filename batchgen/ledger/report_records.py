@@ -129,6 +129,13 @@ class UsageRow(NamedTuple):
     at_risk_micro_usd: int
     not_charged_micro_usd: int
     expected_micro_usd: int
+    accepted: int = 0
+
+    @property
+    def cost_per_accepted_micro_usd(self) -> int | None:
+        """What was charged for each image that somebody approved; None without any."""
+        charged = self.confirmed_micro_usd + self.estimated_micro_usd
+        return round(charged / self.accepted) if self.accepted else None
 
 
 class ListedRow(NamedTuple):

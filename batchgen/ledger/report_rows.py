@@ -116,10 +116,12 @@ SELECT a.model, j.size, j.quality, a.provider, j.tags, count(DISTINCT j.key) AS 
     sum(a.purpose = 'retry') AS retried, sum(CASE WHEN a.released = 0 THEN a.asked ELSE 0 END) AS asked,
     ifnull(sum(drawn.images), 0) AS images,
     ifnull(sum(text_in), 0), ifnull(sum(image_in), 0), ifnull(sum(output), 0), ifnull(sum(text_out), 0),
-    {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd
+    {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd,
+    ifnull(sum(drawn.accepted), 0) AS accepted
 FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
-    LEFT JOIN (SELECT attempt_id, count(*) AS images FROM images WHERE catalogue = :catalogue AND state = 'stored'
-        GROUP BY attempt_id) drawn ON drawn.attempt_id = a.id
+    LEFT JOIN (SELECT i.attempt_id, count(*) AS images, sum(ifnull(r.decision = 'approved', 0)) AS accepted
+        FROM images i LEFT JOIN reviews r ON {IN_FORCE}
+        WHERE i.catalogue = :catalogue AND i.state = 'stored' GROUP BY i.attempt_id) drawn ON drawn.attempt_id = a.id
 WHERE a.catalogue = :catalogue
 GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
 """  # noqa: S608 - our own words

@@ -15,9 +15,9 @@ def _flags(row: MeasuredRow) -> str:
 CHECKS: Sequence[Column[MeasuredRow]] = (
     Column("job_id", attrgetter("job_id")),
     Column("path", attrgetter("path")),
-    Column("border_off", attrgetter("border_off"), float),
-    Column("margin", attrgetter("margin"), float),
-    Column("sharpness", attrgetter("sharpness"), float),
+    Column("border_off", attrgetter("border_off"), float, "share"),
+    Column("margin", attrgetter("margin"), float, "share"),
+    Column("sharpness", attrgetter("sharpness"), float, "steps"),
     Column("looks", attrgetter("looks")),
     Column("flags", _flags),
 )

@@ -11,9 +11,9 @@ DERIVATIVES: Sequence[Column[Derived]] = (
     Column("image", attrgetter("source")),
     Column("name", attrgetter("name")),
     Column("path", attrgetter("path")),
-    Column("bytes", attrgetter("bytes"), int),
-    Column("width", attrgetter("width"), int),
-    Column("height", attrgetter("height"), int),
+    Column("bytes", attrgetter("bytes"), int, "bytes"),
+    Column("width", attrgetter("width"), int, "pixels"),
+    Column("height", attrgetter("height"), int, "pixels"),
     Column("format", attrgetter("format")),
     Column("flags", lambda derived: " ".join(derived.flags)),
 )

@@ -8,7 +8,7 @@ from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
-from batchgen.ledger import ImageRow, JobRow, UsageRow
+from batchgen.ledger import ImageRow, JobRow, Review, UsageRow
 from batchgen.model import CheckFlag
 
 Cell = str | int | float | None
@@ -90,6 +90,7 @@ IMAGES: tuple[Column[ImageRow], ...] = (
     Column("flags", lambda row: " ".join(flags(row))),
     Column("reason", lambda row: row.reason.words),
     *_texts("fault", "review", "note"),
+    Column("accepted", lambda row: str(row.review == Review.APPROVED).lower()),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
     *_texts("job_id"),
@@ -115,6 +116,8 @@ USAGE: tuple[Column[UsageRow], ...] = (
     *_counts("pictures", "asked", "images"),
     *_TOKENS,
     *_MONEY,
+    *_counts("pictures", "accepted"),
+    *_counts(MICRO_DOLLARS, "cost_per_accepted_micro_usd"),
 )
 MODERATED: tuple[Column[JobRow], ...] = (
     Column("id", attrgetter("job_id")),

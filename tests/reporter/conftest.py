@@ -53,6 +53,7 @@ class Rows:
     calls: Sequence[CallRow] = ()
     listed: Sequence[ListedRow] = ()
     varied: Sequence[VariantRow] = ()
+    measured: Sequence[MeasuredRow] = ()
 
     @property
     def runs(self) -> "Rows":
@@ -113,7 +114,7 @@ class ReportRows:
         return iter(self._lists.listed)
 
     def measured(self) -> Iterator[MeasuredRow]:
-        return iter(())
+        return iter(self._lists.measured)
 
     def variants(self) -> Iterator[VariantRow]:
         return iter(self._lists.varied)

@@ -11,18 +11,22 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from batchgen.ledger import ListedRow, VariantRow
+from batchgen.ledger import ListedRow, MeasuredRow, VariantRow
+from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
+from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.shop_csv import SHOP
 from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
 from batchgen.reporter.xlsx import shown_as
+from batchgen.storage import Workspace
+from batchgen.storage.derived import Derived, DerivedList
 from tests.reporter.conftest import write
 
 KINDS = {str: "text", int: "whole number", float: "number"}
 TYPES = {"string": "text", "int64": "whole number", "double": "number"}
 TABLES: dict[str, Sequence[Column[Any]]] = {
     "images": IMAGES, "jobs": JOBS, "usage": USAGE, "moderated": MODERATED, "rerun": RERUN, "shop": SHOP,
-    "comparison": COMPARISON,
+    "comparison": COMPARISON, "checks": CHECKS, "derivatives": DERIVATIVES,
 }  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
@@ -46,7 +50,11 @@ def report(tmp_path: Path, rows: Any, job: Any, image: Any) -> Path:
         VariantRow("r", 0, way, "a", "k" * 64, "images/a.png", "ab" * 32, "png", "m", "s", way, "A chair", 1)
         for way in ("low", "high")
     ]
-    made = rows([image()], [job(moderated=1, outcome="partial")], listed=listed, varied=varied)
+    measured = MeasuredRow("a", "images/a.png", "ab" * 32, "[]", 0.0, 0.1, 30.0, "0" * 16, "[]", 0)
+    made = rows([image()], [job(moderated=1, outcome="partial")], listed=listed, varied=varied, measured=[measured])
+    derived = DerivedList(Workspace(tmp_path), "web")
+    derived.add(Derived("web", "r", "images/a.png", "ab" * 32, "derivatives/web/a.png", 1, 1, 1))
+    derived.close()
     return write(made, tmp_path).folder
 
 

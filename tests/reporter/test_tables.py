@@ -87,7 +87,7 @@ def test_the_columns_that_scripts_rely_on() -> None:
     """Names and order of the columns; new ones may come, these stay."""
     assert header(IMAGES).strip() == (
         "job_id,job_key,slot,state,path,sha256,bytes,width,height,format,model,size,quality,provider,cost_micro_usd,prompt,"
-        "flags,reason,fault,review,note"
+        "flags,reason,fault,review,note,accepted"
     )
     assert header(RERUN).strip() == "job_id,slot,prompt,note,path,job_key,sha256"
     money = {"confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd"}
