@@ -33,8 +33,13 @@ class Context:
         from batchgen.app.config.locate import find_output
 
         folder = find_output(named)
-        self.console.err(f"batchgen: output folder {safe(folder, 1000)}")
+        self.uses(folder)
         return folder
+
+    def uses(self, output: Path) -> None:
+        """Say on stderr which output folder is used, where there is one."""
+        if output.is_dir():
+            self.console.err(f"batchgen: output folder {safe(output, 1000)}")
 
 
 def verdict(problems: Sequence[Problem], more: int) -> str:

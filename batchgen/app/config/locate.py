@@ -8,6 +8,9 @@ from batchgen.errors import InputError, StorageError
 from batchgen.storage import Workspace
 from batchgen.storage.workspace import LEDGER, RUNS
 
+OUTPUT = "output"
+"""The folder in which each manifest has its own, unless it is told otherwise."""
+
 
 def find_output(output: Path | None) -> Path:
     """Return the output folder that is meant: the one named, or the one of the latest run below `output/`."""
@@ -15,11 +18,34 @@ def find_output(output: Path | None) -> Path:
         if not output.is_dir():
             raise InputError(f"{output} is no folder; name an output folder such as output/my-catalogue")
         return output
-    here = Path("output")
+    here = Path(OUTPUT)
     found = {path: runs[-1] for path in here.iterdir() if (runs := _runs(path))} if here.is_dir() else {}
     if not found:
         raise InputError("no output folder below output/; name one, or begin with batchgen run MANIFEST")
     return max(found, key=found.__getitem__)
+
+
+def output_of(manifest: Path, name: str) -> Path:
+    """Return the output folder of a manifest that names none: where it was drawn before, else `output/NAME` here.
+
+    It is looked for in the working directory and in the nearest folder at or above the manifest, so that another
+    working directory buys nothing again. InputError when both hold one, and they are not the same.
+    """
+    here = Path(OUTPUT) / name
+    above = (folder / OUTPUT / name for folder in manifest.resolve().parents)
+    near = next((path for path in above if _holds_state(path)), None)
+    if near is None or (here.is_dir() and near.samefile(here)):
+        return here
+    if _holds_state(here):
+        raise InputError(
+            f"{name} was drawn into two folders, {here.resolve()} and {near}: say which one is meant with --output"
+        )
+    return near
+
+
+def _holds_state(output: Path) -> bool:
+    """Whether runs were made into a folder: it has a ledger, or runs of a shared one."""
+    return os.path.lexists(output / LEDGER) or bool(_runs(output))
 
 
 def find_ledger(output: Path) -> Path:

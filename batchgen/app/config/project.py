@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
-from batchgen.app.config.locate import catalogue_of
+from batchgen.app.config.locate import catalogue_of, output_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
@@ -108,7 +108,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         census = manifest.check(loaded)
         raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
     settings = _chosen(_at(provider, loaded.settings), options)
-    output = options.output or Path("output") / settings.name
+    output = options.output or output_of(path, settings.name)
     return Project(
         loaded,
         settings,

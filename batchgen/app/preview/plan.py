@@ -91,8 +91,9 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EstimateResult(Shown, Estimate):
-    """An estimate; with `compare`, the same manifest on every other provider."""
+    """An estimate of what is left to do in `output`; with `compare`, the same manifest on every other provider."""
 
+    output: Path = Path()
     compare: tuple[CompareRow, ...] = ()
 
     def _facts(self) -> Facts:
@@ -109,4 +110,5 @@ def estimate_manifest(path: Path, options: Options, *, compare: bool = False) ->
             gather(groups, item, tariff)
     total = result.estimate
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
-    return EstimateResult(**facts, compare=comparison.compare(result.project, groups.values()) if compare else ())
+    rows = comparison.compare(result.project, groups.values()) if compare else ()
+    return EstimateResult(**facts, output=result.project.output, compare=rows)

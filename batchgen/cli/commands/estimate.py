@@ -51,6 +51,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         raise click.UsageError("--csv and --json exclude each other; choose one.")
     options = context.options(provider=provider, base_url=base_url, output=output)
     result = estimate_manifest(manifest, options, compare=compare)
+    context.uses(result.output)
     context.console.tell(result.warnings)
     if as_json:
         _json(context, result, compare=compare)

@@ -53,6 +53,8 @@ def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: 
     from batchgen.cli.render.plan import plan_head, plan_line
 
     result = plan_manifest(manifest, options)
+    if not quiet:
+        context.uses(result.project.output)
     if as_json:
         print_json(context.console, result, lambda: result.estimate)
     else:
