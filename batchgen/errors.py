@@ -3,6 +3,9 @@
 A failed job is a value (`batchgen.model.Outcome`); an exception here means that a command cannot go on.
 """
 
+import errno
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar
@@ -111,3 +114,34 @@ class Locked(BatchgenError):
     """Another run holds the lock of this output folder."""
 
     exit = Exit.LOCKED
+
+
+NO_MEMORY = (
+    "there is not enough memory: close other programs, lower the concurrency under limits:, or raise the limit that is "
+    "set for this process (ulimit -v, a container's limit)"
+)
+_NO_ROOM = re.compile(
+    r"can't start new thread|cannot allocate memory|failed to map segment|out of memory", re.IGNORECASE
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory is what was missing, however it is called and whatever it led to."""
+    return any(_lacks_memory(one) for one in _behind(error, set()))
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError | ImportError) and bool(_NO_ROOM.search(str(error)))
+
+
+def _behind(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    """Return an error, all in its group, and what led to each."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for one in (*inside, error.__cause__, error.__context__):
+        yield from _behind(one, seen)

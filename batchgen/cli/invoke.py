@@ -12,7 +12,7 @@ from batchgen.cli.console import Console
 from batchgen.cli.context import Context, verdict
 from batchgen.cli.group import root
 from batchgen.cli.render.table import width
-from batchgen.errors import BatchgenError, Exit, InputError
+from batchgen.errors import NO_MEMORY, BatchgenError, Exit, InputError, out_of_memory
 from batchgen.text import safe
 
 # What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
@@ -53,11 +53,19 @@ def guard(act: Callable[[], int], console: Console) -> int:
         console.err("batchgen: interrupted")
         return Exit.SIGINT
     except Exception as error:  # noqa: BLE001 - the last wall: a bug must not look like anything else
-        if by_machine := refusal(error):
-            return _stopped(by_machine, console)
-        from batchgen.cli.crash import crashed
+        return _broken(error, console)
 
-        return crashed(error, console)
+
+def _broken(error: Exception, console: Console) -> int:
+    """Say what the machine refused, or that it is a bug."""
+    if out_of_memory(error):
+        console.fail(NO_MEMORY)
+        return Exit.STORAGE
+    if by_machine := refusal(error):
+        return _stopped(by_machine, console)
+    from batchgen.cli.crash import crashed
+
+    return crashed(error, console)
 
 
 def _unset(words: Sequence[str]) -> None:

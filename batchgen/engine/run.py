@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.errors import BatchgenError, Exit
+from batchgen.errors import NO_MEMORY, BatchgenError, Exit, out_of_memory
 from batchgen.model import Outcome, Stop, StopKind
 from batchgen.runtime.clock import Offload
 
@@ -114,6 +114,9 @@ class Source:
 
 def _broke(error: BaseException, where: str, stops: StopReasons) -> BaseException | None:
     """Stop the run for an error; it is returned when it is a bug, and not one of our own for people to read."""
+    if out_of_memory(error):
+        stops.add(Stop(StopKind.STORAGE, NO_MEMORY))
+        return None
     if not isinstance(error, BatchgenError):
         stops.add(Stop(StopKind.BUG, f"{where}: {error!r}"))
         return error

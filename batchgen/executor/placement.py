@@ -11,6 +11,7 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.model import (
     Attempt,
+    Cause,
     Charge,
     Echo,
     ImageRequest,
@@ -269,6 +270,7 @@ def _from_answer(
         raise ValueError(f"version {answer['version']!r}")
     verdict = dict(answer["verdict"])
     verdict |= {"charge": Charge(verdict["charge"]), "remedy": Remedy(verdict["remedy"])}
+    verdict["cause"] = Cause(verdict.get("cause", ""))
     verdict["categories"] = tuple(verdict["categories"])
     landings = []
     for entry in answer["pictures"]:

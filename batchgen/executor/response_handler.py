@@ -1,6 +1,7 @@
 """What came of one exchange: judged, stored and told in a receipt."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,17 @@ class ResponseHandler:
 
         Where `later` finds that images come later, what is stored is how to ask for them.
         """
+        try:
+            return await self._taken(attempt, speech, call, intake, later)
+        except StorageError:
+            raise
+        except Exception as error:
+            await self.offload(self._save, attempt, call, intake, error)
+            raise
+
+    async def _taken(
+        self, attempt: Attempt, speech: Dialect, call: Exchange, intake: PartWriter, later: Later
+    ) -> Receipt | Pending:
         document = call.body.close() if call.body else _NOTHING
         if _is_success(call) and (pending := later(attempt, document)):
             await self.offload(self._store, intake, accepted(pending.handle))
@@ -104,6 +116,16 @@ class ResponseHandler:
         happening = replace(self._happening(call, document), complaint=complaint)
         receipt = self._receipt(attempt, call, judge_task(happening, free=bool(rules and rules.failed_free)))
         return await self.offload(self._keep, receipt, intake, document)
+
+    def _save(self, attempt: Attempt, call: Exchange, intake: PartWriter, error: Exception) -> None:
+        """Keep the bytes of an answer that a fault of ours kept from being understood: they were paid. Blocks."""
+        with suppress(StorageError):
+            intake.close()
+            if intake.facts and intake.spool.read() is None:
+                for facts in intake.facts.values():
+                    blot(facts.path, spellings(self.secrets))
+                why = {"attempt": attempt.id, "status": call.status, "code": "bug", "message": type(error).__name__}
+                intake.spool.quarantine(why)
 
     def _landed(
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer

@@ -74,13 +74,13 @@ def make(
 
 
 def thumbnail(file: BinaryIO) -> bytes | None:
-    """Make a small WebP of an image, on a light ground where it is transparent; None when it cannot be read."""
-    from PIL import Image
-
+    """Make a small WebP of an image, on a light ground where it is transparent; None when that cannot be done."""
     try:
+        from PIL import Image
+
         with Image.open(file, formats=FORMATS) as image:
             return _small(image) if image.width * image.height <= MOST_PIXELS else None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # noqa: BLE001 - a decoder may raise anything, or be missing: the page then shows the image itself
         return None
 
 

@@ -24,7 +24,18 @@ from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import heartbeat
 from batchgen.app.watch import Watch
-from batchgen.errors import BatchgenError, Exit, InputError, Locked, Problem, Severity, StorageError, Unreachable
+from batchgen.errors import (
+    NO_MEMORY,
+    BatchgenError,
+    Exit,
+    InputError,
+    Locked,
+    Problem,
+    Severity,
+    StorageError,
+    Unreachable,
+    out_of_memory,
+)
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
 from batchgen.ledger import Ledger, nowhere
@@ -116,6 +127,9 @@ def _performed(session: Run) -> RunResult:
     try:
         _perform(session)
     except Exception as bug:
+        if out_of_memory(bug):
+            session.stops.add(Stop(StopKind.STORAGE, NO_MEMORY))
+            return session.close()
         session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
         with suppress(Exception):  # whatever else is broken then, the bug is what has to be told
             session.close()
