@@ -123,7 +123,7 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def _has_content(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
+    return path.exists() and (path.stat().st_size > 0 or not path.is_file())
 
 
 def _check_no_link(path: Path) -> None:
@@ -137,6 +137,8 @@ def _check_no_link(path: Path) -> None:
 
 def _check_header(path: Path, newest: int) -> None:
     """Look at the first bytes without SQLite, so that a foreign file is not touched at all."""
+    if not path.is_file():
+        raise StorageError(f"{path}: a pipe, a device or a folder stands where the ledger belongs: move it away")
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):

@@ -20,3 +20,11 @@ def fresh(tmp_path: Path) -> Iterator[Path]:
     """Return an empty folder."""
     with ram_folder(tmp_path) as folder:
         yield folder
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+    return tmp_path

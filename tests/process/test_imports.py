@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from batchgen.mock import Rule
-from tests.wire.conftest import place_of_work  # noqa: F401 - a fixture
 from tests.wire.scene import QUICK, scene
 
 CHILD = """
@@ -56,11 +55,11 @@ def manifest(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ANSWERS)
-def test_nothing_is_loaded_between_the_call_and_the_finished_spool(place_of_work: Path, fault: str) -> None:
+def test_nothing_is_loaded_between_the_call_and_the_finished_spool(work: Path, fault: str) -> None:
     """What would have to be loaded then fails: every image is stored all the same, and none is bought again."""
-    manifest(place_of_work)
-    with scene(place_of_work, fixed_bytes=None, rules=(Rule(fault),) if fault else ()) as here:
-        first = run(place_of_work, "", here.handle.base_url)
+    manifest(work)
+    with scene(work, fixed_bytes=None, rules=(Rule(fault),) if fault else ()) as here:
+        first = run(work, "", here.handle.base_url)
         assert first.returncode == 0, first.stderr
         assert len(here.bill()) == 3
         with here.ledger("m") as ledger:
@@ -68,14 +67,14 @@ def test_nothing_is_loaded_between_the_call_and_the_finished_spool(place_of_work
 
 
 @pytest.mark.parametrize("broken", ["PIL", "jinja2", "pandas,pyarrow", "xlsxwriter", "apprise", "rich", "bpe_openai"])
-def test_a_library_that_cannot_be_loaded_costs_no_image(place_of_work: Path, broken: str) -> None:
+def test_a_library_that_cannot_be_loaded_costs_no_image(work: Path, broken: str) -> None:
     """Whatever is broken: refused before the first call, or every paid image is stored and never bought again."""
-    manifest(place_of_work)
-    with scene(place_of_work, fixed_bytes=None) as here:
-        run(place_of_work, broken, here.handle.base_url)
+    manifest(work)
+    with scene(work, fixed_bytes=None) as here:
+        run(work, broken, here.handle.base_url)
         bought = len(here.bill())
         assert bought in {0, 3}
-        again = run(place_of_work, "no_such_library", here.handle.base_url)
+        again = run(work, "no_such_library", here.handle.base_url)
         assert again.returncode == 0, again.stderr
         assert len(here.bill()) == 3
         assert json.loads(again.stderr.splitlines()[-1]) == []

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import NO_MEMORY
-from tests.wire.conftest import place_of_work  # noqa: F401 - a fixture
 from tests.wire.scene import QUICK, dot, scene
 
 CHILD = """
@@ -31,14 +30,16 @@ def run(folder: Path, more: int, base_url: str) -> subprocess.CompletedProcess[s
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
-@pytest.mark.parametrize("more", [8, 160, 240, *(pytest.param(more, marks=pytest.mark.slow) for more in (1, 64, 300, 330, 360, 450, 550))])
-def test_too_little_memory_is_told_as_such(place_of_work: Path, more: int) -> None:
+@pytest.mark.parametrize(
+    "more", [8, 160, 240, *(pytest.param(one, marks=pytest.mark.slow) for one in (1, 64, 300, 330, 360, 450, 550))]
+)
+def test_too_little_memory_is_told_as_such(work: Path, more: int) -> None:
     """Before the first call, between calls or in the report: 0, or 8 with the words; the books cover the bill."""
     lines = [f"  - {{id: lamp-{at}, prompt: Lamp {at}, n: 4}}" for at in range(8)]
     head = ["name: m", "provider: openai", "limits: {max_cost: 50, concurrency: 8}", f"retry: {QUICK}", "jobs:"]
-    (place_of_work / "m.yaml").write_text("\n".join([*head, *lines]) + "\n")
-    with scene(place_of_work, fixed_bytes=dot(1600, 1600, "PNG")) as here:
-        first = run(place_of_work, more, here.handle.base_url)
+    (work / "m.yaml").write_text("\n".join([*head, *lines]) + "\n")
+    with scene(work, fixed_bytes=dot(1600, 1600, "PNG")) as here:
+        first = run(work, more, here.handle.base_url)
         said = " ".join(first.stderr.split())
         assert first.returncode in {0, 8}, said
         assert first.returncode == 0 or NO_MEMORY.partition(":")[0] in said

@@ -2,13 +2,14 @@
 
 import os
 import resource
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from batchgen.errors import AccountError, InputError
+from batchgen.errors import AccountError, InputError, Place, Problem
 from batchgen.model import Provider
 from batchgen.text import safe
 
@@ -42,8 +43,14 @@ def environment(folder: Path | None = None) -> Mapping[str, str]:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; quotes around a value go, `#` begins a comment line; anything else is passed over."""
+    """`NAME=value` lines; quotes around a value go, `#` begins a comment line; anything else is passed over.
+
+    InputError for a pipe or a device, which may never end.
+    """
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise InputError(Problem("is no ordinary file: move it away, and set the variables", Place(str(path))))
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return {}

@@ -1,14 +1,16 @@
 """What a run writes down while it works, beside the ledger: its log and where it stands."""
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from batchgen.errors import StorageError
+from batchgen.errors import InputError, Place, Problem, StorageError
 from batchgen.runtime.clock import Clock
 from batchgen.storage import Workspace
 from batchgen.storage.durable import PUBLIC_FILE
@@ -17,6 +19,7 @@ FLUSH_EVERY = 0.5
 """Seconds for which lines of the log may wait for company on their way to the file."""
 
 _BEGUN: list[Path] = []
+_NO_FILE = "is no ordinary file, and a log is written to one"
 _ENCODER = json.JSONEncoder(default=str)
 
 
@@ -88,9 +91,16 @@ class EventLog:
 
 
 def _open(path: Path) -> BinaryIO:
+    """Open a copy of the log; InputError for a pipe or a device, which may take nothing and hold the run up."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PUBLIC_FILE), "ab")
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, PUBLIC_FILE), "ab")
     except OSError as error:
+        if error.errno == errno.ENXIO:  # what a pipe says that nobody reads, and a socket
+            raise InputError(Problem(_NO_FILE, Place(str(path)))) from error
         why = f"cannot write the log {path}: {error.strerror}; choose a folder that you may write to"
         raise StorageError(why) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InputError(Problem(_NO_FILE, Place(str(path))))
+    return file
