@@ -27,7 +27,7 @@ class Step:
 
     @property
     def paths(self) -> list[str]:
-        """The files and folders behind its descriptors; modules that Python compiles beside the run are none of ours."""
+        """The files and folders behind its descriptors; what Python compiles beside the run is none of ours."""
         return [path for path in PATH.findall(self.words) if "__pycache__" not in path]
 
 
