@@ -56,7 +56,8 @@ class Collector:
             await self._look(attempts[first : first + ASKED_AT_ONCE])
         images: list[Item] = []
         if not hasty:
-            images += [WaitingImage.of(bench, one) for one in await bench.offload(bench.ledger.downloads.waiting)]
+            waiting = await bench.offload(bench.ledger.downloads.waiting)
+            images += [WaitingImage.of(bench, one) for one in (*waiting, *left.refused)]
             async with asyncio.TaskGroup() as looks:
                 for group in _groups(images):
                     looks.create_task(self._look(group))

@@ -41,7 +41,7 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one call has been through in this run."""
+    """What one call has been through, in this run and, where it counts over runs, in those before."""
 
     tries: int = 0
     resends: int = 0

@@ -43,6 +43,7 @@ AWAY = {
     SlotState.NOT_STARTED: Reason(ReasonCode.AWAITED),
     SlotState.LOST_PAID: Reason(ReasonCode.ADDRESS_GONE),
 }
+"""What is said of paid images that are not here, where their last look says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class JobRunner:
             return Filled(open=marks)
         filled, over = Filled(), None
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
-        tally = Tally(moderated=tried.moderated)
+        tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain)
         for purpose in purposes(self.bench.settings, tried):
             call = CallState(job, tuple(short), purpose, task.replaces, tally)
             over = await self._caller.make(call)
@@ -233,7 +234,8 @@ class JobRunner:
             call.unjudged.judge(usable=any(state is SlotState.STORED for _, state in ended))
         filled.stored += sum(state is SlotState.STORED for _, state in ended)
         filled.odd += tuple(one.download.slot for one in images if one.odd)
-        return {slot: (state, AWAY[state]) for slot, state in ended if state in AWAY}
+        why = {one.download.slot: one.why for one in images if one.why != NO_REASON}
+        return {slot: (state, why.get(slot, AWAY[state])) for slot, state in ended if state in AWAY}
 
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Write down what became of the slots that brought no image, and see what the job has come to."""
@@ -253,7 +255,8 @@ class JobRunner:
         return Outcome(task.job, kind, stored, reason, spent)
 
     async def _decided(self, job: Job, marks: dict[int, tuple[SlotState, Reason]]) -> OutcomeKind:
-        decided = {slot: mark for slot, mark in marks.items() if mark[0] is not SlotState.NOT_STARTED}
+        written = {SlotState.NOT_STARTED, SlotState.LOST_PAID}  # by whoever looked for it
+        decided = {slot: mark for slot, mark in marks.items() if mark[0] not in written}
         ledger = self.bench.ledger
 
         def write() -> OutcomeKind:

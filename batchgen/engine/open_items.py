@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from batchgen.engine.context import RunContext, told
@@ -12,6 +13,7 @@ from batchgen.executor import Came
 from batchgen.ledger import AttemptRow, BatchRow, Ledger, PendingDownload
 from batchgen.model import (
     AT_STORE,
+    NO_REASON,
     Attempt,
     AttemptState,
     Lost,
@@ -35,14 +37,18 @@ WAITS = (2.0, 10.0, 60.0, 240.0, 580.0)
 
 @dataclass(frozen=True, slots=True)
 class LeftOpen:
-    """What earlier runs left: attempts that nobody saw the end of, images at addresses, batches at providers."""
+    """What earlier runs left: attempts that nobody saw the end of, images at addresses, batches at providers.
+
+    Images at addresses that our rules `refused` are looked at once, in case other rules let them come.
+    """
 
     attempts: tuple[AttemptRow, ...] = ()
     downloads: tuple[PendingDownload, ...] = ()
     batches: tuple[BatchRow, ...] = ()
+    refused: tuple[PendingDownload, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.attempts or self.downloads or self.batches)
+        return bool(self.attempts or self.downloads or self.batches or self.refused)
 
     @classmethod
     def in_ledger(cls, ledger: Ledger) -> "LeftOpen":
@@ -56,7 +62,7 @@ class LeftOpen:
             missed = held | ledger.reviews.doubted()
             attempts += tuple(row for row in given_up if {(row.job_key, slot) for slot in row.slots} <= missed)
         batches = ledger.batches.open() + ledger.batches.with_files()
-        return cls(attempts, ledger.downloads.waiting(), batches)
+        return cls(attempts, ledger.downloads.waiting(), batches, ledger.downloads.refused())
 
 
 @dataclass(eq=False)
@@ -182,6 +188,8 @@ class WaitingImage(OpenItem[SlotState]):
     """A paid image that waits at an address."""
 
     download: PendingDownload
+    why: Reason = field(default=NO_REASON, kw_only=True)
+    """What the latest look ran into."""
     odd: bool = field(default=False, kw_only=True)
     """Whether it came, is not as asked, and may be asked for once more."""
 
@@ -218,16 +226,22 @@ class WaitingImage(OpenItem[SlotState]):
     async def book(self, came: Came) -> bool:
         bench, download = self.bench, self.download
         facts = {"attempt": download.attempt_id, "job": download.job_id, "slot": download.slot}
+        if not isinstance(came, Receipt):
+            self.why = because(came)
+        if isinstance(came, Lost) and download.refused:
+            self.end(SlotState.LOST_PAID)  # as it was
+            return False
         self.booked = True
         match came:
             case Receipt():
                 await self._store(came, facts)
             case Lost() if self.is_ours:
-                await bench.offload(bench.ledger.downloads.lose, download, because(came))
+                lose = partial(bench.ledger.downloads.lose, refused=came.refused)
+                await bench.offload(lose, download, self.why)
                 bench.note("lost", **facts, why=came.why, call_micro_usd=download.call_cost)
                 self.end(SlotState.LOST_PAID)
             case Lost() | Pending():
-                await bench.offload(bench.ledger.downloads.postpone, download, because(came))
+                await bench.offload(bench.ledger.downloads.postpone, download, self.why)
                 bench.note("postponed", **facts, why=came.why)
         return isinstance(came, Receipt)
 
@@ -245,7 +259,8 @@ class WaitingImage(OpenItem[SlotState]):
 
 def because(came: Lost | Pending) -> Reason:
     """Say what a look at an address ran into."""
-    return Reason(ReasonCode.DOWNLOAD, detail=came.why)
+    refused = isinstance(came, Lost) and came.refused
+    return Reason(ReasonCode.DOWNLOAD, "address_refused" if refused else "", came.why)
 
 
 def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, Reason]]:

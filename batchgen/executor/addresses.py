@@ -15,6 +15,8 @@ from typing import Any
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from batchgen.text import safe
+
 Lookup = Callable[[str, int], Awaitable[list[tuple[Any, ...]]]]
 
 # What `is_global` lets through although packets may end up inside.
@@ -46,7 +48,14 @@ _INSIDE = tuple(
 
 
 class RefusedAddressError(OSError):
-    """An address that images are not fetched from. Final: it will not become better."""
+    """An address that images are not fetched from: by which rule, and what allows its host. Final under these rules."""
+
+    def __init__(self, host: str, rule: str, *, opens: bool = True) -> None:
+        """Name the host and the rule; `opens` when `download_hosts` can allow the host."""
+        way = (
+            f"; `download_hosts: [{host}]` in the provider file allows it, and the next run fetches it" if opens else ""
+        )
+        super().__init__(f"{host} is refused: {rule}{way}")
 
 
 class Origin(StrEnum):
@@ -66,19 +75,21 @@ class Rules:
 
     def door(self, url: URL) -> Origin:
         """How `url` may be reached; RefusedAddressError when it may not."""
+        host = safe(url.raw_host or "an address without a host", 100)
         if url.scheme not in {"http", "https"} or not url.raw_host or url.user or url.password:
-            raise RefusedAddressError("only http and https addresses without a user name are fetched")
+            rule = "only http and https addresses without a user name are fetched"
+            raise RefusedAddressError(host, rule, opens=False)
         if _origin(url) == _origin(self.base):
             return Origin.OWN
         if url.raw_host.lower() in self.hosts or f"{url.raw_host.lower()}:{url.port}" in self.hosts:
             return Origin.TRUSTED
         if url.scheme != "https":
-            raise RefusedAddressError("a foreign image must come over https")
+            raise RefusedAddressError(_place(url), "an image from a foreign host must come over https")
         if url.port not in {443, 80, self.base.port}:
-            raise RefusedAddressError(f"port {url.port} is not one that images come from")
+            raise RefusedAddressError(_place(url), f"port {url.port} is not one that images come from")
         literal = _literal(url.raw_host)
         if literal is not None and not is_public(literal):
-            raise RefusedAddressError(f"{url.raw_host} is a private address")
+            raise RefusedAddressError(_place(url), "it is a private address")
         return Origin.PUBLIC
 
 
@@ -98,7 +109,7 @@ class PublicResolver(AbstractResolver):
             if family not in {socket.AF_UNSPEC, kind}:
                 continue
             if not is_public(ip_address(address[0])):
-                raise RefusedAddressError(f"{host} stands for a private address")
+                raise RefusedAddressError(host, "it stands for a private address")
             found.append(
                 ResolveResult(
                     hostname=host,
@@ -122,6 +133,12 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
     return not any(address.version == net.version and address in net for net in _INSIDE)
+
+
+def _place(url: URL) -> str:
+    """Return host, and port where it is not the usual one, as `download_hosts` names them."""
+    host = safe(url.raw_host or "", 100)
+    return host if url.is_default_port() else f"{host}:{url.port}"
 
 
 def _origin(url: URL) -> tuple[str, str, int | None]:

@@ -44,10 +44,14 @@ _PAID = Verdict(Charge.YES, Remedy.NONE)
 
 @dataclass(frozen=True, slots=True)
 class NotFetched:
-    """A try that brought no image. `final` means that no later try can: the image is lost, though paid."""
+    """A try that brought no image. `final` means that no later try can: the image is lost, though paid.
+
+    `refused`: it is not fetched from there, by our own rules.
+    """
 
     why: str
     final: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ class Downloads:
         except (aiohttp.ClientError, OSError, TimeoutError, EncodingError, ValueError) as error:
             cause = getattr(error, "os_error", error)
             if isinstance(cause, RefusedAddressError):
-                return NotFetched(f"the address is refused: {cause}", final=True)
+                return NotFetched(f"{cause}", final=True, refused=True)
             if isinstance(error, aiohttp.InvalidURL):
                 return NotFetched("the address is no URL", final=True)
             return NotFetched(redacted(str(error) or type(error).__name__, self._secrets, 200))

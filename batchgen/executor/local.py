@@ -180,7 +180,11 @@ class LocalExecutor:
             found = NotFetched(str(error))
         if not isinstance(found, NotFetched):
             return found
-        return Lost(one.attempt_id, found.why) if found.final else replace(one, next_look=None, why=found.why)
+        return (
+            Lost(one.attempt_id, found.why, found.refused)
+            if found.final
+            else replace(one, next_look=None, why=found.why)
+        )
 
     async def forget(self, attempt_id: str) -> None:
         """Remove the spool of an attempt, and those of its images that were fetched."""

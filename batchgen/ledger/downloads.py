@@ -18,14 +18,21 @@ class Downloads:
 
     def waiting(self) -> tuple[PendingDownload, ...]:
         """Paid images that wait at an address, the soonest to expire first."""
+        return self._rows("i.state = 'not_started'")
+
+    def refused(self) -> tuple[PendingDownload, ...]:
+        """Paid images that our rules kept away from their addresses: other rules may let them come."""
+        return self._rows("i.state = 'lost_paid'")
+
+    def _rows(self, which: str) -> tuple[PendingDownload, ...]:
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id,"
+                "SELECT i.*, a.slots, a.paths, a.provider, a.cost AS paid, a.run_id AS drawn_by, j.id AS job_id,"  # noqa: S608
                 " j.request, (SELECT iif(json_valid(command), json_extract(command, '$.base_url'), NULL) FROM runs r"
                 " WHERE r.catalogue = i.catalogue AND r.run_id = a.run_id) AS base_url FROM images i"
                 " JOIN attempts a ON a.id = i.attempt_id"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                " WHERE i.catalogue = ? AND i.url IS NOT NULL AND i.state = 'not_started'"
+                f" WHERE i.catalogue = ? AND i.url IS NOT NULL AND {which}"
                 " ORDER BY i.expires IS NULL, i.expires, a.seq, i.slot",
                 (self._database.catalogue,),
             ).fetchall()
@@ -40,20 +47,26 @@ class Downloads:
             share_anew(db, download.attempt_id)
 
     def postpone(self, download: PendingDownload, reason: Reason) -> None:
-        """Note that a download failed and may be tried again."""
+        """Note that a download failed and may be tried again, also where our rules had refused it before."""
         with self._database.writing("postponed") as db:
             db.execute(
-                "UPDATE images SET tries = tries + 1, reason_code = ?, reason_cause = ?, reason_detail = ?"
+                "UPDATE images SET state = 'not_started', tries = tries + 1, reason_code = ?, reason_cause = ?,"
+                " reason_detail = ?"
                 " WHERE catalogue = ? AND job_key = ? AND slot = ?",
                 (*reason_columns(reason), self._database.catalogue, download.job_key, download.slot),
             )
 
-    def lose(self, download: PendingDownload, reason: Reason) -> None:
-        """Note that a paid image can never be had."""
+    def lose(self, download: PendingDownload, reason: Reason, *, refused: bool = False) -> None:
+        """Note that a paid image can never be had; one that our rules refuse keeps its address."""
         now = self._database.now()
         with self._database.writing("lost") as db:
             writer = ImageWriter(db, self._database.catalogue, download.job_key, download.run_id, now)
             writer.mark({download.slot: (SlotState.LOST_PAID, reason)})
+            if refused:
+                db.execute(
+                    "UPDATE images SET url = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
+                    (download.url, self._database.catalogue, download.job_key, download.slot),
+                )
 
 
 def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
@@ -74,6 +87,7 @@ def _pending(db: sqlite3.Connection, row: sqlite3.Row) -> PendingDownload:
         reason=reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]),
         request=request_from(row["request"]),
         replaces=_in_its_place(db, row, place),
+        refused=row["state"] == "lost_paid",
     )
 
 

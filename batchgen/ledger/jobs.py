@@ -167,12 +167,13 @@ def _tried(calls: Sequence[sqlite3.Row], decided: set[int]) -> tuple[tuple[int, 
     """Count calls by the slots that they were made for and that are still open, and by their words."""
     found = defaultdict[tuple[int, str | None], list[str]](list)
     for call in calls:
+        kind = "moderated" if call["code"] == MODERATED else "uncertain" if call["state"] == "at_risk" else "short"
         for slot in slots_of(call):
             if slot not in decided:
-                found[slot, call["prompt"]].append(call["code"])
+                found[slot, call["prompt"]].append(kind)
     return tuple(
-        (slot, Tried(len(codes) - codes.count(MODERATED), codes.count(MODERATED), prompt))
-        for (slot, prompt), codes in sorted(found.items(), key=lambda item: item[0][0])
+        (slot, Tried(kinds.count("short"), kinds.count("moderated"), prompt, kinds.count("uncertain")))
+        for (slot, prompt), kinds in sorted(found.items(), key=lambda item: item[0][0])
     )
 
 
@@ -255,11 +256,11 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
 
 
 def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
-    """Return calls that were moderated, or were paid and may have brought too few, by job."""
+    """Return calls that were moderated, were paid and may have brought too few, or may have been paid, by job."""
     found = defaultdict[str, list[sqlite3.Row]](list)
     paid = "(state = 'settled' AND brought > 0) OR (state = 'charged_no_result' AND purpose = 'top_up')"
-    rest = f"AND (code = '{MODERATED}' OR {paid})"
-    for row in _among(db, "SELECT job_key, slots, code, prompt FROM attempts", "job_key", catalogue, keys, rest):
+    rest = f"AND (code = '{MODERATED}' OR {paid} OR (state = 'at_risk' AND note = ''))"
+    for row in _among(db, "SELECT job_key, slots, code, state, prompt FROM attempts", "job_key", catalogue, keys, rest):
         found[row["job_key"]].append(row)
     return found
 

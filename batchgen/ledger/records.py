@@ -109,12 +109,15 @@ class Previous:
 class Tried:
     """How often an image that is not here was paid for in a call that brought too few, and how often moderated.
 
+    `uncertain` counts calls that may have been charged, since somebody decided about them last.
+
     `prompt` are the words of these calls where they were not the job's own: other words are tried anew.
     """
 
     short: int = 0
     moderated: int = 0
     prompt: str | None = None
+    uncertain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,7 @@ class PendingDownload:
 
     `base_url` is where its provider was when it was drawn, if it had an address of its own. `request` is what was asked
     for; `replaces` is the key of the job whose image may stand where this one goes. `call_cost` is of its whole call.
+    `refused`: our rules kept it from its address before; it counts as lost until they let it come.
     """
 
     attempt_id: str
@@ -272,6 +276,7 @@ class PendingDownload:
     reason: Reason = NO_REASON
     request: ImageRequest | None = None
     replaces: str | None = None
+    refused: bool = False
 
     def path(self, ext: str) -> str:
         """Where the image goes, below `images/`, for a real extension without dot."""
@@ -334,7 +339,10 @@ class Reworded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A job whose images were perhaps drawn and paid: somebody has to decide."""
+    """A job whose images were perhaps drawn and paid: somebody has to decide.
+
+    `away` are slots whose images were paid and did not come from their addresses when they were tried.
+    """
 
     job_id: str
     job_key: str
@@ -342,6 +350,7 @@ class Held:
     at_risk: MicroUSD
     since: datetime
     reason: Reason
+    away: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

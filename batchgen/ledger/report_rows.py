@@ -74,15 +74,22 @@ money AS (
 failure AS (
     SELECT job_key, max(seq), code, message, categories FROM attempts
     WHERE catalogue = :catalogue AND brought = 0 AND code NOT IN ('', 'ok') GROUP BY job_key
+),
+away AS (
+    SELECT job_key, min(slot), CASE reason_cause WHEN '' THEN 'download' ELSE reason_cause END AS code,
+        reason_detail AS message FROM images
+    WHERE catalogue = :catalogue AND reason_code = 'download' AND state IN ('not_started', 'lost_paid') GROUP BY job_key
 )
 SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality, j.provider, j.prompt, j.tags, j.place,
     j.last_run, wanted, {OUTCOME} AS outcome, stored, moderated, failed, uncertain, lost_paid, not_started,
     ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
     ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
-    ifnull(code, ''), ifnull(message, ''), ifnull(categories, '[]'), moderated_slots, moderated_prompt, submitted
+    coalesce(w.code, f.code, ''), coalesce(w.message, f.message, ''), ifnull(categories, '[]'),
+    moderated_slots, moderated_prompt, submitted
 FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key
+    LEFT JOIN away w ON w.job_key = j.key
 WHERE j.catalogue = :catalogue ORDER BY j.seq, j.rowid
 """  # noqa: S608 - our own words
 _IMAGES = f"""

@@ -25,6 +25,14 @@ _RESOLVED = {
 }
 
 
+_AWAY = {Decision.RETRY: SlotState.NOT_STARTED, Decision.DROP: SlotState.LOST_PAID}
+"""What becomes of paid images that did not come from their addresses."""
+NEVER_ANSWERS = 6
+"""Looks at an address without an image, as many as a whole run makes, after which somebody may decide."""
+_UNCERTAIN = "i.state = 'uncertain'"
+_OPEN = f"({_UNCERTAIN} OR (i.state = 'not_started' AND i.url IS NOT NULL AND i.tries >= {NEVER_ANSWERS}))"
+
+
 class Risk:
     """The jobs of one output that are held, and the calls of the whole ledger that a bill can settle."""
 
@@ -34,17 +42,24 @@ class Risk:
     def held(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
         with self._database.reading() as db:
-            return tuple(_held(db, self._database.catalogue))
+            return tuple(_held(db, self._database.catalogue, _UNCERTAIN))
+
+    def open(self) -> tuple[Held, ...]:
+        """Jobs that somebody may decide: held ones, and those whose paid images did not come from their addresses."""
+        with self._database.reading() as db:
+            return tuple(_held(db, self._database.catalogue, _OPEN))
 
     def resolve(self, job_ids: Sequence[str], decision: Decision) -> tuple[Held, ...]:
         """Decide held jobs by their id; returns those that were decided."""
         now = self._database.now()
         state, code = _RESOLVED[decision]
         with self._database.writing("resolve") as db:
-            decided = tuple(one for one in _held(db, self._database.catalogue) if one.job_id in set(job_ids))
+            decided = tuple(one for one in _held(db, self._database.catalogue, _OPEN) if one.job_id in set(job_ids))
             for one in decided:
                 writer = ImageWriter(db, self._database.catalogue, one.job_key, None, now)
-                writer.mark(dict.fromkeys(one.slots, (state, Reason(code, one.reason.cause, one.reason.detail))))
+                reason = Reason(code, one.reason.cause, one.reason.detail)
+                writer.mark(dict.fromkeys(one.slots, (state, reason)))
+                writer.mark(dict.fromkeys(one.away, (_AWAY[decision], Reason(ReasonCode.ADDRESS_GONE))))
             keys = dump([one.job_key for one in decided])
             db.execute(
                 "UPDATE attempts SET note = ? WHERE catalogue = ? AND state = 'at_risk'"
@@ -116,11 +131,11 @@ class Risk:
         return result
 
 
-def _held(db: sqlite3.Connection, catalogue: str) -> Iterator[Held]:
+def _held(db: sqlite3.Connection, catalogue: str, which: str) -> Iterator[Held]:
     rows = db.execute(
-        "SELECT j.id, j.key, j.seq, i.slot, i.changed, i.reason_code, i.reason_cause, i.reason_detail FROM images i"
-        " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-        " WHERE i.catalogue = ? AND i.state = 'uncertain' ORDER BY j.seq, j.key, i.slot",
+        "SELECT j.id, j.key, j.seq, i.slot, i.state, i.changed, i.reason_code, i.reason_cause, i.reason_detail"  # noqa: S608
+        " FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+        f" WHERE i.catalogue = ? AND {which} ORDER BY j.seq, j.key, i.slot",
         (catalogue,),
     ).fetchall()
     found = [_held_job(db, catalogue, list(slots)) for _, slots in groupby(rows, key=lambda row: row["key"])]
@@ -139,7 +154,9 @@ def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Ro
     assert since is not None
     reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
     reason = max(reasons, key=lambda one: one.words)
-    return first, Held(job["id"], job["key"], tuple(row["slot"] for row in slots), MicroUSD(at_risk), since, reason)
+    uncertain = tuple(row["slot"] for row in slots if row["state"] == "uncertain")
+    away = tuple(row["slot"] for row in slots if row["state"] != "uncertain")
+    return first, Held(job["id"], job["key"], uncertain, MicroUSD(at_risk), since, reason, away)
 
 
 def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:

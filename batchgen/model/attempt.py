@@ -132,10 +132,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Nothing will come of it any more, as far as its executor knows; perhaps it was sent, perhaps it was paid."""
+    """Nothing will come of it any more, as far as its executor knows; perhaps it was sent, perhaps it was paid.
+
+    `refused`: our own rules keep it away, so that other rules may let it come.
+    """
 
     attempt_id: str
     why: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class Action(StrEnum):
 class Choices:
     """What the user chose to draw: failed ones again, missing files again, uncertain ones or not.
 
-    `rejected`: the rejected images and nothing else; `at_risk`: also those whose redraw may have been paid already.
+    `rejected`: the rejected images and nothing else; `at_risk`: also what is held, and redraws that may have been paid.
+    `max_uncertain`: calls more after one that may have been charged, counted over all runs.
     `reworded`: the jobs with these keys and nothing else.
     """
 
@@ -39,6 +40,7 @@ class Choices:
     on_uncertain: OnUncertain = OnUncertain.RETRY
     rejected: bool = False
     at_risk: bool = False
+    max_uncertain: int = 1
     reworded: frozenset[str] | None = None
 
     @property
@@ -68,7 +70,7 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
     slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
     stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
     moved = [slot for slot in stored if slot.path and not exists(slot.path)]
-    again, kept = _reopened(slots, choices, moved)
+    again, kept = _reopened(slots, known, choices, moved)
     to_draw = tuple(sorted({*known.open(job.n), *again} - known.submitted))
     if job.asked is not None:
         return Decided(Action.FROZEN, _as_it_was(job, job.asked, known, to_draw))
@@ -80,7 +82,9 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
     return Decided(*_kept(kept, known))
 
 
-def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]) -> tuple[list[int], list[Slot]]:
+def _reopened(
+    slots: Mapping[int, Slot], known: Known, choices: Choices, moved: Sequence[Slot]
+) -> tuple[list[int], list[Slot]]:
     """Slots that something is known of and that are drawn all the same; and those that stay as they are."""
     approved = Review.APPROVED
     again = [slot.index for slot in moved if slot.review is not approved] if choices.regenerate_missing else []
@@ -88,18 +92,21 @@ def _reopened(slots: Mapping[int, Slot], choices: Choices, moved: Sequence[Slot]
     for slot in slots.values():
         transient = slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.TRANSIENT
         for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
-        if transient or (for_good and choices.retry_failed) or _has_one_more(slot, choices):
+        if transient or (for_good and choices.retry_failed) or _has_one_more(slot, known, choices):
             again.append(slot.index)
         elif slot.state is not SlotState.STORED:
             kept.append(slot)
     return again, kept
 
 
-def _has_one_more(slot: Slot, choices: Choices) -> bool:
-    """Whether a slot that may be paid is asked for again: one that is held only where the command says so."""
+def _has_one_more(slot: Slot, known: Known, choices: Choices) -> bool:
+    """Whether a slot that may be paid is asked for again: held, if the command says so; otherwise once in all runs."""
     if slot.state is not SlotState.UNCERTAIN or choices.on_uncertain is OnUncertain.HOLD:
         return False
-    return choices.at_risk or slot.reason.code is not ReasonCode.HELD
+    if choices.at_risk or slot.reason.code is ReasonCode.OUTAGE:
+        return True
+    tries = sum(tried.uncertain for index, tried in known.tried if index == slot.index)
+    return slot.reason.code is not ReasonCode.HELD and tries <= choices.max_uncertain
 
 
 def _reason(

@@ -162,6 +162,7 @@ def test_rows_read_are_explained(place_of_work: Path) -> None:
         assert (rows["planned"], rows["skipped"], rows["rejected"]) == (2, 2, 0)
         assert images == {
             "wanted": 4, "stored": 2, "moderated": 0, "failed": 2, "uncertain": 0, "lost_paid": 0, "not_started": 0,
+            "submitted": 0,
         }  # fmt: skip
 
 

@@ -35,7 +35,10 @@ def test_an_outage_that_ends_is_only_a_delay(new_world: NewWorld) -> None:
     scene = Scene(jobs(40), Weather({"cut_off": 1.0}), SETTINGS)
     world = new_world("ends")
     assert play(world, scene).status is Exit.UNAVAILABLE
-    assert play(world, replace(scene, weather=Weather())).status is Exit.OK
+    after = play(world, replace(scene, weather=Weather()))
+    assert after.totals.jobs.not_started == 0
+    assert after.totals.jobs.held <= 5 + 3, "only jobs that had their one more try"
+    assert play(world, replace(scene, weather=Weather(), choices=Choices(at_risk=True))).status is Exit.OK
 
 
 @pytest.mark.parametrize("form", [0, 1, 2])
@@ -151,8 +154,9 @@ def test_whatever_was_cut_off_is_at_risk_and_found_again(new_world: NewWorld, se
     open_calls = [row for row in world.ledger.report_rows.attempts() if row.ended is None]
     assert len(open_calls) <= 16
     after = play(world, replace(scene, weather=Weather(), abort_at=None))
-    assert after.status in {Exit.OK, Exit.SOME_FAILED}
-    assert after.totals.images.uncertain == 0
+    assert after.status in {Exit.OK, Exit.SOME_FAILED, Exit.HELD}
+    told = play(world, replace(scene, weather=Weather(), abort_at=None, choices=Choices(at_risk=True)))
+    assert told.totals.images.uncertain == 0
 
 
 def test_a_full_disk_stops_the_run_and_forgets_no_call(new_world: NewWorld) -> None:

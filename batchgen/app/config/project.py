@@ -175,6 +175,7 @@ def choices_of(project: Project, options: Options) -> Choices:
         project.settings.on_uncertain,
         rejected=options.rejected,
         at_risk=options.on_uncertain is OnUncertain.RETRY,
+        max_uncertain=project.settings.retry.max_uncertain,
     )
 
 

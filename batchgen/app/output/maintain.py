@@ -189,7 +189,7 @@ def accept(output: Path | None = None, *, only: tuple[str, ...] = ()) -> Sequenc
 def resolve(output: Path | None = None, *, decision: str | None = None, only: tuple[str, ...] = ()) -> Sequence[Held]:
     """Return the held jobs that match; with a decision (`retry` or `fail`), those that were decided."""
     with opened(output, readonly=decision is None) as (ledger, _, _):
-        held = [h for h in ledger.risk.held() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
+        held = [h for h in ledger.risk.open() if not only or any(fnmatchcase(h.job_id, pattern) for pattern in only)]
         if decision is None or not held:
             return held
         decided = Decision.RETRY if decision == "retry" else Decision.DROP

@@ -177,7 +177,7 @@ class Run:
     @property
     def has_work(self) -> bool:
         """Whether anything is left to draw."""
-        return self.estimate.images > 0 or bool(self.left)
+        return self.estimate.images > 0 or bool(self.left.attempts or self.left.downloads)
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}

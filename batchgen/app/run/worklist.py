@@ -13,7 +13,7 @@ from batchgen.app.config.stores import images_at
 from batchgen.app.run.news import News
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
-from batchgen.ledger import Ledger
+from batchgen.ledger import Known, Ledger
 from batchgen.manifest import ManifestSummary
 from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode, SlotState
 from batchgen.planner import Action, Chain, Estimate, Pairing, Planned, Tally
@@ -145,14 +145,20 @@ class Worklist:
         """How the jobs stand by now that waited for what an earlier run had paid. Blocks."""
         jobs = list(self._fetched.values())
         batches = (jobs[first : first + REMEMBERED_AT_ONCE] for first in range(0, len(jobs), REMEMBERED_AT_ONCE))
-        kinds = [
-            job_status(*pair) for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)
-        ]
+        pairs = [pair for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)]
+        kinds = [job_status(*pair) for pair in pairs]
         self._fetched.clear()
-        for job, kind in zip(jobs, kinds, strict=True):
+        for (job, known), kind in zip(pairs, kinds, strict=True):
             self.news.found(kind, job.key)
+            self._tell_away(job, known)
         self._brought.update(kinds)
         return self._brought
+
+    def _tell_away(self, job: Job, known: Known) -> None:
+        """Say why a paid image did not come from its address."""
+        away = [_in_words(slot.reason) for slot in known.slots if slot.reason.code is ReasonCode.DOWNLOAD]
+        if away and self._notices_left:
+            self.notices.append(Problem(f"{job.id}: {away[0]}", job.place, Severity.WARNING))
 
     def _remembered(self) -> Iterator[Job]:
         """Every job of the manifest, written down on the way; chained ones later, when their key is known.
@@ -188,15 +194,19 @@ class Worklist:
                 self._under_way.add(item.job.id)
             yield replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
 
+    @property
+    def _notices_left(self) -> int:
+        return max(0, MOST_NOTICES - len(self.notices))
+
     def finished(self, outcome: Outcome) -> None:
         """Let those that waited for a job look again."""
         if outcome.reason.code is ReasonCode.PLANNED:
             self.news.found(outcome.kind, outcome.job.key)
         else:
             self.news.asked(outcome.kind, outcome.job.key)
-        failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}
-        if failed and len(self.notices) < MOST_NOTICES:
-            why = f"{outcome.job.id}: {outcome.reason.words}"
+        failed = outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD} or outcome.reason.code is ReasonCode.DOWNLOAD
+        if failed and self._notices_left:
+            why = f"{outcome.job.id}: {_in_words(outcome.reason)}"
             self.notices.append(Problem(why, outcome.job.place, Severity.WARNING))
         if outcome.job.id in self._under_way:
             self._under_way.discard(outcome.job.id)
@@ -237,6 +247,10 @@ class Worklist:
         item = self._pairing.link(job)
         self.ledger.jobs.remember([wanted(item.job, self.tariff)])
         return item
+
+
+def _in_words(reason: Reason) -> str:
+    return f"paid, but not fetched: {reason.words}" if reason.code is ReasonCode.DOWNLOAD else reason.words
 
 
 def _task(item: Planned) -> Task:

@@ -22,8 +22,9 @@ DECISIONS = ("retry", "fail")
 def command(context: Context, words: tuple[str, ...], only: tuple[str, ...], *, accept: bool) -> int:
     """Decide the held jobs of the folder OUTPUT; without a decision, list them.
 
-    A job is held when a call for it may have been paid and you asked not to risk paying twice. `retry` gives it to the
-    next run, which may pay a second time; `fail` gives it up. Money at risk stays counted until `batchgen reconcile`.
+    A job is held when a call for it may have been paid and you asked not to risk paying twice. A paid image whose
+    address does not give it can be decided, too. `retry` gives a job to the next run, which may pay a second time;
+    `fail` gives it up. Money at risk stays counted until `batchgen reconcile`.
     --accept closes moderated jobs instead: their images stay missing, and no run counts or tells that again.
     Without OUTPUT, the folder below `output/` that was written last.
 
