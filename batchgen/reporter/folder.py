@@ -115,7 +115,7 @@ def _files(
         _pour(ledger.report_rows.jobs(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         _pour(ledger.report_rows.usage(), usage, usage_csv, usage_parquet, *sheets.usage)
         _pour(ledger.report_rows.calls(), calls)
-    columns, rows = shop_csv.sheet(ledger.report_rows.listed(), workspace)
+    columns, rows = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), workspace)
     _put_if_any(stage / "shop.csv", columns, batches(rows))
     _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(workspace)))

@@ -44,6 +44,12 @@ class _ProductImage:
     alt: str
 
 
+def placed(rows: Iterator[ListedRow], store: str) -> Iterator[ListedRow]:
+    """Give images in a store elsewhere its address where the manifest names none; derivatives are not kept there."""
+    for row in rows:
+        yield row if row.url or row.derivative or not store else row._replace(url=f"{store}/{PATH}")
+
+
 def image(row: ListedRow) -> str:
     """Where the shop finds the image: its address, percent-encoded, or its path relative to the output folder."""
     return quote(row.url.replace(PATH, quote(row.path)), safe=_WRITTEN) if row.url else row.path

@@ -15,6 +15,7 @@ import pytest
 
 from batchgen.app.output import maintain
 from batchgen.app.output.adopt import adopt
+from batchgen.app.preview.doctor import examine
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import Unreachable
@@ -191,6 +192,25 @@ def test_a_store_that_does_not_answer_costs_nothing_and_shows_no_secret(
     ended = scene.run(scene.manifest(JOBS), store="s3://bucket/x")
     assert (ended.exit, scene.bill, secret in ended.why) == (8, [], False)
     assert "no paid image waits" in ended.why
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_doctor_tries_a_store(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It leaves nothing there, and tells of conditions that are not honoured."""
+    server = SERVERS[name]()
+    for variable, value in server.variables.items():
+        monkeypatch.setenv(variable, value)
+    store = f"{server.address}/{token_hex(8)}"
+    (found,) = (finding for finding in examine("mock", store=store) if finding.name == "store")
+    assert found.level == ("warn" if name == "s3rver" else "ok"), found.text
+    assert list(Bucket(store, server.variables, plain_http=True).listing("batchgen")) == []
+
+
+def test_a_shop_is_told_where_the_store_has_its_images(scene: Rehearsal) -> None:
+    """Unless the manifest names an address of its own."""
+    store = address()
+    ended = scene.run(scene.manifest(JOBS, output={"store": store, "shop": {"sku": "{{ id }}"}}))
+    assert [row["image"] for row in ended.table("shop")] == [f"{store}/{path}" for path in PATHS]
 
 
 # ---- outages ---------------------------------------------------------------------------------------------------------

@@ -50,14 +50,19 @@ def store_of(
     """Open the store that keeps an output's images; the only place that knows which kind it is."""
     if not address:
         return LocalStore(output, at=at)
-    kind = store_address(address).partition(":")[0]
-    if kind == "file":
+    if store_address(address).startswith("file:"):
         return SharedFolder(Path(unquote(urlsplit(address).path) or address.removeprefix("file:")), at=at)
+    return ObjectStore(bucket_of(address, variables), Cache(output / CACHE), at=at)
+
+
+def bucket_of(address: str, variables: Mapping[str, str]) -> Bucket:
+    """Open the door to a store of objects with the credentials that it takes."""
+    kind = store_address(address).partition(":")[0]
     given = {
         name: text for name, text in variables.items() if name in _KNOWN and name.startswith(_FAMILY.get(kind, "-"))
     }
     plain = _plain_http(given)
-    return ObjectStore(Bucket(address, given, plain_http=plain), Cache(output / CACHE), at=at)
+    return Bucket(address, given, plain_http=plain)
 
 
 def images_at(output: Path, address: str, path: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchgen import catalog
 from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for
 from batchgen.app.config.project import OFFICIAL_BASE_URL
+from batchgen.app.config.stores import bucket_of, store_of
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
@@ -35,7 +36,9 @@ class Finding:
     exit: Exit = Exit.OK
 
 
-def examine(name: str | None = None, base_url: str | None = None, clock: Clock | None = None) -> Iterator[Finding]:
+def examine(
+    name: str | None = None, base_url: str | None = None, clock: Clock | None = None, store: str | None = None
+) -> Iterator[Finding]:
     """Look at everything that can be looked at for free, one finding after the other."""
     clock = clock or SystemClock()
     variables = environment()
@@ -43,6 +46,8 @@ def examine(name: str | None = None, base_url: str | None = None, clock: Clock |
     address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
     provider = catalog.provider(name, address)
     yield _disk()
+    if store:
+        yield _store(store, variables)
     yield from _notify(variables)
     yield from _authorities(variables)
     if provider.embedded and not provider.base_url:
@@ -81,6 +86,20 @@ def _online(provider: Provider, key: Secret | None, own: Mapping[str, Secret], c
 def _disk() -> Finding:
     free = Workspace(Path()).free_bytes()
     return Finding("disk", WARN if free < LITTLE_DISK else OK, f"{size_of(free)} free here")
+
+
+def _store(address: str, variables: Mapping[str, str]) -> Finding:
+    """Whether a store takes, gives and removes an object, and honours conditions."""
+    try:
+        if address.startswith("file:"):
+            store_of(Path(), address, variables).ready()
+            return Finding("store", OK, f"{address} can be written to")
+        honours = bucket_of(address, variables).try_out()
+    except BatchgenError as error:
+        return Finding("store", BAD, safe(error, 300), error.exit)
+    if honours:
+        return Finding("store", OK, f"{address} takes, gives and removes an object, and honours conditions")
+    return Finding("store", WARN, f"{address} works, but does not honour conditions: each name is looked at before")
 
 
 def _authorities(variables: Mapping[str, str]) -> Iterator[Finding]:

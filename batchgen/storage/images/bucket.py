@@ -13,6 +13,7 @@ from batchgen.errors import InputError, StorageError, Unreachable
 from batchgen.redact import redacted
 
 MISSING_EXTRA = "pip install 'batchgen-images[cloud]' brings what reads and writes object stores"
+PROBE = "batchgen/probe.txt"
 TRIES = 2
 """Tries of one request after its first; whoever uploads what was paid goes on for longer."""
 _RETRY: Any = {
@@ -84,6 +85,15 @@ class Bucket:
         else:
             self.honours = False
         return self.honours
+
+    def try_out(self) -> bool:
+        """Write, read and remove a small object; whether conditions are honoured."""
+        about = {"Content-Type": "text/plain"}
+        self.replace(PROBE, b"probe", about)
+        honours = self.honours_conditions(PROBE, b"probe", about)
+        self.read(PROBE, len(b"probe"))
+        self.delete(PROBE)
+        return honours
 
     def _put(self, path: str, data: bytes | Path, about: Mapping[str, str], mode: Any) -> str:
         import obstore
