@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from batchgen.executor.exchange import sound, trouble_of
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Phase, Provider, Verdict
 from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
 from batchgen.providers.decode import BodyKind, DecodeError, kind_of, parse
@@ -66,12 +67,14 @@ class BatchClient:
         *,
         own_headers: Mapping[str, str] | None = None,
         trust: ssl.SSLContext | bool = True,
+        proxies: Proxies = DIRECT,
     ) -> None:
         self.provider = provider
         self._key = key or ""
         self._clock = clock
         self._own_headers = dict(own_headers or {})
         self._trust = trust
+        self._proxies = proxies
         self._speech = dialect(provider, provider.default_model)
         self._secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._session: aiohttp.ClientSession | None = None
@@ -96,7 +99,11 @@ class BatchClient:
         if base_url == self.provider.base_url:
             return self
         other = BatchClient(
-            replace(self.provider, base_url=base_url), self._key, self._clock, own_headers=self._own_headers
+            replace(self.provider, base_url=base_url),
+            self._key,
+            self._clock,
+            own_headers=self._own_headers,
+            proxies=self._proxies,
         )
         other._session = self._session
         return other
@@ -236,7 +243,7 @@ class BatchClient:
                 text = await response.content.read(MOST)
                 while len(text) < MOST and (more := await response.content.read(MOST)):
                     text += more
-        except (aiohttp.ClientConnectorError, ValueError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, ValueError) as error:
             raise self._broken(error, Phase.NOT_CONNECTED) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._broken(error, max(phase, Phase.HANDED_OVER, key=list(Phase).index)) from error
@@ -268,6 +275,7 @@ class BatchClient:
             headers=sound(mine),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=SILENT_SECONDS),
+            **self._proxies.options(url),
         ) as response:
             yield response
 

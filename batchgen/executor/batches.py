@@ -7,6 +7,7 @@ from dataclasses import replace
 from batchgen.executor.batch_client import BatchClient
 from batchgen.executor.batch_input import BatchInput
 from batchgen.executor.batch_output import OutputFiles
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler
 from batchgen.model import Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload
@@ -27,10 +28,11 @@ class ProviderBatches:
         offload: Offload,
         prepare: Prepare | None = None,
         own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
     ) -> None:
         self.provider = provider
         self.key = key
-        self.client = BatchClient(provider, key, clock, own_headers=own_headers)
+        self.client = BatchClient(provider, key, clock, own_headers=own_headers, proxies=proxies)
         self.input = BatchInput(provider, workspace, prepare or Prepare(), offload)
         secrets = tuple(value for value in (key, *(own_headers or {}).values()) if value)
         handler = ResponseHandler(provider, workspace, store, clock, offload, secrets)

@@ -1,19 +1,23 @@
 """Fetches images that were paid for and wait at an address; the generation is never repeated here."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedAddressError, Rules
+from batchgen.executor.exchange import trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.patience import Patience
 from batchgen.executor.placement import Placement, Plan, complete, finish, mismatches, to_answer
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import (
     Attempt,
     Charge,
@@ -86,6 +90,8 @@ class Downloads:
         lookup: Lookup | None = None,
         *,
         own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
+        trust: Callable[[], ssl.SSLContext | bool] = lambda: True,
     ) -> None:
         """Take what is shared; sessions open with the first download. `own_headers` go where the key goes."""
         self._rules = Rules(URL(provider.base_url or "http://nowhere.invalid"), provider.download_hosts)
@@ -98,6 +104,8 @@ class Downloads:
         self._offload = offload
         self._lookup = lookup
         self._patience = Patience(workspace, clock, offload)
+        self._proxies = proxies
+        self._trust = trust
         self._sessions: dict[Origin, aiohttp.ClientSession] = {}
         self._validators: dict[Path, str] = {}
         self._fetched: dict[str, dict[str, Spool]] = {}
@@ -175,6 +183,8 @@ class Downloads:
                 return NotFetched(f"{cause}", final=True, refused=True)
             if isinstance(error, aiohttp.InvalidURL):
                 return NotFetched("the address is no URL", final=True)
+            if isinstance(error, aiohttp.ClientHttpProxyError):
+                return NotFetched(trouble_of(error, Phase.NOT_CONNECTED)[1])
             return NotFetched(redacted(str(error) or type(error).__name__, self._secrets, 200))
 
     async def _follow(self, url: URL, spool: Spool, expires: datetime | None) -> PartFacts:
@@ -182,12 +192,27 @@ class Downloads:
         for hop in range(MOST_REDIRECTS + 1):
             door = self._rules.door(url)
             headers = self._headers(door, left, first=hop == 0)
-            async with self._session(door).get(url, headers=headers, allow_redirects=False) as response:
+            at, how = await self._way(url, door)
+            session = self._session(Origin.TRUSTED if "proxy" in how else door)
+            async with session.get(
+                at, headers=headers | how.pop("headers", {}), allow_redirects=False, **how
+            ) as response:
                 if response.status not in _MOVED:
                     self._check_status(response.status, expires)
                     return await self._take(response, spool, left)
                 url = url.join(URL(response.headers.get("Location", ""), encoded=True))
         raise _FailedError(f"more than {MOST_REDIRECTS} redirects")
+
+    async def _way(self, url: URL, door: Origin) -> tuple[URL, dict[str, Any]]:
+        """Return the address to connect to, and how; through a proxy, a public name is resolved and checked here."""
+        how = self._proxies.options(url)
+        if not how or door is not Origin.PUBLIC or not url.raw_host:
+            return url, how
+        found = await PublicResolver(self._lookup).resolve(url.raw_host, url.port or 443)
+        if not found:
+            raise _FailedError(f"{url.raw_host} stands for no address")
+        name = url.raw_host if url.is_default_port() else f"{url.raw_host}:{url.port}"
+        return url.with_host(found[0]["host"]), how | {"server_hostname": url.raw_host, "headers": {"Host": name}}
 
     def _headers(self, door: Origin, left: Left, *, first: bool) -> dict[str, str]:
         """Return the key goes to the provider's own origin, and never after a redirect."""
@@ -241,7 +266,7 @@ class Downloads:
         if door not in self._sessions:
             resolver = PublicResolver(self._lookup) if door is Origin.PUBLIC else None
             self._sessions[door] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False),
+                connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False, ssl=self._trust()),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=60.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,

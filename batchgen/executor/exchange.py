@@ -18,6 +18,7 @@ from yarl import URL
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import read_straight
 from batchgen.executor.network_cause import network_cause
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Cause, Phase
 from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
@@ -93,19 +94,26 @@ def tracing() -> aiohttp.TraceConfig:
 
 
 async def post(
-    session: aiohttp.ClientSession, wire: WireRequest, headers: dict[str, str], call: Exchange, offload: Offload
+    session: aiohttp.ClientSession,
+    wire: WireRequest,
+    headers: dict[str, str],
+    call: Exchange,
+    offload: Offload,
+    proxies: Proxies = DIRECT,
 ) -> None:
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
         data, sizes = await _payload(wire, offload)
         sent = sound({**dict(wire.headers), **headers, **sizes})
+        url = _address(wire.url)
         async with session.request(
             wire.method,
-            _address(wire.url),
+            url,
             data=data or None,
             headers=sent,
             allow_redirects=False,
             trace_request_ctx=call,
+            **proxies.options(url),
         ) as response:
             call.answered(response.status, header_view(response.headers))
             await _read(response, call)
@@ -255,16 +263,21 @@ def trouble_of(error: BaseException, phase: Phase) -> tuple[TransportError, str]
     if phase is not Phase.NOT_CONNECTED:
         bad = isinstance(error, aiohttp.ClientResponseError | ValueError) and not isinstance(error, OSError)
         return (TransportError.BAD_HTTP if bad else TransportError.DISCONNECTED), words
+    return _before_it_left(error, words)
+
+
+def _before_it_left(error: BaseException, words: str) -> tuple[TransportError, str]:
+    if isinstance(error, aiohttp.ClientResponseError):  # only a proxy answers before anything was handed over
+        return TransportError.CONNECT, f"the proxy answers {error.status or 'nonsense'} and opens no tunnel"
     cause = getattr(error, "os_error", error)
     if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
         return TransportError.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return TransportError.DNS, words
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+    cut = isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()
+    certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    if certificate or (isinstance(error, aiohttp.ClientSSLError) and not cut):
         return TransportError.TLS, words
-    if isinstance(error, aiohttp.ClientSSLError):
-        cut = isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()
-        return (TransportError.CONNECT if cut else TransportError.TLS), words
     if isinstance(error, TimeoutError):
         return TransportError.CONNECT_TIMEOUT, "no connection in time"
     if isinstance(error, ValueError | FileNotFoundError) or not isinstance(error, aiohttp.ClientConnectionError):

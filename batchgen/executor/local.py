@@ -20,6 +20,7 @@ from batchgen.executor.exchange import Deadline, Exchange, post, tracing
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came, Capacity
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
 from batchgen.model import AT_STORE, Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
@@ -84,6 +85,7 @@ class LocalExecutor:
         wires: Wires | None = None,
         spare: Workspace | None = None,
         own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
     ) -> None:
         """Take what is shared by all attempts; nothing connects before a session.
 
@@ -100,6 +102,7 @@ class LocalExecutor:
         self._prepare = prepare or Prepare()
         self._wires = wires or Wires()
         self._spare = spare
+        self._proxies = proxies
         self._session: aiohttp.ClientSession | None = None
         self._buffer = bytearray(PIECE)
         self._own_headers = dict(own_headers or {})
@@ -108,7 +111,16 @@ class LocalExecutor:
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
         self._tasks = Tasks(provider, clock, self._arrival, self._ask)
         self._downloads = Downloads(
-            provider, self._key, workspace, store, clock, offload, self._wires.lookup, own_headers=self._own_headers
+            provider,
+            self._key,
+            workspace,
+            store,
+            clock,
+            offload,
+            self._wires.lookup,
+            own_headers=self._own_headers,
+            proxies=proxies,
+            trust=self._trust,
         )
 
     @asynccontextmanager
@@ -205,7 +217,8 @@ class LocalExecutor:
             return self._arrival.unsent(attempt, call_of.call, str(error), again=again)
         try:
             with Deadline(call_of.call, attempt.deadline):
-                await post(self._session, wire, self._headers(attempt, speech), call_of.call, self.offload)
+                headers = self._headers(attempt, speech)
+                await post(self._session, wire, headers, call_of.call, self.offload, self._proxies)
         finally:
             call_of.intake.close()
             await self._forget_inputs(attempt)
@@ -219,7 +232,8 @@ class LocalExecutor:
         call_of = self._call(attempt, speech)
         try:
             with Deadline(call_of.call, ASK_SECONDS):
-                await post(self._session, question, self._headers(attempt, speech), call_of.call, self.offload)
+                headers = self._headers(attempt, speech)
+                await post(self._session, question, headers, call_of.call, self.offload, self._proxies)
         finally:
             call_of.intake.close()
         return call_of.call, call_of.intake

@@ -17,7 +17,7 @@ _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, er
 
 def network_cause(error: BaseException) -> Cause:
     """Say what is wrong between here and a server, where an error tells."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
+    if isinstance(error, aiohttp.ClientResponseError):
         return Cause.PROXY_REFUSED
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return Cause.PROXY

@@ -9,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from batchgen.executor.network_cause import network_cause
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Cause
 from batchgen.providers.api_error import complaint
 from batchgen.providers.decode import BodyKind, kind_of
@@ -33,20 +34,24 @@ class Reply:
     cause: Cause = Cause.NONE
 
 
-async def ask(url: str, headers: Mapping[str, str], secrets: tuple[str, ...], body: object = None) -> Reply:
+async def ask(
+    url: str, headers: Mapping[str, str], secrets: tuple[str, ...], body: object = None, proxies: Proxies = DIRECT
+) -> Reply:
     """GET an address, or POST a body to it; follows no redirect, and network trouble is a reply."""
-    method = "GET" if body is None else "POST"
+    method, at = "GET" if body is None else "POST", URL(url, encoded=True)
     try:
         async with (
             aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
             session.request(
-                method, URL(url, encoded=True), headers=headers, json=body, allow_redirects=False
+                method, at, headers=headers, json=body, allow_redirects=False, **proxies.options(at)
             ) as answer,
         ):
             text = await answer.content.read(MOST)
             names = {name.lower(): value for name, value in answer.headers.items()}
             body = _parsed(text)
             return Reply(answer.status, names, body, cause=_cause(answer.status, text, body))
+    except aiohttp.ClientHttpProxyError as error:
+        return Reply(None, trouble=f"the proxy answers {error.status} and opens no tunnel", cause=Cause.PROXY_REFUSED)
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
         return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", secrets), cause=_before(error))
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Lost, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
@@ -57,7 +58,7 @@ class MakeExecutor(Protocol):
     """Makes an executor for one provider and one output folder.
 
     `spare` is a folder on another disk for answers that the output folder has no room for. `own_headers` are those of
-    the provider file, with their values, which are secrets like the key.
+    the provider file, with their values, which are secrets like the key; `proxies` say what is reached through one.
     """
 
     def __call__(  # noqa: PLR0913 - collaborators, all but four by name
@@ -73,4 +74,5 @@ class MakeExecutor(Protocol):
         prepare: Prepare | None,
         spare: Workspace | None,
         own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
     ) -> Executor: ...

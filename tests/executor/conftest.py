@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from batchgen.executor import LocalExecutor, Wires
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock, in_place
@@ -183,7 +184,9 @@ class World:
         (came,) = await (await self.opened()).execute([attempt])
         return came
 
-    async def opened(self, wires: Wires | None = None, prepare: Prepare | None = None) -> LocalExecutor:
+    async def opened(
+        self, wires: Wires | None = None, prepare: Prepare | None = None, proxies: Proxies = DIRECT
+    ) -> LocalExecutor:
         """Return the executor, in a session."""
         if self.executor is None:
             self.executor = LocalExecutor(
@@ -195,6 +198,7 @@ class World:
                 offload=in_place,
                 wires=wires,
                 prepare=prepare,
+                proxies=proxies,
             )
             await self.sessions.enter_async_context(self.executor.session())
         return self.executor

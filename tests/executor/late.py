@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from batchgen.executor import Came, Capacity, LocalExecutor
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
@@ -33,6 +34,7 @@ class LateExecutor:
         prepare: Prepare | None = None,
         spare: Workspace | None = None,
         own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
     ) -> None:
         self._local = LocalExecutor(
             provider,
@@ -44,6 +46,7 @@ class LateExecutor:
             prepare=prepare,
             spare=spare,
             own_headers=own_headers,
+            proxies=proxies,
         )
         self._clock = clock
         self._looks = Counter[str]()

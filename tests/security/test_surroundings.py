@@ -60,7 +60,7 @@ VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_prox
 
 
 def test_no_proxy_and_no_password_file_is_used_unasked(fresh: Path, launcher: Launcher, ear: Ear) -> None:
-    """Variables that other programs obey, and `.netrc`, change nothing: the key goes where the base URL says."""
+    """This machine is reached directly whatever the variables say, and `.netrc` is not read."""
     netrc = fresh / ".netrc"
     netrc.write_text("default login canary password canary\nmachine 127.0.0.1 login canary password canary\n")
     netrc.chmod(0o600)

@@ -4,12 +4,13 @@ import os
 import resource
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from batchgen.errors import AccountError, InputError, Place, Problem
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Provider
 from batchgen.text import safe
 
@@ -118,6 +119,36 @@ def authorities(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             yield name, value, f"{name} stands only in .env, which is read too late for it: set it in the environment"
         else:
             yield name, value, ""
+
+
+def proxies_in(variables: Mapping[str, str]) -> Proxies:
+    """Return the proxy that HTTPS_PROXY or ALL_PROXY names, and where NO_PROXY wants none; lower case goes first.
+
+    InputError for one that is no http or https address; user name and password in it are never shown.
+    """
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        if value := variables.get(name, "").strip():
+            return replace(_proxy(name, value), never=_never(variables))
+    return DIRECT
+
+
+def _proxy(name: str, value: str) -> Proxies:
+    whole = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(whole)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise InputError(f"{name} does not hold the address of a proxy, such as http://proxy.example:3128") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not whole.isprintable():
+        raise InputError(f"{name} must be the http or https address of a proxy, such as http://proxy.example:3128")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    secret = "" if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Proxies(f"{parts.scheme}://{host}{port}", secret=secret)
+
+
+def _never(variables: Mapping[str, str]) -> tuple[str, ...]:
+    said = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
+    return tuple(said.replace(",", " ").split())
 
 
 def check_authorities(provider: Provider, variables: Mapping[str, str]) -> None:

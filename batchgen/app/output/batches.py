@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen import catalog
-from batchgen.app.config.environment import environment, headers_for, key_for
+from batchgen.app.config.environment import environment, headers_for, key_for, proxies_in
 from batchgen.app.output.maintain import opened
 from batchgen.errors import InputError
 from batchgen.executor import BatchRefusedError
@@ -55,7 +55,9 @@ async def _cancel(row: BatchRow) -> Cancelled:
     provider, variables = catalog.provider(row.provider, row.base_url), environment()
     key, headers = key_for(provider, variables), headers_for(provider, variables)
     own = {name: secret.reveal() for name, secret in headers.items()}
-    client = BatchClient(provider, key.reveal() if key else None, SystemClock(), own_headers=own)
+    client = BatchClient(
+        provider, key.reveal() if key else None, SystemClock(), own_headers=own, proxies=proxies_in(variables)
+    )
     assert row.provider_id is not None, "what was submitted has an id there"
     async with client.session():
         try:

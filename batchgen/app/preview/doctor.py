@@ -8,12 +8,13 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from batchgen import catalog
-from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for
+from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for, proxies_in
 from batchgen.app.config.project import OFFICIAL_BASE_URL
 from batchgen.app.config.stores import bucket_of, store_of
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
+from batchgen.executor.proxies import Proxies
 from batchgen.model import Cause, Notify, Operation, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect
@@ -56,21 +57,33 @@ def examine(
     yield Finding("address", OK if provider.base_url else BAD, provider.base_url or "none: give --base-url", Exit.INPUT)
     try:
         key, own = key_for(provider, variables), headers_for(provider, variables)
+        proxies = proxies_in(variables)
     except BatchgenError as error:
         yield Finding("key", BAD, str(error), error.exit)
         return
     yield from (Finding("note", OK, note) for note in provider.notes)
     yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if key else ''}")
     if provider.base_url:
-        yield from _online(provider, key, own, clock)
+        yield from _proxy(provider, proxies)
+        yield from _online(provider, key, own, clock, proxies)
 
 
-def _online(provider: Provider, key: Secret | None, own: Mapping[str, Secret], clock: Clock) -> Iterator[Finding]:
+def _proxy(provider: Provider, proxies: Proxies) -> Iterator[Finding]:
+    """Say which proxy leads to the provider; nothing where none is set."""
+    if proxies.address:
+        goes = proxies.leads_to(provider.base_url or "")
+        told = f"{proxies.address}, in a tunnel" if goes else f"{proxies.address} is set, and not used for this address"
+        yield Finding("proxy", OK, told)
+
+
+def _online(
+    provider: Provider, key: Secret | None, own: Mapping[str, Secret], clock: Clock, proxies: Proxies
+) -> Iterator[Finding]:
     revealed = key.reveal() if key else None
     speech = dialect(provider, provider.default_model)
     given = {name: secret.reveal() for name, secret in own.items()}
     headers, secrets = given | speech.authorization(provider, revealed), (revealed or "", *given.values())
-    reply = asyncio.run(ask(speech.models_url(provider), headers, secrets))
+    reply = asyncio.run(ask(speech.models_url(provider), headers, secrets, proxies=proxies))
     yield _accepted(reply)
     if reply.status is None:
         return
@@ -80,7 +93,7 @@ def _online(provider: Provider, key: Secret | None, own: Mapping[str, Secret], c
     if reply.status not in {401, 403}:
         url = speech.url(provider, Operation.GENERATE, provider.default_model)
         path = url.removeprefix(provider.base_url or "").partition("?")[0]
-        yield _dialect(speech, path, asyncio.run(ask(url, headers, secrets, {})))
+        yield _dialect(speech, path, asyncio.run(ask(url, headers, secrets, {}, proxies)))
 
 
 def _disk() -> Finding:

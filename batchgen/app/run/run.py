@@ -32,6 +32,7 @@ from batchgen.engine import LeftOpen, StopReasons
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
+from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import Cause, OutcomeKind, Stop, StopKind
@@ -109,6 +110,7 @@ class Run:
     asked: Fingerprint
     make_executor: MakeExecutor = LocalExecutor
     headers: Mapping[str, Secret] = field(default_factory=dict)
+    proxies: Proxies = DIRECT
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
     refused: str = ""

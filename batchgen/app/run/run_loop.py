@@ -103,6 +103,7 @@ class RunLoop:
             on_disk = stack.enter_context(Threads(16, "disk"))
             revealed = {name: secret.reveal() for name, secret in session.headers.items()}
             own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
+            own |= {"proxies": session.proxies} if session.proxies.address else {}
             key = session.key.reveal() if session.key else None
             executor = session.make_executor(
                 provider,

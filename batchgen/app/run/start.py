@@ -11,6 +11,7 @@ from batchgen.app.config.environment import (
     environment,
     headers_for,
     key_for,
+    proxies_in,
     without_core_files,
 )
 from batchgen.app.config.options import Options
@@ -105,6 +106,7 @@ def _run(
             key = key_for(project.provider, project.variables)
             headers = headers_for(project.provider, project.variables)
             check_authorities(project.provider, project.variables)
+            proxies = proxies_in(project.variables)
             if not early:
                 stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
         except Locked:
@@ -115,7 +117,9 @@ def _run(
         _answers(store, workspace)
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
-        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers)
+        session = Run(
+            project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers, proxies
+        )
         session.wants.notices.extend(told)
         stack.callback(session.journal.close)
         stack.callback(session.leave)
