@@ -43,3 +43,17 @@ def test_a_cancelled_batch_brings_what_it_has(scene: Rehearsal, capsys: pytest.C
     assert ended.exit == 0, ended.summary
     adds_up(scene, ended)
     assert main(["batches", str(folder), "--cancel", "nothing"]) == 2
+
+
+def test_an_estimate_shows_the_other_route_beside_it(scene: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Twice the price at once, or half of it within a day; nothing where a provider has no batches."""
+    url = ("--base-url", scene.handle.base_url)
+    half = str(scene.manifest(jobs(3)))
+    assert main(["estimate", half, "--json", *url]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["other_route"]["route"] == "sync"
+    assert abs(told["other_route"]["expected_micro_usd"] - 2 * told["expected_micro_usd"]) <= 6
+    assert main(["estimate", str(scene.manifest(jobs(3), "calls", route="sync")), *url]) == 0
+    assert "In batches: $0.0089 expected" in capsys.readouterr().out
+    assert main(["estimate", str(scene.manifest(jobs(3), "other", route="sync", provider="apiyi")), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["other_route"] is None

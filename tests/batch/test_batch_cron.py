@@ -16,7 +16,7 @@ BEGIN = datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
 
 
 def test_three_days_of_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Submit, collect, top up, moderated, expired, an edited row, a budget of a day: images and money as they should be."""
+    """Moderated, expired, an edited row, a budget of a day: images and money are as they should be."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     theirs = Stopped()

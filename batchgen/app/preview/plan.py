@@ -1,6 +1,6 @@
 """`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,8 @@ from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
 from batchgen.manifest import ManifestSummary
-from batchgen.money import short
+from batchgen.model import Route, RouteChoice
+from batchgen.money import MicroUSD, short
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
 from batchgen.text import counted, duration
 
@@ -89,12 +90,24 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     return PlanResult(project, options, checked.census, checked.problems)
 
 
+@dataclass(frozen=True, slots=True)
+class OtherRoute:
+    """What the same images may be expected to cost another way."""
+
+    route: Route
+    expected: MicroUSD
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class EstimateResult(Shown, Estimate):
-    """An estimate of what is left to do in `output`; with `compare`, the same manifest on every other provider."""
+    """An estimate of what is left to do in `output`; with `compare`, the same manifest on every other provider.
+
+    `other_route` is what is expected of it the other way: in batches, or by calls; None where there is no such way.
+    """
 
     output: Path = Path()
     compare: tuple[CompareRow, ...] = ()
+    other_route: OtherRoute | None = None
 
     def _facts(self) -> Facts:
         return facts_of(self)
@@ -106,9 +119,21 @@ def estimate_manifest(path: Path, options: Options, *, compare: bool = False) ->
     groups: dict[object, Group] = {}
     tariff = result.project.tariff()
     for item in result:
-        if compare and item.slots:
+        if item.slots:
             gather(groups, item, tariff)
     total = result.estimate
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
     rows = comparison.compare(result.project, groups.values()) if compare else ()
-    return EstimateResult(**facts, output=result.project.output, compare=rows)
+    other = _other_route(result.project, groups.values())
+    return EstimateResult(**facts, output=result.project.output, compare=rows, other_route=other)
+
+
+def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None:
+    """Price the same work the other way, without an earlier run's history on either side."""
+    tariff = project.tariff()
+    batch = project.settings.route is RouteChoice.SYNC
+    try:
+        expected = sum(tariff.expected(one.job, one.images, one.times, batch=batch) for one in groups)
+    except InputError:
+        return None
+    return OtherRoute(Route.BATCH if batch else Route.SYNC, MicroUSD(expected)) if expected else None

@@ -63,9 +63,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
 
 def _json(context: Context, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.render.money import compare_json, estimate_json
+    from batchgen.cli.render.money import compare_json, estimate_json, other_route_json
 
-    context.console.json(compare_json(result) if compare else estimate_json(result))
+    told = compare_json(result) if compare else estimate_json(result)
+    context.console.json(told | other_route_json(result))
 
 
 def _csv(context: Context, result: "EstimateResult", *, compare: bool) -> None:
@@ -75,8 +76,8 @@ def _csv(context: Context, result: "EstimateResult", *, compare: bool) -> None:
 
 
 def _tables(context: Context, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.render.money import comparison, estimate
+    from batchgen.cli.render.money import comparison, estimate, other_route
 
-    context.console.out(estimate(result))
+    context.console.out(estimate(result) + other_route(result))
     if compare:
         context.console.out("\n" + comparison(result.compare))

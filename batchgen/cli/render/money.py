@@ -7,6 +7,7 @@ from typing import Any
 from batchgen.app.preview.compare import CompareRow
 from batchgen.app.preview.plan import EstimateResult
 from batchgen.cli.render.table import cut, number, remark, table, text, width
+from batchgen.model import Route
 from batchgen.money import MicroUSD, short
 from batchgen.planner import CostRow, Estimate, TagRow
 from batchgen.text import counted, duration, safe
@@ -89,6 +90,22 @@ def total(estimate: Estimate) -> str:
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
         f"{_later(estimate.later)}"
     )
+
+
+def other_route(result: EstimateResult) -> str:
+    """Say what the same images cost the other way; nothing where there is no such way."""
+    other = result.other_route
+    if other is None:
+        return ""
+    if other.route is Route.BATCH:
+        return f"In batches: {short(other.expected)} expected, within a day (--route batch).\n"
+    return f"By calls: {short(other.expected)} expected, at once (--route sync).\n"
+
+
+def other_route_json(result: EstimateResult) -> dict[str, Any]:
+    """Spell the other way out for scripts."""
+    other = result.other_route
+    return {"other_route": other and {"route": other.route.value, "expected_micro_usd": other.expected}}
 
 
 def _later(rows: Sequence[CostRow]) -> str:
