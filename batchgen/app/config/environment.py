@@ -1,11 +1,14 @@
 """The only place that reads the environment and `.env`; keys leave it as `Secret`s."""
 
 import os
+import re
 import resource
+import socket
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -173,12 +176,43 @@ def _encrypted(provider: Provider, name: str) -> None:
 
 
 def is_near(host: str) -> bool:
-    """Whether a host is, by its name or number, on this machine or in a private network."""
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        name = host.lower().rstrip(".")
-        return "." not in name or name.endswith(_NEAR)
+    """Whether a host is on this machine or in a private network: by its number, or by what its name stands for."""
+    name = host.lower().strip("[]").partition("%")[0].rstrip(".")
+    if (number := _number(name)) is not None:
+        return not _unwrapped(number).is_global
+    if "." in name and not name.endswith(_NEAR):
+        return False
+    return not any(_unwrapped(address).is_global for address in _addresses(name))
+
+
+Number = IPv4Address | IPv6Address
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+def _number(name: str) -> Number | None:
+    """Read a number in every spelling that the system's resolver takes: decimal, octal, hexadecimal, shortened."""
+    with suppress(ValueError):
+        return ip_address(name)
+    if not re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", name):
+        return None
+    with suppress(OSError):
+        return IPv4Address(socket.inet_aton(name))
+    return None
+
+
+def _unwrapped(address: Number) -> Number:
+    """Return the IPv4 address that an IPv6 one stands for, where it does."""
+    if not isinstance(address, IPv6Address):
+        return address
+    inside = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+    return address.ipv4_mapped or address.sixtofour or inside or address
+
+
+def _addresses(name: str) -> Iterator[Number]:
+    """Return what a name stands for here; nothing where it is not known."""
+    with suppress(OSError, UnicodeError):
+        for *_, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
+            yield ip_address(str(address[0]).partition("%")[0])
 
 
 def without_core_files() -> None:
