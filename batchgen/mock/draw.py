@@ -1,4 +1,4 @@
-"""Real images of the asked size: the prompt in large letters over two colours and a simple shape.
+"""Real images of the asked size: the product of the prompt in plain shapes on a plain background, its name below.
 
 The same request, slot and call give the same bytes. Nothing here may run on an event loop: it costs milliseconds.
 """
@@ -12,23 +12,14 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from batchgen.mock.broken import BROKEN, bomb
 from batchgen.mock.plan import without_directives
 from batchgen.mock.resolved_request import InputImage, Look, ResolvedRequest
+from batchgen.mock.shapes import Colour, colour_of, draw_strokes, name_of, strokes_of, tones
 
-Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-# Background, second colour and shape, each chosen to look well together and to carry white letters.
-PALETTES: tuple[tuple[Colour, Colour, Colour], ...] = (
-    ((38, 70, 83), (42, 157, 143), (233, 196, 106)),
-    ((61, 64, 91), (129, 178, 154), (242, 204, 143)),
-    ((109, 89, 122), (181, 101, 118), (234, 172, 139)),
-    ((29, 53, 87), (69, 123, 157), (168, 218, 220)),
-    ((53, 80, 112), (109, 89, 122), (229, 107, 111)),
-    ((40, 54, 24), (96, 108, 56), (221, 161, 94)),
-    ((88, 47, 14), (127, 79, 36), (182, 173, 144)),
-    ((20, 33, 61), (72, 86, 150), (252, 163, 17)),
-    ((64, 61, 57), (37, 36, 34), (235, 94, 40)),
-    ((11, 57, 84), (8, 126, 139), (255, 200, 87)),
-)
 WHITE: Colour = (255, 255, 255)
+INK: Colour = (58, 60, 66)
+SMALL_PRINT: Colour = (120, 124, 132)
+GROUNDS: tuple[Colour, ...] = ((244, 242, 238), (238, 241, 244), (242, 244, 238), (245, 240, 240))
+"""Backgrounds, unless a prompt wants it white."""
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><script>alert(1)</script></svg>'
 
 
@@ -86,24 +77,17 @@ def _mask(size: tuple[int, int]) -> Image.Image:
 def _scene(resolved: ResolvedRequest, prompt: str, slot: int, *, clear: bool) -> Image.Image:
     width, height = _pixels(resolved)
     mark = blake2b(f"{prompt}|{slot}|{resolved.call}".encode("utf-8", "replace"), digest_size=4).digest()
-    ground = blake2b(prompt.encode("utf-8", "replace"), digest_size=1).digest()[0]
-    first, second, third = PALETTES[ground % len(PALETTES)]
-    image = Image.new("RGBA", (width, height), (*first, 0)) if clear else Image.new("RGB", (width, height), first)
+    number = blake2b(prompt.encode("utf-8", "replace"), digest_size=1).digest()[0]
+    ground = WHITE if "white background" in prompt.casefold() else GROUNDS[(number + slot) % len(GROUNDS)]
+    image = Image.new("RGBA", (width, height), (*ground, 0)) if clear else Image.new("RGB", (width, height), ground)
     pen = ImageDraw.Draw(image)
     if resolved.look is Look.CHECKERBOARD:
         _checker(pen, width, height)
-    elif not clear:
-        slope = height * mark[0] // 512
-        pen.polygon([(0, height // 3 + slope), (width, height * 2 // 3 - slope), (width, height), (0, height)], second)
-    edge = min(width, height) * (50 + mark[1] % 30) // 100
-    left, top = (width - edge) * mark[2] // 255, (height - edge) * mark[3] // 255
-    box = (left, top, left + edge, top + edge)
-    if slot % 3 == 1:
-        pen.rounded_rectangle(box, edge // 6, fill=third)
-    elif slot % 3 == 2:
-        pen.regular_polygon((left + edge / 2, top + edge / 2, edge / 2), 3 + mark[1] % 4, fill=third)
-    else:
-        pen.ellipse(box, fill=third)
+    edge = min(width, height) * (46 + mark[0] % 18) // 100
+    left, top = (width - edge) // 2 + (mark[1] % 25 - 12) * edge // 100, (height * 84 // 100 - edge) // 2
+    shadow = tuple(part * 92 // 100 for part in ground)
+    pen.ellipse((left, top + edge * 86 // 100, left + edge, top + edge * 98 // 100), fill=shadow)
+    draw_strokes(pen, strokes_of(prompt), (left, top, edge), tones(colour_of(prompt, number), ground))
     return image
 
 
@@ -116,20 +100,18 @@ def _checker(pen: ImageDraw.ImageDraw, width: int, height: int) -> None:
 def _write(image: Image.Image, prompt: str, foot: str) -> None:
     width, height = image.size
     margin, pen = width // 16, ImageDraw.Draw(image)
-    shown = "".join(c if c.isprintable() else " " for c in prompt)[:400]
-    lines, font, step = _fitted(shown, width - 2 * margin, height * 2 // 3)
-    top = margin
+    shown = "".join(c if c.isprintable() else " " for c in name_of(prompt))
+    lines, font, step = _fitted(shown, width - 2 * margin, height // 7)
+    top = height * 90 // 100 - len(lines) * step
     for line in lines:
-        pen.text((margin + 2, top + 2), line, font=font, fill=(0, 0, 0))
-        pen.text((margin, top), line, font=font, fill=WHITE)
+        pen.text((width / 2, top), line, font=font, fill=INK, anchor="ma")
         top += step
-    small = _font(max(12, width // 40))
-    pen.text((margin, height - margin), foot, font=small, fill=WHITE)
+    pen.text((width / 2, height * 92 // 100), foot, font=_font(max(10, width // 48)), fill=SMALL_PRINT, anchor="ma")
 
 
 @lru_cache(maxsize=256)
 def _fitted(text: str, width: int, height: int) -> tuple[tuple[str, ...], Font, int]:
-    size = max(12, width // 8)
+    size = max(12, width // 15)
     while True:
         font, step = _font(size), size * 5 // 4
         lines = _wrapped(text, font, width)
@@ -157,11 +139,11 @@ def _font(size: int) -> Font:
 
 
 def _paste(image: Image.Image, inputs: tuple[InputImage, ...]) -> None:
-    edge = min(image.width, image.height) // 5
-    left, top = image.width // 16, image.height - image.height // 10 - edge
+    edge = min(image.width, image.height) // 6
+    left, top = image.width // 32, image.height // 32
     for seen in inputs[: max(1, (image.width - left) // (edge + 8))]:
         small = _thumbnail(seen, edge)
-        image.paste(small, (left, top + edge - small.height))
+        image.paste(small, (left, top))
         left += edge + 8
 
 
