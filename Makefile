@@ -6,7 +6,7 @@ TESTS ?= tests
 # A part of the tests says nothing about coverage.
 COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=)
 
-.PHONY: setup check test demo torture bench build lock clean
+.PHONY: setup check test demo docs torture bench build lock clean
 
 setup: $(VENV)/.ready
 
@@ -35,8 +35,24 @@ check: setup
 test: setup
 	$(BIN)/pytest -n auto -m "not slow" $(COVERAGE) $(TESTS)
 
+# Shows what it does, and ends with the page's path; opens the page only where somebody sits before a display.
+DEMO := output/demo/report/report.html
 demo: $(VENV)/.runs
+	@echo "1. What is wanted: manifests/catalogue.yaml, 26 products. What it would cost:"
+	$(BIN)/batchgen estimate manifests/catalogue.yaml --provider mock --output output/demo
+	@echo "2. Draw what is missing, on a sample server of this machine: no key, no network, no cost."
 	$(BIN)/batchgen run manifests/catalogue.yaml --provider mock --output output/demo
+	@echo "3. Look at it. The command itself is $(BIN)/batchgen; 'pipx install .' puts it on your path."
+	@if [ -z "$$CI" ] && [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && [ -t 1 ] && command -v xdg-open >/dev/null; \
+	  then xdg-open $(DEMO) >/dev/null 2>&1 || true; fi
+	@echo "$(CURDIR)/$(DEMO)"
+
+# The documentation as a site, in site/; the tool has an environment of its own.
+docs: $(VENV)/.ready
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/pytest -q -n 0 tests/test_readme.py -k "link or generated"
+	test -x .venv-docs/bin/zensical || { $(PYTHON) -m venv .venv-docs && .venv-docs/bin/pip install --quiet "zensical>=0.1.3"; }
+	.venv-docs/bin/zensical build --clean
 
 torture: setup
 	$(BIN)/pytest -n 2 -m slow --timeout 3600 $(TESTS)
@@ -56,4 +72,4 @@ lock:
 	$(COMPILE) --constraint requirements.lock --output-file requirements-run.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-docs site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

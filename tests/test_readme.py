@@ -1,14 +1,19 @@
-"""The README is true: every command in it runs, and its tables are those of the program."""
+"""README and docs are true: every command and snippet in them runs, and their tables are those of the program."""
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import yaml
 
 from batchgen import manifest
 from batchgen.app.config.environment import environment
@@ -20,14 +25,29 @@ from batchgen.catalog import provider, providers
 from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
 from batchgen.model import Notify
+from tests.exports.layouts import LAYOUTS
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {"README.md": README, **{p.name: p.read_text(encoding="utf-8") for p in sorted(DOCS.glob("*.md"))}}
+PARTS = {"commands.md", "manifest-reference.md", "architecture.md"}
+"""Pages that are made from the program, or tested elsewhere."""
 
 
-def blocks(language: str) -> list[str]:
+def blocks(page: str, language: str) -> list[str]:
     """Return the fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def of_all(language: str) -> list[Any]:
+    """Return each block of a language on any page, named for a test."""
+    return [
+        pytest.param(page, block, id=f"{page}-{number}")
+        for page in PAGES
+        if page not in PARTS
+        for number, block in enumerate(blocks(page, language))
+    ]
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -39,18 +59,44 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Return a working directory with the repository's sample manifests in it."""
+    """Return a working directory with the repository's sample manifests, and an export, in it."""
     shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
+    LAYOUTS[0].write(tmp_path)
     return tmp_path
 
 
+def script(name: str) -> ModuleType:
+    """Load a script of docs/."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """Return the `batchgen` commands of a page's shell blocks."""
+    lines = [line.split("#")[0].split() for block in blocks(page, "sh") for line in block.splitlines()]
+    return [words for words in lines if words and words[0] == "batchgen"]
+
+
+def test_the_first_line_puts_the_command_on_the_path() -> None:
+    """Whoever copies the first block has the command; the page has about 120 lines."""
+    first, *_ = blocks("README.md", "sh")
+    assert first.startswith("pipx install .")
+    assert "uv tool install ." in first
+    assert "pip install ." in first
+    assert len(README.splitlines()) <= 130
+
+
 @pytest.mark.timeout(300)
-def test_every_command_runs_in_the_order_of_the_page(shop: Path) -> None:
-    """Every `batchgen` command of the README ends with status 0."""
-    commands = [line.split("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
-    mine = [words for words in commands if words and words[0] == "batchgen"]
-    assert len(mine) > 10
-    for words in mine:
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in PARTS and commands_of(page)])
+def test_every_command_runs_in_the_order_of_the_page(shop: Path, page: str) -> None:
+    """Every `batchgen` command ends with status 0."""
+    if page == "files.md":
+        assert run(["batchgen", "run", "manifests/quickstart.yaml", "--provider", "mock"], shop).returncode == 0
+    for words in commands_of(page):
         done = run(words, shop)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
 
@@ -64,57 +110,68 @@ def test_the_make_targets_exist() -> None:
         assert re.search(rf"^{first or second}:", makefile, re.MULTILINE)
 
 
-def test_the_python_example_runs(shop: Path) -> None:
-    """The example of the Python API runs as it stands."""
-    (example,) = blocks("python")
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("page", "example"), of_all("python"))
+def test_every_python_example_runs(shop: Path, page: str, example: str) -> None:
+    """Examples of the Python API run as they stand."""
+    if "manifests/" not in example:
+        pytest.skip(f"{page} shows a part of a program")
     done = run([sys.executable, "-c", example], shop)
     assert done.returncode == 0, done.stderr
-    assert "cost_micro_usd" in done.stdout
 
 
-def test_the_manifest_example_passes_check(tmp_path: Path, make_image: Callable[[Path], None]) -> None:
-    """The manifest by example is a manifest without errors."""
-    example, _gateway = blocks("yaml")
-    (tmp_path / "shop.yaml").write_text(example, encoding="utf-8")
-    (tmp_path / "products.csv").write_text("sku,name,colour,category\n0007,Fjord stool,oak,seating\n", encoding="utf-8")
-    make_image(tmp_path / "photos" / "0007.jpg")
-    result = check.check(open_project(tmp_path / "shop.yaml", Options()))
-    assert result.errors == ()
-    assert result.census.planned == 3
+PRODUCTS: Mapping[str, str] = {
+    "products.csv": "sku,name,colour,category\n0007,Fjord stool,oak,seating\n",
+    "wc-product-export.csv": "SKU,Type,Name,Description\n1,simple,Mug,A mug\n2,variation,Mug,\n",
+    "pim.csv": "sku;enabled;name-en_US;rank\n1;1;Lamp;3\n2;0;Vase;1\n",
+}
 
 
-def test_the_gateway_example_is_a_provider(tmp_path: Path) -> None:
-    """The provider file by example is accepted as it stands."""
-    _example, gateway = blocks("yaml")
-    path = tmp_path / "my-gateway.yaml"
-    path.write_text(gateway, encoding="utf-8")
-    assert provider(str(path)).max_n == 4
+@pytest.mark.parametrize(("page", "example"), of_all("yaml"))
+def test_every_yaml_example_is_a_manifest_or_a_provider(
+    shop: Path, make_image: Callable[[Path], None], page: str, example: str
+) -> None:
+    """What is a whole manifest has no errors, and what is a provider is accepted; parts of either can be read."""
+    read = yaml.safe_load(example)
+    if "like" in read:
+        path = shop / "my-gateway.yaml"
+        path.write_text(example, encoding="utf-8")
+        assert provider(str(path)).base_url
+    elif "jobs" in read:
+        (shop / "shop.yaml").write_text(example, encoding="utf-8")
+        for name, text in PRODUCTS.items():
+            (shop / name).write_text(text, encoding="utf-8")
+        make_image(shop / "photos" / "0007.jpg")
+        result = check.check(open_project(shop / "shop.yaml", Options()))
+        assert result.errors == (), page
+        assert result.census.planned
 
 
 def test_the_environment_by_example_tells_people(tmp_path: Path) -> None:
     """The lines for `.env` are read as they stand, and their addresses are ones that Apprise knows."""
-    (example,) = blocks("ini")
+    (example,) = blocks("cron.md", "ini")
     (tmp_path / ".env").write_text(example, encoding="utf-8")
     variables = environment(tmp_path)
     assert len(recipients(Notify(), variables).urls) == 2
     assert list(problems(Notify(), variables, None)) == []
 
 
-def test_every_provider_and_exit_status_is_in_the_readme() -> None:
+def test_every_provider_and_exit_status_is_in_the_docs() -> None:
     """The tables name every provider, and every exit status."""
     for known in providers():
-        assert f"| `{known.name}` |" in README
+        assert f"| `{known.name}` |" in PAGES["providers.md"]
     for status in Exit:
-        assert re.search(rf"^\|[ \d,]*\b{int(status)}\b[ \d,]*\|", README, re.MULTILINE), status
+        assert re.search(rf"^\|[ \d,]*\b{int(status)}\b[ \d,]*\|", PAGES["exit-status.md"], re.MULTILINE), status
 
 
 def test_every_dependency_has_a_reason() -> None:
-    """Every dependency of the distribution stands in the README's table."""
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    declared = re.findall(r'^  "([A-Za-z0-9_-]+)>=', project.partition("[dependency-groups]")[0], re.MULTILINE)
-    table = README.partition("## Dependencies")[2].lower()
-    for name in declared:
-        assert name.lower() in table, name
+    """Every dependency of the distribution stands in a table."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [one for name, several in project["optional-dependencies"].items() if name != "all" for one in several]
+    table = PAGES["dependencies.md"].lower()
+    for declared in (*project["dependencies"], *extras):
+        name = re.split(r"[\[>=<;~ ]", declared)[0].lower()
+        assert name in table, name
 
 
 def test_every_sample_manifest_is_named_and_loads() -> None:
@@ -124,7 +181,28 @@ def test_every_sample_manifest_is_named_and_loads() -> None:
 
 
 def test_every_command_is_described() -> None:
-    """The commands that people meet first are in the README."""
-    for name in (command.name for command in COMMANDS):
-        if name in {"mock", "schema", "adopt", "resolve", "reconcile", "doctor", "init", "run", "plan", "estimate"}:
-            assert f"batchgen {name}" in README or f"`{name}`" in README, name
+    """Every command has its part of the page of commands."""
+    for command in COMMANDS:
+        assert f"\n## {command.name}\n" in PAGES["commands.md"]
+
+
+def test_generated_pages_are_those_of_the_program() -> None:
+    """Commands, keys and navigation are up to date; `python docs/make_reference.py` writes them again."""
+    for path, page in script("make_reference").PAGES.items():
+        assert path.read_text(encoding="utf-8") == page(), f"{path.name}: run python docs/make_reference.py"
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_every_link_leads_somewhere(page: str) -> None:
+    """Files that a page links are there, and so are the headings in them."""
+    text = re.sub(r"^```.*?^```", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    base = ROOT if page == "README.md" else DOCS
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target or "{" in target:
+            continue
+        name, _, heading = target.partition("#")
+        path = base / name if name else base / page
+        assert path.exists(), f"{page}: {target}"
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}, f"{page}: {target}"
