@@ -206,3 +206,9 @@ def test_every_link_leads_somewhere(page: str) -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
             assert heading in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}, f"{page}: {target}"
+
+
+def test_spreadsheets_need_no_extra() -> None:
+    """XLSX is read and written after the plain installation."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert {"openpyxl", "XlsxWriter"} <= {re.split(r"[<>=]", name)[0] for name in declared}
