@@ -302,6 +302,7 @@ _OPENING = re.compile(
     re.IGNORECASE,
 )
 _NAME_ENDS = re.compile(r"[.,;:!?\n(]|\s(?:in|on|with|at|from|for|by|against|under|beside|into)\s", re.IGNORECASE)
+_BACKGROUND = re.compile(r"(?:[\w-]+\s+){1,2}(?:background|backdrop)")
 _ARTICLE = re.compile(r"^(?:an?|the|this|my|one)\s+", re.IGNORECASE)
 _LONGEST_NAME = 60
 
@@ -333,9 +334,8 @@ def _known(word: str) -> Sequence[Stroke] | None:
 
 @lru_cache(maxsize=1024)
 def colour_of(prompt: str, number: int) -> Colour:
-    """Find the colour that a prompt names of its product, before a background; one of ours otherwise."""
-    before = prompt[:400].casefold().partition("background")[0]
-    words = _WORD.findall(before)
+    """Find the colour that a prompt names of its product, not of its background; one of ours otherwise."""
+    words = _WORD.findall(_BACKGROUND.sub("", prompt[:400].casefold()))
     named = (known[word] for known in (COLOURS, MATERIALS) for word in words if word in known)
     return next(named, OTHERS[number % len(OTHERS)])
 

@@ -64,7 +64,7 @@ def test_every_word_means_one_product() -> None:
 def test_a_named_colour_counts_before_what_a_thing_is_made_of() -> None:
     """And a background has none."""
     assert colour_of("linen sofa in red, white background", 0) == colour_of("red", 1)
-    assert colour_of("oak table", 0) == colour_of("oak", 1)
+    assert colour_of("oak table, seamless white background", 0) == colour_of("oak", 1)
 
 
 def test_products_and_slots_differ_and_the_same_request_is_the_same_image() -> None:
