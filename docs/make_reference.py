@@ -21,6 +21,7 @@ TITLES = {
     "money.md": "Money",
     "batch.md": "Batches at half the price",
     "providers.md": "Providers",
+    "proxies.md": "Proxies",
     "review.md": "Look, choose, send back",
     "view.md": "The live page",
     "files.md": "Files",
