@@ -95,6 +95,10 @@ _DOUBTFUL = frozenset({SlotState.UNCERTAIN, SlotState.NOT_STARTED})
 """What the open slots of a held job may be: held, or stopped before their one more try."""
 
 
+_OF_ALL = (StopKind.UNAVAILABLE, StopKind.ACCOUNT, StopKind.CONFIG)
+"""What stops a run for reasons that are no job's own."""
+
+
 class JobRunner:
     """Performs jobs; one instance serves a whole run."""
 
@@ -138,19 +142,19 @@ class JobRunner:
         """
         if outcome.stored:
             self._doubted.clear()
-        if outcome.kind is not OutcomeKind.HELD or self.bench.settings.on_uncertain is OnUncertain.HOLD:
-            return outcome
-        open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
-        doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
-        self._doubted.append((outcome.job, doubted))
-        if not self.bench.stops.has(StopKind.UNAVAILABLE):
+        held = outcome.kind is OutcomeKind.HELD and self.bench.settings.on_uncertain is not OnUncertain.HOLD
+        if held:
+            open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
+            doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
+            self._doubted.append((outcome.job, doubted))
+        if not self._doubted or not any(self.bench.stops.has(kind) for kind in _OF_ALL):
             return outcome
         jobs, self._doubted = self._doubted, []
         await self._mark(
             (job, {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.OUTAGE)) for slot, why in slots.items()})
             for job, slots in jobs
         )
-        return replace(outcome, kind=OutcomeKind.NOT_STARTED)
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED) if held else outcome
 
     def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
         """Whether the job was refused in words that are not about it."""

@@ -14,6 +14,7 @@ from batchgen.model import OnUncertain
 from tests.rehearsal import Ended, Rehearsal, rehearsal
 
 JOBS = [{"id": f"j{at:02}", "prompt": f"A lamp {at}"} for at in range(12)]
+ONE_BY_ONE = {"max_cost": 100, "concurrency": 1}
 MODERATED = "A lamp [[mock: fault=moderation_input]]"
 CUT = "A lamp [[mock: fault=truncated]]"
 DOUBTFUL = "A lamp [[mock: fault=status_500]]"
@@ -71,7 +72,7 @@ def test_a_run_that_all_calls_stopped_goes_on(
     settings = {"provider": "openai", "defaults": looks}
     try:
         with rehearsal(tmp_path, settings, rules=(Rule(fault, skip=good),)) as scene:
-            manifest = scene.manifest(JOBS, limits={"max_cost": 100, "concurrency": 2})
+            manifest = scene.manifest(JOBS, limits=ONE_BY_ONE)
             first = scene.run(manifest)
             assert first.exit in {2, 3, 5, 6}
             jobs = first.summary["jobs"]
@@ -121,7 +122,7 @@ def test_a_limit_is_told_when_it_is_met_first(scene: Rehearsal) -> None:
     nights = [scene.run(scene.manifest(jobs), max_images=2) for _ in range(2)]
     assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
     failing = [{**job, "prompt": MODERATED, "priority": "high"} if job["id"] == "j4" else job for job in jobs]
-    nights = [scene.run(scene.manifest(failing), max_images=4) for _ in range(2)]
+    nights = [scene.run(scene.manifest(failing, limits=ONE_BY_ONE), max_images=4) for _ in range(2)]
     assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
 
 

@@ -1,5 +1,6 @@
 """A manifest brought together with the command's choices: provider, output folder, ledger and prices."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -155,7 +156,18 @@ def _chosen(settings: Settings, options: Options) -> Settings:
     )
 
 
-def sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
+def folder_warnings(project: Project, ledger: Ledger) -> Iterator[Problem]:
+    """Say what people may not know of the output folder that is meant."""
+    yield from _sample_warning(project, ledger)
+    mine, place = project.manifest.path.resolve(), Place(str(project.manifest.path))
+    paths = {json.loads(run.command).get("manifest") for run in ledger.runs.latest_first()}
+    others = sorted(path for path in paths if isinstance(path, str) and Path(path).resolve() != mine)
+    if other := next((path for path in others if Path(path).is_file()), None):
+        why = f"{other} draws into {project.output} too: give one of the two another `name`, or another --output"
+        yield Problem(why, place, Severity.WARNING)
+
+
+def _sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
     """Sample images count as stored, whoever is asked next: say so before they are taken for real ones."""
     count = 0 if project.free else ledger.images.drawn_by(MOCK)
     if count:

@@ -9,9 +9,9 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import (
     Project,
     choices_of,
+    folder_warnings,
     jobs_of,
     open_project,
-    sample_warning,
     selected,
     unknown_images,
 )
@@ -51,7 +51,7 @@ class PlanResult(Shown):
             pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
             yield from sums.watch(pairing.plan(selected(jobs, options)))
-            samples = tuple(sample_warning(project, ledger))
+            samples = tuple(folder_warnings(project, ledger))
         self.estimate = sums.total((*self.warnings, *samples))
 
     def _facts(self) -> Facts:

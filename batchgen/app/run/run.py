@@ -13,7 +13,7 @@ from batchgen import reporter
 from batchgen.app.config.environment import Secret
 from batchgen.app.config.exit_status import ENDED, exit_status
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, sample_warning
+from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Deriver, DeriveResult, Source, digest, keep_measures, sources
@@ -320,7 +320,7 @@ class Run:
             with suppress(StorageError):
                 self._end_run(status, why)
             summary = reporter.summary(self.ledger, self.run_id)
-        samples = sample_warning(self.project, self.ledger)
+        samples = folder_warnings(self.project, self.ledger)
         told = (
             *self.checked.problems,
             *samples,
