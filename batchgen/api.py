@@ -9,8 +9,10 @@ A manifest is its path, or what `load` returned, which stands for its file: that
 - `max_duration` is in seconds, or words such as `"1h30m"`, or a timedelta.
 - `max_images`, `concurrency`, `first` and `sample` are whole numbers from 1.
 - `only` is one pattern of job ids or several: `"sofa-*"`, `["sofa-*", "lamp-1"]`.
-- `retry_failed`, `skip_bad_rows`, `regenerate_missing` and `rejected` are True or False.
+- `retry_failed`, `skip_bad_rows`, `regenerate_missing`, `rejected`, `strict` and `wait` are True or False.
+- `store` and `copy_from` are addresses of stores.
 - `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
+- `route` is `"sync"`, `"batch"` or `"auto"`.
 
 Results say on one line what they came to, and in a notebook as a table. `RunResult.images()` are absolute paths.
 

@@ -12,7 +12,7 @@ from batchgen.app.output.derive import Source, Workers, derive_output
 from batchgen.app.output.derive_worker import Task, Wish
 from batchgen.errors import InputError
 from batchgen.model import Recipe
-from batchgen.storage import Workspace
+from batchgen.storage import LocalStore, Workspace
 from tests.rehearsal import Ended, Rehearsal
 
 WEB = {"max_edge": 200, "format": "webp"}
@@ -104,7 +104,7 @@ def test_a_process_that_dies_takes_only_its_image_with_it(tmp_path: Path) -> Non
     image.parent.mkdir()
     Image.new("RGB", (50, 40)).save(image)
     wish = Wish(Recipe("web", max_edge=20), "x", "derivatives/web/a.png")
-    with Workers(1) as workers:
+    with Workers(LocalStore(tmp_path), 1) as workers:
         task = Task(str(tmp_path), "images/a.png", "0", (wish,))
         assert len(workers.submit(task).result().derived) == 1
         for process in workers._processes:
@@ -162,7 +162,7 @@ def test_everything_is_made_of_an_image_that_is_decoded_once(tmp_path: Path) -> 
     Image.new("RGB", (50, 40)).save(image)
     recipes = [Recipe("web", max_edge=20), Recipe("jpg", format="jpeg")]
     wishes = tuple(Wish(recipe, "x", derive.place("images/below/a.png", recipe)) for recipe in recipes)
-    made = derive_worker.make(Task(str(tmp_path), "images/below/a.png", "0", wishes))
+    made = derive_worker.make(Task(str(tmp_path), "images/below/a.png", "0", wishes, file=str(image)))
     assert [one.path for one in made.derived] == ["derivatives/web/below/a.png", "derivatives/jpg/below/a.jpg"]
     assert not made.why
 
@@ -174,10 +174,20 @@ def test_images_that_would_share_a_derivative_are_told(tmp_path: Path) -> None:
         path = tmp_path / "images" / name
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (edge, edge)).save(path)
-    deriver = derive.Deriver(workspace, [Recipe("jpg", format="jpeg")])
+    deriver = derive.Deriver(workspace, LocalStore(tmp_path), [Recipe("jpg", format="jpeg")])
     for name in ("a.png", "a.webp"):
         deriver.add(Source(f"images/{name}", name))
     there = [Source(f"images/{name}", name) for name in ("a.png", "a.webp")]
     result = deriver.complete(there, there)
     assert result.made == 1
     assert [path for path, _ in result.failed] == ["derivatives/jpg/a.jpg"]
+
+
+def test_derivatives_are_made_of_images_in_a_store(scene: Rehearsal) -> None:
+    """They stay in the output folder, as the images' copies do."""
+    shelf = scene.root / "shelf"
+    told = scene.manifest(JOBS, derivatives={"web": WEB}, output={"store": f"file://{shelf}"})
+    ended = scene.run(told)
+    assert (ended.exit, ended.problems) == (0, ())
+    assert files(ended.folder, "web") == ["lamp-0.webp", "lamp-1.webp", "sofa-0.webp", "sofa-1.webp"]
+    assert not (ended.folder / "images").exists()

@@ -23,7 +23,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.run.start import RunResult
 from batchgen.cli.commands import run as run_command
 from batchgen.errors import Exit, InputError
-from batchgen.model import OnUncertain
+from batchgen.model import OnUncertain, RouteChoice
 from tests.rehearsal import Rehearsal
 
 JOBS = [{"id": name, "prompt": f"A {name}"} for name in ("sofa-1", "sofa-2", "lamp-1")]
@@ -61,6 +61,7 @@ TAKEN = [
     ("on_uncertain", OnUncertain.RETRY, OnUncertain.RETRY),
     ("if_locked", "wait", "wait"),
     ("rejected", True, True),
+    ("route", "batch", RouteChoice.BATCH),
 ]
 
 REFUSED = [
@@ -82,7 +83,7 @@ REFUSED = [
         for name in ("retry_failed", "skip_bad_rows", "regenerate_missing", "rejected")
         for value in ("no", 1, "")
     ),
-    *((name, value) for name in ("on_uncertain", "if_locked") for value in ("perhaps", 1, "")),
+    *((name, value) for name in ("on_uncertain", "if_locked", "route") for value in ("perhaps", 1, "")),
 ]
 
 

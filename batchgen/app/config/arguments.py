@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, TypeVar
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
-from batchgen.model import OnUncertain
+from batchgen.model import OnUncertain, RouteChoice
 from batchgen.money import MicroUSD, from_usd
 from batchgen.text import safe, span
 
@@ -174,6 +174,10 @@ def _on_uncertain(value: object) -> OnUncertain:
     return OnUncertain(_one_of(*OnUncertain)(value))
 
 
+def _route(value: object) -> RouteChoice:
+    return RouteChoice(_one_of(*RouteChoice)(value))
+
+
 class PlanOptions(TypedDict, total=False):
     """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
 
@@ -191,9 +195,12 @@ class PlanOptions(TypedDict, total=False):
     skip_bad_rows: bool | None
     regenerate_missing: bool | None
     rejected: bool | None
+    strict: bool | None
     on_uncertain: Literal["retry", "hold"] | OnUncertain | None
     if_locked: Literal["fail", "wait", "skip"] | None
     log_json: str | Path | None
+    route: Literal["sync", "batch", "auto"] | RouteChoice | None
+    wait: bool | None
     store: str | None
     copy_from: str | None
 
@@ -201,7 +208,6 @@ class PlanOptions(TypedDict, total=False):
 class RunOptions(PlanOptions, total=False):
     """What `run` takes."""
 
-    strict: bool | None
     reworded: str | Path | None
 
 
@@ -225,6 +231,8 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "on_uncertain": _on_uncertain,
     "if_locked": _one_of("fail", "wait", "skip"),
     "log_json": path,
+    "route": _route,
+    "wait": flag,
     "store": _store,
     "copy_from": _store,
 }

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -19,13 +19,13 @@ from typing import NamedTuple, Self
 
 from batchgen import manifest as manifests
 from batchgen.app.output.derive_worker import Made, Task, Wish, make
-from batchgen.errors import InputError
+from batchgen.errors import InputError, StorageError
 from batchgen.imaging.checks import duplicates
 from batchgen.imaging.render import extension
 from batchgen.ledger import Ledger
 from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
 from batchgen.model.plain import dump, load
-from batchgen.storage import Workspace
+from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
 from batchgen.storage.images.store import IMAGES
 
@@ -64,6 +64,7 @@ class Deriver:
     def __init__(
         self,
         workspace: Workspace,
+        store: ImageStore,
         recipes: Sequence[Recipe],
         checks: Checks = NO_CHECKS,
         known: Container[str] = (),
@@ -74,7 +75,7 @@ class Deriver:
 
         `workers` processes work side by side; by default one for each core.
         """
-        self._workspace = workspace
+        self._workspace, self._store = workspace, store
         self._recipes = tuple((recipe, digest(recipe)) for recipe in recipes)
         self._lists = {recipe.name: DerivedList(workspace, recipe.name) for recipe in recipes}
         self._checks, self._known = checks, known
@@ -131,7 +132,7 @@ class Deriver:
 
     def _work(self) -> None:
         try:
-            with Workers(self._workers) as workers:
+            with Workers(self._store, self._workers) as workers:
                 self._feed(workers)
         except Exception as error:  # noqa: BLE001 - told by `_drain`, in the thread that waits
             self._broke = error
@@ -199,8 +200,9 @@ class Deriver:
 class Workers:
     """Processes that make derivatives, each started when it is first needed, and gone at the end."""
 
-    def __init__(self, count: int) -> None:
-        """Have at most so many."""
+    def __init__(self, store: ImageStore, count: int) -> None:
+        """Have at most so many; each gets images as files of this machine, wherever the store keeps them."""
+        self._store = store
         self._threads = ThreadPoolExecutor(count, "derivative")
         self._own = local()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -218,7 +220,16 @@ class Workers:
 
     def submit(self, task: Task) -> Future[Made]:
         """Have a task done by whoever is free."""
-        return self._threads.submit(self._done, task)
+        return self._threads.submit(self._fetched, task)
+
+    def _fetched(self, task: Task) -> Made:
+        try:
+            file = self._store.local_path(task.source)
+        except StorageError as error:
+            return Made(task.source, task.sha256, why=str(error))
+        if file is None:
+            return Made(task.source, task.sha256, why="it is not there any more")
+        return self._done(replace(task, file=str(file)))
 
     def _done(self, task: Task) -> Made:
         """Give a task to this thread's own process; a process that died takes only this image with it."""
@@ -279,10 +290,10 @@ def derive_output(output: Path, manifest: Path | None = None, only: Sequence[str
     """
     from batchgen.app.output.maintain import opened
 
-    with opened(output, readonly=True) as (ledger, workspace, _):
+    with opened(output, readonly=True) as (ledger, workspace, store):
         recipes = _recipes(manifest or manifest_of(ledger))
         with workspace.lock():
-            return derive(workspace, ledger, recipes, only)
+            return derive(workspace, store, ledger, recipes, only)
 
 
 def manifest_of(ledger: Ledger) -> Path:
@@ -319,6 +330,8 @@ def keep_measures(ledger: Ledger, checks: Checks, measured: Mapping[str, Measure
     return ledger.measures.mark_alike(alike) or new
 
 
-def derive(workspace: Workspace, ledger: Ledger, recipes: Sequence[Recipe], only: Sequence[str] = ()) -> DeriveResult:
+def derive(
+    workspace: Workspace, store: ImageStore, ledger: Ledger, recipes: Sequence[Recipe], only: Sequence[str] = ()
+) -> DeriveResult:
     """Make the derivatives of an output that are missing or whose recipe or image changed."""
-    return Deriver(workspace, recipes).complete(sources(ledger), sources(ledger, only))
+    return Deriver(workspace, store, recipes).complete(sources(ledger), sources(ledger, only))

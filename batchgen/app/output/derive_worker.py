@@ -15,7 +15,7 @@ from batchgen.imaging.checks import measure
 from batchgen.imaging.render import Original, UnreadableError, largest_edge
 from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
 from batchgen.model.plain import dump, load
-from batchgen.storage import LocalStore, Workspace
+from batchgen.storage import Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived
 
 NICE = 10
@@ -32,13 +32,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Everything to make of, and to measure on, one image of an output folder."""
+    """Everything to make of, and to measure on, one image; `file` is a copy of it on this machine."""
 
     root: str
     source: str
     sha256: str
     wishes: tuple[Wish, ...] = ()
     checks: Checks = NO_CHECKS
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,12 @@ class Made:
 
 def make(task: Task) -> Made:
     """Make the derivatives of one image. Blocks."""
-    root = Path(task.root)
-    workspace, store = Workspace(root), LocalStore(root)
+    workspace = Workspace(Path(task.root))
     made: list[Derived] = []
     measured: Measured | None = None
     why = ""
     try:
-        with store.open(task.source) as file:
+        with os.fdopen(os.open(task.file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             recipes = tuple(wish.recipe for wish in task.wishes)
             original = Original(file, edge=None if task.checks else largest_edge(recipes))
         if task.checks:

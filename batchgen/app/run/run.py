@@ -136,7 +136,7 @@ class Run:
         self.tariff = self.project.tariff(self.ledger)
         settings = self.project.settings
         known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
-        self.deriver = Deriver(self.workspace, settings.derivatives, settings.checks, known)
+        self.deriver = Deriver(self.workspace, self.store, settings.derivatives, settings.checks, known)
         collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
