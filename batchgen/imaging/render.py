@@ -215,7 +215,8 @@ def _scaled(image: "Image", share: float) -> "Image":
 def _covering(image: "Image", width: int, height: int, *, enlarge: bool) -> "Image":
     """Cut the middle out in the shape of the box, then make it as small as the box."""
     share = max(width / image.width, height / image.height)
-    cut_width, cut_height = min(image.width, round(width / share)), min(image.height, round(height / share))
+    cut_width = max(1, min(image.width, round(width / share)))
+    cut_height = max(1, min(image.height, round(height / share)))
     x, y = (image.width - cut_width) // 2, (image.height - cut_height) // 2
     middle = image.crop((x, y, x + cut_width, y + cut_height))
     if share > 1 and not enlarge:

@@ -96,5 +96,5 @@ def test_the_last_call_may_be_dear(place_of_work: Path, others: list[str], exit_
         (told,) = [problem for problem in seen.result.problems if "price row" in problem.message]
         assert exact(MicroUSD(here.billed)) in told.message
         calls = len(here.bill())
-        assert here.run(manifest).exit == exit_status
+        assert here.run(manifest).exit == 0  # what was told before is no news
         assert len(here.bill()) == calls

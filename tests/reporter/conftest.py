@@ -60,6 +60,13 @@ class Rows:
         return self
 
     @property
+    def stores(self) -> "Rows":
+        return self
+
+    def address(self) -> str:
+        return ""
+
+    @property
     def accounts(self) -> "Rows":
         return self
 
