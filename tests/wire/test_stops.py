@@ -31,7 +31,7 @@ def test_a_server_that_never_answers(place_of_work: Path) -> None:
 
 
 def test_after_the_fault_the_same_command_goes_on(place_of_work: Path) -> None:
-    """What a dead server left undone is drawn by the next run, what may be charged included; then nothing is left to do."""
+    """What a dead server left undone is drawn by the next run, doubtful jobs included; then nothing is left to do."""
     with scene(place_of_work, rules=(Rule("status_500", times=8),)) as here:
         manifest = here.manifest(lamps(12), limits={"max_cost": 100, "concurrency": 1})
         assert here.run(manifest).exit == 6
