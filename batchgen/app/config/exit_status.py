@@ -64,7 +64,7 @@ def _after_failures(summary: Mapping[str, Any]) -> Iterator[str]:
     if images.get("moderated"):
         yield "reword moderated.csv, or resolve --accept"
     if images.get("failed", 0) - later + images.get("lost_paid", 0) > 0:
-        yield "--retry-failed pays for the failed (why: jobs.csv)"
+        yield "--retry-failed pays for the failed (jobs.csv)"
     if later or images.get("not_started"):
         yield "the same command tries the rest"
     if summary.get("rows", {}).get("rejected"):
