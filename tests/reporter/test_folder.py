@@ -70,13 +70,14 @@ def test_small_files_letter_for_letter(tmp_path: Path, rows: Make, job: Make, im
     )
     assert (report / "images.csv").read_text().splitlines()[1] == (
         f"chair-oak,{'a' * 64},0,stored,images/chair-oak-0.png,{'ab' * 32},1000,64,64,png,"
-        "gpt-image-1,1024x1024,medium,openai,42000,A chair in oak,,,,,,seating"
+        "gpt-image-1,1024x1024,medium,openai,42000,A chair in oak,,,,,,false,seating"
     )
     assert (report / "rerun.csv").read_text() == "job_id,slot,prompt,note,path,job_key,sha256\n"
     assert (report / "usage.csv").read_text() == (
         "model,size,quality,provider,jobs,attempts,retried,asked,images,text_in_tokens,image_in_tokens,output_tokens,"
-        "confirmed_micro_usd,estimated_micro_usd,at_risk_micro_usd,not_charged_micro_usd,expected_micro_usd,category\n"
-        "gpt-image-1,1024x1024,medium,openai,2,2,0,2,1,24,0,1056,42000,0,0,0,84600,seating\n"
+        "confirmed_micro_usd,estimated_micro_usd,at_risk_micro_usd,not_charged_micro_usd,expected_micro_usd,"
+        "accepted,cost_per_accepted_micro_usd,category\n"
+        "gpt-image-1,1024x1024,medium,openai,2,2,0,2,1,24,0,1056,42000,0,0,0,84600,0,,seating\n"
     )
 
 

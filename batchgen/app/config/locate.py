@@ -76,6 +76,16 @@ def _runs(output: Path) -> tuple[str, ...]:
         return ()
 
 
+def as_kept(manifest: Path, output: Path) -> str:
+    """Return a manifest's path as the ledger keeps it: relative to the output folder, so that both can move."""
+    return os.path.relpath(manifest.absolute(), output.absolute())
+
+
+def kept_path(kept: str, output: Path) -> Path:
+    """Return the path of a manifest that the ledger keeps."""
+    return Path(os.path.normpath(output.absolute() / kept))
+
+
 def catalogue_of(output: Path, ledger: Path) -> str:
     """Return an output folder as its ledger calls it: relative to the ledger, so that both can move together."""
     return os.path.relpath(output.resolve(), ledger.parent.resolve())

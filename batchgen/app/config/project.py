@@ -12,7 +12,7 @@ from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
-from batchgen.app.config.locate import catalogue_of, output_of
+from batchgen.app.config.locate import catalogue_of, kept_path, output_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
@@ -160,9 +160,9 @@ def folder_warnings(project: Project, ledger: Ledger) -> Iterator[Problem]:
     """Say what people may not know of the output folder that is meant."""
     yield from _sample_warning(project, ledger)
     mine, place = project.manifest.path.resolve(), Place(str(project.manifest.path))
-    paths = {json.loads(run.command).get("manifest") for run in ledger.runs.latest_first()}
-    others = sorted(path for path in paths if isinstance(path, str) and Path(path).resolve() != mine)
-    if other := next((path for path in others if Path(path).is_file()), None):
+    kept = {json.loads(run.command).get("manifest") for run in ledger.runs.latest_first()}
+    paths = sorted(kept_path(path, project.output) for path in kept if isinstance(path, str))
+    if other := next((path for path in paths if path.resolve() != mine and path.is_file()), None):
         why = f"{other} draws into {project.output} too: give one of the two another `name`, or another --output"
         yield Problem(why, place, Severity.WARNING)
 

@@ -18,6 +18,7 @@ from threading import Thread, local
 from typing import NamedTuple, Self
 
 from batchgen import manifest as manifests
+from batchgen.app.config.locate import kept_path
 from batchgen.app.output.derive_worker import Made, Task, Wish, make
 from batchgen.errors import InputError, StorageError
 from batchgen.imaging.checks import duplicates
@@ -291,17 +292,17 @@ def derive_output(output: Path, manifest: Path | None = None, only: Sequence[str
     from batchgen.app.output.maintain import opened
 
     with opened(output, readonly=True) as (ledger, workspace, store):
-        recipes = _recipes(manifest or manifest_of(ledger))
+        recipes = _recipes(manifest or manifest_of(ledger, workspace.root))
         with workspace.lock():
             return derive(workspace, store, ledger, recipes, only)
 
 
-def manifest_of(ledger: Ledger) -> Path:
+def manifest_of(ledger: Ledger, output: Path) -> Path:
     """Return the manifest that the latest run read."""
     for run in ledger.runs.latest_first():
         with suppress(ValueError):
             if path := json.loads(run.command).get("manifest"):
-                return Path(path)
+                return kept_path(path, output)
     raise InputError("no run of this folder says which manifest it read: name one with --manifest FILE")
 
 

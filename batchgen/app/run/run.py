@@ -12,6 +12,7 @@ from typing import Any
 from batchgen import reporter
 from batchgen.app.config.environment import Secret
 from batchgen.app.config.exit_status import ENDED, exit_status
+from batchgen.app.config.locate import as_kept
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
@@ -183,7 +184,7 @@ class Run:
 
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
-        command["manifest"] = str(self.project.manifest.path.absolute())
+        command["manifest"] = as_kept(self.project.manifest.path, self.workspace.root)
         command["base_url"] = self.project.provider.base_url  # wherever it was said
         self.ledger.runs.begin(
             RunStart(
