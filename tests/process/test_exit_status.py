@@ -104,7 +104,7 @@ WAYS = {
     "no credit left on the way": Way(5, "quota", rules=(Rule("429_quota", skip=3),)),
     "billing": Way(5, "illing", rules=(Rule("400_billing"),)),
     "the breaker": Way(6, "", rules=(Rule("status_502_html"),)),
-    "nobody listens": Way(6, "cannot be reached", words=("--base-url", "http://127.0.0.1:9/v1"), calls=0),
+    "nobody listens": Way(6, "nothing listens", words=("--base-url", "http://127.0.0.1:9/v1"), calls=0),
     "a call that may have been paid, held": Way(7, "resolve", words=HELD, rules=(Rule("status_500", times=1),)),
     "a call that may have been paid twice": Way(7, "resolve", rules=(Rule("status_500", "number 1 "),)),
     "a foreign ledger": Way(8, "ledger.db", foreign, calls=0),
