@@ -123,6 +123,16 @@ STORES = {
 """A further store is one more line, with a function that makes an empty one; each law then holds for it."""
 
 
+SERVERS = frozenset({"moto", "s3rver", "azurite"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Crash at every step beside real servers by `make torture` only: each step takes many requests."""
+    for item in items:
+        if "test_a_crash_at_any_step" in item.name and any(f"[{server}-" in item.name for server in SERVERS):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=[*STORES.values()], ids=[*STORES])
 def new_bench(request: Any, tmp_path: Path) -> Callable[[], Bench]:
     """Make empty stores of one kind."""
