@@ -191,3 +191,17 @@ def test_derivatives_are_made_of_images_in_a_store(scene: Rehearsal) -> None:
     assert (ended.exit, ended.problems) == (0, ())
     assert files(ended.folder, "web") == ["lamp-0.webp", "lamp-1.webp", "sofa-0.webp", "sofa-1.webp"]
     assert not (ended.folder / "images").exists()
+
+
+def test_a_derivative_that_no_encoder_takes_costs_only_itself(tmp_path: Path) -> None:
+    """A WebP has at most 16,383 pixels a side; the next image is made by the same process."""
+    for name, size in (("wide.png", (17_000, 1)), ("small.png", (50, 40))):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", size).save(path)
+    there = [Source(f"images/{name}", name) for name in ("wide.png", "small.png")]
+    result = derive.Deriver(
+        Workspace(tmp_path), LocalStore(tmp_path), [Recipe("web", format="webp")], workers=1
+    ).complete(there, there)
+    assert result.made == 1
+    assert [path for path, _ in result.failed] == ["images/wide.png"]

@@ -248,11 +248,9 @@ class Workers:
             line = process.stdout.readline()
         except OSError:
             line = b""
-        return (
-            load(Made, line.decode())
-            if line
-            else Made(task.source, task.sha256, (), "the process that worked on it ended")
-        )
+        if not line.endswith(b"\n"):  # a process that is killed may leave half a line
+            return Made(task.source, task.sha256, why="the process that worked on it ended")
+        return load(Made, line.decode())
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -261,7 +259,11 @@ def _started() -> subprocess.Popen[bytes]:
     needed = {name: os.environ[name] for name in NEEDED if name in os.environ}
     command = (sys.executable, "-m", "batchgen.app.output.derive_worker")
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**needed, "PYTHONPATH": paths}
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**needed, "PYTHONPATH": paths},
     )
 
 

@@ -75,6 +75,8 @@ def make(task: Task) -> Made:
         why = str(error)
     except MemoryError:
         why = "there is not enough memory for it"
+    except Exception as error:  # noqa: BLE001 - an encoder may raise anything, and the next image is another matter
+        why = f"it cannot be made: {str(error) or type(error).__name__}"
     return Made(task.source, task.sha256, tuple(made), why, measured)
 
 
