@@ -56,6 +56,7 @@ def data(
             "thumb": [int(row.sha256 in thumbs) for row in rows],
         },
         "texts": list(texts.known),
+        "worded": list(_TEXTS),
         "raw": {place: row.job_id for place, row in enumerate(rows) if shown(row.job_id) != row.job_id},
     }
 

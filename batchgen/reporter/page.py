@@ -1,16 +1,13 @@
 """report.html: one page that needs nothing else but the images beside it, made of what it is given."""
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
-from batchgen.reporter import comparison
+from batchgen.reporter import assets, comparison
 from batchgen.reporter.accounts import Summary, wasted_words
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
@@ -83,12 +80,18 @@ class Page:
     compared: comparison.Comparison = field(default_factory=comparison.Comparison)
 
 
-def render(page: Page) -> str:
-    """Render the page as HTML, with every value escaped."""
+def render(page: Page, *, live: bool = False) -> str:
+    """Render the page as HTML, with every value escaped.
+
+    The static page holds all that it needs but the images. The live one names `/page.css` and `/page.js`, and fetches
+    its data from `/data.json`: nothing in it is run in place.
+    """
     whole = page.summary.whole
     counts = asdict(whole.totals.images)
     pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {_words(n)}") for n in SLOTS if counts[n]]
     return _template().render(
+        live=live,
+        **({} if live else _inline(page)),
         title=page.summary.name or "batchgen",
         line=_line(page.summary),
         money=whole.totals.money,
@@ -110,21 +113,17 @@ def render(page: Page) -> str:
         flagged=page.flagged,
         gallery=page.images,
         left=page.thumbs.left,
-        data=_data(page),
         comparison=comparison.section(page.compared, page.thumbs.there),
     )
 
 
 @cache
 def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    web = files("batchgen.reporter") / "web"
-    css = (web / "page.css").read_text("utf-8")
-    parts = sorted((part for part in web.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
-    js = "(() => {\n'use strict';\n" + "".join(part.read_text("utf-8") for part in parts) + "})();\n"
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("batchgen.reporter", "web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
     environment.filters |= {
         "usd": lambda amount: exact(MicroUSD(amount)),
         "shown": shown,
@@ -135,20 +134,15 @@ def _template() -> "Template":
         "cause": wasted_words,
         "count": "{:,}".format,
     }
-    environment.globals |= {"css": Markup(css), "js": Markup(js), "policy": policy(css, js)}  # noqa: S704 - our own files
-    return environment.from_string((web / "page.html").read_text("utf-8"))
+    return environment.get_template("page.html")
 
 
-def policy(css: str, js: str) -> str:
-    """Say what the browser may do with the page: run this script, use this style, paint images; nothing else."""
-    return (
-        f"default-src 'none'; img-src 'self' file: data:; style-src {_hashed(css)}; script-src {_hashed(js)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def _inline(page: Page) -> dict[str, Any]:
+    """Make what the static page holds and the live one fetches: style, script, data, and the policy for them."""
+    from markupsafe import Markup
 
-
-def _hashed(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+    css, js = assets.css(), assets.js()
+    return {"policy": assets.policy(css, js), "css": Markup(css), "js": Markup(js), "data": _data(page)}  # noqa: S704 - our own files
 
 
 def _data(page: Page) -> Any:

@@ -17,7 +17,7 @@ from batchgen.ledger import ImageRow, JobRow, UsageRow, Waste
 from batchgen.money import MicroUSD, exact
 from batchgen.reporter.accounts import read
 from batchgen.reporter.gallery import script
-from batchgen.reporter.page import Page, render
+from batchgen.reporter.page import Page, Section, render
 from batchgen.reporter.page_rows import Images
 from batchgen.reporter.words import link, shown
 from tests.reporter.conftest import write
@@ -275,3 +275,15 @@ def test_an_id_goes_home_as_it_is(page: Callable[..., tuple[str, Shape]]) -> Non
     _, shape = page("a\u202eb")
     assert shape.data["texts"][shape.data["columns"]["id"][0]] == "a\\u202eb"
     assert shape.data["raw"] == {"0": "a\u202eb"}
+
+
+def test_the_live_page_has_no_code_of_its_own(rows: Callable[..., Any], image: Callable[..., ImageRow]) -> None:
+    """Style, script and data come from addresses, so that a policy without inline code can hold."""
+    shape = Shape()
+    html = render(Page(read(rows([image()]), None), images=Section((image(),), 1)), live=True)
+    shape.feed(html)
+    assert (shape.codes, shape.data) == ([], {})
+    assert [a for a in shape.addresses if a.startswith("/")] == ["/page.css", "/page.js"]
+    assert ("html", ("lang", "data-theme", "data-live")) in shape.elements
+    assert "style=" not in html
+    assert not [names for _, names in shape.elements if any(name.startswith("on") for name in names)]

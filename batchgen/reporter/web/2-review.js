@@ -1,5 +1,8 @@
-// Decisions of a person: kept in this browser under the page's address until a file takes them to the ledger.
+// Decisions of a person. The static page keeps them in this browser, under the page's address, until a file takes them
+// to the ledger; the live one hands them on. A decision of "" says that there is none any more.
 const DECISIONS = ["", "approved", "rejected"];
+const sink = { decide: () => review.write() };
+
 const review = (() => {
   const place = `batchgen-review:${location.pathname}`;
   const identity = (i) => `${text("key", i)}/${columns.slot[i]}/${columns.sha256[i].slice(0, 16)}`;
@@ -9,6 +12,7 @@ const review = (() => {
   let own = read();
 
   function read() {
+    if (live) return own ?? new Map();
     try {
       return new Map(Object.entries(JSON.parse(localStorage.getItem(place) ?? "{}")));
     } catch {
@@ -26,9 +30,9 @@ const review = (() => {
   }
 
   // What a later report says of an exported decision counts; what it agrees with need not be kept.
-  function settle() {
+  function settle(images) {
     const written = Date.parse(document.lastModified);
-    for (let i = 0; i < data.count; i += 1) {
+    for (const i of images) {
       const mine = own.get(identity(i));
       const ledger = started(i);
       if (mine && (same(mine, ledger) || (mine.exported && ledger.decision && written > mine.exported))) {
@@ -37,42 +41,68 @@ const review = (() => {
     }
   }
 
-  function put(i, entry) {
-    if (keeps) own = read(); // another window may have decided meanwhile
-    if (same(entry, started(i))) own.delete(identity(i));
-    else own.set(identity(i), { ...entry, exported: 0 });
-    write();
-  }
-
-  settle();
-  return {
+  const review = {
+    place,
+    write,
+    settle,
     of: (i) => own.get(identity(i)) ?? started(i),
     mine: (i) => own.get(identity(i)),
-    decide: (i, decision) => put(i, { ...review.of(i), decision }),
-    note: (i, note) => put(i, { ...review.of(i), note }),
-    undo: (i) => put(i, started(i)),
+    // Without a word of one's own the ledger's counts again; only the live page can take that back, too.
+    none: (i) => (live ? { decision: "", note: review.of(i).note } : started(i)),
+    put(entries) {
+      if (keeps) own = read(); // another window may have decided meanwhile
+      for (const [i, { decision, note }] of entries) {
+        if (same({ decision, note }, started(i))) own.delete(identity(i));
+        else own.set(identity(i), { decision, note, exported: 0 });
+      }
+      sink.decide(entries.map(([i]) => decisionOf(i)));
+    },
+    // What could not be kept elsewhere is not so.
+    forget(images) {
+      for (const i of images) own.delete(identity(i));
+    },
     keeps: () => keeps,
     reread: () => { own = read(); },
     exported(images) {
       for (const i of images) own.set(identity(i), { ...own.get(identity(i)), exported: Date.now() });
       write();
     },
-    place,
   };
+  return review;
 })();
+review.settle(all);
+
+const decisionOf = (i) => ({
+  job: data.raw[i] ?? text("id", i),
+  key: text("key", i),
+  slot: columns.slot[i],
+  sha256: columns.sha256[i],
+  decision: review.of(i).decision,
+  note: review.of(i).note,
+});
+
+// What was decided, the latest last: each entry has the images with what was said of them before.
+const past = [];
+
+function say(entries) {
+  if (!entries.length) return;
+  past.push(entries.map(([i]) => [i, review.of(i)]));
+  review.put(entries);
+  decisionsChanged(entries.map(([i]) => i));
+}
+
+function takeBack() {
+  const entries = past.pop() ?? [];
+  review.put(entries);
+  decisionsChanged(entries.map(([i]) => i));
+  return entries;
+}
 
 const decided = () => all.filter((i) => review.mine(i)?.decision);
 
 function exportReview() {
   const images = decided();
-  const decisions = images.map((i) => ({
-    job: data.raw[i] ?? text("id", i),
-    key: text("key", i),
-    slot: columns.slot[i],
-    sha256: columns.sha256[i],
-    decision: review.of(i).decision,
-    note: review.of(i).note,
-  }));
+  const decisions = images.map(decisionOf);
   const file = new Blob([`${JSON.stringify({ batchgen_review: 1, decisions }, null, 1)}\n`], { type: "application/json" });
   const address = URL.createObjectURL(file);
   h("a", { href: address, download: "review.json" }).click();
@@ -98,7 +128,8 @@ function showReview() {
   ];
   byId("tally").textContent =
     `${count(tally.approved)} approved · ${count(tally.rejected)} rejected · ${count(tally[""])} undecided`;
-  byId("review-note").textContent = notes.filter(Boolean).join(" ");
+  byId("review-note").textContent = live ? "" : notes.filter(Boolean).join(" ");
+  byId("export").hidden = live;
   byId("export").disabled = decided().length === 0;
   byId("export").textContent = fresh ? `Export review (${count(fresh)})` : "Export review";
 }

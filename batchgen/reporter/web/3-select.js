@@ -1,7 +1,6 @@
 // Which images are shown, in which order, under which headings.
 const MOST_CHOICES = 100;
 const MOST_GROUPS = 500;
-const all = Array.from({ length: data.count }, (_, i) => i);
 const fold = (words) => words.normalize("NFKC").toLowerCase();
 const naturally = new Intl.Collator("en", { numeric: true });
 

@@ -52,24 +52,23 @@ function close() {
   view.dialog.close();
 }
 
-function changed(i) {
-  refresh(i);
-  if (view.place !== null) reviewMarks(view.dialog, i);
+function decisionsChanged(images) {
+  images.forEach(refresh);
+  if (view.place !== null) {
+    reviewMarks(view.dialog, sheet.order[view.place]);
+    byId("note").value = review.of(sheet.order[view.place]).note;
+  }
   showReview();
 }
 
 function decide(i, decision) {
   if (i === undefined || !reviewable(i)) return;
-  if (decision) review.decide(i, decision);
-  else review.undo(i);
-  if (!decision && view.place !== null) byId("note").value = review.of(i).note;
-  changed(i);
+  say([[i, decision ? { ...review.of(i), decision } : review.none(i)]]);
 }
 
 function saveNote() {
   const i = sheet.order[view.place];
   const note = byId("note").value.trim();
   if (view.place === null || !reviewable(i) || note === review.of(i).note) return;
-  review.note(i, note);
-  changed(i);
+  say([[i, { ...review.of(i), note }]]);
 }

@@ -184,8 +184,21 @@ addEventListener("storage", (event) => {
   showReview();
 });
 
-if (data.count) {
-  controls();
-  show();
-  showReview();
-}
+// What the live page may do with the page.
+const page = {
+  addRows(fresh) {
+    const images = merge(fresh);
+    for (const i of images) delete haystacks[i];
+    review.settle(images);
+    show();
+    showReview();
+  },
+  refuse(images) {
+    review.forget(images);
+    decisionsChanged(images);
+  },
+};
+
+controls();
+show();
+showReview();
