@@ -61,16 +61,17 @@ def plan(manifest: "Path | str | Manifest", **options: Unpack[PlanOptions]) -> "
 
 
 def estimate(
-    manifest: "Path | str | Manifest", *, compare: bool = False, **options: Unpack[PlanOptions]
+    manifest: "Path | str | Manifest", *, compare: bool = False, qualities: bool = False, **options: Unpack[PlanOptions]
 ) -> "EstimateResult":
-    """Say what a run would cost; with `compare`, what the same work would cost elsewhere.
+    """Say what a run would cost; with `compare`, what the same work would cost elsewhere, with `qualities` at each.
 
     Takes every option of a run but `reworded`. Amounts are in micro-dollars.
     """
     from batchgen.app.preview.plan import estimate_manifest
 
     everywhere = arguments.argument("compare", arguments.flag, compare)
-    return estimate_manifest(_file(manifest), _foretold(options), compare=everywhere)
+    each = arguments.argument("qualities", arguments.flag, qualities)
+    return estimate_manifest(_file(manifest), _foretold(options), compare=everywhere, qualities=each)
 
 
 async def run(

@@ -207,7 +207,7 @@ def test_estimate_shows_kinds_tags_and_the_total(give: Give, place: Path) -> Non
     assert ": warning: " in ended.err
 
 
-@pytest.mark.parametrize(("more", "rows"), [((), 2), (("--compare",), 9)])
+@pytest.mark.parametrize(("more", "rows"), [((), 2), (("--compare",), 7), (("--compare", "--qualities"), 9)])
 def test_estimate_csv_is_read_back(give: Give, place: Path, more: tuple[str, ...], rows: int) -> None:
     """`--csv` is a table that other programs read."""
     table = list(csv.reader(io.StringIO(give("estimate", "m.yaml", "--csv", *more).out)))
@@ -218,10 +218,11 @@ def test_estimate_csv_is_read_back(give: Give, place: Path, more: tuple[str, ...
 
 def test_compare_has_every_provider(give: Give, place: Path) -> None:
     """`--compare` adds the offers to table and object."""
-    assert "expected  provider  model" in give("estimate", "m.yaml", "--compare").out
+    assert "expected  provider  route" in give("estimate", "m.yaml", "--compare").out
     told = give("estimate", "m.yaml", "--compare", "--json").json
     assert {"openai", "apiyi", "laozhang"} <= {row["provider"] for row in told["compare"]}
     assert "compare" not in give("estimate", "m.yaml", "--json").json
+    assert give("estimate", "m.yaml", "--qualities").status == Exit.INPUT
 
 
 def test_nothing_to_do_costs_nothing(give: Give, shop: Path) -> None:

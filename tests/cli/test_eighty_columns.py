@@ -77,8 +77,9 @@ def test_what_commands_print_fits(name: str) -> None:
     row = cost_row(model=name[:60], size=name[:30], quality=name[:30], provider=name[:30], jobs=10**7, **costs)
     tags = tuple(tag_row(tag=name, value=f"{n} {name}", jobs=10**6, images=10**7, **costs) for n in range(30))
     offers = tuple(
-        offer(name, price, model=name, quality=name, route="batch", refused=(name, "words " * 30))
-        for price in (None, MUCH)
+        offer(name, price, model=name, quality=name, route="batch", refused=refused, own=own)
+        for price, refused in ((None, (name, "words " * 30)), (MUCH, ()))
+        for own in (True, False)
     )
     fits(money.estimate(estimate(rows=(row, row), tags=tags, jobs=10**7, images=10**8, calls=10**7)))
     fits(money.comparison(offers))

@@ -166,35 +166,45 @@ def test_an_estimate_shows_kinds_tags_and_the_total() -> None:
 
 
 OFFERS = (
-    offer("yescale", None, refused=("no price for gpt-image-2",)),
-    offer("openai", 40_000),
-    offer("laozhang", 10_000, refused=("background", "masks")),
     offer("openai", route="batch"),
+    offer("openai", 40_000, yours=True),
+    offer("laozhang", 10_000, refused=("background", "masks")),
+    offer("yescale", None, refused=("no price for gpt-image-2",)),
+    offer("openai", 90_000, quality="high", own=False),
 )
 
 
-def test_compare_is_cheapest_first_with_what_is_refused() -> None:
-    """Offers by price, those without one last."""
+def test_a_comparison_shows_what_can_be_run_marks_yours_and_says_why_others_could_not() -> None:
+    """Offers stand as they come; those at other qualities below, and what would not run at the end."""
     assert money.comparison(OFFERS) == (
-        "expected  provider  model        quality  route  refused\n"
-        " $0.0100  laozhang  gpt-image-2  low      sync   background; masks\n"
-        " $0.0200  openai    gpt-image-2  low      batch\n"
-        " $0.0400  openai    gpt-image-2  low      sync\n"
-        "       -  yescale   gpt-image-2  low      sync   no price for gpt-image-2\n"
+        "At the manifest's own settings, by list prices:\n"
+        "expected  provider  route  model        quality\n"
+        " $0.0200  openai    batch  gpt-image-2  low\n"
+        " $0.0400  openai    sync   gpt-image-2  low      yours\n"
+        "\n"
+        "At other qualities:\n"
+        "expected  provider  route  model        quality\n"
+        " $0.0900  openai    sync   gpt-image-2  high\n"
+        "\n"
+        "Would not run:\n"
+        "  laozhang (sync): background; masks\n"
+        "  yescale (sync): no price for gpt-image-2\n"
     )
+    assert "None of these is yours" in money.comparison(OFFERS[:1])
 
 
 def test_compare_json_has_null_for_what_cannot_be_priced() -> None:
     """`estimate --compare --json` adds the offers to the estimate."""
     told = money.compare_json(estimate(compare=OFFERS))
     assert told["jobs"] == 2
-    assert [row["expected_micro_usd"] for row in told["compare"]] == [10_000, 20_000, 40_000, None]
-    assert told["compare"][0]["refused"] == ["background", "masks"]
+    assert [row["expected_micro_usd"] for row in told["compare"]] == [20_000, 40_000, 10_000, None, 90_000]
+    assert [row["yours"] for row in told["compare"]] == [False, True, False, False, False]
+    assert told["compare"][2]["refused"] == ["background", "masks"]
 
 
 def test_csv_is_read_back() -> None:
     """Both tables are what other programs read: one line a row, as many cells as headings."""
-    for rows, count in ((money.estimate_csv(estimate()), 2), (money.compare_csv(estimate(compare=OFFERS)), 5)):
+    for rows, count in ((money.estimate_csv(estimate()), 2), (money.compare_csv(estimate(compare=OFFERS)), 6)):
         out = io.StringIO()
         Console(out, None, None).csv(rows)
         read = list(csv.reader(io.StringIO(out.getvalue())))

@@ -108,7 +108,7 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     except InputError as error:
         census = manifest.check(loaded)
         raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
-    settings = _chosen(_at(provider, loaded.settings), options)
+    settings = settings_at(provider, loaded.settings, options)
     output = options.output or output_of(path, settings.name)
     return Project(
         loaded,
@@ -120,6 +120,11 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         clock or SystemClock(),
         store_address(chosen) if (chosen := options.store or settings.store) else "",
     )
+
+
+def settings_at(provider: Provider, stated: Settings, options: Options) -> Settings:
+    """Return a manifest's settings as they are at one provider, under the command line's."""
+    return _chosen(_at(provider, stated), options)
 
 
 def _named(name: str, place: Place | None) -> None:

@@ -1,19 +1,23 @@
-"""`estimate --compare`: the same work priced at every provider, quality and route, cheapest first."""
+"""`estimate --compare`: the same work priced at every provider and route; first what can be run, cheapest first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from batchgen import catalog
 from batchgen.app.config.project import Project
+from batchgen.app.preview.check import Examiner
 from batchgen.errors import InputError, Severity
-from batchgen.model import Job, Model, Provider
+from batchgen.model import Job, Provider, Route, RouteChoice, Settings
 from batchgen.money import MicroUSD
 from batchgen.planner import Planned
 from batchgen.pricing import PriceList
 from batchgen.pricing.tokens import text_tokens
-from batchgen.providers import refusals
 
-SYNC, BATCH = "sync", "batch"
+MOST_REASONS = 5
+AUTO = "auto"
+
+SettingsAt = Callable[[Provider], Settings]
+"""The manifest's settings under the command's, with the limits of a provider."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,8 @@ class Group:
 class CompareRow:
     """The same work elsewhere; `expected` is None when it cannot be priced, `refused` says why or what would not run.
 
-    `route` is `sync`, or `batch` for the vendor's Batch API.
+    `route` is `sync`, or `batch` for the vendor's Batch API. `quality` is the manifest's own, or another one that
+    `own` says it is not. `yours` marks what a run of the manifest would take.
     """
 
     provider: str
@@ -38,10 +43,20 @@ class CompareRow:
     route: str
     expected: MicroUSD | None
     refused: tuple[str, ...] = ()
+    yours: bool = False
+    own: bool = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether a command could draw it so."""
+        return self.expected is not None and not self.refused
 
 
 def gather(groups: dict[object, Group], item: Planned, tariff: PriceList) -> None:
-    """Put a planned job to those that cost the same, so that a million jobs need no million prices."""
+    """Put a planned job to those that cost the same, so that a million jobs need no million prices.
+
+    The one with the longest prompt stands for them: what it keeps to, all do.
+    """
     request = item.job.request
     kind = (
         tariff.model_of(request),
@@ -53,63 +68,100 @@ def gather(groups: dict[object, Group], item: Planned, tariff: PriceList) -> Non
         len(item.slots),
         item.job.inherited,
     )
-    if kind not in groups:
-        named = replace(request, model=tariff.model_of(request))
-        groups[kind] = Group(replace(item.job, request=named), len(item.slots))
-    groups[kind].times += 1
+    known = groups.setdefault(kind, Group(item.job, len(item.slots)))
+    known.times += 1
+    if known.times == 1 or len(request.prompt) > len(known.job.request.prompt):
+        known.job = replace(item.job, request=replace(request, model=tariff.model_of(request)))
 
 
-def compare(project: Project, groups: Iterable[Group]) -> tuple[CompareRow, ...]:
-    """Every provider but the mock, each quality and the Batch API; cheapest first, unpriced ones last."""
+def compare(
+    project: Project, settings_at: SettingsAt, groups: Iterable[Group], *, qualities: bool = False
+) -> tuple[CompareRow, ...]:
+    """One row for each provider and route at the manifest's own settings; with `qualities`, the others after them."""
     work = tuple(groups)
     if not work:
         return ()
-    rows = [row for provider in catalog.providers() if not provider.embedded for row in _at(project, provider, work)]
-    return tuple(sorted(rows, key=lambda row: (row.expected is None, row.expected or 0, row.provider, row.quality)))
+    rows = [
+        row for there in _projects(project, settings_at) for row in _rows(project, there, work, qualities=qualities)
+    ]
+    return tuple(sorted(rows, key=_order))
 
 
-def _at(project: Project, provider: Provider, work: tuple[Group, ...]) -> Iterator[CompareRow]:
-    tariff = PriceList(provider, project.settings)
+def _order(row: CompareRow) -> tuple[object, ...]:
+    price = row.expected or 0
+    return not row.own, not row.runs, row.expected is None, price, not row.yours, row.provider, row.quality, row.route
+
+
+def _projects(project: Project, settings_at: SettingsAt) -> Iterator[Project]:
+    """Put the manifest to its own provider and every other one but the mock, by each of their routes."""
+    mine = project.provider
+    others = [provider for provider in catalog.providers() if provider.name != mine.name]
+    for provider in (mine, *others):
+        for route in (RouteChoice.SYNC, RouteChoice.BATCH):
+            if not provider.embedded and (provider.batch or route is RouteChoice.SYNC):
+                yield replace(project, provider=provider, settings=replace(settings_at(provider), route=route))
+
+
+def _rows(project: Project, there: Project, work: tuple[Group, ...], *, qualities: bool) -> Iterator[CompareRow]:
+    batch = there.settings.route is RouteChoice.BATCH
+    meant = batch is (project.settings.route is not RouteChoice.SYNC)
+    yield replace(_row(there, work), yours=meant and there.provider is project.provider)
+    for quality in _others(work) if qualities else ():
+        asked = tuple(replace(group, job=_with_quality(group.job, quality)) for group in work)
+        yield replace(_row(there, asked), own=False)
+
+
+def _row(there: Project, work: tuple[Group, ...]) -> CompareRow:
+    """Price the work at one provider by one route, and say what would not run."""
+    batch = there.settings.route is RouteChoice.BATCH
+    tariff = there.tariff()
+    try:
+        price = MicroUSD(sum(tariff.expected(group.job, group.images, group.times, batch=batch) for group in work))
+    except InputError:
+        price = None
+    return CompareRow(
+        there.provider.name,
+        _listed(group.job.request.model or "" for group in work),
+        _listed(_quality(group.job) for group in work),
+        (Route.BATCH if batch else Route.SYNC).value,
+        price,
+        tuple(dict.fromkeys(_refused(there, work)))[:MOST_REASONS],
+    )
+
+
+def _refused(there: Project, work: tuple[Group, ...]) -> Iterator[str]:
+    """Say why a run would refuse the work or most likely fail: errors of `check`, and models that are not served."""
+    provider = there.provider
     for name in dict.fromkeys(group.job.request.model or "" for group in work):
-        mine = [group for group in work if group.job.request.model == name]
         model = catalog.find_model(name)
-        for quality in _qualities(model, mine):
-            asked = [replace(group, job=_with_quality(group.job, quality)) for group in mine]
-            refused = _refused(asked, provider, model)
-            for route in (SYNC, BATCH):
-                row = _priced(tariff, asked, name, quality, route)
-                if row is not None:
-                    yield replace(row, refused=(*row.refused, *refused))
+        if provider.models and model is not None and model.name not in provider.models:
+            yield f"{provider.name} is not known to serve {model.name}"
+    if not provider.base_url:
+        yield f"{provider.name} needs its address: --base-url"
+    examiner = Examiner(there, set(), None)
+    for group in work:
+        for problem in examiner.look(group.job, frozenset()):
+            if problem.severity is Severity.ERROR:
+                yield problem.message
 
 
-def _qualities(model: Model | None, work: list[Group]) -> tuple[str, ...]:
-    asked = [group.job.request.param("quality") or "auto" for group in work]
-    return tuple(dict.fromkeys((*asked, *(model.qualities if model else ()))))
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
+
+
+def _quality(job: Job) -> str:
+    return job.request.param("quality") or AUTO
+
+
+def _others(work: tuple[Group, ...]) -> tuple[str, ...]:
+    """Qualities of the models that draw, but for the one that every job asks for already."""
+    asked = tuple(dict.fromkeys(_quality(group.job) for group in work))
+    models = (catalog.find_model(group.job.request.model or "") for group in work)
+    known = dict.fromkeys(quality for model in models if model for quality in model.qualities)
+    return tuple(quality for quality in dict.fromkeys((*asked, *known)) if (quality,) != asked)
 
 
 def _with_quality(job: Job, quality: str) -> Job:
     others = tuple(pair for pair in job.request.params if pair[0] != "quality")
-    params = others if quality == "auto" else tuple(sorted((*others, ("quality", quality))))
+    params = others if quality == AUTO else tuple(sorted((*others, ("quality", quality))))
     return replace(job, request=replace(job.request, params=params))
-
-
-def _refused(work: list[Group], provider: Provider, model: Model | None) -> tuple[str, ...]:
-    if provider.models and model is not None and model.name not in provider.models:
-        return (f"{provider.name} is not known to serve {model.name}",)
-    said = (p.message for g in work for p in refusals(g.job, provider, model) if p.severity is Severity.ERROR)
-    return tuple(dict.fromkeys(said))[:5]
-
-
-def _priced(tariff: PriceList, work: list[Group], name: str, quality: str, route: str) -> CompareRow | None:
-    """One line of the table; None for a Batch API that is not there."""
-    provider = tariff.provider
-    if route == BATCH and catalog.batch_price(name, provider) is None:
-        return None
-    total = 0
-    for group in work:
-        try:
-            total += tariff.expected(group.job, group.images, group.times, batch=route == BATCH)
-        except InputError:
-            why = f"{provider.name} states no price for {name}, and it has no official one"
-            return CompareRow(provider.name, name, quality, route, None, (why,))
-    return CompareRow(provider.name, name, quality, route, MicroUSD(total))

@@ -13,6 +13,7 @@ from batchgen.app.config.project import (
     jobs_of,
     open_project,
     selected,
+    settings_at,
     unknown_images,
 )
 from batchgen.app.notebook import Facts, Shown, html_table
@@ -21,7 +22,7 @@ from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
 from batchgen.manifest import ManifestSummary
-from batchgen.model import Route, RouteChoice
+from batchgen.model import Provider, Route, RouteChoice, Settings
 from batchgen.money import MicroUSD, short
 from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
 from batchgen.text import counted, duration
@@ -100,7 +101,7 @@ class OtherRoute:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EstimateResult(Shown, Estimate):
-    """An estimate of what is left to do in `output`; with `compare`, the same manifest on every other provider.
+    """An estimate of what is left to do in `output`; with `compare`, the same work by every provider and route.
 
     `other_route` is what is expected of it the other way: in batches, or by calls; None where there is no such way.
     """
@@ -113,8 +114,10 @@ class EstimateResult(Shown, Estimate):
         return facts_of(self)
 
 
-def estimate_manifest(path: Path, options: Options, *, compare: bool = False) -> EstimateResult:
-    """Add up what is left to do; with `compare`, price it everywhere else too."""
+def estimate_manifest(
+    path: Path, options: Options, *, compare: bool = False, qualities: bool = False
+) -> EstimateResult:
+    """Add up what is left to do; with `compare`, price it everywhere else too, with `qualities` at each of them."""
     result = plan_manifest(path, options)
     groups: dict[object, Group] = {}
     tariff = result.project.tariff()
@@ -123,9 +126,18 @@ def estimate_manifest(path: Path, options: Options, *, compare: bool = False) ->
             gather(groups, item, tariff)
     total = result.estimate
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
-    rows = comparison.compare(result.project, groups.values()) if compare else ()
+    rows = _compared(result.project, options, groups.values(), qualities=qualities) if compare or qualities else ()
     other = _other_route(result.project, groups.values())
     return EstimateResult(**facts, output=result.project.output, compare=rows, other_route=other)
+
+
+def _compared(
+    project: Project, options: Options, groups: Iterable[Group], *, qualities: bool
+) -> tuple[CompareRow, ...]:
+    def there(provider: Provider) -> Settings:
+        return settings_at(provider, project.manifest.settings, options)
+
+    return comparison.compare(project, there, groups, qualities=qualities)
 
 
 def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @subcommand("estimate")
 @reads_manifest
-@click.option("--compare", is_flag=True, help="Price the same manifest on every provider, quality and the Batch API.")
+@click.option(
+    "--compare", is_flag=True, help="Price the same images by every provider and route, at the manifest's settings."
+)
+@click.option("--qualities", is_flag=True, help="With --compare: price them at the other qualities too.")
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print the table as comma-separated values, money in micro-dollars."
 )
@@ -29,18 +32,20 @@ def command(  # noqa: PLR0913 - one parameter for each option
     output: Path | None,
     *,
     compare: bool,
+    qualities: bool,
     as_csv: bool,
     as_json: bool,
 ) -> int:
     """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
 
     `low` and `high` bound the cost; `expected` learns from your own ledger. Images that are stored already are not
-    counted again. --compare puts every provider that could draw the same manifest side by side, cheapest first,
-    with what each would refuse.
+    counted again. --compare puts every provider and route that could draw the same images side by side, cheapest
+    first, marks yours, and says why the others could not.
 
     Examples:
       batchgen estimate catalogue.yaml
       batchgen estimate catalogue.yaml --compare
+      batchgen estimate catalogue.yaml --compare --qualities
       batchgen estimate catalogue.yaml --json | jq '.high_micro_usd / 1e6'
 
     Exit status: 0, or 2 when the manifest has errors or a model has no price.
@@ -49,8 +54,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other; choose one.")
+    if qualities and not compare:
+        raise click.UsageError("--qualities goes with --compare only.")
     options = context.options(provider=provider, base_url=base_url, output=output)
-    result = estimate_manifest(manifest, options, compare=compare)
+    result = estimate_manifest(manifest, options, compare=compare, qualities=qualities)
     context.uses(result.output)
     context.console.tell(result.warnings)
     if as_json:

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchgen.app.preview.compare import CompareRow
 from batchgen.app.preview.plan import EstimateResult
-from batchgen.cli.render.table import cut, number, remark, table, text, width
+from batchgen.cli.render.table import cut, number, paragraph, remark, table, text, width
 from batchgen.model import Route
 from batchgen.money import MicroUSD, short
 from batchgen.planner import CostRow, Estimate, TagRow
@@ -17,7 +17,7 @@ _COSTS = (number("low"), number("expected"), number("high"))
 _COUNTS = (number("jobs"), number("images"))
 _KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
 _TAGS = (text("tag"), text("value"), *_COUNTS, *_COSTS)
-_OFFERS = (number("expected"), text("provider"), text("model"), text("quality"), text("route"), remark("refused"))
+_OFFERS = (number("expected"), text("provider"), text("route"), text("model"), text("quality"), remark(""))
 
 
 def estimate(estimate: Estimate) -> str:
@@ -123,21 +123,48 @@ def _range(costs: CostRow | TagRow | Estimate) -> tuple[str, str, str]:
 
 
 def comparison(rows: Sequence[CompareRow]) -> str:
-    """Offers for the same manifest everywhere, cheapest first, with what each would refuse."""
-    return table(_OFFERS, (_compared(row) for row in cheapest(rows)))
+    """Say what the same work costs by each provider and route that could draw it, and why others could not."""
+    own, others = [row for row in rows if row.own], [row for row in rows if not row.own]
+    return "\n".join((*_offers(own), *_other_qualities(others), *_unable(own, others)))
 
 
-def _compared(row: CompareRow) -> tuple[str, ...]:
+def _offers(rows: Sequence[CompareRow]) -> Iterator[str]:
+    """Offers at the manifest's own settings."""
+    yours = "" if any(row.yours for row in rows) else "None of these is yours: mock draws samples and costs nothing.\n"
+    yield f"At the manifest's own settings, by list prices:\n{_offered(rows)}{yours}"
+
+
+def _other_qualities(rows: Sequence[CompareRow]) -> Iterator[str]:
+    if rows:
+        yield f"At other qualities:\n{_offered(rows)}"
+
+
+def _offered(rows: Iterable[CompareRow]) -> str:
+    return table(_OFFERS, (_offer(row) for row in rows if row.runs))
+
+
+def _offer(row: CompareRow) -> tuple[str, ...]:
     price = "-" if row.expected is None else short(row.expected)
-    return price, row.provider, row.model, row.quality, row.route, "; ".join(row.refused)
+    return price, row.provider, row.route, row.model, row.quality, "yours" if row.yours else ""
 
 
-def cheapest(rows: Iterable[CompareRow]) -> list[CompareRow]:
-    """Offers by price, those without one last."""
-    return sorted(
-        rows,
-        key=lambda r: (r.expected is None, r.expected or 0, bool(r.refused), r.provider, r.model, r.quality, r.route),
-    )
+def _unable(own: Sequence[CompareRow], others: Sequence[CompareRow]) -> Iterator[str]:
+    """Say who could not draw it, and why; of another quality only where the manifest's own could be drawn."""
+    able = {(row.provider, row.route) for row in own if row.runs}
+    told = {f"{row.provider} ({row.route})": row.refused for row in own if not row.runs}
+    told |= {
+        f"{row.provider} ({row.route}), quality {row.quality}": row.refused
+        for row in others
+        if not row.runs and (row.provider, row.route) in able
+    }
+    if told:
+        yield "Would not run:\n" + "".join(
+            paragraph(f"{safe(who, 80)}: {_reasons(why)}", "  ") for who, why in told.items()
+        )
+
+
+def _reasons(refused: Iterable[str]) -> str:
+    return safe("; ".join(refused), 1000)
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
@@ -175,8 +202,9 @@ def compare_json(result: EstimateResult) -> dict[str, Any]:
             "route": row.route,
             "expected_micro_usd": row.expected,
             "refused": list(row.refused),
+            "yours": row.yours,
         }
-        for row in cheapest(result.compare)
+        for row in result.compare
     ]
     return {**estimate_json(result), "compare": compared}
 
@@ -190,11 +218,12 @@ def estimate_csv(estimate: Estimate) -> Iterator[Sequence[object]]:
 
 
 def compare_csv(result: EstimateResult) -> Iterator[Sequence[object]]:
-    """One row per offer, cheapest first; without a price the cell is empty."""
-    yield ("provider", "model", "quality", "route", "expected_micro_usd", "refused")
-    for row in cheapest(result.compare):
+    """One row per offer, what can be run first; without a price the cell is empty."""
+    yield ("provider", "model", "quality", "route", "expected_micro_usd", "refused", "yours")
+    for row in result.compare:
         kind = (safe(row.provider), safe(row.model), safe(row.quality), row.route)
-        yield (*kind, "" if row.expected is None else row.expected, safe("; ".join(row.refused), 1000))
+        price = "" if row.expected is None else row.expected
+        yield (*kind, price, _reasons(row.refused), str(row.yours).lower())
 
 
 _MICRO = ("low_micro_usd", "expected_micro_usd", "high_micro_usd")
