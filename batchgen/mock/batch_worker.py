@@ -9,7 +9,7 @@ from typing import Any
 from batchgen.mock.api_files import ApiFiles
 from batchgen.mock.batch_lines import KINDS, Line, result, result_around, unanswered
 from batchgen.mock.batches import Batch, Written
-from batchgen.mock.bill import Bill, Entry, used
+from batchgen.mock.bill import Bill, Entry, Sender, used
 from batchgen.mock.check import check
 from batchgen.mock.clock import Clock
 from batchgen.mock.form import Fetch, json_form
@@ -31,11 +31,13 @@ class BatchWorker:
     fetch: Callable[[str], Fetch]
     calls: Counter[str]
     began: float
+    sender: Callable[[str], Sender]
 
     async def perform(self, batch: Batch, line: Line, asked: dict[str, Any]) -> tuple[list[Written], bool]:
         """Perform one line: what is written of it, and whether it succeeded."""
         at = self.clock.monotonic() - self.began
-        entry = self.bill.open(at, batch.endpoint, {"x-batch": batch.id, "x-custom-id": line.custom_id}, "batch")
+        headers = {"x-batch": batch.id, "x-custom-id": line.custom_id}
+        entry = self.bill.open(at, batch.endpoint, headers, self.sender(batch.owner), "batch")
         reply, odd = await self._answered(batch, asked["body"], entry)
         entry.status, entry.ended = reply.status, "answered"
         good = reply.status == 200

@@ -8,6 +8,7 @@ micro-dollar per token.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -92,6 +93,12 @@ def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decima
     return _by_token(tokens, *PER_TOKEN.get(model, LATER)) + thoughts
 
 
+def per_token(model: str) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the prices of a model at its vendor: text in, reference images in, images out."""
+    text, image, output = PER_TOKEN.get(model, LATER)
+    return Decimal(text), Decimal(image), Decimal(output)
+
+
 def whole(amount: Decimal) -> int:
     """Round up."""
     return int(amount.to_integral_value(rounding=ROUND_CEILING))
@@ -121,7 +128,8 @@ class Entry:
 
     `at` is in seconds since the server started, `pictures` what was drawn for it, `ended` how it ended: answered, cut
     (by a fault of the wire), client_gone, or open while it is under way. `status` is None when no status line was sent.
-    `route` is sync, task or batch.
+    `route` is sync, task or batch. What the organisation's books need stands at the end, and in no line of the bill:
+    the wall clock at its arrival, the id of its key, its price rise, and its exact cost, which no line rounds.
     """
 
     index: int
@@ -143,15 +151,20 @@ class Entry:
     charged_micro_usd: int = 0
     fault: str | None = None
     route: str = "sync"
+    when: datetime | None = None
+    key_id: str = ""
+    project_id: str = ""
+    rise: Decimal = Decimal(1)
+    exact_micro_usd: Decimal = Decimal(0)
 
     @property
     def request_id(self) -> str:
         """The id that the answer carries."""
         return f"req_mock_{self.index:08x}"
 
-    def priced(self, micro_usd: Decimal) -> int:
-        """Round up what a request costs on its route: half on the batch route."""
-        return whole(micro_usd / 2 if self.route == "batch" else micro_usd)
+    def priced(self, micro_usd: Decimal) -> Decimal:
+        """Say what a request costs on its route, at the prices of its time: half on the batch route."""
+        return micro_usd * self.rise / (2 if self.route == "batch" else 1)
 
     def take(self, resolved: ResolvedRequest) -> None:
         """Note what was asked."""
@@ -163,27 +176,44 @@ class Entry:
         )
         self.prompt, self.n = resolved.prompt, resolved.n
 
-    def charge(self, resolved: ResolvedRequest, tokens: Used, micro_usd: int) -> None:
-        """Charge it, with what will be delivered."""
+    def charge(self, resolved: ResolvedRequest, tokens: Used, micro_usd: Decimal) -> None:
+        """Charge it, with what will be delivered; the bill rounds up once a request."""
         self.take(resolved)
         self.pictures = resolved.deliver
         self.text_tokens, self.image_tokens, self.output_tokens = tokens.text, tokens.image, tokens.output
-        self.charged_micro_usd = micro_usd
+        self.exact_micro_usd, self.charged_micro_usd = micro_usd, whole(micro_usd)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the line of `GET /bill`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name not in BOOKS}
+
+
+BOOKS = frozenset({"when", "key_id", "project_id", "rise", "exact_micro_usd"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who asks, as the organisation's books know it, and when: never the key itself."""
+
+    when: datetime
+    key_id: str
+    project_id: str
 
 
 class Bill:
-    """Every request of a server in order."""
+    """Every request of a server in order; `rises` are price changes: from when on, and how many times the price."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.rises: list[tuple[datetime, Decimal]] = []
 
-    def open(self, at: float, path: str, headers: dict[str, str], route: str = "sync") -> Entry:
+    def open(self, at: float, path: str, headers: dict[str, str], sender: Sender, route: str = "sync") -> Entry:
         """Add a line for a request that just arrived."""
         entry = Entry(len(self.entries), round(at, 6), path, headers, route=route)
+        entry.when, entry.key_id, entry.project_id = sender.when, sender.key_id, sender.project_id
+        for since, times in self.rises:
+            if since <= sender.when:
+                entry.rise *= times
         self.entries.append(entry)
         return entry
 

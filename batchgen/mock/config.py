@@ -20,6 +20,7 @@ class MockConfig:
     """How a mock server behaves; the same config and the same requests give the same answers.
 
     port: 0 takes a free one. key: the only key accepted; None accepts any that is not empty.
+    admin_key: the only admin key accepted for the organisation's books; None accepts any that begins with sk-admin-.
     dialect: openai, apiyi, laozhang, aihubmix, yescale, tasks, gemini or azure.
     seed: decides every chance below, by prompt and by how often that prompt was asked, never by order of arrival.
     latency: seconds between reading a request and answering it, drawn between the two.
@@ -47,6 +48,7 @@ class MockConfig:
     host: str = "127.0.0.1"
     port: int = 0
     key: str | None = None
+    admin_key: str | None = None
     dialect: str = "openai"
     seed: int = 0
     latency: tuple[float, float] = (0.0, 0.0)

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from decimal import Decimal
 from typing import Any
 
 from batchgen.mock.clock import Clock
@@ -28,6 +29,10 @@ class Handle:
     def bill(self) -> dict[str, Any]:
         """Return the same as `GET /bill`; also after the server has stopped."""
         return self._server.bill()
+
+    def plant(self, **told: Any) -> Decimal:
+        """Do the same as `POST /organization`; returns the sum of the organisation's books in micro-dollars."""
+        return self._server.plant(**told)
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the same as `GET /requests`."""

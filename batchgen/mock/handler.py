@@ -12,7 +12,7 @@ from batchgen.mock.api_files import ApiFiles
 from batchgen.mock.azure import in_azure_words
 from batchgen.mock.batch_worker import BatchWorker, file_bytes
 from batchgen.mock.batches import Batches
-from batchgen.mock.bill import Bill, Entry, used
+from batchgen.mock.bill import Bill, Entry, Sender, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
 from batchgen.mock.clock import Clock
@@ -23,6 +23,7 @@ from batchgen.mock.form import Form, read_form
 from batchgen.mock.gemini import check_content
 from batchgen.mock.google_words import in_google_words
 from batchgen.mock.limits import Gate, Window
+from batchgen.mock.organization import Organization, digest, is_admin
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.plan import Faults
 from batchgen.mock.record import KEY_HEADERS, Record
@@ -74,10 +75,13 @@ class Handler:
         self.hidden = Window(config.window_seconds, config.hidden_per_minute)
         self.performer = Performer(config, self.dialect, clock, self.faults, self.files, self._pool)
         self.tasks = Tasks(config, clock, self.performer)
+        self.organization = Organization(self.bill, clock)
         self._started = clock.monotonic()
         self._calls: Counter[str] = Counter()
         self.api_files = ApiFiles(clock, config.seed, config.project_per_key)
-        worker = BatchWorker(self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started)
+        worker = BatchWorker(
+            self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started, self.sender
+        )
         self.batches = Batches(config, clock, self.api_files, self.faults, worker.perform, worker.weigh)
         self._owned = [self.batches, self.api_files]
 
@@ -112,14 +116,20 @@ class Handler:
         key = self.key_of(request)
         if not key:
             raise Refused(no_key())
-        if self.config.key is not None and key != self.config.key:
+        if is_admin(key) or (self.config.key is not None and key != self.config.key):
             raise Refused(wrong_key(key))
+
+    def sender(self, key: str) -> Sender:
+        """Say who asks now, as the organisation's books know it."""
+        project = f"proj_{digest(key)}" if self.config.project_per_key else "proj_mock"
+        return Sender(self.clock.now(), f"key_{digest(key)}", project)
 
     async def serve(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Answer one request for images, and put it on the bill."""
         headers = {name: value for name, value in request.headers.items() if _is_kept(name.lower())}
         route = "task" if self.dialect.tasks and kind is not Kind.CHAT else "sync"
-        entry = self.bill.open(self.clock.monotonic() - self._started, request.raw_path, headers, route)
+        at, sender = self.clock.monotonic() - self._started, self.sender(self.key_of(request))
+        entry = self.bill.open(at, request.raw_path, headers, sender, route)
         try:
             resolved = await self._resolved_request(request, kind, entry)
             return await self._performed(request, resolved, entry)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from batchgen.mock import answer
 from batchgen.mock.azure import with_filters
-from batchgen.mock.bill import Entry, Used, charge, used
+from batchgen.mock.bill import Entry, Used, charge, used, whole
 from batchgen.mock.broken import BROKEN
 from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
@@ -72,13 +72,13 @@ class Performer:
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._spoilt(resolved, fault, hit)
         tokens, micro_usd = self._priced(resolved, fault, hit)
-        charged = entry.priced(micro_usd)
+        exact = entry.priced(micro_usd)
         subject = "image_edit" if resolved.kind is Kind.EDIT else "image_generation"
-        hit = replace(hit, context=Context(self.clock.now(), key, subject, entry.request_id, charged))
+        hit = replace(hit, context=Context(self.clock.now(), key, subject, entry.request_id, whole(exact)))
         stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
         instead = self._instead(entry, fault, hit, stage)
         if self._charges(fault, hit, instead):
-            entry.charge(resolved, tokens, charged)
+            entry.charge(resolved, tokens, exact)
         if instead:
             entry.pictures = 0
         return Performance(resolved, fault, hit, tokens, instead)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from batchgen.mock.files_endpoint import FilesEndpoint
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
+from batchgen.mock.organization_api import OrganizationApi
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
 from batchgen.mock.resolved_request import Kind
@@ -74,6 +76,11 @@ class MockServer:
     def bill(self) -> dict[str, Any]:
         """Tell what was charged: totals, limits, and every request in order."""
         return {**self._account(), "requests": [entry.as_dict() for entry in tuple(self._open.bill.entries)]}
+
+    def plant(self, **told: Any) -> Decimal:
+        """Put something on the organisation's books that nobody here did; returns their sum in micro-dollars."""
+        self._open.organization.plant(told)
+        return self._open.organization.total()
 
     def requests(self) -> list[dict[str, Any]]:
         """List the latest requests as they arrived: headers (never the key), JSON fields, multipart parts."""
@@ -136,6 +143,7 @@ class MockServer:
                     yield from self._image_routes(handler, "")
         if handler.dialect.batches:
             yield from BatchApi(handler).routes("/v1")
+            yield from OrganizationApi(handler).routes("/v1")
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
         yield "GET", "/bill", self._bill
         yield "GET", "/requests", self._requests
