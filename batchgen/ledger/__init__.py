@@ -18,6 +18,7 @@ from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.measures import Measures
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
+    COUNT_IMAGES,
     Adopted,
     Approved,
     AttemptRow,
@@ -25,6 +26,7 @@ from batchgen.ledger.records import (
     Caps,
     Decision,
     Finding,
+    Headroom,
     Held,
     Judged,
     Known,
@@ -63,6 +65,7 @@ from batchgen.ledger.uploads import Uploads
 from batchgen.runtime.clock import Clock
 
 __all__ = [
+    "COUNT_IMAGES",
     "Adopted",
     "Approved",
     "AttemptRow",
@@ -74,6 +77,7 @@ __all__ = [
     "Decision",
     "Exposure",
     "Finding",
+    "Headroom",
     "Held",
     "History",
     "ImageCounts",

@@ -176,6 +176,19 @@ class CapKind(StrEnum):
     IMAGES_PER_DAY = "images_per_day"
 
 
+COUNT_IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})
+"""Limits in images; the others are in micro-dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """A limit, and how much of it is free for a new run: micro-dollars or images."""
+
+    kind: CapKind
+    limit: int
+    free: int
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A call that does not fit. `headroom` is what is free now, in micro-dollars or images.

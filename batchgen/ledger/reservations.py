@@ -8,7 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import CapKind, Caps, Refused
+from batchgen.ledger.records import COUNT_IMAGES, CapKind, Caps, Headroom, Refused
 from batchgen.ledger.text import dump, stamp
 from batchgen.ledger.totals import Exposure
 from batchgen.model import Attempt
@@ -17,7 +17,6 @@ from batchgen.money import MicroUSD, exact
 QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
 """A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
-_MONEY = frozenset({CapKind.MAX_COST, CapKind.DAY, CapKind.MONTH})
 _OPEN_SINCE = "ended IS NULL AND started >= iif(state = 'dispatched', ?, ?)"
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
@@ -44,6 +43,13 @@ class Reservations:
             (refused,) = reserve_all(db, self._database.catalogue, (attempt,), caps, now)
         return refused
 
+    def headroom(self, caps: Caps, provider: str) -> tuple[Headroom, ...]:
+        """Say what each limit leaves to a new run at this provider."""
+        now = self._database.now()
+        with self._database.reading() as db:
+            lines = _lines(db, self._database.catalogue, "", provider, caps, now)
+        return tuple(Headroom(line.kind, line.limit, line.free) for line in lines)
+
     def exposure(self, run_id: str) -> Exposure:
         """Say what a run has spent and risks now; as quick for a long run as for a short one."""
         with self._database.reading() as db:
@@ -66,14 +72,14 @@ def reserve_all(
 
     With a `handle` they are pending from the beginning: their results are collected under it. The sums are read once.
     """
-    lines = _lines(db, catalogue, attempts[0], caps, now)
+    lines = _lines(db, catalogue, attempts[0].run_id, attempts[0].provider, caps, now)
     found: list[Refused | None] = []
     cost = images = 0
     for attempt in attempts:
         asked = (
-            replace(line, open=line.open + cost, ask=attempt.quote.high)
-            if line.kind in _MONEY
-            else replace(line, open=line.open + images, ask=attempt.n)
+            replace(line, open=line.open + images, ask=attempt.n)
+            if line.kind in COUNT_IMAGES
+            else replace(line, open=line.open + cost, ask=attempt.quote.high)
             for line in lines
         )
         refused = judge(tuple(asked))
@@ -110,12 +116,11 @@ def judge(lines: tuple[Line, ...]) -> Refused | None:
 
 
 def _why(line: Line) -> str:
-    if line.kind in _MONEY:
-        limit, ask, free = (exact(MicroUSD(amount)) for amount in (line.limit, line.ask, line.free))
-        return f"{_NAMES[line.kind]} is {limit}: a call that may cost {ask} does not fit into the {free} that are left"
-    return (
-        f"{_NAMES[line.kind]} are {line.limit}: a call for {line.ask} does not fit into the {line.free} that are left"
-    )
+    if line.kind in COUNT_IMAGES:
+        name, room = _NAMES[line.kind], f"the {line.free} that are left"
+        return f"{name} are {line.limit}: a call for {line.ask} does not fit into {room}"
+    limit, ask, free = (exact(MicroUSD(amount)) for amount in (line.limit, line.ask, line.free))
+    return f"{_NAMES[line.kind]} is {limit}: a call that may cost {ask} does not fit into the {free} that are left"
 
 
 def day_start(now: datetime, timezone: str) -> datetime:
@@ -134,23 +139,24 @@ def _midnight(now: datetime, timezone: str, *, first_of_month: bool) -> datetime
     return datetime.combine(day.replace(day=1) if first_of_month else day, time.min, zone).astimezone(UTC)
 
 
-def _lines(db: sqlite3.Connection, catalogue: str, attempt: Attempt, caps: Caps, now: datetime) -> list[Line]:
+def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, caps: Caps, now: datetime) -> list[Line]:
+    """Say how much of each limit is gone, before anything is asked."""
     lines = []
-    run = _run_sums(db, catalogue, attempt.run_id)
+    run = _run_sums(db, catalogue, run_id)
     if caps.max_cost is not None:
-        lines.append(Line(CapKind.MAX_COST, caps.max_cost, run.spent + run.at_risk, run.reserved, attempt.quote.high))
+        lines.append(Line(CapKind.MAX_COST, caps.max_cost, run.spent + run.at_risk, run.reserved, 0))
     if caps.max_images is not None:
-        lines.append(Line(CapKind.MAX_IMAGES, caps.max_images, run.images, run.open_images, attempt.n))
+        lines.append(Line(CapKind.MAX_IMAGES, caps.max_images, run.images, run.open_images, 0))
     for kind, limit, start in (
         (CapKind.DAY, caps.day, day_start),
         (CapKind.MONTH, caps.month, month_start),
     ):
         if limit is not None:
             used, under_way = _money_since(db, start(now, caps.timezone))
-            lines.append(Line(kind, limit, used, under_way, attempt.quote.high))
+            lines.append(Line(kind, limit, used, under_way, 0))
     if caps.images_per_day is not None:
-        used, under_way = _images_since(db, day_start(now, caps.timezone), attempt.provider)
-        lines.append(Line(CapKind.IMAGES_PER_DAY, caps.images_per_day, used, under_way, attempt.n))
+        used, under_way = _images_since(db, day_start(now, caps.timezone), provider)
+        lines.append(Line(CapKind.IMAGES_PER_DAY, caps.images_per_day, used, under_way, 0))
     return lines
 
 

@@ -39,6 +39,16 @@ def chain_problems(
     yield from _circles(chained)
 
 
+def advanced(chained: Mapping[str, Job]) -> dict[str, float]:
+    """Return the priorities that jobs have, by id, of the chained jobs that take their images, near or far."""
+    least = {name: job.priority for name, job in chained.items()}
+    order = TopologicalSorter({name: job.waits_for for name, job in chained.items()}).static_order()
+    for name in reversed(tuple(order)):
+        for taken in chained[name].waits_for if name in chained else ():
+            least[taken] = max(least[name], least.get(taken, least[name]))
+    return least
+
+
 def _circles(chained: Mapping[str, Job]) -> Iterator[Problem]:
     """Find jobs that wait for each other; previews do where their jobs do."""
     waiting = {name: job.waits_for for name, job in chained.items() if not job.preview}

@@ -1,11 +1,11 @@
 """One pass over a whole manifest: counts, each row's problem, ids and paths that clash, chains that cannot be drawn."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.manifest.chains import chain_problems
+from batchgen.manifest.chains import advanced, chain_problems
 from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.manifest.expand import expand
 from batchgen.manifest.load import Manifest
@@ -39,7 +39,8 @@ class ManifestSummary:
     counts the rest of the problems. `taken` are the ids of jobs whose images other jobs take. It is not `whole` where
     something wrong hides which ids there are. `left_out` are the first of the rows that were skipped, `tags` columns
     that set nothing and are carried into the report. `bad` are rows left out for what is wrong with them, `refused` the
-    keys of those that make jobs.
+    keys of those that make jobs. Jobs are `ranked` where any of them has a priority; `advanced` are the priorities of
+    jobs, by id, that they have of those that take their images.
     """
 
     rows: int
@@ -56,6 +57,8 @@ class ManifestSummary:
     tags: tuple[str, ...] = ()
     bad: tuple[Skipped, ...] = ()
     refused: frozenset[str] = frozenset()
+    ranked: bool = False
+    advanced: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -138,6 +141,7 @@ class _Tally:
     refused: set[str] = field(default_factory=set)
     clashing: set[int] = field(default_factory=set)
     chained: dict[str, Job] = field(default_factory=dict)
+    ranked: bool = False
 
     def note(self, problem: Problem) -> None:
         """Keep a problem; what stands in one place of the manifest is said once, however many rows meet it."""
@@ -185,6 +189,7 @@ class _Tally:
         if isinstance(item, Job) and not wrong:
             self.planned += 1
             self.images += item.n
+            self.ranked = self.ranked or item.priority != 0
         elif leaves:
             self.refuse(item if isinstance(item, Job) else None, wrong, counted=False)
         else:
@@ -253,6 +258,8 @@ class _Tally:
             self.tags,
             tuple(self.bad),
             frozenset(self.refused),
+            self.ranked,
+            advanced(self.chained) if self.ranked and not self.problems else {},
         )
 
 

@@ -4,6 +4,7 @@ from batchgen.planner.chain import Chain, in_order
 from batchgen.planner.deciding import Action, Choices, changes, decide
 from batchgen.planner.estimate import CostRow, Estimate, TagRow, Tally
 from batchgen.planner.pairing import Pairing, Planned
+from batchgen.planner.reach import Frontier, Reach, Shortfall
 from batchgen.pricing import Cost
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "Cost",
     "CostRow",
     "Estimate",
+    "Frontier",
     "Pairing",
     "Planned",
+    "Reach",
+    "Shortfall",
     "TagRow",
     "Tally",
     "changes",

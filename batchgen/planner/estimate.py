@@ -9,6 +9,7 @@ from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
 from batchgen.planner.pairing import Planned
+from batchgen.planner.reach import Reach
 from batchgen.pricing import Cost
 
 MOST_VALUES = 200
@@ -73,7 +74,10 @@ class TagRow:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is left to do and what it may cost; what is stored already is not counted. `wall_seconds` is a guess."""
+    """What is left to do and what it may cost; what is stored already is not counted. `wall_seconds` is a guess.
+
+    `reach` says where the user's limits end it; None without limits.
+    """
 
     jobs: int = 0
     images: int = 0
@@ -89,6 +93,7 @@ class Estimate:
     warnings: tuple[Problem, ...] = ()
     actions: tuple[tuple[str, int], ...] = ()
     later: tuple[CostRow, ...] = ()
+    reach: Reach | None = None
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 
 from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
@@ -87,9 +87,12 @@ class Pairing:
         """Whether any job is known whose texts hold carriage returns; the key of every other one is what it was."""
         return self.ledger.jobs.any_returns()
 
-    def plan(self, jobs: Iterable[Job]) -> Iterator[Planned]:
-        """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last."""
-        for item in self._every(jobs):
+    def plan(self, jobs: Iterable[Job], *, queued: bool = False) -> Iterator[Planned]:
+        """Pair jobs with the ledger's knowledge; lazy, in the order of the jobs, those that wait for others last.
+
+        In a queue each job stands behind those whose images it takes: there the order is kept.
+        """
+        for item in self._queued(jobs) if queued else self._every(jobs):
             if item.slots or item.action in {Action.RETRY, Action.SUBMITTED}:
                 self.chain.comes(item.job)
             if not self.choices.some or _concerned(item):
@@ -102,6 +105,13 @@ class Pairing:
             yield from self._pair([job for job in batch if not job.waits_for])
         for job in in_order(chained):
             yield self.link(job)
+
+    def _queued(self, jobs: Iterable[Job]) -> Iterator[Planned]:
+        stream = iter(jobs)
+        while batch := list(islice(stream, AT_ONCE)):
+            for waits, group in groupby(batch, key=lambda job: bool(job.waits_for)):
+                some = list(group)
+                yield from map(self.link, some) if waits else self._pair(some)
 
     def link(self, job: Job) -> Planned:
         """Plan a chained job: with its real key when its inputs are stored, else as one that waits for them."""

@@ -1,5 +1,7 @@
 """What matters first is drawn first, and what a job is does not hang on it."""
 
+from typing import Any
+
 from tests.rehearsal import Rehearsal
 
 IDS = {"a": "low", "b": "", "c": "2", "d": "high", "e": "normal", "f": "-3"}
@@ -20,3 +22,34 @@ def test_a_limit_ends_behind_the_jobs_of_the_largest_priority(scene: Rehearsal) 
     again = scene.manifest([{**job, "priority": "7"} for job in JOBS])
     rows, _ = scene.plan(again)
     assert {item.action.value for item in rows.values()} == {"stored"}
+
+
+def test_a_plan_says_where_the_limit_of_a_run_will_end_it(scene: Rehearsal) -> None:
+    """What remains then is what the run leaves, by priority; it begins with the same job."""
+    manifest = scene.manifest([{**job, "n": 1 + len(job["priority"]) % 2} for job in JOBS])
+    rows, estimate = scene.plan(manifest, max_images=4)
+    assert estimate.reach
+    end = estimate.reach.expected
+    assert end
+    assert (end.limit.kind.value, end.job, end.jobs) == ("max_images", "e", 3)
+    scene.run(manifest, max_images=4, concurrency=1)
+    rows, _ = scene.plan(manifest)
+    assert [name for name, item in rows.items() if item.slots] == ["a", "e", "f"]
+
+
+def test_a_job_that_another_needs_is_drawn_no_later_than_it(scene: Rehearsal) -> None:
+    """A hat that hardly matters is drawn first for the man who wears it and matters most; so is its own input."""
+    jobs: list[dict[str, Any]] = [
+        *({"id": f"other{n}", "prompt": f"A {n}"} for n in range(3)),
+        {"id": "felt", "prompt": "Felt", "priority": "low"},
+        {"id": "hat", "prompt": "A hat", "images": ["@felt"]},
+        {"id": "man", "prompt": "A man", "images": ["@hat"], "priority": "high"},
+    ]
+    manifest = scene.manifest(jobs)
+    _, estimate = scene.plan(manifest, max_images=2)
+    assert estimate.reach
+    assert estimate.reach.worst
+    assert (estimate.reach.worst.job, estimate.reach.worst.jobs) == ("man", 4)
+    scene.run(manifest, max_images=1, concurrency=1)
+    rows, _ = scene.plan(manifest)
+    assert [name for name, item in rows.items() if item.action.value == "stored"] == ["felt"]

@@ -22,8 +22,9 @@ from batchgen.cli.render.plan import plan_head, plan_line
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import number, table, text
 from batchgen.errors import Exit, InputError, Place, Problem, Severity
+from batchgen.ledger import CapKind, Headroom
 from batchgen.model.provider import FixedSizes, Model, Price, Provider, TokenPrices
-from batchgen.planner import Action
+from batchgen.planner import Action, Reach, Shortfall
 from tests.cli import examples
 from tests.cli.examples import PROGRESS, REPORT, cost_row, estimate, offer, planned
 from tests.summaries import summary
@@ -163,6 +164,49 @@ def test_an_estimate_shows_kinds_tags_and_the_total() -> None:
     )
     nothing = estimate(jobs=0, images=0, calls=0, rows=(), tags=())
     assert money.estimate(nothing).startswith("Nothing to do")
+
+
+def end(job: str = "sofa-2", jobs: int = 1, kind: CapKind = CapKind.MAX_COST, **room: int) -> Shortfall:
+    """Return where a limit of a dollar ends a run."""
+    return Shortfall(Headroom(kind, **{"limit": 1_000_000, "free": 1_000_000} | room), job, jobs, 2 * jobs)
+
+
+@pytest.mark.parametrize(
+    ("reach", "told"),
+    [
+        (None, ""),
+        (Reach(None, None), ""),
+        (Reach(end(), end()), "max_cost $1.00 ends it: 1 of 2 jobs are not reached, the first is sofa-2.\n"),
+        (
+            Reach(None, end()),
+            "max_cost $1.00 is enough as expected; at worst 1 of 2 jobs are not reached, the\nfirst is sofa-2.\n",
+        ),
+        (
+            Reach(end(kind=CapKind.DAY, free=250_000), end("sofa-1", 2)),
+            (
+                "budget.day $1.00 (left: $0.25) ends it: 1 of 2 jobs are not reached, the first\nis sofa-2."
+                " At worst 2 of 2 jobs are not reached, the first is sofa-1.\n"
+            ),
+        ),
+        (
+            Reach(None, end(kind=CapKind.IMAGES_PER_DAY, limit=1000, free=2)),
+            (
+                "images_per_day 1,000 (left: 2) is enough as expected; at worst 1 of 2 jobs are\n"
+                "not reached, the first is sofa-2.\n"
+            ),
+        ),
+    ],
+)
+def test_an_estimate_says_where_the_limits_end_a_run(reach: Reach | None, told: str) -> None:
+    """In the expected case and, where it differs, in the worst; nothing where everything is reached."""
+    assert money.total(estimate(reach=reach)) == money.total(estimate()) + told
+
+
+def test_scripts_are_told_where_the_limits_end_a_run() -> None:
+    """None without limits; of each case the limit, the first job, and how many jobs and images remain."""
+    assert money.estimate_json(estimate())["stops_at"] is None
+    told = money.estimate_json(estimate(reach=Reach(None, end(kind=CapKind.MAX_IMAGES))))["stops_at"]
+    assert told == {"expected": None, "worst": {"limit": "max_images", "job": "sofa-2", "jobs": 1, "images": 2}}
 
 
 OFFERS = (

@@ -16,7 +16,7 @@ from batchgen.app.config.locate import catalogue_of, kept_path, output_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.ledger import Ledger, Wanted, nowhere
+from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary
 from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings
 from batchgen.planner import Choices
@@ -184,6 +184,19 @@ def _sample_warning(project: Project, ledger: Ledger) -> Iterator[Problem]:
         )
 
 
+def caps_of(settings: Settings) -> Caps:
+    """Say which limits of the user hold at each reservation."""
+    limits, budget = settings.limits, settings.budget
+    return Caps(
+        max_cost=limits.max_cost,
+        max_images=limits.max_images,
+        day=budget.day if budget else None,
+        month=budget.month if budget else None,
+        images_per_day=limits.images_per_day,
+        timezone=budget.timezone if budget else "UTC",
+    )
+
+
 def choices_of(project: Project, options: Options) -> Choices:
     """Say what the user chose to draw; what may have been paid is only drawn again where the command says so."""
     return Choices(
@@ -197,9 +210,19 @@ def choices_of(project: Project, options: Options) -> Choices:
 
 
 def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:
-    """Return the jobs of a manifest that was checked before, but for those that the check left out."""
+    """Return the jobs of a manifest that was checked before, but for those that the check left out.
+
+    A job whose images others take is drawn no later than they: it has the largest of their priorities.
+    """
     jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
-    return (job for job in jobs if job.key not in census.refused) if census.refused else jobs
+    if census.refused:
+        jobs = (job for job in jobs if job.key not in census.refused)
+    return (_advanced(job, census.advanced) for job in jobs) if census.advanced else jobs
+
+
+def _advanced(job: Job, advanced: Mapping[str, float]) -> Job:
+    least = advanced.get(job.id, job.priority)
+    return replace(job, priority=least) if least > job.priority else job
 
 
 def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:

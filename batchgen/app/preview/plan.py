@@ -1,13 +1,14 @@
 """`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import (
     Project,
+    caps_of,
     choices_of,
     folder_warnings,
     jobs_of,
@@ -24,7 +25,7 @@ from batchgen.errors import InputError, Problem
 from batchgen.manifest import ManifestSummary
 from batchgen.model import Provider, Route, RouteChoice, Settings
 from batchgen.money import MicroUSD, short
-from batchgen.planner import Chain, Estimate, Pairing, Planned, Tally
+from batchgen.planner import Chain, Estimate, Frontier, Pairing, Planned, Tally
 from batchgen.text import counted, duration
 
 MOST_SHOWN = 20
@@ -44,16 +45,18 @@ class PlanResult(Shown):
     def __iter__(self) -> Iterator[Planned]:
         """Each job with what would happen and why."""
         project, options = self.project, self.options
-        sums = Tally(project.settings.limits)
+        sums, batch = Tally(project.settings.limits), project.settings.route is not RouteChoice.SYNC
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
             store, tariff = project.open_store(), project.tariff(ledger)
             chain = Chain(self.census.taken, ledger, store)
             pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
-            yield from sums.watch(pairing.plan(selected(jobs, options)))
+            limits = ledger.reservations.headroom(caps_of(project.settings), project.provider.name)
+            frontier = Frontier(limits, ranked=self.census.ranked, at_once=batch)
+            yield from frontier.watch(sums.watch(pairing.plan(selected(jobs, options))))
             samples = tuple(folder_warnings(project, ledger))
-        self.estimate = sums.total((*self.warnings, *samples))
+        self.estimate = replace(sums.total((*self.warnings, *samples)), reach=frontier.reach())
 
     def _facts(self) -> Facts:
         yield "manifest", self.project.manifest.path

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.run import Run
@@ -17,9 +18,8 @@ from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, StorageError, Unreachable
 from batchgen.executor import Executor, ProviderBatches
-from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Provider, RouteChoice, Settings, Stop, StopKind
+from batchgen.model import Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
@@ -138,7 +138,7 @@ class RunLoop:
                     provider=provider,
                     settings=settings,
                     tariff=session.tariff,
-                    caps=lambda: _caps(settings),
+                    caps=lambda: caps_of(settings),
                     ledger=session.ledger,
                     offload=on_books,
                     executor=executor,
@@ -259,15 +259,3 @@ class RunLoop:
             deadline=settings.retry.deadline_seconds,
             until=None if settings.limits.max_duration is None else session.started + settings.limits.max_duration,
         )
-
-
-def _caps(settings: Settings) -> Caps:
-    limits, budget = settings.limits, settings.budget
-    return Caps(
-        max_cost=limits.max_cost,
-        max_images=limits.max_images,
-        day=budget.day if budget else None,
-        month=budget.month if budget else None,
-        images_per_day=limits.images_per_day,
-        timezone=budget.timezone if budget else "UTC",
-    )

@@ -183,7 +183,7 @@ class Worklist:
 
         `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger.
         """
-        for item in self._pairing.plan(self.ledger.queue.jobs()):
+        for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
             if again:
                 self._fetched[item.job.key] = item.job
             if not item.slots:

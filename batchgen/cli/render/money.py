@@ -7,9 +7,10 @@ from typing import Any
 from batchgen.app.preview.compare import CompareRow
 from batchgen.app.preview.plan import EstimateResult
 from batchgen.cli.render.table import cut, number, paragraph, remark, table, text, width
+from batchgen.ledger import COUNT_IMAGES, CapKind
 from batchgen.model import Route
 from batchgen.money import MicroUSD, short
-from batchgen.planner import CostRow, Estimate, TagRow
+from batchgen.planner import CostRow, Estimate, Shortfall, TagRow
 from batchgen.text import counted, duration, safe
 
 MOST_VALUES = 20
@@ -18,6 +19,13 @@ _COUNTS = (number("jobs"), number("images"))
 _KINDS = (text("size"), text("quality"), *_COUNTS, *_COSTS)
 _TAGS = (text("tag"), text("value"), *_COUNTS, *_COSTS)
 _OFFERS = (number("expected"), text("provider"), text("route"), text("model"), text("quality"), remark(""))
+_LIMITS = {
+    CapKind.MAX_COST: "max_cost",
+    CapKind.MAX_IMAGES: "max_images",
+    CapKind.DAY: "budget.day",
+    CapKind.MONTH: "budget.month",
+    CapKind.IMAGES_PER_DAY: "images_per_day",
+}
 
 
 def estimate(estimate: Estimate) -> str:
@@ -88,8 +96,32 @@ def total(estimate: Estimate) -> str:
         f"{counts}, about {duration(estimate.wall_seconds)}.\n"
         f"Tokens: {estimate.input_tokens:,} in, {estimate.output_tokens:,} out.\n"
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
-        f"{_later(estimate.later)}"
+        f"{_end(estimate)}{_later(estimate.later)}"
     )
+
+
+def _end(estimate: Estimate) -> str:
+    """Say where the user's limits end a run; nothing where they reach everything."""
+    reach = estimate.reach
+    if reach is None or reach.worst is None:
+        return ""
+    expected, worst = reach.expected, reach.worst
+    if expected is None:
+        return paragraph(f"{_limit(worst)} is enough as expected; at worst {_left(worst, estimate)}.")
+    more = "" if worst == expected else f" At worst {_left(worst, estimate)}."
+    return paragraph(f"{_limit(expected)} ends it: {_left(expected, estimate)}.{more}")
+
+
+def _limit(end: Shortfall) -> str:
+    kind, limit, free = end.limit.kind, end.limit.limit, end.limit.free
+    amount, left = (
+        (f"{limit:,}", f"{free:,}") if kind in COUNT_IMAGES else (short(MicroUSD(limit)), short(MicroUSD(free)))
+    )
+    return f"{_LIMITS[kind]} {amount}" + (f" (left: {left})" if free < limit else "")
+
+
+def _left(end: Shortfall, estimate: Estimate) -> str:
+    return f"{end.jobs:,} of {counted(estimate.jobs, 'job')} are not reached, the first is {safe(end.job, 80)}"
 
 
 def other_route(result: EstimateResult) -> str:
@@ -183,8 +215,17 @@ def estimate_json(estimate: Estimate) -> dict[str, Any]:
             {"tag": row.tag, "value": row.value, "jobs": row.jobs, "images": row.images, **_micro(row)}
             for row in estimate.tags
         ],
+        "stops_at": estimate.reach
+        and {"expected": _stop(estimate.reach.expected), "worst": _stop(estimate.reach.worst)},
         "warnings": [str(warning) for warning in estimate.warnings],
     }
+
+
+def _stop(end: Shortfall | None) -> dict[str, Any] | None:
+    """Say where a limit ends a run, and how many jobs and images are left then."""
+    if end is None:
+        return None
+    return {"limit": end.limit.kind.value, "job": end.job, "jobs": end.jobs, "images": end.images}
 
 
 def _row_json(row: CostRow) -> dict[str, Any]:
