@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow, Ledger, Review
-from batchgen.money import MicroUSD
-from batchgen.reporter import accounts, comparison, derivatives, page_rows, shop_csv, thumbs, xlsx
-from batchgen.reporter.chart_data import Calls, charts
+from batchgen.reporter import accounts, derivatives, page_rows, shop_csv, thumbs, xlsx
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.derivatives import DERIVATIVES
-from batchgen.reporter.frames import Usage
-from batchgen.reporter.job_blocks import Blocks
-from batchgen.reporter.page import Page, render
+from batchgen.reporter.kept import Kept, Taker, pour, things
+from batchgen.reporter.page import render
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import (
     IMAGES,
@@ -30,7 +27,6 @@ from batchgen.reporter.tables import (
     TOTALS,
     USAGE,
     Column,
-    Row,
     batches,
     totals,
     with_tags,
@@ -52,12 +48,6 @@ class Written:
     jobs: int
     image_bytes: int
     summary: Mapping[str, Any]
-
-
-class Taker(Protocol):
-    """Takes the rows of a table, batch by batch: a file, a sheet, or what the page keeps of them."""
-
-    def add(self, rows: Sequence[Any], /) -> None: ...
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> Written:
@@ -98,8 +88,7 @@ def _files(
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags = ledger.report_rows.tag_names()
     tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
-    images, jobs, usage = page_rows.Images(), page_rows.Jobs(), Usage(tables.usage, tags)
-    blocks, calls = Blocks(summary.run_id, page_rows.MOST_IMAGES), Calls(summary.run_id)
+    kept = Kept.nothing(summary, tags)
     with (
         _sheets(stage, tables, summary) as sheets,
         CsvFile(stage / "images.csv", tables.images) as images_csv,
@@ -111,39 +100,20 @@ def _files(
         ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
         ParquetFile(stage / "usage.parquet", tables.usage) as usage_parquet,
     ):
-        _pour(ledger.report_rows.images(), images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
-        _pour(ledger.report_rows.jobs(), jobs, blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
-        _pour(ledger.report_rows.usage(), usage, usage_csv, usage_parquet, *sheets.usage)
-        _pour(ledger.report_rows.calls(), calls)
-    columns, rows = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), workspace)
-    _put_if_any(stage / "shop.csv", columns, batches(rows))
+        rows = ledger.report_rows
+        pour(rows.images(), kept.images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
+        pour(rows.jobs(), kept.jobs, kept.blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
+        pour(rows.usage(), kept.usage, usage_csv, usage_parquet, *sheets.usage)
+        pour(rows.calls(), kept.calls)
+    columns, listed = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), workspace)
+    _put_if_any(stage / "shop.csv", columns, batches(listed))
     _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(workspace)))
-    compared = comparison.Comparison()
-    _put_if_any(stage / "comparison.csv", COMPARISON, _things(ledger, compared))
+    compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
+    _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
-    page = Page(
-        summary,
-        MicroUSD(usage.expected),
-        usage.groups(),
-        jobs.moderated.section(),
-        jobs.open.section(),
-        images.flagged.section(),
-        images.images.section(),
-        small(images.images.rows),
-        charts(usage.groups(), blocks, images.costs, calls),
-        blocks.of,
-        compared,
-    )
-    _text(stage / "report.html", render(page))
-    return images, jobs
-
-
-def _things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
-    """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
-    for things in batches(comparison.compared(ledger.report_rows.variants())):
-        kept.add(things)
-        yield tuple(chain.from_iterable(things))
+    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows))))
+    return kept.images, kept.jobs
 
 
 def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:
@@ -155,12 +125,6 @@ def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequ
             rows += len(part)
     if not rows:
         path.unlink()
-
-
-def _pour(rows: Iterable[Row], *takers: Taker) -> None:
-    for batch in batches(rows):
-        for taker in takers:
-            taker.add(batch)
 
 
 @dataclass(frozen=True, slots=True)
