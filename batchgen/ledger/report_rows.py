@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 
 from batchgen.ledger.attempts import ATTEMPTS, attempt_from
 from batchgen.ledger.database import Database
@@ -20,7 +21,7 @@ from batchgen.ledger.report_records import (
     VariantRow,
 )
 from batchgen.ledger.reviews import IN_FORCE
-from batchgen.ledger.text import request_from
+from batchgen.ledger.text import request_from, stamp
 from batchgen.model import ImageRequest
 
 SENT = "state != 'not_sent'"
@@ -92,7 +93,7 @@ FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN away w ON w.job_key = j.key
 WHERE j.catalogue = :catalogue ORDER BY j.seq, j.rowid
 """  # noqa: S608 - our own words
-_IMAGES = f"""
+_EVERY = """
 WITH RECURSIVE slots(slot, most) AS (
     SELECT 0, (SELECT max(n) FROM jobs WHERE catalogue = :catalogue)
     UNION ALL SELECT slot + 1, most FROM slots WHERE slot + 1 < most
@@ -101,6 +102,19 @@ every AS (
     SELECT key AS job_key, slot FROM jobs JOIN slots ON slot < n WHERE catalogue = :catalogue
     UNION SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND (path IS NOT NULL OR url IS NOT NULL)
 )
+"""
+_SINCE = """
+WITH every AS (
+    SELECT job_key, slot FROM images WHERE catalogue = :catalogue AND changed >= :since
+    UNION SELECT job_key, slot FROM reviews WHERE catalogue = :catalogue AND decided >= :since
+)
+"""
+_OF = """
+WITH every AS (
+    SELECT json_extract(value, '$[0]') AS job_key, json_extract(value, '$[1]') AS slot FROM json_each(:slots)
+)
+"""
+_IMAGES = f"""
 SELECT j.id AS job_id, j.key AS job_key, e.slot,
     CASE WHEN later.slot IS NULL THEN ifnull(i.state, 'not_started') ELSE 'submitted' END, ifnull(i.reason_code, ''),
     ifnull(i.reason_cause, ''), ifnull(i.reason_detail, ''), i.path, i.sha256,
@@ -211,7 +225,15 @@ class ReportRows:
 
     def images(self) -> Iterator[ImageRow]:
         """Every wanted or stored image, in the manifest's order."""
-        return map(ImageRow._make, self._stream(_IMAGES))
+        return map(ImageRow._make, self._stream(_EVERY + _IMAGES))
+
+    def images_since(self, moment: datetime) -> Iterator[ImageRow]:
+        """Every image that changed, or about which somebody decided, since a moment; in the manifest's order."""
+        return map(ImageRow._make, self._stream(_SINCE + _IMAGES, since=stamp(moment)))
+
+    def images_of(self, slots: Sequence[tuple[str, int]]) -> Iterator[ImageRow]:
+        """Find the images in these slots of jobs, by key; in the manifest's order."""
+        return map(ImageRow._make, self._stream(_OF + _IMAGES, slots=json.dumps(slots)))
 
     def usage(self) -> Iterator[UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
@@ -255,9 +277,9 @@ class ReportRows:
             ).fetchall()
         return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
 
-    def _stream(self, sql: str) -> Iterator[sqlite3.Row]:
-        database = self._database
-        with database.translating(), closing(database.db.execute(sql, {"catalogue": database.catalogue})) as cursor:
+    def _stream(self, sql: str, **values: str) -> Iterator[sqlite3.Row]:
+        database, known = self._database, {"catalogue": self._database.catalogue, **values}
+        with database.translating(), closing(database.db.execute(sql, known)) as cursor:
             yield from cursor
 
 

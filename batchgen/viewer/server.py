@@ -1,0 +1,260 @@
+"""The server: a page, its data, its images by number, what happens, and what people decide."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from secrets import token_urlsafe
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from aiohttp import web
+
+from batchgen.errors import BatchgenError, StorageError
+from batchgen.viewer.access import HEADERS, TOKEN, Access, refused
+from batchgen.viewer.bundle import PIECE, pieces
+from batchgen.viewer.desk import Desk, Found, NoSuchThing
+from batchgen.viewer.events import Listeners, message
+
+T = TypeVar("T")
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOOK_EVERY = 1.0
+QUIET_FOR = 15.0
+"""Seconds after which a silent stream says that it is still there."""
+PATIENCE = 10.0
+"""Seconds for which a browser may take nothing of what it is sent."""
+MOST_BODY = 32 * 1024 * 1024
+MOST_LISTENERS = 64
+MOST_TICKETS = 16
+SHARE = 20
+"""A look may take this part of the time at most: 1 / SHARE. What looks take long at comes more rarely."""
+KINDS = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif",
+         "avif": "image/avif"}  # fmt: skip
+"""What a browser only ever paints; an SVG, which it may run, is none of it."""
+_SILENT = logging.getLogger("batchgen.viewer")
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class ViewServer:
+    """Serves one output to whoever has its address. `files` are the page's own style and script, by path and kind."""
+
+    def __init__(self, desk: Desk, host: str, port: int, files: Mapping[str, tuple[str, bytes]]) -> None:
+        self.host, self.port = host, port
+        self.access = Access(host)
+        self._desk = desk
+        self._files = files
+        self._listeners = Listeners()
+        self._tickets: dict[str, Sequence[int]] = {}
+        self._threads = ThreadPoolExecutor(4, "view")
+        self._ended = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """Give the address to open, with the token in it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/?{TOKEN}={self.access.token}"
+
+    async def serve(self, announce: Callable[[str], None], end: asyncio.Event) -> None:
+        """Serve until told to end; OSError when the port is taken. The address is announced once it is listened at."""
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[self._guard])
+        app.add_routes(self._routes())
+        runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self.host, self.port)
+            await site.start()
+            self.port = runner.addresses[0][1]
+            looking = asyncio.create_task(self._look())
+            announce(self.address)
+            await end.wait()
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        finally:
+            self._ended.set()
+            self._listeners.drop()
+            await runner.cleanup()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _routes(self) -> list[web.RouteDef]:
+        own = [web.get(path, self._file) for path in self._files]
+        return [
+            web.get("/", self._page),
+            *own,
+            web.get("/data.json", self._data),
+            web.get("/events", self._events),
+            web.get(r"/image/{number:\d{1,9}}", self._image),
+            web.get(r"/thumb/{number:\d{1,9}}", self._image),
+            web.get("/zip/{ticket}", self._zip),
+            web.post("/api/zip", self._order_zip),
+            web.post("/api/decisions", self._decisions),
+            web.post("/api/control", self._control),
+            web.post("/api/redraw", self._redraw),
+        ]
+
+    # ---- the door ----------------------------------------------------------------------------------------------------
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handle) -> web.StreamResponse:
+        """Let in who may come in, and put what browsers must know of it on every answer."""
+        response: web.StreamResponse | None = self.access.refusal(request, self.port)
+        if response is None:
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:
+                response = refused(HTTPStatus(error.status), error.reason.lower())
+            except NoSuchThing:
+                response = refused(HTTPStatus.NOT_FOUND, "there is no such thing")
+            except BatchgenError as error:
+                response = web.json_response({"error": str(error)}, status=HTTPStatus.CONFLICT)
+        if not response.prepared:
+            response.headers.update(HEADERS)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    async def _ask(self, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    # ---- the page ----------------------------------------------------------------------------------------------------
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        return web.Response(text=await self._ask(self._desk.page), content_type="text/html")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        kind, data = self._files[request.path]
+        return web.Response(body=data, content_type=kind, charset="utf-8")
+
+    async def _data(self, _request: web.Request) -> web.Response:
+        data = await self._ask(lambda: json.dumps(self._desk.data(), separators=(",", ":")).encode())
+        response = web.Response(body=data, content_type="application/json")
+        response.enable_compression()
+        return response
+
+    async def _image(self, request: web.Request) -> web.StreamResponse:
+        number = int(request.match_info["number"])
+        small = request.path.startswith("/thumb/")
+        try:
+            found = await self._ask(self._desk.thumb if small else self._desk.image, number)
+        except StorageError as error:
+            raise NoSuchThing from error
+        with found.file:
+            return await self._sent(request, found)
+
+    async def _sent(self, request: web.Request, found: Found) -> web.StreamResponse:
+        """Send an image as it is read; one that the browser has already is not sent again."""
+        kind = KINDS.get(found.format)
+        if kind is None:
+            raise NoSuchThing
+        # A number means another image when the server is started anew: browsers ask each time whether it is the same.
+        mark = {"ETag": f'"{found.sha256}"', "Cache-Control": "private, no-cache"}
+        if found.sha256 and mark["ETag"] in request.headers.get("If-None-Match", ""):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=mark)
+        response = web.StreamResponse(headers={"Content-Type": kind, **mark, **HEADERS})
+        if found.name:
+            response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(found.name, errors='replace')}"
+        if found.bytes is not None:
+            response.content_length = found.bytes
+        await response.prepare(request)
+        while piece := await self._ask(found.file.read, PIECE):
+            await asyncio.wait_for(response.write(piece), PATIENCE * 6)
+        await response.write_eof()
+        return response
+
+    # ---- what happens ------------------------------------------------------------------------------------------------
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """Tell a browser what happens, beginning after what it knows already."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            return refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_LISTENERS} windows are listening already")
+        since = request.headers.get("Last-Event-ID") or request.query.get("since", "")
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", **HEADERS}
+        )
+        await response.prepare(request)
+        async with self._listeners.one_more() as listener:
+            listener.tell(self._words(await self._ask(self._desk.news, since)))
+            while not listener.dropped.is_set():
+                words = await listener.next(QUIET_FOR if not self._ended.is_set() else 0)
+                try:
+                    await asyncio.wait_for(response.write(words), PATIENCE)
+                except (TimeoutError, ConnectionError):
+                    break
+        if request.transport:
+            request.transport.abort()
+        return response
+
+    async def _look(self) -> None:
+        """While somebody listens, look again and again what is new, and tell it."""
+        loop, since = asyncio.get_running_loop(), ""
+        while True:
+            if not self._listeners:
+                since = ""
+            await self._listeners.came.wait()
+            began = loop.time()
+            with suppress(BatchgenError):  # a folder that is away for a while comes back
+                news = await self._ask(self._desk.news, since)
+                if since or not news.images:
+                    self._listeners.tell(self._words(news))
+                since = news.until
+            await asyncio.sleep(max(LOOK_EVERY, (loop.time() - began) * (SHARE - 1)))
+
+    @staticmethod
+    def _words(news: Any) -> bytes:
+        progress = message("progress", news.progress or {}, "" if news.images else news.until)
+        return (message("images", news.images, news.until) if news.images else b"") + progress
+
+    # ---- what people decide ------------------------------------------------------------------------------------------
+
+    async def _decisions(self, request: web.Request) -> web.Response:
+        asked = await _object(request)
+        listed = asked.get("decisions")
+        if not isinstance(listed, list):
+            raise web.HTTPBadRequest
+        return web.json_response(await self._ask(self._desk.decide, listed))
+
+    async def _control(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._ask(self._desk.control, await _object(request)))
+
+    async def _redraw(self, request: web.Request) -> web.Response:
+        await _object(request)
+        return web.json_response(await self._ask(self._desk.redraw))
+
+    async def _order_zip(self, request: web.Request) -> web.Response:
+        """Remember a choice of images; the answer names the address at which it can be saved, once."""
+        asked = (await _object(request)).get("images")
+        if not isinstance(asked, list) or not all(type(one) is int for one in asked):
+            raise web.HTTPBadRequest
+        while len(self._tickets) >= MOST_TICKETS:
+            del self._tickets[next(iter(self._tickets))]
+        ticket = token_urlsafe(16)
+        self._tickets[ticket] = asked
+        return web.json_response({"address": f"/zip/{ticket}"})
+
+    async def _zip(self, request: web.Request) -> web.StreamResponse:
+        numbers = self._tickets.pop(request.match_info["ticket"], None)
+        if numbers is None:
+            raise NoSuchThing
+        headers = {"Content-Type": "application/zip", "Content-Disposition": 'attachment; filename="images.zip"'}
+        response = web.StreamResponse(headers={**headers, "Cache-Control": "no-store", **HEADERS})
+        await response.prepare(request)
+        parts = pieces(self._desk.bundle(numbers))
+        while (piece := await self._ask(next, parts, None)) is not None:
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+
+async def _object(request: web.Request) -> Mapping[str, Any]:
+    """Read the JSON object of a change; a form of another site cannot send one without being asked first."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        asked = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        raise web.HTTPBadRequest from None
+    if not isinstance(asked, dict):
+        raise web.HTTPBadRequest
+    return asked
