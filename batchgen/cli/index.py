@@ -16,6 +16,7 @@ COMMANDS = (
     Entry("plan", "Say for each job what would happen, why, and what it costs."),
     Entry("estimate", "Price a manifest before a run, on one provider or on all."),
     Entry("run", "Make the images that are missing."),
+    Entry("view", "Serve the page live: look, decide and steer while a run draws."),
     Entry("review", "Keep what people decided about images: approved, rejected, notes."),
     Entry("batches", "List batches at the provider, or cancel them."),
     Entry("status", "Say where a running or finished run stands."),

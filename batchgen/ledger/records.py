@@ -323,12 +323,12 @@ class Review(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A decision about the image with these bytes in a slot of a job."""
+    """A decision about the image with these bytes in a slot of a job; None takes an earlier one back."""
 
     job_key: str
     slot: int
     sha256: str
-    decision: Review
+    decision: Review | None
     note: str = ""
 
 

@@ -5,7 +5,7 @@ A decision is in force while the image it was made of is the one in its slot.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
@@ -37,15 +37,19 @@ class Reviews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, decisions: Sequence[Judged], awaited: Collection[str] = ()) -> tuple[str, ...]:
+    def record(
+        self, decisions: Sequence[Judged], awaited: Callable[[], Collection[str]] = frozenset
+    ) -> tuple[str, ...]:
         """Write decisions down in one transaction, later ones over earlier ones.
 
         Gives for each why it was left out: an image that is not stored, or another one by now. Empty: it was taken.
-        `awaited` are places (without extension) that a paid image is on its way to: nothing is frozen there.
+        `awaited` tells places (without extension) that a paid image is on its way to: nothing is frozen there. It is
+        asked within the transaction, so that no call can be reserved in between.
         """
         now = self._database.now()
         with self._database.writing("review") as db:
-            return tuple(_review(db, self._database.catalogue, one, awaited, stamp(now)) for one in decisions)
+            places = awaited()
+            return tuple(_review(db, self._database.catalogue, one, places, stamp(now)) for one in decisions)
 
     def any_approved(self) -> bool:
         """Whether any approved image is in its place."""
@@ -129,6 +133,12 @@ def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collec
         return f"the image stepped aside for another one and lies in {row['path']}"
     if one.decision is Review.APPROVED and str(PurePosixPath(row["path"]).with_suffix("")) in awaited:
         return "another image for its place is paid and on its way: run once, then look again"
+    if one.decision is None:
+        db.execute(
+            "DELETE FROM reviews WHERE catalogue = ? AND job_key = ? AND slot = ? AND attempt_id = ?",
+            (catalogue, one.job_key, one.slot, row["attempt_id"]),
+        )
+        return ""
     db.execute(
         "INSERT INTO reviews (catalogue, job_key, slot, attempt_id, decision, note, decided, after_seq)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(seq), 0) FROM attempts))"

@@ -1,7 +1,7 @@
 """Who may ask: whoever was given the address, in a browser that came to this server on purpose.
 
 Any page that a browser shows can make it ask this server for something. So each request has to bring the cookie, which
-other sites cannot; a name that was made to lead here (DNS rebinding) is refused; and a change has to come from the page.
+other sites cannot; a name made to lead here (DNS rebinding) is refused; and changes have to come from the page.
 """
 
 import hmac
@@ -31,7 +31,7 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules of one server. `host` is the name that it was told to listen on; the secrets live as long as it does."""
+    """The rules of one server. `host` is the name that it listens on; the secrets live as long as it does."""
 
     host: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -65,7 +65,8 @@ class Access:
         if not _same(request.query[TOKEN], self.token):
             return refused(HTTPStatus.FORBIDDEN, "this token is of another server: use the address printed last")
         response = web.Response(status=HTTPStatus.SEE_OTHER)
-        response.headers["Location"] = str(request.rel_url.without_query_params(TOKEN))
+        here = str(request.rel_url.without_query_params(TOKEN))
+        response.headers["Location"] = f"/{here.lstrip('/')}"  # two slashes would lead to another host
         response.set_cookie(cookie(port), self.pass_word, httponly=True, samesite="Strict", path="/")
         return response
 

@@ -35,12 +35,17 @@ class _Taken(RawIOBase):
 def pieces(images: Iterable[Found]) -> Iterator[bytes]:
     """Go through a ZIP file of these images; they are packed already, so nothing is compressed. Blocks."""
     out = _Taken()
-    with zipfile.ZipFile(out, "w") as whole:  # type: ignore[call-overload]
+    with zipfile.ZipFile(out, "w") as whole:
         for image in images:
-            entry = zipfile.ZipInfo(str(PurePosixPath("/", image.name)).lstrip("/") or image.sha256, _OLDEST)
+            entry = zipfile.ZipInfo(_harmless(image.name) or image.sha256, _OLDEST)
             entry.external_attr = 0o644 << 16
             with image.file, whole.open(entry, "w", force_zip64=True) as target:
                 while piece := image.file.read(PIECE):
                     target.write(piece)
                     yield out.take()
     yield out.take()
+
+
+def _harmless(name: str) -> str:
+    """Return a name that stays below the folder into which somebody unpacks it."""
+    return "/".join(part for part in PurePosixPath(name).parts if part not in {"/", ".."})

@@ -29,6 +29,10 @@ class News:
     until: str
 
 
+Known = dict[tuple[str, int], Any]
+"""What somebody was told of images, by key and slot; the desk keeps it up to date."""
+
+
 class Desk(Protocol):
     """One output, as its page asks for it. Images go by numbers, which mean what the desk gave them to."""
 
@@ -38,8 +42,8 @@ class Desk(Protocol):
     def data(self) -> Mapping[str, Any]:
         """Describe every image that the page shows."""
 
-    def news(self, since: str) -> News:
-        """Tell what changed since a moment that this desk named before."""
+    def news(self, since: str, known: Known | None = None) -> News:
+        """Tell what changed since a moment that this desk named before; nothing of what is `known` already."""
 
     def image(self, number: int) -> Found:
         """Open an image that a browser only paints; NoSuchThing for any other number."""

@@ -1,4 +1,4 @@
-"""What happens, told to every browser that listens: those that do not keep up are dropped, nothing piles up for them."""
+"""What happens, told to every browser that listens; those that do not keep up are dropped, and nothing piles up."""
 
 import asyncio
 import json
@@ -21,17 +21,27 @@ class Listener:
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
-        self.dropped = asyncio.Event()
+        self.dropped = False
 
     def tell(self, words: bytes) -> None:
         """Let a message wait; a listener that is too far behind is dropped."""
-        try:
+        if self._waiting.full():
+            self.drop()
+        elif not self.dropped:
             self._waiting.put_nowait(words)
-        except asyncio.QueueFull:
-            self.dropped.set()
+
+    def drop(self) -> None:
+        """Forget what waits, and let go of whoever waits for more."""
+        self.dropped = True
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(b"")
 
     async def next(self, at_most: float) -> bytes:
-        """Wait for the next message; a comment, which says only that the server is there, after so many seconds."""
+        """Wait for the next message; empty once it was dropped.
+
+        After so many seconds it is a comment, which says only that the server is there.
+        """
         with suppress(TimeoutError):
             return await asyncio.wait_for(self._waiting.get(), at_most)
         return b":\n\n"
@@ -69,4 +79,4 @@ class Listeners:
     def drop(self) -> None:
         """Let go of everybody: the server ends."""
         for listener in self._all:
-            listener.dropped.set()
+            listener.drop()

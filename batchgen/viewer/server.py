@@ -16,7 +16,7 @@ from aiohttp import web
 from batchgen.errors import BatchgenError, StorageError
 from batchgen.viewer.access import HEADERS, TOKEN, Access, refused
 from batchgen.viewer.bundle import PIECE, pieces
-from batchgen.viewer.desk import Desk, Found, NoSuchThing
+from batchgen.viewer.desk import Desk, Found, Known, News, NoSuchThing
 from batchgen.viewer.events import Listeners, message
 
 T = TypeVar("T")
@@ -49,8 +49,8 @@ class ViewServer:
         self._files = files
         self._listeners = Listeners()
         self._tickets: dict[str, Sequence[int]] = {}
-        self._threads = ThreadPoolExecutor(4, "view")
-        self._ended = asyncio.Event()
+        self._threads = ThreadPoolExecutor(8, "view")
+        self._makers = ThreadPoolExecutor(2, "thumbs")
 
     @property
     def address(self) -> str:
@@ -74,16 +74,17 @@ class ViewServer:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
         finally:
-            self._ended.set()
             self._listeners.drop()
             await runner.cleanup()
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for threads in (self._threads, self._makers):
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def _routes(self) -> list[web.RouteDef]:
         own = [web.get(path, self._file) for path in self._files]
         return [
             web.get("/", self._page),
             *own,
+            web.get("/favicon.ico", self._icon),
             web.get("/data.json", self._data),
             web.get("/events", self._events),
             web.get(r"/image/{number:\d{1,9}}", self._image),
@@ -127,6 +128,9 @@ class ViewServer:
         kind, data = self._files[request.path]
         return web.Response(body=data, content_type=kind, charset="utf-8")
 
+    async def _icon(self, _request: web.Request) -> web.Response:
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
     async def _data(self, _request: web.Request) -> web.Response:
         data = await self._ask(lambda: json.dumps(self._desk.data(), separators=(",", ":")).encode())
         response = web.Response(body=data, content_type="application/json")
@@ -137,7 +141,10 @@ class ViewServer:
         number = int(request.match_info["number"])
         small = request.path.startswith("/thumb/")
         try:
-            found = await self._ask(self._desk.thumb if small else self._desk.image, number)
+            if small:  # the first time it is made: whoever waits for anything else does not wait for that
+                found = await asyncio.get_running_loop().run_in_executor(self._makers, self._desk.thumb, number)
+            else:
+                found = await self._ask(self._desk.image, number)
         except StorageError as error:
             raise NoSuchThing from error
         with found.file:
@@ -176,33 +183,29 @@ class ViewServer:
         await response.prepare(request)
         async with self._listeners.one_more() as listener:
             listener.tell(self._words(await self._ask(self._desk.news, since)))
-            while not listener.dropped.is_set():
-                words = await listener.next(QUIET_FOR if not self._ended.is_set() else 0)
-                try:
+            with suppress(TimeoutError, ConnectionError):
+                while words := await listener.next(QUIET_FOR):
                     await asyncio.wait_for(response.write(words), PATIENCE)
-                except (TimeoutError, ConnectionError):
-                    break
         if request.transport:
             request.transport.abort()
         return response
 
     async def _look(self) -> None:
         """While somebody listens, look again and again what is new, and tell it."""
-        loop, since = asyncio.get_running_loop(), ""
+        loop, since, known = asyncio.get_running_loop(), "", Known()
         while True:
             if not self._listeners:
-                since = ""
+                since, known = "", Known()
             await self._listeners.came.wait()
             began = loop.time()
             with suppress(BatchgenError):  # a folder that is away for a while comes back
-                news = await self._ask(self._desk.news, since)
-                if since or not news.images:
-                    self._listeners.tell(self._words(news))
+                news = await self._ask(self._desk.news, since, known)
+                self._listeners.tell(self._words(news))
                 since = news.until
             await asyncio.sleep(max(LOOK_EVERY, (loop.time() - began) * (SHARE - 1)))
 
     @staticmethod
-    def _words(news: Any) -> bytes:
+    def _words(news: News) -> bytes:
         progress = message("progress", news.progress or {}, "" if news.images else news.until)
         return (message("images", news.images, news.until) if news.images else b"") + progress
 

@@ -58,13 +58,13 @@ class Output(NamedTuple):
 
 
 @contextmanager
-def opened(output: Path | None, *, readonly: bool) -> Iterator[Output]:
-    """Open an output, for reading or under its lock for writing."""
+def opened(output: Path | None, *, readonly: bool, locked: bool = True) -> Iterator[Output]:
+    """Open an output, for reading or under its lock for writing; not `locked` where a run may be at work, too."""
     root = find_output(output)
     path = find_ledger(root)
     catalogue = catalogue_of(root, path)
     workspace = Workspace(root)
-    lock = nullcontext() if readonly else workspace.lock()
+    lock = workspace.lock() if locked and not readonly else nullcontext()
     with lock, Ledger.open(path, catalogue, clock=SystemClock(), readonly=readonly) as ledger:
         yield Output(ledger, workspace, store_of(root, ledger.stores.address(), environment()))
 
@@ -73,10 +73,10 @@ def read_status(output: Path | None = None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, workspace, _):
         summary, runs = reporter.summary(ledger), [run.run_id for run in ledger.runs.latest_first()]
-    return {"output": str(workspace.root), "live": _live(workspace, runs, datetime.now(UTC)), **summary}
+    return {"output": str(workspace.root), "live": live_status(workspace, runs, datetime.now(UTC)), **summary}
 
 
-def _live(workspace: Workspace, runs: Sequence[str], now: datetime) -> dict[str, Any] | None:
+def live_status(workspace: Workspace, runs: Sequence[str], now: datetime) -> dict[str, Any] | None:
     """Say what the latest run says of itself: the first of `runs`, or one that the ledger does not know yet."""
     told = [run for run in workspace.runs() if workspace.exists(f"runs/{run}/status.json")]
     if not told:

@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -14,9 +14,9 @@ from batchgen import reporter
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output.maintain import opened
 from batchgen.app.review.edited_table import checked, rows
-from batchgen.errors import InputError, Place, Problem, Severity
+from batchgen.errors import InputError, Locked, Place, Problem, Severity
 from batchgen.ledger import Judged, Ledger, Review
-from batchgen.storage import Workspace
+from batchgen.storage import ImageStore, Workspace
 from batchgen.text import safe
 
 VERSION = 1
@@ -34,17 +34,21 @@ class Read:
 
     job: str
     judged: Judged
-    place: Place
+    place: Place | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReviewResult(Shown):
-    """What a file of decisions came to; `left_out` are images that are others by now, or unknown."""
+    """What a file of decisions came to; `left_out` are images that are others by now, or unknown.
+
+    `at_work`: a run is at work here, which writes the report at its end.
+    """
 
     approved: int
     rejected: int
     left_out: tuple[Problem, ...]
     output: Path
+    at_work: bool = False
 
     def _facts(self) -> Facts:
         yield "approved", f"{self.approved:,}"
@@ -54,18 +58,49 @@ class ReviewResult(Shown):
 
 
 def review(path: Path, output: Path | None = None) -> ReviewResult:
-    """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read."""
+    """Keep the decisions of a file, in one transaction; InputError, and nothing is kept, when one cannot be read.
+
+    A run may be at work meanwhile: a decision about an image needs no lock.
+    """
     decisions = read(path)
-    with opened(output, readonly=False) as (ledger, workspace, store):
-        why = ledger.reviews.record([one.judged for one in decisions], awaited(ledger, workspace))
-        reporter.write(ledger, workspace, store)
+    with opened(output, readonly=False, locked=False) as (ledger, workspace, store):
+        why = record(ledger, workspace, [one.judged for one in decisions])
+        at_work = not written(ledger, workspace, store)
     taken = [one.judged.decision for one, out in zip(decisions, why, strict=True) if not out]
     left_out = tuple(
         Problem(f"{one.job} [{one.judged.slot}] is left out: {out}", one.place, Severity.WARNING)
         for one, out in zip(decisions, why, strict=True)
         if out
     )
-    return ReviewResult(taken.count(Review.APPROVED), taken.count(Review.REJECTED), left_out, workspace.root)
+    counts = (taken.count(Review.APPROVED), taken.count(Review.REJECTED))
+    return ReviewResult(*counts, left_out, workspace.root, at_work)
+
+
+def record(ledger: Ledger, workspace: Workspace, decisions: Sequence[Judged]) -> tuple[str, ...]:
+    """Keep decisions, wherever they were made, in one transaction; says of each why it was left out, or nothing."""
+    return ledger.reviews.record(decisions, lambda: awaited(ledger, workspace))
+
+
+def written(ledger: Ledger, workspace: Workspace, store: ImageStore) -> bool:
+    """Write the report again, unless a run is at work, which does so at its end; tells whether it was written."""
+    try:
+        with workspace.lock():
+            reporter.write(ledger, workspace, store)
+    except Locked:
+        return False
+    return True
+
+
+def decide(output: Path, listed: Sequence[Any]) -> list[str]:
+    """Keep decisions that a page hands over; says of each why it was left out, or nothing.
+
+    The empty decision takes an earlier one back. One that cannot be read is left out, the others are kept.
+    """
+    asked = [_read(_cells(one), None, may_be_none=True) for one in listed]
+    sound = [one.judged for one in asked if isinstance(one, Read)]
+    with opened(output, readonly=False, locked=False) as (ledger, workspace, _):
+        why = iter(record(ledger, workspace, sound) if sound else ())
+    return [one.message if isinstance(one, Problem) else next(why) for one in asked]
 
 
 def awaited(ledger: Ledger, workspace: Workspace) -> frozenset[str]:
@@ -114,7 +149,12 @@ def _json(path: Path) -> Iterator[Read | Problem]:
         if not isinstance(one, dict):
             yield Problem("a decision is an object", place)
         else:
-            yield _read({name: _text(one.get(name)) for name in COLUMNS}, place)
+            yield _read(_cells(one), place)
+
+
+def _cells(one: object) -> dict[str, str]:
+    """Return the cells of a decision as a table would have them."""
+    return {name: _text(one.get(name)) if isinstance(one, dict) else "?" for name in COLUMNS}
 
 
 def _text(value: object) -> str:
@@ -138,7 +178,7 @@ def _lines(text: str, count: int) -> list[int]:
     return starts
 
 
-def _read(cells: Mapping[str, Any], place: Place) -> Read | Problem:
+def _read(cells: Mapping[str, str], place: Place | None, *, may_be_none: bool = False) -> Read | Problem:
     key, slot, sha256 = (cells[name].strip() for name in ("key", "slot", "sha256"))
     decision, note = cells["decision"].strip().lower(), " ".join(cells["note"].split())
     wrong = next(
@@ -148,7 +188,7 @@ def _read(cells: Mapping[str, Any], place: Place) -> Read | Problem:
                 (HEX.fullmatch(key), "`key` is the job's key, 64 hexadecimal digits"),
                 (SLOT.fullmatch(slot), "`slot` is the number of the image, from 0"),
                 (HEX.fullmatch(sha256), "`sha256` is of the image, 64 hexadecimal digits"),
-                (decision in set(Review), f"`decision` is {' or '.join(Review)}"),
+                (decision in set(Review) or (may_be_none and not decision), f"`decision` is {' or '.join(Review)}"),
                 (len(note) <= MOST_NOTE, f"the note is longer than {MOST_NOTE:,} characters"),
                 (not any(category(sign) in {"Cc", "Cs"} for sign in note), "the note holds control characters"),
             )
@@ -158,4 +198,5 @@ def _read(cells: Mapping[str, Any], place: Place) -> Read | Problem:
     )
     if wrong:
         return Problem(wrong, place)
-    return Read(safe(cells["job"], 80), Judged(key, int(slot), sha256, Review(decision), note), place)
+    judged = Judged(key, int(slot), sha256, Review(decision) if decision else None, note)
+    return Read(safe(cells["job"], 80), judged, place)

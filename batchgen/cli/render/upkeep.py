@@ -162,7 +162,9 @@ def reviewed(result: ReviewResult) -> str:
     """Count what was decided, and say what to do next."""
     left = f"; {len(result.left_out):,} left out" if result.left_out else ""
     then = "`batchgen run MANIFEST --rejected` draws the rejected ones again." if result.rejected else ""
-    return paragraph(f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip())
+    report = " A run is at work: it writes the report at its end." if result.at_work else ""
+    said = f"{result.approved:,} approved and frozen, {result.rejected:,} rejected{left}. {then}".rstrip()
+    return paragraph(said + report)
 
 
 def adopted(result: AdoptResult) -> str:

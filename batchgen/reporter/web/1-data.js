@@ -33,7 +33,10 @@ function h(tag, properties = {}, ...children) {
 }
 
 // The small copy; where there is none yet, the image itself; nothing for what a browser should not open.
-const small = (i) => (columns.thumb[i] ? `thumbs/${encodeURIComponent(columns.sha256[i])}.webp` : columns.href[i]);
+const small = (i) => {
+  if (live) return columns.href[i].replace("/image/", "/thumb/");
+  return columns.thumb[i] ? `thumbs/${encodeURIComponent(columns.sha256[i])}.webp` : columns.href[i];
+};
 const alt = (i) => `${text("id", i)}, image ${columns.slot[i]}`;
 
 // Rows that are new or have changed, as an object like `data`: each takes the place of the image with its key and slot.

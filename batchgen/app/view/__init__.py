@@ -1,0 +1,1 @@
+"""An output while people look at it."""

@@ -1,0 +1,166 @@
+"""One output as its page asks for it: read from the ledger as it is now, and decisions written into it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from batchgen.app.config.locate import find_ledger
+from batchgen.app.output.maintain import live_status, opened
+from batchgen.app.review.decisions import decide
+from batchgen.app.view.numbers import Numbered, Numbers
+from batchgen.errors import StorageError
+from batchgen.ledger import ImageRow
+from batchgen.reporter import live, thumbs
+from batchgen.reporter.gallery import PAINTED
+from batchgen.reporter.kept import Kept
+from batchgen.storage import ImageStore, Workspace
+from batchgen.viewer import Found, News, NoSuchThing
+from batchgen.viewer.desk import Known
+
+LATE = timedelta(seconds=5)
+"""What is written down may be seen so much later: several calls share a transaction."""
+Mark = tuple[tuple[int, int], ...]
+
+
+@dataclass
+class OutputDesk:
+    """The output of one folder. Every method may be called by several threads at once."""
+
+    root: Path
+    store: ImageStore
+    numbers: Numbers = field(default_factory=Numbers)
+    decided: bool = False
+    """Whether the report, which is a file, says less than the ledger."""
+    _making: Lock = field(default_factory=Lock)
+    _seen: tuple[Mark, Kept] | None = None
+    _quiet: tuple[str, Mark] = ("", ())
+
+    def page(self) -> str:
+        return live.page(self._kept())
+
+    def data(self) -> Mapping[str, Any]:
+        as_of = _stamp(datetime.now(UTC))
+        return {**live.data(self._kept(), self.numbers.give), "as_of": as_of}
+
+    def news(self, since: str, known: Known | None = None) -> News:
+        told = {} if known is None else known
+        now, mark = _stamp(datetime.now(UTC)), self._mark()
+        moment = _moment(since)
+        if moment is None or (known is not None and self._quiet == (since, mark)):
+            rows = []
+        else:
+            rows = self._changed(moment - LATE, told)
+        if not rows:
+            self._quiet = (now, mark)
+        told.update({(row.job_key, row.slot): _version(row) for row in rows})
+        blocks = self._seen[1].blocks.of if self._seen else {}
+        images = live.described(rows, self.numbers.give, blocks=blocks) if rows else None
+        return News(self._progress(), images, now)
+
+    def image(self, number: int) -> Found:
+        image = self.numbers.find(number)
+        if image.format not in PAINTED:
+            raise NoSuchThing
+        return self._open(image)
+
+    def thumb(self, number: int) -> Found:
+        image = self.numbers.find(number)
+        if image.format not in PAINTED:
+            raise NoSuchThing
+        path, workspace = f"{thumbs.HOME}/{image.sha256}.webp", Workspace(self.root)
+        if not workspace.exists(path):
+            return self._made(image, path)
+        return Found(workspace.open(path), "webp", image.sha256)
+
+    def bundle(self, numbers: Sequence[int]) -> Iterator[Found]:
+        for number in dict.fromkeys(numbers):
+            with suppress(NoSuchThing, StorageError):  # one that is gone keeps nobody from the others
+                yield self._open(self.numbers.find(number))
+
+    def decide(self, decisions: Sequence[Any]) -> Mapping[str, Any]:
+        why = decide(self.root, decisions)
+        self.decided = self.decided or not all(why)
+        return {"taken": sum(not one for one in why), "left_out": why}
+
+    def control(self, _order: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NoSuchThing
+
+    def redraw(self) -> Mapping[str, Any]:
+        raise NoSuchThing
+
+    def _kept(self) -> Kept:
+        """Look at the whole output, unless nothing has changed since it was looked at."""
+        with self._making:
+            mark = self._mark()
+            if self._seen is None or self._seen[0] != mark:
+                with opened(self.root, readonly=True) as (ledger, workspace, _):
+                    self._seen = (mark, live.look(ledger, workspace.name))
+            return self._seen[1]
+
+    def _mark(self) -> Mark:
+        """Say what changes whenever the ledger does: size and time of its files."""
+        ledger = find_ledger(self.root)
+        return tuple(map(_looks, (ledger, ledger.with_name(f"{ledger.name}-wal"))))
+
+    def _changed(self, since: datetime, told: Known) -> list[ImageRow]:
+        with opened(self.root, readonly=True) as (ledger, _, _), ledger.snapshot():
+            rows = list(ledger.report_rows.images_since(since))
+        return [row for row in rows if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)]
+
+    def _progress(self) -> Mapping[str, Any]:
+        with opened(self.root, readonly=True) as (ledger, workspace, _):
+            runs = [run.run_id for run in ledger.runs.latest_first()]
+            return live_status(workspace, runs, datetime.now(UTC)) or {}
+
+    def _open(self, image: Numbered) -> Found:
+        there = self.store.head(image.path)
+        return Found(
+            self.store.open(image.path),
+            image.format,
+            image.sha256,
+            image.path.partition("/")[2],
+            there.bytes if there else None,
+        )
+
+    def _made(self, image: Numbered, path: str) -> Found:
+        """Make the small copy of an image; where that cannot be done, the image stands for itself."""
+        original = self._open(image)
+        with original.file:
+            small = thumbs.thumbnail(original.file)
+        if small is None:
+            return self._open(image)
+        with suppress(StorageError):  # an archive that cannot be written to is looked at all the same
+            workspace = Workspace(self.root)
+            workspace.make(thumbs.HOME)
+            workspace.write(path, small, durable=False)
+        return Found(BytesIO(small), "webp", image.sha256, bytes=len(small))
+
+
+def _looks(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_size, found.st_mtime_ns)
+
+
+def _version(row: ImageRow) -> tuple[Any, ...]:
+    return (row.state, row.attempt_id, row.changed, row.review, row.note)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a moment that a page was told; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

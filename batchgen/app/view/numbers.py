@@ -1,0 +1,40 @@
+"""Numbers for images: a browser asks for an image by its number, and never by a path."""
+
+from threading import Lock
+from typing import NamedTuple
+
+from batchgen.ledger import ImageRow
+from batchgen.viewer import NoSuchThing
+
+
+class Numbered(NamedTuple):
+    """What is known of a stored image."""
+
+    path: str
+    sha256: str
+    format: str
+
+
+class Numbers:
+    """Gives each image a number, always the same one. May be used by several threads."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = Lock()
+        self._numbers: dict[Numbered, int] = {}
+        self._images: list[Numbered] = []
+
+    def give(self, row: ImageRow) -> int:
+        """Return the number of a stored image."""
+        image = Numbered(row.path or "", row.sha256 or "", row.format or "")
+        with self._one_at_a_time:
+            if image not in self._numbers:
+                self._numbers[image] = len(self._images)
+                self._images.append(image)
+            return self._numbers[image]
+
+    def find(self, number: int) -> Numbered:
+        """Return the image of a number; NoSuchThing when none has it."""
+        with self._one_at_a_time:
+            if not 0 <= number < len(self._images):
+                raise NoSuchThing
+            return self._images[number]

@@ -1,0 +1,67 @@
+"""`view`: the page of an output on an address of this machine, until Ctrl-C."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from batchgen.app.output.maintain import opened
+from batchgen.app.review.decisions import written
+from batchgen.app.view.desk import OutputDesk
+from batchgen.errors import InputError
+from batchgen.reporter import assets
+from batchgen.storage import ImageStore
+from batchgen.viewer import ViewServer
+
+LOOPBACK = "127.0.0.1"
+NICE = 10
+"""How far the viewer stands back behind the run that it shows."""
+
+
+def view(output: Path, announce: Callable[[str], None], *, host: str = LOOPBACK, port: int = 0) -> None:
+    """Serve the page of a folder until a signal; its address is announced as soon as it can be opened.
+
+    InputError when there is nothing to show, or nowhere to show it.
+    """
+    with opened(output, readonly=True) as (_, workspace, store):
+        root = workspace.root
+    with suppress(OSError):
+        os.nice(NICE)
+    decided = asyncio.run(_serve(root, store, announce, host, port))
+    if decided:
+        with opened(root, readonly=True) as (ledger, workspace, store):
+            written(ledger, workspace, store)
+
+
+async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None], host: str, port: int) -> bool:
+    end, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end.set)
+    desk = OutputDesk(root, store)
+    try:
+        await ViewServer(desk, host, port, _files()).serve(announce, end)
+    except (OSError, UnicodeError) as error:
+        raise InputError(_not_there(error, host, port)) from error
+    return desk.decided
+
+
+def _files() -> Mapping[str, tuple[str, bytes]]:
+    return {
+        "/page.css": ("text/css", assets.css().encode()),
+        "/page.js": ("text/javascript", assets.js(live=True).encode()),
+    }
+
+
+def _not_there(error: Exception, host: str, port: int) -> str:
+    """Say why nothing can be served there, and what to do."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken: choose another --port, or none"
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
+        return f"port {port} is kept for the system: choose one above 1023"
+    if isinstance(error, (socket.gaierror, UnicodeError)) or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine: give --host one that it has, or leave it out"
+    return f"the page cannot be served at {host}:{port}: {getattr(error, 'strerror', None) or error}"

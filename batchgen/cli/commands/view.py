@@ -1,0 +1,55 @@
+"""`batchgen view`: the page, live."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from batchgen.cli.command import subcommand
+from batchgen.cli.context import Context
+from batchgen.cli.params import output_argument
+from batchgen.errors import Exit
+
+
+@subcommand("view")
+@output_argument
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="0 takes a free one.  [default: 0]")
+@click.option(
+    "--host",
+    metavar="H",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to listen; others see any but loopback.",
+)
+@click.option("--no-open", is_flag=True, help="Open no browser.")
+@click.pass_obj
+def command(context: Context, output: Path | None, *, port: int, host: str, no_open: bool) -> int:
+    """Serve the page of the folder OUTPUT while you look: images as they arrive, money, review, control.
+
+    It works while a run draws, afterwards, and without one. Decisions go straight into the ledger. The address, the
+    last line on stdout, holds a token: whoever has it can look and decide, so hand it on with care. It knows no key
+    and spends nothing. Without OUTPUT, the folder below `output/` that was written last. Ends with Ctrl-C.
+
+    Examples:
+      batchgen view
+      batchgen view output/autumn-catalogue --port 8800
+      ssh -L 8800:127.0.0.1:8800 server    (then batchgen view --port 8800 --no-open there)
+    """
+    from batchgen.app.view.serve import view
+
+    opens = not no_open and context.console.attended and _has_display()
+
+    def announce(address: str) -> None:
+        context.console.say_at_once(address)
+        if opens:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    view(context.output(output), announce, host=host, port=port)
+    return Exit.OK
+
+
+def _has_display() -> bool:
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,46 @@
+"""What happens is told to everybody who listens, and nobody makes the server keep it."""
+
+import asyncio
+
+from batchgen.viewer import News
+from batchgen.viewer.events import MOST_WAITING, Listener, Listeners, message
+from tests.viewer.conftest import ListDesk, served
+
+
+async def test_several_viewers_are_told_the_same() -> None:
+    """Images and progress come to each, in order, after what each knows already."""
+    images = b'event: images\ndata: {"count":1,"texts":["</script>\\n\\u2028"]}\n'
+    async with served(desk := ListDesk()) as visitor:
+        await visitor.enter()
+        again = {"Last-Event-ID": "t8"}
+        async with visitor.get("/events?since=t7") as one, visitor.get("/events", headers=again) as two:
+            for stream in (one, two):
+                assert await stream.content.readline() == b"id: t0\n"
+            desk.told.append(News({"state": "drawing"}, {"count": 1, "texts": ["</script>\n\u2028"]}, "t1"))
+            for stream in (one, two):
+                await asyncio.wait_for(stream.content.readuntil(images), 10)
+        assert {"t7", "t8"} <= set(desk.asked_since)
+
+
+async def test_who_does_not_keep_up_is_dropped() -> None:
+    """So many messages wait for one listener, and no more."""
+    everyone = Listeners()
+    async with everyone.one_more() as slow, everyone.one_more() as quick:
+        for number in range(MOST_WAITING + 1):
+            everyone.tell(message("progress", {"number": number}))
+            assert b"number" in await quick.next(1)
+        assert slow.dropped
+        assert not quick.dropped
+
+
+async def test_a_silent_stream_says_that_it_is_there() -> None:
+    """A comment comes when there is nothing to tell."""
+    assert await Listener().next(0.01) == b":\n\n"
+
+
+def test_a_message_is_one_message() -> None:
+    """Whatever the texts hold, it begins no other one."""
+    said = message("images", {"texts": ["a\n\nevent: x\ndata: y\r\r\u2028"]}, "7")
+    assert said.count(b"\n\n") == 1
+    assert said.startswith(b"id: 7\nevent: images\ndata: ")
+    assert b"\r" not in said
