@@ -108,9 +108,9 @@ def test_nothing_is_frozen_where_another_image_is_paid_for(ledger: Ledger, make:
     """What is on its way comes to its place; it can be rejected meanwhile, and not approved."""
     job = make.job()
     drawn(ledger, make, job)
-    on_its_way = frozenset({"images/a-0"})
-    assert "on its way" in ledger.reviews.record([judged(make, job, APPROVED)], on_its_way)[0]
-    assert ledger.reviews.record([judged(make, job, REJECTED)], on_its_way) == ("",)
+    places = frozenset({"images/a-0"})
+    assert "on its way" in ledger.reviews.record([judged(make, job, APPROVED)], lambda: places)[0]
+    assert ledger.reviews.record([judged(make, job, REJECTED)], lambda: places) == ("",)
 
 
 def test_an_approved_image_that_stepped_aside_is_a_broken_law(ledger: Ledger, make: Make) -> None:

@@ -25,6 +25,8 @@ MOST_NOTE = 4000
 """Characters of a note."""
 HEX = re.compile(r"[0-9a-f]{64}")
 BETWEEN = re.compile(r"[\s,]*")
+NONSENSE = "\0"
+"""What stands for a value that no table could hold; nothing takes it."""
 SLOT = re.compile(r"\d{1,3}", re.ASCII)
 
 
@@ -154,12 +156,12 @@ def _json(path: Path) -> Iterator[Read | Problem]:
 
 def _cells(one: object) -> dict[str, str]:
     """Return the cells of a decision as a table would have them."""
-    return {name: _text(one.get(name)) if isinstance(one, dict) else "?" for name in COLUMNS}
+    return {name: _text(one.get(name)) if isinstance(one, dict) else NONSENSE for name in COLUMNS}
 
 
 def _text(value: object) -> str:
     """Return a value as a table would have it; an object is none."""
-    return value if isinstance(value, str) else str(value) if type(value) is int else "" if value is None else "?"
+    return value if isinstance(value, str) else str(value) if type(value) is int else "" if value is None else NONSENSE
 
 
 def _lines(text: str, count: int) -> list[int]:
