@@ -27,6 +27,7 @@ TITLES = {
     "files.md": "Files",
     "report.md": "The report",
     "derivatives.md": "Sizes and formats",
+    "quality.md": "Quality",
     "stores.md": "Stores",
     "cron.md": "Cron, messages, containers",
     "python.md": "From Python",

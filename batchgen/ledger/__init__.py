@@ -10,6 +10,7 @@ from batchgen.ledger.accounts import Accounts
 from batchgen.ledger.adoption import Adoption
 from batchgen.ledger.attempts import Attempts
 from batchgen.ledger.batches import Batches, BatchRow, BatchState, NewBatch
+from batchgen.ledger.canaries import Begun, Canaries
 from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
@@ -71,6 +72,7 @@ __all__ = [
     "AttemptRow",
     "BatchRow",
     "BatchState",
+    "Begun",
     "CallRow",
     "CapKind",
     "Caps",
@@ -142,6 +144,7 @@ class Ledger:
         self.queue_limits = QueueLimits(database)
         self.uploads = Uploads(database)
         self.measures = Measures(database)
+        self.canaries = Canaries(database)
         self.told = Told(database)
         self.stores = Stores(database)
         self.report_rows = ReportRows(database)

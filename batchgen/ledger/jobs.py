@@ -12,7 +12,7 @@ from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
 from batchgen.ledger.reviews import DOUBT, IN_FORCE
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, moment, plain, reason_from, request_from, request_text
-from batchgen.model import ImageRequest, Job, SlotState
+from batchgen.model import ImageRequest, Job, ReasonCode, SlotState
 
 MODERATED = "moderation_blocked"
 _DECIDED = frozenset({SlotState.STORED, SlotState.MODERATED, SlotState.FAILED, SlotState.LOST_PAID})
@@ -36,7 +36,9 @@ class Jobs:
         with self._database.writing("remember") as db:
             known = db.executemany(
                 "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
-                " last_run = ?, seq = ?, listing = ?, variant = ? WHERE catalogue = ? AND key = ?",
+                " last_run = ?, seq = ?, listing = ?, variant = ?, template = ifnull(nullif(?, ''), template),"
+                " waits = '', waits_for = ''"
+                " WHERE catalogue = ? AND key = ?",
                 (
                     (*_of_this_run(one, run_id, seq), self._database.catalogue, one.job.key)
                     for seq, one in enumerate(wanted, first)
@@ -46,8 +48,8 @@ class Jobs:
                 return
             db.executemany(
                 "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
-                " catalogue, key, operation, prompt, request)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " template, catalogue, key, operation, prompt, request)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (catalogue, key) DO NOTHING",
                 (
                     (
@@ -58,6 +60,14 @@ class Jobs:
                     )
                     for seq, one in enumerate(wanted, first)
                 ),
+            )
+
+    def wait(self, waiting: Sequence[tuple[str, ReasonCode, str]]) -> None:
+        """Write down which remembered jobs this run does not start, by key: why, and for what they wait."""
+        with self._database.writing("wait") as db:
+            db.executemany(
+                "UPDATE jobs SET waits = ?, waits_for = ? WHERE catalogue = ? AND key = ?",
+                ((why.value, plain(what), self._database.catalogue, key) for key, why, what in waiting),
             )
 
     def _next(self, count: int) -> int:
@@ -131,7 +141,7 @@ def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:
     look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
     listing = dump([plain(text) for text in astuple(job.listing)]) if job.listing else ""
     variant = dump([plain(job.variant.of), plain(job.variant.name)]) if job.variant else ""
-    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq, listing, variant)
+    return (job.id, job.n, *look, dump(job.tags), place, run_id, seq, listing, variant, job.template)
 
 
 def _for_good(request: ImageRequest) -> tuple[object, ...]:

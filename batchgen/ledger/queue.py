@@ -27,6 +27,8 @@ class _Rest:
     asked: ImageRequest | None = None
     preview: bool = False
     priority: float = 0.0
+    template: str = ""
+    approved_inputs: bool = False
 
 
 class Queue:

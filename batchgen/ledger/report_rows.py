@@ -86,7 +86,9 @@ SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality
     ifnull(attempts, 0), ifnull(retried, 0), ifnull(text_in, 0), ifnull(image_in, 0), ifnull(output, 0),
     ifnull(confirmed_micro_usd, 0), ifnull(estimated_micro_usd, 0), ifnull(at_risk_micro_usd, 0),
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
-    coalesce(w.code, f.code, ''), coalesce(w.message, f.message, ''), ifnull(categories, '[]'),
+    coalesce(w.code, CASE WHEN not_started > 0 THEN nullif(j.waits, '') END, f.code, ''),
+    coalesce(w.message, CASE WHEN not_started > 0 AND j.waits != '' THEN j.waits_for END, f.message, ''),
+    ifnull(categories, '[]'),
     moderated_slots, moderated_prompt, submitted
 FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key

@@ -99,7 +99,14 @@ class Composer:
             index + 1,
             frozenset(lacking),
             images_optional=job.images_optional or self._form.images_optional,
+            approved_inputs=job.when == "approved",
         )
+        if (
+            job.when
+            and not {"images", NAMES} & lacking
+            and not any(whole(name) == "images" for name, _ in (*own, *defaults))
+        ):
+            self._problem("`when: approved` stands beside `images`, which name the jobs that it waits for", *at, "when")
         elsewhere = tuple(self._elsewhere())
         found = tuple(look_up(block, self._root, elsewhere))
         errors = tuple(problem for problem in found if problem.severity is Severity.ERROR)

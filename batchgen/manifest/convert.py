@@ -13,6 +13,8 @@ from batchgen.model import (
     NO_CHECKS,
     BatchSettings,
     Budget,
+    Canary,
+    CanaryUntil,
     Checks,
     Limits,
     Notify,
@@ -47,6 +49,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         notify=Notify(**_given(form.notify)),
         derivatives=tuple(_recipe(name, written) for name, written in (form.derivatives or {}).items()),
         checks=_checks(form.checks) if form.checks else NO_CHECKS,
+        canary=_canary(form, root, problems),
         sidecars=form.output is not None and form.output.sidecars,
         store=(form.output and form.output.store) or "",
         **plain,
@@ -75,6 +78,17 @@ def _checks(form: ChecksForm) -> Checks:
     """Give the checks that are written, each with its usual values where nothing is said."""
     kinds = {"background": BackgroundCheck, "margin": MarginCheck, "blur": BlurCheck, "duplicate": DuplicateCheck}
     return Checks(**{name: kind(**_given(said)) for name, kind in kinds.items() if (said := getattr(form, name))})
+
+
+def _canary(form: ManifestForm, root: Node, problems: list[Problem]) -> Canary | None:
+    """Give what the first jobs of each template have to come through, if anything."""
+    if form.canary is None:
+        return None
+    canary = Canary(**{name: value for name, value in _given(form.canary).items() if name != "per"})
+    if canary.until is CanaryUntil.CHECKED and not (form.checks and _checks(form.checks)):
+        why = '`until: checked` needs `checks`, such as checks: {background: {color: "#ffffff"}}'
+        problems.append(Problem(why, root.at("canary", "until").place))
+    return canary
 
 
 def _name(given: str | None, root: Node, path: Path, problems: list[Problem]) -> str:

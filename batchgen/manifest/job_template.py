@@ -9,6 +9,7 @@ from math import prod
 from pathlib import PurePath
 
 from batchgen.errors import Place, Problem, Severity
+from batchgen.manifest.identity import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
 from batchgen.manifest.rows.table import Row, Skipped, Table, in_lines
@@ -27,6 +28,8 @@ _NO_IMAGE = (
     "`{word}`: `{hole}` is blank, so that an image would be invented where one is to be changed; fill it in, leave the "
     "row out with `only` or `exclude`, or allow it with images_optional: true"
 )
+NO_LOOK = frozenset({"id", "n", "priority"})
+"""What says nothing of how an image looks: with another one, the same template stays the same."""
 COMPARED = frozenset({"model", "quality"})
 """What decides the price of the same image."""
 
@@ -135,6 +138,7 @@ class JobTemplate:
     number: int = 1
     lacking: frozenset[str] = frozenset()
     images_optional: bool = False
+    approved_inputs: bool = False
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""
@@ -146,6 +150,7 @@ class JobTemplate:
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
         varies = self.axes != Axes()
         watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
+        template, varied = self._identity(), self._varied()
         for number, row in enumerate(rows, 1):
             if not isinstance(row, Row):
                 yield row
@@ -159,7 +164,8 @@ class JobTemplate:
                 else:
                     values = {**self.variables, **row.values, **combination.values}
                     variant = self._variant(combination.values, place, number) if self.compared else None
-                    draft = self._draft(values, combination, place, variant)
+                    written = _varied(template, varied, combination) if varied or combination.fields else template
+                    draft = self._draft(values, combination, place, variant, written)
                     yield self._without_blanks(draft, blank - combination.values.keys(), blanks) if blank else draft
         yield from _doubted(blanks)
 
@@ -168,6 +174,18 @@ class JobTemplate:
         own = {name for name, _ in self.own}
         yield from self.own
         yield from (field for field in self.defaults if field[0] not in own)
+
+    def _identity(self) -> str:
+        """Name what is written for every row: the texts of the fields, and the variables of the manifest in them."""
+        fields = [(name, template) for name, template in self._effective() if name not in NO_LOOK]
+        used = frozenset[str]().union(*(template.names for _, template in fields))
+        variables = ((f"variables.{name}", text) for name, text in self.variables.items() if name in used)
+        return template_id((*((name, template.source) for name, template in fields), *variables))
+
+    def _varied(self) -> frozenset[str]:
+        """Name the lists of the manifest that set parameters, or the whole prompt: their values are written, too."""
+        in_params = (template.names for name, template in self._effective() if name not in {"prompt", *NO_LOOK})
+        return self.axes.names & frozenset({"prompt"}).union(*in_params)
 
     def _watched(self) -> tuple[str, ...]:
         """Names whose blank value would change what is bought."""
@@ -195,7 +213,9 @@ class JobTemplate:
         lacking = draft.lacking.union(IMAGES if len(problems) > len(draft.problems) else ())
         return draft._replace(texts=texts, images=tuple(images), problems=tuple(problems), lacking=lacking)
 
-    def _draft(self, values: Values, combination: Combination, place: Place, variant: Variant | None) -> RenderedRow:
+    def _draft(
+        self, values: Values, combination: Combination, place: Place, variant: Variant | None, template: str
+    ) -> RenderedRow:
         texts: dict[str, str] = {}
         wrong: dict[str, str] = {}
         _render(combination.fields, values, texts, wrong)
@@ -209,7 +229,19 @@ class JobTemplate:
             image for name in [n for n in texts if n.startswith("images[")] for image in several(texts.pop(name))
         )
         written = () if combination.fields else self.written
-        draft = RenderedRow(texts, images, tags, values, place, inherited, written, variant, self.lacking)
+        draft = RenderedRow(
+            texts,
+            images,
+            tags,
+            values,
+            place,
+            inherited,
+            written,
+            variant,
+            self.lacking,
+            template=template,
+            approved_inputs=self.approved_inputs,
+        )
         if not wrong and not wrong_tags:
             return draft
         problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
@@ -225,6 +257,13 @@ class JobTemplate:
         inside = place.file == self.place.file
         row = f"row {number}" if inside else f"{PurePath(place.file).name}:{place.line}"
         return Variant(", ".join((f"job {self.number}", row, *others)), ", ".join(ways)) if ways else None
+
+
+def _varied(template: str, varied: frozenset[str], combination: Combination) -> str:
+    """Name the template of one combination: with the values and fields that the manifest writes for it."""
+    values = [(f"values.{name}", value) for name, value in combination.values.items() if name in varied]
+    fields = [(f"include.{name}", field.source) for name, field in combination.fields]
+    return named(template, (*values, *fields))
 
 
 def _doubted(blanks: Mapping[tuple[str, str], list[Place]]) -> Iterator[Problem]:

@@ -35,7 +35,8 @@ class RenderedRow(NamedTuple):
 
     `inherited` names what came from `defaults`; `written` is where fields stand that are the same for every row;
     `variant` is set where the same is drawn in several ways. `lacking` are words that are set to something wrong, so
-    that it is not among the texts; `problems` is what of that was not told yet.
+    that it is not among the texts; `problems` is what of that was not told yet. `template` names what is written for
+    it and for others; `approved_inputs`: what it takes of other jobs has to be approved.
     """
 
     texts: Mapping[str, str]
@@ -48,6 +49,8 @@ class RenderedRow(NamedTuple):
     variant: Variant | None = None
     lacking: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
+    template: str = ""
+    approved_inputs: bool = False
 
     def without(self, name: str, image: str | None) -> "RenderedRow":
         """Return the draft without a word that is wrong; of several images, only that one is left out."""
@@ -158,7 +161,7 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
     request = _request(draft, inputs)
     identity = key(request, explicit)
     name = explicit or identity[:12]
-    return Job(
+    job = Job(
         id=name,
         key=identity,
         request=request,
@@ -172,7 +175,12 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
         listing=shop.of(draft.values, name) if shop else None,
         variant=draft.variant,
         priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
+        template=draft.template,
+        approved_inputs=draft.approved_inputs and bool(draft.images),
     )
+    if job.approved_inputs and not job.waits_for and "images" not in draft.lacking:
+        raise _WrongFieldError("when", '`when: approved` needs an image of another job, such as images: ["@lamp"]')
+    return job
 
 
 def _stems(draft: RenderedRow, output: PathTemplate, name: str, key: str, n: int, request: ImageRequest) -> Stems:

@@ -8,14 +8,25 @@ import re
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
 from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
-from batchgen.model import BadRows, Event, Fit, Metadata, OnMismatch, OnPartial, OnUncertain, Platform, RouteChoice
+from batchgen.model import (
+    BadRows,
+    CanaryUntil,
+    Event,
+    Fit,
+    Metadata,
+    OnMismatch,
+    OnPartial,
+    OnUncertain,
+    Platform,
+    RouteChoice,
+)
 from batchgen.money import MicroUSD, from_usd
 
 IGNORED = "x-"
@@ -361,6 +372,17 @@ class ChecksForm(Form):
     duplicate: DuplicateForm | None = None
 
 
+class CanaryForm(Form):
+    """The first jobs of each template are drawn; the others wait for what comes of them."""
+
+    first: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many jobs of each template; 3 by default."""
+    per: Literal["template"] | None = None
+    """template: the prompt and the parameters as the manifest writes them, before a row is put in."""
+    until: CanaryUntil | None = None
+    """approved, the default: somebody approved their images; checked: their images pass `checks`."""
+
+
 class NotifyForm(Form):
     """Who is told how a run ended; addresses are secrets and come from the environment."""
 
@@ -474,6 +496,8 @@ class JobForm(RequestForm):
     """What is drawn first: high, normal, low, or a number, of which the largest comes first; it changes no job."""
     images_optional: bool = False
     """Whether a row may leave images blank; it is then drawn without them."""
+    when: Literal["approved"] | None = None
+    """approved: it waits until somebody approved the images of other jobs that it takes (`@id`)."""
 
 
 class ManifestForm(Form):
@@ -502,6 +526,7 @@ class ManifestForm(Form):
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     checks: ChecksForm | None = None
+    canary: CanaryForm | None = None
     derivatives: dict[RecipeName, DerivativeForm] | None = None
     """Further files made of each image, by name: other sizes, formats, and what shops ask for."""
     notify: NotifyForm | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batchgen.errors import Problem
+from batchgen.manifest.identity import named
 from batchgen.manifest.key import key
 from batchgen.manifest.rendered_row import CHECKS, RenderedRow, Written
 from batchgen.model import InputImage, Job, JobImage
@@ -35,7 +36,9 @@ class Stage:
         """Return the draft as this stage asks for it."""
         inherited = draft.inherited.difference(self.texts)
         texts, lacking = {**draft.texts, **self.texts}, draft.lacking | self.lacking
-        return draft._replace(texts=texts, inherited=inherited, lacking=lacking, written=self._where(draft.written))
+        template = named(draft.template, self.texts)
+        written = self._where(draft.written)
+        return draft._replace(texts=texts, inherited=inherited, lacking=lacking, written=written, template=template)
 
     def _where(self, written: Written) -> Written:
         """Where the fields of a draft stand: one value for all drafts of an entry of `jobs`, which keeps its own."""

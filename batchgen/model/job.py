@@ -166,7 +166,9 @@ class Job:
     `place` is its row or its entry of the manifest; `written` says of fields that stand elsewhere where that is.
     `after` is the id of the job that shows a preview of this one, which somebody has to approve first. `asked` is what
     the manifest asks for by now, where approved images keep the job as it was. `preview`: it shows what another job
-    will be. Jobs with a larger `priority` are drawn first.
+    will be. Jobs with a larger `priority` are drawn first. `template` names what the manifest writes for it and for
+    others: prompt and parameters before a row is put in; empty where each row writes its own. `approved_inputs`: it is
+    drawn from images of other jobs that somebody approved, and from no others.
     """
 
     id: str
@@ -185,6 +187,8 @@ class Job:
     variant: Variant | None = field(default=None, compare=False)
     preview: bool = False
     priority: float = 0.0
+    template: str = field(default="", compare=False)
+    approved_inputs: bool = False
 
     def path(self, slot: int, ext: str) -> str:
         """Where the image in a slot goes, below `images/`, for a real extension without dot."""

@@ -37,6 +37,10 @@ class ReasonCode(StrEnum):
     STORAGE = "storage"
     INPUT = "input"
     PLANNED = "planned"  # as planned: it waits for others, or there is nothing to draw
+    PREVIEW = "preview"  # it waits until somebody approves its preview
+    CANARY = "canary"  # it waits for the first jobs of its template
+    ANCHOR = "anchor"  # it waits until somebody approves the images that it is drawn from
+    TEMPLATE = "template"  # too many jobs of its template were moderated or failed
     OTHER = "other"  # words of an older ledger
 
 

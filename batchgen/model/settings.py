@@ -49,6 +49,21 @@ class BadRows(StrEnum):
     SKIP = "skip"
 
 
+class CanaryUntil(StrEnum):
+    """What the first jobs of a template have to come through before the others are drawn."""
+
+    APPROVED = "approved"  # somebody approved their images
+    CHECKED = "checked"  # their images pass the checks
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The `first` jobs of each template are drawn; the others wait for what comes of them."""
+
+    first: int = 3
+    until: CanaryUntil = CanaryUntil.APPROVED
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Rates per sliding minute, parallel calls, and hard stops; None is no limit of that kind."""
@@ -155,3 +170,4 @@ class Settings:
     route: RouteChoice = RouteChoice.SYNC
     batch: BatchSettings = field(default_factory=BatchSettings)
     checks: Checks = NO_CHECKS
+    canary: Canary | None = None

@@ -1,14 +1,30 @@
 """Jobs that take the images of other jobs: in which order they can be drawn, and what their inputs are."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+from typing import NamedTuple
 
 from batchgen import manifest
 from batchgen.catalog import parse_size
-from batchgen.ledger import Ledger
-from batchgen.model import FileImage, InputImage, Job, JobImage, SlotState
+from batchgen.ledger import Ledger, Review
+from batchgen.model import FileImage, InputImage, Job, JobImage, ReasonCode, SlotState
 from batchgen.storage import ImageStore
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What keeps a chained job from being drawn. `unapproved` are the jobs of which somebody has to approve images."""
+
+    why: str
+    unapproved: tuple[str, ...] = ()
+
+
+class Taken(NamedTuple):
+    """A stored image that another job takes, and what a person said of it."""
+
+    file: FileImage
+    review: Review | None
 
 
 class Chain:
@@ -20,6 +36,7 @@ class Chain:
         self._store = store
         self._jobs: dict[str, Job] = {}
         self._coming: set[str] = set()
+        self._held: dict[str, ReasonCode] = {}
 
     def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through, and take note of those whose images others take."""
@@ -32,16 +49,18 @@ class Chain:
         if job.id in self._taken:
             self._jobs[job.id] = job
 
-    def resolve(self, job: Job) -> Job | str:
+    def resolve(self, job: Job) -> Job | Missing:
         """Return the job with its inputs in place and its real key, or what it still waits for."""
         found = {wanted: self._images(wanted) for wanted in job.waits_for}
-        missing = [why for why in found.values() if isinstance(why, str)]
-        if missing:
-            return f"waits for {', '.join(missing)}"
+        if missing := [why for why in found.values() if isinstance(why, str)]:
+            return Missing(f"waits for {', '.join(missing)}")
+        there = {name: images for name, images in found.items() if not isinstance(images, str)}
+        if job.approved_inputs and (unapproved := _unapproved(job, there)):
+            return unapproved
         try:
-            real = manifest.resolve(job, {name: got for name, got in found.items() if not isinstance(got, str)})
+            real = manifest.resolve(job, {name: [one.file for one in images] for name, images in there.items()})
         except LookupError:
-            return f"takes an image that {', '.join(job.waits_for)} does not draw"
+            return Missing(f"takes an image that {', '.join(job.waits_for)} does not draw")
         self.see(real)
         return real
 
@@ -49,6 +68,18 @@ class Chain:
         """Take note that the images of a job are to come."""
         if job.id in self._taken:
             self._coming.add(job.id)
+
+    def hold(self, job: Job, code: ReasonCode) -> None:
+        """Take note of why a job waits, if it does: those that take its images wait too."""
+        if code and job.id in self._taken:
+            self._held[job.id] = code
+
+    def held(self, job: Job) -> ReasonCode:
+        """Return why the jobs wait whose images this one takes and that are not there; nothing where none does."""
+        codes = (
+            self._held[name] for name in job.waits_for if name in self._held and isinstance(self._images(name), str)
+        )
+        return next(codes, ReasonCode.NONE)
 
     def lacking(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose images this one takes, that are not all there and are not to come."""
@@ -70,7 +101,7 @@ class Chain:
         for slot in range(taken.n) if image.slot is None else (image.slot,):
             yield FileImage("", "", 0, *pixels) if pixels else JobImage(image.job_id, slot)
 
-    def _images(self, name: str) -> tuple[FileImage, ...] | str:
+    def _images(self, name: str) -> tuple["Taken", ...] | str:
         """Return the stored images of a job, or its name and what is amiss."""
         job = self._jobs.get(name)
         real = self.resolve(job) if job and job.waits_for else job
@@ -85,8 +116,31 @@ class Chain:
             file = self._store.local_path(slot.path or "")
             if file is None:
                 return f"{name} ({slot.path} is gone; --regenerate-missing draws it again)"
-            images.append(FileImage(str(file), slot.sha256 or "", slot.bytes, slot.width, slot.height))
+            image = FileImage(str(file), slot.sha256 or "", slot.bytes, slot.width, slot.height)
+            images.append(Taken(image, slot.review))
         return tuple(images)
+
+
+def _unapproved(job: Job, there: Mapping[str, Sequence[Taken]]) -> Missing | None:
+    """Say which of the images that a job takes nobody has approved; None when somebody approved all of them."""
+    inputs = (*job.request.images, job.request.mask)
+    said = [
+        (image.job_id, taken.review)
+        for image in inputs
+        if isinstance(image, JobImage)
+        for slot, taken in enumerate(there[image.job_id])
+        if image.slot in {None, slot} and taken.review is not Review.APPROVED
+    ]
+    names = tuple(dict.fromkeys(name for name, _ in said))
+    rejected = tuple(dict.fromkeys(name for name, review in said if review is Review.REJECTED))
+    if rejected:
+        return Missing(f"waits: {', '.join(rejected)} was rejected; run --rejected draws it again", rejected)
+    return Missing(until_approved(names), names) if names else None
+
+
+def until_approved(names: Sequence[str]) -> str:
+    """Say until when a job waits."""
+    return f"waits until somebody approves {', '.join(names)}"
 
 
 def in_order(jobs: Iterable[Job]) -> Iterator[Job]:

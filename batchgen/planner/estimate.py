@@ -10,6 +10,7 @@ from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
 from batchgen.planner.pairing import Planned
 from batchgen.planner.reach import Reach
+from batchgen.planner.waiting import Waiting, WaitingTally
 from batchgen.pricing import Cost
 
 MOST_VALUES = 200
@@ -94,6 +95,7 @@ class Estimate:
     actions: tuple[tuple[str, int], ...] = ()
     later: tuple[CostRow, ...] = ()
     reach: Reach | None = None
+    waiting: tuple[Waiting, ...] = ()
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Tally:
     """Adds up a plan while it streams by; `later` is what waits for somebody's approval."""
 
     limits: Limits
+    waiting: WaitingTally = field(default_factory=WaitingTally)
     later: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
     kinds: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
     tags: dict[str, dict[str, Sum]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Sum)))
@@ -116,6 +119,7 @@ class Tally:
         """Pass a plan through and add it up."""
         for item in planned:
             self.actions[item.action.value] += 1
+            self.waiting.add(item)
             if item.cost is not None and item.slots:
                 self._add(item)
             elif item.cost is not None and item.later:
@@ -158,6 +162,7 @@ class Tally:
             output_tokens=self.output_tokens,
             rows=_rows(self.kinds),
             later=_rows(self.later),
+            waiting=self.waiting.total(),
             tags=tuple(
                 TagRow(tag, value, s.jobs, s.images, MicroUSD(s.low), MicroUSD(s.expected), MicroUSD(s.high))
                 for tag in sorted(self.tags.keys() - self.crowded)

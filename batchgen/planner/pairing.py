@@ -9,7 +9,7 @@ from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
-from batchgen.planner.chain import Chain, in_order
+from batchgen.planner.chain import Chain, Missing, in_order, until_approved
 from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
 from batchgen.pricing import Cost, together
@@ -26,6 +26,7 @@ class Planned:
     how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
     prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
     `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
+    `waits` is why it waits, if it does, and `awaited` names the jobs that it waits for.
     `gone` counts stored images whose files somebody moved away. `held` are slots that are held from
     now on, with the reason; `accepted` says that a person takes what is missing.
     """
@@ -44,6 +45,8 @@ class Planned:
     gone: int = 0
     held: tuple[tuple[int, Reason], ...] = ()
     accepted: bool = False
+    waits: ReasonCode = ReasonCode.NONE
+    awaited: tuple[str, ...] = ()
 
     @property
     def quote(self) -> Quote | None:
@@ -51,15 +54,29 @@ class Planned:
         return self.cost.quote if self.cost else None
 
 
+def waiting(item: Planned, code: ReasonCode, why: str, awaited: tuple[str, ...]) -> Planned:
+    """Let a job that would be drawn wait."""
+    return replace(item, action=Action.WAIT, why=why, slots=(), later=item.slots, waits=code, awaited=awaited)
+
+
+def not_held(item: Planned) -> Planned:
+    """Hold no job back."""
+    return item
+
+
 @dataclass(frozen=True)
 class Pairing:
-    """How jobs are paired: the ledger, the prices, the user's choices, the chain, and which of some paths are there."""
+    """How jobs are paired: the ledger, the prices, the user's choices, the chain, and which of some paths are there.
+
+    `hold` lets a job wait although it could be drawn.
+    """
 
     ledger: Ledger
     price: Callable[[Job, int], Cost]
     choices: Choices
     chain: Chain
     taken: Callable[[Iterable[str]], frozenset[str]]
+    hold: Callable[[Planned], Planned] = not_held
 
     def freeze(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through; one with approved images stays as it was when the manifest asks otherwise by now.
@@ -92,7 +109,8 @@ class Pairing:
 
         In a queue each job stands behind those whose images it takes: there the order is kept.
         """
-        for item in self._queued(jobs) if queued else self._every(jobs):
+        for item in map(self.hold, self._queued(jobs) if queued else self._every(jobs)):
+            self.chain.hold(item.job, item.waits)
             if item.slots or item.action in {Action.RETRY, Action.SUBMITTED}:
                 self.chain.comes(item.job)
             if not self.choices.some or _concerned(item):
@@ -116,16 +134,27 @@ class Pairing:
     def link(self, job: Job) -> Planned:
         """Plan a chained job: with its real key when its inputs are stored, else as one that waits for them."""
         real = self.chain.resolve(job)
-        if isinstance(real, str):
-            (known,) = self.ledger.jobs.known([job])
-            cost, every = self.price(self.chain.foreseen(job), job.n), tuple(range(job.n))
-            if job.after and isinstance(unseen := self._previews([job]).get(job.id, ""), str):
-                return Planned(job, Action.WAIT, unseen, cost=cost, linked=True, later=every)
-            if never := self.chain.lacking(job):
-                return Planned(job, Action.SKIP, f"{real}; this run does not draw {', '.join(never)}", linked=True)
-            action = Action.CHANGED if known.previous else Action.NEW
-            return Planned(job, action, real, every, cost, linked=True)
+        if isinstance(real, Missing):
+            return self._unlinked(job, real)
         return replace(next(self._pair(list(self.freeze([real])))), linked=True)
+
+    def _unlinked(self, job: Job, missing: Missing) -> Planned:
+        """Plan a chained job that cannot be drawn yet: it waits for other jobs, or for somebody's approval."""
+        (known,) = self.ledger.jobs.known([job])
+        cost, every = self.price(self.chain.foreseen(job), job.n), tuple(range(job.n))
+        action = Action.CHANGED if known.previous else Action.NEW
+        coming = Planned(job, action, missing.why, every, cost, linked=True)
+        if job.after and isinstance(unseen := self._previews([job]).get(job.id, ""), str):
+            return waiting(coming, ReasonCode.PREVIEW, unseen, (job.after,))
+        if missing.unapproved:
+            return waiting(coming, ReasonCode.ANCHOR, missing.why, missing.unapproved)
+        if code := self.chain.held(job):
+            return waiting(coming, code, f"{missing.why}, that cannot be drawn yet", job.waits_for)
+        if never := self.chain.lacking(job):
+            return Planned(job, Action.SKIP, f"{missing.why}; this run does not draw {', '.join(never)}", linked=True)
+        if job.approved_inputs:
+            return waiting(coming, ReasonCode.ANCHOR, until_approved(job.waits_for), job.waits_for)
+        return coming
 
     def _pair(self, jobs: Sequence[Job]) -> Iterator[Planned]:
         pairs = list(zip(jobs, map(_drawn, self.ledger.jobs.known(jobs)), strict=True))
@@ -140,7 +169,8 @@ class Pairing:
             stands = OutcomeKind.HELD if action is Action.HELD else job_status(job, known)
             if isinstance(preview, str):
                 price = self.price(job, len(slots))
-                yield Planned(job, Action.WAIT, preview, cost=price, job_status=stands, later=slots)
+                planned = Planned(job, action, why, slots, price, job_status=stands)
+                yield waiting(planned, ReasonCode.PREVIEW, preview, (job.after,) if job.after else ())
                 continue
             slots, taken = _unfrozen(job, slots, frozen)
             if taken:

@@ -10,10 +10,13 @@ from batchgen.model import Job, SlotState
 
 
 def as_approved(job: Job, approved: Sequence[Approved]) -> Job:
-    """Give the job as it was when its images were approved; the job itself where they are its own, or none."""
+    """Give the job as it was when its images were approved; the job itself where they are its own, or none.
+
+    What was approved says nothing of what the manifest writes by now.
+    """
     if not approved or any(one.key == job.key for one in approved):
         return job
-    return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request)
+    return replace(job, key=approved[0].key, request=approved[0].request, asked=job.request, template="")
 
 
 def approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved | str:

@@ -53,6 +53,9 @@ def next_step(status: int, cause: str = "", summary: Mapping[str, Any] = Mapping
     """Say what to do after a run, from the object of `run --json`; empty where nothing is."""
     if cause:
         return f"{Cause(cause).advice}; batchgen doctor tries again, and the same command then goes on"
+    waits = next((one["next"] for one in summary.get("waiting") or () if one.get("next")), "")
+    if status == Exit.LIMIT and waits and not summary.get("reason"):
+        return str(waits)
     if status == Exit.SOME_FAILED and (steps := list(_after_failures(summary))):
         return "; ".join(steps)
     return NEXT.get(Exit(status), "")

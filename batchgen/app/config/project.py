@@ -16,10 +16,11 @@ from batchgen.app.config.locate import catalogue_of, kept_path, output_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
+from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary
 from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings
-from batchgen.planner import Choices
+from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.providers.rules import described
 from batchgen.runtime.clock import Clock, SystemClock
@@ -207,6 +208,12 @@ def choices_of(project: Project, options: Options) -> Choices:
         at_risk=options.on_uncertain is OnUncertain.RETRY,
         max_uncertain=project.settings.retry.max_uncertain,
     )
+
+
+def canaries_of(project: Project, census: ManifestSummary, ledger: Ledger) -> Canaries:
+    """Say which jobs wait for the first ones of their template. Blocks."""
+    settings = project.settings
+    return Canaries.of(settings.canary, ledger, digest(settings.checks), lambda: jobs_of(project, census))
 
 
 def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:

@@ -1,6 +1,5 @@
 """Derivatives and measures of stored images, beside a run or after it, in processes of their own."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from batchgen.app.config.locate import kept_path
 from batchgen.app.output.derive_worker import Made, Task, Wish, make
 from batchgen.errors import InputError, StorageError
 from batchgen.imaging.checks import duplicates
+from batchgen.imaging.digest import digest
 from batchgen.imaging.render import extension
 from batchgen.ledger import Ledger
 from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
@@ -30,8 +30,6 @@ from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
 from batchgen.storage.images.store import IMAGES
 
-VERSION = 1
-"""Part of each recipe's hash: a derivative is made again when this program makes it otherwise."""
 AHEAD = 2
 """Tasks that wait for each process."""
 NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME")
@@ -265,11 +263,6 @@ def _started() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env={**needed, "PYTHONPATH": paths},
     )
-
-
-def digest(asked: Recipe | Checks) -> str:
-    """Hash everything of a recipe or of checks that decides what comes of an image."""
-    return hashlib.sha256(f"{VERSION} {dump(asked)}".encode()).hexdigest()[:16]
 
 
 def place(source: str, recipe: Recipe) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import (
     Project,
+    canaries_of,
     caps_of,
     choices_of,
     folder_warnings,
@@ -50,7 +51,8 @@ class PlanResult(Shown):
         with project.open_ledger(readonly=True) as ledger:
             store, tariff = project.open_store(), project.tariff(ledger)
             chain = Chain(self.census.taken, ledger, store)
-            pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken)
+            canaries = canaries_of(project, self.census, ledger)
+            pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken, canaries.hold)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
             limits = ledger.reservations.headroom(caps_of(project.settings), project.provider.name)
             frontier = Frontier(limits, ranked=self.census.ranked, at_once=batch)

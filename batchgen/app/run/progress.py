@@ -58,6 +58,11 @@ class Meter:
             while self._stored_at and self._stored_at[0][0] < now - WINDOW:
                 self._stored_at.popleft()
 
+    def grow(self, images: int) -> None:
+        """Take that a job can start which waited when the run was planned."""
+        self.jobs_total = (self.jobs_total or 0) + 1
+        self.images_wanted += images
+
     def done(self, outcome: Outcome) -> None:
         """Take a finished job."""
         self.outcomes[outcome.kind] += 1

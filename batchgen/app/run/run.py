@@ -17,7 +17,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
-from batchgen.app.output.derive import Deriver, DeriveResult, Source, digest, keep_measures, sources
+from batchgen.app.output.derive import Deriver, DeriveResult, Source, keep_measures, sources
 from batchgen.app.output.fallback_spool import leave, refuge
 from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
@@ -34,12 +34,14 @@ from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, 
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
 from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.imaging.digest import digest
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import Cause, OutcomeKind, Stop, StopKind
+from batchgen.model import Cause, OutcomeKind, ReasonCode, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
-from batchgen.planner import Estimate
+from batchgen.planner import BY_PEOPLE, Estimate
 from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
+from batchgen.planner.waiting import HOW, as_facts
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import ImageStore, Workspace
 from batchgen.text import counted, safe
@@ -173,6 +175,7 @@ class Run:
         self.ledger.runs.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs
         self.meter.images_wanted = self.meter.images_stored + self.estimate.images
+        self.wants.grows = self.meter.grow
         self.status_file()
         if self.has_work:
             self._ask()
@@ -226,7 +229,9 @@ class Run:
         root = self.workspace.root.resolve()
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
-        self.journal.status({"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), **facts, **more})
+        waiting = [as_facts(one) for one in self.wants.waiting]
+        about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
+        self.journal.status({**about, **facts, **more})
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +253,7 @@ class Run:
             self.stops.reasons,
             outcomes - old,
             signal=self.signal,
-            refused=bool(self.refused),
+            refused=bool(self.refused) or self.wants.held.total() > 0,
             rejected=self.news.some_rejected,
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
@@ -258,10 +263,19 @@ class Run:
         if status is Exit.SUBMITTED:
             return status, self._submitted()
         told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
-        why = "; ".join(told) or self.refused
+        why = "; ".join(told) or self.refused or self._awaits(status)
         if status is Exit.OK and not why and (old or self.checked.census.bad):
             why = f"nothing new: {self._as_before(old)}"
         return status, why
+
+    def _awaits(self, status: Exit) -> str:
+        """Say for what the run did not start jobs that people let wait; empty where it ends for another reason."""
+        jobs = self.wants.held.total()
+        return (
+            f"{counted(jobs, 'job')} {'wait' if jobs != 1 else 'waits'} for a decision"
+            if status is Exit.LIMIT and jobs
+            else ""
+        )
 
     def _as_before(self, old: Counter[OutcomeKind]) -> str:
         """Say what is amiss as an earlier run told, or as a person accepted."""
@@ -332,15 +346,20 @@ class Run:
         )
         news = self.news.is_news(status)
         # Also of a run that its ledger had no room for.
-        verdict = {"exit_code": status, "why": why, "news": news, **self._in_short(status)}
+        waiting = [as_facts(one) for one in self.wants.waiting]
+        verdict = {"exit_code": status, "why": why, "news": news, "waiting": waiting, **self._in_short(status)}
         return RunResult(summary | verdict, status, told, self.workspace.root, page, news=news)
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
-        if self.wants.waiting:
-            jobs = counted(self.wants.waiting, "job")
+        previews = sum(one.jobs for one in self.wants.waiting if one.code is ReasonCode.PREVIEW)
+        if previews:
+            jobs = counted(previews, "job")
             why = f"{jobs}: waiting for approval of previews; look at the report, then batchgen review FILE"
             yield Problem(why, None, Severity.WARNING)
+        for one in self.wants.waiting:
+            if one.code in BY_PEOPLE:
+                yield Problem(f"{counted(one.jobs, 'job')}: {one.why}; {HOW[one.code]}", None, Severity.WARNING)
 
     def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
         if self.has_work or self.collected:

@@ -1,23 +1,25 @@
 """What a run wants: every job remembered, what is left to do added up, and the tasks in the order they may start."""
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, choices_of, jobs_of, selected, wanted
+from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, selected, wanted
 from batchgen.app.config.stores import images_at
 from batchgen.app.run.news import News
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Known, Ledger
 from batchgen.manifest import ManifestSummary
+from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode, SlotState
-from batchgen.planner import Action, Chain, Estimate, Pairing, Planned, Tally
+from batchgen.planner import BY_PEOPLE, Action, Canaries, Chain, Estimate, Pairing, Planned, Tally, Waiting
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
+from batchgen.planner.waiting import WaitingTally
 from batchgen.pricing import PriceList
 from batchgen.runtime.clock import Offload
 from batchgen.storage import ImageStore
@@ -33,7 +35,8 @@ class Worklist:
     """The jobs of one run, paired with the ledger: the manifest is read once, when they are written down.
 
     `census` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how jobs stand.
-    `fingerprint` is that of what the ledger remembers, `waiting` counts the jobs whose previews are not approved.
+    `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held` counts those
+    that keep the run from its end. `grows` is told of jobs that start although they waited when the run was planned.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -49,7 +52,9 @@ class Worklist:
     news: News
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     images: int = 0
-    waiting: int = 0
+    waiting: tuple[Waiting, ...] = ()
+    held: Counter[ReasonCode] = field(default_factory=Counter)
+    grows: Callable[[int], None] = lambda _images: None
     fingerprint: int = 0
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
@@ -58,10 +63,13 @@ class Worklist:
     _brought: Counter[OutcomeKind] = field(default_factory=Counter)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _waits: list[tuple[str, ReasonCode, str]] = field(default_factory=list)
+    _held_back: dict[ReasonCode, Seen] = field(default_factory=lambda: defaultdict(Seen))
 
     def __post_init__(self) -> None:
         self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
         self._pairing = Pairing(self.ledger, self.tariff.planned, choices, self._chain, self.store.taken)
+        self._canaries = Canaries()
 
     def only(self, reworded: frozenset[str]) -> None:
         """Draw nothing but these jobs, by key."""
@@ -87,15 +95,20 @@ class Worklist:
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
+        self._canaries = canaries_of(self.project, self.census, self.ledger)
+        self._pairing = replace(self._pairing, hold=self._canaries.hold)
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
         waiting |= self.ledger.attempts.pending_jobs()
         planned = sums.watch(self._pairing.plan(selected(everything, self.options)))
-        drawn = (item.job for item in self._noted(planned, waiting) if item.slots)
+        drawn = (item.job for item in self._noted(planned, waiting) if item.slots or item.waits in BY_PEOPLE)
         while queued := list(islice(drawn, QUEUED_AT_ONCE)):
             self.ledger.queue.put(queued)
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
         self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.tariff) for job in self._chained.values()])
-        return sums.total()
+        self._write_waits()
+        estimate = sums.total()
+        self.waiting = estimate.waiting
+        return estimate
 
     def _noted(self, planned: Iterable[Planned], waiting: AbstractSet[str]) -> Iterator[Planned]:
         """Pass jobs on, and note of each what it comes to; the images of those in `waiting` are on their way."""
@@ -106,12 +119,24 @@ class Worklist:
                 self.ledger.jobs.remember([wanted(item.job, self.tariff)])
             if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
-            self.waiting += bool(item.later)
+            if item.waits in BY_PEOPLE:
+                self._wait(item)
             if item.job.key in waiting:
                 self._fetched[item.job.key] = item.job
             elif not item.slots and not item.later:
                 self._stands(item)
             yield item
+
+    def _wait(self, item: Planned) -> None:
+        """Write down why a job is not started."""
+        self.held[item.waits] += 1
+        self._waits.append((item.job.key, item.waits, item.why))
+        if len(self._waits) >= REMEMBERED_AT_ONCE:
+            self._write_waits()
+
+    def _write_waits(self) -> None:
+        self.ledger.jobs.wait(self._waits)
+        self._waits.clear()
 
     def _stands(self, item: Planned) -> None:
         """Count a job for which nothing is asked; what may be paid and is not asked for again is held from now on."""
@@ -184,15 +209,43 @@ class Worklist:
         `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger.
         """
         for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
+            if item.waits:
+                self._held_back[item.waits].add(digest_of(item.job.key))
+                continue
             if again:
                 self._fetched[item.job.key] = item.job
-            if not item.slots:
-                if not again:
-                    self._stands(item)
+            if item.slots:
+                yield self._tasked(item)
+            elif not again:
+                self._stands(item)
+        yield from self._released(again=again)
+
+    def _tasked(self, item: Planned) -> Task:
+        if item.job.id in self.census.taken:
+            self._under_way.add(item.job.id)
+        return replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
+
+    def _released(self, *, again: bool) -> Iterator[Task]:
+        """Say which of the jobs that waited may start by now: people decide, and checks end, while a run works."""
+        if not self._held_back:
+            return
+        self._canaries.look(self.ledger)
+        held, self._held_back = self._held_back, defaultdict(Seen)
+        still = WaitingTally()
+        for item in self._pairing.plan(self._among(held), queued=True):
+            still.add(item)
+            if item.waits or not item.slots:
                 continue
-            if item.job.id in self.census.taken:
-                self._under_way.add(item.job.id)
-            yield replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
+            self.held.subtract({next(code for code, keys in held.items() if digest_of(item.job.key) in keys): 1})
+            self.grows(len(item.slots))
+            if again:
+                self._fetched[item.job.key] = item.job
+            yield self._tasked(item)
+        self.waiting = still.total()
+
+    def _among(self, held: Mapping[ReasonCode, Seen]) -> Iterator[Job]:
+        """Give the jobs of the queue that were held back."""
+        return (job for job in self.ledger.queue.jobs() if any(digest_of(job.key) in keys for keys in held.values()))
 
     @property
     def _notices_left(self) -> int:

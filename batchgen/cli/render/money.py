@@ -11,6 +11,7 @@ from batchgen.ledger import COUNT_IMAGES, CapKind
 from batchgen.model import Route
 from batchgen.money import MicroUSD, short
 from batchgen.planner import CostRow, Estimate, Shortfall, TagRow
+from batchgen.planner.waiting import HOW, as_facts
 from batchgen.text import counted, duration, safe
 
 MOST_VALUES = 20
@@ -88,7 +89,7 @@ def total(estimate: Estimate) -> str:
     """Say what there is to do, what it may cost and how long it may take."""
     if not estimate.jobs:
         why = "the others wait for approval" if estimate.later else "every image is stored or decided"
-        return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate.later)}"
+        return f"Nothing to do: {why}; this run would cost $0.00.\n{_later(estimate)}"
     counts = (
         f"{counted(estimate.jobs, 'job')}, {counted(estimate.images, 'image')} in {counted(estimate.calls, 'call')}"
     )
@@ -96,7 +97,7 @@ def total(estimate: Estimate) -> str:
         f"{counts}, about {duration(estimate.wall_seconds)}.\n"
         f"Tokens: {estimate.input_tokens:,} in, {estimate.output_tokens:,} out.\n"
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
-        f"{_end(estimate)}{_later(estimate.later)}"
+        f"{_end(estimate)}{_later(estimate)}"
     )
 
 
@@ -140,8 +141,15 @@ def other_route_json(result: EstimateResult) -> dict[str, Any]:
     return {"other_route": other and {"route": other.route.value, "expected_micro_usd": other.expected}}
 
 
-def _later(rows: Sequence[CostRow]) -> str:
-    """Say what more it may cost once the previews are approved."""
+def _later(estimate: Estimate) -> str:
+    """Say what waits for what, and what more it may cost then."""
+    waits = "".join(
+        f"Waiting: {counted(one.jobs, 'job')}, {safe(one.why, 200)}; {HOW[one.code]}.\n" for one in estimate.waiting
+    )
+    return waits + _once_approved(estimate.later)
+
+
+def _once_approved(rows: Sequence[CostRow]) -> str:
     if not rows:
         return ""
     low, expected, high = (short(MicroUSD(sum(getattr(r, name) for r in rows))) for name in ("low", "expected", "high"))
@@ -211,6 +219,7 @@ def estimate_json(estimate: Estimate) -> dict[str, Any]:
         "output_tokens": estimate.output_tokens,
         "rows": [_row_json(row) for row in estimate.rows],
         "later": [_row_json(row) for row in estimate.later],
+        "waiting": [as_facts(one) for one in estimate.waiting],
         "tags": [
             {"tag": row.tag, "value": row.value, "jobs": row.jobs, "images": row.images, **_micro(row)}
             for row in estimate.tags

@@ -39,4 +39,5 @@ def plan_action(planned: Planned) -> dict[str, Any]:
         "action": str(planned.action),
         "why": planned.why,
         "images": len(planned.slots),
+        **({"code": planned.waits.value, "waits_for": list(planned.awaited)} if planned.waits else {}),
     }

@@ -154,7 +154,8 @@ def _waste(waste: Sequence[Facts]) -> str:
 def status_block(status: Facts) -> str:
     """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
     live = status.get("live") or {}
-    parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *accounts(status)]
+    parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *_waiting(live)]
+    parts += accounts(status)
     if status.get("output"):
         parts.append(f"files    {safe(status['output'], 1000)}\n")
     return "".join(parts)
@@ -177,6 +178,13 @@ def _run(live: Facts) -> Iterator[str]:
     moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
     if name or moment:
         yield _labelled("run", ", ".join(part for part in (name, moment) if part))
+
+
+def _waiting(live: Facts) -> Iterator[str]:
+    """Say which jobs wait for what, and how they go on."""
+    for one in live.get("waiting") or ():
+        jobs = counted(int(one.get("jobs") or 0), "job")
+        yield _labelled("waits", safe(f"{jobs}: {one.get('why')}; {one.get('next')}", 400))
 
 
 def _moment(at: str) -> str:
