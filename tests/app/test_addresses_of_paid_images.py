@@ -23,6 +23,8 @@ from batchgen.runtime.clock import SystemClock
 from tests.rehearsal import KEYS, Ended, Rehearsal
 from tests.rehearsal import QUICK as USUAL
 
+pytestmark = pytest.mark.sample(2)
+
 QUICK = USUAL | {"base_seconds": 0.001}
 
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from tests.rehearsal import NO_PACE, Rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 ROWS = "sku\n" + "".join(f"{at}\n" for at in range(6))
 JOB = {"id": "lamp-{{ sku }}", "rows": "rows.csv", "prompt": "A lamp {{ sku }}"}
 

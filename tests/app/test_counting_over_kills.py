@@ -7,6 +7,8 @@ import pytest
 
 from tests.rehearsal import Rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 
 class Died(BaseException):
     """The run ends here, as if killed."""

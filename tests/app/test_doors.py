@@ -25,6 +25,8 @@ from batchgen.errors import AccountError, InputError
 from batchgen.money import MicroUSD
 from tests.counting import Answered, Counting, Heard
 
+pytestmark = pytest.mark.sample(6)
+
 KEY = "sk-door-0123456789"
 PROJECT = "proj-secret-4711"
 

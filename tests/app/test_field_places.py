@@ -67,6 +67,7 @@ def test_more_images_than_anybody_means(
     assert ("--max-images 10001" in words) is refused
 
 
+@pytest.mark.slow
 def test_a_run_of_more_images_than_anybody_means_begins_nothing(scene: Rehearsal) -> None:
     """Exit 2, no call; the part of it that is asked for is drawn."""
     jobs = [{"id": "{{ a }}-{{ b }}", "prompt": "{{ a }} {{ b }}", "matrix": {"a": [*range(73)], "b": [*range(138)]}}]

@@ -8,6 +8,8 @@ import pytest
 from batchgen.app.output import maintain
 from tests.rehearsal import Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 STEP = "ledger.want_again.after_commit"
 ROWS = [{"sku": "0001"}, {"sku": "0002"}, {"sku": "0003"}]
 JOB = {"id": "lamp-{{ sku }}", "rows": ROWS, "prompt": "A lamp {{ sku }}", "tags": {"room": "hall"}}

@@ -12,6 +12,8 @@ from batchgen.app.watch import Unwatched
 from batchgen.cli.main import main
 from batchgen.errors import InputError
 
+pytestmark = pytest.mark.sample(4)
+
 MANIFEST = "name: shop\nprovider: mock\njobs:\n  - {id: a, prompt: Lamp}\n"
 
 

@@ -21,6 +21,8 @@ from batchgen.errors import Problem
 from batchgen.model import Provider
 from tests.counting import Answered, Counting, Heard
 
+pytestmark = pytest.mark.sample(8)
+
 KEY = "sk-further-0123456789"
 FURTHER = [provider.name for provider in catalog.further()]
 

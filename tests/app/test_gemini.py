@@ -16,6 +16,8 @@ from batchgen.mock.models import text_tokens
 from tests.counting import Answered, Counting, Heard
 from tests.rehearsal import KEYS, Rehearsal, rehearsal
 
+pytestmark = pytest.mark.sample(4)
+
 PRO, FLASH, FIRST = "gemini-3-pro-image", "gemini-3.1-flash-image", "gemini-2.5-flash-image"
 KEY = "AIza-gemini-0123456789"
 PROMPT = "A lamp of brass"

@@ -56,6 +56,7 @@ def refused(scene: Rehearsal) -> int:
     return int(scene.handle.bill()["limits"]["hidden"]["refused"])
 
 
+@pytest.mark.slow
 def test_a_hidden_limit_is_learned_said_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most a quarter is refused in the first run and a tenth in the next; it is said once, and logged."""
     for name, value in KEYS.items():

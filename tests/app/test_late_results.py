@@ -13,6 +13,8 @@ from batchgen.runtime.clock import SystemClock
 from tests.executor.late import LateExecutor
 from tests.rehearsal import Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(2)
+
 JOBS: list[dict[str, Any]] = [
     {"id": f"j{number}", "prompt": f"A lamp {number}", "n": 1 + number % 2} for number in range(6)
 ]

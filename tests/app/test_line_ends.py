@@ -10,6 +10,8 @@ from batchgen.manifest.key import key_1
 from batchgen.model import Job
 from tests.rehearsal import Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 ENDS = ["\n", "\r\n", "\r"]
 HEADS = {True: "id,prompt{}", False: "prompt{}"}
 

@@ -13,6 +13,8 @@ from batchgen.mock.embedded import start_embedded
 from batchgen.model import OnUncertain
 from tests.rehearsal import Ended, Rehearsal, rehearsal
 
+pytestmark = pytest.mark.sample(6)
+
 JOBS = [{"id": f"j{at:02}", "prompt": f"A lamp {at}"} for at in range(12)]
 ONE_BY_ONE = {"max_cost": 100, "concurrency": 1}
 MODERATED = "A lamp [[mock: fault=moderation_input]]"

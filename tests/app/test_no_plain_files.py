@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.sample(4)
+
 JOB = "name: m\nprovider: mock\njobs:\n  - {id: a, prompt: Lamp}\n"
 
 

@@ -11,6 +11,8 @@ from batchgen.model import OnUncertain
 from tests.app.test_late_results import Died, dies_at
 from tests.rehearsal import Rehearsal, rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 
 @pytest.fixture(params=[1, 4], ids=["n=1", "n=4"])
 def n(request: pytest.FixtureRequest) -> int:

@@ -23,6 +23,8 @@ from batchgen.storage.images import Bucket
 from tests.rehearsal import Rehearsal
 from tests.storage import servers
 
+pytestmark = pytest.mark.sample(2)
+
 JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "sofa", "prompt": "A sofa"}]
 PATHS = ["images/lamp-0.webp", "images/lamp-1.webp", "images/sofa-0.webp"]
 SERVERS: dict[str, Callable[[], servers.Server]] = {

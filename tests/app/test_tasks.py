@@ -19,6 +19,8 @@ from batchgen.runtime.clock import SystemClock
 from tests.app.test_late_results import Died, dies_at
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 TASK = {
     "id": "data.0.task_id",
     "path": "/tasks/{id}",

@@ -8,6 +8,8 @@ import pytest
 from tests.batch.scene import Died, QuickClock, adds_up, attempts, created, dies_at, jobs
 from tests.rehearsal import Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(5)
+
 STEPS = (
     "prepare",
     "batch_upload",

@@ -8,6 +8,8 @@ import pytest
 from tests.batch.scene import BATCH, QuickClock, adds_up, attempts, batches, created, jobs, until_collected
 from tests.rehearsal import KEYS, Rehearsal, rehearsal
 
+pytestmark = pytest.mark.sample(1)
+
 
 def test_a_batch_has_at_most_so_many_lines(scene: Rehearsal) -> None:
     """The others go into further batches, and each is collected for itself."""

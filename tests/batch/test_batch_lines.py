@@ -8,6 +8,8 @@ from batchgen.model import AttemptState
 from tests.batch.scene import QuickClock, adds_up, attempts, batches, created, until_collected
 from tests.rehearsal import Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(2)
+
 
 def ends(scene: Rehearsal, fault: str, **options: Any) -> Ended:
     """Draw three jobs, of which the second has a fault."""

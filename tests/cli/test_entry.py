@@ -15,6 +15,8 @@ from batchgen.cli.invoke import guard
 from batchgen.errors import AccountError, Exit, InputError, Locked, Place, Problem, Severity, StorageError
 from tests.cli.conftest import Ended, Give
 
+pytestmark = pytest.mark.sample(4)
+
 HEAVY = ("aiohttp", "asyncio", "click", "jinja2", "numpy", "openai", "pandas", "PIL", "pyarrow", "pydantic", "rich")
 NAMES = [entry.name for entry in COMMANDS]
 

@@ -13,6 +13,8 @@ from tests.compat.commands import Commands
 from tests.compat.old_ledger import perform, provider, read_only, unpack
 from tests.compat.scene import Scene
 
+pytestmark = pytest.mark.sample(1)
+
 
 @pytest.fixture
 def scene(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:

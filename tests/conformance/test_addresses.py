@@ -22,6 +22,8 @@ from tests.rehearsal import KEYS, Rehearsal, rehearsal
 from tests.script import Script
 from tests.wire.scene import dot
 
+pytestmark = pytest.mark.sample(3)
+
 LOOK = {"size": "1024x1024", "quality": "low", "output_format": "jpeg"}
 # Six tries of a download wait up to 580 times the base: the whole quarter of an hour in half a second.
 HASTY = {"base_seconds": 0.0005, "cap_seconds": 0.01}

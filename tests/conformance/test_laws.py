@@ -14,6 +14,8 @@ from batchgen.errors import Severity
 from batchgen.model import Operation
 from tests.rehearsal import KEY, Ended, Rehearsal
 
+pytestmark = pytest.mark.sample(3)
+
 Start = Callable[..., Rehearsal]
 SIZE = (1024, 1024)
 

@@ -20,6 +20,8 @@ from tests.process.launcher import Launcher
 from tests.rehearsal import KEYS, QUICK, Ended, Rehearsal, rehearsal
 from tests.script import Script
 
+pytestmark = pytest.mark.sample(3)
+
 LOOK = {"size": "1024x1024", "quality": "low", "output_format": "png"}
 
 

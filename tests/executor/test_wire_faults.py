@@ -11,6 +11,8 @@ import pytest
 
 from batchgen.model import Charge, Phase, Remedy
 
+pytestmark = pytest.mark.sample(4)
+
 NO, MAYBE, YES = Charge.NO, Charge.MAYBE, Charge.YES
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
 

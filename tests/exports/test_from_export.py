@@ -10,6 +10,8 @@ from batchgen.manifest.rows.tables import open_table
 from tests.cli.conftest import Give, give
 from tests.exports.layouts import LAYOUTS, Layout
 
+pytestmark = pytest.mark.sample(4)
+
 __all__ = ["give"]
 
 

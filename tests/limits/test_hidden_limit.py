@@ -8,6 +8,8 @@ from batchgen.limits import Limiter
 from tests import virtual_time
 from tests.limits.simulation import Batch, Bucket, Chance, Fixed, Policy, Sliding, limits, work_off
 
+pytestmark = pytest.mark.sample(6)
+
 HIDDEN = 10
 DRAWING = (0.5, 2.0)
 SEEDS = [pytest.param(8, id="8 seeds"), pytest.param(300, id="300 seeds", marks=pytest.mark.slow)]

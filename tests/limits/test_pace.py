@@ -11,6 +11,8 @@ from batchgen.model import Limits
 from tests import virtual_time
 from tests.limits.simulation import Bucket, Crowd, Fixed, Policy, Sliding, limits, simulate, starts
 
+pytestmark = pytest.mark.sample(6)
+
 L = 600
 MIXED = tuple(range(1, 11))
 

@@ -9,6 +9,8 @@ from batchgen.limits import Limiter
 from tests import virtual_time
 from tests.limits.simulation import Batch, Chance, limits, script, starts, work_off
 
+pytestmark = pytest.mark.sample(3)
+
 SECOND = (0.9, 1.3)
 TEN_SECONDS = (8.0, 15.0)
 AT_ONCE = (0.15, 0.25)

@@ -12,6 +12,8 @@ from batchgen.limits.rate_share import COOL_DOWN
 from tests import virtual_time
 from tests.limits.simulation import Bucket, Crowd, Fixed, Policy, Sliding, limits, simulate, starts
 
+pytestmark = pytest.mark.sample(8)
+
 CONFIGURED = 600
 TRUE = 300
 

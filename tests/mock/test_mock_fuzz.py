@@ -12,6 +12,8 @@ import pytest
 
 from batchgen.mock.clock import MachineClock
 
+pytestmark = pytest.mark.sample(8)
+
 IMAGES = ("/images/generations", "/images/generations", "/images/edits", "/images/variations", "/chat/completions")
 FILES = ("/files", "/batches", "/files/x", "/files/x/content", "/batches/x/cancel", "/tasks/x")
 PAGES = ("/files?limit=-1", "/batches?limit=99999999999&after=x", "/files?purpose=%00&order=up")

@@ -14,6 +14,8 @@ from batchgen.app.output import maintain
 from batchgen.money import MicroUSD, exact
 from tests.wire.scene import FOUR, Scene, Seen, scene
 
+pytestmark = pytest.mark.sample(2)
+
 Account = dict[str, int]
 SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 4 else []) for seed in range(200)]
 WEATHER: dict[str, Any] = {"errors": 0.1, "moderation": 0.08, "partial": 0.4, "latency": (0.0, 0.02)}

@@ -19,6 +19,8 @@ from batchgen.mock import Rule
 from batchgen.money import MicroUSD
 from tests.wire.scene import QUICK, Scene, Seen, scene, usd
 
+pytestmark = pytest.mark.sample(5)
+
 FAILURES = (
     Rule("429_rate", rate=0.03, options={"wait": "0.01"}),
     Rule("status_503_json", rate=0.05),

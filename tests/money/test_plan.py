@@ -18,6 +18,8 @@ from batchgen.model import Operation
 from batchgen.planner import Planned
 from tests.wire.scene import Scene, dot, scene
 
+pytestmark = pytest.mark.sample(4)
+
 SAMPLES = Path(__file__).parents[2] / "manifests"
 FAULT_FREE = sorted(
     str(path.relative_to(SAMPLES))

@@ -18,6 +18,8 @@ from PIL import Image
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import World, world
 
+pytestmark = pytest.mark.sample(2)
+
 namespaces = pytest.mark.skipif(
     not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0,
     reason="no file systems of its own for a process here",

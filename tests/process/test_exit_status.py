@@ -14,6 +14,8 @@ from batchgen.mock import Rule
 from tests.process.launcher import Break, Launcher
 from tests.process.world import World, world
 
+pytestmark = pytest.mark.sample(8)
+
 
 def nothing(trial: World) -> None:
     """Leave the trial as it is."""

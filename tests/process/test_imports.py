@@ -11,6 +11,8 @@ import pytest
 from batchgen.mock import Rule
 from tests.wire.scene import QUICK, scene
 
+pytestmark = pytest.mark.sample(2)
+
 CHILD = """
 import sys
 forbidden = tuple(sys.argv[1].split(",")) if sys.argv[1] else ()

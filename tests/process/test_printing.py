@@ -11,6 +11,8 @@ from batchgen.mock import Rule
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import World, world
 
+pytestmark = pytest.mark.sample(2)
+
 STARTS = {"OPENAI_API_KEY": KEY, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import CONCURRENCY, World, world
 
+pytestmark = pytest.mark.sample(2)
+
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 

@@ -17,6 +17,7 @@ def statuses(trial: World) -> list[dict[str, Any]]:
     return [json.loads(path.read_bytes()) for path in sorted((trial.output / "runs").glob("*/status.json"))]
 
 
+@pytest.mark.slow
 def test_ten_starts_in_one_burst(fresh: Path, launcher: Launcher) -> None:
     """One runs, nine say 75 while it still works, and no image is asked for twice."""
     with world(fresh, launcher, 1, jobs=12, latency=(1.0, 1.2)) as trial:

@@ -13,6 +13,8 @@ from tests.reporter.browsing import Open, Reviewed, image, long_page, shop
 from tests.reporter.chromium import Browser, Page
 from tests.reporter.conftest import Rows, a_run, write
 
+pytestmark = pytest.mark.sample(2)
+
 READY = "document.getElementById('found')?.textContent"
 CURRENT = "document.querySelector('.card.current b')?.textContent"
 SHUT = "!document.getElementById('view').open"

@@ -14,6 +14,8 @@ from PIL import Image
 from tests.process.launcher import Break, Child, Launcher
 from tests.security.parrot import KEY, LETTERS, SAID, Answer, Parrot, parrot, traces
 
+pytestmark = pytest.mark.sample(4)
+
 
 def png() -> str:
     """Return a small image in base64."""

@@ -7,6 +7,8 @@ from tests.simulation.conftest import NewWorld
 from tests.simulation.laws import play
 from tests.simulation.scenes import any_scene, fair_again
 
+pytestmark = pytest.mark.sample(5)
+
 PINNED: tuple[int, ...] = (167, 397, 590)
 """Seeds that once broke a law."""
 

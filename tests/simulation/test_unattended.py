@@ -14,6 +14,8 @@ from tests.simulation.laws import play, states
 from tests.simulation.provider import Weather
 from tests.simulation.world import Scene, job, jobs
 
+pytestmark = pytest.mark.sample(4)
+
 LIMITS = Limits(concurrency=16, max_cost=MicroUSD(500_000_000))
 SETTINGS = Settings("sim", limits=LIMITS)
 

@@ -8,6 +8,8 @@ from batchgen.mock import Rule
 from tests.process.launcher import Break, Launcher
 from tests.process.world import World, world
 
+pytestmark = pytest.mark.sample(4)
+
 SPOOL = "storage.spool.before_remove"
 
 

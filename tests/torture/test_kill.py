@@ -9,6 +9,8 @@ from batchgen.mock import Rule
 from tests.process.launcher import Launcher
 from tests.process.world import FAULTS, World, world
 
+pytestmark = pytest.mark.sample(3)
+
 POINTS = (
     "ledger.create.before_name",
     "ledger.create.after_name",

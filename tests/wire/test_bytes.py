@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.wire.scene import dot, scene
 
+pytestmark = pytest.mark.sample(6)
+
 
 def made(mode: str, kind: str, **how: object) -> bytes:
     """Return an image in some mode and file format."""

@@ -21,6 +21,8 @@ from batchgen.mock import Rule
 from batchgen.model import Cause
 from tests.wire.scene import QUICK, scene
 
+pytestmark = pytest.mark.sample(4)
+
 CERTIFICATES = Path(__file__).parent.parent / "executor" / "certificates"
 AUTHORITY = CERTIFICATES / "authority.pem"
 CLOSE = b"Connection: close\r\n"

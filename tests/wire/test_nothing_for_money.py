@@ -33,6 +33,7 @@ def lamps(count: int, n: int) -> list[dict[str, Any]]:
     return [{"id": f"lamp-{at}", "prompt": f"Lamp {at}", "n": n} for at in range(count)]
 
 
+@pytest.mark.sample(14)
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("fault", HOPELESS)
 def test_no_fault_buys_more_than_a_handful(place_of_work: Path, fault: str, n: int) -> None:
@@ -59,6 +60,7 @@ def test_an_image_now_and_then_is_no_reason_to_stop(place_of_work: Path) -> None
         assert seen.result.summary["jobs"]["done"] == 21
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -7,6 +7,8 @@ import pytest
 from batchgen.mock import Rule
 from tests.wire.scene import scene
 
+pytestmark = pytest.mark.sample(8)
+
 ACCOUNT = (
     "account_budget",
     "account_budget_429",

@@ -9,6 +9,8 @@ import pytest
 from batchgen.mock import Rule
 from tests.wire.scene import QUICK, scene
 
+pytestmark = pytest.mark.sample(2)
+
 
 def lamps(count: int, n: int = 1) -> list[dict[str, Any]]:
     """So many jobs."""

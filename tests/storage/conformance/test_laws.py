@@ -11,6 +11,8 @@ from batchgen.errors import StorageError
 from batchgen.storage import ImageStore, NewImage
 from tests.storage.conformance.conftest import Bench
 
+pytestmark = pytest.mark.sample(8)
+
 KEY, OTHER = "k" * 64, "o" * 64
 ASIDE = f"superseded/sku/a.{KEY[:12]}.png"
 PLACE = "images/sku/a.png"
