@@ -10,7 +10,7 @@ A manifest is its path, or what `load` returned, which stands for its file: that
 - `max_images`, `concurrency`, `first` and `sample` are whole numbers from 1.
 - `only` is one pattern of job ids or several: `"sofa-*"`, `["sofa-*", "lamp-1"]`.
 - `retry_failed`, `skip_bad_rows`, `regenerate_missing`, `rejected`, `strict` and `wait` are True or False.
-- `store` and `copy_from` are addresses of stores.
+- `store` and `copy_from` are addresses of stores. `shard` is one such as `"3/8"`.
 - `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
 - `route` is `"sync"`, `"batch"` or `"auto"`.
 

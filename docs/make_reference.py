@@ -36,6 +36,7 @@ TITLES = {
     "speed.md": "Speed",
     "dependencies.md": "Dependencies",
     "architecture.md": "Architecture",
+    "shards.md": "Shards and job arrays",
     "security.md": "Security",
 }
 """Pages in the order of the navigation; a page that is not named here comes last."""

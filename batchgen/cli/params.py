@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from batchgen.money import MicroUSD, from_usd
 from batchgen.text import span
+
+if TYPE_CHECKING:
+    from batchgen.model.shard import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,14 +92,32 @@ copy_from_option = click.option(
 )
 
 
+def read_shard(ctx: click.Context, param: click.Parameter, text: str | None) -> "Shard | None":
+    """Read a shard, such as 3/8."""
+    from batchgen.model.shard import Shard
+
+    try:
+        return Shard.read(text) if text else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+shard_option = click.option(
+    "--shard",
+    metavar="I/N",
+    callback=read_shard,
+    help="Only the I-th of N parts of all jobs, such as 3/8, with an N-th of every limit, in a folder of its own.",
+)
+
+
 def reads_manifest(command: F) -> F:
-    """Give a command what all that read a manifest take: MANIFEST, --provider, --base-url, --output, --json."""
+    """Give a command what all that read a manifest take: MANIFEST and where from, where to, of which part, and how."""
     output = click.option(
         "--output",
         metavar="DIR",
         type=LocalPath(),
         help="The output folder.  [default: output/NAME]",
     )
-    for decorate in (json_option, output, base_url_option, provider_option, manifest_argument):
+    for decorate in (json_option, shard_option, output, base_url_option, provider_option, manifest_argument):
         command = decorate(command)
     return command

@@ -56,6 +56,7 @@ class Limiter:
     ) -> None:
         self._clock = clock
         self._gate = StopGate()
+        self._shards = limits.shards
         self._most = limits.concurrency
         self._slots = Slots(limits.concurrency)
         self._window = CallWindow(limits.concurrency)
@@ -70,10 +71,10 @@ class Limiter:
         self._learned: dict[str, LearnedRate] = {}
         self._back_off = 0.0
         rates = {
-            "requests": limits.requests_per_minute,
-            "images": limits.images_per_minute,
-            "input-images": limits.input_images_per_minute,
-            "tokens": limits.tokens_per_minute,
+            "requests": limits.share(limits.requests_per_minute),
+            "images": limits.share(limits.images_per_minute),
+            "input-images": limits.share(limits.input_images_per_minute),
+            "tokens": limits.share(limits.tokens_per_minute),
         }
         self._meters = {kind: SlidingWindow(rate, self._share, clock) for kind, rate in rates.items() if rate}
         self._refusals = Refusals(rated=bool(self._meters))
@@ -185,7 +186,7 @@ class Limiter:
         for name, value in headers:
             kind = _LIMIT_HEADER.fullmatch(name.strip().lower())
             if kind and (meter := self._meters.get(kind[1])) and _COUNT.fullmatch(value.strip()):
-                meter.lower(int(value))
+                meter.lower(int(value) / self._shards)
 
     def resize(self, concurrency: int) -> None:
         """Allow so many calls at once from now on."""

@@ -37,7 +37,7 @@ class SlidingWindow:
     else in its window.
     """
 
-    def __init__(self, limit: int, share: RateShare, clock: Clock) -> None:
+    def __init__(self, limit: float, share: RateShare, clock: Clock) -> None:
         self._limit = limit
         self._share = share
         self._ceiling = limit
@@ -66,9 +66,9 @@ class SlidingWindow:
         self._log.append((start, weight))
         self._used += weight
 
-    def lower(self, ceiling: int) -> None:
-        """Pace by a lower limit that the provider names; never above the configured one."""
-        self._ceiling = max(1, min(self._limit, ceiling))
+    def lower(self, ceiling: float) -> None:
+        """Pace by a lower limit that the provider names; never above the configured one, which may be a fraction."""
+        self._ceiling = min(self._limit, max(1, ceiling))
 
     def accepted(self) -> float:
         """Return the part of the limit that the provider took within the last window."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchgen.manifest.expand import expand
+from batchgen.manifest.homes import WHOLE, Part
 from batchgen.manifest.key import former_keys, key, resolve
 from batchgen.manifest.lint import lint
 from batchgen.manifest.load import Manifest, load, read
@@ -12,9 +13,11 @@ from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.summary import ManifestSummary, check
 
 __all__ = [
+    "WHOLE",
     "InvalidRow",
     "Manifest",
     "ManifestSummary",
+    "Part",
     "Skipped",
     "check",
     "expand",

@@ -8,6 +8,7 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest.chains import advanced, chain_problems
 from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.manifest.expand import expand
+from batchgen.manifest.homes import WHOLE, Part, homes
 from batchgen.manifest.load import Manifest
 from batchgen.manifest.names import NAMES, shown
 from batchgen.manifest.paths import folded
@@ -40,7 +41,7 @@ class ManifestSummary:
     something wrong hides which ids there are. `left_out` are the first of the rows that were skipped, `tags` columns
     that set nothing and are carried into the report. `bad` are rows left out for what is wrong with them, `refused` the
     keys of those that make jobs. Jobs are `ranked` where any of them has a priority; `advanced` are the priorities of
-    jobs, by id, that they have of those that take their images.
+    jobs, by id, that they have of those that take their images. `homes` tell which jobs stay together.
     """
 
     rows: int
@@ -59,6 +60,7 @@ class ManifestSummary:
     refused: frozenset[str] = frozenset()
     ranked: bool = False
     advanced: Mapping[str, float] = field(default_factory=dict)
+    homes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -79,13 +81,16 @@ def nothing(_job: Job, _lacking: frozenset[str]) -> Iterable[Problem]:
     return ()
 
 
-def check(manifest: Manifest, inspect: Inspect = nothing, bad_rows: BadRows = BadRows.FAIL) -> ManifestSummary:
+def check(
+    manifest: Manifest, inspect: Inspect = nothing, bad_rows: BadRows = BadRows.FAIL, part: Part = WHOLE
+) -> ManifestSummary:
     """Read a whole manifest once, with flat memory; `inspect` adds what others find wrong with a job.
 
     A second pass is made only when two jobs clash, to name both places. With `bad_rows` skipped, what is wrong with
-    single rows is no problem of the manifest, unless it is wrong with all of them.
+    single rows is no problem of the manifest, unless it is wrong with all of them. Everything is looked at; what is
+    counted is of the `part` that the command is about.
     """
-    tally = _Tally(whole=manifest.whole, tags=manifest.tags, skips=bad_rows is BadRows.SKIP)
+    tally = _Tally(whole=manifest.whole, tags=manifest.tags, skips=bad_rows is BadRows.SKIP, part=part)
     for problem in (*manifest.errors, *manifest.warnings):
         tally.note(problem)
     most = max(MOST_JOBS, manifest.settings.limits.max_images or 0)
@@ -93,14 +98,14 @@ def check(manifest: Manifest, inspect: Inspect = nothing, bad_rows: BadRows = Ba
         raise InputError(*(manifest.errors or [_too_many(f"{known:,}", known, manifest)]))
     for item in expand(manifest):
         tally.read(item, inspect)
-        if tally.rows > most:
+        if tally.rows + tally.others > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
     for problem, job in _clashes(manifest, tally):
         tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
     chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
     for problem in (*chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
-    if tally.bad and not tally.planned:
+    if tally.bad and not tally.good:
         tally.problems += (Problem(row.why, row.place) for row in tally.bad[:MOST])
     return tally.census()
 
@@ -113,18 +118,24 @@ def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
 
 def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     """Doubt a manifest without a job, as when an export came out empty."""
-    if tally.whole and not tally.planned and not tally.rejected:
+    if tally.whole and not tally.planned and not tally.rejected and not tally.others:
         why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row below the header"
         yield Problem(f"no image is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What one pass remembers: counts, sixteen bytes of each image, and the chained jobs."""
+    """What one pass remembers: counts, sixteen bytes of each image, and the chained jobs.
+
+    `others` counts rows that are no part of what the command is about, `good` the jobs of all parts.
+    """
 
     whole: bool
     tags: tuple[str, ...] = ()
     skips: bool = False
+    part: Part = WHOLE
+    others: int = 0
+    good: int = 0
     rows: int = 0
     planned: int = 0
     skipped: int = 0
@@ -160,7 +171,10 @@ class _Tally:
         if isinstance(item, Problem) and item.severity is Severity.WARNING:
             self.note(item)
             return
-        self.rows += 1
+        if not self.part.has(_made(item)[0]):
+            self.others += 1
+        else:
+            self.rows += 1
         if isinstance(item, Skipped):
             self.skip(item)
         else:
@@ -168,6 +182,8 @@ class _Tally:
 
     def skip(self, item: Skipped) -> None:
         """Count what makes no job, and keep the first of it."""
+        if not self.part.has(None):
+            return
         self.skipped += 1
         if len(self.left_out) < MOST_LISTED:
             self.left_out.append(item)
@@ -186,26 +202,34 @@ class _Tally:
                 self._remember(job, lacking)
             except TemplateError as error:
                 wrong.append(Problem(f"`output.path` {error}", job.place))
+        mine = self.part.has(job)
         if isinstance(item, Job) and not wrong:
-            self.planned += 1
-            self.images += item.n
+            self.good += 1
+            self.planned += mine
+            self.images += item.n * mine
             self.ranked = self.ranked or item.priority != 0
         elif leaves:
-            self.refuse(item if isinstance(item, Job) else None, wrong, counted=False)
+            self.refuse(item if isinstance(item, Job) else None, wrong, counted=False, mine=mine)
         else:
-            self.rejected += 1
+            self.rejected += mine
             for problem in wrong:
                 self.note(problem)
 
-    def refuse(self, job: Job | None, problems: Sequence[Problem], *, counted: bool = True) -> None:
+    def refuse(
+        self, job: Job | None, problems: Sequence[Problem], *, counted: bool = True, mine: bool | None = None
+    ) -> None:
         """Leave a row out for what is wrong with it; a job that was `counted` is taken back."""
         if job is not None:
             self.refused.add(job.key)
+        mine = self.part.has(job) if mine is None else mine
         if job is not None and counted:
-            self.planned -= 1
-            self.images -= job.n
+            self.good -= 1
+            self.planned -= mine
+            self.images -= job.n * mine
             self.chained.pop(job.id, None)
         self.whole = False
+        if not mine:
+            return
         self.rejected += 1
         why = "; ".join(problem.message for problem in problems)
         row = Skipped(why, problems[0].place if problems else None, SkipKind.BAD)
@@ -260,6 +284,7 @@ class _Tally:
             frozenset(self.refused),
             self.ranked,
             advanced(self.chained) if self.ranked and not self.problems else {},
+            homes(self.chained.values()),
         )
 
 

@@ -74,6 +74,7 @@ from batchgen.model.settings import (
     RouteChoice,
     Settings,
 )
+from batchgen.model.shard import Shard
 
 __all__ = [
     "AT_STORE",
@@ -141,6 +142,7 @@ __all__ = [
     "RouteChoice",
     "Settings",
     "Settlement",
+    "Shard",
     "SlotState",
     "Stems",
     "Stop",

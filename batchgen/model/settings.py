@@ -66,7 +66,10 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rates per sliding minute, parallel calls, and hard stops; None is no limit of that kind."""
+    """Rates per sliding minute, parallel calls, and hard stops; None is no limit of that kind.
+
+    The rates are of all `shards` together: `share` is what one of them may use.
+    """
 
     images_per_minute: int | None = None
     input_images_per_minute: int | None = None
@@ -78,6 +81,11 @@ class Limits:
     max_images: int | None = None
     max_duration: float | None = None
     max_cost_per_image: MicroUSD | None = None
+    shards: int = 1
+
+    def share(self, rate: int | None) -> float | None:
+        """Return the part of a rate that this machine may use; it may be a fraction."""
+        return rate / self.shards if rate and self.shards > 1 else rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,13 +180,13 @@ class Tally:
         per_call = self.busy_seconds / self.calls
         by_rate = [
             60.0 * (amount - limit) / limit
-            for amount, limit in (
+            for amount, rate in (
                 (images, limits.images_per_minute),
                 (self.calls, limits.requests_per_minute),
                 (self.input_images, limits.input_images_per_minute),
                 (self.input_tokens + self.output_tokens, limits.tokens_per_minute),
             )
-            if limit and amount > limit
+            if (limit := limits.share(rate)) and amount > limit
         ]
         return max(self.busy_seconds / min(limits.concurrency, self.calls), per_call + max(by_rate, default=0.0))
 

@@ -18,7 +18,12 @@ class Fingerprint:
     """Grows over the jobs of one walk. Two are equal when the ledger would keep the same of every job, in one order."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> "Fingerprint":
+        """Forget the jobs of a walk that begins again."""
         self._hash = blake2b(digest_size=8)
+        return self
 
     def add(self, wanted: Wanted) -> None:
         """Take the next job."""

@@ -170,3 +170,14 @@ def test_the_window_counts_from_when_a_call_really_left() -> None:
 
 async def _start(limiter: Limiter) -> float:
     return (await limiter.pace()).at
+
+
+@pytest.mark.parametrize(("limit", "shards"), [(5, 8), (50, 8), (180, 4)])
+def test_a_share_of_a_rate_is_kept_to_its_fraction(limit: int, shards: int) -> None:
+    """Over ten minutes one of several machines starts its part of all calls, and never more in any minute."""
+    share = Limits(images_per_minute=limit, shards=shards)
+    log = simulate(Crowd(share, (1,), seconds=660), Sliding(limit))
+    part = limit / shards
+    assert max(log.windows(600)) <= max(1, part)
+    assert log.units(0, 600) <= 10 * part + 1
+    assert log.units(0, 600) >= 0.9 * 10 * (int(part) or part) - 1

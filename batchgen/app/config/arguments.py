@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, TypeVar
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
-from batchgen.model import OnUncertain, RouteChoice
+from batchgen.model import OnUncertain, RouteChoice, Shard
 from batchgen.money import MicroUSD, from_usd
 from batchgen.text import safe, span
 
@@ -178,6 +178,10 @@ def _route(value: object) -> RouteChoice:
     return RouteChoice(_one_of(*RouteChoice)(value))
 
 
+def _shard(value: object) -> Shard:
+    return value if isinstance(value, Shard) else Shard.read(_text(value))
+
+
 class PlanOptions(TypedDict, total=False):
     """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
 
@@ -203,6 +207,7 @@ class PlanOptions(TypedDict, total=False):
     wait: bool | None
     store: str | None
     copy_from: str | None
+    shard: str | Shard | None
 
 
 class RunOptions(PlanOptions, total=False):
@@ -235,6 +240,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "wait": flag,
     "store": _store,
     "copy_from": _store,
+    "shard": _shard,
 }
 """How each option is read."""
 

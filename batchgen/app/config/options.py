@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.model.settings import OnUncertain, RouteChoice
+from batchgen.model.shard import Shard
 from batchgen.money import MicroUSD
 
 
@@ -36,3 +37,4 @@ class Options:
     wait: bool = False
     store: str | None = None
     copy_from: str | None = None
+    shard: Shard | None = None

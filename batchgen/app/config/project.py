@@ -14,18 +14,20 @@ from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
 from batchgen.app.config.locate import catalogue_of, kept_path, output_of
 from batchgen.app.config.options import Options
+from batchgen.app.config.shards import check_folder, divided
 from batchgen.app.config.stores import store_address, store_of
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
-from batchgen.manifest import Manifest, ManifestSummary
-from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings
+from batchgen.manifest import Manifest, ManifestSummary, Part
+from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings, Shard
 from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.providers.rules import described
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore
 from batchgen.storage.durable import make_root
+from batchgen.storage.images.store import OWNER, book
 from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
 
@@ -45,6 +47,7 @@ class Project:
     variables: Mapping[str, str]
     clock: Clock
     store: str = ""
+    shard: Shard | None = None
 
     @property
     def catalogue(self) -> str:
@@ -57,10 +60,16 @@ class Project:
         return self.provider.name == MOCK
 
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
-        """Return the ledger of the output folder; see `Ledger.open`."""
+        """Return the ledger of the output folder; see `Ledger.open`. InputError when it is another shard's."""
         if not readonly:
             make_root(self.ledger_path.parent)
-        return Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
+        ledger = Ledger.open(self.ledger_path, self.catalogue, clock=self.clock, at=at, readonly=readonly)
+        try:
+            check_folder(self.output, ledger, self.shard)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def open_store(self, at: Callable[[str], None] = nowhere) -> ImageStore:
         """Return the store that keeps the images."""
@@ -110,7 +119,8 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         census = manifest.check(loaded)
         raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
     settings = settings_at(provider, loaded.settings, options)
-    output = options.output or output_of(path, settings.name)
+    own = f"{settings.name}-{options.shard.name}" if options.shard else settings.name
+    output = options.output or output_of(path, own)
     return Project(
         loaded,
         settings,
@@ -120,12 +130,14 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
         variables,
         clock or SystemClock(),
         store_address(chosen) if (chosen := options.store or settings.store) else "",
+        options.shard,
     )
 
 
 def settings_at(provider: Provider, stated: Settings, options: Options) -> Settings:
     """Return a manifest's settings as they are at one provider, under the command line's."""
-    return _chosen(_at(provider, stated), options)
+    settings = _chosen(_at(provider, stated), options)
+    return divided(settings, options.shard) if options.shard else settings
 
 
 def _named(name: str, place: Place | None) -> None:
@@ -217,11 +229,14 @@ def canaries_of(project: Project, census: ManifestSummary, ledger: Ledger) -> Ca
 
 
 def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:
-    """Return the jobs of a manifest that was checked before, but for those that the check left out.
+    """Return the jobs of a manifest, or of a shard of it, that was checked before, but for those it left out.
 
     A job whose images others take is drawn no later than they: it has the largest of their priorities.
     """
     jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
+    if project.shard:
+        part = Part(project.shard, census.homes)
+        jobs = (job for job in jobs if part.has(job))
     if census.refused:
         jobs = (job for job in jobs if job.key not in census.refused)
     return (_advanced(job, census.advanced) for job in jobs) if census.advanced else jobs
@@ -248,10 +263,18 @@ def selected(jobs: Iterable[Job], options: Options) -> Iterator[Job]:
     return iter(chosen)
 
 
+def holds_images(project: Project, store: ImageStore) -> bool:
+    """Tell whether images lie there that the ledger has to know; in a store, other shards keep theirs too."""
+    if project.store and project.shard:
+        return store.head(book(OWNER, project.shard.name)) is not None and not project.ledger_path.exists()
+    return next(store.listing(), None) is not None
+
+
 def unknown_images(project: Project) -> InputError:
     """Return the refusal of a folder whose ledger was lost or is another one."""
     where = project.store or project.output
+    of_shard = f" --shard {project.shard} --output {project.output}" if project.store and project.shard else ""
     return InputError(
         f"{where} holds images that the ledger {project.ledger_path} does not know: batchgen adopt "
-        f"{where} takes them in, so that nothing is paid again; or choose another --output"
+        f"{where}{of_shard} takes them in, so that nothing is paid again; or choose another --output"
     )

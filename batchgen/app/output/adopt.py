@@ -17,12 +17,13 @@ from batchgen.app.output import sidecars
 from batchgen.errors import Exit, InputError, StorageError
 from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import ImageRequest, Job, Operation, Stems
+from batchgen.model import ImageRequest, Job, Operation, Shard, Stems
 from batchgen.money import MicroUSD, split
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root
-from batchgen.storage.images.objects import KEY, SHA256, SLOT, SNAPSHOT, ObjectStore
+from batchgen.storage.images.objects import KEY, SHA256, SHARD, SLOT, ObjectStore
+from batchgen.storage.images.store import SNAPSHOT, book
 from batchgen.storage.workspace import LEDGER
 from batchgen.version import VERSION
 
@@ -41,25 +42,29 @@ class AdoptResult:
     unknown: tuple[str, ...]
 
 
-def adopt(output: Path | None = None, *, address: str = "") -> AdoptResult:
+def adopt(output: Path | None = None, *, address: str = "", shard: Shard | None = None) -> AdoptResult:
     """Take every image in that a sidecar, the report or a log knows and whose bytes are still the same.
 
     A ledger that knew no image takes in what people said of them too. With the address of a store, its images are taken
-    in, from the ledger that the last run left there and from what stands beside each; the folder is made.
+    in, from the ledger that the last run left there and from what stands beside each; the folder is made. Of a store
+    that shards share, those of one `shard` are taken.
     """
-    root = find_output(output) if not address else _made(output or Path("output") / address.rpartition("/")[2])
+    own = f"{address.rpartition('/')[2]}{f'-{shard.name}' if shard else ''}"
+    root = find_output(output) if not address else _made(output or Path("output") / own)
     try:
         ledger_path = find_ledger(root)
     except InputError:
         ledger_path = root / LEDGER
     workspace, clock = Workspace(root), SystemClock()
-    with workspace.lock(), _opened(root, ledger_path, address, clock) as (ledger, store):
+    with workspace.lock(), _opened(root, ledger_path, address, clock, shard) as (ledger, store):
         known = _known(workspace, store)
         begun = new_run_id(clock.now())
         ledger.runs.begin(RunStart(begun, ANY_MANIFEST, "", version=VERSION))
         explained = {image.path for image in ledger.images.stored()}
+        theirs = _of_others(store, shard)
         batch, keys, taken, unknown = list[Adopted](), set[str](), 0, list[str]()
-        for path in (file.path for file in store.listing() if file.path not in explained):
+        known_to = explained | theirs
+        for path in (file.path for file in store.listing() if file.path not in known_to):
             found = store.head(path, sha256=True)
             image = known.get((path, found.sha256 or "")) if found else None
             image = image and replace(image, e_tag=found.e_tag if found else "")
@@ -83,19 +88,29 @@ def _made(root: Path) -> Path:
     return root
 
 
+def _of_others(store: ImageStore, shard: Shard | None) -> frozenset[str]:
+    """Name the images of other shards, as a store of objects tells them."""
+    if shard is None or not isinstance(store, ObjectStore):
+        return frozenset()
+    owners = ((file.path, store.about(file.path).get(SHARD, shard.name)) for file in store.listing())
+    return frozenset(path for path, owner in owners if owner != shard.name)
+
+
 @contextmanager
-def _opened(root: Path, path: Path, address: str, clock: Clock) -> Iterator[tuple[Ledger, ImageStore]]:
+def _opened(
+    root: Path, path: Path, address: str, clock: Clock, shard: Shard | None
+) -> Iterator[tuple[Ledger, ImageStore]]:
     """Open the ledger, and the store that is named; the copy that a store keeps comes first where none is."""
-    variables = environment()
+    variables, name = environment(), shard.name if shard else ""
     elsewhere = store_of(root, address, variables) if address else None
     if isinstance(elsewhere, ObjectStore) and not path.exists():
         coming = path.with_name(f".{path.name}.coming")
         with coming.open("wb") as file:
-            there = elsewhere.fetch(SNAPSHOT, file)
+            there = elsewhere.fetch(book(SNAPSHOT, name), file)
         coming.replace(path) if there else coming.unlink()
     with Ledger.open(path, catalogue_of(root, path), clock=clock) as ledger:
         if elsewhere is not None:
-            elsewhere.claim(ledger.stores.identity(), anew=True)
+            elsewhere.claim(ledger.stores.identity(), anew=True, shard=name)
             ledger.stores.use(address)
         yield ledger, elsewhere or store_of(root, ledger.stores.address(), variables)
 

@@ -10,7 +10,7 @@ from batchgen.app.config.stores import store_of
 from batchgen.errors import Problem, Severity, StorageError
 from batchgen.ledger import Ledger
 from batchgen.storage import ImageStore, NewImage, Workspace, sha256_of
-from batchgen.storage.images.objects import SNAPSHOT
+from batchgen.storage.images.store import SNAPSHOT, book
 from batchgen.storage.workspace import REPORT, THUMBS
 from batchgen.text import counted
 
@@ -24,7 +24,7 @@ def begin(
     project: Project, options: Options, ledger: Ledger, store: ImageStore, workspace: Workspace
 ) -> Sequence[Problem]:
     """Claim the store, and say what people should know: conditions it ignores, images that are kept elsewhere."""
-    notices = list(store.claim(ledger.stores.identity()))
+    notices = list(store.claim(ledger.stores.identity(), shard=_shard(project)))
     before, former = ledger.stores.address(), ledger.stores.former()
     if project.store != before:
         former = _shown(before, project.output) if ledger.images.any_stored() else ""
@@ -68,15 +68,20 @@ def copy_images(ledger: Ledger, source: ImageStore, target: ImageStore, workspac
 
 
 def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Workspace, files: Iterable[Path]) -> None:
-    """Give the store the report, and a snapshot of a ledger that serves this output alone."""
+    """Give the store the report, and a snapshot of a ledger that serves this output alone; shards share a store."""
     if not project.store:
         return
     root = workspace.root
-    thumbs = (f"{THUMBS}/{name}" for name in workspace.names(THUMBS))
-    named = {f"{REPORT}/{file.name}": file for file in files} | {path: root / path for path in thumbs}
+    report = f"{REPORT}-{shard}" if (shard := _shard(project)) else REPORT
+    named = {f"{report}/{file.name}": file for file in files}
+    named |= {f"{report}{THUMBS.removeprefix(REPORT)}/{one}": root / THUMBS / one for one in workspace.names(THUMBS)}
     store.mirror(named)
     if project.catalogue == OWN:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "ledger.db"
             ledger.copy_to(copy)
-            store.mirror({SNAPSHOT: copy})
+            store.mirror({book(SNAPSHOT, shard): copy})
+
+
+def _shard(project: Project) -> str:
+    return project.shard.name if project.shard else ""

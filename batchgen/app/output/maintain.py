@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from batchgen import reporter
 from batchgen.app.config.environment import environment
 from batchgen.app.config.locate import catalogue_of, find_ledger, find_output, run_status
+from batchgen.app.config.shards import shard_of
 from batchgen.app.config.stores import store_of
 from batchgen.errors import StorageError
 from batchgen.ledger import Decision, Held, Ledger, RecordedImage
@@ -73,7 +74,9 @@ def read_status(output: Path | None = None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, workspace, _):
         summary, runs = reporter.summary(ledger), [run.run_id for run in ledger.runs.latest_first()]
-    return {"output": str(workspace.root), "live": live_status(workspace, runs, datetime.now(UTC)), **summary}
+        shard = shard_of(ledger)
+    part = {"shard": str(shard)} if shard else {}
+    return {"output": str(workspace.root), "live": live_status(workspace, runs, datetime.now(UTC)), **part, **summary}
 
 
 def live_status(workspace: Workspace, runs: Sequence[str], now: datetime) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from batchgen import catalog, manifest
 from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
-from batchgen.manifest import ManifestSummary
+from batchgen.manifest import WHOLE, ManifestSummary, Part
 from batchgen.model import BadRows, Job, Model, Price, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
@@ -47,9 +47,10 @@ class Examiner:
     `unmet` are patterns of ids that no job matched so far.
     """
 
-    def __init__(self, project: Project, unmet: set[str], asked: Fingerprint | None) -> None:
+    def __init__(self, project: Project, unmet: set[str], asked: Fingerprint | None, part: Part = WHOLE) -> None:
         self.unmet = unmet
         self._asked = asked
+        self._part = part
         self._project = project
         self._tariff = project.tariff()
         self._said: set[str] = set()
@@ -57,7 +58,7 @@ class Examiner:
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         """Say what is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
-        if self._asked and not lacking:
+        if self._asked and not lacking and self._part.has(job):
             self._asked.add(wanted(job, self._tariff))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
@@ -138,8 +139,10 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well. `asked`
     takes note of every job.
     """
-    examiner = Examiner(project, set(only), asked)
-    census = manifest.check(project.manifest, examiner.look, project.settings.bad_rows)
+    examiner, census = _looked_at(project, only, asked, Part(project.shard))
+    if project.shard and census.homes:  # which jobs belong together is only known at the end
+        anew = asked and asked.begin()
+        examiner, census = _looked_at(project, only, anew, Part(project.shard, census.homes))
     unmet = [
         Problem(f"no job has an id that matches --only {pattern!r}")
         for pattern in sorted(examiner.unmet)
@@ -152,6 +155,13 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     errors = (*late, *told, *unmet, *census.problems)
     more = census.more + max(0, len(errors) - MOST)
     return CheckResult((*errors, *many, *census.warnings)[:MOST], census, more)
+
+
+def _looked_at(
+    project: Project, only: Sequence[str], asked: Fingerprint | None, part: Part
+) -> tuple[Examiner, ManifestSummary]:
+    examiner = Examiner(project, set(only), asked, part)
+    return examiner, manifest.check(project.manifest, examiner.look, project.settings.bad_rows, part)
 
 
 def _needs_deadline(project: Project) -> tuple[Problem, ...]:

@@ -12,6 +12,7 @@ from batchgen.app.config.project import (
     caps_of,
     choices_of,
     folder_warnings,
+    holds_images,
     jobs_of,
     open_project,
     selected,
@@ -91,7 +92,7 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     if checked.errors:
         raise InputError(*checked.problems, more=checked.more)
     with project.open_ledger(readonly=True) as ledger:
-        if not ledger.runs.latest_first() and next(project.open_store().listing(), None) is not None:
+        if not ledger.runs.latest_first() and holds_images(project, project.open_store()):
             raise unknown_images(project)
     return PlanResult(project, options, checked.census, checked.problems)
 

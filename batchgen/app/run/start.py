@@ -15,7 +15,7 @@ from batchgen.app.config.environment import (
     without_core_files,
 )
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, open_project, unknown_images
+from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
 from batchgen.app.preview import check
@@ -161,7 +161,7 @@ def _in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Ledger:
     """Return the ledger, unless images lie there that it does not know: all of them would be paid again."""
-    has_images = next(store.listing(), None) is not None
+    has_images = holds_images(project, store)
     if has_images and not project.ledger_path.exists():
         raise unknown_images(project)
     ledger = project.open_ledger(at=at)

@@ -1,20 +1,27 @@
 """`batchgen adopt`: a new ledger for images that are there."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath, store_address
+from batchgen.cli.params import LocalPath, read_shard, store_address
 from batchgen.errors import Exit
+
+if TYPE_CHECKING:
+    from batchgen.model.shard import Shard
 
 
 @subcommand("adopt")
 @click.argument("output", required=False)
 @click.option("--output", "into", metavar="DIR", type=LocalPath(), help="With a store: the folder that is made.")
+@click.option(
+    "--shard", metavar="I/N", callback=read_shard, help="With a store that shards share: whose images are taken in."
+)
 @click.pass_context
-def command(ctx: click.Context, /, output: str | None, into: Path | None) -> int:
+def command(ctx: click.Context, /, output: str | None, into: Path | None, shard: "Shard | None") -> int:
     """Rebuild the lost ledger of the folder OUTPUT from its images and what was written beside them.
 
     Afterwards a run knows what is stored and pays for none of it again. Nothing is sent, no image is changed.
@@ -30,9 +37,9 @@ def command(ctx: click.Context, /, output: str | None, into: Path | None) -> int
 
     context: Context = ctx.obj
     if output is not None and is_address(output):
-        result = adopt(into, address=store_address(ctx, ctx.command.params[0], output) or "")
-    elif into is not None:
-        raise click.UsageError("--output goes with the address of a store; otherwise give the folder alone.")
+        result = adopt(into, address=store_address(ctx, ctx.command.params[0], output) or "", shard=shard)
+    elif into is not None or shard is not None:
+        raise click.UsageError("--output and --shard go with the address of a store; otherwise give the folder alone.")
     else:
         folder = LocalPath().convert(output, ctx.command.params[0], ctx) if output else None
         result = adopt(context.output(folder))

@@ -1,6 +1,7 @@
 """`batchgen check`: whether the manifest is right."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,9 +14,7 @@ from batchgen.errors import Exit, InputError
 @subcommand("check")
 @reads_manifest
 @click.pass_obj
-def command(
-    context: Context, manifest: Path, provider: str | None, base_url: str | None, output: Path | None, *, as_json: bool
-) -> int:
+def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> int:
     """Find errors and doubtful places in MANIFEST. Nothing is sent.
 
     Errors are what would stop a run: unknown keys, undefined variables, sizes or qualities that the model
@@ -34,7 +33,7 @@ def command(
     from batchgen.app.preview.check import check
     from batchgen.cli.render.upkeep import check_json, check_line, tally
 
-    options = context.options(provider=provider, base_url=base_url, output=output)
+    options = context.options(**words)
     try:
         result = check(open_project(manifest, options))
     except InputError as error:

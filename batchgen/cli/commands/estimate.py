@@ -1,7 +1,7 @@
 """`batchgen estimate`: the cost before a run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     "--csv", "as_csv", is_flag=True, help="Print the table as comma-separated values, money in micro-dollars."
 )
 @click.pass_obj
-def command(  # noqa: PLR0913 - one parameter for each option
+def command(
     context: Context,
+    /,
     manifest: Path,
-    provider: str | None,
-    base_url: str | None,
-    output: Path | None,
     *,
     compare: bool,
     qualities: bool,
     as_csv: bool,
     as_json: bool,
+    **words: Any,
 ) -> int:
     """Price MANIFEST by model, size, quality, provider and tag. Nothing is sent.
 
@@ -56,7 +55,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         raise click.UsageError("--csv and --json exclude each other; choose one.")
     if qualities and not compare:
         raise click.UsageError("--qualities goes with --compare only.")
-    options = context.options(provider=provider, base_url=base_url, output=output)
+    options = context.options(**words)
     result = estimate_manifest(manifest, options, compare=compare, qualities=qualities)
     context.uses(result.output)
     context.console.tell(result.warnings)

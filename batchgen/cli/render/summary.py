@@ -156,6 +156,8 @@ def status_block(status: Facts) -> str:
     live = status.get("live") or {}
     parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *_waiting(live)]
     parts += accounts(status)
+    if status.get("shard"):
+        parts.append(f"shard    {safe(status['shard'])} of all jobs\n")
     if status.get("output"):
         parts.append(f"files    {safe(status['output'], 1000)}\n")
     return "".join(parts)

@@ -62,7 +62,7 @@ class LocalStore:
         with guarded(self.root / SUPERSEDED), suppress(FileNotFoundError), folder(self.root, (SUPERSEDED,)):
             pass
 
-    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - as in the protocol
+    def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:  # noqa: ARG002
         """Say nothing: the ledger lies beside the images."""
         return ()
 

@@ -14,13 +14,17 @@ from batchgen.storage.durable import parts_of
 from batchgen.storage.images.bucket import Bucket, Found, Taken
 from batchgen.storage.images.cache import Cache
 from batchgen.storage.images.store import (
+    BOOKS,
     IMAGES,
     MOST_SIDECAR,
+    OWNER,
     SIDECAR,
     SIDECAR_BEGINS,
     SUPERSEDED,
     NewImage,
     StoredFile,
+    book,
+    check_owners,
     image_parts,
     is_image,
     next_name,
@@ -28,13 +32,14 @@ from batchgen.storage.images.store import (
 )
 from batchgen.storage.workspace import nowhere
 
-OWNER, SNAPSHOT = "batchgen/owner.json", "batchgen/ledger.db"
 FORM = 1
-SHA256, KEY, SLOT, PART = "sha256", "job_key", "slot", "part"
+SHA256, KEY, SLOT, PART, SHARD = "sha256", "job_key", "slot", "part", "shard"
 """What is written beside each image; names that every store takes."""
 FEW_LOOKS = 64
 """So many paths are looked at one by one; after that a list of all is kept, which this process keeps up to date."""
 MOST_OWNER = 10_000
+_SMALL = "/thumbs"
+"""The end of a folder for small copies of images, each under its hash."""
 _KEPT_IN_MEMORY = 8 * 1024 * 1024
 _MOST_TAGS = 10_000
 _TYPES = {".webp": "image/webp", ".avif": "image/avif", ".parquet": "application/vnd.apache.parquet"}
@@ -54,6 +59,7 @@ class ObjectStore:
         self._looks = 0
         self._names: set[str] | None = None
         self._tags: dict[str, str] = {}
+        self._shard = ""
 
     @property
     def address(self) -> str:
@@ -62,30 +68,32 @@ class ObjectStore:
 
     def ready(self) -> None:
         """Try whether the store answers."""
-        self._bucket.head(OWNER)
+        self._bucket.head(book(OWNER))
 
-    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
+    def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
         """Create the object that names the owner, unless one stands there; say so where conditions are not honoured."""
         mine = json.dumps({"batchgen": FORM, "ledger": ledger}).encode()
         about = {"Content-Type": "application/json"}
-        found = self._bucket.read(OWNER, MOST_OWNER)
+        place, self._shard = book(OWNER, shard), shard
+        check_owners(self.address, (one.path for one in self._bucket.listing(BOOKS)), shard)
+        found = self._bucket.read(place, MOST_OWNER)
         if found is not None and _owner(found) != ledger and not anew:
             raise InputError(
                 f"{self.address} belongs to another ledger: batchgen adopt {self.address} makes one here that knows "
                 "its images; or choose another --store"
             )
         if found != mine:
-            self._bucket.replace(OWNER, mine, about) if found else self._first(mine, about, ledger)
-        if self._bucket.honours_conditions(OWNER, mine, about):
+            self._bucket.replace(place, mine, about) if found else self._first(place, mine, about, ledger, shard)
+        if self._bucket.honours_conditions(place, mine, about):
             return ()
         why = "each name is looked at before it is written, and no other program should write there during a run"
         return (f"{self.address} does not honour conditions: {why}",)
 
-    def _first(self, mine: bytes, about: Mapping[str, str], ledger: str) -> None:
+    def _first(self, place: str, mine: bytes, about: Mapping[str, str], ledger: str, shard: str) -> None:
         try:
-            self._bucket.create(OWNER, mine, about)
+            self._bucket.create(place, mine, about)
         except Taken:  # by whoever was faster
-            self.claim(ledger)
+            self.claim(ledger, shard=shard)
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -111,7 +119,7 @@ class ObjectStore:
         while True:
             self._at("storage.object.before_put")
             try:
-                tag = self._bucket.create(new.path, new.part, _about(new))
+                tag = self._bucket.create(new.path, new.part, _about(new, self._shard))
             except Taken:
                 if self._is_there(new, other=replacing is not None):
                     break
@@ -213,7 +221,8 @@ class ObjectStore:
 
     def mirror(self, files: Mapping[str, Path]) -> None:
         """Put copies of files beside the images; a small copy of an image is put once, as its name is its hash."""
-        there = {one.path for one in self._bucket.listing("report/thumbs")} if files else set[str]()
+        homes = {path.rpartition("/")[0] for path in files if f"/{path}".rpartition("/")[0].endswith(_SMALL)}
+        there = {one.path for home in homes for one in self._bucket.listing(home)}
         for path, file in files.items():
             if path not in there:
                 self._bucket.replace(path, file, {"Content-Type": _type(path)})
@@ -325,9 +334,10 @@ def _mark(part: Path) -> str:
     return f"{part.parent.name}/{part.name}"
 
 
-def _about(new: NewImage) -> dict[str, str]:
+def _about(new: NewImage, shard: str) -> dict[str, str]:
     told = {"Content-Type": _type(new.path), SHA256: new.sha256 or _digest_of(new.part), PART: _mark(new.part)}
-    return told | ({KEY: new.key, SLOT: str(new.slot)} if new.key else {})
+    told |= {KEY: new.key, SLOT: str(new.slot)} if new.key else {}
+    return told | ({SHARD: shard} if shard else {})
 
 
 def _digest_of(part: Path) -> str:

@@ -1,28 +1,28 @@
 """Images in a folder of this machine that is not the output's own, such as one that a shop serves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from batchgen.errors import InputError
 from batchgen.storage.images.local import LocalStore
+from batchgen.storage.images.store import BOOKS, OWNER, book, check_owners
 from batchgen.storage.workspace import Workspace
-
-OWNER = "batchgen/owner.json"
 
 
 class SharedFolder(LocalStore):
     """A `LocalStore` that knows its owner, and keeps copies of the report."""
 
-    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
+    def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
         """Write down the owner, unless one is there."""
-        place = Workspace(self.root)
-        if place.exists(OWNER) and not anew and _owner(place) != ledger:
+        place, mine = Workspace(self.root), book(OWNER, shard)
+        check_owners(str(self.root), _owners(place), shard)
+        if place.exists(mine) and not anew and _owner(place, mine) != ledger:
             raise InputError(
                 f"{self.root} belongs to another ledger: batchgen adopt file://{self.root.resolve()} makes one here "
                 "that knows its images; or choose another --store"
             )
-        place.write(OWNER, json.dumps({"batchgen": 1, "ledger": ledger}).encode())
+        place.write(mine, json.dumps({"batchgen": 1, "ledger": ledger}).encode())
         return ()
 
     def mirror(self, files: Mapping[str, Path]) -> None:
@@ -32,9 +32,17 @@ class SharedFolder(LocalStore):
             place.write(path, file.read_bytes())
 
 
-def _owner(place: Workspace) -> str:
+def _owners(place: Workspace) -> Iterator[str]:
+    """Give the paths where owners are, or may be, written down."""
+    for name in place.names(BOOKS):
+        yield f"{BOOKS}/{name}"
+        if place.exists(one := f"{BOOKS}/{name}/{OWNER}"):
+            yield one
+
+
+def _owner(place: Workspace, path: str) -> str:
     try:
-        with place.open(OWNER) as file:
+        with place.open(path) as file:
             return str(json.load(file)["ledger"])
     except (ValueError, KeyError, TypeError):
         return ""

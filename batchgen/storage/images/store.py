@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from batchgen.errors import StorageError
+from batchgen.errors import InputError, StorageError
 from batchgen.storage.durable import TEMPORARY, parts_of
 
 IMAGES, SUPERSEDED = "images", "superseded"
+BOOKS = "batchgen"
+"""The folder of a store for what ledgers keep there."""
+OWNER, SNAPSHOT = "owner.json", "ledger.db"
 SIDECAR = ".json"
 """What the name of a sidecar has more than that of the image which it stands beside."""
 SIDECAR_BEGINS = b'{\n  "sidecar": '
@@ -51,8 +54,8 @@ class ImageStore(Protocol):
     def ready(self) -> None:
         """Try what a run will need, so that a store that cannot be used is found before anything is paid."""
 
-    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
-        """Write down that the ledger of this identity owns the store; what people should know of it.
+    def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
+        """Write down that the ledger of this identity owns the store, or a `shard` of it; what people should know.
 
         InputError when it is another's, unless it is claimed `anew`. A folder beside its ledger needs no such word.
         """
@@ -103,6 +106,25 @@ class ImageStore(Protocol):
 
     def read_sidecar(self, path: str) -> bytes | None:
         """Read the sidecar beside an image; None when there is none, or something that is too large to be one."""
+
+
+def book(name: str, shard: str = "") -> str:
+    """Name the place of something that a ledger keeps in a store: that of all images, or of one shard's."""
+    return f"{BOOKS}/{shard}/{name}" if shard else f"{BOOKS}/{name}"
+
+
+def check_owners(address: str, paths: Iterable[str], shard: str) -> None:
+    """Refuse a store that was divided in another way: two ledgers would keep the same images."""
+    mine = _count(shard)
+    for path in paths:
+        _, *above, name = path.split("/")
+        if name == OWNER and (count := _count(above[0] if above else "")) != mine:
+            whose = f"is kept by {count} shards" if count else "is kept by one ledger, for all of a manifest"
+            raise InputError(f"{address} {whose}: draw as it was begun, or choose another --store")
+
+
+def _count(shard: str) -> str:
+    return shard.rpartition("-")[2]
 
 
 def image_parts(path: str) -> tuple[str, ...]:

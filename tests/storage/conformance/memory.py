@@ -57,7 +57,7 @@ class MemoryStore:
     def ready(self) -> None:
         """Nothing can be amiss."""
 
-    def claim(self, ledger: str, *, anew: bool = False) -> tuple[str, ...]:
+    def claim(self, ledger: str, *, anew: bool = False, shard: str = "") -> tuple[str, ...]:
         """Belong to anybody."""
         return ()
 
