@@ -19,8 +19,12 @@ class Stores:
         """Return where images were kept before that may not all have been copied; empty when that is nowhere."""
         return self._read()[2]
 
+    def known_identity(self) -> str:
+        """Return the name of this output that no other one has; empty before it was first asked for."""
+        return self._read()[0]
+
     def identity(self) -> str:
-        """Return the name by which this ledger owns stores, made when it is first asked for. Blocks."""
+        """Return the name of this output, by which it owns stores, made when it is first asked for. Blocks."""
         if found := self._read()[0]:
             return found
         with self._database.writing("store") as db:

@@ -68,6 +68,7 @@ class Summary:
     exit_code: int | None = None
     why: str = ""
     name: str = ""
+    identity: str = ""
     counts: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -84,10 +85,11 @@ class Summary:
 
 def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summary:
     """Read the accounts of a run, or of the latest one, out of the ledger; `name` is the folder's, for people."""
-    runs = ledger.runs.latest_first()
+    runs, identity = ledger.runs.latest_first(), ledger.stores.known_identity()
     run = next((row for row in runs if run_id in {None, row.run_id}), None)
     if run is None:
-        return Summary(Block(ledger.accounts.totals(), ledger.accounts.waste()), Block(Totals()), name=name)
+        whole = Block(ledger.accounts.totals(), ledger.accounts.waste())
+        return Summary(whole, Block(Totals()), name=name, identity=identity)
     alone = Block(
         ledger.accounts.totals(run.run_id, alone=True),
         ledger.accounts.waste(run.run_id),
@@ -103,7 +105,7 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summar
         run.cap,
         _seconds([row for row in runs if row.manifest == run.manifest]),
     )
-    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, run.counts)
+    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts)
 
 
 def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int]) -> Summary:

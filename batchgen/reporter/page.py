@@ -148,7 +148,7 @@ def _inline(page: Page) -> dict[str, Any]:
 def _data(page: Page) -> Any:
     from markupsafe import Markup
 
-    about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or "")}
+    about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or ""), "output": page.summary.identity}
     images, blocks = page.images, page.blocks or {}
     made = data(images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
     return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML

@@ -33,6 +33,8 @@ from batchgen.reporter.tables import tags_of
 from batchgen.storage import LocalStore, Workspace
 from tests.reporter.chromium import Browser, installed
 
+IDENTITY = "0123456789abcdef" * 2
+"""By which the output is told from every other."""
 STATES = ("stored", "moderated", "failed", "uncertain", "lost_paid", "not_started", "submitted")
 
 
@@ -65,6 +67,12 @@ class Rows:
 
     def address(self) -> str:
         return ""
+
+    def identity(self) -> str:
+        return IDENTITY
+
+    def known_identity(self) -> str:
+        return IDENTITY
 
     @property
     def accounts(self) -> "Rows":

@@ -11,7 +11,7 @@ import pytest
 
 from tests.reporter.browsing import Open, Reviewed, image, long_page, shop
 from tests.reporter.chromium import Browser, Page
-from tests.reporter.conftest import Rows, a_run, write
+from tests.reporter.conftest import IDENTITY, Rows, a_run, write
 
 pytestmark = pytest.mark.sample(2)
 
@@ -139,6 +139,7 @@ def test_a_review_by_keyboard_is_handed_on(opened: Open) -> None:
     decided = [(0, "approved", ""), (3, "rejected", 'Warmer light, "please" <b>'), (6, "approved", "")]
     assert review == {
         "batchgen_review": 1,
+        "output": IDENTITY,
         "decisions": [
             {
                 "job": row.job_id, "key": row.job_key, "slot": 0, "sha256": row.sha256,

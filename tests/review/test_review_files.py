@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from batchgen.app.output.maintain import opened
 from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from batchgen.ledger import Review
@@ -95,6 +96,22 @@ def test_a_table_says_the_same_as_the_export(tmp_path: Path) -> None:
         (0, Review.APPROVED, "so"),
         (1, Review.REJECTED, "-2 legs"),
     ]
+
+
+def test_decisions_about_another_output_are_refused(looked: Looked) -> None:
+    """By the name of the file and the folder that was meant; nothing is kept. A file that names none is taken."""
+    ended = looked.run(looked.manifest([{"id": "lamp", "prompt": "A lamp"}]))
+    right = looked.said(ended, "lamp", 0, "approved")
+    page = (ended.folder / "report" / "report.html").read_text("utf-8")
+    with opened(looked.folder, readonly=True) as output:
+        mine = output.ledger.stores.known_identity()
+    assert f'"output":"{mine}"' in page
+    for other in ("f" * 32, 7, ["a"]):
+        with pytest.raises(InputError, match=rf"review\.json.*another output than {looked.folder}"):
+            decisions.review(written(looked.root / "review.json", right, output=other), looked.folder)
+        assert [row["review"] for row in ended.table("images")] == [""]
+    for head in ({"output": mine}, {"output": ""}, {}):
+        assert decisions.review(written(looked.root / "review.json", right, **head), looked.folder).approved == 1
 
 
 def test_what_is_another_image_by_now_is_left_out(looked: Looked) -> None:

@@ -66,6 +66,7 @@ def review(path: Path, output: Path | None = None) -> ReviewResult:
     """
     decisions = read(path)
     with opened(output, readonly=False, locked=False) as (ledger, workspace, store):
+        _refuse_foreign(path, ledger, workspace)
         why = record(ledger, workspace, [one.judged for one in decisions])
         at_work = not written(ledger, workspace, store)
     taken = [one.judged.decision for one, out in zip(decisions, why, strict=True) if not out]
@@ -131,7 +132,32 @@ def _table(path: Path) -> Iterator[Read | Problem]:
             yield _read(*row)
 
 
+def _refuse_foreign(path: Path, ledger: Ledger, workspace: Workspace) -> None:
+    """Refuse what was decided on the page of another output; a file that names none is taken as it is."""
+    named = _loaded(path)[1].get("output") if path.suffix.lower() == ".json" else None
+    if named and named != ledger.stores.known_identity():
+        raise InputError(
+            Problem(
+                f"these decisions are about another output than {workspace.root}: name its folder behind the file, "
+                "or export them again from the page of this one",
+                Place(str(path)),
+            )
+        )
+
+
 def _json(path: Path) -> Iterator[Read | Problem]:
+    text, whole = _loaded(path)
+    listed = whole["decisions"]
+    for one, line in zip(listed, _lines(text, len(listed)), strict=True):
+        place = Place(str(path), line)
+        if not isinstance(one, dict):
+            yield Problem("a decision is an object", place)
+        else:
+            yield _read(_cells(one), place)
+
+
+def _loaded(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of what the page exports, and the object in it; InputError where it is none."""
     try:
         text = checked(path).read_bytes().decode("utf-8-sig")
         whole = json.loads(text)
@@ -146,12 +172,7 @@ def _json(path: Path) -> Iterator[Read | Problem]:
     if not isinstance(whole, dict) or whole.get("batchgen_review") != VERSION or not isinstance(listed, list):
         what = f'{{"batchgen_review": {VERSION}, "decisions": [...]}}, as the report page exports it'
         raise InputError(Problem(f"these are no decisions: expected {what}", Place(str(path))))
-    for one, line in zip(listed, _lines(text, len(listed)), strict=True):
-        place = Place(str(path), line)
-        if not isinstance(one, dict):
-            yield Problem("a decision is an object", place)
-        else:
-            yield _read(_cells(one), place)
+    return text, whole
 
 
 def _cells(one: object) -> dict[str, str]:

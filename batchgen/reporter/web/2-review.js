@@ -103,7 +103,8 @@ const decided = () => all.filter((i) => review.mine(i)?.decision);
 function exportReview() {
   const images = decided();
   const decisions = images.map(decisionOf);
-  const file = new Blob([`${JSON.stringify({ batchgen_review: 1, decisions }, null, 1)}\n`], { type: "application/json" });
+  const whole = { batchgen_review: 1, output: data.output, decisions };
+  const file = new Blob([`${JSON.stringify(whole, null, 1)}\n`], { type: "application/json" });
   const address = URL.createObjectURL(file);
   h("a", { href: address, download: "review.json" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
