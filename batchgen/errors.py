@@ -96,6 +96,12 @@ class AccountError(BatchgenError):
     exit = Exit.ACCOUNT
 
 
+class UnavailableError(BatchgenError):
+    """A provider does not answer for now, or with nothing that can be read: the same command goes on later."""
+
+    exit = Exit.UNAVAILABLE
+
+
 class StorageError(BatchgenError):
     """Local storage refused: disk full, folder not writable, ledger corrupt, newer or foreign."""
 

@@ -19,6 +19,7 @@ TITLES = {
     "commands.md": "Every command",
     "exit-status.md": "Exit status",
     "money.md": "Money",
+    "bill.md": "The bill",
     "batch.md": "Batches at half the price",
     "providers.md": "Providers",
     "proxies.md": "Proxies",

@@ -23,7 +23,7 @@ COMMANDS = (
     Entry("report", "Write the report again from the ledger."),
     Entry("derive", "Make other sizes and formats of the stored images; costs nothing."),
     Entry("verify", "Re-hash and decode every stored image."),
-    Entry("reconcile", "Settle what is at risk against a bill."),
+    Entry("reconcile", "Settle what is at risk against a bill, and explain the bill."),
     Entry("resolve", "Decide jobs that are held because they may have been paid."),
     Entry("adopt", "Rebuild a lost ledger from the images."),
     Entry("doctor", "Examine key, model, limits, disk and clock; spends nothing."),

@@ -10,6 +10,7 @@ from batchgen.ledger.accounts import Accounts
 from batchgen.ledger.adoption import Adoption
 from batchgen.ledger.attempts import Attempts
 from batchgen.ledger.batches import Batches, BatchRow, BatchState, NewBatch
+from batchgen.ledger.bills import Bills, BookedCall, Difference, DifferenceKind
 from batchgen.ledger.canaries import Begun, Canaries
 from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
@@ -73,10 +74,13 @@ __all__ = [
     "BatchRow",
     "BatchState",
     "Begun",
+    "BookedCall",
     "CallRow",
     "CapKind",
     "Caps",
     "Decision",
+    "Difference",
+    "DifferenceKind",
     "Exposure",
     "Finding",
     "Headroom",
@@ -137,6 +141,7 @@ class Ledger:
         self.images = Images(database, self.runs)
         self.downloads = Downloads(database)
         self.risk = Risk(database)
+        self.bills = Bills(database)
         self.reviews = Reviews(database)
         self.adoption = Adoption(database, self.runs, self.jobs)
         self.accounts = Accounts(database)

@@ -127,7 +127,7 @@ class Risk:
             )
             if apply:
                 for row, finding in zip(rows, findings, strict=True):
-                    _write(db, row, finding, now)
+                    write_finding(db, row, finding, now)
         return result
 
 
@@ -213,7 +213,8 @@ def _at_risk(db: sqlite3.Connection, start: str) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def _write(db: sqlite3.Connection, row: sqlite3.Row, finding: Finding, now: datetime) -> None:
+def write_finding(db: sqlite3.Connection, row: sqlite3.Row, finding: Finding, now: datetime) -> None:
+    """Settle one call at risk as a bill decides it."""
     state = "settled" if finding.confirmed else "not_charged"
     db.execute(
         "UPDATE attempts SET state = ?, cost = ?, released = released + ?, at_risk = 0, estimated = 0, note = ?"

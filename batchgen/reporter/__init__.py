@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchgen.errors import Place
-from batchgen.ledger import Ledger
+from batchgen.ledger import Difference, Ledger
 from batchgen.money import MicroUSD
 from batchgen.storage import ImageStore, Workspace
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from batchgen.reporter.folder import Written
 
-__all__ = ["frame", "nothing", "refresh", "reject", "summary", "write"]
+__all__ = ["frame", "list_differences", "nothing", "refresh", "reject", "summary", "write"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -38,6 +38,13 @@ def reject(workspace: Workspace, rows: Sequence[tuple[Place | None, str]]) -> No
     from batchgen.reporter import rejected
 
     rejected.reject(workspace, rows)
+
+
+def list_differences(workspace: Workspace, differences: Sequence[Difference]) -> str:
+    """List the differences between a bill and the ledger in `report/reconciled.csv`; returns that path."""
+    from batchgen.reporter import reconciled as place
+
+    return place.write(workspace, differences)
 
 
 def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:

@@ -90,6 +90,23 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     return _given_out(name, value)
 
 
+ADMIN_KEY = "OPENAI_ADMIN_KEY"
+"""The variable of the key that reads an organisation's books: it draws nothing, and no drawing key stands in for it."""
+
+
+def admin_key(variables: Mapping[str, str]) -> Secret:
+    """Return the admin key; AccountError when it is not set, InputError when it cannot be a key."""
+    value = variables.get(ADMIN_KEY, "").strip()
+    if not value:
+        raise AccountError(
+            f"no admin key: set {ADMIN_KEY} in the environment or in .env of the working directory; it is made for an "
+            "organisation, apart from keys that draw, and needs to read usage only"
+        )
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise InputError(f"{ADMIN_KEY} does not hold a key: it contains spaces or characters that no key has")
+    return _given_out(ADMIN_KEY, value)
+
+
 def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, Secret]:
     """Return the headers of a provider file with the values of their variables, as secrets as a key.
 

@@ -162,9 +162,7 @@ def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | Non
     """Settle what is at risk against a bill; the sum is conserved to the micro-dollar."""
     start = datetime.combine(since, time(), UTC) if since else None
     with opened(output, readonly=False) as (ledger, workspace, store):
-        for orphan in ledger.attempts.orphans():
-            if workspace.spool(orphan.id).read() is None:  # a whole answer is settled by the next run
-                ledger.attempts.to_at_risk(orphan.id, LOST)
+        give_up_orphans(ledger, workspace)
         found = ledger.risk.reconcile(billed, start)
         reporter.write(ledger, workspace, store)
     left = found.at_risk - found.confirmed - found.cleared
@@ -176,6 +174,13 @@ def reconcile(output: Path | None = None, *, billed: MicroUSD, since: date | Non
         MicroUSD(max(left, 0)),
         MicroUSD(found.unexplained),
     )
+
+
+def give_up_orphans(ledger: Ledger, workspace: Workspace) -> None:
+    """Put calls of dead runs at risk, except those whose whole answer is here: the next run settles these."""
+    for orphan in ledger.attempts.orphans():
+        if workspace.spool(orphan.id).read() is None:
+            ledger.attempts.to_at_risk(orphan.id, LOST)
 
 
 def accept(output: Path | None = None, *, only: tuple[str, ...] = ()) -> Sequence[str]:

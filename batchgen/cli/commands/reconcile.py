@@ -1,36 +1,101 @@
 """`batchgen reconcile`: the account against a bill."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import Money, output_argument
+from batchgen.cli.params import Money, base_url_option, json_option, output_argument
 from batchgen.errors import Exit
 from batchgen.money import MicroUSD
 
 
 @subcommand("reconcile")
 @output_argument
-@click.option("--billed", type=Money(), required=True, help="What the provider billed, in dollars, such as 12.34.")
+@click.option("--billed", type=Money(), help="What the provider billed, in dollars, such as 12.34.")
+@click.option(
+    "--from", "source", type=click.Choice(["openai"]), help="Read the provider's own books, with OPENAI_ADMIN_KEY."
+)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The bill begins on this day (UTC).")
+@click.option(
+    "--key-id", "key_ids", multiple=True, metavar="ID", help="With --from: a key of this ledger, by its id there."
+)
+@base_url_option
+@json_option
 @click.pass_obj
-def command(context: Context, output: Path | None, billed: MicroUSD, since: datetime | None) -> int:
+def command(
+    context: Context,
+    /,
+    output: Path | None,
+    *,
+    billed: MicroUSD | None,
+    source: str | None,
+    since: datetime | None,
+    **more: Any,
+) -> int:
     """Settle what is at risk in the folder OUTPUT against the provider's bill.
 
     A call that broke off after it was sent may have been paid, and stays counted until a bill decides. Money at
     risk that is on the bill is confirmed, oldest first; what is not is cleared. What the bill does not explain is
-    said. Nothing is sent. Without OUTPUT, the folder below `output/` that was written last.
+    said. Without OUTPUT, the folder below `output/` that was written last.
+
+    With `--billed` nothing is sent. With `--from openai` the organisation's books are read: costs by the day, image
+    usage by the hour. OPENAI_ADMIN_KEY goes to the vendor, or to this machine with `--base-url`, and nowhere else.
+    Days that ended less than 48 hours ago wait, and nothing is settled on doubt. Every difference between bill and
+    ledger is a line of report/reconciled.csv.
 
     Examples:
       batchgen reconcile output/autumn-catalogue --billed 12.34
       batchgen reconcile --billed 3.10 --since 2026-11-01
+      batchgen reconcile --from openai --since 2026-11-01
     """
-    from batchgen.app.output import maintain
-    from batchgen.cli.render.upkeep import reconciled
-
+    _check(billed, source, more)
     day = since.date() if since else None
-    context.console.out(reconciled(maintain.reconcile(context.output(output), billed=billed, since=day)))
+    return _bill(context, output, billed, day, **more) if source is None else _books(context, output, day, **more)
+
+
+def _check(billed: MicroUSD | None, source: str | None, more: dict[str, Any]) -> None:
+    if billed is None and source is None:
+        raise click.UsageError("Missing option '--billed' (what a bill says) or '--from' (read the provider's books).")
+    if billed is not None and source is not None:
+        raise click.UsageError("--billed and --from exclude each other.")
+    if source is None and (more["key_ids"] or more["base_url"]):
+        raise click.UsageError("--key-id and --base-url belong to --from.")
+
+
+def _bill(
+    context: Context, output: Path | None, billed: MicroUSD | None, since: date | None, *, as_json: bool, **_: Any
+) -> int:
+    from batchgen.app.output import maintain
+    from batchgen.cli.render import upkeep
+
+    assert billed is not None, "one of both is given"
+    found = maintain.reconcile(context.output(output), billed=billed, since=since)
+    if as_json:
+        context.console.json(upkeep.reconciled_json(found))
+    else:
+        context.console.out(upkeep.reconciled(found))
+    return Exit.OK
+
+
+def _books(
+    context: Context,
+    output: Path | None,
+    since: date | None,
+    *,
+    key_ids: tuple[str, ...],
+    base_url: str | None,
+    as_json: bool,
+) -> int:
+    from batchgen.app.bill.reconcile import reconcile_books
+    from batchgen.cli.render import bill
+
+    found = reconcile_books(context.output(output), since=since, base_url=base_url, key_ids=key_ids)
+    if as_json:
+        context.console.json(bill.books_json(found))
+    else:
+        context.console.out(bill.books(found))
     return Exit.OK

@@ -125,6 +125,11 @@ def reconciled(result: ReconcileResult) -> str:
     return table(_BILL, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
 
 
+def reconciled_json(result: ReconcileResult) -> dict[str, int]:
+    """Make the same for scripts, in micro-dollars."""
+    return {f"{name}_micro_usd": getattr(result, name) for name in result.__slots__}
+
+
 def held(jobs: Sequence[Held]) -> str:
     """Show the jobs that wait for a decision and how to give it."""
     if not jobs:

@@ -1,0 +1,152 @@
+"""What a provider's own books are held against: every call of the ledger, whatever catalogue it was for."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.records import Finding
+from batchgen.ledger.risk import write_finding
+from batchgen.ledger.text import dump, moment, stamp
+from batchgen.model import AttemptState, Operation, Route
+from batchgen.money import MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class BookedCall:
+    """One call as a bill sees it. `size` is None where nobody knows it: `auto`, and no answer that said more.
+
+    `most` is what is at risk. `adopted`: it is known from its image alone, as the ledger it stood in was lost.
+    """
+
+    id: str
+    job_id: str
+    model: str
+    operation: Operation
+    size: str | None
+    route: Route
+    state: AttemptState
+    started: datetime
+    ended: datetime | None
+    cost: MicroUSD
+    expected: MicroUSD
+    most: MicroUSD
+    estimated: bool
+    adopted: bool
+
+
+class DifferenceKind(StrEnum):
+    """Why a bill differs from the ledger."""
+
+    MISSING_HERE = "missing_here"  # charged there, and free in this ledger, or lost with another one
+    MISSING_THERE = "missing_there"  # on the ledger, and not on the provider's books
+    PRICE = "price"  # the same calls at another price
+    ESTIMATED = "estimated"  # the same calls, whose cost the ledger took from the price table
+    ROUNDING = "rounding"  # the ledger rounds each call up to a micro-dollar
+    CURRENCY = "currency"  # billed in another currency
+    TIME_ZONE = "time_zone"  # the same money on the day before or after
+    CACHED_INPUT = "cached_input"  # input billed at less, as the provider had it in its cache
+    OTHER_USE = "other_use"  # somebody else's calls, with this key or another one of the project
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One reason for which a bill is more (or less, below zero) than the ledger, on one day of the provider's.
+
+    `begins` is None where it belongs to no single day; `calls` is how many calls are behind it, where that is known.
+    """
+
+    kind: DifferenceKind
+    micro_usd: int
+    begins: datetime | None = None
+    ends: datetime | None = None
+    model: str = ""
+    key_id: str = ""
+    calls: int = 0
+    detail: str = ""
+
+
+_CALLS = """
+SELECT a.id, j.id AS job_id, j.operation, j.request, a.model, a.echo, a.route, a.state, a.started, a.ended, a.cost,
+    a.expected, a.at_risk, a.estimated, a.note = 'adopted' AS adopted
+FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
+WHERE a.provider IN (SELECT value FROM json_each(:providers)) AND a.state != 'not_sent'
+    AND ifnull(a.ended, :ever) >= :since
+ORDER BY a.seq
+"""
+_EVER = "9999"
+
+
+class Bills:
+    """The calls of the whole ledger, for a bill, and what a bill decides about them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def first(self, providers: Sequence[str]) -> datetime | None:
+        """Return when the first call was made at providers; None without any."""
+        with self._database.reading() as db:
+            (first,) = db.execute(
+                "SELECT min(started) FROM attempts WHERE provider IN (SELECT value FROM json_each(?))",
+                (dump(list(providers)),),
+            ).fetchone()
+        return moment(first)
+
+    def calls(self, providers: Sequence[str], since: datetime) -> tuple[BookedCall, ...]:
+        """List the calls at providers that left, and had not ended before a moment, in order."""
+        values = {"providers": dump(list(providers)), "since": stamp(since), "ever": _EVER}
+        with self._database.reading() as db:
+            return tuple(_call(row) for row in db.execute(_CALLS, values))
+
+    def rebuilt(self) -> datetime | None:
+        """Return when this ledger was last rebuilt from images; None when it never was."""
+        with self._database.reading() as db:
+            (latest,) = db.execute(
+                "SELECT max(r.started) FROM runs r WHERE EXISTS (SELECT 1 FROM attempts a"
+                " WHERE a.catalogue = r.catalogue AND a.run_id = r.run_id AND a.note = 'adopted')"
+            ).fetchone()
+        return moment(latest)
+
+    def settle(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Settle calls at risk, each by itself; returns those that were still as they had been when it was decided."""
+        now = self._database.now()
+        done = []
+        with self._database.writing("reconcile") as db:
+            for finding in findings:
+                row = db.execute("SELECT * FROM attempts WHERE id = ?", (finding.attempt_id,)).fetchone()
+                if row["state"] == AttemptState.AT_RISK and row["at_risk"] == finding.confirmed + finding.cleared:
+                    write_finding(db, row, finding, now)
+                    done.append(finding)
+        return tuple(done)
+
+
+def _call(row: sqlite3.Row) -> BookedCall:
+    echo = json.loads(row["echo"])
+    started = moment(row["started"])
+    assert started is not None, "a call has begun"
+    return BookedCall(
+        id=row["id"],
+        job_id=row["job_id"],
+        model=str(echo.get("model") or row["model"]),
+        operation=Operation(row["operation"]),
+        size=_pixels(echo.get("size")) or _pixels(dict(json.loads(row["request"])["params"]).get("size")),
+        route=Route(row["route"]),
+        state=AttemptState(row["state"]),
+        started=started,
+        ended=moment(row["ended"]),
+        cost=MicroUSD(row["cost"]),
+        expected=MicroUSD(row["expected"]),
+        most=MicroUSD(row["at_risk"]),
+        estimated=bool(row["estimated"]),
+        adopted=bool(row["adopted"]),
+    )
+
+
+def _pixels(size: object) -> str | None:
+    """Return a size as the books write it, when it says one."""
+    width, _, height = str(size).lower().partition("x")
+    return f"{width}x{height}" if width.isdigit() and height.isdigit() else None

@@ -1,0 +1,122 @@
+"""Money at risk is settled by closed books of a key that nobody else used, and never on doubt."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from batchgen.model import AttemptState
+from tests.bill.conftest import COST, KEY, History, fates, kinds
+
+
+def test_a_lost_answer_that_stands_on_the_books_is_confirmed(history: History) -> None:
+    """It costs what the bill has for it, up to its worst case; what is left was never charged."""
+    lost = history.ours(3, 10, state="at_risk")
+    history.theirs(3, 10, cost=6_400)
+    statement = history.compared()
+    assert fates(statement) == {lost.id: (6_400, 2 * COST - 6_400)}
+    assert statement.differences == ()
+
+
+def test_a_lost_answer_that_is_not_on_the_books_is_cleared(history: History) -> None:
+    """Nobody else used the key, and there is no request for it."""
+    lost = history.ours(1, 12, state="at_risk")
+    assert fates(history.compared()) == {lost.id: (0, 2 * COST)}
+
+
+def test_of_several_as_many_are_confirmed_as_stand_there(history: History) -> None:
+    """The oldest first."""
+    lost = [history.ours(3, 10 + index / 100, state="at_risk") for index in range(3)]
+    history.theirs(3, 10)
+    statement = history.compared()
+    assert fates(statement) == {lost[0].id: (COST, COST), lost[1].id: (0, 2 * COST), lost[2].id: (0, 2 * COST)}
+
+
+def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -> None:
+    """Which of two requests was ours nobody can know; at another hour of the day it is known."""
+    doubtful, certain = history.ours(3, 10, state="at_risk"), history.ours(3, 20, state="at_risk")
+    history.theirs(3, 10)
+    history.theirs(3, 10)
+    statement = history.compared()
+    assert fates(statement) == {certain.id: (0, 2 * COST)}
+    assert doubtful.id not in fates(statement)
+
+
+def test_nothing_is_settled_where_charged_calls_are_missing(history: History) -> None:
+    """Books that lack what is certain prove nothing of those hours."""
+    history.ours(1, 12)
+    history.ours(1, 12, state="at_risk")
+    other = history.ours(1, 20, state="at_risk")
+    assert fates(history.compared()) == {other.id: (0, 2 * COST)}
+
+
+def test_books_of_strangers_settle_nothing(history: History) -> None:
+    """None of our charged calls stands on them: they may be of another organisation."""
+    history.calls = [replace(call, state=AttemptState.AT_RISK, most=call.cost) for call in history.calls]
+    assert fates(history.compared()) == {}
+    made = History()
+    made.ours(1, 12, state="at_risk")
+    assert fates(made.compared()) == {}
+    made.theirs(2, 3, key_id="key_theirs")
+    assert fates(made.compared()) == {}
+
+
+def test_days_that_are_not_closed_settle_nothing(history: History) -> None:
+    """What touches an hour that is not looked at waits."""
+    history.ours(4, 23.99, state="at_risk", seconds=600)
+    history.ours(5, 3, state="at_risk")
+    assert fates(history.compared()) == {}
+
+
+def test_keys_are_told_by_what_they_did(history: History) -> None:
+    """Two that took turns are both ours, a busy stranger is not."""
+    history.usage = [
+        replace(row, key_id="key_new" if row.begins > history.usage[2].begins else KEY) for row in history.usage
+    ]
+    for hour in range(20):
+        history.theirs(4, hour, key_id="key_busy")
+    history.compared()
+    assert history.keys.ours == frozenset({KEY, "key_new"})
+
+
+def test_keys_that_cannot_be_told_apart_are_named_by_somebody(history: History) -> None:
+    """Until then nothing is settled, and no difference is put down to anybody."""
+    lost = history.ours(3, 10, state="at_risk")
+    history.theirs(3, 10)
+    for row in tuple(history.usage):
+        history.usage.append(replace(row, key_id="key_twin"))
+    assert (fates(history.compared()), history.keys.ours) == ({}, None)
+    assert fates(history.compared(key_ids=(KEY,))) == {lost.id: (COST, COST)}
+    assert history.keys.ours == frozenset({KEY})
+
+
+def test_no_money_for_a_request_leaves_it_at_risk(history: History) -> None:
+    """It was counted, and the bill has nothing for it yet."""
+    history.ours(3, 10, state="at_risk")
+    history.theirs(3, 10, cost=0)
+    statement = history.compared()
+    assert (fates(statement), kinds(statement)) == ({}, [])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_was_charged_is_never_cleared(seed: int) -> None:
+    """In any history of our own key: as many calls at risk are confirmed as were charged, and the sum is the bill."""
+    chance = Random(seed)
+    made, charged, doubts = History(days=4), 0, 0
+    for _ in range(80):
+        day, hour, seconds = chance.randrange(4), 0.1 + chance.random() * 22.9, chance.choice([5, 300, 3_000])
+        late = hour + chance.random() * seconds / 3600
+        cost = chance.choice([COST, 9_000])
+        if chance.random() < 0.7:
+            made.ours(day, hour, cost=cost, seconds=seconds)
+            made.theirs(day, late, cost=cost)
+        else:
+            made.ours(day, hour, cost=cost, seconds=seconds, state="at_risk")
+            doubts += 1
+            if chance.random() < 0.5:
+                made.theirs(day, late, cost=cost)
+                charged += 1
+    found = fates(made.compared())
+    assert len(found) == doubts
+    assert sum(confirmed > 0 for confirmed, _ in found.values()) == charged
+    assert sum(cleared > 0 and not confirmed for confirmed, cleared in found.values()) == doubts - charged
