@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.reviews import IN_FORCE
-from batchgen.ledger.text import dump
+from batchgen.ledger.text import dump, words
 from batchgen.model import CanaryUntil
 
 _BEGUN = f"""
 SELECT j.template, j.id, j.n, sum(i.state IS 'stored') AS stored, sum(i.reason_code IS 'accepted') AS accepted,
     sum(r.decision IS 'approved') AS approved, sum(r.decision IS 'rejected') AS rejected,
     sum(i.state IS 'stored' AND r.decision IS NULL AND k.flags IS '[]' AND NOT k.alike) AS passed,
-    sum(i.state IS 'stored' AND r.decision IS NULL AND k.sha256 IS NULL) AS unmeasured
+    json_group_array(i.sha256) FILTER (WHERE i.state = 'stored' AND k.sha256 IS NULL) AS unmeasured
 FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
     LEFT JOIN reviews r ON {IN_FORCE}
     LEFT JOIN measures k ON k.catalogue = i.catalogue AND k.sha256 = i.sha256 AND k.asked = :checks
@@ -27,13 +27,13 @@ GROUP BY j.template, j.key ORDER BY j.template, j.seq, j.rowid
 class Begun(NamedTuple):
     """A job of a template that was begun: whether what came of it is taken, and whether something of it was rejected.
 
-    `unmeasured` images are stored, and no check has looked at them yet.
+    `unmeasured` are the hashes of stored images at which no check has looked yet.
     """
 
     id: str
     taken: bool
     rejected: bool
-    unmeasured: int = 0
+    unmeasured: tuple[str, ...] = ()
 
 
 class Canaries:
@@ -56,6 +56,6 @@ class Canaries:
         found: dict[str, list[Begun]] = {}
         for row in rows:
             good = row["approved"] + row["accepted"] + (row["passed"] if until is CanaryUntil.CHECKED else 0)
-            one = Begun(row["id"], good >= row["n"], row["rejected"] > 0, row["unmeasured"])
+            one = Begun(row["id"], good >= row["n"], row["rejected"] > 0, words(row["unmeasured"]))
             found.setdefault(row["template"], []).append(one)
         return {template: tuple(jobs) for template, jobs in found.items()}

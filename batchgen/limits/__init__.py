@@ -18,5 +18,6 @@ from batchgen.limits.breaker import Breaker, Breakers, Ticket
 from batchgen.limits.limiter import Limiter
 from batchgen.limits.sliding_window import Start
 from batchgen.limits.stop_gate import Closed
+from batchgen.limits.template_breaker import TemplateBreaker
 
-__all__ = ["Breaker", "Breakers", "Closed", "Limiter", "Start", "Ticket"]
+__all__ = ["Breaker", "Breakers", "Closed", "Limiter", "Start", "TemplateBreaker", "Ticket"]

@@ -56,7 +56,7 @@ class Canaries:
 
     def may_start(self, job: Job) -> bool:
         """Whether a job is one of the first of its template, or its template has proved itself."""
-        if self.rule is None or not job.template or job.template in self.open:
+        if self.rule is None or not self.is_closed(job.template):
             return True
         begun, chosen = self.closed.get(job.template, ()), self._chosen[job.template]
         if job.id in chosen or any(one.id == job.id for one in begun):
@@ -77,6 +77,16 @@ class Canaries:
             return f"waits: {_listed(rejected)} of its template {verb} rejected", rejected
         until = "are approved" if self.rule.until is CanaryUntil.APPROVED else "pass the checks"
         return f"waits until {_listed(left)} of its template {until}", left
+
+    def is_closed(self, template: str) -> bool:
+        """Whether jobs of a template wait for its first ones."""
+        return self.rule is not None and bool(template) and template not in self.open
+
+    def unmeasured(self, ledger: Ledger, template: str) -> tuple[str, ...]:
+        """Name images of a template, by hash, at which no check has looked yet. Blocks."""
+        assert self.rule is not None, "nothing waits without one"
+        begun = ledger.canaries.begun(self.rule.until, self.checks, [template]).get(template, ())
+        return tuple(sha256 for one in begun for sha256 in one.unmeasured)
 
     def look(self, ledger: Ledger) -> None:
         """See whether templates for which jobs wait have proved themselves meanwhile. Blocks."""

@@ -99,6 +99,41 @@ def test_a_row_that_is_gone_gives_its_place_to_another(looked: Looked) -> None:
     assert (ended.exit, drawn(looked)) == (4, sorted([*FIRST, "A lamp 3"]))
 
 
+def test_checks_of_canaries_stop_a_bad_template_after_three_images_while_others_finish(looked: Looked) -> None:
+    """In one run: what passes goes on as soon as it was measured. A person may say that it passes all the same."""
+    white = "on a white background, number"
+    jobs = [
+        template("lamp", "A lamp, number", 6),
+        template("chair", f"A chair {white}", 6),
+        template("vase", f"A vase {white}", 6),
+    ]
+    checks = {"background": {"color": "#ffffff"}}
+    path = looked.manifest(jobs, canary={"until": "checked"}, checks=checks)
+    ended = looked.run(path)
+    assert ended.exit == 4
+    assert {name: sum(name in prompt for prompt in drawn(looked)) for name in ("lamp", "chair", "vase")} == {
+        **dict.fromkeys(("chair", "vase"), 6),
+        "lamp": 3,
+    }
+    assert ended.summary["jobs"]["not_started"] == 3
+    assert looked.run(path).exit == 4
+    approve(looked, ended, *LAMPS)
+    assert looked.run(path).exit == 0
+    assert len(looked.bill) == 18
+
+
+def test_a_template_that_is_moderated_stops_alone(looked: Looked) -> None:
+    """The jobs that are left are not started, with a code; others finish, and the run says what happened."""
+    jobs = [template("lamp", "A [moderated] lamp", 60), template("chair", "A chair", 20)]
+    ended = looked.run(looked.manifest(jobs, limits={"max_cost": 5, "concurrency": 4}))
+    assert ended.exit == 3
+    codes = [row["code"] for name, row in ended.jobs.items() if name.startswith("lamp")]
+    assert 10 <= codes.count("moderation_blocked") <= 20
+    assert codes.count("template") == 60 - codes.count("moderation_blocked")
+    assert all(row["state"] == "done" for name, row in ended.jobs.items() if name.startswith("chair"))
+    assert any("were moderated or failed" in problem.message for problem in ended.problems)
+
+
 def test_variants_wait_until_somebody_approved_what_they_are_drawn_from(looked: Looked) -> None:
     """A rejected anchor costs none of them; an approved one lets all be drawn."""
     variants = [

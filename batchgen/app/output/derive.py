@@ -4,9 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -45,13 +45,17 @@ class Source(NamedTuple):
 
 @dataclass(slots=True)
 class DeriveResult:
-    """What was made and kept, counted by file; what failed, by path and why; and how many files carry a flag."""
+    """What was made and kept, counted by file; what failed, by path and why; and how many files carry a flag.
+
+    `measured` are the images that were measured, by hash, and `unmeasured` those that were looked at for anything else.
+    """
 
     made: int = 0
     kept: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     flagged: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
+    unmeasured: set[str] = field(default_factory=set)
 
 
 class Deriver:
@@ -79,11 +83,12 @@ class Deriver:
         self._lists = {recipe.name: DerivedList(workspace, recipe.name) for recipe in recipes}
         self._checks, self._known = checks, known
         self._workers = workers or os.cpu_count() or 1
-        self._queue: SimpleQueue[Source | None] = SimpleQueue()
+        self._queue: SimpleQueue[Source | Future[Made] | None] = SimpleQueue()
         self._asked: set[Source] = set()
         self._thread: Thread | None = None
         self._broke: Exception | None = None
         self._complete = False
+        self._listener: Callable[[], object] = lambda: None
         self.result = DeriveResult()
 
     def add(self, source: Source) -> None:
@@ -129,24 +134,38 @@ class Deriver:
             if gone:
                 derived.close(compact=True)
 
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Call `listener`, in a thread of its own, whenever an image was looked at."""
+        self._listener = listener
+
+    def is_done_with(self, sha256: str) -> bool:
+        """Whether nothing more will be measured on an image: it was, or it cannot be."""
+        return sha256 in self.result.measured or sha256 in self.result.unmeasured or self._broke is not None
+
     def _work(self) -> None:
         try:
             with Workers(self._store, self._workers) as workers:
                 self._feed(workers)
         except Exception as error:  # noqa: BLE001 - told by `_drain`, in the thread that waits
             self._broke = error
+        self._listener()
 
     def _feed(self, workers: "Workers") -> None:
-        """Hand out tasks as processes get free, and write down what they made."""
-        under_way: set[Future[Made]] = set()
-        while (source := self._queue.get()) is not None:
-            if (task := self._task(source)) is None:
-                continue
-            under_way.add(workers.submit(task))
-            if len(under_way) >= AHEAD * self._workers:
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                self._note(done)
-        self._note(under_way)
+        """Hand out tasks as processes get free, and write down what they made as soon as they have."""
+        backlog, under_way, ends = deque[Source](), 0, False
+        while backlog or under_way or not ends:
+            match self._queue.get():
+                case Future() as done:
+                    under_way -= 1
+                    self._note(done.result())
+                case None:
+                    ends = True
+                case source:
+                    backlog.append(source)
+            while backlog and under_way < AHEAD * self._workers:
+                if task := self._task(backlog.popleft()):
+                    under_way += 1
+                    workers.submit(task).add_done_callback(self._queue.put)
 
     def _task(self, source: Source) -> Task | None:
         """Say what is to be made of an image; None when everything is there."""
@@ -183,17 +202,18 @@ class Deriver:
         else:
             self._asked.discard(source)
 
-    def _note(self, done: Iterable[Future[Made]]) -> None:
-        for future in done:
-            made = future.result()
-            for derived in made.derived:
-                self._lists[derived.name].add(derived)
-                self.result.made += 1
-                self.result.flagged += bool(derived.flags)
-            if made.measured:
-                self.result.measured[made.sha256] = made.measured
-            if made.why:
-                self.result.failed.append((made.source, made.why))
+    def _note(self, made: Made) -> None:
+        for derived in made.derived:
+            self._lists[derived.name].add(derived)
+            self.result.made += 1
+            self.result.flagged += bool(derived.flags)
+        if made.measured:
+            self.result.measured[made.sha256] = made.measured
+        else:
+            self.result.unmeasured.add(made.sha256)
+        if made.why:
+            self.result.failed.append((made.source, made.why))
+        self._listener()
 
 
 class Workers:

@@ -6,6 +6,7 @@ from typing import Any
 from batchgen import reporter
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
+from batchgen.app.output.derive import Deriver
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
 from batchgen.app.run.news import News
@@ -15,6 +16,7 @@ from batchgen.errors import Exit
 from batchgen.ledger import Ledger, RunStart
 from batchgen.manifest import ManifestSummary
 from batchgen.planner.fingerprint import Fingerprint
+from batchgen.storage import Workspace
 from batchgen.text import safe
 
 NO_RUN = "none"
@@ -59,7 +61,8 @@ def _rehearsed(
             stops, tariff = StopReasons(), project.tariff(copy)
             store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
-            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value, news)
+            nothing = Deriver(Workspace(project.output), store, ())
+            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value, news, nothing)
             estimate = wants.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:

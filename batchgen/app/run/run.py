@@ -144,7 +144,7 @@ class Run:
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
-        self.wants = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news)
+        self.wants = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news, self.deriver)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 

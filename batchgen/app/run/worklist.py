@@ -10,10 +10,13 @@ from itertools import islice
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, selected, wanted
 from batchgen.app.config.stores import images_at
+from batchgen.app.output.derive import Deriver
+from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.news import News
 from batchgen.engine import StopReasons, Task, job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Known, Ledger
+from batchgen.limits import TemplateBreaker
 from batchgen.manifest import ManifestSummary
 from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode, SlotState
@@ -26,6 +29,9 @@ from batchgen.storage import ImageStore
 
 REMEMBERED_AT_ONCE = 512
 QUEUED_AT_ONCE = 2048
+IN_VAIN = frozenset({OutcomeKind.MODERATED, OutcomeKind.FAILED})
+ENDS = IN_VAIN | {OutcomeKind.DONE, OutcomeKind.PARTIAL}
+"""How a job ends that says something of its template."""
 MOST_NOTICES = 5
 """Jobs whose trouble is told on the terminal; the report tells of all."""
 
@@ -50,6 +56,7 @@ class Worklist:
     census: ManifestSummary
     asked: int
     news: News
+    deriver: Deriver
     settled: Counter[OutcomeKind] = field(default_factory=Counter)
     images: int = 0
     waiting: tuple[Waiting, ...] = ()
@@ -65,11 +72,17 @@ class Worklist:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _waits: list[tuple[str, ReasonCode, str]] = field(default_factory=list)
     _held_back: dict[ReasonCode, Seen] = field(default_factory=lambda: defaultdict(Seen))
+    _breaker: TemplateBreaker = field(default_factory=TemplateBreaker)
 
     def __post_init__(self) -> None:
         self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
         self._pairing = Pairing(self.ledger, self.tariff.planned, choices, self._chain, self.store.taken)
-        self._canaries = Canaries()
+        self._watch_over(Canaries())
+
+    def _watch_over(self, canaries: Canaries) -> None:
+        self._canaries = canaries
+        self._canary_watch = CanaryWatch(canaries, self.ledger, self.deriver, self.project.settings.checks, self.stops)
+        self._pairing = replace(self._pairing, hold=canaries.hold)
 
     def only(self, reworded: frozenset[str]) -> None:
         """Draw nothing but these jobs, by key."""
@@ -95,8 +108,7 @@ class Worklist:
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
-        self._canaries = canaries_of(self.project, self.census, self.ledger)
-        self._pairing = replace(self._pairing, hold=self._canaries.hold)
+        self._watch_over(canaries_of(self.project, self.census, self.ledger))
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
         waiting |= self.ledger.attempts.pending_jobs()
         planned = sums.watch(self._pairing.plan(selected(everything, self.options)))
@@ -135,8 +147,9 @@ class Worklist:
             self._write_waits()
 
     def _write_waits(self) -> None:
-        self.ledger.jobs.wait(self._waits)
-        self._waits.clear()
+        if self._waits:
+            self.ledger.jobs.wait(self._waits)
+            self._waits.clear()
 
     def _stands(self, item: Planned) -> None:
         """Count a job for which nothing is asked; what may be paid and is not asked for again is held from now on."""
@@ -168,6 +181,7 @@ class Worklist:
 
     def fetched(self) -> Counter[OutcomeKind]:
         """How the jobs stand by now that waited for what an earlier run had paid. Blocks."""
+        self._write_waits()
         jobs = list(self._fetched.values())
         batches = (jobs[first : first + REMEMBERED_AT_ONCE] for first in range(0, len(jobs), REMEMBERED_AT_ONCE))
         pairs = [pair for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)]
@@ -214,7 +228,7 @@ class Worklist:
                 continue
             if again:
                 self._fetched[item.job.key] = item.job
-            if item.slots:
+            if item.slots and not self._is_given_up(item.job):
                 yield self._tasked(item)
             elif not again:
                 self._stands(item)
@@ -223,7 +237,14 @@ class Worklist:
     def _tasked(self, item: Planned) -> Task:
         if item.job.id in self.census.taken:
             self._under_way.add(item.job.id)
+        self._canary_watch.starts(item.job)
         return replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
+
+    def _is_given_up(self, job: Job) -> bool:
+        """Whether too many of the job's template were in vain; then it is written down why the job is not started."""
+        if why := self._breaker.given_up.get(job.template):
+            self._waits.append((job.key, ReasonCode.TEMPLATE, why))
+        return bool(why)
 
     def _released(self, *, again: bool) -> Iterator[Task]:
         """Say which of the jobs that waited may start by now: people decide, and checks end, while a run works."""
@@ -233,15 +254,33 @@ class Worklist:
         held, self._held_back = self._held_back, defaultdict(Seen)
         still = WaitingTally()
         for item in self._pairing.plan(self._among(held), queued=True):
+            if item.waits is ReasonCode.CANARY and not again and self._canary_watch.may_open(item.job.template):
+                yield replace(_task(replace(item, slots=item.later)), prepare=self._await_checks)
+                continue
             still.add(item)
             if item.waits or not item.slots:
                 continue
-            self.held.subtract({next(code for code, keys in held.items() if digest_of(item.job.key) in keys): 1})
-            self.grows(len(item.slots))
+            self._release(item, next(code for code, keys in held.items() if digest_of(item.job.key) in keys))
             if again:
                 self._fetched[item.job.key] = item.job
             yield self._tasked(item)
         self.waiting = still.total()
+
+    def _release(self, item: Planned, code: ReasonCode) -> None:
+        self.held[code] -= 1
+        self.grows(len(item.slots))
+
+    async def _await_checks(self, task: Task, offload: Offload) -> Task | Outcome:
+        """Wait for the checks of the canaries; they may pass for the template of this job, or not."""
+        if not await self._canary_watch.opens(task.job.template, offload):
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.CANARY))
+        item = await offload(lambda: next(self._pairing.plan([task.job], queued=True)))
+        if not item.slots:
+            return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
+        self._release(item, ReasonCode.CANARY)
+        ready = self._tasked(item)
+        assert ready.prepare is not None, "every task looks once more"
+        return await ready.prepare(ready, offload)
 
     def _among(self, held: Mapping[ReasonCode, Seen]) -> Iterator[Job]:
         """Give the jobs of the queue that were held back."""
@@ -253,6 +292,11 @@ class Worklist:
 
     def finished(self, outcome: Outcome) -> None:
         """Let those that waited for a job look again."""
+        self._canary_watch.ends(outcome.job)
+        if outcome.reason.code is not ReasonCode.TRANSIENT and outcome.kind in ENDS:
+            in_vain = outcome.kind in IN_VAIN
+            if self._breaker.note(outcome.job.template, in_vain=in_vain):
+                self._tell_given_up(outcome.job)
         if outcome.reason.code is ReasonCode.PLANNED:
             self.news.found(outcome.kind, outcome.job.key)
         else:
@@ -266,6 +310,10 @@ class Worklist:
             self._changed.set()
             self._changed = asyncio.Event()
 
+    def _tell_given_up(self, job: Job) -> None:
+        why = f"{self._breaker.given_up[job.template]}: the others are not started; change its prompt"
+        self.notices.append(Problem(f"{job.id}: {why}", job.place, Severity.WARNING))
+
     async def _prepare(self, task: Task, offload: Offload) -> Task | Outcome:
         """Wait for the jobs whose images this one takes, then plan it with its real key."""
         stopped = asyncio.ensure_future(self.stops.wait())
@@ -276,6 +324,8 @@ class Worklist:
                 change.cancel()
         finally:
             stopped.cancel()
+        if self._is_given_up(task.job):
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.TEMPLATE))
         item = await offload(self._link, task.job)
         if item.job.waits_for:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.PLANNED, detail=item.why))
@@ -284,7 +334,12 @@ class Worklist:
         return _task(item)
 
     async def _look_again(self, task: Task, offload: Offload) -> Task | Outcome:
-        """Draw nothing with an input image that is not the one that was read: its job would not be what it says."""
+        """Draw nothing with an input image that is not the one that was read: its job would not be what it says.
+
+        Nor of a template that was given up meanwhile.
+        """
+        if self._is_given_up(task.job):
+            return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.TEMPLATE))
         request = task.job.request
         inputs = (*request.images, request.mask, *(image for _, image in request.files))
         for image in inputs:
