@@ -56,7 +56,6 @@ def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: st
     Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
     """
     report = workspace.root / REPORT
-    ledger.stores.identity()  # stands on the page and in what it exports
     try:
         with workspace.stage(REPORT) as stage:
             with ledger.snapshot():

@@ -189,6 +189,7 @@ class Run:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
         command["manifest"] = as_kept(self.project.manifest.path, self.workspace.root)
         command["base_url"] = self.project.provider.base_url  # wherever it was said
+        self.ledger.stores.identity()  # stands on the page and in what it exports
         self.ledger.runs.begin(
             RunStart(
                 run_id=self.run_id,
