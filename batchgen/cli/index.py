@@ -22,6 +22,7 @@ COMMANDS = (
     Entry("status", "Say where a running or finished run stands."),
     Entry("report", "Write the report again from the ledger."),
     Entry("derive", "Make other sizes and formats of the stored images; costs nothing."),
+    Entry("prune", "Remove old runs, quarantine and superseded images."),
     Entry("verify", "Re-hash and decode every stored image."),
     Entry("reconcile", "Settle what is at risk against a bill, and explain the bill."),
     Entry("resolve", "Decide jobs that are held because they may have been paid."),

@@ -41,7 +41,7 @@ class LocalPath(click.Path):
 
 
 class Duration(click.ParamType[float]):
-    """A span of time such as `2h`, `90m`, `1h30m` or `45s`, in seconds."""
+    """A duration such as `90d`, `2h`, `1h30m` or `45s`, in seconds."""
 
     name = "TIME"
 
@@ -50,7 +50,7 @@ class Duration(click.ParamType[float]):
             return value
         seconds = span(str(value))
         if seconds is None:
-            self.fail(f"{value!r} is no span of time, such as 2h, 90m, 1h30m or 45s", param, ctx)
+            self.fail(f"invalid duration {value!r}; write it as 90d, 2h, 1h30m or 45s", param, ctx)
         return seconds
 
 

@@ -17,6 +17,7 @@ from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
+from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
@@ -70,6 +71,7 @@ __all__ = [
     "COUNT_IMAGES",
     "Adopted",
     "Approved",
+    "Aside",
     "AttemptRow",
     "BatchRow",
     "BatchState",
@@ -152,6 +154,7 @@ class Ledger:
         self.canaries = Canaries(database)
         self.told = Told(database)
         self.stores = Stores(database)
+        self.leftovers = Leftovers(database)
         self.report_rows = ReportRows(database)
 
     @classmethod

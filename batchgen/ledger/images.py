@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
+from batchgen.ledger.leftovers import PRUNED
 from batchgen.ledger.records import RecordedImage, SupersededImage
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.runs import Runs
@@ -31,13 +32,13 @@ class Images:
                 ImageWriter(db, self._database.catalogue, job_key, self._runs.run_id, now).mark(marks)
 
     def stored(self) -> Iterator[RecordedImage]:
-        """Every image that should be in place, also of jobs that nobody wants any more."""
+        """Every image whose file should be there, also of jobs that nobody wants any more; not what was pruned."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT i.*, j.id AS job_id FROM images i"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                " WHERE i.catalogue = ? AND i.state = 'stored' ORDER BY j.seq, j.rowid, i.slot",
-                (self._database.catalogue,),
+                " WHERE i.catalogue = ? AND i.state = 'stored' AND i.fault != ? ORDER BY j.seq, j.rowid, i.slot",
+                (self._database.catalogue, PRUNED),
             ).fetchall()
         names = RecordedImage.__slots__
         return (RecordedImage(**{name: row[name] for name in names}) for row in rows)
@@ -138,9 +139,9 @@ class Images:
             rows = db.execute(
                 "SELECT i.job_key, i.slot, i.path, i.sha256, a.slots, a.paths FROM images i"
                 " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key JOIN attempts a ON a.id = i.attempt_id"
-                " WHERE i.catalogue = ? AND i.superseded AND i.state = 'stored'"
+                " WHERE i.catalogue = ? AND i.superseded AND i.state = 'stored' AND i.fault != ?"
                 " AND j.last_run = ? AND i.slot < j.n AND a.paths != '[]' ORDER BY j.seq, i.slot",
-                (self._database.catalogue, run_id),
+                (self._database.catalogue, PRUNED, run_id),
             ).fetchall()
             return tuple(_superseded(db, self._database.catalogue, run_id, rows))
 

@@ -208,9 +208,9 @@ class Spool:
             above = self._folders.open(self._parts[:-1])
             with below(above.fd, self.attempt_id) as here:
                 # The answer goes first: a spool without one is only leftovers.
-                for name in sorted(filter(_is_ours, names(here)), key=_answer_first):
+                for name in sorted(filter(of_an_answer, names(here)), key=_answer_first):
                     remove_plain(here, name)
-            _remove_empty(above.fd, self.attempt_id)
+            remove_empty(above.fd, self.attempt_id)
 
     def quarantine(self, why: Mapping[str, object]) -> str:
         """Keep what arrived for people to look at; returns the folder, relative to the output folder."""
@@ -251,16 +251,20 @@ def _answer_first(name: str) -> bool:
     return name != ANSWER
 
 
-def _is_ours(name: str) -> bool:
+def of_an_answer(name: str) -> bool:
+    """Tell a file of an answer by its name."""
     return name in {ANSWER, f".{ANSWER}{TEMPORARY}", WHY} or name.endswith(PART)
 
 
-def _remove_empty(parent: int, name: str) -> None:
+def remove_empty(parent: int, name: str) -> bool:
+    """Remove a folder; False when something is left in it."""
     try:
         os.rmdir(name, dir_fd=parent)
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
+        return False
+    return True
 
 
 def _free_name(parent: int, wanted: str) -> str:

@@ -15,6 +15,8 @@ from batchgen.storage.durable import (
     PRIVATE_FILE,
     PUBLIC_DIR,
     PUBLIC_FILE,
+    TEMPORARY,
+    below,
     folder,
     guarded,
     look,
@@ -27,10 +29,11 @@ from batchgen.storage.durable import (
 )
 from batchgen.storage.folders import Folders
 from batchgen.storage.lock import Held, lock
-from batchgen.storage.spool import QUARANTINE, SPOOL, Spool
+from batchgen.storage.spool import QUARANTINE, SPOOL, Spool, of_an_answer, remove_empty
 
 LEDGER, REPORT, RUNS = "ledger.db", "report", "runs"
 THUMBS = "report/thumbs"
+RUN_FILES = frozenset({"log.jsonl", "status.json", "summary.json", "error.txt"})
 STAGE = ".batchgen-"
 DAY = 86_400.0
 
@@ -179,6 +182,23 @@ class Workspace:
         with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as here:
             remove_plain(here, name)
 
+    def size(self, path: str) -> int:
+        """Count the bytes of the plain files in a folder."""
+        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, parts_of(path)) as here:
+            return sum(found.st_size for name in names(here) if (found := look(here, name)))
+        return 0
+
+    def discard(self, path: str) -> bool:
+        """Remove a folder of a run or of a quarantined answer; False when somebody else's files keep it. Blocks."""
+        *above, name = parts_of(path)
+        ours = {RUNS: _of_a_run, QUARANTINE: of_an_answer}[above[0]]
+        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as there:
+            with below(there, name) as here:
+                for file in filter(ours, names(here)):
+                    remove_plain(here, file)
+            return remove_empty(there, name)
+        return True
+
     @contextmanager
     def stage(self, where: str) -> Iterator[Stage]:
         """Make a private folder below `where` to write files into, by their names. Blocks.
@@ -202,6 +222,10 @@ class Workspace:
         with guarded(nearest):
             status = os.statvfs(nearest)
         return status.f_bavail * status.f_frsize
+
+
+def _of_a_run(name: str) -> bool:
+    return name in RUN_FILES or name.endswith(TEMPORARY)
 
 
 def _sweep(beside: int, before: float) -> None:

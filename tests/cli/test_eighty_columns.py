@@ -9,11 +9,13 @@ import pytest
 from rich.cells import cell_len
 
 from batchgen import catalog
+from batchgen.app.output.prune import Keep, Old, PruneResult
 from batchgen.app.preview.doctor import Finding
 from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS
 from batchgen.cli.render import catalogue, money, upkeep
 from batchgen.cli.render.plan import plan_head, plan_line
+from batchgen.cli.render.pruned import pruned
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import paragraph
 from batchgen.cli.screen import Bar, Lines
@@ -91,6 +93,8 @@ def test_what_commands_print_fits(name: str) -> None:
     fits(upkeep.held((held(name, "a long reason " * 9, MUCH), held())))
     for level in ("ok", "bad"):
         fits(upkeep.finding_line(Finding(name[:12], level, "many words " * 20)))
+    gone = tuple(Old(f"superseded/{name}.png", keep, 10**15) for keep in (None, *Keep))
+    fits(pruned(PruneResult(Path("output/shop"), gone, gone, gone, gone, dry_run=False)))
     counts = ManifestSummary(10**7, 10**7, 10**7, 10**7, 10**8, more=10**6)
     fits(upkeep.check_line(checked(summary=counts)))
     fits(upkeep.adopted(adopted(10**7, 10**8)))

@@ -110,7 +110,7 @@ TOO_LONG = [
         (("run", "m.yaml", "--max-cost", "lots"), "not an amount in dollars"),
         (("run", "m.yaml", "--max-cost", "-1"), "not an amount in dollars"),
         (("run", "m.yaml", "--max-cost", "NaN"), "not an amount in dollars"),
-        (("run", "m.yaml", "--max-duration", "soon"), "no span of time"),
+        (("run", "m.yaml", "--max-duration", "soon"), "invalid duration 'soon'"),
         (("run", "m.yaml", "--max-images", "0"), "x>=1"),
         (("run", "m.yaml", "--on-uncertain", "pray"), "'retry'"),
         (("run", "m.yaml", "--api-key", "sk-x"), "No such option"),

@@ -149,7 +149,7 @@ def _seconds(value: object) -> float:
     elif not isinstance(value, bool) and isinstance(value, Real):
         found = float(value) if value <= MOST else None
     if found is None or not 0 < found <= MOST:
-        raise ValueError(f"{_shown(value)} is no span of time, such as 5400 (seconds), '2h' or '1h30m'")
+        raise ValueError(f"invalid duration {_shown(value)}; write it as 5400 (seconds), '2h' or '1h30m'")
     return found
 
 

@@ -38,12 +38,13 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object: its size, what the store calls its version, and what was written beside it."""
+    """An object: its size, what the store calls its version, what was written beside it, and since when it is there."""
 
     path: str
     bytes: int
     e_tag: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
+    since: float = 0.0
 
 
 class Bucket:
@@ -148,7 +149,8 @@ class Bucket:
         with self._told(where):
             for some in obstore.list(self._store, where):
                 for meta in sorted(some, key=lambda meta: meta["path"]):  # not every store sorts as S3 does
-                    yield Found(meta["path"], meta["size"], meta["e_tag"] or "")
+                    since = meta["last_modified"].timestamp()
+                    yield Found(meta["path"], meta["size"], meta["e_tag"] or "", since=since)
 
     def copy(self, old: str, new: str) -> None:
         """Copy an object with what is written beside it; whoever asks has looked that nothing stands there."""

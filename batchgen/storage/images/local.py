@@ -21,6 +21,7 @@ from batchgen.storage.durable import (
     look,
     open_plain,
     parts_of,
+    remove_plain,
     replace_file,
     same_bytes,
     same_file,
@@ -35,6 +36,7 @@ from batchgen.storage.images.store import (
     SUPERSEDED,
     NewImage,
     StoredFile,
+    aside_parts,
     image_parts,
     is_image,
     next_name,
@@ -93,6 +95,15 @@ class LocalStore:
             gone = self._step_aside(there, name, path, key, placed=False)
             os.fsync(there)
         return gone
+
+    def discard(self, path: str) -> None:
+        """Remove an image that stepped aside; the sidecar goes last, as nothing else says what it was."""
+        *above, name = aside_parts(path)
+        with guarded(self.root / path), suppress(FileNotFoundError), folder(self.root, tuple(above)) as here:
+            remove_plain(here, name)
+            if (_read(here, name + SIDECAR) or b"").startswith(SIDECAR_BEGINS):
+                remove_plain(here, name + SIDECAR)
+            os.fsync(here)
 
     def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
         """Move an image to `new`; it has both names for a moment, and one of them at any time."""
@@ -278,7 +289,7 @@ def _listed(here: int, above: str, *, sha256: bool) -> Iterator[StoredFile]:
                 with below(here, entry.name) as there:
                     yield from _listed(there, path, sha256=sha256)
             elif is_image(entry.name) and (size := look(here, entry.name)):
-                yield StoredFile(path, size.st_size, digest(here, entry.name) if sha256 else None)
+                yield StoredFile(path, size.st_size, digest(here, entry.name) if sha256 else None, since=size.st_ctime)
 
 
 def _read(here: int, name: str) -> bytes | None:

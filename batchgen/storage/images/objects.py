@@ -23,6 +23,7 @@ from batchgen.storage.images.store import (
     SUPERSEDED,
     NewImage,
     StoredFile,
+    aside_parts,
     book,
     check_owners,
     image_parts,
@@ -155,6 +156,13 @@ class ObjectStore:
         image_parts(path)
         return self._step_aside(path, key, self._bucket.head(path))
 
+    def discard(self, path: str) -> None:
+        """Remove an object that stepped aside, and its sidecar."""
+        aside_parts(path)
+        self._remove(path)
+        if (self.read_sidecar(path) or b"").startswith(SIDECAR_BEGINS):
+            self._bucket.delete(path + SIDECAR)
+
     def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
         """Copy an image to `new`, then remove the old one."""
         parts_of(old)
@@ -276,7 +284,7 @@ class ObjectStore:
         for one in self._bucket.listing(where):
             if is_image(one.path):
                 told = self._bucket.head(one.path) if sha256 else None
-                yield StoredFile(one.path, one.bytes, self._digest(told) if told else None, one.e_tag)
+                yield StoredFile(one.path, one.bytes, self._digest(told) if told else None, one.e_tag, one.since)
 
     def about(self, path: str) -> Mapping[str, str]:
         """Tell what is written beside an object; nothing where there is none."""

@@ -35,12 +35,16 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of a store; `sha256` where it was asked for, `e_tag` where the store gives its versions names."""
+    """A file of a store; `sha256` where it was asked for, `e_tag` where the store gives its versions names.
+
+    A listing says `since` when it has stood under its name at the latest, in seconds since 1970.
+    """
 
     path: str
     bytes: int
     sha256: str | None = None
     e_tag: str = ""
+    since: float = 0.0
 
 
 class ImageStore(Protocol):
@@ -76,6 +80,9 @@ class ImageStore(Protocol):
 
         Returns its new path, also when it had moved before; None when it is gone.
         """
+
+    def discard(self, path: str) -> None:
+        """Remove an image below `superseded/`, its sidecar with it; nothing happens where none is."""
 
     def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
         """Move an image to `new` below `images/`, its sidecar with it; otherwise as `put`."""
@@ -132,6 +139,14 @@ def image_parts(path: str) -> tuple[str, ...]:
     parts = parts_of(path)
     if len(parts) < 2 or parts[0] != IMAGES:
         raise StorageError(f"{path!r} is not a path below {IMAGES}/")
+    return parts
+
+
+def aside_parts(path: str) -> tuple[str, ...]:
+    """Split a path below `superseded/`; StorageError for any other: no other image is ever removed."""
+    parts = parts_of(path)
+    if len(parts) < 2 or parts[0] != SUPERSEDED:
+        raise StorageError(f"{path!r} is not a path below {SUPERSEDED}/")
     return parts
 
 

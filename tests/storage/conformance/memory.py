@@ -15,6 +15,7 @@ from batchgen.storage.images.store import (
     MOST_SIDECAR,
     SIDECAR,
     SIDECAR_BEGINS,
+    aside_parts,
     image_parts,
     is_image,
     next_name,
@@ -81,6 +82,12 @@ class MemoryStore:
     def set_aside(self, path: str, key: str) -> str | None:
         """Move an image to `superseded/`."""
         return self._step_aside(path, key, placed=False)
+
+    def discard(self, path: str) -> None:
+        """Forget an image that stepped aside."""
+        aside_parts(path)
+        for name in (path, path + SIDECAR):
+            self._objects.pop(name, None)
 
     def move(self, old: str, new: str, sha256: str, *, replacing: str | None = None) -> str | None:
         """Copy an image, then forget the old one."""

@@ -378,3 +378,20 @@ def test_a_crash_at_any_step_is_made_good_by_doing_it_again(
         assert act(bench, bench.store) == answer
         assert bench.stored() == whole.stored()
         assert bench.sidecars() == whole.sidecars()
+
+
+def test_only_what_stepped_aside_is_discarded(bench: Bench) -> None:
+    """With its sidecar, and once more without harm; a stranger's file beside it stays, and no other path is taken."""
+    bench.store.put(bench.part(b"old", "one").path, PLACE)
+    bench.store.write_sidecar(PLACE, SIDECAR)
+    bench.store.put(bench.part(b"new", "two").path, PLACE, replacing=KEY)
+    (listed,) = bench.store.listing("superseded")
+    assert listed.path == ASIDE
+    for _ in range(2):
+        bench.store.discard(ASIDE)
+        assert bench.stored() == {PLACE: b"new"}
+        assert bench.store.read_sidecar(ASIDE) is None
+    for other in (PLACE, "superseded", "report/report.html", "superseded/../images/sku/a.png"):
+        with pytest.raises(StorageError):
+            bench.store.discard(other)
+    assert bench.stored() == {PLACE: b"new"}

@@ -1,0 +1,77 @@
+"""What an output no longer needs as files, and what of it must stay: as far as the ledger knows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.text import dump
+
+PRUNED = "pruned"
+"""Fault of an image that stepped aside and whose file was removed on purpose."""
+_DOUBTED = "(a.ended IS NULL OR a.state = 'at_risk')"
+"""A call whose end, or whose charge, is not known."""
+_NAMED = re.compile(r"\.([0-9a-f]{12})(?:~[0-9]+)?\.[^./]+$")
+"""The key in the name of an image that stepped aside; one that was drawn again has no row any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A file below `superseded/`: whose it is, and whether somebody approved it."""
+
+    job_key: str
+    approved: bool = False
+
+
+class Leftovers:
+    """The questions of whoever removes old files of one output."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def doubted_runs(self) -> frozenset[str]:
+        """Name the runs that made calls which are open or at risk."""
+        return self._set(f"SELECT DISTINCT run_id FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
+
+    def doubted_jobs(self) -> frozenset[str]:
+        """Name the jobs, by key, with calls that are open or at risk, or with images of which nobody knows.
+
+        A job whose images are to step aside for such a call is one of them.
+        """
+        calls = self._set(f"SELECT DISTINCT job_key FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
+        aside = self._set(f"SELECT DISTINCT replaces FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
+        unknown = self._set("SELECT DISTINCT job_key FROM images WHERE catalogue = ? AND state = 'uncertain'")
+        return calls | aside | unknown
+
+    def aside(self, paths: Sequence[str]) -> dict[str, Aside]:
+        """Say whose files some are that lie below `superseded/`, by their paths; strangers' are left out."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.path, i.job_key, EXISTS (SELECT 1 FROM reviews r WHERE r.catalogue = i.catalogue"
+                "  AND r.job_key = i.job_key AND r.slot = i.slot AND r.attempt_id = i.attempt_id"
+                "  AND r.decision = 'approved') AS approved"
+                " FROM json_each(?) AS asked JOIN images i ON i.catalogue = ? AND i.path = asked.value"
+                " WHERE i.superseded",
+                (dump(paths), self._database.catalogue),
+            ).fetchall()
+            known = {row["path"]: Aside(row["job_key"], bool(row["approved"])) for row in rows}
+            named = {path: found[1] for path in paths if path not in known and (found := _NAMED.search(path))}
+            drawn_again = db.execute(
+                "SELECT asked.value AS named, j.key FROM json_each(?) AS asked JOIN jobs j ON j.catalogue = ?"
+                " AND j.key >= asked.value AND j.key < asked.value || 'g'",
+                (dump(sorted(set(named.values()))), self._database.catalogue),
+            ).fetchall()
+        keys = {row["named"]: row["key"] for row in drawn_again}
+        return {path: Aside(keys[name]) for path, name in named.items() if name in keys} | known
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Note that files below `superseded/` are removed on purpose: their rows stay, and nobody misses them."""
+        with self._database.writing("prune") as db:
+            db.executemany(
+                "UPDATE images SET fault = ? WHERE catalogue = ? AND path = ? AND superseded",
+                [(PRUNED, self._database.catalogue, path) for path in paths],
+            )
+
+    def _set(self, sql: str) -> frozenset[str]:
+        with self._database.reading() as db:
+            return frozenset(value for (value,) in db.execute(sql, (self._database.catalogue,)))
