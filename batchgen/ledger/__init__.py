@@ -48,6 +48,7 @@ from batchgen.ledger.records import (
 )
 from batchgen.ledger.report_records import (
     CallRow,
+    EarlierRow,
     ImageRow,
     JobRow,
     ListedRow,
@@ -83,6 +84,7 @@ __all__ = [
     "Decision",
     "Difference",
     "DifferenceKind",
+    "EarlierRow",
     "Exposure",
     "Finding",
     "Headroom",

@@ -67,6 +67,12 @@ class ImageWriter:
                 "slot": image.slot,
             },
         )
+        self._remember(attempt_id, image.slot)
+        if image.replaces is not None:
+            self.db.execute(
+                "UPDATE earlier SET path = ? WHERE catalogue = ? AND job_key = ? AND slot = ? AND path = ?",
+                (image.replaces, self.catalogue, self.job_key, image.slot, image.path),
+            )
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
             " bytes, width, height, format, mismatches, changed, e_tag, prompt, before)"
@@ -96,6 +102,7 @@ class ImageWriter:
 
     def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
         """Write a paid image's address down; from now on its slot is never drawn again by itself."""
+        self._remember(attempt_id, remote.slot)
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
             " changed, prompt, before)"
@@ -113,6 +120,14 @@ class ImageWriter:
                 attempt_id,
                 *(self.catalogue, self.job_key, remote.slot),
             ),
+        )
+
+    def _remember(self, attempt_id: str, slot: int) -> None:
+        """Keep what is known of the image that another call's image takes the slot of."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO earlier SELECT catalogue, job_key, slot, attempt_id, path, sha256, format"
+            " FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored' AND attempt_id != ?",
+            (self.catalogue, self.job_key, slot, attempt_id),
         )
 
 

@@ -193,9 +193,15 @@ class Images:
                 if not _owned(db, self._database.catalogue, row["before"])
             )
 
-    def clear_previous(self, job_key: str, slot: int) -> None:
-        """Note that what stood in a slot before has moved away."""
+    def clear_previous(self, job_key: str, slot: int, path: str | None) -> None:
+        """Note that what stood in a slot before has moved away, and to which path."""
         with self._database.writing("cleared") as db:
+            db.execute(
+                "UPDATE earlier SET path = ifnull(:gone, path) WHERE catalogue = :catalogue AND job_key = :key"
+                " AND slot = :slot AND path = (SELECT before FROM images"
+                "  WHERE catalogue = :catalogue AND job_key = :key AND slot = :slot)",
+                {"gone": path, "catalogue": self._database.catalogue, "key": job_key, "slot": slot},
+            )
             db.execute(
                 "UPDATE images SET before = NULL WHERE catalogue = ? AND job_key = ? AND slot = ?",
                 (self._database.catalogue, job_key, slot),

@@ -93,6 +93,16 @@ class ImageRow(NamedTuple):
         return Reason(ReasonCode(self.reason_code), self.reason_cause, self.reason_detail)
 
 
+class EarlierRow(NamedTuple):
+    """An image that stood where another one stands now: drawn again, or drawn for the job before it was changed."""
+
+    job_key: str
+    slot: int
+    path: str
+    sha256: str
+    format: str | None
+
+
 class CallRow(NamedTuple):
     """One call that left and came to an end; times are seconds since 1970, money is what was charged for it.
 

@@ -12,6 +12,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.report_records import (
     CallRow,
+    EarlierRow,
     ImageRow,
     JobRow,
     ListedRow,
@@ -21,8 +22,8 @@ from batchgen.ledger.report_records import (
     VariantRow,
 )
 from batchgen.ledger.reviews import IN_FORCE
-from batchgen.ledger.text import request_from, stamp
-from batchgen.model import ImageRequest
+from batchgen.ledger.text import input_image, request_from, stamp
+from batchgen.model import ImageRequest, InputImage
 
 SENT = "state != 'not_sent'"
 FOUR_NUMBERS = """
@@ -214,6 +215,31 @@ FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key
 WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded ORDER BY j.seq, j.rowid, i.slot
 """
 
+_EARLIER = """
+WITH found AS (
+    SELECT b.job_key, b.slot, b.path, b.sha256, b.format, a.seq FROM earlier b JOIN attempts a ON a.id = b.attempt_id
+    WHERE b.catalogue = :catalogue
+    UNION ALL
+    SELECT n.key, s.slot, s.path, s.sha256, s.format, a.seq FROM images s
+        JOIN jobs o ON o.catalogue = s.catalogue AND o.key = s.job_key
+        JOIN jobs n ON n.catalogue = o.catalogue AND n.id = o.id AND n.key != o.key
+        JOIN attempts a ON a.id = s.attempt_id
+    WHERE s.catalogue = :catalogue AND s.superseded AND s.state = 'stored'
+)
+SELECT f.job_key, f.slot, f.path, f.sha256, f.format FROM found f
+    JOIN images i ON i.catalogue = :catalogue AND i.job_key = f.job_key AND i.slot = f.slot
+    JOIN attempts c ON c.id = i.attempt_id
+WHERE i.state = 'stored' AND NOT i.superseded AND f.seq < c.seq ORDER BY f.seq
+"""
+# Jobs that send images: edits and variations, and those that name one in a parameter.
+_SENT_IMAGES = """
+SELECT j.key, i.value FROM jobs j, json_each(j.request, '$.images') i
+WHERE j.catalogue = :catalogue AND j.operation != 'generate'
+UNION ALL
+SELECT j.key, json_extract(f.value, '$[1]') FROM jobs j, json_each(j.request, '$.files') f
+WHERE j.catalogue = :catalogue AND instr(j.request, '"files":[[')
+"""
+
 
 class ReportRows:
     """The rows of reports on one output."""
@@ -256,6 +282,16 @@ class ReportRows:
     def measured(self) -> Iterator[MeasuredRow]:
         """Every stored image that is in its place and was measured, in the manifest's order."""
         return map(MeasuredRow._make, self._stream(_MEASURED))
+
+    def earlier(self) -> Iterator[EarlierRow]:
+        """Every image that stood where another one stands now, those of one slot in the order of their calls."""
+        return map(EarlierRow._make, self._stream(_EARLIER))
+
+    def sent_images(self) -> Iterator[tuple[str, InputImage]]:
+        """Every image that was sent along with a job, by the job's key, those of one job in their order."""
+        known = dict[str, InputImage]()
+        for key, text in self._stream(_SENT_IMAGES):
+            yield key, known.setdefault(text, input_image(text))
 
     def variants(self) -> Iterator[VariantRow]:
         """Every stored and wanted image that was drawn in more than one way; those of one thing stand together."""

@@ -96,6 +96,11 @@ def request_from(text: str) -> ImageRequest:
     )
 
 
+def input_image(text: str) -> InputImage:
+    """Read one image of what `request_text` wrote."""
+    return _input_in(json.loads(text))
+
+
 def _input_out(image: InputImage) -> list[object]:
     match image:
         case FileImage():

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.errors import StorageError
-from batchgen.ledger import ImageRow, Ledger, Review
+from batchgen.ledger import Ledger, Review
 from batchgen.reporter import accounts, derivatives, page_rows, shop_csv, thumbs, xlsx
+from batchgen.reporter.beside import read as read_beside
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
@@ -83,7 +84,7 @@ def _files(
     workspace: Workspace,
     stage: Path,
     summary: accounts.Summary,
-    small: Callable[[Sequence[ImageRow]], thumbs.Thumbs],
+    small: Callable[..., thumbs.Thumbs],
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
     tags = ledger.report_rows.tag_names()
@@ -112,7 +113,8 @@ def _files(
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
-    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows))))
+    beside = read_beside(ledger, kept.keys())
+    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows, beside=beside), beside)))
     return kept.images, kept.jobs
 
 

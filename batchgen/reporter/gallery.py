@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from batchgen.ledger import ImageRow
+from batchgen.ledger import EarlierRow, ImageRow
+from batchgen.model import FileImage, InputImage, JobImage, SlotState
+from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import flags, tags_of
 from batchgen.reporter.words import link, shown
 
@@ -29,6 +31,36 @@ class Words:
         return self.known.setdefault(text, len(self.known))
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the addresses under which a page finds images of the output, and files that were sent."""
+
+    image: Callable[[ImageRow | EarlierRow], str] = lambda row: link(f"../{row.path}")
+    sent: Callable[[FileImage], str] = lambda _: ""
+
+
+FROM_DISK = Links()
+
+
+@dataclass(slots=True)
+class Files:
+    """Images that are shown beside others, each once; an image holds their numbers."""
+
+    thumbs: Collection[str]
+    known: dict[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def number(self, name: str, sha256: str, href: str) -> int:
+        """Return the number of an image."""
+        return self.known.setdefault((shown(name), sha256, href), len(self.known))
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Describe them in the order of their numbers."""
+        return [
+            {"name": name, "sha256": sha256, "href": href, "thumb": int(sha256 in self.thumbs)}
+            for name, sha256, href in self.known
+        ]
+
+
 def data(
     rows: Sequence[ImageRow],
     *,
@@ -36,13 +68,18 @@ def data(
     thumbs: Collection[str],
     blocks: Mapping[str, str],
     about: Mapping[str, Any],
+    beside: Beside = NOTHING,
+    links: Links = FROM_DISK,
 ) -> dict[str, Any]:
     """Describe the images of `rows`, of `total` that there are.
 
-    `thumbs` are the hashes that have a small copy, `blocks` names the block of a job's key, and `about` is said of the
-    whole page. Every text is harmless to look at; `raw` holds the few ids that had to be changed for that.
+    `thumbs` are the hashes that have a small copy, `blocks` names the block of a job's key, `about` is said of the
+    whole page, and `beside` is shown beside images. Every text is harmless to look at; `raw` holds the few ids that had
+    to be changed for that.
     """
     texts = Words()
+    files = Files(thumbs)
+    drawn = _Drawn(rows, beside, links, files)
     return {
         **about,
         "total": total,
@@ -53,12 +90,59 @@ def data(
         "columns": {
             **{name: [texts.number(shown(get(row))) for row in rows] for name, get in _TEXTS.items()},
             **{name: [get(row) for row in rows] for name, get in _VALUES.items()},
+            "href": [_href(links, row) for row in rows],
             "thumb": [int(row.sha256 in thumbs) for row in rows],
+            "sent": [drawn.sent(row) for row in rows],
+            "before": [drawn.before(row) for row in rows],
         },
+        "files": files.listed(),
         "texts": list(texts.known),
         "worded": list(_TEXTS),
         "raw": {place: row.job_id for place, row in enumerate(rows) if shown(row.job_id) != row.job_id},
     }
+
+
+class _Drawn:
+    """Finds the images that belong beside others."""
+
+    def __init__(self, rows: Sequence[ImageRow], beside: Beside, links: Links, files: Files) -> None:
+        self._beside, self._links, self._files = beside, links, files
+        chained = {image.job_id for images in beside.sent.values() for image in images if isinstance(image, JobImage)}
+        self._by_id = dict[str, list[ImageRow]]()
+        for row in rows:
+            if row.job_id in chained and row.state == SlotState.STORED:
+                self._by_id.setdefault(row.job_id, []).append(row)
+
+    def sent(self, row: ImageRow) -> list[int]:
+        """Return the numbers of what was sent along with the image's job."""
+        return [number for image in self._beside.sent.get(row.job_key, ()) for number in self._numbers(image)]
+
+    def before(self, row: ImageRow) -> int:
+        """Return the number of the image that stood in this one's place; -1 for none."""
+        earlier = self._beside.before.get((row.job_key, row.slot)) if row.state == SlotState.STORED else None
+        if earlier is None:
+            return -1
+        return self._files.number(earlier.path, earlier.sha256, _href(self._links, earlier))
+
+    def _numbers(self, image: InputImage) -> list[int]:
+        match image:
+            case FileImage():
+                name = image.path.replace("\\", "/").rpartition("/")[2]
+                return [self._files.number(name, image.sha256, self._links.sent(image))]
+            case JobImage():
+                rows = [row for row in self._by_id.get(image.job_id, ()) if image.slot in {None, row.slot}]
+                hrefs = [_href(self._links, row) for row in rows]
+                return [
+                    self._files.number(f"{row.job_id}, image {row.slot}", row.sha256 or "", href)
+                    for row, href in zip(rows, hrefs, strict=True)
+                ]
+            case _:  # an address elsewhere: named, and never asked for
+                return [self._files.number(image.url, "", "")]
+
+
+def _href(links: Links, row: ImageRow | EarlierRow) -> str:
+    """Return the way from the page to an image; empty for what a browser should not open."""
+    return links.image(row) if row.path and row.format in PAINTED else ""
 
 
 def script(value: object) -> str:
@@ -67,11 +151,6 @@ def script(value: object) -> str:
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
     return text
-
-
-def address(row: ImageRow) -> str:
-    """Return the way from the page to an image; empty for what a browser should not open."""
-    return link(f"../{row.path}") if row.path and row.format in PAINTED else ""
 
 
 def review(row: ImageRow) -> int:
@@ -118,7 +197,6 @@ _TEXTS: dict[str, Callable[[ImageRow], str]] = {
 _VALUES: dict[str, Callable[[ImageRow], Any]] = {
     "slot": lambda row: row.slot,
     "sha256": lambda row: row.sha256 or "",
-    "href": address,
     "cost": lambda row: row.cost_micro_usd,
     "estimated": lambda row: int(row.estimated),
     "bytes": lambda row: row.bytes or 0,

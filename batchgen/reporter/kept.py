@@ -8,6 +8,7 @@ from batchgen.ledger import Ledger
 from batchgen.money import MicroUSD
 from batchgen.reporter import comparison, page_rows
 from batchgen.reporter.accounts import Summary
+from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.chart_data import Calls, charts
 from batchgen.reporter.frames import Usage
 from batchgen.reporter.job_blocks import Blocks
@@ -47,8 +48,12 @@ class Kept:
             comparison.Comparison(),
         )
 
-    def page(self, thumbs: Thumbs) -> Page:
-        """Make the page of all that was seen."""
+    def keys(self) -> frozenset[str]:
+        """Return the keys of the jobs whose images are shown."""
+        return frozenset(row.job_key for row in self.images.images.rows)
+
+    def page(self, thumbs: Thumbs, beside: Beside = NOTHING) -> Page:
+        """Make the page of all that was seen; `beside` is shown beside images."""
         return Page(
             self.summary,
             MicroUSD(self.usage.expected),
@@ -61,6 +66,7 @@ class Kept:
             charts(self.usage.groups(), self.blocks, self.images.costs, self.calls),
             self.blocks.of,
             self.compared,
+            beside,
         )
 
 

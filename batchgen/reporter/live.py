@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from batchgen.ledger import ImageRow, Ledger
+from batchgen.ledger import EarlierRow, ImageRow, Ledger
 from batchgen.reporter import accounts, gallery
+from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.kept import Kept, pour, things
 from batchgen.reporter.page import render
 from batchgen.reporter.thumbs import NO_THUMBS
 from batchgen.reporter.words import shown
 
-Numbered = Callable[[ImageRow], int]
+Numbered = Callable[[ImageRow | EarlierRow], int]
 """Gives a stored image a number to ask for it by."""
 
 
@@ -46,9 +47,12 @@ def described(
     total: int = 0,
     blocks: Mapping[str, str],
     about: Mapping[str, Any] | None = None,
+    beside: Beside = NOTHING,
 ) -> dict[str, Any]:
     """Describe images as the page's data does; where the file has their paths, here they have their addresses."""
-    made = gallery.data(rows, total=total or len(rows), thumbs=(), blocks=blocks, about=about or {})
-    made["columns"]["href"] = [f"/image/{number(row)}" if gallery.address(row) else "" for row in rows]
+    links = gallery.Links(lambda row: f"/image/{number(row)}")
+    made = gallery.data(
+        rows, total=total or len(rows), thumbs=(), blocks=blocks, about=about or {}, beside=beside, links=links
+    )
     made["columns"]["number"] = [number(row) if row.path and row.sha256 else -1 for row in rows]
     return made

@@ -9,6 +9,7 @@ from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
 from batchgen.reporter import assets, comparison
 from batchgen.reporter.accounts import Summary, wasted_words
+from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
 from batchgen.reporter.tables import flags, names
@@ -78,6 +79,7 @@ class Page:
     charts: Charts = NO_CHARTS
     blocks: Mapping[str, str] | None = None
     compared: comparison.Comparison = field(default_factory=comparison.Comparison)
+    beside: Beside = NOTHING
 
 
 def render(page: Page, *, live: bool = False) -> str:
@@ -150,7 +152,9 @@ def _data(page: Page) -> Any:
 
     about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or ""), "output": page.summary.identity}
     images, blocks = page.images, page.blocks or {}
-    made = data(images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about)
+    made = data(
+        images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about, beside=page.beside
+    )
     return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML
 
 

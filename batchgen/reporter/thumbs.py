@@ -1,23 +1,29 @@
 """Small copies of images for the page: WebP files under the names of the images' hashes, each made once."""
 
+import hashlib
 import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
+from batchgen.model import FileImage
+from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.workspace import THUMBS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+Open = Callable[[], BinaryIO]
 
 HOME = THUMBS
 OURS = re.compile(r"[0-9a-f]{64}\.(webp|part)|\.[0-9a-f]{64}\.webp\.[0-9]+\.tmp")
@@ -49,20 +55,21 @@ def make(
     workspace: Workspace,
     store: ImageStore,
     *,
+    beside: Beside = NOTHING,
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> Thumbs:
-    """Make the thumbnails of stored images, in the order of rows, for at most about so long.
+    """Make the thumbnails of stored images, in the order of rows, for at most about so long; then of what is beside.
 
     Those that are there already are used again, and those that no image needs are taken away.
     """
     workspace.make(HOME)
-    wanted = {row.sha256: row.path for row in rows if row.sha256 and row.path and _named(row.path, row.sha256)}
+    wanted = _wanted(rows, store, beside)
     there = {sha256 for name in workspace.names(HOME) if (sha256 := _kept(name, wanted, workspace))}
     end = now() + seconds
 
     def made(sha256: str) -> bool | None:
-        return _written(wanted[sha256], sha256, workspace, store) if now() < end else None
+        return _written(wanted[sha256], sha256, workspace) if now() < end else None
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
@@ -71,6 +78,26 @@ def make(
         done = dict(zip(missing, pool.map(made, missing), strict=True))
     new = (sha256 for sha256, yes in done.items() if yes)
     return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
+
+
+def _wanted(rows: Sequence[ImageRow], store: ImageStore, beside: Beside) -> dict[str, Open]:
+    """Say how each image is opened that needs a thumbnail, by its hash."""
+    stored = [(row.path, row.sha256) for row in rows]
+    stored += [(row.path, row.sha256) for row in beside.before.values()]
+    ours: dict[str, Open] = {
+        sha256: partial(store.open, path) for path, sha256 in stored if path and sha256 and _named(path, sha256)
+    }
+    sent = {sha256: partial(_sent, file) for sha256, file in beside.files().items()}
+    return ours | {sha256: opened for sha256, opened in sent.items() if sha256 not in ours}
+
+
+def _sent(image: FileImage) -> BinaryIO:
+    """Open a file that was sent, if it still is what it was then."""
+    path = Path(image.path)
+    data = path.read_bytes() if path.is_file() and path.stat().st_size == image.bytes else b""
+    if hashlib.sha256(data).hexdigest() != image.sha256:
+        raise StorageError(f"{image.path} is not what was sent")
+    return BytesIO(data)
 
 
 def thumbnail(file: BinaryIO) -> bytes | None:
@@ -90,7 +117,7 @@ def _named(path: str, sha256: str) -> bool:
     return not parts.is_absolute() and ".." not in parts.parts and sha256.isalnum()
 
 
-def _kept(name: str, wanted: Mapping[str, str], workspace: Workspace) -> str:
+def _kept(name: str, wanted: Collection[str], workspace: Workspace) -> str:
     """Tell the hash of a thumbnail that is needed, "" for any other file; one of ours that is not is taken away."""
     sha256, _, kind = name.rpartition(".")
     if kind == "webp" and sha256 in wanted:
@@ -100,12 +127,12 @@ def _kept(name: str, wanted: Mapping[str, str], workspace: Workspace) -> str:
     return ""
 
 
-def _written(path: str, sha256: str, workspace: Workspace, store: ImageStore) -> bool:
+def _written(opened: Open, sha256: str, workspace: Workspace) -> bool:
     """Tell whether there is a small copy now."""
     try:
-        with store.open(path) as file:
+        with opened() as file:
             data = thumbnail(file)
-    except StorageError:  # gone, or no plain file: the page says so
+    except (StorageError, OSError):  # gone, or no plain file: the page says so
         return False
     if data is not None:
         workspace.write(f"{HOME}/{sha256}.webp", data, durable=False)

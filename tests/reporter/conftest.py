@@ -14,6 +14,7 @@ from PIL import Image
 from batchgen import reporter
 from batchgen.ledger import (
     CallRow,
+    EarlierRow,
     ImageCounts,
     ImageRow,
     JobCounts,
@@ -27,6 +28,7 @@ from batchgen.ledger import (
     VariantRow,
     Waste,
 )
+from batchgen.model import InputImage
 from batchgen.money import MicroUSD
 from batchgen.reporter.folder import Written
 from batchgen.reporter.tables import tags_of
@@ -56,6 +58,8 @@ class Rows:
     listed: Sequence[ListedRow] = ()
     varied: Sequence[VariantRow] = ()
     measured: Sequence[MeasuredRow] = ()
+    earlier: Sequence[EarlierRow] = ()
+    sent: Sequence[tuple[str, InputImage]] = ()
 
     @property
     def runs(self) -> "Rows":
@@ -127,6 +131,12 @@ class ReportRows:
 
     def listed(self) -> Iterator[ListedRow]:
         return iter(self._lists.listed)
+
+    def earlier(self) -> Iterator[EarlierRow]:
+        return iter(self._lists.earlier)
+
+    def sent_images(self) -> Iterator[tuple[str, InputImage]]:
+        return iter(self._lists.sent)
 
     def measured(self) -> Iterator[MeasuredRow]:
         return iter(self._lists.measured)

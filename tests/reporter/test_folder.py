@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from batchgen.errors import StorageError
-from batchgen.ledger import JobRow
+from batchgen.ledger import EarlierRow, JobRow
+from batchgen.model import FileImage, UrlImage
 from batchgen.reporter import frame
 from batchgen.reporter.page_rows import unfinished
 from batchgen.reporter.thumbs import make
@@ -237,3 +239,26 @@ def test_jobs_for_a_person_to_look_at(job: Make) -> None:
     ]
     found: list[JobRow] = [r for r in (job(outcome=o, code=c) for o, c in states) if unfinished(r)]
     assert [(r.outcome, r.code) for r in found] == [("not_started", "input_failed"), ("held", ""), ("failed", "")]
+
+
+def test_what_belongs_beside_an_image_is_there(tmp_path: Path, rows: Make, image: Make, draw: Make) -> None:
+    """A reference that still is what was sent and the image before a redraw have thumbnails; a changed one has none."""
+    draw()
+    before, lamp, gone = (
+        draw(f"{name}.png", colour) for name, colour in (("b", "red"), ("lamp", "blue"), ("x", "tan"))
+    )
+    hashes = {path: sha256(path.read_bytes()).hexdigest() for path in (before, lamp, gone)}
+    files = [FileImage(str(path), hashes[path], path.stat().st_size, 64, 48) for path in (lamp, gone)]
+    gone.write_bytes(b"another one")
+    key = image().job_key
+    sent = [(key, files[0]), (key, files[1]), (key, UrlImage("https://shop.example/x.png"))]
+    earlier = [EarlierRow(key, 0, "b.png", hashes[before], "png")]
+    html = write(rows([image()], earlier=earlier, sent=sent), tmp_path).page.read_text("utf-8")
+    data = json.loads(html.partition('id="data">')[2].partition("</script>")[0])
+    shown = [data["files"][number] for number in (*data["columns"]["sent"][0], data["columns"]["before"][0])]
+    assert [(file["name"], file["thumb"], file["href"]) for file in shown] == [
+        ("lamp.png", 1, ""),
+        ("x.png", 0, ""),
+        ("https://shop.example/x.png", 0, ""),
+        ("b.png", 1, "../b.png"),
+    ]

@@ -39,7 +39,7 @@ def make_room(ledger: Ledger, store: ImageStore, note: Note) -> None:
     """Move images to `superseded/` that others replaced under another name, such as another format."""
     for key, slot, path in ledger.images.replaced():
         place = store.set_aside(path, key)
-        ledger.images.clear_previous(key, slot)
+        ledger.images.clear_previous(key, slot, place)
         note("superseded", key=key, slot=slot, path=place)
     for key, slot, path in ledger.images.obsolete():
         place = store.set_aside(path, key)

@@ -3,7 +3,7 @@
 from threading import Lock
 from typing import NamedTuple
 
-from batchgen.ledger import ImageRow
+from batchgen.ledger import EarlierRow, ImageRow
 from batchgen.viewer import NoSuchThing
 
 
@@ -23,7 +23,7 @@ class Numbers:
         self._numbers: dict[Numbered, int] = {}
         self._images: list[Numbered] = []
 
-    def give(self, row: ImageRow) -> int:
+    def give(self, row: ImageRow | EarlierRow) -> int:
         """Return the number of a stored image."""
         image = Numbered(row.path or "", row.sha256 or "", row.format or "")
         with self._one_at_a_time:
