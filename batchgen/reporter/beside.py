@@ -29,5 +29,9 @@ def read(ledger: Ledger, keys: Collection[str]) -> Beside:
     for key, image in ledger.report_rows.sent_images():
         if key in keys:
             sent.setdefault(key, []).append(image)
-    before = {(row.job_key, row.slot): row for row in ledger.report_rows.earlier() if row.job_key in keys}
-    return Beside({key: tuple(images) for key, images in sent.items()}, before)
+    return Beside({key: tuple(images) for key, images in sent.items()}, before(ledger, keys))
+
+
+def before(ledger: Ledger, keys: Collection[str]) -> dict[tuple[str, int], EarlierRow]:
+    """Read what the images of jobs took the place of."""
+    return {(row.job_key, row.slot): row for row in ledger.report_rows.earlier() if row.job_key in keys}

@@ -11,8 +11,7 @@ from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, Review
-from batchgen.reporter import accounts, derivatives, page_rows, shop_csv, thumbs, xlsx
-from batchgen.reporter.beside import read as read_beside
+from batchgen.reporter import accounts, beside, derivatives, page_rows, shop_csv, thumbs, xlsx
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
@@ -113,8 +112,8 @@ def _files(
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
-    beside = read_beside(ledger, kept.keys())
-    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows, beside=beside), beside)))
+    kept.beside = beside.read(ledger, kept.keys())
+    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows, beside=kept.beside))))
     return kept.images, kept.jobs
 
 

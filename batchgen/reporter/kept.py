@@ -34,6 +34,7 @@ class Kept:
     blocks: Blocks
     calls: Calls
     compared: comparison.Comparison
+    beside: Beside = NOTHING
 
     @classmethod
     def nothing(cls, summary: Summary, tags: Sequence[str]) -> "Kept":
@@ -52,8 +53,8 @@ class Kept:
         """Return the keys of the jobs whose images are shown."""
         return frozenset(row.job_key for row in self.images.images.rows)
 
-    def page(self, thumbs: Thumbs, beside: Beside = NOTHING) -> Page:
-        """Make the page of all that was seen; `beside` is shown beside images."""
+    def page(self, thumbs: Thumbs) -> Page:
+        """Make the page of all that was seen."""
         return Page(
             self.summary,
             MicroUSD(self.usage.expected),
@@ -66,7 +67,7 @@ class Kept:
             charts(self.usage.groups(), self.blocks, self.images.costs, self.calls),
             self.blocks.of,
             self.compared,
-            beside,
+            self.beside,
         )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from batchgen.ledger import EarlierRow, ImageRow, Ledger
-from batchgen.reporter import accounts, gallery
-from batchgen.reporter.beside import NOTHING, Beside
+from batchgen.reporter import accounts, beside, gallery
+from batchgen.reporter.beside import Beside
 from batchgen.reporter.kept import Kept, pour, things
 from batchgen.reporter.page import render
 from batchgen.reporter.thumbs import NO_THUMBS
@@ -25,6 +25,7 @@ def look(ledger: Ledger, name: str) -> Kept:
         pour(ledger.report_rows.calls(), kept.calls)
         for _ in things(ledger, kept.compared):
             pass
+        kept.beside = beside.read(ledger, kept.keys())
     return kept
 
 
@@ -37,22 +38,33 @@ def data(kept: Kept, number: Numbered) -> dict[str, Any]:
     """Describe the images of the page."""
     images = kept.images.images
     about = {"name": shown(kept.summary.name), "run": shown(kept.summary.run_id or "")}
-    return described(images.rows, number, total=images.total, blocks=kept.blocks.of, about=about)
+    return _described(images.rows, number, kept.blocks.of, kept.beside, total=images.total, about=about)
 
 
 def described(
     rows: Sequence[ImageRow],
     number: Numbered,
     *,
-    total: int = 0,
     blocks: Mapping[str, str],
-    about: Mapping[str, Any] | None = None,
-    beside: Beside = NOTHING,
+    before: Mapping[tuple[str, int], EarlierRow],
 ) -> dict[str, Any]:
-    """Describe images as the page's data does; where the file has their paths, here they have their addresses."""
+    """Describe images that changed as the page's data does; what was sent for them is known there."""
+    made = _described(rows, number, blocks, Beside(before=before), total=len(rows), about={})
+    del made["columns"]["sent"]
+    return made
+
+
+def _described(
+    rows: Sequence[ImageRow],
+    number: Numbered,
+    blocks: Mapping[str, str],
+    besides: Beside,
+    *,
+    total: int,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe images; where the file has their paths, here they have their addresses."""
     links = gallery.Links(lambda row: f"/image/{number(row)}")
-    made = gallery.data(
-        rows, total=total or len(rows), thumbs=(), blocks=blocks, about=about or {}, beside=beside, links=links
-    )
+    made = gallery.data(rows, total=total, thumbs=(), blocks=blocks, about=about, beside=besides, links=links)
     made["columns"]["number"] = [number(row) if row.path and row.sha256 else -1 for row in rows]
     return made

@@ -14,8 +14,8 @@ from batchgen.app.output.maintain import live_status, opened
 from batchgen.app.review.decisions import decide
 from batchgen.app.view.numbers import Numbered, Numbers
 from batchgen.errors import StorageError
-from batchgen.ledger import ImageRow
-from batchgen.reporter import live, thumbs
+from batchgen.ledger import EarlierRow, ImageRow
+from batchgen.reporter import beside, live, thumbs
 from batchgen.reporter.gallery import PAINTED
 from batchgen.reporter.kept import Kept
 from batchgen.storage import ImageStore, Workspace
@@ -52,14 +52,14 @@ class OutputDesk:
         now, mark = _stamp(datetime.now(UTC)), self._mark()
         moment = _moment(since)
         if moment is None or (known is not None and self._quiet == (since, mark)):
-            rows = []
+            rows, before = list[ImageRow](), dict[tuple[str, int], EarlierRow]()
         else:
-            rows = self._changed(moment - LATE, told)
+            rows, before = self._changed(moment - LATE, told)
         if not rows:
             self._quiet = (now, mark)
         told.update({(row.job_key, row.slot): _version(row) for row in rows})
         blocks = self._seen[1].blocks.of if self._seen else {}
-        images = live.described(rows, self.numbers.give, blocks=blocks) if rows else None
+        images = live.described(rows, self.numbers.give, blocks=blocks, before=before) if rows else None
         return News(self._progress(), images, now)
 
     def image(self, number: int) -> Found:
@@ -107,10 +107,12 @@ class OutputDesk:
         ledger = find_ledger(self.root)
         return tuple(map(_looks, (ledger, ledger.with_name(f"{ledger.name}-wal"))))
 
-    def _changed(self, since: datetime, told: Known) -> list[ImageRow]:
+    def _changed(self, since: datetime, told: Known) -> tuple[list[ImageRow], dict[tuple[str, int], EarlierRow]]:
+        """Find images that changed, with what stood in their places before."""
         with opened(self.root, readonly=True) as (ledger, _, _), ledger.snapshot():
-            rows = list(ledger.report_rows.images_since(since))
-        return [row for row in rows if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)]
+            found = ledger.report_rows.images_since(since)
+            rows = [row for row in found if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)]
+            return rows, beside.before(ledger, {row.job_key for row in rows}) if rows else {}
 
     def _progress(self) -> Mapping[str, Any]:
         with opened(self.root, readonly=True) as (ledger, workspace, _):
