@@ -46,6 +46,10 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
         await ViewServer(desk, host, port, _files()).serve(announce, end)
     except (OSError, UnicodeError) as error:
         raise InputError(_not_there(error, host, port)) from error
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # the end is under way
     return desk.decided
 
 

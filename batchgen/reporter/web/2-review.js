@@ -9,10 +9,11 @@ const review = (() => {
   const started = (i) => ({ decision: DECISIONS[columns.review[i]], note: text("note", i) });
   const same = (one, other) => one.decision === other.decision && one.note === other.note;
   let keeps = true;
-  let own = read();
+  let own = new Map();
+  own = read();
 
   function read() {
-    if (live) return own ?? new Map();
+    if (live) return own;
     try {
       return new Map(Object.entries(JSON.parse(localStorage.getItem(place) ?? "{}")));
     } catch {
