@@ -17,6 +17,7 @@ COMMANDS = (
     Entry("estimate", "Price a manifest before a run, on one provider or on all."),
     Entry("run", "Make the images that are missing."),
     Entry("view", "Serve the page live: look, decide and steer while a run draws."),
+    Entry("control", "Pause, resume or drain the run at work, or change its limits."),
     Entry("review", "Keep what people decided about images: approved, rejected, notes."),
     Entry("batches", "List batches at the provider, or cancel them."),
     Entry("status", "Say where a running or finished run stands."),

@@ -18,6 +18,11 @@ class Admission:
         """Whether another job could start now; even resting jobs are only so many, as each costs memory."""
         return under_way - self._resting < self._places and under_way < self._places * 8 + 64
 
+    def resize(self, places: int) -> None:
+        """Have so many places from now on; who has one keeps it."""
+        self._places = places
+        self.news.set()
+
     @contextmanager
     def resting(self) -> Iterator[None]:
         """While inside, a job takes no place."""

@@ -234,6 +234,7 @@ class AttemptLoop:
         while ticket := await breaker.allow():
             try:
                 if self.bench.executor.capacity is Capacity.BULK:
+                    await limiter.opened()
                     yield Permit(ticket, None, breaker)
                     return
                 async with limiter.slot():
@@ -362,7 +363,7 @@ class AttemptLoop:
         may_risk = not call.last
         if may_risk and verdict.charge is not Charge.NO:
             risked = await bench.offload(bench.ledger.reservations.exposure, bench.run_id)
-            may_risk = risked.at_risk < max(MICRO, (bench.settings.limits.max_cost or 0) // 20)
+            may_risk = risked.at_risk < max(MICRO, (bench.caps().max_cost or 0) // 20)
         policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
         before = call.tally
         if call.purpose is Purpose.TOP_UP:  # moderation has had its second chance

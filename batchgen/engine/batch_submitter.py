@@ -1,6 +1,7 @@
 """Asks for images in batches: reserve and write down, upload, create; each step is durable before the next one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
@@ -18,6 +19,7 @@ from batchgen.executor.batch_client import LIVES, UploadedFile
 from batchgen.executor.batch_input import Unsendable
 from batchgen.ledger import BatchState, NewBatch
 from batchgen.ledger.learned_limits import key_mark
+from batchgen.limits import Closed
 from batchgen.model import (
     Attempt,
     Charge,
@@ -121,6 +123,8 @@ class BatchSubmitter:
     async def _submit(self, chunk: Chunk) -> None:
         """Submit a batch; one that provably never began is made anew, with new attempts."""
         for _ in range(MOST_ROUNDS):
+            with suppress(Closed):
+                await self.bench.limiter.opened()
             if self.bench.stops or not await self._has_room(chunk) or await self._began(chunk):
                 return
             fresh = [replace(attempt, id=self.bench.new_id()) for attempt in chunk.attempts]

@@ -108,6 +108,12 @@ class BudgetHint:
         self._asking -= ask
         self.move(Amount() - ask)
 
+    def forget(self) -> None:
+        """Forget what was learned: a limit was changed."""
+        self._limits.clear()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     def _forget(self) -> None:
         if self._limits and self._clock.monotonic() - self._learned_at > FORGOTTEN_AFTER:
             self._limits.clear()

@@ -111,6 +111,15 @@ class JobRunner:
         self._refusals = Refusals()
         self._doubted: list[tuple[Job, dict[int, Reason]]] = []
 
+    def resize(self, concurrency: int) -> None:
+        """Make so many calls at once from now on; those under way end as they would."""
+        self.places.resize(concurrency)
+        self.bench.limiter.resize(concurrency)
+
+    def limits_changed(self) -> None:
+        """Ask the ledger again about calls that a limit refused."""
+        self._caller.room.forget()
+
     async def perform(self, task: Task) -> Outcome:
         """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
         if task.prepare:

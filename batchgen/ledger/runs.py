@@ -57,6 +57,13 @@ class Runs:
                 (low, expected, high, self._database.catalogue, run_id),
             )
 
+    def change_cap(self, run_id: str, cap: MicroUSD) -> None:
+        """Say what a run may cost from now on."""
+        with self._database.writing("change_cap") as db:
+            db.execute(
+                "UPDATE runs SET cap = ? WHERE catalogue = ? AND run_id = ?", (cap, self._database.catalogue, run_id)
+            )
+
     def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
         """Say how the run that began here ended; `counts` are further numbers worth keeping (rows read, rejected)."""
         now, seconds = self._database.now(), self._database.clock.monotonic() - self._begun

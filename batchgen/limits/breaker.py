@@ -183,6 +183,11 @@ class Breakers:
             self._of[model] = Breaker(self._probe_seconds, self._clock, self._gate)
         return self._of[model]
 
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Name the models of which only probes may be made."""
+        return tuple(sorted(model for model, breaker in self._of.items() if breaker.is_open))
+
     def close(self) -> None:
         """Let everyone who waits for leave give up at once: the run stops."""
         self._gate.close()

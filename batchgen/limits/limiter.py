@@ -1,5 +1,6 @@
 """Permits of one lane (one provider and key): how many calls at once, and how fast one after the other."""
 
+import asyncio
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -64,6 +65,9 @@ class Limiter:
         self._queue = StartQueue(clock)
         self._rests: list[float] = []
         self._waiting = 0
+        self._held = False
+        self._opened = asyncio.Event()
+        self._opened.set()
         self._probes = 0
         self._refused_at = float("-inf")
         self._tell = tell
@@ -101,6 +105,16 @@ class Limiter:
         return max(0.0, self._queue.resumes_at - self._clock.monotonic())
 
     @property
+    def waiting(self) -> int:
+        """Calls that have a slot and wait for their start."""
+        return self._waiting
+
+    @property
+    def used(self) -> Mapping[str, tuple[int, int]]:
+        """What of each configured rate was started within the last minute, and how much it is."""
+        return {kind: meter.used for kind, meter in self._meters.items()}
+
+    @property
     def learned(self) -> Mapping[str, int | None]:
         """What is sure of the models that were called: their limit in calls a minute, or None without one."""
         return {model: rate.limit for model, rate in self._learned.items() if rate.sure}
@@ -127,9 +141,7 @@ class Limiter:
         self._waiting += 1
         try:
             async with self._gate.waiting():
-                start = await self._queue.start(
-                    weights, model, lambda: max(rate.wait(self._refusals.look), self._until_place())
-                )
+                start = await self._queue.start(weights, model, lambda: self._closed_for(rate))
         finally:
             self._waiting -= 1
         rate.started(start)
@@ -194,6 +206,22 @@ class Limiter:
         self._most = concurrency
         self._adapt()
 
+    def hold(self) -> None:
+        """Let nothing start from now on; what is under way goes on."""
+        self._held = True
+        self._opened.clear()
+
+    def go_on(self) -> None:
+        """Let calls start again."""
+        self._held = False
+        self._opened.set()
+        self._queue.look_again()
+
+    async def opened(self) -> None:
+        """Wait until calls may start, whatever the pace; raises Closed when the run stops first."""
+        async with self._gate.waiting():
+            await self._opened.wait()
+
     def close(self) -> None:
         """Let everyone who waits for a permit give up at once, and nobody wait from now on: the run stops."""
         self._gate.close()
@@ -204,6 +232,10 @@ class Limiter:
                 self._clock, lambda limit: self._tell(model, limit), self._known.get(model)
             )
         return self._learned[model]
+
+    def _closed_for(self, rate: LearnedRate) -> float:
+        """Seconds until the next look at whether a call of a model may start."""
+        return LONGEST_PAUSE if self._held else max(rate.wait(self._refusals.look), self._until_place())
 
     def _until_place(self) -> float:
         """Seconds until one of the places rests no more that the next call needs."""

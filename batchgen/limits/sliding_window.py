@@ -70,6 +70,12 @@ class SlidingWindow:
         """Pace by a lower limit that the provider names; never above the configured one, which may be a fraction."""
         self._ceiling = min(self._limit, max(1, ceiling))
 
+    @property
+    def used(self) -> tuple[int, int]:
+        """What was started within the last window, and the limit."""
+        since = self._clock.monotonic() - WINDOW
+        return sum(weight for start, weight in self._log if start.at > since), self._limit
+
     def accepted(self) -> float:
         """Return the part of the limit that the provider took within the last window."""
         since = self._clock.monotonic() - WINDOW

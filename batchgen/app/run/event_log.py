@@ -74,16 +74,16 @@ class EventLog:
     def status(self, facts: dict[str, Any]) -> None:
         """Replace `status.json`; whole at every instant. Blocks."""
         self._flush()
-        self.put("status.json", {"at": self._clock.now().isoformat(), **facts})
+        self.put("status.json", {"at": self._clock.now().isoformat(), **facts}, durable=False)
 
-    def put(self, name: str, facts: dict[str, Any]) -> None:
+    def put(self, name: str, facts: dict[str, Any], *, durable: bool = True) -> None:
         """Write one of the run's own small files. Blocks."""
-        self.put_text(name, json.dumps(facts, indent=1) + "\n")
+        self.put_text(name, json.dumps(facts, indent=1) + "\n", durable=durable)
 
-    def put_text(self, name: str, text: str) -> None:
+    def put_text(self, name: str, text: str, *, durable: bool = True) -> None:
         """Write a small file that is no JSON. Blocks."""
         with self._one_at_a_time:
-            self._workspace.write(f"{self._run}/{name}", text.encode())
+            self._workspace.write(f"{self._run}/{name}", text.encode(), durable=durable)
 
     def close(self) -> None:
         """Let go of the files."""

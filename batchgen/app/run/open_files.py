@@ -9,6 +9,8 @@ from batchgen.app.watch import Watch
 
 RUN = 48
 """Files that a run itself has open at most: ledger, logs, folders on the way to a file."""
+MOST = 1000
+"""Calls at once that a run at work may be told to make."""
 CALL = 13
 """The same for one call: a connection at either end, and a file for each of ten images."""
 
@@ -16,18 +18,30 @@ CALL = 13
 def within_open_files(project: Project, watch: Watch) -> Project:
     """Raise the soft limit as far as needed and allowed; where that is not enough, make fewer calls at once."""
     limits = project.settings.limits
-    needed = RUN + CALL * limits.concurrency
+    fits = make_room(limits.concurrency)
+    if fits >= limits.concurrency:
+        return project
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    watch.on_note(f"at most {fits} calls at once: the limit on open files is {soft} (ulimit -n)")
+    return replace(project, settings=replace(project.settings, limits=replace(limits, concurrency=fits)))
+
+
+def make_room(calls: int) -> int:
+    """Raise the soft limit as far as so many calls at once need it and it is allowed; returns how many fit then."""
+    needed = RUN + CALL * calls
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
         reach = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (reach, hard))
             soft = reach
-    fits = limits.concurrency if soft == resource.RLIM_INFINITY else allowed(soft)
-    if fits >= limits.concurrency:
-        return project
-    watch.on_note(f"at most {fits} calls at once: the limit on open files is {soft} (ulimit -n)")
-    return replace(project, settings=replace(project.settings, limits=replace(limits, concurrency=fits)))
+    return calls if soft == resource.RLIM_INFINITY else min(calls, allowed(soft))
+
+
+def most_at_once() -> int:
+    """Return how many calls at once could ever be made room for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if hard == resource.RLIM_INFINITY else min(MOST, allowed(hard))
 
 
 def allowed(files: int) -> int:

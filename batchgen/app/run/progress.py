@@ -1,4 +1,4 @@
-"""Where a run stands, told a few times a second at most, and written to `status.json` every ten seconds."""
+"""Where a run stands, told a few times a second at most, and written to `status.json` every second."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -12,6 +12,9 @@ from batchgen.runtime.clock import Clock
 
 WINDOW = 60.0
 """Seconds over which the rate is measured."""
+DRAWING, AT_PROVIDER = "drawing", "waiting for batches"
+AT_WORK = frozenset({DRAWING, AT_PROVIDER})
+"""States of a run that asks for images."""
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Meter:
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
     done_before: int = 0
     changed: float = 0.0
+    paused: bool = False
     under_way: dict[str, str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
@@ -83,7 +87,7 @@ class Meter:
             eta_seconds=left / rate * 60 if rate and left > 0 else None,
             retries=self.retries,
             in_flight=in_flight,
-            state=self.state,
+            state="paused" if self.paused and self.state in AT_WORK else self.state,
             failed=self.outcomes[OutcomeKind.FAILED],
             moderated=self.outcomes[OutcomeKind.MODERATED],
         )

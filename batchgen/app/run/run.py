@@ -26,7 +26,10 @@ from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
 from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.news import STANDING, News
+from batchgen.app.run.open_files import most_at_once
+from batchgen.app.run.orders import Orders
 from batchgen.app.run.progress import Meter, as_json
+from batchgen.app.run.steering import Steering
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
@@ -127,6 +130,8 @@ class Run:
     restored: int = 0
     derived: DeriveResult = field(default_factory=DeriveResult)
     derived_anew: bool = False
+    holding: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    """Says what of the run at work waits for what."""
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -135,6 +140,10 @@ class Run:
         self.journal = EventLog(self.workspace, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
+        self.orders = Orders(self.workspace, self.run_id)
+        self.steering = Steering(
+            limits, self.project.settings.budget, most_at_once(), is_ending=lambda: bool(self.stops)
+        )
         self.refuge = refuge(self.workspace.root, self.project.variables)
         self.tariff = self.project.tariff(self.ledger)
         settings = self.project.settings
@@ -230,9 +239,19 @@ class Run:
         root = self.workspace.root.resolve()
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
-        waiting = [as_facts(one) for one in self.wants.waiting]
+        waiting = [*self.holding(), *map(as_facts, self.wants.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
-        self.journal.status({**about, **facts, **more})
+        self.journal.status({**about, **facts, **self.steered(), **more})
+
+    def steered(self) -> dict[str, Any]:
+        """Say what people may change of the run, and how far."""
+        steering = self.steering
+        return {
+            "paused": steering.paused,
+            "concurrency": steering.concurrency,
+            "most_concurrency": steering.most,
+            "highest_cap_micro_usd": steering.highest,
+        }
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -433,6 +452,7 @@ class Run:
         """Let go of what the run held open."""
         with suppress(StorageError):
             self.ledger.queue.clear()
+        self.orders.clear()
         self.journal.close()
         if self.refuge:
             leave(self.refuge)

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
+from batchgen.app.run.obedience import Obedience, holding
+from batchgen.app.run.progress import AT_PROVIDER, DRAWING
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
 from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
@@ -138,7 +141,7 @@ class RunLoop:
                     provider=provider,
                     settings=settings,
                     tariff=session.tariff,
-                    caps=lambda: caps_of(settings),
+                    caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
                     ledger=session.ledger,
                     offload=on_books,
                     executor=executor,
@@ -180,8 +183,9 @@ class RunLoop:
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker, settings = self.session, JobRunner(bench), bench.settings
-        session.meter.state = "drawing"
-        ticker = asyncio.create_task(self._ticker(bench.limiter, on_disk, give_up).run())
+        session.meter.state = DRAWING
+        session.holding = partial(holding, session, bench)
+        ticker = asyncio.create_task(self._ticker(bench, worker, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
             async with worker.collector.looking(session.left):
@@ -196,6 +200,7 @@ class RunLoop:
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+            session.holding = tuple
 
     async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by calls, side by side."""
@@ -211,7 +216,7 @@ class RunLoop:
         while True:
             async for outcome in submitter.submit(session.wants.tasks(again=True)):
                 session.wants.finished(outcome)
-            session.meter.state = "waiting for batches"
+            session.meter.state = AT_PROVIDER
             if not waits or not await collector.wait():
                 return
 
@@ -235,7 +240,9 @@ class RunLoop:
         calls, most = counted(len(meter.reserved), "call"), exact(MicroUSD(sum(meter.reserved.values())))
         session.watch.on_note(f"draining {calls}, up to {most} at risk; once more stops at once", urgent=True)
 
-    def _ticker(self, limiter: Limiter, on_disk: Offload, give_up: Callable[[], object]) -> Watchdog:
+    def _ticker(
+        self, bench: RunContext, worker: JobRunner, on_disk: Offload, give_up: Callable[[], object]
+    ) -> Watchdog:
         session, settings = self.session, self.session.project.settings
 
         async def write(in_flight: int) -> None:
@@ -253,7 +260,8 @@ class RunLoop:
             session.meter,
             session.watch,
             session.stops,
-            permits=lambda: limiter.in_flight,
+            permits=lambda: bench.limiter.in_flight - bench.limiter.waiting,
+            obey=Obedience(session, bench, worker, on_disk).look,
             write=write,
             stuck=stuck,
             deadline=settings.retry.deadline_seconds,

@@ -15,6 +15,8 @@ from batchgen.model import Stop, StopKind
 from batchgen.runtime.clock import Clock
 
 TICK = 0.5
+TOLD_EVERY = 1.0
+"""Seconds between two words of a run that draws; people may be looking."""
 STATUS_EVERY = 10.0
 LOCKED_FOR = 60.0
 """Seconds for which a locked ledger may hold everything up before it is given up."""
@@ -24,8 +26,9 @@ LOCKED_FOR = 60.0
 class Watchdog:
     """Ticks beside one run until it is cancelled.
 
-    `permits` counts calls that hold a permit, `write` writes the status file, `stuck` is told when nothing has moved
-    for twice the time that a call may take, although calls are under way.
+    `permits` counts calls that hold a permit, `obey` takes what people tell the run meanwhile, `write` writes the
+    status file, `stuck` is told when nothing has moved for twice the time that a call may take, although calls are
+    under way.
     """
 
     clock: Clock
@@ -33,6 +36,7 @@ class Watchdog:
     watch: Watch
     stops: StopReasons
     permits: Callable[[], int]
+    obey: Callable[[], Awaitable[None]]
     write: Callable[[int], Awaitable[None]]
     stuck: Callable[[str], None]
     deadline: float
@@ -42,12 +46,13 @@ class Watchdog:
         """Tick for ever."""
         written = float("-inf")
         while True:
+            await self._safely(self.obey())
             progress = self.meter.snapshot(self.permits())
             self.watch.on_progress(progress)
             now = self.clock.monotonic()
-            if now - written >= STATUS_EVERY:
+            if now - written >= TOLD_EVERY:
                 written = now
-                await self._write(progress.in_flight)
+                await self._safely(self.write(progress.in_flight))
             if self.until is not None and now > self.until:
                 self.stops.add(Stop(StopKind.LIMIT, "the time of --max-duration is over"))
             if why := standstill(self.meter, now, self.deadline):
@@ -55,9 +60,9 @@ class Watchdog:
                 return
             await self.clock.sleep(TICK)
 
-    async def _write(self, in_flight: int) -> None:
+    async def _safely(self, work: Awaitable[None]) -> None:
         try:
-            await self.write(in_flight)
+            await work
         except StorageError as error:
             self.stops.add(Stop(StopKind.STORAGE, str(error)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -10,11 +10,14 @@ from threading import Lock
 from typing import Any
 
 from batchgen.app.config.locate import find_ledger
+from batchgen.app.control import control, user
 from batchgen.app.output.maintain import live_status, opened
 from batchgen.app.review.decisions import decide
+from batchgen.app.run.orders import Answer, By, Do, Order
 from batchgen.app.view.numbers import Numbered, Numbers
 from batchgen.errors import StorageError
 from batchgen.ledger import EarlierRow, ImageRow
+from batchgen.money import MicroUSD, from_usd
 from batchgen.reporter import beside, live, thumbs
 from batchgen.reporter.gallery import PAINTED
 from batchgen.reporter.kept import Kept
@@ -87,8 +90,12 @@ class OutputDesk:
         self.decided = self.decided or not all(why)
         return {"taken": sum(not one for one in why), "left_out": why}
 
-    def control(self, _order: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise NoSuchThing
+    def control(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            asked = Order(Do(order.get("do", "")), order.get("concurrency"), _money(order), By.PAGE, user())
+        except ValueError as error:
+            return asdict(Answer(taken=False, why=str(error)))
+        return asdict(control(self.root, asked))
 
     def redraw(self) -> Mapping[str, Any]:
         raise NoSuchThing
@@ -141,6 +148,12 @@ class OutputDesk:
             workspace.make(thumbs.HOME)
             workspace.write(path, small, durable=False)
         return Found(BytesIO(small), "webp", image.sha256, bytes=len(small))
+
+
+def _money(order: Mapping[str, Any]) -> MicroUSD | None:
+    """Read an amount of dollars as a person wrote it."""
+    amount = order.get("max_cost")
+    return None if amount is None else from_usd(str(amount))
 
 
 def _looks(path: Path) -> tuple[int, int]:

@@ -1,0 +1,100 @@
+"""A run at work does what people tell it, and says what holds it up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchgen.app.run.open_files import make_room
+from batchgen.app.run.orders import Do, Order
+from batchgen.app.run.progress import AT_PROVIDER
+from batchgen.app.run.run import Run
+from batchgen.engine import JobRunner, RunContext
+from batchgen.limits import Breakers
+from batchgen.model import Stop, StopKind
+from batchgen.money import MicroUSD
+from batchgen.runtime.clock import Offload
+from batchgen.text import counted, duration, safe
+
+
+@dataclass(frozen=True)
+class Obedience:
+    """Takes the orders of one run while it draws: each is done, or refused, written into the log and answered."""
+
+    session: Run
+    bench: RunContext
+    worker: JobRunner
+    on_disk: Offload
+
+    async def look(self) -> None:
+        """Do what was told since the last look."""
+        session = self.session
+        orders: list[tuple[str, Order | None]] = await self.on_disk(list, session.orders.waiting())
+        for name, order in orders:
+            answer = session.steering.take(order)
+            facts = _facts(order)
+            session.note("control", taken=answer.taken, why=answer.why, **facts)
+            if order and answer.taken:
+                await self._do(order)
+                by = f"the {order.by} ({safe(order.user, 40)})" if order.user else f"the {order.by}"
+                session.watch.on_note(f"told by {by}: {answer.why}", urgent=True)
+            await self.on_disk(session.orders.answer, name, answer)
+        if orders:
+            await self.on_disk(session.status_file, self.bench.limiter.in_flight - self.bench.limiter.waiting)
+
+    async def _do(self, order: Order) -> None:
+        session, limiter = self.session, self.bench.limiter
+        session.meter.paused = session.steering.paused
+        match order.do:
+            case Do.PAUSE:
+                limiter.hold()
+            case Do.RESUME:
+                limiter.go_on()
+            case Do.DRAIN:
+                session.meter.state = "draining"
+                session.stops.add(Stop(StopKind.LIMIT, "drained by batchgen control"))
+            case Do.SET:
+                await self._set(order.concurrency, order.max_cost)
+
+    async def _set(self, concurrency: int | None, max_cost: MicroUSD | None) -> None:
+        session = self.session
+        if concurrency is not None:
+            self.worker.resize(make_room(concurrency))
+        if max_cost is not None:
+            session.meter.cap = max_cost
+            self.worker.limits_changed()
+            await self.bench.offload(session.ledger.runs.change_cap, session.run_id, max_cost)
+
+
+def holding(session: Run, bench: RunContext) -> Sequence[Mapping[str, Any]]:
+    """Say what of a run at work waits for what: codes for programs, words for people."""
+    return tuple(_holding(session, bench))
+
+
+def _holding(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
+    limiter, output = bench.limiter, session.workspace.root
+    if session.steering.paused:
+        yield _held("pause", "somebody paused the run", f"batchgen control {safe(output, 400)} resume")
+    elif limiter.resumes_in > 0:
+        wait = duration(limiter.resumes_in)
+        yield _held("rate", f"the provider asked for a pause; it goes on in {wait}", "nothing: it goes on by itself")
+    elif limiter.waiting:
+        calls = counted(limiter.waiting, "call")
+        yield _held("rate", f"{calls} under way to the pace that the limits allow", "nothing: it goes on by itself")
+    if isinstance(bench.breaker, Breakers):
+        for model in bench.breaker.open:
+            why = f"{safe(model, 80)} keeps failing in ways that may be charged; one call at a time tries it again"
+            yield _held("breaker", why, "nothing: it goes on when a call succeeds, or ends the run")
+    if session.meter.state == AT_PROVIDER:
+        yield _held("batch", "the provider draws batches", "nothing: they are collected when they are there")
+
+
+def _held(code: str, why: str, then: str) -> Mapping[str, Any]:
+    return {"code": code, "why": why, "next": then}
+
+
+def _facts(order: Order | None) -> Mapping[str, Any]:
+    if order is None:
+        return {}
+    change = {"concurrency": order.concurrency, "max_cost_micro_usd": order.max_cost}
+    told = {name: value for name, value in change.items() if value is not None}
+    return {"do": order.do.value, "by": order.by.value, "user": order.user, **told}
