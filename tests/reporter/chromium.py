@@ -19,7 +19,8 @@ PATIENCE = 20.0
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
     "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-pipe", "--mute-audio", "--force-color-profile=srgb",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-pipe", "--mute-audio",
+    "--force-color-profile=srgb",
 )  # fmt: skip
 # Key names of the DevTools protocol whose code is not the name itself.
 CODES: Mapping[str, tuple[str, int]] = MappingProxyType(

@@ -34,7 +34,7 @@ def command(context: Context, output: Path | None, *, port: int, host: str, no_o
     Examples:
       batchgen view
       batchgen view output/autumn-catalogue --port 8800
-      ssh -L 8800:127.0.0.1:8800 server   # there: batchgen view --port 8800
+      ssh -L 8800:127.0.0.1:8800 server batchgen view shop --port 8800
     """
     from batchgen.app.view.serve import view
 
