@@ -110,7 +110,7 @@ class Limiter:
         return self._waiting
 
     @property
-    def used(self) -> Mapping[str, tuple[int, int]]:
+    def used(self) -> Mapping[str, tuple[int, float]]:
         """What of each configured rate was started within the last minute, and how much it is."""
         return {kind: meter.used for kind, meter in self._meters.items()}
 

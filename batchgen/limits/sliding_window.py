@@ -71,7 +71,7 @@ class SlidingWindow:
         self._ceiling = min(self._limit, max(1, ceiling))
 
     @property
-    def used(self) -> tuple[int, int]:
+    def used(self) -> tuple[int, float]:
         """What was started within the last window, and the limit."""
         since = self._clock.monotonic() - WINDOW
         return sum(weight for start, weight in self._log if start.at > since), self._limit

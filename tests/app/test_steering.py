@@ -44,7 +44,7 @@ def usd(amount: int) -> MicroUSD:
 # ---- what is allowed: a table ---------------------------------------------------------------------------------------
 
 LIMITS, BUDGET = Limits(concurrency=4, max_cost=usd(10)), Budget(day=usd(30), month=usd(20))
-REFUSED = (
+REFUSED: tuple[tuple[Limits, Budget | None, dict[str, Any], str], ...] = (
     (LIMITS, BUDGET, {"concurrency": 0}, "from 1 to 50"),
     (LIMITS, BUDGET, {"concurrency": 51}, "from 1 to 50"),
     (LIMITS, BUDGET, {"concurrency": "4"}, "from 1 to 50"),
@@ -56,7 +56,7 @@ REFUSED = (
     (LIMITS, BUDGET, {}, "nothing to change"),
     (Limits(), Budget(day=usd(30)), {"max_cost": usd(31), "by": By.PAGE}, "the budget of the day"),
 )
-TAKEN = (
+TAKEN: tuple[tuple[Limits, Budget | None, dict[str, Any]], ...] = (
     (LIMITS, BUDGET, {"concurrency": 1}),
     (LIMITS, BUDGET, {"concurrency": 50, "max_cost": usd(20)}),
     (LIMITS, BUDGET, {"max_cost": usd(10), "by": By.PAGE}),
@@ -204,7 +204,7 @@ def steered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steered
     jobs = [{"id": f"lamp-{number}", "prompt": f"Lamp number {number}"} for number in range(40)]
     limits = {"max_cost": 10, "concurrency": 2}
     defaults = {"quality": "low", "size": "1024x1024", "output_format": "webp"}
-    settings = {"provider": "openai", "defaults": defaults, "limits": limits, "budget": {"day": 20}}
+    settings: dict[str, Any] = {"defaults": defaults, "limits": limits, "budget": {"day": 20}, "provider": "openai"}
     with rehearsal(tmp_path, settings, latency=(0.1, 0.15)) as scene, ThreadPoolExecutor(1) as thread:
         manifest = scene.manifest(jobs, **settings)
         run = Steered(scene, thread.submit(scene.run, manifest, clock=HastyClock()), monotonic())

@@ -1,6 +1,6 @@
 """A run at work does what people tell it, and says what holds it up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class Obedience:
     on_disk: Offload
 
     async def look(self) -> None:
-        """Do what was told since the last look."""
+        """Do what was told since the last look, and note what holds the run up."""
         session = self.session
         orders: list[tuple[str, Order | None]] = await self.on_disk(list, session.orders.waiting())
         for name, order in orders:
@@ -38,6 +38,8 @@ class Obedience:
                 by = f"the {order.by} ({safe(order.user, 40)})" if order.user else f"the {order.by}"
                 session.watch.on_note(f"told by {by}: {answer.why}", urgent=True)
             await self.on_disk(session.orders.answer, name, answer)
+        session.held_up = tuple(_held_up(session, self.bench))
+        session.rates = {kind: {"used": used, "limit": most} for kind, (used, most) in self.bench.limiter.used.items()}
         if orders:
             await self.on_disk(session.status_file, self.bench.limiter.in_flight - self.bench.limiter.waiting)
 
@@ -65,12 +67,8 @@ class Obedience:
             await self.bench.offload(session.ledger.runs.change_cap, session.run_id, max_cost)
 
 
-def holding(session: Run, bench: RunContext) -> Sequence[Mapping[str, Any]]:
+def _held_up(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
     """Say what of a run at work waits for what: codes for programs, words for people."""
-    return tuple(_holding(session, bench))
-
-
-def _holding(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
     limiter, output = bench.limiter, session.workspace.root
     if session.steering.paused:
         yield _held("pause", "somebody paused the run", f"batchgen control {safe(output, 400)} resume")

@@ -130,8 +130,10 @@ class Run:
     restored: int = 0
     derived: DeriveResult = field(default_factory=DeriveResult)
     derived_anew: bool = False
-    holding: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    """Says what of the run at work waits for what."""
+    held_up: Sequence[Mapping[str, Any]] = ()
+    """What of the run at work waits for what."""
+    rates: Mapping[str, Any] = field(default_factory=dict)
+    """What of each configured rate was used within the last minute."""
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -239,7 +241,7 @@ class Run:
         root = self.workspace.root.resolve()
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
-        waiting = [*self.holding(), *map(as_facts, self.wants.waiting)]
+        waiting = [*self.held_up, *map(as_facts, self.wants.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
         self.journal.status({**about, **facts, **self.steered(), **more})
 
@@ -250,6 +252,7 @@ class Run:
             "paused": steering.paused,
             "concurrency": steering.concurrency,
             "most_concurrency": steering.most,
+            "rates": self.rates,
             "highest_cap_micro_usd": steering.highest,
         }
 

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
-from batchgen.app.run.obedience import Obedience, holding
+from batchgen.app.run.obedience import Obedience
 from batchgen.app.run.progress import AT_PROVIDER, DRAWING
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
@@ -184,7 +183,6 @@ class RunLoop:
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker, settings = self.session, JobRunner(bench), bench.settings
         session.meter.state = DRAWING
-        session.holding = partial(holding, session, bench)
         ticker = asyncio.create_task(self._ticker(bench, worker, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
@@ -200,7 +198,7 @@ class RunLoop:
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
-            session.holding = tuple
+            session.held_up = ()
 
     async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by calls, side by side."""
