@@ -9,7 +9,10 @@ from batchgen.text import counted, duration, safe
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands. `jobs_total` is None while the manifest is being read, `cap` without a limit."""
+    """Where a run stands. `jobs_total` is None while the manifest is being read, `cap` without a limit.
+
+    `projected` is what it will probably have cost at its end, and `projected_seconds` how long it will have taken.
+    """
 
     jobs_done: int = 0
     jobs_total: int | None = None
@@ -24,6 +27,8 @@ class Progress:
     state: str = ""
     failed: int = 0
     moderated: int = 0
+    projected: MicroUSD | None = None
+    projected_seconds: float | None = None
 
 
 class Watch(Protocol):
@@ -60,8 +65,9 @@ class Unwatched:
 
 
 def progress_line(progress: Progress) -> str:
-    """Jobs, images, money of limit, rate, time left, retries, in flight and the state."""
-    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", *_images(progress), *_rest(progress))
+    """Jobs, images, money of limit, rate, time left, what it comes to in all, retries, in flight and the state."""
+    jobs = f"{_of(progress.jobs_done, progress.jobs_total)} jobs"
+    return _listed(jobs, *_images(progress), _in_all(progress), *_rest(progress))
 
 
 def beside_bar(progress: Progress) -> str:
@@ -73,7 +79,7 @@ def beside_bar(progress: Progress) -> str:
 def below_bar(progress: Progress) -> str:
     """Jobs and how the work goes: what stands below a bar."""
     _images_so_far, _money, rate, _left = _images(progress)
-    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", rate, *_rest(progress))
+    return _listed(f"{_of(progress.jobs_done, progress.jobs_total)} jobs", rate, _in_all(progress), *_rest(progress))
 
 
 def _images(progress: Progress) -> tuple[str, str, str, str]:
@@ -84,6 +90,14 @@ def _images(progress: Progress) -> tuple[str, str, str, str]:
         f"{progress.images_per_minute:.0f}/min" if progress.images_per_minute else "",
         f"{duration(progress.eta_seconds)} left" if progress.eta_seconds is not None else "",
     )
+
+
+def _in_all(progress: Progress) -> str:
+    """Say what the run will probably have cost and taken at its end."""
+    money = short(progress.projected) if progress.projected is not None else ""
+    time = duration(progress.projected_seconds) if progress.projected_seconds is not None else ""
+    both = " and ".join(part for part in (money, time) if part)
+    return f"about {both} in all" if both else ""
 
 
 def _rest(progress: Progress) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from batchgen.cli.console import Console
 from batchgen.cli.screen import Bar, Lines, Quiet, Screen, screen
+from batchgen.cli.watching import Redrawn
 from tests.cli.examples import PROGRESS
 
 
@@ -133,3 +134,30 @@ def test_nobody_is_asked_twice_or_in_vain(yes: object, err: io.StringIO) -> None
     """`--yes` answers every question; without a person the answer is no; neither asks."""
     assert Screen(console(err), yes=bool(yes)).ask("Go on?") is yes
     assert err.getvalue() == ""
+
+
+def test_a_run_that_is_followed_stands_in_one_place_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was shown is written over, line for line; at the end it is taken away. The same is not shown twice."""
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    shown = Redrawn(Console(terminal, None, None))
+    for done in (1, 1, 2):
+        shown.show({"state": "drawing", "jobs_done": done, "jobs_total": 3, "run_id": "r"})
+    shown.clear()
+    block = "batchgen: drawing\nrun      r\nthen     {}/3 jobs, 0/0 images, $0.00 in this run\n"
+    assert terminal.getvalue() == block.format(1) + "\x1b[3F\x1b[J" + block.format(2) + "\x1b[3F\x1b[J"
+
+
+def test_a_run_that_is_followed_through_a_pipe_has_a_line_for_each_change() -> None:
+    """No escape is among them, and the last one says how it ended."""
+    pipe = io.StringIO()
+    shown = Redrawn(Console(pipe, None, None))
+    for done in (1, 1, 2):
+        shown.show({"state": "drawing", "jobs_done": done, "jobs_total": 3})
+    shown.show({"state": "ended", "exit_code": 4})
+    shown.clear()
+    assert pipe.getvalue().splitlines() == [
+        "batchgen: 1/3 jobs, 0/0 images, $0.00, drawing",
+        "batchgen: 2/3 jobs, 0/0 images, $0.00, drawing",
+        "batchgen: stopped at a limit you set (exit 4)",
+    ]

@@ -1,7 +1,7 @@
 """Commands that look after an output folder: status, report, verify, reconcile, resolve."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -87,6 +87,19 @@ def live_status(workspace: Workspace, runs: Sequence[str], now: datetime) -> dic
     latest = told[-1] if told[-1] not in runs else next(run for run in runs if run in told)
     facts = run_status(workspace, latest)
     return facts and (facts | {"state": DEAD} if _is_silent(facts, now) else facts)
+
+
+def follow_status(
+    output: Path, wait: Callable[[], object], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Iterator[Mapping[str, Any]]:
+    """Tell what the latest run says of itself until it has ended; between two looks, wait. Only its status is read."""
+    with opened(output, readonly=True) as (ledger, workspace, _):
+        runs = [run.run_id for run in ledger.runs.latest_first()]
+    while live := live_status(workspace, runs, now()):
+        yield live
+        if live.get("exit_code") is not None or live.get("state") == DEAD:
+            return
+        wait()
 
 
 def _is_silent(facts: Mapping[str, object], now: datetime) -> bool:

@@ -22,7 +22,7 @@ class Meter:
     """Counts what a run does; `snapshot` is what people see.
 
     `under_way` holds the job, and `reserved` the money, of every call that was sent and is neither settled nor pending;
-    `changed` is when anything last happened.
+    `changed` is when anything last happened. `expected` and `high` are what the plan says of the whole run.
     """
 
     clock: Clock
@@ -39,28 +39,35 @@ class Meter:
     paused: bool = False
     under_way: dict[str, str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
+    expected: int = 0
+    high: int = 0
+    _begun: float = 0.0
+    _charged_high: int = 0
     _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
+    _lately: int = 0
+    _since: float | None = None
 
     def __post_init__(self) -> None:
-        self.changed = self.clock.monotonic()
+        self._begun = self.changed = self.clock.monotonic()
 
     def note(self, event: str, facts: dict[str, Any]) -> None:
         """Take an event of the run."""
         now = self.changed = self.clock.monotonic()
         if event == "dispatched":
+            self._since = now if self._since is None else self._since
             self.under_way[facts["attempt"]] = facts["job"]
             self.reserved[facts["attempt"]] = facts.get("reserved_micro_usd", 0)
             self.retries += facts["purpose"] != "first"
         if event in {"settled", "pending"}:
             self.under_way.pop(facts["attempt"], None)
-            self.reserved.pop(facts["attempt"], None)
+            worst = self.reserved.pop(facts["attempt"], 0)
+            self._charged_high += worst if facts.get("cost_micro_usd") else 0
         if event in {"settled", "downloaded", "recovered"}:
             self.images_stored += facts.get("pictures", 0)
             self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))
         if event in {"settled", "downloaded"}:  # what a run before drew says nothing of how fast this one draws
-            self._stored_at.append((now, self.images_stored))
-            while self._stored_at and self._stored_at[0][0] < now - WINDOW:
-                self._stored_at.popleft()
+            self._lately += facts.get("pictures", 0)
+            self._stored_at.append((now, facts.get("pictures", 0)))
 
     def grow(self, images: int) -> None:
         """Take that a job can start which waited when the run was planned."""
@@ -76,6 +83,7 @@ class Meter:
         """Where the run stands now."""
         rate = self._rate()
         left = self.images_wanted - self.images_stored
+        eta = left / rate * 60 if rate and left > 0 else None
         return Progress(
             jobs_done=self.done_before + self.outcomes.total(),
             jobs_total=self.jobs_total,
@@ -84,19 +92,30 @@ class Meter:
             spent=self.spent,
             cap=self.cap,
             images_per_minute=rate,
-            eta_seconds=left / rate * 60 if rate and left > 0 else None,
+            eta_seconds=eta,
             retries=self.retries,
             in_flight=in_flight,
             state="paused" if self.paused and self.state in AT_WORK else self.state,
             failed=self.outcomes[OutcomeKind.FAILED],
             moderated=self.outcomes[OutcomeKind.MODERATED],
+            projected=self._projected(),
+            projected_seconds=None if eta is None else self.clock.monotonic() - self._begun + eta,
         )
 
+    def _projected(self) -> MicroUSD | None:
+        """Return what was spent, and what is expected of the part of the plan that nothing was charged for yet."""
+        if not self.high:
+            return None
+        open_high = max(0, self.high - self._charged_high)
+        return MicroUSD(self.spent + self.expected * open_high // self.high)
+
     def _rate(self) -> float:
-        if len(self._stored_at) < 2:
-            return 0.0
-        (first, before), (last, now) = self._stored_at[0], self._stored_at[-1]
-        return (now - before) / (last - first) * 60 if last > first else 0.0
+        """Return the images a minute, of the last minute or since the first call."""
+        now = self.clock.monotonic()
+        while self._stored_at and self._stored_at[0][0] < now - WINDOW:
+            self._lately -= self._stored_at.popleft()[1]
+        seconds = 0.0 if self._since is None else min(now - self._since, WINDOW)
+        return self._lately / seconds * 60 if seconds else 0.0
 
 
 def as_json(progress: Progress) -> dict[str, Any]:
@@ -104,11 +123,12 @@ def as_json(progress: Progress) -> dict[str, Any]:
     facts = asdict(progress)
     facts["spent_micro_usd"] = facts.pop("spent")
     facts["cap_micro_usd"] = facts.pop("cap")
+    facts["projected_micro_usd"] = facts.pop("projected")
     return facts
 
 
 def from_json(facts: Mapping[str, Any]) -> Progress:
     """Read the keys of `status.json` back; what an older one does not say is nothing."""
-    money = {"spent": facts.get("spent_micro_usd"), "cap": facts.get("cap_micro_usd")}
+    money = {name: facts.get(f"{name}_micro_usd") for name in ("spent", "cap", "projected")}
     known = {name: value for name, value in {**facts, **money}.items() if value is not None}
     return Progress(**{one.name: known[one.name] for one in fields(Progress) if one.name in known})

@@ -185,6 +185,7 @@ class Run:
         self.planned = True
         self.ledger.runs.expect(self.run_id, self.estimate.low, self.estimate.expected, self.estimate.high)
         self.meter.jobs_total = self.estimate.jobs
+        self.meter.expected, self.meter.high = self.estimate.expected, self.estimate.high
         self.meter.images_wanted = self.meter.images_stored + self.estimate.images
         self.wants.grows = self.meter.grow
         self.status_file()

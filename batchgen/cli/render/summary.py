@@ -153,14 +153,23 @@ def _waste(waste: Sequence[Facts]) -> str:
 
 def status_block(status: Facts) -> str:
     """Where a running or finished run stands: what it last said of itself, then the accounts of its folder."""
-    live = status.get("live") or {}
-    parts = [paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *_waiting(live)]
-    parts += accounts(status)
+    parts = [live_block(status.get("live") or {}), *accounts(status)]
     if status.get("shard"):
         parts.append(f"shard    {safe(status['shard'])} of all jobs\n")
     if status.get("output"):
         parts.append(f"files    {safe(status['output'], 1000)}\n")
     return "".join(parts)
+
+
+def live_block(live: Facts) -> str:
+    """Say what a run last said of itself: where it stands, and which jobs wait for what."""
+    return "".join((paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *_waiting(live)))
+
+
+def live_line(live: Facts) -> str:
+    """Say the same on one line, for whoever reads line by line."""
+    where = progress_line(from_json(live)) if live.get("exit_code") is None else _state(live)
+    return f"batchgen: {where}"
 
 
 def status_json(status: Facts) -> dict[str, Any]:
