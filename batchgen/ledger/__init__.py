@@ -1,6 +1,6 @@
 """The ledger: the only room that speaks SQL, and the money gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -16,6 +16,7 @@ from batchgen.ledger.database import Database
 from batchgen.ledger.downloads import Downloads
 from batchgen.ledger.images import Images
 from batchgen.ledger.jobs import Jobs
+from batchgen.ledger.joining import Joining, Place
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
@@ -94,6 +95,7 @@ __all__ = [
     "ImageRow",
     "JobCounts",
     "JobRow",
+    "Joining",
     "Judged",
     "Known",
     "Ledger",
@@ -196,6 +198,17 @@ class Ledger:
         with database.translating():
             db = opening.scratch_copy(database.db)
         return Ledger(Database(db, database.path, database.catalogue, database.clock, nowhere))
+
+    def give(self, joining: Joining, place: Place) -> None:
+        """Let what this ledger knows of its output be told together with others."""
+        address = self.stores.address()
+        with self._database.translating():
+            joining.take(self._database, place, "" if address.startswith("file:") else address)
+
+    @classmethod
+    def joined(cls, joining: Joining, why: str, worst: Callable[[Iterable[int]], int | None]) -> "Ledger":
+        """Return the ledger of all that was given; see `Joining.end`."""
+        return cls(joining.end(why, worst))
 
     def snapshot(self) -> AbstractContextManager[object]:
         """Hold one consistent view for several questions, whatever other processes write meanwhile."""

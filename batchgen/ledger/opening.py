@@ -17,6 +17,9 @@ BUSY_SECONDS = 60.0
 CACHED_STATEMENTS = 256
 NETWORK = re.compile(r"nfs\d?|cifs|smb\w*|afs|ceph|fuse\.(sshfs|rclone|s3fs|gcsfuse|glusterfs|davfs\w*)")
 
+NOWHERE = Path("a temporary file")
+"""What stands for the name of a ledger without one."""
+
 At = Callable[[str], None]
 
 
@@ -101,6 +104,18 @@ def _in_memory(steps: tuple[str, ...], source: sqlite3.Connection | None) -> sql
         source.backup(db)
     for step in steps:
         db.executescript(step)
+    return db
+
+
+def scratch(steps: tuple[str, ...]) -> sqlite3.Connection:
+    """Make an empty ledger in a file without a name, which SQLite keeps in memory as long as it is small."""
+    db = _connect("file:")
+    try:
+        for step in steps:
+            db.executescript(step)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -7,13 +7,15 @@ from batchgen.errors import Place
 from batchgen.ledger import Difference, Ledger
 from batchgen.money import MicroUSD
 from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.derived import Derivatives
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from batchgen.reporter.folder import Written
+    from batchgen.reporter.thumbs import Images
 
-__all__ = ["frame", "list_differences", "nothing", "refresh", "reject", "summary", "write"]
+__all__ = ["frame", "join", "list_differences", "nothing", "refresh", "reject", "summary", "write"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -24,6 +26,15 @@ def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: st
     from batchgen.reporter import folder as place
 
     return place.write(ledger, workspace, store, run_id=run_id)
+
+
+def join(
+    ledger: Ledger, workspace: Workspace, store: "Images", *, where: str, name: str, derivatives: Derivatives
+) -> "Written":
+    """Write the report of several outputs into the folder `where`, from the ledger that has the rows of all."""
+    from batchgen.reporter import folder as place
+
+    return place.write(ledger, workspace, store, joined=place.Joined(where, name, derivatives))
 
 
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> "Written":

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from batchgen.reporter.tables import Column
-from batchgen.storage import Workspace
-from batchgen.storage.derived import Derived, names, read
+from batchgen.storage.derived import Derivatives, Derived
 
 DERIVATIVES: Sequence[Column[Derived]] = (
     Column("image", attrgetter("source")),
@@ -19,8 +18,8 @@ DERIVATIVES: Sequence[Column[Derived]] = (
 )
 
 
-def listed(workspace: Workspace) -> Sequence[Derived]:
-    """Give every derivative of an output, by the paths of the images."""
-    last = ({one.source: one for one in read(workspace, name)} for name in names(workspace))
+def listed(derivatives: Derivatives) -> Sequence[Derived]:
+    """Give every derivative, by the paths of the images."""
+    last = ({one.source: one for one in derivatives.read(name)} for name in derivatives.names())
     there = (derived for by_source in last for derived in by_source.values())
     return sorted(there, key=lambda derived: (derived.source, derived.name))

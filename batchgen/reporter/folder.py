@@ -31,9 +31,11 @@ from batchgen.reporter.tables import (
     totals,
     with_tags,
 )
-from batchgen.storage import ImageStore, Workspace
-from batchgen.storage.workspace import REPORT, Stage
+from batchgen.storage import Workspace
+from batchgen.storage.derived import Derivatives
+from batchgen.storage.workspace import REPORT, THUMBS, Stage
 
+SMALL = THUMBS.removeprefix(f"{REPORT}/")
 MAY_BE_ABSENT = frozenset({"shop.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"})
 
 
@@ -50,18 +52,36 @@ class Written:
     summary: Mapping[str, Any]
 
 
-def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> Written:
-    """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A report of several outputs: its folder's name and its own, and what is derived from the images of all."""
+
+    where: str
+    name: str
+    derivatives: Derivatives
+
+
+def write(
+    ledger: Ledger,
+    workspace: Workspace,
+    store: thumbs.Images,
+    *,
+    run_id: str | None = None,
+    joined: Joined | None = None,
+) -> Written:
+    """Write `report/` of an output folder from its ledger, as of a run, or of the latest one; or one of several.
 
     Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
     """
-    report = workspace.root / REPORT
+    where, name = (joined.where, joined.name) if joined else (REPORT, workspace.name)
+    derived = joined.derivatives if joined else Derivatives.of(workspace)
+    report = workspace.root / where
     try:
-        with workspace.stage(REPORT) as stage:
+        with workspace.stage(where) as stage:
             with ledger.snapshot():
-                summary = accounts.read(ledger, run_id, name=workspace.name)
-                small = partial(thumbs.make, workspace=workspace, store=store)
-                images, jobs = _files(ledger, workspace, stage.path, summary, small)
+                summary = accounts.read(ledger, run_id, name=name)
+                small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}")
+                images, jobs = _files(ledger, derived, stage.path, summary, small)
             files = _publish(stage, report)
     except OSError as error:
         raise StorageError(f"the report cannot be written to {error.filename or report}: {error.strerror}") from error
@@ -80,7 +100,7 @@ def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
 
 def _files(
     ledger: Ledger,
-    workspace: Workspace,
+    derived: Derivatives,
     stage: Path,
     summary: accounts.Summary,
     small: Callable[..., thumbs.Thumbs],
@@ -105,10 +125,10 @@ def _files(
         pour(rows.jobs(), kept.jobs, kept.blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
         pour(rows.usage(), kept.usage, usage_csv, usage_parquet, *sheets.usage)
         pour(rows.calls(), kept.calls)
-    columns, listed = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), workspace)
+    columns, listed = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), derived)
     _put_if_any(stage / "shop.csv", columns, batches(listed))
     _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
-    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(workspace)))
+    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(derived)))
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")

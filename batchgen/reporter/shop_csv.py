@@ -15,8 +15,7 @@ from urllib.parse import quote
 from batchgen.ledger import ListedRow
 from batchgen.model import Platform
 from batchgen.reporter.tables import Column
-from batchgen.storage import Workspace
-from batchgen.storage.derived import read
+from batchgen.storage.derived import Derivatives
 
 PATH = "{path}"
 _WRITTEN = ":/?#[]@!$&'()*+,;=%-._~"
@@ -83,12 +82,12 @@ _MATRIXIFY: tuple[Column[_ProductImage], ...] = (
 _WOOCOMMERCE: tuple[Column[_Unit], ...] = (Column("SKU", attrgetter("sku")), Column("Images", attrgetter("images")))
 
 
-def sheet(rows: Iterable[ListedRow], workspace: Workspace) -> tuple[Sequence[Column[Any]], Iterator[Any]]:
+def sheet(rows: Iterable[ListedRow], derivatives: Derivatives) -> tuple[Sequence[Column[Any]], Iterator[Any]]:
     """Give the columns of the platform that the first row names, and the rows for them.
 
     Where a derivative is listed and there is none of an image, the image itself is.
     """
-    listed = _derived(rows, workspace)
+    listed = _derived(rows, derivatives)
     first = next(listed, None)
     if first is None:
         return SHOP, iter(())
@@ -109,7 +108,7 @@ def _again(first: ListedRow, others: Iterator[ListedRow]) -> Iterator[ListedRow]
     yield from others
 
 
-def _derived(rows: Iterable[ListedRow], workspace: Workspace) -> Iterator[ListedRow]:
+def _derived(rows: Iterable[ListedRow], derivatives: Derivatives) -> Iterator[ListedRow]:
     """Put the path of the derivative that is listed in the place of the image's own."""
     known: dict[str, Mapping[str, str]] = {}
     for row in rows:
@@ -117,7 +116,7 @@ def _derived(rows: Iterable[ListedRow], workspace: Workspace) -> Iterator[Listed
             yield row
             continue
         if name not in known:
-            known[name] = {one.source: one.path for one in read(workspace, name)}
+            known[name] = {one.source: one.path for one in derivatives.read(name)}
         yield row._replace(path=known[name].get(row.path, row.path))
 
 

@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
 from batchgen.model import FileImage
 from batchgen.reporter.beside import NOTHING, Beside
-from batchgen.storage import ImageStore, Workspace
+from batchgen.storage import Workspace
 from batchgen.storage.workspace import THUMBS
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 Open = Callable[[], BinaryIO]
 
 HOME = THUMBS
+
+
+class Images(Protocol):
+    """Where images are read: a store, or several."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an image; StorageError when it is not there, or its path leads outside."""
+
+
 OURS = re.compile(r"[0-9a-f]{64}\.(webp|part)|\.[0-9a-f]{64}\.webp\.[0-9]+\.tmp")
 """Names of files that some report made there; another version called them `.part` while they were made."""
 EDGE = 320
@@ -53,9 +62,10 @@ NO_THUMBS = Thumbs()
 def make(
     rows: Sequence[ImageRow],
     workspace: Workspace,
-    store: ImageStore,
+    store: Images,
     *,
     beside: Beside = NOTHING,
+    home: str = HOME,
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> Thumbs:
@@ -63,13 +73,13 @@ def make(
 
     Those that are there already are used again, and those that no image needs are taken away.
     """
-    workspace.make(HOME)
+    workspace.make(home)
     wanted = _wanted(rows, store, beside)
-    there = {sha256 for name in workspace.names(HOME) if (sha256 := _kept(name, wanted, workspace))}
+    there = {sha256 for name in workspace.names(home) if (sha256 := _kept(name, wanted, workspace, home))}
     end = now() + seconds
 
     def made(sha256: str) -> bool | None:
-        return _written(wanted[sha256], sha256, workspace) if now() < end else None
+        return _written(wanted[sha256], f"{home}/{sha256}.webp", workspace) if now() < end else None
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
@@ -80,12 +90,12 @@ def make(
     return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
 
 
-def _wanted(rows: Sequence[ImageRow], store: ImageStore, beside: Beside) -> dict[str, Open]:
+def _wanted(rows: Sequence[ImageRow], store: Images, beside: Beside) -> dict[str, Open]:
     """Say how each image is opened that needs a thumbnail, by its hash."""
     stored = [(row.path, row.sha256) for row in rows]
     stored += [(row.path, row.sha256) for row in beside.before.values()]
     ours: dict[str, Open] = {
-        sha256: partial(store.open, path) for path, sha256 in stored if path and sha256 and _named(path, sha256)
+        sha256: partial(store.open, path) for path, sha256 in stored if path and sha256 and sha256.isalnum()
     }
     sent = {sha256: partial(_sent, file) for sha256, file in beside.files().items()}
     return ours | {sha256: opened for sha256, opened in sent.items() if sha256 not in ours}
@@ -111,23 +121,17 @@ def thumbnail(file: BinaryIO) -> bytes | None:
         return None
 
 
-def _named(path: str, sha256: str) -> bool:
-    """Tell whether a recorded path and hash can be trusted as names of files."""
-    parts = PurePosixPath(path)
-    return not parts.is_absolute() and ".." not in parts.parts and sha256.isalnum()
-
-
-def _kept(name: str, wanted: Collection[str], workspace: Workspace) -> str:
+def _kept(name: str, wanted: Collection[str], workspace: Workspace, home: str) -> str:
     """Tell the hash of a thumbnail that is needed, "" for any other file; one of ours that is not is taken away."""
     sha256, _, kind = name.rpartition(".")
     if kind == "webp" and sha256 in wanted:
-        return sha256 if workspace.exists(f"{HOME}/{name}") else ""
+        return sha256 if workspace.exists(f"{home}/{name}") else ""
     if OURS.fullmatch(name):
-        workspace.remove(f"{HOME}/{name}")
+        workspace.remove(f"{home}/{name}")
     return ""
 
 
-def _written(opened: Open, sha256: str, workspace: Workspace) -> bool:
+def _written(opened: Open, small: str, workspace: Workspace) -> bool:
     """Tell whether there is a small copy now."""
     try:
         with opened() as file:
@@ -135,7 +139,7 @@ def _written(opened: Open, sha256: str, workspace: Workspace) -> bool:
     except (StorageError, OSError):  # gone, or no plain file: the page says so
         return False
     if data is not None:
-        workspace.write(f"{HOME}/{sha256}.webp", data, durable=False)
+        workspace.write(small, data, durable=False)
     return data is not None
 
 

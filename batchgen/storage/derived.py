@@ -1,9 +1,9 @@
 """Which derivatives there are, of which image and by which recipe: a list beside them, one JSON object a line."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
 
 from batchgen.errors import StorageError
@@ -82,6 +82,31 @@ class DerivedList:
         if compact:
             lines = (json.dumps(asdict(derived), separators=(",", ":")) for derived in self.by_source.values())
             self._workspace.write(self._path, "".join(f"{line}\n" for line in lines).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Derivatives:
+    """The derivatives of one output, or of several that are told of together.
+
+    With each workspace stands how its images, and its own files, are named.
+    """
+
+    outputs: tuple[tuple[Workspace, Callable[[str], str], Callable[[str], str]], ...]
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "Derivatives":
+        """Return those of one output, by their own paths."""
+        return cls(((workspace, str, str),))
+
+    def names(self) -> tuple[str, ...]:
+        """Name the recipes of which there are derivatives."""
+        return tuple(dict.fromkeys(name for workspace, _, _ in self.outputs for name in names(workspace)))
+
+    def read(self, name: str) -> Iterator[Derived]:
+        """Give the derivatives of one name; later ones of an image stand above earlier ones."""
+        for workspace, image, file in self.outputs:
+            for one in read(workspace, name):
+                yield replace(one, source=image(one.source), path=file(one.path))
 
 
 def names(workspace: Workspace) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`batchgen report`: the report again."""
+"""`batchgen report`: the report again, or one over several folders."""
 
 from pathlib import Path
 
@@ -6,25 +6,41 @@ import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import output_argument
+from batchgen.cli.params import LocalPath
 from batchgen.errors import Exit
 from batchgen.text import safe
 
 
 @subcommand("report")
-@output_argument
+@click.argument("outputs", nargs=-1, type=LocalPath())
+@click.option(
+    "--output",
+    "into",
+    metavar="DIR",
+    type=LocalPath(),
+    help="Where a report over several folders goes.  [default: report]",
+)
 @click.pass_obj
-def command(context: Context, output: Path | None) -> int:
-    """Write the report of the folder OUTPUT again, from its ledger alone, and print the paths of its files.
+def command(context: Context, outputs: tuple[Path, ...], into: Path | None) -> int:
+    """Write the report of the folder OUTPUTS again, from its ledger alone, and print the paths of its files.
 
-    Without OUTPUT, the folder below `output/` that was written last.
+    Without OUTPUTS, of the folder below `output/` that was written last. With several, or with --output, one report
+    over all of them goes into a folder of its own: every call and every image once, sums exact. Their ledgers are
+    only read.
 
     Examples:
       batchgen report
       batchgen report output/autumn-catalogue
+      batchgen report output/shop-1-of-3 output/shop-2-of-3 output/shop-3-of-3 --output output/shop-report
     """
-    from batchgen.app.output.maintain import write_report
+    if len(outputs) > 1 or into is not None:
+        from batchgen.app.output.joined import join
 
-    for path in write_report(context.output(output)):
+        files = join([context.output(output) for output in outputs or (None,)], into)
+    else:
+        from batchgen.app.output.maintain import write_report
+
+        files = write_report(context.output(outputs[0] if outputs else None))
+    for path in files:
         context.console.out(safe(path, 4000))
     return Exit.OK
