@@ -12,7 +12,7 @@ A manifest is its path, or what `load` returned, which stands for its file: that
 - `retry_failed`, `skip_bad_rows`, `regenerate_missing`, `rejected`, `strict` and `wait` are True or False.
 - `store` and `copy_from` are addresses of stores. `shard` is one such as `"3/8"`.
 - `on_uncertain` is `"retry"` or `"hold"`, `if_locked` is `"fail"`, `"wait"` or `"skip"`.
-- `route` is `"sync"`, `"batch"` or `"auto"`.
+- `route` is `"sync"`, `"batch"` or `"auto"`, `engine` is `"local"` or `"ray"`.
 
 Results say on one line what they came to, and in a notebook as a table. `RunResult.images()` are absolute paths.
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from batchgen.errors import StorageError
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import COUNT_IMAGES, CapKind, Caps, Headroom, Refused
 from batchgen.ledger.text import dump, stamp
@@ -40,6 +41,8 @@ class Reservations:
         """
         now = self._database.now()
         with self._database.writing("reserve") as db:
+            if caps.latest:
+                _be_latest(db, self._database.catalogue, attempt.run_id)
             (refused,) = reserve_all(db, self._database.catalogue, (attempt,), caps, now)
         return refused
 
@@ -57,6 +60,19 @@ class Reservations:
         return Exposure(
             MicroUSD(sums.spent), MicroUSD(sums.at_risk), MicroUSD(sums.reserved), sums.images + sums.open_images
         )
+
+
+def _be_latest(db: sqlite3.Connection, catalogue: str, run_id: str) -> None:
+    """Raise StorageError when another run has begun in this output: that one took over, on whatever machine.
+
+    The lock of the folder keeps two runs apart where file systems know locks; this does where they do not.
+    """
+    newer = (
+        "SELECT run_id FROM runs WHERE catalogue = :catalogue"
+        " AND seq > (SELECT seq FROM runs WHERE catalogue = :catalogue AND run_id = :run) LIMIT 1"
+    )
+    if found := db.execute(newer, {"catalogue": catalogue, "run": run_id}).fetchone():
+        raise StorageError(f"run {found[0]} has begun in this output and has taken over: this run has stopped")
 
 
 def reserve_all(

@@ -17,6 +17,8 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._begun = 0.0
+        self.number = 0
+        """Its place among all runs of the ledger: who has a higher one came later."""
         self.run_id: str | None = None
         """The run that has begun here; what is written follows from it."""
 
@@ -47,6 +49,9 @@ class Runs:
                     run.version,
                 ),
             )
+            (self.number,) = db.execute(
+                "SELECT seq FROM runs WHERE catalogue = ? AND run_id = ?", (self._database.catalogue, run.run_id)
+            ).fetchone()
         self.run_id, self._begun = run.run_id, self._database.clock.monotonic()
 
     def expect(self, run_id: str, low: MicroUSD, expected: MicroUSD, high: MicroUSD) -> None:

@@ -249,6 +249,24 @@ class BatchForm(Form):
     """Whether the provider keeps the files of batches that were collected."""
 
 
+class RayForm(Form):
+    """A Ray cluster whose nodes make the calls."""
+
+    address: Annotated[str, Field(pattern=r"^(auto|[^/\s]+:\d+)$")] | None = None
+    """auto, or HOST:PORT; without it all cores of this machine."""
+    per_node: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Calls under way on one node, 64 by default."""
+    linger: Duration | None = None
+    """How long nodes stay after they last heard of a run, 120 s by default."""
+
+
+class EngineForm(Form):
+    """Which machines make the calls."""
+
+    ray: RayForm | None = None
+    """The nodes of a Ray cluster, instead of this process."""
+
+
 class ShopForm(Form):
     """A sheet for importing the images into a shop, report/shop.csv."""
 
@@ -523,6 +541,8 @@ class ManifestForm(Form):
     route: RouteChoice | None = None
     """sync, the default; batch: half the price, within a day; auto: batches as long as batch.ready_by can be kept."""
     batch: BatchForm | None = None
+    engine: EngineForm | None = None
+    """Which machines make the calls: without it, this process."""
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     checks: ChecksForm | None = None

@@ -8,7 +8,7 @@ that a text stays short, and is understood by a version that knows more fields.
 import json
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
@@ -45,6 +45,7 @@ _SIMPLE = {
     **dict.fromkeys((str, int, float, bool, NoneType), _Codec(_same, _same)),
     Decimal: _Codec(str, Decimal),
     date: _Codec(date.isoformat, date.fromisoformat),
+    datetime: _Codec(datetime.isoformat, datetime.fromisoformat),
 }
 
 

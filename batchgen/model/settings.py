@@ -42,6 +42,13 @@ class RouteChoice(StrEnum):
     AUTO = "auto"  # batches, as long as everything is there in time
 
 
+class EngineChoice(StrEnum):
+    """Which machines ask the provider."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class BadRows(StrEnum):
     """What to do when some rows of a manifest cannot be jobs."""
 
@@ -134,6 +141,18 @@ class BatchSettings:
     keep_files: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RaySettings:
+    """Which Ray cluster makes the calls: the one at `address`, or without it all cores of this machine.
+
+    `per_node` calls at most are under way on one node. Nodes stay for `linger` seconds after they last heard of a run.
+    """
+
+    address: str | None = None
+    per_node: int = 64
+    linger: float = 120.0
+
+
 class Event(StrEnum):
     """How a run ended, as far as somebody who is told cares."""
 
@@ -177,5 +196,7 @@ class Settings:
     derivatives: tuple[Recipe, ...] = ()
     route: RouteChoice = RouteChoice.SYNC
     batch: BatchSettings = field(default_factory=BatchSettings)
+    engine: EngineChoice = EngineChoice.LOCAL
+    ray: RaySettings = field(default_factory=RaySettings)
     checks: Checks = NO_CHECKS
     canary: Canary | None = None

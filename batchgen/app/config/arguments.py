@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, TypeVar
 from batchgen.app.config.options import Options
 from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
-from batchgen.model import OnUncertain, RouteChoice, Shard
+from batchgen.model import EngineChoice, OnUncertain, RouteChoice, Shard
 from batchgen.money import MicroUSD, from_usd
 from batchgen.text import safe, span
 
@@ -182,6 +182,10 @@ def _shard(value: object) -> Shard:
     return value if isinstance(value, Shard) else Shard.read(_text(value))
 
 
+def _engine(value: object) -> EngineChoice:
+    return EngineChoice(_one_of(*EngineChoice)(value))
+
+
 class PlanOptions(TypedDict, total=False):
     """What `plan` and `estimate` take, by name; None leaves an option to the manifest."""
 
@@ -204,6 +208,7 @@ class PlanOptions(TypedDict, total=False):
     if_locked: Literal["fail", "wait", "skip"] | None
     log_json: str | Path | None
     route: Literal["sync", "batch", "auto"] | RouteChoice | None
+    engine: Literal["local", "ray"] | EngineChoice | None
     wait: bool | None
     store: str | None
     copy_from: str | None
@@ -237,6 +242,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "if_locked": _one_of("fail", "wait", "skip"),
     "log_json": path,
     "route": _route,
+    "engine": _engine,
     "wait": flag,
     "store": _store,
     "copy_from": _store,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.model.settings import OnUncertain, RouteChoice
+from batchgen.model.settings import EngineChoice, OnUncertain, RouteChoice
 from batchgen.model.shard import Shard
 from batchgen.money import MicroUSD
 
@@ -34,6 +34,7 @@ class Options:
     yes: bool = False
     log_json: Path | None = None
     route: RouteChoice | None = None
+    engine: EngineChoice | None = None
     wait: bool = False
     store: str | None = None
     copy_from: str | None = None

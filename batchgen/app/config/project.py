@@ -20,7 +20,7 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary, Part
-from batchgen.model import BadRows, Job, Limits, OnUncertain, Provider, Settings, Shard
+from batchgen.model import BadRows, EngineChoice, Job, Limits, OnUncertain, Provider, Settings, Shard
 from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Past, PriceList, no_past
 from batchgen.providers.rules import described
@@ -170,6 +170,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         limits=replace(limits, **chosen),
         on_uncertain=options.on_uncertain or settings.on_uncertain,
         route=options.route or settings.route,
+        engine=options.engine or settings.engine,
         bad_rows=BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
     )
 
@@ -207,6 +208,7 @@ def caps_of(settings: Settings) -> Caps:
         month=budget.month if budget else None,
         images_per_day=limits.images_per_day,
         timezone=budget.timezone if budget else "UTC",
+        latest=settings.engine is EngineChoice.RAY,
     )
 
 

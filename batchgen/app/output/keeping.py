@@ -24,7 +24,7 @@ def begin(
     project: Project, options: Options, ledger: Ledger, store: ImageStore, workspace: Workspace
 ) -> Sequence[Problem]:
     """Claim the store, and say what people should know: conditions it ignores, images that are kept elsewhere."""
-    notices = list(store.claim(ledger.stores.identity(), shard=_shard(project)))
+    notices = list(store.claim(ledger.stores.identity(), shard=shard_of(project)))
     before, former = ledger.stores.address(), ledger.stores.former()
     if project.store != before:
         former = _shown(before, project.output) if ledger.images.any_stored() else ""
@@ -72,7 +72,7 @@ def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Works
     if not project.store:
         return
     root = workspace.root
-    report = f"{REPORT}-{shard}" if (shard := _shard(project)) else REPORT
+    report = f"{REPORT}-{shard}" if (shard := shard_of(project)) else REPORT
     named = {f"{report}/{file.name}": file for file in files}
     named |= {f"{report}{THUMBS.removeprefix(REPORT)}/{one}": root / THUMBS / one for one in workspace.names(THUMBS)}
     store.mirror(named)
@@ -83,5 +83,5 @@ def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Works
             store.mirror({book(SNAPSHOT, shard): copy})
 
 
-def _shard(project: Project) -> str:
+def shard_of(project: Project) -> str:
     return project.shard.name if project.shard else ""

@@ -20,6 +20,7 @@ from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
+from batchgen.app.run.engine import check_engine, engine
 from batchgen.app.run.open_files import within_open_files
 from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop
@@ -102,6 +103,7 @@ def _run(
             if checked.errors:
                 raise InputError(*checked.problems, more=checked.more)
             _need_limit(project, watch)
+            check_engine(project)
             without_core_files()
             key = key_for(project.provider, project.variables)
             headers = headers_for(project.provider, project.variables)
@@ -117,9 +119,8 @@ def _run(
         _answers(store, workspace)
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
-        session = Run(
-            project, options, watch, workspace, store, ledger, key, checked, asked, make_executor, headers, proxies
-        )
+        make = stack.enter_context(engine(project, ledger, watch, make_executor))
+        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make, headers, proxies)
         session.wants.notices.extend(told)
         stack.callback(session.journal.close)
         stack.callback(session.leave)

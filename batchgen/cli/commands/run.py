@@ -23,7 +23,7 @@ from batchgen.errors import BatchgenError, Exit, Problem, Severity
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
-    from batchgen.model.settings import OnUncertain, RouteChoice
+    from batchgen.model.settings import EngineChoice, OnUncertain, RouteChoice
 
 _COUNT = click.IntRange(min=1)
 
@@ -38,6 +38,12 @@ def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "R
     from batchgen.model.settings import RouteChoice
 
     return RouteChoice(word) if word else None
+
+
+def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "EngineChoice | None":
+    from batchgen.model.settings import EngineChoice
+
+    return EngineChoice(word) if word else None
 
 
 @subcommand("run")
@@ -88,6 +94,12 @@ def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "R
     type=click.Choice(["sync", "batch", "auto"]),
     callback=_route,
     help="By calls, or in batches at half the price within a day.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    callback=_engine,
+    help="Make the calls from this process, or from all nodes of a Ray cluster.",
 )
 @click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")
 @store_option

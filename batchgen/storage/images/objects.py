@@ -90,6 +90,11 @@ class ObjectStore:
         why = "each name is looked at before it is written, and no other program should write there during a run"
         return (f"{self.address} does not honour conditions: {why}",)
 
+    def owner(self, shard: str = "") -> str:
+        """Read whose this store is, or a shard of it; empty where nothing says so."""
+        found = self._bucket.read(book(OWNER, shard), MOST_OWNER)
+        return "" if found is None else _owner(found)
+
     def _first(self, place: str, mine: bytes, about: Mapping[str, str], ledger: str, shard: str) -> None:
         try:
             self._bucket.create(place, mine, about)

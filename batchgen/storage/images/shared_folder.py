@@ -25,6 +25,11 @@ class SharedFolder(LocalStore):
         place.write(mine, json.dumps({"batchgen": 1, "ledger": ledger}).encode())
         return ()
 
+    def owner(self, shard: str = "") -> str:
+        """Read whose this folder is, or a shard of it; empty where nothing says so."""
+        place, mine = Workspace(self.root), book(OWNER, shard)
+        return _owner(place, mine) if place.exists(mine) else ""
+
     def mirror(self, files: Mapping[str, Path]) -> None:
         """Copy files beside the images."""
         place = Workspace(self.root)

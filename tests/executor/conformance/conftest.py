@@ -30,9 +30,10 @@ from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock
 from batchgen.runtime.offload import Threads
 from batchgen.storage import LocalStore, Workspace
+from tests.executor.conformance.nodes import NodesExecutor
 from tests.executor.late import LateExecutor
 
-EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor}
+EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor, "nodes": NodesExecutor}
 MOST_LOOKS = 50
 
 

@@ -1,0 +1,196 @@
+"""The only module that knows Ray: nodes, one actor on each, and what their calls raise."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from batchgen.errors import InputError
+from batchgen.executor.cluster.order import Equip, Node, NodeGone, NodeSilent
+from batchgen.executor.cluster.worker import NodeWorker
+
+MISSING_RAY = "pip install 'batchgen-images[ray]' brings Ray, which `--engine ray` needs"
+NAMESPACE = "batchgen"
+HERE = "local"
+"""The address of a cluster that is begun on this machine, and ends with this process."""
+LEAST_STORE = 80 * 1024 * 1024
+"""Bytes of the shared memory that Ray wants at least; nothing of ours goes through it."""
+CONTROL = 64
+"""Calls of an actor beside the attempts that it makes."""
+
+
+def is_installed() -> bool:
+    """Whether Ray can be used here."""
+    return find_spec("ray") is not None
+
+
+class RayWorker:
+    """The actor: a `NodeWorker` whose process it ends."""
+
+    def __init__(self, equip: Equip, linger: float) -> None:
+        """Make it; the event loop is there when the first method runs."""
+        self._worker = NodeWorker(equip, linger, leave=self._leave)
+
+    async def ask(self, method: str, args: tuple[Any, ...]) -> Any:
+        """Call a method of the worker."""
+        self._worker.watch()
+        return await getattr(self._worker, method)(*args)
+
+    async def leave(self) -> None:
+        """End this process."""
+        await self._worker.close()
+        _ray().actor.exit_actor()
+
+    @staticmethod
+    def _leave() -> None:
+        import ray
+
+        ray.get_runtime_context().current_actor.leave.remote()
+
+
+@dataclass(frozen=True, eq=False)
+class RayNode:
+    """An actor on a node."""
+
+    name: str
+    where: str
+    actor: Any
+
+    async def ask(self, method: str, /, *args: Any) -> Any:
+        """Call the actor; NodeGone when it is dead, NodeSilent when it cannot be reached."""
+        from ray import exceptions
+
+        try:
+            return await self.actor.ask.remote(method, args)
+        except exceptions.ActorUnavailableError as error:
+            raise NodeSilent(_short(error)) from None
+        except (exceptions.RayActorError, exceptions.RayTaskError, exceptions.WorkerCrashedError) as error:
+            raise NodeGone(_short(error)) from None
+        except exceptions.RayError as error:
+            raise NodeSilent(_short(error)) from None
+
+
+@dataclass(eq=False)
+class RayCluster:
+    """A Ray cluster at an address, or of all cores of this machine; connected when its nodes are first asked for.
+
+    `owner` names whose actors these are: a later driver of the same output finds them again. Ray is spoken to from one
+    thread that lives as long as the connection: the processes that Ray starts end with the thread that started them.
+    """
+
+    address: str
+    owner: str
+    equip: Equip
+    per_node: int = 64
+    linger: float = 120.0
+    cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    def __post_init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "ray")
+        self._connected = False
+        self._actors: dict[str, RayNode] = {}
+
+    async def nodes(self) -> Sequence[Node]:
+        """List the nodes that are alive, each with an actor; connect first."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._nodes)
+
+    def close(self, epoch: int) -> None:
+        """Let the actors leave, and disconnect; a cluster of this machine ends."""
+        self._thread.submit(self._close, epoch).result()
+        self._thread.shutdown()
+
+    def _close(self, epoch: int) -> None:
+        if not self._connected:
+            return
+        import ray
+
+        goodbyes = [one.actor.ask.remote("end", (epoch,)) for one in self._actors.values()]
+        if goodbyes:
+            ray.wait(goodbyes, num_returns=len(goodbyes), timeout=5.0)
+        ray.shutdown()
+
+    def _nodes(self) -> Sequence[Node]:
+        if not self._connected:
+            self._connect()
+        alive = [one for one in _ray().nodes() if one["Alive"] and one["Resources"].get("CPU")]
+        processes = self.cores if self.address == HERE else 1
+        found = {f"{one['NodeID']}-{number}": one for one in alive for number in range(processes)}
+        self._actors = {
+            name: self._living(name) or self._begun(name, one["NodeID"], str(one["NodeManagerAddress"]))
+            for name, one in found.items()
+        }
+        return list(self._actors.values())
+
+    def _connect(self) -> None:
+        """Connect without noise: no statistics leave, nothing is printed, no handler of a signal is replaced."""
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        import ray
+
+        options: dict[str, Any] = {
+            "num_cpus": self.cores,
+            "object_store_memory": LEAST_STORE,
+            "include_dashboard": False,
+        }
+        try:
+            ray.init(
+                address=self.address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                configure_logging=False,
+                **(options if self.address == HERE else {}),
+            )
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise InputError(f"Ray at {self.address}: {_short(error)}") from None
+        self._connected = True
+
+    def _living(self, name: str) -> RayNode | None:
+        """Return the actor that this node has had, unless it is dead."""
+        import ray
+
+        kept = self._actors.get(name)
+        try:
+            ray.get_actor(self._named(name), namespace=NAMESPACE)
+        except ValueError:
+            return None
+        return kept
+
+    def _begun(self, name: str, node_id: str, where: str) -> RayNode:
+        """Begin an actor on a node, or find the one that an earlier driver left there."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        make: Any = ray.remote(RayWorker).options(
+            name=self._named(name),
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=self.per_node + CONTROL,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
+        )
+        actor = make.remote(self.equip, self.linger)
+        # Another process on the same machine is another node to its driver, as what was under way there is lost.
+        return RayNode(f"{name}-{actor._actor_id.hex()}", where, actor)  # noqa: SLF001 - no public way to its id
+
+    def _named(self, name: str) -> str:
+        return f"{self.owner}-{name}"
+
+
+def _ray() -> Any:
+    """Return Ray, of which only parts say what their types are."""
+    import ray
+
+    return ray
+
+
+def _short(error: BaseException) -> str:
+    """Return the last words of what Ray says, which may be many lines."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]
