@@ -84,4 +84,5 @@ def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Works
 
 
 def shard_of(project: Project) -> str:
+    """Name the shard that is drawn; empty where it is all of a manifest."""
     return project.shard.name if project.shard else ""
