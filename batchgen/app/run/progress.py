@@ -3,16 +3,19 @@
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from http import HTTPStatus
 from typing import Any
 
 from batchgen.app.watch import Progress
 from batchgen.model import Outcome, OutcomeKind
 from batchgen.money import ZERO, MicroUSD
 from batchgen.runtime.clock import Clock
+from batchgen.text import safe
 
 WINDOW = 60.0
 """Seconds over which the rate is measured."""
 DRAWING, AT_PROVIDER = "drawing", "waiting for batches"
+MOST_TROUBLES = 6
 AT_WORK = frozenset({DRAWING, AT_PROVIDER})
 """States of a run that asks for images."""
 
@@ -37,6 +40,7 @@ class Meter:
     done_before: int = 0
     changed: float = 0.0
     paused: bool = False
+    troubles: Counter[tuple[str, int]] = field(default_factory=Counter)
     under_way: dict[str, str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     expected: int = 0
@@ -58,6 +62,8 @@ class Meter:
             self.under_way[facts["attempt"]] = facts["job"]
             self.reserved[facts["attempt"]] = facts.get("reserved_micro_usd", 0)
             self.retries += facts["purpose"] != "first"
+        if event == "settled" and not facts.get("pictures") and facts.get("state") != "settled":
+            self.troubles[facts.get("code", ""), facts.get("status") or 0] += 1
         if event in {"settled", "pending"}:
             self.under_way.pop(facts["attempt"], None)
             worst = self.reserved.pop(facts["attempt"], 0)
@@ -116,6 +122,24 @@ class Meter:
             self._lately -= self._stored_at.popleft()[1]
         seconds = 0.0 if self._since is None else min(now - self._since, WINDOW)
         return self._lately / seconds * 60 if seconds else 0.0
+
+
+def troubles(meter: Meter) -> list[dict[str, Any]]:
+    """Say which calls brought nothing, the most frequent reasons first, and what to do about each."""
+    return [
+        {"code": safe(code, 60) or "unknown", "status": status, "calls": calls, "next": _next(code, status)}
+        for (code, status), calls in meter.troubles.most_common(MOST_TROUBLES)
+    ]
+
+
+def _next(code: str, status: int) -> str:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "nothing: the pace follows"
+    if "moderation" in code or "safety" in code:
+        return "reword what report/moderated.csv lists"
+    if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "nothing: they are tried again, if that costs nothing"
+    return "see report/jobs.csv when the run has ended"
 
 
 def as_json(progress: Progress) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.news import STANDING, News
 from batchgen.app.run.open_files import most_at_once
 from batchgen.app.run.orders import Orders
-from batchgen.app.run.progress import Meter, as_json
+from batchgen.app.run.progress import Meter, as_json, troubles
 from batchgen.app.run.steering import Steering
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
@@ -254,6 +254,7 @@ class Run:
             "concurrency": steering.concurrency,
             "most_concurrency": steering.most,
             "rates": self.rates,
+            "troubles": troubles(self.meter),
             "highest_cap_micro_usd": steering.highest,
         }
 

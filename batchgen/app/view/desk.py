@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from batchgen import reporter
 from batchgen.app.config.locate import find_ledger
 from batchgen.app.control import control, user
 from batchgen.app.output.maintain import live_status, opened
@@ -41,6 +42,7 @@ class OutputDesk:
     """Whether the report, which is a file, says less than the ledger."""
     _making: Lock = field(default_factory=Lock)
     _seen: tuple[Mark, Kept] | None = None
+    _sums: tuple[Mark, Sequence[str], Mapping[str, Any]] | None = None
     _quiet: tuple[str, Mark] = ("", ())
 
     def page(self) -> str:
@@ -63,7 +65,7 @@ class OutputDesk:
         told.update({(row.job_key, row.slot): _version(row) for row in rows})
         blocks = self._seen[1].blocks.of if self._seen else {}
         images = live.described(rows, self.numbers.give, blocks=blocks, before=before) if rows else None
-        return News(self._progress(), images, now)
+        return News(self._progress(mark), images, now)
 
     def image(self, number: int) -> Found:
         image = self.numbers.find(number)
@@ -121,10 +123,15 @@ class OutputDesk:
             rows = [row for row in found if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)]
             return rows, beside.before(ledger, {row.job_key for row in rows}) if rows else {}
 
-    def _progress(self) -> Mapping[str, Any]:
-        with opened(self.root, readonly=True) as (ledger, workspace, _):
-            runs = [run.run_id for run in ledger.runs.latest_first()]
-            return live_status(workspace, runs, datetime.now(UTC)) or {}
+    def _progress(self, mark: Mark) -> Mapping[str, Any]:
+        """Say where the run and the whole output stand; sums are made again when the ledger has changed."""
+        if self._sums is None or self._sums[0] != mark:
+            with opened(self.root, readonly=True) as (ledger, _, _):
+                runs = tuple(run.run_id for run in ledger.runs.latest_first())
+                sums = reporter.summary(ledger)
+            self._sums = (mark, runs, {name: sums[name] for name in ("jobs", "images", "money", "waste")})
+        _, known, whole = self._sums
+        return {**(live_status(Workspace(self.root), known, datetime.now(UTC)) or {}), **whole}
 
     def _open(self, image: Numbered) -> Found:
         there = self.store.head(image.path)

@@ -1,4 +1,5 @@
-// The page while a viewer serves it: images arrive, decisions go into the ledger at once.
+// The page while a viewer serves it: images arrive, decisions go into the ledger at once, the run is seen and steered.
+{
 const trouble = (words) => {
   byId("live-trouble").textContent = words;
   byId("live-trouble").hidden = !words;
@@ -29,7 +30,106 @@ sink.decide = async (decisions) => {
   }
 };
 
+sink.zip = async (images) => {
+  try {
+    const numbers = images.map((i) => columns.number[i]).filter((number) => number >= 0);
+    location.assign((await post("/api/zip", { images: numbers })).address);
+  } catch (error) {
+    trouble(`There is no ZIP: ${error.message}.`);
+  }
+};
+
+// The run at work.
+const controlOf = (name) => document.querySelector(`#live [data-control="${name}"]`);
+const ENDED = ["ended", ""];
+const minutes = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`);
+const since = (at) => (Date.now() - Date.parse(at)) / 1000;
+
+// What all wanted images of this run will cost, if the others cost as much as those that came.
+function projected({ images_stored: stored, images_wanted: wanted, spent_micro_usd: spent }) {
+  return stored > 0 && wanted > stored ? Math.round((spent / stored) * wanted) : null;
+}
+
+function factsOf(now) {
+  const rates = Object.entries(now.rates ?? {}).map(([kind, { used, limit }]) => `${count(used)} of the ${count(limit)} ${kind} allowed a minute`);
+  const cap = now.cap_micro_usd;
+  const all = projected(now);
+  const troubles = (now.troubles ?? []).map(({ code, calls, next }) => ["warn", `${counted(calls, "call")}: ${plain(code)} (${next})`]);
+  return [
+    [cap !== null && now.spent_micro_usd > 0.8 * cap ? "warn" : "good", `${money(now.spent_micro_usd)}${cap === null ? "" : ` of ${money(cap)}`} spent`],
+    all !== null && ["calm", `about ${money(all)} in all`],
+    now.images_per_minute > 0 && ["calm", `${Math.round(now.images_per_minute)} images a minute`],
+    ...rates.map((words) => ["calm", words]),
+    ["calm", `${count(now.in_flight ?? 0)} under way`],
+    now.retries > 0 && ["calm", counted(now.retries, "retry").replace("retrys", "retries")],
+    ...troubles,
+  ].filter(Boolean);
+}
+const money = (micro) => (micro >= 1e5 ? `$${(micro / 1e6).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}` : dollars(micro));
+
+// The sums above the page, as the ledger has them now.
+function figures(now) {
+  const sums = { ...now.images, ...Object.fromEntries(Object.entries(now.money ?? {}).map(([name, micro]) => [name.replace("_micro_usd", ""), micro])) };
+  for (const element of document.querySelectorAll("[data-figure]")) {
+    const value = sums[element.dataset.figure];
+    if (value === undefined) continue;
+    const isMoney = "microUsd" in element.dataset;
+    if (isMoney) Object.assign(element.dataset, { microUsd: value });
+    if (isMoney) element.title = `${dollars(value)} exactly`;
+    element.textContent = isMoney ? money(value) : count(value);
+  }
+}
+
+function showRun(now) {
+  const alive = now.state && now.exit_code === undefined && !ENDED.includes(now.state) && since(now.at) < 90;
+  byId("live").hidden = !alive;
+  figures(now);
+  if (!alive) return;
+  const { images_stored: stored, images_wanted: wanted } = now;
+  byId("live").dataset.state = now.state;
+  byId("live-state").textContent = now.state;
+  byId("live-line").textContent = `${count(stored)} of ${counted(wanted, "image")}`;
+  byId("live-end").textContent = now.eta_seconds && !now.paused ? `about ${minutes(now.eta_seconds)} left` : "";
+  byId("live-done").setAttribute("width", wanted ? Math.round((1000 * stored) / wanted) : 0);
+  byId("live-facts").replaceChildren(...factsOf(now).map(([tone, words]) => h("li", { class: tone }, words)));
+  byId("live-waiting").replaceChildren(
+    ...(now.waiting ?? []).map(({ code, why, next }) => h("li", { "data-waits": code }, h("b", {}, plain(code)), ` ${why}. Next: ${next}`)));
+  steer(now);
+}
+
+function steer(now) {
+  const ending = now.state === "draining";
+  controlOf("pause").hidden = now.paused;
+  controlOf("resume").hidden = !now.paused;
+  for (const button of document.querySelectorAll("#live [data-control]")) button.disabled = ending;
+  const [calls, limit] = [controlOf("concurrency"), controlOf("max_cost")];
+  calls.max = now.most_concurrency ?? "";
+  limit.title = now.highest_cap_micro_usd == null ? "What this run may cost" : `At most ${dollars(now.highest_cap_micro_usd)} from here`;
+  limit.placeholder = now.cap_micro_usd === null ? "none" : "";
+  if (document.activeElement !== calls) calls.value = now.concurrency ?? "";
+  if (document.activeElement !== limit) limit.value = now.cap_micro_usd === null ? "" : now.cap_micro_usd / 1e6;
+}
+
+async function tell(order) {
+  byId("live-said").textContent = "…";
+  try {
+    const { taken, why } = await post("/api/control", order);
+    byId("live-said").textContent = taken ? why : `Not done: ${why}`;
+  } catch (error) {
+    byId("live-said").textContent = `Not done: ${error.message}`;
+  }
+}
+
+byId("live").addEventListener("click", ({ target }) => {
+  const button = target.closest("button[data-control]");
+  if (button) tell({ do: button.dataset.control });
+});
+controlOf("concurrency").addEventListener("change", ({ target }) => tell({ do: "set", concurrency: Number(target.value) }));
+controlOf("max_cost").addEventListener("change", ({ target }) => tell({ do: "set", max_cost: target.value }));
+
 const stream = new EventSource(`/events?since=${encodeURIComponent(data.as_of)}`);
 stream.addEventListener("images", (event) => page.addRows(JSON.parse(event.data)));
+stream.addEventListener("progress", (event) => showRun(JSON.parse(event.data)));
 stream.addEventListener("open", () => trouble(""));
 stream.addEventListener("error", () => trouble("The viewer is gone: what is shown stands still. Start batchgen view again."));
+}
