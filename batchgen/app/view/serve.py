@@ -43,7 +43,7 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
         loop.add_signal_handler(number, end.set)
     desk = OutputDesk(root, store)
     try:
-        await ViewServer(desk, host, port, _files()).serve(announce, end)
+        await ViewServer(desk, host, port, files()).serve(announce, end)
     except (OSError, UnicodeError) as error:
         raise InputError(_not_there(error, host, port)) from error
     finally:
@@ -53,7 +53,8 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
     return desk.decided
 
 
-def _files() -> Mapping[str, tuple[str, bytes]]:
+def files() -> Mapping[str, tuple[str, bytes]]:
+    """Return the style and the script of the live page, by path and kind."""
     return {
         "/page.css": ("text/css", assets.css().encode()),
         "/page.js": ("text/javascript", assets.js(live=True).encode()),
