@@ -9,6 +9,7 @@ from batchgen.engine.decide import Again, Next, Over, Policy, Tally, Wait, decid
 from batchgen.engine.group_by_prompt import Words, said
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.job_status import job_status
+from batchgen.engine.lane import Lane, shares
 from batchgen.engine.open_items import LeftOpen
 from batchgen.engine.stop_reasons import StopReasons
 
@@ -19,6 +20,7 @@ __all__ = [
     "BatchSubmitter",
     "Collector",
     "JobRunner",
+    "Lane",
     "LeftOpen",
     "Next",
     "Over",
@@ -33,6 +35,7 @@ __all__ = [
     "job_status",
     "mismatch",
     "said",
+    "shares",
     "state_of",
     "told",
 ]

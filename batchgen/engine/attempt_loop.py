@@ -21,10 +21,13 @@ from batchgen.engine.decide import (
     cautious,
     decide,
     halt,
+    may_move,
     mismatch,
     state_of,
     unproven,
 )
+from batchgen.engine.lane import Lane
+from batchgen.engine.lane_choice import LaneChoice
 from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, Occupied, StorageError
 from batchgen.executor import Came, Capacity
@@ -39,6 +42,8 @@ from batchgen.model import (
     CostFlag,
     Job,
     Lost,
+    Outcome,
+    OutcomeKind,
     Pending,
     Phase,
     Purpose,
@@ -68,7 +73,8 @@ class CallState:
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
     image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses,
-    `refusal` the verdict that failed it for nothing.
+    `refusal` the verdict that failed it for nothing. `lane` is the provider that was asked last, `avoided` names those
+    that are not asked for this call any more.
     """
 
     job: Job
@@ -87,12 +93,26 @@ class CallState:
     attempt_id: str = ""
     wait: float | None = None
     spent: MicroUSD = ZERO
+    lane: Lane | None = None
+    avoided: frozenset[str] = frozenset()
+
+    @property
+    def asked(self) -> Lane:
+        """The provider that was asked last."""
+        assert self.lane is not None, "a call is made somewhere"
+        return self.lane
+
+    def move(self) -> None:
+        """Ask the provider no more that was asked last; another one has tries of its own for what is free."""
+        self.avoided |= {self.asked.name}
+        self.tally = replace(self.tally, tries=0, resends=0, last_code="")
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call now; without a start where the executor keeps the limits."""
+    """Leave to make one call at a provider now; without a start where the executor keeps the limits."""
 
+    lane: Lane
     ticket: Ticket
     start: Start | None
     breaker: Breaker
@@ -118,19 +138,64 @@ class AttemptLoop:
         self.places = places
         self.collector = collector
         self.room = BudgetHint(bench.clock)
-        self.charged = False
+        self.choice = LaneChoice(bench, places)
         self._refused: set[str] = set()
-        self._served = False
 
     async def make(self, call: CallState) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
         number = 0
-        while isinstance(tried := await self._admit(call), Again):
-            await self._rest(self._back_off(number) if call.wait is None else call.wait)
-            number += 1
-        if tried and tried.stop:
-            self.bench.stops.add(tried.stop)
-        return tried
+        while (tried := await self._admit(call)) is not None:
+            if isinstance(tried, Again):
+                await self._rest(self._back_off(number) if call.wait is None else call.wait)
+                number += 1
+                continue
+            if tried.stop:
+                self._stop(call, tried.stop)
+            if not self._moves(call, tried):
+                return self._given_up(call, tried)
+            number = 0
+        return None
+
+    def _stop(self, call: CallState, stop: Stop) -> None:
+        """Ask a provider no more, or stop the run for what is not a provider's."""
+        if stop.kind is StopKind.STORAGE:
+            self.bench.stops.add(stop)
+        else:
+            self._take_out(call.asked, stop)
+
+    def _take_out(self, lane: Lane, stop: Stop) -> None:
+        self.bench.take_out(lane, stop)
+        self.choice.news()
+
+    def _moves(self, call: CallState, over: Over) -> bool:
+        """Whether a call that is over for one provider, for nothing, is made at another one."""
+        if not over.elsewhere or call.lane is None or self.bench.stops or not self._others(call):
+            return False
+        self._tell(call, over)
+        self.bench.note("moved", job=call.job.id, provider=call.lane.name, why=over.reason.words)
+        call.move()
+        return True
+
+    def _others(self, call: CallState) -> bool:
+        """Whether another provider than the one that was asked last may be asked."""
+        return bool(self.choice.left(call.job, call.avoided | {call.asked.name}))
+
+    def _tell(self, call: CallState, over: Over) -> None:
+        """Let what a provider refused count against it, although another one draws the job."""
+        lane, outcome = call.asked, Outcome(call.job, OutcomeKind.FAILED, reason=over.reason)
+        if over.slots is SlotState.FAILED:
+            stop = lane.refusals.watch(call.job, (), call.refusal) or lane.alike.watch(outcome, charged=lane.charged)
+            if stop:
+                self._take_out(lane, stop)
+        call.refusal = None
+
+    def _given_up(self, call: CallState, over: Over) -> Over:
+        """Say how a call ends that nobody is left for: who is not asked any more may draw it in a later run."""
+        gone = [lane.stop for lane in self.bench.able(call.job) if lane.stop]
+        if not over.elsewhere or not gone or self.bench.stops:
+            return over
+        self.bench.stops.leave_undone(gone[-1])
+        return Over(SlotState.NOT_STARTED, Reason(ReasonCode.UNAVAILABLE, detail=gone[-1].words))
 
     def _back_off(self, number: int) -> float:
         """Seconds between two tries: by chance, up to a bound that doubles, so that calls do not come back together."""
@@ -144,8 +209,12 @@ class AttemptLoop:
 
     async def _admit(self, call: CallState) -> Next | None:
         """One try; when the limits leave no room, wait for others to give some back as long as that can help."""
-        attempt = self._attempt(call)
         while not self.bench.stops:
+            lane = await self.choice.next(call.job, len(call.slots), call.avoided)
+            if lane is None:
+                return Over(SlotState.NOT_STARTED, STOPPED, elsewhere=True)
+            call.lane = lane
+            attempt = self._attempt(call, lane)
             if refused := self.room.never(attempt):
                 return self._refuse(call, refused)
             if self.room.fits(attempt) or not self.room.busy:
@@ -162,6 +231,8 @@ class AttemptLoop:
 
     def _refuse(self, call: CallState, refused: Refused) -> Over:
         """Give a call up for this run; the first of a kind is noted, as there may be a million."""
+        if self._others(call):
+            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.LIMIT, detail=refused.why), elsewhere=True)
         if refused.kind not in self._refused and not call.last:
             self._refused.add(refused.kind)
             self.bench.note("refused", job=call.job.id, kind=refused.kind, why=refused.why)
@@ -172,10 +243,13 @@ class AttemptLoop:
     async def _try(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | None:
         """Permit, reserve, execute, settle: at most one request leaves."""
         try:
-            tried = await self._leave(call, attempt, ask)
+            try:
+                tried = await self._leave(call, attempt, ask)
+            finally:
+                self.choice.news()
             return await self._wait_for(call, attempt, tried, ask) if isinstance(tried, Submitted) else tried
         except Closed:
-            return Over(SlotState.NOT_STARTED, STOPPED)
+            return Over(SlotState.NOT_STARTED, STOPPED) if self.bench.stops else self._at_once(call)
         except InputError as error:
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.INPUT, detail=str(error.problems[0].message)))
         except Occupied as error:  # this job's place alone is taken: the others go on
@@ -186,24 +260,29 @@ class AttemptLoop:
             why = str(error)
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))
 
+    def _at_once(self, call: CallState) -> Again:
+        """Make the call again without a wait: nothing of it left."""
+        call.wait = 0.0
+        return Again()
+
     async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Submitted | None:
         """Make one attempt while a permit is held, and settle it, unless its result comes later."""
-        bench = self.bench
-        async with self._permit(attempt) as permit:
+        bench, lane = self.bench, call.asked
+        async with self._permit(lane, attempt) as permit:
             if permit is None:
-                why = f"{attempt.model} at {bench.provider.name}: {bench.breaker(attempt.model).given_up}"
+                why = f"{attempt.model} at {lane.name}: {lane.breaker(attempt.model).given_up}"
                 reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
-                return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why))
+                return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
             bench.check_output()
-            if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, bench.caps()):
+            if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, lane.caps()):
                 return refused
             call.touched = True
             ask.reserved()
-            if bench.stops or not permit.breaker.admits(permit.ticket):
+            if bench.stops or lane.stop or not permit.breaker.admits(permit.ticket):
                 unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
                 await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
                 ask.settled(Amount())
-                return Again()
+                return self._at_once(call) if lane.stop else Again()
             came = await self._send(call, attempt, permit)
             if isinstance(came, Pending):
                 return Submitted(came, permit)
@@ -223,26 +302,27 @@ class AttemptLoop:
         return await self._close(call, attempt, receipt, ask)
 
     @asynccontextmanager
-    async def _permit(self, attempt: Attempt) -> AsyncIterator[Permit | None]:
+    async def _permit(self, lane: Lane, attempt: Attempt) -> AsyncIterator[Permit | None]:
         """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up.
 
         The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
         asked again after each wait. An executor that takes attempts in bulk needs neither slot nor start.
         """
-        limiter, breaker = self.bench.limiter, self.bench.breaker(attempt.model)
+        limiter, breaker = lane.limiter, lane.breaker(attempt.model)
+        lane.given += attempt.n
         tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
         while ticket := await breaker.allow():
             try:
                 if self.bench.executor.capacity is Capacity.BULK:
                     await limiter.opened()
-                    yield Permit(ticket, None, breaker)
+                    yield Permit(lane, ticket, None, breaker)
                     return
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
                     start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, model=attempt.model)
                     if breaker.admits(ticket):
-                        yield Permit(ticket, start, breaker)
+                        yield Permit(lane, ticket, start, breaker)
                         return
             finally:
                 breaker.release(ticket)
@@ -250,7 +330,7 @@ class AttemptLoop:
 
     async def _send(self, call: CallState, attempt: Attempt, permit: Permit) -> Receipt | Pending:
         """Make the attempt that is reserved, and learn from it at once."""
-        limiter = self.bench.limiter
+        limiter = permit.lane.limiter
         if permit.start:
             limiter.sent(permit.start)
         came = await self._execute(attempt)
@@ -261,7 +341,7 @@ class AttemptLoop:
             await park(self.bench, came)
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
-        receipt = await self._proven(_receipt(came))
+        receipt = await self._proven(permit.lane, _receipt(came))
         self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
@@ -276,30 +356,30 @@ class AttemptLoop:
             call.unjudged = permit
         else:
             permit.breaker.record(permit.ticket, receipt.verdict.remedy)
-        self.bench.limiter.observe(receipt.headers)
+        permit.lane.limiter.observe(receipt.headers)
 
-    async def _proven(self, receipt: Receipt) -> Receipt:
+    async def _proven(self, lane: Lane, receipt: Receipt) -> Receipt:
         """Judge an answer by whether the provider ever brought an image: until then its address may be wrong."""
-        self._served = self._served or receipt.came
-        if self._served or receipt.verdict.cause is not Cause.WEB_PAGE:
+        lane.served = lane.served or receipt.came
+        if lane.served or receipt.verdict.cause is not Cause.WEB_PAGE:
             return receipt
         bench = self.bench
-        self._served = await bench.offload(bench.ledger.accounts.served, bench.provider.name)
-        return receipt if self._served else replace(receipt, verdict=unproven(receipt.verdict))
+        lane.served = await bench.offload(bench.ledger.accounts.served, lane.name)
+        return receipt if lane.served else replace(receipt, verdict=unproven(receipt.verdict))
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
         """Settle an attempt with what it brought, and see what follows."""
-        bench, state = self.bench, state_of(receipt)
-        settlement = bench.tariff.settle(attempt, receipt) if state in PAID else None
+        lane, state = call.asked, state_of(receipt)
+        settlement = lane.tariff.settle(attempt, receipt) if state in PAID else None
         for stop in (halt(receipt.verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
-                bench.stops.add(stop)
-        self.charged = self.charged or state not in FREE
+                self._take_out(lane, stop)
+        lane.charged = lane.charged or state not in FREE
         await self._settle(call, attempt, receipt, settlement)
         ask.settled(_used(attempt, state, settlement))
         return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, receipt)
 
-    def _attempt(self, call: CallState) -> Attempt:
+    def _attempt(self, call: CallState, lane: Lane) -> Attempt:
         bench = self.bench
         purpose = Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose
         return Attempt(
@@ -309,10 +389,10 @@ class AttemptLoop:
             job_id=call.job.id,
             request=call.job.request,
             stems=call.job.stems,
-            model=bench.tariff.model_of(call.job.request),
-            provider=bench.provider.name,
+            model=lane.tariff.model_of(call.job.request),
+            provider=lane.name,
             slots=call.slots,
-            quote=bench.tariff.quote(call.job.request, len(call.slots)),
+            quote=lane.tariff.quote(call.job.request, len(call.slots)),
             purpose=purpose,
             deadline=bench.settings.retry.deadline_seconds,
             replaces=call.replaces,
@@ -363,7 +443,7 @@ class AttemptLoop:
         may_risk = not call.last
         if may_risk and verdict.charge is not Charge.NO:
             risked = await bench.offload(bench.ledger.reservations.exposure, bench.run_id)
-            may_risk = risked.at_risk < max(MICRO, (bench.caps().max_cost or 0) // 20)
+            may_risk = risked.at_risk < max(MICRO, (call.asked.caps().max_cost or 0) // 20)
         policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
         before = call.tally
         if call.purpose is Purpose.TOP_UP:  # moderation has had its second chance
@@ -371,10 +451,14 @@ class AttemptLoop:
         then = decide(verdict, before, policy)
         if isinstance(then, Over) and receipt.withheld and before.empty:
             then = replace(then, slots=SlotState.MODERATED)
+        if isinstance(then, Over):
+            then = replace(then, elsewhere=may_move(verdict))
         call.tally = call.tally.after(verdict)
         call.refusal = verdict if verdict.remedy is Remedy.FAIL_JOB and verdict.charge is Charge.NO else None
         as_told = isinstance(then, Again) and then.wait is Wait.AS_TOLD
         call.wait = verdict.retry_after if as_told else None
+        if verdict.remedy is Remedy.WAIT and self._others(call):  # who has room meanwhile is found at once
+            call.wait = 0.0
         return then
 
 

@@ -72,7 +72,7 @@ class AutoRoute:
     async def _left(self, until: datetime) -> float:
         """Seconds for which batches may still take their time."""
         rows = await self._open()
-        models = [self.bench.tariff.model(row.model) for row in rows]
+        models = [self.bench.lane.tariff.model(row.model) for row in rows]
         known = [seconds for model in models if model for _, seconds in model.typical_seconds]
         work = Work(
             sum(row.images for row in rows),

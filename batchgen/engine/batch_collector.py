@@ -37,9 +37,9 @@ class BatchCollector:
     """Collects batches; one instance serves a whole run."""
 
     def __init__(self, bench: RunContext) -> None:
-        assert bench.batches is not None, "whoever collects batches knows where they are"
+        assert bench.lane.batches is not None, "whoever collects batches knows where they are"
         self.bench = bench
-        self._batches = bench.batches
+        self._batches = bench.lane.batches
         self._recovery = BatchRecovery(bench)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
@@ -78,7 +78,7 @@ class BatchCollector:
     async def rows(self) -> list[BatchRow]:
         """List the open batches of this run's provider."""
         rows = await self.bench.offload(self.bench.ledger.batches.open)
-        return [row for row in rows if row.provider == self.bench.provider.name]
+        return [row for row in rows if row.provider == self.bench.lane.provider.name]
 
     async def _poll(self, row: BatchRow) -> bool:
         """Ask how a batch stands; whether it has ended, and everything of it is settled."""
@@ -160,7 +160,7 @@ class BatchCollector:
         """Delete the files of batches that have ended at the provider, unless they are to stay."""
         bench = self.bench
         for row in await bench.offload(bench.ledger.batches.with_files):
-            if row.provider != bench.provider.name:
+            if row.provider != bench.lane.provider.name:
                 continue
             client, files = self._batches.client_at(row.base_url), (row.input_file, row.output_file, row.error_file)
             try:
@@ -176,11 +176,11 @@ class Reading:
     """One reading of a batch's files. `nameless`: a line came that cannot be read, and does not say whose it is."""
 
     def __init__(self, bench: RunContext, row: BatchRow) -> None:
-        assert bench.batches is not None, "the batch is somewhere"
+        assert bench.lane.batches is not None, "the batch is somewhere"
         self._bench = bench
         self._row = row
-        self._client = bench.batches.client_at(row.base_url)
-        self._files = bench.batches.output_at(row.base_url)
+        self._client = bench.lane.batches.client_at(row.base_url)
+        self._files = bench.lane.batches.output_at(row.base_url)
         self._seen: set[str] = set()
         self._offset = 0
         self.nameless = False

@@ -19,9 +19,9 @@ class BatchRecovery:
     """Settles batches that were being made when a run died, or an answer was lost."""
 
     def __init__(self, bench: RunContext) -> None:
-        assert bench.batches is not None, "whoever looks for batches knows where"
+        assert bench.lane.batches is not None, "whoever looks for batches knows where"
         self.bench = bench
-        self._batches = bench.batches
+        self._batches = bench.lane.batches
 
     async def settle(self, batch_id: str) -> bool:
         """Settle one; False when it provably never began, and its attempts may be made anew."""

@@ -53,19 +53,19 @@ class BatchSubmitter:
     """Submits what a run wants; one instance serves a whole run."""
 
     def __init__(self, bench: RunContext) -> None:
-        assert bench.batches is not None, "whoever submits has somewhere to submit to"
+        assert bench.lane.batches is not None, "whoever submits has somewhere to submit to"
         self.bench = bench
-        self.batches = bench.batches
-        self._client = bench.batches.client
+        self.batches = bench.lane.batches
+        self._client = bench.lane.batches.client
         self._recovery = BatchRecovery(bench)
-        self._mark = key_mark(bench.batches.key)
+        self._mark = key_mark(bench.lane.batches.key)
         self._told: set[str] = set()
         self.deadline: datetime | None = None
 
     async def submit(self, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
         """Submit tasks as long as nothing stops the run; says of each that it was taken up, or why it was not."""
         bench = self.bench
-        limits = await bench.offload(bench.ledger.queue_limits.of, bench.provider.name, self.batches.key)
+        limits = await bench.offload(bench.ledger.queue_limits.of, bench.lane.provider.name, self.batches.key)
         chunks, source = Chunks(bench.settings.batch, limits), Source(tasks, bench.offload)
         while not bench.stops and (task := await source.pull()):
             ready = await task.prepare(task, bench.offload) if task.prepare else task
@@ -82,7 +82,7 @@ class BatchSubmitter:
     async def _attempts(self, task: Task) -> Sequence[Attempt]:
         """Make the attempts of a task; slots for which none may be made any more are decided."""
         bench, made = self.bench, list[Attempt]()
-        for job, slots, tried in split(bench.tariff, task):
+        for job, slots, tried in split([bench.lane.tariff], task):
             if marks := given_up(bench.settings, tried, slots):
                 await bench.offload(bench.ledger.images.mark, job.key, marks)
                 continue
@@ -102,10 +102,10 @@ class BatchSubmitter:
             job_id=job.id,
             request=job.request,
             stems=job.stems,
-            model=bench.tariff.model_of(job.request),
-            provider=bench.provider.name,
+            model=bench.lane.tariff.model_of(job.request),
+            provider=bench.lane.provider.name,
             slots=slots,
-            quote=bench.tariff.quote(job.request, len(slots), batch=True),
+            quote=bench.lane.tariff.quote(job.request, len(slots), batch=True),
             purpose=purpose,
             route=Route.BATCH,
             replaces=task.replaces,
@@ -124,7 +124,7 @@ class BatchSubmitter:
         """Submit a batch; one that provably never began is made anew, with new attempts."""
         for _ in range(MOST_ROUNDS):
             with suppress(Closed):
-                await self.bench.limiter.opened()
+                await self.bench.lane.limiter.opened()
             if self.bench.stops or not await self._has_room(chunk) or await self._began(chunk):
                 return
             fresh = [replace(attempt, id=self.bench.new_id()) for attempt in chunk.attempts]
@@ -133,11 +133,13 @@ class BatchSubmitter:
     async def _has_room(self, chunk: Chunk) -> bool:
         """Whether the provider lets so much wait; else it waits here for the batches that are there already."""
         bench = self.bench
-        limits = await bench.offload(bench.ledger.queue_limits.of, bench.provider.name, self.batches.key)
+        limits = await bench.offload(bench.ledger.queue_limits.of, bench.lane.provider.name, self.batches.key)
         if chunk.model not in limits:
             return True
         rows = await bench.offload(bench.ledger.batches.open)
-        waiting = sum(row.tokens for row in rows if (row.provider, row.model) == (bench.provider.name, chunk.model))
+        waiting = sum(
+            row.tokens for row in rows if (row.provider, row.model) == (bench.lane.provider.name, chunk.model)
+        )
         return not waiting or waiting + chunk.tokens <= limits[chunk.model]
 
     async def _began(self, chunk: Chunk) -> bool:
@@ -147,14 +149,14 @@ class BatchSubmitter:
         batch = NewBatch(
             f"{BATCH}{bench.new_id()}",
             bench.run_id,
-            bench.provider.name,
-            bench.provider.base_url or "",
+            bench.lane.provider.name,
+            bench.lane.provider.base_url or "",
             chunk.model,
             chunk.endpoint,
             chunk.tokens,
             self.deadline,
         )
-        refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.caps())
+        refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.lane.caps())
         for why in filter(None, refused):
             self._tell(why.kind, why.why)
         taken = [attempt for attempt, no in zip(chunk.attempts, refused, strict=True) if no is None]
@@ -235,7 +237,7 @@ class BatchSubmitter:
     async def _file_of(self, upload: Upload, sha256: str) -> str:
         """Upload an image, unless the provider has it already for long enough."""
         bench, uploads = self.bench, self.bench.ledger.uploads
-        where = (bench.provider.name, bench.provider.base_url or "", self.batches.key)
+        where = (bench.lane.provider.name, bench.lane.provider.base_url or "", self.batches.key)
         if known := await bench.offload(uploads.of, where, sha256):
             return known
         name = upload.name or f"{uuid4().hex}.png"

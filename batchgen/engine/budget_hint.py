@@ -11,6 +11,9 @@ from batchgen.runtime.clock import Clock
 
 FORGOTTEN_AFTER = 60.0
 _IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})
+_OF_PROVIDER = frozenset({CapKind.IMAGES_PER_DAY})
+Scope = tuple[CapKind, str]
+"""A limit, and whose it is: a provider's, or with no name the run's."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class BudgetHint:
     def __init__(self, clock: Clock) -> None:
         self.busy = 0
         self._clock = clock
-        self._limits: dict[CapKind, Limit] = {}
+        self._limits: dict[Scope, Limit] = {}
         self._learned_at = 0.0
         self._asking = Amount()
         self._changed = asyncio.Event()
@@ -58,8 +61,8 @@ class BudgetHint:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
         self._forget()
         ask = amount(attempt)
-        for kind, limit in self._limits.items():
-            if limit.never is not None and ask.of(kind) >= limit.never:
+        for (kind, provider), limit in self._limits.items():
+            if provider in {"", attempt.provider} and limit.never is not None and ask.of(kind) >= limit.never:
                 return limit.refused
         return None
 
@@ -67,12 +70,16 @@ class BudgetHint:
         """Whether a call may fit now, beside those that are about to ask."""
         self._forget()
         all_asks = amount(attempt) + self._asking
-        return all(all_asks.of(kind) <= limit.free for kind, limit in self._limits.items())
+        return all(
+            all_asks.of(kind) <= limit.free
+            for (kind, provider), limit in self._limits.items()
+            if provider in {"", attempt.provider}
+        )
 
     @contextmanager
     def asking(self, attempt: Attempt) -> Iterator["Ask"]:
         """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
-        ask = Ask(self, amount(attempt))
+        ask = Ask(self, amount(attempt), attempt.provider)
         self.busy += 1
         self._asking += ask.amount
         try:
@@ -91,22 +98,24 @@ class BudgetHint:
     def learn(self, refused: Refused, attempt: Attempt) -> None:
         """Take what the ledger said of a call."""
         self._learned_at = self._clock.monotonic()
-        before = self._limits.get(refused.kind)
+        scope = (refused.kind, attempt.provider if refused.kind in _OF_PROVIDER else "")
+        before = self._limits.get(scope)
         never = before.never if before else None
         if not refused.ever:
             ask = amount(attempt).of(refused.kind)
             never = ask if never is None else min(ask, never)
-        self._limits[refused.kind] = Limit(refused, refused.headroom, never)
+        self._limits[scope] = Limit(refused, refused.headroom, never)
 
-    def move(self, change: Amount) -> None:
-        """Follow what a call took (minus) or gave back."""
-        for kind, limit in self._limits.items():
-            limit.free += change.of(kind)
+    def move(self, change: Amount, provider: str) -> None:
+        """Follow what a call to a provider took (minus) or gave back."""
+        for (kind, whose), limit in self._limits.items():
+            if whose in {"", provider}:
+                limit.free += change.of(kind)
 
-    def reserved(self, ask: Amount) -> None:
+    def reserved(self, ask: Amount, provider: str) -> None:
         """Turn a question into a reservation."""
         self._asking -= ask
-        self.move(Amount() - ask)
+        self.move(Amount() - ask, provider)
 
     def forget(self) -> None:
         """Forget what was learned: a limit was changed."""
@@ -125,16 +134,17 @@ class Ask:
 
     room: BudgetHint
     amount: Amount
+    provider: str
     is_reserved: bool = field(default=False, init=False)
 
     def reserved(self) -> None:
         """Note that the ledger has set the worst case aside."""
         self.is_reserved = True
-        self.room.reserved(self.amount)
+        self.room.reserved(self.amount, self.provider)
 
     def settled(self, used: Amount) -> None:
         """Note that the ledger has closed the call; so much of the worst case is used, or stays at risk."""
-        self.room.move(self.amount - used)
+        self.room.move(self.amount - used, self.provider)
 
 
 def amount(attempt: Attempt) -> Amount:

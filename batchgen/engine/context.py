@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from batchgen.engine.lane import Lane
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.executor import Executor, ProviderBatches
-from batchgen.ledger import Caps, Ledger
-from batchgen.limits import Breaker, Limiter
-from batchgen.model import (
-    Provider,
-    Settings,
-    StoredImage,
-)
-from batchgen.pricing import PriceList
+from batchgen.executor import Executor
+from batchgen.ledger import Ledger
+from batchgen.model import Job, Settings, Stop, StoredImage
+from batchgen.pricing import Offers
 from batchgen.runtime.clock import Clock, Offload
 
 
@@ -37,28 +33,55 @@ def told(key: str, drawn_by: tuple[str, str], images: Sequence[StoredImage]) -> 
 class RunContext:
     """The collaborators of one run.
 
-    `caps` gives the limits of this moment; `forget` says that the ledger has what an attempt brought, so that nothing
-    of it needs to be kept any more. `check_output` raises StorageError when the output is not this run's any more:
-    nothing more is paid then. `batches` are where images go that are asked for in batches.
+    `lanes` are its providers, in the order of `offers`, which say who can draw a job and for how much. `forget` says
+    that the ledger has what an attempt brought, so that nothing of it needs to be kept any more. `check_output` raises
+    StorageError when the output is not this run's any more: nothing more is paid then.
     """
 
     run_id: str
-    provider: Provider
+    lanes: tuple[Lane, ...]
+    offers: Offers
     settings: Settings
-    tariff: PriceList
-    caps: Callable[[], Caps]
     ledger: Ledger
     offload: Offload
     executor: Executor
     forget: Callable[[str], Awaitable[None]]
-    limiter: Limiter
-    breaker: Callable[[str], Breaker]
     clock: Clock
     stops: StopReasons
     new_id: Callable[[], str]
     note: Note
     check_output: Callable[[], None] = lambda: None
-    batches: ProviderBatches | None = None
+
+    @property
+    def lane(self) -> Lane:
+        """The only provider, where there is one; otherwise the first."""
+        return self.lanes[0]
+
+    def lane_of(self, provider: str) -> Lane:
+        """Return the provider of this name; the first for one that is not of this run."""
+        return next((lane for lane in self.lanes if lane.name == provider), self.lanes[0])
+
+    def only(self, lane: Lane) -> "RunContext":
+        """Return the same run with a single provider, for what is done at one after the other."""
+        return replace(self, lanes=(lane,), offers=Offers((lane.offer,)))
+
+    def able(self, job: Job) -> tuple[Lane, ...]:
+        """Return the providers that can draw a job, whether they are still asked or not."""
+        if len(self.lanes) == 1:
+            return self.lanes
+        names = {offer.name for offer in self.offers.able(job)}
+        return tuple(lane for lane in self.lanes if lane.name in names)
+
+    def take_out(self, lane: Lane, stop: Stop) -> None:
+        """Ask a provider no more; the run stops for what stopped its last one."""
+        others = any(one.stop is None for one in self.lanes if one is not lane)
+        if lane.stop and len(self.lanes) > 1:
+            return
+        if others:
+            self.note("provider_out", provider=lane.name, kind=stop.kind.value, why=stop.words)
+        lane.close(stop)
+        if not others:
+            self.stops.add(stop)
 
     async def pause(self, seconds: float) -> None:
         """Wait; a stop of the run ends the wait."""

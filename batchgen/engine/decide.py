@@ -25,6 +25,13 @@ FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
 MOST_RESENDS = 8
 MOST_MODERATED = 1
 MOST_EMPTY = 1
+_OF_PROVIDER = frozenset(
+    {
+        *(Remedy.RESEND, Remedy.RETRY, Remedy.FAIL_JOB),
+        *(Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG),
+    }
+)
+"""What one provider says, and another may see otherwise."""
 _HALTS = {
     Remedy.PROBE_ACCOUNT: StopKind.ACCOUNT,
     Remedy.STOP_ACCOUNT: StopKind.ACCOUNT,
@@ -71,11 +78,15 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The call is over: its open slots get this state, and perhaps the whole run must stop."""
+    """The call is over: its open slots get this state, and perhaps its provider is not to be asked any more.
+
+    `elsewhere`: nothing was or may have been charged for it, so that another provider may be asked instead.
+    """
 
     slots: SlotState
     reason: Reason
     stop: Stop | None = None
+    elsewhere: bool = False
 
 
 Next = Again | Over
@@ -137,6 +148,11 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
             return Over(SlotState.NOT_STARTED, _because(ReasonCode.UNAVAILABLE, verdict), halt(verdict))
         case Remedy.FAIL_JOB | Remedy.NONE:
             return Over(SlotState.FAILED, _because(ReasonCode.REFUSED, verdict))
+
+
+def may_move(verdict: Verdict) -> bool:
+    """Whether a call that failed so for good may be made at another provider: it was free, and no answer about it."""
+    return verdict.charge is Charge.NO and verdict.remedy in _OF_PROVIDER
 
 
 def _unreachable(verdict: Verdict) -> Over:

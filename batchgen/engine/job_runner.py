@@ -9,9 +9,9 @@ from batchgen.engine.attempt_loop import AttemptLoop, CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
-from batchgen.engine.failure_streak import FailureStreak, Refusals
 from batchgen.engine.group_by_prompt import Words, said
 from batchgen.engine.job_status import job_status
+from batchgen.engine.lane import Doubted, Lane, shares
 from batchgen.errors import StorageError
 from batchgen.ledger import Tried
 from batchgen.model import (
@@ -34,7 +34,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.money import ZERO, MicroUSD
-from batchgen.pricing import PriceList
+from batchgen.pricing import PriceList, per_call
 from batchgen.runtime.clock import Offload
 
 MOST_TOP_UPS = 2
@@ -71,13 +71,17 @@ Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
 
 @dataclass(slots=True)
 class Filled:
-    """What the calls for some slots of a job brought; `open` says what became of the slots without an image."""
+    """What the calls for some slots of a job brought; `open` says what became of the slots without an image.
+
+    `lane` is the provider that was asked last, if one was.
+    """
 
     stored: int = 0
     spent: MicroUSD = ZERO
     touched: bool = False
     odd: tuple[int, ...] = ()
     refusal: Verdict | None = None
+    lane: Lane | None = None
     open: dict[int, tuple[SlotState, Reason]] = field(default_factory=dict)
 
     def add(self, call: CallState, over: Over | None) -> None:
@@ -87,6 +91,7 @@ class Filled:
         self.touched = self.touched or call.touched
         self.odd += tuple(slot for slot, _ in call.odd)
         self.refusal = self.refusal or call.refusal
+        self.lane = call.lane or self.lane
         if over:
             self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
 
@@ -107,14 +112,14 @@ class JobRunner:
         self.places = Admission(bench.settings.limits.concurrency)
         self.collector = Collector(bench)
         self._caller = AttemptLoop(bench, self.places, self.collector)
-        self._alike = FailureStreak()
-        self._refusals = Refusals()
-        self._doubted: list[tuple[Job, dict[int, Reason]]] = []
 
     def resize(self, concurrency: int) -> None:
         """Make so many calls at once from now on; those under way end as they would."""
         self.places.resize(concurrency)
-        self.bench.limiter.resize(concurrency)
+        lanes = self.bench.lanes
+        each = shares(concurrency, [lane.tariff.settings.limits.concurrency for lane in lanes])
+        for lane, most in zip(lanes, each, strict=True):
+            lane.limiter.resize(most)
 
     def limits_changed(self) -> None:
         """Ask the ledger again about calls that a limit refused."""
@@ -128,54 +133,57 @@ class JobRunner:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
-        parts = split(self.bench.tariff, task)
+        parts = split([lane.tariff for lane in self.bench.able(task.job)], task)
         if len(parts) == 1:
             filled = [await self._fill(task, *parts[0])]
         else:
             filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
         outcome = await self._close(task, filled)
-        stop = self._refused(task, filled)
-        if stop is None and (
-            stop := self._alike.watch(outcome, charged=self._caller.charged, slots=_failed_slots(filled))
-        ):
-            self._refusals.end(stop)
+        lane = _last_asked(filled) or self.bench.lane
+        stop = self._refused(lane, task, filled)
+        if stop is None and (stop := lane.alike.watch(outcome, charged=lane.charged, slots=_failed_slots(filled))):
+            lane.refusals.end(stop)
         if stop is None:
-            return await self._after_outage(outcome, filled)
-        self.bench.stops.add(stop)
-        return await self._reopened(outcome, stop)
+            return await self._after_outage(lane, outcome, filled)
+        self.bench.take_out(lane, stop)
+        if not self.bench.stops:
+            self.bench.stops.leave_undone(stop)
+        return await self._reopened(lane, outcome, stop)
 
-    async def _after_outage(self, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
+    async def _after_outage(self, lane: Lane, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
         """Let a later run start the jobs that an outage has cost their tries: what fails in a row is not theirs.
 
         They are those that were held since the last good job when the provider is given up.
         """
         if outcome.stored:
-            self._doubted.clear()
+            lane.doubted.clear()
         held = outcome.kind is OutcomeKind.HELD and self.bench.settings.on_uncertain is not OnUncertain.HOLD
         if held:
             open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
             doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
-            self._doubted.append((outcome.job, doubted))
-        if not self._doubted or not any(self.bench.stops.has(kind) for kind in _OF_ALL):
+            lane.doubted.append((outcome.job, doubted))
+        out = any(self.bench.stops.has(kind) for kind in _OF_ALL)
+        over = [other for other in self.bench.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
+        jobs = [one for other in over for one in _taken(other.doubted)]
+        if not jobs:
             return outcome
-        jobs, self._doubted = self._doubted, []
         await self._mark(
             (job, {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.OUTAGE)) for slot, why in slots.items()})
             for job, slots in jobs
         )
-        return replace(outcome, kind=OutcomeKind.NOT_STARTED) if held else outcome
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED) if held and not lane.doubted else outcome
 
-    def _refused(self, task: Task, filled: Sequence[Filled]) -> Stop | None:
+    def _refused(self, lane: Lane, task: Task, filled: Sequence[Filled]) -> Stop | None:
         """Whether the job was refused in words that are not about it."""
         slots = {slot: mark for part in filled if part.refusal for slot, mark in part.open.items()}
         refusal = next((part.refusal for part in filled if part.refusal), None)
-        return self._refusals.watch(task.job, tuple(slots), refusal)
+        return lane.refusals.watch(task.job, tuple(slots), refusal)
 
-    async def _reopened(self, outcome: Outcome, stop: Stop) -> Outcome:
+    async def _reopened(self, lane: Lane, outcome: Outcome, stop: Stop) -> Outcome:
         """Fail no job for what stopped the run: a later run draws it."""
         not_theirs = (SlotState.NOT_STARTED, Reason(ReasonCode.UNAVAILABLE, detail=stop.words))
-        jobs = (*(self._refusals.take() if self._refusals.stop else ()), *self._alike.take())
-        await self._mark((job, dict.fromkeys(slots, not_theirs)) for job, slots in jobs)
+        jobs = (*(lane.refusals.take() if lane.refusals.stop else ()), *lane.alike.take())
+        await self._mark((job, dict.fromkeys(slots, not_theirs)) for job, slots in jobs if slots)
         return replace(outcome, kind=OutcomeKind.NOT_STARTED)
 
     async def _mark(self, jobs: Iterable[tuple[Job, dict[int, tuple[SlotState, Reason]]]]) -> None:
@@ -284,14 +292,14 @@ class JobRunner:
             return OutcomeKind.NOT_STARTED
 
 
-def split(tariff: PriceList, task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
+def split(tariffs: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
     """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
 
-    Those with one prompt and one past go together.
+    Those with one prompt and one past go together; no call asks for more images than any of the providers takes.
     """
     past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
     for job, asked in said(task.job, task.slots, task.words):
-        most, alike = tariff.per_call(job.request, len(asked)), dict[Tried, list[int]]()
+        most, alike = per_call(tariffs, job.request, len(asked)), dict[Tried, list[int]]()
         for slot in asked:
             alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
         for tried, slots in alike.items():
@@ -318,6 +326,19 @@ def missing(settings: Settings, why: str) -> tuple[SlotState, Reason]:
         return SlotState.MODERATED, Reason(ReasonCode.SHORT_AGAIN, why)
     strict = settings.on_partial is OnPartial.FAIL
     return SlotState.FAILED, Reason(ReasonCode.INCOMPLETE if strict else ReasonCode.SHORT, why)
+
+
+def _last_asked(filled: Sequence[Filled]) -> Lane | None:
+    """Return the provider whose answer decided how a job ended: who refused it, or who was asked last."""
+    refused = (part.lane for part in filled if part.refusal)
+    return next(refused, None) or next((part.lane for part in reversed(filled) if part.lane), None)
+
+
+def _taken(doubted: Doubted) -> Doubted:
+    """Empty a list of held jobs, and return what stood in it."""
+    jobs = list(doubted)
+    doubted.clear()
+    return jobs
 
 
 def _failed_slots(filled: Sequence[Filled]) -> tuple[int, ...]:

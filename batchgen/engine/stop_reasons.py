@@ -11,6 +11,7 @@ class StopReasons:
 
     def __init__(self) -> None:
         self._reasons: list[Stop] = []
+        self._partial: list[Stop] = []
         self._event = asyncio.Event()
         self._listeners: list[Callable[[Stop], None]] = []
 
@@ -19,8 +20,9 @@ class StopReasons:
 
     @property
     def reasons(self) -> tuple[Stop, ...]:
-        """Every reason, the first found first, each kind once."""
-        return tuple(self._reasons)
+        """Every reason, the first found first, each kind once; then those that stopped only a part of the run."""
+        kinds = {reason.kind for reason in self._reasons}
+        return (*self._reasons, *(reason for reason in self._partial if reason.kind not in kinds))
 
     def has(self, kind: StopKind) -> bool:
         """Whether this kind of reason is among them."""
@@ -42,6 +44,11 @@ class StopReasons:
         self._event.set()
         for listener in self._listeners:
             listener(stop)
+
+    def leave_undone(self, stop: Stop) -> None:
+        """Take why some jobs could not be drawn, while the others go on."""
+        if all(reason.kind is not stop.kind for reason in self._partial):
+            self._partial.append(stop)
 
     async def wait(self) -> None:
         """Return when there is a first reason."""

@@ -5,12 +5,14 @@ from batchgen.executor.batches import ProviderBatches
 from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.executor.part_writer import bring_home
 from batchgen.executor.protocol import Came, Capacity, Executor, MakeExecutor
+from batchgen.executor.several import Executors
 
 __all__ = [
     "BatchRefusedError",
     "Came",
     "Capacity",
     "Executor",
+    "Executors",
     "LocalExecutor",
     "MakeExecutor",
     "ProviderBatches",

@@ -1,6 +1,7 @@
 """Stops dispatch to a model that keeps failing in ways that may be charged, and finds out when it is back."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,15 @@ class Breaker:
     def _has_room(self) -> bool:
         """Whether those that wait to be judged, if all were bad, would not be more in a row than may be."""
         return self._proven or len(self._kept) + self._in_a_row < IN_A_ROW
+
+    @property
+    def ready_in(self) -> float:
+        """Seconds until leave to make a call would be given; infinite until a call ends. Given up is told at once."""
+        if self.given_up:
+            return 0.0
+        if not self._open:
+            return 0.0 if self._has_room else math.inf
+        return max(0.0, self._probe_at - self._clock.monotonic()) if self._probe is None else math.inf
 
     async def allow(self) -> Ticket | None:
         """Wait for leave to make one call; None when the model was given up, Closed when the run stops first.

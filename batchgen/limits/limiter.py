@@ -12,7 +12,7 @@ from batchgen.limits.rate_share import COOL_DOWN, RateShare
 from batchgen.limits.refusals import LATEST, Refusals
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
-from batchgen.limits.start_queue import StartQueue
+from batchgen.limits.start_queue import StartQueue, Weights
 from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Limits
 from batchgen.runtime.clock import Clock
@@ -119,6 +119,14 @@ class Limiter:
         """What is sure of the models that were called: their limit in calls a minute, or None without one."""
         return {model: rate.limit for model, rate in self._learned.items() if rate.sure}
 
+    def ready_in(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> float:
+        """Seconds until a call of this weight could start here; infinite until another one ends or starts."""
+        if self._waiting or self._slots.taken >= self._slots.size:
+            return math.inf
+        meters = (meter.wait(weight) for meter, weight in self._weights(n, input_images, tokens))
+        held = max(self._rate(model).wait(self._refusals.look), self._until_place())
+        return max(self._queue.closed_for, held, *meters)
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
@@ -135,9 +143,7 @@ class Limiter:
 
         The answer names this start to `sent`, `answered` and `throttled`.
         """
-        weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
-        weights = tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
-        rate = self._rate(model)
+        weights, rate = self._weights(n, input_images, tokens), self._rate(model)
         self._waiting += 1
         try:
             async with self._gate.waiting():
@@ -225,6 +231,10 @@ class Limiter:
     def close(self) -> None:
         """Let everyone who waits for a permit give up at once, and nobody wait from now on: the run stops."""
         self._gate.close()
+
+    def _weights(self, n: int, input_images: int, tokens: int) -> Weights:
+        weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
+        return tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
 
     def _rate(self, model: str) -> LearnedRate:
         if model not in self._learned:

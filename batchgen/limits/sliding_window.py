@@ -47,6 +47,7 @@ class SlidingWindow:
         self._bucket.max_rate = 0.0
         self._log: deque[tuple[Start, int]] = deque()
         self._used = 0
+        self._empty_at = float("-inf")
 
     async def clear(self, weight: int) -> None:
         """Wait until a call of `weight` units may start."""
@@ -54,6 +55,11 @@ class SlidingWindow:
         await self._loosen(weight)
         while (wait := self._until_room(weight)) > 0:
             await self._clock.sleep(wait)
+
+    def wait(self, weight: int) -> float:
+        """Seconds until a call of `weight` units may start, if no other starts before."""
+        level = (self._empty_at - self._clock.monotonic()) * self._limit / WINDOW
+        return max((level - self._slack) * WINDOW / self._limit, self._until_room(weight), 0.0)
 
     async def take(self, start: Start, weight: int) -> None:
         """Count a start; goes through at once after `clear`.
@@ -93,6 +99,7 @@ class SlidingWindow:
 
     async def _pour(self, amount: float) -> None:
         """Fill the bucket beyond its rim; never waits, as `clear` saw the level within the slack."""
+        self._empty_at = max(self._empty_at, self._clock.monotonic()) + amount * WINDOW / self._limit
         self._bucket.max_rate = self._slack + amount
         await self._bucket.acquire(amount)
         self._bucket.max_rate = self._slack

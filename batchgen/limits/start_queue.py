@@ -67,6 +67,11 @@ class StartQueue:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def closed_for(self) -> float:
+        """Seconds until the end of the pause, or of the look at a probe; none when that is past."""
+        return max(self._closed_for(), 0.0)
+
     async def _until_open(self, wait: Callable[[], float]) -> None:
         while (seconds := max(self._closed_for(), wait())) > 0:
             await self._change(seconds)

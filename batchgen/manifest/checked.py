@@ -47,6 +47,8 @@ def checked(
     so that the rest can be looked at in the same go.
     """
     options = {OPTIONS[name]: f"--{name.replace('_', '-')}" for name in overrides}
+    if "provider" in overrides:
+        plain.pop("providers", None)
     for name, text in overrides.items():
         _put(plain, OPTIONS[name], text)
     problems: dict[Problem, None] = {}

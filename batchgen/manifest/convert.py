@@ -8,7 +8,7 @@ from batchgen.errors import Problem
 from batchgen.imaging.presets import presets
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
-from batchgen.manifest.schema import ChecksForm, DerivativeForm, Form, ManifestForm, PriceForm
+from batchgen.manifest.schema import ChecksForm, DerivativeForm, Form, ManifestForm, PriceForm, ProviderEntryForm
 from batchgen.model import (
     NO_CHECKS,
     BatchSettings,
@@ -21,6 +21,7 @@ from batchgen.model import (
     Notify,
     Prepare,
     Price,
+    ProviderEntry,
     RaySettings,
     Recipe,
     Retry,
@@ -38,9 +39,13 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
         for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request", "bad_rows", "route")
         if (value := getattr(form, name)) is not None
     }
+    if form.provider and form.providers:
+        why = "`providers` stands beside `provider`: keep one of the two; a single provider may stand in the list too"
+        problems.append(Problem(why, root.key_place("providers")))
     return Settings(
         name=_name(form.name, root, path, problems),
         provider=provider_of(form.provider, root, path.parent) if form.provider else "openai",
+        providers=tuple(_entry(at, one, root, path.parent) for at, one in enumerate(form.providers or ())),
         limits=Limits(**_given(form.limits)),
         budget=Budget(**_given(form.budget)) if form.budget else None,
         ledger=_ledger(form.ledger, root, path.parent, problems) if form.ledger is not None else None,
@@ -124,9 +129,27 @@ def _ledger(given: str, root: Node, base: Path, problems: list[Problem]) -> Path
 def provider_of(given: str, root: Node, base: Path) -> str:
     """Give a provider's name, or the path of the user's own provider file: the manifest's are relative to it."""
     written = root.at("provider").value
-    if given == written and (given.endswith((".yaml", ".yml")) or "/" in given):
-        return str(base / given)
-    return given
+    return entry_of(given, base) if given == written else given
+
+
+def entry_of(given: str, base: Path) -> str:
+    """Give a provider's name, or the path of its file: the manifest's are relative to it."""
+    return str(base / given) if given.endswith((".yaml", ".yml")) or "/" in given else given
+
+
+def _entry(at: int, given: str | ProviderEntryForm, root: Node, base: Path) -> ProviderEntry:
+    """Give one of several providers; its file is found from the manifest."""
+    form = ProviderEntryForm(name=given) if isinstance(given, str) else given
+    name = form.name or form.file or ""
+    weight = {} if form.weight is None else {"weight": form.weight}
+    return ProviderEntry(
+        entry_of(name, base),
+        form.key,
+        tuple(_given(form.limits).items()),
+        label=form.label or "",
+        place=root.at("providers", at).place,
+        **weight,
+    )
 
 
 def _price(model: str, form: PriceForm) -> Price:

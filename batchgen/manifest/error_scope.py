@@ -34,7 +34,9 @@ def concerns(path: Path, value: Plain) -> Iterator[tuple[Scope, str]]:
 
 
 def _by_section(word: str, value: Plain) -> Iterator[tuple[Scope, str]]:
-    if word in _OF_JOBS:
+    if word == "providers":
+        yield "jobs", "provider"
+    elif word in _OF_JOBS:
         yield "jobs", word
     elif word == "stages":
         yield "jobs", "model"

@@ -141,15 +141,13 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
 def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:
     from batchgen.manifest.checked import checked
     from batchgen.manifest.compose import Composer
-    from batchgen.manifest.convert import provider_of, settings
+    from batchgen.manifest.convert import settings
 
     if not isinstance(root.value, dict):
         raise InputError(Problem("a manifest is names with values, such as `jobs:` with a list", root.place))
     plain = root.plain()
     assert isinstance(plain, dict)
-    written = root.value.get("provider")
-    named_one = overrides.get("provider") or (written.value if written else None)
-    opens = opened(provider_of(named_one, root, path.parent) if isinstance(named_one, str) else DEFAULT_PROVIDER)
+    opens = frozenset[str]().union(*map(opened, _named(root, path.parent, overrides)))
     found = checked(plain, root, overrides, opens - REQUEST)
     form = found.form
     composer = Composer(found, root, path.parent, opens)
@@ -172,6 +170,24 @@ def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], op
         _sorted(problems),
         bool(sources),
     )
+
+
+def _named(root: yaml_tree.Node, base: Path, overrides: Mapping[str, str]) -> Iterator[str]:
+    """Name the providers of a manifest that is not checked yet."""
+    from batchgen.manifest.convert import entry_of, provider_of
+
+    one, several = root.at("provider"), root.at("providers")
+    if given := overrides.get("provider") or (one.value if one is not root else None):
+        yield provider_of(given, root, base) if isinstance(given, str) else DEFAULT_PROVIDER
+    elif several is not root and isinstance(several.value, tuple):
+        for entry in several.value:
+            named = entry.value
+            if isinstance(named, dict):
+                named = next((named[key].value for key in ("name", "file") if key in named), None)
+            if isinstance(named, str):
+                yield entry_of(named, base)
+    else:
+        yield DEFAULT_PROVIDER
 
 
 def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:

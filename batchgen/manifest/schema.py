@@ -475,6 +475,52 @@ class RowsForm(Form):
     """The sheet of a workbook; without it the first one with rows."""
 
 
+def _key_variable(value: Any) -> str:
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise ValueError(
+            "name the environment variable that holds the key, such as AZURE_EU_KEY; "
+            "a key is a secret and does not belong into a manifest"
+        )
+    return value
+
+
+class OwnLimitsForm(Form):
+    """What one of several providers allows, instead of what `limits` says."""
+
+    images_per_minute: Count | None = None
+    input_images_per_minute: Count | None = None
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    images_per_day: Count | None = None
+    concurrency: Count | None = None
+
+
+class ProviderEntryForm(Form):
+    """One of several providers, with what is its own."""
+
+    name: str | None = None
+    """openai, another known provider, or the path of a provider file of one's own."""
+    file: str | None = None
+    """The path of a provider file of one's own, instead of a name."""
+    key: Annotated[str, PlainValidator(_key_variable), WithJsonSchema({"type": "string"})] | None = None
+    """The environment variable that holds the key, instead of the provider's usual one."""
+    limits: OwnLimitsForm | None = None
+    weight: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """The share of images among equal prices, 1 without it; 0: only asked when no other can."""
+    label: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f,]+$")] | None = None
+    """What it is called in tables and messages."""
+
+    @model_validator(mode="after")
+    def _named(self) -> "ProviderEntryForm":
+        if (self.name is None) == (self.file is None):
+            raise ValueError("a provider is either a `name` or a `file`")
+        return self
+
+
+def _entry_kind(value: Any) -> str:
+    return "form" if isinstance(value, dict | ProviderEntryForm) else "one"
+
+
 KINDS = frozenset({"file", "form", "inline", "one", "several"})
 """How pydantic tells apart what may be written in several ways; none of it stands in a manifest."""
 
@@ -525,6 +571,18 @@ class ManifestForm(Form):
     """Default: the file's name; names the output folder."""
     provider: str | None = None
     """openai, mock, another known provider, or the path of a provider file of one's own."""
+    providers: (
+        Annotated[
+            list[
+                Annotated[
+                    Annotated[str, Tag("one")] | Annotated[ProviderEntryForm, Tag("form")], Discriminator(_entry_kind)
+                ]
+            ],
+            Field(min_length=1),
+        ]
+        | None
+    ) = None
+    """Several providers side by side, instead of `provider`: each image is drawn by the cheapest that can."""
     defaults: RequestForm | None = None
     """Request parameters for every job that does not set its own."""
     limits: LimitsForm | None = None

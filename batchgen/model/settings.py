@@ -5,6 +5,7 @@ from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
+from batchgen.errors import Place
 from batchgen.model.checks import NO_CHECKS, Checks
 from batchgen.model.provider import Price
 from batchgen.model.recipe import Recipe
@@ -174,11 +175,28 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderEntry:
+    """One of several providers: its name or the path of its file, and what is its own.
+
+    `key` names the variable of its key. `limits` are kinds with what is allowed here. Providers with equal prices share
+    by `weight`; one with 0 is only asked when no other can. `label` is what it is called.
+    """
+
+    name: str
+    key: str | None = None
+    limits: tuple[tuple[str, int], ...] = ()
+    weight: int = 1
+    label: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything of a manifest that is not a job."""
 
     name: str
     provider: str = "openai"
+    providers: tuple[ProviderEntry, ...] = ()
     limits: Limits = field(default_factory=Limits)
     budget: Budget | None = None
     ledger: Path | None = None

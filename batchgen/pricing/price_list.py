@@ -189,6 +189,15 @@ class PriceList:
         price = self.batch_price(name) if batch else self.price(name)
         return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
 
+    def listed(self, request: ImageRequest, n: int) -> MicroUSD:
+        """Say what the list expects of one call, whatever earlier calls really cost: by this providers are compared."""
+        kind = (_look(request), n, None)
+        return kept(self._quotes, kind, lambda: self._listed(request, n)).expected
+
+    def _listed(self, request: ImageRequest, n: int) -> Quote:
+        name = self.model_of(request)
+        return cost.quote(request, n, self.provider, self.model(name), self.price(name), history=None)
+
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """Say what an answered call did cost."""
         counts = receipt.usage and replace(receipt.usage, raw="")
@@ -233,21 +242,21 @@ class PriceList:
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 
-    def cost(self, job: Job, images: int, *, batch: bool = False) -> Cost:
-        """Say what drawing so many images of a job may cost, over as many calls as it takes."""
-        kind = (_look(job.request), images, batch)
-        return kept(self._costs, kind, lambda: self._cost(job.request, images, batch=batch))
+    def cost(self, job: Job, images: int, most: int | None = None, *, batch: bool = False) -> Cost:
+        """Say what drawing so many images of a job may cost, over as many calls as it takes with `most` in each."""
+        most = most or self.per_call(job.request, images)
+        kind = (_look(job.request), images, most, batch)
+        return kept(self._costs, kind, lambda: self._cost(job.request, images, most, batch=batch))
 
-    def planned(self, job: Job, images: int) -> Cost:
+    def planned(self, job: Job, images: int, most: int | None = None) -> Cost:
         """Say what drawing so many images of a job may cost the way the settings say."""
-        return self.cost(job, images, batch=self.settings.route is not RouteChoice.SYNC)
+        return self.cost(job, images, most, batch=self.settings.route is not RouteChoice.SYNC)
 
     def expected(self, job: Job, images: int, times: int, *, batch: bool = False) -> MicroUSD:
         """Say what so many jobs may be expected to cost that are all like this one."""
         return MicroUSD(self.cost(job, images, batch=batch).quote.expected * times)
 
-    def _cost(self, request: ImageRequest, images: int, *, batch: bool) -> Cost:
-        most = self.per_call(request, images)
+    def _cost(self, request: ImageRequest, images: int, most: int, *, batch: bool) -> Cost:
         full, rest = divmod(images, most)
         quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
         total = partial(_sum, quotes)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from batchgen.app.config.lanes import Access
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import open_project
 from batchgen.app.preview.check import check
@@ -71,7 +72,7 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     workspace, store, listener = Workspace(project.output), LocalStore(project.output), Listener()
     with workspace.lock(), project.open_ledger() as ledger:
         checked = check(project, asked=(asked := Fingerprint()))
-        session = Run(project, options, listener, workspace, store, ledger, None, checked, asked, StuckExecutor)
+        session = Run(project, options, listener, workspace, store, ledger, (Access(),), checked, asked, StuckExecutor)
         session.prepare(lambda _left: 0)
         asyncio.run(RunLoop(session).work())
         result = session.close()

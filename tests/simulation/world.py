@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from batchgen import catalog
 from batchgen.app.config.exit_status import exit_status
-from batchgen.engine import Collector, JobRunner, LeftOpen, RunContext, StopReasons, Task
+from batchgen.engine import Collector, JobRunner, Lane, LeftOpen, RunContext, StopReasons, Task
 from batchgen.engine.run import run
 from batchgen.errors import Exit
 from batchgen.ledger import Caps, Ledger, RunStart, Totals, Wanted
@@ -34,7 +34,7 @@ from batchgen.model import (
     StopKind,
 )
 from batchgen.planner import Chain, Choices, Pairing, Planned
-from batchgen.pricing import PriceList
+from batchgen.pricing import Offer, Offers, PriceList
 from batchgen.runtime.clock import Offload, in_place
 from batchgen.storage import LocalStore
 from tests import virtual_time
@@ -313,20 +313,16 @@ class Players:
     def _bench(self) -> RunContext:
         settings, clock = self.scene.settings, self.world.clock
         limiter, breakers = Limiter(settings.limits, clock), Breakers(settings.retry.breaker_probe_seconds, clock)
-        self.stops.listen(lambda _stop: limiter.close())
-        self.stops.listen(lambda _stop: breakers.close())
+        lane = Lane(Offer(self.tariff), self.scene.provider, limiter, breakers, self._caps).follow(self.stops)
         return RunContext(
             run_id=self.run_id,
-            provider=self.scene.provider,
+            lanes=(lane,),
+            offers=Offers((lane.offer,)),
             settings=settings,
-            tariff=self.tariff,
-            caps=self._caps,
             ledger=self.ledger,
             offload=self.offload,
             executor=self.sky,
             forget=self._forget,
-            limiter=limiter,
-            breaker=breakers,
             clock=clock,
             stops=self.stops,
             new_id=lambda: f"{self.run_id}-{self.chance.getrandbits(64):016x}",

@@ -41,6 +41,10 @@ class Secret:
         return self.value
 
 
+FREE_KEY = Secret("embedded-needs-no-key")
+"""What the provider that costs nothing takes for a key."""
+
+
 def environment(folder: Path | None = None) -> Mapping[str, str]:
     """Environment variables over the lines of `.env` in the working directory; the environment wins."""
     return {**_dotenv((folder or Path.cwd()) / ".env"), **os.environ}
@@ -78,7 +82,7 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     """
     name = provider.key_variable
     if name is None:
-        return Secret("embedded-needs-no-key") if provider.name == MOCK else None
+        return FREE_KEY if provider.name == MOCK else None
     value = variables.get(name, "").strip()
     if not value:
         raise AccountError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from batchgen import catalog, manifest
 from batchgen.app.config.environment import MOCK, environment
+from batchgen.app.config.lanes import LaneConfig, lanes_of, settings_at, together
 from batchgen.app.config.locate import catalogue_of, kept_path, output_of
 from batchgen.app.config.options import Options
 from batchgen.app.config.shards import check_folder, divided
@@ -20,9 +21,9 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, Limits, OnUncertain, Provider, Settings, Shard
+from batchgen.model import BadRows, EngineChoice, Job, OnUncertain, Provider, Settings, Shard
 from batchgen.planner import Canaries, Choices
-from batchgen.pricing import Past, PriceList, no_past
+from batchgen.pricing import Offer, Offers, Past, PriceList, no_past
 from batchgen.providers.rules import described
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore
@@ -31,17 +32,17 @@ from batchgen.storage.images.store import OWNER, book
 from batchgen.storage.workspace import LEDGER
 from batchgen.text import counted
 
-OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
-"""Honoured for the provider `openai`, as by the vendor's own clients."""
-
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that one command needs to know of one manifest."""
+    """Everything that one command needs to know of one manifest.
+
+    `lanes` are its providers; `settings` are the manifest's, with the limits of all providers together.
+    """
 
     manifest: Manifest
     settings: Settings
-    provider: Provider
+    lanes: tuple[LaneConfig, ...]
     output: Path
     ledger_path: Path
     variables: Mapping[str, str]
@@ -57,7 +58,21 @@ class Project:
     @property
     def free(self) -> bool:
         """Whether images cost nothing here, so that no limit is needed."""
-        return self.provider.name == MOCK
+        return all(lane.free for lane in self.lanes)
+
+    @property
+    def provider(self) -> Provider:
+        """The only provider, where there is one; otherwise the first."""
+        return self.lanes[0].provider
+
+    @property
+    def providers(self) -> str:
+        """What the providers are called."""
+        return ", ".join(lane.name for lane in self.lanes)
+
+    def at(self, provider: Provider, settings: Settings) -> "Project":
+        """Return the same manifest at one other provider."""
+        return replace(self, settings=settings, lanes=(LaneConfig(provider, settings),))
 
     def open_ledger(self, *, readonly: bool = False, at: Callable[[str], None] = nowhere) -> Ledger:
         """Return the ledger of the output folder; see `Ledger.open`. InputError when it is another shard's."""
@@ -75,12 +90,16 @@ class Project:
         """Return the store that keeps the images."""
         return store_of(self.output, self.store, self.variables, at)
 
-    def tariff(self, ledger: Ledger | None = None) -> PriceList:
-        """Say what calls cost here; a ledger's history calibrates what is expected."""
-        past: Past = no_past
-        if ledger is not None:
-            past = lambda model, size, quality: ledger.accounts.history(model, size, quality, self.provider.name)  # noqa: E731
-        return PriceList(self.provider, self.settings, past)
+    def offers(self, ledger: Ledger | None = None) -> Offers:
+        """Say what calls cost at each provider; a ledger's history calibrates what is expected."""
+        return Offers(tuple(Offer(_prices(lane, ledger), lane.weight) for lane in self.lanes))
+
+
+def _prices(lane: LaneConfig, ledger: Ledger | None) -> PriceList:
+    past: Past = no_past
+    if ledger is not None:
+        past = lambda model, size, quality: ledger.accounts.history(model, size, quality, lane.name)  # noqa: E731
+    return PriceList(lane.provider, lane.settings, past)
 
 
 def opened_by(provider: str) -> frozenset[str]:
@@ -97,9 +116,9 @@ def schema(provider: str | None = None) -> dict[str, Any]:
     return manifest.json_schema({param.name: described(param) for param in opened})
 
 
-def wanted(job: Job, tariff: PriceList) -> Wanted:
+def wanted(job: Job, offers: Offers) -> Wanted:
     """Return a job with what it is priced as: what the ledger keeps of it."""
-    return Wanted(job, *tariff.kind(job.request))
+    return Wanted(job, *offers.kind(job))
 
 
 def open_project(path: Path, options: Options, clock: Clock | None = None) -> Project:
@@ -110,21 +129,19 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     variables = environment()
     overrides = {"provider": options.provider} if options.provider else {}
     loaded = manifest.read(path, overrides=overrides, opened=opened_by)
-    name = loaded.settings.provider
-    base_url = options.base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
     try:
-        _named(name, loaded.provider_place)
-        provider = catalog.provider(name, base_url)
+        lanes = lanes_of(loaded, variables, options.base_url)
     except InputError as error:
         census = manifest.check(loaded)
         raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
-    settings = settings_at(provider, loaded.settings, options)
+    lanes = tuple(replace(lane, settings=_under(lane.settings, options)) for lane in lanes)
+    settings = replace(lanes[0].settings, limits=together(lanes))
     own = f"{settings.name}-{options.shard.name}" if options.shard else settings.name
     output = options.output or output_of(path, own)
     return Project(
         loaded,
         settings,
-        provider,
+        lanes,
         output,
         settings.ledger or output / LEDGER,
         variables,
@@ -134,27 +151,14 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     )
 
 
-def settings_at(provider: Provider, stated: Settings, options: Options) -> Settings:
+def settings_for(provider: Provider, stated: Settings, options: Options) -> Settings:
     """Return a manifest's settings as they are at one provider, under the command line's."""
-    settings = _chosen(_at(provider, stated), options)
+    return _under(settings_at(provider, stated), options)
+
+
+def _under(stated: Settings, options: Options) -> Settings:
+    settings = _chosen(stated, options)
     return divided(settings, options.shard) if options.shard else settings
-
-
-def _named(name: str, place: Place | None) -> None:
-    """Complain about a provider that cannot be used, where the manifest names it."""
-    try:
-        catalog.provider(name)
-    except InputError as error:
-        raise InputError(*(replace(problem, place=problem.place or place) for problem in error.problems)) from None
-
-
-def _at(provider: Provider, settings: Settings) -> Settings:
-    """Return the manifest's settings, with the provider's own limits where the manifest states none of a kind."""
-    unset = Limits()
-    stated: dict[str, Any] = {
-        kind: most for kind, most in provider.limits if getattr(settings.limits, kind) == getattr(unset, kind)
-    }
-    return replace(settings, limits=replace(settings.limits, **stated))
 
 
 def _chosen(settings: Settings, options: Options) -> Settings:

@@ -6,13 +6,15 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from batchgen import catalog, manifest
+from batchgen.app.config.lanes import LaneConfig
 from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import WHOLE, ManifestSummary, Part
-from batchgen.model import BadRows, Job, Model, Price, RouteChoice
+from batchgen.model import BadRows, EngineChoice, Job, Model, Price, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
+from batchgen.pricing import PriceList
 from batchgen.providers import refusals
 from batchgen.runtime.memo import kept
 
@@ -51,15 +53,15 @@ class Examiner:
         self.unmet = unmet
         self._asked = asked
         self._part = part
-        self._project = project
-        self._tariff = project.tariff()
+        self._offers = project.offers()
+        prices = (offer.tariff for offer in self._offers)
+        self._each = [AtProvider(project, *pair) for pair in zip(project.lanes, prices, strict=True)]
         self._said: set[str] = set()
-        self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         """Say what is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
         if self._asked and not lacking and self._part.has(job):
-            self._asked.add(wanted(job, self._tariff))
+            self._asked.add(wanted(job, self._offers))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         if lacking & DECIDE:
@@ -72,13 +74,46 @@ class Examiner:
                 yield problem
 
     def _all(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
-        provider, name = self._project.provider, self._tariff.model_of(job.request)
+        if len(self._each) == 1:
+            yield from self._each[0].look(job, lacking)
+        elif not lacking & {"prices", "prompt"}:
+            yield from self._of_several(job, lacking)
+
+    def _of_several(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+        """Say why no provider can draw a job, or what is doubtful at those that can."""
+        if job.request.model is None:
+            why = "names no model, and each provider has another one of its own: write `model`, here or in defaults"
+            yield Problem(f"job {job.id} {why}", job.place_of("model"))
+            return
+        able = self._offers.able(job)
+        for offer in () if able else self._offers:
+            for one in offer.objections(job):
+                yield replace(one, message=f"{offer.name}: {one.message}", place=one.place or job.place)
+        for there in self._each:
+            if any(offer.name == there.lane.name for offer in able):
+                said = there.look(job, lacking)
+                yield from (problem for problem in said if problem.severity is not Severity.ERROR)
+
+
+class AtProvider:
+    """What one provider says to jobs, and what is doubtful about its models and prices."""
+
+    def __init__(self, project: Project, lane: LaneConfig, tariff: PriceList) -> None:
+        self.lane = lane
+        self._provider, self._settings, self._clock = lane.provider, lane.settings, project.clock
+        self._tariff = tariff
+        self._said: set[str] = set()
+        self._refused: dict[object, tuple[Problem, ...]] = {}
+
+    def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+        """Say what is wrong with a job here, whatever it lacks."""
+        provider, name = self._provider, self._tariff.model_of(job.request)
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
         if "prices" in lacking:
             return
-        if name not in self._said or self._project.settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
+        if name not in self._said or self._settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
             self._said.add(name)
             yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
         if not lacking:
@@ -86,7 +121,7 @@ class Examiner:
 
     def _dear(self, job: Job, name: str) -> Iterator[Problem]:
         """Refuse a job of which one image may cost more than is allowed."""
-        most = self._project.settings.limits.max_cost_per_image
+        most = self._settings.limits.max_cost_per_image
         if most is None:
             return
         try:
@@ -101,14 +136,14 @@ class Examiner:
 
     def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
         """Say what is wrong or doubtful with a model wherever it is named: its price and its life span."""
-        today = self._project.clock.now().date()
+        today = self._clock.now().date()
         doubts = catalog.warnings_for(model, today) if model else ()
-        if gone := dict(self._project.provider.retired_models).get(name):
-            doubts = (*doubts, f"{self._project.provider.name} closed {name} on {gone}")
+        if gone := dict(self._provider.retired_models).get(name):
+            doubts = (*doubts, f"{self._provider.name} closed {name} on {gone}")
         try:
             price = self._tariff.price(name)
             doubts = (*doubts, *_doubts(name, model, price, today))
-            if self._project.settings.route is not RouteChoice.SYNC:
+            if self._settings.route is not RouteChoice.SYNC:
                 self._tariff.batch_price(name)
         except InputError as error:
             yield from error.problems
@@ -120,7 +155,7 @@ class Examiner:
         A problem without a place belongs to each job's own.
         """
         form = (job.request.form, bool(job.request.prompt), job.inherited, job.n, id(job.written))
-        provider, prepare = self._project.provider, self._project.settings.prepare
+        provider, prepare = self._provider, self._settings.prepare
         return kept(self._refused, form, lambda: tuple(refusals(replace(job, place=None), provider, model, prepare)))
 
 
@@ -148,7 +183,7 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
         for pattern in sorted(examiner.unmet)
         if census.whole
     ]
-    late = _needs_deadline(project)
+    late = (*_needs_deadline(project), *_one_by_one(project))
     told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
     words = "" if project.manifest.errors else too_many(project, census.images)
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
@@ -171,6 +206,19 @@ def _needs_deadline(project: Project) -> tuple[Problem, ...]:
         return ()
     why = 'route: auto needs to know until when: batch: {ready_by: "07:00"}, or a duration such as 6h'
     return (Problem(why, place),)
+
+
+def _one_by_one(project: Project) -> tuple[Problem, ...]:
+    """Refuse what is for one provider where there are several."""
+    settings, place = project.settings, project.lanes[0].place or Place(str(project.manifest.path))
+    if len(project.lanes) == 1:
+        return ()
+    alone = {
+        f"route: {settings.route}": settings.route is not RouteChoice.SYNC,
+        f"engine: {settings.engine}": settings.engine is not EngineChoice.LOCAL,
+    }
+    why = "is for one provider: leave it out, or name a single provider"
+    return tuple(Problem(f"{what} {why}", place) for what, is_so in alone.items() if is_so)
 
 
 def too_many(project: Project, images: int) -> str:

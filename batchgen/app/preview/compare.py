@@ -94,18 +94,18 @@ def _order(row: CompareRow) -> tuple[object, ...]:
 
 def _projects(project: Project, settings_at: SettingsAt) -> Iterator[Project]:
     """Put the manifest to its own provider and every other one but the mock, by each of their routes."""
-    mine = project.provider
-    others = [provider for provider in catalog.providers() if provider.name != mine.name]
-    for provider in (mine, *others):
+    mine = [lane.provider for lane in project.lanes]
+    others = [provider for provider in catalog.providers() if provider.name not in {one.name for one in mine}]
+    for provider in (*mine, *others):
         for route in (RouteChoice.SYNC, RouteChoice.BATCH):
             if not provider.embedded and (provider.batch or route is RouteChoice.SYNC):
-                yield replace(project, provider=provider, settings=replace(settings_at(provider), route=route))
+                yield project.at(provider, replace(settings_at(provider), route=route))
 
 
 def _rows(project: Project, there: Project, work: tuple[Group, ...], *, qualities: bool) -> Iterator[CompareRow]:
     batch = there.settings.route is RouteChoice.BATCH
     meant = batch is (project.settings.route is not RouteChoice.SYNC)
-    yield replace(_row(there, work), yours=meant and there.provider is project.provider)
+    yield replace(_row(there, work), yours=meant and there.provider in [lane.provider for lane in project.lanes])
     for quality in _others(work) if qualities else ():
         asked = tuple(replace(group, job=_with_quality(group.job, quality)) for group in work)
         yield replace(_row(there, asked), own=False)
@@ -114,7 +114,7 @@ def _rows(project: Project, there: Project, work: tuple[Group, ...], *, qualitie
 def _row(there: Project, work: tuple[Group, ...]) -> CompareRow:
     """Price the work at one provider by one route, and say what would not run."""
     batch = there.settings.route is RouteChoice.BATCH
-    tariff = there.tariff()
+    tariff = there.offers().each[0].tariff
     try:
         price = MicroUSD(sum(tariff.expected(group.job, group.images, group.times, batch=batch) for group in work))
     except InputError:

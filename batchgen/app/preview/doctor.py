@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchgen import catalog
 from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for, proxies_in
-from batchgen.app.config.project import OFFICIAL_BASE_URL
+from batchgen.app.config.lanes import OFFICIAL_BASE_URL
 from batchgen.app.config.stores import bucket_of, store_of
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit

@@ -16,7 +16,7 @@ from batchgen.app.config.project import (
     jobs_of,
     open_project,
     selected,
-    settings_at,
+    settings_for,
     unknown_images,
 )
 from batchgen.app.notebook import Facts, Shown, html_table
@@ -50,12 +50,12 @@ class PlanResult(Shown):
         sums, batch = Tally(project.settings.limits), project.settings.route is not RouteChoice.SYNC
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
-            store, tariff = project.open_store(), project.tariff(ledger)
+            store, offers = project.open_store(), project.offers(ledger)
             chain = Chain(self.census.taken, ledger, store)
             canaries = canaries_of(project, self.census, ledger)
-            pairing = Pairing(ledger, tariff.planned, choices, chain, store.taken, canaries.hold)
+            pairing = Pairing(ledger, offers.planned, choices, chain, store.taken, canaries.hold)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
-            limits = ledger.reservations.headroom(caps_of(project.settings), project.provider.name)
+            limits = ledger.reservations.headroom(caps_of(project.settings), project.providers)
             frontier = Frontier(limits, ranked=self.census.ranked, at_once=batch)
             yield from frontier.watch(sums.watch(pairing.plan(selected(jobs, options))))
             samples = tuple(folder_warnings(project, ledger))
@@ -126,7 +126,7 @@ def estimate_manifest(
     """Add up what is left to do; with `compare`, price it everywhere else too, with `qualities` at each of them."""
     result = plan_manifest(path, options)
     groups: dict[object, Group] = {}
-    tariff = result.project.tariff()
+    tariff = result.project.offers().each[0].tariff
     for item in result:
         if item.slots:
             gather(groups, item, tariff)
@@ -141,14 +141,16 @@ def _compared(
     project: Project, options: Options, groups: Iterable[Group], *, qualities: bool
 ) -> tuple[CompareRow, ...]:
     def there(provider: Provider) -> Settings:
-        return settings_at(provider, project.manifest.settings, options)
+        return settings_for(provider, project.manifest.settings, options)
 
     return comparison.compare(project, there, groups, qualities=qualities)
 
 
 def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None:
     """Price the same work the other way, without an earlier run's history on either side."""
-    tariff = project.tariff()
+    if len(project.lanes) > 1:
+        return None
+    tariff = project.offers().each[0].tariff
     batch = project.settings.route is RouteChoice.SYNC
     try:
         expected = sum(tariff.expected(one.job, one.images, one.times, batch=batch) for one in groups)

@@ -56,13 +56,13 @@ def _rehearsed(
     before = next((run.run_id for run in ledger.runs.latest_first() if run.manifest == project.settings.name), None)
     cap = project.settings.limits.max_cost
     with ledger.scratch_copy() as copy:
-        copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.provider.name, cap))
+        copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.providers, cap))
         if census:
-            stops, tariff = StopReasons(), project.tariff(copy)
+            stops, offers = StopReasons(), project.offers(copy)
             store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
             nothing = Deriver(Workspace(project.output), store, ())
-            wants = Worklist(project, options, copy, store, tariff, stops, NO_RUN, census, asked.value, news, nothing)
+            wants = Worklist(project, options, copy, store, offers, stops, NO_RUN, census, asked.value, news, nothing)
             estimate = wants.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:

@@ -1,6 +1,6 @@
 """A run at work does what people tell it, and says what holds it up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,7 @@ from batchgen.app.run.open_files import make_room
 from batchgen.app.run.orders import Do, Order
 from batchgen.app.run.progress import AT_PROVIDER
 from batchgen.app.run.run import Run
-from batchgen.engine import JobRunner, RunContext
-from batchgen.limits import Breakers
+from batchgen.engine import JobRunner, Lane, RunContext
 from batchgen.model import Stop, StopKind
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import Offload
@@ -39,18 +38,21 @@ class Obedience:
                 session.watch.on_note(f"told by {by}: {answer.why}", urgent=True)
             await self.on_disk(session.orders.answer, name, answer)
         session.held_up = tuple(_held_up(session, self.bench))
-        session.rates = {kind: {"used": used, "limit": most} for kind, (used, most) in self.bench.limiter.used.items()}
+        session.rates = _rates(self.bench.lanes)
         if orders:
-            await self.on_disk(session.status_file, self.bench.limiter.in_flight - self.bench.limiter.waiting)
+            under_way = sum(lane.limiter.in_flight - lane.limiter.waiting for lane in self.bench.lanes)
+            await self.on_disk(session.status_file, under_way)
 
     async def _do(self, order: Order) -> None:
-        session, limiter = self.session, self.bench.limiter
+        session, limiters = self.session, [lane.limiter for lane in self.bench.lanes]
         session.meter.paused = session.steering.paused
         match order.do:
             case Do.PAUSE:
-                limiter.hold()
+                for limiter in limiters:
+                    limiter.hold()
             case Do.RESUME:
-                limiter.go_on()
+                for limiter in limiters:
+                    limiter.go_on()
             case Do.DRAIN:
                 session.meter.state = "draining"
                 session.stops.add(Stop(StopKind.LIMIT, "drained by batchgen control"))
@@ -67,23 +69,42 @@ class Obedience:
             await self.bench.offload(session.ledger.runs.change_cap, session.run_id, max_cost)
 
 
+def _rates(lanes: Sequence[Lane]) -> dict[str, dict[str, float]]:
+    """Say how much of each limit is used, at all providers that have one together."""
+    rates: dict[str, dict[str, float]] = {}
+    for lane in lanes:
+        for kind, (used, most) in lane.limiter.used.items():
+            sums = rates.setdefault(kind, {"used": 0, "limit": 0})
+            sums["used"] += used
+            sums["limit"] += most
+    return rates
+
+
 def _held_up(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
     """Say what of a run at work waits for what: codes for programs, words for people."""
-    limiter, output = bench.limiter, session.workspace.root
     if session.steering.paused:
-        yield _held("pause", "somebody paused the run", f"batchgen control {safe(output, 400)} resume")
+        yield _held("pause", "somebody paused the run", f"batchgen control {safe(session.workspace.root, 400)} resume")
+    for lane in bench.lanes:
+        yield from _held_at(
+            lane, "the provider" if len(bench.lanes) == 1 else lane.name, paused=session.steering.paused
+        )
+    if session.meter.state == AT_PROVIDER:
+        yield _held("batch", "the provider draws batches", "nothing: they are collected when they are there")
+
+
+def _held_at(lane: Lane, name: str, *, paused: bool) -> Iterator[Mapping[str, Any]]:
+    limiter = lane.limiter
+    if paused or lane.stop:
+        pass
     elif limiter.resumes_in > 0:
         wait = duration(limiter.resumes_in)
-        yield _held("rate", f"the provider asked for a pause; it goes on in {wait}", "nothing: it goes on by itself")
+        yield _held("rate", f"{name} asked for a pause; it goes on in {wait}", "nothing: it goes on by itself")
     elif limiter.waiting:
         calls = counted(limiter.waiting, "call")
         yield _held("rate", f"{calls} under way to the pace that the limits allow", "nothing: it goes on by itself")
-    if isinstance(bench.breaker, Breakers):
-        for model in bench.breaker.open:
-            why = f"{safe(model, 80)} keeps failing in ways that may be charged; one call at a time tries it again"
-            yield _held("breaker", why, "nothing: it goes on when a call succeeds, or ends the run")
-    if session.meter.state == AT_PROVIDER:
-        yield _held("batch", "the provider draws batches", "nothing: they are collected when they are there")
+    for model in lane.breaker.open:
+        why = f"{safe(model, 80)} keeps failing in ways that may be charged; one call at a time tries it again"
+        yield _held("breaker", why, "nothing: it goes on when a call succeeds, or ends the run")
 
 
 def _held(code: str, why: str, then: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from batchgen.app.config.project import Project
 from batchgen.app.watch import Watch
+from batchgen.engine import shares
 
 RUN = 48
 """Files that a run itself has open at most: ledger, logs, folders on the way to a file."""
@@ -23,7 +24,10 @@ def within_open_files(project: Project, watch: Watch) -> Project:
         return project
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     watch.on_note(f"at most {fits} calls at once: the limit on open files is {soft} (ulimit -n)")
-    return replace(project, settings=replace(project.settings, limits=replace(limits, concurrency=fits)))
+    few = replace(project.settings, limits=replace(limits, concurrency=fits))
+    each = shares(fits, [lane.settings.limits.concurrency for lane in project.lanes])
+    narrowed = zip(project.lanes, each, strict=True)
+    return replace(project, settings=few, lanes=tuple(lane.narrowed(most) for lane, most in narrowed))
 
 
 def make_room(calls: int) -> int:

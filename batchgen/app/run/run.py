@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
-from batchgen.app.config.environment import Secret
 from batchgen.app.config.exit_status import ENDED, exit_status
+from batchgen.app.config.lanes import Access
 from batchgen.app.config.locate import as_kept
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
@@ -111,11 +111,10 @@ class Run:
     workspace: Workspace
     store: ImageStore
     ledger: Ledger
-    key: Secret | None
+    access: tuple[Access, ...]
     checked: CheckResult
     asked: Fingerprint
     make_executor: MakeExecutor = LocalExecutor
-    headers: Mapping[str, Secret] = field(default_factory=dict)
     proxies: Proxies = DIRECT
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None
@@ -147,11 +146,11 @@ class Run:
             limits, self.project.settings.budget, most_at_once(), is_ending=lambda: bool(self.stops)
         )
         self.refuge = refuge(self.workspace.root, self.project.variables)
-        self.tariff = self.project.tariff(self.ledger)
+        self.offers = self.project.offers(self.ledger)
         settings = self.project.settings
         known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
         self.deriver = Deriver(self.workspace, self.store, settings.derivatives, settings.checks, known)
-        collaborators = (self.project, self.options, self.ledger, self.store, self.tariff, self.stops)
+        collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
@@ -200,13 +199,14 @@ class Run:
     def _begin(self) -> None:
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
         command["manifest"] = as_kept(self.project.manifest.path, self.workspace.root)
-        command["base_url"] = self.project.provider.base_url  # wherever it was said
+        if len(self.project.lanes) == 1:
+            command["base_url"] = self.project.provider.base_url  # wherever it was said
         self.ledger.stores.identity()  # stands on the page and in what it exports
         self.ledger.runs.begin(
             RunStart(
                 run_id=self.run_id,
                 manifest=self.project.settings.name,
-                provider=self.project.provider.name,
+                provider=self.project.providers,
                 cap=self.project.settings.limits.max_cost,
                 command=json.dumps(command, default=str),
                 version=VERSION,

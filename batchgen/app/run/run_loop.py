@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import secrets as tokens
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from batchgen.app.config.lanes import Access, LaneConfig
 from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
@@ -16,10 +18,10 @@ from batchgen.app.run.obedience import Obedience
 from batchgen.app.run.progress import AT_PROVIDER, DRAWING
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
-from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
+from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, Lane, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, StorageError, Unreachable
-from batchgen.executor import Executor, ProviderBatches
+from batchgen.executor import Executor, Executors, ProviderBatches
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
@@ -27,6 +29,18 @@ from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
 from batchgen.runtime.signals import NAMES, Interrupted, handled
 from batchgen.text import counted
+
+
+@dataclass
+class _Opened:
+    """What asks one provider; `known` are the limits that earlier runs learned of it."""
+
+    config: LaneConfig
+    provider: Provider
+    key: str | None
+    executor: Executor
+    batches: ProviderBatches
+    known: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ class RunLoop:
         async with AsyncExitStack() as stack:
             stack.enter_context(handled(interrupt, lambda: None))
             try:
-                return await self._collect(await self._provider(stack), left)
+                return await self._collect(await self._providers(stack), left)
             except asyncio.CancelledError:
                 if not told:
                     raise
@@ -66,27 +80,31 @@ class RunLoop:
             assert this is not None
             stack.enter_context(handled(self._drain, this.cancel))
             session.meter.changed = session.project.clock.monotonic()
-            provider = session.project.provider
+            providers = [lane.provider for lane in session.project.lanes]
             try:
-                provider = await self._provider(stack)
-                async with self._bench(provider) as (bench, on_disk):
+                providers = await self._providers(stack)
+                async with self._bench(providers) as (bench, on_disk):
                     gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
                     stack.callback(gc.unfreeze)
                     await self._draw(bench, on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()
                 if broken_off := session.ledger.attempts.orphans():
-                    await self._collect(provider, LeftOpen(broken_off), hasty=True)
+                    await self._collect(providers, LeftOpen(broken_off), hasty=True)
                 clear_spool(session.ledger, session.workspace, session.refuge)
 
-    async def _collect(self, provider: Provider, left: LeftOpen, *, hasty: bool = False) -> int:
-        async with self._bench(provider) as (bench, _):
-            ended = await BatchCollector(bench).look() if left.batches and not hasty else 0
+    async def _collect(self, providers: Sequence[Provider], left: LeftOpen, *, hasty: bool = False) -> int:
+        async with self._bench(providers) as (bench, _):
+            ended = 0
+            for lane in bench.lanes if left.batches and not hasty else ():
+                ended += await BatchCollector(bench.only(lane)).look()
             return ended + await Collector(bench).begin(left, hasty=hasty)
 
-    async def _provider(self, stack: AsyncExitStack) -> Provider:
-        """Return the provider, with an embedded mock started where it has no address of its own."""
-        provider = self.session.project.provider
+    async def _providers(self, stack: AsyncExitStack) -> list[Provider]:
+        """Return the providers, with an embedded mock started for each that has no address of its own."""
+        return [await self._provider(stack, lane.provider) for lane in self.session.project.lanes]
+
+    async def _provider(self, stack: AsyncExitStack, provider: Provider) -> Provider:
         if not provider.embedded or provider.base_url:
             return provider
         from batchgen.mock import MockConfig
@@ -97,73 +115,76 @@ class RunLoop:
         return replace(provider, base_url=handle.base_url)
 
     @asynccontextmanager
-    async def _bench(self, provider: Provider) -> AsyncIterator[tuple[RunContext, Offload]]:
+    async def _bench(self, providers: Sequence[Provider]) -> AsyncIterator[tuple[RunContext, Offload]]:
         """Everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
         session, settings, clock = self.session, self.session.project.settings, self.session.project.clock
         with ExitStack() as stack:
             on_books = stack.enter_context(Threads(1, "ledger", session.ledger.group))
             on_disk = stack.enter_context(Threads(16, "disk"))
-            revealed = {name: secret.reveal() for name, secret in session.headers.items()}
-            own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
-            own |= {"proxies": session.proxies} if session.proxies.address else {}
-            key = session.key.reveal() if session.key else None
-            executor = session.make_executor(
-                provider,
-                key,
-                session.workspace,
-                session.store,
-                clock=clock,
-                offload=on_disk,
-                prepare=settings.prepare,
-                spare=session.refuge,
-                **own,
-            )
-            batches = ProviderBatches(
-                provider,
-                key,
-                session.workspace,
-                session.store,
-                clock=clock,
-                offload=on_disk,
-                prepare=settings.prepare,
-                **own,
-            )
-            known = await on_books(session.ledger.learned_limits.of, provider.name, key)
-            limiter = Limiter(settings.limits, clock, known, self._tell_limit)
-            breakers = Breakers(settings.retry.breaker_probe_seconds, clock)
-            session.stops.listen(lambda _stop: limiter.close())
-            session.stops.listen(lambda _stop: breakers.close())
+            opened = [
+                self._open(config, provider, access, on_disk)
+                for config, provider, access in zip(session.project.lanes, providers, session.access, strict=True)
+            ]
+            executor = Executors({one.config.name: one.executor for one in opened})
+            lanes = tuple([await self._lane(one, on_books) for one in opened])
             stack.callback(session.stops.mute)
-            async with executor.session(), batches.session():
+            async with AsyncExitStack() as sessions:
+                await sessions.enter_async_context(executor.session())
+                for one in opened:
+                    await sessions.enter_async_context(one.batches.session())
                 bench = RunContext(
                     run_id=session.run_id,
-                    provider=provider,
+                    lanes=lanes,
+                    offers=session.offers,
                     settings=settings,
-                    tariff=session.tariff,
-                    caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
                     ledger=session.ledger,
                     offload=on_books,
                     executor=executor,
                     forget=self._forget(executor, on_books, on_disk),
-                    limiter=limiter,
-                    breaker=breakers,
                     clock=clock,
                     stops=session.stops,
                     new_id=lambda: tokens.token_hex(12),
                     note=session.note,
                     check_output=session.workspace.check_held,
-                    batches=batches,
                 )
                 yield bench, on_disk
-            learned = {model: limit for model, limit in limiter.learned.items() if limit != known.get(model)}
-            if learned:
-                await on_books(session.ledger.learned_limits.keep, provider.name, key, learned)
+            for one, lane in zip(opened, lanes, strict=True):
+                await self._keep_limits(one, lane, on_books)
 
-    def _tell_limit(self, model: str, limit: int) -> None:
+    def _open(self, config: LaneConfig, provider: Provider, access: Access, on_disk: Offload) -> "_Opened":
+        """Return what asks one provider, by calls and in batches; nothing connects before a session."""
+        session = self.session
+        key = access.key.reveal() if access.key else None
+        revealed = {name: secret.reveal() for name, secret in access.headers.items()}
+        own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
+        own |= {"proxies": session.proxies} if session.proxies.address else {}
+        own |= {"clock": session.project.clock, "offload": on_disk, "prepare": session.project.settings.prepare}
+        where = (provider, key, session.workspace, session.store)
+        executor = session.make_executor(*where, spare=session.refuge, **own)
+        return _Opened(config, provider, key, executor, ProviderBatches(*where, **own))
+
+    async def _lane(self, one: "_Opened", on_books: Offload) -> Lane:
+        session, settings, clock = self.session, one.config.settings, self.session.project.clock
+        one.known = await on_books(session.ledger.learned_limits.of, one.config.name, one.key)
+        lane = Lane(
+            offer=next(offer for offer in session.offers if offer.name == one.config.name),
+            provider=one.provider,
+            limiter=Limiter(settings.limits, clock, one.known, partial(self._tell_limit, one.config.name)),
+            breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
+            caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
+            batches=one.batches,
+        )
+        return lane.follow(session.stops)
+
+    async def _keep_limits(self, one: "_Opened", lane: Lane, on_books: Offload) -> None:
+        learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != one.known.get(model)}
+        if learned:
+            await on_books(self.session.ledger.learned_limits.keep, lane.name, one.key, learned)
+
+    def _tell_limit(self, name: str, model: str, limit: int) -> None:
         """Say once that a limit showed itself that nobody configured."""
         session = self.session
-        session.note("limit_learned", model=model, provider=session.project.provider.name, calls_per_minute=limit)
-        name = session.project.provider.name
+        session.note("limit_learned", model=model, provider=name, calls_per_minute=limit)
         session.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
 
     def _forget(self, executor: Executor, on_books: Offload, on_disk: Offload) -> Callable[[str], Awaitable[None]]:
@@ -258,7 +279,7 @@ class RunLoop:
             session.meter,
             session.watch,
             session.stops,
-            permits=lambda: bench.limiter.in_flight - bench.limiter.waiting,
+            permits=lambda: sum(lane.limiter.in_flight - lane.limiter.waiting for lane in bench.lanes),
             obey=Obedience(session, bench, worker, on_disk).look,
             write=write,
             stuck=stuck,

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 from batchgen.app.config.environment import (
     check_authorities,
     environment,
-    headers_for,
-    key_for,
     proxies_in,
     without_core_files,
 )
+from batchgen.app.config.lanes import access_to
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
@@ -105,9 +104,9 @@ def _run(
             _need_limit(project, watch)
             check_engine(project)
             without_core_files()
-            key = key_for(project.provider, project.variables)
-            headers = headers_for(project.provider, project.variables)
-            check_authorities(project.provider, project.variables)
+            access = tuple(access_to(lane, project.variables) for lane in project.lanes)
+            for lane in project.lanes:
+                check_authorities(lane.provider, project.variables)
             proxies = proxies_in(project.variables)
             if not early:
                 stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
@@ -120,7 +119,7 @@ def _run(
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
         make = stack.enter_context(engine(project, ledger, watch, make_executor))
-        session = Run(project, options, watch, workspace, store, ledger, key, checked, asked, make, headers, proxies)
+        session = Run(project, options, watch, workspace, store, ledger, access, checked, asked, make, proxies)
         session.wants.notices.extend(told)
         stack.callback(session.journal.close)
         stack.callback(session.leave)

@@ -23,7 +23,7 @@ from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonC
 from batchgen.planner import BY_PEOPLE, Action, Canaries, Chain, Estimate, Pairing, Planned, Tally, Waiting
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.planner.waiting import WaitingTally
-from batchgen.pricing import PriceList
+from batchgen.pricing import Offers
 from batchgen.runtime.clock import Offload
 from batchgen.storage import ImageStore
 
@@ -50,7 +50,7 @@ class Worklist:
     options: Options
     ledger: Ledger
     store: ImageStore
-    tariff: PriceList
+    offers: Offers
     stops: StopReasons
     run_id: str
     census: ManifestSummary
@@ -76,7 +76,7 @@ class Worklist:
 
     def __post_init__(self) -> None:
         self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
-        self._pairing = Pairing(self.ledger, self.tariff.planned, choices, self._chain, self.store.taken)
+        self._pairing = Pairing(self.ledger, self.offers.planned, choices, self._chain, self.store.taken)
         self._watch_over(Canaries())
 
     def _watch_over(self, canaries: Canaries) -> None:
@@ -116,7 +116,7 @@ class Worklist:
         while queued := list(islice(drawn, QUEUED_AT_ONCE)):
             self.ledger.queue.put(queued)
         deque(everything, maxlen=0)  # what --first leaves out is wanted all the same
-        self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.tariff) for job in self._chained.values()])
+        self.ledger.jobs.remember([wanted(self._pairing.link(job).job, self.offers) for job in self._chained.values()])
         self._write_waits()
         estimate = sums.total()
         self.waiting = estimate.waiting
@@ -128,7 +128,7 @@ class Worklist:
             self._look_for_strangers(item)
             if item.linked:
                 del self._chained[item.job.id]
-                self.ledger.jobs.remember([wanted(item.job, self.tariff)])
+                self.ledger.jobs.remember([wanted(item.job, self.offers)])
             if self._is_worth_telling(item) and len(self.notices) < MOST_NOTICES:
                 self.notices.append(Problem(f"{item.job.id}: {item.why}", item.job.place, Severity.WARNING))
             if item.waits in BY_PEOPLE:
@@ -209,7 +209,7 @@ class Worklist:
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
             self.ledger.jobs.forget([job.key for job in chained.values()])
-            asked = [wanted(job, self.tariff) for job in batch]
+            asked = [wanted(job, self.offers) for job in batch]
             self.ledger.jobs.remember([one for one in asked if not one.job.waits_for])
             for one in asked:
                 self.images += one.job.n
@@ -353,7 +353,7 @@ class Worklist:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
         self.ledger.jobs.forget([job.key])
         item = self._pairing.link(job)
-        self.ledger.jobs.remember([wanted(item.job, self.tariff)])
+        self.ledger.jobs.remember([wanted(item.job, self.offers)])
         return item
 
 

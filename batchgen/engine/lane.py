@@ -1,0 +1,74 @@
+"""One provider of a run: its prices, permits and limits, and whether it is still asked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from batchgen.engine.failure_streak import FailureStreak, Refusals
+from batchgen.engine.stop_reasons import StopReasons
+from batchgen.executor import ProviderBatches
+from batchgen.ledger import Caps
+from batchgen.limits import Breakers, Limiter
+from batchgen.model import Job, Provider, Reason, Stop
+from batchgen.pricing import Offer, PriceList
+
+Doubted = list[tuple[Job, dict[int, Reason]]]
+"""Jobs that are held, with the reasons of their open slots."""
+
+
+@dataclass(eq=False)
+class Lane:
+    """A provider with one key, as a run uses it; `provider` has the address where it is asked.
+
+    `caps` gives the limits of this moment. `batches` are where images go that are asked for in batches. `stop` is why
+    the provider is not asked any more. `given` counts the images that it was asked for. `charged` and `served` say that
+    it has charged for something in this run, and that it ever brought an image. `alike` and `refusals` notice that jobs
+    fail alike here; `doubted` are those that were held since the last good one.
+    """
+
+    offer: Offer
+    provider: Provider
+    limiter: Limiter
+    breaker: Breakers
+    caps: Callable[[], Caps]
+    batches: ProviderBatches | None = None
+    stop: Stop | None = None
+    given: int = 0
+    charged: bool = False
+    served: bool = False
+    alike: FailureStreak = field(default_factory=FailureStreak)
+    refusals: Refusals = field(default_factory=Refusals)
+    doubted: Doubted = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others, in the ledger and for people."""
+        return self.offer.name
+
+    @property
+    def tariff(self) -> PriceList:
+        """What it charges."""
+        return self.offer.tariff
+
+    def follow(self, stops: StopReasons) -> "Lane":
+        """Let everyone who waits for a permit give up when the run stops."""
+        stops.listen(lambda _stop: self._close())
+        return self
+
+    def close(self, stop: Stop) -> None:
+        """Let nobody begin here any more."""
+        self.stop = self.stop or stop
+        self._close()
+
+    def _close(self) -> None:
+        self.limiter.close()
+        self.breaker.close()
+
+
+def shares(total: int, sizes: Sequence[int]) -> list[int]:
+    """Divide calls at once among providers as they stand to each other; each has at least one."""
+    left, whole, found = total, sum(sizes), list[int]()
+    for size in sizes:
+        share = max(1, round(left * size / whole))
+        found.append(share)
+        left, whole = max(0, left - share), whole - size
+    return found

@@ -1,0 +1,93 @@
+"""Finds the provider for each call: the cheapest that can draw it and has room now; waits where none has."""
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from batchgen.engine.admission import Admission
+from batchgen.engine.context import RunContext
+from batchgen.engine.lane import Lane
+from batchgen.executor import Capacity
+from batchgen.model import Job
+from batchgen.pricing import Bid, choose
+
+LONGEST_WAIT = 30.0
+"""Seconds after which a call that waits for room looks again, whatever happened."""
+
+
+class LaneChoice:
+    """Sends the calls of a run to its providers; one instance serves a whole run.
+
+    Calls that may go to the same providers are served in the order in which they came. With one provider there is
+    nothing to choose, and its own queues decide.
+    """
+
+    def __init__(self, bench: RunContext, places: Admission) -> None:
+        self._bench = bench
+        self._places = places
+        self._turns = defaultdict[tuple[str, ...], asyncio.Lock](asyncio.Lock)
+        self._changed = asyncio.Event()
+        bench.stops.listen(lambda _stop: self.news())
+
+    def news(self) -> None:
+        """Let those that wait look again: a call ended, or a provider is not asked any more."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
+        """Return the providers that a call may still be made at."""
+        alone = len(self._bench.lanes) == 1
+        able = (lane for lane in self._bench.able(job) if lane.name not in avoided)
+        return tuple(lane for lane in able if alone or lane.stop is None)
+
+    async def next(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
+        """Wait for a provider with room for a call; None when none is left to wait for, or the run stops."""
+        left = self.left(job, avoided)
+        if len(self._bench.lanes) == 1 or not left:
+            return next(iter(left), None)
+        ready, _ = self._look(left, job, n)
+        turn = self._turns[tuple(lane.name for lane in left)]
+        if ready and not turn.locked():
+            return ready
+        with self._places.resting():
+            async with turn:
+                return await self._when_ready(job, n, avoided)
+
+    async def _when_ready(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
+        while not self._bench.stops and (left := self.left(job, avoided)):
+            ready, seconds = self._look(left, job, n)
+            if ready:
+                return ready
+            await self._change(min(seconds, LONGEST_WAIT))
+        return None
+
+    def _look(self, lanes: Sequence[Lane], job: Job, n: int) -> tuple[Lane | None, float]:
+        """Return who is asked now, if anybody has room, or the seconds until somebody may have."""
+        waits = [self._ready_in(lane, job, n) for lane in lanes]
+        bids = [
+            Bid(lane.tariff.listed(job.request, n), lane.offer.weight, lane.given, wait <= 0)
+            for lane, wait in zip(lanes, waits, strict=True)
+        ]
+        at = choose(bids)
+        serious = [wait for lane, wait in zip(lanes, waits, strict=True) if lane.offer.weight] or waits
+        return (None, min(serious)) if at is None else (lanes[at], 0.0)
+
+    def _ready_in(self, lane: Lane, job: Job, n: int) -> float:
+        model, request = lane.tariff.model_of(job.request), job.request
+        wait = lane.breaker(model).ready_in
+        if wait == math.inf or self._bench.executor.capacity is Capacity.BULK:
+            return wait
+        quote = lane.tariff.quote(request, n)
+        tokens = quote.input_tokens + quote.output_tokens
+        return max(wait, lane.limiter.ready_in(n, len(request.images), tokens, model=model))
+
+    async def _change(self, seconds: float) -> None:
+        """Wait so long, or until there is news."""
+        sleep = asyncio.ensure_future(self._bench.clock.sleep(seconds))
+        news = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait({sleep, news}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            news.cancel()
