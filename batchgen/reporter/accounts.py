@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from batchgen.ledger import ImageCounts, JobCounts, Ledger, Money, RunRow, Totals, Waste
 from batchgen.money import ZERO, MicroUSD
+from batchgen.reporter.commands import NO_COMMANDS, Commands, commands
+from batchgen.reporter.words import shown
 
 ROWS = ("rows", "planned", "skipped", "rejected")
 """Of what a run counted, what is said of its manifest."""
@@ -70,6 +73,16 @@ class Summary:
     name: str = ""
     identity: str = ""
     counts: str = ""
+    commands: Commands = NO_COMMANDS
+
+    def about(self) -> dict[str, Any]:
+        """Say what the page's data begins with; every text is harmless to look at."""
+        return {
+            "name": shown(self.name),
+            "run": shown(self.run_id or ""),
+            "output": self.identity,
+            "commands": {name: shown(line) for name, line in asdict(self.commands).items()},
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Make the object of `summary.json` and of `run --json`."""
@@ -83,8 +96,11 @@ class Summary:
         }
 
 
-def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summary:
-    """Read the accounts of a run, or of the latest one, out of the ledger; `name` is the folder's, for people."""
+def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Path | None = None) -> Summary:
+    """Read the accounts of a run, or of the latest one, out of the ledger.
+
+    `name` is the output's, for people; with its folder `root` there is more to say to them.
+    """
     runs, identity = ledger.runs.latest_first(), ledger.stores.known_identity()
     run = next((row for row in runs if run_id in {None, row.run_id}), None)
     if run is None:
@@ -105,7 +121,8 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "") -> Summar
         run.cap,
         _seconds([row for row in runs if row.manifest == run.manifest]),
     )
-    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts)
+    then = commands(root, run) if root else NO_COMMANDS
+    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts, then)
 
 
 def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int]) -> Summary:

@@ -3,16 +3,17 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from batchgen.ledger import EarlierRow, Ledger
+from batchgen.ledger import EarlierRow, Ledger, MeasuredRow
 from batchgen.model import FileImage, InputImage
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Images sent, by the job's key; images replaced, by key and slot, the latest of each."""
+    """Images sent, by the job's key; the latest that were replaced, by key and slot; what was measured, by hash."""
 
     sent: Mapping[str, tuple[InputImage, ...]] = field(default_factory=dict)
     before: Mapping[tuple[str, int], EarlierRow] = field(default_factory=dict)
+    measured: Mapping[str, MeasuredRow] = field(default_factory=dict)
 
     def files(self) -> dict[str, FileImage]:
         """Return the files among what was sent, each once, by their hashes."""
@@ -29,7 +30,8 @@ def read(ledger: Ledger, keys: Collection[str]) -> Beside:
     for key, image in ledger.report_rows.sent_images():
         if key in keys:
             sent.setdefault(key, []).append(image)
-    return Beside({key: tuple(images) for key, images in sent.items()}, before(ledger, keys))
+    measured = {row.sha256: row for row in ledger.report_rows.measured()}
+    return Beside({key: tuple(images) for key, images in sent.items()}, before(ledger, keys), measured)
 
 
 def before(ledger: Ledger, keys: Collection[str]) -> dict[tuple[str, int], EarlierRow]:

@@ -79,7 +79,7 @@ def write(
     try:
         with workspace.stage(where) as stage:
             with ledger.snapshot():
-                summary = accounts.read(ledger, run_id, name=name)
+                summary = accounts.read(ledger, run_id, name=name, root=None if joined else workspace.root)
                 small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}")
                 images, jobs = _files(ledger, derived, stage.path, summary, small)
             files = _publish(stage, report)
@@ -92,7 +92,7 @@ def write(
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
     """Bring only `summary.json` up to date, over a report that says the rest already."""
     report = workspace.root / REPORT
-    summary = accounts.read(ledger, run_id, name=workspace.name).as_json()
+    summary = accounts.read(ledger, run_id, root=workspace.root).as_json()
     text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
     workspace.write(f"{REPORT}/summary.json", text.encode())
     return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary)

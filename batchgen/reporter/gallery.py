@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from batchgen.ledger import EarlierRow, ImageRow
+from batchgen.ledger import EarlierRow, ImageRow, MeasuredRow
 from batchgen.model import FileImage, InputImage, JobImage, SlotState
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import flags, tags_of
@@ -89,6 +89,7 @@ def data(
         + [_kind(tag, "tag", (tags_of(row.tags).get(tag, "") for row in rows)) for tag in _tags(rows)],
         "columns": {
             **{name: [texts.number(shown(get(row))) for row in rows] for name, get in _TEXTS.items()},
+            "measured": [texts.number(_measures(beside.measured.get(row.sha256 or ""))) for row in rows],
             **{name: [get(row) for row in rows] for name, get in _VALUES.items()},
             "href": [_href(links, row) for row in rows],
             "thumb": [int(row.sha256 in thumbs) for row in rows],
@@ -97,7 +98,7 @@ def data(
         },
         "files": files.listed(),
         "texts": list(texts.known),
-        "worded": list(_TEXTS),
+        "worded": [*_TEXTS, "measured"],
         "raw": {place: row.job_id for place, row in enumerate(rows) if shown(row.job_id) != row.job_id},
     }
 
@@ -151,6 +152,14 @@ def script(value: object) -> str:
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
     return text
+
+
+def _measures(row: MeasuredRow | None) -> str:
+    """Say what was measured on an image."""
+    if row is None:
+        return ""
+    margin = "no object" if row.margin is None else f"margin {row.margin:.1%}"
+    return f"{row.border_off:.1%} of the border off its colour, {margin}, sharpness {row.sharpness:g}"
 
 
 def review(row: ImageRow) -> int:

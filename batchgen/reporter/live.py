@@ -1,6 +1,7 @@
 """The page while people look at it: the same one, made without writing a file, and its data with images by number."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from batchgen.ledger import EarlierRow, ImageRow, Ledger
@@ -9,16 +10,15 @@ from batchgen.reporter.beside import Beside
 from batchgen.reporter.kept import Kept, pour, things
 from batchgen.reporter.page import render
 from batchgen.reporter.thumbs import NO_THUMBS
-from batchgen.reporter.words import shown
 
 Numbered = Callable[[ImageRow | EarlierRow], int]
 """Gives a stored image a number to ask for it by."""
 
 
-def look(ledger: Ledger, name: str) -> Kept:
-    """Go through the tables of an output and keep what its page shows; `name` is the folder's, for people."""
+def look(ledger: Ledger, root: Path) -> Kept:
+    """Go through the tables of an output folder and keep what its page shows."""
     with ledger.snapshot():
-        kept = Kept.nothing(accounts.read(ledger, name=name), ledger.report_rows.tag_names())
+        kept = Kept.nothing(accounts.read(ledger, name=root.resolve().name, root=root), ledger.report_rows.tag_names())
         pour(ledger.report_rows.images(), kept.images)
         pour(ledger.report_rows.jobs(), kept.jobs, kept.blocks)
         pour(ledger.report_rows.usage(), kept.usage)
@@ -37,7 +37,7 @@ def page(kept: Kept) -> str:
 def data(kept: Kept, number: Numbered) -> dict[str, Any]:
     """Describe the images of the page."""
     images = kept.images.images
-    about = {"name": shown(kept.summary.name), "run": shown(kept.summary.run_id or "")}
+    about = kept.summary.about()
     return _described(images.rows, number, kept.blocks.of, kept.beside, total=images.total, about=about)
 
 
@@ -48,9 +48,9 @@ def described(
     blocks: Mapping[str, str],
     before: Mapping[tuple[str, int], EarlierRow],
 ) -> dict[str, Any]:
-    """Describe images that changed as the page's data does; what was sent for them is known there."""
+    """Describe images that changed as the page's data does; what was sent for them and measured is known there."""
     made = _described(rows, number, blocks, Beside(before=before), total=len(rows), about={})
-    del made["columns"]["sent"]
+    del made["columns"]["sent"], made["columns"]["measured"]
     return made
 
 

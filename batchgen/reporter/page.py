@@ -14,7 +14,7 @@ from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, script
 from batchgen.reporter.tables import flags, names
 from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
-from batchgen.reporter.words import shown
+from batchgen.reporter.words import rounded, shown
 from batchgen.text import counted, duration
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _template() -> "Template":
     )
     environment.filters |= {
         "usd": lambda amount: exact(MicroUSD(amount)),
+        "rounded": lambda amount: rounded(MicroUSD(amount)),
         "shown": shown,
         "words": _words,
         "names": names,
@@ -150,7 +151,7 @@ def _inline(page: Page) -> dict[str, Any]:
 def _data(page: Page) -> Any:
     from markupsafe import Markup
 
-    about = {"name": shown(page.summary.name), "run": shown(page.summary.run_id or ""), "output": page.summary.identity}
+    about = page.summary.about()
     images, blocks = page.images, page.blocks or {}
     made = data(
         images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about, beside=page.beside

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from batchgen.money import MicroUSD, short
 from batchgen.text import safe
 
 LONGEST = 4000
@@ -10,6 +11,12 @@ LONGEST = 4000
 def link(relative: str) -> str:
     """Make a relative address, percent-encoded; it starts with a dot, so it can name no scheme."""
     return quote(relative if relative.startswith(".") else f"./{relative}", safe="/", errors="surrogateescape")
+
+
+def rounded(amount: MicroUSD) -> str:
+    """Dollars as they are read first: cents, or up to four decimals below ten cents, and never rounded to nothing."""
+    whole, _, fraction = short(amount).partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def shown(text: object) -> str:

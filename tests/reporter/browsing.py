@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from batchgen.ledger import CallRow, ImageRow, JobRow
-from batchgen.model import ReasonCode
+from batchgen.ledger import CallRow, EarlierRow, ImageRow, JobRow, MeasuredRow
+from batchgen.model import FileImage, ReasonCode
 from batchgen.reporter.accounts import read
 from batchgen.reporter.page import Page, Section, render
 from tests.reporter.chromium import Page as Opened
@@ -57,6 +58,30 @@ def shop(folder: Path) -> Rows:
     jobs = [*map(job_of, stored), job_of(stopped, outcome="moderated", stored=0, moderated=1, moderated_slots="[0]")]
     calls = [CallRow(a_run().run_id, n / 2, n + 1.5, n / 3 + 1, int(n < 12), 10_000) for n in range(13)]
     return Rows([*stored, stopped], jobs, run=a_run(), calls=calls)
+
+
+def studio(folder: Path) -> Rows:
+    """Images with what belongs beside them: one of three slots, an edit with its reference, one that was redrawn."""
+    rows = [image(number) for number in range(4)]
+    rows += [
+        image(4, job_id="bench-with-a-very-long-name-in-oak", slot=slot, sha256=f"{slot + 9000:064x}")
+        for slot in range(3)
+    ]
+    rows = [row._replace(path=f"images/{place}.png") for place, row in enumerate(rows)]
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for place, row in enumerate(rows):
+        Image.new("RGB", (1200, 800), (30 * place, 120, 220 - 20 * place)).save(folder / str(row.path))
+    lamp, before = folder / "lamp.png", folder / "superseded.png"
+    for path, colour in ((lamp, "gold"), (before, "tan")):
+        Image.new("RGB", (300, 200), colour).save(path)
+    sent = FileImage(str(lamp), sha256(lamp.read_bytes()).hexdigest(), lamp.stat().st_size, 300, 200)
+    earlier = EarlierRow(rows[2].job_key, 0, before.name, sha256(before.read_bytes()).hexdigest(), "png")
+    rows[3] = rows[3]._replace(failed_checks='["margin"]')
+    measured = MeasuredRow(rows[3].job_id, "", str(rows[3].sha256), "[]", 0.125, 0.02, 40.0, "", '["margin"]', 0)
+    return Rows(
+        rows, [job_of(row) for row in rows[:5]], run=a_run(), earlier=[earlier], measured=[measured],
+        sent=[(rows[1].job_key, sent)],
+    )  # fmt: skip
 
 
 def long_page(number: int) -> str:

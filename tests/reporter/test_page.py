@@ -191,7 +191,7 @@ def test_an_svg_is_neither_shown_nor_linked(
 
 
 def test_money_is_in_dollars(tmp_path: Path, rows: Callable[..., object], job: Make) -> None:
-    """Each of the four numbers stands on the page for itself, to the micro-dollar and with at least two decimals."""
+    """Each of the four numbers stands on the page for itself, rounded first and to the micro-dollar beside it."""
     made = rows(
         [],
         [
@@ -204,8 +204,13 @@ def test_money_is_in_dollars(tmp_path: Path, rows: Callable[..., object], job: M
         ],
     )
     html = write(made, tmp_path).page.read_text("utf-8")
-    for words in ("Confirmed</span><b>$1.50", "Estimated</span><b>$0.042001", "At risk</span><b>$0.07", "$0.000003"):
-        assert f"{words}</b>" in html
+    for name, exactly, shortly in (
+        ("confirmed", "$1.50", "$1.50"), ("estimated", "$0.042001", "$0.042"), ("at_risk", "$0.07", "$0.07"),
+        ("not_charged", "$0.000003", "$0.000003"),
+    ):  # fmt: skip
+        assert re.search(rf'data-figure="{name}" data-micro-usd="\d+" title="\{exactly} exactly">\{shortly}</b>', html)
+        assert f'title="{exactly} exactly">{shortly}</b>' in html.partition('id="money"')[2]
+    assert '<small class="exact">$0.042001 exactly</small>' in html
 
 
 @pytest.mark.parametrize(

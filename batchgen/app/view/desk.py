@@ -108,7 +108,7 @@ class OutputDesk:
             mark = self._mark()
             if self._seen is None or self._seen[0] != mark:
                 with opened(self.root, readonly=True) as (ledger, workspace, _):
-                    self._seen = (mark, live.look(ledger, workspace.name))
+                    self._seen = (mark, live.look(ledger, workspace.root))
             return self._seen[1]
 
     def _mark(self) -> Mark:

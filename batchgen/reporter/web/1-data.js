@@ -2,14 +2,15 @@
 const byId = (id) => document.getElementById(id);
 const live = "live" in document.documentElement.dataset;
 const data = live ? await (await fetch("/data.json")).json() : JSON.parse(byId("data").textContent);
-const { columns, kinds, texts } = data;
-
+const { columns, files, kinds, texts } = data;
 const all = Array.from({ length: data.count }, (_, i) => i);
 
 const text = (name, i) => texts[columns[name][i]];
 const valueOf = (kind, i) => kind.values[kind.numbers[i]];
 const stateOf = (i) => valueOf(kinds[0], i);
+const jobOf = (i) => data.raw[i] ?? text("id", i);
 const reviewable = (i) => stateOf(i) === "stored" && columns.sha256[i] !== "";
+const redrawn = (i) => columns.before[i] >= 0;
 const plain = (name) => name.replaceAll("_", " ");
 const count = (number) => number.toLocaleString("en-US");
 const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
@@ -18,6 +19,13 @@ const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" :
 function dollars(micro) {
   const fraction = String(micro % 1e6).padStart(6, "0").replace(/0{1,4}$/, "");
   return `$${count(Math.floor(micro / 1e6))}.${fraction}`;
+}
+
+// The same, rounded: cents, or four decimals below ten cents, and never to nothing.
+function rounded(micro) {
+  if (micro < 100) return dollars(micro);
+  const digits = micro < 100_000 ? 4 : 2;
+  return `$${(micro / 1e6).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }
 
 // An element with properties and children; text only ever becomes a text node, and no property takes markup.
@@ -32,16 +40,32 @@ function h(tag, properties = {}, ...children) {
   return element;
 }
 
-// The small copy; where there is none yet, the image itself; nothing for what a browser should not open.
-const small = (i) => {
-  if (live) return columns.href[i].replace("/image/", "/thumb/");
-  return columns.thumb[i] ? `thumbs/${encodeURIComponent(columns.sha256[i])}.webp` : columns.href[i];
-};
-const alt = (i) => `${text("id", i)}, image ${columns.slot[i]}`;
+const money = (micro, properties = {}) => h("span", { ...properties, title: `${dollars(micro)} exactly` }, rounded(micro));
+
+// The small copy of an image; where there is none yet, the image itself; nothing for what a browser should not open.
+function smallOf({ href, thumb, sha256 }) {
+  if (live) return href.replace("/image/", "/thumb/");
+  return thumb ? `thumbs/${encodeURIComponent(sha256)}.webp` : href;
+}
+const small = (i) => smallOf({ href: columns.href[i], thumb: columns.thumb[i], sha256: columns.sha256[i] });
+
+// Which of its job's images one is.
+const together = new Map();
+const countSlot = (i) => together.set(columns.key[i], Math.max(together.get(columns.key[i]) ?? 0, columns.slot[i] + 1));
+all.forEach(countSlot);
+const slotName = (i) => (together.get(columns.key[i]) > 1 ? `${columns.slot[i] + 1} of ${together.get(columns.key[i])}` : "");
+const alt = (i) => [text("id", i), slotName(i)].filter(Boolean).join(", ");
+
+// A name that is cut in its middle where there is no room: names of one catalogue mostly differ at their ends.
+function cut(whole) {
+  let from = whole.length - Math.min(12, whole.length >> 1);
+  if (whole.charCodeAt(from) >> 10 === 0x37) from += 1; // never between the two halves of one character
+  return h("b", { class: "cut", title: whole }, h("span", {}, whole.slice(0, from)), h("span", {}, whole.slice(from)));
+}
 
 // Rows that are new or have changed, as an object like `data`: each takes the place of the image with its key and slot.
 const slotOf = (from, i) => `${from.texts[from.columns.key[i]]}/${from.columns.slot[i]}`;
-const places = new Map(Array.from({ length: data.count }, (_, i) => [slotOf(data, i), i]));
+const places = new Map(all.map((i) => [slotOf(data, i), i]));
 const numbers = new Map(texts.map((words, number) => [words, number]));
 
 function numberOf(words) {
@@ -65,20 +89,26 @@ function kindLike(one) {
 function merge(fresh) {
   const worded = new Set(data.worded);
   const pairs = fresh.kinds.map((one) => [one, kindLike(one)]);
+  const moved = fresh.files.map((file) => files.push(file) - 1);
+  const told = (name, value) => {
+    if (worded.has(name)) return numberOf(fresh.texts[value]);
+    if (name === "before") return moved[value] ?? -1;
+    return name === "sent" ? value.map((number) => moved[number]) : value;
+  };
   return Array.from({ length: fresh.count }, (_, from) => {
     const slot = slotOf(fresh, from);
     if (!places.has(slot)) {
       places.set(slot, data.count);
       for (const kind of kinds) setKind(kind, data.count, "");
+      columns.sent[data.count] = [];
       all.push(data.count);
       data.count += 1;
     }
     const i = places.get(slot);
-    for (const [name, values] of Object.entries(fresh.columns)) {
-      columns[name][i] = worded.has(name) ? numberOf(fresh.texts[values[from]]) : values[from];
-    }
+    for (const [name, values] of Object.entries(fresh.columns)) columns[name][i] = told(name, values[from]);
     for (const [one, kind] of pairs) setKind(kind, i, one.values[one.numbers[from]]);
     if (fresh.raw[from] !== undefined) data.raw[i] = fresh.raw[from];
+    countSlot(i);
     return i;
   });
 }

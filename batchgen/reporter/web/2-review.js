@@ -10,15 +10,13 @@ const review = (() => {
   const same = (one, other) => one.decision === other.decision && one.note === other.note;
   let keeps = true;
   let own = new Map();
-  own = read();
 
   function read() {
-    if (live) return own;
+    if (live) return;
     try {
-      return new Map(Object.entries(JSON.parse(localStorage.getItem(place) ?? "{}")));
+      own = new Map(Object.entries(JSON.parse(localStorage.getItem(place) ?? "{}")));
     } catch {
       keeps = false;
-      return new Map();
     }
   }
 
@@ -42,39 +40,37 @@ const review = (() => {
     }
   }
 
-  const review = {
-    place,
-    write,
-    settle,
+  function put(entries) {
+    if (keeps) read(); // another window may have decided meanwhile
+    for (const [i, { decision, note }] of entries) {
+      if (same({ decision, note }, started(i))) own.delete(identity(i));
+      else own.set(identity(i), { decision, note, exported: 0 });
+    }
+    sink.decide(entries.map(([i]) => decisionOf(i)));
+  }
+
+  read();
+  settle(all);
+  return {
+    place, read, write, settle, put,
     of: (i) => own.get(identity(i)) ?? started(i),
     mine: (i) => own.get(identity(i)),
     // Without a word of one's own the ledger's counts again; only the live page can take that back, too.
     none: (i) => (live ? { decision: "", note: review.of(i).note } : started(i)),
-    put(entries) {
-      if (keeps) own = read(); // another window may have decided meanwhile
-      for (const [i, { decision, note }] of entries) {
-        if (same({ decision, note }, started(i))) own.delete(identity(i));
-        else own.set(identity(i), { decision, note, exported: 0 });
-      }
-      sink.decide(entries.map(([i]) => decisionOf(i)));
-    },
     // What could not be kept elsewhere is not so.
     forget(images) {
       for (const i of images) own.delete(identity(i));
     },
     keeps: () => keeps,
-    reread: () => { own = read(); },
     exported(images) {
       for (const i of images) own.set(identity(i), { ...own.get(identity(i)), exported: Date.now() });
       write();
     },
   };
-  return review;
 })();
-review.settle(all);
 
 const decisionOf = (i) => ({
-  job: data.raw[i] ?? text("id", i),
+  job: jobOf(i),
   key: text("key", i),
   slot: columns.slot[i],
   sha256: columns.sha256[i],
@@ -86,25 +82,26 @@ const decisionOf = (i) => ({
 const past = [];
 
 function say(entries) {
-  if (!entries.length) return;
   past.push(entries.map(([i]) => [i, review.of(i)]));
   review.put(entries);
   decisionsChanged(entries.map(([i]) => i));
 }
 
+// Gives the images about which nothing is said any more, or what was said before.
 function takeBack() {
-  const entries = past.pop() ?? [];
+  const i = sheet.order[current()];
+  const entries = past.pop() ?? (i !== undefined && review.mine(i) ? [[i, review.none(i)]] : []);
+  if (!entries.length) return [];
   review.put(entries);
-  decisionsChanged(entries.map(([i]) => i));
-  return entries;
+  decisionsChanged(entries.map(([each]) => each));
+  return entries.map(([each]) => each);
 }
 
 const decided = () => all.filter((i) => review.mine(i)?.decision);
 
 function exportReview() {
   const images = decided();
-  const decisions = images.map(decisionOf);
-  const whole = { batchgen_review: 1, output: data.output, decisions };
+  const whole = { batchgen_review: 1, output: data.output, decisions: images.map(decisionOf) };
   const file = new Blob([`${JSON.stringify(whole, null, 1)}\n`], { type: "application/json" });
   const address = URL.createObjectURL(file);
   h("a", { href: address, download: "review.json" }).click();
@@ -113,12 +110,18 @@ function exportReview() {
   showReview();
 }
 
+const shownNow = () => sheet.groups.flatMap((group) => group.images);
+
 function showReview() {
   const tally = { approved: 0, rejected: 0, "": 0 };
+  const rejected = [];
   let fresh = 0;
   let waiting = 0;
-  for (const i of all.filter(reviewable)) {
-    tally[review.of(i).decision] += 1;
+  for (const i of all) {
+    if (!reviewable(i)) continue;
+    const { decision } = review.of(i);
+    tally[decision] += 1;
+    if (decision === "rejected") rejected.push(i);
     const mine = review.mine(i);
     if (mine?.decision && !mine.exported) fresh += 1;
     if (mine?.note && !mine.decision) waiting += 1;
@@ -126,12 +129,30 @@ function showReview() {
   const notes = [
     waiting && `${counted(waiting, "note")} without a decision ${waiting === 1 ? "stays" : "stay"} here.`,
     !review.keeps() && "This browser does not keep decisions: export before you close the page.",
-    !fresh && decided().length > 0 && "Exported. Next: batchgen review review.json",
+    !fresh && decided().length > 0 && `Exported. Next: ${data.commands.review}`,
   ];
+  const open = shownNow().filter(reviewable).length;
   byId("tally").textContent =
     `${count(tally.approved)} approved · ${count(tally.rejected)} rejected · ${count(tally[""])} undecided`;
   byId("review-note").textContent = live ? "" : notes.filter(Boolean).join(" ");
   byId("export").hidden = live;
   byId("export").disabled = decided().length === 0;
   byId("export").textContent = fresh ? `Export review (${count(fresh)})` : "Export review";
+  for (const [name, words] of [["approve-all", "Approve"], ["reject-all", "Reject"]]) {
+    const button = document.querySelector(`[data-control="${name}"]`);
+    button.textContent = `${words} all ${count(open)}`;
+    button.title = `${words} the ${counted(open, "image")} that ${open === 1 ? "is" : "are"} shown. u takes it back.`;
+    button.disabled = open === 0;
+  }
+  showRejected(rejected);
+}
+
+// What is rejected, what drawing it again will cost, and how that is done.
+function showRejected(images) {
+  const cost = images.reduce((sum, i) => sum + columns.cost[i], 0);
+  byId("again").hidden = images.length === 0;
+  byId("again-words").textContent =
+    `${counted(images.length, "image")} rejected. Drawing ${images.length === 1 ? "it" : "them"} again costs about ${cost < 1e4 ? rounded(cost) : `$${(cost / 1e6).toFixed(2)}`}, as the first time.`;
+  byId("again-words").title = `${dollars(cost)} was paid for ${images.length === 1 ? "it" : "them"}`;
+  byId("again-command").textContent = (live ? [] : [data.commands.review]).concat(data.commands.again).join("\n");
 }

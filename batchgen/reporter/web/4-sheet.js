@@ -1,48 +1,69 @@
-// The contact sheet. Only rows near the window exist as elements, so that ten thousand images cost what fifty do.
-const NARROWEST = 168;
+// The contact sheet. Of a long one only rows near the window exist as elements, so that twenty thousand images cost what
+// fifty do; printing makes all of them.
+const NARROWEST = 176;
 const CAPTION = 104;
 const HEADING = 60;
 const GAP = 14;
+const MOST_AT_ONCE = 400;
+const NEWEST = 24;
 
-const sheet = { element: byId("sheet"), rows: [], order: [], place: new Map(), drawn: new Map(), columns: 1, cursor: null };
+const sheet = {
+  element: byId("sheet"), groups: [], rows: [], order: [], place: new Map(), drawn: new Map(), columns: 1, cursor: null,
+  whole: false, printing: false,
+};
+
+const DECISION_SIGNS = { approved: "✓ approved", rejected: "✕ rejected", "": "" };
 
 function reviewMarks(card, i) {
   const { decision, note } = review.of(i);
   card.dataset.review = decision;
   card.classList.toggle("noted", note !== "");
   card.querySelector(".mark")?.replaceChildren(
-    ...(decision || note ? [`${{ approved: "✓ approved", rejected: "✕ rejected", "": "" }[decision]}${note ? " ✎" : ""}`] : []),
+    ...(decision || note ? [`${DECISION_SIGNS[decision]}${note ? " ✎" : ""}`] : []),
   );
   for (const button of card.querySelectorAll("[data-decide]")) {
     button.setAttribute("aria-pressed", String(button.dataset.decide === decision));
   }
 }
 
+function pickMark(card, i) {
+  card.classList.toggle("picked", picked.has(i));
+  card.querySelector(".pick")?.setAttribute("aria-checked", String(picked.has(i)));
+}
+
 // What was asked for, as far as it differs from image to image; the size where nothing does.
-const telling = kinds.slice(1, 4).filter((kind) => kind.values.length > 1);
-const parameters = (i) => (telling.length ? telling : [kinds[3]]).map((kind) => valueOf(kind, i)).filter(Boolean).join(" · ");
+const telling = () => kinds.slice(1, 4).filter((kind) => kind.values.length > 1);
+const parameters = (i) => {
+  const kindsOf = telling();
+  return (kindsOf.length ? kindsOf : [kinds[3]]).map((kind) => valueOf(kind, i)).filter(Boolean).join(" · ");
+};
 
 function image(i) {
   const source = small(i);
   if (!source) return h("span", { class: "none" }, stateOf(i) === "stored" ? "no preview" : plain(stateOf(i)));
-  return h("img", { src: source, alt: alt(i), loading: "lazy", decoding: "async", draggable: "false" });
+  const soon = sheet.printing || (sheet.whole && columns.thumb[i]);
+  return h("img", { src: source, alt: alt(i), loading: soon ? "eager" : "lazy", decoding: "async", draggable: "false" });
 }
 
 function card(i) {
   const state = stateOf(i);
   const decide = (decision, sign, words) =>
-    h("button", { type: "button", class: "icon", "data-decide": decision, title: words, "aria-label": `${words}: ${alt(i)}` }, sign);
+    h("button", { type: "button", class: "icon", tabindex: "-1", "data-decide": decision, title: words, "aria-label": `${words}: ${alt(i)}` }, sign);
+  const pick = () =>
+    h("button", { type: "button", class: "pick", tabindex: "-1", role: "checkbox", title: "Select (x)", "aria-label": `Select ${alt(i)}` }, "✓");
   const element = h(
     "article",
-    { class: "card", "data-i": i, "data-state": state, "aria-label": alt(i) },
-    h("div", { class: "frame" }, image(i), h("span", { class: "mark" })),
+    {
+      class: "card", tabindex: "-1", "aria-label": `${alt(i)}, ${plain(state)}`, "data-i": i,
+      "data-job": jobOf(i), "data-slot": columns.slot[i], "data-state": state, "data-redrawn": String(redrawn(i)),
+    },
+    h("div", { class: "frame" }, image(i), h("span", { class: "mark" }),
+      redrawn(i) && h("span", { class: "again" }, "↻ redrawn"), reviewable(i) && pick()),
     h(
       "div",
       { class: "caption" },
-      h("b", { title: text("id", i) }, text("id", i)),
-      h("div", { class: "facts" },
-        h("span", {}, parameters(i)),
-        h("span", { class: "n" }, dollars(columns.cost[i]))),
+      h("div", { class: "name" }, cut(text("id", i)), slotName(i) && h("span", { class: "slot" }, slotName(i))),
+      h("div", { class: "facts" }, h("span", {}, parameters(i)), money(columns.cost[i], { class: "n" })),
       h("p", {}, state === "stored" ? text("prompt", i) : text("reason", i) || text("prompt", i)),
       h("div", { class: "foot" },
         h("span", { class: `state ${TONES[state] ?? "calm"}` }, text("flags", i) || plain(state)),
@@ -51,24 +72,36 @@ function card(i) {
   );
   mark(element, sheet.order[sheet.cursor] === i);
   reviewMarks(element, i);
+  pickMark(element, i);
   return element;
 }
 const TONES = { stored: "good", moderated: "warn", failed: "bad", lost_paid: "bad", uncertain: "accent" };
 
 function heading(group) {
   const cost = group.images.reduce((sum, i) => sum + columns.cost[i], 0);
+  const open = group.images.filter(reviewable).length;
+  const every = (decision, words) =>
+    h("button", {
+      type: "button", class: "small", "data-control": `${decision === "approved" ? "approve" : "reject"}-group`,
+      title: `${words} the ${counted(open, "image")} of this group`, "aria-label": `${words} ${count(open)}: ${group.name}`,
+      onclick: (event) => { event.stopPropagation(); judgeAll(group.images, decision); },
+    }, h("span", { class: "sign", "aria-hidden": "true" }, decision === "approved" ? "✓" : "✕"), h("span", { class: "long" }, words), ` ${count(open)}`);
   return h("h3", { class: "group-head" }, h("span", {}, group.name),
-    h("small", {}, `${counted(group.images.length, "image")} · ${dollars(cost)}`));
+    h("small", { title: `${dollars(cost)} exactly` }, `${counted(group.images.length, "image")} · ${rounded(cost)}`),
+    open > 0 && every("approved", "Approve"), open > 0 && every("rejected", "Reject"));
 }
 
 // Cut the selection into rows of known height: all that scrolling needs to know.
 function layOut(groups = sheet.groups) {
-  sheet.groups = groups;
   const width = sheet.element.clientWidth;
+  if (!width) { // behind another tab: laid out when it is seen
+    Object.assign(sheet, { groups, width });
+    return;
+  }
   sheet.columns = Math.max(2, Math.floor((width + GAP) / (NARROWEST + GAP)));
   const edge = (width - GAP * (sheet.columns - 1)) / sheet.columns;
   const height = Math.ceil(edge) + CAPTION;
-  Object.assign(sheet, { rows: [], order: [], place: new Map(), edge, width });
+  Object.assign(sheet, { groups, rows: [], order: [], place: new Map(), width });
   let top = 0;
   for (const group of groups) {
     if (group.name) {
@@ -85,10 +118,12 @@ function layOut(groups = sheet.groups) {
       top += height + GAP;
     }
   }
-  sheet.element.style.height = `${top}px`;
-  sheet.element.style.setProperty("--columns", sheet.columns);
-  sheet.element.style.setProperty("--edge", `${edge}px`);
-  sheet.element.style.setProperty("--card", `${height}px`);
+  sheet.whole = sheet.order.length <= MOST_AT_ONCE;
+  const style = sheet.element.style;
+  style.height = `${top}px`;
+  style.setProperty("--columns", sheet.columns);
+  style.setProperty("--edge", `${edge}px`);
+  style.setProperty("--card", `${height}px`);
   for (const element of sheet.drawn.values()) element.remove();
   sheet.drawn.clear();
   draw();
@@ -104,18 +139,27 @@ function rowAt(y) {
   return low;
 }
 
-function draw() {
+function span() {
+  if (sheet.whole || sheet.printing) return [0, sheet.rows.length];
   const above = -sheet.element.getBoundingClientRect().top;
-  const first = rowAt(above - innerHeight);
-  const end = rowAt(above + 2 * innerHeight) + 1;
+  return [rowAt(above - innerHeight), Math.min(rowAt(above + 2 * innerHeight) + 1, sheet.rows.length)];
+}
+
+function draw() {
+  const [first, end] = span();
   for (const [row, element] of sheet.drawn) {
     if (row < first || row >= end) {
       element.remove();
       sheet.drawn.delete(row);
     }
   }
-  for (let row = first; row < Math.min(end, sheet.rows.length); row += 1) {
-    if (!sheet.drawn.has(row)) sheet.drawn.set(row, sheet.element.appendChild(drawnRow(sheet.rows[row])));
+  let after = null;
+  for (let row = end - 1; row >= first; row -= 1) {
+    if (!sheet.drawn.has(row)) {
+      sheet.drawn.set(row, drawnRow(sheet.rows[row]));
+      sheet.element.insertBefore(sheet.drawn.get(row), after);
+    }
+    after = sheet.drawn.get(row);
   }
 }
 
@@ -133,7 +177,7 @@ function refresh(i) {
 }
 
 // The chosen image, as a place in the order that is shown; null for none.
-function choose(place) {
+function choose(place, focus = true) {
   mark(sheet.element.querySelector(".card.current"), false);
   sheet.cursor = place;
   if (place === null) return;
@@ -141,15 +185,21 @@ function choose(place) {
   const top = sheet.element.getBoundingClientRect().top + row.top;
   const bar = byId("bar").getBoundingClientRect();
   const ceiling = Math.max(bar.bottom, bar.height) + GAP;
+  const floor = innerHeight - (byId("selection").hidden ? 0 : byId("selection").offsetHeight);
   if (top < ceiling) scrollBy({ top: top - ceiling });
-  else if (top + row.height > innerHeight) scrollBy({ top: top + row.height - innerHeight + GAP });
+  else if (top + row.height > floor) scrollBy({ top: top + row.height - floor + GAP });
   draw();
-  mark(cardOf(sheet.order[place]), true);
+  const element = cardOf(sheet.order[place]);
+  mark(element, true);
+  if (focus && view.place === null) element?.focus({ preventScroll: true });
 }
 
 function mark(element, chosen) {
   element?.classList.toggle("current", chosen);
-  element?.setAttribute("aria-current", String(chosen));
+  element?.setAttribute("tabindex", chosen ? "0" : "-1");
+  for (const button of element?.querySelectorAll("button") ?? []) button.tabIndex = chosen ? 0 : -1;
+  if (chosen) element?.setAttribute("aria-current", "true");
+  else element?.removeAttribute("aria-current");
 }
 
 // The image above or below: in the same column of the next row that has images.
@@ -162,12 +212,46 @@ function neighbour(place, step) {
   return sheet.rows[next].first + Math.min(column, sheet.rows[next].images.length - 1);
 }
 
+// Show what is chosen. The image that a person is at stays the one, where it is still shown.
 function show() {
+  const at = sheet.order[current()];
   const groups = selected();
   const found = groups.reduce((sum, group) => sum + group.images.length, 0);
-  choose(null);
   layOut(groups);
+  const place = sheet.place.get(at)?.column ?? null;
+  sheet.cursor = place;
+  if (view.place !== null) view.place = place ?? Math.min(view.place, sheet.order.length - 1);
+  mark(cardOf(at), place !== null);
   byId("found").textContent =
     found === data.count ? counted(found, "image") : `${count(found)} of ${counted(data.count, "image")}`;
-  byId("nothing").hidden = found > 0;
+  byId("nothing").hidden = found > 0 || data.count === 0;
+  byId("none-yet").hidden = data.count > 0;
+  showReview();
+}
+
+// The newest first, as they came.
+function showNewest() {
+  const latest = all.filter((i) => stateOf(i) === "stored" && small(i))
+    .sort((a, b) => columns.changed[b] - columns.changed[a] || b - a).slice(0, NEWEST);
+  byId("newest").hidden = latest.length === 0;
+  byId("strip").replaceChildren(...latest.map((i) =>
+    h("li", {}, h("button", { type: "button", "data-i": i, title: alt(i), "aria-label": `Open ${alt(i)}` },
+      h("img", { src: small(i), alt: "", decoding: "async", draggable: "false" })))));
+}
+
+// Everything that is shown, for paper.
+function printing(on) {
+  if (sheet.printing === on) return;
+  sheet.printing = on;
+  for (const img of sheet.element.querySelectorAll("img")) img.loading = on ? "eager" : "lazy";
+  draw();
+}
+
+async function print() {
+  printing(true);
+  const images = [...sheet.element.querySelectorAll("img")];
+  for (let from = 0; from < images.length; from += 100) {
+    await Promise.allSettled(images.slice(from, from + 100).map((img) => img.decode()));
+  }
+  window.print();
 }
