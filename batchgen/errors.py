@@ -113,7 +113,7 @@ class Unreachable(StorageError):
 
 
 class Occupied(StorageError):
-    """An object that batchgen did not write stands where an image belongs; the image waits in the spool."""
+    """Something else stands where an image belongs: that image waits in the spool, and the others go on."""
 
 
 class Locked(BatchgenError):

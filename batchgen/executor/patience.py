@@ -58,4 +58,4 @@ def what_waits(workspace: Workspace) -> str:
     if not count:
         return "no paid image waits; the same command goes on"
     waits = "waits" if count == 1 else "wait"
-    return f"{counted(count, 'paid image')} {waits} in {workspace.root / 'spool'}; the same command uploads them first"
+    return f"{counted(count, 'paid image')} {waits} in {workspace.root / 'spool'}; the same command stores them first"

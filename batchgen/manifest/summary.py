@@ -306,10 +306,13 @@ def _wrong_with(
 
 
 def _paths(job: Job) -> Iterator[str]:
-    """Give the paths of a job's images as a file system that ignores case sees them."""
+    """Give the paths of a job's images as a file system that ignores case sees them, without their extensions.
+
+    Providers answer in formats of their own choice, so that two paths which differ in nothing else may become one.
+    """
     ext = job.request.param("output_format") or "png"
     for slot in range(job.n):
-        yield folded(_writable(job.path(slot, ext)))
+        yield folded(_writable(job.path(slot, ext))).removesuffix(f".{ext}")
 
 
 def _writable(path: str) -> str:

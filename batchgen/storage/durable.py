@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 
-from batchgen.errors import StorageError
+from batchgen.errors import Occupied, StorageError
 
 PRIVATE_DIR, PRIVATE_FILE = 0o700, 0o600
 PUBLIC_DIR, PUBLIC_FILE = 0o755, 0o644
@@ -33,7 +33,7 @@ _WHAT_TO_DO = {
     errno.ELOOP: "a symbolic link stands where a plain folder or file belongs: remove it",
     errno.ENOTDIR: "a file or a symbolic link stands where a folder belongs: remove it",
     errno.ENXIO: NO_FILE,
-    errno.EEXIST: "a file that batchgen did not write stands there: move it away",
+    errno.EEXIST: "another file stands there: move it away, or change `output.path`",
 }
 
 
@@ -41,7 +41,8 @@ def refused(error: OSError, path: Path | str, needed: int | None = None) -> Stor
     """Return the error for people: which path, how many bytes were to be written, and what to do."""
     size = f" ({needed:,} bytes to write)" if needed is not None else ""
     advice = _WHAT_TO_DO.get(error.errno or 0, error.strerror or str(error))
-    return StorageError(f"{path}{size}: {advice}")
+    kind = Occupied if error.errno == errno.EEXIST else StorageError
+    return kind(f"{path}{size}: {advice}")
 
 
 class guarded:  # noqa: N801 - it reads like a function, and is entered several times a call

@@ -53,13 +53,16 @@ def test_two_jobs_for_one_file_are_found(desk: Any) -> None:
     assert "m.yaml:2:" in found.problems[0].message
 
 
-def test_different_formats_are_different_files(desk: Any) -> None:
-    """The asked format is part of the name."""
+@pytest.mark.parametrize(
+    ("path", "problems"),
+    [("x-{{ index }}.{{ ext }}", 1), ("x", 1), ("{{ f }}/x.{{ ext }}", 0), ("{{ ext }}/x.{{ ext }}", 0)],
+)
+def test_paths_that_differ_by_extension_alone_are_one(desk: Any, path: str, problems: int) -> None:
+    """A provider may answer every format with PNG: then both images would have one name."""
     text = (
-        "output: {path: 'x-{{ index }}.{{ ext }}'}\n"
-        "jobs: [{prompt: p, matrix: {f: [png, webp]}, output_format: '{{ f }}'}]"
+        f"output: {{path: '{path}'}}\njobs: [{{prompt: p, matrix: {{f: [png, webp]}}, output_format: '{{{{ f }}}}'}}]"
     )
-    assert not census(desk, text, "m.yaml").problems
+    assert len(census(desk, text, "m.yaml").problems) == problems
 
 
 def test_a_thousand_clashes_list_fifty(desk: Any) -> None:

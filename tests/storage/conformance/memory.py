@@ -7,7 +7,7 @@ from hashlib import sha256 as hash_of
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from batchgen.errors import StorageError
+from batchgen.errors import Occupied, StorageError
 from batchgen.storage import NewImage, StoredFile
 from batchgen.storage.durable import parts_of
 from batchgen.storage.images.store import (
@@ -153,7 +153,7 @@ class MemoryStore:
         if placed or new is None:
             return gone
         if path in self._objects:
-            raise StorageError(f"{path}: a file that batchgen did not write stands there: move it away")
+            raise Occupied(f"{path}: another image stands there: move it away")
         if beside:
             self._bring(beside, path)
         self._at("before_put")
