@@ -11,6 +11,7 @@ from batchgen.ledger.records import Adopted
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, stamp
 from batchgen.model import StoredImage
+from batchgen.money import ZERO
 
 
 class Adoption:
@@ -37,6 +38,7 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, 
         (catalogue, key, found.slot),
     ).fetchone():
         return False
+    cost = ZERO if _is_booked_elsewhere(db, catalogue, found) else found.cost
     count = db.execute("SELECT count(*) FROM attempts WHERE catalogue = ? AND job_key = ?", (catalogue, key)).fetchone()
     attempt_id = f"adopted-{run_id}-{key[:16]}-{found.slot}-{count[0]}"
     drawn = stamp(found.drawn or now)
@@ -52,16 +54,26 @@ def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, 
             found.wanted.model,
             found.wanted.provider,
             dump([found.slot]),
-            *(found.cost,) * 4,
+            *(cost,) * 4,
             drawn,
         ),
     )
     db.execute(
         "UPDATE attempts SET state = 'settled', cost = ?, estimated = ?, reserved = 0, ended = ?, brought = 1,"
         " phase = 'complete', code = 'ok', note = 'adopted' WHERE id = ?",
-        (found.cost, int(found.estimated), drawn, attempt_id),
+        (cost, int(found.estimated), drawn, attempt_id),
     )
     size = (found.bytes, found.width, found.height)
     image = StoredImage(found.slot, found.path, found.sha256, *size, found.format, e_tag=found.e_tag)
-    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, image, found.cost)
+    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, image, cost)
     return True
+
+
+def _is_booked_elsewhere(db: sqlite3.Connection, catalogue: str, found: Adopted) -> bool:
+    """Whether this ledger knows what the image cost from another folder, from which it was moved or copied."""
+    same = db.execute(
+        "SELECT 1 FROM images WHERE catalogue IN (SELECT DISTINCT catalogue FROM runs WHERE catalogue != ?)"
+        " AND job_key = ? AND slot = ? AND sha256 = ?",
+        (catalogue, found.wanted.job.key, found.slot, found.sha256),
+    )
+    return bool(same.fetchone())

@@ -69,7 +69,20 @@ def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehears
         assert (job["prompt"], job["room"]) == ("A small red lamp", "hall")
 
 
-def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("slot", "1.0E+00"),
+        ("slot", "-1"),
+        ("slot", "99999999999999999999999999"),
+        ("bytes", "NaN"),
+        ("width", "-640"),
+        ("height", "1e400"),
+        ("cost_micro_usd", "-5"),
+        ("cost_micro_usd", "99999999999999999999999999"),
+    ],
+)
+def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal, column: str, value: str) -> None:
     """A spreadsheet may have rewritten numbers: such a row explains nothing, and breaks nothing."""
     first = scene.run(scene.manifest(JOBS))
     lose_ledger(first.folder)
@@ -77,11 +90,27 @@ def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal) -> None
     (first.folder / "runs").mkdir()
     table = first.folder / "report" / "images.csv"
     head, *rows = table.read_text("utf-8-sig").splitlines()
-    slot = head.split(",").index("slot")
-    spoiled = [",".join([*cells[:slot], "1.0E+00", *cells[slot + 1 :]]) for cells in (row.split(",") for row in rows)]
+    at = head.split(",").index(column)
+    spoiled = [",".join([*cells[:at], value, *cells[at + 1 :]]) for cells in (row.split(",") for row in rows)]
     table.write_text("\n".join([head, *spoiled, "lamp,,0"]), "utf-8")
     taken = adopt.adopt(first.folder)
     assert (taken.images, len(taken.unknown)) == (0, 3)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_a_shared_ledger_has_booked_is_not_booked_again(scene: Rehearsal, stays: object) -> None:
+    """An output that was moved or copied is taken in at no cost: its images were paid for once."""
+    manifest = scene.manifest(JOBS, ledger=str(scene.root / "books.db"))
+    first = scene.run(manifest)
+    elsewhere = first.folder.with_name("elsewhere")
+    shutil.copytree(first.folder, elsewhere)
+    if not stays:
+        shutil.rmtree(first.folder)
+    calls = len(scene.bill)
+    assert scene.run(manifest, output=elsewhere).exit == 2
+    assert adopt.adopt(elsewhere).images == 3
+    again = scene.run(manifest, output=elsewhere)
+    assert (again.exit, len(scene.bill), again.charged) == (0, calls, 0)
 
 
 def test_a_image_that_changed_is_not_adopted(scene: Rehearsal) -> None:

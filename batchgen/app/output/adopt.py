@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from batchgen.version import VERSION
 AT_ONCE = 500
 ANY_MANIFEST = ""
 """The name of a run whose money belongs to whatever manifest the folder is of."""
+MOST_NUMBER = 2**53
+"""Above what any size or cost can be, and below what SQLite cannot keep."""
+MOST_SLOTS = 1000
 FORMULA = tuple("=+-@\t\r|%")
 
 
@@ -188,7 +191,7 @@ def _adopted(record: dict[str, Any]) -> Adopted | None:
     """Return an image as the ledger takes it; None for a record that somebody has spoiled."""
     try:
         return _image(record)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 
@@ -199,7 +202,7 @@ def _image(record: dict[str, Any]) -> Adopted:
         str(record.get("asked_model", record.get("model", ""))) or None,
         tuple((str(name), str(text)) for name, text in record.get("params", ())),
     )
-    slot = int(record["slot"])
+    slot = _number(record["slot"], MOST_SLOTS)
     stem, _, _ = str(record["path"]).removeprefix("images/").rpartition(".")
     job = Job(str(record["job_id"]), str(record["job_key"]), request, slot + 1, Stems((stem,)))
     model, size, quality, provider = (str(record.get(name, "")) for name in ("model", "size", "quality", "provider"))
@@ -208,11 +211,19 @@ def _image(record: dict[str, Any]) -> Adopted:
         slot,
         path=str(record["path"]),
         sha256=str(record["sha256"]),
-        bytes=int(record.get("bytes", 0)),
-        width=int(record.get("width", 0)),
-        height=int(record.get("height", 0)),
+        bytes=_number(record.get("bytes", 0)),
+        width=_number(record.get("width", 0)),
+        height=_number(record.get("height", 0)),
         format=str(record.get("format", "")),
-        cost=MicroUSD(int(record.get("cost_micro_usd", 0))),
-        estimated=bool(record.get("estimated", True)),
-        drawn=datetime.fromisoformat(record["drawn"]) if "drawn" in record else None,
+        cost=MicroUSD(_number(record.get("cost_micro_usd", 0))),
+        estimated=str(record.get("estimated", True)).lower() not in {"false", "0"},
+        drawn=datetime.fromisoformat(record["drawn"]).astimezone(UTC) if "drawn" in record else None,
     )
+
+
+def _number(value: Any, most: int = MOST_NUMBER) -> int:
+    """Return a number that a ledger takes; ValueError for any other, as a spoiled table may have."""
+    number = int(value)
+    if not 0 <= number < most:
+        raise ValueError(f"{value} is out of range")
+    return number
