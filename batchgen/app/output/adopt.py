@@ -80,6 +80,7 @@ def adopt(output: Path | None = None, *, address: str = "", shard: Shard | None 
                 taken += ledger.adoption.adopt(batch)
                 batch = []
         taken += ledger.adoption.adopt(batch) if batch else 0
+        ledger.stores.identity()
         if not explained:
             ledger.reviews.record([*_judged(workspace)])
         ledger.runs.end(begun, Exit.OK, "")
