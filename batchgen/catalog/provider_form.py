@@ -298,6 +298,7 @@ _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
     "idempotency_header": form.nothing_or(form.header),
     "charges_failures": form.flag,
     "batch": form.flag,
+    "moderations": form.text,
     "url_life": form.nothing_or(form.whole),
     "embedded": form.flag,
     "as_of": form.day,

@@ -20,6 +20,7 @@ from batchgen.ledger.joining import Joining, Place
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
+from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     COUNT_IMAGES,
@@ -156,6 +157,7 @@ class Ledger:
         self.uploads = Uploads(database)
         self.measures = Measures(database)
         self.canaries = Canaries(database)
+        self.prechecks = Prechecks(database)
         self.told = Told(database)
         self.stores = Stores(database)
         self.leftovers = Leftovers(database)

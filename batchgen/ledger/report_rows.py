@@ -79,8 +79,10 @@ failure AS (
 ),
 away AS (
     SELECT job_key, min(slot), CASE reason_cause WHEN '' THEN 'download' ELSE reason_cause END AS code,
-        reason_detail AS message FROM images
-    WHERE catalogue = :catalogue AND reason_code = 'download' AND state IN ('not_started', 'lost_paid') GROUP BY job_key
+        reason_detail AS message,
+        CASE reason_cause WHEN 'precheck' THEN '["' || replace(reason_detail, ', ', '", "') || '"]' END AS flagged
+    FROM images WHERE catalogue = :catalogue AND (reason_code = 'download' AND state IN ('not_started', 'lost_paid')
+        OR reason_cause = 'precheck' AND state = 'moderated') GROUP BY job_key
 )
 SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality, j.provider, j.prompt, j.tags, j.place,
     j.last_run, wanted, {OUTCOME} AS outcome, stored, moderated, failed, uncertain, lost_paid, not_started,
@@ -89,7 +91,7 @@ SELECT j.id AS job_id, j.key AS job_key, j.operation, j.model, j.size, j.quality
     ifnull(not_charged_micro_usd, 0), ifnull(expected_micro_usd, 0), ifnull(seconds, 0.0),
     coalesce(w.code, CASE WHEN not_started > 0 THEN nullif(j.waits, '') END, f.code, ''),
     coalesce(w.message, CASE WHEN not_started > 0 AND j.waits != '' THEN j.waits_for END, f.message, ''),
-    ifnull(categories, '[]'),
+    coalesce(w.flagged, categories, '[]'),
     moderated_slots, moderated_prompt, submitted
 FROM jobs j JOIN counted c ON c.job_key = j.key
     LEFT JOIN money m ON m.job_key = j.key LEFT JOIN failure f ON f.job_key = j.key

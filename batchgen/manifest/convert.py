@@ -36,7 +36,15 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
     """Give everything of a manifest that is not a job. What is wrong is added to `problems` and left out."""
     plain = {
         name: value
-        for name in ("on_partial", "on_uncertain", "on_mismatch", "images_per_request", "bad_rows", "route")
+        for name in (
+            "on_partial",
+            "on_uncertain",
+            "on_mismatch",
+            "images_per_request",
+            "bad_rows",
+            "route",
+            "moderation_check",
+        )
         if (value := getattr(form, name)) is not None
     }
     if form.provider and form.providers:

@@ -21,6 +21,7 @@ from batchgen.model import (
     Event,
     Fit,
     Metadata,
+    ModerationCheck,
     OnMismatch,
     OnPartial,
     OnUncertain,
@@ -89,6 +90,13 @@ def _preset(value: Any) -> str:
     return str(value)
 
 
+def _asked(value: Any) -> ModerationCheck:
+    try:
+        return ModerationCheck(str(value).strip().lower())
+    except ValueError:
+        raise ValueError(f"{shown(str(value))} is none of true, false and warn") from None
+
+
 def _zone(value: Any) -> str:
     try:
         return ZoneInfo(str(value)).key
@@ -115,6 +123,7 @@ Dollars = Annotated[Decimal, PlainValidator(_price), WithJsonSchema(_number)]
 Duration = Annotated[float, PlainValidator(_duration), WithJsonSchema(_number)]
 Bytes = Annotated[int, PlainValidator(_bytes), WithJsonSchema(_number)]
 PresetName = Annotated[str, PlainValidator(_preset), WithJsonSchema({"type": "string", "enum": [*presets()]})]
+Asked = Annotated[ModerationCheck, PlainValidator(_asked), WithJsonSchema({"enum": [True, False, "warn"]})]
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string"})]
 Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema({"type": "string"})]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -605,6 +614,8 @@ class ManifestForm(Form):
     prepare: PrepareForm | None = None
     checks: ChecksForm | None = None
     canary: CanaryForm | None = None
+    moderation_check: Asked | None = None
+    """true: the provider's free moderation endpoint sees prompts first, flagged ones are not sent; warn: only told."""
     derivatives: dict[RecipeName, DerivativeForm] | None = None
     """Further files made of each image, by name: other sizes, formats, and what shops ask for."""
     notify: NotifyForm | None = None

@@ -20,6 +20,7 @@ from batchgen.mock.files_endpoint import FilesEndpoint
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
+from batchgen.mock.moderations_api import ModerationsApi
 from batchgen.mock.organization_api import OrganizationApi
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
@@ -144,6 +145,7 @@ class MockServer:
         if handler.dialect.batches:
             yield from BatchApi(handler).routes("/v1")
             yield from OrganizationApi(handler).routes("/v1")
+            yield from ModerationsApi(handler).routes("/v1")
         yield "GET", "/files/{name}", FilesEndpoint(handler).serve
         yield "GET", "/bill", self._bill
         yield "GET", "/requests", self._requests

@@ -55,7 +55,7 @@ from batchgen.model.provider import (
     TaskRules,
     TokenPrices,
 )
-from batchgen.model.reason import NO_REASON, Reason, ReasonCode
+from batchgen.model.reason import NO_REASON, PRECHECK, Reason, ReasonCode
 from batchgen.model.recipe import Fit, Metadata, Recipe
 from batchgen.model.settings import (
     BadRows,
@@ -66,6 +66,7 @@ from batchgen.model.settings import (
     EngineChoice,
     Event,
     Limits,
+    ModerationCheck,
     Notify,
     OnMismatch,
     OnPartial,
@@ -83,6 +84,7 @@ __all__ = [
     "AT_STORE",
     "NO_CHECKS",
     "NO_REASON",
+    "PRECHECK",
     "WITHHELD",
     "Attempt",
     "AttemptState",
@@ -118,6 +120,7 @@ __all__ = [
     "Mismatch",
     "Missing",
     "Model",
+    "ModerationCheck",
     "Notify",
     "OnMismatch",
     "OnPartial",

@@ -170,7 +170,8 @@ class Provider:
     here. `defaults` are what it assumes when nothing is sent: a set value that only restates one need not be sent.
     `retired` names endpoints it has closed, with the day. `response_format` is the value to send ("" sends none).
     `charges_failures` says that a sent call is billed whatever comes back. `batch` says that it offers the vendor's
-    Batch API. `url_life` is how long the address of a result lives, in seconds, None when it does not say.
+    Batch API; `moderations` is the model of its free endpoint that judges prompts, empty where it has none.
+    `url_life` is how long the address of a result lives, in seconds, None when it does not say.
     `paths` are endpoints where they are not the dialect's own, below the base URL, with `{model}` where the model's
     name goes. `query` goes behind every address, `headers` into every request: each is a name and the environment
     variable that holds its value. `opens` are further parameters. `fields` says where a parameter stands in the
@@ -228,6 +229,7 @@ class Provider:
     idempotency_header: str | None = None
     charges_failures: bool = False
     batch: bool = False
+    moderations: str = ""
     url_life: int | None = None
     embedded: bool = False
     as_of: date | None = None

@@ -44,6 +44,10 @@ class ReasonCode(StrEnum):
     OTHER = "other"  # words of an older ledger
 
 
+PRECHECK = "precheck"
+"""The cause of what was moderated without a call: a moderation endpoint flagged its prompt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why: a code, the code of its cause (of a verdict, or of a missing image), and words of others about it."""

@@ -57,6 +57,14 @@ class BadRows(StrEnum):
     SKIP = "skip"
 
 
+class ModerationCheck(StrEnum):
+    """What becomes of prompts that a provider's free moderation endpoint flags, before anything is paid."""
+
+    NO = "false"  # none is asked about
+    YES = "true"  # they are moderated, without a call
+    WARN = "warn"  # they are told, and sent
+
+
 class CanaryUntil(StrEnum):
     """What the first jobs of a template have to come through before the others are drawn."""
 
@@ -218,3 +226,4 @@ class Settings:
     ray: RaySettings = field(default_factory=RaySettings)
     checks: Checks = NO_CHECKS
     canary: Canary | None = None
+    moderation_check: ModerationCheck = ModerationCheck.NO

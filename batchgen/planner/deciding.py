@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from batchgen.ledger import Known, Previous, Review, Slot
-from batchgen.model import ImageRequest, Job, OnUncertain, ReasonCode, SlotState
+from batchgen.model import PRECHECK, ImageRequest, Job, OnUncertain, ReasonCode, SlotState
 from batchgen.text import counted
 
 
@@ -32,7 +32,7 @@ class Choices:
 
     `rejected`: the rejected images and nothing else; `at_risk`: also what is held, and redraws that may have been paid.
     `max_uncertain`: calls more after one that may have been charged, counted over all runs.
-    `reworded`: the jobs with these keys and nothing else.
+    `reworded`: the jobs with these keys and nothing else. `flagged`: also prompts that a moderation endpoint flagged.
     """
 
     retry_failed: bool = False
@@ -42,6 +42,7 @@ class Choices:
     at_risk: bool = False
     max_uncertain: int = 1
     reworded: frozenset[str] | None = None
+    flagged: bool = False
 
     @property
     def some(self) -> bool:
@@ -91,8 +92,10 @@ def _reopened(
     kept = []
     for slot in slots.values():
         transient = slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.TRANSIENT
+        unsent = slot.reason.code is ReasonCode.MODERATED and slot.reason.cause == PRECHECK
+        let_go = choices.flagged and unsent and slot.state is SlotState.MODERATED
         for_good = slot.state in {SlotState.FAILED, SlotState.LOST_PAID}
-        if transient or (for_good and choices.retry_failed) or _has_one_more(slot, known, choices):
+        if transient or let_go or (for_good and choices.retry_failed) or _has_one_more(slot, known, choices):
             again.append(slot.index)
         elif slot.state is not SlotState.STORED:
             kept.append(slot)
@@ -133,6 +136,8 @@ def _why_again(slot: Slot, known: Known) -> str:
         return f"may have been charged before ({slot.reason.words or known.code}); tried once more"
     if slot.state is SlotState.STORED:
         return f"{slot.path} is missing"
+    if slot.state is SlotState.MODERATED:
+        return f"flagged before it was sent ({slot.reason.detail}), and asked for all the same"
     if slot.state is SlotState.NOT_STARTED and slot.prompt is not None:
         return "reworded after moderation"
     if slot.state in {SlotState.FAILED, SlotState.LOST_PAID}:

@@ -21,7 +21,7 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, OnUncertain, Provider, Settings, Shard
+from batchgen.model import BadRows, EngineChoice, Job, ModerationCheck, OnUncertain, Provider, Settings, Shard
 from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Offer, Offers, Past, PriceList, no_past
 from batchgen.providers.rules import described
@@ -225,6 +225,7 @@ def choices_of(project: Project, options: Options) -> Choices:
         rejected=options.rejected,
         at_risk=options.on_uncertain is OnUncertain.RETRY,
         max_uncertain=project.settings.retry.max_uncertain,
+        flagged=project.settings.moderation_check is not ModerationCheck.YES,
     )
 
 

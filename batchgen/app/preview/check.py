@@ -11,7 +11,7 @@ from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import WHOLE, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, Model, Price, RouteChoice
+from batchgen.model import BadRows, EngineChoice, Job, Model, ModerationCheck, Price, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.pricing import PriceList
@@ -189,7 +189,7 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
     errors = (*late, *told, *unmet, *census.problems)
     more = census.more + max(0, len(errors) - MOST)
-    return CheckResult((*errors, *many, *census.warnings)[:MOST], census, more)
+    return CheckResult((*errors, *many, *_unchecked(project), *census.warnings)[:MOST], census, more)
 
 
 def _looked_at(
@@ -197,6 +197,16 @@ def _looked_at(
 ) -> tuple[Examiner, ManifestSummary]:
     examiner = Examiner(project, set(only), asked, part)
     return examiner, manifest.check(project.manifest, examiner.look, project.settings.bad_rows, part)
+
+
+def _unchecked(project: Project) -> tuple[Problem, ...]:
+    """Doubt a check of prompts that nobody makes."""
+    if project.settings.moderation_check is ModerationCheck.NO or any(
+        lane.provider.moderations for lane in project.lanes
+    ):
+        return ()
+    why = f"moderation_check: {project.providers} has no moderation endpoint that is known; prompts are not checked"
+    return (Problem(why, Place(str(project.manifest.path)), Severity.WARNING),)
 
 
 def _needs_deadline(project: Project) -> tuple[Problem, ...]:

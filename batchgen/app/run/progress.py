@@ -75,6 +75,11 @@ class Meter:
             self._lately += facts.get("pictures", 0)
             self._stored_at.append((now, facts.get("pictures", 0)))
 
+    def checks_prompts(self, count: int) -> None:
+        """Take that so many prompts were looked at before anything is sent."""
+        self.state = f"checking prompts: {count:,}"
+        self.changed = self.clock.monotonic()
+
     def grow(self, images: int) -> None:
         """Take that a job can start which waited when the run was planned."""
         self.jobs_total = (self.jobs_total or 0) + 1

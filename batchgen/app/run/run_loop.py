@@ -15,15 +15,16 @@ from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.obedience import Obedience
+from batchgen.app.run.precheck import Precheck
 from batchgen.app.run.progress import AT_PROVIDER, DRAWING
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
 from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, Lane, LeftOpen, RunContext
 from batchgen.engine.run import run as perform
-from batchgen.errors import Exit, StorageError, Unreachable
+from batchgen.errors import Exit, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import Executor, Executors, ProviderBatches
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Provider, RouteChoice, Stop, StopKind
+from batchgen.model import ModerationCheck, Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
@@ -203,10 +204,11 @@ class RunLoop:
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker, settings = self.session, JobRunner(bench), bench.settings
-        session.meter.state = DRAWING
         ticker = asyncio.create_task(self._ticker(bench, worker, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
+            await self._precheck(bench)
+            session.meter.state = DRAWING
             async with worker.collector.looking(session.left):
                 match settings.route:
                     case RouteChoice.SYNC:
@@ -220,6 +222,32 @@ class RunLoop:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
             session.held_up = ()
+
+    async def _precheck(self, bench: RunContext) -> None:
+        """Ask about every prompt first, where that is wanted and free; an endpoint that fails stops nothing.
+
+        Of several providers, the first one that has such an endpoint judges.
+        """
+        session = self.session
+        able = [pair for pair in zip(bench.lanes, session.access, strict=True) if pair[0].provider.moderations]
+        if bench.settings.moderation_check is ModerationCheck.NO or not able:
+            return
+        lane, access = able[0]
+        precheck = Precheck(
+            lane.provider,
+            session.ledger,
+            session.project.clock,
+            access.key.reveal() if access.key else None,
+            {name: secret.reveal() for name, secret in access.headers.items()},
+            session.proxies,
+            goes_on=lambda: not bench.stops,
+            note=session.meter.checks_prompts,
+        )
+        found = session.wants.prechecked = await precheck.look(session.wants.prompts(), bench.offload)
+        session.note("prechecked", prompts=found.prompts, flagged=len(found.flagged), why=found.trouble)
+        if found.trouble:
+            why = f"moderation_check: {lane.name}: {found.trouble}; the other prompts are sent without it"
+            session.wants.notices.append(Problem(why, None, Severity.WARNING))
 
     async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by calls, side by side."""

@@ -13,13 +13,24 @@ from batchgen.app.config.stores import images_at
 from batchgen.app.output.derive import Deriver
 from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.news import News
-from batchgen.engine import StopReasons, Task, job_status
+from batchgen.app.run.precheck import Prechecked
+from batchgen.engine import StopReasons, Task, job_status, said
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Known, Ledger
 from batchgen.limits import TemplateBreaker
 from batchgen.manifest import ManifestSummary
 from batchgen.manifest.digest_set import Seen, digest_of
-from batchgen.model import FileImage, Job, Outcome, OutcomeKind, Reason, ReasonCode, SlotState
+from batchgen.model import (
+    PRECHECK,
+    FileImage,
+    Job,
+    ModerationCheck,
+    Outcome,
+    OutcomeKind,
+    Reason,
+    ReasonCode,
+    SlotState,
+)
 from batchgen.planner import BY_PEOPLE, Action, Canaries, Chain, Estimate, Pairing, Planned, Tally, Waiting
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.planner.waiting import WaitingTally
@@ -73,6 +84,7 @@ class Worklist:
     _waits: list[tuple[str, ReasonCode, str]] = field(default_factory=list)
     _held_back: dict[ReasonCode, Seen] = field(default_factory=lambda: defaultdict(Seen))
     _breaker: TemplateBreaker = field(default_factory=TemplateBreaker)
+    prechecked: Prechecked = field(default_factory=Prechecked)
 
     def __post_init__(self) -> None:
         self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
@@ -228,10 +240,11 @@ class Worklist:
                 continue
             if again:
                 self._fetched[item.job.key] = item.job
-            if item.slots and not self._is_given_up(item.job):
-                yield self._tasked(item)
+            drawn = item if item.job.waits_for else self._unflagged(item)
+            if drawn.slots and not self._is_given_up(drawn.job):
+                yield self._tasked(drawn)
             elif not again:
-                self._stands(item)
+                self._stands(drawn)
         yield from self._released(again=again)
 
     def _tasked(self, item: Planned) -> Task:
@@ -263,7 +276,11 @@ class Worklist:
             self._release(item, next(code for code, keys in held.items() if digest_of(item.job.key) in keys))
             if again:
                 self._fetched[item.job.key] = item.job
-            yield self._tasked(item)
+            drawn = item if item.job.waits_for else self._unflagged(item)
+            if drawn.slots:
+                yield self._tasked(drawn)
+            elif not again:
+                self._stands(drawn)
         self.waiting = still.total()
 
     def _release(self, item: Planned, code: ReasonCode) -> None:
@@ -274,7 +291,7 @@ class Worklist:
         """Wait for the checks of the canaries; they may pass for the template of this job, or not."""
         if not await self._canary_watch.opens(task.job.template, offload):
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.CANARY))
-        item = await offload(lambda: next(self._pairing.plan([task.job], queued=True)))
+        item = await offload(lambda: self._unflagged(next(self._pairing.plan([task.job], queued=True))))
         if not item.slots:
             return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         self._release(item, ReasonCode.CANARY)
@@ -354,7 +371,49 @@ class Worklist:
         self.ledger.jobs.forget([job.key])
         item = self._pairing.link(job)
         self.ledger.jobs.remember([wanted(item.job, self.offers)])
-        return item
+        return self._unflagged(item)
+
+    def prompts(self) -> Iterator[str]:
+        """Give every prompt that may be sent in this run, each once."""
+        seen = Seen()
+        for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
+            for asked, _ in said(item.job, item.slots or item.later, item.words):
+                prompt = asked.request.prompt
+                if prompt and seen.add(digest_of(prompt)):
+                    yield prompt
+
+    def _unflagged(self, item: Planned) -> Planned:
+        """Leave out what a moderation endpoint flagged: it is moderated, without a call; or told, and sent.
+
+        An image that is to be drawn anew stays as it is.
+        """
+        if not self.prechecked.flagged:
+            return item
+        flagged = {
+            slot: categories
+            for asked, slots in said(item.job, item.slots, item.words)
+            if (categories := self.prechecked.of(asked.request.prompt)) is not None
+            for slot in slots
+        }
+        if not flagged:
+            return item
+        warns = self.project.settings.moderation_check is ModerationCheck.WARN
+        what = ", ".join(next(iter(flagged.values()))) or "flagged"
+        if self._notices_left:
+            why = f"its prompt is flagged before it is sent ({what}); {'sent all the same' if warns else 'not sent'}"
+            self.notices.append(Problem(f"{item.job.id}: {why}", item.job.place, Severity.WARNING))
+        if warns:
+            return item
+        rest = tuple(slot for slot in item.slots if slot not in flagged)
+        if item.action is Action.REDRAW:
+            return replace(item, slots=rest)
+        moderated = {
+            slot: (SlotState.MODERATED, Reason(ReasonCode.MODERATED, PRECHECK, ", ".join(categories) or "flagged"))
+            for slot, categories in flagged.items()
+        }
+        self.ledger.images.mark(item.job.key, moderated)
+        (known,) = self.ledger.jobs.known([item.job])
+        return replace(item, slots=rest, job_status=job_status(item.job, known))
 
 
 def _in_words(reason: Reason) -> str:

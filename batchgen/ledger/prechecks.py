@@ -1,0 +1,50 @@
+"""What a provider's free moderation endpoint said of prompts: none is asked about twice."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from unicodedata import normalize
+
+from batchgen.ledger.database import Database
+from batchgen.ledger.text import dump, plain, stamp, words
+
+
+class Prechecks:
+    """What was said of prompts, by provider and endpoint model; of all outputs that the ledger serves."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, judge: str, prompts: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
+        """Look prompts up: the flagged categories of each that is known, None where it was not flagged."""
+        marks = {prompt_mark(prompt): prompt for prompt in prompts}
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT prompt, flagged, categories FROM prechecks WHERE judge = ?"
+                " AND prompt IN (SELECT value FROM json_each(?))",
+                (judge, dump(list(marks))),
+            ).fetchall()
+        return {marks[row["prompt"]]: words(row["categories"]) if row["flagged"] else None for row in rows}
+
+    def keep(self, judge: str, said: Mapping[str, tuple[str, ...] | None]) -> None:
+        """Write down what was said of prompts."""
+        now = stamp(self._database.now())
+        with self._database.writing("prechecks") as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO prechecks (judge, prompt, flagged, categories, asked) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (
+                        judge,
+                        prompt_mark(prompt),
+                        categories is not None,
+                        json.dumps([plain(c) for c in categories or ()]),
+                        now,
+                    )
+                    for prompt, categories in said.items()
+                ],
+            )
+
+
+def prompt_mark(prompt: str) -> str:
+    """Name a prompt by a hash: blanks and line ends at its ends say nothing."""
+    return hashlib.sha256(normalize("NFC", prompt).strip().encode("utf-8", "surrogatepass")).hexdigest()
