@@ -65,6 +65,10 @@ base_url_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; money in micro-dollars.")
 
+skip_bad_rows_option = click.option(
+    "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be jobs; report/rejected.csv lists them, exit 3."
+)
+
 rejected_option = click.option(
     "--rejected", is_flag=True, help="Only images that `batchgen review` rejected: draw them again, with the notes."
 )

@@ -1,7 +1,7 @@
 """The checked form -> compiled blocks: templates compiled once, row files opened, names looked up before any row."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from batchgen.errors import InputError, Place, Problem, Severity
@@ -11,7 +11,17 @@ from batchgen.manifest.error_scope import Scope
 from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
 from batchgen.manifest.legal import SETTABLE, strangers
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
-from batchgen.manifest.names import COMBINATIONS, NAMES, REQUEST, did_you_mean, listed, shown, simple, whole_word
+from batchgen.manifest.names import (
+    COMBINATIONS,
+    NAMES,
+    REQUEST,
+    did_you_mean,
+    known_word,
+    listed,
+    shown,
+    simple,
+    whole_word,
+)
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import CHECKS
 from batchgen.manifest.row_manifest import inline
@@ -172,6 +182,8 @@ class Composer:
         drawn = _names_in(job.prompt or (self._form.defaults.prompt if self._form.defaults else None))
         for kind, lists in (("matrix", job.matrix or {}), ("zip", job.zip or {})):
             for name, values in lists.items():
+                if doubt := _other_case(job, name, values):
+                    doubts.append(Problem(doubt, self._root.key_place(*at, kind, name), Severity.WARNING))
                 if name not in SETTABLE or _writes(job, name) or (name == "n" and name in drawn):
                     continue
                 wrong = strangers(name, values)
@@ -297,6 +309,14 @@ def _look_at_end(name: str, text: str) -> None:
 
 def _images_first(field: Field) -> str:
     return "" if field[0].startswith("images[") else field[0]
+
+
+def _other_case(job: JobForm, name: str, values: Iterable[str]) -> str:
+    """Doubt a list that is named like a parameter but for case, blanks or marks: it sets nothing."""
+    word = known_word(name)
+    if word in {None, name} or word not in SETTABLE or _writes(job, word) or strangers(word, values):
+        return ""
+    return f"`{name}` is a variable and sets nothing; to set the parameter, name the list `{word}`"
 
 
 def _writes(job: JobForm, name: str) -> bool:

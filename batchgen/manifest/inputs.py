@@ -83,7 +83,7 @@ def _several_in(word: str) -> str:
     if match is None:
         return ""
     mark = (match["mark"] or match["mark2"]).strip()[:1]
-    hint = f"images: \"{{{{ ... | split('{mark}') }}}}\" takes them apart"
+    hint = f"images: \"{{{{ ... | split('{mark}') }}}}\" takes them apart; a table that is the manifest has `;` between"
     return f"{shown(word, 200)} holds several images; {hint}"
 
 

@@ -14,9 +14,11 @@ NEARLY = 0.9
 _SUFFIX = re.compile(r"(?:^|\s)--([A-Za-z]\w*)(?:[ =]\S+)?\s*$")
 _ASPECT = frozenset({"ar", "aspect"})
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
-# `{name}`, `{red|blue}`, `${X}`, `%(name)s`, `__colour__`, `<lora:x:1>`, `(word:1.3)`: of other tools and languages.
+# `{name}`, `{red|blue}`, `${X}`, `$name`, `%(name)s`, `%s`, `__colour__`, `[NAME]`, `<NAME>`, `<lora:x:1>`,
+# `(word:1.3)`: of other tools and languages.
 _FOREIGN = re.compile(
     r"\$\{[^{}\n]{1,60}\}|(?<![{$])\{[^\W\d][\w .|-]{0,60}\}(?!\})|%\([^\W\d]\w{0,40}\)[sd]"
+    r"|(?<![\w$])\$[a-z_]\w{1,40}\b|(?<![\w%])%[sd]\b|(?-i:\[[A-Z][A-Z0-9 _-]{1,40}\]|<[A-Z][A-Z0-9 _-]{1,40}>)"
     r"|\b__[a-z][a-z-]{1,40}(?:_[a-z]+)*__\b|<(?:lora|lyco|hypernet):[^<>\n]{1,60}>|\([^()\n]{1,60}:\d\.\d{1,3}\)",
     re.IGNORECASE,
 )

@@ -7,10 +7,18 @@ from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.names import INSTEAD, REQUEST, known_word, nearest, shown
 from batchgen.manifest.rendered_row import RenderedRow
 from batchgen.manifest.rows.cells import several
-from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row, is_blank
+from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row, in_lines, is_blank
 
 BETWEEN_IMAGES = ";"
 """Separates several images in one `images` cell."""
+_DOUBTED = {
+    "id": "the key names the job",
+    **dict.fromkeys(("image", "images"), "an image is made from words alone"),
+    "mask": "all of the image is changed",
+}
+"""What a blank cell means in a column that other rows fill."""
+MOST_BLANKS = 1000
+"""Lines of blank cells that are remembered."""
 _TAGS_TOO = frozenset({"priority"})
 """Words that say nothing of what is drawn, and may be worth knowing in the report."""
 
@@ -30,8 +38,17 @@ class RowManifest:
         return 0
 
     def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]:
+        blanks: dict[str, list[int]] = {name: [] for name in self.table.columns or () if known_word(name) in _DOUBTED}
+        filled = set[str]()
         for row in self.table.read():
-            yield self._draft(row) if isinstance(row, Row) else row
+            draft = self._draft(row) if isinstance(row, Row) else row
+            yield draft
+            if isinstance(draft, RenderedRow):
+                _note_blanks(draft, blanks, filled)
+        for name in sorted(filled):
+            if lines := blanks[name]:
+                why = f"`{name}` is blank, so {_DOUBTED[known_word(name) or name]}: {in_lines(lines)}"
+                yield Problem(why, Place(self.table.file, lines[0]), Severity.WARNING)
 
     def _draft(self, row: Row) -> RenderedRow | Problem | Skipped:
         place = Place(self.table.file, row.line)
@@ -49,6 +66,15 @@ class RowManifest:
         if not texts and is_blank(cell for _, cell in tags):
             return empty_row(place.file, place.line)
         return RenderedRow(texts, _images(texts), tuple(tags), row.values, place, lacking=self.lacking)
+
+
+def _note_blanks(draft: RenderedRow, blanks: dict[str, list[int]], filled: set[str]) -> None:
+    """Remember in which lines cells are blank, and which columns have others."""
+    for name, lines in blanks.items():
+        if not is_blank((draft.values[name],)):
+            filled.add(name)
+        elif len(lines) < MOST_BLANKS:
+            lines.append(draft.place.line)
 
 
 def _images(texts: dict[str, str]) -> tuple[str, ...]:

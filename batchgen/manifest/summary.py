@@ -156,7 +156,7 @@ class _Tally:
 
     def note(self, problem: Problem) -> None:
         """Keep a problem; what stands in one place of the manifest is said once, however many rows meet it."""
-        if problem in self.problems:
+        if problem in self.problems or problem in self.warnings:
             return
         if problem.severity is Severity.WARNING:
             if len(self.warnings) < MOST:

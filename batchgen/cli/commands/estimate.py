@@ -7,7 +7,7 @@ import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import reads_manifest
+from batchgen.cli.params import reads_manifest, skip_bad_rows_option
 from batchgen.errors import Exit
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @subcommand("estimate")
 @reads_manifest
+@skip_bad_rows_option
 @click.option(
     "--compare", is_flag=True, help="Price the same images by every provider and route, at the manifest's settings."
 )

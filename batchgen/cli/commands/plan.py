@@ -9,7 +9,7 @@ import click
 from batchgen.cli.command import subcommand
 from batchgen.cli.console import Console
 from batchgen.cli.context import Context
-from batchgen.cli.params import reads_manifest, rejected_option
+from batchgen.cli.params import reads_manifest, rejected_option, skip_bad_rows_option
 from batchgen.errors import Exit
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @subcommand("plan")
 @reads_manifest
+@skip_bad_rows_option
 @rejected_option
 @click.pass_obj
 def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any) -> int:

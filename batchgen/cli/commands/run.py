@@ -16,6 +16,7 @@ from batchgen.cli.params import (
     copy_from_option,
     reads_manifest,
     rejected_option,
+    skip_bad_rows_option,
     store_option,
 )
 from batchgen.errors import BatchgenError, Exit, Problem, Severity
@@ -65,9 +66,7 @@ def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "
 @click.option(
     "--strict", is_flag=True, help="Exit 3, and tell, also where all that is amiss was told by an earlier run."
 )
-@click.option(
-    "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be jobs; report/rejected.csv lists them, exit 3."
-)
+@skip_bad_rows_option
 @click.option("--regenerate-missing", is_flag=True, help="Pay again for stored images whose files are gone.")
 @rejected_option
 @click.option(

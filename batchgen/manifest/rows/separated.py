@@ -150,7 +150,9 @@ def _refuse_head(dialect: Dialect, sample: Sequence[str], file: str, skipped: in
             line = reader.line_num + 1
     except csv.Error as error:
         _refuse(_explained(error), file, skipped + line)
-    _refuse("the file is empty; its first line names the columns", file, skipped + 1)
+    if skipped:
+        _refuse(f"there is no line {skipped + 1}, which is to name the columns", file, 1)
+    _refuse("the file is empty; its first line names the columns", file, 1)
 
 
 def _told_dialect(dialect: Dialect, usual: Dialect, layout: Layout) -> str:

@@ -189,6 +189,9 @@ def why_no_file(wanted: str, base: Path) -> str | None:
         if S_ISREG(kind):
             return None
         return f"{shown(wanted, 200)} is {'a folder' if S_ISDIR(kind) else 'no ordinary file'}"  # a pipe may never end
+    if any(sign < " " for sign in wanted):
+        hint = "in double quotes a backslash begins a special character; write folders with `/`"
+        return f"there is no file {shown(wanted, 200)}; {hint}"
     if "\\" in wanted:
         slashes = wanted.replace("\\", "/")
         return f"there is no file {shown(wanted, 200)}; folders are separated by `/`: write {slashes}"
