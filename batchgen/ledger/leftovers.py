@@ -65,11 +65,18 @@ class Leftovers:
         return {path: Aside(keys[name]) for path, name in named.items() if name in keys} | known
 
     def forget(self, paths: Sequence[str]) -> None:
-        """Note that files below `superseded/` are removed on purpose: their rows stay, and nobody misses them."""
+        """Note that files below `superseded/` are removed on purpose: their rows stay, and nobody misses them.
+
+        No page shows them beside what was drawn since.
+        """
         with self._database.writing("prune") as db:
             db.executemany(
                 "UPDATE images SET fault = ? WHERE catalogue = ? AND path = ? AND superseded",
                 [(PRUNED, self._database.catalogue, path) for path in paths],
+            )
+            db.executemany(
+                "DELETE FROM earlier WHERE catalogue = ? AND path = ?",
+                [(self._database.catalogue, path) for path in paths],
             )
 
     def _set(self, sql: str) -> frozenset[str]:
