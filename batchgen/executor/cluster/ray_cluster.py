@@ -128,8 +128,11 @@ class RayCluster:
     def _connect(self) -> None:
         """Connect without noise: no statistics leave, nothing is printed, no handler of a signal is replaced."""
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
         import ray
+
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # after the import, which sets it too
+        # What happens in the whole cluster would be printed between the lines of the run, or of its JSON.
+        vars(ray._private.worker)["print_to_stdstream"] = _say_nothing  # noqa: SLF001 - no option turns it off
 
         options: dict[str, Any] = {
             "num_cpus": self.cores,
@@ -181,6 +184,10 @@ class RayCluster:
 
     def _named(self, name: str) -> str:
         return f"{self.owner}-{name}"
+
+
+def _say_nothing(*_said: object, **_how: object) -> None:
+    """Keep what Ray tells of a cluster off the terminal."""
 
 
 def _ray() -> Any:

@@ -41,7 +41,7 @@ def _owners(place: Workspace) -> Iterator[str]:
     """Give the paths where owners are, or may be, written down."""
     for name in place.names(BOOKS):
         yield f"{BOOKS}/{name}"
-        if place.exists(one := f"{BOOKS}/{name}/{OWNER}"):
+        if (place.root / BOOKS / name).is_dir() and place.exists(one := f"{BOOKS}/{name}/{OWNER}"):
             yield one
 
 
