@@ -16,7 +16,7 @@ def main(count: int) -> None:
     """Serve until the input ends."""
     from ray.cluster_utils import Cluster
 
-    cluster: Any = Cluster(initialize_head=True, head_node_args=NODE)  # type: ignore[no-untyped-call]
+    cluster: Any = Cluster(initialize_head=True, head_node_args=NODE)
     nodes = [cluster.add_node(**_more()) for _ in range(count - 1)]
     say(cluster.address)
     for line in sys.stdin:
