@@ -1,6 +1,7 @@
 """The options that several commands share, and the words that become values: money and spans of time."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,6 +53,17 @@ class Duration(click.ParamType[float]):
         if seconds is None:
             self.fail(f"invalid duration {value!r}; write it as 90d, 2h, 1h30m or 45s", param, ctx)
         return seconds
+
+
+class Month(click.ParamType[str]):
+    """A month of the calendar such as `2026-11`."""
+
+    name = "YYYY-MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", str(value), re.ASCII) or str(value) < "1970":
+            self.fail(f"{value!r} is no month, such as 2026-11", param, ctx)
+        return str(value)
 
 
 manifest_argument = click.argument("manifest", type=LocalPath())

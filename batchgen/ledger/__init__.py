@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from batchgen.ledger import opening
 from batchgen.ledger.accounts import Accounts
@@ -20,6 +21,7 @@ from batchgen.ledger.joining import Joining, Place
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
+from batchgen.ledger.month import BudgetFacts, Month, MonthLine, Sums, budgets
 from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
@@ -80,6 +82,7 @@ __all__ = [
     "BatchState",
     "Begun",
     "BookedCall",
+    "BudgetFacts",
     "CallRow",
     "CapKind",
     "Caps",
@@ -103,6 +106,8 @@ __all__ = [
     "ListedRow",
     "MeasuredRow",
     "Money",
+    "Month",
+    "MonthLine",
     "NewBatch",
     "PendingDownload",
     "Previous",
@@ -115,6 +120,7 @@ __all__ = [
     "RunStart",
     "SidecarRow",
     "Slot",
+    "Sums",
     "SupersededImage",
     "Totals",
     "Tried",
@@ -206,6 +212,15 @@ class Ledger:
         address = self.stores.address()
         with self._database.translating():
             joining.take(self._database, place, "" if address.startswith("file:") else address)
+
+    def give_month(self, month: Month, zone: ZoneInfo, named: Callable[[str], str]) -> None:
+        """Let the calls of every catalogue in this file be told in a month's report; `named` gives names to those."""
+        with self._database.translating():
+            month.take(self._database, zone, named)
+
+    def budgets(self, month: str) -> tuple[BudgetFacts, ...]:
+        """Return what runs of this file were told of the budget, the one that counts for a month first."""
+        return tuple(budgets(self._database, month))
 
     @classmethod
     def joined(cls, joining: Joining, why: str, worst: Callable[[Iterable[int]], int | None]) -> "Ledger":

@@ -59,27 +59,31 @@ _LAWS = {
 }
 
 
-_WASTE = """
+WASTED = """
 WITH kept AS (
     SELECT attempt_id, count(*) AS owned, sum(cost) AS kept,
         sum(state = 'not_started' AND url IS NOT NULL) AS waiting
-    FROM images WHERE catalogue = :catalogue GROUP BY attempt_id
+    FROM images {images} GROUP BY attempt_id
 ),
 calls AS (
     SELECT a.*, ifnull(owned, 0) AS owned, ifnull(kept, 0) AS kept, waiting
-    FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id WHERE a.catalogue = :catalogue {of_run}
+    FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id {attempts}
 ),
 wasted AS (
-    SELECT 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
-    UNION ALL SELECT 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
-    UNION ALL SELECT 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
-    UNION ALL SELECT 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
-    UNION ALL SELECT 'at_risk',
+    SELECT id, 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
+    UNION ALL SELECT id, 'replaced', 'drawn_again', cost - kept FROM calls WHERE brought > owned
+    UNION ALL SELECT id, 'waiting', '', cost - kept FROM calls WHERE brought = owned AND waiting
+    UNION ALL SELECT id, 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
+    UNION ALL SELECT id, 'at_risk',
         CASE state WHEN 'dispatched' THEN 'under_way' WHEN 'pending' THEN 'submitted' ELSE code END,
         at_risk + reserved FROM calls
 )
-SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
 """
+"""What each call cost, or may have cost, for nothing (`lost`), and why; `images` and `attempts` say which are meant."""
+_WASTE = f"""
+{WASTED.format(images="WHERE catalogue = :catalogue", attempts="WHERE a.catalogue = :catalogue {of_run}")}
+SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
+"""  # noqa: S608 - our own words
 
 
 class Accounts:

@@ -39,7 +39,7 @@ class Joining:
         self._db = opening.scratch(opening.migrations())
         self._columns = {
             table: [row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")]
-            for table in ("runs", "jobs", "attempts", "images", "reviews", "measures")
+            for table in ("runs", "jobs", "attempts", "images", "earlier", "reviews", "measures")
         }
         self._seq: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
@@ -54,6 +54,8 @@ class Joining:
             self._jobs(source, latest, address)
             self._attempts(source, latest)
             self._images(source, latest, place)
+            moved = (row | {"path": place(row["path"])} for row in self._read(source, "earlier"))
+            self._put("earlier", moved, "ON CONFLICT DO NOTHING")
             self._reviews(source)
             self._put("measures", self._read(source, "measures"), "ON CONFLICT DO NOTHING")
             self._db.execute("COMMIT")

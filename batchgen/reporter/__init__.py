@@ -1,10 +1,11 @@
 """Ledger rows become files: CSV, Parquet, XLSX, JSON and one page. It reads the ledger and never a run."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchgen.errors import Place
-from batchgen.ledger import Difference, Ledger
+from batchgen.ledger import Difference, Ledger, Month
 from batchgen.money import MicroUSD
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import Derivatives
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from batchgen.reporter.folder import Written
+    from batchgen.reporter.month import Spending
     from batchgen.reporter.thumbs import Images
 
-__all__ = ["frame", "join", "list_differences", "nothing", "refresh", "reject", "summary", "write"]
+__all__ = ["frame", "join", "list_differences", "nothing", "refresh", "reject", "summary", "write", "write_month"]
 
 
 def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
@@ -35,6 +37,15 @@ def join(
     from batchgen.reporter import folder as place
 
     return place.write(ledger, workspace, store, joined=place.Joined(where, name, derivatives))
+
+
+def write_month(
+    month: Month, budgets: "Sequence[Spending]", workspace: Workspace, *, where: str, name: str
+) -> "tuple[Path, ...]":
+    """Write the page and the sheet of a month into a folder of the workspace; the paths written."""
+    from batchgen.reporter import month as room
+
+    return room.write(month, budgets, workspace, where, name)
 
 
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> "Written":

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +197,10 @@ class Run:
         return self.estimate.images > 0 or bool(self.left.attempts or self.left.downloads)
 
     def _begin(self) -> None:
+        budget = self.project.settings.budget
         command = {name: getattr(self.options, name) for name in self.options.__slots__}
         command["manifest"] = as_kept(self.project.manifest.path, self.workspace.root)
+        command["budget"] = budget and asdict(budget)
         if len(self.project.lanes) == 1:
             command["base_url"] = self.project.provider.base_url  # wherever it was said
         self.ledger.stores.identity()  # stands on the page and in what it exports

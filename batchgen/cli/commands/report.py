@@ -6,7 +6,7 @@ import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import LocalPath
+from batchgen.cli.params import LocalPath, Month
 from batchgen.errors import Exit
 from batchgen.text import safe
 
@@ -20,20 +20,29 @@ from batchgen.text import safe
     type=LocalPath(),
     help="Where a report over several folders goes.  [default: report]",
 )
+@click.option("--month", type=Month(), help="What one month cost, such as 2026-11: a page and a sheet for finance.")
 @click.pass_obj
-def command(context: Context, outputs: tuple[Path, ...], into: Path | None) -> int:
+def command(context: Context, outputs: tuple[Path, ...], into: Path | None, month: str | None) -> int:
     """Write the report of the folder OUTPUTS again, from its ledger alone, and print the paths of its files.
 
     Without OUTPUTS, of the folder below `output/` that was written last. With several, or with --output, one report
     over all of them goes into a folder of its own: every call and every image once, sums exact. Their ledgers are
     only read.
 
+    --month tells of one month instead, in the time zone of the budget: by day, catalogue, provider, model and tag,
+    with what was wasted and why, and the budget against what was spent.
+
     Examples:
       batchgen report
       batchgen report output/autumn-catalogue
       batchgen report output/shop-1-of-3 output/shop-2-of-3 output/shop-3-of-3 --output output/shop-report
+      batchgen report --month 2026-11
     """
-    if len(outputs) > 1 or into is not None:
+    if month is not None:
+        from batchgen.app.output.finance import month as told
+
+        files = told(month, [context.output(output) for output in outputs or (None,)], into)
+    elif len(outputs) > 1 or into is not None:
         from batchgen.app.output.joined import join
 
         files = join([context.output(output) for output in outputs or (None,)], into)
