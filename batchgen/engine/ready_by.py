@@ -46,7 +46,8 @@ def by_calls(work: Work, limits: Limits) -> timedelta:
         (work.calls, limits.requests_per_minute),
         (work.input_images, limits.input_images_per_minute),
     )
-    paced = max((60.0 * -(-amount // limit) for amount, limit in rates if limit), default=0.0)
+    shares = ((amount, limits.share(rate)) for amount, rate in rates)
+    paced = max((60.0 * -(-amount // limit) for amount, limit in shares if limit), default=0.0)
     busy = work.seconds * -(-work.calls // limits.concurrency)
     return timedelta(seconds=MARGIN * (max(paced, busy) + work.seconds))
 
