@@ -35,7 +35,7 @@ def command(context: Context, outputs: tuple[Path, ...], into: Path | None, mont
     Examples:
       batchgen report
       batchgen report output/autumn-catalogue
-      batchgen report output/shop-1-of-3 output/shop-2-of-3 output/shop-3-of-3 --output output/shop-report
+      batchgen report output/shop-*-of-8 --output reports/shop
       batchgen report --month 2026-11
     """
     if month is not None:
