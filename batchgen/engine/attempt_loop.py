@@ -31,7 +31,7 @@ from batchgen.engine.lane_choice import LaneChoice
 from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, Occupied, StorageError
 from batchgen.executor import Came, Capacity
-from batchgen.ledger import Refused
+from batchgen.ledger import CapKind, Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
     AT_STORE,
@@ -275,7 +275,7 @@ class AttemptLoop:
                 return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
             bench.check_output()
             if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, lane.caps()):
-                return refused
+                return _approved(refused) if refused.kind is CapKind.APPROVED else refused
             call.touched = True
             ask.reserved()
             if bench.stops or lane.stop or not permit.breaker.admits(permit.ticket):
@@ -460,6 +460,11 @@ class AttemptLoop:
         if verdict.remedy is Remedy.WAIT and self._others(call):  # who has room meanwhile is found at once
             call.wait = 0.0
         return then
+
+
+def _approved(refused: Refused) -> Over:
+    """Leave an image alone that was approved after its job was planned: there is nothing to draw any more."""
+    return Over(SlotState.NOT_STARTED, Reason(ReasonCode.PLANNED, detail=refused.why))
 
 
 def _receipt(came: Receipt | Lost) -> Receipt:

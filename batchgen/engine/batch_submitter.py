@@ -17,7 +17,7 @@ from batchgen.errors import InputError
 from batchgen.executor import BatchRefusedError
 from batchgen.executor.batch_client import LIVES, UploadedFile
 from batchgen.executor.batch_input import Unsendable
-from batchgen.ledger import BatchState, NewBatch
+from batchgen.ledger import BatchState, CapKind, NewBatch
 from batchgen.ledger.learned_limits import key_mark
 from batchgen.limits import Closed
 from batchgen.model import (
@@ -158,7 +158,8 @@ class BatchSubmitter:
         )
         refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.lane.caps())
         for why in filter(None, refused):
-            self._tell(why.kind, why.why)
+            if why.kind is not CapKind.APPROVED:  # then there is nothing to draw any more
+                self._tell(why.kind, why.why)
         taken = [attempt for attempt, no in zip(chunk.attempts, refused, strict=True) if no is None]
         if not taken:
             return True

@@ -266,7 +266,7 @@ class JobRunner:
         reason = next((reason for _, reason in marks.values()), NO_REASON)
         kind = task.job_status
         if task.redraw:
-            kind = _redrawn(state for state, _ in marks.values())
+            kind = _redrawn(state for state, why in marks.values() if why.code is not ReasonCode.PLANNED)
         elif stored == task.job.n:
             kind = OutcomeKind.DONE
         elif any(part.touched for part in filled) or any(

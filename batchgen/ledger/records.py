@@ -176,6 +176,7 @@ class CapKind(StrEnum):
     DAY = "budget_day"
     MONTH = "budget_month"
     IMAGES_PER_DAY = "images_per_day"
+    APPROVED = "approved"  # no limit: the image that stands in the place of a call's was approved meanwhile
 
 
 COUNT_IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from batchgen.errors import StorageError
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import COUNT_IMAGES, CapKind, Caps, Headroom, Refused
+from batchgen.ledger.reviews import frozen
 from batchgen.ledger.text import dump, stamp
 from batchgen.ledger.totals import Exposure
 from batchgen.model import Attempt
@@ -98,12 +99,22 @@ def reserve_all(
             else replace(line, open=line.open + cost, ask=attempt.quote.high)
             for line in lines
         )
-        refused = judge(tuple(asked))
+        refused = _approved_meanwhile(db, catalogue, attempt) or judge(tuple(asked))
         found.append(refused)
         if refused is None:
             _insert(db, catalogue, attempt, now, handle)
             cost, images = cost + attempt.quote.high, images + attempt.n
     return tuple(found)
+
+
+def _approved_meanwhile(db: sqlite3.Connection, catalogue: str, attempt: Attempt) -> Refused | None:
+    """Whether a call would take the place of an image that somebody approved after it was planned."""
+    if attempt.replaces is None:
+        return None
+    places = [f"images/{attempt.path(slot, 'ext').removesuffix('.ext')}" for slot in attempt.slots]
+    if kept := frozen(db, catalogue, places):
+        return Refused(CapKind.APPROVED, f"{min(kept)} was approved meanwhile and stays", 0, ever=False)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

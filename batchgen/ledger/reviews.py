@@ -91,14 +91,7 @@ class Reviews:
     def frozen(self, places: Sequence[str]) -> frozenset[str]:
         """Find which of these places (paths without extension) hold an approved image. Give it batches."""
         with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words
-                " CROSS JOIN images i INDEXED BY images_by_path ON i.catalogue = :catalogue"
-                " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
-                f" CROSS JOIN reviews r ON {_APPROVED}",
-                {"catalogue": self._database.catalogue, "places": dump(places)},
-            ).fetchall()
-        return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
+            return frozen(db, self._database.catalogue, places)
 
     def doubted(self) -> frozenset[tuple[str, int]]:
         """Find rejected images (key, slot) for which others may have been paid already."""
@@ -117,6 +110,18 @@ class Reviews:
             return tuple(
                 _reword(db, self._database.catalogue, key, prompt, stamp(now)) for key, prompt in prompts.items()
             )
+
+
+def frozen(db: sqlite3.Connection, catalogue: str, places: Sequence[str]) -> frozenset[str]:
+    """Find which of these places hold an approved image, within a transaction."""
+    rows = db.execute(
+        "SELECT place.value, i.path FROM json_each(:places) AS place"  # noqa: S608 - our own words
+        " CROSS JOIN images i INDEXED BY images_by_path ON i.catalogue = :catalogue"
+        " AND i.path > place.value || '.' AND i.path < place.value || '/'"  # `/` comes next after `.`
+        f" CROSS JOIN reviews r ON {_APPROVED}",
+        {"catalogue": catalogue, "places": dump(places)},
+    ).fetchall()
+    return frozenset(place for place, path in rows if path.rpartition(".")[0] == place)
 
 
 def _review(db: sqlite3.Connection, catalogue: str, one: Judged, awaited: Collection[str], now: str) -> str:

@@ -100,3 +100,21 @@ def test_what_is_no_decision_is_left_out_with_a_word(looked: Looked, told: list[
     assert all(why[:-1])
     assert why[-1] == ""
     assert len(reviews(looked.folder)) == 1
+
+
+def test_what_is_approved_while_it_waits_to_be_drawn_again_stays(looked: Looked, told: list[dict[str, Any]]) -> None:
+    """A person changes their mind while a run draws: what was not asked for yet is never asked for, nor replaced."""
+    rejected = [{**one, "decision": "rejected"} for one in told]
+    page(looked.folder, rejected)
+    before, calls, said = looked.images(), len(looked.bill), list[str]()
+
+    def at(step: str) -> None:
+        if step == "ledger.reserve.before_begin" and not said:
+            said.extend(decide(looked.folder, [{**one, "decision": "approved"} for one in told]))
+
+    again = looked.run(looked.root / "scene.yaml", at, rejected=True)
+    assert said == [""] * len(told)
+    assert (again.exit, again.summary["images"]["stored"]) == (0, 4)
+    assert len(looked.bill) == calls
+    assert looked.images() == before
+    looked.agree(again)
