@@ -24,6 +24,7 @@ TITLES = {
     "providers.md": "Providers",
     "proxies.md": "Proxies",
     "review.md": "Look, choose, send back",
+    "live.md": "Look while it draws",
     "view.md": "The live page",
     "files.md": "Files",
     "report.md": "The report",

@@ -6,6 +6,7 @@ A decision is in force while the image it was made of is the one in its slot.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
@@ -50,6 +51,12 @@ class Reviews:
         with self._database.writing("review") as db:
             places = awaited()
             return tuple(_review(db, self._database.catalogue, one, places, stamp(now)) for one in decisions)
+
+    def decided_since(self, moment: datetime) -> bool:
+        """Whether anybody decided about an image since a moment."""
+        with self._database.reading() as db:
+            asked = "SELECT 1 FROM reviews WHERE catalogue = ? AND decided >= ? LIMIT 1"
+            return db.execute(asked, (self._database.catalogue, stamp(moment))).fetchone() is not None
 
     def any_approved(self) -> bool:
         """Whether any approved image is in its place."""

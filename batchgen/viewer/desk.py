@@ -1,6 +1,6 @@
 """What the server asks of whoever knows the output. Every method blocks, and belongs into a thread."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
@@ -50,6 +50,9 @@ class Desk(Protocol):
 
     def thumb(self, number: int) -> Found:
         """Open the small copy of an image, made now where there is none yet; NoSuchThing as before."""
+
+    def ahead(self, goes_on: Callable[[], bool]) -> None:
+        """Make small copies before anybody asks for them, as long as the server goes on."""
 
     def bundle(self, numbers: Sequence[int]) -> Iterator[Found]:
         """Open images of any format, one after the other."""

@@ -49,8 +49,10 @@ class ViewServer:
         self._files = files
         self._listeners = Listeners()
         self._tickets: dict[str, Sequence[int]] = {}
+        self._ended = False
         self._threads = ThreadPoolExecutor(8, "view")
         self._makers = ThreadPoolExecutor(2, "thumbs")
+        self._ahead = ThreadPoolExecutor(1, "ahead")
 
     @property
     def address(self) -> str:
@@ -74,9 +76,10 @@ class ViewServer:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
         finally:
+            self._ended = True
             self._listeners.drop()
             await runner.cleanup()
-            for threads in (self._threads, self._makers):
+            for threads in (self._threads, self._makers, self._ahead):
                 threads.shutdown(wait=False, cancel_futures=True)
 
     def _routes(self) -> list[web.RouteDef]:
@@ -202,6 +205,7 @@ class ViewServer:
                 news = await self._ask(self._desk.news, since, known)
                 self._listeners.tell(self._words(news))
                 since = news.until
+                self._ahead.submit(self._desk.ahead, lambda: not self._ended)
             await asyncio.sleep(max(LOOK_EVERY, (loop.time() - began) * (SHARE - 1)))
 
     @staticmethod

@@ -16,6 +16,7 @@ from tests.security.test_canary import DOCTOR, ENDS, LOCAL, ONWARD
 from tests.security.test_names_at_scale import KEYS, TEMPLATES
 from tests.security.test_planted_links import LAYOUTS
 from tests.security.test_surroundings import FAR, NOT_ITS_OWN
+from tests.viewer import test_access
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
@@ -34,6 +35,12 @@ COUNTED = {
         f"{len(DOCTOR)} of the doctor's",
     ),
     "spreadsheets": (f"{len(ALL)} payloads", f"{len(FORMULAS)} of them"),
+    "the live page": (
+        f"{len(test_access.FOREIGN)} foreign hosts",
+        f"{len(test_access.SITES)} foreign origins",
+        f"{len(test_access.WRONG)} wrong tokens",
+        f"{len(test_access.STRAY)} stray paths",
+    ),
     "the report's page": (f"the same {len(ALL)}",),
     "terminal and logs": (f"the same {len(ALL)}",),
     "images": (f"{len(test_truth.BOMBS)} bombs", f"{len(test_truth.NO_IMAGES)} pages"),

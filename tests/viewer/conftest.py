@@ -1,7 +1,7 @@
 """A server over real sockets, whose output is a few lists in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -45,6 +45,9 @@ class ListDesk:
 
     def thumb(self, number: int) -> Found:
         return self.image(number)
+
+    def ahead(self, goes_on: Callable[[], bool]) -> None:
+        """Make nothing."""
 
     def bundle(self, numbers: Sequence[int]) -> Iterator[Found]:
         return (Found(BytesIO(PNG), "png", "0", f"../shop/{number}.png") for number in numbers)

@@ -33,7 +33,10 @@ async def test_without_the_cookie_nothing_is_told() -> None:
         assert desk.decided == desk.ordered == []
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "é", "' OR 1=1", "a" * 5000])
+WRONG = ("", "x", "é", "' OR 1=1", "a" * 5000)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 async def test_a_wrong_token_or_cookie_is_refused(wrong: str) -> None:
     """Neither opens anything, nor brings a cookie."""
     async with served(ListDesk()) as visitor:

@@ -440,9 +440,11 @@ class Run:
 
     def _says_it_all(self) -> bool:
         """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""
-        _, told = told_before(self.ledger, self.run_id)
+        before, told = told_before(self.ledger, self.run_id)
+        began = next((run.started for run in self.ledger.runs.latest_first() if run.run_id == before), None)
         return (
             told == self.wants.fingerprint
+            and not (began and self.ledger.reviews.decided_since(began))
             and not self.has_work
             and not self.collected
             and not self.restored

@@ -1,10 +1,11 @@
 """One output as its page asks for it: read from the ledger as it is now, and decisions written into it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -78,9 +79,15 @@ class OutputDesk:
         if image.format not in PAINTED:
             raise NoSuchThing
         path, workspace = f"{thumbs.HOME}/{image.sha256}.webp", Workspace(self.root)
-        if not workspace.exists(path):
-            return self._made(image, path)
-        return Found(workspace.open(path), "webp", image.sha256)
+        with suppress(StorageError):
+            if workspace.exists(path):
+                return Found(workspace.open(path), "webp", image.sha256)
+        return self._made(image, path)
+
+    def ahead(self, goes_on: Callable[[], bool]) -> None:
+        for number in takewhile(lambda _: goes_on(), self.numbers.new()):
+            with suppress(NoSuchThing, StorageError):
+                self.thumb(number).file.close()
 
     def bundle(self, numbers: Sequence[int]) -> Iterator[Found]:
         for number in dict.fromkeys(numbers):

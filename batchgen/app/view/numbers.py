@@ -1,5 +1,6 @@
 """Numbers for images: a browser asks for an image by its number, and never by a path."""
 
+from collections.abc import Iterator
 from threading import Lock
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Numbers:
         self._one_at_a_time = Lock()
         self._numbers: dict[Numbered, int] = {}
         self._images: list[Numbered] = []
+        self._told = 0
 
     def give(self, row: ImageRow | EarlierRow) -> int:
         """Return the number of a stored image."""
@@ -31,6 +33,12 @@ class Numbers:
                 self._numbers[image] = len(self._images)
                 self._images.append(image)
             return self._numbers[image]
+
+    def new(self) -> Iterator[int]:
+        """Go through the numbers that were given since this was last asked; the latest first."""
+        with self._one_at_a_time:
+            since, self._told = self._told, len(self._images)
+        return reversed(range(since, self._told))
 
     def find(self, number: int) -> Numbered:
         """Return the image of a number; NoSuchThing when none has it."""
