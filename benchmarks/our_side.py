@@ -18,7 +18,7 @@ MANIFEST = """\
 name: {name}
 provider: openai
 defaults: {{model: gpt-image-2.5-flare, size: 1024x1024, quality: medium, n: {n}}}
-limits: {{max_cost: 1000000}}
+limits: {{max_cost: 1000000, max_images: 1000000}}
 jobs:
   - id: "{name}-{{{{ number }}}}"
     rows: {name}.csv

@@ -19,7 +19,7 @@ from rich.text import Text
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-WIDTH, HEIGHT = 1280, 2100
+WIDTH, HEIGHT = 1280, 1160
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 SHOWN = (
     "batchgen init shop",

@@ -45,6 +45,7 @@ from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import BY_PEOPLE, Estimate
 from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
 from batchgen.planner.waiting import HOW, as_facts
+from batchgen.reporter.thumb_maker import ThumbMaker
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import ImageStore, Workspace
 from batchgen.text import counted, safe
@@ -150,6 +151,7 @@ class Run:
         settings = self.project.settings
         known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
         self.deriver = Deriver(self.workspace, self.store, settings.derivatives, settings.checks, known)
+        self.small = ThumbMaker(self.workspace, self.store)
         collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
@@ -237,6 +239,7 @@ class Run:
         self.meter.note(event, facts)
         for image in facts.get("stored", ()):
             self.deriver.add(Source(image["path"], image["sha256"]))
+            self.small.add(image["path"], image["sha256"])
         self.journal.note(event, **facts)
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
@@ -394,6 +397,7 @@ class Run:
                 make_room(self.ledger, self.store, self.note)
                 self._fill_sidecars()
         self._derive()
+        self.small.stop()
         self._end_run(status, why)
         said = self._says_it_all()
         if said:
@@ -459,6 +463,7 @@ class Run:
 
     def leave(self) -> None:
         """Let go of what the run held open."""
+        self.small.stop()
         with suppress(StorageError):
             self.ledger.queue.clear()
         self.orders.clear()

@@ -65,7 +65,7 @@ function card(i) {
       h("div", { class: "name" }, cut(text("id", i)), slotName(i) && h("span", { class: "slot" }, slotName(i))),
       h("div", { class: "facts" }, h("span", {}, parameters(i)), money(columns.cost[i], { class: "n" })),
       h("p", {}, state === "stored" ? text("prompt", i) : text("reason", i) || text("prompt", i)),
-      h("div", { class: "foot" },
+      h("div", { class: text("flags", i) ? "foot flagged" : "foot" },
         h("span", { class: `state ${TONES[state] ?? "calm"}` }, text("flags", i) || plain(state)),
         reviewable(i) && h("span", { class: "decide" }, decide("approved", "✓", "Approve"), decide("rejected", "✕", "Reject"))),
     ),
