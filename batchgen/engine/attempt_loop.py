@@ -212,7 +212,7 @@ class AttemptLoop:
         while not self.bench.stops:
             lane = await self.choice.next(call.job, len(call.slots), call.avoided)
             if lane is None:
-                return Over(SlotState.NOT_STARTED, STOPPED, elsewhere=True)
+                return self._unserved(call)
             call.lane = lane
             attempt = self._attempt(call, lane)
             if refused := self.room.never(attempt):
@@ -259,6 +259,12 @@ class AttemptLoop:
         except StorageError as error:
             why = str(error)
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=why), Stop(StopKind.STORAGE, why))
+
+    def _unserved(self, call: CallState) -> Over:
+        """Say how a call ends for which no provider was found: none can draw it, or those that can are out."""
+        if self.bench.stops or self.bench.able(call.job):
+            return Over(SlotState.NOT_STARTED, STOPPED, elsewhere=True)
+        return Over(SlotState.FAILED, Reason(ReasonCode.REFUSED, detail="no provider of this run can draw it"))
 
     def _at_once(self, call: CallState) -> Again:
         """Make the call again without a wait: nothing of it left."""

@@ -139,7 +139,9 @@ class JobRunner:
         else:
             filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
         outcome = await self._close(task, filled)
-        lane = _last_asked(filled) or self.bench.lane
+        lane = self.bench.lane if len(self.bench.lanes) == 1 else _last_asked(filled)
+        if lane is None:  # nobody was asked, so that nothing counts against anybody
+            return outcome
         stop = self._refused(lane, task, filled)
         if stop is None and (stop := lane.alike.watch(outcome, charged=lane.charged, slots=_failed_slots(filled))):
             lane.refusals.end(stop)

@@ -130,4 +130,4 @@ class Offers:
 
 def per_call(tariffs: Iterable[PriceList], request: ImageRequest, images: int) -> int:
     """How many images one call may ask for, whoever of some providers is asked."""
-    return min(tariff.per_call(request, images) for tariff in tariffs)
+    return min((tariff.per_call(request, images) for tariff in tariffs), default=1)

@@ -196,12 +196,17 @@ class World:
         self.clock.drift += timedelta(seconds=story.seconds + 60)
         return story
 
+    def _sky(self, scene: Scene, number: int) -> Sky:
+        return Sky(scene.weather, (self.seed, number), self.waiting, self.check, self.accepted)
+
+    def _players(self, scene: Scene, sky: Sky) -> "Players":
+        return Players(self, scene, sky, self.run_id)
+
     async def _run(self, scene: Scene) -> Story:
         number = next(self.numbers)
         self.run_id, self.scene = f"run-{number}", scene
-        sky = self.sky = Sky(scene.weather, (self.seed, number), self.waiting, self.check, self.accepted)
-        players = Players(self, scene, sky, self.run_id)
-        story = await players.play()
+        sky = self.sky = self._sky(scene, number)
+        story = await self._players(scene, sky).play()
         self.check()
         return story
 

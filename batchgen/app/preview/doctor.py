@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from batchgen import catalog
-from batchgen.app.config.environment import Secret, authorities, environment, headers_for, key_for, proxies_in
-from batchgen.app.config.lanes import OFFICIAL_BASE_URL
+from batchgen.app.config.environment import Secret, authorities, environment, proxies_in
+from batchgen.app.config.lanes import OFFICIAL_BASE_URL, LaneConfig, access_to
+from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
 from batchgen.app.config.stores import bucket_of, store_of
 from batchgen.app.notify import delivery
 from batchgen.errors import BatchgenError, Exit
 from batchgen.executor.probe import Reply, ask
 from batchgen.executor.proxies import Proxies
-from batchgen.model import Cause, Notify, Operation, Provider
+from batchgen.model import Cause, Notify, Operation, Provider, Settings
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect
 from batchgen.runtime.clock import Clock, SystemClock
@@ -38,34 +40,53 @@ class Finding:
 
 
 def examine(
-    name: str | None = None, base_url: str | None = None, clock: Clock | None = None, store: str | None = None
+    name: str | None = None,
+    base_url: str | None = None,
+    clock: Clock | None = None,
+    store: str | None = None,
+    manifest: Path | None = None,
 ) -> Iterator[Finding]:
-    """Look at everything that can be looked at for free, one finding after the other."""
+    """Look at everything that can be looked at for free, one finding after the other.
+
+    With a manifest, each of its providers is asked, and its store is tried.
+    """
     clock = clock or SystemClock()
     variables = environment()
-    name = name or "openai"
-    address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
-    provider = catalog.provider(name, address)
+    project = manifest and open_project(manifest, Options(provider=name, base_url=base_url, store=store))
+    lanes = project.lanes if project else (_named(name or "openai", base_url, variables),)
     yield _disk()
-    if store:
+    if store := project.store if project else store:
         yield _store(store, variables)
     yield from _notify(variables)
     yield from _authorities(variables)
+    for lane in lanes:
+        for finding in _examined(lane, variables, clock):
+            yield finding if len(lanes) == 1 else replace(finding, text=f"{lane.name}: {finding.text}")
+
+
+def _named(name: str, base_url: str | None, variables: Mapping[str, str]) -> LaneConfig:
+    address = base_url or (variables.get(OFFICIAL_BASE_URL) if name == "openai" else None)
+    return LaneConfig(catalog.provider(name, address), Settings("doctor"))
+
+
+def _examined(lane: LaneConfig, variables: Mapping[str, str], clock: Clock) -> Iterator[Finding]:
+    """Look at one provider."""
+    provider = lane.provider
     if provider.embedded and not provider.base_url:
         yield Finding("provider", OK, f"{provider.name} is embedded: no key, no network, no cost")
         return
     yield Finding("address", OK if provider.base_url else BAD, provider.base_url or "none: give --base-url", Exit.INPUT)
     try:
-        key, own = key_for(provider, variables), headers_for(provider, variables)
+        access = access_to(lane, variables)
         proxies = proxies_in(variables)
     except BatchgenError as error:
         yield Finding("key", BAD, str(error), error.exit)
         return
     yield from (Finding("note", OK, note) for note in provider.notes)
-    yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if key else ''}")
+    yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if access.key else ''}")
     if provider.base_url:
         yield from _proxy(provider, proxies)
-        yield from _online(provider, key, own, clock, proxies)
+        yield from _online(provider, access.key, access.headers, clock, proxies)
 
 
 def _proxy(provider: Provider, proxies: Proxies) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Where a run stands, told a few times a second at most, and written to `status.json` every second."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
 from typing import Any
@@ -47,6 +47,9 @@ class Meter:
     high: int = 0
     _begun: float = 0.0
     _charged_high: int = 0
+    out: dict[str, str] = field(default_factory=dict)
+    _drew: Counter[str] = field(default_factory=Counter)
+    _paid: Counter[str] = field(default_factory=Counter)
     _stored_at: deque[tuple[float, int]] = field(default_factory=deque)
     _lately: int = 0
     _since: float | None = None
@@ -68,7 +71,11 @@ class Meter:
             self.under_way.pop(facts["attempt"], None)
             worst = self.reserved.pop(facts["attempt"], 0)
             self._charged_high += worst if facts.get("cost_micro_usd") else 0
+        if event == "provider_out":
+            self.out[facts["provider"]] = facts["why"]
         if event in {"settled", "downloaded", "recovered"}:
+            self._drew[facts.get("look", {}).get("provider", "")] += facts.get("pictures", 0)
+            self._paid[facts.get("look", {}).get("provider", "")] += facts.get("cost_micro_usd", 0)
             self.images_stored += facts.get("pictures", 0)
             self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))
         if event in {"settled", "downloaded"}:  # what a run before drew says nothing of how fast this one draws
@@ -79,6 +86,11 @@ class Meter:
         """Take that so many prompts were looked at before anything is sent."""
         self.state = f"checking prompts: {count:,}"
         self.changed = self.clock.monotonic()
+
+    def of_providers(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Say what each provider drew and cost in this run, and why one is not asked any more."""
+        facts = [(name, self._drew[name], self._paid[name], self.out.get(name)) for name in names]
+        return [{"name": name, "images": drew, "spent_micro_usd": paid, "out": out} for name, drew, paid, out in facts]
 
     def grow(self, images: int) -> None:
         """Take that a job can start which waited when the run was planned."""

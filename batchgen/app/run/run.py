@@ -236,6 +236,9 @@ class Run:
         if (cause := Cause(facts.get("cause", ""))) and cause not in self.causes:
             self.causes.append(cause)
             self.watch.on_note(f"{self._where()}{cause.what}; {cause.advice}", urgent=True)
+        if event == "provider_out":
+            why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
+            self.watch.on_note(why, urgent=True)
         self.meter.note(event, facts)
         for image in facts.get("stored", ()):
             self.deriver.add(Source(image["path"], image["sha256"]))
@@ -249,7 +252,12 @@ class Run:
         facts = as_json(self.meter.snapshot(in_flight))
         waiting = [*self.held_up, *map(as_facts, self.wants.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
-        self.journal.status({**about, **facts, **self.steered(), **more})
+        self.journal.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
+
+    def _of_providers(self) -> dict[str, Any]:
+        """Say what each of several providers drew and cost; nothing of a single one, which the sums are about."""
+        names = [lane.name for lane in self.project.lanes]
+        return {"providers": self.meter.of_providers(names)} if len(names) > 1 else {}
 
     def steered(self) -> dict[str, Any]:
         """Say what people may change of the run, and how far."""
@@ -328,12 +336,13 @@ class Run:
         """Return the reasons to stop that count: a limit that stopped nothing is none."""
         return [stop for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
 
-    def _in_short(self, status: Exit) -> dict[str, str]:
+    def _in_short(self, status: Exit) -> dict[str, Any]:
         """Say why the run ended in words of our own alone, and the code of what is wrong on the way."""
         told = self._told(status)
         cause = next((stop.cause for stop in told if stop.cause), Cause.NONE)
         reason = "; ".join(stop.why for stop in told if stop.why) or self.refused
-        return {"reason": self._submitted() if status is Exit.SUBMITTED else reason, "cause": cause.value}
+        reason = self._submitted() if status is Exit.SUBMITTED else reason
+        return {"reason": reason, "cause": cause.value, **self._of_providers()}
 
     def _too_late(self, status: Exit) -> Iterator[Problem]:
         """Say which limit was met when nothing was left that it could have stopped."""

@@ -1,23 +1,31 @@
 """`batchgen doctor`: whether a run would work."""
 
+from pathlib import Path
+
 import click
 
 from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
-from batchgen.cli.params import base_url_option, provider_option, store_address
+from batchgen.cli.params import LocalPath, base_url_option, provider_option, store_address
 from batchgen.errors import Exit
 
 
 @subcommand("doctor")
+@click.argument("manifest", type=LocalPath(), required=False)
 @provider_option
 @base_url_option
 @click.option("--store", metavar="URL", callback=store_address, help="Try a store too: a small object comes and goes.")
 @click.pass_obj
-def command(context: Context, provider: str | None, base_url: str | None, store: str | None) -> int:
+def command(
+    context: Context, manifest: Path | None, provider: str | None, base_url: str | None, store: str | None
+) -> int:
     """Examine key, model, life span, limits, disk, clock and the provider's way of answering. Free calls only.
+
+    With MANIFEST, each of its providers is asked, and its store is tried.
 
     Examples:
       batchgen doctor
+      batchgen doctor shop.yaml
       batchgen doctor --provider apiyi
       batchgen doctor --store s3://shop-images/catalogue
 
@@ -27,7 +35,7 @@ def command(context: Context, provider: str | None, base_url: str | None, store:
     from batchgen.cli.render.upkeep import count_findings, diagnosis, finding_line
 
     findings = []
-    for finding in examine(provider, base_url, store=store):
+    for finding in examine(provider, base_url, store=store, manifest=manifest):
         findings.append(finding)
         context.console.out(finding_line(finding))
     context.console.out(count_findings(findings))

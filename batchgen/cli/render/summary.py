@@ -92,10 +92,22 @@ def accounts(whole: Facts, now: Facts | None = None) -> Iterator[str]:
     yield _money_line("money", now, _cap(now))
     if now.get("money") and _shares(now) != _shares(whole):
         yield _money_line("in all", whole)
+    if drawn := _drawn(whole.get("providers", ())):
+        yield _labelled("drawn by", drawn)
     if expected := _estimated(now):
         yield _labelled("estimate", expected)
     if waste := _waste(now.get("waste", ())):
         yield _labelled("waste", waste)
+
+
+def _drawn(providers: Sequence[Facts]) -> str:
+    """Say what each of several providers drew in this run and cost, and which one is not asked any more."""
+    parts = (
+        f"{safe(one['name'], 60)} {one['images']:,} ({exact(MicroUSD(one['spent_micro_usd']))}"
+        f"{', not asked any more' if one.get('out') else ''})"
+        for one in providers
+    )
+    return ", ".join(parts)
 
 
 def _counts(block: Facts, total: str, names: Sequence[str]) -> str:
@@ -163,7 +175,15 @@ def status_block(status: Facts) -> str:
 
 def live_block(live: Facts) -> str:
     """Say what a run last said of itself: where it stands, and which jobs wait for what."""
-    return "".join((paragraph(_state(live), MARGIN, "batchgen: "), *_run(live), *_progress(live), *_waiting(live)))
+    return "".join(
+        (
+            paragraph(_state(live), MARGIN, "batchgen: "),
+            *_run(live),
+            *_progress(live),
+            *_shares_of(live),
+            *_waiting(live),
+        )
+    )
 
 
 def live_line(live: Facts) -> str:
@@ -189,6 +209,12 @@ def _run(live: Facts) -> Iterator[str]:
     moment = f"as of {_moment(str(live['at']))}" if live.get("at") else ""
     if name or moment:
         yield _labelled("run", ", ".join(part for part in (name, moment) if part))
+
+
+def _shares_of(live: Facts) -> Iterator[str]:
+    """Say what each of several providers did in the run."""
+    if drawn := _drawn(live.get("providers") or ()):
+        yield _labelled("drawn by", drawn)
 
 
 def _waiting(live: Facts) -> Iterator[str]:
