@@ -235,7 +235,8 @@ class Run:
             self.occupied = self.occupied or str(facts["why"])
         if (cause := Cause(facts.get("cause", ""))) and cause not in self.causes:
             self.causes.append(cause)
-            self.watch.on_note(f"{self._where()}{cause.what}; {cause.advice}", urgent=True)
+            at = self._where(facts.get("look", {}).get("provider", ""))
+            self.watch.on_note(f"{at}{cause.what}; {cause.advice}", urgent=True)
         if event == "provider_out":
             why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
             self.watch.on_note(why, urgent=True)
@@ -327,9 +328,11 @@ class Run:
         waits = "images wait" if images != 1 else "image waits"
         return f"{images:,} {waits} at the provider ({exact(reserved)} reserved); the same command collects them"
 
-    def _where(self) -> str:
-        """Say at which address something is wrong."""
-        address = self.project.provider.base_url
+    def _where(self, name: str = "") -> str:
+        """Say at which address something is wrong: at the only provider's, or the one's of this name."""
+        lanes = self.project.lanes
+        found = [lane.provider for lane in lanes if len(lanes) == 1 or lane.name == name]
+        address = found[0].base_url if found else None
         return f"{safe(address, 200)}: " if address else ""
 
     def _told(self, status: Exit) -> list[Stop]:
