@@ -84,6 +84,7 @@ class Skies(Sky):
             for side in scene.sides
         }
         self.asked: list[Asked] = []
+        self.out: dict[str, str] = {}
         self._executors = Executors({name: _Watched(name, sky, self.asked) for name, sky in self.each.items()})
 
     capacity = Capacity.SLOTS
@@ -172,6 +173,12 @@ class Crowd(Players):
         names = ", ".join(side.name for side in self.sides)
         self.ledger.runs.begin(RunStart(self.run_id, "sim", names, cap=self.scene.settings.limits.max_cost))
         self.ledger.jobs.remember([Wanted(job, *self.offers.kind(job)) for job in self.scene.jobs])
+
+    def _note(self, event: str, /, **facts: Any) -> None:
+        super()._note(event, **facts)
+        if event == "provider_out":
+            assert isinstance(self.sky, Skies)
+            self.sky.out[facts["provider"]] = facts["kind"]
 
     def _bench(self) -> RunContext:
         bench, clock, settings = super()._bench(), self.world.clock, self.scene.settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.model import Charge, Limits, Lost, OnUncertain, OutcomeKind, Receipt, Remedy
+from batchgen.model import Charge, Limits, Lost, OnUncertain, OutcomeKind, Receipt, Remedy, StopKind
 from tests.simulation.conftest import NewWorld
 from tests.simulation.provider import Weather
 from tests.simulation.several import Several, Side, Skies, WideWorld, any_several, by_slot, skies_of
@@ -81,9 +81,11 @@ def in_doubt(came: object) -> bool:
 
 def what_can_be_drawn_is(scene: Several, story: Story) -> None:
     """Every job ends well that a provider could draw which neither died, nor refused it, nor reached a limit."""
-    if scene.settings.limits.max_cost is not None or any(map(mischievous, scene.sides)):
+    refused_alike = any(stop.kind is StopKind.CONFIG for stop in story.stops)
+    if refused_alike or scene.settings.limits.max_cost is not None or any(map(mischievous, scene.sides)):
         return
-    sound = [side for side in scene.sides if not side.dies and not side.limits.images_per_day]
+    out = skies_of(story).out
+    sound = [one for one in scene.sides if not (one.dies or one.limits.images_per_day or one.name in out)]
     kinds = {outcome.job.id: outcome.kind for outcome in story.outcomes}
     for job in scene.jobs:
         quality = dict(job.request.params)["quality"]
