@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from batchgen.errors import BatchgenError, Exit, Occupied, StorageError, Unreachable
+from batchgen.errors import BatchgenError, Exit, InputError, Occupied, StorageError, Unreachable
 from batchgen.executor.cluster.order import HANDLE, Equip, Equipment, Fenced, NotDone, Order
 from batchgen.executor.cluster.receipts import Receipts
 from batchgen.executor.local import ELSEWHERE, LocalExecutor
@@ -79,7 +79,7 @@ class NodeWorker:
         try:
             await self._get_ready(order, await asyncio.to_thread(self.equip, order))
         except BatchgenError as error:
-            return NotDone(error.exit, str(error))
+            return NotDone(error.exit, _words(error))
         except Exception as bug:  # noqa: BLE001 - a value travels, an exception would be logged elsewhere
             return NotDone(Exit.BUG, f"a bug: {type(bug).__name__}")
         return None
@@ -256,9 +256,15 @@ async def _told(work: Awaitable[T]) -> T | NotDone:
     except Occupied as error:
         return NotDone(error.exit, str(error), occupied=True)
     except BatchgenError as error:
-        return NotDone(error.exit, str(error))
+        return NotDone(error.exit, _words(error))
     except Exception as bug:  # noqa: BLE001 - it is raised again in the driver, without what it may have seen of secrets
         return NotDone(Exit.BUG, f"a bug on a node: {type(bug).__name__}")
+
+
+def _words(error: BatchgenError) -> str:
+    if isinstance(error, InputError):
+        return "; ".join(problem.message for problem in error.problems)
+    return str(error)
 
 
 async def _told_all(work: Awaitable[Sequence[Came]], count: int) -> Sequence[Came | NotDone]:
