@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -22,6 +23,7 @@ from batchgen.app.config.project import open_project
 from batchgen.app.notify.delivery import problems, recipients
 from batchgen.app.preview import check
 from batchgen.catalog import provider, providers
+from batchgen.cli.group import root
 from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
 from batchgen.model import Notify
@@ -99,6 +101,43 @@ def test_every_command_runs_in_the_order_of_the_page(shop: Path, page: str) -> N
     for words in commands_of(page):
         done = run(words, shop)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+
+
+def cron_lines() -> list[str]:
+    """Return what cron is told to do, without the times, each once."""
+    lines = (line for page in PAGES for block in blocks(page, "crontab") for line in block.splitlines())
+    return sorted({line.split(None, 5)[5] for line in lines if line and not line.startswith("#")})
+
+
+@pytest.mark.parametrize("line", cron_lines())
+def test_every_cron_line_says_nothing_when_all_is_well(tmp_path: Path, line: str) -> None:
+    """As cron runs it: by sh, with hardly an environment and without a terminal."""
+    text = "provider: mock\njobs: [{id: a, prompt: A lamp, quality: low}]\n"
+    (tmp_path / "catalogue.yaml").write_text(text, "utf-8")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    told = line.replace("/srv/catalogue", str(tmp_path))
+    found = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(["/bin/sh", "-c", told], env=found, capture_output=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "output" / "catalogue" / "report" / "report.html").is_file()
+
+
+def test_every_command_that_is_named_has_the_options_that_are_named() -> None:
+    """In text, in consoles and in cron lines, beside what runs anyway."""
+    known = {entry.name for entry in COMMANDS}
+    for page, text in PAGES.items():
+        inline = re.findall(r"`batchgen ([^`\n]+)`", text)
+        shown = [line for block in blocks(page, "console") + blocks(page, "crontab") for line in block.splitlines()]
+        inline += [line.split("batchgen ", 1)[1].split("#")[0] for line in shown if "batchgen " in line]
+        for words in map(str.split, inline):
+            if words[0] not in known:
+                assert words[0].isupper() or words[0].startswith("-"), f"{page}: batchgen {' '.join(words)}"
+                continue
+            command = root.get_command(click.Context(root), words[0])
+            assert command
+            options = {name for param in command.params for name in param.opts} | {"--help", "-h"}
+            named = {word.strip("[]").partition("=")[0] for word in words if word.strip("[").startswith("--")}
+            assert named <= options, f"{page}: batchgen {' '.join(words)}"
 
 
 def test_the_make_targets_exist() -> None:

@@ -42,7 +42,7 @@ def read(path: Path, kind: Kind[T]) -> T:
     """Return the value a YAML file holds; InputError with every fault as `file:line:column`."""
     try:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
-            raise InputError(f"cannot read {safe(path)}: it is no ordinary file")
+            raise InputError(f"cannot read {safe(path)}: it is not an ordinary file")
         with path.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:

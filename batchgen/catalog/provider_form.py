@@ -34,7 +34,7 @@ def url_fault(url: str) -> str | None:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
-        return "is no address"
+        return "is not an address"
     if not url.isprintable() or " " in url:  # `urlsplit` drops line breaks without a word
         return "must not hold blanks, line breaks or control characters"
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:

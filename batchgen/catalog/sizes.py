@@ -28,7 +28,7 @@ def legal_size(model: Model, size: str) -> str | None:
         return None if size in model.sizes.sizes else f"{model.name} draws only {', '.join(model.sizes.sizes)} and auto"
     pixels = parse_size(size)
     if pixels is None or size != _text(*pixels):
-        return f"{safe(size, 40)!r} is no size such as 1536x1024"
+        return f"{safe(size, 40)!r} is not a size such as 1536x1024"
     faults = tuple(_faults(model.sizes, *pixels))
     return f"{model.name} does not draw {size}: {'; '.join(faults)}" if faults else None
 

@@ -190,7 +190,7 @@ class Composer:
                 if not wrong:
                     fields.append((_FIRST_IMAGE if whole_word(name) == "images" else name, in_template(name)))
                     continue
-                why = f"{shown(wrong[0])} is no value for it"
+                why = f"{shown(wrong[0])} is not a value for it"
                 message = f'`{name}` stays a variable, as {why}; to set the parameter, add {name}: "{{{{ {name} }}}}"'
                 doubts.append(Problem(message, self._root.key_place(*at, kind, name), Severity.WARNING))
         return [(word, compile_template(text)) for word, text in fields], doubts
@@ -335,7 +335,7 @@ def _names_in(source: str | None) -> frozenset[str]:
 def _why_no_name(name: str, column: str, table: Table | None) -> str | None:
     """Why a column cannot have a further name; None when it can."""
     if not is_name(name):
-        return f"{shown(name)} is no name for a variable; such as `{simple(name) or 'sku'}` is"
+        return f"{shown(name)} cannot name a variable; such as `{simple(name) or 'sku'}` is"
     if table is None:
         return None
     if table.columns is not None and column not in table.columns:

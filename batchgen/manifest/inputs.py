@@ -73,7 +73,7 @@ def _address(word: str) -> UrlImage:
     if several := _several_in(word) if not host or _SECOND.search(word) else "":
         raise BadInputError(several)
     if not host or not word.isprintable() or " " in word:
-        raise BadInputError(f"{shown(word, 200)} is no address of an image")
+        raise BadInputError(f"{shown(word, 200)} is not the address of an image")
     return UrlImage(word)
 
 
@@ -105,7 +105,7 @@ def _facts(path: str, _changed: int, size: int) -> FileImage:
                 with Image.open(stream, formats=("PNG", "JPEG", "WEBP")) as image:
                     width, height = image.size
         except UnidentifiedImageError:
-            raise BadInputError(f"{path!r} is no PNG, JPEG or WebP image") from None
+            raise BadInputError(f"{path!r} is not a PNG, JPEG or WebP image") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise BadInputError(f"{path!r} has too many pixels") from None
         except (OSError, SyntaxError, ValueError) as error:

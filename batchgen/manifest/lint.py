@@ -46,7 +46,7 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)
     if left := _TEMPLATE.search(prompt):  # cells are text, never templates
         message = (
-            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is no template; "
+            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is not a template; "
             "write it into the `prompt` of a job in a YAML manifest"
         )
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)

@@ -86,7 +86,7 @@ def _recipe_name(value: Any) -> str:
 
 def _preset(value: Any) -> str:
     if value not in presets():
-        raise ValueError(f"{shown(value)} is no preset; there are {', '.join(presets())}")
+        raise ValueError(f"{shown(value)} is not a preset; there are {', '.join(presets())}")
     return str(value)
 
 
@@ -463,7 +463,7 @@ def _separator(value: Any) -> str:
     """Read a separator of cells: one character; a tab may be written as the two that stand for it."""
     mark = "\t" if value == "\\t" else value
     if not isinstance(mark, str) or len(mark) != 1 or mark in '"\r\n\0':
-        raise ValueError(f'{shown(value)} is no separator; it is one character, such as ";" or "\\t"')
+        raise ValueError(f'{shown(value)} is not a separator; it is one character, such as ";" or "\\t"')
     return mark
 
 

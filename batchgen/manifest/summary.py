@@ -119,7 +119,7 @@ def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
 def _nothing_wanted(manifest: Manifest, tally: "_Tally") -> Iterator[Problem]:
     """Doubt a manifest without a job, as when an export came out empty."""
     if tally.whole and not tally.planned and not tally.rejected and not tally.others:
-        why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row below the header"
+        why = f"every row is left out ({tally.skipped:,})" if tally.rows else "there is no row"
         yield Problem(f"no image is wanted: {why}", Place(str(manifest.path)), Severity.WARNING)
 
 

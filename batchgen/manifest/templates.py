@@ -237,11 +237,11 @@ def _full(source: str) -> Full:
         raise TemplateError(f"{error}{_meant_column(source)}") from None
     except jinja2.TemplateSyntaxError as error:
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
-        raise TemplateError(f"is no valid template: {error.message}{line}{_meant_column(source)}") from None
+        raise TemplateError(f"is not a valid template: {error.message}{line}{_meant_column(source)}") from None
     except RecursionError:
         raise TemplateError("is nested too deep for a template") from None
     except Exception as error:  # huge numbers make Python's own compiler fail
-        raise TemplateError(f"is no valid template: {error}") from error
+        raise TemplateError(f"is not a valid template: {error}") from error
 
 
 def _meant_column(source: str) -> str:
@@ -308,9 +308,9 @@ def _refusal(node: "nodes.Node") -> str:
         return _not_offered(kind)
     match node:
         case nodes.Name() if node.ctx != "load" or node.name in _NOT_NAMES:
-            return f"`{node.name}` is no name for a variable"
+            return f"`{node.name}` cannot name a variable"
         case nodes.Output() | nodes.Filter() if word := _constant(node):
-            return f"`{word}` is no name for a variable; rename it, a column's too"
+            return f"`{word}` cannot name a variable; rename it, a column's too"
         case nodes.Filter() | nodes.Test() if node.name not in (known := _known(node)):
             return f"there is no {kind.lower()} `{node.name}`; there are {listed(known)}"
         case nodes.Getitem() if _column(node) is None and not _is_position(node.arg):

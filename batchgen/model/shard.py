@@ -23,7 +23,7 @@ class Shard:
         index, count = (int(found[1]), int(found[2])) if found else (0, 0)
         if not 1 <= index <= count <= MOST_SHARDS:
             raise ValueError(
-                f"{text!r} is no shard: write I/N, the number of this one and how many there are, such as 3/8; "
+                f"{text!r} is not a shard: write I/N, the number of this one and how many there are, such as 3/8; "
                 "I counts from 1 to N"
             )
         return cls(index, count)

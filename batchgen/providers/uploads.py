@@ -134,7 +134,7 @@ def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: 
         image = Image.open(source, formats=tuple(_TYPES))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         name = source.name if isinstance(source, Path) else "an image"
-        raise UploadError(f"{name} is no image that can be sent: {error}") from error
+        raise UploadError(f"{name} is not an image that can be sent: {error}") from error
     if image.width * image.height > _MOST_PIXELS:
         raise UploadError(f"{source} has more than {_MOST_PIXELS:,} pixels")
     return image

@@ -152,5 +152,5 @@ def test_what_people_said_is_adopted_with_the_images(scene: Rehearsal) -> None:
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     """The message says which folder is missing."""
-    with pytest.raises(InputError, match="nowhere is no folder"):
+    with pytest.raises(InputError, match="nowhere is not a folder"):
         adopt.adopt(tmp_path / "nowhere")

@@ -169,7 +169,7 @@ def test_a_folder_can_be_a_store(scene: Rehearsal) -> None:
     ("store", "variables", "why"),
     [
         ("https://shop.example/bucket", {}, "AWS_ENDPOINT_URL"),
-        ("bucket/folder", {}, "no address of a store"),
+        ("bucket/folder", {}, "not the address of a store"),
         ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://store.example.com"}, "not encrypted"),
     ],
 )

@@ -137,8 +137,8 @@ def test_an_address_of_ones_own() -> None:
         ("api.openai.com/v1", "must be an address such as"),
         ("ftp://api.openai.com", "must be an address such as"),
         ("https://", "must be an address such as"),
-        ("https://host:port/v1", "is no address"),
-        ("https://[::1", "is no address"),
+        ("https://host:port/v1", "is not an address"),
+        ("https://[::1", "is not an address"),
         ("https://me:sk-key@host/v1", "keys come from the environment"),
         ("https://host/v1?key=1", "must not have a query or fragment"),
         ("", "must be an address such as"),
@@ -304,7 +304,7 @@ def test_providers_are_compared_by_value() -> None:
 
 def test_a_provider_file_that_may_never_end_is_not_begun() -> None:
     """A device or a pipe is no provider file."""
-    with pytest.raises(InputError, match="no ordinary file"):
+    with pytest.raises(InputError, match="not an ordinary file"):
         catalog.provider("/dev/zero")
 
 

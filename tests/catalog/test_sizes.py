@@ -34,12 +34,12 @@ def test_legal_sizes_of_a_flexible_model(size: str) -> None:
         ("4096x2048", "no edge may be longer than 3840", "3840x1920"),
         ("3840x3840", "more than 8,294,400", "2880x2880"),
         ("3840x1024", "at most 3 times", "3840x1280"),
-        ("16:9", "is no size", "1360x768"),
-        ("1024X1024", "is no size", "1024x1024"),
-        ("01024x1024", "is no size", "1024x1024"),
-        ("large", "is no size", "1024x1024"),
-        ("-5x20", "is no size", "1024x1024"),
-        ("", "is no size", "1024x1024"),
+        ("16:9", "is not a size", "1360x768"),
+        ("1024X1024", "is not a size", "1024x1024"),
+        ("01024x1024", "is not a size", "1024x1024"),
+        ("large", "is not a size", "1024x1024"),
+        ("-5x20", "is not a size", "1024x1024"),
+        ("", "is not a size", "1024x1024"),
     ],
 )
 def test_illegal_sizes_of_a_flexible_model(size: str, complaint: str, nearest: str) -> None:

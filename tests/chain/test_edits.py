@@ -141,7 +141,7 @@ def test_white_stays_and_black_is_edited(tmp_path: Path, dump: Any) -> None:
         ),
         ({"image": "a.png", "mask": "none.png"}, "there is no file 'none.png'"),
         ({"mask": "a.png"}, "a `mask` belongs to an edit"),
-        ({"image": "text.png"}, "is no PNG, JPEG or WebP image"),
+        ({"image": "text.png"}, "is not a PNG, JPEG or WebP image"),
         ({"images": ["a.png"] * 17}, "an edit takes at most 16 images; this one has 17"),
         ({"image": "http://a.example/x.png"}, "a file, an https address or `@id`"),
         ({"image": "a.png", "input_fidelity": "high"}, "takes no input_fidelity (it is always high)"),

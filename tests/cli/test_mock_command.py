@@ -42,11 +42,11 @@ def test_mock_says_where_it_is_serves_and_ends(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--latency", "soon"), "no number of seconds"),
+        (("--latency", "soon"), "neither a number of seconds"),
         (("--latency", "3-1"), "smaller to a larger"),
         (("--latency", "nan"), "smaller to a larger"),
-        (("--price-factor", "0"), "no positive number"),
-        (("--price-factor", "x"), "no positive number"),
+        (("--price-factor", "0"), "not a positive number"),
+        (("--price-factor", "x"), "not a positive number"),
         (("--errors", "2"), "0<=x<=1"),
         (("--dialect", "other"), "'openai'"),
         (("--faults", "/nowhere.json"), "/nowhere.json"),

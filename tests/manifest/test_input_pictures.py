@@ -69,7 +69,7 @@ def test_a_image_that_may_never_end_is_not_begun(desk: Any) -> None:
     """Pipes and devices are no images; asking for one would wait, or read, for ever."""
     os.mkfifo(desk.folder / "pipe.png")
     for name in ("pipe.png", "/dev/zero"):
-        with pytest.raises(BadInputError, match="no ordinary file"):
+        with pytest.raises(BadInputError, match="not an ordinary file"):
             Inputs(desk.folder).image(name)
 
 

@@ -30,7 +30,7 @@ def written(folder: Path, output: str) -> Path:
         ("{shop: {alt: x}}", r"scene.yaml:1:16: .*sku"),
         ('{shop: {sku: "{{ skuu }}"}}', r"scene.yaml:1:22: .*did you mean `sku`"),
         ('{shop: {sku: "{{ path }}"}}', r"scene.yaml:1:22: .*`path` is not defined"),
-        ('{shop: {sku: "{{ sku"}}', r"scene.yaml:1:22: .*`sku`: is no valid template"),
+        ('{shop: {sku: "{{ sku"}}', r"scene.yaml:1:22: .*`sku`: is not a valid template"),
         ("{shop: {sku: x, price: 1}}", r"scene.yaml:1:25: .*price"),
         ('{shop: {sku: x, url: "{{ nowhere }}"}}', r"scene.yaml:1:30: .*`nowhere` is not defined"),
         ("{sidecars: perhaps}", r"scene.yaml:1:20: .*sidecars"),

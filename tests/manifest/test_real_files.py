@@ -89,7 +89,7 @@ def test_the_hint_shows_the_line_to_write(desk: Any, written: str, hint: str) ->
     [
         ("{sku: Variant SKUs}", "there is no column 'Variant SKUs'; did you mean `Variant SKU`?"),
         ("{sku: price}", "there is no column 'price'"),
-        ("{my sku: Title}", "'my sku' is no name for a variable; such as `my_sku` is"),
+        ("{my sku: Title}", "'my sku' cannot name a variable; such as `my_sku` is"),
         ("{Title: Handle}", "a column is named 'Title' already"),
     ],
 )
@@ -171,11 +171,11 @@ def test_lists_set_models_prompts_images_and_numbers(desk: Any) -> None:
 @pytest.mark.parametrize(
     ("axes", "why"),
     [
-        ("matrix: {size: [S, M]}", "'S' is no value for it"),
-        ("matrix: {model: [anna, berta]}", "'anna' is no value for it"),
-        ("matrix: {style: [modern, rustic]}", "'modern' is no value for it"),
-        ("matrix: {background: [transparent, oak]}", "'oak' is no value for it"),
-        ("zip: {quality: [low, best]}", "'best' is no value for it"),
+        ("matrix: {size: [S, M]}", "'S' is not a value for it"),
+        ("matrix: {model: [anna, berta]}", "'anna' is not a value for it"),
+        ("matrix: {style: [modern, rustic]}", "'modern' is not a value for it"),
+        ("matrix: {background: [transparent, oak]}", "'oak' is not a value for it"),
+        ("zip: {quality: [low, best]}", "'best' is not a value for it"),
     ],
 )
 def test_a_list_of_other_values_stays_a_variable(desk: Any, axes: str, why: str) -> None:

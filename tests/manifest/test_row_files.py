@@ -47,7 +47,7 @@ BAD_ROWS = {
     "backslash.jsonl": (b'{"a": "photos\\lamp.png"}\n', 1, "write `/` in paths"),
     "single.jsonl": (b"{'a': 1}\n", 1, "not in '"),
     "twice.jsonl": (b'{"a": 1, "a": 2}\n', 1, "given twice"),
-    "nan.jsonl": (b'{"a": NaN}\n', 1, "no JSON value"),
+    "nan.jsonl": (b'{"a": NaN}\n', 1, "not a JSON value"),
     "nameless.jsonl": (b'{"": 1}\n', 1, "no name"),
     "deep.jsonl": (b"[" * 100_000 + b"\n", 1, ""),
     "damaged.jsonl": ('{"a": "caf\u00e9"}\n'.encode() + b'{"a": "caf\xe9"}\n', 2, "UTF-8"),

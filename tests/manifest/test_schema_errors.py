@@ -68,7 +68,7 @@ MISTAKES = {
     "undefined in images": (JOB + "images: [a.png, '{{ x }}']\n", "m.yaml:3:21", "`x` is not defined"),
     "undefined in defaults": ("defaults: {size: '{{ x }}'}\n" + OK, "m.yaml:1:18", "`x` is not defined"),
     "undefined in the path": ("output: {path: '{{ x }}-{{ index }}'}\n" + OK, "m.yaml:1:16", "`x` is not defined"),
-    "template syntax": (JOB + "user: '{{ x'\n", "m.yaml:3:11", "no valid template"),
+    "template syntax": (JOB + "user: '{{ x'\n", "m.yaml:3:11", "not a valid template"),
     "deep template": (JOB + "user: '{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}'\n", "m.yaml:3:11", "nested too deep"),
     "template call": (JOB + "user: '{{ x() }}'\n", "m.yaml:3:11", "calls are not offered"),
     "absolute path": ("output: {path: '/tmp/{{ id }}'}\n" + OK, "m.yaml:1:16", "relative path"),
@@ -86,11 +86,11 @@ MISTAKES = {
     "rows without a file": (JOB + "rows: {sheet: b}\n", "m.yaml:3:11", "`file` is missing"),
     "rows with a slip": (JOB + "rows: {file: products.csv, encodng: utf-8}\n", "m.yaml:3:32", "mean `encoding`?"),
     "rows with a stranger": (JOB + "rows: {file: products.csv, colour: red}\n", "m.yaml:3:32", "not a known key"),
-    "rows with two separators": (JOB + "rows: {file: products.csv, delimiter: ab}\n", "m.yaml:3:43", "no separator"),
+    "rows with two separators": (JOB + "rows: {file: products.csv, delimiter: ab}\n", "m.yaml:3:43", "not a separator"),
     "rows with no encoding": (
         JOB + "rows: {file: products.csv, encoding: utf8-x}\n",
         "products.csv:1:1",
-        "no encoding",
+        "not a text encoding",
     ),
     "rows with no line": (JOB + "rows: {file: products.csv, header_row: two}\n", "m.yaml:3:44", "a whole number"),
     "rows with a sheet": (JOB + "rows: {file: products.csv, sheet: A}\n", "m.yaml:3:32", "says nothing of a .csv file"),
@@ -152,7 +152,7 @@ def test_a_missing_manifest_names_the_nearest_file(desk: Any) -> None:
 def test_a_manifest_that_is_a_folder_or_a_pipe_is_refused(desk: Any) -> None:
     """What is there is named, and a pipe is not waited for."""
     os.mkfifo(desk.folder / "pipe.yaml")
-    with pytest.raises(InputError, match="is no ordinary file"):
+    with pytest.raises(InputError, match="is not an ordinary file"):
         load(desk.folder / "pipe.yaml")
     with pytest.raises(InputError, match="is a folder"):
         load(desk.folder)

@@ -151,9 +151,7 @@ def test_memory_stays_flat(desk: Any) -> None:
     assert kilobytes < 6000
 
 
-@pytest.mark.parametrize(
-    ("rows", "said"), [("", "no row below the header"), ("p,1\np,1\n", ""), (",\n,\n", "left out (2)")]
-)
+@pytest.mark.parametrize(("rows", "said"), [("", "there is no row"), ("p,1\np,1\n", ""), (",\n,\n", "left out (2)")])
 def test_a_manifest_without_a_job_is_doubted(desk: Any, rows: str, said: str) -> None:
     """An export that came out empty is no error, and is not passed over in silence."""
     found = census(desk, "prompt,x\n" + rows)

@@ -198,7 +198,7 @@ def test_the_fast_way_gives_what_jinja_gives(source: str, a: str, b: str) -> Non
 )
 def test_a_column_cannot_be_named_like_a_value_of_the_template_language(source: str) -> None:
     """`{{ none }}` would be drawn as the word None, whatever the column of that name holds."""
-    with pytest.raises(TemplateError, match="is no name for a variable; rename it"):
+    with pytest.raises(TemplateError, match="cannot name a variable; rename it"):
         compile_template(source)
 
 

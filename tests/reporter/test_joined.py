@@ -156,7 +156,7 @@ def test_a_report_takes_the_place_of_nothing(parts: list[Path], tmp_path: Path) 
     (empty := tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty has no ledger"):
         join([*parts, empty], tmp_path / "report")
-    with pytest.raises(InputError, match="nowhere is no folder"):
+    with pytest.raises(InputError, match="nowhere is not a folder"):
         join([*parts, tmp_path / "nowhere"], tmp_path / "report")
     (parts[0] / "ledger.db").write_bytes(b"no ledger at all" * 100)
     with pytest.raises(StorageError, match=r"ledger\.db"):

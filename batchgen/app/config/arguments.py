@@ -62,9 +62,9 @@ def path(value: object) -> Path:
     """Return a path that a file system can have, given as text or as a Path."""
     plain = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(plain, str) or not plain:
-        raise ValueError(f"{_shown(value)} is no path; give a str or a Path")
+        raise ValueError(f"{_shown(value)} is not a path; give a str or a Path")
     if "\0" in plain:
-        raise ValueError(f"{_shown(value)} is no path; no name has a null character")
+        raise ValueError(f"{_shown(value)} is not a path; no name has a null character")
     if (size := len(os.fsencode(plain))) >= LONGEST_PATH:
         raise ValueError(f"a path has fewer than {LONGEST_PATH:,} bytes, not {size:,}")
     return local(plain)
@@ -109,7 +109,7 @@ def _shown(value: object) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{_shown(value)} is no text; give a str")
+        raise ValueError(f"{_shown(value)} is not a text; give a str")
     return value
 
 
@@ -157,7 +157,9 @@ def _patterns(value: object) -> tuple[str, ...]:
     """One pattern or several; none at all is a mistake, as it would choose every job."""
     found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
     if isinstance(value, Mapping | bytes) or not all(isinstance(one, str) for one in found) or not found:
-        raise ValueError(f"{_shown(value)} is no pattern and no list of patterns, such as 'sofa-*'; None is every job")
+        raise ValueError(
+            f"{_shown(value)} is neither a pattern nor a list of patterns, such as 'sofa-*'; None is every job"
+        )
     return found
 
 

@@ -58,7 +58,7 @@ def _dotenv(path: Path) -> dict[str, str]:
     try:
         kind = path.stat().st_mode
         if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-            raise InputError(Problem("is no ordinary file: move it away, and set the variables", Place(str(path))))
+            raise InputError(Problem("is not an ordinary file: move it away, and set the variables", Place(str(path))))
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return {}

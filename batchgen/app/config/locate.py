@@ -16,7 +16,7 @@ def find_output(output: Path | None) -> Path:
     """Return the output folder that is meant: the one named, or the one of the latest run below `output/`."""
     if output is not None:
         if not output.is_dir():
-            raise InputError(f"{output} is no folder; name an output folder such as output/my-catalogue")
+            raise InputError(f"{output} is not a folder; name an output folder such as output/my-catalogue")
         return output
     here = Path(OUTPUT)
     found = {path: runs[-1] for path in here.iterdir() if (runs := _runs(path))} if here.is_dir() else {}

@@ -39,8 +39,8 @@ def store_address(text: str) -> str:
     if text.startswith(("http:", "https:")):
         raise InputError(f"store {text}: write s3://BUCKET/FOLDER, and the server's address as AWS_ENDPOINT_URL")
     raise InputError(
-        f"store {text!r} is no address of a store: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or "
-        "file:///FOLDER"
+        f"store {text!r} is not the address of a store: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, "
+        "az://CONTAINER/FOLDER or file:///FOLDER"
     )
 
 

@@ -28,11 +28,11 @@ def manifest_for(export: Path, folder: Path) -> Written:
     """Write a manifest for an export into a folder; InputError when there is one, or no column tells what to draw."""
     if why := why_no_file(export.name, export.parent):
         raise InputError(why)
+    table = open_table(export, str(export))
     name = _NOT_IN_A_NAME.sub("-", export.stem.casefold()).strip("-") or "catalogue"
     path = folder / f"{name}.yaml"
     if path.exists() or path.is_symlink():
         raise InputError(f"{path} is there already and is not overwritten; name another folder")
-    table = open_table(export, str(export))
     found = guess(table, folder)
     if found.of(Role.TITLE) is None:
         raise InputError(Problem(_no_title(table), Place(str(export))))

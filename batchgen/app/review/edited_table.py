@@ -18,7 +18,7 @@ def checked(path: Path) -> Path:
     except OSError as error:
         raise InputError(Problem(f"cannot be read: {error.strerror}", Place(str(path)))) from error
     if not path.is_file():
-        raise InputError(Problem("is no file", Place(str(path))))
+        raise InputError(Problem("is not a file", Place(str(path))))
     if size > MOST_BYTES:
         raise InputError(Problem(f"larger than {MOST_BYTES // 2**20} MiB; this is no such file", Place(str(path))))
     return path

@@ -19,7 +19,7 @@ FLUSH_EVERY = 0.5
 """Seconds for which lines of the log may wait for company on their way to the file."""
 
 _BEGUN: list[Path] = []
-_NO_FILE = "is no ordinary file, and a log is written to one"
+_NO_FILE = "is not an ordinary file, and a log is written to one"
 _ENCODER = json.JSONEncoder(default=str)
 
 

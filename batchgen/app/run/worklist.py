@@ -188,7 +188,7 @@ class Worklist:
             self.store.head(place)  # a link or a file in the way to it is told by the store, with what to do
             if len(self.strangers) < InputError.most:
                 where = images_at(self.project.output, self.project.store, place)
-                why = f"{where} is no image of batchgen's: move it away, or choose another path"
+                why = f"{where} was not written by batchgen: move it away, or choose another path"
                 self.strangers.append(Problem(why, item.job.place))
 
     def fetched(self) -> Counter[OutcomeKind]:

@@ -68,5 +68,5 @@ def _not_there(error: Exception, host: str, port: int) -> str:
     if isinstance(error, OSError) and error.errno == errno.EACCES:
         return f"port {port} is kept for the system: choose one above 1023"
     if isinstance(error, (socket.gaierror, UnicodeError)) or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine: give --host one that it has, or leave it out"
+        return f"{host} is not an address of this machine: give --host one that it has, or leave it out"
     return f"the page cannot be served at {host}:{port}: {getattr(error, 'strerror', None) or error}"

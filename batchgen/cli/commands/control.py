@@ -22,7 +22,7 @@ class Change(click.ParamType[tuple[str, Any]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
         name, equals, text = str(value).partition("=")
         if name not in _CHANGES or not equals:
-            self.fail(f"{value!r} is no change: give concurrency=8 or max_cost=50", param, ctx)
+            self.fail(f"{value!r} is not a change: give concurrency=8 or max_cost=50", param, ctx)
         return name, _CHANGES[name].convert(text, param, ctx)
 
 

@@ -27,7 +27,7 @@ class Range(click.ParamType[tuple[float, float]]):
         try:
             span = float(low), float(high if dash else low)
         except ValueError:
-            self.fail(f"{value!r} is no number of seconds, such as 0.5, and no range, such as 1-3", param, ctx)
+            self.fail(f"{value!r} is neither a number of seconds, such as 0.5, nor a range, such as 1-3", param, ctx)
         if not 0 <= span[0] <= span[1] < float("inf"):
             self.fail(f"{value!r} does not run from a smaller to a larger number of seconds", param, ctx)
         return span
@@ -39,7 +39,7 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
     except InvalidOperation:
         factor = Decimal(-1)
     if not factor.is_finite() or factor <= 0:
-        raise click.BadParameter(f"{value!r} is no positive number")
+        raise click.BadParameter(f"{value!r} is not a positive number")
     return factor
 
 

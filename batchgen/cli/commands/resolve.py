@@ -58,5 +58,5 @@ def read(words: tuple[str, ...]) -> tuple[Path | None, str | None]:
     decision = last if last in DECISIONS else None
     folders = rest if decision else list(words)
     if len(folders) > 1:
-        raise click.UsageError(f"{last!r} is no decision; say retry or fail after the folder.")
+        raise click.UsageError(f"{last!r} is not a decision; say retry or fail after the folder.")
     return (LocalPath().convert(folders[0], None, None) if folders else None), decision

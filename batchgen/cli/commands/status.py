@@ -51,7 +51,8 @@ def _follow(context: Context, folder: Path) -> None:
     shown = Redrawn(context.console)
     try:
         for live in follow_status(folder, lambda: time.sleep(LOOK_EVERY)):
-            shown.show(live)
+            if live.get("exit_code") is None:  # how it ended is said with all the rest
+                shown.show(live)
     except KeyboardInterrupt:
         context.console.err("")
     finally:

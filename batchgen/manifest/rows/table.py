@@ -188,7 +188,8 @@ def why_no_file(wanted: str, base: Path) -> str | None:
     else:
         if S_ISREG(kind):
             return None
-        return f"{shown(wanted, 200)} is {'a folder' if S_ISDIR(kind) else 'no ordinary file'}"  # a pipe may never end
+        what = "a folder" if S_ISDIR(kind) else "not an ordinary file"  # a pipe may never end
+        return f"{shown(wanted, 200)} is {what}"
     if any(sign < " " for sign in wanted):
         hint = "in double quotes a backslash begins a special character; write folders with `/`"
         return f"there is no file {shown(wanted, 200)}; {hint}"

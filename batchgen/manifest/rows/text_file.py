@@ -94,7 +94,7 @@ def text_file(path: Path, file: str, encoding: str | None) -> TextFile:
             pass
     except (LookupError, ValueError):
         known = "such as utf-8, utf-16 or cp1252"
-        raise InputError(Problem(f"{shown(encoding)} is no encoding of text, {known}", Place(file))) from None
+        raise InputError(Problem(f"{shown(encoding)} is not a text encoding, {known}", Place(file))) from None
     return TextFile(path, encoding)
 
 
