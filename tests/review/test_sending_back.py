@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.mock import Rule
-from batchgen.model import OnUncertain
+from batchgen.model import OnUncertain, RouteChoice
 from tests.process.kit import the_launcher
 from tests.process.launcher import Break
 from tests.rehearsal import KEYS, Ended, rehearsal
@@ -91,6 +91,21 @@ def test_a_redraw_that_fails_leaves_the_image(looked: Looked) -> None:
     assert again.exit == 0
     assert looked.aside() == set(before.values())
     looked.agree(again)
+
+
+@pytest.mark.parametrize("note", ["[moderated]", "[[mock: fault=line_empty]]", "[[mock: fault=line_missing]]"])
+def test_a_redraw_in_a_batch_that_fails_leaves_the_image(looked: Looked, note: str) -> None:
+    """What a batch says of the new image, or does not say, takes nothing from the one that is there."""
+    manifest = looked.manifest(
+        [{"id": "lamp", "prompt": "A lamp"}], defaults={"quality": "low", "size": "1024x1024", "model": "gpt-image-2"}
+    )
+    ended = looked.run(manifest)
+    before = looked.images()
+    looked.review(looked.said(ended, "lamp", 0, "rejected", note))
+    for _ in range(4):
+        ended = looked.run(manifest, rejected=True, route=RouteChoice.BATCH)
+    assert looked.images() == before
+    assert [row["state"] for row in ended.images("lamp")] == ["stored"]
 
 
 def test_a_replacement_under_another_name_leaves_no_rejected_file(looked: Looked) -> None:
