@@ -4,7 +4,7 @@ One way for all of them. An executor is asked to collect, what it says is writte
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -84,15 +84,15 @@ class Collector:
                 task.cancel()
             await asyncio.gather(loop, *self._looks, return_exceptions=True)
 
-    async def rest(self) -> Counter[OutcomeKind]:
-        """Wait for what earlier runs left; how much of it is still at its provider, and how much else has not come."""
+    async def rest(self) -> dict[str, OutcomeKind]:
+        """Wait for what earlier runs left; whose of it is still at its provider, and whose else has not come."""
         # A look that has ended one thing may have found more to wait for.
         while waited := [*(one.ended for one in self._left if not one.ended.done()), *self._looks]:
             await asyncio.wait(waited)
-        results = [one.ended.result() for one in self._left]
-        submitted = results.count(None)
-        missing = sum(result not in {None, True, SlotState.STORED} for result in results)
-        return Counter({OutcomeKind.SUBMITTED: submitted, OutcomeKind.NOT_STARTED: missing})
+        results = [(one.job_key, one.ended.result()) for one in self._left]
+        missing = [key for key, result in results if result not in {None, True, SlotState.STORED}]
+        submitted = [key for key, result in results if result is None]
+        return dict.fromkeys(missing, OutcomeKind.NOT_STARTED) | dict.fromkeys(submitted, OutcomeKind.SUBMITTED)
 
     async def receive(self, pending: Pending, attempt: Attempt) -> Receipt | Lost | None:
         """Wait for what an accepted attempt of this run brings; None when the run stops first."""

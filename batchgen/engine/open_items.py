@@ -98,9 +98,18 @@ class OpenItem(ABC, Generic[T]):
         return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.bench.settings.retry.base_seconds
 
     @property
+    def _attempt(self) -> Attempt | None:
+        return self.ask if isinstance(self.ask, Attempt) else self.ask.attempt
+
+    @property
+    def job_key(self) -> str:
+        """Whose it is; empty where nobody said so."""
+        return self._attempt.job_key if self._attempt else ""
+
+    @property
     def is_tired(self) -> bool:
         """Whether this run has waited as long as a call may take; what goes by another route has no such end."""
-        attempt = self.ask if isinstance(self.ask, Attempt) else self.ask.attempt
+        attempt = self._attempt
         waited = self.bench.clock.monotonic() - self.began
         by_call = attempt is not None and attempt.route is Route.SYNC
         return by_call and waited > self.bench.settings.retry.deadline_seconds

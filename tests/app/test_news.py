@@ -11,6 +11,7 @@ from batchgen.app.output import maintain
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import start_embedded
 from batchgen.model import OnUncertain
+from tests.batch.scene import QuickClock
 from tests.rehearsal import Ended, Rehearsal, rehearsal
 
 pytestmark = pytest.mark.sample(6)
@@ -103,6 +104,17 @@ def test_what_failed_is_told_once(scene: Rehearsal, job: dict[str, object], sett
     assert scene.run(manifest, strict=True).exit == 3
     more = scene.manifest([job, {"id": "z", "prompt": f"Other: {MODERATED}"}], **settings)
     assert [scene.run(more).exit for _ in range(2)] == [3, 0]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_dead_address_is_told_once(scene: Rehearsal, *, removed: bool) -> None:
+    """Each run looks for the paid image again, and nobody hears of it again; also when its row is gone."""
+    jobs = [{"id": "a", "prompt": "A lamp [[mock: fault=download_404]]"}, {"id": "b", "prompt": "A chair"}]
+    first = scene.run(scene.manifest(jobs), clock=QuickClock())
+    assert (first.exit, first.summary["news"]) == (3, True)
+    later = [scene.run(scene.manifest(jobs[1:] if removed else jobs), clock=QuickClock()) for _ in range(2)]
+    assert [(ended.exit, ended.summary["news"]) for ended in later][-1] == (0, False)
+    assert len(scene.bill) == 2
 
 
 def test_accepted_jobs_are_closed_for_good(scene: Rehearsal) -> None:

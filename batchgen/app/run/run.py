@@ -125,7 +125,7 @@ class Run:
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
     left: LeftOpen = field(default_factory=LeftOpen)
-    still_waiting: Counter[OutcomeKind] = field(default_factory=Counter)
+    still_waiting: dict[str, OutcomeKind] = field(default_factory=dict)
     collected: int = 0
     restored: int = 0
     derived: DeriveResult = field(default_factory=DeriveResult)
@@ -286,7 +286,9 @@ class Run:
         if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)
-        outcomes = self.meter.outcomes + self.wants.settled + self.still_waiting + self.wants.fetched()
+        outcomes = (
+            self.meter.outcomes + self.wants.settled + self.wants.fetched() + self.wants.unwanted(self.still_waiting)
+        )
         old = self.news.old()
         status = exit_status(
             self.stops.reasons,

@@ -78,6 +78,7 @@ class Worklist:
     notices: list[Problem] = field(default_factory=list)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: dict[str, Job] = field(default_factory=dict)
+    _looked_for: set[str] = field(default_factory=set)
     _brought: Counter[OutcomeKind] = field(default_factory=Counter)
     _under_way: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -198,12 +199,20 @@ class Worklist:
         batches = (jobs[first : first + REMEMBERED_AT_ONCE] for first in range(0, len(jobs), REMEMBERED_AT_ONCE))
         pairs = [pair for batch in batches for pair in zip(batch, self.ledger.jobs.known(batch), strict=True)]
         kinds = [job_status(*pair) for pair in pairs]
+        self._looked_for |= self._fetched.keys()
         self._fetched.clear()
         for (job, known), kind in zip(pairs, kinds, strict=True):
             self.news.found(kind, job.key)
             self._tell_away(job, known)
         self._brought.update(kinds)
         return self._brought
+
+    def unwanted(self, waiting: Mapping[str, OutcomeKind]) -> Counter[OutcomeKind]:
+        """Count jobs that nobody wants any more and whose images, which are paid, have not come."""
+        others = {key: kind for key, kind in waiting.items() if key not in self._looked_for}
+        for key, kind in others.items():
+            self.news.found(kind, key)
+        return Counter(others.values())
 
     def _tell_away(self, job: Job, known: Known) -> None:
         """Say why a paid image did not come from its address."""
