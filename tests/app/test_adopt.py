@@ -1,14 +1,18 @@
 """A lost ledger is rebuilt, so that nothing is paid again."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batchgen.app.output import adopt, maintain
+from batchgen.app.output.maintain import opened
 from batchgen.app.review import decisions
 from batchgen.errors import InputError
+from batchgen.runtime.clock import SystemClock
+from tests.batch.scene import QuickClock
 from tests.rehearsal import Rehearsal
 
 JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "=chair", "prompt": "=A chair"}]
@@ -43,6 +47,17 @@ def test_what_is_adopted_is_not_paid_again(scene: Rehearsal, left: str) -> None:
     assert again.exit == 0
     assert len(scene.bill) == calls
     assert again.charged == first.charged
+
+
+def test_what_is_adopted_stands_on_the_day_on_which_it_was_drawn(scene: Rehearsal) -> None:
+    """The logs know it, so that images of last week use up no budget of today."""
+    last_week = SystemClock().now() - timedelta(days=7)
+    first = scene.run(scene.manifest(JOBS), clock=QuickClock(last_week))
+    lose_ledger(first.folder)
+    adopt.adopt(first.folder)
+    with opened(first.folder, readonly=True) as there:
+        started = {row.started for row in there.ledger.report_rows.attempts()}
+    assert all(abs(moment - last_week) < timedelta(hours=1) for moment in started)
 
 
 @pytest.mark.parametrize("left", ["report", "logs", "both"])

@@ -45,7 +45,9 @@ class AdoptResult:
     unknown: tuple[str, ...]
 
 
-def adopt(output: Path | None = None, *, address: str = "", shard: Shard | None = None) -> AdoptResult:
+def adopt(
+    output: Path | None = None, *, address: str = "", shard: Shard | None = None, clock: Clock | None = None
+) -> AdoptResult:
     """Take every image in that a sidecar, the report or a log knows and whose bytes are still the same.
 
     A ledger that knew no image takes in what people said of them too. With the address of a store, its images are taken
@@ -58,7 +60,7 @@ def adopt(output: Path | None = None, *, address: str = "", shard: Shard | None 
         ledger_path = find_ledger(root)
     except InputError:
         ledger_path = root / LEDGER
-    workspace, clock = Workspace(root), SystemClock()
+    workspace, clock = Workspace(root), clock or SystemClock()
     with workspace.lock(), _opened(root, ledger_path, address, clock, shard) as (ledger, store):
         known = _known(workspace, store)
         begun = new_run_id(clock.now())
@@ -183,7 +185,8 @@ def _stored(line: str) -> Iterator[dict[str, Any]]:
         images = event.get("stored", ())
         shares = split(event["cost_micro_usd"], len(images)) if images else ()
         for cost, image in zip(shares, images, strict=True):
-            yield {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, **event["look"], **image}
+            told = {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, "drawn": event["at"]}
+            yield {**told, **event["look"], **image}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
 
@@ -218,7 +221,7 @@ def _image(record: dict[str, Any]) -> Adopted:
         format=str(record.get("format", "")),
         cost=MicroUSD(_number(record.get("cost_micro_usd", 0))),
         estimated=str(record.get("estimated", True)).lower() not in {"false", "0"},
-        drawn=datetime.fromisoformat(record["drawn"]).astimezone(UTC) if "drawn" in record else None,
+        drawn=_moment(record.get("drawn")),
     )
 
 
@@ -228,3 +231,12 @@ def _number(value: Any, most: int = MOST_NUMBER) -> int:
     if not 0 <= number < most:
         raise ValueError(f"{value} is out of range")
     return number
+
+
+def _moment(text: object) -> datetime | None:
+    """Read when an image was drawn; None where nobody says so, or not in a way that can be read."""
+    try:
+        read = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if read.tzinfo else None
