@@ -6,7 +6,7 @@ TESTS ?= tests
 # A part of the tests says nothing about coverage.
 COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=)
 
-.PHONY: setup check test demo docs torture bench build lock clean
+.PHONY: setup check test demo docs torture nights bench build lock clean
 
 setup: $(VENV)/.ready
 
@@ -56,6 +56,10 @@ docs: $(VENV)/.ready
 
 torture: setup
 	$(BIN)/pytest -n 2 -m slow --timeout 3600 $(TESTS)
+
+# A month of nightly runs in virtual time, and the figures of what came of it.
+nights: setup
+	$(BIN)/python -m tests.nights --nights 30 --rows 2000
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -11,6 +11,7 @@ from typing import Any
 
 from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
+from batchgen.mock.plan import Faults
 from batchgen.mock.server import MockServer
 
 
@@ -25,6 +26,11 @@ class Handle:
     def base_url(self) -> str:
         """What a client takes as its base URL."""
         return self._server.base_url
+
+    @property
+    def faults(self) -> Faults:
+        """The fault plan, which may be changed at any time."""
+        return self._server.faults
 
     def bill(self) -> dict[str, Any]:
         """Return the same as `GET /bill`; also after the server has stopped."""

@@ -115,6 +115,13 @@ def test_money_on_the_day_before_is_named_twice_and_sums_to_nothing(history: His
     assert kinds(history.compared()) == [(Kind.TIME_ZONE, COST), (Kind.TIME_ZONE, -COST)]
 
 
+def test_a_clock_that_was_wrong_on_one_day_makes_no_difference(history: History) -> None:
+    """The books have the call at another hour, for the same money."""
+    history.ours(3, 10)
+    history.theirs(3, 13)
+    assert history.compared().differences == ()
+
+
 def test_days_that_begin_at_another_hour_are_taken_as_they_are(history: History) -> None:
     """Calls stand in the provider's days, wherever these begin."""
     history.shift = 8 * 3600

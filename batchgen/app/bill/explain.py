@@ -75,6 +75,12 @@ class _Cell:
     perhaps_ours: int = 0
     confirmed: int = 0
 
+    def pair(self) -> None:
+        """Take calls that are missing at their hour for requests at another hour of the day: a clock was wrong."""
+        paired = min(len(self.missing), self.others)
+        self.certain += self.missing[:paired]
+        self.missing, self.others = self.missing[paired:], self.others - paired
+
     @property
     def ledger(self) -> int:
         """What the ledger says of this day, with what was confirmed."""
@@ -128,10 +134,16 @@ def _cells(calls: Sequence[BookedCall], placed: Placed, books: Books) -> list[_C
                     _enter(cell, item, books)
     _place_calls(sheet, calls, placed)
     for counts, name in ((placed.others, "others"), (placed.perhaps_ours, "perhaps_ours")):
-        for (hour, model), count in counts.items():
-            for cell in sheet.at(hour * HOUR, model):
-                setattr(cell, name, getattr(cell, name) + count)
+        _count(sheet, counts, name)
+    for cell in sheet.cells.values():
+        cell.pair()
     return [sheet.cells[key] for key in sorted(sheet.cells)]
+
+
+def _count(sheet: "_Sheet", counts: Mapping[tuple[int, str], int], name: str) -> None:
+    for (hour, model), count in counts.items():
+        for cell in sheet.at(hour * HOUR, model):
+            setattr(cell, name, getattr(cell, name) + count)
 
 
 def _place_calls(sheet: "_Sheet", calls: Sequence[BookedCall], placed: Placed) -> None:

@@ -18,6 +18,8 @@ from batchgen.providers.organization import HOUR, Usage
 
 SKEW = 120
 """Seconds by which the provider's clock and this machine's may differ."""
+LATE = 25 * HOUR
+"""Seconds by which an image can have come after its call: of an adopted one only this moment is known."""
 SOURCES = {Operation.GENERATE: "image.generation", Operation.EDIT: "image.edit"}
 _CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -80,7 +82,8 @@ def match(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, *, se
 def window(call: BookedCall) -> tuple[int, int]:
     """Return the first and the last hour in which a call may stand."""
     ended = call.ended or call.started
-    return int(call.started.timestamp() - SKEW) // HOUR, int(ended.timestamp() + SKEW) // HOUR
+    early = LATE if call.adopted else SKEW
+    return int(call.started.timestamp() - early) // HOUR, int(ended.timestamp() + SKEW) // HOUR
 
 
 def undated(model: str) -> str:
