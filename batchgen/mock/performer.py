@@ -69,6 +69,8 @@ class Performer:
         """Decide what becomes of a request, and charge it to its line of the bill."""
         hit = self._hit(resolved, ("gemini", "call") if resolved.kind is Kind.CONTENT else SCOPES[entry.route])
         fault = _fault(hit)
+        if entry.route == "batch" and fault.script:  # a line has no wire of its own
+            fault = NO_FAULT
         entry.fault = hit.fault if fault is not NO_FAULT else None
         resolved = self._spoilt(resolved, fault, hit)
         tokens, micro_usd = self._priced(resolved, fault, hit)

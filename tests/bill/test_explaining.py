@@ -115,6 +115,14 @@ def test_money_on_the_day_before_is_named_twice_and_sums_to_nothing(history: His
     assert kinds(history.compared()) == [(Kind.TIME_ZONE, COST), (Kind.TIME_ZONE, -COST)]
 
 
+def test_a_lower_price_is_named_beside_a_strangers_call(history: History) -> None:
+    """What somebody else draws only adds to a bill."""
+    history.ours(3, 10, cost=60_000)
+    history.theirs(3, 10)
+    history.theirs(3, 3)
+    assert kinds(history.compared()) == [(Kind.PRICE, -48_000)]
+
+
 def test_a_clock_that_was_wrong_on_one_day_makes_no_difference(history: History) -> None:
     """The books have the call at another hour, for the same money."""
     history.ours(3, 10)

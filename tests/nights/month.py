@@ -425,9 +425,11 @@ class Month:
             self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True)
         self.almanac.turn_to(last + timedelta(days=8))
         found = reconcile_books(self.folder, base_url=self.handle.base_url, clock=self.machine)
-        again = self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True)
-        jobs = again.summary["jobs"]
-        self.figures.lost = jobs["total"] - jobs["done"] - jobs["moderated"]
+        summary = self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True).summary
+        images = summary["images"]
+        # A dead address is told, and somebody decides about it: its image is not lost without a word.
+        told = images["stored"] + images["moderated"] + images["lost_paid"] + summary["downloads"]["pending"]
+        self.figures.lost = images["wanted"] - told
         self._count(found)
         return found
 

@@ -262,10 +262,11 @@ def _kind(cell: _Cell, books: Books, left: int) -> tuple[DifferenceKind, int]:
         return DifferenceKind.ROUNDING, cell.calls
     if books.keys is None:
         return DifferenceKind.UNEXPLAINED, 0
-    if cell.others:
-        return (_whose(cell, books), cell.others) if left > 0 else (DifferenceKind.UNEXPLAINED, cell.others)
-    if cell.missing or not cell.calls:
-        return DifferenceKind.UNEXPLAINED, 0
+    if cell.others and left > 0:
+        return _whose(cell, books), cell.others
+    # What is below the ledger is a price: calls of others only add to a bill, and those that are missing are named.
+    if not cell.calls or (cell.missing and left > 0):
+        return DifferenceKind.UNEXPLAINED, cell.others
     if any(call.estimated for call in cell.certain):
         return DifferenceKind.ESTIMATED, cell.calls
     return DifferenceKind.PRICE, cell.calls
