@@ -235,6 +235,14 @@ class JobRunner:
         call.stored -= len(call.odd)
         return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
 
+    async def draw_again(self, job: Job, words: Words, slots: tuple[int, ...]) -> None:
+        """Ask once again for images that fail the checks; the first ones stay until others take their places."""
+        task = Task(job, slots, words=words)
+        for asked, some, _ in split([lane.tariff for lane in self.bench.able(job)], task):
+            call = CallState(asked, some, Purpose.CHECK, job.key, last=True)
+            await self._caller.make(call)
+            await self._fetch(call, Filled())
+
     async def _once_more(self, job: Job, filled: Filled) -> None:
         """Ask once again for images that are not as asked; the first ones stay until others take their places."""
         if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:

@@ -107,7 +107,7 @@ class Accounts:
                 images = _images_alone(db, which, values, images)
             row = db.execute(
                 f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
-                f" ifnull(sum(purpose = 'retry' AND {SENT}), 0) AS retried"
+                f" ifnull(sum(purpose IN ('retry', 'check') AND {SENT}), 0) AS retried"
                 f" FROM attempts WHERE catalogue = :catalogue {calls}",
                 values,
             ).fetchone()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 
 from batchgen.ledger.database import Database
+from batchgen.ledger.reviews import IN_FORCE
 from batchgen.model import Measured
 
 
@@ -40,6 +41,28 @@ class Measures:
             with self._database.writing("measures") as db:
                 db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
         return bool(rows)
+
+    def failing(self, asked: str, run_id: str) -> dict[str, tuple[tuple[int, str | None], ...]]:
+        """Find images that a run drew and that fail these checks: by job, their slots and the words of each.
+
+        Not what a person decided about, nor slots that were drawn again for a check before: once in all runs.
+        """
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.job_key, i.slot, i.prompt FROM images i"  # noqa: S608 - our own words
+                " JOIN measures k ON k.catalogue = i.catalogue AND k.sha256 = i.sha256 AND k.asked = :asked"
+                f" LEFT JOIN reviews r ON {IN_FORCE}"
+                " WHERE i.catalogue = :catalogue AND i.run_id = :run AND i.state = 'stored' AND NOT i.superseded"
+                " AND (k.flags != '[]' OR k.alike) AND r.decision IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) slots WHERE a.catalogue = i.catalogue"
+                "  AND a.job_key = i.job_key AND a.purpose = 'check' AND slots.value = i.slot"
+                "  AND a.state NOT IN ('not_sent', 'not_charged')) ORDER BY i.job_key, i.slot",
+                {"catalogue": self._database.catalogue, "asked": asked, "run": run_id},
+            ).fetchall()
+        found: dict[str, tuple[tuple[int, str | None], ...]] = {}
+        for key, slot, prompt in rows:
+            found[key] = (*found.get(key, ()), (slot, prompt))
+        return found
 
     def mark_alike(self, hashes: Iterable[str]) -> bool:
         """Mark these images, and no others, as looking like another one; whether that is new."""

@@ -67,7 +67,7 @@ OUTCOME = """
 _JOBS = f"""
 WITH counted AS ({COUNTED} GROUP BY j.key),
 money AS (
-    SELECT job_key, sum({SENT}) AS attempts, sum(purpose = 'retry') AS retried,
+    SELECT job_key, sum({SENT}) AS attempts, sum(purpose IN ('retry', 'check')) AS retried,
         ifnull(sum(text_in), 0) AS text_in, ifnull(sum(image_in), 0) AS image_in, ifnull(sum(output), 0) AS output,
         {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd,
         sum(seconds) AS seconds
@@ -139,7 +139,7 @@ ORDER BY j.seq, j.rowid, e.slot
 """  # noqa: S608 - our own words
 _USAGE = f"""
 SELECT a.model, j.size, j.quality, a.provider, j.tags, count(DISTINCT j.key) AS jobs, sum(a.{SENT}) AS attempts,
-    sum(a.purpose = 'retry') AS retried, sum(CASE WHEN a.released = 0 THEN a.asked ELSE 0 END) AS asked,
+    sum(a.purpose IN ('retry', 'check')) AS retried, sum(CASE WHEN a.released = 0 THEN a.asked ELSE 0 END) AS asked,
     ifnull(sum(drawn.images), 0) AS images,
     ifnull(sum(text_in), 0), ifnull(sum(image_in), 0), ifnull(sum(output), 0), ifnull(sum(text_out), 0),
     {FOUR_NUMBERS}, ifnull(sum(CASE WHEN released = 0 THEN expected END), 0) AS expected_micro_usd,

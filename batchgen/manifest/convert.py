@@ -19,6 +19,7 @@ from batchgen.model import (
     EngineChoice,
     Limits,
     Notify,
+    OnCheck,
     Prepare,
     Price,
     ProviderEntry,
@@ -34,12 +35,14 @@ from batchgen.yaml_tree import Node
 
 def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]) -> Settings:
     """Give everything of a manifest that is not a job. What is wrong is added to `problems` and left out."""
+    _need_checks(form, root, problems)
     plain = {
         name: value
         for name in (
             "on_partial",
             "on_uncertain",
             "on_mismatch",
+            "on_check",
             "images_per_request",
             "bad_rows",
             "route",
@@ -95,6 +98,12 @@ def _checks(form: ChecksForm) -> Checks:
     """Give the checks that are written, each with its usual values where nothing is said."""
     kinds = {"background": BackgroundCheck, "margin": MarginCheck, "blur": BlurCheck, "duplicate": DuplicateCheck}
     return Checks(**{name: kind(**_given(said)) for name, kind in kinds.items() if (said := getattr(form, name))})
+
+
+def _need_checks(form: ManifestForm, root: Node, problems: list[Problem]) -> None:
+    if form.on_check is OnCheck.RETRY_ONCE and not (form.checks and _checks(form.checks)):
+        why = '`on_check: retry-once` needs `checks`, such as checks: {background: {color: "#ffffff"}}'
+        problems.append(Problem(why, root.at("on_check").place))
 
 
 def _canary(form: ManifestForm, root: Node, problems: list[Problem]) -> Canary | None:

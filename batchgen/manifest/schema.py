@@ -22,6 +22,7 @@ from batchgen.model import (
     Fit,
     Metadata,
     ModerationCheck,
+    OnCheck,
     OnMismatch,
     OnPartial,
     OnUncertain,
@@ -613,6 +614,8 @@ class ManifestForm(Form):
     images_per_request: Annotated[int, Field(ge=1, le=10)] | None = None
     prepare: PrepareForm | None = None
     checks: ChecksForm | None = None
+    on_check: OnCheck | None = None
+    """flag, the default; retry-once: what a run drew and fails a check is drawn once more, paid, within the limits."""
     canary: CanaryForm | None = None
     moderation_check: Asked | None = None
     """true: the provider's free moderation endpoint sees prompts first, flagged ones are not sent; warn: only told."""

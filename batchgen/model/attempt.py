@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     FIRST = "first"
     RETRY = "retry"
     TOP_UP = "top_up"
+    CHECK = "check"  # an image is stored, and fails the checks
 
 
 class Route(StrEnum):

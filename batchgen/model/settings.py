@@ -57,6 +57,13 @@ class BadRows(StrEnum):
     SKIP = "skip"
 
 
+class OnCheck(StrEnum):
+    """What to do with an image that fails a check."""
+
+    FLAG = "flag"
+    RETRY_ONCE = "retry-once"
+
+
 class ModerationCheck(StrEnum):
     """What becomes of prompts that a provider's free moderation endpoint flags, before anything is paid."""
 
@@ -225,5 +232,6 @@ class Settings:
     engine: EngineChoice = EngineChoice.LOCAL
     ray: RaySettings = field(default_factory=RaySettings)
     checks: Checks = NO_CHECKS
+    on_check: OnCheck = OnCheck.FLAG
     canary: Canary | None = None
     moderation_check: ModerationCheck = ModerationCheck.NO

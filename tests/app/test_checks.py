@@ -4,7 +4,9 @@ from typing import Any
 
 from tests.rehearsal import Ended, Rehearsal
 
-JOBS = [{"id": f"lamp-{angle}", "prompt": f"A lamp, {angle}", "tags": {"sku": "L1"}} for angle in ("front", "side")]
+JOBS: list[dict[str, Any]] = [
+    {"id": f"lamp-{angle}", "prompt": f"A lamp, {angle}", "tags": {"sku": "L1"}} for angle in ("front", "side")
+]
 NEVER = {"margin": {"min": 0.49}, "background": {"color": "#010203", "tolerance": 0}}
 
 
@@ -52,3 +54,26 @@ def test_a_check_that_cannot_be_is_an_error_with_its_place(scene: Rehearsal) -> 
         ended = ran(scene, **checks)
         assert ended.exit == 2
         assert said in ended.why
+
+
+def test_what_fails_a_check_is_drawn_once_more_in_all_runs(scene: Rehearsal) -> None:
+    """Paid, into the same slot; the second image stays as it is, and so does what passes or was drawn by other runs."""
+    jobs: list[dict[str, Any]] = [JOBS[0], {"id": "plain", "prompt": "A chair on a white background"}]
+    settings: dict[str, Any] = {"checks": {"background": {"color": "#ffffff"}}}
+    path = scene.manifest(jobs, on_check="retry-once", **settings)
+    ended = scene.run(path)
+    assert ended.exit == 0
+    assert sorted(call["prompt"] for call in scene.bill) == sorted([jobs[0]["prompt"]] * 2 + [jobs[1]["prompt"]])
+    assert flags(ended) == [{"background"}, set()]
+    assert (ended.charged, ended.jobs["lamp-front"]["retried"]) == (scene.billed, "1")
+    assert len(list((ended.folder / "superseded").rglob("*.webp"))) == 1
+    more = scene.manifest([*jobs, {"id": "new", "prompt": "A vase"}], on_check="retry-once", **settings)
+    assert (scene.run(more).exit, len(scene.bill)) == (0, 5)
+    assert (scene.run(more).exit, len(scene.bill)) == (0, 5)
+
+
+def test_a_limit_leaves_what_fails_a_check_as_it_is(scene: Rehearsal) -> None:
+    """Every wanted image is stored: the run is done."""
+    settings: dict[str, Any] = {"checks": {"margin": {"min": 0.49}}, "limits": {"max_images": 2, "max_cost": 5}}
+    ended = scene.run(scene.manifest(JOBS, on_check="retry-once", **settings))
+    assert (ended.exit, len(scene.bill)) == (0, 2)

@@ -119,10 +119,7 @@ class Deriver:
 
     def _drain(self) -> None:
         """Wait until everything that was added is made."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+        self.catch_up()
         if self._broke:
             raise self._broke
 
@@ -133,6 +130,13 @@ class Deriver:
                 derived.forget(source)
             if gone:
                 derived.close(compact=True)
+
+    def catch_up(self) -> None:
+        """Wait until everything that was added so far is made; what broke is told by `complete`. Blocks."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Call `listener`, in a thread of its own, whenever an image was looked at."""

@@ -24,7 +24,7 @@ from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import Executor, Executors, ProviderBatches
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import ModerationCheck, Provider, RouteChoice, Stop, StopKind
+from batchgen.model import ModerationCheck, OnCheck, Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
 from batchgen.runtime.offload import Threads
@@ -213,6 +213,7 @@ class RunLoop:
                 match settings.route:
                     case RouteChoice.SYNC:
                         await self._perform(bench, worker)
+                        await self._draw_failing_again(bench, worker)
                     case RouteChoice.BATCH:
                         await self._submit(bench)
                     case RouteChoice.AUTO:
@@ -255,6 +256,22 @@ class RunLoop:
         async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
             session.meter.done(outcome)
             session.wants.finished(outcome)
+
+    async def _draw_failing_again(self, bench: RunContext, worker: JobRunner) -> None:
+        """Draw what fails a check once more, where that is wanted: paid, within the limits."""
+        session = self.session
+        if bench.settings.on_check is not OnCheck.RETRY_ONCE or bench.stops:
+            return
+        await asyncio.to_thread(session.deriver.catch_up)
+        failing = await bench.offload(lambda: list(session.wants.failing()))
+        at_once = bench.settings.limits.concurrency
+        for first in range(0, len(failing), at_once):
+            if bench.stops:
+                return
+            some = failing[first : first + at_once]
+            await asyncio.gather(*(worker.draw_again(*one) for one in some))
+        if failing:
+            session.note("checked", redrawn=sum(len(slots) for _, _, slots in failing))
 
     async def _submit(self, bench: RunContext) -> None:
         """Ask for what is wanted in batches; where the run waits for them, again for what they did not bring."""

@@ -10,12 +10,13 @@ from itertools import islice
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, selected, wanted
 from batchgen.app.config.stores import images_at
-from batchgen.app.output.derive import Deriver
+from batchgen.app.output.derive import Deriver, keep_measures
 from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.news import News
 from batchgen.app.run.precheck import Prechecked
-from batchgen.engine import StopReasons, Task, job_status, said
+from batchgen.engine import StopReasons, Task, Words, job_status, said
 from batchgen.errors import InputError, Problem, Severity
+from batchgen.imaging.digest import digest
 from batchgen.ledger import Known, Ledger
 from batchgen.limits import TemplateBreaker
 from batchgen.manifest import ManifestSummary
@@ -381,6 +382,17 @@ class Worklist:
         item = self._pairing.link(job)
         self.ledger.jobs.remember([wanted(item.job, self.offers)])
         return self._unflagged(item)
+
+    def failing(self) -> Iterator[tuple[Job, Words, tuple[int, ...]]]:
+        """Say which images of this run fail the checks and may be drawn once more, with the words of each. Blocks."""
+        checks = self.project.settings.checks
+        keep_measures(self.ledger, checks, dict(self.deriver.result.measured))
+        if not (found := self.ledger.measures.failing(digest(checks), self.run_id)):
+            return
+        for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
+            if slots := found.pop(item.job.key, ()):
+                words = tuple((slot, prompt) for slot, prompt in slots if prompt is not None)
+                yield item.job, words, tuple(slot for slot, _ in slots)
 
     def prompts(self) -> Iterator[str]:
         """Give every prompt that may be sent in this run, each once."""
