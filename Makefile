@@ -42,7 +42,9 @@ demo: $(VENV)/.runs
 	$(BIN)/batchgen estimate manifests/catalogue.yaml --provider mock --output output/demo
 	@echo "2. Draw what is missing, on a sample server of this machine: no key, no network, no cost."
 	$(BIN)/batchgen run manifests/catalogue.yaml --provider mock --output output/demo
-	@echo "3. Look at it. The command itself is $(BIN)/batchgen; 'pipx install .' puts it on your path."
+	@echo "3. Made of the images, for nothing: sizes for the shop, and the sheet that it imports:"
+	@ls output/demo/derivatives && head -n 3 output/demo/report/shop.csv
+	@echo "4. Look at it. The command itself is $(BIN)/batchgen; 'pipx install .' puts it on your path."
 	@if [ -z "$$CI" ] && [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && [ -t 1 ] && command -v xdg-open >/dev/null; \
 	  then xdg-open $(DEMO) >/dev/null 2>&1 || true; fi
 	@echo "$(CURDIR)/$(DEMO)"

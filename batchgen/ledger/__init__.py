@@ -51,6 +51,7 @@ from batchgen.ledger.records import (
     Wanted,
 )
 from batchgen.ledger.report_records import (
+    AcceptedRow,
     CallRow,
     EarlierRow,
     ImageRow,
@@ -60,6 +61,7 @@ from batchgen.ledger.report_records import (
     SidecarRow,
     UsageRow,
     VariantRow,
+    WayRow,
 )
 from batchgen.ledger.report_rows import ReportRows
 from batchgen.ledger.reservations import Reservations
@@ -74,6 +76,7 @@ from batchgen.runtime.clock import Clock
 
 __all__ = [
     "COUNT_IMAGES",
+    "AcceptedRow",
     "Adopted",
     "Approved",
     "Aside",
@@ -128,6 +131,7 @@ __all__ = [
     "VariantRow",
     "Wanted",
     "Waste",
+    "WayRow",
 ]
 
 

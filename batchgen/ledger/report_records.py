@@ -148,6 +148,28 @@ class UsageRow(NamedTuple):
         return round(charged / self.accepted) if self.accepted else None
 
 
+class AcceptedRow(NamedTuple):
+    """What people said of images of one kind, and what all calls for such images cost; `tags` is a JSON list."""
+
+    model: str
+    quality: str
+    template: str
+    tags: str
+    example: str
+    images: int
+    approved: int
+    rejected: int
+    cost_micro_usd: int
+
+
+class WayRow(NamedTuple):
+    """What people said of the images that were drawn in one of several ways."""
+
+    way: str
+    approved: int
+    rejected: int
+
+
 class ListedRow(NamedTuple):
     """One image as a shop lists it: `position` counts from 1 within its `sku`; `url` may hold `{path}`."""
 

@@ -11,6 +11,7 @@ from batchgen.ledger.attempts import ATTEMPTS, attempt_from
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.report_records import (
+    AcceptedRow,
     CallRow,
     EarlierRow,
     ImageRow,
@@ -20,6 +21,7 @@ from batchgen.ledger.report_records import (
     SidecarRow,
     UsageRow,
     VariantRow,
+    WayRow,
 )
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import input_image, request_from, stamp
@@ -151,6 +153,22 @@ FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
 WHERE a.catalogue = :catalogue
 GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
 """  # noqa: S608 - our own words
+_ACCEPTED = f"""
+SELECT a.model, j.quality, j.template, j.tags, min(j.id) AS example, ifnull(sum(drawn.images), 0) AS images,
+    ifnull(sum(drawn.approved), 0) AS approved, ifnull(sum(drawn.rejected), 0) AS rejected, sum(a.cost) AS cost
+FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
+    LEFT JOIN (SELECT i.attempt_id, count(*) AS images, sum(ifnull(r.decision = 'approved', 0)) AS approved,
+        sum(ifnull(r.decision = 'rejected', 0)) AS rejected FROM images i LEFT JOIN reviews r ON {IN_FORCE}
+        WHERE i.catalogue = :catalogue AND i.state = 'stored' GROUP BY i.attempt_id) drawn ON drawn.attempt_id = a.id
+WHERE a.catalogue = :catalogue AND EXISTS (SELECT 1 FROM reviews v WHERE v.catalogue = :catalogue)
+GROUP BY a.model, j.quality, j.template, j.tags ORDER BY min(j.seq)
+"""  # noqa: S608 - our own words
+_WAYS = f"""
+SELECT json_extract(j.variant, '$[1]') AS way, sum(r.decision = 'approved'), sum(r.decision = 'rejected')
+FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
+    JOIN reviews r ON {IN_FORCE}
+WHERE j.catalogue = :catalogue AND j.variant != '' GROUP BY way
+"""  # noqa: S608 - our own words
 _CALLS = f"""
 SELECT run_id, (julianday(started) - 2440587.5) * 86400.0, (julianday(ended) - 2440587.5) * 86400.0,
     seconds, brought, cost
@@ -268,6 +286,14 @@ class ReportRows:
     def usage(self) -> Iterator[UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
         return map(UsageRow._make, self._stream(_USAGE))
+
+    def accepted(self) -> Iterator[AcceptedRow]:
+        """Sum up what people said of images, and what these cost, by model, quality, template and tags; or nothing."""
+        return map(AcceptedRow._make, self._stream(_ACCEPTED))
+
+    def ways(self) -> Iterator[WayRow]:
+        """Sum up what people said of images that were drawn in one of several ways."""
+        return map(WayRow._make, self._stream(_WAYS))
 
     def calls(self) -> Iterator[CallRow]:
         """Every call that left and ended: when, how long it took and what it brought; in the order of their ends."""

@@ -4,15 +4,16 @@ Two images are compared when they stand for the same row, slot and other values 
 of an axis that sets model or quality, or that is named `prompt`. A saving is against the dearest way of the same thing.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from batchgen.ledger import VariantRow
+from batchgen.ledger import VariantRow, WayRow
 from batchgen.money import ZERO, MicroUSD, exact
+from batchgen.reporter.acceptance import accept_rate
 from batchgen.reporter.tables import MICRO_DOLLARS, Column
 from batchgen.reporter.words import link, shown
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 MOST_THINGS = 60
 MOST_WAYS = 50
+ENOUGH = 5
+"""Images of a way that somebody has to decide about before it is advised."""
+GOOD = 0.9
+"""The share of them that has to be approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,18 @@ class Total:
     images: int = 0
     cost: MicroUSD = ZERO
     saving: MicroUSD = ZERO
+    approved: int = 0
+    rejected: int = 0
 
     @property
     def each(self) -> MicroUSD:
         """What one image cost on average, rounded down."""
         return MicroUSD(self.cost // self.images)
+
+    @property
+    def rate(self) -> float | None:
+        """The share of its images that was approved, of those that somebody decided about."""
+        return accept_rate(self.approved, self.rejected)
 
     def add(self, one: Shown) -> None:
         """Count an image."""
@@ -54,8 +66,12 @@ class Total:
 
 @dataclass(slots=True)
 class Comparison:
-    """Sums of every way, and the first things with their images; `total` counts the things."""
+    """Sums of every way, and the first things with their images; `total` counts the things.
 
+    `judged` is what people said of each way.
+    """
+
+    judged: Mapping[str, WayRow] = field(default_factory=dict)
     ways: dict[str, Total] = field(default_factory=dict)
     things: list[tuple[Shown, ...]] = field(default_factory=list)
     total: int = 0
@@ -68,7 +84,33 @@ class Comparison:
                 self.things.append(thing)
             for one in thing:
                 if one.row.way in self.ways or len(self.ways) < MOST_WAYS:
-                    self.ways.setdefault(one.row.way, Total()).add(one)
+                    self._way(one.row.way).add(one)
+
+    def _way(self, name: str) -> Total:
+        if name not in self.ways:
+            said = self.judged.get(name, WayRow(name, 0, 0))
+            self.ways[name] = Total(approved=said.approved, rejected=said.rejected)
+        return self.ways[name]
+
+    def advice(self) -> str:
+        """Say which way to go: the cheapest of which people approved most, where that is not the dearest."""
+        dearest = max(self.ways.values(), key=lambda way: way.each, default=None)
+        good = [
+            (way.each, name, way)
+            for name, way in self.ways.items()
+            if way.approved + way.rejected >= ENOUGH and (way.rate or 0.0) >= GOOD
+        ]
+        if dearest is None or not good or (best := min(good))[0] >= dearest.each or not best[0]:
+            return ""
+        each, name, way = best
+        against = next(other for other, total in self.ways.items() if total is dearest)
+        decided = f"{way.rate:.0%} accepted ({way.approved} of {way.approved + way.rejected})"
+        return f"{name} is {_times(dearest.each / each)} cheaper than {against}, {decided}"
+
+
+def _times(ratio: float) -> str:
+    """Say how many times, as people do: `4 times`, `1.5 times`."""
+    return f"{ratio:.1f}".removesuffix(".0") + " times"
 
 
 _thing = attrgetter("thing", "slot")
@@ -108,7 +150,8 @@ def section(comparison: Comparison, thumbs: Collection[str]) -> "Markup":
     if not comparison.total:
         return Markup()
     ways = sorted(comparison.ways.items(), key=lambda item: (-item[1].saving, item[0]))
-    text = _template().render(ways=ways, things=comparison.things, total=comparison.total, thumbs=thumbs)
+    advice = comparison.advice()
+    text = _template().render(advice=advice, ways=ways, things=comparison.things, total=comparison.total, thumbs=thumbs)
     return Markup(text)  # noqa: S704 - rendered with every value escaped
 
 

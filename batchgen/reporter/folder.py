@@ -12,6 +12,7 @@ from typing import Any
 from batchgen.errors import StorageError
 from batchgen.ledger import Ledger, Review
 from batchgen.reporter import accounts, beside, derivatives, page_rows, shop_csv, thumbs, xlsx
+from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
@@ -36,7 +37,9 @@ from batchgen.storage.derived import Derivatives
 from batchgen.storage.workspace import REPORT, THUMBS, Stage
 
 SMALL = THUMBS.removeprefix(f"{REPORT}/")
-MAY_BE_ABSENT = frozenset({"shop.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"})
+MAY_BE_ABSENT = frozenset(
+    {"shop.csv", "accepted.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ def _files(
     columns, listed = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), derived)
     _put_if_any(stage / "shop.csv", columns, batches(listed))
     _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
+    _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(ledger.report_rows.accepted())])
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(derived)))
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)

@@ -80,6 +80,7 @@ def pour(rows: Iterable[Row], *takers: Taker) -> None:
 
 def things(ledger: Ledger, kept: comparison.Comparison) -> Iterator[Sequence[Any]]:
     """Go through what was drawn in several ways, a batch of images at a time; the page keeps its share."""
+    kept.judged = {row.way: row for row in ledger.report_rows.ways()}
     for batch in batches(comparison.compared(ledger.report_rows.variants())):
         kept.add(batch)
         yield batch

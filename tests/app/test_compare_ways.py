@@ -1,8 +1,11 @@
 """Several ways to draw the same rows, side by side: which belong together, what they cost and what one would save."""
 
+import json
+
 import pytest
 
-from batchgen.ledger import VariantRow
+from batchgen.app.review.decisions import review
+from batchgen.ledger import VariantRow, WayRow
 from batchgen.money import MicroUSD
 from batchgen.reporter import comparison
 from tests.rehearsal import Rehearsal
@@ -89,6 +92,47 @@ def test_the_page_shows_some_and_counts_all() -> None:
         "a": (200, 6000, 0),
         "b": (200, 2000, 4000),
     }
+
+
+@pytest.mark.parametrize(
+    ("approved", "rejected", "advice"),
+    [
+        (24, 1, "b is 3 times cheaper than a, 96% accepted (24 of 25)"),
+        (4, 0, ""),  # too few were looked at
+        (20, 5, ""),  # too few were taken
+    ],
+)
+def test_the_comparison_says_which_way_to_go(approved: int, rejected: int, advice: str) -> None:
+    """The cheapest that people take, and only when enough was looked at."""
+    kept = comparison.Comparison({"b": WayRow("b", approved, rejected), "a": WayRow("a", 30, 0)})
+    kept.add([tuple(shown(thing, way, cost) for way, cost in (("a", 30), ("b", 10))) for thing in range(25)])
+    assert kept.advice() == advice
+    assert (advice in str(comparison.section(kept, ()))) is True
+
+
+def test_what_was_accepted_is_told_by_what_draws_and_what_is_drawn(scene: Rehearsal) -> None:
+    """Rates are of what was decided about, costs of all that was drawn; nothing is told before anybody decided."""
+    ways = [(sku, quality) for sku in "ab" for quality in ("low", "medium")]
+    jobs = [{"id": f"{sku}-{q}", "prompt": sku, "quality": q, "tags": {"sku": sku}} for sku, q in ways]
+    path = scene.manifest(jobs)
+    ended = scene.run(path)
+    assert not (ended.folder / "report/accepted.csv").exists()
+    told = [
+        {"job": row["job_id"], "key": row["job_key"], "slot": 0, "sha256": row["sha256"], "decision": decision}
+        for row, decision in zip(ended.table("images"), ("approved", "approved", "rejected", "approved"), strict=True)
+    ]
+    decided = scene.root / "review.json"
+    decided.write_text(json.dumps({"batchgen_review": 1, "decisions": told}), "utf-8")
+    review(decided, ended.folder)
+    rows = {(row["by"], row["value"]): row for row in ended.table("accepted")}
+    assert {by: rows[by]["accept_rate"] for by in rows if by[0] in {"quality", "tag sku"}} == {
+        ("quality", "low"): "0.5",
+        ("quality", "medium"): "1.0",
+        ("tag sku", "a"): "1.0",
+        ("tag sku", "b"): "0.5",
+    }
+    assert sum(int(row["cost_micro_usd"]) for (by, _), row in rows.items() if by == "model") == scene.billed
+    assert len([by for by, _ in rows if by == "template"]) == 4
 
 
 def shown(thing: int, way: str, cost: int) -> comparison.Shown:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from batchgen import reporter
 from batchgen.ledger import (
+    AcceptedRow,
     CallRow,
     EarlierRow,
     ImageCounts,
@@ -27,6 +28,7 @@ from batchgen.ledger import (
     UsageRow,
     VariantRow,
     Waste,
+    WayRow,
 )
 from batchgen.model import InputImage
 from batchgen.money import MicroUSD
@@ -57,6 +59,7 @@ class Rows:
     calls: Sequence[CallRow] = ()
     listed: Sequence[ListedRow] = ()
     varied: Sequence[VariantRow] = ()
+    judged: Sequence[AcceptedRow] = ()
     measured: Sequence[MeasuredRow] = ()
     earlier: Sequence[EarlierRow] = ()
     sent: Sequence[tuple[str, InputImage]] = ()
@@ -140,6 +143,12 @@ class ReportRows:
 
     def measured(self) -> Iterator[MeasuredRow]:
         return iter(self._lists.measured)
+
+    def accepted(self) -> Iterator[AcceptedRow]:
+        return iter(self._lists.judged)
+
+    def ways(self) -> Iterator[WayRow]:
+        return iter(())
 
     def variants(self) -> Iterator[VariantRow]:
         return iter(self._lists.varied)

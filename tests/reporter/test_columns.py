@@ -11,7 +11,8 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from batchgen.ledger import ListedRow, MeasuredRow, VariantRow
+from batchgen.ledger import AcceptedRow, ListedRow, MeasuredRow, VariantRow
+from batchgen.reporter.acceptance import ACCEPTED
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.derivatives import DERIVATIVES
@@ -27,6 +28,7 @@ TYPES = {"string": "text", "int64": "whole number", "double": "number"}
 TABLES: dict[str, Sequence[Column[Any]]] = {
     "images": IMAGES, "jobs": JOBS, "usage": USAGE, "moderated": MODERATED, "rerun": RERUN, "shop": SHOP,
     "comparison": COMPARISON, "checks": CHECKS, "derivatives": DERIVATIVES,
+    "accepted": ACCEPTED,
 }  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
 
@@ -51,7 +53,15 @@ def report(tmp_path: Path, rows: Any, job: Any, image: Any) -> Path:
         for way in ("low", "high")
     ]
     measured = MeasuredRow("a", "images/a.png", "ab" * 32, "[]", 0.0, 0.1, 30.0, "0" * 16, "[]", 0)
-    made = rows([image()], [job(moderated=1, outcome="partial")], listed=listed, varied=varied, measured=[measured])
+    judged = AcceptedRow("m", "low", "ab" * 8, "[]", "lamp", 3, 1, 1, 6000)
+    made = rows(
+        [image()],
+        [job(moderated=1, outcome="partial")],
+        listed=listed,
+        varied=varied,
+        measured=[measured],
+        judged=[judged],
+    )
     derived = DerivedList(Workspace(tmp_path), "web")
     derived.add(Derived("web", "r", "images/a.png", "ab" * 32, "derivatives/web/a.png", 1, 1, 1))
     derived.close()
