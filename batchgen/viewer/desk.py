@@ -62,6 +62,3 @@ class Desk(Protocol):
 
     def control(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Steer the run that is at work; says what became of it."""
-
-    def redraw(self) -> Mapping[str, Any]:
-        """Say how rejected images are drawn again, and what that costs."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,8 +31,9 @@ PATIENCE = 10.0
 MOST_BODY = 32 * 1024 * 1024
 MOST_LISTENERS = 64
 MOST_TICKETS = 16
+LOOK_AT_LEAST = 10.0
 SHARE = 20
-"""A look may take this part of the time at most: 1 / SHARE. What looks take long at comes more rarely."""
+"""A look may take this part of a processor at most: 1 / SHARE. What looks take long at comes more rarely."""
 KINDS = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif",
          "avif": "image/avif"}  # fmt: skip
 """What a browser only ever paints; an SVG, which it may run, is none of it."""
@@ -96,7 +98,6 @@ class ViewServer:
             web.post("/api/zip", self._order_zip),
             web.post("/api/decisions", self._decisions),
             web.post("/api/control", self._control),
-            web.post("/api/redraw", self._redraw),
         ]
 
     # ---- the door ----------------------------------------------------------------------------------------------------
@@ -195,18 +196,17 @@ class ViewServer:
 
     async def _look(self) -> None:
         """While somebody listens, look again and again what is new, and tell it."""
-        loop, since, known = asyncio.get_running_loop(), "", Known()
+        since, known, cost = "", Known(), 0.0
         while True:
             if not self._listeners:
                 since, known = "", Known()
             await self._listeners.came.wait()
-            began = loop.time()
             with suppress(BatchgenError):  # a folder that is away for a while comes back
-                news = await self._ask(self._desk.news, since, known)
+                news, cost = await self._ask(_timed, self._desk.news, since, known)
                 self._listeners.tell(self._words(news))
                 since = news.until
                 self._ahead.submit(self._desk.ahead, lambda: not self._ended)
-            await asyncio.sleep(max(LOOK_EVERY, (loop.time() - began) * (SHARE - 1)))
+            await asyncio.sleep(min(max(LOOK_EVERY, cost * (SHARE - 1)), LOOK_AT_LEAST))
 
     @staticmethod
     def _words(news: News) -> bytes:
@@ -224,10 +224,6 @@ class ViewServer:
 
     async def _control(self, request: web.Request) -> web.Response:
         return web.json_response(await self._ask(self._desk.control, await _object(request)))
-
-    async def _redraw(self, request: web.Request) -> web.Response:
-        await _object(request)
-        return web.json_response(await self._ask(self._desk.redraw))
 
     async def _order_zip(self, request: web.Request) -> web.Response:
         """Remember a choice of images; the answer names the address at which it can be saved, once."""
@@ -252,6 +248,12 @@ class ViewServer:
             await response.write(piece)
         await response.write_eof()
         return response
+
+
+def _timed(call: Callable[..., T], *args: Any) -> tuple[T, float]:
+    """Make a call; says how many seconds of a processor it took."""
+    began = time.thread_time()
+    return call(*args), time.thread_time() - began
 
 
 async def _object(request: web.Request) -> Mapping[str, Any]:

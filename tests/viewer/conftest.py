@@ -60,9 +60,6 @@ class ListDesk:
         self.ordered.append(order)
         return {"taken": True}
 
-    def redraw(self) -> Mapping[str, Any]:
-        return {"command": "batchgen run"}
-
 
 @dataclass
 class Visitor:

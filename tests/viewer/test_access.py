@@ -11,11 +11,10 @@ from batchgen.viewer.access import HEADERS, cookie
 from tests.viewer.conftest import PNG, ListDesk, served
 
 PATHS = ("/", "/page.js", "/data.json", "/image/0", "/thumb/0", "/events", "/zip/x", "/nowhere", "/favicon.ico")
-CHANGES = ("/api/decisions", "/api/control", "/api/redraw", "/api/zip", "/nowhere")
+CHANGES = ("/api/decisions", "/api/control", "/api/zip", "/nowhere")
 GOOD_CHANGES = {
     "/api/decisions": {"decisions": []},
     "/api/control": {"do": "pause"},
-    "/api/redraw": {},
     "/api/zip": {"images": [0]},
 }
 

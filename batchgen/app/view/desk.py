@@ -1,5 +1,6 @@
 """One output as its page asks for it: read from the ledger as it is now, and decisions written into it."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,8 @@ from batchgen.viewer.desk import Known
 
 LATE = timedelta(seconds=5)
 """What is written down may be seen so much later: several calls share a transaction."""
+SHARE = 20
+"""Sums that took a second are made again after so many seconds."""
 Mark = tuple[tuple[int, int], ...]
 
 
@@ -44,6 +47,7 @@ class OutputDesk:
     _making: Lock = field(default_factory=Lock)
     _seen: tuple[Mark, Kept] | None = None
     _sums: tuple[Mark, Sequence[str], Mapping[str, Any]] | None = None
+    _sums_until: float = 0.0
     _quiet: tuple[str, Mark] = ("", ())
 
     def page(self) -> str:
@@ -106,9 +110,6 @@ class OutputDesk:
             return asdict(Answer(taken=False, why=str(error)))
         return asdict(control(self.root, asked))
 
-    def redraw(self) -> Mapping[str, Any]:
-        raise NoSuchThing
-
     def _kept(self) -> Kept:
         """Look at the whole output, unless nothing has changed since it was looked at."""
         with self._making:
@@ -131,12 +132,17 @@ class OutputDesk:
             return rows, beside.before(ledger, {row.job_key for row in rows}) if rows else {}
 
     def _progress(self, mark: Mark) -> Mapping[str, Any]:
-        """Say where the run and the whole output stand; sums are made again when the ledger has changed."""
-        if self._sums is None or self._sums[0] != mark:
+        """Say where the run and the whole output stand.
+
+        Sums are made again when the ledger has changed, and so that they take a small part of a processor at most.
+        """
+        if self._sums is None or (self._sums[0] != mark and time.monotonic() >= self._sums_until):
+            began = time.thread_time()
             with opened(self.root, readonly=True) as (ledger, _, _):
                 runs = tuple(run.run_id for run in ledger.runs.latest_first())
                 sums = reporter.summary(ledger)
             self._sums = (mark, runs, {name: sums[name] for name in ("jobs", "images", "money", "waste")})
+            self._sums_until = time.monotonic() + SHARE * (time.thread_time() - began)
         _, known, whole = self._sums
         return {**(live_status(Workspace(self.root), known, datetime.now(UTC)) or {}), **whole}
 
