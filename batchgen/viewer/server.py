@@ -74,6 +74,7 @@ class ViewServer:
             self.port = runner.addresses[0][1]
             looking = asyncio.create_task(self._look())
             announce(self.address)
+            self._threads.submit(self._desk.page)  # the first one who comes waits less
             await end.wait()
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)

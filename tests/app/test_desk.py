@@ -86,6 +86,11 @@ def test_only_what_is_new_is_told_and_once(ended: Ended) -> None:
     assert news.images is not None
     assert rows(news.images, "id", "review") == [("lamp-1", 1)]
     assert desk.news(news.until, known).images is None
+    desk.decide([said(data, 1, "")])
+    taken_back = desk.news(news.until, known)
+    assert taken_back.images is not None
+    assert rows(taken_back.images, "id", "review") == [("lamp-1", 0)]
+    assert rows(desk.data(), "review") == [(0,)] * 3
     assert desk.news("no moment", None).images is None
 
 

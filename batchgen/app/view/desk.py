@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import takewhile
@@ -31,8 +31,18 @@ from batchgen.viewer.desk import Known
 LATE = timedelta(seconds=5)
 """What is written down may be seen so much later: several calls share a transaction."""
 SHARE = 20
-"""Sums that took a second are made again after so many seconds."""
+"""What took a second of a processor is done again after so many seconds."""
 Mark = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look at the whole output found; it may be shown until a moment, though the ledger changes."""
+
+    mark: Mark
+    kept: Kept
+    as_of: str
+    until: float
 
 
 @dataclass
@@ -45,17 +55,18 @@ class OutputDesk:
     decided: bool = False
     """Whether the report, which is a file, says less than the ledger."""
     _making: Lock = field(default_factory=Lock)
-    _seen: tuple[Mark, Kept] | None = None
+    _seen: "_Seen | None" = None
     _sums: tuple[Mark, Sequence[str], Mapping[str, Any]] | None = None
+    _withdrawn: list[tuple[str, int]] = field(default_factory=list)
     _sums_until: float = 0.0
     _quiet: tuple[str, Mark] = ("", ())
 
     def page(self) -> str:
-        return live.page(self._kept())
+        return live.page(self._look().kept)
 
     def data(self) -> Mapping[str, Any]:
-        as_of = _stamp(datetime.now(UTC))
-        return {**live.data(self._kept(), self.numbers.give), "as_of": as_of}
+        seen = self._look()
+        return {**live.data(seen.kept, self.numbers.give), "as_of": seen.as_of}
 
     def news(self, since: str, known: Known | None = None) -> News:
         told = {} if known is None else known
@@ -64,11 +75,12 @@ class OutputDesk:
         if moment is None or (known is not None and self._quiet == (since, mark)):
             rows, before = list[ImageRow](), dict[tuple[str, int], EarlierRow]()
         else:
-            rows, before = self._changed(moment - LATE, told)
+            count = 0 if known is None else len(self._withdrawn)  # those who connect find them in the data
+            rows, before = self._changed(moment - LATE, told, [self._withdrawn.pop() for _ in range(count)])
         if not rows:
             self._quiet = (now, mark)
         told.update({(row.job_key, row.slot): _version(row) for row in rows})
-        blocks = self._seen[1].blocks.of if self._seen else {}
+        blocks = self._seen.kept.blocks.of if self._seen else {}
         images = live.described(rows, self.numbers.give, blocks=blocks, before=before) if rows else None
         return News(self._progress(mark), images, now)
 
@@ -101,6 +113,11 @@ class OutputDesk:
     def decide(self, decisions: Sequence[Any]) -> Mapping[str, Any]:
         why = decide(self.root, decisions)
         self.decided = self.decided or not all(why)
+        taken = (one for one, out in zip(decisions, why, strict=True) if not out)
+        # What was taken back leaves nothing in the ledger that others could see as news.
+        self._withdrawn += [(one["key"].strip(), int(one["slot"])) for one in taken if not one.get("decision")]
+        if self._seen:
+            self._seen = replace(self._seen, until=0.0)  # who loads the page again sees what was decided
         return {"taken": sum(not one for one in why), "left_out": why}
 
     def control(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,25 +127,38 @@ class OutputDesk:
             return asdict(Answer(taken=False, why=str(error)))
         return asdict(control(self.root, asked))
 
-    def _kept(self) -> Kept:
-        """Look at the whole output, unless nothing has changed since it was looked at."""
+    def _look(self) -> "_Seen":
+        """Look at the whole output; an earlier look will do where nothing has changed, or where it took long.
+
+        What has changed since then comes as news, as the page says of when it is.
+        """
         with self._making:
-            mark = self._mark()
-            if self._seen is None or self._seen[0] != mark:
+            seen, mark = self._seen, self._mark()
+            if seen is None or (seen.mark != mark and time.monotonic() >= seen.until):
+                began, as_of = time.thread_time(), _stamp(datetime.now(UTC))
                 with opened(self.root, readonly=True) as (ledger, workspace, _):
-                    self._seen = (mark, live.look(ledger, workspace.root))
-            return self._seen[1]
+                    kept = live.look(ledger, workspace.root)
+                until = time.monotonic() + SHARE * (time.thread_time() - began)
+                seen = self._seen = _Seen(mark, kept, as_of, until)
+            return seen
 
     def _mark(self) -> Mark:
         """Say what changes whenever the ledger does: size and time of its files."""
         ledger = find_ledger(self.root)
         return tuple(map(_looks, (ledger, ledger.with_name(f"{ledger.name}-wal"))))
 
-    def _changed(self, since: datetime, told: Known) -> tuple[list[ImageRow], dict[tuple[str, int], EarlierRow]]:
+    def _changed(
+        self, since: datetime, told: Known, withdrawn: Sequence[tuple[str, int]]
+    ) -> tuple[list[ImageRow], dict[tuple[str, int], EarlierRow]]:
         """Find images that changed, with what stood in their places before."""
         with opened(self.root, readonly=True) as (ledger, _, _), ledger.snapshot():
-            found = ledger.report_rows.images_since(since)
-            rows = [row for row in found if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)]
+            changed = (*ledger.report_rows.images_since(since), *ledger.report_rows.images_of(withdrawn))
+            found = {(row.job_key, row.slot): row for row in changed}
+            rows = [
+                row
+                for row in found.values()
+                if not row.superseded and told.get((row.job_key, row.slot)) != _version(row)
+            ]
             return rows, beside.before(ledger, {row.job_key for row in rows}) if rows else {}
 
     def _progress(self, mark: Mark) -> Mapping[str, Any]:
