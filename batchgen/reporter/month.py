@@ -228,6 +228,6 @@ def _template() -> "Template":
     environment.filters |= {"shown": shown, "cause": wasted_words, "count": "{:,}".format}
     environment.filters |= {"usd": lambda amount: exact(MicroUSD(amount))}
     environment.filters |= {"calls": lambda number: counted(number, "call")}
-    css = assets.css()
+    css = assets.css() + (assets.WEB / "month.css").read_text("utf-8")
     environment.globals |= {"css": Markup(css), "policy": assets.policy(css, "")}  # noqa: S704 - our own file
     return environment.from_string((assets.WEB / "month.html").read_text("utf-8"))

@@ -452,3 +452,26 @@ def test_the_catalogue_is_listed(give: Give) -> None:
 def test_schema_is_json(give: Give) -> None:
     """An editor reads it."""
     assert give("schema").json["type"] == "object"
+
+
+@pytest.mark.parametrize("shard", ["0/8", "9/8", "x"])
+@pytest.mark.parametrize("name", ["check", "plan", "estimate", "run"])
+def test_what_is_no_shard_is_refused_with_what_is_right(give: Give, shop: Path, name: str, shard: str) -> None:
+    """By every command that reads a manifest, with 2."""
+    ended = give(name, "m.yaml", "--shard", shard)
+    assert (ended.status, "such as 3/8; I counts from 1 to N" in ended.err) == (2, True)
+
+
+def test_a_month_is_written_as_people_write_it(give: Give, shop: Path) -> None:
+    """What is none is refused; one that is gives three files, by their paths."""
+    refused = give("report", "--month", "2026-13")
+    assert (refused.status, "is no month, such as 2026-11" in refused.err) == (2, True)
+    names = {Path(line).name for line in give("report", "--month", "2026-11").out.splitlines()}
+    assert names == {f"month-2026-11.{kind}" for kind in ("csv", "html", "xlsx")}
+
+
+def test_several_folders_make_one_report(give: Give, shop: Path) -> None:
+    """By default in the working directory, with the folders named that were read."""
+    ended = give("report", "output/shop", "output/shop")
+    assert {str(Path(line).parent) for line in ended.out.splitlines()} == {str(Path("report").absolute())}
+    assert "output folder output/shop" in ended.err

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,6 +70,7 @@ def _take(file: _File, told: Month, names: Mapping[Path, str]) -> Spending:
     """Take the calls of one ledger in, on the days of its budget's time zone."""
     catalogues = set[str]()
 
+    @cache
     def called(catalogue: str) -> str:
         folder = file.folder(catalogue)
         catalogues.add(known := names.get(folder, folder.name))
