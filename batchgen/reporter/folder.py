@@ -18,7 +18,7 @@ from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.kept import Kept, Taker, pour, things
-from batchgen.reporter.page import render
+from batchgen.reporter.page import parts
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import (
     IMAGES,
@@ -137,7 +137,7 @@ def _files(
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
     kept.beside = beside.read(ledger, kept.keys())
-    _text(stage / "report.html", render(kept.page(small(kept.images.images.rows, beside=kept.beside))))
+    _texts(stage / "report.html", parts(kept.page(small(kept.images.images.rows, beside=kept.beside))))
     return kept.images, kept.jobs
 
 
@@ -203,7 +203,12 @@ def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator
 
 
 def _text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    _texts(path, [text])
+
+
+def _texts(path: Path, pieces: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        file.writelines(pieces)
 
 
 def _publish(stage: Stage, report: Path) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """The small frames: what was drawn and paid, by one dimension at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from batchgen.errors import InputError
@@ -48,43 +49,40 @@ def frame_of(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> "DataFrame"
 
 
 class Usage:
-    """Usage by model, size, quality, provider and by each tag, summed batch by batch; each adds up to the whole."""
+    """Usage by model, size, quality, provider and by each tag, summed row by row; each adds up to the whole."""
 
     def __init__(self, columns: Sequence[Column[UsageRow]], tags: Sequence[str]) -> None:
         """Start with nothing; `columns` are those of the table, with the tags' own at their end."""
-        self._columns = columns
+        by_title = {column.name: column.get for column in columns}
         titles = [column.name for column in columns[len(columns) - len(tags) :]]
-        self._titles = {**{name: name for name in KIND}, **dict(zip(tags, titles, strict=True))}
-        self._parts: dict[str, DataFrame] = {}
+        self._values = {name: by_title[name] for name in KIND} | {
+            tag: by_title[title] for tag, title in zip(tags, titles, strict=True)
+        }
+        self._amounts = tuple(by_title[name] for name in _SUMS)
+        self._parts: dict[str, dict[str, list[int]]] = {name: {} for name in self._values}
         self._endless: list[str] = []
         self.expected = 0
 
     def add(self, rows: Sequence[UsageRow]) -> None:
         """Add a batch to the sums."""
-        frame = frame_of(self._columns, rows)
-        self.expected += int(frame["expected_micro_usd"].sum())
-        for name, title in tuple(self._titles.items()):
-            part = _summed([frame], title)
-            before = self._parts.get(name)
-            self._parts[name] = part if before is None else _summed([before, part], title)
-            if len(self._parts[name]) > MOST_VALUES:
-                del self._parts[name], self._titles[name]
-                self._endless.append(name)
+        for row in rows:
+            self.expected += row.expected_micro_usd
+            amounts = [int(get(row) or 0) for get in self._amounts]
+            for name, part in self._parts.items():
+                value = str(self._values[name](row))
+                before = part.get(value)
+                part[value] = amounts if before is None else list(map(add, before, amounts))
+        for name in [name for name, part in self._parts.items() if len(part) > MOST_VALUES]:
+            del self._parts[name]
+            self._endless.append(name)
 
     def groups(self) -> tuple[Group, ...]:
         """Return the sums as tables of the page; a tag with too many values has no rows there."""
-        sums = (dearest(_slices(part), name) for name, part in self._parts.items())
+        sums = (
+            dearest([_slice(value, *amounts) for value, amounts in part.items()], name)
+            for name, part in self._parts.items()
+        )
         return (*sums, *(Group(name, (), MOST_VALUES) for name in self._endless))
-
-
-def _summed(frames: "Sequence[DataFrame]", column: str) -> "DataFrame":
-    import pandas as pd
-
-    return pd.concat(frames).groupby(column, sort=False)[list(_SUMS)].sum().reset_index()
-
-
-def _slices(frame: "DataFrame") -> list[Slice]:
-    return [_slice(str(value), *map(int, sums)) for value, *sums in frame.itertuples(index=False, name=None)]
 
 
 def _slice(value: str, images: int, attempts: int, *rest: int) -> Slice:

@@ -1,7 +1,7 @@
 """The contact sheet as data: what the page knows of each image, in columns, as JSON that no markup can leave."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,9 +114,11 @@ class _Drawn:
             if row.job_id in chained and row.state == SlotState.STORED:
                 self._by_id.setdefault(row.job_id, []).append(row)
 
-    def sent(self, row: ImageRow) -> list[int]:
+    def sent(self, row: ImageRow) -> Sequence[int]:
         """Return the numbers of what was sent along with the image's job."""
-        return [number for image in self._beside.sent.get(row.job_key, ()) for number in self._numbers(image)]
+        if row.job_key not in self._beside.sent:
+            return ()
+        return [number for image in self._beside.sent[row.job_key] for number in self._numbers(image)]
 
     def before(self, row: ImageRow) -> int:
         """Return the number of the image that stood in this one's place; -1 for none."""
@@ -152,6 +154,19 @@ def script(value: object) -> str:
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
     return text
+
+
+def pieces(value: Mapping[str, Any], deep: int = 1) -> Iterator[str]:
+    """Write an object as `script` does, an entry at a time, so that a long one costs no memory as a whole."""
+    between = "{"
+    for name, one in value.items():
+        yield f"{between}{script(str(name))}:"
+        if deep and isinstance(one, Mapping) and one:
+            yield from pieces(one, deep - 1)
+        else:
+            yield script(one)
+        between = ","
+    yield "}"
 
 
 def _measures(row: MeasuredRow | None) -> str:

@@ -1,6 +1,6 @@
 """report.html: one page that needs nothing else but the images beside it, made of what it is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -11,7 +11,7 @@ from batchgen.reporter import assets, comparison
 from batchgen.reporter.accounts import Summary, wasted_words
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
-from batchgen.reporter.gallery import data, script
+from batchgen.reporter.gallery import data, pieces
 from batchgen.reporter.tables import flags, names
 from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
 from batchgen.reporter.words import rounded, shown
@@ -26,6 +26,8 @@ TONES = {
     "stored": "good", "done": "good", "partial": "warn", "moderated": "warn", "failed": "bad", "uncertain": "accent",
     "held": "accent", "lost_paid": "bad", "submitted": "calm", "not_started": "calm",
 }  # fmt: skip
+_DATA = "<data of the images>"
+"""Stands where the data comes; no value that is escaped can look like it."""
 SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "submitted", "not_started")
 
 
@@ -83,7 +85,21 @@ class Page:
 
 
 def render(page: Page, *, live: bool = False) -> str:
-    """Render the page as HTML, with every value escaped.
+    """Render the page as HTML, with every value escaped."""
+    return _html(page, live=True) if live else "".join(parts(page))
+
+
+def parts(page: Page) -> Iterator[str]:
+    """Render the static page, piece by piece: its data is the most of it."""
+    before, mark, after = _html(page, live=False).partition(_DATA)
+    yield before
+    if mark:
+        yield from _data(page)
+    yield after
+
+
+def _html(page: Page, *, live: bool) -> str:
+    """Render the page without its data.
 
     The static page holds all that it needs but the images. The live one names `/page.css` and `/page.js`, and fetches
     its data from `/data.json`: nothing in it is run in place.
@@ -93,7 +109,7 @@ def render(page: Page, *, live: bool = False) -> str:
     pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {_words(n)}") for n in SLOTS if counts[n]]
     return _template().render(
         live=live,
-        **({} if live else _inline(page)),
+        **({} if live else _inline()),
         title=page.summary.name or "batchgen",
         line=_line(page.summary),
         money=whole.totals.money,
@@ -140,23 +156,18 @@ def _template() -> "Template":
     return environment.get_template("page.html")
 
 
-def _inline(page: Page) -> dict[str, Any]:
-    """Make what the static page holds and the live one fetches: style, script, data, and the policy for them."""
+def _inline() -> dict[str, Any]:
+    """Make what the static page holds and the live one fetches: style, script, and the policy that admits them."""
     from markupsafe import Markup
 
     css, js = assets.css(), assets.js()
-    return {"policy": assets.policy(css, js), "css": Markup(css), "js": Markup(js), "data": _data(page)}  # noqa: S704 - our own files
+    return {"policy": assets.policy(css, js), "css": Markup(css), "js": Markup(js), "data": Markup(_DATA)}  # noqa: S704 - our own files
 
 
-def _data(page: Page) -> Any:
-    from markupsafe import Markup
-
-    about = page.summary.about()
+def _data(page: Page) -> Iterator[str]:
     images, blocks = page.images, page.blocks or {}
-    made = data(
-        images.rows, total=images.total, thumbs=page.thumbs.there, blocks=blocks, about=about, beside=page.beside
-    )
-    return Markup(script(made))  # noqa: S704 - `script` leaves no character that means anything to HTML
+    about, thumbs = page.summary.about(), page.thumbs.there
+    return pieces(data(images.rows, total=images.total, thumbs=thumbs, blocks=blocks, about=about, beside=page.beside))
 
 
 def _words(name: str) -> str:

@@ -14,7 +14,7 @@ from batchgen.model import CheckFlag
 Cell = str | int | float | None
 Row = TypeVar("Row")
 
-BATCH = 10_000
+BATCH = 2_000
 MICRO_DOLLARS = "micro-dollars"
 
 

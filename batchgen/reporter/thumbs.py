@@ -17,6 +17,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
 from batchgen.model import FileImage
 from batchgen.reporter.beside import NOTHING, Beside
+from batchgen.reporter.tables import batches
 from batchgen.storage import Workspace
 from batchgen.storage.workspace import THUMBS
 
@@ -43,6 +44,7 @@ EFFORT = 0
 MOST_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MOST_WORKERS = 8
+AT_ONCE = 256
 # A megapixel costs 10 to 20 ms of decoding, whatever is made of it. What does not fit into this time is made by the
 # next report; until then the page shows the image itself.
 SECONDS = 10.0
@@ -83,11 +85,14 @@ def make(
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
+    left = 0
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd headers; for all threads, so set here
-        done = dict(zip(missing, pool.map(made, missing), strict=True))
-    new = (sha256 for sha256, yes in done.items() if yes)
-    return Thumbs(frozenset(there).union(new), sum(yes is None for yes in done.values()))
+        for some in batches(missing, AT_ONCE):
+            done = dict(zip(some, pool.map(made, some), strict=True))
+            there.update(sha256 for sha256, yes in done.items() if yes)
+            left += sum(yes is None for yes in done.values())
+    return Thumbs(frozenset(there), left)
 
 
 def _wanted(rows: Sequence[ImageRow], store: Images, beside: Beside) -> dict[str, Open]:

@@ -3,12 +3,19 @@
 import csv
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from PIL import Image
 
+from batchgen.reporter.accounts import read
+from batchgen.reporter.page import Page, Section, render
+from batchgen.reporter.thumbs import Thumbs
+from tests.reporter.browsing import image
 from tests.reporter.chromium import Browser
+from tests.reporter.conftest import Rows, a_run
 
 NUMBER = 10_000
 MEGABYTES = 500
@@ -48,6 +55,50 @@ def batchgen(*words: str, cores: int = 99) -> tuple[float, int]:
     status, seconds, megabytes = told.stdout.split()
     assert status == "0"
     return float(seconds), int(megabytes)
+
+
+MANY = 20_000
+OPENED = """new Promise((done) => {
+  const seen = () => [...document.images].some((each) => each.naturalWidth);
+  const look = () => (seen() ? done(performance.now()) : setTimeout(look, 5));
+  look();
+})"""
+SCROLLED = """new Promise((done) => {
+  const frames = [];
+  let last = 0;
+  const step = (now) => {
+    if (last) frames.push(now - last);
+    last = now;
+    scrollBy(0, 900);
+    if (frames.length < 100) requestAnimationFrame(step);
+    else done(frames.sort((a, b) => a - b)[95]);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+@pytest.mark.slow
+def test_a_long_page_opens_and_scrolls_as_a_bare_one_does(tmp_path: Path, browser: Browser) -> None:
+    """With the same 20,000 images, in turns: it opens in at most twice the time, and its frames are no longer."""
+    rows = tuple(image(number) for number in range(MANY))
+    (tmp_path / "thumbs").mkdir()
+    small = BytesIO()
+    Image.effect_noise((320, 320), 60).convert("RGB").save(small, "WEBP")
+    for row in rows:
+        (tmp_path / "thumbs" / f"{row.sha256}.webp").write_bytes(small.getvalue())
+    thumbs = Thumbs(frozenset(str(row.sha256) for row in rows))
+    page = Page(read(Rows(run=a_run()), None), images=Section(rows, MANY), thumbs=thumbs)  # type: ignore[arg-type]
+    bare = "".join(f'<img width=180 height=180 loading=lazy src="thumbs/{row.sha256}.webp">' for row in rows)
+    (tmp_path / "ours.html").write_text(render(page), encoding="utf-8")
+    (tmp_path / "bare.html").write_text(f"<!doctype html><title>bare</title>{bare}", encoding="utf-8")
+    told: dict[str, list[tuple[float, float]]] = {"ours": [], "bare": []}
+    for _ in range(3):
+        for name, times in told.items():
+            with browser.page((tmp_path / f"{name}.html").as_uri(), tmp_path) as here:
+                times.append((here.js(OPENED), here.js(SCROLLED)))
+    ours, bare_one = (tuple(map(min, zip(*told[name], strict=True))) for name in ("ours", "bare"))
+    assert ours[0] <= 2 * bare_one[0]
+    assert ours[1] <= 1.5 * bare_one[1]
 
 
 @pytest.mark.slow
