@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.ledger import EarlierRow, ImageRow, Ledger
+from batchgen.model import FileImage
 from batchgen.reporter import accounts, beside, gallery
 from batchgen.reporter.beside import Beside
 from batchgen.reporter.kept import Kept, pour, things
 from batchgen.reporter.page import render
 from batchgen.reporter.thumbs import NO_THUMBS
 
-Numbered = Callable[[ImageRow | EarlierRow], int]
-"""Gives a stored image a number to ask for it by."""
+Numbered = Callable[[ImageRow | EarlierRow | FileImage], int]
+"""Gives an image a number to ask for it by."""
 
 
 def look(ledger: Ledger, root: Path) -> Kept:
@@ -64,7 +65,7 @@ def _described(
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Describe images; where the file has their paths, here they have their addresses."""
-    links = gallery.Links(lambda row: f"/image/{number(row)}")
+    links = gallery.Links(lambda row: f"/image/{number(row)}", lambda file: f"/image/{number(file)}")
     made = gallery.data(rows, total=total, thumbs=(), blocks=blocks, about=about, beside=besides, links=links)
     made["columns"]["number"] = [number(row) if row.path and row.sha256 else -1 for row in rows]
     return made

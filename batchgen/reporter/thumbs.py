@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
-from batchgen.model import FileImage
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import batches
 from batchgen.storage import Workspace
@@ -43,6 +42,7 @@ QUALITY = 72
 EFFORT = 0
 MOST_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+MOST_SENT = 100_000_000
 MOST_WORKERS = 8
 AT_ONCE = 256
 # A megapixel costs 10 to 20 ms of decoding, whatever is made of it. What does not fit into this time is made by the
@@ -102,16 +102,18 @@ def _wanted(rows: Sequence[ImageRow], store: Images, beside: Beside) -> dict[str
     ours: dict[str, Open] = {
         sha256: partial(store.open, path) for path, sha256 in stored if path and sha256 and sha256.isalnum()
     }
-    sent = {sha256: partial(_sent, file) for sha256, file in beside.files().items()}
-    return ours | {sha256: opened for sha256, opened in sent.items() if sha256 not in ours}
+    files = {sha256: partial(sent, Path(file.path), sha256) for sha256, file in beside.files().items()}
+    return ours | {sha256: opened for sha256, opened in files.items() if sha256 not in ours}
 
 
-def _sent(image: FileImage) -> BinaryIO:
-    """Open a file that was sent, if it still is what it was then."""
-    path = Path(image.path)
-    data = path.read_bytes() if path.is_file() and path.stat().st_size == image.bytes else b""
-    if hashlib.sha256(data).hexdigest() != image.sha256:
-        raise StorageError(f"{image.path} is not what was sent")
+def sent(path: Path, sha256: str) -> BinaryIO:
+    """Open a file that was sent, if it still is what it was then; StorageError otherwise."""
+    try:
+        data = path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_SENT else b""
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StorageError(f"{path} is not what was sent")
     return BytesIO(data)
 
 
@@ -141,7 +143,7 @@ def _written(opened: Open, small: str, workspace: Workspace) -> bool:
     try:
         with opened() as file:
             data = thumbnail(file)
-    except (StorageError, OSError):  # gone, or no plain file: the page says so
+    except StorageError:  # gone, or no plain file: the page says so
         return False
     if data is not None:
         workspace.write(small, data, durable=False)

@@ -177,6 +177,8 @@ class OutputDesk:
         return {**(live_status(Workspace(self.root), known, datetime.now(UTC)) or {}), **whole}
 
     def _open(self, image: Numbered) -> Found:
+        if image.sent:
+            return Found(thumbs.sent(Path(image.path), image.sha256), image.format, image.sha256)
         there = self.store.head(image.path)
         return Found(
             self.store.open(image.path),

@@ -1,19 +1,29 @@
 """Numbers for images: a browser asks for an image by its number, and never by a path."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from threading import Lock
 from typing import NamedTuple
 
 from batchgen.ledger import EarlierRow, ImageRow
+from batchgen.model import FileImage
 from batchgen.viewer import NoSuchThing
 
 
 class Numbered(NamedTuple):
-    """What is known of a stored image."""
+    """What is known of an image: one that is stored, or a file that was sent."""
 
     path: str
     sha256: str
     format: str
+    sent: bool = False
+
+    @classmethod
+    def of(cls, image: ImageRow | EarlierRow | FileImage) -> "Numbered":
+        """Describe an image."""
+        if isinstance(image, FileImage):
+            return cls(image.path, image.sha256, PurePath(image.path).suffix.lower().removeprefix("."), sent=True)
+        return cls(image.path or "", image.sha256 or "", image.format or "")
 
 
 class Numbers:
@@ -25,9 +35,9 @@ class Numbers:
         self._images: list[Numbered] = []
         self._told = 0
 
-    def give(self, row: ImageRow | EarlierRow) -> int:
-        """Return the number of a stored image."""
-        image = Numbered(row.path or "", row.sha256 or "", row.format or "")
+    def give(self, one: ImageRow | EarlierRow | FileImage) -> int:
+        """Return the number of an image."""
+        image = Numbered.of(one)
         with self._one_at_a_time:
             if image not in self._numbers:
                 self._numbers[image] = len(self._images)
