@@ -4,6 +4,8 @@ import re
 
 LIMIT = 200
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How `s3://bucket` and its like begin; a folder with such a name is written `./s3:/bucket`."""
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 

@@ -30,6 +30,7 @@ from batchgen.model import (
     TokenPrices,
 )
 from batchgen.model.checks import BackgroundCheck, BlurCheck, DuplicateCheck, MarginCheck
+from batchgen.text import ADDRESS
 from batchgen.yaml_tree import Node
 
 
@@ -133,7 +134,7 @@ def _ledger(given: str, root: Node, base: Path, problems: list[Problem]) -> Path
     try:
         usable = S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
-        usable = bool(given.strip())
+        usable = bool(given.strip()) and not ADDRESS.match(given)
     except (OSError, ValueError):
         usable = False
     if not usable:

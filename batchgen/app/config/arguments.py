@@ -4,7 +4,6 @@ Readers raise ValueError with what is wrong; the name of the argument is put bef
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +17,7 @@ from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
 from batchgen.model import EngineChoice, OnUncertain, RouteChoice, Shard
 from batchgen.money import MicroUSD, from_usd
-from batchgen.text import safe, span
+from batchgen.text import ADDRESS, safe, span
 
 T = TypeVar("T")
 
@@ -26,8 +25,6 @@ LONGEST_NAME = 255
 """Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
 LONGEST_PATH = 4096
 """Bytes that Linux has for a whole path and the null that ends it (PATH_MAX)."""
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-"""How `s3://bucket` and its like begin; a folder with such a name is written `./s3:/bucket`."""
 MOST = 1_000_000_000
 """The largest count, or number of seconds; that of a count in a manifest, too."""
 

@@ -86,5 +86,5 @@ def _tables(context: Context, result: "EstimateResult", *, compare: bool) -> Non
     from batchgen.cli.render.money import comparison, estimate, other_route
 
     context.console.out(estimate(result) + other_route(result))
-    if compare:
+    if compare and result.compare:
         context.console.out("\n" + comparison(result.compare))
