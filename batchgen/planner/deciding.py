@@ -130,10 +130,15 @@ def _reason(
     return Action.NEW, "never drawn"
 
 
+def _cause(slot: Slot, known: Known) -> str:
+    what = slot.reason.what or known.code
+    return f": {what}" if what else ""
+
+
 def _why_again(slot: Slot, known: Known) -> str:
     """Why a slot is drawn that something is known of; empty where nothing is."""
     if slot.state is SlotState.UNCERTAIN:
-        return f"may have been charged before ({slot.reason.words or known.code}); tried once more"
+        return f"may have been charged before{_cause(slot, known)}; tried once more"
     if slot.state is SlotState.STORED:
         return f"{slot.path} is missing"
     if slot.state is SlotState.MODERATED:
@@ -209,7 +214,7 @@ def _kept(kept: Sequence[Slot], known: Known) -> tuple[Action, str]:
     first = {slot.state: slot for slot in reversed(kept)}
     slot = first.get(SlotState.UNCERTAIN)
     if slot and slot.index not in known.submitted:
-        return Action.HELD, f"may have been charged ({slot.reason.words or known.code}); batchgen resolve decides"
+        return Action.HELD, f"may have been charged{_cause(slot, known)}; batchgen resolve decides"
     if known.submitted:
         return Action.SUBMITTED, "accepted; its images come later"
     if any(slot.pending for slot in kept):
