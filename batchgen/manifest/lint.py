@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 from batchgen.errors import Problem, Severity
 from batchgen.manifest.names import shown
@@ -27,6 +28,7 @@ _HTML = re.compile(
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:nbsp|amp|quot|lt|gt|apos|[a-z]{1,6}uml|#\d{1,6}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+_SHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)")
 _LIVING = (
     *("Hayao Miyazaki", "Makoto Shinkai", "Greg Rutkowski", "Takashi Murakami", "Yayoi Kusama", "Banksy"),
     *("Damien Hirst", "Jeff Koons", "Yoshitaka Amano", "Annie Leibovitz", "Tim Burton", "Beeple", "Loish"),
@@ -40,31 +42,38 @@ def lint(job: Job, provider: Provider, model: Model | None) -> Iterator[Problem]
     limit = min(provider.prompt_limit or sys.maxsize, model.prompt_limit if model else sys.maxsize)
     if len(prompt) > limit * NEARLY:
         yield _length(job, len(prompt), limit, provider.name)
-    if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
-        instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
-        message = f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
-        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
-    if left := _TEMPLATE.search(prompt):  # cells are text, never templates
-        message = (
-            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is not a template; "
-            "write it into the `prompt` of a job in a YAML manifest"
-        )
-        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
-    if foreign := _FOREIGN.search(prompt):
-        message = (
-            f"{shown(foreign[0])} is drawn as plain words: it is a placeholder of another tool; here it is "
-            "{{ name }}, written into the `prompt` of a job in a YAML manifest"
-        )
-        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
-    if "<" in prompt and (tag := _HTML.search(prompt)):
-        message = f"{shown(tag[0])} is drawn as plain words: take HTML out with the filter `striptags`"
-        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
-    elif "&" in prompt and (entity := _ENTITY.search(prompt)):
-        message = f"{shown(entity[0])} is drawn as plain words: read HTML with the filter `striptags`"
-        yield Problem(message, job.place_of("prompt"), Severity.WARNING)
+    for doubt in chain(_of_other_tools(prompt), _of_other_files(prompt)):
+        yield Problem(doubt, job.place_of("prompt"), Severity.WARNING)
     if named := _MODERATED.search(prompt):
         message = f"naming a living artist ({shown(named[0])}) is likely to be moderated; describe the style instead"
         yield Problem(message, job.place_of("prompt"), Severity.WARNING)
+
+
+def _of_other_tools(prompt: str) -> Iterator[str]:
+    """Doubt what means something to a template or to another tool, and nothing here."""
+    if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
+        instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
+        yield f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
+    if left := _TEMPLATE.search(prompt):  # cells are text, never templates
+        yield (
+            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is not a template; "
+            "write it into the `prompt` of a job in a YAML manifest"
+        )
+    if foreign := _FOREIGN.search(prompt):
+        yield (
+            f"{shown(foreign[0])} is drawn as plain words: it is a placeholder of another tool; here it is "
+            "{{ name }}, written into the `prompt` of a job in a YAML manifest"
+        )
+
+
+def _of_other_files(prompt: str) -> Iterator[str]:
+    """Doubt what a web page or a spreadsheet left in a cell."""
+    if "<" in prompt and (tag := _HTML.search(prompt)):
+        yield f"{shown(tag[0])} is drawn as plain words: take HTML out with the filter `striptags`"
+    elif "&" in prompt and (entity := _ENTITY.search(prompt)):
+        yield f"{shown(entity[0])} is drawn as plain words: read HTML with the filter `striptags`"
+    if "#" in prompt and (broken := _SHEET_ERROR.search(prompt)):
+        yield f"{shown(broken[0])} is drawn as plain words: it is what a spreadsheet shows where a formula is wrong"
 
 
 def _length(job: Job, length: int, limit: int, provider: str) -> Problem:

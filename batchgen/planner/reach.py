@@ -1,13 +1,16 @@
 """Where the user's limits end a run: which jobs they do not reach, in the expected and in the worst case."""
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from batchgen.ledger import COUNT_IMAGES, CapKind, Headroom
+from batchgen.ledger import COUNT_IMAGES, Headroom
 from batchgen.planner.pairing import Planned
+
+ENDLESS = sys.maxsize
+"""What is left where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Reach:
 
 
 class _Ask(NamedTuple):
-    """What one job asks for: so many equal calls, all of which together cost this."""
+    """What one job asks for: so many equal calls, for images that all together cost this."""
 
     calls: int
     images: int
@@ -37,44 +40,51 @@ class _Ask(NamedTuple):
     high: int
 
 
-@dataclass(slots=True)
 class _Case:
     """Spends what the limits leave, job by job, as a run does: a call needs its worst case, and then costs less.
 
-    A job that does not fit waits, and smaller ones behind it may still fit.
+    A job that does not fit waits, and smaller ones behind it may still fit. Of several limits in one unit the tightest
+    stays the tightest, as what is spent counts for all of them.
     """
 
-    limits: Sequence[Headroom]
-    at_worst: bool
-    left: list[int] = field(init=False)
-    first: tuple[Headroom, str] | None = None
-    jobs: int = 0
-    images: int = 0
+    __slots__ = ("_at_worst", "_first", "_images", "_images_limit", "_jobs", "_left_out", "_money", "_money_limit")
 
-    def __post_init__(self) -> None:
-        self.left = [limit.free for limit in self.limits]
+    def __init__(self, limits: Sequence[Headroom], *, at_worst: bool) -> None:
+        self._at_worst = at_worst
+        self._images_limit = _tightest(limit for limit in limits if limit.kind in COUNT_IMAGES)
+        self._money_limit = _tightest(limit for limit in limits if limit.kind not in COUNT_IMAGES)
+        self._images = self._images_limit.free if self._images_limit else ENDLESS
+        self._money = self._money_limit.free if self._money_limit else ENDLESS
+        self._first: tuple[Headroom, str] | None = None
+        self._jobs = self._left_out = 0
 
     def take(self, name: str, ask: _Ask) -> None:
         """Draw what fits of a job."""
-        asked = [self._asked(limit.kind, ask) for limit in self.limits]
-        fits = [_fitting(left, *one, ask.calls) for left, one in zip(self.left, asked, strict=True)]
-        calls = min((ask.calls, *fits))
-        self.left = [left - ceil(used * calls / ask.calls) for left, (_, used) in zip(self.left, asked, strict=True)]
-        if calls == ask.calls:
+        calls, images, expected, high = ask
+        if calls == 1 and high <= self._money and images <= self._images:  # nearly every job of a million
+            self._images -= images
+            self._money -= high if self._at_worst else expected
             return
-        self.first = self.first or (self.limits[fits.index(calls)], name)
-        self.jobs += 1
-        self.images += ask.images - ask.images * calls // ask.calls
-
-    def _asked(self, kind: CapKind, ask: _Ask) -> tuple[int, int]:
-        """Return what one call needs to begin, and what all use in the end."""
-        if kind in COUNT_IMAGES:
-            return ceil(ask.images / ask.calls), ask.images
-        return ceil(ask.high / ask.calls), ask.high if self.at_worst else ask.expected
+        used = high if self._at_worst else expected
+        of_money = _fitting(self._money, -(-high // calls), used, calls)
+        of_images = _fitting(self._images, -(-images // calls), images, calls)
+        drawn = min(of_money, of_images)
+        self._images -= -(-images * drawn // calls)
+        self._money -= -(-used * drawn // calls)
+        if drawn < calls:
+            limit = self._money_limit if of_money == drawn else self._images_limit
+            assert limit is not None
+            self._first = self._first or (limit, name)
+            self._jobs += 1
+            self._left_out += images - images * drawn // calls
 
     def shortfall(self) -> Shortfall | None:
         """Return what remained."""
-        return Shortfall(*self.first, self.jobs, self.images) if self.first else None
+        return Shortfall(*self._first, self._jobs, self._left_out) if self._first else None
+
+
+def _tightest(limits: Iterable[Headroom]) -> Headroom | None:
+    return min(limits, key=lambda limit: limit.free, default=None)
 
 
 def _fitting(left: int, need: int, used: int, calls: int) -> int:
@@ -91,7 +101,7 @@ class Frontier:
     """
 
     def __init__(self, limits: Sequence[Headroom], *, ranked: bool = False, at_once: bool = False) -> None:
-        self._cases = (_Case(limits, at_once), _Case(limits, at_worst=True)) if limits else ()
+        self._cases = (_Case(limits, at_worst=at_once), _Case(limits, at_worst=True)) if limits else ()
         self._ranked = ranked
         self._ranks, self._asks = array("d"), array("q")
         self._names, self._ends = bytearray(), array("q")

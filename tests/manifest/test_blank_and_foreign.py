@@ -65,6 +65,7 @@ def test_blank_cells_of_a_table_are_told_where_other_rows_have_some(told: Tell) 
     ("prompt", "foreign"),
     [
         *(("A $name lamp", "$name"), ("A %s lamp", "%s"), ("A <NAME> lamp", "<NAME>")),
+        *(("A #REF! lamp", "#REF!"), ("A lamp of #N/A", "#N/A"), ("A lamp #1, #NAME and #value", "")),
         *(("A [PRODUCT NAME] lamp", "[PRODUCT NAME]"), ("100% silk for $5 [soft light] <3 {a: b}", "")),
     ],
 )

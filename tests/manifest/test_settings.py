@@ -117,7 +117,9 @@ def test_the_schema_knows_every_key() -> None:
     assert "number" in document["$defs"]["RequestForm"]["properties"]["n"]["anyOf"][0]["type"]
 
 
-@pytest.mark.parametrize("given", [".", "''", "pipe", "m.yaml/ledger.db", "x" * 300, '"a\\0b"', "s3://bucket/ledger.db"])
+@pytest.mark.parametrize(
+    "given", [".", "''", "pipe", "m.yaml/ledger.db", "x" * 300, '"a\\0b"', "s3://bucket/ledger.db"]
+)
 def test_a_ledger_that_can_be_no_file_is_an_error(desk: Any, given: str) -> None:
     """A folder, a pipe, an address or a place below a file is refused where it is named, before anything is written."""
     os.mkfifo(desk.folder / "pipe")

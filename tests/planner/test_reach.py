@@ -86,13 +86,13 @@ def test_what_remains_is_what_no_call_after_another_reaches(
         ([Headroom(CapKind.MAX_COST, 100, 40)], (("max_cost", "c", 1, 1), ("max_cost", "c", 1, 1))),
         ([Headroom(CapKind.MAX_COST, 100, 30)], (("max_cost", "c", 1, 1), ("max_cost", "b", 2, 2))),
         ([Headroom(CapKind.MAX_IMAGES, 2, 2)], (("max_images", "c", 1, 1), ("max_images", "c", 1, 1))),
-        ([Headroom(CapKind.DAY, 9, 9), Headroom(CapKind.MAX_COST, 1, 0)], (("budget_day", "a", 3, 3),) * 2),
+        ([Headroom(CapKind.DAY, 9, 9), Headroom(CapKind.MAX_COST, 1, 0)], (("max_cost", "a", 3, 3),) * 2),
     ],
 )
 def test_the_first_job_and_its_limit_are_named(
     limits: list[Headroom], told: tuple[tuple[str, str, int, int], ...]
 ) -> None:
-    """Three jobs of which each costs 10 and at most 20; the last one at most 60."""
+    """Three jobs of which each costs 10 and at most 20; the last one at most 60. The tighter limit is named."""
     found = reach([planned("a"), planned("b"), planned("c", expected=10, high=60)], limits)
     assert found
     ends = [end and (end.limit.kind.value, end.job, end.jobs, end.images) for end in (found.expected, found.worst)]
