@@ -61,7 +61,7 @@ Commands:
 _TAIL = """
 Exit status: 0 all stored, 1 bug, 2 input (nothing spent), 3 some jobs failed,
 4 your limit, 5 account, 6 provider unavailable, 7 jobs held, 8 local storage,
-75 locked by another run, 130/143 interrupted.
+9 submitted, 75 locked by another run, 130/143 interrupted.
 `batchgen COMMAND --help` says more.
 """
 

@@ -38,6 +38,8 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
       wait     its preview is not approved yet
       submitted  waits at the provider; the same command collects it
 
+    The last lines say what it costs, and which jobs your limits would not reach, in the order of `priority`.
+
     Examples:
       batchgen plan catalogue.yaml
       batchgen plan catalogue.yaml --json | jq -r '.actions[].why'

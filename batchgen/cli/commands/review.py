@@ -19,6 +19,7 @@ def command(context: Context, decisions: Path, output: Path | None) -> int:
 
     FILE is what the report page exports, or the same as a table with the columns job, key, slot, sha256, decision
     and note. A later decision replaces an earlier one; one about an image that is another one by now is left out.
+    A file from the page of another output is refused.
 
     Approved images are frozen: never overwritten, moved or drawn again, whatever the manifest asks for later.
     Rejected ones stand in report/rerun.csv until `batchgen run MANIFEST --rejected` has drawn them again.

@@ -61,7 +61,7 @@ def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "
     "--sample", type=_COUNT, metavar="N", help="Only N jobs, spread over the manifest; the same ones every time."
 )
 @click.option(
-    "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need other words."
+    "--retry-failed", is_flag=True, help="Try jobs again that failed for good; moderated ones need another prompt."
 )
 @click.option(
     "--strict", is_flag=True, help="Exit 3, and tell, also where all that is amiss was told by an earlier run."
@@ -129,8 +129,8 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, quiet: bool, 
       2        input; nothing was spent          3  some jobs failed for good
       4        stopped at your limit             5  account: key, quota, billing
       6        provider unavailable              7  finished, jobs are held
-      8        local storage                    75  another run holds the lock
-      130/143  interrupted, all calls recorded
+      8        local storage                     9  submitted, to be collected
+      75       another run holds the lock  130/143  interrupted; all is recorded
     """
     options = context.options(**words)
     if options.reworded and (options.rejected or options.dry_run):
