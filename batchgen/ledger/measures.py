@@ -1,7 +1,7 @@
 """What was measured on stored images, and which checks they fail."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.reviews import IN_FORCE
@@ -41,6 +41,15 @@ class Measures:
             with self._database.writing("measures") as db:
                 db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
         return bool(rows)
+
+    def looks(self, hashes: Collection[str]) -> dict[str, str]:
+        """Say how images look, by hash, as far as they were measured."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT sha256, looks FROM measures WHERE catalogue = ? AND sha256 IN (SELECT value FROM json_each(?))",
+                (self._database.catalogue, json.dumps(list(hashes))),
+            ).fetchall()
+        return dict(rows)
 
     def failing(self, asked: str, run_id: str) -> dict[str, tuple[tuple[int, str | None], ...]]:
         """Find images that a run drew and that fail these checks: by job, their slots and the words of each.

@@ -153,6 +153,10 @@ FROM attempts a JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key
 WHERE a.catalogue = :catalogue
 GROUP BY a.model, j.size, j.quality, a.provider, j.tags ORDER BY min(j.seq)
 """  # noqa: S608 - our own words
+_EDITED = """
+SELECT DISTINCT i.sha256, j.request FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key
+WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded AND j.operation = 'edit'
+"""
 _ACCEPTED = f"""
 SELECT a.model, j.quality, j.template, j.tags, min(j.id) AS example, ifnull(sum(drawn.images), 0) AS images,
     ifnull(sum(drawn.approved), 0) AS approved, ifnull(sum(drawn.rejected), 0) AS rejected, sum(a.cost) AS cost
@@ -286,6 +290,10 @@ class ReportRows:
     def usage(self) -> Iterator[UsageRow]:
         """Sum up calls, images, tokens and money for each combination of model, size, quality, provider and tags."""
         return map(UsageRow._make, self._stream(_USAGE))
+
+    def edited(self) -> Iterator[tuple[str, ImageRequest]]:
+        """Every stored image in its place that was drawn from others: its hash, and what was asked for."""
+        return ((sha256, request_from(request)) for sha256, request in self._stream(_EDITED))
 
     def accepted(self) -> Iterator[AcceptedRow]:
         """Sum up what people said of images, and what these cost, by model, quality, template and tags; or nothing."""

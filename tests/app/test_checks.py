@@ -56,6 +56,23 @@ def test_a_check_that_cannot_be_is_an_error_with_its_place(scene: Rehearsal) -> 
         assert said in ended.why
 
 
+def test_an_edit_that_looks_like_its_reference_is_flagged(scene: Rehearsal) -> None:
+    """Whether that is a file or the image of another job; nothing is flagged for what it was not drawn from."""
+    edits: list[dict[str, Any]] = [
+        {"id": "chained", "prompt": "At night", "images": ["@lamp-front"]},
+        {"id": "other", "prompt": "A vase on a white background"},
+    ]
+    front = scene.run(scene.manifest(JOBS[:1])).image("lamp-front")
+    (scene.root / "front.webp").write_bytes(front.read_bytes())
+    edits.append({"id": "edit", "prompt": "In the rain", "images": ["front.webp"]})
+    checks = {"duplicate": {"within": "none", "bits": 32}}
+    ended = scene.run(scene.manifest([*JOBS[:1], *edits], checks=checks))
+    assert {row["job_id"]: row["flags"] for row in ended.table("images")} == {
+        **dict.fromkeys(("lamp-front", "other"), ""),
+        **dict.fromkeys(("chained", "edit"), "duplicate"),
+    }
+
+
 def test_what_fails_a_check_is_drawn_once_more_in_all_runs(scene: Rehearsal) -> None:
     """Paid, into the same slot; the second image stays as it is, and so does what passes or was drawn by other runs."""
     jobs: list[dict[str, Any]] = [JOBS[0], {"id": "plain", "prompt": "A chair on a white background"}]

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,10 @@ from batchgen.app.output.derive_worker import Made, Task, Wish, make
 from batchgen.errors import InputError, StorageError
 from batchgen.imaging.checks import duplicates
 from batchgen.imaging.digest import digest
+from batchgen.imaging.measures import differing
 from batchgen.imaging.render import extension
 from batchgen.ledger import Ledger
-from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
+from batchgen.model import NO_CHECKS, Checks, FileImage, Measured, Recipe
 from batchgen.model.plain import dump, load
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
@@ -38,6 +39,13 @@ NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHON
 
 class Source(NamedTuple):
     """A stored image of which derivatives are made."""
+
+    path: str
+    sha256: str
+
+
+class Reference(NamedTuple):
+    """A file that an edit was drawn from: how it looks is measured, and nothing is made of it."""
 
     path: str
     sha256: str
@@ -83,7 +91,7 @@ class Deriver:
         self._lists = {recipe.name: DerivedList(workspace, recipe.name) for recipe in recipes}
         self._checks, self._known = checks, known
         self._workers = workers or os.cpu_count() or 1
-        self._queue: SimpleQueue[Source | Future[Made] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Source | Reference | Future[Made] | None] = SimpleQueue()
         self._asked: set[Source] = set()
         self._thread: Thread | None = None
         self._broke: Exception | None = None
@@ -96,10 +104,23 @@ class Deriver:
         if not (self._recipes or self._checks) or source in self._asked:
             return
         self._asked.add(source)
+        self._start()
+        self._queue.put(source)
+
+    def _start(self) -> None:
         if self._thread is None:
             self._thread = Thread(target=self._work, name="derivatives", daemon=True)
             self._thread.start()
-        self._queue.put(source)
+
+    def _is_known(self, sha256: str) -> bool:
+        return sha256 in self._known or sha256 in self.result.measured
+
+    def look_at(self, references: Iterable[Reference]) -> None:
+        """Have measured how references look; one that is not there any more is passed over."""
+        for one in references:
+            if not self._is_known(one.sha256):
+                self._start()
+                self._queue.put(one)
 
     def complete(self, stored: Sequence[Source], wanted: Sequence[Source]) -> DeriveResult:
         """Make what is left of the wanted images, remove what was made of images that are not stored any more. Blocks.
@@ -156,7 +177,7 @@ class Deriver:
 
     def _feed(self, workers: "Workers") -> None:
         """Hand out tasks as processes get free, and write down what they made as soon as they have."""
-        backlog, under_way, ends = deque[Source](), 0, False
+        backlog, under_way, ends = deque[Source | Reference](), 0, False
         while backlog or under_way or not ends:
             match self._queue.get():
                 case Future() as done:
@@ -171,11 +192,12 @@ class Deriver:
                     under_way += 1
                     workers.submit(task).add_done_callback(self._queue.put)
 
-    def _task(self, source: Source) -> Task | None:
+    def _task(self, source: Source | Reference) -> Task | None:
         """Say what is to be made of an image; None when everything is there."""
+        if isinstance(source, Reference):
+            return Task(str(self._workspace.root), "", source.sha256, (), self._checks, source.path)
         wishes = tuple(wish for recipe, hashed in self._recipes if (wish := self._wish(source, recipe, hashed)))
-        is_known = source.sha256 in self._known or source.sha256 in self.result.measured
-        checks = NO_CHECKS if is_known else self._checks
+        checks = NO_CHECKS if self._is_known(source.sha256) else self._checks
         return Task(str(self._workspace.root), *source, wishes, checks) if wishes or checks else None
 
     def _wish(self, source: Source, recipe: Recipe, hashed: str) -> Wish | None:
@@ -215,7 +237,7 @@ class Deriver:
             self.result.measured[made.sha256] = made.measured
         else:
             self.result.unmeasured.add(made.sha256)
-        if made.why:
+        if made.why and made.source:
             self.result.failed.append((made.source, made.why))
         self._listener()
 
@@ -246,6 +268,8 @@ class Workers:
         return self._threads.submit(self._fetched, task)
 
     def _fetched(self, task: Task) -> Made:
+        if task.file:
+            return self._done(task)
         try:
             file = self._store.local_path(task.source)
         except StorageError as error:
@@ -346,8 +370,25 @@ def keep_measures(ledger: Ledger, checks: Checks, measured: Mapping[str, Measure
             if value := dict(json.loads(row.tags)).get(checks.duplicate.within):
                 groups[value][row.sha256] = row.looks
     bits = checks.duplicate.bits if checks.duplicate else 0
-    alike = chain.from_iterable(duplicates(group, bits) for group in groups.values())
+    alike = chain(*(duplicates(group, bits) for group in groups.values()), unchanged(ledger, checks))
     return ledger.measures.mark_alike(alike) or new
+
+
+def unchanged(ledger: Ledger, checks: Checks) -> Iterator[str]:
+    """Name the edited images, by hash, that look like what they were drawn from."""
+    edits = list(edited(ledger)) if checks.duplicate else []
+    seen = ledger.measures.looks({sha256 for image, used in edits for sha256 in (image, *(one.sha256 for one in used))})
+    bits = checks.duplicate.bits if checks.duplicate else 0
+    for image, used in edits:
+        looks = [int(seen[one.sha256], 16) for one in used if one.sha256 in seen]
+        if image in seen and any(differing(int(seen[image], 16), other) <= bits for other in looks):
+            yield image
+
+
+def edited(ledger: Ledger) -> Iterator[tuple[str, list[Reference]]]:
+    """Give the stored images, by hash, that were drawn from files, and these files."""
+    for sha256, request in ledger.report_rows.edited():
+        yield sha256, [Reference(one.path, one.sha256) for one in request.images if isinstance(one, FileImage)]
 
 
 def derive(

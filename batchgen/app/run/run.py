@@ -17,7 +17,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
-from batchgen.app.output.derive import Deriver, DeriveResult, Source, keep_measures, sources
+from batchgen.app.output.derive import Deriver, DeriveResult, Source, edited, keep_measures, sources
 from batchgen.app.output.fallback_spool import leave, refuge
 from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
@@ -440,6 +440,8 @@ class Run:
         settings = self.project.settings
         if settings.derivatives or settings.checks:
             there = sources(self.ledger)
+            if settings.checks.duplicate:
+                self.deriver.look_at(reference for _, used in edited(self.ledger) for reference in used)
             self.derived = self.deriver.complete(there, there if self.signal is None else ())
         changed = keep_measures(self.ledger, settings.checks, self.derived.measured)
         self.derived_anew = changed or bool(self.derived.made)
