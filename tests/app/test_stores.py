@@ -236,6 +236,20 @@ def hurried(scene: Rehearsal, manifest: Path, at: Callable[[str], None], **optio
     return run_manifest(manifest, scene.options(manifest, **options), Unwatched(), at, clock=Hurried())
 
 
+def test_derivatives_go_into_the_store_too(scene: Rehearsal) -> None:
+    """Beside the images; those that are made again by another recipe take the places of the earlier ones."""
+    store = address()
+
+    def sizes(edge: int) -> list[int]:
+        derivatives = {"small": {"max_edge": edge, "format": "jpeg"}}
+        assert scene.run(scene.manifest(JOBS, derivatives=derivatives), store=store).exit == 0
+        below = [path.replace("images", "derivatives/small").replace(".webp", ".jpg") for path in PATHS]
+        assert objects(store, "derivatives") == below
+        return [one.bytes for one in Bucket(store, {}, plain_http=False).listing("derivatives")]
+
+    assert sum(sizes(400)) > sum(sizes(100)) > 0
+
+
 def test_a_store_that_stays_away_ends_the_run_and_gets_everything_later(scene: Rehearsal) -> None:
     """With 8, what waits and where; runs while it is away buy nothing, and the first one after it uploads all."""
     store, manifest, down = address(), scene.manifest(JOBS), True

@@ -9,7 +9,8 @@ from batchgen.app.config.project import Project
 from batchgen.app.config.stores import store_of
 from batchgen.errors import Problem, Severity, StorageError
 from batchgen.ledger import Ledger
-from batchgen.storage import ImageStore, NewImage, Workspace, sha256_of
+from batchgen.storage import ImageStore, NewImage, StoredFile, Workspace, sha256_of
+from batchgen.storage.derived import DERIVATIVES, names, read
 from batchgen.storage.images.store import SNAPSHOT, book
 from batchgen.storage.workspace import REPORT, THUMBS
 from batchgen.text import counted
@@ -68,19 +69,35 @@ def copy_images(ledger: Ledger, source: ImageStore, target: ImageStore, workspac
 
 
 def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Workspace, files: Iterable[Path]) -> None:
-    """Give the store the report, and a snapshot of a ledger that serves this output alone; shards share a store."""
+    """Give the store report and derivatives, and a snapshot of a ledger that serves this output alone.
+
+    Shards share a store.
+    """
     if not project.store:
         return
     root = workspace.root
     report = f"{REPORT}-{shard}" if (shard := shard_of(project)) else REPORT
     named = {f"{report}/{file.name}": file for file in files}
     named |= {f"{report}{THUMBS.removeprefix(REPORT)}/{one}": root / THUMBS / one for one in workspace.names(THUMBS)}
-    store.mirror(named)
+    store.mirror(named | _derivatives(store, workspace))
     if project.catalogue == OWN:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "ledger.db"
             ledger.copy_to(copy)
             store.mirror({book(SNAPSHOT, shard): copy})
+
+
+def _derivatives(store: ImageStore, workspace: Workspace) -> dict[str, Path]:
+    """Say which derivatives the store does not have as they are by now."""
+    made = {one.source: one for name in names(workspace) for one in read(workspace, name)}
+    kept = {one.path: one for one in store.listing(DERIVATIVES)} if made else {}
+    files = {one.path: workspace.root / one.path for one in made.values() if workspace.exists(one.path)}
+    return {path: file for path, file in files.items() if path not in kept or _differs(kept[path], file)}
+
+
+def _differs(kept: StoredFile, file: Path) -> bool:
+    now = file.stat()
+    return kept.bytes != now.st_size or kept.since < now.st_mtime
 
 
 def shard_of(project: Project) -> str:
