@@ -13,6 +13,7 @@ from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, words
 
 _BY_PATH = "INDEXED BY images_by_path"
+_STANDING = "INDEXED BY images_standing"
 """Without a word, SQLite looks at every image of the catalogue for each path."""
 _FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
 
@@ -64,11 +65,14 @@ class Images:
             ).fetchall()
         return tuple((row["path"], row["sha256"], row["attempt_id"]) for row in rows)
 
-    def any_stored(self) -> bool:
-        """Whether any image is stored."""
+    def any_stands(self) -> bool:
+        """Whether any image stands at its place: stored, or in the place of another one that has not come."""
         with self._database.reading() as db:
             found = db.execute(
-                "SELECT 1 FROM images WHERE catalogue = ? AND state = 'stored' LIMIT 1", (self._database.catalogue,)
+                "SELECT 1 FROM images WHERE catalogue = :catalogue AND state = 'stored'"  # noqa: S608 - our own words
+                f" UNION ALL SELECT 1 FROM images {_STANDING} WHERE catalogue = :catalogue AND before IS NOT NULL"
+                " LIMIT 1",
+                {"catalogue": self._database.catalogue},
             )
             return found.fetchone() is not None
 
@@ -83,13 +87,22 @@ class Images:
         return int(row[0])
 
     def owner(self, path: str) -> str | None:
-        """Find the key of the job whose stored image stands at a path, relative to the output folder."""
+        """Find the key of the job whose image stands at a path, relative to the output folder.
+
+        It is the stored one, or the one that stood in a slot before another one that has not come to this day.
+        """
         with self._database.reading() as db:
-            row = db.execute(
-                f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
-                " ORDER BY fault = 'overwritten', (SELECT seq FROM attempts WHERE id = attempt_id) DESC",
-                (self._database.catalogue, path),
-            ).fetchone()
+            row = (
+                db.execute(
+                    f"SELECT job_key FROM images {_BY_PATH} WHERE catalogue = ? AND path = ? AND state = 'stored'"  # noqa: S608
+                    " ORDER BY fault = 'overwritten', (SELECT seq FROM attempts WHERE id = attempt_id) DESC",
+                    (self._database.catalogue, path),
+                ).fetchone()
+                or db.execute(
+                    f"SELECT job_key FROM images {_STANDING} WHERE catalogue = ? AND before = ? AND before IS NOT NULL",  # noqa: S608
+                    (self._database.catalogue, path),
+                ).fetchone()
+            )
         return row and str(row["job_key"])
 
     def owners(self, places: Sequence[str]) -> dict[str, str]:
@@ -105,7 +118,14 @@ class Images:
                 " WHERE i.state = 'stored' AND i.fault != 'overwritten'",
                 (dump(places), self._database.catalogue),
             ).fetchall()
-        return {place: key for place, path, key in rows if path.rpartition(".")[0] == place}
+            standing = db.execute(
+                "SELECT place.value, i.before, i.job_key FROM json_each(?) AS place"  # noqa: S608 - our own words
+                f" CROSS JOIN images i {_STANDING} ON i.catalogue = ?"
+                " AND i.before > place.value || '.' AND i.before < place.value || '/'"
+                " WHERE i.before IS NOT NULL AND i.state != 'stored'",
+                (dump(places), self._database.catalogue),
+            ).fetchall()
+        return {place: key for place, path, key in (*standing, *rows) if path.rpartition(".")[0] == place}
 
     def note_e_tag(self, image: RecordedImage, e_tag: str) -> None:
         """Note what the store calls the version of an image whose bytes are as they were."""

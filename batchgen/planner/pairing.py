@@ -221,7 +221,7 @@ class Pairing:
     @cached_property
     def is_bare(self) -> bool:
         """Whether no image was stored yet when this was first asked."""
-        return not self.ledger.images.any_stored()
+        return not self.ledger.images.any_stands()
 
 
 def _drawn(known: Known) -> Known:

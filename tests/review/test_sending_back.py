@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from batchgen.app.output import maintain
 from batchgen.mock import Rule
 from batchgen.model import OnUncertain, RouteChoice
+from tests.batch.scene import QuickClock
 from tests.process.kit import the_launcher
 from tests.process.launcher import Break
 from tests.rehearsal import KEYS, Ended, rehearsal
@@ -106,6 +108,21 @@ def test_a_redraw_in_a_batch_that_fails_leaves_the_image(looked: Looked, note: s
         ended = looked.run(manifest, rejected=True, route=RouteChoice.BATCH)
     assert looked.images() == before
     assert [row["state"] for row in ended.images("lamp")] == ["stored"]
+
+
+def test_a_redraw_whose_address_is_dead_can_be_drawn_once_more(looked: Looked) -> None:
+    """What stands in its place is our own image, which steps aside when another one comes."""
+    manifest = looked.manifest([{"id": "lamp", "prompt": "A lamp"}])
+    ended = looked.run(manifest)
+    before = looked.images()
+    looked.review(looked.said(ended, "lamp", 0, "rejected", "[[mock: fault=download_410 times=1]]"))
+    for _ in range(2):
+        ended = looked.run(manifest, rejected=True, clock=QuickClock())
+    maintain.resolve(looked.folder, decision="retry")
+    again = looked.run(manifest, retry_failed=True)
+    assert (again.exit, len(looked.bill)) == (0, 3)
+    assert looked.aside() == set(before.values())
+    looked.agree(again)
 
 
 def test_a_replacement_under_another_name_leaves_no_rejected_file(looked: Looked) -> None:

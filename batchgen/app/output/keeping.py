@@ -28,7 +28,7 @@ def begin(
     notices = list(store.claim(ledger.stores.identity(), shard=shard_of(project)))
     before, former = ledger.stores.address(), ledger.stores.former()
     if project.store != before:
-        former = _shown(before, project.output) if ledger.images.any_stored() else ""
+        former = _shown(before, project.output) if ledger.images.any_stands() else ""
         ledger.stores.use(project.store, former=former)
     if source := options.copy_from:
         copied = copy_images(ledger, store_of(project.output, source, project.variables), store, workspace)
