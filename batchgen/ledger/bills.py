@@ -41,7 +41,7 @@ class BookedCall:
 class DifferenceKind(StrEnum):
     """Why a bill differs from the ledger."""
 
-    MISSING_HERE = "missing_here"  # charged there, and free in this ledger, or lost with another one
+    MISSING_HERE = "missing_here"  # charged there, and free or in doubt in this ledger, or lost with another one
     MISSING_THERE = "missing_there"  # on the ledger, and not on the provider's books
     PRICE = "price"  # the same calls at another price
     ESTIMATED = "estimated"  # the same calls, whose cost the ledger took from the price table
@@ -86,6 +86,11 @@ class Bills:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def providers(self) -> tuple[str, ...]:
+        """Name the providers at which calls were made, as manifests label them."""
+        with self._database.reading() as db:
+            return tuple(name for (name,) in db.execute("SELECT DISTINCT provider FROM spent ORDER BY 1"))
 
     def first(self, providers: Sequence[str]) -> datetime | None:
         """Return when the first call was made at providers; None without any."""

@@ -182,8 +182,8 @@ def test_several_differences_of_one_week_are_each_named(history: History) -> Non
     history.theirs(3, 10, cost=2 * COST)
     history.ours(4, 10, cost=6_500)
     history.both(4, 11)
-    lost = history.ours(1, 20, state="at_risk")
-    history.theirs(1, 20)
+    lost = history.ours(2, 20, state="at_risk")
+    history.theirs(2, 20)
     statement = history.compared()
     named = dict(kinds(statement))
     assert named == {Kind.OTHER_USE: 7_000, Kind.PRICE: COST, Kind.MISSING_THERE: -6_500}

@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from batchgen.ledger import DifferenceKind as Kind
 from batchgen.model import AttemptState
 from tests.bill.conftest import COST, KEY, History, fates, kinds
 
@@ -33,8 +34,8 @@ def test_of_several_as_many_are_confirmed_as_stand_there(history: History) -> No
 
 
 def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -> None:
-    """Which of two requests was ours nobody can know; at another hour of the day it is known."""
-    doubtful, certain = history.ours(3, 10, state="at_risk"), history.ours(3, 20, state="at_risk")
+    """Which of two requests was ours nobody can know; two days before it is known."""
+    doubtful, certain = history.ours(3, 10, state="at_risk"), history.ours(1, 8, state="at_risk")
     history.theirs(3, 10)
     history.theirs(3, 10)
     statement = history.compared()
@@ -42,11 +43,19 @@ def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -
     assert doubtful.id not in fates(statement)
 
 
+def test_a_request_that_a_kept_call_may_be_is_no_strangers(history: History) -> None:
+    """Where a clock was wrong, a call at risk is neither cleared, nor is its money put down to somebody else."""
+    history.ours(4, 10, state="at_risk")
+    history.theirs(4, 13)
+    statement = history.compared()
+    assert (fates(statement), kinds(statement)) == ({}, [(Kind.MISSING_HERE, COST)])
+
+
 def test_nothing_is_settled_where_charged_calls_are_missing(history: History) -> None:
     """Books that lack what is certain prove nothing of those hours."""
     history.ours(1, 12)
     history.ours(1, 12, state="at_risk")
-    other = history.ours(1, 20, state="at_risk")
+    other = history.ours(3, 20, state="at_risk")
     assert fates(history.compared()) == {other.id: (0, 2 * COST)}
 
 

@@ -18,6 +18,8 @@ from batchgen.providers.organization import HOUR, Usage
 
 SKEW = 120
 """Seconds by which the provider's clock and this machine's may differ."""
+AROUND = 24
+"""Hours around a call at risk in which an unexplained request is a doubt."""
 LATE = 25 * HOUR
 """Seconds by which an image can have come after its call: of an adopted one only this moment is known."""
 SOURCES = {Operation.GENERATE: "image.generation", Operation.EDIT: "image.edit"}
@@ -47,8 +49,7 @@ class Placed:
 
     `certain` are charged calls, `missing` those that are not on the books with an hour of theirs. Calls at risk are
     `charged`, `cleared`, or `kept` because there is doubt. `others` counts requests that no call explains, and
-    `perhaps_ours` those of them that a call which this ledger took for free may have been. `beyond` calls stand in
-    hours that are not looked at.
+    `perhaps_ours` calls of ours that these may have been: those that this ledger took for free, and kept ones.
     """
 
     certain: dict[str, int] = field(default_factory=dict)
@@ -130,6 +131,8 @@ def _match_kind(
     fates = _Fates(certain, full, Counter(room.left), frozenset(missing.values()), span)
     for doubt in doubts:
         _decide(doubt, room, fates, found, on_books=doubt in likely, settles=settles)
+        if doubt.call.id in found.kept:
+            found.perhaps_ours[doubt.first, kind.model] += 1
     found.others.update({(hour, kind.model): count for hour, count in room.left.items() if count > 0})
     free = Counter((one.first, kind.model) for one in inside if one.call.state is AttemptState.NOT_CHARGED)
     found.perhaps_ours.update(free)
@@ -224,14 +227,19 @@ class _Fates:
     def sure(self, doubt: _Window) -> bool:
         """Whether every request is explained in all hours that calls tie to those of this one, and none is missing."""
         hours = self._tied(doubt)
-        return self._is_closed(doubt) and not any(self.left.get(hour, 0) or hour in self.lacking for hour in hours)
+        return self._is_closed(doubt) and self._is_clean(hours)
 
     def nothing_left(self, doubt: _Window) -> bool:
         """Whether certain calls that can stand nowhere else fill all hours of this one."""
         hours = range(doubt.first, doubt.last + 1)
         requests = sum(self.full.get(hour, 0) for hour in hours)
         filled = sum(one.first >= doubt.first and one.last <= doubt.last for one in self.certain)
-        return self._is_closed(doubt) and requests == filled and self.lacking.isdisjoint(hours)
+        return self._is_closed(doubt) and requests == filled and self._is_clean(hours)
+
+    def _is_clean(self, hours: range) -> bool:
+        """Whether nobody else used the key in these hours and a day around them: a clock may have been wrong."""
+        around = range(hours.start - AROUND, hours.stop + AROUND)
+        return not any(self.left.get(hour, 0) or hour in self.lacking for hour in around)
 
     def _is_closed(self, doubt: _Window) -> bool:
         return doubt.first >= self.span.first and doubt.last < self.span.end

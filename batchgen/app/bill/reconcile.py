@@ -20,10 +20,10 @@ from batchgen.model import AttemptState
 from batchgen.money import MicroUSD
 from batchgen.providers.organization import HOUR, CostBucket, LineItem, Usage
 from batchgen.runtime.clock import Clock, SystemClock
+from batchgen.text import safe
 
 CLOSED = timedelta(hours=48)
 """How long after its end a bucket may still change."""
-PROVIDERS = (VENDOR,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +57,35 @@ def reconcile_books(
     since: date | None = None,
     base_url: str | None = None,
     key_ids: Sequence[str] = (),
+    labels: Sequence[str] = (),
     clock: Clock | None = None,
 ) -> BooksResult:
     """Settle what is at risk against the provider's own books, and list every difference that is left.
 
+    `labels` are what a manifest calls this provider, where that is not its name (with or without a key's variable).
     Nothing is settled before the books have been read whole, and nothing on doubt.
     """
     clock = clock or SystemClock()
     variables = environment()
     reader = BooksReader(books_address(base_url), admin_key(variables), clock, proxies_in(variables))
     check_authorities(catalog.provider(VENDOR, reader.address), variables)
-    start = _start(output, since)
+    start, providers = _start(output, since, labels)
     usage, days = asyncio.run(_fetched(reader, start, clock.now()))
     closed = [day for day in days if day.ends <= (clock.now() - CLOSED).timestamp()]
     with opened(output, readonly=False) as there:
-        return _settled(there, start, usage, closed, tuple(key_ids))
+        return _settled(there, start, usage, closed, providers, tuple(key_ids))
 
 
-def _start(output: Path | None, since: date | None) -> datetime:
-    """Return the midnight (UTC) with which a comparison begins: of a day that is named, or of the first call."""
+def _start(output: Path | None, since: date | None, labels: Sequence[str]) -> tuple[datetime, tuple[str, ...]]:
+    """Return the midnight (UTC) with which a comparison begins, and the labels under which calls were made there."""
     with opened(output, readonly=True) as (ledger, _, _):
-        first = ledger.bills.first(PROVIDERS)
+        known = ledger.bills.providers()
+        here = tuple(name for name in known if name.partition(":")[0] == VENDOR or name in labels)
+        first = ledger.bills.first(here)
     if first is None:
-        raise InputError(f"this ledger knows no call at {VENDOR}: there is nothing to reconcile")
-    return datetime.combine(since or first.date(), time(), UTC)
+        others = f"; it knows {', '.join(safe(name, 80) for name in known)}: name one with --provider" if known else ""
+        raise InputError(f"this ledger knows no call at {VENDOR}: there is nothing to reconcile{others}")
+    return datetime.combine(since or first.date(), time(), UTC), here
 
 
 async def _fetched(
@@ -93,11 +98,16 @@ async def _fetched(
 
 
 def _settled(
-    there: Output, start: datetime, usage: Sequence[Usage], closed: Sequence[CostBucket], key_ids: tuple[str, ...]
+    there: Output,
+    start: datetime,
+    usage: Sequence[Usage],
+    closed: Sequence[CostBucket],
+    providers: tuple[str, ...],
+    key_ids: tuple[str, ...],
 ) -> BooksResult:
     ledger, workspace, store = there
     give_up_orphans(ledger, workspace)
-    calls = ledger.bills.calls(PROVIDERS, start)
+    calls = ledger.bills.calls(providers, start)
     statement, keys = compare(calls, usage, closed, key_ids, ledger.bills.rebuilt())
     settled = ledger.bills.settle(statement.findings)
     reporter.write(ledger, workspace, store)

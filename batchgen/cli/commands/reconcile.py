@@ -23,6 +23,9 @@ from batchgen.money import MicroUSD
 @click.option(
     "--key-id", "key_ids", multiple=True, metavar="ID", help="With --from: a key of this ledger, by its id there."
 )
+@click.option(
+    "--provider", "labels", multiple=True, metavar="LABEL", help="With --from: what a manifest calls it, too."
+)
 @base_url_option
 @json_option
 @click.pass_obj
@@ -62,8 +65,8 @@ def _check(billed: MicroUSD | None, source: str | None, more: dict[str, Any]) ->
         raise click.UsageError("Missing option '--billed' (what a bill says) or '--from' (read the provider's books).")
     if billed is not None and source is not None:
         raise click.UsageError("--billed and --from exclude each other.")
-    if source is None and (more["key_ids"] or more["base_url"]):
-        raise click.UsageError("--key-id and --base-url belong to --from.")
+    if source is None and (more["key_ids"] or more["base_url"] or more["labels"]):
+        raise click.UsageError("--key-id, --provider and --base-url belong to --from.")
 
 
 def _bill(
@@ -87,13 +90,15 @@ def _books(
     since: date | None,
     *,
     key_ids: tuple[str, ...],
+    labels: tuple[str, ...],
     base_url: str | None,
     as_json: bool,
 ) -> int:
     from batchgen.app.bill.reconcile import reconcile_books
     from batchgen.cli.render import bill
 
-    found = reconcile_books(context.output(output), since=since, base_url=base_url, key_ids=key_ids)
+    folder = context.output(output)
+    found = reconcile_books(folder, since=since, base_url=base_url, key_ids=key_ids, labels=labels)
     if as_json:
         context.console.json(bill.books_json(found))
     else:

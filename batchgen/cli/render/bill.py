@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from batchgen.app.bill.reconcile import BooksResult
 
 _MEANS = {
-    DifferenceKind.MISSING_HERE: "charged for calls that this ledger took for free, or does not know any more",
+    DifferenceKind.MISSING_HERE: "charged for calls that this ledger took for free, is in doubt about, or lost",
     DifferenceKind.MISSING_THERE: "calls that stand on the ledger and not on the bill",
     DifferenceKind.PRICE: "the same calls at another price",
     DifferenceKind.ESTIMATED: "the same calls, whose cost came from the price table",
