@@ -88,6 +88,16 @@ def test_keys_are_told_by_what_they_did(history: History) -> None:
     assert history.keys.ours == frozenset({KEY, "key_new"})
 
 
+def test_a_wrong_clock_makes_no_strangers_key_ours(history: History) -> None:
+    """A call that stands three hours late on our key's books is not the one that a stranger made at its hour."""
+    history.ours(3, 10)
+    history.theirs(3, 13)
+    history.theirs(3, 10, cost=7_777, key_id="key_stranger")
+    statement = history.compared()
+    assert history.keys.ours == frozenset({KEY})
+    assert kinds(statement) == [(Kind.OTHER_USE, 7_777)]
+
+
 def test_keys_that_cannot_be_told_apart_are_named_by_somebody(history: History) -> None:
     """Until then nothing is settled, and no difference is put down to anybody."""
     lost = history.ours(3, 10, state="at_risk")

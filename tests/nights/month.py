@@ -40,7 +40,8 @@ from tests.rehearsal import Ended, Rehearsal
 
 ADMIN = "sk-admin-nights-0123456789abcdef"
 KEYS = ("sk-nights-first-0123456789abcdef", "sk-nights-second-0123456789abcdef")
-STRANGER = "sk-nights-stranger-0123456789abcdef"
+STRANGER, STRANGERS = "key_stranger", 7_777
+"""A key of somebody else, and what its one call costs."""
 ZONE = "Europe/Berlin"
 STARTS = (
     datetime(2026, 10, 12, 21, tzinfo=UTC),
@@ -409,10 +410,10 @@ class Month:
 
     # ---- its end -----------------------------------------------------------------------------------------------------
 
-    def plant(self, number: int) -> None:
-        """Let a stranger draw, with a key of its own and with ours, and a price change at noon for one day."""
-        noon = (STARTS[self.seed % len(STARTS)] + timedelta(days=number)).replace(hour=12)
-        call = {"at": (noon - timedelta(hours=9)).timestamp(), "model": LOOKS["model"], "micro_usd": 7_777}
+    def plant(self) -> None:
+        """Let a stranger draw with a key of its own, in the middle of the month."""
+        noon = self.almanac.now() - timedelta(days=self.figures.nights // 2)
+        call = {"at": noon.timestamp(), "model": LOOKS["model"], "micro_usd": STRANGERS, "key_id": STRANGER}
         self.handle.plant(calls=[call])
 
     def settle(self) -> BooksResult:
@@ -423,6 +424,7 @@ class Month:
         for later in range(2):
             self.almanac.turn_to(last + timedelta(days=later))
             self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True)
+        self.plant()
         self.almanac.turn_to(last + timedelta(days=8))
         found = reconcile_books(self.folder, base_url=self.handle.base_url, clock=self.machine)
         summary = self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True).summary
@@ -497,5 +499,7 @@ def through(nights: int, of: Month) -> None:
         of.night(number)
     found = of.settle()
     assert found.billed - found.ledger == sum(one.micro_usd for one in found.differences)
+    theirs = [(one.kind, one.micro_usd) for one in found.differences if one.key_id == STRANGER]
+    assert theirs == [(DifferenceKind.OTHER_USE, STRANGERS)], (found.differences, of.told)
     assert of.figures.unexplained == 0, (found.differences, of.told)
     assert of.figures.lost == 0, of.told

@@ -70,13 +70,22 @@ class _Window:
     last: int
 
 
-def match(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, *, settles: bool) -> Placed:
-    """Place calls on the books of the keys that are theirs; without `settles` every call at risk is kept."""
+def _window(call: BookedCall, wrong: int) -> _Window:
+    first, last = window(call)
+    return _Window(call, first - wrong, last + wrong)
+
+
+def match(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, *, settles: bool, wrong: int = 0) -> Placed:
+    """Place calls on the books of the keys that are theirs; without `settles` every call at risk is kept.
+
+    `wrong`: by so many hours the clock of the machine may have been wrong.
+    """
     found = Placed()
     asked = _by_kind(calls)
     booked = _requests(usage, {(kind.model, kind.source) for kind in asked if not kind.size})
     for kind in sorted(asked.keys() | booked.keys()):
-        _match_kind(kind, asked.get(kind, ()), booked.get(kind, Counter()), span, found, settles=settles)
+        windows = [_window(call, wrong) for call in asked.get(kind, ())]
+        _match_kind(kind, windows, booked.get(kind, Counter()), span, found, settles=settles)
     return found
 
 
@@ -113,9 +122,8 @@ def _requests(usage: Sequence[Usage], sizeless: set[tuple[str, str]]) -> dict[Ki
 
 
 def _match_kind(
-    kind: Kind, calls: Sequence[BookedCall], booked: Counter[int], span: Span, found: Placed, *, settles: bool
+    kind: Kind, windows: Sequence[_Window], booked: Counter[int], span: Span, found: Placed, *, settles: bool
 ) -> None:
-    windows = [_Window(call, *window(call)) for call in calls]
     inside = [one for one in windows if one.last >= span.first and one.first < span.end]
     certain = [one for one in inside if one.call.state in _CHARGED]
     doubts = [one for one in inside if one.call.state is AttemptState.AT_RISK]

@@ -11,6 +11,9 @@ from batchgen.app.bill.match import Span, match
 from batchgen.ledger import BookedCall
 from batchgen.providers.organization import HOUR, Usage
 
+WRONG = 6
+"""Hours by which a clock may have been wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -43,7 +46,13 @@ def _told_apart(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span)
     needed = frozenset(key for key in keys if _missing(calls, usage, span, keys - {key}) > fewest)
     if not needed or _missing(calls, usage, span, needed) > fewest:
         return Keys(None, sure=False)
-    return Keys(needed, sure=True)
+    alone = [key for key in needed if _is_enough(calls, usage, span, key)]
+    return Keys(frozenset(alone) if len(alone) == 1 else needed, sure=True)
+
+
+def _is_enough(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, key: str) -> bool:
+    """Whether one key has all our calls, each within some hours of its own: a clock was wrong, and no key changed."""
+    return not match(calls, [row for row in usage if row.key_id == key], span, settles=False, wrong=WRONG).missing
 
 
 def _missing(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str]) -> int:
