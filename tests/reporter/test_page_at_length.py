@@ -93,7 +93,7 @@ def test_a_long_page_opens_and_scrolls_as_a_bare_one_does(tmp_path: Path, browse
     (tmp_path / "ours.html").write_text(render(page), encoding="utf-8")
     (tmp_path / "bare.html").write_text(f"<!doctype html><title>bare</title>{bare}", encoding="utf-8")
     told: dict[str, list[tuple[float, float]]] = {"ours": [], "bare": []}
-    for _ in range(3):
+    for _ in range(2):
         for name, times in told.items():
             with browser.page((tmp_path / f"{name}.html").as_uri(), tmp_path) as here:
                 times.append((here.js(OPENED), here.js(SCROLLED)))
