@@ -25,6 +25,7 @@ from tests.injection.payloads import ALL
 REFUSE = " (refuse)"
 TAG_NAMES = 24
 COMPARED = 8
+FEW = 9
 DRAWN = len(ALL) + 2 * len(ALL[::COMPARED])
 
 
@@ -76,8 +77,18 @@ def written(folder: Path, words: Sequence[str]) -> Path:
         rows.append(row)
     common: dict[str, Any] = {"rows": rows, "model": "{{ model }}"}
     common["tags"] = dict.fromkeys(words[:: len(words) // TAG_NAMES], "{{ p }}")
-    drawn = {"id": "{{ name }}", "prompt": "{{ p }}", "quality": "low"}
-    refused = {"id": "{{ name }} r", "prompt": f"{{{{ p }}}}{REFUSE}", "quality": "low"}
+    drawn: dict[str, Any] = {"id": "{{ name }}", "prompt": "{{ p }}", "quality": "low"}
+    # A template of which most are refused is given up after ten: these have fewer each, told apart by their blanks.
+    refuse = " p }}" + REFUSE
+    refused: list[dict[str, Any]] = [
+        {
+            "id": "{{ name }} r",
+            "prompt": "{{" + " " * first + refuse,
+            "quality": "low",
+            "rows": rows[first : first + FEW],
+        }
+        for first in range(0, len(rows), FEW)
+    ]
     ways: dict[str, Any] = {
         "id": "{{ name }} {{ way }}",
         "prompt": "{{ p }}",
@@ -85,7 +96,7 @@ def written(folder: Path, words: Sequence[str]) -> Path:
         "rows": rows[::COMPARED],
     }
     ways["matrix"] = {"way": ["low", "high"]}
-    jobs = [{**common, **one} for one in (drawn, refused, ways)]
+    jobs = [{**common, **one} for one in (drawn, *refused, ways)]
     document = {
         "name": "attacked",
         "provider": "openai",
@@ -100,7 +111,7 @@ def written(folder: Path, words: Sequence[str]) -> Path:
         "jobs": jobs,
     }
     path = folder / "attacked.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False), "utf-8")  # without aliases
     return path
 
 
