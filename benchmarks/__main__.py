@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, calls, collect, derivatives, plan, rate, refused, report, startup
+from benchmarks import again, calls, cluster, collect, derivatives, plan, rate, refused, report, startup
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     "collect": collect.run,
     "derivatives": derivatives.run,
     "startup": startup.run,
+    "cluster": cluster.run,
 }
 
 
