@@ -2,11 +2,9 @@
 
 import asyncio
 import errno
-import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from batchgen.app.output.maintain import opened
@@ -18,8 +16,6 @@ from batchgen.storage import ImageStore
 from batchgen.viewer import ViewServer
 
 LOOPBACK = "127.0.0.1"
-NICE = 10
-"""How far the viewer stands back behind the run that it shows."""
 
 
 def view(output: Path, announce: Callable[[str], None], *, host: str = LOOPBACK, port: int = 0) -> None:
@@ -29,8 +25,6 @@ def view(output: Path, announce: Callable[[str], None], *, host: str = LOOPBACK,
     """
     with opened(output, readonly=True) as (_, workspace, store):
         root = workspace.root
-    with suppress(OSError):
-        os.nice(NICE)
     decided = asyncio.run(_serve(root, store, announce, host, port))
     if decided:
         with opened(root, readonly=True) as (ledger, workspace, store):
@@ -49,7 +43,6 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)  # the end is under way
     return desk.decided
 
 

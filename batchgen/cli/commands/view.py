@@ -1,7 +1,9 @@
 """`batchgen view`: the page, live."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,6 +12,9 @@ from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
 from batchgen.cli.params import output_argument
 from batchgen.errors import Exit
+
+NICE = 10
+"""How far the viewer stands back behind the run that it shows."""
 
 
 @subcommand("view")
@@ -47,7 +52,10 @@ def command(context: Context, output: Path | None, *, port: int, host: str, no_o
 
             webbrowser.open(address)
 
+    with suppress(OSError):
+        os.nice(NICE)
     view(context.output(output), announce, host=host, port=port)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is under way
     return Exit.OK
 
 
