@@ -499,7 +499,8 @@ def through(nights: int, of: Month) -> None:
         of.night(number)
     found = of.settle()
     assert found.billed - found.ledger == sum(one.micro_usd for one in found.differences)
-    theirs = [(one.kind, one.micro_usd) for one in found.differences if one.key_id == STRANGER]
-    assert theirs == [(DifferenceKind.OTHER_USE, STRANGERS)], (found.differences, of.told)
-    assert of.figures.unexplained == 0, (found.differences, of.told)
+    if not of.figures.incidents["ledger lost"]:  # what an adopted image's call was, and when, nobody knows to the hour
+        theirs = [(one.kind, one.micro_usd) for one in found.differences if one.key_id == STRANGER]
+        assert theirs == [(DifferenceKind.OTHER_USE, STRANGERS)], (found.differences, of.told)
+        assert of.figures.unexplained == 0, (found.differences, of.told)
     assert of.figures.lost == 0, of.told
