@@ -47,7 +47,7 @@ def test_an_hour_is_given_up_after_a_minute_and_goes_on_later(tmp_path: Path) ->
 
     async def hour() -> tuple[float, str]:
         act = away(clock, HOUR, asked)
-        with pytest.raises(StorageError, match=r"4 paid images wait in .*spool; the same command uploads") as given_up:
+        with pytest.raises(StorageError, match=r"4 paid images wait in .*spool; the same command stores") as given_up:
             await patience.insist(act)
         assert not isinstance(given_up.value, Unreachable)
         ended = clock.monotonic()
