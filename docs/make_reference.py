@@ -39,7 +39,7 @@ TITLES = {
     "dependencies.md": "Dependencies",
     "architecture.md": "Architecture",
     "shards.md": "Shards and job arrays",
-    "cluster.md": "A Ray cluster",
+    "scale.md": "A Ray cluster",
     "security.md": "Security",
 }
 """Pages in the order of the navigation; a page that is not named here comes last."""
