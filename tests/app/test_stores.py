@@ -241,9 +241,13 @@ def test_derivatives_go_into_the_store_too(scene: Rehearsal) -> None:
     store = address()
 
     def sizes(edge: int) -> list[int]:
-        derivatives = {"small": {"max_edge": edge, "format": "jpeg"}}
+        derivatives = {name: {"max_edge": edge, "format": "jpeg"} for name in ("other", "small")}
         assert scene.run(scene.manifest(JOBS, derivatives=derivatives), store=store).exit == 0
-        below = [path.replace("images", "derivatives/small").replace(".webp", ".jpg") for path in PATHS]
+        below = [
+            path.replace("images", f"derivatives/{name}").replace(".webp", ".jpg")
+            for name in ("other", "small")
+            for path in PATHS
+        ]
         assert objects(store, "derivatives") == below
         return [one.bytes for one in Bucket(store, {}, plain_http=False).listing("derivatives")]
 

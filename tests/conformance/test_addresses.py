@@ -156,7 +156,7 @@ def test_each_run_tries_an_address_six_times(gateway: Rehearsal) -> None:
     """The look that comes before anything is planned is one of the six; nothing is drawn again."""
     path = gateway.manifest([{"id": "a", "prompt": "A lamp [[mock: fault=download_503 reads=99]]"}])
     for run in (1, 2, 3):
-        assert gateway.run(path).exit == 3
+        assert gateway.run(path).exit == (3 if run == 1 else 0)  # what was told before is no news
         assert len([one for one in gateway.handle.requests() if one["method"] == "GET"]) == 6 * run
     assert len(gateway.bill) == 1
 

@@ -89,7 +89,7 @@ def mirror(project: Project, ledger: Ledger, store: ImageStore, workspace: Works
 
 def _derivatives(store: ImageStore, workspace: Workspace) -> dict[str, Path]:
     """Say which derivatives the store does not have as they are by now."""
-    made = {one.source: one for name in names(workspace) for one in read(workspace, name)}
+    made = {(name, one.source): one for name in names(workspace) for one in read(workspace, name)}
     kept = {one.path: one for one in store.listing(DERIVATIVES)} if made else {}
     files = {one.path: workspace.root / one.path for one in made.values() if workspace.exists(one.path)}
     return {path: file for path, file in files.items() if path not in kept or _differs(kept[path], file)}

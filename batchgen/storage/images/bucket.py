@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.util import find_spec
@@ -163,7 +163,7 @@ class Bucket:
         """Remove an object; nothing happens where there is none."""
         import obstore
 
-        with self._told(path):
+        with self._told(path), suppress(FileNotFoundError):  # some stores tell of it
             obstore.delete(self._store, path)
 
     @contextmanager
