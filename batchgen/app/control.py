@@ -36,7 +36,10 @@ def control(output: Path, order: Order, *, sleep: Callable[[float], None] = time
             return answer
     if (state := _state(output, run_id)) not in {*AT_WORK, "paused", "draining", "ended", ""}:
         return Answer(taken=True, why=f"{state}: the run takes this when it begins to draw")
-    orders.withdraw(name)
+    if not orders.withdraw(name):
+        return orders.answered(name) or Answer(
+            taken=True, why="the run has taken this; its log will say what came of it"
+        )
     raise InputError(f"run {run_id} gives no answer: it has ended, was killed or hangs; batchgen status tells more")
 
 

@@ -46,7 +46,7 @@ async def ask(
                 method, at, headers=headers, json=body, allow_redirects=False, **proxies.options(at)
             ) as answer,
         ):
-            text = await answer.content.read(MOST)
+            text = await _whole(answer.content)
             names = {name.lower(): value for name, value in answer.headers.items()}
             body = _parsed(text)
             return Reply(answer.status, names, body, cause=_cause(answer.status, text, body))
@@ -54,6 +54,16 @@ async def ask(
         return Reply(None, trouble=f"the proxy answers {error.status} and opens no tunnel", cause=Cause.PROXY_REFUSED)
     except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
         return Reply(None, trouble=redacted(f"{type(error).__name__}: {error}", secrets), cause=_before(error))
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """Read a body to its end; of one that is longer than `MOST` only the beginning is read."""
+    text = bytearray()
+    async for piece in content.iter_any():
+        text += piece
+        if len(text) > MOST:
+            break
+    return bytes(text[:MOST])
 
 
 def _before(error: BaseException) -> Cause:

@@ -74,15 +74,17 @@ class Page:
 
 
 def page_of(told: Any) -> Page | None:
-    """Read a page; None when it is none."""
+    """Read a page; None when it is none, or says that there is more and not where."""
     if not isinstance(told, Mapping) or not isinstance(told.get("data"), list):
         return None
     buckets = told["data"]
     if not all(isinstance(one, Mapping) and isinstance(one.get("start_time"), int) for one in buckets):
         return None
     following = told.get("next_page")
-    more = bool(told.get("has_more")) and isinstance(following, str) and following
-    return Page(tuple(buckets), following if more else None)
+    there = following if isinstance(following, str) and following else None
+    if told.get("has_more") and there is None:
+        return None
+    return Page(tuple(buckets), there if told.get("has_more", there is not None) else None)
 
 
 def usage_of(bucket: Mapping[str, Any]) -> Iterator[Usage]:

@@ -8,6 +8,7 @@ import pytest
 
 from batchgen.ledger import DifferenceKind as Kind
 from batchgen.model import Operation, Route
+from batchgen.providers.organization import page_of
 from tests.bill.conftest import COST, FIRST, KEY, MODEL, History, kinds
 
 
@@ -212,3 +213,26 @@ def test_any_history_sums_up_to_the_micro_dollar(seed: int) -> None:
             made.ours(int(day), hour, state="at_risk")
     made.compared()
     made.without_keys().compared()
+
+
+@pytest.mark.parametrize(
+    ("told", "following"),
+    [
+        ({"has_more": True, "next_page": "p2"}, "p2"),
+        ({"next_page": "p2"}, "p2"),
+        ({"has_more": False, "next_page": None}, None),
+        ({"has_more": False, "next_page": "p2"}, None),
+        ({}, None),
+    ],
+)
+def test_a_page_says_where_the_next_one_is(told: dict[str, object], following: str | None) -> None:
+    """A cursor alone says that there is more."""
+    page = page_of({"data": [{"start_time": 1}], **told})
+    assert page is not None
+    assert page.following == following
+
+
+@pytest.mark.parametrize("cursor", [None, "", 7])
+def test_a_page_that_hides_the_next_one_is_no_page(cursor: object) -> None:
+    """Nothing is settled by books of which a part is missing."""
+    assert page_of({"data": [{"start_time": 1}], "has_more": True, "next_page": cursor}) is None

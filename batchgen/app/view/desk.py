@@ -72,11 +72,13 @@ class OutputDesk:
         told = {} if known is None else known
         now, mark = _stamp(datetime.now(UTC)), self._mark()
         moment = _moment(since)
-        if moment is None or (known is not None and self._quiet == (since, mark)):
+        waits = known is not None and bool(self._withdrawn)
+        if moment is None or (known is not None and self._quiet == (since, mark) and not waits):
             rows, before = list[ImageRow](), dict[tuple[str, int], EarlierRow]()
         else:
             count = 0 if known is None else len(self._withdrawn)  # those who connect find them in the data
-            rows, before = self._changed(moment - LATE, told, [self._withdrawn.pop() for _ in range(count)])
+            rows, before = self._changed(moment - LATE, told, self._withdrawn[:count])
+            del self._withdrawn[:count]
         if not rows:
             self._quiet = (now, mark)
         told.update({(row.job_key, row.slot): _version(row) for row in rows})

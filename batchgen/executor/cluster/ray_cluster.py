@@ -114,16 +114,25 @@ class RayCluster:
         ray.shutdown()
 
     def _nodes(self) -> Sequence[Node]:
+        from ray import exceptions
+
         if not self._connected:
             self._connect()
+        try:
+            self._actors = self._found()
+        except (exceptions.RayError, ConnectionError, RuntimeError) as error:
+            if not self._actors:
+                raise InputError(f"Ray at {self.address}: {_short(error)}") from None
+        return list(self._actors.values())  # of a cluster that does not answer for a moment, those of before
+
+    def _found(self) -> dict[str, RayNode]:
         alive = [one for one in _ray().nodes() if one["Alive"] and one["Resources"].get("CPU")]
         processes = self.cores if self.address == HERE else 1
         found = {f"{one['NodeID']}-{number}": one for one in alive for number in range(processes)}
-        self._actors = {
+        return {
             name: self._living(name) or self._begun(name, one["NodeID"], str(one["NodeManagerAddress"]))
             for name, one in found.items()
         }
-        return list(self._actors.values())
 
     def _connect(self) -> None:
         """Connect without noise: no statistics leave, nothing is printed, no handler of a signal is replaced."""
