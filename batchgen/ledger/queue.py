@@ -72,6 +72,14 @@ class Queue:
                 (self._database.catalogue, rank, seq, AT_ONCE),
             ).fetchall()
 
+    def rename(self, key: str, real: str) -> None:
+        """Give a chained job its real key, under which it is remembered."""
+        with self._database.writing("renamed") as db:
+            db.execute(
+                "UPDATE queue SET job_key = ? WHERE catalogue = ? AND job_key = ?",
+                (real, self._database.catalogue, key),
+            )
+
     def clear(self) -> None:
         """Take everything out, also what a run that died has left."""
         of_ours = "FROM queue WHERE catalogue = ?"

@@ -26,7 +26,8 @@ class Planned:
     how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
     prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
     `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
-    `waits` is why it waits, if it does, and `awaited` names the jobs that it waits for.
+    `waits` is why it waits, if it does, and `awaited` names the jobs that it waits for. `queued_as` is the key that a
+    chained job had before its inputs were known.
     `gone` counts stored images whose files somebody moved away. `held` are slots that are held from
     now on, with the reason; `accepted` says that a person takes what is missing.
     """
@@ -47,6 +48,7 @@ class Planned:
     accepted: bool = False
     waits: ReasonCode = ReasonCode.NONE
     awaited: tuple[str, ...] = ()
+    queued_as: str = ""
 
     @property
     def quote(self) -> Quote | None:
@@ -136,7 +138,7 @@ class Pairing:
         real = self.chain.resolve(job)
         if isinstance(real, Missing):
             return self._unlinked(job, real)
-        return replace(next(self._pair(list(self.freeze([real])))), linked=True)
+        return replace(next(self._pair(list(self.freeze([real])))), linked=True, queued_as=job.key)
 
     def _unlinked(self, job: Job, missing: Missing) -> Planned:
         """Plan a chained job that cannot be drawn yet: it waits for other jobs, or for somebody's approval."""

@@ -26,6 +26,7 @@ from batchgen.model import (
     FileImage,
     Job,
     ModerationCheck,
+    OnCheck,
     Outcome,
     OutcomeKind,
     Reason,
@@ -246,8 +247,9 @@ class Worklist:
         """
         for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
             if item.waits:
-                self._held_back[item.waits].add(digest_of(item.job.key))
+                self._held_back[item.waits].add(digest_of(item.queued_as or item.job.key))
                 continue
+            item = self._come(item)  # noqa: PLW2901 - the same job, under its own key
             if again:
                 self._fetched[item.job.key] = item.job
             drawn = item if item.job.waits_for else self._unflagged(item)
@@ -256,6 +258,21 @@ class Worklist:
             elif not again:
                 self._stands(drawn)
         yield from self._released(again=again)
+
+    def _come(self, item: Planned) -> Planned:
+        """Plan a chained job anew under its real key, when its inputs have come since it was queued."""
+        if not item.queued_as or item.queued_as == item.job.key:
+            return item
+        self.ledger.jobs.forget([item.queued_as])
+        anew = replace(next(self._pairing.plan([item.job], queued=True)), linked=True)
+        self._remember(item.queued_as, anew.job)
+        return anew
+
+    def _remember(self, queued_as: str, job: Job) -> None:
+        """Write a chained job down under its real key, also in the queue where that is gone through once more."""
+        self.ledger.jobs.remember([wanted(job, self.offers)])
+        if self.project.settings.on_check is OnCheck.RETRY_ONCE:
+            self.ledger.queue.rename(queued_as, job.key)
 
     def _tasked(self, item: Planned) -> Task:
         if item.job.id in self.census.taken:
@@ -278,12 +295,15 @@ class Worklist:
         still = WaitingTally()
         for item in self._pairing.plan(self._among(held), queued=True):
             if item.waits is ReasonCode.CANARY and not again and self._canary_watch.may_open(item.job.template):
-                yield replace(_task(replace(item, slots=item.later)), prepare=self._await_checks)
+                ready = self._come(item)
+                yield replace(_task(replace(ready, slots=ready.later)), prepare=self._await_checks)
                 continue
             still.add(item)
             if item.waits or not item.slots:
                 continue
-            self._release(item, next(code for code, keys in held.items() if digest_of(item.job.key) in keys))
+            queued = digest_of(item.queued_as or item.job.key)
+            item = self._come(item)  # noqa: PLW2901 - the same job, under its own key
+            self._release(item, next(code for code, keys in held.items() if queued in keys))
             if again:
                 self._fetched[item.job.key] = item.job
             drawn = item if item.job.waits_for else self._unflagged(item)
@@ -301,7 +321,7 @@ class Worklist:
         """Wait for the checks of the canaries; they may pass for the template of this job, or not."""
         if not await self._canary_watch.opens(task.job.template, offload):
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.CANARY))
-        item = await offload(lambda: self._unflagged(next(self._pairing.plan([task.job], queued=True))))
+        item = await offload(lambda: self._unflagged(self._come(next(self._pairing.plan([task.job], queued=True)))))
         if not item.slots:
             return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         self._release(item, ReasonCode.CANARY)
@@ -380,7 +400,7 @@ class Worklist:
         """Plan a job anew; its provisional key goes first, so that what it replaces is what was drawn before."""
         self.ledger.jobs.forget([job.key])
         item = self._pairing.link(job)
-        self.ledger.jobs.remember([wanted(item.job, self.offers)])
+        self._remember(job.key, item.job)
         return self._unflagged(item)
 
     def failing(self) -> Iterator[tuple[Job, Words, tuple[int, ...]]]:
