@@ -89,7 +89,7 @@ def test_nothing_is_missed_afterwards_and_what_strangers_put_there_stays(
 ) -> None:
     """A dry run removes nothing and says the same; images in their places, ledger and sums stay."""
     folder = scene.root / "output" / "scene"
-    first = min((folder / "runs").iterdir())
+    first = min((folder / "runs").iterdir(), key=lambda run: run.stat().st_mtime_ns)
     (first / "notes.md").write_text("mine")
     (folder / "superseded" / "mine.png").write_bytes(b"mine")
     (folder / "quarantine" / "mine").mkdir(parents=True)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,8 @@ async def test_a_node_without_a_driver_leaves_when_all_is_done_and_its_linger_is
     clock, left = Ahead(), asyncio.Event()
     worker = NodeWorker(yard.equip, 120.0, clock, left.set)
     assert await worker.begin(1, yard.order) is None
-    task = asyncio.create_task(worker.execute(1, yard.order, attempt := yard.attempt(SLOW)))
+    attempt = replace(yard.attempt(SLOW), deadline=10_000.0)
+    task = asyncio.create_task(worker.execute(1, yard.order, attempt))
     await asyncio.sleep(0.1)
     worker.watch()
     clock.more = 119.0

@@ -218,7 +218,7 @@ class NodeWorker:
                 self.leave()
 
     def _idle(self) -> bool:
-        return all(made.task.done() for made in self._made.values())
+        return all(made.ended is not None for made in self._made.values())
 
     async def _keep(self, seconds: float) -> None:
         """Put receipts that waited so long beside the images; what the store refuses now is tried again."""
