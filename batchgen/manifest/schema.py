@@ -199,8 +199,8 @@ class RequestForm(Form):
     mask: Text | None = None
 
 
-class LimitsForm(Form):
-    """Rates per sliding minute, parallel calls, and hard stops of one run."""
+class OwnLimitsForm(Form):
+    """What one of several providers allows, instead of what `limits` says."""
 
     images_per_minute: Count | None = None
     input_images_per_minute: Count | None = None
@@ -208,6 +208,11 @@ class LimitsForm(Form):
     tokens_per_minute: Count | None = None
     images_per_day: Count | None = None
     concurrency: Count | None = None
+
+
+class LimitsForm(OwnLimitsForm):
+    """Rates per sliding minute, parallel calls, and hard stops of one run."""
+
     max_cost: Money | None = None
     """USD, hard, for one run."""
     max_images: Count | None = None
@@ -492,17 +497,6 @@ def _key_variable(value: Any) -> str:
             "a key is a secret and does not belong into a manifest"
         )
     return value
-
-
-class OwnLimitsForm(Form):
-    """What one of several providers allows, instead of what `limits` says."""
-
-    images_per_minute: Count | None = None
-    input_images_per_minute: Count | None = None
-    requests_per_minute: Count | None = None
-    tokens_per_minute: Count | None = None
-    images_per_day: Count | None = None
-    concurrency: Count | None = None
 
 
 class ProviderEntryForm(Form):
