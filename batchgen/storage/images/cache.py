@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 
 from batchgen.storage.durable import PRIVATE_DIR, guarded
 
@@ -29,9 +30,14 @@ class Cache:
         with guarded(kept):
             if not kept.exists():
                 self._root.mkdir(PRIVATE_DIR, parents=True, exist_ok=True)
-                coming = kept.with_name(f".{kept.name}.{os.getpid()}")
-                with coming.open("wb") as file:
-                    there = pour(file)
+                # Its own name: threads and processes may fetch the same image at the same time.
+                with NamedTemporaryFile(dir=self._root, prefix=".", delete=False) as file:
+                    coming = Path(file.name)
+                    try:
+                        there = pour(cast("BinaryIO", file))
+                    except BaseException:
+                        coming.unlink()
+                        raise
                 if not there:
                     coming.unlink()
                     return None
@@ -41,7 +47,11 @@ class Cache:
         return kept
 
     def _make_room(self) -> None:
-        files = sorted(((one.stat(), one) for one in self._root.iterdir()), key=lambda pair: pair[0].st_mtime)
+        files = []
+        for one in self._root.iterdir():
+            with suppress(FileNotFoundError):  # somebody else's copy takes its place, or makes room
+                files.append((one.stat(), one))
+        files.sort(key=lambda pair: pair[0].st_mtime)
         size, newest = sum(facts.st_size for facts, _ in files), files[-1][0].st_mtime
         for facts, one in files:
             if size <= self._most or newest - facts.st_mtime < FRESH_SECONDS:
