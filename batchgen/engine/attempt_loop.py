@@ -1,12 +1,12 @@
 """Makes one call: permit, reserve, execute, settle, and again as often as the policy allows."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import uniform
 
 from batchgen.engine.admission import Admission
-from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, amount
+from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, Claim, amount
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import (
@@ -73,8 +73,8 @@ class CallState:
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
     image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses,
-    `refusal` the verdict that failed it for nothing. `lane` is the provider that was asked last, `avoided` names those
-    that are not asked for this call any more.
+    `refusal` the verdict that failed it for nothing. `claim` is what its job may still take.
+    `lane` is the provider that was asked last, `avoided` names those that are not asked for this call any more.
     """
 
     job: Job
@@ -95,6 +95,7 @@ class CallState:
     spent: MicroUSD = ZERO
     lane: Lane | None = None
     avoided: frozenset[str] = frozenset()
+    claim: Claim | None = None
 
     @property
     def asked(self) -> Lane:
@@ -208,7 +209,10 @@ class AttemptLoop:
             await self.bench.pause(seconds)
 
     async def _admit(self, call: CallState) -> Next | None:
-        """One try; when the limits leave no room, wait for others to give some back as long as that can help."""
+        """One try; when the limits leave no room, wait for others to give some back as long as that can help.
+
+        What jobs of a larger priority may still ask for is left to them, also while they wait.
+        """
         while not self.bench.stops:
             lane = await self.choice.next(call.job, len(call.slots), call.avoided)
             if lane is None:
@@ -217,17 +221,24 @@ class AttemptLoop:
             attempt = self._attempt(call, lane)
             if refused := self.room.never(attempt):
                 return self._refuse(call, refused)
-            if self.room.fits(attempt) or not self.room.busy:
-                with self.room.asking(attempt) as ask:
+            claimed = self.room.claimed(call.job.priority)
+            if self.room.fits(attempt, claimed) or not (self.room.busy or claimed):
+                with self.room.asking(attempt, call.claim) as ask:
                     tried = await self._try(call, attempt, ask)
                 if not isinstance(tried, Refused):
                     return tried
-                self.room.learn(tried, attempt)
-                if not (tried.ever and self.room.busy):
+                self.room.learn(tried, attempt, ask.claimed)
+                if not tried.ever or not (self.room.busy or ask.claimed):
                     return self._refuse(call, tried)
+                if ask.claimed != self.room.claimed(call.job.priority):
+                    continue
             with self.places.resting():
                 await self.room.change()
         return Over(SlotState.NOT_STARTED, STOPPED)
+
+    def claiming(self, job: Job, most: Amount) -> AbstractContextManager[Claim]:
+        """While inside, jobs of a smaller priority leave so much to this one."""
+        return self.room.claiming(job.priority, most)
 
     def _refuse(self, call: CallState, refused: Refused) -> Over:
         """Give a call up for this run; the first of a kind is noted, as there may be a million."""
@@ -280,7 +291,9 @@ class AttemptLoop:
                 reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
                 return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
             bench.check_output()
-            if refused := await bench.offload(bench.ledger.reservations.reserve, attempt, lane.caps()):
+            ask.claimed = others = self.room.claimed(call.job.priority)
+            reserve = bench.ledger.reservations.reserve
+            if refused := await bench.offload(reserve, attempt, lane.caps(), (others.money, others.images)):
                 return _approved(refused) if refused.kind is CapKind.APPROVED else refused
             call.touched = True
             ask.reserved()

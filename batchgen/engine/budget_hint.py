@@ -16,7 +16,7 @@ Scope = tuple[CapKind, str]
 """A limit, and whose it is: a provider's, or with no name the run's."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Amount:
     """Micro-dollars and images."""
 
@@ -26,12 +26,27 @@ class Amount:
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(self.money + other.money, self.images + other.images)
 
+    def __bool__(self) -> bool:
+        """Whether it is anything."""
+        return bool(self.money or self.images)
+
     def __sub__(self, other: "Amount") -> "Amount":
         return Amount(self.money - other.money, self.images - other.images)
 
     def of(self, kind: CapKind) -> int:
         """In the unit that a limit counts."""
         return self.images if kind in _IMAGES else self.money
+
+
+NOTHING = Amount()
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a job under way may still take; jobs that matter less leave it to that one."""
+
+    priority: float
+    left: Amount
 
 
 @dataclass(slots=True)
@@ -55,7 +70,34 @@ class BudgetHint:
         self._limits: dict[Scope, Limit] = {}
         self._learned_at = 0.0
         self._asking = Amount()
+        self._claims: dict[float, Amount] = {}
         self._changed = asyncio.Event()
+
+    @contextmanager
+    def claiming(self, priority: float, most: Amount) -> Iterator[Claim]:
+        """While inside, a job is under way that may ask for so much in all."""
+        claim = Claim(priority, Amount())
+        self._move_claim(claim, most)
+        try:
+            yield claim
+        finally:
+            self._move_claim(claim, Amount() - claim.left)
+            if not self._claims[priority]:
+                del self._claims[priority]
+            self._tell()
+
+    def claimed(self, priority: float) -> Amount:
+        """Say what jobs of a larger priority may still ask for; nearly always there are none."""
+        return sum((claim for whose, claim in self._claims.items() if whose > priority), Amount())
+
+    def _move_claim(self, claim: Claim | None, change: Amount) -> None:
+        """Let a job ask for more, or for less; never for less than nothing."""
+        if claim is None:
+            return
+        left = claim.left + change
+        left = Amount(max(0, left.money), max(0, left.images))
+        self._claims[claim.priority] = self._claims.get(claim.priority, Amount()) + left - claim.left
+        claim.left = left
 
     def never(self, attempt: Attempt) -> Refused | None:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
@@ -66,10 +108,10 @@ class BudgetHint:
                 return limit.refused
         return None
 
-    def fits(self, attempt: Attempt) -> bool:
-        """Whether a call may fit now, beside those that are about to ask."""
+    def fits(self, attempt: Attempt, claimed: Amount = NOTHING) -> bool:
+        """Whether a call may fit now, beside those that are about to ask, and what others claim."""
         self._forget()
-        all_asks = amount(attempt) + self._asking
+        all_asks = amount(attempt) + self._asking + claimed
         return all(
             all_asks.of(kind) <= limit.free
             for (kind, provider), limit in self._limits.items()
@@ -77,9 +119,9 @@ class BudgetHint:
         )
 
     @contextmanager
-    def asking(self, attempt: Attempt) -> Iterator["Ask"]:
+    def asking(self, attempt: Attempt, claim: Claim | None = None) -> Iterator["Ask"]:
         """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
-        ask = Ask(self, amount(attempt), attempt.provider)
+        ask = Ask(self, amount(attempt), attempt.provider, claim)
         self.busy += 1
         self._asking += ask.amount
         try:
@@ -88,15 +130,19 @@ class BudgetHint:
             self.busy -= 1
             if not ask.is_reserved:
                 self._asking -= ask.amount
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Wake those that wait for room."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def change(self) -> None:
         """Wait until a call ended, one way or the other."""
         await self._changed.wait()
 
-    def learn(self, refused: Refused, attempt: Attempt) -> None:
-        """Take what the ledger said of a call."""
+    def learn(self, refused: Refused, attempt: Attempt, claimed: Amount = NOTHING) -> None:
+        """Take what the ledger said of a call; what was claimed beside it is free for those that claim it."""
         self._learned_at = self._clock.monotonic()
         scope = (refused.kind, attempt.provider if refused.kind in _OF_PROVIDER else "")
         before = self._limits.get(scope)
@@ -104,7 +150,7 @@ class BudgetHint:
         if not refused.ever:
             ask = amount(attempt).of(refused.kind)
             never = ask if never is None else min(ask, never)
-        self._limits[scope] = Limit(refused, refused.headroom, never)
+        self._limits[scope] = Limit(refused, refused.headroom + claimed.of(refused.kind), never)
 
     def move(self, change: Amount, provider: str) -> None:
         """Follow what a call to a provider took (minus) or gave back."""
@@ -112,16 +158,21 @@ class BudgetHint:
             if whose in {"", provider}:
                 limit.free += change.of(kind)
 
-    def reserved(self, ask: Amount, provider: str) -> None:
+    def reserved(self, ask: Amount, provider: str, claim: Claim | None) -> None:
         """Turn a question into a reservation."""
         self._asking -= ask
         self.move(Amount() - ask, provider)
+        self._move_claim(claim, Amount() - ask)
+
+    def settled(self, given_back: Amount, provider: str, claim: Claim | None) -> None:
+        """Take back what a closed call did not use."""
+        self.move(given_back, provider)
+        self._move_claim(claim, given_back)
 
     def forget(self) -> None:
         """Forget what was learned: a limit was changed."""
         self._limits.clear()
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._tell()
 
     def _forget(self) -> None:
         if self._limits and self._clock.monotonic() - self._learned_at > FORGOTTEN_AFTER:
@@ -130,21 +181,23 @@ class BudgetHint:
 
 @dataclass(slots=True)
 class Ask:
-    """One call's way through the limits."""
+    """One call's way through the limits; `claimed` is what others claimed when the ledger was asked."""
 
     room: BudgetHint
     amount: Amount
     provider: str
+    claim: Claim | None
+    claimed: Amount = NOTHING
     is_reserved: bool = field(default=False, init=False)
 
     def reserved(self) -> None:
         """Note that the ledger has set the worst case aside."""
         self.is_reserved = True
-        self.room.reserved(self.amount, self.provider)
+        self.room.reserved(self.amount, self.provider, self.claim)
 
     def settled(self, used: Amount) -> None:
         """Note that the ledger has closed the call; so much of the worst case is used, or stays at risk."""
-        self.room.move(self.amount - used, self.provider)
+        self.room.settled(self.amount - used, self.provider, self.claim)
 
 
 def amount(attempt: Attempt) -> Amount:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from batchgen.engine.admission import Admission
 from batchgen.engine.attempt_loop import AttemptLoop, CallState
+from batchgen.engine.budget_hint import Amount, Claim
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
@@ -51,8 +52,9 @@ class Task:
     """A job and the slots of it that this run shall draw.
 
     `replaces` is the key of the job whose images stand where these will go; `standing` is what the job has come to
-    before, `tried` what earlier runs made of its slots. `words` are the prompts of slots that are not drawn with the
-    job's own. `redraw`: the slots have images, which stay until others take their places.
+    before, `tried` what earlier runs made of its slots, `high` the most that they may cost. `words` are the prompts of
+    slots that are not drawn with the job's own. `redraw`: the slots have images, which stay until others take their
+    places.
     """
 
     job: Job
@@ -63,6 +65,7 @@ class Task:
     tried: tuple[tuple[int, Tried], ...] = ()
     words: Words = ()
     redraw: bool = False
+    high: MicroUSD = ZERO
 
 
 Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
@@ -126,7 +129,14 @@ class JobRunner:
         self._caller.room.forget()
 
     async def perform(self, task: Task) -> Outcome:
-        """Draw the slots of one job and say what became of it; failures are values, an exception is a bug."""
+        """Draw the slots of one job and say what became of it; failures are values, an exception is a bug.
+
+        From its beginning to its end, also while it waits, jobs of a smaller priority leave to it what it may cost.
+        """
+        with self._caller.claiming(task.job, Amount(task.high, len(task.slots))) as claim:
+            return await self._perform(task, claim)
+
+    async def _perform(self, task: Task, claim: Claim) -> Outcome:
         if task.prepare:
             with self.places.resting():
                 ready = await task.prepare(task, self.bench.offload)
@@ -135,9 +145,9 @@ class JobRunner:
             task = ready
         parts = split([lane.tariff for lane in self.bench.able(task.job)], task)
         if len(parts) == 1:
-            filled = [await self._fill(task, *parts[0])]
+            filled = [await self._fill(task, claim, *parts[0])]
         else:
-            filled = await asyncio.gather(*(self._fill(task, *part) for part in parts))
+            filled = await asyncio.gather(*(self._fill(task, claim, *part) for part in parts))
         outcome = await self._close(task, filled)
         lane = self.bench.lane if len(self.bench.lanes) == 1 else _last_asked(filled)
         if lane is None:  # nobody was asked, so that nothing counts against anybody
@@ -201,7 +211,7 @@ class JobRunner:
         except StorageError as error:
             self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
 
-    async def _fill(self, task: Task, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
+    async def _fill(self, task: Task, claim: Claim, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
 
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
@@ -212,7 +222,7 @@ class JobRunner:
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
         tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain)
         for purpose in purposes(self.bench.settings, tried):
-            call = CallState(job, tuple(short), purpose, task.replaces, tally)
+            call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
             tally = Tally(uncertain=call.tally.uncertain)

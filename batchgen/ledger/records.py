@@ -185,11 +185,12 @@ COUNT_IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """A limit, and how much of it is free for a new run: micro-dollars or images."""
+    """A limit, and how much of it is free for a new run: micro-dollars or images. `provider` is whose alone it is."""
 
     kind: CapKind
     limit: int
     free: int
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
 """A call that was sent this long ago is not under way any more: the run that waited for it is dead."""
 _OPEN_SINCE = "ended IS NULL AND started >= iif(state = 'dispatched', ?, ?)"
+Claimed = tuple[int, int]
+"""Micro-dollars and images that jobs under way may still ask for, and that others leave to them."""
 _NAMES = {
     CapKind.MAX_COST: "the cost limit of this run",
     CapKind.MAX_IMAGES: "the images allowed in this run",
@@ -35,16 +37,17 @@ class Reservations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def reserve(self, attempt: Attempt, caps: Caps) -> Refused | None:
+    def reserve(self, attempt: Attempt, caps: Caps, claimed: Claimed = (0, 0)) -> Refused | None:
         """Set the worst case of a call aside and write its intent down, durably; None when the call may go.
 
-        Reading the sums, comparing and writing are one transaction that excludes every other process.
+        Reading the sums, comparing and writing are one transaction that excludes every other process. What is `claimed`
+        by others counts as if they were under way.
         """
         now = self._database.now()
         with self._database.writing("reserve") as db:
             if caps.latest:
                 _be_latest(db, self._database.catalogue, attempt.run_id)
-            (refused,) = reserve_all(db, self._database.catalogue, (attempt,), caps, now)
+            (refused,) = reserve_all(db, self._database.catalogue, (attempt,), caps, now, claimed=claimed)
         return refused
 
     def headroom(self, caps: Caps, provider: str) -> tuple[Headroom, ...]:
@@ -84,6 +87,7 @@ def reserve_all(
     now: datetime,
     *,
     handle: str | None = None,
+    claimed: Claimed = (0, 0),
 ) -> tuple[Refused | None, ...]:
     """Reserve attempts of one run and provider within a transaction, as far as limits allow; says what refused each.
 
@@ -91,7 +95,7 @@ def reserve_all(
     """
     lines = _lines(db, catalogue, attempts[0].run_id, attempts[0].provider, caps, now)
     found: list[Refused | None] = []
-    cost = images = 0
+    cost, images = claimed
     for attempt in attempts:
         asked = (
             replace(line, open=line.open + images, ask=attempt.n)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from batchgen.money import MicroUSD
 from tests.rehearsal import Rehearsal
 
 IDS = {"a": "low", "b": "", "c": "2", "d": "high", "e": "normal", "f": "-3"}
@@ -53,3 +56,33 @@ def test_a_job_that_another_needs_is_drawn_no_later_than_it(scene: Rehearsal) ->
     scene.run(manifest, max_images=1, concurrency=1)
     rows, _ = scene.plan(manifest)
     assert [name for name, item in rows.items() if item.action.value == "stored"] == ["felt"]
+
+
+@pytest.mark.parametrize("limit", [{"max_images": 2}, {"max_cost": MicroUSD(30_000)}])
+def test_jobs_that_matter_less_leave_what_a_waiting_one_needs(scene: Rehearsal, limit: dict[str, Any]) -> None:
+    """A man waits for his hat while there is room for others to start: the limit still ends behind him, as planned."""
+    jobs: list[dict[str, Any]] = [
+        *({"id": f"other{n}", "prompt": f"A {n}"} for n in range(6)),
+        {"id": "hat", "prompt": "A hat"},
+        {"id": "man", "prompt": "A man", "images": ["@hat"], "priority": "high"},
+    ]
+    manifest = scene.manifest(jobs)
+    _, estimate = scene.plan(manifest, **limit)
+    assert estimate.reach
+    assert estimate.reach.worst
+    assert estimate.reach.worst.job.startswith("other")
+    assert scene.run(manifest, **limit, concurrency=8).exit == 4
+    rows, _ = scene.plan(manifest)
+    stored = {name for name, item in rows.items() if item.action.value == "stored"}
+    assert {"hat", "man"} <= stored
+
+
+def test_a_job_that_is_tried_again_still_goes_before_those_that_matter_less(scene: Rehearsal) -> None:
+    """While it waits for its next try nobody takes what it needs."""
+    jobs: list[dict[str, Any]] = [
+        {"id": "first", "prompt": "A [[mock: fault=429_rate times=2]]", "priority": "high"},
+        *({"id": f"other{n}", "prompt": f"A {n}"} for n in range(6)),
+    ]
+    scene.run(scene.manifest(jobs), max_images=1, concurrency=8)
+    rows, _ = scene.plan(scene.manifest(jobs))
+    assert [name for name, item in rows.items() if item.action.value == "stored"] == ["first"]

@@ -9,6 +9,7 @@ import pytest
 
 from batchgen.app.config.options import Options
 from batchgen.app.preview import doctor
+from batchgen.app.preview.plan import plan_manifest
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import InputError
@@ -204,3 +205,20 @@ def test_the_command_line_names_a_single_provider_instead(two: Two) -> None:
     ended = two.run(two.manifest(), provider="mock")
     assert (ended.exit, two.drawn("east") + two.drawn("west")) == (0, 0)
     assert {row["provider"] for row in ended.table("usage")} == {"mock"}
+
+
+@pytest.mark.parametrize(("west", "drawn"), [(9, 6), (3, 5)])
+def test_a_plan_counts_the_images_of_a_day_at_each_provider(two: Two, west: int, drawn: int) -> None:
+    """What one has no room for goes to the other; the plan says what remains, and so does the run."""
+    two.provider("east", price="0.01")
+    two.provider("west", price="0.04")
+    most = {"east": 2, "west": west}
+    providers = [{"file": f"{name}.yaml", "limits": {"images_per_day": most[name]}} for name in most]
+    manifest = two.manifest(limits=ONE_BY_ONE, providers=providers)
+    plan = plan_manifest(manifest, Options(output=two.root / "output"))
+    assert len(list(plan)) == 6
+    assert plan.estimate.reach
+    for end in (plan.estimate.reach.expected, plan.estimate.reach.worst):
+        assert (end.jobs if end else 0) == 6 - drawn
+    ended = two.run(manifest)
+    assert (ended.exit, two.drawn("east"), two.drawn("west")) == (0 if drawn == 6 else 4, 2, drawn - 2)

@@ -168,7 +168,7 @@ def test_an_estimate_shows_kinds_tags_and_the_total() -> None:
 
 def end(job: str = "sofa-2", jobs: int = 1, kind: CapKind = CapKind.MAX_COST, **room: int) -> Shortfall:
     """Return where a limit of a dollar ends a run."""
-    return Shortfall(Headroom(kind, **{"limit": 1_000_000, "free": 1_000_000} | room), job, jobs, 2 * jobs)
+    return Shortfall(Headroom(kind, room.get("limit", 1_000_000), room.get("free", 1_000_000)), job, jobs, 2 * jobs)
 
 
 @pytest.mark.parametrize(

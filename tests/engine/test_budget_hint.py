@@ -121,3 +121,45 @@ def test_whoever_waits_hears_of_every_end() -> None:
         await asyncio.gather(*waiting)
 
     in_time(law())
+
+
+def test_jobs_leave_what_those_that_matter_more_may_still_ask_for() -> None:
+    """From the beginning of a job to its end; what it reserved, and what it gave back, count once."""
+
+    async def law() -> None:
+        room = BudgetHint(virtual_time.VirtualClock())
+        room.learn(refusal(100), attempt(120))
+        with room.claiming(1.0, Amount(60, 1)) as claim:
+            assert room.claimed(0.0) == Amount(60, 1)
+            assert room.claimed(1.0) == Amount()
+            assert room.fits(attempt(40), room.claimed(0.0))
+            assert not room.fits(attempt(41), room.claimed(0.0))
+            with room.asking(attempt(60), claim) as ask:
+                ask.reserved()
+                assert room.claimed(0.0) == Amount()
+                ask.settled(Amount())
+            assert room.claimed(0.0) == Amount(60, 1)
+            with room.asking(attempt(60), claim) as ask:
+                ask.reserved()
+                ask.settled(Amount(25, 1))
+            assert room.claimed(0.0) == Amount(35, 0)
+        assert room.claimed(0.0) == Amount()
+        assert room.fits(attempt(75))
+
+    in_time(law())
+
+
+def test_what_was_left_to_others_counts_as_free_for_them() -> None:
+    """A refusal because of what others claim is none of theirs; who waits hears when a job ends."""
+
+    async def law() -> None:
+        room = BudgetHint(virtual_time.VirtualClock())
+        with room.claiming(1.0, Amount(60, 1)):
+            room.learn(refusal(10), attempt(20), room.claimed(0.0))
+            assert room.fits(attempt(70))
+            waits = asyncio.ensure_future(room.change())
+            await asyncio.sleep(0)
+            assert not waits.done()
+        await waits
+
+    in_time(law())

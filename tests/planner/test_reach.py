@@ -103,3 +103,29 @@ def test_without_limits_nothing_is_said_and_within_them_nothing_remains() -> Non
     """The two are told apart."""
     assert reach([planned("a")], []) is None
     assert reach([planned("a")], [Headroom(CapKind.MONTH, 20, 20)]) == Reach(None, None)
+
+
+@pytest.mark.parametrize(
+    ("free", "able", "first"),
+    [
+        ({"a": 1, "b": 1}, ["a", "b"], "c"),
+        ({"a": 9, "b": 0}, ["b", "a"], None),
+        ({"a": 0}, ["a", "b"], None),
+        ({"a": 0, "b": 2}, ["a", "b"], "c"),
+        ({"a": 1, "b": 9}, ["a"], "b"),
+    ],
+)
+@pytest.mark.parametrize("ranked", [False, True])
+def test_where_a_provider_has_no_images_left_the_next_is_asked(
+    free: dict[str, int], able: list[str], first: str | None, *, ranked: bool
+) -> None:
+    """A day's images count for one provider each; the limit that ends it is that of the first one who is able."""
+    daily = {name: Headroom(CapKind.IMAGES_PER_DAY, 9, left, name) for name, left in free.items()}
+    frontier = Frontier([], daily=daily, able=lambda _job: able, ranked=ranked)
+    plan = [planned("a"), planned("b"), planned("c")]
+    assert list(frontier.watch(plan)) == plan
+    found = frontier.reach()
+    assert found
+    assert (found.expected and found.expected.job) == first
+    if found.expected:
+        assert found.expected.limit.provider == able[0]

@@ -1,6 +1,6 @@
 """`plan` and `estimate`: what a run would do and cost. Nothing is sent and nothing is written."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,10 +24,12 @@ from batchgen.app.preview import check
 from batchgen.app.preview import compare as comparison
 from batchgen.app.preview.compare import CompareRow, Group, gather
 from batchgen.errors import InputError, Problem
+from batchgen.ledger import CapKind, Ledger
 from batchgen.manifest import ManifestSummary
-from batchgen.model import Provider, Route, RouteChoice, Settings
+from batchgen.model import Job, Provider, Route, RouteChoice, Settings
 from batchgen.money import MicroUSD, short
 from batchgen.planner import Chain, Estimate, Frontier, Pairing, Planned, Tally
+from batchgen.pricing import Offers
 from batchgen.text import counted, duration
 
 MOST_SHOWN = 20
@@ -47,7 +49,7 @@ class PlanResult(Shown):
     def __iter__(self) -> Iterator[Planned]:
         """Each job with what would happen and why."""
         project, options = self.project, self.options
-        sums, batch = Tally(project.settings.limits), project.settings.route is not RouteChoice.SYNC
+        sums = Tally(project.settings.limits)
         choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
             store, offers = project.open_store(), project.offers(ledger)
@@ -55,8 +57,7 @@ class PlanResult(Shown):
             canaries = canaries_of(project, self.census, ledger)
             pairing = Pairing(ledger, offers.planned, choices, chain, store.taken, canaries.hold)
             jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
-            limits = ledger.reservations.headroom(caps_of(project.settings), project.providers)
-            frontier = Frontier(limits, ranked=self.census.ranked, at_once=batch)
+            frontier = _frontier(project, ledger, offers, ranked=self.census.ranked)
             yield from frontier.watch(sums.watch(pairing.plan(selected(jobs, options))))
             samples = tuple(folder_warnings(project, ledger))
         self.estimate = replace(sums.total((*self.warnings, *samples)), reach=frontier.reach())
@@ -74,6 +75,23 @@ class PlanResult(Shown):
         ]
         more = [("…", "iterate for the others")] if len(rows) > MOST_SHOWN else []
         return html_table(("job", "action", "images", "cost", "why"), (*rows[:MOST_SHOWN], *more))
+
+
+def _frontier(project: Project, ledger: Ledger, offers: Offers, *, ranked: bool) -> Frontier:
+    """Watch for where limits end a run: those of all providers, and where there are several, those of each."""
+    batch = project.settings.route is not RouteChoice.SYNC
+    headroom, caps = ledger.reservations.headroom, caps_of(project.settings)
+    if len(project.lanes) == 1:
+        return Frontier(headroom(caps, project.providers), ranked=ranked, at_once=batch)
+    daily = {
+        lane.name: replace(limit, provider=lane.name)
+        for lane in project.lanes
+        for limit in headroom(caps_of(lane.settings), lane.name)
+        if limit.kind is CapKind.IMAGES_PER_DAY
+    }
+    shared = headroom(replace(caps, images_per_day=None), "")
+    able: Callable[[Job], list[str]] = lambda job: [one.name for one in offers.able(job)]  # noqa: E731
+    return Frontier(shared, daily=daily, able=able, ranked=ranked, at_once=batch)
 
 
 def facts_of(estimate: Estimate) -> Facts:

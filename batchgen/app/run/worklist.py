@@ -33,6 +33,7 @@ from batchgen.model import (
     ReasonCode,
     SlotState,
 )
+from batchgen.money import ZERO
 from batchgen.planner import BY_PEOPLE, Action, Canaries, Chain, Estimate, Pairing, Planned, Tally, Waiting
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.planner.waiting import WaitingTally
@@ -470,4 +471,5 @@ def _task(item: Planned) -> Task:
         tried=item.tried,
         words=item.words,
         redraw=item.action is Action.REDRAW,
+        high=item.quote.high if item.quote else ZERO,
     )

@@ -118,7 +118,8 @@ def _limit(end: Shortfall) -> str:
     amount, left = (
         (f"{limit:,}", f"{free:,}") if kind in COUNT_IMAGES else (short(MicroUSD(limit)), short(MicroUSD(free)))
     )
-    return f"{_LIMITS[kind]} {amount}" + (f" (left: {left})" if free < limit else "")
+    at = f" at {end.limit.provider}" if end.limit.provider else ""
+    return f"{_LIMITS[kind]} {amount}{at}" + (f" (left: {left})" if free < limit else "")
 
 
 def _left(end: Shortfall, estimate: Estimate) -> str:
