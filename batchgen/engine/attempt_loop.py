@@ -351,6 +351,8 @@ class AttemptLoop:
         """Make the attempt that is reserved, and learn from it at once."""
         limiter = permit.lane.limiter
         if permit.start:
+            if limiter.is_late(permit.start):
+                await limiter.put_off(permit.start)
             limiter.sent(permit.start)
         came = await self._execute(attempt)
         if isinstance(came, Pending):

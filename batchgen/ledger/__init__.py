@@ -22,6 +22,7 @@ from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
 from batchgen.ledger.month import BudgetFacts, Month, MonthLine, Sums, budgets
+from batchgen.ledger.permits import Permits, account_mark
 from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
@@ -132,6 +133,7 @@ __all__ = [
     "Wanted",
     "Waste",
     "WayRow",
+    "account_mark",
 ]
 
 
@@ -164,6 +166,7 @@ class Ledger:
         self.accounts = Accounts(database)
         self.learned_limits = LearnedLimits(database)
         self.queue_limits = QueueLimits(database)
+        self.permits = Permits(database)
         self.uploads = Uploads(database)
         self.measures = Measures(database)
         self.canaries = Canaries(database)

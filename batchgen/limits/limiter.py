@@ -10,6 +10,7 @@ from batchgen.limits.call_window import CallWindow
 from batchgen.limits.learned_rate import LearnedRate
 from batchgen.limits.rate_share import COOL_DOWN, RateShare
 from batchgen.limits.refusals import LATEST, Refusals
+from batchgen.limits.shared_pace import LATE, SharedPace
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.limits.slots import Slots
 from batchgen.limits.start_queue import StartQueue, Weights
@@ -45,7 +46,8 @@ class Limiter:
     With rates configured, rate-limit answers slow the pace down; without any, they lower the number of parallel calls.
     The place of a refused call rests for as long as the refusal says; where refusals are more than chance, the whole
     lane does. Where they go on after that and no rate is configured, a limit has shown itself: it is learned, for each
-    model, and told to `tell` in calls a minute. `known` are limits that earlier runs learned.
+    model, and told to `tell` in calls a minute. `known` are limits that earlier runs learned. With a `shared` pace the
+    configured rates are those of all processes that share it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Limiter:
         clock: Clock,
         known: Mapping[str, int] | None = None,
         tell: Callable[[str, int], None] = untold,
+        shared: SharedPace | None = None,
     ) -> None:
         self._clock = clock
         self._gate = StopGate()
@@ -62,7 +65,8 @@ class Limiter:
         self._slots = Slots(limits.concurrency)
         self._window = CallWindow(limits.concurrency)
         self._share = RateShare(clock)
-        self._queue = StartQueue(clock)
+        self._shared = shared
+        self._queue = StartQueue(clock, shared)
         self._rests: list[float] = []
         self._waiting = 0
         self._held = False
@@ -123,7 +127,7 @@ class Limiter:
         """Seconds until a call of this weight could start here; infinite until another one ends or starts."""
         if self._waiting or self._slots.taken >= self._slots.size:
             return math.inf
-        meters = (meter.wait(weight) for meter, weight in self._weights(n, input_images, tokens))
+        meters = (meter.wait(weight) for _, meter, weight in self._weights(n, input_images, tokens))
         held = max(self._rate(model).wait(self._refusals.look), self._until_place())
         return max(self._queue.closed_for, held, *meters)
 
@@ -157,6 +161,15 @@ class Limiter:
     def sent(self, start: Start) -> None:
         """Say that a call leaves only now, so that what was done in between does not blur its window."""
         start.at = self._clock.monotonic()
+
+    def is_late(self, start: Start) -> bool:
+        """Whether a call would leave so long after its booked time that others have to know: `put_off` tells them."""
+        return start.booked is not None and self._clock.monotonic() > start.booked + LATE
+
+    async def put_off(self, start: Start) -> None:
+        """Let those who share the pace know that a late call leaves only now."""
+        if self._shared and start.booked is not None:
+            await self._shared.move(start.booked)
 
     def answered(self, start: Start) -> None:
         """Learn from an answer that was no rate limit: the provider took this call."""
@@ -234,7 +247,7 @@ class Limiter:
 
     def _weights(self, n: int, input_images: int, tokens: int) -> Weights:
         weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
-        return tuple((meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
+        return tuple((kind, meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
 
     def _rate(self, model: str) -> LearnedRate:
         if model not in self._learned:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from batchgen.limits.rate_share import RateShare
+from batchgen.model import Load
 from batchgen.runtime.clock import Clock
 
 WINDOW = 60.0
@@ -20,12 +21,16 @@ BURST = 0.5
 
 @dataclass(slots=True, eq=False)
 class Start:
-    """One call that was let go: when, on the monotonic clock, and whether it was refused as too many, or answered."""
+    """One call that was let go: when, on the monotonic clock, and whether it was refused as too many, or answered.
+
+    `booked` is when it was to start by the pace that it shares with other processes.
+    """
 
     at: float
     model: str = ""
     refused: bool = False
     answered: bool = False
+    booked: float | None = None
 
 
 class SlidingWindow:
@@ -67,10 +72,14 @@ class SlidingWindow:
         Whatever share and ceiling say, one call keeps the next waiting for a window at most, or for its own weight at
         the configured rate.
         """
-        slowed = min(weight / self._share.now * self._limit / self._ceiling, max(weight, self._limit))
-        await self._pour(slowed)
+        await self._pour(self._paced(weight))
         self._log.append((start, weight))
         self._used += weight
+
+    def load(self, kind: str, weight: int) -> Load:
+        """Say what a call weighs here, for those who share the limit; after `clear`."""
+        second = self._limit / WINDOW
+        return Load(kind, weight, self._ceiling, self._paced(weight) / second, self._slack / second)
 
     def lower(self, ceiling: float) -> None:
         """Pace by a lower limit that the provider names; never above the configured one, which may be a fraction."""
@@ -86,6 +95,10 @@ class SlidingWindow:
         """Return the part of the limit that the provider took within the last window."""
         since = self._clock.monotonic() - WINDOW
         return sum(weight for start, weight in self._log if start.at > since and not start.refused) / self._limit
+
+    def _paced(self, weight: int) -> float:
+        """Return what the bucket counts: more than the weight where the pace is below the configured one."""
+        return min(weight / self._share.now * self._limit / self._ceiling, max(weight, self._limit))
 
     async def _loosen(self, weight: int) -> None:
         """Let the bucket hold half a second of the rate and the heaviest call, to catch up what waits for the log cost.

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+from batchgen.limits.shared_pace import BOOKED_WINDOW, LATE, SharedPace
 from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.runtime.clock import Clock
 
 # aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten images waits for ever behind
 # calls for one. Here only the head of the queue ever waits at a meter.
 
-Weights = tuple[tuple[SlidingWindow, int], ...]
+Weights = tuple[tuple[str, SlidingWindow, int], ...]
 
 
 class StartQueue:
@@ -17,10 +18,13 @@ class StartQueue:
 
     The first call after a pause is a probe: the others follow when it is answered, or after `look` seconds, in which a
     refusal would have come.
+
+    With a `shared` pace, the head of the queue books its start there; processes take turns, as only heads wait.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, shared: SharedPace | None = None) -> None:
         self._clock = clock
+        self._shared = shared
         self._turn = asyncio.Lock()
         self._resumes_at = float("-inf")
         self._paused = False
@@ -40,15 +44,27 @@ class StartQueue:
         """
         async with self._turn:
             await self._until_open(wait)
-            for meter, weight in weights:
+            for _, meter, weight in weights:
                 await meter.clear(weight)
             await self._until_open(wait)
-            start = Start(self._clock.monotonic(), model)
+            booked = await self._book(self._shared, weights, wait) if self._shared and weights else None
+            start = Start(self._clock.monotonic(), model, booked=booked)
             if self._paused:
                 self._paused, self.probe = False, start
-            for meter, weight in weights:
+            for _, meter, weight in weights:
                 await meter.take(start, weight)
             return start
+
+    async def _book(self, shared: SharedPace, weights: Weights, wait: Callable[[], float]) -> float:
+        """Wait for a booked time; book again when a pause took longer."""
+        loads = [meter.load(kind, weight) for kind, meter, weight in weights]
+        while True:
+            at = await shared.book(loads, BOOKED_WINDOW)
+            while (early := at - self._clock.monotonic()) > 0:
+                await self._clock.sleep(early)
+            await self._until_open(wait)
+            if self._clock.monotonic() <= at + LATE:
+                return at
 
     def pause(self, seconds: float) -> None:
         """Let nothing start for so long from now; a longer pause already in force stays."""

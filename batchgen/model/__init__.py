@@ -38,6 +38,7 @@ from batchgen.model.job import (
     UrlImage,
     Variant,
 )
+from batchgen.model.load import Load
 from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
     Auth,
@@ -115,6 +116,7 @@ __all__ = [
     "JobImage",
     "Limits",
     "Listing",
+    "Load",
     "Lost",
     "Measured",
     "Metadata",

@@ -23,7 +23,8 @@ from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import Executor, Executors, ProviderBatches
-from batchgen.limits import Breakers, Limiter
+from batchgen.ledger import account_mark
+from batchgen.limits import Breakers, Limiter, SharedPace
 from batchgen.model import ModerationCheck, OnCheck, Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
@@ -166,16 +167,35 @@ class RunLoop:
 
     async def _lane(self, one: "_Opened", on_books: Offload) -> Lane:
         session, settings, clock = self.session, one.config.settings, self.session.project.clock
+        shared = await on_books(self._is_shared)
         one.known = await on_books(session.ledger.learned_limits.of, one.config.name, one.key)
         lane = Lane(
             offer=next(offer for offer in session.offers if offer.name == one.config.name),
             provider=one.provider,
-            limiter=Limiter(settings.limits, clock, one.known, partial(self._tell_limit, one.config.name)),
+            limiter=Limiter(
+                settings.limits,
+                clock,
+                one.known,
+                partial(self._tell_limit, one.config.name),
+                self._shared_pace(one, on_books) if shared else None,
+            ),
             breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
             caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
             batches=one.batches,
         )
         return lane.follow(session.stops)
+
+    def _is_shared(self) -> bool:
+        """Whether other runs may use the ledger at the same time: it lies elsewhere, or they are in it. Blocks."""
+        session = self.session
+        own = session.workspace.root.resolve() == session.project.ledger_path.resolve().parent
+        return not own or session.ledger.permits.are_shared()
+
+    def _shared_pace(self, one: "_Opened", on_books: Offload) -> SharedPace:
+        """Return the pace of all runs with this key in one ledger."""
+        permits = self.session.ledger.permits
+        account = account_mark(one.provider.base_url or one.provider.name, one.key)
+        return SharedPace(partial(on_books, permits.book, account), partial(on_books, permits.move, account))
 
     async def _keep_limits(self, one: "_Opened", lane: Lane, on_books: Offload) -> None:
         learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != one.known.get(model)}
