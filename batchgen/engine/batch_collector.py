@@ -53,7 +53,9 @@ class BatchCollector:
             if row.state is not BatchState.SUBMITTED:
                 await self._recovery.settle(row.id)
                 (row,) = [one for one in await bench.offload(bench.ledger.batches.every) if one.id == row.id]  # noqa: PLW2901
-            ended += row.state is BatchState.ENDED or await self._poll(row)
+            # One of which nobody knows yet whether it was created waits for the next look.
+            is_there = row.state is BatchState.SUBMITTED
+            ended += row.state is BatchState.ENDED or (is_there and await self._poll(row))
         await self._clean()
         return ended
 

@@ -1,12 +1,13 @@
 """Runs that are killed at any durable step of a batch: the next ones lose nothing and pay for nothing twice."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.batch.scene import Died, QuickClock, adds_up, attempts, created, dies_at, jobs
-from tests.rehearsal import Ended, Rehearsal
+from tests.batch.scene import BATCH, Died, QuickClock, adds_up, attempts, created, dies_at, jobs
+from tests.rehearsal import KEY, Ended, Rehearsal, rehearsal
 
 pytestmark = pytest.mark.sample(5)
 
@@ -58,6 +59,18 @@ def test_a_kill_at_any_step_loses_nothing_and_pays_nothing_twice(scene: Rehearsa
         if killed(scene, manifest, point) is None:
             break
     is_complete(scene, to_the_end(scene, manifest), 6, 3)
+
+
+def test_a_batch_that_nobody_can_ask_about_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run dies before it knows whether its batch was created, and the next one's key is refused: exit 5 or 6."""
+    with rehearsal(tmp_path, BATCH, key=KEY) as scene:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        manifest = scene.manifest(jobs(2))
+        killed(scene, manifest, "ledger.batch_submitted.before_commit")
+        monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}-of-yesterday")
+        assert scene.run(manifest, clock=QuickClock()).exit in {5, 6}
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        is_complete(scene, to_the_end(scene, manifest), 2, 2)
 
 
 def history(scene: Rehearsal, seed: int) -> None:
