@@ -342,6 +342,7 @@ async def settle_late(
         message=receipt.verdict.message,
         cost_micro_usd=settlement.cost if settlement else 0,
         pictures=len(receipt.images),
+        began=row.started.isoformat(),
         **told(row.job_key, (row.model, row.provider), receipt.images),
     )
 

@@ -405,7 +405,11 @@ class RecordedImage:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """An image that was paid for under a ledger that is lost, as its sidecar or an old report tells."""
+    """An image that was paid for under a ledger that is lost, as its sidecar, a log or an old report tells.
+
+    `attempt` is the id of the call that drew it, and `began` when that was made, where they are known; `drawn` is when
+    the image came.
+    """
 
     wanted: Wanted
     slot: int
@@ -417,5 +421,7 @@ class Adopted:
     format: str
     cost: MicroUSD = ZERO
     estimated: bool = True
+    attempt: str = ""
+    began: datetime | None = None
     drawn: datetime | None = None
     e_tag: str = ""

@@ -11,6 +11,7 @@ from batchgen.app.output import adopt, maintain
 from batchgen.app.output.maintain import opened
 from batchgen.app.review import decisions
 from batchgen.errors import InputError
+from batchgen.ledger import AttemptRow
 from batchgen.runtime.clock import SystemClock
 from tests.batch.scene import QuickClock
 from tests.rehearsal import Rehearsal
@@ -58,6 +59,23 @@ def test_what_is_adopted_stands_on_the_day_on_which_it_was_drawn(scene: Rehearsa
     with opened(first.folder, readonly=True) as there:
         started = {row.started for row in there.ledger.report_rows.attempts()}
     assert all(abs(moment - last_week) < timedelta(hours=1) for moment in started)
+
+
+def test_a_call_of_a_lost_ledger_is_that_call_again(scene: Rehearsal) -> None:
+    """The logs know its id, all images that it brought, what it cost, and when it was made: a bill counts calls."""
+    folder = scene.run(scene.manifest(JOBS), clock=QuickClock()).folder
+
+    def calls() -> dict[str, AttemptRow]:
+        with opened(folder, readonly=True) as there:
+            return {row.id: row for row in there.ledger.report_rows.attempts()}
+
+    before = calls()
+    lose_ledger(folder)
+    adopt.adopt(folder)
+    assert calls().keys() == before.keys()
+    for name, call in calls().items():
+        assert (sorted(call.slots), call.cost) == (sorted(before[name].slots), before[name].cost)
+        assert abs(call.started - before[name].started) < timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("left", ["report", "logs", "both"])

@@ -21,7 +21,7 @@ SKEW = 120
 AROUND = 24
 """Hours around a call at risk in which an unexplained request is a doubt."""
 LATE = 25 * HOUR
-"""Seconds by which an image can have come after its call: of an adopted one only this moment is known."""
+"""Seconds by which an image can have come after its call: of some adopted ones only this moment is known."""
 SOURCES = {Operation.GENERATE: "image.generation", Operation.EDIT: "image.edit"}
 _CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -92,7 +92,7 @@ def match(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, *, se
 def window(call: BookedCall) -> tuple[int, int]:
     """Return the first and the last hour in which a call may stand."""
     ended = call.ended or call.started
-    early = LATE if call.adopted else SKEW
+    early = LATE if call.adopted and call.started == ended else SKEW
     return int(call.started.timestamp() - early) // HOUR, int(ended.timestamp() + SKEW) // HOUR
 
 

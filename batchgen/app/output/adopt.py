@@ -2,10 +2,11 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ ANY_MANIFEST = ""
 MOST_NUMBER = 2**53
 """Above what any size or cost can be, and below what SQLite cannot keep."""
 MOST_SLOTS = 1000
+ATTEMPT = re.compile(r"[0-9a-f]{24}")
 FORMULA = tuple("=+-@\t\r|%")
 
 
@@ -185,10 +187,18 @@ def _stored(line: str) -> Iterator[dict[str, Any]]:
         images = event.get("stored", ())
         shares = split(event["cost_micro_usd"], len(images)) if images else ()
         for cost, image in zip(shares, images, strict=True):
-            told = {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, "drawn": event["at"]}
-            yield {**told, **event["look"], **image}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            told = {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost}
+            times = {"began": _began(event), "drawn": event["at"]}
+            yield {**told, **times, "attempt_id": event["attempt"], **event["look"], **image}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return
+
+
+def _began(event: dict[str, Any]) -> str:
+    """Say when a call was made: what was collected later says so, of any other it is known how long it took."""
+    if "began" in event or "seconds" not in event:
+        return str(event.get("began", ""))
+    return (datetime.fromisoformat(event["at"]) - timedelta(seconds=event["seconds"])).isoformat()
 
 
 def _adopted(record: dict[str, Any]) -> Adopted | None:
@@ -221,6 +231,8 @@ def _image(record: dict[str, Any]) -> Adopted:
         format=str(record.get("format", "")),
         cost=MicroUSD(_number(record.get("cost_micro_usd", 0))),
         estimated=str(record.get("estimated", True)).lower() not in {"false", "0"},
+        attempt=str(record["attempt_id"]) if ATTEMPT.fullmatch(str(record.get("attempt_id"))) else "",
+        began=_moment(record.get("began")),
         drawn=_moment(record.get("drawn")),
     )
 

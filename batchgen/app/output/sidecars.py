@@ -118,7 +118,7 @@ def records(store: ImageStore, images: Sequence[str]) -> Iterator[dict[str, Any]
                 "asked_model": job.get("model", ""),
                 "params": tuple(sorted((name, text) for name, text in job.items() if name not in _NO_PARAMETER)),
                 **told["picture"],
-                **{name: drawn[name] for name in ("model", "size", "quality", "provider")},
+                **{name: drawn[name] for name in ("model", "size", "quality", "provider", "attempt_id")},
                 "drawn": drawn["at"],
                 "cost_micro_usd": told["cost_micro_usd"],
                 "estimated": told["estimated"],
