@@ -12,7 +12,7 @@ from batchgen.app.config.locate import run_status
 from batchgen.app.output.maintain import DEAD, live_status, opened
 from batchgen.app.run.orders import Answer, Order, Orders
 from batchgen.app.run.progress import AT_WORK
-from batchgen.errors import InputError
+from batchgen.errors import InputError, Locked
 from batchgen.storage import Workspace
 from batchgen.text import safe
 
@@ -34,7 +34,8 @@ def control(output: Path, order: Order, *, sleep: Callable[[float], None] = time
         sleep(LOOK_EVERY)
         if answer := orders.answered(name):
             return answer
-    if (state := _state(output, run_id)) not in {*AT_WORK, "paused", "draining", "ended", ""}:
+    state = _state(output, run_id)
+    if state not in {*AT_WORK, "paused", "draining", "ended", ""} and _is_locked(output):
         return Answer(taken=True, why=f"{state}: the run takes this when it begins to draw")
     if not orders.withdraw(name):
         return orders.answered(name) or Answer(
@@ -59,6 +60,15 @@ def _at_work(output: Path) -> str:
     if not facts or facts.get("exit_code") is not None or facts.get("state") == DEAD:
         raise InputError(f"no run is at work in {safe(output, 400)}: there is nothing to control")
     return str(facts.get("run_id", ""))
+
+
+def _is_locked(output: Path) -> bool:
+    """Whether a process holds the folder: what a killed run says of itself outlives it."""
+    try:
+        with Workspace(output).lock():
+            return False
+    except Locked:
+        return True
 
 
 def _state(output: Path, run_id: str) -> str:

@@ -40,6 +40,7 @@ class StopKind(StrEnum):
     ACCOUNT = "account"
     CONFIG = "config"
     LIMIT = "limit"
+    DRAIN = "drain"  # somebody told it to end
     UNAVAILABLE = "unavailable"
     BUG = "bug"
 

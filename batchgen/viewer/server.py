@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Any, TypeVar
@@ -169,10 +169,10 @@ class ViewServer:
             response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(found.name, errors='replace')}"
         if found.bytes is not None:
             response.content_length = found.bytes
-        await response.prepare(request)
-        while piece := await self._ask(found.file.read, PIECE):
-            await asyncio.wait_for(response.write(piece), PATIENCE * 6)
-        await response.write_eof()
+        async with _streamed(request, response):
+            while piece := await self._ask(found.file.read, PIECE):
+                await asyncio.wait_for(response.write(piece), PATIENCE * 6)
+            await response.write_eof()
         return response
 
     # ---- what happens ------------------------------------------------------------------------------------------------
@@ -185,14 +185,11 @@ class ViewServer:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", **HEADERS}
         )
-        await response.prepare(request)
-        async with self._listeners.one_more() as listener:
+        async with _streamed(request, response), self._listeners.one_more() as listener:
             listener.tell(self._words(await self._ask(self._desk.news, since)))
-            with suppress(TimeoutError, ConnectionError):
-                while words := await listener.next(QUIET_FOR):
-                    await asyncio.wait_for(response.write(words), PATIENCE)
-        if request.transport:
-            request.transport.abort()
+            while words := await listener.next(QUIET_FOR):
+                await asyncio.wait_for(response.write(words), PATIENCE)
+            raise ConnectionError  # the server ends, or this browser is too far behind
         return response
 
     async def _look(self) -> None:
@@ -243,12 +240,23 @@ class ViewServer:
             raise NoSuchThing
         headers = {"Content-Type": "application/zip", "Content-Disposition": 'attachment; filename="images.zip"'}
         response = web.StreamResponse(headers={**headers, "Cache-Control": "no-store", **HEADERS})
-        await response.prepare(request)
         parts = pieces(self._desk.bundle(numbers))
-        while (piece := await self._ask(next, parts, None)) is not None:
-            await response.write(piece)
-        await response.write_eof()
+        async with _streamed(request, response):
+            while (piece := await self._ask(next, parts, None)) is not None:
+                await asyncio.wait_for(response.write(piece), PATIENCE * 6)
+            await response.write_eof()
         return response
+
+
+@asynccontextmanager
+async def _streamed(request: web.Request, response: web.StreamResponse) -> AsyncIterator[None]:
+    """Send an answer piece by piece. One that breaks off is cut: nobody takes a part for the whole, nor adds to it."""
+    await response.prepare(request)
+    try:
+        yield
+    except (BatchgenError, OSError, TimeoutError):
+        if request.transport:
+            request.transport.abort()
 
 
 def _timed(call: Callable[..., T], *args: Any) -> tuple[T, float]:

@@ -4,12 +4,12 @@ from itertools import combinations
 
 import pytest
 
-from batchgen.app.config.exit_status import ENDED, exit_status
+from batchgen.app.config.exit_status import ENDED, exit_status, next_step
 from batchgen.errors import Exit
 from batchgen.model import OutcomeKind, Stop, StopKind
 
 BUG, STORAGE, ACCOUNT, CONFIG = StopKind.BUG, StopKind.STORAGE, StopKind.ACCOUNT, StopKind.CONFIG
-LIMIT, UNAVAILABLE, SIGNAL = StopKind.LIMIT, StopKind.UNAVAILABLE, StopKind.SIGNAL
+LIMIT, UNAVAILABLE, SIGNAL, DRAIN = StopKind.LIMIT, StopKind.UNAVAILABLE, StopKind.SIGNAL, StopKind.DRAIN
 DONE, PARTIAL, MODERATED = OutcomeKind.DONE, OutcomeKind.PARTIAL, OutcomeKind.MODERATED
 FAILED, HELD, OPEN = OutcomeKind.FAILED, OutcomeKind.HELD, OutcomeKind.NOT_STARTED
 SUBMITTED = OutcomeKind.SUBMITTED
@@ -42,6 +42,8 @@ def status(*kinds: StopKind | OutcomeKind, **facts: object) -> Exit:
         ((LIMIT, SUBMITTED, OPEN), {}, Exit.LIMIT),
         ((UNAVAILABLE, SUBMITTED), {}, Exit.UNAVAILABLE),
         ((LIMIT, OPEN), {}, Exit.LIMIT),
+        ((DRAIN, OPEN), {}, Exit.LIMIT),
+        ((DRAIN, DONE), {"left": False}, Exit.OK),
         ((LIMIT, DONE), {"left": False}, Exit.OK),  # the last call was dearer than its bound
         ((LIMIT, DONE, FAILED), {"left": False}, Exit.SOME_FAILED),
         ((LIMIT, DONE), {"left": False, "refused": True}, Exit.LIMIT),
@@ -87,3 +89,11 @@ def test_a_wrong_configuration_is_2_only_while_nothing_was_charged() -> None:
 def test_the_words_of_a_signal_hold_for_the_second_one_too(status: Exit) -> None:
     """A second signal gives up the calls under way, so the words may say that they are recorded, never finished."""
     assert ENDED[status].endswith("every call is recorded")
+
+
+@pytest.mark.parametrize(("stops", "higher"), [(["drain"], False), (["limit"], True), (["limit", "drain"], True)])
+def test_a_higher_limit_helps_where_a_limit_stopped_the_run(stops: list[str], higher: bool) -> None:
+    """What somebody drained goes on as it is."""
+    step = next_step(Exit.LIMIT, "", {"stops": stops})
+    assert ("higher limit" in step) is higher
+    assert "the same command" in step

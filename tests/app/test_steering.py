@@ -253,18 +253,20 @@ def test_a_limit_below_what_was_spent_ends_the_run(steered: Steered) -> None:
     assert ended.summary["images"]["stored"] == steered.asked < 40
 
 
-def test_a_run_that_was_killed_gives_no_answer(tmp_path: Path) -> None:
-    """The order is taken back, and somebody is told; waiting costs no time here."""
+@pytest.mark.parametrize("state", ["drawing", "reading the manifest", "paused", "writing the report"])
+def test_a_run_that_was_killed_gives_no_answer(state: str, tmp_path: Path) -> None:
+    """The order is taken back, and somebody is told, whatever it said last; waiting costs no time here."""
     workspace = Workspace(tmp_path)
     with opened_empty(tmp_path):
         pass
-    facts = {"run_id": "r1", "at": datetime.now(UTC).isoformat(), "state": "drawing"}
+    facts = {"run_id": "r1", "at": datetime.now(UTC).isoformat(), "state": state}
     workspace.write("runs/r1/status.json", json.dumps(facts).encode())
     with pytest.raises(InputError, match="gives no answer"):
         control(tmp_path, Order(Do.PAUSE), sleep=lambda _seconds: None)
     assert workspace.names("runs/r1") == ("status.json",)
     workspace.write("runs/r1/status.json", json.dumps({**facts, "state": "reading the manifest"}).encode())
-    assert control(tmp_path, Order(Do.PAUSE), sleep=lambda _seconds: None).taken
+    with Workspace(tmp_path).lock():
+        assert control(tmp_path, Order(Do.PAUSE), sleep=lambda _seconds: None).taken
     assert len(workspace.names("runs/r1")) == 2
 
 

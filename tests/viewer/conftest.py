@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
+from batchgen.errors import StorageError
 from batchgen.viewer import Found, News, NoSuchThing, ViewServer
 from batchgen.viewer.desk import Known
 
@@ -25,6 +26,7 @@ class ListDesk:
     ordered: list[Any] = field(default_factory=list)
     asked_since: list[str] = field(default_factory=list)
     image_bytes: bytes = PNG
+    away: bool = False
 
     def page(self) -> str:
         return "<!doctype html>"
@@ -34,6 +36,8 @@ class ListDesk:
 
     def news(self, since: str, known: Known | None = None) -> News:
         self.asked_since.append(since)
+        if self.away:
+            raise StorageError("the disk is away")
         if known is None or not self.told:
             return News({"state": "drawing"}, None, "t0")
         return self.told.pop(0)

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+from aiohttp import ClientError
+
 from batchgen.viewer import News
 from batchgen.viewer.events import MOST_WAITING, Listener, Listeners, message
 from tests.viewer.conftest import ListDesk, served
@@ -20,6 +23,19 @@ async def test_several_viewers_are_told_the_same() -> None:
             for stream in (one, two):
                 await asyncio.wait_for(stream.content.readuntil(images), 10)
         assert {"t7", "t8"} <= set(desk.asked_since)
+
+
+async def test_a_folder_that_is_away_ends_the_stream_and_no_more() -> None:
+    """The browser comes back by itself: what was begun as a stream of events is cut, and gets no other answer."""
+    async with served(desk := ListDesk(away=True)) as visitor:
+        await visitor.enter()
+        async with visitor.get("/events") as stream:
+            assert (stream.status, stream.content_type) == (200, "text/event-stream")
+            with pytest.raises(ClientError):
+                await stream.read()
+        desk.away = False
+        async with visitor.get("/events") as stream:
+            assert await stream.content.readline() == b"id: t0\n"
 
 
 async def test_who_does_not_keep_up_is_dropped() -> None:

@@ -40,6 +40,9 @@ NEXT: Mapping[Exit, str] = {
 }
 """What to do after each exit status that is not 0."""
 
+SET_BY_PEOPLE = frozenset({StopKind.LIMIT, StopKind.DRAIN})
+"""What stops a run because somebody wants it so; where nothing was left to draw it stopped nothing."""
+
 WELL = frozenset({Exit.OK, Exit.SUBMITTED})
 """All is as it should be: nobody needs to be told, and a monitor is content."""
 
@@ -56,6 +59,8 @@ def next_step(status: int, cause: str = "", summary: Mapping[str, Any] = Mapping
     waits = next((one["next"] for one in summary.get("waiting") or () if one.get("next")), "")
     if status == Exit.LIMIT and waits and not summary.get("reason"):
         return str(waits)
+    if status == Exit.LIMIT and summary.get("stops") == [StopKind.DRAIN]:
+        return NEXT[Exit.SIGTERM]
     if status == Exit.SOME_FAILED and (steps := list(_after_failures(summary))):
         return "; ".join(steps)
     return NEXT.get(Exit(status), "")
@@ -100,7 +105,7 @@ def exit_status(
         (StopKind.CONFIG in kinds and not charged, Exit.INPUT),
         (signal is not None, signal or Exit.OK),
         (StopKind.ACCOUNT in kinds or StopKind.CONFIG in kinds, Exit.ACCOUNT),
-        ((StopKind.LIMIT in kinds and left) or refused, Exit.LIMIT),
+        (bool(SET_BY_PEOPLE & kinds and left) or refused, Exit.LIMIT),
         (StopKind.UNAVAILABLE in kinds, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
         (bool(outcomes.get(OutcomeKind.SUBMITTED)), Exit.SUBMITTED),

@@ -55,7 +55,7 @@ class Obedience:
                     limiter.go_on()
             case Do.DRAIN:
                 session.meter.state = "draining"
-                session.stops.add(Stop(StopKind.LIMIT, "drained by batchgen control"))
+                session.stops.add(Stop(StopKind.DRAIN, "drained by batchgen control"))
             case Do.SET:
                 await self._set(order.concurrency, order.max_cost)
 

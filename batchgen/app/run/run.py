@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import reporter
-from batchgen.app.config.exit_status import ENDED, exit_status
+from batchgen.app.config.exit_status import ENDED, SET_BY_PEOPLE, exit_status
 from batchgen.app.config.lanes import Access
 from batchgen.app.config.locate import as_kept
 from batchgen.app.config.options import Options
@@ -339,15 +339,16 @@ class Run:
 
     def _told(self, status: Exit) -> list[Stop]:
         """Return the reasons to stop that count: a limit that stopped nothing is none."""
-        return [stop for stop in self.stops.reasons if stop.kind is not StopKind.LIMIT or status is Exit.LIMIT]
+        return [stop for stop in self.stops.reasons if stop.kind not in SET_BY_PEOPLE or status is Exit.LIMIT]
 
     def _in_short(self, status: Exit) -> dict[str, Any]:
-        """Say why the run ended in words of our own alone, and the code of what is wrong on the way."""
+        """Say why the run ended in words of our own alone, and in codes: what stopped it, what is wrong on the way."""
         told = self._told(status)
         cause = next((stop.cause for stop in told if stop.cause), Cause.NONE)
         reason = "; ".join(stop.why for stop in told if stop.why) or self.refused
         reason = self._submitted() if status is Exit.SUBMITTED else reason
-        return {"reason": reason, "cause": cause.value, **self._of_providers()}
+        stops = [stop.kind.value for stop in told]
+        return {"reason": reason, "cause": cause.value, "stops": stops, **self._of_providers()}
 
     def _too_late(self, status: Exit) -> Iterator[Problem]:
         """Say which limit was met when nothing was left that it could have stopped."""
