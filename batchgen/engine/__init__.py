@@ -1,5 +1,6 @@
 """One job, from request to outcome: permit, reserve, execute, settle; retry and top-up live here and nowhere else."""
 
+from batchgen.engine.additions import Additions
 from batchgen.engine.auto_route import AutoRoute
 from batchgen.engine.batch_collector import BatchCollector
 from batchgen.engine.batch_submitter import BatchSubmitter
@@ -14,6 +15,7 @@ from batchgen.engine.open_items import LeftOpen
 from batchgen.engine.stop_reasons import StopReasons
 
 __all__ = [
+    "Additions",
     "Again",
     "AutoRoute",
     "BatchCollector",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from batchgen.engine.additions import Additions
 from batchgen.engine.admission import Admission
 from batchgen.engine.attempt_loop import AttemptLoop, CallState
 from batchgen.engine.budget_hint import Amount, Claim
@@ -113,6 +114,7 @@ class JobRunner:
     def __init__(self, bench: RunContext) -> None:
         self.bench = bench
         self.places = Admission(bench.settings.limits.concurrency)
+        self.additions = Additions(self.places.news)
         self.collector = Collector(bench)
         self._caller = AttemptLoop(bench, self.places, self.collector)
 

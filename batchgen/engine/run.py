@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from batchgen.engine.additions import Additions
 from batchgen.engine.job_runner import JobRunner, Task
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import NO_MEMORY, BatchgenError, Exit, out_of_memory
@@ -22,7 +23,7 @@ async def run(tasks: Iterator[Task], worker: JobRunner, stops: StopReasons, offl
     What breaks, in a task or in the plan behind the tasks, stops the run too; a bug is raised when all the others have
     finished.
     """
-    source, jobs = Source(tasks, offload), UnderWay(worker.places.news)
+    source, jobs = Source(tasks, offload, worker.additions), UnderWay(worker.places.news)
     broken: BaseException | None = None
     try:
         while True:
@@ -94,15 +95,18 @@ class UnderWay:
 
 @dataclass(slots=True)
 class Source:
-    """Tasks that are planned a few at a time, away from the event loop."""
+    """Tasks that are planned a few at a time, away from the event loop; those that somebody adds come first."""
 
     tasks: Iterator[Task]
     offload: Offload
+    additions: Additions | None = None
     _ready: list[Task] = field(default_factory=list)
     _empty: bool = False
 
     async def pull(self) -> Task | None:
         """Return the next task; None when there are no more."""
+        if self.additions and (added := self.additions.take()):
+            return added
         if not self._ready and not self._empty:
             self._ready = await self.offload(self._take)
             self._empty = not self._ready

@@ -100,6 +100,17 @@ class Reviews:
         with self._database.reading() as db:
             return frozen(db, self._database.catalogue, places)
 
+    def rejected(self) -> dict[str, int]:
+        """Count rejected images in their places, by the ids of their jobs."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT j.id, count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE} AND NOT i.superseded"  # noqa: S608
+                " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+                " WHERE r.catalogue = ? AND r.decision = 'rejected' GROUP BY j.id",
+                (self._database.catalogue,),
+            ).fetchall()
+        return dict(map(tuple, rows))
+
     def doubted(self) -> frozenset[tuple[str, int]]:
         """Find rejected images (key, slot) for which others may have been paid already."""
         with self._database.reading() as db:

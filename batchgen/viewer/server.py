@@ -189,7 +189,7 @@ class ViewServer:
             listener.tell(self._words(await self._ask(self._desk.news, since)))
             while words := await listener.next(QUIET_FOR):
                 await asyncio.wait_for(response.write(words), PATIENCE)
-            raise ConnectionError  # the server ends, or this browser is too far behind
+            _cut(request)  # the server ends, or this browser is too far behind
         return response
 
     async def _look(self) -> None:
@@ -255,8 +255,12 @@ async def _streamed(request: web.Request, response: web.StreamResponse) -> Async
     try:
         yield
     except (BatchgenError, OSError, TimeoutError):
-        if request.transport:
-            request.transport.abort()
+        _cut(request)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport:
+        request.transport.abort()
 
 
 def _timed(call: Callable[..., T], *args: Any) -> tuple[T, float]:

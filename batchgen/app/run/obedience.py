@@ -7,6 +7,7 @@ from typing import Any
 from batchgen.app.run.open_files import make_room
 from batchgen.app.run.orders import Do, Order
 from batchgen.app.run.progress import AT_PROVIDER
+from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.engine import JobRunner, Lane, RunContext
 from batchgen.model import Stop, StopKind
@@ -22,6 +23,7 @@ class Obedience:
     session: Run
     bench: RunContext
     worker: JobRunner
+    redraws: Redraws
     on_disk: Offload
 
     async def look(self) -> None:
@@ -30,6 +32,8 @@ class Obedience:
         orders: list[tuple[str, Order | None]] = await self.on_disk(list, session.orders.waiting())
         for name, order in orders:
             answer = session.steering.take(order)
+            if answer.taken and order and order.do is Do.REDRAW:
+                answer = await self.redraws.take()
             facts = _facts(order)
             session.note("control", taken=answer.taken, why=answer.why, **facts)
             if order and answer.taken:
@@ -56,6 +60,8 @@ class Obedience:
             case Do.DRAIN:
                 session.meter.state = "draining"
                 session.stops.add(Stop(StopKind.DRAIN, "drained by batchgen control"))
+            case Do.REDRAW:
+                pass  # it has been handed over
             case Do.SET:
                 await self._set(order.concurrency, order.max_cost)
 

@@ -27,6 +27,7 @@ class Do(StrEnum):
     RESUME = "resume"
     DRAIN = "drain"  # start nothing new, and end when what is under way has ended
     SET = "set"  # change its limits
+    REDRAW = "redraw"  # draw rejected images again, within its limits
 
 
 class By(StrEnum):

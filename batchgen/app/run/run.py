@@ -265,6 +265,7 @@ class Run:
         steering = self.steering
         return {
             "paused": steering.paused,
+            "takes_redraws": steering.takes_redraws() and not steering.is_ending(),
             "concurrency": steering.concurrency,
             "most_concurrency": steering.most,
             "rates": self.rates,

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import secrets as tokens
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +17,7 @@ from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.obedience import Obedience
 from batchgen.app.run.precheck import Precheck
 from batchgen.app.run.progress import AT_PROVIDER, DRAWING
+from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks
 from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, Lane, LeftOpen, RunContext
@@ -227,11 +228,12 @@ class RunLoop:
         ticker = asyncio.create_task(self._ticker(bench, worker, on_disk, give_up).run())
         ticker.add_done_callback(self._watch_over)
         try:
-            await self._precheck(bench)
+            await self._precheck(bench, session.wants.prompts())
             session.meter.state = DRAWING
             async with worker.collector.looking(session.left):
                 match settings.route:
                     case RouteChoice.SYNC:
+                        session.steering.takes_redraws = lambda: worker.additions.is_open
                         await self._perform(bench, worker)
                         await self._draw_failing_again(bench, worker)
                     case RouteChoice.BATCH:
@@ -244,8 +246,19 @@ class RunLoop:
             await asyncio.gather(ticker, return_exceptions=True)
             session.held_up = ()
 
-    async def _precheck(self, bench: RunContext) -> None:
-        """Ask about every prompt first, where that is wanted and free; an endpoint that fails stops nothing.
+    def _redraws(self, bench: RunContext, worker: JobRunner) -> Redraws:
+        session = self.session
+        return Redraws(
+            session.wants,
+            session.ledger,
+            worker.additions,
+            bench.offload,
+            precheck=partial(self._precheck, bench),
+            tell=partial(session.watch.on_note, urgent=True),
+        )
+
+    async def _precheck(self, bench: RunContext, prompts: Iterator[str]) -> None:
+        """Ask about prompts first, where that is wanted and free; an endpoint that fails stops nothing.
 
         Of several providers, the first one that has such an endpoint judges.
         """
@@ -264,18 +277,22 @@ class RunLoop:
             goes_on=lambda: not bench.stops,
             note=session.meter.checks_prompts,
         )
-        found = session.wants.prechecked = await precheck.look(session.wants.prompts(), bench.offload)
+        found = await precheck.look(prompts, bench.offload)
+        session.wants.prechecked.flagged |= found.flagged
         session.note("prechecked", prompts=found.prompts, flagged=len(found.flagged), why=found.trouble)
         if found.trouble:
             why = f"moderation_check: {lane.name}: {found.trouble}; the other prompts are sent without it"
             session.wants.notices.append(Problem(why, None, Severity.WARNING))
 
     async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
-        """Draw by calls, side by side."""
+        """Draw by calls, side by side, until nothing is left of the plan, nor of what people ask for meanwhile."""
         session = self.session
-        async for outcome in perform(session.wants.tasks(), worker, session.stops, bench.offload):
-            session.meter.done(outcome)
-            session.wants.finished(outcome)
+        tasks, more = session.wants.tasks(), True
+        while more:
+            async for outcome in perform(tasks, worker, session.stops, bench.offload):
+                session.meter.done(outcome)
+                session.wants.finished(outcome)
+            more = not bench.stops and await worker.additions.more()
 
     async def _draw_failing_again(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw what fails a check once more, where that is wanted: paid, within the limits."""
@@ -345,7 +362,7 @@ class RunLoop:
             session.watch,
             session.stops,
             permits=lambda: sum(lane.limiter.in_flight - lane.limiter.waiting for lane in bench.lanes),
-            obey=Obedience(session, bench, worker, on_disk).look,
+            obey=Obedience(session, bench, worker, self._redraws(bench, worker), on_disk).look,
             write=write,
             stuck=stuck,
             deadline=settings.retry.deadline_seconds,

@@ -13,6 +13,7 @@ class Steering:
     """Where a run is steered to. `most` calls at once can be made room for.
 
     Money goes up to the budget of the day and the month, and from the page no higher than what the run began with.
+    `takes_redraws`: it draws by calls and has not drawn all that it had.
     """
 
     limits: Limits
@@ -20,6 +21,7 @@ class Steering:
     most: int = 1000
     paused: bool = False
     is_ending: Callable[[], bool] = lambda: False
+    takes_redraws: Callable[[], bool] = lambda: False
     concurrency: int = field(init=False)
     max_cost: MicroUSD | None = field(init=False)
 
@@ -39,6 +41,8 @@ class Steering:
             return Answer(taken=False, why="the run is ending already")
         if order.do is Do.SET:
             return self._change(order)
+        if order.do is Do.REDRAW:
+            return Answer(taken=self.takes_redraws(), why="" if self.takes_redraws() else _NO_REDRAWS)
         self.paused = order.do is Do.PAUSE or (self.paused and order.do is Do.DRAIN)
         return Answer(taken=True, why=_TOLD[order.do])
 
@@ -83,6 +87,7 @@ class Steering:
         return "the run began with it, and only batchgen control raises it"
 
 
+_NO_REDRAWS = "it draws in batches, has not begun or draws no more: run --rejected does it when this run has ended"
 _TOLD = {
     Do.PAUSE: "paused: nothing new starts, what is under way ends",
     Do.RESUME: "it goes on",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -84,6 +84,8 @@ class Worklist:
     _looked_for: set[str] = field(default_factory=set)
     _brought: Counter[OutcomeKind] = field(default_factory=Counter)
     _under_way: set[str] = field(default_factory=set)
+    _redrawing: set[str] = field(default_factory=set)
+    _redrawn: set[str] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _waits: list[tuple[str, ReasonCode, str]] = field(default_factory=list)
     _held_back: dict[ReasonCode, Seen] = field(default_factory=lambda: defaultdict(Seen))
@@ -276,9 +278,10 @@ class Worklist:
             self.ledger.queue.rename(queued_as, job.key)
 
     def _tasked(self, item: Planned) -> Task:
-        if item.job.id in self.census.taken:
-            self._under_way.add(item.job.id)
+        self._under_way.add(item.job.id)
         self._canary_watch.starts(item.job)
+        if item.job.id in self._redrawn:  # what was planned of it may have been drawn meanwhile
+            return replace(_task(item), prepare=self._after_redraw)
         return replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
 
     def _is_given_up(self, job: Job) -> bool:
@@ -353,8 +356,9 @@ class Worklist:
         if failed and self._notices_left:
             why = f"{outcome.job.id}: {_in_words(outcome.reason)}"
             self.notices.append(Problem(why, outcome.job.place, Severity.WARNING))
-        if outcome.job.id in self._under_way:
-            self._under_way.discard(outcome.job.id)
+        redrawn = outcome.job.id in self._redrawing  # what else is asked of such a job waits until then
+        (self._redrawing if redrawn else self._under_way).discard(outcome.job.id)
+        if redrawn or outcome.job.id in self.census.taken:
             self._changed.set()
             self._changed = asyncio.Event()
 
@@ -364,14 +368,7 @@ class Worklist:
 
     async def _prepare(self, task: Task, offload: Offload) -> Task | Outcome:
         """Wait for the jobs whose images this one takes, then plan it with its real key."""
-        stopped = asyncio.ensure_future(self.stops.wait())
-        try:
-            while self._under_way & set(task.job.waits_for) and not self.stops:
-                change = asyncio.ensure_future(self._changed.wait())
-                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
-        finally:
-            stopped.cancel()
+        await self._until_none_is(task.job.waits_for, self._under_way, self._redrawing)
         if self._is_given_up(task.job):
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.TEMPLATE))
         item = await offload(self._link, task.job)
@@ -380,6 +377,25 @@ class Worklist:
         if not item.slots:
             return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         return _task(item)
+
+    async def _after_redraw(self, task: Task, offload: Offload) -> Task | Outcome:
+        """Plan a job anew when images of it have been drawn again that somebody rejected."""
+        await self._until_none_is([task.job.id], self._redrawing)
+        item = await offload(lambda: next(self._pairing.plan([task.job], queued=True), None))
+        if item is None or not item.slots:
+            return Outcome(task.job, item.job_status if item else task.job_status, reason=Reason(ReasonCode.PLANNED))
+        return await self._look_again(_task(item), offload)
+
+    async def _until_none_is(self, names: Sequence[str], *among: AbstractSet[str]) -> None:
+        """Wait until none of some jobs is among others, or the run stops."""
+        stopped = asyncio.ensure_future(self.stops.wait())
+        try:
+            while any(name in some for some in among for name in names) and not self.stops:
+                change = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({change, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+        finally:
+            stopped.cancel()
 
     async def _look_again(self, task: Task, offload: Offload) -> Task | Outcome:
         """Draw nothing with an input image that is not the one that was read: its job would not be what it says.
@@ -403,6 +419,38 @@ class Worklist:
         item = self._pairing.link(job)
         self._remember(job.key, item.job)
         return self._unflagged(item)
+
+    def find(self, names: Collection[str]) -> list[Job]:
+        """Find jobs of the manifest by id, reading it no further than to the last of them. Blocks; no ledger needed."""
+        left, found = set(names), list[Job]()
+        for job in jobs_of(self.project, self.census) if left else ():
+            if job.id in left:
+                found.append(job)
+                left.discard(job.id)
+            if not left:
+                break
+        return found
+
+    def rejected(self, jobs: Iterable[Job]) -> list[Planned]:
+        """Say what of some jobs is rejected and may be drawn again now: nothing of one that is under way. Blocks."""
+        choices = replace(self._pairing.choices, rejected=True, reworded=None, at_risk=False)
+        pairing = replace(self._pairing, choices=choices)
+        return [item for item in pairing.plan(pairing.freeze(jobs)) if item.slots and self._is_at_rest(item.job)]
+
+    def redraw(self, jobs: Iterable[Job]) -> list[tuple[Planned, Task]]:
+        """Give the tasks that draw rejected images again; whatever else is asked of their jobs waits for them. Blocks.
+
+        Like all planning it belongs into the ledger's thread: nothing of such a job starts in between.
+        """
+        drawn = [item for item in map(self._unflagged, self.rejected(jobs)) if item.slots]
+        for item in drawn:
+            self._redrawing.add(item.job.id)
+            self._redrawn.add(item.job.id)
+            self.grows(len(item.slots))
+        return [(item, replace(_task(item), prepare=self._look_again)) for item in drawn]
+
+    def _is_at_rest(self, job: Job) -> bool:
+        return job.id not in self._under_way and job.id not in self._redrawing
 
     def failing(self) -> Iterator[tuple[Job, Words, tuple[int, ...]]]:
         """Say which images of this run fail the checks and may be drawn once more, with the words of each. Blocks."""

@@ -34,13 +34,16 @@ def _once(_ctx: click.Context, _param: click.Parameter, changes: Sequence[tuple[
 
 @subcommand("control")
 @click.argument("output", type=LocalPath())
-@click.argument("do", metavar="pause|resume|drain|set", type=click.Choice(["pause", "resume", "drain", "set"]))
+@click.argument(
+    "do", metavar="pause|resume|drain|redraw|set", type=click.Choice(["pause", "resume", "drain", "redraw", "set"])
+)
 @click.argument("changes", nargs=-1, type=Change(), callback=_once, metavar="[NAME=VALUE]...")
 @click.pass_obj
 def command(context: Context, output: Path, do: str, changes: dict[str, Any]) -> int:
-    """Steer the run at work in the folder OUTPUT: pause, resume, drain, or set its limits.
+    """Steer the run at work in the folder OUTPUT: pause, resume, drain, redraw, or set its limits.
 
     A pause starts nothing new; what is under way ends. Drain ends the run when that has ended, with exit status 4.
+    Redraw draws again what is rejected, before the rest and within the limits of the run, once for each decision.
     Set changes how many calls are made at once, and what this run may cost, never above the budget of the manifest.
     What was told, and by whom, stands in the run's log.
 
@@ -48,6 +51,7 @@ def command(context: Context, output: Path, do: str, changes: dict[str, Any]) ->
       batchgen control output/shop pause
       batchgen control output/shop resume
       batchgen control output/shop set concurrency=8 max_cost=50
+      batchgen control output/shop redraw
       batchgen control output/shop drain
 
     Exit status: 0 done, 2 when no run is at work there, or it refuses.

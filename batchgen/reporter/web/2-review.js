@@ -1,7 +1,7 @@
 // Decisions of a person. The static page keeps them in this browser, under the page's address, until a file takes them
 // to the ledger; the live one hands them on. A decision of "" says that there is none any more.
 const DECISIONS = ["", "approved", "rejected"];
-const sink = { decide: () => review.write() };
+const sink = { decide: () => review.write(), redraws: false };
 
 const review = (() => {
   const place = `batchgen-review:${location.pathname}`;
@@ -147,12 +147,17 @@ function showReview() {
   showRejected(rejected);
 }
 
-// What is rejected, what drawing it again will cost, and how that is done.
+// What is rejected, what drawing it again will cost, and how that is done: by the run at work, or by a command.
 function showRejected(images) {
   const cost = images.reduce((sum, i) => sum + columns.cost[i], 0);
+  const about = `about ${cost < 1e4 ? rounded(cost) : `$${(cost / 1e6).toFixed(2)}`}`;
+  const them = images.length === 1 ? "it" : "them";
   byId("again").hidden = images.length === 0;
   byId("again-words").textContent =
-    `${counted(images.length, "image")} rejected. Drawing ${images.length === 1 ? "it" : "them"} again costs about ${cost < 1e4 ? rounded(cost) : `$${(cost / 1e6).toFixed(2)}`}, as the first time.`;
-  byId("again-words").title = `${dollars(cost)} was paid for ${images.length === 1 ? "it" : "them"}`;
+    `${counted(images.length, "image")} rejected. ${sink.redraws ? `The run at work draws ${them} again, within its limits.` : `Drawing ${them} again costs ${about}, as the first time.`}`;
+  byId("again-words").title = `${dollars(cost)} was paid for ${them}`;
+  byId("again-draw").hidden = !sink.redraws;
+  byId("again-draw").textContent = `Draw ${count(images.length)} again for ${about}`;
+  byId("again-command").hidden = sink.redraws;
   byId("again-command").textContent = (live ? [] : [data.commands.review]).concat(data.commands.again).join("\n");
 }

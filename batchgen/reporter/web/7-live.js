@@ -45,19 +45,14 @@ const ENDED = ["ended", ""];
 const minutes = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`);
 const since = (at) => (Date.now() - Date.parse(at)) / 1000;
 
-// What all wanted images of this run will cost, if the others cost as much as those that came.
-function projected({ images_stored: stored, images_wanted: wanted, spent_micro_usd: spent }) {
-  return stored > 0 && wanted > stored ? Math.round((spent / stored) * wanted) : null;
-}
-
 function factsOf(now) {
   const rates = Object.entries(now.rates ?? {}).map(([kind, { used, limit }]) => `${count(used)} of the ${count(limit)} ${kind} allowed a minute`);
   const cap = now.cap_micro_usd;
-  const all = projected(now);
+  const all = now.projected_micro_usd ?? null;
   const troubles = (now.troubles ?? []).map(({ code, calls, next }) => ["warn", `${counted(calls, "call")}: ${plain(code)} (${next})`]);
   return [
-    [cap !== null && now.spent_micro_usd > 0.8 * cap ? "warn" : "good", `${money(now.spent_micro_usd)}${cap === null ? "" : ` of ${money(cap)}`} spent`],
-    all !== null && ["calm", `about ${money(all)} in all`],
+    [cap !== null && now.spent_micro_usd > 0.8 * cap ? "warn" : "good", `${rounded(now.spent_micro_usd)}${cap === null ? "" : ` of ${rounded(cap)}`} spent`],
+    all !== null && ["calm", `about ${rounded(all)} in all`],
     now.images_per_minute > 0 && ["calm", `${Math.round(now.images_per_minute)} images a minute`],
     ...rates.map((words) => ["calm", words]),
     ["calm", `${count(now.in_flight ?? 0)} under way`],
@@ -65,7 +60,6 @@ function factsOf(now) {
     ...troubles,
   ].filter(Boolean);
 }
-const money = (micro) => (micro >= 1e5 ? `$${(micro / 1e6).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}` : dollars(micro));
 
 // The sums above the page, as the ledger has them now.
 function figures(now) {
@@ -76,7 +70,7 @@ function figures(now) {
     const isMoney = "microUsd" in element.dataset;
     if (isMoney) Object.assign(element.dataset, { microUsd: value });
     if (isMoney) element.title = `${dollars(value)} exactly`;
-    element.textContent = isMoney ? money(value) : count(value);
+    element.textContent = isMoney ? rounded(value) : count(value);
   }
 }
 
@@ -84,6 +78,11 @@ function showRun(now) {
   const alive = now.state && now.exit_code === undefined && !ENDED.includes(now.state) && since(now.at) < 90;
   byId("live").hidden = !alive;
   figures(now);
+  if (sink.redraws !== (alive && now.takes_redraws === true)) {
+    sink.redraws = !sink.redraws;
+    byId("again-said").textContent = "";
+    showReview();
+  }
   if (!alive) return;
   const { images_stored: stored, images_wanted: wanted } = now;
   byId("live").dataset.state = now.state;
@@ -110,15 +109,21 @@ function steer(now) {
   if (document.activeElement !== limit) limit.value = now.cap_micro_usd === null ? "" : now.cap_micro_usd / 1e6;
 }
 
-async function tell(order) {
-  byId("live-said").textContent = "…";
+async function tell(order, said = byId("live-said")) {
+  said.textContent = "…";
   try {
     const { taken, why } = await post("/api/control", order);
-    byId("live-said").textContent = taken ? why : `Not done: ${why}`;
+    said.textContent = taken ? why : `Not done: ${why}`;
   } catch (error) {
-    byId("live-said").textContent = `Not done: ${error.message}`;
+    said.textContent = `Not done: ${error.message}`;
   }
 }
+
+byId("again-draw").addEventListener("click", async ({ target }) => {
+  target.disabled = true; // one click, one order
+  await tell({ do: "redraw" }, byId("again-said"));
+  target.disabled = false;
+});
 
 byId("live").addEventListener("click", ({ target }) => {
   const button = target.closest("button[data-control]");
