@@ -3,13 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from batchgen.engine.job_runner import Task
+T = TypeVar("T")
 
 
-class Additions:
+class Additions(Generic[T]):
     """What comes to a run beside its plan. It is told first that something will come, and goes on until it is there.
 
     `news` is set when tasks have come, for whoever waits to start some. Everything belongs to the event loop.
@@ -17,7 +16,7 @@ class Additions:
 
     def __init__(self, news: asyncio.Event) -> None:
         self._news = news
-        self._tasks = deque["Task"]()
+        self._tasks = deque[T]()
         self._expected = 0
         self.is_open = True
         """Whether the run takes more; it ends when all is done that it was told to expect."""
@@ -27,13 +26,13 @@ class Additions:
         self._expected += self.is_open
         return self.is_open
 
-    def come(self, tasks: Iterable["Task"]) -> None:
+    def come(self, tasks: Iterable[T]) -> None:
         """Give what the run was told to expect, which may be nothing."""
         self._expected -= 1
         self._tasks.extend(tasks)
         self._news.set()
 
-    def take(self) -> "Task | None":
+    def take(self) -> T | None:
         """Return the next task that may start; None where there is none now."""
         return self._tasks.popleft() if self._tasks else None
 

@@ -114,7 +114,7 @@ class JobRunner:
     def __init__(self, bench: RunContext) -> None:
         self.bench = bench
         self.places = Admission(bench.settings.limits.concurrency)
-        self.additions = Additions(self.places.news)
+        self.additions = Additions[Task](self.places.news)
         self.collector = Collector(bench)
         self._caller = AttemptLoop(bench, self.places, self.collector)
 

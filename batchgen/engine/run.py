@@ -99,7 +99,7 @@ class Source:
 
     tasks: Iterator[Task]
     offload: Offload
-    additions: Additions | None = None
+    additions: Additions[Task] | None = None
     _ready: list[Task] = field(default_factory=list)
     _empty: bool = False
 

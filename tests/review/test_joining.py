@@ -157,7 +157,7 @@ def test_a_run_that_takes_no_redraws_says_what_does(paused: bool) -> None:
 
 async def test_a_run_goes_on_until_all_is_there_that_it_was_told_to_expect() -> None:
     """Then it takes no more."""
-    additions = Additions(asyncio.Event())
+    additions = Additions[None](asyncio.Event())
     assert additions.expect()
     assert additions.expect()
     waiting = asyncio.create_task(additions.more())

@@ -28,7 +28,7 @@ class Redraws:
 
     wants: Worklist
     ledger: Ledger
-    additions: Additions
+    additions: Additions[Task]
     offload: Offload
     precheck: Callable[[Iterator[str]], Awaitable[None]]
     tell: Callable[[str], object]
