@@ -1,6 +1,7 @@
 """Words from a provider, made fit to be shown and kept: no secret, no control character, not too long."""
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
@@ -16,8 +17,11 @@ _KEY_LIKE = re.compile(r"\b(?:sk|rk|pk|sess)-[A-Za-z0-9_*.\-]{3,}|(?i:bearer)\s+
 _URL_SAFE = str.maketrans("+/", "-_")
 _STANDARD = str.maketrans("-_", "+/")
 _SHORTEST = 4  # a shorter secret would be found everywhere
-_ONE_LETTER = rb"(?:%(letter)s|%%(?:25)*(?i:%(hex)s)|\\+(?:u00|x)(?i:%(hex)s)|&#(?i:x%(hex)s);)"
+_ONE_LETTER = (
+    rb"(?:%(letter)s|%%(?:25)*(?i:%(hex)s)|\\+(?:u00|x)(?i:%(hex)s)|&(?:amp;)*#0*(?:%(number)d|(?i:x0*%(hex)s));)"
+)
 _SHORTEST_BYTES = 8  # fewer would be found by chance in an image
+_SEAL = re.compile(r"\(secret-([0-9a-f]{8})-([0-9]{1,2})\)")
 _KEPT = frozenset(
     {
         "cf-cache-status",
@@ -58,24 +62,53 @@ def _redacted(plain: str, secrets: tuple[str, ...], limit: int) -> str:
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
     """Keep what a server sent as it is, but for the given secrets in any usual encoding."""
-    hidden = tuple(secrets)
-    for form in spellings(hidden):
-        text = text.replace(form, b"***")
-    for secret in hidden:
-        if len(secret) >= _SHORTEST:
-            text = _mixed(secret).sub(b"***", text)
+    for trace in traces(secrets):
+        text = trace.sub(b"***", text)
     return text
 
 
-def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
-    """Every usual encoding of the given secrets, the longest of each first, and what base64 makes of them."""
-    return _spellings(tuple(secrets))
+def traces(secrets: Iterable[str]) -> tuple[re.Pattern[bytes], ...]:
+    """Give what the given secrets leave in any usual encoding, and what base64 makes of them, one pattern for each."""
+    return tuple(_trace(secret) for secret in secrets if len(secret) >= _SHORTEST)
 
 
 @lru_cache(maxsize=64)
-def _spellings(hidden: tuple[str, ...]) -> tuple[bytes, ...]:
-    forms = [form.encode() for secret in hidden for form in _forms(secret)]
-    return (*forms, *(data for secret in hidden for data in _from_base64(secret)))
+def _trace(secret: str) -> re.Pattern[bytes]:
+    forms = [re.escape(form.encode()) for form in _forms(secret)]
+    return re.compile(b"|".join((*forms, _mixed(secret).pattern, *map(re.escape, _from_base64(secret)))))
+
+
+def sealed(address: str, secrets: Iterable[str]) -> str:
+    """Put marks in the place of secrets in an address that is kept for later; `opened` undoes it."""
+    address = _SEAL.sub(lambda found: f"%28{found[0][1:]}", address)
+    for secret in secrets:
+        if len(secret) < _SHORTEST:
+            continue
+        forms, data = _forms(secret), address
+        for number, form in enumerate(forms):
+            data = data.replace(form, _seal(secret, number))
+        plain = _seal(secret, forms.index(quote(secret, safe="")))
+        mixed = _mixed(secret).sub(plain.encode(), data.encode("utf-8", "surrogatepass"))
+        address = mixed.decode("utf-8", "surrogatepass")
+    return address
+
+
+def opened(address: str, secrets: Iterable[str]) -> str | None:
+    """Give an address back as it was told; None where it holds a secret that is not among these."""
+    known = {_mark(secret): secret for secret in secrets if len(secret) >= _SHORTEST}
+    seals = _SEAL.findall(address)
+    if any(mark not in known or int(number) >= len(_forms(known[mark])) for mark, number in seals):
+        return None
+    return _SEAL.sub(lambda found: _forms(known[found[1]])[int(found[2])], address)
+
+
+def _seal(secret: str, number: int) -> str:
+    return f"(secret-{_mark(secret)}-{number})"
+
+
+@lru_cache(maxsize=64)
+def _mark(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
 def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
@@ -87,11 +120,12 @@ def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tup
 
 @lru_cache(maxsize=64)
 def _forms(secret: str) -> tuple[str, ...]:
-    """Spell the secret plain, percent-encoded and in base64, longest first."""
+    """Spell the secret plain, percent-encoded, in hex and in base64, longest first, always in the same order."""
     if len(secret) < _SHORTEST:
         return ()
-    quoted = quote(secret, safe="")
-    forms = {secret, quoted, re.sub("%..", lambda found: found[0].lower(), quoted), *_in_base64(secret.encode())}
+    quoted, spelt = quote(secret, safe=""), secret.encode().hex()
+    lower = re.sub("%..", lambda found: found[0].lower(), quoted)
+    forms = dict.fromkeys((secret, quoted, lower, spelt, spelt.upper(), *_in_base64(secret.encode())))
     return tuple(sorted(forms, key=len, reverse=True))
 
 
@@ -99,7 +133,8 @@ def _forms(secret: str) -> tuple[str, ...]:
 def _mixed(secret: str) -> re.Pattern[bytes]:
     """Give a secret in any mix of letters, percent and JSON escapes, each perhaps escaped again, or all in hex."""
     letters = b"".join(
-        _ONE_LETTER % {b"letter": re.escape(bytes([byte])), b"hex": b"%02x" % byte} for byte in secret.encode()
+        _ONE_LETTER % {b"letter": re.escape(bytes([byte])), b"hex": b"%02x" % byte, b"number": byte}
+        for byte in secret.encode()
     )
     return re.compile(letters + b"|(?i:" + secret.encode().hex().encode() + b")")
 

@@ -31,7 +31,7 @@ from batchgen.model import (
 )
 from batchgen.providers.dialects import dialect
 from batchgen.providers.wire import header_view
-from batchgen.redact import redacted
+from batchgen.redact import opened, redacted
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageFacts, ImageStore, PartFacts, Spool, Workspace, sniff
 from batchgen.storage.structure import ends_whole, fault
@@ -130,7 +130,10 @@ class Downloads:
         receipt = await self._patience.insist(again)
         if not isinstance(receipt, Receipt):
             spool = self._workspace.spool(name)
-            facts = await self.fetch(remote.url, spool, remote.expires)
+            address = opened(remote.url, self._secrets)
+            if address is None:
+                return NotFetched("its address holds a key that is not set now: run with the key that drew it")
+            facts = await self.fetch(address, spool, remote.expires)
             if isinstance(facts, NotFetched):
                 return facts
             seen = sniff(facts.head, facts.path)
@@ -180,7 +183,7 @@ class Downloads:
         except (aiohttp.ClientError, OSError, TimeoutError, EncodingError, ValueError) as error:
             cause = getattr(error, "os_error", error)
             if isinstance(cause, RefusedAddressError):
-                return NotFetched(f"{cause}", final=True, refused=True)
+                return NotFetched(redacted(cause, self._secrets, 400), final=True, refused=True)
             if isinstance(error, aiohttp.InvalidURL):
                 return NotFetched("the address is no URL", final=True)
             if isinstance(error, aiohttp.ClientHttpProxyError):

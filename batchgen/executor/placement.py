@@ -26,6 +26,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.providers.answer import Item
+from batchgen.redact import traces
 from batchgen.storage import ImageFacts, ImageStore, NewImage, PartFacts, Spool, Workspace, sniff
 from batchgen.storage.decode import MOST_PIXELS, is_blank
 from batchgen.storage.durable import guarded
@@ -236,15 +237,15 @@ def publish(
     return replace(receipt, images=tuple(images), quarantine=quarantine)
 
 
-def blot(path: Path, words: Iterable[bytes]) -> None:
-    """Cross words out in a file, where they stand. Blocks."""
+def blot(path: Path, secrets: Iterable[str]) -> None:
+    """Cross secrets out in a file, in whatever spelling they stand there. Blocks."""
     with guarded(path), path.open("r+b") as file:
         if not os.fstat(file.fileno()).st_size:
             return  # nothing can be mapped
         with mmap(file.fileno(), 0) as data:
-            for word in words:
-                while (at := data.find(word)) >= 0:
-                    data[at : at + len(word)] = b"*" * len(word)
+            for trace in traces(secrets):
+                for first, last in [found.span() for found in trace.finditer(data)]:
+                    data[first:last] = b"*" * (last - first)
 
 
 def _set_aside(workspace: Workspace, attempt_id: str, spare: Sequence[tuple[str, str]], receipt: Receipt) -> str:

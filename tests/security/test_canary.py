@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -79,6 +80,9 @@ ONWARD = {
     "echo": Answer(body=brings(**ECHO), headers=HEADERS),
     "url_gone": Answer(body={"data": [{"url": "http://127.0.0.1:PORT/v1/gone"}]}),
     "url_elsewhere": Answer(body={"data": [{"url": "http://127.0.0.1:PORT/v1/elsewhere"}]}),
+    "url_with_key": Answer(body={"data": [{"url": f"http://127.0.0.1:PORT/v1/gone?a={KEY}&b={quote(KEY, safe='')}"}]}),
+    "url_refused": Answer(body={"data": [{"url": f"http://203.0.113.7/{quote(KEY, safe='')}.png"}]}),
+    "url_host": Answer(body={"data": [{"url": f"http://{quote(KEY, safe='')}.example/image.png"}]}),
     "url_odd": Answer(body={"data": [{"url": "http://127.0.0.1:PORT/v1/odd"}]}),
 }
 FETCHED = {
