@@ -20,6 +20,7 @@ from batchgen.engine.decide import (
     Wait,
     cautious,
     decide,
+    for_breaker,
     halt,
     may_move,
     mismatch,
@@ -162,10 +163,12 @@ class AttemptLoop:
         if stop.kind is StopKind.STORAGE:
             self.bench.stops.add(stop)
         else:
-            self._take_out(call.asked, stop)
+            self._take_out(call.job, call.asked, stop)
 
-    def _take_out(self, lane: Lane, stop: Stop) -> None:
-        self.bench.take_out(lane, stop)
+    def _take_out(self, job: Job, lane: Lane, stop: Stop) -> None:
+        """Ask a provider no more, or no more for what it has no endpoint for."""
+        if not lane.close_endpoint(job.request.operation, stop):
+            self.bench.take_out(lane, stop)
         self.choice.news()
 
     def _moves(self, call: CallState, over: Over) -> bool:
@@ -187,12 +190,12 @@ class AttemptLoop:
         if over.slots is SlotState.FAILED:
             stop = lane.refusals.watch(call.job, (), call.refusal) or lane.alike.watch(outcome, charged=lane.charged)
             if stop:
-                self._take_out(lane, stop)
+                self._take_out(call.job, lane, stop)
         call.refusal = None
 
     def _given_up(self, call: CallState, over: Over) -> Over:
         """Say how a call ends that nobody is left for: who is not asked any more may draw it in a later run."""
-        gone = [lane.stop for lane in self.bench.able(call.job) if lane.stop]
+        gone = [stop for lane in self.bench.able(call.job) if (stop := lane.out(call.job))]
         if not over.elsewhere or not gone or self.bench.stops:
             return over
         self.bench.stops.leave_undone(gone[-1])
@@ -297,11 +300,11 @@ class AttemptLoop:
                 return _approved(refused) if refused.kind is CapKind.APPROVED else refused
             call.touched = True
             ask.reserved()
-            if bench.stops or lane.stop or not permit.breaker.admits(permit.ticket):
+            if bench.stops or lane.out(call.job) or not permit.breaker.admits(permit.ticket):
                 unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
                 await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
                 ask.settled(Amount())
-                return self._at_once(call) if lane.stop else Again()
+                return self._at_once(call) if lane.out(call.job) else Again()
             came = await self._send(call, attempt, permit)
             if isinstance(came, Pending):
                 return Submitted(came, permit)
@@ -363,6 +366,8 @@ class AttemptLoop:
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
         receipt = await self._proven(permit.lane, _receipt(came))
+        if receipt.came:
+            permit.lane.brought.add(attempt.request.operation)
         self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
@@ -376,7 +381,7 @@ class AttemptLoop:
             permit.breaker.keep(permit.ticket)
             call.unjudged = permit
         else:
-            permit.breaker.record(permit.ticket, receipt.verdict.remedy)
+            permit.breaker.record(permit.ticket, for_breaker(receipt.verdict, call.tally))
         permit.lane.limiter.observe(receipt.headers)
 
     async def _proven(self, lane: Lane, receipt: Receipt) -> Receipt:
@@ -394,7 +399,7 @@ class AttemptLoop:
         settlement = lane.tariff.settle(attempt, receipt) if state in PAID else None
         for stop in (halt(receipt.verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
-                self._take_out(lane, stop)
+                self._take_out(call.job, lane, stop)
         lane.charged = lane.charged or state not in FREE
         await self._settle(call, attempt, receipt, settlement)
         ask.settled(_used(attempt, state, settlement))

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from batchgen.engine.context import RunContext
+from batchgen.engine.decide import halt
 from batchgen.engine.open_items import LeftAttempt, LeftOpen, OpenItem, OwnAttempt, WaitingImage, with_attempt
 from batchgen.errors import StorageError
 from batchgen.ledger import PendingDownload
@@ -206,11 +207,21 @@ class Collector:
             one = with_attempt(found, item.ask) if isinstance(found, Pending) else found
             if isinstance(one, Pending):
                 item.ask = one
+                self._heed(one)
             if await item.book(one) and isinstance(one, Receipt):
                 booked[one.attempt_id] = one
         for attempt_id in booked:
             await self._bench.forget(attempt_id)
         return {one.attempt_id for one in booked.values() if one.remote}
+
+    def _heed(self, one: Pending) -> None:
+        """Ask a provider no more whose account is refused; what is pending there is kept for a later run."""
+        stop = halt(one.refusal) if one.refusal else None
+        if stop is None or one.attempt is None:
+            return
+        for lane in self._bench.lanes:
+            if lane.name == one.attempt.provider:
+                self._bench.take_out(lane, stop)
 
     async def _add_images(self, attempt_ids: Collection[str]) -> None:
         """Wait for the images that an earlier run's attempts left at addresses, from now on."""

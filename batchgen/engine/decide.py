@@ -121,6 +121,16 @@ def cautious(verdict: Verdict) -> Verdict:
     return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
 
 
+def for_breaker(verdict: Verdict, before: Tally) -> Remedy:
+    """Say how a finished try counts for the breaker: moderation that was charged brought nothing for money.
+
+    The first time a prompt is moderated may be a false alarm, and says nothing yet.
+    """
+    if verdict.remedy is not Remedy.MODERATED or verdict.charge is Charge.NO:
+        return verdict.remedy
+    return Remedy.EMPTY if before.moderated else Remedy.RETRY
+
+
 def unproven(verdict: Verdict) -> Verdict:
     """Judge a web page in an answer's place while this provider has never brought an image: its address is wrong."""
     if verdict.cause is not Cause.WEB_PAGE:

@@ -8,7 +8,7 @@ from batchgen.engine.stop_reasons import StopReasons
 from batchgen.executor import ProviderBatches
 from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
-from batchgen.model import Job, Provider, Reason, Stop
+from batchgen.model import Cause, Job, Operation, Provider, Reason, Stop, StopKind
 from batchgen.pricing import Offer, PriceList
 
 Doubted = list[tuple[Job, dict[int, Reason]]]
@@ -22,7 +22,8 @@ class Lane:
     `caps` gives the limits of this moment. `batches` are where images go that are asked for in batches. `stop` is why
     the provider is not asked any more. `given` counts the images that it was asked for. `charged` and `served` say that
     it has charged for something in this run, and that it ever brought an image. `alike` and `refusals` notice that jobs
-    fail alike here; `doubted` are those that were held since the last good one.
+    fail alike here; `doubted` are those that were held since the last good one. `brought` are
+    operations that gave images in this run, `closed` those that it has no endpoint for, each with what it said.
     """
 
     offer: Offer
@@ -35,6 +36,8 @@ class Lane:
     given: int = 0
     charged: bool = False
     served: bool = False
+    brought: set[Operation] = field(default_factory=set)
+    closed: dict[Operation, Stop] = field(default_factory=dict)
     alike: FailureStreak = field(default_factory=FailureStreak)
     refusals: Refusals = field(default_factory=Refusals)
     doubted: Doubted = field(default_factory=list)
@@ -48,6 +51,23 @@ class Lane:
     def tariff(self) -> PriceList:
         """What it charges."""
         return self.offer.tariff
+
+    def out(self, job: Job) -> Stop | None:
+        """Say why a job is not asked for here any more, if that is so."""
+        return self.stop or self.closed.get(job.request.operation)
+
+    def close_endpoint(self, operation: Operation, stop: Stop) -> bool:
+        """Ask for this operation no more where its endpoint alone is missing; whether that is so.
+
+        Where generations have no endpoint and nothing else came, the address is wrong, and everything is missing.
+        """
+        others = operation is not Operation.GENERATE or self.brought - {operation}
+        alone = stop.cause is Cause.NO_ENDPOINT and bool(others)
+        if alone:
+            why = f"{self.name} has no endpoint for {operation}: {stop.why}"
+            cause = Cause.NONE if self.brought else stop.cause
+            self.closed.setdefault(operation, Stop(StopKind.ENDPOINT, why, stop.detail, cause))
+        return alone
 
     def follow(self, stops: StopReasons) -> "Lane":
         """Let everyone who waits for a permit give up when the run stops."""

@@ -39,7 +39,7 @@ class LaneChoice:
         """Return the providers that a call may still be made at."""
         alone = len(self._bench.lanes) == 1
         able = (lane for lane in self._bench.able(job) if lane.name not in avoided)
-        return tuple(lane for lane in able if alone or lane.stop is None)
+        return tuple(lane for lane in able if (alone and lane.stop) or lane.out(job) is None)
 
     async def next(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
         """Wait for a provider with room for a call; None when none is left to wait for, or the run stops."""

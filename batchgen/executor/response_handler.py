@@ -11,16 +11,16 @@ from batchgen.executor.exchange import Exchange
 from batchgen.executor.part_writer import PartWriter
 from batchgen.executor.patience import Patience
 from batchgen.executor.placement import Plan, SlotAssigner, accepted, blot, finish, publish, to_answer
-from batchgen.model import Attempt, Echo, Pending, Phase, Provider, Receipt, Usage, Verdict
+from batchgen.model import Attempt, Echo, Pending, Phase, Provider, Receipt, Remedy, Usage, Verdict
 from batchgen.providers.answer import Answer, Item
-from batchgen.providers.api_error import ApiError
+from batchgen.providers.api_error import ApiError, complaint
 from batchgen.providers.base64_span import Base64Reader, DecodeError, Parts, SpanState
 from batchgen.providers.decode import BodyKind, Document
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.expiry import expiry
 from batchgen.providers.unknown import ids_of, quote
 from batchgen.providers.verdict import CallEvidence, TransportError, judge, judge_task
-from batchgen.redact import kept_headers, redacted, spellings, without
+from batchgen.redact import kept_headers, redacted, sealed, without
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
 
@@ -34,6 +34,7 @@ NO_PLAN = Plan()
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
 _MOST_WORDS = 1000
 _NOBODY_THERE = frozenset({404, 405})
+_OF_ACCOUNT = frozenset({Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT})
 _REQUEST_IDS = ("x-request-id", "request-id", "x-oneapi-request-id", "cf-ray")
 # What a whole answer makes harmless: everything was here before the line broke.
 _TOO_LATE_TO_HARM = frozenset({TransportError.DISCONNECTED, TransportError.BAD_HTTP, TransportError.DEADLINE})
@@ -117,13 +118,22 @@ class ResponseHandler:
         receipt = self._receipt(attempt, call, judge_task(happening, free=bool(rules and rules.failed_free)))
         return await self.offload(self._keep, receipt, intake, document)
 
+    def refusal(self, call: Exchange) -> Verdict | None:
+        """Say why a question was refused, if it was for key, permission or money."""
+        if call.status is None or _is_success(call):
+            return None
+        document = call.body.close() if call.body else _NOTHING
+        said = complaint(document.value) or _in_text(call, document)
+        verdict = judge(self._happening(call, document, complaint=said))
+        return verdict if verdict.remedy in _OF_ACCOUNT else None
+
     def _save(self, attempt: Attempt, call: Exchange, intake: PartWriter, error: Exception) -> None:
         """Keep the bytes of an answer that a fault of ours kept from being understood: they were paid. Blocks."""
         with suppress(StorageError):
             intake.close()
             if intake.facts and intake.spool.read() is None:
                 for facts in intake.facts.values():
-                    blot(facts.path, spellings(self.secrets))
+                    blot(facts.path, self.secrets)
                 why = {"attempt": attempt.id, "status": call.status, "code": "bug", "message": type(error).__name__}
                 intake.spool.quarantine(why)
 
@@ -157,7 +167,7 @@ class ResponseHandler:
         images = {landing.part for landing in plan.landings}
         for facts in intake.facts.values():
             if self.secrets and facts.path.name not in images:
-                blot(facts.path, spellings(self.secrets))
+                blot(facts.path, self.secrets)
 
     def _local(self, item: Item, intake: PartWriter) -> Item:
         """Decode an image that was spelled as a data URL."""
@@ -180,7 +190,8 @@ class ResponseHandler:
         ends: dict[str, datetime | None] = {
             item.url: expiry(item.url, now, self.provider.url_life) for item in items if item.url
         }
-        return SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
+        plan = SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
+        return replace(plan, remote=tuple(replace(one, url=sealed(one.url, self.secrets)) for one in plan.remote))
 
     def _happening(self, call: Exchange, document: Document, **said: Any) -> CallEvidence:
         """Say what happened; `said` is what was read in it."""

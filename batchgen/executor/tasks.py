@@ -17,7 +17,7 @@ from batchgen.providers.retry_after import retry_after
 from batchgen.providers.shapes import images_anywhere
 from batchgen.providers.tasks import TaskState, state_of_task, task_answer, task_complaint, task_id, task_request
 from batchgen.providers.wire import WireRequest
-from batchgen.redact import redacted
+from batchgen.redact import opened, redacted, sealed
 from batchgen.runtime.clock import Clock
 
 AT_ONCE = 16
@@ -86,7 +86,8 @@ class Tasks:
                 return self._open(waiting, rules, call)
 
     def _question(self, waiting: Pending, rules: TaskRules) -> WireRequest:
-        return task_request(self.provider, rules, waiting.handle.removeprefix(self._handle("")))
+        name = waiting.handle.removeprefix(self._handle(""))
+        return task_request(self.provider, rules, opened(name, self.answers.secrets) or name)
 
     def _missed(self, waiting: Pending, rules: TaskRules) -> Came:
         """Look again for a task that its provider does not know, a few times; then nothing will come of it."""
@@ -101,7 +102,8 @@ class Tasks:
         if waiting.expires is not None and now >= waiting.expires:
             return Lost(waiting.attempt_id, f"the task did not end within {rules.life / 3600:g} hours")
         told = retry_after(call.headers, "", now) if call and call.status is not None else None
-        return self._later(replace(waiting, why=self._why(call)), rules, told)
+        refusal = self.answers.refusal(call) if call else None
+        return self._later(replace(waiting, why=self._why(call), refusal=refusal), rules, told)
 
     def _later(self, waiting: Pending, rules: TaskRules, told: float | None = None) -> Pending:
         shortest = float(rules.every)
@@ -118,7 +120,7 @@ class Tasks:
 
     def _handle(self, name: str) -> str:
         """Spell a task with the address where it was accepted, which holds no blank."""
-        return f"{self.provider.base_url} {name}"
+        return f"{self.provider.base_url} {sealed(name, self.answers.secrets)}"
 
 
 def _whole(call: Exchange) -> Document | None:

@@ -35,6 +35,8 @@ STATUS: dict[str, Fault] = {
     "403_html": Fault("403 page of a CDN that blocks the address (1015)", FREE, reply=instead.page(403, "Error 1015")),
     "404_model": Fault("404 model_not_found", FREE, reply=instead.failed(404, "No such model.", "model_not_found")),
     "404_html": Fault("404 page: the base URL is wrong", FREE, reply=instead.page(404, "Not Found")),
+    "404_url": Fault("404 as OpenAI says it of a path that is none", FREE,
+                     reply=instead.failed(404, "Invalid URL (POST /v1/images/edits)", None)),
     "405": Fault("405 method not allowed", FREE, reply=instead.failed(405, "Method not allowed.")),
     "408": Fault("408 request timeout", reply=instead.failed(408, "Request timed out.")),
     "409": Fault("409 conflict", reply=instead.failed(409, "Conflict.")),

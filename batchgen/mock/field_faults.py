@@ -152,6 +152,8 @@ TASKS: dict[str, Fault] = {
     "task_poll_429": Fault("the first polls (option reads, 1) get 429", task="poll_429"),
     "task_poll_404": Fault("the first polls (option reads, 1) get 404", task="poll_404"),
     "task_poll_html": Fault("the first polls (option reads, 1) get a page with 502", task="poll_html"),
+    "task_poll_401": Fault("the first polls (option reads, 1) get 401", task="poll_401"),
+    "task_poll_403": Fault("the first polls (option reads, 1) get 403", task="poll_403"),
     "task_poll_empty": Fault("the first polls (option reads, 1) get 200 without a body", task="poll_empty"),
 }  # fmt: skip
 

@@ -87,6 +87,8 @@ def _odd(fault: str) -> Reply | None:
         "poll_404": error(404, "task is not visible yet", "task_not_exist"),
         "poll_html": html(502, "Bad Gateway"),
         "poll_empty": Reply(200, b""),
+        "poll_401": error(401, "Incorrect API key provided.", "invalid_api_key"),
+        "poll_403": error(403, "You have no permission to read tasks.", "permission_denied"),
     }
     return odd.get(fault)
 

@@ -119,7 +119,8 @@ class Pending:
 
     `handle` is how its executor finds an attempt again. There is nothing to see before `next_look`; where that is None,
     whoever waits decides. After `expires` nothing can be had any more. `attempt` is what was asked; an executor that
-    answers `execute` may leave it out. `why` says what stood in the way of the last look.
+    answers `execute` may leave it out. `why` says what stood in the way of the last look; `refusal` is how that look
+    was judged where the account is refused, so that no other look can be better.
     """
 
     attempt_id: str
@@ -129,6 +130,7 @@ class Pending:
     attempt: Attempt | None = None
     remote: "RemoteImage | None" = None
     why: str = ""
+    refusal: "Verdict | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,16 @@ class TaskRules:
     every: Decimal = Decimal(2)
     life: int = 24 * 3600
 
+    @property
+    def words(self) -> str:
+        """The rules for people."""
+        free = "is never charged" if self.failed_free else "may have been charged"
+        return (
+            f"images come later: a call gives an id ({self.id}), asked for at {self.path} every {self.every} s, for"
+            f" {self.life / 3600:g} hours at most; {', '.join(self.done)} end it well, {', '.join(self.failed)} badly;"
+            f" one that failed {free}"
+        )
+
 
 class ParamType(StrEnum):
     """What the value of a parameter is in a request."""

@@ -101,7 +101,7 @@ def answered_by(status: int, *, web_page: bool, words: str | None) -> Cause:
         return Cause.PROXY_REFUSED
     if 300 <= status < 400:
         return Cause.REDIRECT
-    if status in {404, 405} and words is None:
+    if status == 405 or (status == 404 and words is None):
         return Cause.NO_ENDPOINT
     if status == 404 and words is not None and (wording().endpoint.named(words) or wording().endpoint.said(words)):
         return Cause.NO_ENDPOINT

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from batchgen.app.preview.doctor import examine
 from batchgen.catalog import provider
+from batchgen.cli.render.catalogue import provider as render_provider
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, Ledger
 from batchgen.mock import Rule
@@ -138,6 +140,19 @@ def test_a_question_that_fails_is_asked_again_and_buys_nothing(
     """An error, a refusal, a page, nothing at all: the task is what it is."""
     scene = tasks(Rule(fault))
     is_complete(scene, scene.run(scene.manifest(jobs)), sum(job["n"] for job in jobs), len(jobs))
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("fault", ["task_poll_401", "task_poll_403"])
+def test_a_refused_question_stops_the_run_and_loses_no_task(tasks: Scene, fault: str, n: int) -> None:
+    """The account is refused: exit 5 in the provider's words, the task kept; a later run collects, and buys nothing."""
+    scene = tasks(Rule(fault))
+    jobs = [{**job, "n": n} for job in JOBS[:1]]
+    ended = scene.run(scene.manifest(jobs))
+    assert (ended.exit, len(scene.bill)) == (5, 1)
+    assert [row.state for row in attempts(ended)] == [AttemptState.PENDING]
+    assert "Incorrect API key" in ended.summary["why"] or "no permission" in ended.summary["why"]
+    is_complete(scene, scene.run(scene.manifest(jobs)), n, 1)
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -279,3 +294,14 @@ def test_a_file_with_wrong_rules_is_refused(tasks: Scene, wrong: dict[str, Any],
     with pytest.raises(InputError, match=re.escape(words)) as refused:
         provider(scene.root / "gateway.yaml")
     assert refused.value.problems[0].place
+
+
+def test_doctor_and_catalogue_tell_of_tasks(tasks: Scene) -> None:
+    """Where they are asked for, how often, how long, and what a failed one costs."""
+    scene = tasks(task={"every": 3, "failed_free": True})
+    told = provider(str(scene.root / "gateway.yaml"), scene.handle.base_url)
+    (found,) = [one.text for one in examine(str(scene.root / "gateway.yaml")) if one.name == "tasks"]
+    for words in (found, " ".join(render_provider(told).split())):
+        assert "/tasks/{id} every 3 s, for 24 hours" in words
+        assert "is never charged" in words
+    assert "later, from a task" in " ".join(render_provider(told).split())

@@ -3,7 +3,7 @@
 import pytest
 
 from batchgen.engine import Again, Over, Policy, Tally, Wait, decide, state_of
-from batchgen.engine.decide import MOST_RESENDS, cautious, halt, mismatch
+from batchgen.engine.decide import MOST_RESENDS, cautious, for_breaker, halt, mismatch
 from batchgen.model import (
     AttemptState,
     Charge,
@@ -214,3 +214,19 @@ def test_what_is_not_as_asked(mismatches: tuple[Mismatch, ...], words: str | Non
     """An image of which everything is as asked has no reason."""
     reason = mismatch(StoredImage(0, "images/a.png", "0" * 64, 1, 1, 1, "png", mismatches))
     assert (reason and reason.words) == words
+
+
+@pytest.mark.parametrize(
+    ("charge", "before", "counts"),
+    [
+        (Charge.NO, 0, Remedy.MODERATED),
+        (Charge.NO, 1, Remedy.MODERATED),
+        (Charge.MAYBE, 0, Remedy.RETRY),
+        (Charge.MAYBE, 1, Remedy.EMPTY),
+        (Charge.YES, 1, Remedy.EMPTY),
+    ],
+)
+def test_moderation_that_costs_money_brakes_when_it_comes_again(charge: Charge, before: int, counts: Remedy) -> None:
+    """Once may be a false alarm and says nothing; free moderation is an answer like any other."""
+    verdict = Verdict(charge, Remedy.MODERATED, "moderation_blocked")
+    assert for_breaker(verdict, Tally(moderated=before)) is counts

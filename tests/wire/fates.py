@@ -80,9 +80,9 @@ def _all(fate: Fate, names: str) -> dict[str, Fate]:
 
 
 STATUSES: dict[str, Fate] = {
-    **_all(REFUSED, "status_400 400_invalid 400_escapes 404_model 405 413 422"),
+    **_all(REFUSED, "status_400 400_invalid 400_escapes 404_model 413 422"),
     **_all(ACCOUNT, "400_billing 401 401_text 402 403 403_verification 403_html 429_zero 429_quota"),
-    **_all(CONFIG, "404_html redirect_301 redirect_302 redirect_303 redirect_307 redirect_308"),
+    **_all(CONFIG, "404_html 404_url 405 redirect_301 redirect_302 redirect_303 redirect_307 redirect_308"),
     **_all(LIMITED, "429_rate"),
     **_all(replace(LIMITED, slow=True), "429_plain 429_slow_down 429_html retry_after_date retry_after_value"),
     **_all(BUSY, "status_503_json status_503_channel status_521 status_523 status_525 status_526 status_529"),

@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from batchgen.mock import Rule
-from tests.wire.scene import QUICK, scene
+from batchgen.mock.faults import EVERY
+from batchgen.mock.field_faults import BATCHES, LINES, TASKS, UPLOADS
+from batchgen.mock.gemini_faults import GEMINI
+from tests.wire.fates import FATES
+from tests.wire.scene import QUICK, Seen, scene
 
 JOBS = 60
 IN_A_ROW = 5
@@ -14,18 +18,13 @@ PARALLEL = 4
 PROBES = 3
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Faults in one text."""
-    return tuple(text.split())
-
-
-HOPELESS = names(
-    "data_empty data_missing data_null data_object data_texts entry_null b64_null b64_garbage b64_no_picture"
-    " null_200 list_200 text_200 empty_200 error_in_200 deep_json cut_gzip brotli bad_gzip status_500 status_502_html"
-    " reset_before_headers eof_mid_headers fewer_0 unknown_empty unknown_task unknown_queued unknown_message"
-    " unknown_success unknown_detail unknown_chat unknown_words unknown_number url_foreign url_ftp url_broken"
-    " url_metadata url_for_ever_404 download_empty"
-)
+MODERATED = {name for name, fate in FATES.items() if EVERY[name].charged and fate.slots == ("moderated",)}
+"""Moderation after drawing: the first time is perhaps a false alarm, so that a job counts once for its two calls."""
+PAGES = {"html_200", "html_200_console", "cost_dear"}
+"""Web pages before a first image are free by contract; a cost is read only where the provider file says so."""
+OWN_WAYS = {*TASKS, *BATCHES, *LINES, *UPLOADS, *GEMINI}
+"""Faults of other routes and protocols, which have laws of their own."""
+CHARGED = sorted(name for name, fault in EVERY.items() if fault.charged and name not in PAGES | OWN_WAYS)
 
 
 def lamps(count: int, n: int) -> list[dict[str, Any]]:
@@ -33,19 +32,31 @@ def lamps(count: int, n: int) -> list[dict[str, Any]]:
     return [{"id": f"lamp-{at}", "prompt": f"Lamp {at}", "n": n} for at in range(count)]
 
 
+def brings_nothing(seen: Seen) -> bool:
+    """Whether not one image came of a whole run."""
+    return not any(image.state == "stored" for image in seen.images)
+
+
 @pytest.mark.sample(14)
 @pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("fault", HOPELESS)
+@pytest.mark.parametrize("fault", CHARGED)
 def test_no_fault_buys_more_than_a_handful(place_of_work: Path, fault: str, n: int) -> None:
-    """A fault that hits every one of 60 jobs: five in a row, what is in flight, and the probes; then exit 6."""
-    with scene(place_of_work, rules=(Rule(fault, options={"slots": "all"}),)) as here:
+    """A fault that hits every one of 60 jobs: five in a row, what is in flight, and the probes; then exit 6.
+
+    Every fault that the mock charges for. Where images come all the same, the books hold the bill.
+    """
+    quick = {"slots": "all", "mb": "4"} | ({} if fault == "status_503_slow" else {"delay": "0.3"})
+    with scene(place_of_work, rules=(Rule(fault, options=quick),), stall_seconds=0.3) as here:
         limits = {"max_cost": 100, "concurrency": PARALLEL}
-        retry = {**QUICK, "base_seconds": 0.001, "cap_seconds": 0.002}
+        retry = {**QUICK, "base_seconds": 0.001, "cap_seconds": 0.002, "deadline_seconds": 10}
         seen = here.run(here.manifest(lamps(JOBS, n), limits=limits, retry=retry))
-        charged = [entry for entry in here.bill() if entry["charged_micro_usd"]]
-        assert len(charged) <= IN_A_ROW + PARALLEL + PROBES
-        assert seen.exit == 6, seen.result.summary["why"]
         assert here.billed <= seen.charged + seen.money["at_risk_micro_usd"]
+        if not brings_nothing(seen):
+            return
+        charged = [entry for entry in here.bill() if entry["charged_micro_usd"]]
+        in_a_row, in_flight = (2 * IN_A_ROW, 2 * PARALLEL) if fault in MODERATED else (IN_A_ROW, PARALLEL)
+        assert len(charged) <= in_a_row + in_flight + PROBES
+        assert seen.exit == 6, seen.result.summary["why"]
 
 
 def test_an_image_now_and_then_is_no_reason_to_stop(place_of_work: Path) -> None:

@@ -83,6 +83,8 @@ def _examined(lane: LaneConfig, variables: Mapping[str, str], clock: Clock) -> I
         yield Finding("key", BAD, str(error), error.exit)
         return
     yield from (Finding("note", OK, note) for note in provider.notes)
+    if provider.task:
+        yield Finding("tasks", OK, provider.task.words)
     yield Finding("key", OK, f"{provider.key_variable or 'none needed'}{' is set' if access.key else ''}")
     if provider.base_url:
         yield from _proxy(provider, proxies)

@@ -117,7 +117,8 @@ def provider(known: Provider) -> str:
 
 def _facts(known: Provider) -> Iterator[str]:
     speech = dialect(known, known.default_model)
-    come = " or ".join(_COMES[way] for way in Delivery if way in speech.delivery)
+    ways = speech.delivery | ({Delivery.TASK} if known.task else set())
+    come = " or ".join(_COMES[way] for way in Delivery if way in ways)
     yield from _fact("speaks", f"{speech.title}; images come {come}")
     takes = (f"{operation}: {', '.join(sorted(names))}" for operation, names in known.params)
     auth = known.auth and f"{known.auth.header}: {known.auth.scheme} ***".replace(":  ", ": ")
@@ -128,6 +129,7 @@ def _facts(known: Provider) -> Iterator[str]:
     yield from _fact("takes", "; ".join(takes))
     for param in known.opens_anywhere:
         yield from _fact("opens", opened_param(param))
+    yield from _fact("tasks", known.task.words if known.task else "")
     yield from _fact("cost", f"stated by its answers at {known.cost}" if known.cost else "")
     yield from _fact("rules", "for " + ", ".join(known.rules_for) if known.rules_for != ("*",) else "")
     for note in known.notes:
