@@ -12,7 +12,7 @@ SIDES = ("plain", "ours")
 
 def run(effort: Effort) -> Iterator[Table]:
     """Make three derivatives of each image, and of three times as many, on both sides in turn."""
-    few = effort.pick(10, 200, 1_000)
+    few = effort.pick(10, 60, 334)
     with scratch() as folder:
         found = {
             (side, count): _best(side, count, folder, effort.pick(1, 2)) for count in (few, 3 * few) for side in SIDES

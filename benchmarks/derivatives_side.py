@@ -12,6 +12,8 @@ from random import Random
 
 from PIL import Image, ImageFilter, ImageOps
 
+from batchgen.app.output.derive_worker import NICE
+
 DISTINCT = 8
 """Images that differ; the others are links to them."""
 
@@ -49,7 +51,8 @@ def _originals(folder: Path, count: int) -> list[Path]:
 def _plain(folder: Path, paths: list[Path]) -> None:
     for name in ("web", "square", "thumb"):
         (folder / "derivatives" / name).mkdir(parents=True)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    # As nice as batchgen's own processes: otherwise other programs of the machine would slow one side alone.
+    with ProcessPoolExecutor(os.cpu_count(), initializer=os.nice, initargs=(NICE,)) as pool:
         list(pool.map(_made, [str(path) for path in paths], chunksize=4))
 
 
