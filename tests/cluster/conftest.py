@@ -99,17 +99,16 @@ class Scene:
     handle: Handle
     drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def manifest(self, jobs: int, *, linger: float = 60.0, concurrency: int = 8, more: str = "") -> Path:
+    def manifest(self, jobs: int, *, linger: float = 60.0, concurrency: int = 8, limits: str = "") -> Path:
         """Write a manifest."""
         path = self.root / "lamps.yaml"
         path.write_text(
             f"""\
 name: lamps
-limits: {{max_cost: 100, concurrency: {concurrency}}}
+limits: {{max_cost: 100, concurrency: {concurrency}{limits}}}
 engine: {{ray: {{address: "{self.nodes.address}", linger: {linger}, per_node: 16}}}}
 output: {{store: "file://{self.root / "shared"}"}}
 defaults: {{model: gpt-image-2, size: 1024x1024, quality: low}}
-{more}
 jobs:
   - id: "lamp-{{{{ n }}}}"
     prompt: "lamp {{{{ n }}}}"

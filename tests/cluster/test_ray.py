@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,26 @@ def test_both_nodes_draw_and_no_key_leaves_its_process(scene: Scene) -> None:
     for key in (NODES_KEY, DRIVERS_KEY):
         found = subprocess.run(["grep", "-rlFs", key, "/tmp/ray/session_latest/"], capture_output=True, check=False)
         assert found.stdout == b""
+
+
+def test_no_more_calls_are_under_way_on_all_nodes_than_the_run_may_have(scene: Scene) -> None:
+    """Two nodes together get as many as one process would."""
+    scene.manifest(JOBS, concurrency=3)
+    driver, most = scene.start(), 0
+    while driver.poll() is None:
+        most = max(most, sum(_connections(pid, scene.port) for pid in scene.nodes.workers()))
+        time.sleep(0.02)
+    scene.is_complete(JOBS, scene.end(driver))
+    assert 1 < most <= 3
+
+
+def test_the_limit_of_images_a_minute_holds_over_all_nodes(scene: Scene) -> None:
+    """As the provider counts them."""
+    scene.manifest(JOBS, limits=", images_per_minute: 30")
+    scene.is_complete(JOBS, scene.run())
+    times = [one["at"] for one in scene.handle.bill()["requests"]]
+    assert len(times) == JOBS
+    assert all(later - first > 59.5 for first, later in zip(times, times[30:], strict=False))
 
 
 def test_a_worker_that_dies_costs_at_most_what_was_under_way_there(scene: Scene) -> None:

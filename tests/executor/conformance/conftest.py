@@ -30,16 +30,22 @@ from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock
 from batchgen.runtime.offload import Threads
 from batchgen.storage import LocalStore, Workspace
+from tests.cluster.conftest import RayNodes, has_ray, quiet
 from tests.executor.conformance.nodes import NodesExecutor
+from tests.executor.conformance.wire import ADDRESS, RayExecutor
 from tests.executor.late import LateExecutor
 
 EXECUTORS: dict[str, MakeExecutor] = {"local": LocalExecutor, "late": LateExecutor, "nodes": NodesExecutor}
+OVER_RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.timeout(600), has_ray])
 MOST_LOOKS = 50
 
 
 @dataclass
 class Bench:
-    """One workspace and one provider, for one executor after the other."""
+    """One workspace and one provider, for one executor after the other.
+
+    The steps of an executor that works in other processes are not seen here, and nobody can die at one of them.
+    """
 
     make: MakeExecutor
     root: Path
@@ -52,9 +58,16 @@ class Bench:
         """The provider at its address."""
         return Provider("mock", self.handle.base_url, "MOCK_KEY", "gpt-image-2")
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether the executor works in this process."""
+        return self.make is not RayExecutor
+
     @asynccontextmanager
     async def executor(self, at: Callable[[str], None] = nowhere) -> AsyncIterator[Executor]:
         """Return a new executor that knows nothing of those before it, in a session."""
+        if at is not nowhere and not self.is_seen:
+            pytest.skip("this executor works in other processes, which die in tests/cluster")
 
         def step(name: str) -> None:
             self.steps.append(name)
@@ -152,10 +165,25 @@ def png() -> bytes:
     return out.getvalue()
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(scope="module")
+def over_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeExecutor]:
+    """Begin a Ray cluster of two nodes."""
+    with pytest.MonkeyPatch.context() as changed:
+        for name, value in quiet("sk-conformance").items():
+            changed.setenv(name, value)
+        cluster = RayNodes(2, tmp_path_factory.mktemp("ray"))
+        changed.setenv(ADDRESS, cluster.address)
+        yield RayExecutor
+        cluster.close()
+
+
+@pytest.fixture(params=[*EXECUTORS, OVER_RAY])
 def make(request: pytest.FixtureRequest) -> MakeExecutor:
     """Every kind of executor in turn."""
-    return EXECUTORS[request.param]
+    if request.param in EXECUTORS:
+        return EXECUTORS[request.param]
+    over_ray: MakeExecutor = request.getfixturevalue("over_ray")
+    return over_ray
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""A cluster of a real Ray: what a driver and its nodes tell each other goes over Ray's own wire."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from batchgen.executor import Came, Capacity
+from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
+from batchgen.executor.cluster.ray_cluster import RayCluster
+from batchgen.executor.proxies import DIRECT, Proxies
+from batchgen.model import Attempt, Pending, Prepare, Provider
+from batchgen.runtime.clock import Clock, Offload
+from batchgen.storage import ImageStore, LocalStore, Workspace
+
+ADDRESS = "BATCHGEN_TESTS_RAY"
+"""The variable that says where the cluster is."""
+LINGER = 1.0
+
+
+def equip(order: Order) -> Equipment:
+    """Make a node's equipment, on the node; it shares the folder of the tests."""
+    root = Path(order.output)
+    return Equipment("sk-conformance", Workspace(root), LocalStore(root))
+
+
+class RayExecutor:
+    """A `ClusterExecutor` whose nodes are actors of a Ray cluster; each session has new ones."""
+
+    capacity = Capacity.SLOTS
+
+    def __init__(
+        self,
+        provider: Provider,
+        key: str | None,
+        workspace: Workspace,
+        store: ImageStore,
+        *,
+        clock: Clock,
+        offload: Offload,
+        prepare: Prepare | None = None,
+        spare: Workspace | None = None,
+        own_headers: Mapping[str, str] | None = None,
+        proxies: Proxies = DIRECT,
+    ) -> None:
+        self._cluster = RayCluster(os.environ[ADDRESS], uuid4().hex, equip, linger=LINGER)
+        root = str(workspace.root)
+        self._driver = ClusterExecutor(self._cluster, Order("owner", provider, root, "", root, prepare), 1, clock)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Begin the nodes, and let them leave."""
+        try:
+            async with self._driver.session():
+                yield
+        finally:
+            await asyncio.to_thread(self._cluster.close, 1)
+
+    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
+        """Make attempts on the nodes."""
+        return await self._driver.execute(attempts)
+
+    async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
+        """Ask the nodes."""
+        return await self._driver.collect(open)
+
+    async def forget(self, attempt_id: str) -> None:
+        """Tell the nodes."""
+        await self._driver.forget(attempt_id)
