@@ -11,6 +11,7 @@ from batchgen.engine.ready_by import MARGIN, MOST_SECONDS, Work, by_calls, deadl
 from batchgen.engine.run import run
 from batchgen.ledger import BatchRow
 from batchgen.model import Outcome
+from batchgen.providers.batches import BatchStatus
 
 LOOK_EVERY = 15.0
 """Seconds between two looks at batches that are being cancelled."""
@@ -49,9 +50,10 @@ class AutoRoute:
     async def _by_calls(self) -> AsyncIterator[Outcome]:
         """Cancel what is open, and draw what each batch did not bring once it has ended."""
         bench = self.bench
-        for row in await self._open():
-            await self._collector.cancel(row)
         while not bench.stops:
+            for row in await self._open():
+                if row.status != BatchStatus.CANCELLING:  # as long as the provider does not say so, it is asked
+                    await self._collector.cancel(row)
             async for outcome in run(self._tasks(), self._worker, bench.stops, bench.offload):
                 yield outcome
             if not await self._open():

@@ -1,24 +1,26 @@
 """Collects what batches brought: polls all of them together, reads their files, and settles each line."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from random import uniform
 
-from batchgen.engine.batch_recovery import BatchRecovery, close_open
+from batchgen.engine.batch_reading import BatchReading, UnreadError
+from batchgen.engine.batch_recovery import UNSEEN, BatchRecovery, close_open
 from batchgen.engine.context import RunContext
-from batchgen.engine.late_verdict import marks_of
-from batchgen.engine.open_items import attempt_of, settle_late
+from batchgen.engine.lane import Lane
+from batchgen.engine.open_items import settle_late
 from batchgen.errors import StorageError
 from batchgen.executor import BatchRefusedError
-from batchgen.executor.batch_output import OutputLine
 from batchgen.ledger import BatchRow, BatchState
 from batchgen.model import Charge, Phase, Reason, ReasonCode, Receipt, Remedy, SlotState, Stop, StopKind, Verdict
 from batchgen.providers.batches import QUEUE_IS_FULL, BatchError, BatchStatus, ProviderBatch
 
 FIRST_WAIT, LONGEST_WAIT, GROWTH = 15.0, 600.0, 1.5
 """Seconds between two polls."""
-MOST_READS = 5
-"""Tries in a row to read a file that bring nothing more."""
+LONGEST_POSTPONED = timedelta(hours=1)
+"""A provider may ask for so long a pause; whatever says more was written with another clock."""
+KEPT = timedelta(days=30)
+"""How long a provider keeps the files of a batch: whoever does not see it by then never will."""
 MISSING = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_line_missing", "its line is in neither file of the batch")
 UNDONE = {
     BatchStatus.EXPIRED: Verdict(Charge.NO, Remedy.RETRY, "batch_expired", "the batch ended before it was its turn"),
@@ -29,18 +31,21 @@ UNDONE = {
 }
 
 
-class UnreadError(Exception):
-    """A file of a batch could not be read to its end now; what was read is settled."""
+def lane_of(row: BatchRow, lanes: Sequence[Lane]) -> Lane | None:
+    """Return the provider that has a batch: the one of its name, or the one at its address that has another by now."""
+    named = next((lane for lane in lanes if lane.name == row.provider), None)
+    return named or next((lane for lane in lanes if lane.provider.base_url == row.base_url), None)
 
 
 class BatchCollector:
-    """Collects batches; one instance serves a whole run."""
+    """Collects the batches of one provider; one instance serves a whole run."""
 
-    def __init__(self, bench: RunContext) -> None:
-        assert bench.lane.batches is not None, "whoever collects batches knows where they are"
-        self.bench = bench
-        self._batches = bench.lane.batches
-        self._recovery = BatchRecovery(bench)
+    def __init__(self, bench: RunContext, lane: Lane | None = None) -> None:
+        self._lanes = bench.lanes
+        self.bench = bench.only(lane or bench.lane)
+        assert self.bench.lane.batches is not None, "whoever collects batches knows where they are"
+        self._batches = self.bench.lane.batches
+        self._recovery = BatchRecovery(self.bench)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
 
@@ -52,10 +57,10 @@ class BatchCollector:
                 break
             if row.state is not BatchState.SUBMITTED:
                 await self._recovery.settle(row.id)
-                (row,) = [one for one in await bench.offload(bench.ledger.batches.every) if one.id == row.id]  # noqa: PLW2901
+                row = await bench.offload(bench.ledger.batches.find, row.id)  # noqa: PLW2901
             # One of which nobody knows yet whether it was created waits for the next look.
-            is_there = row.state is BatchState.SUBMITTED
-            ended += row.state is BatchState.ENDED or (is_there and await self._poll(row))
+            is_due = row.state is BatchState.SUBMITTED and not self._is_early(row)
+            ended += row.state is BatchState.ENDED or (is_due and await self._poll(row))
         await self._clean()
         return ended
 
@@ -78,9 +83,19 @@ class BatchCollector:
         return False
 
     async def rows(self) -> list[BatchRow]:
-        """List the open batches of this run's provider."""
-        rows = await self.bench.offload(self.bench.ledger.batches.open)
-        return [row for row in rows if row.provider == self.bench.lane.provider.name]
+        """List the open batches of this provider."""
+        return [row for row in await self.bench.offload(self.bench.ledger.batches.open) if self._is_mine(row)]
+
+    def _is_mine(self, row: BatchRow) -> bool:
+        return lane_of(row, self._lanes) is self.bench.lane
+
+    def _is_early(self, row: BatchRow) -> bool:
+        """Whether the provider asked for a pause that is not over."""
+        wait = (row.next_look - self.bench.clock.now()) if row.next_look else timedelta()
+        if not timedelta() < wait <= LONGEST_POSTPONED:
+            return False
+        self._at_least = max(self._at_least, wait.total_seconds())
+        return True
 
     async def _poll(self, row: BatchRow) -> bool:
         """Ask how a batch stands; whether it has ended, and everything of it is settled."""
@@ -89,11 +104,10 @@ class BatchCollector:
         try:
             told = await client.batch(row.provider_id)
         except BatchRefusedError as error:
-            self._postpone(row, error.verdict)
+            await self._postpone(row, error.verdict)
             return False
         if told is None:
-            bench.note("batch_unseen", batch=row.id, why="the provider shows this key no such batch")
-            return False
+            return await self._unseen(row)
         files = (told.output_file, told.error_file)
         await bench.offload(bench.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         bench.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
@@ -106,12 +120,32 @@ class BatchCollector:
         try:
             await self._batches.client_at(row.base_url).cancel(row.provider_id)
         except BatchRefusedError as error:
-            self._postpone(row, error.verdict)
-        self.bench.note("batch_cancelled", batch=row.id)
+            await self._postpone(row, error.verdict)
+        else:
+            self.bench.note("batch_cancelled", batch=row.id)
 
-    def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
-        """Leave a batch for the next look; a key that is refused stops the run."""
-        self._at_least = max(self._at_least, verdict.retry_after or 0.0)
+    async def _unseen(self, row: BatchRow) -> bool:
+        """Tell that this key does not see a batch; once its files are gone for certain, what it drew is held."""
+        bench = self.bench
+        bench.note(
+            "batch_unseen", batch=row.id, provider_id=row.provider_id, why="the provider shows this key no such batch"
+        )
+        if bench.clock.now() - row.created < KEPT:
+            return False
+        await close_open(bench, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
+        await bench.offload(bench.ledger.batches.end, row.id, "unseen", UNSEEN)
+        return True
+
+    async def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
+        """Leave a batch for the next look; a key that is refused stops the run.
+
+        A pause that the provider asks for is one for all of its batches, and for later runs too.
+        """
+        if verdict.retry_after:
+            self._at_least = max(self._at_least, verdict.retry_after)
+            until = self.bench.clock.now() + min(LONGEST_POSTPONED, timedelta(seconds=verdict.retry_after))
+            for one in await self.rows():
+                await self.bench.offload(self.bench.ledger.batches.postpone, one.id, until)
         self.bench.note("batch_postponed", batch=row.id, code=verdict.code, why=verdict.message)
         if verdict.remedy in {Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT}:
             self.bench.stops.add(Stop(StopKind.ACCOUNT, f"{verdict.code}: {verdict.message}"))
@@ -121,7 +155,7 @@ class BatchCollector:
     async def _collect(self, row: BatchRow, told: ProviderBatch) -> bool:
         """Settle every line of a batch, and end it."""
         bench = self.bench
-        reading = Reading(bench, row)
+        reading = BatchReading(bench, row)
         try:
             for file_id in filter(None, (told.output_file, told.error_file)):
                 await reading.read(file_id)
@@ -133,8 +167,11 @@ class BatchCollector:
             return False
         if told.status is BatchStatus.FAILED:
             await self._failed(row, told.errors)
+        else:
+            rise = bench.ledger.queue_limits.rise
+            await bench.offload(rise, row.provider, self._batches.key, row.model, row.tokens)
         undone = UNDONE.get(told.status, MISSING)
-        await close_open(bench, row, MISSING if reading.nameless else undone)
+        await close_open(bench, row, MISSING if _lacks_some(reading, told) else undone)
         message = "; ".join(f"{error.code}: {error.message}" for error in told.errors)
         await bench.offload(bench.ledger.batches.end, row.id, told.word, message)
         bench.note("batch_ended", batch=row.id, status=told.word, why=message)
@@ -162,7 +199,7 @@ class BatchCollector:
         """Delete the files of batches that have ended at the provider, unless they are to stay."""
         bench = self.bench
         for row in await bench.offload(bench.ledger.batches.with_files):
-            if row.provider != bench.lane.provider.name:
+            if not self._is_mine(row):
                 continue
             client, files = self._batches.client_at(row.base_url), (row.input_file, row.output_file, row.error_file)
             try:
@@ -174,66 +211,8 @@ class BatchCollector:
             await bench.offload(bench.ledger.batches.cleaned, row.id)
 
 
-class Reading:
-    """One reading of a batch's files. `nameless`: a line came that cannot be read, and does not say whose it is."""
-
-    def __init__(self, bench: RunContext, row: BatchRow) -> None:
-        assert bench.lane.batches is not None, "the batch is somewhere"
-        self._bench = bench
-        self._row = row
-        self._client = bench.lane.batches.client_at(row.base_url)
-        self._files = bench.lane.batches.output_at(row.base_url)
-        self._seen: set[str] = set()
-        self._offset = 0
-        self.nameless = False
-
-    async def read(self, file_id: str) -> None:
-        """Read a file to its end, line by line; UnreadError when that cannot be done now.
-
-        What breaks off is resumed behind the last line that was settled.
-        """
-        self._offset, tries, why = 0, 0, ""
-        while tries < MOST_READS:
-            if tries:
-                await self._bench.pause(2.0 ** (tries - 1))
-            if self._bench.stops:
-                break
-            before = self._offset
-            try:
-                await self._go_on(file_id)
-            except BatchRefusedError as error:
-                tries = tries + 1 if before == self._offset else 1
-                why = f"{file_id}: {error.verdict.code}: {error.verdict.message}"
-            else:
-                return
-        raise UnreadError(why or "the run stopped")
-
-    async def _go_on(self, file_id: str) -> None:
-        """Read on behind the last line that was settled; one that is gone for good has no lines any more."""
-        file = await self._client.file(file_id)
-        if file is None:
-            return
-        async with aclosing(self._files.lines(self._row.id, file_id, self._offset, file.bytes or None)) as lines:
-            async for line in lines:
-                await self._take(line)
-                self._offset = line.end
-                if self._bench.stops:
-                    raise UnreadError("the run stopped")
-
-    async def _take(self, line: OutputLine) -> None:
-        """Settle one line; what is settled already, and what is not ours, is passed over."""
-        bench, name = self._bench, line.custom_id
-        row = await bench.offload(bench.ledger.attempts.find, name) if name else None
-        if row is None or row.handle != self._row.id:
-            self.nameless = self.nameless or (line.broken and not name)
-            bench.note("batch_line_strange", batch=self._row.id, line=name[:60], broken=line.broken)
-        elif row.ended is not None:
-            if name in self._seen:
-                bench.note("batch_line_again", batch=self._row.id, attempt=row.id, job=row.job_id)
-        else:
-            receipt = await line.receipt(attempt_of(row))
-            before = await bench.offload(bench.ledger.attempts.before, row)
-            await settle_late(bench, row, receipt, marks_of(row, receipt, before, bench.settings))
-            await bench.forget(row.id)
-        self._seen.add(name)
-        await line.drop()
+def _lacks_some(reading: BatchReading, told: ProviderBatch) -> bool:
+    """Whether something may have been drawn that stands in no line: a failed batch has drawn nothing."""
+    if told.status is BatchStatus.FAILED:
+        return reading.nameless
+    return reading.nameless or reading.gone or reading.answered < told.completed

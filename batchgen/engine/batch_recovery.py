@@ -1,8 +1,5 @@
 """Finds out what became of a batch whose creation nobody saw the end of. A batch is never created twice."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-
 from batchgen.engine.context import RunContext
 from batchgen.engine.open_items import settle_late
 from batchgen.executor import BatchRefusedError
@@ -52,11 +49,12 @@ class BatchRecovery:
     async def _look_for(self, row: BatchRow) -> None:
         """Look for the batch in the provider's list until the grace is over; then make sure that it never begins."""
         bench, client = self.bench, self._batches.client_at(row.base_url)
-        until = row.changed + timedelta(seconds=GRACE)
+        waited = (bench.clock.now() - row.changed).total_seconds()
+        until = bench.clock.monotonic() + GRACE - max(0.0, min(GRACE, waited))  # the wall clock may have been set
         while True:
             if await self._adopted(row):
                 return
-            left = (until - bench.clock.now()).total_seconds()
+            left = until - bench.clock.monotonic()
             if left <= 0:
                 break
             await bench.pause(min(left, LOOK_EVERY))
@@ -93,8 +91,7 @@ class BatchRecovery:
         await self.bench.offload(self.bench.ledger.batches.end, row.id, "unseen", UNSEEN)
 
     async def _row(self, batch_id: str) -> BatchRow:
-        rows: Sequence[BatchRow] = await self.bench.offload(self.bench.ledger.batches.every)
-        return next(row for row in rows if row.id == batch_id)
+        return await self.bench.offload(self.bench.ledger.batches.find, batch_id)
 
 
 async def close_open(bench: RunContext, row: BatchRow, verdict: Verdict) -> None:

@@ -38,7 +38,7 @@ from batchgen.model import (
     StopKind,
     Verdict,
 )
-from batchgen.providers.uploads import Upload
+from batchgen.providers.uploads import Upload, UploadError
 
 BATCH = "batch"
 """How the ids of batches begin: those of attempts have nothing but hexadecimal digits."""
@@ -186,6 +186,7 @@ class BatchSubmitter:
         if bench.stops:
             await self._recovery.release(batch.id, "stopped")
             return True
+        bench.check_output()
         await bench.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
         return await self._create(batch, file.id)
 
@@ -242,8 +243,13 @@ class BatchSubmitter:
         if known := await bench.offload(uploads.of, where, sha256):
             return known
         name = upload.name or f"{uuid4().hex}.png"
-        file = await self._patiently(
-            lambda: self._client.upload(upload.data, name, "vision", upload.content_type, LIVES)
-        )
+        try:
+            file = await self._patiently(
+                lambda: self._client.upload(upload.data, name, "vision", upload.content_type, LIVES)
+            )
+        except BatchRefusedError as error:
+            if error.verdict.remedy is Remedy.FAIL_JOB:  # of the image, and not of the batch
+                raise UploadError(f"{name} was not taken: {error.verdict.message}") from error
+            raise
         await bench.offload(uploads.keep, where, sha256, file.id, file.expires)
         return file.id

@@ -140,10 +140,13 @@ class BatchClient:
     async def delete(self, file_id: str) -> None:
         """Delete a file; one that is gone already is as good."""
         try:
-            await self._ask("DELETE", f"/files/{_segment(file_id)}")
+            told = await self._ask("DELETE", f"/files/{_segment(file_id)}")
         except BatchRefusedError as refused:
             if refused.status != 404:
                 raise
+        else:
+            if isinstance(told, Mapping) and told.get("deleted") is False:
+                raise BatchRefusedError(_no_answer(), 200, unclear=True)
 
     @asynccontextmanager
     async def content(self, file_id: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -157,6 +160,8 @@ class BatchClient:
                     return
                 if response.status not in {200, 206}:
                     raise self._refusal(response, await response.content.read(MOST))
+                if response.status == 206 and not _starts_at(response.headers.get("Content-Range", ""), offset):
+                    raise BatchRefusedError(_no_answer(), 206, unclear=False)
                 yield _after(response.content, offset if response.status == 200 else 0)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise self._broken(error, Phase.HANDED_OVER) from error
@@ -183,19 +188,22 @@ class BatchClient:
             raise
 
     async def find(self, ours: str) -> ProviderBatch | None:
-        """Look through the whole list of batches for our own id."""
-        after = None
+        """Look through the whole list of batches for our own id; None only when its last page was seen."""
+        after, seen = None, set[str]()
         for _ in range(MOST_PAGES):
             query = {"limit": str(PAGE), **({"after": after} if after else {})}
             page = page_of(await self._ask("GET", "/batches", query=query))
             if page is None:
-                raise BatchRefusedError(_no_answer(), 200, unclear=True)
+                break
             batches, after = page
             if found := next((one for one in batches if one.ours == ours), None):
                 return found
             if after is None:
                 return None
-        return None
+            if after in seen:  # a list without an end proves nothing
+                break
+            seen.add(after)
+        raise BatchRefusedError(_no_answer(), 200, unclear=True)
 
     async def cancel(self, provider_id: str) -> ProviderBatch | None:
         """Ask for a batch to be cancelled; None when it cannot be any more."""
@@ -309,6 +317,12 @@ class BatchClient:
 def _no_answer() -> Verdict:
     evidence = CallEvidence(Phase.COMPLETE, TransportError.UNDECODABLE, 200, detail="what came is no answer of the API")
     return judge(evidence)
+
+
+def _starts_at(content_range: str, offset: int) -> bool:
+    """Whether a part is the one that was asked for; a server that does not say which it is gives none."""
+    unit, _, rest = content_range.partition(" ")
+    return unit == "bytes" and rest.partition("-")[0] == str(offset)
 
 
 def _segment(name: str) -> str:

@@ -36,6 +36,14 @@ class OutputLine:
     _intake: PartWriter
     _files: "OutputFiles"
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether it says that its request was performed."""
+        value = self._document.value if isinstance(self._document.value, Mapping) else {}
+        answered = value.get("response")
+        status = answered.get("status_code") if isinstance(answered, Mapping) else None
+        return isinstance(status, int) and 200 <= status < 300
+
     async def receipt(self, attempt: Attempt) -> Receipt:
         """Say what the line brought for its attempt; its images are durably in place. StorageError as the disk says."""
         if self.broken:

@@ -48,7 +48,7 @@ class BatchRow:
 
     `status` is the provider's own word; `completed` and `failed` are what it counted. `changed` is when `state` last
     changed. `files_left`: it has ended, and its files are still at the provider. `deadline` is when what it was
-    submitted for has to be there.
+    submitted for has to be there, `next_look` until when its provider asked for a pause.
     """
 
     id: str
@@ -72,6 +72,7 @@ class BatchRow:
     ended: datetime | None
     files_left: bool
     deadline: datetime | None
+    next_look: datetime | None
     lines: int
     images: int
     open: int
@@ -135,8 +136,12 @@ class Batches:
     ) -> None:
         """Note what the provider says of a batch; `files` are its output and its error file."""
         output, error = files
-        facts = {"output_file": output and plain(output), "error_file": error and plain(error)}
+        facts = {"output_file": output and plain(output), "error_file": error and plain(error), "next_look": None}
         self._set("batch_told", batch_id, status=plain(status), completed=completed, failed=failed, **facts)
+
+    def postpone(self, batch_id: str, until: datetime) -> None:
+        """Note until when the provider does not want to be asked for a batch."""
+        self._set("batch_postponed", batch_id, next_look=stamp(until))
 
     def end(self, batch_id: str, status: str, message: str = "") -> None:
         """Note that every line of a batch has its end; its files are still at the provider."""
@@ -178,9 +183,14 @@ class Batches:
         """List all batches, the oldest first."""
         return self._rows("")
 
-    def _rows(self, which: str) -> tuple[BatchRow, ...]:
+    def find(self, batch_id: str) -> BatchRow:
+        """Return one batch."""
+        (row,) = self._rows("AND b.id = :id", id=batch_id)
+        return row
+
+    def _rows(self, which: str, **values: str) -> tuple[BatchRow, ...]:
         with self._database.reading() as db:
-            rows = db.execute(_ROWS.format(which=which), {"catalogue": self._database.catalogue}).fetchall()
+            rows = db.execute(_ROWS.format(which=which), {"catalogue": self._database.catalogue, **values}).fetchall()
         return tuple(map(_row_from, rows))
 
     def open_lines(self, batch_id: str) -> Iterator[AttemptRow]:
@@ -215,6 +225,7 @@ def _row_from(row: sqlite3.Row) -> BatchRow:
         "ended": moment,
         "files_left": bool,
         "deadline": moment,
+        "next_look": moment,
     }
     values = {name: row[name] for name in BatchRow.__slots__}
     return BatchRow(**{name: read[name](value) if name in read else value for name, value in values.items()})  # type: ignore[operator]

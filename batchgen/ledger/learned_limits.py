@@ -47,6 +47,10 @@ class LearnedLimits:
             )
 
 
+RISES_AFTER = timedelta(days=1)
+"""A limit of tokens is tried a little higher when it has held for so long."""
+
+
 class QueueLimits:
     """How many tokens each provider lets wait in batches for a model, under each key."""
 
@@ -70,6 +74,16 @@ class QueueLimits:
             db.execute(
                 "INSERT OR REPLACE INTO queue_limits VALUES (?, ?, ?, ?, ?)",
                 (provider, key_mark(key), model, tokens, stamp(self._database.now())),
+            )
+
+    def rise(self, provider: str, key: str | None, model: str, tokens: int) -> None:
+        """Allow a quarter more, once a day at most, after a batch with so many tokens used the limit and was taken."""
+        now = self._database.now()
+        with self._database.writing("queue_limit") as db:
+            db.execute(
+                "UPDATE queue_limits SET tokens = tokens + max(1, tokens / 4), learned_at = ?"
+                " WHERE provider = ? AND key_mark = ? AND model = ? AND learned_at <= ? AND 2 * ? >= tokens",
+                (stamp(now), provider, key_mark(key), model, stamp(now - RISES_AFTER), tokens),
             )
 
 

@@ -253,7 +253,7 @@ class Batches:
     def _finish(self, batch: Batch) -> None:
         if batch.fault == "failed":
             self._enter(batch, "failed")
-        elif batch.fault == "cancelled":
+        elif batch.fault == "cancelled" or batch.hit.options.get("ends") == "cancelled":
             self._end(batch, "cancelled")
         elif batch.fault == "expired":
             late = "This request could not be executed before the completion window expired."
@@ -268,7 +268,8 @@ class Batches:
         for file in (batch.output, batch.error_file):
             if file is not None and file.size:
                 file.fault = batch.hit if batch.fault.startswith("output_") and file is batch.output else None
-                self.files.keep(file)
+                if file is not batch.output or batch.fault != "output_gone":
+                    self.files.keep(file)
         if batch.fault == "no_output":
             batch.output = None
         self._enter(batch, status)

@@ -84,9 +84,12 @@ def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:
     entries = value.get("data") if isinstance(value, Mapping) else None
     if not isinstance(entries, list):
         return None
-    found = tuple(batch for entry in entries if (batch := batch_from(entry)) is not None)
-    last = _text(value.get("last_id")) or (found[-1].id if found else None)
-    return found, last if value.get("has_more") is True else None
+    found = [batch_from(entry) for entry in entries]
+    read = tuple(batch for batch in found if batch is not None)
+    last = _text(value.get("last_id")) or (read[-1].id if read else None)
+    if len(read) < len(found) or (value.get("has_more") is True and last is None):
+        return None
+    return read, last if value.get("has_more") is True else None
 
 
 def line_url(operation: Operation) -> str:

@@ -100,7 +100,7 @@ class RunLoop:
         async with self._bench(providers) as (bench, _):
             ended = 0
             for lane in bench.lanes if left.batches and not hasty else ():
-                ended += await BatchCollector(bench.only(lane)).look()
+                ended += await BatchCollector(bench, lane).look()
             return ended + await Collector(bench).begin(left, hasty=hasty)
 
     async def _providers(self, stack: AsyncExitStack) -> list[Provider]:

@@ -1,0 +1,94 @@
+"""Reads the files of one batch that has ended, line by line, and settles each line."""
+
+from contextlib import aclosing
+from dataclasses import replace
+
+from batchgen.engine.context import RunContext
+from batchgen.engine.late_verdict import marks_of
+from batchgen.engine.open_items import attempt_of, settle_late
+from batchgen.executor import BatchRefusedError
+from batchgen.executor.batch_output import OutputLine
+from batchgen.ledger import BatchRow
+
+MOST_READS = 5
+"""Tries in a row to read a file that bring nothing more."""
+
+
+class UnreadError(Exception):
+    """A file of a batch could not be read to its end now; what was read is settled."""
+
+
+class BatchReading:
+    """One reading of a batch's files.
+
+    `nameless`: a line came that cannot be read, and does not say whose it is. `gone`: a file that the provider named is
+    not there. `answered` counts the lines that say that they succeeded.
+    """
+
+    def __init__(self, bench: RunContext, row: BatchRow) -> None:
+        assert bench.lane.batches is not None, "the batch is somewhere"
+        self._bench = bench
+        self._row = row
+        self._client = bench.lane.batches.client_at(row.base_url)
+        self._files = bench.lane.batches.output_at(row.base_url)
+        self._seen: set[str] = set()
+        self._offset = 0
+        self.nameless = False
+        self.gone = False
+        self.answered = 0
+
+    async def read(self, file_id: str) -> None:
+        """Read a file to its end, line by line; UnreadError when that cannot be done now.
+
+        What breaks off is resumed behind the last line that was settled. A file is gone when no try finds it.
+        """
+        self._offset, tries, why, missed = 0, 0, "", 0
+        while tries < MOST_READS:
+            if tries:
+                await self._bench.pause(2.0 ** (tries - 1))
+            if self._bench.stops:
+                break
+            before = self._offset
+            try:
+                if await self._go_on(file_id):
+                    return
+                tries, missed, why = tries + 1, missed + 1, f"{file_id}: the provider shows no such file"
+            except BatchRefusedError as error:
+                tries = tries + 1 if before == self._offset else 1
+                why = f"{file_id}: {error.verdict.code}: {error.verdict.message}"
+        if missed < MOST_READS:
+            raise UnreadError(why or "the run stopped")
+        self.gone = True
+
+    async def _go_on(self, file_id: str) -> bool:
+        """Read on behind the last line that was settled; False when there is no such file."""
+        file = await self._client.file(file_id)
+        if file is None:
+            return False
+        async with aclosing(self._files.lines(self._row.id, file_id, self._offset, file.bytes or None)) as lines:
+            async for line in lines:
+                await self._take(line)
+                self._offset = line.end
+                if self._bench.stops:
+                    raise UnreadError("the run stopped")
+        return True
+
+    async def _take(self, line: OutputLine) -> None:
+        """Settle one line; what is settled already, and what is not ours, is passed over."""
+        bench, name = self._bench, line.custom_id
+        row = await bench.offload(bench.ledger.attempts.find, name) if name else None
+        if row is None or row.handle != self._row.id:
+            self.nameless = self.nameless or (line.broken and not name)
+            bench.note("batch_line_strange", batch=self._row.id, line=name[:60], broken=line.broken)
+        elif row.ended is not None:
+            if name in self._seen:
+                bench.note("batch_line_again", batch=self._row.id, attempt=row.id, job=row.job_id)
+        else:
+            row = replace(row, provider=bench.lane.name)  # it may have had another name when this was submitted
+            receipt = await line.receipt(attempt_of(row))
+            before = await bench.offload(bench.ledger.attempts.before, row)
+            await settle_late(bench, row, receipt, marks_of(row, receipt, before, bench.settings))
+            await bench.forget(row.id)
+        self.answered += line.succeeded and name not in self._seen
+        self._seen.add(name)
+        await line.drop()
