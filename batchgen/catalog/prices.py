@@ -39,17 +39,26 @@ def price_of(model_name: str, provider: Provider, overrides: Overrides = ()) -> 
 def batch_price(model_name: str, provider: Provider, overrides: Overrides = ()) -> Price | None:
     """Return the price in the vendor's half-price Batch API, None where provider or model have none.
 
-    Of a price that the user states, it is the half.
+    Of a price that the user or the provider's own file states, it is the half.
     """
     model = find_model(model_name)
     if not provider.batch:
         return None
-    if stated := dict(overrides).get(model_name) or (model and dict(overrides).get(model.name)):
-        return _half(stated)
+    price = price_of(model_name, provider, overrides)
+    official = model is not None and price is not None and model.price is not None and _same(price, model.price)
+    if price is not None and not official:
+        return _half(price)
     if model is None or model.batch is None:
         return None
     as_of = model.price.as_of if model.price else None
     return Price(tokens=model.batch, as_of=as_of, source=f"OpenAI Batch API list of {as_of}, {model.name}")
+
+
+def _same(price: Price, official: Price) -> bool:
+    """Whether a price is the official one, whoever says so."""
+    return replace(price, source="", as_of=None, assumed=False) == replace(
+        official, source="", as_of=None, assumed=False
+    )
 
 
 def _half(price: Price) -> Price:

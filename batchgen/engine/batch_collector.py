@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import uniform
 
 from batchgen.engine.batch_reading import BatchReading, UnreadError
-from batchgen.engine.batch_recovery import UNSEEN, BatchRecovery, close_open
+from batchgen.engine.batch_recovery import UNSEEN, BatchRecovery, close_open, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.engine.open_items import settle_late
@@ -111,6 +111,7 @@ class BatchCollector:
         files = (told.output_file, told.error_file)
         await bench.offload(bench.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         bench.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
+        note_away(bench, await bench.offload(bench.ledger.batches.find, row.id))
         return told.status.final and await self._collect(row, told)
 
     async def cancel(self, row: BatchRow) -> None:

@@ -82,6 +82,7 @@ class BatchRecovery:
             return False
         await bench.offload(bench.ledger.batches.enter, row.id, BatchState.SUBMITTED, told.id)
         bench.note("batch_adopted", batch=row.id, provider_id=told.id)
+        note_away(bench, await self._row(row.id))
         return True
 
     async def _hold(self, row: BatchRow) -> None:
@@ -92,6 +93,12 @@ class BatchRecovery:
 
     async def _row(self, batch_id: str) -> BatchRow:
         return await self.bench.offload(self.bench.ledger.batches.find, batch_id)
+
+
+def note_away(bench: RunContext, row: BatchRow) -> None:
+    """Tell how far a batch at its provider is."""
+    facts = {name: getattr(row, name) for name in ("id", "provider", "model", "lines", "completed", "failed")}
+    bench.note("batch_away", **facts, provider_id=row.provider_id or "", state=row.status or row.state.value)
 
 
 async def close_open(bench: RunContext, row: BatchRow, verdict: Verdict) -> None:

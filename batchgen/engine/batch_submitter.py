@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from batchgen.engine.batch_chunks import Chunk, Chunks
-from batchgen.engine.batch_recovery import BatchRecovery
+from batchgen.engine.batch_recovery import BatchRecovery, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import halt
 from batchgen.engine.job_runner import Task, given_up, purposes, split
@@ -204,6 +204,7 @@ class BatchSubmitter:
             else:
                 await bench.offload(bench.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
                 bench.note("batch_submitted", batch=batch.id, provider_id=told.id)
+                note_away(bench, await bench.offload(bench.ledger.batches.find, batch.id))
                 return True
         raise AssertionError("the last try ends it")
 

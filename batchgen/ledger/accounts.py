@@ -107,12 +107,13 @@ class Accounts:
                 images = _images_alone(db, which, values, images)
             row = db.execute(
                 f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
-                f" ifnull(sum(purpose IN ('retry', 'check') AND {SENT}), 0) AS retried"
+                f" ifnull(sum(purpose IN ('retry', 'check') AND {SENT}), 0) AS retried,"
+                " ifnull(sum(CASE WHEN state = 'pending' THEN reserved END), 0) AS held_back"
                 f" FROM attempts WHERE catalogue = :catalogue {calls}",
                 values,
             ).fetchone()
         money = Money(*(MicroUSD(row[index]) for index in range(4)))
-        return Totals(jobs, images, money, row["sent"], row["retried"])
+        return Totals(jobs, images, money, row["sent"], row["retried"], MicroUSD(row["held_back"]))
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
         """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""

@@ -79,7 +79,13 @@ class BatchRow:
     reserved: MicroUSD
     confirmed: MicroUSD
 
+    @property
+    def word(self) -> str:
+        """Say where it stands: in its provider's word, once that has it."""
+        return self.status if self.status and self.state in _TOLD else self.state.value
 
+
+_TOLD = frozenset({BatchState.SUBMITTED, BatchState.ENDED})
 _ROWS = """
 SELECT b.*, count(a.id) AS lines, ifnull(sum(a.asked), 0) AS images, ifnull(sum(a.ended IS NULL), 0) AS open,
     ifnull(sum(a.reserved), 0) AS reserved, ifnull(sum(a.cost), 0) AS confirmed

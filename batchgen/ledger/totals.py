@@ -68,13 +68,17 @@ class ImageCounts:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Where a catalogue, a manifest or a run stands. `sent` calls left this machine, `retried` ones among them."""
+    """Where a catalogue, a manifest or a run stands. `sent` calls left this machine, `retried` ones among them.
+
+    `reserved` is what is held back for calls that were accepted and whose images come later; it is at risk, too.
+    """
 
     jobs: JobCounts = field(default_factory=JobCounts)
     images: ImageCounts = field(default_factory=ImageCounts)
     money: Money = field(default_factory=Money)
     sent: int = 0
     retried: int = 0
+    reserved: MicroUSD = ZERO
 
 
 @dataclass(frozen=True, slots=True)

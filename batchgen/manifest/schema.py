@@ -260,6 +260,8 @@ class BatchForm(Form):
     """With route auto: when everything has to be there, a time of the day such as "07:00", or a duration such as 6h."""
     max_lines: Annotated[int, Field(ge=1, le=50_000)] | None = None
     """Most lines of one batch."""
+    max_output: Bytes | None = None
+    """How large the output of one batch may be, as far as that can be foreseen, such as 500 MB; 4 GB by default."""
     keep_files: bool | None = None
     """Whether the provider keeps the files of batches that were collected."""
 

@@ -138,6 +138,8 @@ class BatchApi:
     async def batch(self, request: web.Request) -> web.StreamResponse:
         """Tell of one batch."""
         found = await self.handler.batches.find(request.match_info["id"], self.handler.key_of(request))
+        if found.fault == "poll_429" and found.polls <= found.hit.number("polls", 1):
+            raise Refused(rate_limited("requests", 5, 5, 1, found.hit.number("after", 600)))
         return as_response(as_json(200, found.as_dict()))
 
     @free

@@ -165,6 +165,7 @@ BATCHES: dict[str, Fault] = {
     "batch_cancelled": Fault("is cancelled by the provider; option share (0.5)", batch="cancelled"),
     "batch_failed": Fault("fails in progress without a word", FREE, batch="failed"),
     "batch_stuck": Fault("is in progress for ever", FREE, batch="stuck"),
+    "batch_poll_429": Fault("its first polls are 429; options polls (1), after (600 s)", batch="poll_429"),
     "batch_late": Fault("goes well, but the first lists (option late) do not show it", batch="late"),
     "batch_no_output": Fault("ends without an output file; option ends (completed, or cancelled)", batch="no_output"),
     "batch_output_gone": Fault("ends, and its output file is gone; option ends (completed)", batch="output_gone"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from batchgen.model import Operation
+from batchgen.model import ImageRequest, Operation
 from batchgen.text import safe
 
 OURS = "batchgen"
@@ -90,6 +90,17 @@ def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:
     if len(read) < len(found) or (value.get("has_more") is True and last is None):
         return None
     return read, last if value.get("has_more") is True else None
+
+
+def no_line(request: ImageRequest, speaks: str) -> str:
+    """Say why a request can be no line of a batch at a provider that `speaks` a dialect; empty when it can."""
+    if speaks != "images":
+        return f"batches are of the Images API, and this provider is asked otherwise ({speaks})"
+    if request.operation is Operation.VARIATION:
+        return "a batch draws no variations"
+    if request.files:
+        return f"a batch takes no {request.files[0][0]}: give the image as `images`, by which it is uploaded once"
+    return ""
 
 
 def line_url(operation: Operation) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from batchgen.ledger import ImageCounts, JobCounts, Ledger, Money, RunRow, Totals, Waste
+from batchgen.ledger import BatchRow, ImageCounts, JobCounts, Ledger, Money, RunRow, Totals, Waste
 from batchgen.money import ZERO, MicroUSD
 from batchgen.reporter.commands import NO_COMMANDS, Commands, commands
 from batchgen.reporter.words import shown
@@ -54,7 +54,11 @@ class Block:
             "downloads": {"pending": pending},
             "later": {"uncertain": again, "failed": for_now},
             "attempts": {"sent": self.totals.sent, "retried": self.totals.retried},
-            "money": {**_micro(self.totals.money), "cap_micro_usd": self.cap},
+            "money": {
+                **_micro(self.totals.money),
+                "reserved_micro_usd": self.totals.reserved,
+                "cap_micro_usd": self.cap,
+            },
             "estimate": _micro(self.estimate),
             "seconds": round(self.seconds, 3),
             "waste": [_wasted(waste) for waste in self.waste],
@@ -74,6 +78,7 @@ class Summary:
     identity: str = ""
     counts: str = ""
     commands: Commands = NO_COMMANDS
+    batches: tuple[BatchRow, ...] = ()
 
     def about(self) -> dict[str, Any]:
         """Say what the page's data begins with; every text is harmless to look at."""
@@ -91,6 +96,7 @@ class Summary:
             "exit_code": self.exit_code,
             "why": self.why,
             **self.whole.as_json(),
+            "batches": _away(self.batches),
             "rows": {name: count for name, count in json.loads(self.counts or "{}").items() if name in ROWS},
             "this_run": self.this_run.as_json(),
         }
@@ -122,7 +128,8 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Pat
         _seconds([row for row in runs if row.manifest == run.manifest]),
     )
     then = commands(root, run) if root else NO_COMMANDS
-    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts, then)
+    away = ledger.batches.open()
+    return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts, then, away)
 
 
 def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int]) -> Summary:
@@ -136,6 +143,12 @@ def wasted_words(waste: Waste) -> str:
     """Say why calls were paid, or perhaps paid, for nothing."""
     cause = CAUSES.get(waste.kind, waste.kind.replace("_", " "))
     return f"{cause}: {waste.code.replace('_', ' ')}" if waste.code else cause
+
+
+def _away(batches: Sequence[BatchRow]) -> dict[str, int]:
+    """Say what waits in batches at the provider."""
+    sums = {name: sum(getattr(row, name) for row in batches) for name in ("lines", "images", "completed", "failed")}
+    return {"open": len(batches), **sums, "reserved_micro_usd": sum(row.reserved for row in batches)}
 
 
 def _wasted(waste: Waste) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from batchgen.reporter.kept import Kept, Taker, pour, things
 from batchgen.reporter.page import parts
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import (
+    BATCHES,
     IMAGES,
     JOBS,
     MODERATED,
@@ -38,7 +39,7 @@ from batchgen.storage.workspace import REPORT, THUMBS, Stage
 
 SMALL = THUMBS.removeprefix(f"{REPORT}/")
 MAY_BE_ABSENT = frozenset(
-    {"shop.csv", "accepted.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"}
+    {"shop.csv", "accepted.csv", "batches.csv", "checks.csv", "comparison.csv", "derivatives.csv", "report.xlsx"}
 )
 
 
@@ -132,6 +133,7 @@ def _files(
     _put_if_any(stage / "shop.csv", columns, batches(listed))
     _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
     _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(ledger.report_rows.accepted())])
+    _put_if_any(stage / "batches.csv", BATCHES, [ledger.batches.every()])
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(derived)))
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
-from batchgen.ledger import ImageRow, JobRow, Review, UsageRow
+from batchgen.ledger import BatchRow, ImageRow, JobRow, Review, UsageRow
 from batchgen.model import CheckFlag
 
 Cell = str | int | float | None
@@ -52,6 +53,10 @@ def flags(row: ImageRow) -> tuple[str, ...]:
     return tuple(sorted({*asked, *cost, *checks})) if cost or checks else asked
 
 
+def _utc(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else ""
+
+
 def _listed(name: str) -> Callable[[Any], Cell]:
     """Show a list in one cell."""
     return lambda row: " ".join(names(getattr(row, name)))
@@ -91,6 +96,19 @@ IMAGES: tuple[Column[ImageRow], ...] = (
     Column("reason", lambda row: row.reason.words),
     *_texts("fault", "review", "note"),
     Column("accepted", lambda row: str(row.review == Review.APPROVED).lower()),
+)
+BATCHES: tuple[Column[BatchRow], ...] = (
+    *_texts("id", "provider_id", "provider"),
+    Column("state", lambda row: row.word),
+    *_texts("model", "endpoint"),
+    *_counts("lines", "lines"),
+    *_counts("pictures", "images"),
+    *_counts("lines", "completed", "failed"),
+    Column("reserved_micro_usd", attrgetter("reserved"), int, MICRO_DOLLARS),
+    Column("confirmed_micro_usd", attrgetter("confirmed"), int, MICRO_DOLLARS),
+    Column("created_at", lambda row: _utc(row.created)),
+    Column("ended_at", lambda row: _utc(row.ended)),
+    *_texts("message"),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
     *_texts("job_id"),

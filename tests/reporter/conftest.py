@@ -14,6 +14,7 @@ from PIL import Image
 from batchgen import reporter
 from batchgen.ledger import (
     AcceptedRow,
+    BatchRow,
     CallRow,
     EarlierRow,
     ImageCounts,
@@ -63,6 +64,17 @@ class Rows:
     measured: Sequence[MeasuredRow] = ()
     earlier: Sequence[EarlierRow] = ()
     sent: Sequence[tuple[str, InputImage]] = ()
+    away: Sequence[BatchRow] = ()
+
+    @property
+    def batches(self) -> "Rows":
+        return self
+
+    def open(self) -> tuple[BatchRow, ...]:
+        return tuple(row for row in self.away if row.ended is None)
+
+    def every(self) -> tuple[BatchRow, ...]:
+        return tuple(self.away)
 
     @property
     def runs(self) -> "Rows":

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from batchgen.ledger import AcceptedRow, ListedRow, MeasuredRow, VariantRow
+from batchgen.ledger import AcceptedRow, BatchRow, BatchState, ListedRow, MeasuredRow, VariantRow
+from batchgen.money import MicroUSD
 from batchgen.reporter.acceptance import ACCEPTED
 from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.shop_csv import SHOP
-from batchgen.reporter.tables import IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
+from batchgen.reporter.tables import BATCHES, IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
 from batchgen.reporter.xlsx import shown_as
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derived, DerivedList
@@ -27,7 +29,7 @@ KINDS = {str: "text", int: "whole number", float: "number"}
 TYPES = {"string": "text", "int64": "whole number", "double": "number"}
 TABLES: dict[str, Sequence[Column[Any]]] = {
     "images": IMAGES, "jobs": JOBS, "usage": USAGE, "moderated": MODERATED, "rerun": RERUN, "shop": SHOP,
-    "comparison": COMPARISON, "checks": CHECKS, "derivatives": DERIVATIVES,
+    "comparison": COMPARISON, "checks": CHECKS, "derivatives": DERIVATIVES, "batches": BATCHES,
     "accepted": ACCEPTED,
 }  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"
@@ -42,6 +44,17 @@ def documented(file: str) -> list[list[str]]:
     told = [[cell.strip() for cell in re.split(r"\s*\|\s*", row)] for row in rows]
     assert all(row[-1] for row in told), "every column has a meaning"
     return [row[:-1] for row in told]
+
+
+def a_batch() -> BatchRow:
+    """Make a batch that is at its provider."""
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    there = BatchRow.__annotations__
+    facts: dict[str, Any] = {name: 0 if kind in {int, MicroUSD} else "" for name, kind in there.items()}
+    nothing = dict.fromkeys(
+        ("provider_id", "input_file", "output_file", "error_file", "ended", "deadline", "next_look")
+    )
+    return BatchRow(**facts | nothing | {"state": BatchState.SUBMITTED, "created": moment, "changed": moment})
 
 
 @pytest.fixture
@@ -61,6 +74,7 @@ def report(tmp_path: Path, rows: Any, job: Any, image: Any) -> Path:
         varied=varied,
         measured=[measured],
         judged=[judged],
+        away=[a_batch()],
     )
     derived = DerivedList(Workspace(tmp_path), "web")
     derived.add(Derived("web", "r", "images/a.png", "ab" * 32, "derivatives/web/a.png", 1, 1, 1))

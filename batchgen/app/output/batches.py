@@ -1,17 +1,22 @@
 """Batches at providers between runs: what the ledger knows of them, and asking for them to be cancelled."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchgen import catalog
-from batchgen.app.config.environment import environment, headers_for, key_for, proxies_in
+from batchgen import catalog, manifest
+from batchgen.app.config.environment import environment, proxies_in
+from batchgen.app.config.lanes import LaneConfig, access_to, lanes_of
+from batchgen.app.config.locate import kept_path
 from batchgen.app.output.maintain import opened
 from batchgen.errors import InputError
 from batchgen.executor import BatchRefusedError
 from batchgen.executor.batch_client import BatchClient
 from batchgen.ledger import BatchRow, BatchState
+from batchgen.model import Settings
 from batchgen.runtime.clock import SystemClock
 
 ALL = "all"
@@ -43,21 +48,21 @@ def cancel_batches(output: Path | None, which: str) -> Sequence[Cancelled]:
             if known
             else f"no batch {which} is known here: batchgen batches lists them"
         )
-    return asyncio.run(_cancel_all(chosen))
+    variables = environment()
+    lanes = _lanes_of_runs(output, variables) if chosen else {}
+    return asyncio.run(_cancel_all([(row, _lane(row, lanes)) for row in chosen], variables))
 
 
-async def _cancel_all(rows: Sequence[BatchRow]) -> list[Cancelled]:
-    return [await _cancel(row) for row in rows]
+async def _cancel_all(rows: Sequence[tuple[BatchRow, LaneConfig]], variables: Mapping[str, str]) -> list[Cancelled]:
+    return [await _cancel(row, lane, variables) for row, lane in rows]
 
 
-async def _cancel(row: BatchRow) -> Cancelled:
+async def _cancel(row: BatchRow, lane: LaneConfig, variables: Mapping[str, str]) -> Cancelled:
     """Ask at the address to which the batch went, which the ledger recorded."""
-    provider, variables = catalog.provider(row.provider, row.base_url), environment()
-    key, headers = key_for(provider, variables), headers_for(provider, variables)
-    own = {name: secret.reveal() for name, secret in headers.items()}
-    client = BatchClient(
-        provider, key.reveal() if key else None, SystemClock(), own_headers=own, proxies=proxies_in(variables)
-    )
+    access, provider = access_to(lane, variables), replace(lane.provider, base_url=row.base_url)
+    own = {name: secret.reveal() for name, secret in access.headers.items()}
+    key, proxies = access.key.reveal() if access.key else None, proxies_in(variables)
+    client = BatchClient(provider, key, SystemClock(), own_headers=own, proxies=proxies)
     assert row.provider_id is not None, "what was submitted has an id there"
     async with client.session():
         try:
@@ -65,3 +70,31 @@ async def _cancel(row: BatchRow) -> Cancelled:
         except BatchRefusedError as error:
             return Cancelled(row, error.verdict.message or error.verdict.code)
     return Cancelled(row, "" if told else "it cannot be cancelled any more")
+
+
+def _lanes_of_runs(output: Path | None, variables: Mapping[str, str]) -> Mapping[str, Sequence[LaneConfig]]:
+    """Return the providers as the runs of an output had them, by run: their manifests say where their files are."""
+    found: dict[str, Sequence[LaneConfig]] = {}
+    with opened(output, readonly=True) as (ledger, workspace, _):
+        for run in ledger.runs.latest_first():
+            command = json.loads(run.command)
+            if not command.get("manifest"):
+                continue
+            overrides = {"provider": command["provider"]} if command.get("provider") else {}
+            with suppress(InputError):
+                read = manifest.read(kept_path(command["manifest"], workspace.root), overrides=overrides)
+                found[run.run_id] = lanes_of(read, variables, None)
+    return found
+
+
+def _lane(row: BatchRow, lanes: Mapping[str, Sequence[LaneConfig]]) -> LaneConfig:
+    """Return the provider that has a batch: as its own run had it, or any other run, or as the catalogue knows it."""
+    for some in (lanes.get(row.run_id, ()), *lanes.values()):
+        if lane := next((one for one in some if one.name == row.provider), None):
+            return lane
+    settings = Settings("")
+    try:
+        return LaneConfig(catalog.provider(row.provider), settings)
+    except InputError as error:
+        why = f"{row.id} was submitted to {row.provider}, which no manifest of this folder names any more"
+        raise InputError(f"{why}: bring its provider file back") from error

@@ -16,6 +16,8 @@ from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.pricing import PriceList
 from batchgen.providers import refusals
+from batchgen.providers.batches import no_line
+from batchgen.providers.dialects import dialect
 from batchgen.runtime.memo import kept
 
 MOST = InputError.most
@@ -111,6 +113,7 @@ class AtProvider:
         model = self._tariff.model(name)
         yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
+        yield from self._of_route(job, dialect(provider, name).name)
         if "prices" in lacking:
             return
         if name not in self._said or self._settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
@@ -118,6 +121,11 @@ class AtProvider:
             yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
         if not lacking:
             yield from self._dear(job, name)
+
+    def _of_route(self, job: Job, speaks: str) -> Iterator[Problem]:
+        """Refuse what cannot be asked for in a batch, where that is the way."""
+        if self._settings.route is not RouteChoice.SYNC and (why := no_line(job.request, speaks)):
+            yield Problem(f"{why}; or draw it by calls (route: sync)", job.place)
 
     def _dear(self, job: Job, name: str) -> Iterator[Problem]:
         """Refuse a job of which one image may cost more than is allowed."""

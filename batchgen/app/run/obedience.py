@@ -6,7 +6,6 @@ from typing import Any
 
 from batchgen.app.run.open_files import make_room
 from batchgen.app.run.orders import Do, Order
-from batchgen.app.run.progress import AT_PROVIDER
 from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.engine import JobRunner, Lane, RunContext
@@ -94,8 +93,14 @@ def _held_up(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
         yield from _held_at(
             lane, "the provider" if len(bench.lanes) == 1 else lane.name, paused=session.steering.paused
         )
-    if session.meter.state == AT_PROVIDER:
-        yield _held("batch", "the provider draws batches", "nothing: they are collected when they are there")
+    if session.meter.batches:
+        done, lines = session.meter.away
+        away = counted(len(session.meter.batches), "batch", "batches")
+        yield _held(
+            "batch",
+            f"{away} at the provider: {done:,} of {lines:,} lines done",
+            "nothing: they are collected when they are there",
+        )
 
 
 def _held_at(lane: Lane, name: str, *, paused: bool) -> Iterator[Mapping[str, Any]]:

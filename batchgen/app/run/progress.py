@@ -10,7 +10,7 @@ from batchgen.app.watch import Progress
 from batchgen.model import Outcome, OutcomeKind
 from batchgen.money import ZERO, MicroUSD
 from batchgen.runtime.clock import Clock
-from batchgen.text import safe
+from batchgen.text import counted, safe
 
 WINDOW = 60.0
 """Seconds over which the rate is measured."""
@@ -18,6 +18,20 @@ DRAWING, AT_PROVIDER = "drawing", "waiting for batches"
 MOST_TROUBLES = 6
 AT_WORK = frozenset({DRAWING, AT_PROVIDER})
 """States of a run that asks for images."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAway:
+    """A batch at its provider: how far it is, as the provider told it last."""
+
+    id: str
+    provider_id: str
+    provider: str
+    model: str
+    state: str
+    lines: int
+    completed: int
+    failed: int
 
 
 @dataclass
@@ -41,6 +55,7 @@ class Meter:
     changed: float = 0.0
     paused: bool = False
     troubles: Counter[tuple[str, int]] = field(default_factory=Counter)
+    batches: dict[str, BatchAway] = field(default_factory=dict)
     under_way: dict[str, str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     expected: int = 0
@@ -71,6 +86,7 @@ class Meter:
             self.under_way.pop(facts["attempt"], None)
             worst = self.reserved.pop(facts["attempt"], 0)
             self._charged_high += worst if facts.get("cost_micro_usd") else 0
+        self._note_batch(event, facts)
         if event == "provider_out":
             self.out[facts["provider"]] = facts["why"]
         if event in {"settled", "downloaded", "recovered"}:
@@ -81,6 +97,12 @@ class Meter:
         if event in {"settled", "downloaded"}:  # what a run before drew says nothing of how fast this one draws
             self._lately += facts.get("pictures", 0)
             self._stored_at.append((now, facts.get("pictures", 0)))
+
+    def _note_batch(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event == "batch_away":
+            self.batches[facts["id"]] = BatchAway(**facts)
+        if event == "batch_ended":
+            self.batches.pop(facts["batch"], None)
 
     def checks_prompts(self, count: int) -> None:
         """Take that so many prompts were looked at before anything is sent."""
@@ -118,12 +140,25 @@ class Meter:
             eta_seconds=eta,
             retries=self.retries,
             in_flight=in_flight,
-            state="paused" if self.paused and self.state in AT_WORK else self.state,
+            state="paused" if self.paused and self.state in AT_WORK else self._stands(),
             failed=self.outcomes[OutcomeKind.FAILED],
             moderated=self.outcomes[OutcomeKind.MODERATED],
             projected=self._projected(),
             projected_seconds=None if eta is None else self.clock.monotonic() - self._begun + eta,
         )
+
+    def _stands(self) -> str:
+        """Say what the run does, and how far the batches at the provider are."""
+        if not self.batches or self.state not in AT_WORK:
+            return self.state
+        done, lines = self.away
+        return f"{self.state}, {counted(len(self.batches), 'batch', 'batches')} away: {done:,} of {lines:,} lines"
+
+    @property
+    def away(self) -> tuple[int, int]:
+        """Return how many lines of the batches at the provider have ended there, and how many they have."""
+        away = self.batches.values()
+        return sum(one.completed + one.failed for one in away), sum(one.lines for one in away)
 
     def _projected(self) -> MicroUSD | None:
         """Return what was spent, and what is expected of the part of the plan that nothing was charged for yet."""

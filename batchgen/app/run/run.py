@@ -237,10 +237,15 @@ class Run:
             self.causes.append(cause)
             at = self._where(facts.get("look", {}).get("provider", ""))
             self.watch.on_note(f"{at}{cause.what}; {cause.advice}", urgent=True)
+        if event == "batch_unseen":
+            why = f"{facts['batch']}: {facts['why']}; with the key that submitted it, the same command collects it"
+            self.watch.on_note(why, urgent=True)
         if event == "provider_out":
             why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
             self.watch.on_note(why, urgent=True)
         self.meter.note(event, facts)
+        if event == "batch_away":  # that is for people who look now: what the provider said is in the log
+            return
         for image in facts.get("stored", ()):
             self.deriver.add(Source(image["path"], image["sha256"]))
             self.small.add(image["path"], image["sha256"])
@@ -253,6 +258,7 @@ class Run:
         facts = as_json(self.meter.snapshot(in_flight))
         waiting = [*self.held_up, *map(as_facts, self.wants.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
+        about["batches"] = [asdict(one) for one in self.meter.batches.values()]
         self.journal.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
 
     def _of_providers(self) -> dict[str, Any]:

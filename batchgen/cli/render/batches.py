@@ -6,7 +6,7 @@ from typing import Any
 
 from batchgen.app.output.batches import Cancelled
 from batchgen.cli.render.table import number, paragraph, remark, table, text
-from batchgen.ledger import BatchRow, BatchState
+from batchgen.ledger import BatchRow
 from batchgen.money import exact
 from batchgen.text import safe
 
@@ -28,7 +28,15 @@ def batch_table(rows: Sequence[BatchRow]) -> str:
     return table(
         _COLUMNS,
         [
-            (row.id, _state(row), row.lines, row.completed, exact(row.reserved), exact(row.confirmed), _about(row))
+            (
+                row.id,
+                safe(row.word, 40),
+                row.lines,
+                row.completed,
+                exact(row.reserved),
+                exact(row.confirmed),
+                _about(row),
+            )
             for row in rows
         ],
     )
@@ -46,7 +54,7 @@ def batches_json(rows: Sequence[BatchRow]) -> dict[str, Any]:
             {
                 "id": row.id,
                 "provider_id": row.provider_id,
-                "state": _state(row),
+                "state": safe(row.word, 40),
                 "route": "batch",
                 "model": row.model,
                 "endpoint": row.endpoint,
@@ -76,10 +84,6 @@ def _cancelled(one: Cancelled) -> str:
         f"{one.batch.id}: being cancelled. What is drawn by then still comes and is charged, at most "
         f"{exact(one.batch.reserved)}; the next run collects it, and the rest is free."
     )
-
-
-def _state(row: BatchRow) -> str:
-    return safe(row.status, 40) if row.status and row.state in {BatchState.SUBMITTED, BatchState.ENDED} else row.state
 
 
 def _moment(moment: datetime | None) -> str | None:
