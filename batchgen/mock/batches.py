@@ -25,7 +25,7 @@ Written = tuple[dict[str, Any] | bytes, bool]  # a line, and whether it goes to 
 
 @dataclass(slots=True)
 class Batch:
-    """One batch. `done` lines have been performed; `hidden` lists do not show it yet."""
+    """One batch. `done` lines have been performed; `hidden` lists do not show it yet. `shown` are ids of its files."""
 
     id: str
     input_file_id: str
@@ -48,6 +48,7 @@ class Batch:
     errors: list[dict[str, Any]] = field(default_factory=list)
     output: ApiFile | None = None
     error_file: ApiFile | None = None
+    shown: dict[str, str] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     work: asyncio.Task[None] | None = None
 
@@ -58,9 +59,7 @@ class Batch:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the batch object of the API."""
-        told = self.status in FINAL
         stamps = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
-        shown = {"output_file_id": self.output, "error_file_id": self.error_file}
         return {
             "id": self.id,
             "object": "batch",
@@ -70,7 +69,8 @@ class Batch:
             "input_file_id": self.input_file_id,
             "completion_window": "24h",
             "status": self.status,
-            **{name: file.id if told and file and file.size else None for name, file in shown.items()},
+            "output_file_id": self.shown.get("output"),
+            "error_file_id": self.shown.get("error"),
             "created_at": self.created,
             **{f"{name}_at": self.times.get(name) for name in stamps},
             "expires_at": self.created + DAY,
@@ -265,13 +265,14 @@ class Batches:
             self._end(batch, "completed")
 
     def _end(self, batch: Batch, status: str) -> None:
-        for file in (batch.output, batch.error_file):
+        for name, file in (("output", batch.output), ("error", batch.error_file)):
             if file is not None and file.size:
+                batch.shown[name] = file.id
                 file.fault = batch.hit if batch.fault.startswith("output_") and file is batch.output else None
                 if file is not batch.output or batch.fault != "output_gone":
                     self.files.keep(file)
         if batch.fault == "no_output":
-            batch.output = None
+            batch.shown.pop("output", None)
         self._enter(batch, status)
 
     def _enter(self, batch: Batch, status: str) -> None:

@@ -400,3 +400,13 @@ async def test_other_providers_have_no_batches(start: Callable[..., Any]) -> Non
     client = await start(dialect="apiyi")
     assert (await client.post("/batches", input_file_id="x")).status == 404
     assert (await client.get(f"{client.server.base_url}/files")).status == 404
+
+
+async def test_a_batch_is_told_of_when_its_files_are_gone(sdk: Callable[..., Any]) -> None:
+    """Alone and in lists, with the ids that they had."""
+    client, _ = await sdk()
+    batch = await finished(client, await submit(client, line("a", "lamp")))
+    for file_id in (batch.input_file_id, batch.output_file_id):
+        await client.files.delete(file_id)
+    assert (await client.batches.retrieve(batch.id)).output_file_id == batch.output_file_id
+    assert [one.output_file_id async for one in client.batches.list()] == [batch.output_file_id]
