@@ -122,8 +122,8 @@ class JobRunner:
         """Make so many calls at once from now on; those under way end as they would."""
         self.places.resize(concurrency)
         lanes = self.bench.lanes
-        each = shares(concurrency, [lane.tariff.settings.limits.concurrency for lane in lanes])
-        for lane, most in zip(lanes, each, strict=True):
+        sizes = [lane.tariff.settings.limits.concurrency for lane in lanes]
+        for lane, most in zip(lanes, shares(concurrency, sizes, [lane.most for lane in lanes]), strict=True):
             lane.limiter.resize(most)
 
     def limits_changed(self) -> None:

@@ -19,11 +19,12 @@ Doubted = list[tuple[Job, dict[int, Reason]]]
 class Lane:
     """A provider with one key, as a run uses it; `provider` has the address where it is asked.
 
-    `caps` gives the limits of this moment. `batches` are where images go that are asked for in batches. `stop` is why
-    the provider is not asked any more. `given` counts the images that it was asked for. `charged` and `served` say that
-    it has charged for something in this run, and that it ever brought an image. `alike` and `refusals` notice that jobs
-    fail alike here; `doubted` are those that were held since the last good one. `brought` are
-    operations that gave images in this run, `closed` those that it has no endpoint for, each with what it said.
+    `caps` gives the limits of this moment, `most` is how many calls at once it allows at any time. `batches` are where
+    images go that are asked for in batches. `stop` is why the provider is not asked any more. `given` counts the images
+    that it was asked for. `charged` and `served` say that it has charged for something in this run, and that it ever
+    brought an image. `alike` and `refusals` notice that jobs fail alike here; `doubted` are those that were held since
+    the last good one. `brought` are operations that gave images in this run, `closed` those that it has no endpoint
+    for, each with what it said.
     """
 
     offer: Offer
@@ -32,6 +33,7 @@ class Lane:
     breaker: Breakers
     caps: Callable[[], Caps]
     batches: ProviderBatches | None = None
+    most: int | None = None
     stop: Stop | None = None
     given: int = 0
     charged: bool = False
@@ -84,11 +86,15 @@ class Lane:
         self.breaker.close()
 
 
-def shares(total: int, sizes: Sequence[int]) -> list[int]:
-    """Divide calls at once among providers as they stand to each other; each has at least one."""
-    left, whole, found = total, sum(sizes), list[int]()
-    for size in sizes:
-        share = max(1, round(left * size / whole))
-        found.append(share)
-        left, whole = max(0, left - share), whole - size
+def shares(total: int, sizes: Sequence[int], bounds: Sequence[int | None] = ()) -> list[int]:
+    """Divide calls at once among providers as they stand to each other; each has one at least, and its bound at most.
+
+    What a bound leaves goes to the others.
+    """
+    most = list(bounds) or [None] * len(sizes)
+    found, left, whole = [0] * len(sizes), total, sum(sizes)
+    for at in sorted(range(len(sizes)), key=lambda at: (most[at] is None, sizes[at])):
+        share = max(1, round(left * sizes[at] / whole))
+        found[at] = min(share, most[at] or share)
+        left, whole = max(0, left - found[at]), whole - sizes[at]
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.config.options import Options
+from batchgen.app.config.project import open_project
 from batchgen.app.preview import doctor
 from batchgen.app.preview.plan import plan_manifest
 from batchgen.app.run.start import run_manifest
@@ -222,3 +223,14 @@ def test_a_plan_counts_the_images_of_a_day_at_each_provider(two: Two, west: int,
         assert (end.jobs if end else 0) == 6 - drawn
     ended = two.run(manifest)
     assert (ended.exit, two.drawn("east"), two.drawn("west")) == (0 if drawn == 6 else 4, 2, drawn - 2)
+
+
+def test_the_stricter_of_the_commands_and_an_entrys_calls_at_once_holds(two: Two) -> None:
+    """`--concurrency` changes what the manifest says of all, and never goes over what an entry says of its own."""
+    two.provider("east")
+    two.provider("west")
+    entries = [{"file": "east.yaml", "limits": {"concurrency": 2}}, "west.yaml"]
+    manifest = two.manifest(providers=entries, limits={"concurrency": 4})
+    for told, each in ((None, [2, 4]), (9, [2, 9]), (1, [1, 1])):
+        lanes = open_project(manifest, Options(concurrency=told)).lanes
+        assert [lane.settings.limits.concurrency for lane in lanes] == each

@@ -29,7 +29,8 @@ _EACH = (
 class LaneConfig:
     """A provider as the manifest sets it up: named by its label, with the manifest's settings as they are there.
 
-    `free`: images cost nothing there, so that neither a key nor a limit is needed.
+    `free`: images cost nothing there, so that neither a key nor a limit is needed. `most` is how many calls at once its
+    entry allows, whatever a command asks for.
     """
 
     provider: Provider
@@ -37,6 +38,7 @@ class LaneConfig:
     weight: int = 1
     free: bool = False
     place: Place | None = field(default=None, compare=False)
+    most: int | None = None
 
     @property
     def name(self) -> str:
@@ -44,8 +46,8 @@ class LaneConfig:
         return self.provider.name
 
     def narrowed(self, concurrency: int) -> "LaneConfig":
-        """Return it with so many calls at once."""
-        limits = replace(self.settings.limits, concurrency=concurrency)
+        """Return it with so many calls at once, but for what its entry does not allow."""
+        limits = replace(self.settings.limits, concurrency=min(concurrency, self.most or concurrency))
         return replace(self, settings=replace(self.settings, limits=limits))
 
 
@@ -92,6 +94,7 @@ def lanes_of(loaded: Manifest, variables: Mapping[str, str], base_url: str | Non
             entry.weight,
             provider.name == MOCK,
             entry.place,
+            dict(entry.limits).get("concurrency"),
         )
         for entry, provider, label in zip(entries, found, labels, strict=True)
     )

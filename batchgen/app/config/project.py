@@ -134,7 +134,8 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     except InputError as error:
         census = manifest.check(loaded)
         raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
-    lanes = tuple(replace(lane, settings=_under(lane.settings, options)) for lane in lanes)
+    under = (replace(lane, settings=_under(lane.settings, options)) for lane in lanes)
+    lanes = tuple(lane.narrowed(lane.settings.limits.concurrency) for lane in under)
     settings = replace(lanes[0].settings, limits=together(lanes))
     own = f"{settings.name}-{options.shard.name}" if options.shard else settings.name
     output = options.output or output_of(path, own)

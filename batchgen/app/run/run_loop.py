@@ -183,6 +183,7 @@ class RunLoop:
             breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
             caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
             batches=one.batches,
+            most=one.config.most,
         )
         return lane.follow(session.stops)
 
