@@ -28,6 +28,7 @@ from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
 from batchgen.model import Notify
 from tests.exports.layouts import LAYOUTS
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -56,7 +57,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command as a newcomer would, in a folder of its own, with no key anywhere."""
     clean = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
     found = {**clean, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
-    return subprocess.run(command, cwd=folder, env=found, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, env=found, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.fixture
@@ -92,7 +93,6 @@ def test_the_first_line_puts_the_command_on_the_path() -> None:
     assert len(README.splitlines()) <= 130
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in PARTS and commands_of(page)])
 def test_every_command_runs_in_the_order_of_the_page(shop: Path, page: str) -> None:
     """Every `batchgen` command ends with status 0."""
@@ -117,7 +117,7 @@ def test_every_cron_line_says_nothing_when_all_is_well(tmp_path: Path, line: str
     (tmp_path / ".venv").symlink_to(sys.prefix)
     told = line.replace("/srv/catalogue", str(tmp_path))
     found = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    done = subprocess.run(["/bin/sh", "-c", told], env=found, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(["/bin/sh", "-c", told], env=found, capture_output=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert (tmp_path / "output" / "catalogue" / "report" / "report.html").is_file()
 
@@ -149,7 +149,6 @@ def test_the_make_targets_exist() -> None:
         assert re.search(rf"^{first or second}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("page", "example"), of_all("python"))
 def test_every_python_example_runs(shop: Path, page: str, example: str) -> None:
     """Examples of the Python API run as they stand."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 pytestmark = pytest.mark.sample(4)
 
 JOB = "name: m\nprovider: mock\njobs:\n  - {id: a, prompt: Lamp}\n"
@@ -43,7 +45,7 @@ def said(folder: Path, *words: str) -> tuple[int, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     return done.returncode, " ".join((done.stdout + done.stderr).split())

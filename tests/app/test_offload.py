@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from batchgen.runtime.offload import Threads
+from tests.patience import PATIENCE
 
 
 async def test_results_and_errors_come_back() -> None:
@@ -21,7 +22,7 @@ async def test_results_and_errors_come_back() -> None:
 
 async def test_calls_run_elsewhere_and_side_by_side() -> None:
     """The event loop turns meanwhile, and two threads work at the same time."""
-    both, here = threading.Barrier(2, timeout=30), threading.get_ident()
+    both, here = threading.Barrier(2, timeout=PATIENCE), threading.get_ident()
 
     def meet() -> int:
         both.wait()
@@ -53,7 +54,7 @@ async def test_what_was_handed_over_is_done_although_nobody_waits(leave: Callabl
     gate, done = threading.Event(), list[str]()
 
     def work() -> None:
-        gate.wait(30)
+        gate.wait(PATIENCE)
         done.append("done")
 
     with Threads(1, "test") as offload:
@@ -85,7 +86,9 @@ asyncio.run(main())
 
 def test_a_machine_without_room_for_all_threads_is_told_and_not_waited_for() -> None:
     """Those that did start end, so that the process does, and lets go of its lock."""
-    ended = subprocess.run([sys.executable, "-c", NO_ROOM], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", NO_ROOM], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "RuntimeError: can't start new thread")
 
 

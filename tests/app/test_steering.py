@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from batchgen.model import Budget, Limits
 from batchgen.money import MICRO, MicroUSD
 from batchgen.runtime.clock import SystemClock
 from batchgen.storage import Workspace
+from tests.patience import PATIENCE, wait_until
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
 USD = MICRO
@@ -171,7 +172,6 @@ class Steered:
 
     scene: Rehearsal
     ended: "Future[Ended]"
-    begun: float
 
     @property
     def folder(self) -> Path:
@@ -179,11 +179,6 @@ class Steered:
 
     def tell(self, do: Do, **change: Any) -> Answer:
         return control(self.folder, Order(do, **change))
-
-    def until(self, true: Callable[[], Any]) -> None:
-        while not true():
-            assert monotonic() < self.begun + 30
-            sleep(0.02)
 
     @property
     def asked(self) -> int:
@@ -207,15 +202,15 @@ def steered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steered
     settings: dict[str, Any] = {"defaults": defaults, "limits": limits, "budget": {"day": 20}, "provider": "openai"}
     with rehearsal(tmp_path, settings, latency=(0.1, 0.15)) as scene, ThreadPoolExecutor(1) as thread:
         manifest = scene.manifest(jobs, **settings)
-        run = Steered(scene, thread.submit(scene.run, manifest, clock=HastyClock()), monotonic())
-        run.until(lambda: run.asked >= 2)
+        run = Steered(scene, thread.submit(scene.run, manifest, clock=HastyClock()))
+        wait_until(lambda: run.asked >= 2)
         yield run
 
 
 def test_a_run_is_paused_changed_resumed_and_drained(steered: Steered) -> None:
     """Nothing new starts in a pause; a drained run ends with 4 and says why; the log knows who told what."""
     assert steered.tell(Do.PAUSE, user="ann").taken
-    steered.until(lambda: read_status(steered.folder)["live"]["in_flight"] == 0)
+    wait_until(lambda: read_status(steered.folder)["live"]["in_flight"] == 0)
     live, before = read_status(steered.folder)["live"], steered.asked
     assert (live["state"], live["paused"]) == ("paused", True)
     assert [one["code"] for one in live["waiting"]] == ["pause"]
@@ -226,9 +221,9 @@ def test_a_run_is_paused_changed_resumed_and_drained(steered: Steered) -> None:
     assert (refused.taken, "budget of the day" in refused.why) == (False, True)
     assert steered.asked == before
     assert steered.tell(Do.RESUME).taken
-    steered.until(lambda: steered.asked >= before + 5)
+    wait_until(lambda: steered.asked >= before + 5)
     assert steered.tell(Do.DRAIN, user="bob").taken
-    ended = steered.ended.result(30)
+    ended = steered.ended.result(PATIENCE)
     assert (ended.exit, ended.summary["why"]) == (4, "drained by batchgen control")
     assert 0 < ended.summary["images"]["not_started"] < 40
     assert ended.summary["images"]["stored"] == steered.asked
@@ -247,7 +242,7 @@ def test_a_run_is_paused_changed_resumed_and_drained(steered: Steered) -> None:
 def test_a_limit_below_what_was_spent_ends_the_run(steered: Steered) -> None:
     """What is under way ends, nothing else is paid, and the run says that the limit was met."""
     assert steered.tell(Do.SET, max_cost=MicroUSD(0)).taken
-    ended = steered.ended.result(30)
+    ended = steered.ended.result(PATIENCE)
     assert ended.exit == 4
     assert "limit" in ended.summary["why"]
     assert ended.summary["images"]["stored"] == steered.asked < 40

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.cli.conftest import Give
+from tests.patience import PATIENCE
 
 
 @contextmanager
@@ -31,10 +32,10 @@ def test_mock_says_where_it_is_serves_and_ends(number: signal.Signals) -> None:
     """The address is the first line, the bill is empty, a signal ends it well."""
     words = "--dialect apiyi --seed 7 --latency 0-0.1 --errors 0.1 --images-per-minute 50 --price-factor 1.5"
     with serving(*words.split()) as (process, address):
-        with urlopen(f"{address.removesuffix('/v1')}/bill", timeout=10) as answer:
+        with urlopen(f"{address.removesuffix('/v1')}/bill", timeout=PATIENCE) as answer:
             bill = json.load(answer)
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PATIENCE)
     assert isinstance(bill, dict)
     assert (process.returncode, out, err) == (0, "", "")
 

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from batchgen.ledger import Ledger
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.runtime.clock import SystemClock
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 NODES_KEY = "sk-nodes-0123456789"
@@ -129,7 +129,7 @@ jobs:
         self.drivers.append(process)
         return process
 
-    def end(self, process: "subprocess.Popen[bytes]", seconds: float = 120.0) -> dict[str, Any]:
+    def end(self, process: "subprocess.Popen[bytes]", seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait for the end of a run; its summary."""
         told, _ = process.communicate(timeout=seconds)
         number = self.drivers.index(process)
@@ -140,13 +140,6 @@ jobs:
     def run(self, *words: str) -> dict[str, Any]:
         """Run to the end."""
         return self.end(self.start(*words))
-
-    def until(self, there: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Wait for something that happens elsewhere."""
-        end = time.monotonic() + seconds
-        while not there():
-            assert time.monotonic() < end, "it does not happen"
-            time.sleep(0.02)
 
     @property
     def port(self) -> int:

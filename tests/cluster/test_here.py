@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.cluster.conftest import NODES_KEY, has_ray, quiet
+from tests.patience import PATIENCE
 
 JOBS = 6
 MANIFEST = f"""\
@@ -27,7 +26,7 @@ def run(folder: Path, *words: str) -> dict[str, Any]:
     folder.mkdir()
     (folder / "lamps.yaml").write_text(MANIFEST, "utf-8")
     command = [sys.executable, "-m", "batchgen", "run", "lamps.yaml", "--json", *words]
-    done = subprocess.run(command, cwd=folder, env=quiet(NODES_KEY), capture_output=True, check=False, timeout=110)
+    done = subprocess.run(command, cwd=folder, env=quiet(NODES_KEY), capture_output=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr.decode()
     summary: dict[str, Any] = json.loads(done.stdout)
     return summary
@@ -46,7 +45,6 @@ def files(folder: Path) -> list[str]:
 
 
 @has_ray
-@pytest.mark.timeout(240)
 def test_all_cores_of_this_machine_draw_what_one_process_draws(tmp_path: Path) -> None:
     """The same images, the same report, the same money; nothing of Ray is printed."""
     here, there = run(tmp_path / "local"), run(tmp_path / "ray", "--engine", "ray")

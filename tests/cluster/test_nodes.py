@@ -21,6 +21,7 @@ from batchgen.storage import LocalStore, Workspace
 from tests.cluster.conftest import has_ray
 from tests.executor.conformance.conftest import Bench
 from tests.executor.conformance.nodes import ClusterHere, NodesExecutor
+from tests.patience import PATIENCE
 
 SLOW = "a lamp [[mock: fault=late delay=1]]"
 
@@ -143,7 +144,7 @@ async def test_a_node_without_a_driver_leaves_when_all_is_done_and_its_linger_is
     assert not left.is_set()  # it still draws
     await task
     clock.more = 1000.0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await left.wait()
     await worker.close()
     assert FolderReceipts(yard.root / "shared").get(attempt.id) is not None

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import DRIVERS_KEY, NODES_KEY, Scene, has_ray
+from tests.patience import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), has_ray]
+pytestmark = [pytest.mark.slow, has_ray]
 JOBS = 40
 
 
@@ -18,10 +19,10 @@ def test_both_nodes_draw_and_no_key_leaves_its_process(scene: Scene) -> None:
     """Nodes use their own key; neither it nor the driver's stands in a command line or a file of Ray."""
     scene.manifest(JOBS)
     driver = scene.start()
-    scene.until(lambda: scene.asked > 5)
+    wait_until(lambda: scene.asked > 5)
     workers = scene.nodes.workers()
     assert len(workers) == 2
-    scene.until(lambda: all(_connections(pid, scene.port) for pid in workers))
+    wait_until(lambda: all(_connections(pid, scene.port) for pid in workers))
     lines = b"".join(path.read_bytes() for path in _readable("/proc/[0-9]*/cmdline"))
     assert NODES_KEY.encode() not in lines
     scene.is_complete(JOBS, scene.end(driver))
@@ -55,7 +56,7 @@ def test_a_worker_that_dies_costs_at_most_what_was_under_way_there(scene: Scene)
     """Its attempts are lost, the others go on, and every image comes."""
     scene.manifest(JOBS)
     driver = scene.start()
-    scene.until(lambda: scene.asked > 10)
+    wait_until(lambda: scene.asked > 10)
     os.kill(scene.nodes.workers()[0], signal.SIGKILL)
     scene.is_complete(JOBS, scene.end(driver))
     assert JOBS <= scene.asked <= JOBS + 8
@@ -65,7 +66,7 @@ def test_a_driver_that_dies_is_followed_at_once_by_another_that_pays_nothing_twi
     """What is under way on the nodes is joined."""
     scene.manifest(JOBS)
     first = scene.start()
-    scene.until(lambda: scene.asked > 10)
+    wait_until(lambda: scene.asked > 10)
     first.send_signal(signal.SIGKILL)
     scene.is_complete(JOBS, scene.run())
     assert scene.asked == JOBS
@@ -75,9 +76,9 @@ def test_a_driver_that_dies_is_followed_by_another_when_the_nodes_have_left(scen
     """They leave what nobody took beside the images; of what is taken, nothing stays there."""
     scene.manifest(JOBS, linger=1)
     first = scene.start()
-    scene.until(lambda: scene.asked > 10)
+    wait_until(lambda: scene.asked > 10)
     first.send_signal(signal.SIGKILL)
-    scene.until(lambda: not scene.nodes.workers())
+    wait_until(lambda: not scene.nodes.workers())
     receipts = scene.root / "shared/batchgen/receipts"
     assert list(receipts.glob("*.json"))
     scene.is_complete(JOBS, scene.run())
@@ -89,11 +90,11 @@ def test_a_node_that_joins_is_used_and_one_that_dies_is_given_up(scene: Scene) -
     """During one run; at most what was under way there is asked again."""
     scene.manifest(3 * JOBS)
     driver = scene.start()
-    scene.until(lambda: scene.asked > 5)
+    wait_until(lambda: scene.asked > 5)
     scene.nodes.ask("add")
-    scene.until(lambda: len(scene.nodes.workers()) == 3)
+    wait_until(lambda: len(scene.nodes.workers()) == 3)
     newest = max(scene.nodes.workers())
-    scene.until(lambda: bool(_connections(newest, scene.port)))
+    wait_until(lambda: bool(_connections(newest, scene.port)))
     scene.nodes.ask("kill")
     scene.is_complete(3 * JOBS, scene.end(driver))
     assert 3 * JOBS <= scene.asked <= 3 * JOBS + 8

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.patience import PATIENCE
+
 FORKS = Path(__file__).with_name("forks.py")
 ROOT = FORKS.parents[2]
-SECONDS = 120.0
-"""A command that takes longer hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +53,27 @@ class Commands:
     def __exit__(self, *_error: object) -> None:
         for pid in self._left:
             os.kill(pid, signal.SIGTERM)
-            self._ask({"wait": pid, "seconds": SECONDS})
+            self._ask({"wait": pid, "seconds": PATIENCE})
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait(SECONDS)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
     def run(self, *words: str, cwd: Path, die_behind: str = "") -> Ended:
         """Give a command in a folder and wait for its end; minus the signal when one killed it."""
         pid, out, err = self._start(words, cwd, die_behind)
-        status = self._ask({"wait": pid, "seconds": SECONDS})
+        status = self._ask({"wait": pid, "seconds": PATIENCE})
         if status is None:
             os.kill(pid, signal.SIGKILL)
-            raise AssertionError(f"no end within {SECONDS} s: batchgen {' '.join(words)}\n{err.read_text('utf-8')}")
+            raise AssertionError(f"no end within {PATIENCE} s: batchgen {' '.join(words)}\n{err.read_text('utf-8')}")
         return Ended(status, out.read_text("utf-8"), err.read_text("utf-8"))
 
     def mock(self, *words: str, cwd: Path) -> str:
         """Start a mock server that lives until the end; gives its base URL."""
         pid, out, err = self._start(("mock", *words), cwd, "")
         self._left.append(pid)
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + PATIENCE
         while not (told := out.read_text("utf-8") if out.exists() else "").endswith("\n"):
             assert time.monotonic() < end, f"the mock does not listen: {err.read_text('utf-8')}"
             time.sleep(0.01)

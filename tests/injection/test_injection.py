@@ -22,6 +22,7 @@ import pytest
 
 from tests.injection.conftest import DRAWN, Attacked
 from tests.injection.payloads import ALL, ESCAPES, FORMULAS, MARKUP, PATHS
+from tests.patience import PATIENCE
 
 # What starts a formula in a spreadsheet (OWASP, CSV Injection), full-width forms included.
 STARTS = tuple("=+-@\t\r|%\uff1d\uff0b\uff0d\uff20")
@@ -129,7 +130,7 @@ def test_no_payload_is_markup_in_a_browser(attacked: Attacked, harmless: Attacke
     seen = []
     for one in (attacked, harmless):
         page = (one.folder / "report" / "report.html").as_uri()
-        done = subprocess.run([*words, page], capture_output=True, timeout=50, check=True)
+        done = subprocess.run([*words, page], capture_output=True, timeout=PATIENCE, check=True)
         seen.append(Shape(done.stdout.decode("utf-8")))
     assert len(seen[1].elements) > 10
     assert seen[0].elements <= seen[1].elements
@@ -202,7 +203,7 @@ def test_nothing_drives_a_terminal(attacked: Attacked, tmp_path: Path) -> None:
     except OSError:
         pass  # the terminal ends with its last process
     os.close(leader)
-    assert child.wait(30) == 0
+    assert child.wait() == 0
     text = seen.decode("utf-8").replace("\r\n", "\n")
     assert len(text.splitlines()) > 2 * len(ESCAPES)
     assert ORDERS.findall(text.replace("\n", "").replace("\r", "\x1b")) == []

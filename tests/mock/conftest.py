@@ -16,6 +16,7 @@ from PIL import Image
 from batchgen.mock import MockConfig
 from batchgen.mock.clock import Clock
 from batchgen.mock.server import MockServer
+from tests.patience import PATIENCE
 
 MODEL = "gpt-image-2.5-flare"
 KEY = {"Authorization": "Bearer sk-test-key-0123456789"}
@@ -81,7 +82,7 @@ class Client:
         ) as response:
             return await _read(response)
 
-    async def raw(self, prompt: str, seconds: float = 3, **fields: Any) -> tuple[bytes, str]:
+    async def raw(self, prompt: str, seconds: float = PATIENCE, **fields: Any) -> tuple[bytes, str]:
         """Ask over a bare socket: all bytes that come, and whether the end was eof, reset or timeout."""
         host, port = self.server.origin.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 24)
@@ -97,7 +98,8 @@ class Client:
             end = "reset"
         except TimeoutError:
             end = "timeout"
-        writer.close()
+        finally:
+            writer.close()
         return got, end
 
 

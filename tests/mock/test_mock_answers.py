@@ -106,7 +106,7 @@ async def test_any_prompt_can_be_drawn(start: Callable[..., Any], prompt: str) -
 
 
 def test_drawing_an_image_is_quick() -> None:
-    """One JPEG of a million pixels takes a small part of a second, the best of a few."""
+    """One JPEG of a million pixels takes a few times what packing it takes, the best of a few."""
     import time
 
     from batchgen.mock.draw import draw
@@ -114,9 +114,14 @@ def test_drawing_an_image_is_quick() -> None:
     from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
     resolved = ResolvedRequest(Kind.GENERATE, MODELS["gpt-image-2"], "A lamp", 1, 1, 1024, 1024, "low", "jpeg", "jpeg")
-    spans = []
-    for _ in range(5):
-        began = time.perf_counter()
-        Image.open(BytesIO(draw(resolved, 0)))
-        spans.append(time.perf_counter() - began)
-    assert min(spans) < 0.1
+    noise = Image.effect_noise((1024, 1024), 60).convert("RGB")
+
+    def best(work: Callable[[], object]) -> float:
+        spans = []
+        for _ in range(5):
+            began = time.thread_time()
+            work()
+            spans.append(time.thread_time() - began)
+        return min(spans)
+
+    assert best(lambda: draw(resolved, 0)) < 10 * best(lambda: noise.save(BytesIO(), "JPEG"))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from batchgen.mock.clock import MachineClock
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.sample(8)
 
@@ -119,7 +120,7 @@ async def told(origin: str, sent: bytes) -> bytes:
     got = b""
     try:
         writer.write(sent)
-        async with asyncio.timeout(0.3 if b"half-sent" in sent else 10):
+        async with asyncio.timeout(0.3 if b"half-sent" in sent else PATIENCE):
             got = await reader.read()
     except (ConnectionError, TimeoutError):
         assert b"half-sent" in sent or b"xpect: 100" in sent or got, sent[:400]

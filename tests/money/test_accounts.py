@@ -35,6 +35,7 @@ from batchgen.model import (
 )
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import SystemClock
+from tests.patience import PATIENCE
 from tests.wire.scene import Scene, scene
 
 # How a call ended, the most it can have cost and the share of that which was settled or expected.
@@ -173,7 +174,7 @@ def tampering(ledger: Path, statement: str) -> Callable[[str], None]:
     def at(name: str) -> None:
         if name == "ledger.settle.after_commit" and not done:
             done.append(True)
-            with closing(sqlite3.connect(ledger, timeout=30)) as db, db:
+            with closing(sqlite3.connect(ledger, timeout=PATIENCE)) as db, db:
                 db.execute(statement)
 
     return at

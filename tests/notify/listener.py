@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
+from tests.patience import PATIENCE
+
 TOKEN = "tok-0123456789-secret"
 
 
@@ -59,7 +61,7 @@ def listening(*, status: int = 200, hangs: bool = False) -> Iterator[Listener]:
 
         def _answer(self) -> None:
             if listener.hangs:
-                listener.over.wait(20)
+                listener.over.wait(PATIENCE)
                 return
             self.send_response(listener.status)
             self.send_header("Content-Length", "0")

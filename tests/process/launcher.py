@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 import batchgen
 from batchgen import pricing
+from tests.patience import PATIENCE
 
 LAUNCHER = Path(__file__)
 ROOT = LAUNCHER.parents[2]
@@ -52,7 +53,7 @@ class Child:
     _launcher: "Launcher"
     _status: int | None = None
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait for the end: the exit status, or minus the signal that killed it."""
         if self._status is None:
             self._status = self._launcher.ask({"wait": self.pid, "seconds": seconds})
@@ -103,7 +104,7 @@ class Launcher:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
     def ask(self, words: Mapping[str, Any]) -> Any:

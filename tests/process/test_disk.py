@@ -15,6 +15,7 @@ from random import Random
 import pytest
 from PIL import Image
 
+from tests.patience import PATIENCE
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import World, world
 
@@ -69,7 +70,7 @@ def inside(trial: World, script: str, home: Path) -> None:
         "PATH": os.defpath,
     }
     trial.output.mkdir()
-    subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=trial.folder, env=env, check=True, timeout=55)
+    subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=trial.folder, env=env, check=True, timeout=PATIENCE)
 
 
 @namespaces
@@ -140,7 +141,7 @@ def test_a_ledger_that_somebody_else_holds(fresh: Path, launcher: Launcher, begi
     """A backup or a shell in the ledger is waited for: nothing is sent without a durable intent, nothing fails."""
     with world(fresh, launcher, 5, jobs=10, latency=(0.1, 0.2)) as trial:
         child = trial.begun(calls=2)
-        with closing(sqlite3.connect(trial.output / "ledger.db", timeout=30, isolation_level=None)) as db:
+        with closing(sqlite3.connect(trial.output / "ledger.db", timeout=PATIENCE, isolation_level=None)) as db:
             db.execute(begin)
             db.execute("SELECT count(*) FROM attempts").fetchone()
             time.sleep(1)

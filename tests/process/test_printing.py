@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.mock import Rule
+from tests.patience import PATIENCE
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import World, world
 
@@ -25,7 +26,7 @@ def shell(trial: World, script: str, **env: str) -> subprocess.CompletedProcess[
         env={**STARTS, "HOME": str(trial.folder), "RUN": command, **env},
         capture_output=True,
         check=False,
-        timeout=50,
+        timeout=PATIENCE,
     )
 
 
@@ -99,5 +100,5 @@ def test_a_terminal_shows_a_bar_and_leaves_a_clean_line(fresh: Path, launcher: L
         except OSError:
             pass  # the terminal ends with its last process
         os.close(leader)
-        assert child.wait(30) == 0, seen
+        assert child.wait() == 0, seen
         assert b"every wanted image is stored" in seen

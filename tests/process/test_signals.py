@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.process.launcher import KEY, ROOT, Launcher
 from tests.process.world import CONCURRENCY, World, world
 
@@ -116,7 +117,7 @@ def test_process_one_of_a_container_obeys(fresh: Path, launcher: Launcher) -> No
         trial.wait_for(lambda: trial.calls >= CONCURRENCY)
         (inside,) = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
         subprocess.run(["kill", "-TERM", inside], check=True)
-        _, said = child.communicate(timeout=30)
+        _, said = child.communicate(timeout=PATIENCE)
         assert child.returncode == 143, said
         books = trial.look()
         assert len(books.ids("settled")) == trial.calls < 12

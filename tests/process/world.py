@@ -20,6 +20,7 @@ from batchgen.ledger import Ledger
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
 from batchgen.runtime.clock import SystemClock
+from tests.patience import PATIENCE
 from tests.process.launcher import Break, Child, Launcher
 
 N, CONCURRENCY = 2, 6
@@ -121,7 +122,7 @@ class World:
         assert not child.ended, f"{self}: it ended with {child.wait()}\n{child.said}\n{child.told}"
         return child
 
-    def wait_for(self, what: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait_for(self, what: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait until something is true."""
         end = time.monotonic() + seconds
         while not what():

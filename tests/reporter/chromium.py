@@ -13,8 +13,9 @@ from select import select
 from types import MappingProxyType
 from typing import Any, Self
 
+from tests.patience import PATIENCE
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 20.0
 # Nothing outside can be reached, and the browser does nothing of its own accord.
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
@@ -67,7 +68,7 @@ class Browser:
         finally:
             os.close(write)
             try:
-                process.wait(10)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -78,7 +78,6 @@ SCROLLED = """new Promise((done) => {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_long_page_opens_and_scrolls_as_a_bare_one_does(tmp_path: Path, browser: Browser) -> None:
     """With the same 20,000 images, in turns: it opens in at most twice the time, and its frames are no longer."""
     rows = tuple(image(number) for number in range(MANY))

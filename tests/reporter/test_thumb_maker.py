@@ -1,12 +1,12 @@
 """Laws of thumbnails that are made while a run is at work."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from batchgen.reporter.thumb_maker import ThumbMaker
 from batchgen.reporter.thumbs import HOME
 from batchgen.storage import LocalStore, Workspace
+from tests.patience import wait_until
 
 A, B = "a" * 64, "b" * 64
 
@@ -28,9 +28,7 @@ def test_they_are_there_soon_after_the_images(tmp_path: Path, draw: Callable[...
     made = maker(tmp_path)
     for path, sha256 in (("images/a.png", A), ("images/gone.png", "c" * 64), ("images/b.png", B)):
         made.add(path, sha256)
-    end = time.monotonic() + 20
-    while len(small(tmp_path)) < 2 and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: len(small(tmp_path)) == 2)
     made.stop()
     assert small(tmp_path) == {f"{A}.webp", f"{B}.webp"}
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 HOME = Path(os.environ.get("BATCHGEN_TEST_SERVERS") or Path(__file__).parents[2] / ".servers")
-READY_SECONDS = 30.0
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The key that the emulator is known by; it opens nothing else."""
 
@@ -43,7 +44,7 @@ def moto() -> Server:
     if not python.exists():
         pytest.skip(f"moto is not installed in {HOME}: .ci/run does it")
     url = _started([str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"])
-    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT"), timeout=PATIENCE).close()
     return Server("s3://bucket", _s3(url, "any"), url)
 
 
@@ -81,7 +82,7 @@ def _make_container(variables: Mapping[str, str]) -> None:
     signature = b64encode(hmac.digest(key, words.encode(), "sha256")).decode()
     headers["Authorization"] = f"SharedKey {account}:{signature}"
     request = urllib.request.Request(f"{address}/pictures?restype=container", method="PUT", headers=headers)
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=PATIENCE).close()
 
 
 def _node(program: str) -> Sequence[str]:
@@ -104,7 +105,7 @@ def _started(command: Sequence[str]) -> str:
     words = [word.replace("{port}", str(port)) for word in command]
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     atexit.register(_end, server)
-    end = time.monotonic() + READY_SECONDS
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

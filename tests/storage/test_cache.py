@@ -8,11 +8,12 @@ from typing import BinaryIO
 import pytest
 
 from batchgen.storage.images.cache import Cache
+from tests.patience import PATIENCE
 
 
 def test_threads_that_fetch_the_same_image_at_once_all_get_it(tmp_path: Path) -> None:
     """None takes the half of another for its own, and nothing half stays behind."""
-    cache, all_here = Cache(tmp_path / "cache"), Barrier(4, timeout=20)
+    cache, all_here = Cache(tmp_path / "cache"), Barrier(4, timeout=PATIENCE)
 
     def pour(file: BinaryIO) -> bool:
         file.write(b"half ")

@@ -7,6 +7,7 @@ from aiohttp import ClientError
 
 from batchgen.viewer import News
 from batchgen.viewer.events import MOST_WAITING, Listener, Listeners, message
+from tests.patience import PATIENCE
 from tests.viewer.conftest import ListDesk, served
 
 
@@ -21,7 +22,7 @@ async def test_several_viewers_are_told_the_same() -> None:
                 assert await stream.content.readline() == b"id: t0\n"
             desk.told.append(News({"state": "drawing"}, {"count": 1, "texts": ["</script>\n\u2028"]}, "t1"))
             for stream in (one, two):
-                await asyncio.wait_for(stream.content.readuntil(images), 10)
+                await asyncio.wait_for(stream.content.readuntil(images), PATIENCE)
         assert {"t7", "t8"} <= set(desk.asked_since)
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from batchgen.app.output.maintain import opened
 from batchgen.app.view.desk import OutputDesk
 from batchgen.app.view.serve import files
 from batchgen.viewer import ViewServer
+from tests.patience import wait_until
 from tests.rehearsal import KEYS, rehearsal
 from tests.reporter.chromium import Browser, Page, installed
 
@@ -62,14 +63,6 @@ def decisions(folder: Path) -> list[tuple[str, str]]:
         return list(db.execute("SELECT decision, note FROM reviews"))
 
 
-def until(true: Any) -> None:
-    """Wait until something is so."""
-    end = monotonic() + 20
-    while not true():
-        assert monotonic() < end
-        sleep(0.02)
-
-
 @pytest.mark.slow
 def test_images_come_are_decided_and_the_run_is_steered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chromium: Browser
@@ -85,7 +78,7 @@ def test_images_come_are_decided_and_the_run_is_steered(
     folder = tmp_path / "output" / "scene"
     with rehearsal(tmp_path, settings, latency=(0.4, 0.5)) as scene, ThreadPoolExecutor(1) as thread:
         ended = thread.submit(scene.run, scene.manifest(JOBS, **settings))
-        until(lambda: scene.bill)
+        wait_until(lambda: scene.bill)
         with viewed(folder) as address, chromium.page(address, tmp_path) as page:
             looked_at(page, folder)
         assert ended.result(30).exit == 4
@@ -102,9 +95,9 @@ def looked_at(page: Page, folder: Path) -> None:
     page.until("document.getElementById('live').dataset.state === 'paused'")
     assert page.texts("#live-waiting b") == ["pause"]
     page.press("ArrowRight", "a")
-    until(lambda: decisions(folder) == [("approved", "")])
+    wait_until(lambda: decisions(folder) == [("approved", "")])
     page.press("u")
-    until(lambda: decisions(folder) == [])
+    wait_until(lambda: decisions(folder) == [])
     page.js(
         "(() => { const limit = document.querySelector('[data-control=max_cost]'); limit.value = '11';"
         " limit.dispatchEvent(new Event('change', {bubbles: true})); })()"

@@ -14,6 +14,7 @@ from batchgen.app.view.serve import view
 from batchgen.errors import InputError
 from batchgen.ledger import Ledger
 from batchgen.runtime.clock import SystemClock
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_it_prints_its_address_last_and_ends_quietly(folder: Path) -> None:
         with pytest.raises(HTTPError, match="401"):
             urlopen(address.partition("?")[0])
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=PATIENCE)
     assert address.startswith("http://127.0.0.1:")
     assert "/?token=" in address
     assert (child.returncode, out) == (0, "")

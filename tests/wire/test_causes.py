@@ -19,6 +19,7 @@ from batchgen.app.run import start
 from batchgen.app.watch import Unwatched
 from batchgen.mock import Rule
 from batchgen.model import Cause
+from tests.patience import PATIENCE
 from tests.wire.scene import QUICK, scene
 
 pytestmark = pytest.mark.sample(4)
@@ -199,7 +200,7 @@ def said(folder: Path, *command: str, trusted: bool) -> tuple[int, str]:
         env={**os.environ, **more, "OPENAI_API_KEY": "sk-test-0123456789"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     return done.returncode, " ".join((done.stdout + done.stderr).split())
