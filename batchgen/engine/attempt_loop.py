@@ -31,7 +31,7 @@ from batchgen.engine.lane import Lane
 from batchgen.engine.lane_choice import LaneChoice
 from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, Occupied, StorageError
-from batchgen.executor import Came, Capacity
+from batchgen.executor import Came
 from batchgen.ledger import CapKind, Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
@@ -112,11 +112,11 @@ class CallState:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call at a provider now; without a start where the executor keeps the limits."""
+    """Leave to make one call at a provider now."""
 
     lane: Lane
     ticket: Ticket
-    start: Start | None
+    start: Start
     breaker: Breaker
 
     def judge(self, *, usable: bool) -> None:
@@ -328,17 +328,13 @@ class AttemptLoop:
         """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up.
 
         The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
-        asked again after each wait. An executor that takes attempts in bulk needs neither slot nor start.
+        asked again after each wait.
         """
         limiter, breaker = lane.limiter, lane.breaker(attempt.model)
         lane.given += attempt.n
         tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
         while ticket := await breaker.allow():
             try:
-                if self.bench.executor.capacity is Capacity.BULK:
-                    await limiter.opened()
-                    yield Permit(lane, ticket, None, breaker)
-                    return
                 async with limiter.slot():
                     if not breaker.admits(ticket):
                         continue
@@ -353,15 +349,13 @@ class AttemptLoop:
     async def _send(self, call: CallState, attempt: Attempt, permit: Permit) -> Receipt | Pending:
         """Make the attempt that is reserved, and learn from it at once."""
         limiter = permit.lane.limiter
-        if permit.start:
-            if limiter.is_late(permit.start):
-                await limiter.put_off(permit.start)
-            limiter.sent(permit.start)
+        if limiter.is_late(permit.start):
+            await limiter.put_off(permit.start)
+        limiter.sent(permit.start)
         came = await self._execute(attempt)
         if isinstance(came, Pending):
-            if permit.start:
-                limiter.answered(permit.start)
-                permit.breaker.keep(permit.ticket)
+            limiter.answered(permit.start)
+            permit.breaker.keep(permit.ticket)
             await park(self.bench, came)
             self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
@@ -371,7 +365,7 @@ class AttemptLoop:
         self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
-        elif permit.start and receipt.status is not None:
+        elif receipt.status is not None:
             limiter.answered(permit.start)
         return receipt
 

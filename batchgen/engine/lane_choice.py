@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from batchgen.engine.admission import Admission
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
-from batchgen.executor import Capacity
 from batchgen.model import Job
 from batchgen.pricing import Bid, choose
 
@@ -76,7 +75,7 @@ class LaneChoice:
     def _ready_in(self, lane: Lane, job: Job, n: int) -> float:
         model, request = lane.tariff.model_of(job.request), job.request
         wait = lane.breaker(model).ready_in
-        if wait == math.inf or self._bench.executor.capacity is Capacity.BULK:
+        if wait == math.inf:
             return wait
         quote = lane.tariff.quote(request, n)
         tokens = quote.input_tokens + quote.output_tokens

@@ -4,13 +4,12 @@ from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.executor.batches import ProviderBatches
 from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.executor.part_writer import bring_home
-from batchgen.executor.protocol import Came, Capacity, Executor, MakeExecutor
+from batchgen.executor.protocol import Came, Executor, MakeExecutor
 from batchgen.executor.several import Executors
 
 __all__ = [
     "BatchRefusedError",
     "Came",
-    "Capacity",
     "Executor",
     "Executors",
     "LocalExecutor",

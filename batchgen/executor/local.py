@@ -19,7 +19,7 @@ from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Deadline, Exchange, post, tracing
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
-from batchgen.executor.protocol import Came, Capacity
+from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
@@ -69,8 +69,6 @@ class LocalExecutor:
 
     What a dead process left in the spool of the folder, or of the spare one, is collected from there.
     """
-
-    capacity = Capacity.SLOTS
 
     def __init__(  # noqa: PLR0913 - collaborators, all but four by name
         self,

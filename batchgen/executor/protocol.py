@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
 from typing import Protocol
 
 from batchgen.executor.proxies import DIRECT, Proxies
@@ -14,23 +13,12 @@ Came = Receipt | Pending | Lost
 """What is known of an attempt: what it brought, that it comes later, or that nothing will come of it."""
 
 
-class Capacity(StrEnum):
-    """How an executor takes attempts."""
-
-    SLOTS = "slots"  # side by side, as many as the limits allow
-    BULK = "bulk"  # any number: it keeps the provider's limits itself
-
-
 class Executor(Protocol):
     """Makes attempts, somewhere, and brings in what they bring. Nothing is asked again after it has been sent.
 
     All methods but `session` are for use within a session. They raise StorageError when the local disk refuses;
     everything that arrived is kept then. What a provider or a network does is never an exception.
     """
-
-    @property
-    def capacity(self) -> Capacity:
-        """How it takes attempts."""
 
     def session(self) -> AbstractAsyncContextManager[None]:
         """Get ready, and let go of everything at the end; attempts under way break off there, and can be collected."""

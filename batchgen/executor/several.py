@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
-from batchgen.executor.protocol import Came, Capacity, Executor
+from batchgen.executor.protocol import Came, Executor
 from batchgen.model import Attempt, Pending
 
 T = TypeVar("T", bound=Pending | Attempt)
@@ -22,11 +22,6 @@ class Executors:
         self._by_provider = by_provider
         self._first = next(iter(by_provider.values()))
         self._took: dict[str, Executor] = {}
-
-    @property
-    def capacity(self) -> Capacity:
-        """How they take attempts, which all do alike."""
-        return self._first.capacity
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-from batchgen.executor import Came, Capacity, LocalExecutor
+from batchgen.executor import Came, LocalExecutor
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload
@@ -19,7 +19,6 @@ TASK = "task "
 class LateExecutor:
     """Makes attempts like the local one, and keeps what they brought to itself for a while."""
 
-    capacity = Capacity.SLOTS
     looks = LOOKS
 
     def __init__(

@@ -11,7 +11,7 @@ from random import Random
 
 from batchgen import catalog, pricing
 from batchgen.errors import StorageError
-from batchgen.executor import Came, Capacity
+from batchgen.executor import Came
 from batchgen.model import (
     Attempt,
     Charge,
@@ -126,8 +126,6 @@ class Sky:
         return found
 
     # ---- the Executor ------------------------------------------------------------------------------------------------
-
-    capacity = Capacity.SLOTS
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

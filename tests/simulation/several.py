@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen import catalog
 from batchgen.engine import Lane, RunContext
-from batchgen.executor import Came, Capacity, Executors
+from batchgen.executor import Came, Executors
 from batchgen.ledger import RunStart, Wanted
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import Attempt, Limits, OnUncertain, Pending, Provider, Retry, Settings
@@ -87,8 +87,6 @@ class Skies(Sky):
         self.out: dict[str, str] = {}
         self._executors = Executors({name: _Watched(name, sky, self.asked) for name, sky in self.each.items()})
 
-    capacity = Capacity.SLOTS
-
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
         """Be there."""
@@ -126,8 +124,6 @@ class _Watched:
     name: str
     sky: Sky
     asked: list[Asked]
-    capacity = Capacity.SLOTS
-
     __hash__ = object.__hash__
 
     def session(self) -> Any:

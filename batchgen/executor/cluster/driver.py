@@ -10,7 +10,7 @@ from zlib import crc32
 
 from batchgen.errors import AccountError, BatchgenError, Exit, InputError, Occupied, StorageError
 from batchgen.executor.cluster.order import HANDLE, Cluster, Fenced, Node, NodeGone, NodeSilent, NotDone, Order
-from batchgen.executor.protocol import Came, Capacity
+from batchgen.executor.protocol import Came
 from batchgen.model import Attempt, Lost, Pending, Phase, Receipt
 from batchgen.providers.verdict import CallEvidence, TransportError, judge
 from batchgen.runtime.clock import Clock
@@ -43,8 +43,6 @@ class Place:
 
 class ClusterExecutor:
     """Makes attempts on the nodes of a cluster; one that lives and has room is as good as another."""
-
-    capacity = Capacity.SLOTS
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.executor import Came, Capacity
+from batchgen.executor import Came
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.order import Node
 from batchgen.executor.cluster.worker import NodeWorker
@@ -54,8 +54,6 @@ class ClusterHere:
 
 class NodesExecutor:
     """A `ClusterExecutor` with its cluster, which ends with the session."""
-
-    capacity = Capacity.SLOTS
 
     def __init__(
         self,

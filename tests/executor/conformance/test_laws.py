@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from batchgen.executor import Capacity
 from batchgen.model import Charge, Lost, Pending, Receipt, Remedy
 from tests.executor.conformance.conftest import Bench, at_address, brought, last, settled, waiting
 
@@ -31,12 +30,6 @@ async def until(there: Callable[[], bool]) -> None:
     """Wait for something that happens elsewhere."""
     while not there():  # noqa: ASYNC110 - a server in another thread sets no event here
         await asyncio.sleep(0.01)
-
-
-async def test_it_says_how_it_takes_attempts(workspace: Bench) -> None:
-    """Side by side, or in bulk."""
-    async with workspace.executor() as executor:
-        assert executor.capacity in Capacity
 
 
 async def test_each_attempt_is_sent_once(workspace: Bench) -> None:

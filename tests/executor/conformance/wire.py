@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from batchgen.executor import Came, Capacity
+from batchgen.executor import Came
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.ray_cluster import RayCluster
 from batchgen.executor.proxies import DIRECT, Proxies
@@ -28,8 +28,6 @@ def equip(order: Order) -> Equipment:
 
 class RayExecutor:
     """A `ClusterExecutor` whose nodes are actors of a Ray cluster; each session has new ones."""
-
-    capacity = Capacity.SLOTS
 
     def __init__(
         self,
