@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -18,19 +17,22 @@ from batchgen.app.output.adopt import adopt
 from batchgen.app.preview.doctor import examine
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
-from batchgen.errors import Unreachable
+from batchgen.errors import StorageError, Unreachable
 from batchgen.storage.images import Bucket
-from tests.rehearsal import Rehearsal
+from tests.rehearsal import NO_PACE, Rehearsal
 from tests.storage import servers
+from tests.storage.proxy import Weather, proxy
 
 pytestmark = pytest.mark.sample(2)
 
+HOUR = 3600.0
 JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "sofa", "prompt": "A sofa"}]
 PATHS = ["images/lamp-0.webp", "images/lamp-1.webp", "images/sofa-0.webp"]
 SERVERS: dict[str, Callable[[], servers.Server]] = {
     "moto": servers.moto,
     "s3rver": servers.s3rver,
     "azurite": servers.azurite,
+    "google": servers.google,
 }
 
 
@@ -218,22 +220,27 @@ def test_a_shop_is_told_where_the_store_has_its_images(scene: Rehearsal) -> None
 # ---- outages ---------------------------------------------------------------------------------------------------------
 
 
-class Hurried:
-    """A clock on which a second takes a hundredth of one."""
+class WaitingClock:
+    """A clock on which time passes only while somebody waits, a second in a hundredth: a busy machine costs none."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=self.time)
 
     def monotonic(self) -> float:
-        return time.monotonic() * 100
+        return self.time
 
     async def sleep(self, seconds: float) -> None:
+        end = self.time + seconds
         await asyncio.sleep(seconds / 100)
+        self.time = max(self.time, end)
 
 
-def hurried(scene: Rehearsal, manifest: Path, at: Callable[[str], None], **options: Any) -> Any:
-    """Run on the hurried clock."""
-    return run_manifest(manifest, scene.options(manifest, **options), Unwatched(), at, clock=Hurried())
+def waiting(scene: Rehearsal, manifest: Path, at: Callable[[str], None], clock: WaitingClock, **options: Any) -> Any:
+    """Run on such a clock."""
+    return run_manifest(manifest, scene.options(manifest, **options), Unwatched(), at, clock=clock)
 
 
 def test_derivatives_go_into_the_store_too(scene: Rehearsal) -> None:
@@ -255,24 +262,56 @@ def test_derivatives_go_into_the_store_too(scene: Rehearsal) -> None:
 
 
 def test_a_store_that_stays_away_ends_the_run_and_gets_everything_later(scene: Rehearsal) -> None:
-    """With 8, what waits and where; runs while it is away buy nothing, and the first one after it uploads all."""
-    store, manifest, down = address(), scene.manifest(JOBS), True
+    """With 8, what waits and where; for an hour runs buy nothing, and the first one after it uploads all."""
+    store, manifest, clock = address(), scene.manifest(JOBS), WaitingClock()
 
     def at(step: str) -> None:
-        if down and step == "storage.object.before_put":
+        if clock.time < HOUR and step == "storage.object.before_put":
             raise Unreachable(f"{store}: the store does not answer")
 
-    first = hurried(scene, manifest, at, store=store)
+    first = waiting(scene, manifest, at, clock, store=store)
     assert (first.exit, len(scene.bill)) == (8, 2)
     assert "3 paid images wait in" in first.summary["why"]
-    for _ in range(2):
-        again = hurried(scene, manifest, at, store=store)
+    while clock.time < HOUR - 1500:
+        clock.time += 1500
+        again = waiting(scene, manifest, at, clock, store=store)
         assert (again.exit, len(scene.bill)) == (8, 2), again.summary
-    down = False
-    ended = hurried(scene, manifest, at, store=store)
+    clock.time = HOUR
+    ended = waiting(scene, manifest, at, clock, store=store)
     assert (ended.exit, len(scene.bill), objects(store)) == (0, 2, PATHS)
     assert ended.summary["money"]["at_risk_micro_usd"] == 0
     assert maintain.verify(first.output).missing == ()
+
+
+@pytest.mark.slow
+def test_an_hour_without_its_server_loses_and_buys_nothing(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real server goes away within a run and for whole runs: when it is back, every paid image is stored."""
+    server, store, clock = servers.moto(), f"s3://bucket/{token_hex(8)}", WaitingClock()
+    jobs = [{"id": f"lamp-{number}", "prompt": f"A lamp, number {number}"} for number in range(8)]
+    manifest = scene.manifest(jobs, limits={**NO_PACE, "concurrency": 2})
+    with proxy(server.url, Weather(drop=0, cut=0, slow=0)) as between:
+        for name, value in {**server.variables, "AWS_ENDPOINT_URL": between.url}.items():
+            monkeypatch.setenv(name, value)
+        puts = count(1)
+
+        def at(step: str) -> None:
+            if step == "storage.object.before_put" and next(puts) == 3:
+                between.weather.down = True
+
+        first = waiting(scene, manifest, at, clock, store=store)
+        bought = len(scene.bill)
+        assert (first.exit, 2 < bought < 8) == (8, True), first.summary
+        while clock.time < HOUR:
+            clock.time += 1200
+            with pytest.raises(StorageError, match=r"paid images? waits? in"):
+                waiting(scene, manifest, at, clock, store=store)
+            assert len(scene.bill) == bought
+        between.weather.down = False
+        ended = waiting(scene, manifest, at, clock, store=store)
+    assert (ended.exit, len(scene.bill)) == (0, 8), ended.summary
+    found = [one.path for one in Bucket(store, server.variables, plain_http=True).listing("images")]
+    assert found == [f"images/lamp-{number}-0.webp" for number in range(8)]
+    assert ended.summary["money"]["at_risk_micro_usd"] == 0
 
 
 def test_a_short_outage_is_not_noticed(scene: Rehearsal) -> None:
@@ -283,7 +322,7 @@ def test_a_short_outage_is_not_noticed(scene: Rehearsal) -> None:
         if step == "storage.object.before_put" and next(refused) < 6:
             raise Unreachable(f"{store}: the store does not answer")
 
-    ended = hurried(scene, scene.manifest(JOBS), at, store=store)
+    ended = waiting(scene, scene.manifest(JOBS), at, WaitingClock(), store=store)
     assert (ended.exit, len(scene.bill), objects(store)) == (0, 2, PATHS)
 
 

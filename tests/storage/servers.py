@@ -5,6 +5,7 @@ They live in `.servers` of the checkout (`.ci/run` puts them there), or where BA
 
 import atexit
 import hmac
+import json
 import os
 import shutil
 import socket
@@ -22,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
+from tests.storage import gcs
 
 HOME = Path(os.environ.get("BATCHGEN_TEST_SERVERS") or Path(__file__).parents[2] / ".servers")
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -70,6 +72,14 @@ def azurite() -> Server:
     }
     _make_container(variables)
     return Server("az://pictures", variables, url)
+
+
+@cache
+def google() -> Server:
+    """Start our own stand-in for Google's store."""
+    url = gcs.start()
+    account = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+    return Server("gs://bucket", {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account)}, url)
 
 
 def _make_container(variables: Mapping[str, str]) -> None:

@@ -93,6 +93,11 @@ def azurite(root: Path) -> Bench:
     return served(root, servers.azurite())
 
 
+def google(root: Path) -> Bench:
+    """Return a bucket of our stand-in for Google's store."""
+    return served(root, servers.google())
+
+
 def served(root: Path, server: servers.Server) -> Bench:
     """Return an address of a server that nobody has used."""
     return bucket(root, f"{server.address}/{token_hex(8)}", server.variables)
@@ -119,11 +124,12 @@ STORES = {
     "moto": moto,
     "s3rver": s3rver,
     "azurite": azurite,
+    "google": google,
 }
 """A further store is one more line, with a function that makes an empty one; each law then holds for it."""
 
 
-SERVERS = frozenset({"moto", "s3rver", "azurite"})
+SERVERS = frozenset({"moto", "s3rver", "azurite", "google"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
