@@ -35,6 +35,10 @@ from batchgen.yaml_tree import Node
 
 Step = str | int
 _FIRST_IMAGE = "images[0]"
+_SAME_JOB = (
+    "`n` makes no jobs of its own, as it is no part of what a job is: the first value counts; write n on the job, or "
+    "name it in the id"
+)
 
 
 class Composer:
@@ -187,6 +191,8 @@ class Composer:
                 if name not in SETTABLE or _writes(job, name) or (name == "n" and name in drawn):
                     continue
                 wrong = strangers(name, values)
+                if name == "n" and len(set(values)) > 1 and "n" not in _names_in(job.id):
+                    doubts.append(Problem(_SAME_JOB, self._root.key_place(*at, kind, name), Severity.WARNING))
                 if not wrong:
                     fields.append((_FIRST_IMAGE if whole_word(name) == "images" else name, in_template(name)))
                     continue

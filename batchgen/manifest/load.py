@@ -13,9 +13,9 @@ from batchgen.manifest.names import REQUEST, listed
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
 from batchgen.manifest.row_manifest import inline, read_sheet, tags_of
-from batchgen.manifest.rows.cells import of_json
+from batchgen.manifest.rows.cells import flat
 from batchgen.manifest.rows.table import Table, why_no_file
-from batchgen.manifest.rows.tables import SUFFIXES, open_table
+from batchgen.manifest.rows.tables import SUFFIXES, open_table, way_out
 from batchgen.manifest.stages import Stage, stages
 from batchgen.model import Settings
 
@@ -81,7 +81,9 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None, opened: O
         raise InputError(absent)
     suffix = given.suffix.lower()
     if suffix not in _YAML | SUFFIXES:
-        raise InputError(Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`", Place(str(given))))
+        raise InputError(
+            Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`{way_out(given)}", Place(str(given)))
+        )
     if suffix in SUFFIXES:
         return _sheet(open_table(given, str(given)), given, overrides or {}, [], opened)
     root = yaml_tree.parse(_text(given), str(given), JSON if suffix == ".json" else MANIFEST)
@@ -109,17 +111,10 @@ def _objects(root: yaml_tree.Node) -> Iterator[tuple[Mapping[str, str], Place] |
         if not isinstance(item, yaml_tree.Node) or not isinstance(item.value, dict):
             yield Problem("each item of the list is one object", getattr(item, "place", root.place))
             continue
-        nested = [(name, cell) for name, cell in item.value.items() if not _is_cell(cell.plain())]
-        yield from (
-            Problem(f"`{name}` is nested; a cell is text or a list of texts", cell.place) for name, cell in nested
-        )
-        if not nested:
-            yield {name: of_json(cell.plain()) for name, cell in item.value.items()}, item.place
-
-
-def _is_cell(value: yaml_tree.Plain) -> bool:
-    parts = value if isinstance(value, list) else [value]
-    return not any(isinstance(part, list | dict) for part in parts)
+        try:
+            yield flat({name: cell.plain() for name, cell in item.value.items()}), item.place
+        except ValueError as error:
+            yield Problem(str(error), item.place)
 
 
 def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem], opened: Opened) -> Manifest:

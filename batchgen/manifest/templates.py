@@ -337,7 +337,7 @@ def _constant(node: "nodes.Output | nodes.Filter") -> str:
 def _not_offered(kind: str) -> str:
     hints = {
         "Call": "calls are not offered in templates; use a filter such as `|upper`",
-        "Getattr": "attributes are not offered in templates; every variable is plain text, and a column is row.name",
+        "Getattr": "attributes are not offered; every variable is plain text, a column is row.name or row['any name']",
         "For": "loops are not offered in templates; use rows or a matrix",
         "Pow": "powers are not offered in templates",
     }

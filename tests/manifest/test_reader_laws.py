@@ -406,3 +406,65 @@ def test_a_row_far_below_is_refused_and_not_filled_up_to(desk: Any) -> None:
     for row in open_table(path, "r.xlsx").read():
         last = row
     assert isinstance(last, Unreadable)
+
+
+NESTED = {"sku": "A1", "size": {"w": 12, "in": {"x": "y"}}, "tags": ["a", "b"], "parts": [{"sku": "P1"}], "none": None}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".ndjson", ".parquet"])
+def test_an_object_in_a_row_is_columns_named_after_both(desk: Any, suffix: str) -> None:
+    """Lists of texts are one cell that holds several, lists of objects their JSON; nobody has to edit an export."""
+    path = desk.folder / f"r{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([NESTED]), path)
+    else:
+        path.write_text(json.dumps(NESTED), "utf-8")
+    (row,) = open_table(path, path.name).read()
+    assert isinstance(row, Row)
+    assert dict(row.values) == {
+        "sku": "A1",
+        "size.w": "12",
+        "size.in.x": "y",
+        "tags": '["a", "b"]',
+        "parts": '[{"sku": "P1"}]',
+        "none": "",
+    }
+
+
+@pytest.mark.parametrize("suffix", sorted(set(WRITERS) - {".jsonl", ".ndjson"}))
+def test_names_that_stand_for_several_columns_get_numbers(desk: Any, suffix: str) -> None:
+    """The first keeps the name; it is told. What is bought hangs on no guess: words of the request stand once."""
+    path, names = desk.folder / f"r{suffix}", ("sku", "note", "note", "note (2)", "note")
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_arrays([pa.array([str(n)]) for n in range(5)], names=list(names)), path)
+    else:
+        WRITERS[suffix](path, names, [[*"01234"]])
+    found = open_table(path, path.name)
+    assert found.columns == ("sku", "note", "note (3)", "note (2)", "note (4)")
+    (row,) = found.read()
+    assert isinstance(row, Row)
+    assert [*row.values.values()] == [*"01234"]
+    assert ["several columns are named 'note'" in problem.message for problem in found.told] == [True]
+
+
+def test_a_cover_is_not_taken_for_the_sheet_of_products(desk: Any) -> None:
+    """A sheet of one line has no row."""
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["Price list 2026"])
+    products = book.create_sheet("Products")
+    products.append(["sku", "name"])
+    products.append(["A1", "Lamp"])
+    book.save(desk.folder / "r.xlsx")
+    found = open_table(desk.folder / "r.xlsx", "r.xlsx")
+    assert found.columns == ("sku", "name")
+    assert "the sheet 'Products' is read" in found.told[0].message
+
+
+@pytest.mark.parametrize(
+    "text", ["\u201cÉté à l\u2019île\u201d \u2013 créée", "3 m², ½ £3, 20°C, nº1", "ÄÖÜ, naïve ¿Qué?", "col·lecció"]
+)
+def test_western_text_is_read_as_cp1252(desk: Any, text: str) -> None:
+    """What people write in the languages that it is made for."""
+    found = open_table(desk.write("r.csv", f'name\n"{text}"\n'.encode("cp1252")), "r.csv")
+    assert [row.values["name"] for row in found.read() if isinstance(row, Row)] == [text]
+    assert [problem.message for problem in found.told] == ["this is cp1252 text"]

@@ -8,7 +8,7 @@ from typing import Any
 from batchgen.errors import Place, Problem
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows import batch_line
-from batchgen.manifest.rows.cells import of_json
+from batchgen.manifest.rows.cells import flat
 from batchgen.manifest.rows.layout import Layout
 from batchgen.manifest.rows.table import Read, Row, Table, Unreadable, empty_row, is_blank, telling
 from batchgen.manifest.rows.text_file import BadLineError, TextFile, text_file
@@ -44,7 +44,7 @@ def _record(line: str, place: Place) -> Read:
 
 
 def _row(members: Mapping[str, Any], place: Place) -> Read:
-    values = {name: _text(name, cell) for name, cell in members.items()}
+    values = flat(members)
     return empty_row(place.file, place.line) if is_blank(values.values()) else Row(values, place.line)
 
 
@@ -75,12 +75,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> str:
     raise ValueError(f"{name} is not a JSON value")
-
-
-def _text(name: str, cell: Any) -> str:
-    if not name.strip():
-        raise ValueError("a member has no name")
-    try:
-        return of_json(cell)
-    except ValueError as error:
-        raise ValueError(f"{shown(name)} {error}") from None

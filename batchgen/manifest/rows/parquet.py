@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows.cells import of_several
 from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, telling, without_names
+from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, repeated, telling, without_names
 
 BATCH = 1024
 
@@ -24,10 +25,17 @@ def open_parquet(path: Path, file: str, _: Layout) -> Table:
         raise InputError(Problem("Parquet rows need pyarrow: pip install pyarrow", Place(file))) from error
     try:
         with pq.ParquetFile(path.absolute()) as parquet:
-            found = head(parquet.schema_arrow.names, file, 1, ())
+            found = head(_flat(parquet.schema_arrow.empty_table()).column_names, file, 1, ())
     except pa.ArrowException as error:
         raise InputError(Problem("this is not a Parquet file", Place(file))) from error
-    return Table(file, found.names, lambda: _rows(path, found), telling(file, 1, without_names(found)))
+    return Table(file, found.names, lambda: _rows(path, found), telling(file, 1, repeated(found), without_names(found)))
+
+
+def _flat(table: Any) -> Any:
+    """Take objects apart into columns that are named after both: `size.width`."""
+    while _has_objects(table.schema):
+        table = table.flatten()
+    return table
 
 
 def _rows(path: Path, found: Head) -> Iterator[Read]:
@@ -38,11 +46,23 @@ def _rows(path: Path, found: Head) -> Iterator[Read]:
     try:
         with pq.ParquetFile(path.absolute()) as parquet:
             for batch in parquet.iter_batches(BATCH):
-                for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                for cells in zip(*(column.to_pylist() for column in _columns(batch)), strict=True):
                     line += 1
                     yield _row(cells, found, line)
     except pa.ArrowException:
         yield Unreadable("the Parquet file is damaged; nothing after this row was read", Place(found.file, line + 1))
+
+
+def _columns(batch: Any) -> Any:
+    import pyarrow as pa
+
+    return _flat(pa.Table.from_batches([batch])).columns if _has_objects(batch.schema) else batch.columns
+
+
+def _has_objects(schema: Any) -> bool:
+    import pyarrow as pa
+
+    return any(pa.types.is_struct(kind) for kind in schema.types)
 
 
 def _row(cells: tuple[Any, ...], found: Head, line: int) -> Read:
@@ -71,8 +91,9 @@ def text_of(value: Any) -> str:
             return value.isoformat()
         case bytes():
             return value.decode()
-        case list() if not any(isinstance(item, list | dict | tuple) for item in value):
-            return of_several(map(text_of, value))
+        case list():
+            nested = any(isinstance(item, list | dict | tuple) for item in value)
+            return dumps(value, ensure_ascii=False, default=text_of) if nested else of_several(map(text_of, value))
         case _:
             pass
     raise ValueError(f"a cell holds {shown(type(value).__name__)}; a cell is text or a number, or a list of them")

@@ -10,7 +10,7 @@ from typing import Any, Never
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.rows.head_line import SAMPLE, head_index
 from batchgen.manifest.rows.layout import Layout
-from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, telling, without_names
+from batchgen.manifest.rows.table import Head, Read, Table, Unreadable, head, repeated, telling, without_names
 from batchgen.manifest.rows.text_file import BadLineError, TextFile, text_file
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -86,6 +86,7 @@ def _open(path: Path, file: str, layout: Layout, usual: Dialect) -> Table:
         text.told,
         _told_dialect(dialect, usual, layout),
         f"the columns are named in line {named.line}; what stands above is left out" if number else "",
+        repeated(found),
         without_names(found),
         _told_quotes(dialect, layout, rows),
     )

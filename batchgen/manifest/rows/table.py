@@ -5,15 +5,16 @@ Every cell is the text that was written; nothing is guessed, stripped or convert
 before any row is read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 
 from batchgen.errors import InputError, Place, Problem, Severity
-from batchgen.manifest.names import did_you_mean, shown
+from batchgen.manifest.names import did_you_mean, known_word, shown
 
 MAX_COLUMNS = 10_000
 NAMELESS = "column {number} has no name; name it, or remove it"
@@ -107,13 +108,15 @@ def is_blank(cells: Iterable[str]) -> bool:
 class Head:
     """The columns of a table of cells: their names, and which cells of a row they are.
 
-    `width` counts the cells of a row; cells that belong to no column have no name and are blank.
+    `width` counts the cells of a row; cells that belong to no column have no name and are blank. `again` are the names
+    that stand more than once; the further columns have a number behind theirs.
     """
 
     file: str
     names: tuple[str, ...]
     kept: tuple[int, ...]
     width: int
+    again: tuple[str, ...] = ()
 
     def row(self, cells: Sequence[str], line: int, uneven: Callable[[int, int], str]) -> Read:
         """Take the cells of one row; `uneven` says what is wrong when there are not as many as columns."""
@@ -137,7 +140,7 @@ class Head:
 def head(cells: Sequence[str], file: str, line: int, sample: Iterable[Sequence[str]]) -> Head:
     """Read the names of the columns; one without a name is left out where no row of the sample has a cell there.
 
-    `InputError` for a name that stands twice, and for columns without a name.
+    `InputError` for columns without a name, and for a word of the request that stands twice.
     """
     names, place = [name.strip() for name in cells], Place(file, line)
     if len(names) > MAX_COLUMNS:
@@ -146,18 +149,36 @@ def head(cells: Sequence[str], file: str, line: int, sample: Iterable[Sequence[s
     kept = tuple(number for number, name in enumerate(names) if name)
     first: dict[str, int] = {}
     problems = [
-        Problem(NAMELESS.format(number=number + 1), place)
+        Problem(f"{NAMELESS.format(number=number + 1)}; `header_row` says which line names the columns", place)
         for number, name in enumerate(names)
         if not name and (number in filled or not kept)
     ]
+    again = list[str]()
     for number in kept:
         if (name := names[number]) in first:
-            twice = f"columns {first[name] + 1} and {number + 1} are both named {shown(name)}"
-            problems.append(Problem(twice, place))
+            if known_word(name) is not None:
+                twice = f"columns {first[name] + 1} and {number + 1} are both named {shown(name)}"
+                problems.append(Problem(twice, place))
+            again.append(name)
+            names[number] = _numbered(name, names)
         first.setdefault(name, number)
     if problems:
         raise InputError(*problems)
-    return Head(file, tuple(names[number] for number in kept), kept, len(names))
+    return Head(file, tuple(names[number] for number in kept), kept, len(names), tuple(dict.fromkeys(again)))
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    """Name a further column: the first name with a number that no other one has."""
+    return next(new for n in count(2) if (new := f"{name} ({n})") not in taken)
+
+
+def repeated(found: Head) -> str:
+    """Tell which names stand for several columns; empty without any."""
+    if not found.again:
+        return ""
+    name = found.again[0]
+    more = f", and {len(found.again) - 1:,} more names" if len(found.again) > 1 else ""
+    return f"several columns are named {shown(name)}{more}: the second is {shown(f'{name} (2)')}"
 
 
 def without_names(found: Head) -> str:

@@ -26,6 +26,11 @@ _NOTHING_TO_TELL = frozenset({"utf-8", "utf-8-sig"})
 # A character of several bytes; text in another encoding hardly ever holds such bytes in a row.
 _SEVERAL_BYTES = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_CP1252 = re.compile(rb"[\x00\x81\x8d\x8f\x90\x9d]")
+# Words of languages that cp1252 is made for have few letters in a row with marks, and no such signs between letters:
+# Greek, Cyrillic and East Asian texts, and cp1250, would be drawn as letter salad.
+_NO_WORDS = re.compile(
+    rb"([\xc0-\xff])(?!\1{3})[\xc0-\xff]{3}|[a-z][\xa3\xa5\xa6\xac\xaf\xb1\xb3\xb6\xb8\xb9\xbc\xbe\xbf][a-z]"
+)
 
 
 class BadLineError(ValueError):
@@ -129,8 +134,9 @@ def _wide(head: bytes) -> str | None:
 
 
 def _is_damaged(stream: IO[bytes]) -> bool:
-    """Whether text that is not UTF-8 was UTF-8 once, or cannot be cp1252 either."""
+    """Whether text that is not UTF-8 was UTF-8 once, or is hardly cp1252 either."""
+    signs = (_SEVERAL_BYTES, _NOT_CP1252, _NO_WORDS)
     while chunk := stream.read(CHUNK):
-        if _SEVERAL_BYTES.search(chunk) or _NOT_CP1252.search(chunk):
+        if any(sign.search(chunk) for sign in signs):
             return True
     return False

@@ -24,6 +24,7 @@ from batchgen.manifest.rows.table import (
     empty_row,
     head,
     is_blank,
+    repeated,
     telling,
     without_names,
 )
@@ -75,6 +76,7 @@ def open_xlsx(path: Path, file: str, layout: Layout) -> Table:
         if others and layout.sheet is None
         else "",
         f"the columns are named in row {named.number}; what stands above is left out" if at else "",
+        repeated(found),
         without_names(found),
     )
     return Table(file, found.names, lambda: _rows(path, sheet, found, named.number), telling(file, 1, *told))
@@ -108,7 +110,10 @@ def _beyond(_: int, width: int) -> str:
 
 
 def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, ...]]:
-    """Give the sheet that is meant: the first that is not hidden and has rows, unless one is named; and the others."""
+    """Give the sheet that is meant: the first that is not hidden and has rows, unless one is named; and the others.
+
+    A sheet of a single line is only taken where all are.
+    """
     import openpyxl
 
     try:
@@ -126,14 +131,16 @@ def _choose(path: Path, file: str, asked: str | None) -> tuple[str, tuple[str, .
         return asked, ()
     if not sheets:
         raise InputError(Problem("the workbook has no sheet", Place(file)))
-    with_rows = [sheet for sheet in sheets if _has_rows(path, file, sheet)]
-    chosen = with_rows[0] if with_rows else sheets[0]
+    filled = {sheet: _filled(path, file, sheet) for sheet in sheets}
+    with_rows = [sheet for sheet in sheets if filled[sheet]]
+    chosen = next((sheet for sheet in with_rows if filled[sheet] > 1), with_rows[0] if with_rows else sheets[0])
     return chosen, tuple(sheet for sheet in with_rows if sheet != chosen)
 
 
-def _has_rows(path: Path, file: str, sheet: str) -> bool:
+def _filled(path: Path, file: str, sheet: str) -> int:
+    """Count the first rows with content: a cover has one line, and no row below it."""
     lines = islice(_lines(path, file, sheet), SAMPLE)
-    return any(isinstance(line, Problem) or not is_blank(line.cells) for line in lines)
+    return sum(isinstance(line, Problem) or not is_blank(line.cells) for line in lines)
 
 
 def _lines(path: Path, file: str, sheet: str) -> Iterator[_Line | Problem]:
@@ -167,7 +174,7 @@ def _line(number: int, cells: Sequence[Any]) -> _Line:
 
 
 def _broken(error: Exception, file: str) -> Unreadable:
-    return Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__})", Place(file))
+    return Unreadable(f"this is not a readable XLSX workbook ({type(error).__name__}); save it anew", Place(file))
 
 
 def _unpack(path: Path, file: str) -> None:
