@@ -12,7 +12,16 @@ from batchgen.cli.console import Console
 from batchgen.cli.context import Context, verdict
 from batchgen.cli.group import root
 from batchgen.cli.render.table import width
-from batchgen.errors import NO_MEMORY, BatchgenError, Exit, InputError, out_of_memory
+from batchgen.errors import (
+    NO_MEMORY,
+    AccountError,
+    BatchgenError,
+    Exit,
+    InputError,
+    Locked,
+    UnavailableError,
+    out_of_memory,
+)
 from batchgen.text import safe
 
 # What a machine refuses whatever the program does: a folder that is gone, a name that is too long, a disk that is full.
@@ -23,6 +32,9 @@ _REFUSALS = frozenset(
         *("ELOOP", "ENAMETOOLONG", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE"),
     )
 )
+
+_BEFORE_ANYTHING = (AccountError, Locked, UnavailableError)
+"""What is raised before a run begins; afterwards every end is told with what it cost."""
 
 
 def invoke(words: Sequence[str], context: Context) -> int:
@@ -116,4 +128,6 @@ def _refused(error: BatchgenError, console: Console) -> int:
         console.err(verdict(error.problems, error.more))
     else:
         console.fail(error)
+        if isinstance(error, _BEFORE_ANYTHING):
+            console.err("Nothing was spent.")
     return error.exit

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from shutil import disk_usage
 
 from batchgen.errors import StorageError
 from batchgen.runtime.clock import Clock
 
 MENDING = "restore a copy, try `sqlite3 {} .recover`, or move it away and let `batchgen adopt` make one from the images"
 """What to do about a ledger that cannot be read; takes its path."""
+LEAST_ROOM = 64 * 1024
+"""Bytes without which SQLite cannot open a ledger that others may read meanwhile."""
 
 
 def refused(path: Path, error: Exception) -> StorageError:
@@ -19,7 +22,7 @@ def refused(path: Path, error: Exception) -> StorageError:
     text = str(error)
     if isinstance(error, sqlite3.OperationalError) and "locked" in text:
         advice = "another program has kept the ledger locked for a minute: close it (a sqlite3 shell, a backup)"
-    elif "full" in text or "No space" in text or "quota" in text:
+    elif "full" in text or "No space" in text or "quota" in text or ("disk I/O" in text and _is_full(path)):
         advice = "the disk is full, the ledger could not be written: free some space, the same command goes on"
     elif "readonly" in text or "Read-only" in text or "unable to open" in text or "Permission" in text:
         advice = f"the ledger cannot be opened ({text}): check the permissions of the file and its folder"
@@ -30,6 +33,14 @@ def refused(path: Path, error: Exception) -> StorageError:
     else:
         advice = f"the ledger could not be used: {text}"
     return StorageError(f"{path}: {advice}")
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room for the index of the log, which SQLite calls an error of the disk."""
+    try:
+        return disk_usage(path.parent).free < LEAST_ROOM
+    except OSError:
+        return False
 
 
 @dataclass(slots=True)

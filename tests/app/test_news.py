@@ -1,5 +1,6 @@
 """What the next run does is what the last one said, and nobody is told twice of what has not changed."""
 
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,13 +13,17 @@ from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import start_embedded
 from batchgen.model import OnUncertain
 from tests.batch.scene import QuickClock
+from tests.notify.listener import listening
 from tests.rehearsal import Ended, Rehearsal, rehearsal
+from tests.virtual_time import EPOCH
 
 pytestmark = pytest.mark.sample(6)
 
 JOBS = [{"id": f"j{at:02}", "prompt": f"A lamp {at}"} for at in range(12)]
 ONE_BY_ONE = {"max_cost": 100, "concurrency": 1}
 MODERATED = "A lamp [[mock: fault=moderation_input]]"
+BLOCKED = "[[mock: fault=moderation_input]]"
+AWAY = "[[mock: fault=input_unreachable]]"
 CUT = "A lamp [[mock: fault=truncated]]"
 DOUBTFUL = "A lamp [[mock: fault=status_500]]"
 
@@ -140,30 +145,35 @@ def test_a_limit_is_told_when_it_is_met_first(scene: Rehearsal) -> None:
     assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
 
 
-def test_a_month_of_nights(scene: Rehearsal) -> None:
-    """Thirty nights over a catalogue that is edited once a week: whoever is told hears of each trouble once."""
+def test_a_month_of_nights(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty nights, a day apart, over a catalogue that is edited once a week: people hear of each trouble once.
+
+    One job is moderated, one reference is no file, one is dead at its address. A message comes when something was drawn
+    or is news, the exit status is 3 in the very nights with new trouble, and the monitor is content in all others.
+    """
     chance = Random(30)
     (scene.root / "photos").mkdir()
-    rows = {f"s{at:02}": f"A stool {at}" for at in range(8)} | {"bad": MODERATED}
-    news = {0, 7, 14, 21, 28}
-    told, calls, charged = set(), 0, 0
-    for night in range(30):
-        if night and night % 7 == 0:
-            sku = chance.choice([name for name in rows if name != "bad"])
-            rows[sku] = f"A stool of week {night // 7}" + (
-                " [[mock: fault=moderation_input]]" if night % 2 == 0 else ""
-            )
-        jobs: list[dict[str, object]] = [{"id": sku, "prompt": prompt} for sku, prompt in rows.items()]
-        jobs.append(
-            {"id": "dead", "rows": [{"photo": "gone"}], "images": "photos/{{ photo }}.jpg", "prompt": "In a room"}
-        )
-        ended = scene.run(scene.manifest(jobs, bad_rows="skip"))
-        fresh, charged = len(scene.bill) > calls, ended.charged
-        calls = len(scene.bill)
-        assert fresh == (night in news), night
-        if not is_well(ended):
-            told.add(night)
-            assert ended.exit == 3
-        assert ended.summary["rows"]["rejected"] == 1
-    assert told == {0, 14, 28}
+    rows = {f"s{at:02}": f"A stool {at}" for at in range(8)} | {"bad": MODERATED, "away": f"Of {AWAY}"}
+    drawn, troubled = {0, 7, 14, 21, 28}, {0, 14, 28}
+    calls = charged = 0
+    with listening() as people:
+        for name, value in people.variables.items():
+            monkeypatch.setenv(name, value)
+        for night in range(30):
+            if night and night % 7 == 0:
+                sku = chance.choice([name for name in rows if name.startswith("s")])
+                rows[sku] = f"A stool of week {night // 7}" + (f" {BLOCKED}" if night in troubled else "")
+            jobs: list[dict[str, object]] = [{"id": sku, "prompt": prompt} for sku, prompt in rows.items()]
+            photo = {"id": "dead", "rows": [{"photo": "gone"}], "images": "photos/{{ photo }}.jpg"}
+            manifest = scene.manifest([*jobs, photo | {"prompt": "In a room"}], bad_rows="skip")
+            before = len(people.messages), len(people.beats)
+            ended = scene.run(manifest, clock=QuickClock(EPOCH + timedelta(days=night)))
+            said, beats = people.messages[before[0] :], people.endings[before[1] :]
+            fresh, charged, calls = len(scene.bill) > calls, ended.charged, len(scene.bill)
+            assert fresh == (night in drawn), night
+            assert ended.exit == (3 if night in troubled else 0), night
+            assert is_well(ended) == (night not in troubled), night
+            assert beats == ["/start", "/fail" if night in troubled else ""], night
+            assert [f"(exit {ended.exit})" in one["title"] for one in said] == ([True] if night in drawn else []), night
+            assert ended.summary["rows"]["rejected"] == 1
     assert scene.billed == charged

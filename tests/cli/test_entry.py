@@ -146,6 +146,7 @@ def test_every_error_has_its_exit_status(error: BaseException, status: Exit) -> 
     assert (ended.status, ended.out) == (status, "")
     assert ended.err
     assert "Traceback" not in ended.err
+    assert ("Nothing was spent." in ended.err) == isinstance(error, AccountError | Locked)
 
 
 def test_input_errors_stand_one_per_line_with_their_places() -> None:

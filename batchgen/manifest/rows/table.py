@@ -209,7 +209,7 @@ def why_no_file(wanted: str, base: Path) -> str | None:
     else:
         if S_ISREG(kind):
             return None
-        what = "a folder" if S_ISDIR(kind) else "not an ordinary file"  # a pipe may never end
+        what = "a folder; name a file in it" if S_ISDIR(kind) else "not an ordinary file"  # a pipe may never end
         return f"{shown(wanted, 200)} is {what}"
     if any(sign < " " for sign in wanted):
         hint = "in double quotes a backslash begins a special character; write folders with `/`"
