@@ -3,11 +3,12 @@
 import hashlib
 import re
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
+from batchgen.imaging.references import UnreadableError, opened, upright_size
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
@@ -21,6 +22,8 @@ _BETWEEN = re.compile(
     r"(?P<mark>\s*[,;|\s]\s*)https?://|\.(?:png|jpe?g|webp|avif|heic|tiff?|bmp)(?P<mark2>\s*[,;|]\s*)\S", re.IGNORECASE
 )
 REMEMBERED = 65_536
+TAKEN = frozenset({"PNG", "JPEG", "WEBP"})
+"""Formats that the API takes as they are."""
 
 
 class BadInputError(ValueError):
@@ -30,9 +33,10 @@ class BadInputError(ValueError):
 class Inputs:
     """Reads input images relative to the manifest's folder, each file once as long as it does not change."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, prepared: bool = False) -> None:
+        """Take the folder, and whether images are `prepared` on their way out, which takes more formats."""
         self._base = base
-        self._read = lru_cache(maxsize=REMEMBERED)(_facts)
+        self._read = lru_cache(maxsize=REMEMBERED)(partial(_facts, prepared=prepared))
 
     def image(self, word: str) -> InputImage:
         """Read one input image; raises `BadInputError`."""
@@ -95,21 +99,26 @@ def _chained(word: str) -> JobImage:
     return JobImage(normalize("NFC", match["id"]), int(slot) if slot else None)
 
 
-def _facts(path: str, _changed: int, size: int) -> FileImage:
+def _facts(path: str, _changed: int, size: int, *, prepared: bool) -> FileImage:
     from PIL import Image, UnidentifiedImageError
 
     with Path(path).open("rb") as stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(stream, formats=("PNG", "JPEG", "WEBP")) as image:
-                    width, height = image.size
+                with opened(stream) as image:
+                    width, height = upright_size(image)
+                    kind = image.format or ""
         except UnidentifiedImageError:
             raise BadInputError(f"{path!r} is not a PNG, JPEG or WebP image") from None
+        except UnreadableError as error:
+            raise BadInputError(f"{path!r} {error}") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise BadInputError(f"{path!r} has too many pixels") from None
         except (OSError, SyntaxError, ValueError) as error:
             raise BadInputError(f"{path!r} is a damaged image: {error}") from None
+        if kind not in TAKEN and not prepared:
+            raise BadInputError(f"{path!r} is {kind}, which goes out as another format: give prepare: {{format: jpeg}}")
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return FileImage(path, digest, size, width, height)

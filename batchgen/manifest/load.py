@@ -17,7 +17,7 @@ from batchgen.manifest.rows.cells import flat
 from batchgen.manifest.rows.table import Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table, way_out
 from batchgen.manifest.stages import Stage, stages
-from batchgen.model import Settings
+from batchgen.model import Prepare, Settings
 
 Opened = Callable[[str], frozenset[str]]
 """Parameters that a provider opens, by its name or path."""
@@ -129,7 +129,7 @@ def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: lis
     output = paths.path_template(paths.DEFAULT)
     problems += (problem for problem in said if problem.severity is Severity.ERROR)
     warnings = tuple(problem for problem in said if problem.severity is Severity.WARNING)
-    inputs, told, errors = Inputs(path.parent), (*table.told, *warnings), _sorted(problems)
+    inputs, told, errors = _inputs(path, fixed), (*table.told, *warnings), _sorted(problems)
     return Manifest(fixed, path, (sheet,), output, inputs, told, errors=errors, tags=tags_of(table, sheet.opens))
 
 
@@ -156,7 +156,7 @@ def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], op
         path,
         sources,
         composer.output,
-        Inputs(path.parent),
+        _inputs(path, fixed),
         tuple(composer.warnings),
         named.place if named is not root and named.value == form.provider else None,
         root.key_place("notify") if form.notify else None,
@@ -165,6 +165,11 @@ def _document(root: yaml_tree.Node, path: Path, overrides: Mapping[str, str], op
         _sorted(problems),
         bool(sources),
     )
+
+
+def _inputs(path: Path, fixed: Settings) -> Inputs:
+    """Read input images beside the manifest; with `prepare` also those that go out as another format."""
+    return Inputs(path.parent, prepared=fixed.prepare != Prepare())
 
 
 def _named(root: yaml_tree.Node, base: Path, overrides: Mapping[str, str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from batchgen.imaging.references import fits
 from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Operation, Prepare
 from batchgen.providers.param_decision import ParamDecision, doubted, refused
 
@@ -18,7 +19,7 @@ def image_rulings(request: ImageRequest, prepare: Prepare, no_mask: str) -> Iter
     `no_mask` says why no mask can be sent, if that is so.
     """
     yield from _number(request)
-    yield from _mask(request, no_mask)
+    yield from _mask(request, prepare, no_mask)
     if prepare == Prepare():
         for image in request.images:
             if isinstance(image, FileImage) and image.bytes >= MOST_BYTES:
@@ -48,7 +49,7 @@ def request_images(request: ImageRequest) -> str:
     return f"all of {', '.join(whole)}" if whole else str(len(request.images))
 
 
-def _mask(request: ImageRequest, no_mask: str) -> Iterator[ParamDecision]:
+def _mask(request: ImageRequest, prepare: Prepare, no_mask: str) -> Iterator[ParamDecision]:
     mask = request.mask
     if mask is None:
         return
@@ -56,15 +57,19 @@ def _mask(request: ImageRequest, no_mask: str) -> Iterator[ParamDecision]:
         yield refused(no_mask)
     if not request.images:
         yield refused("a mask needs an image to lie on: give images as well")
-    elif _size(mask) and _size(request.images[0]) and _size(mask) != _size(request.images[0]):
-        first = f"the first image is {_size(request.images[0])}: give both the same size"
-        yield refused(f"the mask is {_size(mask)}, {first}")
+    else:
+        yield from _shape(mask, request.images[0], scaled=prepare.max_edge is not None)
     if isinstance(mask, FileImage) and mask.bytes >= SURE_MASK_BYTES:
         yield doubted(f"the mask {_name(mask)} has {mask.bytes / 1e6:.1f} MB; only one below 4 MB is sure to be taken")
 
 
-def _size(image: InputImage) -> str:
-    return f"{image.width}x{image.height}" if isinstance(image, FileImage) else ""
+def _shape(mask: InputImage, image: InputImage, *, scaled: bool) -> Iterator[ParamDecision]:
+    """Refuse a mask that does not lie on its image as both are seen: upright, and as large as they go out."""
+    if not (isinstance(mask, FileImage) and isinstance(image, FileImage)):
+        return
+    if not fits((mask.width, mask.height), (image.width, image.height), scaled=scaled):
+        of_image, of_mask = (f"{one.width}x{one.height}" for one in (image, mask))
+        yield refused(f"the mask is {of_mask}, the first image is {of_image}: give both the same size")
 
 
 def _name(image: FileImage) -> str:

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchgen.imaging.references import (
+    SENDABLE,
+    UnreadableError,
+    encoded,
+    fits,
+    has_alpha,
+    opened,
+    orientation,
+    upright_size,
+)
 from batchgen.model import FileImage, InputImage, Prepare, UrlImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+AS_IT_IS = Prepare()
 _MOST_PIXELS = 200_000_000
 
 
@@ -60,12 +70,12 @@ def gather(
             return fetched[image.url]
         raise UploadError(f"{image} is not on this machine yet")
 
-    def ready(image: InputImage) -> Upload:
+    def ready(image: InputImage, *, masked: bool) -> Upload:
         if isinstance(image, UrlImage) and fetched is None:
             return Upload("", "", b"", image.url)
-        return shrunk(local(image), prepare)
+        return shrunk(local(image), prepare, masked=masked)
 
-    uploads = tuple(ready(image) for image in images)
+    uploads = tuple(ready(image, masked=bool(mask) and at == 0) for at, image in enumerate(images))
     if mask is None:
         return Uploads(uploads)
     if isinstance(mask, UrlImage) and fetched is None:
@@ -74,22 +84,27 @@ def gather(
     return Uploads(uploads, as_mask(local(mask), size))
 
 
-def shrunk(path: Path, prepare: Prepare) -> Upload:
-    """Return an image as it is, or with its longer edge and format as `prepare` says."""
+def shrunk(path: Path, prepare: Prepare, *, masked: bool = False) -> Upload:
+    """Return an image as it is, or with its longer edge and format as `prepare` says.
+
+    One that a mask lies on goes out upright, as nobody says whether a provider turns it.
+    """
     from PIL import Image, ImageOps
 
     with _opened(path) as image:
         kind = image.format or ""
-        wanted = (prepare.format or kind).upper().replace("JPG", "JPEG")
+        wanted = _wanted(kind, prepare, clear=has_alpha(image.mode, image.info))
         too_large = prepare.max_edge is not None and max(image.size) > prepare.max_edge
-        if not too_large and wanted == kind:
+        if not too_large and wanted == kind and not (masked and orientation(image) != 1):
             return Upload(path.name, _type_of(kind, path), path)
-        upright = ImageOps.exif_transpose(image)
-        if prepare.max_edge is not None:
-            upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
-        if wanted == "JPEG":
-            upright = _without_alpha(upright)
-        return Upload(f"{path.stem}.{wanted.lower()}", _type_of(wanted, path), _bytes_of(upright, wanted))
+        content = _type_of(wanted, path)
+        try:
+            upright = ImageOps.exif_transpose(image)
+            if prepare.max_edge is not None:
+                upright.thumbnail((prepare.max_edge, prepare.max_edge), Image.Resampling.LANCZOS)
+            return Upload(f"{path.stem}.{wanted.lower()}", content, encoded(upright, wanted))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UploadError(f"{path.name} is a damaged image: {error}") from error
 
 
 def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
@@ -97,72 +112,61 @@ def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
 
     A mask that was drawn for a larger image follows that image's shrinking; another shape is an UploadError.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with _opened(path) as image:
-        fits = size is None or image.size == size
-        if not fits and size and abs(image.width * size[1] - image.height * size[0]) > max(size) * 2:
-            raise UploadError(f"the mask {path.name} is {_wxh(image.size)}, the first image is {_wxh(size)}")
-        if has_alpha(image.mode, image.info) and image.format == "PNG" and fits:
+        drawn = upright_size(image)
+        as_it_is = size is None or image.size == size
+        if size and not fits(drawn, size, scaled=True):
+            raise UploadError(f"the mask {path.name} is {_wxh(drawn)}, the first image is {_wxh(size)}")
+        clear = has_alpha(image.mode, image.info)
+        if clear and image.format == "PNG" and as_it_is:
             return Upload(path.name, "image/png", path)
-        if has_alpha(image.mode, image.info):
-            mask = image.convert("RGBA")
+        upright = ImageOps.exif_transpose(image)
+        if clear:
+            mask = upright.convert("RGBA")
         else:
-            grey = image.convert("L")
+            grey = upright.convert("L")
             mask = Image.merge("RGBA", (grey, grey, grey, grey))
-        if size and not fits:
+        if size and mask.size != size:
             mask = mask.resize(size, Image.Resampling.NEAREST)
-        return Upload(f"{path.stem}.png", "image/png", _bytes_of(mask, "PNG"))
-
-
-def has_alpha(mode: str, info: object) -> bool:
-    """Whether a Pillow mode (and a palette's transparency) can be transparent."""
-    return mode in {"RGBA", "LA", "PA", "La", "RGBa"} or (isinstance(info, dict) and "transparency" in info)
+        return Upload(f"{path.stem}.png", "image/png", encoded(mask, "PNG"))
 
 
 def size_of_upload(upload: Upload) -> tuple[int, int]:
-    """Pixels of an image that is ready to be sent."""
+    """Pixels of an image that is ready to be sent, upright."""
     with _opened(upload.data if isinstance(upload.data, Path) else io.BytesIO(upload.data)) as image:
-        width, height = image.size
-        return width, height
+        return upright_size(image)
 
 
-def _opened(source: Path | io.BytesIO):  # type: ignore[no-untyped-def] # noqa: ANN202 - Pillow loads here, not at import
+def _wanted(kind: str, prepare: Prepare, *, clear: bool) -> str:
+    """Say in which format an image goes out: its own, the one that is asked for, or one that can be sent."""
+    if prepare.format:
+        return prepare.format.upper().replace("JPG", "JPEG")
+    return kind if kind in SENDABLE or prepare == AS_IT_IS else "PNG" if clear else "JPEG"
+
+
+def _opened(source: Path | io.BytesIO) -> "Image":
     from PIL import Image
 
+    name = source.name if isinstance(source, Path) else "an image"
     try:
-        image = Image.open(source, formats=tuple(_TYPES))
+        image = opened(source)
+    except UnreadableError as error:
+        raise UploadError(f"{name} {error}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        name = source.name if isinstance(source, Path) else "an image"
         raise UploadError(f"{name} is not an image that can be sent: {error}") from error
     if image.width * image.height > _MOST_PIXELS:
-        raise UploadError(f"{source} has more than {_MOST_PIXELS:,} pixels")
+        raise UploadError(f"{name} has more than {_MOST_PIXELS:,} pixels")
     return image
 
 
-def _without_alpha(image: "Image") -> "Image":
-    """Lay what is transparent on white; dropping the alpha would show whatever colour hides there, mostly black."""
-    from PIL import Image
-
-    if not has_alpha(image.mode, image.info):
-        return image.convert("RGB")
-    clear = image.convert("RGBA")
-    ground = Image.new("RGBA", clear.size, "white")
-    ground.alpha_composite(clear)
-    return ground.convert("RGB")
-
-
-def _bytes_of(image, kind: str) -> bytes:  # type: ignore[no-untyped-def] # noqa: ANN001
-    out = io.BytesIO()
-    options = {"quality": 90} if kind in {"JPEG", "WEBP"} else {}
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
 def _type_of(kind: str, path: Path) -> str:
-    if kind not in _TYPES:
-        raise UploadError(f"{path.name}: {kind or 'its format'} can not be sent; png, jpeg and webp can")
-    return _TYPES[kind]
+    if kind not in SENDABLE:
+        raise UploadError(
+            f"{path.name} is {kind or 'of an unknown format'}, which goes out with prepare: {{format: jpeg}}"
+        )
+    return SENDABLE[kind]
 
 
 def _wxh(size: tuple[int, int]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from batchgen.model import FileImage, Prepare, UrlImage
-from batchgen.providers.uploads import Upload, UploadError, as_mask, gather, shrunk
+from batchgen.providers.uploads import Upload, UploadError, as_mask, gather, shrunk, size_of_upload
 
 PLAIN = Prepare()
 
@@ -105,3 +105,54 @@ def test_addresses_are_passed_on_or_taken_from_our_copies(tmp_path: Path) -> Non
     assert opened(copied.mask).mode == "RGBA"
     with pytest.raises(UploadError):
         gather((web,), None, PLAIN, {})
+
+
+def photo(path: Path, size: tuple[int, int] = (40, 20), orientation: int = 6) -> Path:
+    """Return a photo as phones keep it: on its side, with a note which way is up."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", size, "teal").save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "TIFF", "BMP", "HEIF"])
+@pytest.mark.parametrize(
+    ("prepare", "sent"),
+    [(Prepare(format="png"), "PNG"), (Prepare(format="webp"), "WEBP"), (Prepare(max_edge=20), "JPEG")],
+)
+def test_what_cannot_be_sent_goes_out_as_another_format(tmp_path: Path, kind: str, prepare: Prepare, sent: str) -> None:
+    """With `prepare`; without it the sentence says so."""
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    path = saved(tmp_path / f"a.{kind.lower()}", size=(64, 32), kind=kind)
+    out = opened(shrunk(path, prepare))
+    assert (out.format, out.size) == (sent, (20, 10) if prepare.max_edge else (64, 32))
+    with pytest.raises(UploadError, match="prepare"):
+        shrunk(path, PLAIN)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "F", "I;16", "YCbCr", "LAB"])
+@pytest.mark.parametrize("to", ["png", "webp", "jpeg"])
+def test_every_colour_is_turned_into_one_that_the_format_has(tmp_path: Path, mode: str, to: str) -> None:
+    """CMYK of print, floats and depths of sixteen bits."""
+    kind = "JPEG" if mode in {"CMYK", "YCbCr"} else "TIFF"
+    out = opened(shrunk(saved(tmp_path / "a.img", mode, kind=kind), Prepare(format=to)))
+    assert out.format == to.upper()
+    out.load()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize(
+    "prepare", [PLAIN, Prepare(max_edge=20), Prepare(format="png"), Prepare(max_edge=20, format="webp")]
+)
+def test_a_mask_lies_on_a_photo_as_it_is_seen(tmp_path: Path, orientation: int, prepare: Prepare) -> None:
+    """A photo on its side is turned upright before sizes are compared, whatever becomes of it on the way."""
+    path = photo(tmp_path / "p.jpg", orientation=orientation)
+    seen = (20, 40) if orientation in {6, 8} else (40, 20)
+    mask = saved(tmp_path / "m.png", "L", seen, 255)
+    sent = gather((file_image(path),), file_image(mask), prepare)
+    assert sent.mask
+    assert opened(sent.mask).size == size_of_upload(sent.images[0])
+    if seen == (20, 40):
+        with pytest.raises(UploadError, match="40x20"):
+            gather((file_image(path),), file_image(saved(tmp_path / "raw.png", "L")), prepare)
