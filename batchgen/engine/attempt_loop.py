@@ -417,6 +417,7 @@ class AttemptLoop:
             deadline=bench.settings.retry.deadline_seconds,
             replaces=call.replaces,
             inherited=call.job.inherited,
+            stream=lane.tariff.streams(call.job.request),
         )
 
     async def _execute(self, attempt: Attempt) -> Came:

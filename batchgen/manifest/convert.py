@@ -48,6 +48,7 @@ def settings(form: ManifestForm, root: Node, path: Path, problems: list[Problem]
             "bad_rows",
             "route",
             "moderation_check",
+            "stream",
         )
         if (value := getattr(form, name)) is not None
     }

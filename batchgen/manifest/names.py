@@ -35,7 +35,7 @@ COMBINATIONS = "exclude"
 """Stands among the words that a job lacks where it is not known which combinations are meant."""
 
 INSTEAD = {
-    "stream": "answers are read while they arrive; leave it out",
+    "stream": "write `stream: true` once, beside `jobs`: it is of the whole manifest",
     "seed": "the Images API takes no seed; a provider file may open it, with opens: {seed: {type: integer}}",
     "aspect_ratio": "set `size`, such as 1536x1024",
 }

@@ -615,6 +615,8 @@ class ManifestForm(Form):
     canary: CanaryForm | None = None
     moderation_check: Asked | None = None
     """true: the provider's free moderation endpoint sees prompts first, flagged ones are not sent; warn: only told."""
+    stream: bool | None = None
+    """true: answers come as events with one partial, so that no gateway cuts a long silence; 100 tokens an image."""
     derivatives: dict[RecipeName, DerivativeForm] | None = None
     """Further files made of each image, by name: other sizes, formats, and what shops ask for."""
     notify: NotifyForm | None = None

@@ -81,6 +81,7 @@ class Attempt:
     `id` is also what makes the call idempotent where a provider offers that. `request` is what this call asks for,
     `stems` are where the job's images go. `inherited` names parameters that the job did not set itself. `deadline` is
     in seconds. `replaces` is the key of the job that had this id before; its images step aside where these will go.
+    `stream` asks for the answer as events with one partial, which is never kept.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Attempt:
     deadline: float = 600.0
     replaces: str | None = None
     inherited: frozenset[str] = frozenset()
+    stream: bool = False
 
     @property
     def n(self) -> int:

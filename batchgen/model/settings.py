@@ -235,3 +235,4 @@ class Settings:
     on_check: OnCheck = OnCheck.FLAG
     canary: Canary | None = None
     moderation_check: ModerationCheck = ModerationCheck.NO
+    stream: bool = False

@@ -14,6 +14,7 @@ from batchgen.model import (
     ImageRequest,
     Job,
     Model,
+    Operation,
     Price,
     Provider,
     Quote,
@@ -26,7 +27,8 @@ from batchgen.model import (
 from batchgen.money import MicroUSD
 from batchgen.pricing import cost
 from batchgen.pricing.tokens import text_tokens, text_tokens_bound
-from batchgen.providers.dialects import asked_look, most_per_call
+from batchgen.providers.dialects import asked_look, dialect, most_per_call
+from batchgen.providers.images import PARTIALS
 from batchgen.runtime.memo import kept
 
 LATENCY = 30.0
@@ -177,6 +179,18 @@ class PriceList:
             self._histories[kind] = self.past(*kind)
         return self._histories[kind]
 
+    def streams(self, request: ImageRequest) -> bool:
+        """Whether the answer to a call is asked for as events: nothing but an image can be, and no animation."""
+        asked = self.settings.stream and request.operation is not Operation.VARIATION
+        still = request.param("output_format") not in {"gif", "svg"}
+        return asked and still and dialect(self.provider, self.model_of(request)).streams
+
+    def as_sent(self, request: ImageRequest) -> ImageRequest:
+        """Return a request with the partial image that a streamed answer has, which costs tokens."""
+        if not self.streams(request):
+            return request
+        return replace(request, params=(*request.params, ("partial_images", str(PARTIALS))))
+
     def quote(self, request: ImageRequest, n: int, *, batch: bool = False) -> Quote:
         """Say what one call for `n` images may cost, or the same line in the vendor's Batch API."""
         kind = (_look(request), n, batch)
@@ -187,7 +201,8 @@ class PriceList:
         history = None if batch else self.history(request)
         calibrated = history.cost_p50 if history else None
         price = self.batch_price(name) if batch else self.price(name)
-        return cost.quote(request, n, self.provider, self.model(name), price, history=calibrated)
+        sent = request if batch else self.as_sent(request)
+        return cost.quote(sent, n, self.provider, self.model(name), price, history=calibrated)
 
     def listed(self, request: ImageRequest, n: int) -> MicroUSD:
         """Say what the list expects of one call, whatever earlier calls really cost: by this providers are compared."""
@@ -196,7 +211,7 @@ class PriceList:
 
     def _listed(self, request: ImageRequest, n: int) -> Quote:
         name = self.model_of(request)
-        return cost.quote(request, n, self.provider, self.model(name), self.price(name), history=None)
+        return cost.quote(self.as_sent(request), n, self.provider, self.model(name), self.price(name), history=None)
 
     def settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         """Say what an answered call did cost."""
@@ -206,7 +221,7 @@ class PriceList:
 
     def _settle(self, attempt: Attempt, receipt: Receipt) -> Settlement:
         return cost.settle(
-            attempt.request,
+            attempt.request if attempt.route is Route.BATCH else self.as_sent(attempt.request),
             attempt.n,
             self.provider,
             self.model(attempt.model),
@@ -232,7 +247,7 @@ class PriceList:
             return Settlement(row.high, estimated=True, flags=(CostFlag.PRICE_UNKNOWN,))
         model, provider = self.model(row.model), there.provider
         quote = Quote(row.low, row.expected, row.high, price=price)
-        request, n = row.request, len(row.slots)
+        request, n = row.request if row.route is Route.BATCH else there.as_sent(row.request), len(row.slots)
         usage, echo, mine = receipt.usage, receipt.echo, self.settings.prices
         return cost.settle(request, n, provider, model, price, usage, echo, quote, came=receipt.count, overrides=mine)
 

@@ -61,7 +61,7 @@ class Dialect:
     to the provider. `params` are the only parameters that it can carry, None leaves them to the provider; of these,
     `wrong_value` tells what is wrong with a value in place of the model's own rules. `look` names the parameters that
     say what an image is priced and reported at: its size and its quality. `text_cap` is how much text an answer may
-    hold around its images.
+    hold around its images. `streams` says that an answer can be asked for as events.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Dialect:
     masks: bool = True
     look: tuple[str, str] = ("size", "quality")
     text_cap: int = TEXT_CAP
+    streams: bool = False
 
     def path(self, operation: Operation) -> str | None:
         """Return the endpoint of an operation, None when the protocol has no such operation."""

@@ -19,6 +19,10 @@ _PATHS = {
     Operation.VARIATION: "/images/variations",
 }
 FORM = "multipart"
+PARTIALS = 1
+"""Partial images of a streamed answer: one is enough to break the silence. They cost tokens and are never kept."""
+JSON, PLAIN = JSON_HEADERS
+STREAMED = ("Accept", "text/event-stream, application/json")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BASE64 = "b64_json"
 _ADDRESSES = ("url", "image_url")
@@ -39,12 +43,15 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     fields |= {name: _base64(upload) for name, upload in uploads.params}
     if provider.response_format:
         fields.setdefault("response_format", provider.response_format)
+    if attempt.stream:
+        fields |= {"stream": True, "partial_images": PARTIALS}
+    accept = STREAMED if attempt.stream else PLAIN
     if operation is Operation.GENERATE:
-        return WireRequest("POST", url, JSON_HEADERS, _json(fields))
+        return WireRequest("POST", url, (JSON, accept), _json(fields))
     if provider.edit_body != FORM and operation is Operation.EDIT:
         fields |= _json_images(uploads, provider.image_field)
-        return WireRequest("POST", url, JSON_HEADERS, _json(fields))
-    return WireRequest("POST", url, (("Accept", "application/json"),), _form(fields, uploads))
+        return WireRequest("POST", url, (JSON, accept), _json(fields))
+    return WireRequest("POST", url, (accept,), _form(fields, uploads))
 
 
 def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
@@ -194,4 +201,5 @@ DIALECT = Dialect(
     fields=FIELDS,
     probe=PROBE,
     inputs=_inputs,
+    streams=True,
 )

@@ -19,19 +19,20 @@ FIRST, NEXT = 36, 20
 
 
 class FastClock(SystemClock):
-    """A clock by which a second of the machine is half a minute."""
+    """A clock by which a second of the machine is half a minute, or as many seconds as are said."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = SPEED) -> None:
+        self.speed = speed
         self.began = monotonic()
 
     def now(self) -> datetime:
         return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
-        return SPEED * (monotonic() - self.began)
+        return self.speed * (monotonic() - self.began)
 
     async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / SPEED)
+        await super().sleep(seconds / self.speed)
 
 
 class Notes(Unwatched):

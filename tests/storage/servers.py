@@ -45,7 +45,7 @@ def moto() -> Server:
     python = HOME / "moto" / "bin" / "python"
     if not python.exists():
         pytest.skip(f"moto is not installed in {HOME}: .ci/run does it")
-    url = _started([str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"])
+    url = started([str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"])
     urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT"), timeout=PATIENCE).close()
     return Server("s3://bucket", _s3(url, "any"), url)
 
@@ -56,7 +56,7 @@ def s3rver() -> Server:
     folder = Path(tempfile.mkdtemp(prefix="s3rver-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     program = _node("s3rver")
-    url = _started([*program, "-d", str(folder), "-a", "127.0.0.1", "-p", "{port}", "--configure-bucket", "bucket"])
+    url = started([*program, "-d", str(folder), "-a", "127.0.0.1", "-p", "{port}", "--configure-bucket", "bucket"])
     return Server("s3://bucket", _s3(url, "S3RVER"), url)
 
 
@@ -64,7 +64,7 @@ def s3rver() -> Server:
 def azurite() -> Server:
     """Start Azurite, the emulator of Azure's blobs."""
     options = ["--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--blobHost", "127.0.0.1"]
-    url = _started([*_node("azurite-blob"), *options, "--blobPort", "{port}"])
+    url = started([*_node("azurite-blob"), *options, "--blobPort", "{port}"])
     variables = {
         "AZURE_STORAGE_ACCOUNT_NAME": "devstoreaccount1",
         "AZURE_STORAGE_ACCOUNT_KEY": AZURITE_KEY,
@@ -107,7 +107,7 @@ def _s3(url: str, key: str) -> Mapping[str, str]:
     return {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", **dict.fromkeys(names, key)}
 
 
-def _started(command: Sequence[str]) -> str:
+def started(command: Sequence[str], seconds: float = PATIENCE) -> str:
     """Start a server on a free port; it ends with the tests."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def _started(command: Sequence[str]) -> str:
     words = [word.replace("{port}", str(port)) for word in command]
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     atexit.register(_end, server)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
