@@ -15,9 +15,11 @@ def save(path: Path, size: tuple[int, int], mode: str = "RGB", orientation: int 
     """Write an image in the format of its name."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.new(mode, size, None if mode == "CMYK" else 128).save(
-        path, **({"exif": exif} if path.suffix == ".jpg" else {})
-    )
+    image = Image.new(mode, size, None if mode == "CMYK" else 128)
+    if path.suffix == ".jpg":
+        image.save(path, exif=exif)
+    else:
+        image.save(path)
 
 
 CASES: dict[str, tuple[dict[str, Any], str | None, dict[str, Any] | None, bool]] = {
