@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["frame", "join", "list_differences", "nothing", "refresh", "reject", "summary", "write", "write_month"]
 
 
-def write(ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None) -> "Written":
+def write(
+    ledger: Ledger, workspace: Workspace, store: ImageStore, *, run_id: str | None = None, drew: int = 0
+) -> "Written":
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one.
 
-    Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
+    A run that `drew` many images here has time for all their thumbnails. Memory stays flat however long the tables are.
+    StorageError when the folder refuses; the old report then stays.
     """
     from batchgen.reporter import folder as place
+    from batchgen.reporter.thumbs import SECONDS, SECONDS_EACH
 
-    return place.write(ledger, workspace, store, run_id=run_id)
+    return place.write(ledger, workspace, store, run_id=run_id, seconds=max(SECONDS, SECONDS_EACH * drew))
 
 
 def join(

@@ -72,10 +72,12 @@ def write(
     *,
     run_id: str | None = None,
     joined: Joined | None = None,
+    seconds: float = thumbs.SECONDS,
 ) -> Written:
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one; or one of several.
 
-    Memory stays flat however long the tables are. StorageError when the folder refuses; the old report then stays.
+    Thumbnails take so many `seconds` at most, and memory stays flat however long the tables are. StorageError when the
+    folder refuses; the old report then stays.
     """
     where, name = (joined.where, joined.name) if joined else (REPORT, workspace.name)
     derived = joined.derivatives if joined else Derivatives.of(workspace)
@@ -84,7 +86,7 @@ def write(
         with workspace.stage(where) as stage:
             with ledger.snapshot():
                 summary = accounts.read(ledger, run_id, name=name, root=None if joined else workspace.root)
-                small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}")
+                small = partial(thumbs.make, workspace=workspace, store=store, home=f"{where}/{SMALL}", seconds=seconds)
                 images, jobs = _files(ledger, derived, stage.path, summary, small)
             files = _publish(stage, report)
     except OSError as error:

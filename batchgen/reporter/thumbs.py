@@ -17,6 +17,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import batches
+from batchgen.runtime.signals import Interrupted
 from batchgen.storage import Workspace
 from batchgen.storage.workspace import THUMBS
 
@@ -45,9 +46,13 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MOST_SENT = 100_000_000
 MOST_WORKERS = 8
 AT_ONCE = 256
-# A megapixel costs 10 to 20 ms of decoding, whatever is made of it. What does not fit into this time is made by the
-# next report; until then the page shows the image itself.
 SECONDS = 10.0
+"""How long a report takes for them at most: a megapixel costs 10 to 20 ms, whatever is made of it.
+
+What does not fit into this time is made by the next report; until then the page shows the image itself.
+"""
+SECONDS_EACH = 0.1
+"""How long the report of a run takes for each image that the run drew here: all of those are there when it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,10 @@ def make(
     seconds: float = SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> Thumbs:
-    """Make the thumbnails of stored images, in the order of rows, for at most about so long; then of what is beside.
+    """Make the thumbnails of stored images, the latest first, for at most about so long; then of what is beside.
 
-    Those that are there already are used again, and those that no image needs are taken away.
+    Those that are there already are used again, and those that no image needs are taken away. A signal ends the making,
+    and nothing else: a report without all of them is a report.
     """
     workspace.make(home)
     wanted = _wanted(rows, store, beside)
@@ -85,19 +91,22 @@ def make(
 
     missing = [sha256 for sha256 in wanted if sha256 not in there]
     workers = min(os.cpu_count() or 1, MOST_WORKERS)  # decoding, shrinking and encoding all let go of the interpreter
-    left = 0
+    done = dict[str, bool | None]()
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd headers; for all threads, so set here
-        for some in batches(missing, AT_ONCE):
-            done = dict(zip(some, pool.map(made, some), strict=True))
-            there.update(sha256 for sha256, yes in done.items() if yes)
-            left += sum(yes is None for yes in done.values())
-    return Thumbs(frozenset(there), left)
+        try:
+            for some in batches(missing, AT_ONCE):
+                done.update(zip(some, pool.map(made, some), strict=True))
+        except Interrupted:
+            end = now()
+    there.update(sha256 for sha256, yes in done.items() if yes)
+    return Thumbs(frozenset(there), sum(done.get(sha256) is None for sha256 in missing))
 
 
 def _wanted(rows: Sequence[ImageRow], store: Images, beside: Beside) -> dict[str, Open]:
     """Say how each image is opened that needs a thumbnail, by its hash."""
-    stored = [(row.path, row.sha256) for row in rows]
+    latest = sorted(rows, key=lambda row: row.changed or "", reverse=True)
+    stored = [(row.path, row.sha256) for row in latest]
     stored += [(row.path, row.sha256) for row in beside.before.values()]
     ours: dict[str, Open] = {
         sha256: partial(store.open, path) for path, sha256 in stored if path and sha256 and sha256.isalnum()

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, ClassVar
 
 import openpyxl
 import pyarrow.parquet as pq
@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from batchgen.errors import StorageError
+from batchgen.errors import Exit, StorageError
 from batchgen.ledger import EarlierRow, JobRow
 from batchgen.model import FileImage, UrlImage
 from batchgen.reporter import frame
 from batchgen.reporter.page_rows import unfinished
 from batchgen.reporter.thumbs import make
+from batchgen.runtime.signals import Interrupted
 from batchgen.storage import LocalStore, Workspace
 from tests.reporter.conftest import ReportRows, write
 
@@ -184,6 +185,36 @@ def test_thumbnails_take_no_longer_than_they_may(tmp_path: Path, rows: Make, ima
     assert {path.stem for path in home.iterdir()} == first.there
     second = make([torn, *images], *both)
     assert (len(second.there), second.left) == (5, 0)
+
+
+def test_the_latest_thumbnails_come_first_and_a_signal_ends_the_making_alone(
+    tmp_path: Path, rows: Make, image: Make, draw: Make
+) -> None:
+    """Who does not want to wait has a report all the same; the rest is made by the next one."""
+    images = [
+        image(
+            slot=n,
+            path=draw(f"images/{n}.png").relative_to(tmp_path).as_posix(),
+            sha256=f"{n:064x}",
+            changed=f"2026-11-0{n + 1}T00:00:00+00:00",
+        )
+        for n in range(5)
+    ]
+
+    class Store(LocalStore):
+        opened: ClassVar[list[str]] = []
+
+        def open(self, path: str) -> BinaryIO:
+            self.opened.append(path)
+            if len(self.opened) == 3:
+                raise Interrupted(Exit.SIGINT)
+            return super().open(path)
+
+    made = make(images, Workspace(tmp_path), Store(tmp_path))
+    assert Store.opened[0] == "images/4.png"
+    assert len(made.there) + made.left == 5
+    assert made.left > 0
+    assert make(images, Workspace(tmp_path), LocalStore(tmp_path)).left == 0
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])

@@ -425,7 +425,9 @@ class Run:
         if said:
             written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
         else:
-            written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id)
+            # Who stopped the run does not wait, nor does anybody for images that lie elsewhere.
+            drew = 0 if self.signal is not None or self.project.store else self.meter.images_stored
+            written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id, drew=drew)
         reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
         self._end_run(status, why, told=self.wants.fingerprint if said or self._mirrored(written.files) else None)
         self.news.keep(status)
