@@ -1,6 +1,7 @@
 """A report to look at in a browser: a small shop with every state, and a way to open its page."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from hashlib import sha256
@@ -18,6 +19,21 @@ from tests.reporter.conftest import Rows, a_job, a_run, an_image
 
 CATEGORIES = ("seating", "tables", "lighting")
 Open = Callable[..., AbstractContextManager[Opened]]
+SERVERS = Path(os.environ.get("BATCHGEN_TEST_SERVERS") or Path(__file__).parents[2] / ".servers")
+AXE = SERVERS / "node_modules/axe-core/axe.min.js"
+
+
+def axe_is_there() -> bool:
+    """Whether axe-core is installed on this machine."""
+    return AXE.exists()
+
+
+def faults_in(page: Opened) -> list[str]:
+    """Say what axe-core finds in a page as it stands."""
+    if not page.js("!!window.axe"):
+        page.ask("Runtime.evaluate", expression=AXE.read_text("utf-8"))
+    told = page.js("axe.run(document, {resultTypes: ['violations']}).then((found) => JSON.stringify(found.violations))")
+    return [f"{each['id']}: {[node['html'][:200] for node in each['nodes']][:2]}" for each in json.loads(told)]
 
 
 class Reviewed(ImageRow):

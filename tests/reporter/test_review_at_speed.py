@@ -1,22 +1,20 @@
 """Work on the page: decide with the keys, compare, look closely, link, select and print."""
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.reporter.browsing import Open, image, studio
+from tests.reporter.browsing import Open, axe_is_there, faults_in, image, studio
 from tests.reporter.chromium import Browser, Page
 from tests.reporter.conftest import Rows, a_run, write
 
 READY = "document.getElementById('found')?.textContent"
 TALLY = "#tally"
 LARGE = "[...document.querySelectorAll('#view-image figure')].map((each) => each.dataset.role).join()"
-AXE = Path(os.environ.get("BATCHGEN_TEST_SERVERS") or Path(__file__).parents[2] / ".servers") / "node_modules/axe-core"
 
 
 @pytest.fixture(scope="session")
@@ -179,18 +177,10 @@ def _many(folder: Path, number: int) -> Path:
 @pytest.mark.parametrize(("width", "dark"), [(400, True), (1280, False)])
 def test_nothing_is_hidden_from_those_who_do_not_see(width: int, dark: bool, opened: Open) -> None:
     """axe-core finds no fault in the sheet, the tabs, the large view and the comparison."""
-    if not (AXE / "axe.min.js").exists():
+    if not axe_is_there():
         pytest.skip("axe-core is not installed (npm install --prefix .servers axe-core), so nobody looks for faults")
-    code = (AXE / "axe.min.js").read_text("utf-8")
     with opened(width=width, dark=dark) as page:
-        page.ask("Runtime.evaluate", expression=code)
-
-        def faults() -> list[str]:
-            told = page.js(
-                "axe.run(document, {resultTypes: ['violations']}).then((found) => JSON.stringify(found.violations))"
-            )
-            return [f"{each['id']}: {[node['html'][:200] for node in each['nodes']][:2]}" for each in json.loads(told)]
-
+        faults = partial(faults_in, page)
         assert faults() == []
         page.press("ArrowRight", "r", "x", "ArrowRight", "x", "c")
         assert faults() == []

@@ -56,9 +56,21 @@ all.forEach(countSlot);
 const slotName = (i) => (together.get(columns.key[i]) > 1 ? `${columns.slot[i] + 1} of ${together.get(columns.key[i])}` : "");
 const alt = (i) => [text("id", i), slotName(i)].filter(Boolean).join(", ");
 
-// A name that is cut in its middle where there is no room: names of one catalogue mostly differ at their ends.
+// How many signs all names here have in common at their ends, from the last on.
+let ending = null;
+function nameEnds(name) {
+  ending ??= { of: name, shared: null };
+  if (name === ending.of) return;
+  let same = 0;
+  while (same < (ending.shared ?? name.length) && name.at(-1 - same) === ending.of.at(-1 - same)) same += 1;
+  ending.shared = same;
+}
+all.forEach((i) => nameEnds(text("id", i)));
+
+// A name that is cut in its middle where there is no room: before what tells it from others, which is near its end.
 function cut(whole) {
-  let from = whole.length - Math.min(12, whole.length >> 1);
+  const shared = ending?.shared ?? 0;
+  let from = shared > 4 ? Math.max(whole.length - shared - 8, 0) : whole.length - Math.min(12, whole.length >> 1);
   if (whole.charCodeAt(from) >> 10 === 0x37) from += 1; // never between the two halves of one character
   return h("b", { class: "cut", title: whole }, h("span", {}, whole.slice(0, from)), h("span", {}, whole.slice(from)));
 }
@@ -67,6 +79,10 @@ function cut(whole) {
 const slotOf = (from, i) => `${from.texts[from.columns.key[i]]}/${from.columns.slot[i]}`;
 const places = new Map(all.map((i) => [slotOf(data, i), i]));
 const numbers = new Map(texts.map((words, number) => [words, number]));
+
+// How often each image has changed since the page was opened: what shows it is made anew.
+const versions = [];
+const version = (i) => `${i}.${versions[i] ?? 0}`;
 
 function numberOf(words) {
   if (!numbers.has(words)) numbers.set(words, texts.push(words) - 1);
@@ -109,6 +125,8 @@ function merge(fresh) {
     for (const [one, kind] of pairs) setKind(kind, i, one.values[one.numbers[from]]);
     if (fresh.raw[from] !== undefined) data.raw[i] = fresh.raw[from];
     countSlot(i);
+    versions[i] = (versions[i] ?? 0) + 1;
+    nameEnds(text("id", i));
     return i;
   });
 }

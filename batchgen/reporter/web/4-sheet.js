@@ -46,6 +46,11 @@ function image(i) {
 }
 
 function card(i) {
+  const before = spare.cards.get(version(i));
+  return before ?? newCard(i);
+}
+
+function newCard(i) {
   const state = stateOf(i);
   const decide = (decision, sign, words) =>
     h("button", { type: "button", class: "icon", tabindex: "-1", "data-decide": decision, title: words, "aria-label": `${words}: ${alt(i)}` }, sign);
@@ -70,6 +75,7 @@ function card(i) {
         reviewable(i) && h("span", { class: "decide" }, decide("approved", "✓", "Approve"), decide("rejected", "✕", "Reject"))),
     ),
   );
+  element.content = version(i);
   mark(element, sheet.order[sheet.cursor] === i);
   reviewMarks(element, i);
   pickMark(element, i);
@@ -77,23 +83,50 @@ function card(i) {
 }
 const TONES = { stored: "good", moderated: "warn", failed: "bad", lost_paid: "bad", uncertain: "accent" };
 
+const costOf = (images) => images.reduce((sum, i) => sum + columns.cost[i], 0);
+const imagesOf = (name) => sheet.groups.find((group) => group.name === name)?.images ?? [];
+
 function heading(group) {
-  const cost = group.images.reduce((sum, i) => sum + columns.cost[i], 0);
+  const cost = costOf(group.images);
   const open = group.images.filter(reviewable).length;
   const every = (decision, words) =>
     h("button", {
       type: "button", class: "small", "data-control": `${decision === "approved" ? "approve" : "reject"}-group`,
       title: `${words} the ${counted(open, "image")} of this group`, "aria-label": `${words} ${count(open)}: ${group.name}`,
-      onclick: (event) => { event.stopPropagation(); judgeAll(group.images, decision); },
+      onclick: (event) => { event.stopPropagation(); judgeAll(imagesOf(group.name), decision); },
     }, h("span", { class: "sign", "aria-hidden": "true" }, decision === "approved" ? "✓" : "✕"), h("span", { class: "long" }, words), ` ${count(open)}`);
   return h("h3", { class: "group-head" }, h("span", {}, group.name),
     h("small", { title: `${dollars(cost)} exactly` }, `${counted(group.images.length, "image")} · ${rounded(cost)}`),
     open > 0 && every("approved", "Approve"), open > 0 && every("rejected", "Reject"));
 }
 
+// What was drawn before it was laid out anew: rows that are the same stay, with the focus in them; of others the cards
+// are used again, so that no image is asked for twice.
+const spare = { rows: new Map(), cards: new Map() };
+
+function contentOf({ group, images }) {
+  if (group) return [group.name, group.images.length, costOf(group.images), group.images.filter(reviewable).length].join("\n");
+  return images.map(version).join();
+}
+
+function setAside() {
+  const look = [telling().map(title), ending?.shared, [...together.values()].some((slots) => slots > 1)].join();
+  for (const element of sheet.drawn.values()) {
+    if (look !== sheet.look) {
+      element.remove();
+      continue;
+    }
+    spare.rows.set(element.content, element);
+    for (const one of element.querySelectorAll(".card")) spare.cards.set(one.content, one);
+  }
+  sheet.look = look;
+  sheet.drawn.clear();
+}
+
 // Cut the selection into rows of known height: all that scrolling needs to know.
 function layOut(groups = sheet.groups) {
   const width = sheet.element.clientWidth;
+  const at = sheet.order[sheet.cursor];
   if (!width) { // behind another tab: laid out when it is seen
     Object.assign(sheet, { groups, width });
     return;
@@ -124,8 +157,8 @@ function layOut(groups = sheet.groups) {
   style.setProperty("--columns", sheet.columns);
   style.setProperty("--edge", `${edge}px`);
   style.setProperty("--card", `${height}px`);
-  for (const element of sheet.drawn.values()) element.remove();
-  sheet.drawn.clear();
+  if (sheet.cursor !== null) sheet.cursor = sheet.place.get(at)?.column ?? null;
+  setAside();
   draw();
 }
 
@@ -153,19 +186,28 @@ function draw() {
       sheet.drawn.delete(row);
     }
   }
+  for (let row = first; spare.rows.size && row < end; row += 1) {
+    const content = contentOf(sheet.rows[row]);
+    if (!spare.rows.has(content)) continue;
+    sheet.drawn.set(row, spare.rows.get(content));
+    spare.rows.delete(content);
+  }
+  for (const element of spare.rows.values()) element.remove();
+  spare.rows.clear();
   let after = null;
   for (let row = end - 1; row >= first; row -= 1) {
-    if (!sheet.drawn.has(row)) {
-      sheet.drawn.set(row, drawnRow(sheet.rows[row]));
-      sheet.element.insertBefore(sheet.drawn.get(row), after);
-    }
-    after = sheet.drawn.get(row);
+    const element = sheet.drawn.get(row) ?? drawnRow(sheet.rows[row]);
+    sheet.drawn.set(row, element);
+    element.style.top = `${sheet.rows[row].top}px`;
+    if (!element.isConnected || element.nextSibling !== after) sheet.element.insertBefore(element, after);
+    after = element;
   }
+  spare.cards.clear();
 }
 
 function drawnRow(row) {
   const element = row.group ? heading(row.group) : h("div", { class: "cards" }, ...row.images.map(card));
-  element.style.top = `${row.top}px`;
+  element.content = contentOf(row);
   return element;
 }
 
@@ -233,10 +275,17 @@ function show() {
 function showNewest() {
   const latest = all.filter((i) => stateOf(i) === "stored" && small(i))
     .sort((a, b) => columns.changed[b] - columns.changed[a] || b - a).slice(0, NEWEST);
+  const before = new Map([...byId("strip").children].map((element) => [element.content, element]));
   byId("newest").hidden = latest.length === 0;
-  byId("strip").replaceChildren(...latest.map((i) =>
-    h("li", {}, h("button", { type: "button", "data-i": i, title: alt(i), "aria-label": `Open ${alt(i)}` },
-      h("img", { src: small(i), alt: "", decoding: "async", draggable: "false" })))));
+  if (latest.map(version).join() === [...before.keys()].join()) return;
+  byId("strip").replaceChildren(...latest.map((i) => before.get(version(i)) ?? newest(i)));
+}
+
+function newest(i) {
+  const element = h("li", {}, h("button", { type: "button", "data-i": i, title: alt(i), "aria-label": `Open ${alt(i)}` },
+    h("img", { src: small(i), alt: "", decoding: "async", draggable: "false" })));
+  element.content = version(i);
+  return element;
 }
 
 // Everything that is shown, for paper.

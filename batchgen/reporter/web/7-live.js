@@ -92,7 +92,7 @@ function showRun(now) {
   byId("live-done").setAttribute("width", wanted ? Math.round((1000 * stored) / wanted) : 0);
   byId("live-facts").replaceChildren(...factsOf(now).map(([tone, words]) => h("li", { class: tone }, words)));
   byId("live-waiting").replaceChildren(
-    ...(now.waiting ?? []).map(({ code, why, next }) => h("li", { "data-waits": code }, h("b", {}, plain(code)), ` ${why}. Next: ${next}`)));
+    ...(now.waiting ?? []).map(({ code, why, next }) => h("li", { "data-waits": code }, h("b", {}, plain(code)), code === "pause" ? ` ${why}` : ` ${why}. Next: ${next}`)));
   steer(now);
 }
 
@@ -131,6 +131,11 @@ byId("live").addEventListener("click", ({ target }) => {
 });
 controlOf("concurrency").addEventListener("change", ({ target }) => tell({ do: "set", concurrency: Number(target.value) }));
 controlOf("max_cost").addEventListener("change", ({ target }) => tell({ do: "set", max_cost: target.value }));
+
+for (const panel of ["money", "charts", "details"].map(byId).filter(Boolean)) {
+  const words = `As of ${new Date(data.as_of).toLocaleTimeString()}; the sums above are as of now.`;
+  panel.prepend(h("p", { class: "note as-of" }, words, h("button", { type: "button", class: "small", onclick: () => location.reload() }, "Load again")));
+}
 
 const stream = new EventSource(`/events?since=${encodeURIComponent(data.as_of)}`);
 stream.addEventListener("images", (event) => page.addRows(JSON.parse(event.data)));
