@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, calls, cluster, collect, derivatives, plan, rate, refused, report, startup
+from benchmarks import again, calls, cluster, collect, derivatives, plan, rate, refused, report, startup, view
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     "plan": plan.run,
     "again": again.run,
     "report": report.run,
+    "view": view.run,
     "collect": collect.run,
     "derivatives": derivatives.run,
     "startup": startup.run,

@@ -1,11 +1,13 @@
 """A server that costs next to nothing: one thread a connection, the prepared answer sent by the kernel.
 
-`python -m benchmarks.server PAYLOAD [--together N] [--delay SECONDS] [--refuse PART]` prints its base URL and serves
-until its stdin closes. With `--together`, answers trickle at `TRICKLE` bytes a second and hold back their end until N
-of them have come that far. With `--refuse`, a random part of the calls is answered with 429 and `Retry-After: 1`.
+`python -m benchmarks.server PAYLOAD [--together N] [--vary] [--delay SECONDS] [--refuse PART]` prints its base URL and
+serves until its stdin closes. With `--together`, answers trickle at `TRICKLE` bytes a second and hold back their end until
+N of them have come that far. With `--vary`, each answer has an image of its own. With `--refuse`, a random part of the
+calls is answered with 429 and `Retry-After: 1`.
 """
 
 import argparse
+import itertools
 import os
 import random
 import socket
@@ -13,7 +15,7 @@ import sys
 import threading
 import time
 
-from benchmarks.payload import PAYLOADS
+from benchmarks.payload import HEAD_BYTES, PAYLOADS, remark
 from benchmarks.processes import SERVER_CORE, pin
 
 TRICKLE = 2_000_000
@@ -29,12 +31,15 @@ REFUSED = (
 class Server:
     """Answers every request alike, but for those that it refuses."""
 
-    def __init__(self, body: bytes, together: int, delay: float, refuse: float, seed: int) -> None:
+    def __init__(self, body: bytes, together: int, delay: float, refuse: float, seed: int, *, vary: bool) -> None:
         self.delay, self.refuse, self.chance = delay, refuse, random.Random(seed)
         self.file = os.memfd_create("answer")
         _write(self.file, body)
         self.size = len(body)
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {self.size}\r\n\r\n"
+        self.numbers = itertools.count() if vary else None
+        self.first = body.index(b'b64_json": "') + 12 + HEAD_BYTES // 3 * 4
+        length = self.size + (len(remark(0)) if vary else 0)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         self.head = head.encode()
         self.barrier = threading.Barrier(together) if together else None
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -60,6 +65,11 @@ class Server:
                 return
 
     def _answer(self, connection: socket.socket) -> None:
+        if self.numbers is not None:
+            self._send(connection, 0, self.first)
+            connection.sendall(remark(next(self.numbers)))
+            self._send(connection, self.first, self.size)
+            return
         if self.barrier is None:
             self._send(connection, 0, self.size)
             return
@@ -106,12 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A server that costs next to nothing.")
     parser.add_argument("payload", choices=PAYLOADS)
     parser.add_argument("--together", type=int, default=0)
+    parser.add_argument("--vary", action="store_true")
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--refuse", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     pin(SERVER_CORE)
-    server = Server(PAYLOADS[chosen.payload].body(), chosen.together, chosen.delay, chosen.refuse, chosen.seed)
+    body = PAYLOADS[chosen.payload].body()
+    server = Server(body, chosen.together, chosen.delay, chosen.refuse, chosen.seed, vary=chosen.vary)
     threading.Thread(target=server.serve, daemon=True).start()
     print(f"http://127.0.0.1:{server.listener.getsockname()[1]}/v1", flush=True)
     sys.stdin.read()
