@@ -1,8 +1,8 @@
 """A server that costs next to nothing: one thread a connection, the prepared answer sent by the kernel.
 
 `python -m benchmarks.server PAYLOAD [--together N] [--vary] [--delay SECONDS] [--refuse PART]` prints its base URL and
-serves until its stdin closes. With `--together`, answers trickle at `TRICKLE` bytes a second and hold back their end until
-N of them have come that far. With `--vary`, each answer has an image of its own. With `--refuse`, a random part of the
+serves until its stdin closes. With `--together`, answers trickle at `TRICKLE` bytes a second and hold back their ends
+until N have come that far. With `--vary`, each answer has an image of its own. With `--refuse`, a random part of the
 calls is answered with 429 and `Retry-After: 1`.
 """
 

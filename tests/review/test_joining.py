@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from batchgen.app.run.steering import Steering
 from batchgen.engine import Additions
 from batchgen.errors import InputError
 from batchgen.model import Limits
+from tests.patience import wait_until
 from tests.rehearsal import KEYS, Ended, rehearsal
 from tests.review.conftest import DEFAULTS, Looked
 
@@ -36,13 +36,6 @@ class AtWork:
         """Ask for what is rejected to be drawn again."""
         return control(self.looked.folder, Order(Do.REDRAW))
 
-    def until(self, true: Callable[[], Any]) -> None:
-        """Wait until something is so."""
-        end = monotonic() + 20
-        while not true():
-            assert monotonic() < end
-            sleep(0.02)
-
 
 @pytest.fixture
 def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looked]:
@@ -60,7 +53,7 @@ def at_work(looked: Looked, manifest: Path, **options: Any) -> Iterator[AtWork]:
     with ThreadPoolExecutor(1) as thread:
         run = thread.submit(looked.run, manifest, **options)
         work = AtWork(looked, lambda: run.result(60))
-        work.until(lambda: len(looked.bill) >= asked + 2 or run.done())
+        wait_until(lambda: len(looked.bill) >= asked + 2 or run.done())
         yield work
 
 
@@ -77,7 +70,7 @@ def test_rejected_images_are_drawn_by_the_run_that_is_at_work(slow: Looked) -> N
     slow.review(*(slow.said(ended, *one) for one in back))
     before = len(slow.bill)
     with at_work(slow, slow.manifest([*SHOP, *MORE], **narrow)) as work:
-        work.until(lambda: (read_status(slow.folder)["live"] or {}).get("takes_redraws"))
+        wait_until(lambda: (read_status(slow.folder)["live"] or {}).get("takes_redraws"))
         answer = work.redraw()
         assert answer.taken
         assert answer.why.startswith("2 images are drawn again, for about $0.0")
