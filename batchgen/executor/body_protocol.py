@@ -11,6 +11,7 @@ from contextlib import suppress
 import aiohttp
 
 from batchgen.executor.body import Body
+from batchgen.executor.connection import Connection
 
 PIECE = 1024 * 1024
 ROOM = 4 * PIECE
@@ -57,20 +58,20 @@ class BodyProtocol(asyncio.BufferedProtocol):
         self._before.connection_lost(exc)
 
 
-async def read_straight(response: aiohttp.ClientResponse, body: Body, buffer: bytearray) -> bool:
+async def read_straight(connection: Connection, body: Body, buffer: bytearray) -> bool:
     """Feed `body` with what is left of the answer, where its length is known; else do nothing, and say so.
 
     Raises like `BodyProtocol.read`. Bytes that the library holds already must have been taken before, in the same turn.
     """
-    connection, length = response.connection, response.content_length
-    if connection is None or connection.transport is None or connection.protocol is None or length is None:
+    if connection.length is None or body.done or not connection.is_open:
         return False
-    left = length - response.content.total_bytes
-    if left <= 0 or body.done:
+    left = connection.length - connection.content.total_bytes
+    if left <= 0:
         return False
-    _widen(connection.transport)
-    straight = BodyProtocol(body, left, buffer, connection.protocol)
-    connection.transport.set_protocol(straight)
+    protocol, transport = connection.protocol, connection.transport
+    _widen(transport)
+    straight = BodyProtocol(body, left, buffer, protocol)
+    transport.set_protocol(straight)
     await straight.read()
     return True
 

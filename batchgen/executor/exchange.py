@@ -6,19 +6,15 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from uuid import uuid4
 
 import aiohttp
-from yarl import URL
 
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import read_straight
+from batchgen.executor.connection import READ, Connection, Connections, Payload
 from batchgen.executor.network_cause import network_cause
-from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Cause, Phase
 from batchgen.providers.verdict import TransportError
 from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
@@ -29,7 +25,6 @@ from batchgen.text import safe
 GRACE = 0.5
 """Seconds after the deadline for bytes that had already arrived, beside the time by which the loop was late."""
 IN_ONE_PIECE = 8 * 1024 * 1024
-READ = 1024 * 1024
 LINGER = 0.1
 ERROR_BODY_SECONDS = 20.0
 
@@ -79,54 +74,22 @@ class Exchange:
             self.trouble, self.detail, self.cause = trouble, detail, cause
 
 
-def tracing() -> aiohttp.TraceConfig:
-    """Tells a `Exchange`, given as `trace_request_ctx`, when its request is handed to the transport."""
-
-    async def headers_sent(
-        _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        if isinstance(context.trace_request_ctx, Exchange):
-            context.trace_request_ctx.handed_over()
-
-    config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(headers_sent)
-    return config
-
-
 async def post(
-    session: aiohttp.ClientSession,
-    wire: WireRequest,
-    headers: dict[str, str],
-    call: Exchange,
-    offload: Offload,
-    proxies: Proxies = DIRECT,
+    connections: Connections, wire: WireRequest, headers: dict[str, str], call: Exchange, offload: Offload
 ) -> None:
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
         data, sizes = await _payload(wire, offload)
         sent = sound({**dict(wire.headers), **headers, **sizes})
-        url = _address(wire.url)
-        async with session.request(
-            wire.method,
-            url,
-            data=data or None,
-            headers=sent,
-            allow_redirects=False,
-            trace_request_ctx=call,
-            **proxies.options(url),
-        ) as response:
-            call.answered(response.status, header_view(response.headers))
-            await _read(response, call)
+        with await connections.open(wire.method, wire.url) as connection:
+            connection.send(sent, data, call.handed_over)
+            await connection.answered()
+            call.answered(connection.status, header_view(connection.headers))
+            await _read(connection, call)
             call.phase = Phase.COMPLETE
-            response.close()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
         cause = network_cause(error) if call.phase is Phase.NOT_CONNECTED else Cause.NONE
         call.broke(*trouble_of(error, call.phase), cause)
-
-
-@lru_cache(maxsize=64)
-def _address(url: str) -> URL:
-    return URL(url, encoded=True)
 
 
 class Deadline:
@@ -175,33 +138,34 @@ def sound(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-async def _read(response: aiohttp.ClientResponse, call: Exchange) -> None:
+async def _read(connection: Connection, call: Exchange) -> None:
     body = call.body
     if body is None:  # pragma: no cover - `answered` made it
         return
     try:
-        if 200 <= response.status < 300:
-            expect(READ if response.content_length is None else response.content_length)
-            at_end = await _read_all(response, body, call.buffer)
+        if 200 <= connection.status < 300:
+            expect(READ if connection.length is None else connection.length)
+            at_end = await _read_all(connection, body, call.buffer)
         else:
             async with asyncio.timeout(ERROR_BODY_SECONDS):
-                at_end = await _read_all(response, body, call.buffer)
+                at_end = await _read_all(connection, body, call.buffer)
     except BaseException:
-        _take_rest(response.content, body)
+        _take_rest(connection.content, body)
         raise
     if not at_end:
-        await _linger(response)
+        await _linger(connection)
 
 
-async def _read_all(response: aiohttp.ClientResponse, body: Body, buffer: bytearray) -> bool:
+async def _read_all(connection: Connection, body: Body, buffer: bytearray) -> bool:
     """Feed the body with all that comes; whether nothing more can come."""
-    while not body.done and (chunk := response.content.read_nowait()):
+    content = connection.content
+    while not body.done and (chunk := content.read_nowait()):
         body.take(chunk)
-    if await read_straight(response, body, buffer):
+    if await read_straight(connection, body, buffer):
         return True
-    while not body.done and (chunk := await response.content.readany()):
+    while not body.done and (chunk := await content.readany()):
         body.take(chunk)
-    return response.content.at_eof()
+    return content.at_eof()
 
 
 def _take_rest(content: aiohttp.StreamReader, body: Body) -> None:
@@ -211,33 +175,23 @@ def _take_rest(content: aiohttp.StreamReader, body: Body) -> None:
         body.take(arrived.popleft())
 
 
-async def _linger(response: aiohttp.ClientResponse) -> None:
+async def _linger(connection: Connection) -> None:
     """Let the server finish its last chunk before the connection closes; nothing in it matters any more."""
     try:
         async with asyncio.timeout(LINGER):
-            await response.content.readany()
+            await connection.content.readany()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return
 
 
-Payload = bytes | BytesIO | AsyncIterator[bytes]
-
-
 async def _payload(wire: WireRequest, offload: Offload) -> tuple[Payload, dict[str, str]]:
     if isinstance(wire.body, bytes):
-        return _whole(wire.body), {}
+        return wire.body, {}
     boundary = uuid4().hex
     length = await offload(form_length, wire.body, boundary)
-    sizes = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    sizes = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(length)}
     pieces = _pieces(wire.body, boundary, offload)
-    if length <= IN_ONE_PIECE:
-        return _whole(b"".join([piece async for piece in pieces])), sizes
-    return pieces, {**sizes, "Content-Length": str(length)}
-
-
-def _whole(data: bytes) -> bytes | BytesIO:
-    """Give a body as it goes to the transport: a large one piece by piece, so that the event loop breathes between."""
-    return data if len(data) < READ else BytesIO(data)
+    return (b"".join([piece async for piece in pieces]) if length <= IN_ONE_PIECE else pieces), sizes
 
 
 async def _pieces(parts: tuple[FormPart, ...], boundary: str, offload: Offload) -> AsyncIterator[bytes]:

@@ -15,8 +15,9 @@ from batchgen.errors import AccountError, InputError, Occupied
 from batchgen.executor.addresses import Lookup
 from batchgen.executor.body import Body
 from batchgen.executor.body_protocol import PIECE
+from batchgen.executor.connection import Connections
 from batchgen.executor.download import Downloads, NotFetched
-from batchgen.executor.exchange import Deadline, Exchange, post, tracing
+from batchgen.executor.exchange import Deadline, Exchange, post
 from batchgen.executor.part_writer import PartWriter, bring_home
 from batchgen.executor.placement import finish
 from batchgen.executor.protocol import Came
@@ -34,7 +35,6 @@ from batchgen.runtime.memo import kept
 from batchgen.storage import ImageStore, Workspace
 from batchgen.version import VERSION
 
-MOST_HEADER = 32 * 1024
 INPUT = "-input"
 ASK_SECONDS = 300.0
 """How long the answer about a task may take, images and all."""
@@ -101,7 +101,7 @@ class LocalExecutor:
         self._wires = wires or Wires()
         self._spare = spare
         self._proxies = proxies
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._buffer = bytearray(PIECE)
         self._own_headers = dict(own_headers or {})
         self._params: dict[object, Params] = {}
@@ -128,20 +128,17 @@ class LocalExecutor:
         At its end calls under way break off.
         """
         self._check()
-        self._session = aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._trust()),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._wires.connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing()],
             trust_env=False,
-            auto_decompress=False,
-            max_line_size=MOST_HEADER,
-            max_field_size=MOST_HEADER,
         )
+        self._connections = Connections(session, self._proxies)
         try:
             yield
         finally:
-            session, self._session = self._session, None
+            self._connections = None
             await self._downloads.close()
             await session.close()
 
@@ -203,7 +200,7 @@ class LocalExecutor:
             await self.offload(spool.remove)
 
     async def _execute(self, attempt: Attempt) -> Receipt | Pending:
-        if self._session is None:
+        if self._connections is None:
             raise RuntimeError("the executor has no session")
         speech = dialect(self.provider, attempt.model)
         call_of = self._call(attempt, speech)
@@ -216,7 +213,7 @@ class LocalExecutor:
         try:
             with Deadline(call_of.call, attempt.deadline):
                 headers = self._headers(attempt, speech)
-                await post(self._session, wire, headers, call_of.call, self.offload, self._proxies)
+                await post(self._connections, wire, headers, call_of.call, self.offload)
         finally:
             call_of.intake.close()
             await self._forget_inputs(attempt)
@@ -224,14 +221,14 @@ class LocalExecutor:
 
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
         """Ask for the task of an attempt, once."""
-        if self._session is None:
+        if self._connections is None:
             raise RuntimeError("the executor has no session")
         speech = dialect(self.provider, attempt.model)
         call_of = self._call(attempt, speech)
         try:
             with Deadline(call_of.call, ASK_SECONDS):
                 headers = self._headers(attempt, speech)
-                await post(self._session, question, headers, call_of.call, self.offload, self._proxies)
+                await post(self._connections, question, headers, call_of.call, self.offload)
         finally:
             call_of.intake.close()
         return call_of.call, call_of.intake
