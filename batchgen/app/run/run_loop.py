@@ -1,7 +1,6 @@
 """The part of a run that costs money: calls side by side on an event loop, until nothing is left or something stops."""
 
 import asyncio
-import gc
 import secrets as tokens
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
@@ -29,6 +28,7 @@ from batchgen.limits import Breakers, Limiter, SharedPace
 from batchgen.model import ModerationCheck, OnCheck, Provider, RouteChoice, Stop, StopKind
 from batchgen.money import MicroUSD, exact
 from batchgen.runtime.clock import Offload
+from batchgen.runtime.garbage import rare_collections
 from batchgen.runtime.offload import Threads
 from batchgen.runtime.signals import NAMES, Interrupted, handled
 from batchgen.text import counted
@@ -87,8 +87,7 @@ class RunLoop:
             try:
                 providers = await self._providers(stack)
                 async with self._bench(providers) as (bench, on_disk):
-                    gc.freeze()  # what is loaded stays: no collection, while answers come, need look through it again
-                    stack.callback(gc.unfreeze)
+                    stack.enter_context(rare_collections())
                     await self._draw(bench, on_disk, this.cancel)
             except asyncio.CancelledError:
                 this.uncancel()

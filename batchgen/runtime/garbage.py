@@ -1,0 +1,22 @@
+"""Collections of garbage while answers come: rare ones, that do not look through what is loaded."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+YOUNG = 20_000
+"""Objects made and kept before the next collection: those of all calls that are under way are not looked at again and
+again. What waits for it are small things; images never stand in memory whole."""
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """While inside, collect rarely, and leave what is loaded already alone."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
