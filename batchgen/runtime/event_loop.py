@@ -3,6 +3,10 @@
 import asyncio
 from collections import deque
 from selectors import DefaultSelector, SelectorKey
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 FEW, MANY = 4, 64
 """Events of one turn, at least and at most. What they bring is worked off before more is read."""
@@ -15,6 +19,7 @@ class FewAtOnce(DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
+        self._keys: dict[int, SelectorKey] = {}
         self._left: list[tuple[SelectorKey, int]] = []
         self._few = FEW
         self._sizes = deque[int](maxlen=MANY)
@@ -26,10 +31,34 @@ class FewAtOnce(DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """Wait for events only when none are left; what was unregistered meanwhile is left out."""
-        ready = self._left or super().select(timeout)
-        self._left = ready[self._few :]
-        registered = self.get_map()
-        return [(key, events) for key, events in ready[: self._few] if registered.get(key.fileobj) is key]
+        if not self._left:
+            ready = super().select(timeout)
+            self._left = ready[self._few :]
+            return ready[: self._few]
+        ready, self._left = self._left[: self._few], self._left[self._few :]
+        return [(key, events) for key, events in ready if self._keys.get(key.fd) is key]
+
+    def get_key(self, fileobj: "FileDescriptorLike") -> SelectorKey:
+        """Find what is registered; the loop asks by number, several times for each connection."""
+        return self._keys[fileobj] if isinstance(fileobj, int) else super().get_key(fileobj)
+
+    def register(self, fileobj: "FileDescriptorLike", events: int, data: Any = None) -> SelectorKey:
+        """Watch for events."""
+        key = super().register(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
+
+    def modify(self, fileobj: "FileDescriptorLike", events: int, data: Any = None) -> SelectorKey:
+        """Watch for other events."""
+        key = super().modify(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
+
+    def unregister(self, fileobj: "FileDescriptorLike") -> SelectorKey:
+        """Watch no more."""
+        key = super().unregister(fileobj)
+        self._keys.pop(key.fd, None)
+        return key
 
 
 class EventLoop(asyncio.SelectorEventLoop):
