@@ -41,6 +41,7 @@ _TOKEN = re.compile(rb'[{}\[\]:,]|"(?:([^"\\]{0,256}+)")?')
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPEN_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _PARTNER = {b"}": b"{", b"]": b"["}
+_LIST = [b"["]
 _CLOSER = {b"{": b"}", b"[": b"]"}
 _OPENING = frozenset({*_CLOSER, b":", b","})
 """Tokens after which nothing is whole."""
@@ -135,7 +136,7 @@ class Decoder:
         self._key = b""
         self._string_at = 0
         self._run: Base64Reader | None = None
-        self._safe: tuple[int, bytes] | None = None
+        self._safe: tuple[int, tuple[bytes, ...]] | None = None
 
     def feed(self, chunk: Bytes, size: int | None = None) -> None:
         """Take the next bytes of the body, cut anywhere: all of `chunk`, or its first `size`. It may be used again."""
@@ -171,9 +172,9 @@ class Decoder:
         except DecodeError:
             if not self._safe:
                 return None, False
-        length, closers = self._safe
+        length, opened = self._safe
         try:
-            return parse(text[:length] + closers), False
+            return parse(text[:length] + b"".join(_CLOSER[one] for one in reversed(opened))), False
         except DecodeError:
             return None, False
 
@@ -192,17 +193,18 @@ class Decoder:
 
     def _structure(self, data: Bytes, at: int) -> int:
         """Follow the brackets to the next string."""
-        done = at
+        done, stack = at, self._stack
         for found in _TOKEN.finditer(data, at, self._end):
             token, end, short = found[0][:1], found.start() + 1, found[1]
             self._tokens += 1
-            if short is not None and self._is_text(short):
+            names = self._last != b":" and stack[-1:] != _LIST
+            if short is not None and self._tokens <= MOST_TOKENS and (names or self._is_text(short)):
                 self._key, self._last = short[: _LONGEST_KEY + 1], b'"'
                 continue
             if token in _CLOSER:
-                self._stack.append(token)
+                stack.append(token)
                 self._names.append(self._key if self._last == b":" else b"")
-            if self._tokens > MOST_TOKENS or len(self._stack) > DEEPEST:
+            if self._tokens > MOST_TOKENS or len(stack) > DEEPEST:
                 self._remember(data[done:end])
                 raise self._overgrown()
             if token not in _OPENING:
@@ -220,12 +222,8 @@ class Decoder:
         return self._end
 
     def _is_text(self, text: bytes) -> bool:
-        """Whether a string that is short, plain and here already is no image; there may be no more of them."""
-        if self._tokens > MOST_TOKENS:
-            return False
-        if self._last != b":" and self._stack[-1:] != [b"["]:
-            return True
-        if self._stack[-1:] != [b"["]:
+        """Whether a value that is short, plain and here already is no image."""
+        if self._stack[-1:] != _LIST:
             if self._key in self._fields.base64:
                 return False
             if self._key in self._fields.prose:
@@ -247,7 +245,7 @@ class Decoder:
             self._names.clear()
             return
         self._names.pop()
-        self._safe = len(self.text), b"".join(_CLOSER[b] for b in reversed(self._stack))
+        self._safe = len(self.text), tuple(self._stack)
         self.closed = not self._stack and kind_of(bytes(self.text[:64])) is BodyKind.JSON
 
     def _open_string(self) -> None:
