@@ -82,30 +82,48 @@ class Database:
         if self.db.in_transaction:
             yield self.db
             return
-        with self.translating():
+        try:
             self.db.execute("BEGIN")
             try:
                 yield self.db
             finally:
                 self._roll_back()
+        except (sqlite3.Error, OSError) as error:
+            raise refused(self.path, error) from error
 
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:
         """Write in one transaction that excludes every other writer; durable when this, or its group, ends."""
-        if self._group is not None:
-            with self._member(name, self._group) as db:
-                yield db
-            return
-        with self.translating():
+        group = self._group
+        try:
             self._at(f"ledger.{name}.before_begin")
-            self.db.execute("BEGIN IMMEDIATE")
+            self._begin(group)
             try:
                 yield self.db
                 self._at(f"ledger.{name}.before_commit")
-                self.db.execute("COMMIT")
+                self.db.execute("RELEASE member" if group else "COMMIT")
+            except BaseException as error:
+                if group:
+                    self._take_back(group, error)
+                raise
             finally:
-                self._roll_back()
-            self._at(f"ledger.{name}.after_commit")
+                if group is None:
+                    self._roll_back()
+            if group is None:
+                self._at(f"ledger.{name}.after_commit")
+            else:
+                group.names.append(name)
+        except (sqlite3.Error, OSError) as error:
+            raise refused(self.path, error) from error
+
+    def _begin(self, group: _Group | None) -> None:
+        """Begin a transaction, or a part of a group's."""
+        if group and group.broken:
+            raise group.broken
+        if not (group and self.db.in_transaction):
+            self.db.execute("BEGIN IMMEDIATE")
+        if group:
+            self.db.execute("SAVEPOINT member")
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -128,24 +146,6 @@ class Database:
         with self.translating():
             for name in group.names:
                 self._at(f"ledger.{name}.after_commit")
-
-    @contextmanager
-    def _member(self, name: str, group: "_Group") -> Iterator[sqlite3.Connection]:
-        with self.translating():
-            self._at(f"ledger.{name}.before_begin")
-            if group.broken:
-                raise group.broken
-            if not self.db.in_transaction:
-                self.db.execute("BEGIN IMMEDIATE")
-            self.db.execute("SAVEPOINT member")
-            try:
-                yield self.db
-                self._at(f"ledger.{name}.before_commit")
-                self.db.execute("RELEASE member")
-            except BaseException as error:
-                self._take_back(group, error)
-                raise
-        group.names.append(name)
 
     def _take_back(self, group: "_Group", error: BaseException) -> None:
         """Take back what a member wrote; after some errors SQLite has left the whole transaction by itself."""

@@ -5,6 +5,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from batchgen.errors import Place
 from batchgen.ledger.database import Database
@@ -91,8 +92,12 @@ class Queue:
         self._seq = 0
 
 
+_NAMES = tuple(field.name for field in fields(_Rest))
+_values = attrgetter(*_NAMES)
+
+
 def _rest(job: Job) -> _Rest:
-    return _Rest(*(getattr(job, field.name) for field in fields(_Rest)))
+    return _Rest(*_values(job))
 
 
 def _job_from(row: sqlite3.Row) -> Job:
@@ -106,7 +111,7 @@ def _job_from(row: sqlite3.Row) -> Job:
         place=_place(row["place"]),
         listing=Listing(*json.loads(row["listing"])) if row["listing"] else None,
         variant=Variant(*json.loads(row["variant"])) if row["variant"] else None,
-        **{field.name: getattr(rest, field.name) for field in fields(_Rest)},
+        **dict(zip(_NAMES, _values(rest), strict=True)),
     )
 
 

@@ -82,6 +82,8 @@ def _several(inner: tuple[Any, ...]) -> _Codec:
     """Give the codec of a tuple: of any length, or with a type for each of its places."""
     if inner[1:] == (...,):
         each = _codec(inner[0])
+        if each.out is _same:
+            return _Codec(list, tuple)
         return _Codec(lambda value: [*map(each.out, value)], lambda found: tuple(map(each.back, found)))
     places = [_codec(place) for place in inner]
     return _Codec(
@@ -110,14 +112,18 @@ def _one_of(kinds: tuple[Any, ...]) -> _Codec:
 def _fields(kind: Any) -> _Codec:
     """Give the codec of a dataclass; what is as it is by default is left out."""
     hints = get_type_hints(kind)
-    codecs = {field.name: (_codec(hints[field.name]), _default(field)) for field in fields(kind)}
+    codecs = {field.name: _codec(hints[field.name]) for field in fields(kind)}
+    defaults = [(field.name, codecs[field.name].out, _default(field)) for field in fields(kind)]
 
     def out(value: Any) -> dict[str, Any]:
-        found = ((name, getattr(value, name), *rest) for name, rest in codecs.items())
-        return {name: codec.out(one) for name, one, codec, default in found if one != default}
+        made = {}
+        for name, one_out, default in defaults:
+            if (one := getattr(value, name)) != default:
+                made[name] = one if one_out is _same else one_out(one)
+        return made
 
     def back(found: dict[str, Any]) -> Any:
-        return kind(**{name: codecs[name][0].back(one) for name, one in found.items()})
+        return kind(**{name: codecs[name].back(one) for name, one in found.items()})
 
     return _Codec(out, back)
 

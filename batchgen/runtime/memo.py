@@ -11,8 +11,11 @@ T = TypeVar("T")
 
 def kept(known: dict[object, T], kind: object, make: Callable[[], T]) -> T:
     """Return a value that was worked out before, or is now."""
-    if kind not in known:
-        if len(known) >= MOST:
-            known.clear()
-        known[kind] = make()
-    return known[kind]
+    try:
+        return known[kind]
+    except KeyError:
+        pass
+    if len(known) >= MOST:
+        known.clear()
+    made = known[kind] = make()
+    return made
