@@ -1,12 +1,12 @@
 """What the user's limits leave, so that nobody takes a permit, or asks the ledger, in vain."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from batchgen.ledger import CapKind, Refused
 from batchgen.model import Attempt
+from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Clock
 
 FORGOTTEN_AFTER = 60.0
@@ -71,7 +71,7 @@ class BudgetHint:
         self._learned_at = 0.0
         self._asking = Amount()
         self._claims: dict[float, Amount] = {}
-        self._changed = asyncio.Event()
+        self._changed = Change()
 
     @contextmanager
     def claiming(self, priority: float, most: Amount) -> Iterator[Claim]:
@@ -134,8 +134,7 @@ class BudgetHint:
 
     def _tell(self) -> None:
         """Wake those that wait for room."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.tell()
 
     async def change(self) -> None:
         """Wait until a call ended, one way or the other."""

@@ -10,6 +10,7 @@ from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.model import Job
 from batchgen.pricing import Bid, choose
+from batchgen.runtime.change import Change
 
 LONGEST_WAIT = 30.0
 """Seconds after which a call that waits for room looks again, whatever happened."""
@@ -26,13 +27,12 @@ class LaneChoice:
         self._bench = bench
         self._places = places
         self._turns = defaultdict[tuple[str, ...], asyncio.Lock](asyncio.Lock)
-        self._changed = asyncio.Event()
+        self._changed = Change()
         bench.stops.listen(lambda _stop: self.news())
 
     def news(self) -> None:
         """Let those that wait look again: a call ended, or a provider is not asked any more."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.tell()
 
     def left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
         """Return the providers that a call may still be made at."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Remedy
+from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Clock
 
 IN_A_ROW = 5
@@ -57,7 +58,7 @@ class Breaker:
         self._probe: Ticket | None = None
         self._kept: set[Ticket] = set()
         self._proven = False
-        self._changed = asyncio.Event()
+        self._changed = Change()
 
     @property
     def is_open(self) -> bool:
@@ -166,8 +167,7 @@ class Breaker:
         self._wake()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.tell()
 
     async def _change(self, at_most: float | None) -> None:
         """Wait until something changes, or a probe is due."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from batchgen.limits.shared_pace import BOOKED_WINDOW, LATE, SharedPace
 from batchgen.limits.sliding_window import SlidingWindow, Start
+from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Clock
 
 # aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten images waits for ever behind
@@ -28,7 +29,7 @@ class StartQueue:
         self._turn = asyncio.Lock()
         self._resumes_at = float("-inf")
         self._paused = False
-        self._changed = asyncio.Event()
+        self._changed = Change()
         self.probe: Start | None = None
         self.look = 0.0
 
@@ -80,8 +81,7 @@ class StartQueue:
 
     def look_again(self) -> None:
         """Let whoever waits see whether it may start now."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.tell()
 
     @property
     def closed_for(self) -> float:

@@ -11,6 +11,7 @@ from batchgen.engine import StopReasons
 from batchgen.ledger import Ledger
 from batchgen.model import CanaryUntil, Checks, Job
 from batchgen.planner import Canaries
+from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Offload
 
 
@@ -27,7 +28,7 @@ class CanaryWatch:
         self._stops = stops
         self._under_way: dict[str, set[str]] = defaultdict(set)
         self._verdicts: dict[str, asyncio.Task[bool]] = {}
-        self._changed = asyncio.Event()
+        self._changed = Change()
 
     def starts(self, job: Job) -> None:
         """Take that a job starts: it may be a canary."""
@@ -78,8 +79,7 @@ class CanaryWatch:
         return not self._canaries.is_closed(template)
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.tell()
 
 
 def _call(loop: asyncio.AbstractEventLoop, listener: Callable[[], object]) -> None:

@@ -38,6 +38,7 @@ from batchgen.planner import BY_PEOPLE, Action, Canaries, Chain, Estimate, Pairi
 from batchgen.planner.fingerprint import Fingerprint, is_finished, told_before
 from batchgen.planner.waiting import WaitingTally
 from batchgen.pricing import Offers
+from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Offload
 from batchgen.storage import ImageStore
 
@@ -86,7 +87,7 @@ class Worklist:
     _under_way: set[str] = field(default_factory=set)
     _redrawing: set[str] = field(default_factory=set)
     _redrawn: set[str] = field(default_factory=set)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: Change = field(default_factory=Change)
     _waits: list[tuple[str, ReasonCode, str]] = field(default_factory=list)
     _held_back: dict[ReasonCode, Seen] = field(default_factory=lambda: defaultdict(Seen))
     _breaker: TemplateBreaker = field(default_factory=TemplateBreaker)
@@ -359,8 +360,7 @@ class Worklist:
         redrawn = outcome.job.id in self._redrawing  # what else is asked of such a job waits until then
         (self._redrawing if redrawn else self._under_way).discard(outcome.job.id)
         if redrawn or outcome.job.id in self.census.taken:
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._changed.tell()
 
     def _tell_given_up(self, job: Job) -> None:
         why = f"{self._breaker.given_up[job.template]}: the others are not started; change its prompt"
