@@ -91,7 +91,7 @@ class SlotAssigner:
             elif landed:
                 spare.append(landed)
         left = [f for i, f in self.facts.items() if i not in self._used]
-        spare += [(f.path.name, "not an image") for f in left if f.path.name not in dict(spare)]
+        spare += [(f.name, "not an image") for f in left if f.name not in dict(spare)]
         reasons = [*self._reasons, *(Missing.DROPPED if whole else Missing.TRUNCATED for _ in self._free)]
         missing = tuple(zip(self._free, reasons, strict=False))
         return Plan(tuple(landings), tuple(remote), missing, tuple(spare), self.attempt.job_key)
@@ -106,17 +106,17 @@ class SlotAssigner:
             self._reasons.append(_missing(item.reason))
             return None
         facts = self.facts[part]
-        seen = sniff(facts.head, facts.path)
+        seen = sniff(facts.head, facts.where)
         if seen is None or (seen.format == "svg" and self.attempt.request.param("output_format") != "svg"):
             self._reasons.append(Missing.UNDECODABLE)
-            return facts.path.name, "no image that was asked for"
+            return facts.name, "no image that was asked for"
         if why := fault(seen, facts):
             self._reasons.append(why)
-            return facts.path.name, "cut off" if why == NO_END else "an image without pixels"
+            return facts.name, "cut off" if why == NO_END else "an image without pixels"
         self._used.add(part)
         if not self._free:
-            return facts.path.name, "more images came than were asked"
-        return Placement(facts.path.name, self._image(self._free.pop(0), facts, seen))
+            return facts.name, "more images came than were asked"
+        return Placement(facts.name, self._image(self._free.pop(0), facts, seen))
 
     def _image(self, slot: int, facts: PartFacts, seen: ImageFacts) -> StoredImage:
         return StoredImage(
@@ -225,7 +225,7 @@ def publish(
     """
     images = [landing.image for landing in plan.landings]
     new = [
-        NewImage(spool.path / one.part, one.image.path, one.image.sha256, plan.key, one.image.slot)
+        NewImage(spool.where(one.part), one.image.path, one.image.sha256, plan.key, one.image.slot)
         for one in plan.landings
     ]
     gone = store.put_all(new, replacing=replaces)

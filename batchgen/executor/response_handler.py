@@ -166,7 +166,7 @@ class ResponseHandler:
         """Cross secrets out in what is no image of ours: a server may have said anything there."""
         images = {landing.part for landing in plan.landings}
         for facts in intake.facts.values():
-            if self.secrets and facts.path.name not in images:
+            if self.secrets and facts.name not in images:
                 blot(facts.path, self.secrets)
 
     def _local(self, item: Item, intake: PartWriter) -> Item:

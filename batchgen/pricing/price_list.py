@@ -125,6 +125,8 @@ class PriceList:
     settings: Settings
     past: Past = no_past
     _prices: dict[str, Price] = field(default_factory=dict)
+    _kinds: dict[object, Kind] = field(default_factory=dict)
+    _most: dict[object, int] = field(default_factory=dict)
     _quotes: dict[object, Quote] = field(default_factory=dict)
     _costs: dict[object, Cost] = field(default_factory=dict)
     _settlements: dict[object, Settlement] = field(default_factory=dict)
@@ -162,15 +164,19 @@ class PriceList:
 
     def size(self, request: ImageRequest) -> str:
         """Return the size a request is priced and reported at."""
-        return asked_look(request, self.provider)[0] or "auto"
+        return self.kind(request).size
 
     def quality(self, request: ImageRequest) -> str:
         """Return the quality a request is priced and reported at."""
-        return asked_look(request, self.provider)[1] or "auto"
+        return self.kind(request).quality
 
     def kind(self, request: ImageRequest) -> Kind:
         """Say what a request is priced and reported as."""
-        return Kind(self.model_of(request), self.size(request), self.quality(request), self.provider.name)
+        return kept(self._kinds, (request.model, request.params), lambda: self._kind(request))
+
+    def _kind(self, request: ImageRequest) -> Kind:
+        size, quality = asked_look(request, self.provider)
+        return Kind(self.model_of(request), size or "auto", quality or "auto", self.provider.name)
 
     def history(self, request: ImageRequest) -> History | None:
         """Say what such calls really cost and took, looked up once."""
@@ -253,7 +259,8 @@ class PriceList:
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
-        cap = most_per_call(self.provider, self.model_of(request))
+        name = self.model_of(request)
+        cap = kept(self._most, name, lambda: most_per_call(self.provider, name))
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 

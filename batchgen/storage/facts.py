@@ -30,14 +30,14 @@ class _TooShortError(Exception):
     """The bytes end before the answer."""
 
 
-def sniff(head: bytes, path: Path | None = None) -> ImageFacts | None:
+def sniff(head: bytes, path: Path | str | None = None) -> ImageFacts | None:
     """Recognise an image by its first bytes; None when they are no image that is known.
 
     What the head leaves open (pixels of a JPEG, transparency of a PNG) is read from `path`, if it is given.
     """
     facts = _read(io.BytesIO(head))
     if path is not None and (facts is None or facts.alpha is None):
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             return _read(file) or facts
     return facts
 

@@ -48,19 +48,29 @@ class PartFacts:
     """One decoded image: where its bytes wait, how many, their hash, and the first and the last of them."""
 
     index: int
-    path: Path
+    where: str
     bytes: int
     sha256: str
     head: Edge
     tail: Edge
 
+    @property
+    def name(self) -> str:
+        """What it is called in its spool."""
+        return f"{self.index}{PART}"
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self.where)
+
 
 class Part:
     """The bytes of one image while they arrive; `write` is meant for the event loop, it only fills the page cache."""
 
-    def __init__(self, index: int, path: Path, descriptor: int) -> None:
+    def __init__(self, index: int, where: str, descriptor: int) -> None:
         self.index = index
-        self.path = path
+        self.where = where
         self.bytes = 0
         self._descriptor: int | None = descriptor
         self._hash = hashlib.sha256()
@@ -73,7 +83,7 @@ class Part:
         try:
             write_all(self._descriptor, *pieces)
         except OSError as error:
-            raise refused(error, self.path, self.bytes + sum(map(len, pieces))) from error
+            raise refused(error, self.where, self.bytes + sum(map(len, pieces))) from error
         for data in pieces:
             self._count(data)
 
@@ -92,13 +102,18 @@ class Part:
     def close(self) -> PartFacts:
         """No more bytes come; says what they were."""
         self._let_go()
-        return PartFacts(self.index, self.path, self.bytes, self._hash.hexdigest(), self._head, self._tail)
+        return PartFacts(self.index, self.where, self.bytes, self._hash.hexdigest(), self._head, self._tail)
 
     def _let_go(self) -> None:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            with guarded(self.path):
+            with guarded(self.where):
                 os.close(descriptor)
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self.where)
 
 
 class Spool:
@@ -109,7 +124,7 @@ class Spool:
             raise StorageError(f"{attempt_id!r} cannot name a folder")
         self.attempt_id = attempt_id
         self._root = root
-        self._name = f"{root}/{SPOOL}/{attempt_id}"
+        self._name = f"{root}/{SPOOL}/{attempt_id}"  # paths as text: every call asks, and objects cost more than files
         self._at = at
         self._parts = (SPOOL, attempt_id)
         self._folders = folders or Folders(root)
@@ -119,20 +134,25 @@ class Spool:
         """Where it is; few that pass by ask."""
         return self._root / SPOOL / self.attempt_id
 
+    def where(self, name: str) -> str:
+        """Where a file in it is."""
+        return f"{self._name}/{name}"
+
     def part(self, index: int, *, resume: bool = False) -> Part:
         """Open a part for writing: a new one, or the one that an interrupted download left, to go on at its end.
 
         Meant for the event loop: nothing waits for the disk before `finish`.
         """
         name = f"{index}{PART}"
-        path = self.path / name
-        with guarded(path), self._opened() as here:
-            left = exists(here, name)
-            if left and resume:
-                return self._reopen(here, index, path)
-            if left:
+        where = self.where(name)
+        with guarded(where), self._opened() as here:
+            if resume and exists(here, name):
+                return self._reopen(here, index, where)
+            try:
+                return Part(index, where, create(here, name, PRIVATE_FILE))
+            except FileExistsError:
                 os.unlink(name, dir_fd=here)
-            return Part(index, path, create(here, name, PRIVATE_FILE))
+            return Part(index, where, create(here, name, PRIVATE_FILE))
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -148,8 +168,8 @@ class Spool:
         return self._folders.open((SPOOL,), PRIVATE_DIR, confirmed=True)
 
     @staticmethod
-    def _reopen(here: int, index: int, path: Path) -> Part:
-        part = Part(index, path, open_plain(here, path.name, os.O_RDWR | os.O_APPEND))
+    def _reopen(here: int, index: int, where: str) -> Part:
+        part = Part(index, where, open_plain(here, f"{index}{PART}", os.O_RDWR | os.O_APPEND))
         part.take_in()
         return part
 

@@ -113,19 +113,19 @@ class ObjectStore:
 
     def _put(self, new: NewImage, replacing: str | None) -> str | None:
         image_parts(new.path)
-        if not new.part.exists():
+        if not new.file.exists():
             return self._put_before(new, replacing)
         gone = None
         if replacing:
             standing = self._bucket.head(new.path)
-            placed = standing is not None and standing.about.get(PART) == _mark(new.part)
+            placed = standing is not None and standing.about.get(PART) == _mark(new.file)
             gone = self._step_aside(new.path, replacing, None if placed else standing)
             if placed:
                 return gone
         while True:
             self._at("storage.object.before_put")
             try:
-                tag = self._bucket.create(new.path, new.part, _about(new, self._shard))
+                tag = self._bucket.create(new.path, new.file, _about(new, self._shard))
             except Taken:
                 if self._is_there(new, other=replacing is not None):
                     break
@@ -147,9 +147,9 @@ class ObjectStore:
         standing = self._bucket.head(new.path)
         if standing is None:
             return False
-        if standing.about.get(PART) == _mark(new.part):
+        if standing.about.get(PART) == _mark(new.file):
             return True
-        if not other and standing.bytes == new.part.stat().st_size and self._digest(standing) == _digest_of(new.part):
+        if not other and standing.bytes == new.file.stat().st_size and self._digest(standing) == _digest_of(new.file):
             return True
         if new.key and standing.about.get(KEY) == new.key:
             self._step_aside(new.path, new.key, standing)
@@ -348,7 +348,7 @@ def _mark(part: Path) -> str:
 
 
 def _about(new: NewImage, shard: str) -> dict[str, str]:
-    told = {"Content-Type": _type(new.path), SHA256: new.sha256 or _digest_of(new.part), PART: _mark(new.part)}
+    told = {"Content-Type": _type(new.path), SHA256: new.sha256 or _digest_of(new.file), PART: _mark(new.file)}
     told |= {KEY: new.key, SLOT: str(new.slot)} if new.key else {}
     return told | ({SHARD: shard} if shard else {})
 

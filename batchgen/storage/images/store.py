@@ -26,11 +26,16 @@ class NewImage:
     `key` and `slot` say whose it is: what a store keeps beside the bytes.
     """
 
-    part: Path
+    part: Path | str
     path: str
     sha256: str | None = None
     key: str = ""
     slot: int = 0
+
+    @property
+    def file(self) -> Path:
+        """The file of the part."""
+        return Path(self.part)
 
 
 @dataclass(frozen=True, slots=True)
