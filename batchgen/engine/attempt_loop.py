@@ -492,7 +492,8 @@ def _receipt(came: Receipt | Lost) -> Receipt:
     """Say what follows from a result: nobody knows whether what is lost was charged."""
     if isinstance(came, Lost):
         return Receipt(came.attempt_id, Phase.HANDED_OVER, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", came.why))
-    return replace(came, verdict=cautious(came.verdict))
+    verdict = cautious(came.verdict)
+    return came if verdict is came.verdict else replace(came, verdict=verdict)
 
 
 def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:

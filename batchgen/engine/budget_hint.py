@@ -33,6 +33,9 @@ class Amount:
     def __sub__(self, other: "Amount") -> "Amount":
         return Amount(self.money - other.money, self.images - other.images)
 
+    def __neg__(self) -> "Amount":
+        return Amount(-self.money, -self.images)
+
     def of(self, kind: CapKind) -> int:
         """In the unit that a limit counts."""
         return self.images if kind in _IMAGES else self.money
@@ -76,28 +79,28 @@ class BudgetHint:
     @contextmanager
     def claiming(self, priority: float, most: Amount) -> Iterator[Claim]:
         """While inside, a job is under way that may ask for so much in all."""
-        claim = Claim(priority, Amount())
+        claim = Claim(priority, NOTHING)
         self._move_claim(claim, most)
         try:
             yield claim
         finally:
-            self._move_claim(claim, Amount() - claim.left)
+            self._move_claim(claim, -claim.left)
             if not self._claims[priority]:
                 del self._claims[priority]
             self._tell()
 
     def claimed(self, priority: float) -> Amount:
         """Say what jobs of a larger priority may still ask for; nearly always there are none."""
-        return sum((claim for whose, claim in self._claims.items() if whose > priority), Amount())
+        return sum([claim for whose, claim in self._claims.items() if whose > priority], NOTHING)
 
     def _move_claim(self, claim: Claim | None, change: Amount) -> None:
         """Let a job ask for more, or for less; never for less than nothing."""
         if claim is None:
             return
-        left = claim.left + change
-        left = Amount(max(0, left.money), max(0, left.images))
-        self._claims[claim.priority] = self._claims.get(claim.priority, Amount()) + left - claim.left
-        claim.left = left
+        before = claim.left
+        change = Amount(max(-before.money, change.money), max(-before.images, change.images))
+        self._claims[claim.priority] = self._claims.get(claim.priority, NOTHING) + change
+        claim.left = before + change
 
     def never(self, attempt: Attempt) -> Refused | None:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
@@ -160,8 +163,8 @@ class BudgetHint:
     def reserved(self, ask: Amount, provider: str, claim: Claim | None) -> None:
         """Turn a question into a reservation."""
         self._asking -= ask
-        self.move(Amount() - ask, provider)
-        self._move_claim(claim, Amount() - ask)
+        self.move(-ask, provider)
+        self._move_claim(claim, -ask)
 
     def settled(self, given_back: Amount, provider: str, claim: Claim | None) -> None:
         """Take back what a closed call did not use."""

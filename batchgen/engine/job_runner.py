@@ -176,7 +176,7 @@ class JobRunner:
             open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
             doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
             lane.doubted.append((outcome.job, doubted))
-        out = any(self.bench.stops.has(kind) for kind in _OF_ALL)
+        out = bool(self.bench.stops) and any(self.bench.stops.has(kind) for kind in _OF_ALL)
         over = [other for other in self.bench.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
         jobs = [one for other in over for one in _taken(other.doubted)]
         if not jobs:

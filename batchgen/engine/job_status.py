@@ -6,6 +6,8 @@ from batchgen.model import Job, OutcomeKind, ReasonCode, SlotState
 
 def job_status(job: Job, known: Known) -> OutcomeKind:
     """Say what a job has come to, over all runs so far."""
+    if not (known.slots or known.submitted):
+        return OutcomeKind.NOT_STARTED
     slots = [slot for slot in known.slots if slot.index < job.n and not slot.pending]
     states = [slot.state for slot in slots]
     incomplete = any(slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.INCOMPLETE for slot in slots)

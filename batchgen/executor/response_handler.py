@@ -105,8 +105,9 @@ class ResponseHandler:
         self, attempt: Attempt, call: Exchange, intake: PartWriter, document: Document, answer: Answer
     ) -> Receipt:
         """Store what an answer brings, which is whole or will not come again."""
-        items = tuple(self._local(item, intake) for item in answer.items)
-        asked = (attempt, call, intake, document, replace(answer, items=items))
+        if any(item.inline for item in answer.items):
+            answer = replace(answer, items=tuple(self._local(item, intake) for item in answer.items))
+        asked = (attempt, call, intake, document, answer)
         return await self.patience.insist(self._landed, *asked, again=lambda: self._land_again(attempt.id))
 
     async def fail(
@@ -254,7 +255,10 @@ class ResponseHandler:
     def _usage(self, answer: Answer) -> Usage | None:
         """Return the usage as it was said, but for secrets."""
         usage = answer.usage
-        return usage and replace(usage, raw=without(usage.raw.encode(), self.secrets).decode())
+        if usage is None:
+            return None
+        raw = without(usage.raw.encode(), self.secrets).decode()
+        return usage if raw == usage.raw else replace(usage, raw=raw)
 
     def _echo(self, echo: Echo) -> Echo:
         said = {name: getattr(echo, name) for name in echo.__slots__}

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from batchgen.executor.protocol import Came, Executor
 from batchgen.model import Attempt, Pending
@@ -31,11 +31,11 @@ class Executors:
                 await stack.enter_async_context(executor.session())
             yield
 
-    async def execute(self, attempts: Sequence[Attempt]) -> Sequence[Came]:
+    def execute(self, attempts: Sequence[Attempt]) -> Coroutine[Any, Any, Sequence[Came]]:
         """Make each attempt at its provider."""
         if len(attempts) == 1:
-            return await self._of(attempts[0]).execute(attempts)
-        return await self._each(attempts, lambda executor, mine: executor.execute(mine))
+            return self._of(attempts[0]).execute(attempts)
+        return self._each(attempts, lambda executor, mine: executor.execute(mine))
 
     async def collect(self, open: Sequence[Pending | Attempt]) -> Sequence[Came]:  # noqa: A002 - as in the protocol
         """Look for what these bring, each at its provider."""

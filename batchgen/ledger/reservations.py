@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -97,17 +97,13 @@ def reserve_all(
     found: list[Refused | None] = []
     cost, images = claimed
     for attempt in attempts:
-        asked = (
-            replace(line, open=line.open + images, ask=attempt.n)
-            if line.kind in COUNT_IMAGES
-            else replace(line, open=line.open + cost, ask=attempt.quote.high)
-            for line in lines
-        )
-        refused = _approved_meanwhile(db, catalogue, attempt) or judge(tuple(asked))
+        n, high = attempt.n, attempt.quote.high
+        asks = [line.asked(images, n) if line.kind in COUNT_IMAGES else line.asked(cost, high) for line in lines]
+        refused = _approved_meanwhile(db, catalogue, attempt) or judge(tuple(asks))
         found.append(refused)
         if refused is None:
             _insert(db, catalogue, attempt, now, handle)
-            cost, images = cost + attempt.quote.high, images + attempt.n
+            cost, images = cost + high, images + n
     return tuple(found)
 
 
@@ -135,6 +131,10 @@ class Line:
     def free(self) -> int:
         """What is left now; never negative."""
         return max(0, self.limit - self.used - self.open)
+
+    def asked(self, under_way: int, ask: int) -> "Line":
+        """Return it with so much more under way, and so much asked for beside that."""
+        return Line(self.kind, self.limit, self.used, self.open + under_way, ask)
 
 
 def judge(lines: tuple[Line, ...]) -> Refused | None:

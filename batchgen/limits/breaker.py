@@ -84,7 +84,7 @@ class Breaker:
 
         Whoever gets a ticket must `record`, `keep` or `release` it.
         """
-        async with self._gate.waiting():
+        with self._gate.waiting():
             while not self.given_up:
                 wait = None
                 if not self._open:

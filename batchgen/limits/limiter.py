@@ -134,7 +134,7 @@ class Limiter:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
-        async with self._gate.waiting():
+        with self._gate.waiting():
             await self._slots.acquire()
         try:
             yield
@@ -150,7 +150,7 @@ class Limiter:
         weights, rate = self._weights(n, input_images, tokens), self._rate(model)
         self._waiting += 1
         try:
-            async with self._gate.waiting():
+            with self._gate.waiting():
                 start = await self._queue.start(weights, model, lambda: self._closed_for(rate))
         finally:
             self._waiting -= 1
@@ -238,7 +238,7 @@ class Limiter:
 
     async def opened(self) -> None:
         """Wait until calls may start, whatever the pace; raises Closed when the run stops first."""
-        async with self._gate.waiting():
+        with self._gate.waiting():
             await self._opened.wait()
 
     def close(self) -> None:

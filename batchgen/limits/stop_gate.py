@@ -36,13 +36,13 @@ class _Wait:
         self._inside = inside
         self._ended = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None, "permits are for tasks"
         self._task, self._before = task, task.cancelling()
         self._inside.add(self)
 
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._inside.discard(self)
         if self._ended and self._task.uncancel() <= self._before and isinstance(error, asyncio.CancelledError):
             raise Closed from None

@@ -162,6 +162,11 @@ class Usage:
     raw: str = ""
     cost: MicroUSD | None = None
 
+    @property
+    def counts(self) -> tuple[int | None, ...]:
+        """What was counted, without the words that said it."""
+        return (self.text_in, self.image_in, self.output, self.text_out, self.total, self.cost)
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:

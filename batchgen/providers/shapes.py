@@ -41,7 +41,8 @@ def said_in(value: Any) -> ApiError | None:
 def refusal_in(value: Any, depth: int = 0) -> str:
     """Return a status or a reason in an answer that says moderation; empty when there is none."""
     if isinstance(value, dict):
-        if found := wording().moderation.named(*[value[name] for name in _REASONS if type(value.get(name)) is str]):
+        said = [value[name] for name in _REASONS if name in value and type(value[name]) is str]
+        if said and (found := wording().moderation.named(*said)):
             return found
         value = list(value.values())
     if not isinstance(value, list) or depth > _DEEPEST:

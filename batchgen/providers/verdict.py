@@ -90,7 +90,8 @@ class CallEvidence:
 
 def judge(happening: CallEvidence) -> Verdict:
     """Read the table; total: whatever happened, there is one verdict."""
-    return replace(_judged(happening), cause=_cause(happening))
+    verdict, cause = _judged(happening), _cause(happening)
+    return verdict if verdict.cause is cause else replace(verdict, cause=cause)
 
 
 def answered_by(status: int, *, web_page: bool, words: str | None) -> Cause:

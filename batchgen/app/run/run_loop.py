@@ -167,6 +167,7 @@ class RunLoop:
 
     async def _lane(self, one: "_Opened", on_books: Offload) -> Lane:
         session, settings, clock = self.session, one.config.settings, self.session.project.clock
+        caps, steering = caps_of(settings), session.steering
         shared = await on_books(self._is_shared)
         one.known = await on_books(session.ledger.learned_limits.of, one.config.name, one.key)
         lane = Lane(
@@ -180,7 +181,7 @@ class RunLoop:
                 self._shared_pace(one, on_books) if shared else None,
             ),
             breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
-            caps=lambda: replace(caps_of(settings), max_cost=session.steering.max_cost),
+            caps=lambda: caps if caps.max_cost == steering.max_cost else replace(caps, max_cost=steering.max_cost),
             batches=one.batches,
             most=one.config.most,
         )

@@ -15,6 +15,7 @@ from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.news import News
 from batchgen.app.run.precheck import Prechecked
 from batchgen.engine import StopReasons, Task, Words, job_status, said
+from batchgen.engine.job_runner import Prepare
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Known, Ledger
@@ -282,8 +283,8 @@ class Worklist:
         self._under_way.add(item.job.id)
         self._canary_watch.starts(item.job)
         if item.job.id in self._redrawn:  # what was planned of it may have been drawn meanwhile
-            return replace(_task(item), prepare=self._after_redraw)
-        return replace(_task(item), prepare=self._prepare if item.job.waits_for else self._look_again)
+            return _task(item, self._after_redraw)
+        return _task(item, self._prepare if item.job.waits_for else self._look_again)
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether too many of the job's template were in vain; then it is written down why the job is not started."""
@@ -301,7 +302,7 @@ class Worklist:
         for item in self._pairing.plan(self._among(held), queued=True):
             if item.waits is ReasonCode.CANARY and not again and self._canary_watch.may_open(item.job.template):
                 ready = self._come(item)
-                yield replace(_task(replace(ready, slots=ready.later)), prepare=self._await_checks)
+                yield _task(replace(ready, slots=ready.later), self._await_checks)
                 continue
             still.add(item)
             if item.waits or not item.slots:
@@ -447,7 +448,7 @@ class Worklist:
             self._redrawing.add(item.job.id)
             self._redrawn.add(item.job.id)
             self.grows(len(item.slots))
-        return [(item, replace(_task(item), prepare=self._look_again)) for item in drawn]
+        return [(item, _task(item, self._look_again)) for item in drawn]
 
     def _is_at_rest(self, job: Job) -> bool:
         return job.id not in self._under_way and job.id not in self._redrawing
@@ -510,11 +511,12 @@ def _in_words(reason: Reason) -> str:
     return f"paid, but not fetched: {reason.words}" if reason.code is ReasonCode.DOWNLOAD else reason.words
 
 
-def _task(item: Planned) -> Task:
+def _task(item: Planned, prepare: Prepare | None = None) -> Task:
     return Task(
         item.job,
         item.slots,
         item.replaces,
+        prepare,
         job_status=item.job_status,
         tried=item.tried,
         words=item.words,
