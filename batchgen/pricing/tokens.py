@@ -1,10 +1,14 @@
 """How many tokens one image takes: the words of its prompt, its reference images, what is drawn."""
 
 import re
-import warnings
+import sys
 from collections.abc import Callable
 from functools import cache, lru_cache
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from math import isqrt
+from typing import Any
 
 from batchgen.catalog.models import token_table
 from batchgen.catalog.sizes import legal_size
@@ -20,6 +24,7 @@ WIDEST, MOST_ENLARGED = 3, 2
 """The canvas of a reference image is at most three times as long as wide; it is enlarged at most twice."""
 
 _LONGEST_EXACT = 100_000
+_CORE = "bpe_openai._bindings"
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -139,12 +144,23 @@ def _patches(width: int, height: int) -> int:
 
 @cache
 def _vocabulary() -> Callable[[str], int] | None:
-    with warnings.catch_warnings():
-        # The package opens its vocabulary by a way that Python deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            from bpe_openai import get_encoding
-        except ImportError:
-            return None
-        encoding = get_encoding("o200k_base")
-    return lambda prompt: len(encoding.encode_ordinary(prompt.encode("utf-8", "replace").decode()))
+    try:
+        encoding = _tokenizer().tokenizer_for_encoding("o200k_base")
+    except (ImportError, AttributeError):
+        return None
+    return lambda prompt: len(encoding.encode(prompt.encode("utf-8", "replace").decode()))
+
+
+def _tokenizer() -> Any:
+    """Import the compiled tokenizer by itself.
+
+    It brings its vocabularies along. The Python around it reads three of them once more when it is imported, which
+    takes a second and 250 MB, and no count needs that.
+    """
+    package = None if _CORE in sys.modules else find_spec("bpe_openai")
+    spec = package and PathFinder.find_spec(_CORE, package.submodule_search_locations)
+    if spec and spec.loader:
+        core = module_from_spec(spec)
+        spec.loader.exec_module(core)
+        sys.modules[_CORE] = core  # it can be made only once in a process
+    return import_module(_CORE)
