@@ -30,7 +30,7 @@ class FullPart(Part):
     """A part that stops taking bytes."""
 
     def __init__(self, part: Part, spool: FullSpool) -> None:
-        super().__init__(part.index, part.path, part._descriptor or 0)
+        super().__init__(part.index, part.where, part._descriptor or 0)
         self._spool = spool
 
     def write(self, *pieces: Any) -> None:

@@ -77,7 +77,7 @@ class MemoryStore:
 
     def put_all(self, images: Sequence[NewImage], *, replacing: str | None = None) -> tuple[str | None, ...]:
         """Keep the bytes of several parts."""
-        return tuple([self.put(one.part, one.path, one.sha256, replacing=replacing) for one in images])
+        return tuple([self.put(one.file, one.path, one.sha256, replacing=replacing) for one in images])
 
     def set_aside(self, path: str, key: str) -> str | None:
         """Move an image to `superseded/`."""

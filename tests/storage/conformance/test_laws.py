@@ -333,8 +333,8 @@ def _new(bench: Bench) -> list[NewImage]:
 
 
 ACTS: dict[str, tuple[Ready, Act]] = {
-    "put": (_nothing, lambda bench, store: store.put(_new(bench)[0].part, PLACE)),
-    "put, replacing": (_with_old, lambda bench, store: store.put(_new(bench)[0].part, PLACE, replacing=KEY)),
+    "put": (_nothing, lambda bench, store: store.put(_new(bench)[0].file, PLACE)),
+    "put, replacing": (_with_old, lambda bench, store: store.put(_new(bench)[0].file, PLACE, replacing=KEY)),
     "put all, replacing": (_with_old, lambda bench, store: store.put_all(_new(bench), replacing=KEY)),
     "set aside": (_with_old, lambda _, store: store.set_aside(PLACE, KEY)),
     "move": (_with_old_aside, lambda _, store: store.move(ASIDE, PLACE, sha(b"old"))),
