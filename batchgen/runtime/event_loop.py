@@ -3,10 +3,7 @@
 import asyncio
 from collections import deque
 from selectors import DefaultSelector, SelectorKey
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+from typing import Any
 
 FEW, MANY = 4, 64
 """Events of one turn, at least and at most. What they bring is worked off before more is read."""
@@ -38,23 +35,23 @@ class FewAtOnce(DefaultSelector):
         ready, self._left = self._left[: self._few], self._left[self._few :]
         return [(key, events) for key, events in ready if self._keys.get(key.fd) is key]
 
-    def get_key(self, fileobj: "FileDescriptorLike") -> SelectorKey:
+    def get_key(self, fileobj: Any) -> SelectorKey:
         """Find what is registered; the loop asks by number, several times for each connection."""
         return self._keys[fileobj] if isinstance(fileobj, int) else super().get_key(fileobj)
 
-    def register(self, fileobj: "FileDescriptorLike", events: int, data: Any = None) -> SelectorKey:
+    def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
         """Watch for events."""
         key = super().register(fileobj, events, data)
         self._keys[key.fd] = key
         return key
 
-    def modify(self, fileobj: "FileDescriptorLike", events: int, data: Any = None) -> SelectorKey:
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
         """Watch for other events."""
         key = super().modify(fileobj, events, data)
         self._keys[key.fd] = key
         return key
 
-    def unregister(self, fileobj: "FileDescriptorLike") -> SelectorKey:
+    def unregister(self, fileobj: Any) -> SelectorKey:
         """Watch no more."""
         key = super().unregister(fileobj)
         self._keys.pop(key.fd, None)
