@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ def quiet(key: str) -> dict[str, str]:
 class RayNodes:
     """The cluster, in a process of its own."""
 
-    def __init__(self, count: int, folder: Path) -> None:
+    def __init__(self, count: int, folder: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
         script = [sys.executable, str(ROOT / "tests" / "cluster" / "ray_nodes.py"), str(count)]
         self._errors = (folder / "ray.err").open("wb")
         self._process = subprocess.Popen(
@@ -46,7 +47,7 @@ class RayNodes:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=quiet(NODES_KEY),
+            env=quiet(NODES_KEY) | dict(variables),
             text=True,
             start_new_session=True,
             cwd=folder,
@@ -99,6 +100,16 @@ class Scene:
     handle: Handle
     drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    @property
+    def store(self) -> str:
+        """Where images go."""
+        return f"file://{self.root / 'shared'}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of a driver."""
+        return quiet(DRIVERS_KEY)
+
     def manifest(self, jobs: int, *, linger: float = 60.0, concurrency: int = 8, limits: str = "") -> Path:
         """Write a manifest."""
         path = self.root / "lamps.yaml"
@@ -107,7 +118,7 @@ class Scene:
 name: lamps
 limits: {{max_cost: 100, concurrency: {concurrency}{limits}}}
 engine: {{ray: {{address: "{self.nodes.address}", linger: {linger}, per_node: 16}}}}
-output: {{store: "file://{self.root / "shared"}"}}
+output: {{store: "{self.store}"}}
 defaults: {{model: gpt-image-2, size: 1024x1024, quality: low}}
 jobs:
   - id: "lamp-{{{{ n }}}}"
@@ -123,7 +134,7 @@ jobs:
         command = [sys.executable, "-m", "batchgen", "run", "lamps.yaml", "--base-url", self.handle.base_url, "--json"]
         errors = (self.root / f"driver-{len(self.drivers)}.err").open("wb")
         process = subprocess.Popen(
-            [*command, *words], cwd=self.root, env=quiet(DRIVERS_KEY), stdout=subprocess.PIPE, stderr=errors
+            [*command, *words], cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=errors
         )
         errors.close()
         self.drivers.append(process)
@@ -156,6 +167,15 @@ jobs:
         """What stands in the store."""
         return sorted(path.name for path in (self.root / "shared" / "images").glob("*"))
 
+    def close(self) -> None:
+        """End the drivers that are still at work."""
+        for driver in self.drivers:
+            if driver.poll() is None:
+                driver.kill()
+            driver.wait()
+            if driver.stdout:
+                driver.stdout.close()
+
     def is_complete(self, jobs: int, summary: dict[str, Any]) -> None:
         """Each job is recorded once, its image stands in the store, and the books are those of the provider."""
         assert summary["exit_code"] == 0, summary
@@ -179,10 +199,5 @@ def scene(nodes: RayNodes, tmp_path: Path) -> Iterator[Scene]:
     handle = start_embedded(MockConfig(key=NODES_KEY, latency=(LATENCY, LATENCY)))
     found = Scene(nodes, tmp_path, handle)
     yield found
-    for driver in found.drivers:
-        if driver.poll() is None:
-            driver.kill()
-        driver.wait()
-        if driver.stdout:
-            driver.stdout.close()
+    found.close()
     handle.stop()
