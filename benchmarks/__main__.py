@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, calls, cluster, collect, derivatives, plan, rate, refused, report, startup, view
+from benchmarks import again, calls, cluster, collect, derivatives, driver, plan, rate, refused, report, startup, view
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     "collect": collect.run,
     "derivatives": derivatives.run,
     "startup": startup.run,
+    "driver": driver.run,
     "cluster": cluster.run,
 }
 
