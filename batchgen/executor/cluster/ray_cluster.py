@@ -3,14 +3,18 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+import secrets
+from collections import defaultdict
+from collections.abc import Awaitable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import count
 from typing import Any
 
-from batchgen.errors import InputError
-from batchgen.executor.cluster.order import Equip, Node, NodeGone, NodeSilent
+from batchgen.errors import Exit, InputError
+from batchgen.executor.cluster.order import Equip, Node, NodeGone, NodeSilent, NotDone
 from batchgen.executor.cluster.worker import NodeWorker
 
 MISSING_RAY = "pip install 'batchgen-images[ray]' brings Ray, which `--engine ray` needs"
@@ -21,6 +25,12 @@ LEAST_STORE = 80 * 1024 * 1024
 """Bytes of the shared memory that Ray wants at least; nothing of ours goes through it."""
 CONTROL = 64
 """Calls of an actor beside the attempts that it makes."""
+TAKE_SECONDS = 10.0
+"""How long a driver waits for what calls bring, before it asks anew."""
+TOGETHER_SECONDS = 0.005
+"""How long what one call brought waits for what others bring."""
+Call = tuple[int, Any]
+"""The number that a driver gave a call, and its arguments, or what it brought."""
 
 
 def is_installed() -> bool:
@@ -34,11 +44,22 @@ class RayWorker:
     def __init__(self, equip: Equip, linger: float) -> None:
         """Make it; the event loop is there when the first method runs."""
         self._worker = NodeWorker(equip, linger, leave=self._leave)
+        self._outboxes = defaultdict[str, Outbox](Outbox)
 
     async def ask(self, method: str, args: tuple[Any, ...]) -> Any:
         """Call a method of the worker."""
         self._worker.watch()
         return await getattr(self._worker, method)(*args)
+
+    async def begin(self, driver: str, calls: Sequence[Call]) -> None:
+        """Begin calls of `execute`; `take` gives what they bring."""
+        self._worker.watch()
+        for number, args in calls:
+            self._outboxes[driver].begin(number, self._worker.execute(*args))
+
+    async def take(self, driver: str, came: Sequence[int]) -> Sequence[Call]:
+        """Wait until calls have ended, and give what they brought, until the driver says that it came."""
+        return await self._outboxes[driver].take(came)
 
     async def leave(self) -> None:
         """End this process."""
@@ -52,26 +73,119 @@ class RayWorker:
         ray.get_runtime_context().current_actor.leave.remote()
 
 
-@dataclass(frozen=True, eq=False)
+class Outbox:
+    """What the calls of one driver brought, until it takes it: many with one answer, as an answer of Ray costs most.
+
+    What a driver does not take, the worker still knows.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._ended: dict[int, Any] = {}
+        self._some = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, number: int, work: Awaitable[Any]) -> None:
+        """Begin a call."""
+        task = asyncio.create_task(self._end(number, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _end(self, number: int, work: Awaitable[Any]) -> None:
+        try:
+            self._ended[number] = await work
+        except Exception as bug:  # noqa: BLE001 - it is raised again in the driver, which waits for this call
+            self._ended[number] = NotDone(Exit.BUG, f"a bug on a node: {type(bug).__name__}")
+        self._some.set()
+
+    async def take(self, came: Sequence[int]) -> Sequence[Call]:
+        """Wait for what ends, and a moment longer for what ends with it; what came before is let go of."""
+        for number in came:
+            self._ended.pop(number, None)
+        if not self._ended:
+            self._some.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._some.wait(), TAKE_SECONDS)
+                await asyncio.sleep(TOGETHER_SECONDS)
+        return list(self._ended.items())
+
+
+@dataclass(eq=False)
 class RayNode:
-    """An actor on a node."""
+    """An actor on a node.
+
+    Attempts that begin in the same turn of the loop travel together, and so does what they bring.
+    """
 
     name: str
     where: str
     actor: Any
 
+    def __post_init__(self) -> None:
+        self._driver = secrets.token_hex(8)
+        self._numbers = count()
+        self._new: list[Call] = []
+        self._open: dict[int, asyncio.Future[Any]] = {}
+        self._taking: asyncio.Task[None] | None = None
+
     async def ask(self, method: str, /, *args: Any) -> Any:
         """Call the actor; NodeGone when it is dead, NodeSilent when it cannot be reached."""
-        from ray import exceptions
-
+        if method != "execute":
+            return await _answer(self.actor.ask.remote(method, args))
+        number, loop = next(self._numbers), asyncio.get_running_loop()
+        waiting = self._open[number] = loop.create_future()
+        if not self._new:
+            loop.call_soon(self._send)
+        self._new.append((number, args))
+        if self._taking is None:
+            self._taking = loop.create_task(self._take())
+            self._taking.add_done_callback(lambda taken: self._fail(list(self._open), taken))
         try:
-            return await self.actor.ask.remote(method, args)
-        except exceptions.ActorUnavailableError as error:
-            raise NodeSilent(_short(error)) from None
-        except (exceptions.RayActorError, exceptions.RayTaskError, exceptions.WorkerCrashedError) as error:
-            raise NodeGone(_short(error)) from None
-        except exceptions.RayError as error:
-            raise NodeSilent(_short(error)) from None
+            return await waiting
+        finally:
+            del self._open[number]
+            if waiting.cancelled() and not self._open and self._taking is not None:
+                self._taking.cancel()
+
+    def _send(self) -> None:
+        calls, self._new = self._new, []
+        sent = asyncio.ensure_future(_answer(self.actor.begin.remote(self._driver, calls)))
+        sent.add_done_callback(lambda sent: self._fail([number for number, _ in calls], sent))
+
+    async def _take(self) -> None:
+        """Take what attempts bring, as long as any is under way."""
+        came: list[int] = []
+        try:
+            while self._open:
+                brought = await _answer(self.actor.take.remote(self._driver, came))
+                came = [number for number, _ in brought]
+                for number, one in brought:
+                    if (waiting := self._open.get(number)) and not waiting.done():
+                        waiting.set_result(one)
+                await asyncio.sleep(0)  # who waited goes on first
+        finally:
+            self._taking = None
+
+    def _fail(self, numbers: Iterable[int], told: "asyncio.Future[Any]") -> None:
+        """Tell those who wait that no answer comes, and why."""
+        error = None if told.cancelled() else told.exception()
+        for number in numbers if error else ():
+            if (waiting := self._open.get(number)) and not waiting.done():
+                waiting.set_exception(NodeGone(str(error)) if isinstance(error, NodeGone) else NodeSilent(str(error)))
+
+
+async def _answer(reply: Awaitable[Any]) -> Any:
+    """Wait for what an actor answers; NodeGone when it is dead, NodeSilent when it cannot be reached."""
+    from ray import exceptions
+
+    try:
+        return await reply
+    except exceptions.ActorUnavailableError as error:
+        raise NodeSilent(_short(error)) from None
+    except (exceptions.RayActorError, exceptions.RayTaskError, exceptions.WorkerCrashedError) as error:
+        raise NodeGone(_short(error)) from None
+    except exceptions.RayError as error:
+        raise NodeSilent(_short(error)) from None
 
 
 @dataclass(eq=False)
