@@ -5,7 +5,7 @@ import hashlib
 from batchgen.model import Checks, Recipe
 from batchgen.model.plain import dump
 
-VERSION = 1
+VERSION = 2
 """Part of each hash: what was made is made again when this program makes it otherwise."""
 
 

@@ -3,7 +3,12 @@
 Every measure takes an image in RGB. A colour is near another when no channel differs by more than the tolerance.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from math import cos, fsum, pi
+from operator import mul
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +23,13 @@ SPECKS = 0.002
 BAND = 0.02
 """The border is this share of the shorter side, at least one pixel."""
 HASH_EDGE = 8
+HASH_FROM = 32
+WAVES = tuple(
+    tuple(cos(pi * (2 * at + 1) * wave / (2 * HASH_FROM)) for at in range(HASH_FROM)) for wave in range(HASH_EDGE)
+)
+"""The waves of which a line of 32 pixels is made, the longest ones."""
+CLEARLY = 0.3
+"""The share of the usual strength that a frequency has to have: what is hardly there turns with every compression."""
 SHARPEST = 0.005
 """The share of pixels that counts as the sharpest edges."""
 
@@ -96,19 +108,24 @@ def sharpness(image: "Image") -> float:
 
 
 def looks(image: "Image") -> int:
-    """Hash how an image looks, 64 bits: whether each of 8 x 8 places is brighter than its right neighbour (dHash).
+    """Hash how an image looks, 64 bits: which of its 8 x 8 lowest frequencies are clearly positive (pHash).
 
-    Two images look alike when few bits differ.
+    Two images look alike when few bits differ. The frequencies are those of the cosine transform (DCT-II) of the
+    brightness at 32 x 32 pixels. A hash of neighbours (dHash) does not tell products apart that stand on a plain
+    ground, as most of its bits are those of the ground.
     """
     from PIL import Image as Images
 
-    small = image.convert("L").resize((HASH_EDGE + 1, HASH_EDGE), Images.Resampling.BOX).tobytes()
-    bits = 0
-    for row in range(HASH_EDGE):
-        start = row * (HASH_EDGE + 1)
-        for at in range(start, start + HASH_EDGE):
-            bits = bits << 1 | (small[at] > small[at + 1])
-    return bits
+    small = image.convert("L").resize((HASH_FROM, HASH_FROM), Images.Resampling.BOX).tobytes()
+    lines = [small[start : start + HASH_FROM] for start in range(0, len(small), HASH_FROM)]
+    across = [[_product(wave, line) for wave in WAVES] for line in lines]
+    found = [_product(wave, column) for wave in WAVES for column in zip(*across, strict=True)]
+    least = CLEARLY * median(map(abs, found[1:]))  # the first is the brightness of the whole
+    return reduce(lambda bits, one: bits << 1 | (one > least), found, 0)
+
+
+def _product(wave: Iterable[float], values: Iterable[float]) -> float:
+    return fsum(map(mul, wave, values))
 
 
 def differing(one: int, other: int) -> int:
