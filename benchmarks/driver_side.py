@@ -10,7 +10,7 @@ from typing import Any
 from batchgen.app.config.options import Options
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
-from batchgen.executor import Came, Capacity
+from batchgen.executor import Came
 from batchgen.model import Attempt, Charge, Lost, Pending, Phase, Receipt, Remedy, StoredImage, Usage, Verdict
 from benchmarks.payload import OUTPUT_TOKENS, SIDE
 from benchmarks.processes import CLIENT_CORE, pin
@@ -21,8 +21,6 @@ USAGE = Usage(text_in=12, image_in=0, output=OUTPUT_TOKENS, total=OUTPUT_TOKENS 
 
 class Instant:
     """Says of each attempt that its image stands in the store."""
-
-    capacity = Capacity.SLOTS
 
     def __init__(self, *_what: object, **_how: object) -> None:
         """Need nothing."""

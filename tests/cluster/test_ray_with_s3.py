@@ -12,6 +12,7 @@ from batchgen.mock import MockConfig
 from batchgen.mock.embedded import start_embedded
 from batchgen.storage.images.bucket import Bucket
 from tests.cluster.conftest import LATENCY, NODES_KEY, RayNodes, Scene, has_ray
+from tests.patience import wait_until
 from tests.storage.servers import Server, moto
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), has_ray]
@@ -63,9 +64,9 @@ def test_a_driver_that_dies_is_followed_by_another_that_finds_all_in_the_bucket(
     """Images and receipts stand there when the nodes have left; nothing is paid twice, and no receipt stays."""
     scene.manifest(JOBS, linger=1)
     first = scene.start()
-    scene.until(lambda: scene.asked > 8)
+    wait_until(lambda: scene.asked > 8)
     first.send_signal(signal.SIGKILL)
-    scene.until(lambda: not scene.nodes.workers())
+    wait_until(lambda: not scene.nodes.workers())
     assert scene.below("batchgen/receipts")
     scene.is_complete(JOBS, scene.run())
     assert scene.asked == JOBS
