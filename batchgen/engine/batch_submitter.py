@@ -86,9 +86,11 @@ class BatchSubmitter:
             if marks := given_up(bench.settings, tried, slots):
                 await bench.offload(bench.ledger.images.mark, job.key, marks)
                 continue
-            purpose = purposes(bench.settings, tried)[0]
+            odd = tuple(slot for slot in slots if slot in task.odd)
+            rest = tuple(slot for slot in slots if slot not in task.odd)
+            asked = ((odd, Purpose.RETRY), (rest, purposes(bench.settings, tried)[0]))
             try:
-                made.append(self._attempt(task, job, slots, purpose))
+                made += [self._attempt(task, job, some, purpose) for some, purpose in asked if some]
             except InputError as error:
                 self._tell("price", str(error))
         return made

@@ -55,7 +55,7 @@ class Task:
     `replaces` is the key of the job whose images stand where these will go; `standing` is what the job has come to
     before, `tried` what earlier runs made of its slots, `high` the most that they may cost. `words` are the prompts of
     slots that are not drawn with the job's own. `redraw`: the slots have images, which stay until others take their
-    places.
+    places. So do those in `odd`, which are not as asked: this is their one more try.
     """
 
     job: Job
@@ -67,6 +67,7 @@ class Task:
     words: Words = ()
     redraw: bool = False
     high: MicroUSD = ZERO
+    odd: frozenset[int] = frozenset()
 
 
 Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
@@ -237,7 +238,7 @@ class JobRunner:
                 break
         if not over:
             filled.open.update({slot: missing(self.bench.settings, why) for slot, why in short.items()})
-        await self._once_more(job, filled)
+        await self._once_more(job, filled, task.odd)
         return filled
 
     def _failed(self, call: CallState) -> dict[int, tuple[SlotState, Reason]]:
@@ -255,10 +256,11 @@ class JobRunner:
             await self._caller.make(call)
             await self._fetch(call, Filled())
 
-    async def _once_more(self, job: Job, filled: Filled) -> None:
+    async def _once_more(self, job: Job, filled: Filled, tried: frozenset[int]) -> None:
         """Ask once again for images that are not as asked; the first ones stay until others take their places."""
-        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
-            call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
+        odd = tuple(slot for slot in filled.odd if slot not in tried)
+        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and odd and not self.bench.stops:
+            call = CallState(job, odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)
             filled.stored -= len(call.remote)

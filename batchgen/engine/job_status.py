@@ -11,11 +11,12 @@ def job_status(job: Job, known: Known) -> OutcomeKind:
     slots = [slot for slot in known.slots if slot.index < job.n and not slot.pending]
     states = [slot.state for slot in slots]
     incomplete = any(slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.INCOMPLETE for slot in slots)
+    comes = any(index < job.n for index in known.submitted)
     if states.count(SlotState.STORED) == job.n:
-        return OutcomeKind.DONE
+        return OutcomeKind.SUBMITTED if comes else OutcomeKind.DONE
     if any(slot.state is SlotState.UNCERTAIN and slot.reason.code is not ReasonCode.OUTAGE for slot in slots):
         return OutcomeKind.HELD
-    if any(index < job.n for index in known.submitted):
+    if comes:
         return OutcomeKind.SUBMITTED
     if SlotState.UNCERTAIN in states:
         return OutcomeKind.NOT_STARTED

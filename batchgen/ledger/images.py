@@ -86,6 +86,20 @@ class Images:
             ).fetchone()
         return int(row[0])
 
+    def odd_of_batches(self) -> frozenset[tuple[str, int]]:
+        """Name the slots, by job, whose images batches brought, are not as asked, and were not asked for once more."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT i.job_key, i.slot FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
+                " WHERE a.catalogue = ? AND a.route = 'batch' AND a.purpose != 'retry' AND i.state = 'stored'"
+                " AND NOT i.superseded AND i.mismatches NOT IN ('', '[]') AND NOT EXISTS (SELECT 1 FROM attempts r"
+                " JOIN json_each(r.slots) s ON s.value = i.slot WHERE r.catalogue = a.catalogue"
+                " AND r.job_key = a.job_key AND r.seq > a.seq AND r.purpose = 'retry' AND r.state != 'not_sent'"
+                " AND r.code NOT IN ('batch_expired', 'batch_cancelled'))",
+                (self._database.catalogue,),
+            )
+            return frozenset((key, slot) for key, slot in rows)
+
     def owner(self, path: str) -> str | None:
         """Find the key of the job whose image stands at a path, relative to the output folder.
 

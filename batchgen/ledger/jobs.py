@@ -104,7 +104,8 @@ class Jobs:
                 row["key"]: row for row in _among(db, "SELECT key, n FROM jobs", "key", self._database.catalogue, keys)
             }
             slots = _slots(db, self._database.catalogue, keys if wanted else ())
-            unfinished = [job for job in jobs if len(_stored(slots.get(job.key, ()))) < job.n]
+            coming = _coming(db, self._database.catalogue, keys)
+            unfinished = [job for job in jobs if job.key in coming or len(_stored(slots.get(job.key, ()))) < job.n]
             tries = _tries(db, self._database.catalogue, [job.key for job in unfinished if job.key in wanted])
             calls = _in_vain(db, self._database.catalogue, list(tries))
             before = _previous(db, self._database.catalogue, unfinished)
@@ -263,6 +264,15 @@ def _tries(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[
         "GROUP BY job_key",
     )
     return {row["job_key"]: row for row in rows}
+
+
+def _coming(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> frozenset[str]:
+    """Name the jobs for which something was accepted that comes later; images of a finished one may be drawn anew."""
+    pending = "ended IS NULL AND state = 'pending'"
+    if not db.execute(f"SELECT 1 FROM attempts WHERE catalogue = ? AND {pending} LIMIT 1", (catalogue,)).fetchone():  # noqa: S608
+        return frozenset()
+    rows = _among(db, "SELECT DISTINCT job_key FROM attempts", "job_key", catalogue, keys, f"AND {pending}")
+    return frozenset(row["job_key"] for row in rows)
 
 
 def _in_vain(db: sqlite3.Connection, catalogue: str, keys: Sequence[str]) -> dict[str, list[sqlite3.Row]]:

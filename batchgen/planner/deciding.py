@@ -33,6 +33,7 @@ class Choices:
     `rejected`: the rejected images and nothing else; `at_risk`: also what is held, and redraws that may have been paid.
     `max_uncertain`: calls more after one that may have been charged, counted over all runs.
     `reworded`: the jobs with these keys and nothing else. `flagged`: also prompts that a moderation endpoint flagged.
+    `odd`: images that are not as asked and are asked for once more, by the key of their job and their slot.
     """
 
     retry_failed: bool = False
@@ -43,6 +44,7 @@ class Choices:
     max_uncertain: int = 1
     reworded: frozenset[str] | None = None
     flagged: bool = False
+    odd: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def some(self) -> bool:
@@ -71,10 +73,13 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
     slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
     stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
     moved = [slot for slot in stored if slot.path and not exists(slot.path)]
-    again, kept = _reopened(slots, known, choices, moved)
+    again, kept = _reopened(job.key, slots, known, choices, stored, moved)
     to_draw = tuple(sorted({*known.open(job.n), *again} - known.submitted))
     if job.asked is not None:
         return Decided(Action.FROZEN, _as_it_was(job, job.asked, known, to_draw))
+    odd = [index for index in to_draw if (job.key, index) in choices.odd]
+    if odd and len(odd) == len(to_draw):
+        return Decided(Action.RETRY, f"{len(odd)} of {job.n} not as asked; asked for once more", to_draw)
     if to_draw:
         action, why = _reason(job, known, stored, to_draw, [slots[index] for index in to_draw if index in slots])
         return Decided(action, why, to_draw)
@@ -84,11 +89,12 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
 
 
 def _reopened(
-    slots: Mapping[int, Slot], known: Known, choices: Choices, moved: Sequence[Slot]
+    key: str, slots: Mapping[int, Slot], known: Known, choices: Choices, stored: Sequence[Slot], moved: Sequence[Slot]
 ) -> tuple[list[int], list[Slot]]:
     """Slots that something is known of and that are drawn all the same; and those that stay as they are."""
     approved = Review.APPROVED
     again = [slot.index for slot in moved if slot.review is not approved] if choices.regenerate_missing else []
+    again += [slot.index for slot in stored if (key, slot.index) in choices.odd and slot.review is not approved]
     kept = []
     for slot in slots.values():
         transient = slot.state is SlotState.FAILED and slot.reason.code is ReasonCode.TRANSIENT
@@ -158,7 +164,9 @@ def _redraw(job: Job, known: Known, choices: Choices) -> Decided:
         return Decided(Action.SKIP, "not rejected")
     if job.asked is not None and job.asked.form != job.request.form:
         return Decided(Action.FROZEN, f"rejected, but {_as_it_was(job, job.asked, known, ())}")
-    safe = [slot for slot in rejected if choices.at_risk or not slot.doubt]
+    safe = [slot for slot in rejected if slot.index not in known.submitted and (choices.at_risk or not slot.doubt)]
+    if not safe and any(slot.index in known.submitted for slot in rejected):
+        return Decided(Action.SUBMITTED, "accepted; another image comes later")
     if not safe:
         why = "its redraw may have been paid already; --on-uncertain retry asks once more"
         return Decided(Action.HELD, why)

@@ -279,4 +279,4 @@ def _places(job: Job, slots: Iterable[int]) -> list[str]:
 
 def _concerned(item: Planned) -> bool:
     """Whether a choice of some jobs is about this one."""
-    return bool(item.slots) or item.action in {Action.HELD, Action.FROZEN}
+    return bool(item.slots) or item.action in {Action.HELD, Action.FROZEN, Action.SUBMITTED}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from batchgen.model import AttemptState
-from tests.batch.scene import QuickClock, adds_up, attempts, batches, created, until_collected
+from tests.batch.scene import QuickClock, adds_up, attempts, batches, created, jobs, until_collected
 from tests.rehearsal import Ended, Rehearsal
 
 pytestmark = pytest.mark.sample(2)
@@ -112,3 +112,20 @@ def test_nothing_of_a_failed_batch_is_charged(scene: Rehearsal) -> None:
     assert scene.billed == 0
     assert {row.state for row in attempts(ended.folder)} == {AttemptState.NOT_CHARGED}
     assert until_collected(scene, scene.root / "scene.yaml").exit == 0
+
+
+@pytest.mark.parametrize("again", [1, 9])
+def test_an_image_that_is_not_as_asked_is_asked_for_once_more(scene: Rehearsal, again: int) -> None:
+    """Where the manifest says so: by the next batch, once; the first one stays until another takes its place."""
+    wanted = jobs(2)
+    wanted[1]["prompt"] += f" [[mock: fault=other_size size=1024x1536 times={again}]]"
+    manifest = scene.manifest(wanted, on_mismatch="retry-once")
+    ended = until_collected(scene, manifest, clock=QuickClock())
+    assert ended.exit == 0, ended.summary
+    assert created(scene) == 2
+    odd = [row["flags"] for row in ended.images("j1")]
+    assert ["size" in flags for flags in odd] == [again > 1]
+    assert len([row for row in attempts(ended.folder) if row.cost]) == 3
+    assert ended.charged >= scene.billed  # what came at another size is settled with its estimate
+    assert scene.run(manifest).exit == 0
+    assert created(scene) == 2

@@ -21,7 +21,17 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Caps, Ledger, Wanted, nowhere
 from batchgen.manifest import Manifest, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, ModerationCheck, OnUncertain, Provider, Settings, Shard
+from batchgen.model import (
+    BadRows,
+    EngineChoice,
+    Job,
+    ModerationCheck,
+    OnMismatch,
+    OnUncertain,
+    Provider,
+    Settings,
+    Shard,
+)
 from batchgen.planner import Canaries, Choices
 from batchgen.pricing import Offer, Offers, Past, PriceList, no_past
 from batchgen.providers.rules import described
@@ -217,7 +227,7 @@ def caps_of(settings: Settings) -> Caps:
     )
 
 
-def choices_of(project: Project, options: Options) -> Choices:
+def choices_of(project: Project, options: Options, ledger: Ledger) -> Choices:
     """Say what the user chose to draw; what may have been paid is only drawn again where the command says so."""
     return Choices(
         options.retry_failed,
@@ -227,7 +237,14 @@ def choices_of(project: Project, options: Options) -> Choices:
         at_risk=options.on_uncertain is OnUncertain.RETRY,
         max_uncertain=project.settings.retry.max_uncertain,
         flagged=project.settings.moderation_check is not ModerationCheck.YES,
+        odd=odd_of(project, ledger),
     )
+
+
+def odd_of(project: Project, ledger: Ledger) -> frozenset[tuple[str, int]]:
+    """Say which images are not as asked and are asked for once more: those of calls were, in their own run. Blocks."""
+    once_more = project.settings.on_mismatch is OnMismatch.RETRY_ONCE
+    return ledger.images.odd_of_batches() if once_more else frozenset()
 
 
 def canaries_of(project: Project, census: ManifestSummary, ledger: Ledger) -> Canaries:

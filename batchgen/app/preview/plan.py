@@ -50,8 +50,8 @@ class PlanResult(Shown):
         """Each job with what would happen and why."""
         project, options = self.project, self.options
         sums = Tally(project.settings.limits)
-        choices = choices_of(project, options)
         with project.open_ledger(readonly=True) as ledger:
+            choices = choices_of(project, options, ledger)
             store, offers = project.open_store(), project.offers(ledger)
             chain = Chain(self.census.taken, ledger, store)
             canaries = canaries_of(project, self.census, ledger)

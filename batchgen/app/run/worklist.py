@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, selected, wanted
+from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, odd_of, selected, wanted
 from batchgen.app.config.stores import images_at
 from batchgen.app.output.derive import Deriver, keep_measures
 from batchgen.app.run.canary_watch import CanaryWatch
@@ -95,7 +95,8 @@ class Worklist:
     prechecked: Prechecked = field(default_factory=Prechecked)
 
     def __post_init__(self) -> None:
-        self._chain, choices = Chain(self.census.taken, self.ledger, self.store), choices_of(self.project, self.options)
+        self._chain = Chain(self.census.taken, self.ledger, self.store)
+        choices = choices_of(self.project, self.options, self.ledger)
         self._pairing = Pairing(self.ledger, self.offers.planned, choices, self._chain, self.store.taken)
         self._watch_over(Canaries())
 
@@ -111,13 +112,20 @@ class Worklist:
     def plan(self) -> Estimate:
         """Write down what is wanted, and add up what is left to do."""
         self.ledger.queue.clear()
+        self._look_for_odd()
         before, told = told_before(self.ledger, self.run_id)
         options, census = self.options, self.census
         some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
         same = told == self.asked and not (census.taken or some)
-        if same and is_finished(self.ledger, self.store, before, census.images):
+        comes = self._pairing.choices.odd or self.ledger.attempts.pending_jobs()
+        if same and not comes and is_finished(self.ledger, self.store, before, census.images):
             return self._as_before(before)
         return self._walk()
+
+    def _look_for_odd(self) -> None:
+        """See which images that have come are not as asked, and may be asked for once more."""
+        odd = odd_of(self.project, self.ledger)
+        self._pairing = replace(self._pairing, choices=replace(self._pairing.choices, odd=odd))
 
     def _as_before(self, run_id: str) -> Estimate:
         """Want what a run before wanted, all of which is stored."""
@@ -250,6 +258,7 @@ class Worklist:
 
         `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger.
         """
+        self._look_for_odd()
         for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
             if item.waits:
                 self._held_back[item.waits].add(digest_of(item.queued_as or item.job.key))
@@ -284,7 +293,8 @@ class Worklist:
         self._canary_watch.starts(item.job)
         if item.job.id in self._redrawn:  # what was planned of it may have been drawn meanwhile
             return _task(item, self._after_redraw)
-        return _task(item, self._prepare if item.job.waits_for else self._look_again)
+        odd = frozenset(slot for key, slot in self._pairing.choices.odd if key == item.job.key)
+        return replace(_task(item, self._prepare if item.job.waits_for else self._look_again), odd=odd)
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether too many of the job's template were in vain; then it is written down why the job is not started."""
