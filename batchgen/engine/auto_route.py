@@ -1,6 +1,6 @@
 """Batches as long as everything can be there in time, then calls. Nothing is ever asked for on both routes at once."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
 from batchgen.engine.batch_collector import BatchCollector
@@ -21,15 +21,22 @@ class AutoRoute:
     """Draws what a run wants by its deadline, as cheaply as that allows.
 
     `tasks` plans anew each time it is called; `planned` is how long all of it takes by calls, as far as that is known.
+    `others` draws what is not asked for in batches, once those are submitted.
     """
 
     def __init__(
-        self, bench: RunContext, worker: JobRunner, tasks: Callable[[], Iterator[Task]], planned: timedelta
+        self,
+        bench: RunContext,
+        worker: JobRunner,
+        tasks: Callable[[], Iterator[Task]],
+        planned: timedelta,
+        others: Callable[[], Awaitable[None]],
     ) -> None:
         self.bench = bench
         self._worker = worker
         self._tasks = tasks
         self._planned = planned
+        self._others = others
         self._submitter = BatchSubmitter(bench)
         self._collector = BatchCollector(bench)
 
@@ -41,9 +48,11 @@ class AutoRoute:
         while not (late or bench.stops) and await self._left(until) > 0:
             async for outcome in self._submitter.submit(self._tasks()):
                 yield outcome
+            await self._others()
             if not await self._open():
                 break  # everything is there, or nothing more can be submitted
             await self._collector.wait(lambda: self._left(until))
+        await self._others()
         async for outcome in self._by_calls():
             yield outcome
 
@@ -86,4 +95,4 @@ class AutoRoute:
         return (moment - self.bench.clock.now()).total_seconds()
 
     async def _open(self) -> list[BatchRow]:
-        return await self._collector.rows()
+        return await self._collector.awaited()

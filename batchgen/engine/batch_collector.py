@@ -48,6 +48,7 @@ class BatchCollector:
         self._recovery = BatchRecovery(self.bench)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
+        self._unseen_here: set[str] = set()
 
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
@@ -71,7 +72,7 @@ class BatchCollector:
         """
         while not self.bench.stops:
             most = await left() if left else float("inf")
-            if most <= 0 or not await self.rows():
+            if most <= 0 or not await self.awaited():
                 return False
             seconds = max(self._at_least, self._wait * uniform(0.75, 1.25))  # noqa: S311 - jitter, no secret
             await self.bench.pause(min(seconds, most))
@@ -85,6 +86,10 @@ class BatchCollector:
     async def rows(self) -> list[BatchRow]:
         """List the open batches of this provider."""
         return [row for row in await self.bench.offload(self.bench.ledger.batches.open) if self._is_mine(row)]
+
+    async def awaited(self) -> list[BatchRow]:
+        """List those of them for which it makes sense to wait: the ones that the provider shows this key."""
+        return [row for row in await self.rows() if row.id not in self._unseen_here]
 
     def _is_mine(self, row: BatchRow) -> bool:
         return lane_of(row, self._lanes) is self.bench.lane
@@ -128,6 +133,7 @@ class BatchCollector:
     async def _unseen(self, row: BatchRow) -> bool:
         """Tell that this key does not see a batch; once its files are gone for certain, what it drew is held."""
         bench = self.bench
+        self._unseen_here.add(row.id)
         bench.note(
             "batch_unseen", batch=row.id, provider_id=row.provider_id, why="the provider shows this key no such batch"
         )

@@ -10,7 +10,7 @@ from operator import attrgetter
 from batchgen.errors import Place
 from batchgen.ledger.database import Database
 from batchgen.ledger.text import pairs, request_from, request_text
-from batchgen.model import ImageRequest, Job, Listing, Stems, Variant
+from batchgen.model import ImageRequest, Job, Listing, RouteChoice, Stems, Variant
 from batchgen.model.plain import dump, load
 
 AT_ONCE = 256
@@ -30,6 +30,7 @@ class _Rest:
     priority: float = 0.0
     template: str = ""
     approved_inputs: bool = False
+    route: RouteChoice | None = None
 
 
 class Queue:

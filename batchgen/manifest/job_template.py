@@ -28,7 +28,7 @@ _NO_IMAGE = (
     "`{word}`: `{hole}` is blank, so that an image would be invented where one is to be changed; fill it in, leave the "
     "row out with `only` or `exclude`, or allow it with images_optional: true"
 )
-NO_LOOK = frozenset({"id", "n", "priority"})
+NO_LOOK = frozenset({"id", "n", "priority", "route"})
 """What says nothing of how an image looks: with another one, the same template stays the same."""
 COMPARED = frozenset({"model", "quality"})
 """What decides the price of the same image."""

@@ -26,6 +26,7 @@ _LEGAL: Mapping[str, str] = {
     "frame_duration_ms": _NUMBER,
     **dict.fromkeys(("image", "images", "mask", "reference_image"), _FILE),
     **dict.fromkeys(("prompt", "negative_prompt", "user", "safety_identifier"), r"(?s)(?=.*\S).*"),
+    "route": "sync|batch",
     "priority": r"high|normal|low|-?[0-9]{1,9}(\.[0-9]{1,9})?",
 }
 SETTABLE = frozenset(_LEGAL)

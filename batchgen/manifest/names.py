@@ -20,7 +20,7 @@ PARAMS = frozenset(
 FILES = frozenset({"reference_image"})
 """Parameters whose value is the path of an image."""
 
-NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "priority"})
+NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "priority", "route"})
 """Words of a request that are no parameters."""
 
 REQUEST = PARAMS | NO_PARAMS

@@ -14,7 +14,7 @@ from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_m
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.templates import TemplateError
-from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, Stems, Variant
+from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, RouteChoice, Stems, Variant
 
 MAX_N = 10
 MAX_ID = 200
@@ -23,6 +23,7 @@ DECIDE_PATH = frozenset({"id", NAMES, "output", "output_format"})
 """Words without which it is not known where the images of a job go."""
 _FILES = tuple(sorted(FILES))
 PRIORITIES: Mapping[str, float] = {"high": 1.0, "normal": 0.0, "low": -1.0}
+JOB_ROUTES = ("sync", "batch")
 _PRIORITY = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
@@ -119,9 +120,19 @@ def priority(text: str) -> float:
     return float(written)
 
 
+def route(text: str) -> RouteChoice:
+    """Read the route of one job; ValueError when it is none."""
+    written = text.strip().casefold()
+    if written not in JOB_ROUTES:
+        what = "auto is for the whole manifest" if written == RouteChoice.AUTO else shown(text)
+        raise ValueError(f"`route` of a job is sync or batch, not {what}{did_you_mean(written, JOB_ROUTES)}")
+    return RouteChoice(written)
+
+
 CHECKS: Mapping[str, Callable[[str], object]] = {
     "operation": operation,
     "priority": priority,
+    "route": route,
     "n": lambda text: whole_number("n", text),
     **{name: lambda text, name=name: whole_number(name, text) for name in INTEGERS},  # type: ignore[misc]
 }
@@ -175,6 +186,7 @@ def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: Listi
         listing=shop.of(draft.values, name) if shop else None,
         variant=draft.variant,
         priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
+        route=_route(texts["route"]) if "route" in texts else None,
         template=draft.template,
         approved_inputs=draft.approved_inputs and bool(draft.images),
     )
@@ -228,6 +240,13 @@ def _image(name: str, word: str, inputs: Inputs) -> InputImage:
         return inputs.image(word.strip())
     except BadInputError as error:
         raise _WrongFieldError(name, f"{name}: {error}", word) from None
+
+
+def _route(text: str) -> RouteChoice:
+    try:
+        return route(text)
+    except ValueError as error:
+        raise _WrongFieldError("route", str(error)) from None
 
 
 def _priority(text: str) -> float:

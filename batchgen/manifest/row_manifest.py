@@ -19,7 +19,7 @@ _DOUBTED = {
 """What a blank cell means in a column that other rows fill."""
 MOST_BLANKS = 1000
 """Lines of blank cells that are remembered."""
-_TAGS_TOO = frozenset({"priority"})
+_TAGS_TOO = frozenset({"priority", "route"})
 """Words that say nothing of what is drawn, and may be worth knowing in the report."""
 
 

@@ -197,6 +197,8 @@ class RequestForm(Form):
     reference_image: Text | None = None
     """A reference image of a generation, for providers that take one."""
     mask: Text | None = None
+    route: Text | None = None
+    """sync or batch: how this job is asked for, instead of the manifest's route; it changes no job."""
 
 
 class OwnLimitsForm(Form):

@@ -33,6 +33,7 @@ from batchgen.model.job import (
     Listing,
     Operation,
     Platform,
+    RouteChoice,
     SlotState,
     Stems,
     UrlImage,
@@ -77,7 +78,6 @@ from batchgen.model.settings import (
     ProviderEntry,
     RaySettings,
     Retry,
-    RouteChoice,
     Settings,
 )
 from batchgen.model.shard import Shard

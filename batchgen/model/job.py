@@ -14,6 +14,14 @@ class Operation(StrEnum):
     VARIATION = "variation"
 
 
+class RouteChoice(StrEnum):
+    """Which way images are asked for."""
+
+    SYNC = "sync"
+    BATCH = "batch"
+    AUTO = "auto"  # batches, as long as everything is there in time
+
+
 class SlotState(StrEnum):
     """Where one wanted image stands."""
 
@@ -168,7 +176,7 @@ class Job:
     the manifest asks for by now, where approved images keep the job as it was. `preview`: it shows what another job
     will be. Jobs with a larger `priority` are drawn first. `template` names what the manifest writes for it and for
     others: prompt and parameters before a row is put in; empty where each row writes its own. `approved_inputs`: it is
-    drawn from images of other jobs that somebody approved, and from no others.
+    drawn from images of other jobs that somebody approved, and from no others. `route` is its own way, sync or batch.
     """
 
     id: str
@@ -189,6 +197,7 @@ class Job:
     priority: float = 0.0
     template: str = field(default="", compare=False)
     approved_inputs: bool = False
+    route: RouteChoice | None = field(default=None, compare=False)
 
     def path(self, slot: int, ext: str) -> str:
         """Where the image in a slot goes, below `images/`, for a real extension without dot."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batchgen.errors import Place
 from batchgen.model.checks import NO_CHECKS, Checks
+from batchgen.model.job import Job, RouteChoice
 from batchgen.model.provider import Price
 from batchgen.model.recipe import Recipe
 from batchgen.money import MicroUSD
@@ -33,14 +34,6 @@ class OnMismatch(StrEnum):
     KEEP = "keep"
     FAIL = "fail"
     RETRY_ONCE = "retry-once"
-
-
-class RouteChoice(StrEnum):
-    """Which way images are asked for."""
-
-    SYNC = "sync"
-    BATCH = "batch"
-    AUTO = "auto"  # batches, as long as everything is there in time
 
 
 class EngineChoice(StrEnum):
@@ -207,7 +200,7 @@ class ProviderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything of a manifest that is not a job."""
+    """Everything of a manifest that is not a job. `one_route`: the route is that of all jobs, whatever they say."""
 
     name: str
     provider: str = "openai"
@@ -228,6 +221,7 @@ class Settings:
     bad_rows: BadRows = BadRows.FAIL
     derivatives: tuple[Recipe, ...] = ()
     route: RouteChoice = RouteChoice.SYNC
+    one_route: bool = False
     batch: BatchSettings = field(default_factory=BatchSettings)
     engine: EngineChoice = EngineChoice.LOCAL
     ray: RaySettings = field(default_factory=RaySettings)
@@ -236,3 +230,7 @@ class Settings:
     canary: Canary | None = None
     moderation_check: ModerationCheck = ModerationCheck.NO
     stream: bool = False
+
+    def route_of(self, job: Job) -> RouteChoice:
+        """Say which way a job is asked for: its own, unless the command says it for all."""
+        return self.route if self.one_route else job.route or self.route

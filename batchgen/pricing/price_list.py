@@ -272,7 +272,7 @@ class PriceList:
 
     def planned(self, job: Job, images: int, most: int | None = None) -> Cost:
         """Say what drawing so many images of a job may cost the way the settings say."""
-        return self.cost(job, images, most, batch=self.settings.route is not RouteChoice.SYNC)
+        return self.cost(job, images, most, batch=self.settings.route_of(job) is not RouteChoice.SYNC)
 
     def expected(self, job: Job, images: int, times: int, *, batch: bool = False) -> MicroUSD:
         """Say what so many jobs may be expected to cost that are all like this one."""

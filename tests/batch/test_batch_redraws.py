@@ -18,8 +18,8 @@ def test_a_redraw_that_waits_at_the_provider_is_not_asked_for_again(scene: Rehea
         out.writerow(["job", "key", "slot", "sha256", "decision", "note"])
         out.writerows([row["job_id"], row["job_key"], row["slot"], row["sha256"], "rejected", ""] for row in rows)
     review(scene.root / "decided.csv", ended.folder)
-    for more in ({}, {"on_uncertain": OnUncertain.RETRY}):
-        assert scene.run(manifest, rejected=True, **more).exit == 9
+    for at_risk in (None, OnUncertain.RETRY):
+        assert scene.run(manifest, rejected=True, on_uncertain=at_risk).exit == 9
     assert created(scene) == 2
     ended = until_collected(scene, manifest, clock=QuickClock())
     assert ended.exit == 0, ended.summary

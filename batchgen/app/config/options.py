@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.model.settings import EngineChoice, OnUncertain, RouteChoice
+from batchgen.model import EngineChoice, OnUncertain, RouteChoice
 from batchgen.model.shard import Shard
 from batchgen.money import MicroUSD
 

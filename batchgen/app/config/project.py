@@ -185,6 +185,7 @@ def _chosen(settings: Settings, options: Options) -> Settings:
         limits=replace(limits, **chosen),
         on_uncertain=options.on_uncertain or settings.on_uncertain,
         route=options.route or settings.route,
+        one_route=options.route is not None,
         engine=options.engine or settings.engine,
         bad_rows=BadRows.SKIP if options.skip_bad_rows else settings.bad_rows,
     )

@@ -87,6 +87,8 @@ class Examiner:
             why = "names no model, and each provider has another one of its own: write `model`, here or in defaults"
             yield Problem(f"job {job.id} {why}", job.place_of("model"))
             return
+        if job.route is RouteChoice.BATCH:
+            yield Problem(f"job {job.id}: route: batch is for one provider: leave it out", job.place_of("route"))
         able = self._offers.able(job)
         for offer in () if able else self._offers:
             for one in offer.objections(job):
@@ -104,7 +106,7 @@ class AtProvider:
         self.lane = lane
         self._provider, self._settings, self._clock = lane.provider, lane.settings, project.clock
         self._tariff = tariff
-        self._said: set[str] = set()
+        self._said: set[tuple[str, bool]] = set()
         self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
@@ -116,16 +118,25 @@ class AtProvider:
         yield from self._of_route(job, dialect(provider, name).name)
         if "prices" in lacking:
             return
-        if name not in self._said or self._settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
-            self._said.add(name)
-            yield from (replace(problem, place=job.place_of("model")) for problem in self._of_model(name, model))
+        batch = self._settings.route_of(job) is not RouteChoice.SYNC
+        if (
+            name,
+            batch,
+        ) not in self._said or self._settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
+            self._said.add((name, batch))
+            said = self._of_model(name, model, batch=batch)
+            yield from (replace(problem, place=job.place_of("model")) for problem in said)
         if not lacking:
             yield from self._dear(job, name)
 
     def _of_route(self, job: Job, speaks: str) -> Iterator[Problem]:
         """Refuse what cannot be asked for in a batch, where that is the way."""
-        if self._settings.route is not RouteChoice.SYNC and (why := no_line(job.request, speaks)):
+        route, whole = self._settings.route_of(job), self._settings.route
+        if route is not RouteChoice.SYNC and (why := no_line(job.request, speaks)):
             yield Problem(f"{why}; or draw it by calls (route: sync)", job.place)
+        if whole is RouteChoice.AUTO and route is RouteChoice.BATCH:
+            why = "a job of its own route: batch cannot be there in time: leave it out, or take route: sync here"
+            yield Problem(why, job.place_of("route"))
 
     def _dear(self, job: Job, name: str) -> Iterator[Problem]:
         """Refuse a job of which one image may cost more than is allowed."""
@@ -142,7 +153,7 @@ class AtProvider:
             )
             yield Problem(message, job.place)
 
-    def _of_model(self, name: str, model: Model | None) -> Iterator[Problem]:
+    def _of_model(self, name: str, model: Model | None, *, batch: bool) -> Iterator[Problem]:
         """Say what is wrong or doubtful with a model wherever it is named: its price and its life span."""
         today = self._clock.now().date()
         doubts = catalog.warnings_for(model, today) if model else ()
@@ -151,7 +162,7 @@ class AtProvider:
         try:
             price = self._tariff.price(name)
             doubts = (*doubts, *_doubts(name, model, price, today))
-            if self._settings.route is not RouteChoice.SYNC:
+            if batch:
                 self._tariff.batch_price(name)
         except InputError as error:
             yield from error.problems

@@ -67,6 +67,7 @@ def gather(groups: dict[object, Group], item: Planned, tariff: PriceList) -> Non
         text_tokens(request.prompt),
         len(item.slots),
         item.job.inherited,
+        item.job.route,
     )
     known = groups.setdefault(kind, Group(item.job, len(item.slots)))
     known.times += 1

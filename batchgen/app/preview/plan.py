@@ -169,9 +169,12 @@ def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None
     if len(project.lanes) > 1:
         return None
     tariff = project.offers().each[0].tariff
-    batch = project.settings.route is RouteChoice.SYNC
+    route_of, batch = project.settings.route_of, project.settings.route is RouteChoice.SYNC
     try:
-        expected = sum(tariff.expected(one.job, one.images, one.times, batch=batch) for one in groups)
+        expected = sum(
+            tariff.expected(one.job, one.images, one.times, batch=route_of(one.job) is RouteChoice.SYNC)
+            for one in groups
+        )
     except InputError:
         return None
     return OtherRoute(Route.BATCH if batch else Route.SYNC, MicroUSD(expected)) if expected else None

@@ -40,7 +40,7 @@ from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import Cause, OutcomeKind, ReasonCode, Stop, StopKind
+from batchgen.model import Cause, OutcomeKind, ReasonCode, RouteChoice, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import BY_PEOPLE, Estimate
 from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
@@ -195,8 +195,19 @@ class Run:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to draw."""
-        return self.estimate.images > 0 or bool(self.left.attempts or self.left.downloads)
+        """Whether anything is left to draw, or to wait for."""
+        waits = self.waits and any(row.ended is None for row in self.left.batches)
+        return self.estimate.images > 0 or bool(self.left.attempts or self.left.downloads) or waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run stays until every batch is collected."""
+        return self.options.wait or self.project.provider.embedded or self.project.settings.route is RouteChoice.AUTO
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether some of what is left is asked for in batches, or waits in them."""
+        return False in self.wants.sync or (self.waits and bool(self.left.batches))
 
     def _begin(self) -> None:
         budget = self.project.settings.budget

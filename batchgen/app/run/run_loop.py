@@ -232,15 +232,14 @@ class RunLoop:
             await self._precheck(bench, session.wants.prompts())
             session.meter.state = DRAWING
             async with worker.collector.looking(session.left):
-                match settings.route:
-                    case RouteChoice.SYNC:
-                        session.steering.takes_redraws = lambda: worker.additions.is_open
-                        await self._perform(bench, worker)
-                        await self._draw_failing_again(bench, worker)
-                    case RouteChoice.BATCH:
-                        await self._submit(bench)
-                    case RouteChoice.AUTO:
-                        await self._draw_in_time(bench, worker)
+                if settings.route is RouteChoice.AUTO:
+                    await self._draw_in_time(bench, worker)
+                elif session.has_batches:
+                    await self._submit(bench, worker)
+                else:
+                    session.steering.takes_redraws = lambda: worker.additions.is_open
+                    await self._perform(bench, worker)
+                    await self._draw_failing_again(bench, worker)
                 session.still_waiting = await worker.collector.rest()
         finally:
             ticker.cancel()
@@ -311,21 +310,34 @@ class RunLoop:
         if failing:
             session.note("checked", redrawn=sum(len(slots) for _, _, slots in failing))
 
-    async def _submit(self, bench: RunContext) -> None:
-        """Ask for what is wanted in batches; where the run waits for them, again for what they did not bring."""
+    async def _submit(self, bench: RunContext, worker: JobRunner) -> None:
+        """Ask for what is wanted in batches, and by calls for what is drawn so.
+
+        Where the run waits for the batches, it asks again for what they did not bring.
+        """
         session, submitter, collector = self.session, BatchSubmitter(bench), BatchCollector(bench)
-        waits = session.options.wait or session.project.provider.embedded
         while True:
-            async for outcome in submitter.submit(session.wants.tasks(again=True)):
+            async for outcome in submitter.submit(session.wants.tasks(again=True, sync=False)):
                 session.wants.finished(outcome)
+            await self._perform_some(bench, worker)
             session.meter.state = AT_PROVIDER
-            if not waits or not await collector.wait():
+            if not session.waits or not await collector.wait():
                 return
+
+    async def _perform_some(self, bench: RunContext, worker: JobRunner) -> None:
+        """Draw by calls what is drawn so beside batches."""
+        session = self.session
+        if True in session.wants.sync and not bench.stops:
+            async for outcome in perform(
+                session.wants.tasks(again=True, sync=True), worker, bench.stops, bench.offload
+            ):
+                session.wants.finished(outcome)
 
     async def _draw_in_time(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by the deadline, as cheaply as that allows."""
         wants, planned = self.session.wants, timedelta(seconds=self.session.estimate.wall_seconds)
-        async for outcome in AutoRoute(bench, worker, lambda: wants.tasks(again=True), planned).draw():
+        tasks, others = partial(wants.tasks, again=True, sync=False), partial(self._perform_some, bench, worker)
+        async for outcome in AutoRoute(bench, worker, tasks, planned, others).draw():
             wants.finished(outcome)
 
     def _watch_over(self, ticker: asyncio.Task[None]) -> None:

@@ -32,6 +32,7 @@ from batchgen.model import (
     OutcomeKind,
     Reason,
     ReasonCode,
+    RouteChoice,
     SlotState,
 )
 from batchgen.money import ZERO
@@ -59,6 +60,7 @@ class Worklist:
     `census` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how jobs stand.
     `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held` counts those
     that keep the run from its end. `grows` is told of jobs that start although they waited when the run was planned.
+    `sync` says of what is left whether some of it is drawn by calls, and some of it not.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -81,6 +83,7 @@ class Worklist:
     fingerprint: int = 0
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
+    sync: set[bool] = field(default_factory=set)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: dict[str, Job] = field(default_factory=dict)
     _looked_for: set[str] = field(default_factory=set)
@@ -154,6 +157,8 @@ class Worklist:
         """Pass jobs on, and note of each what it comes to; the images of those in `waiting` are on their way."""
         for item in planned:
             self._look_for_strangers(item)
+            if item.slots or item.later:
+                self.sync.add(self._is_sync(item.job))
             if item.linked:
                 del self._chained[item.job.id]
                 self.ledger.jobs.remember([wanted(item.job, self.offers)])
@@ -253,13 +258,16 @@ class Worklist:
             yield from batch
         self.fingerprint = seen.value
 
-    def tasks(self, *, again: bool = False) -> Iterator[Task]:
+    def tasks(self, *, again: bool = False, sync: bool | None = None) -> Iterator[Task]:
         """Say what is left to do, planned anew while it is pulled; jobs that take images prepare themselves.
 
-        `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger.
+        `again`: this is asked more than once in a run, and how the jobs stand in the end is in the ledger. `sync`: only
+        what is drawn by calls, or only what is not.
         """
         self._look_for_odd()
         for item in self._pairing.plan(self.ledger.queue.jobs(), queued=True):
+            if sync not in {None, self._is_sync(item.job)}:
+                continue
             if item.waits:
                 self._held_back[item.waits].add(digest_of(item.queued_as or item.job.key))
                 continue
@@ -272,6 +280,9 @@ class Worklist:
             elif not again:
                 self._stands(drawn)
         yield from self._released(again=again)
+
+    def _is_sync(self, job: Job) -> bool:
+        return self.project.settings.route_of(job) is RouteChoice.SYNC
 
     def _come(self, item: Planned) -> Planned:
         """Plan a chained job anew under its real key, when its inputs have come since it was queued."""

@@ -24,7 +24,7 @@ from batchgen.errors import BatchgenError, Exit, Problem, Severity
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
-    from batchgen.model.settings import EngineChoice, OnUncertain, RouteChoice
+    from batchgen.model import EngineChoice, OnUncertain, RouteChoice
 
 _COUNT = click.IntRange(min=1)
 
@@ -36,7 +36,7 @@ def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None
 
 
 def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "RouteChoice | None":
-    from batchgen.model.settings import RouteChoice
+    from batchgen.model import RouteChoice
 
     return RouteChoice(word) if word else None
 
