@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from batchgen.catalog import form
 from batchgen.catalog.models import operations
 from batchgen.catalog.prices import PRICE_ROW
-from batchgen.model import Auth, OpenParam, Operation, ParamType, TaskRules
+from batchgen.model import Auth, BatchRules, OpenParam, Operation, ParamType, TaskRules
 from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
@@ -159,6 +159,20 @@ def _task(node: Node) -> TaskRules | None:
     return rules
 
 
+def _batch(node: Node) -> BatchRules | None:
+    """Say whether there are batches: true as at the vendor, or what differs from it."""
+    if not isinstance(node.value, dict):
+        return BatchRules() if form.flag(node) else None
+    return BatchRules(**_BATCH(node))
+
+
+def _prefix(node: Node) -> str:
+    prefix = form.text(node)
+    if prefix and not _PATH.fullmatch(prefix):
+        raise form.FormError.at(node, "must be what stands before /images/generations, such as /v1, or empty")
+    return prefix.rstrip("/")
+
+
 def _ratio(node: Node) -> str:
     written = form.text(node)
     if not _RATIO.fullmatch(written):
@@ -241,6 +255,16 @@ _TASK = form.record(
     },
     needed=("id", "path", "state", "done", "failed"),
 )
+_BATCH = form.record(
+    {
+        "files": _path,
+        "batches": _path,
+        "prefix": _prefix,
+        "purpose": form.text,
+        "image_purpose": form.text,
+        "processed": form.flag,
+    }
+)
 _PER_MODEL: dict[str, form.Kind[Any]] = {
     "dialect": form.text,
     "operations": operations,
@@ -297,7 +321,7 @@ _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
     "download_hosts": _WORDS,
     "idempotency_header": form.nothing_or(form.header),
     "charges_failures": form.flag,
-    "batch": form.flag,
+    "batch": _batch,
     "moderations": form.text,
     "url_life": form.nothing_or(form.whole),
     "embedded": form.flag,

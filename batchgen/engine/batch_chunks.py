@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from batchgen.catalog import parse_size
 from batchgen.executor.batch_input import line_bytes
-from batchgen.model import Attempt, BatchSettings
-from batchgen.providers.batches import line_url
+from batchgen.model import Attempt, BatchRules, BatchSettings
 
 MOST_UPLOAD = 190_000_000
 """Bytes of an input file; 200 MB are taken."""
@@ -31,12 +30,13 @@ class Chunks:
     """Collects attempts into batches; `tokens` are how many of a model may wait at its provider, where known."""
 
     settings: BatchSettings
+    rules: BatchRules = field(default_factory=BatchRules)
     tokens: dict[str, int] = field(default_factory=dict)
     _open: dict[tuple[str, str], Chunk] = field(default_factory=dict)
 
     def add(self, attempt: Attempt) -> Chunk | None:
         """Put an attempt into its batch; the batch that has become full by that, without the attempt."""
-        kind = (attempt.model, line_url(attempt.request.operation))
+        kind = (attempt.model, self.rules.line_url(attempt.request.operation))
         chunk = self._open.get(kind)
         full = chunk if chunk and not self._fits(chunk, attempt) else None
         if chunk is None or full:

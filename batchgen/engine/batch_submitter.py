@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 from uuid import uuid4
 
 from batchgen.engine.batch_chunks import Chunk, Chunks
@@ -45,6 +47,11 @@ BATCH = "batch"
 JSONL = "application/jsonl"
 MOST_ROUNDS = 3
 """Batches that are made of the same attempts in one run, where one after the other never begins."""
+MOST_LOOKS = 20
+"""Looks at a file that is to be processed: nine minutes."""
+PROCESSED = frozenset({"", "processed", "error", "failed", "deleted"})
+"""States of a file in which waiting for it makes no sense any more."""
+T = TypeVar("T")
 MOST_TRIES = 4
 """Requests for one upload, or for one creation that the provider did not take."""
 
@@ -66,7 +73,7 @@ class BatchSubmitter:
         """Submit tasks as long as nothing stops the run; says of each that it was taken up, or why it was not."""
         bench = self.bench
         limits = await bench.offload(bench.ledger.queue_limits.of, bench.lane.provider.name, self.batches.key)
-        chunks, source = Chunks(bench.settings.batch, limits), Source(tasks, bench.offload)
+        chunks, source = Chunks(bench.settings.batch, self.batches.rules, limits), Source(tasks, bench.offload)
         while not bench.stops and (task := await source.pull()):
             ready = await task.prepare(task, bench.offload) if task.prepare else task
             if isinstance(ready, Outcome):
@@ -182,15 +189,25 @@ class BatchSubmitter:
             await bench.offload(ledger.batches.end, batch.id, "empty")
             return True
         name = f"batchgen-{batch.id}.jsonl"
-        file = await self._patiently(lambda: self._client.upload(path, name, "batch", JSONL))
+        file = await self._patiently(lambda: self._client.upload(path, name, self.batches.rules.purpose, JSONL))
         await bench.offload(ledger.batches.uploaded, batch.id, file.id)
         await bench.offload(self.batches.input.forget, batch.id)
+        await self._processed(file)
         if bench.stops:
             await self._recovery.release(batch.id, "stopped")
             return True
         bench.check_output()
         await bench.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
         return await self._create(batch, file.id)
+
+    async def _processed(self, file: UploadedFile) -> None:
+        """Wait until the provider has processed a file, where it wants that; what never is shows in the creation."""
+        for number in range(MOST_LOOKS if self.batches.rules.processed else 0):
+            if file.status in PROCESSED or self.bench.stops:
+                return
+            await self.bench.pause(min(30.0, 2.0**number))
+            found = await self._patiently(partial(self._client.file, file.id))
+            file = file if found is None else found
 
     async def _create(self, batch: NewBatch, file_id: str) -> bool:
         bench = self.bench
@@ -218,7 +235,7 @@ class BatchSubmitter:
         why = f"the batch was not taken: {verdict.code}: {verdict.message}"
         bench.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))
 
-    async def _patiently(self, ask: Callable[[], Awaitable[UploadedFile]]) -> UploadedFile:
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask for something free again, as long as another try may help."""
         for number in range(MOST_TRIES):
             try:
@@ -248,7 +265,9 @@ class BatchSubmitter:
         name = upload.name or f"{uuid4().hex}.png"
         try:
             file = await self._patiently(
-                lambda: self._client.upload(upload.data, name, "vision", upload.content_type, LIVES)
+                lambda: self._client.upload(
+                    upload.data, name, self.batches.rules.image_purpose, upload.content_type, LIVES
+                )
             )
         except BatchRefusedError as error:
             if error.verdict.remedy is Remedy.FAIL_JOB:  # of the image, and not of the batch

@@ -16,7 +16,7 @@ from yarl import URL
 
 from batchgen.executor.exchange import sound, trouble_of
 from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.model import Phase, Provider, Verdict
+from batchgen.model import BatchRules, Phase, Provider, Verdict
 from batchgen.providers.batches import OURS, WINDOW, ProviderBatch, batch_from, page_of
 from batchgen.providers.decode import BodyKind, DecodeError, kind_of, parse
 from batchgen.providers.dialects import dialect
@@ -54,6 +54,7 @@ class UploadedFile:
     id: str
     bytes: int
     expires: datetime | None = None
+    status: str = ""
 
 
 class BatchClient:
@@ -70,6 +71,7 @@ class BatchClient:
         proxies: Proxies = DIRECT,
     ) -> None:
         self.provider = provider
+        self._rules = provider.batch or BatchRules()
         self._key = key or ""
         self._clock = clock
         self._own_headers = dict(own_headers or {})
@@ -122,7 +124,7 @@ class BatchClient:
         source = await asyncio.to_thread(data.open, "rb") if isinstance(data, Path) else data
         try:
             form.add_field("file", source, filename=name, content_type=kind)
-            told = await self._ask("POST", "/files", data=form, seconds=UPLOAD_SECONDS)
+            told = await self._ask("POST", self._rules.files, data=form, seconds=UPLOAD_SECONDS)
         finally:
             if not isinstance(source, bytes):
                 source.close()
@@ -131,7 +133,7 @@ class BatchClient:
     async def file(self, file_id: str) -> UploadedFile | None:
         """Look a file up; None when this key sees none of that id."""
         try:
-            return self._file(await self._ask("GET", f"/files/{_segment(file_id)}"))
+            return self._file(await self._ask("GET", f"{self._rules.files}/{_segment(file_id)}"))
         except BatchRefusedError as refused:
             if refused.status == 404:
                 return None
@@ -140,7 +142,7 @@ class BatchClient:
     async def delete(self, file_id: str) -> None:
         """Delete a file; one that is gone already is as good."""
         try:
-            told = await self._ask("DELETE", f"/files/{_segment(file_id)}")
+            told = await self._ask("DELETE", f"{self._rules.files}/{_segment(file_id)}")
         except BatchRefusedError as refused:
             if refused.status != 404:
                 raise
@@ -152,7 +154,7 @@ class BatchClient:
     async def content(self, file_id: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
         """Read a file from an offset on; a server that knows no ranges sends it all: what comes before is left out."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        path = f"/files/{_segment(file_id)}/content"
+        path = f"{self._rules.files}/{_segment(file_id)}/content"
         try:
             async with self._request("GET", path, headers, None, None) as response:
                 if response.status == 416:
@@ -176,12 +178,12 @@ class BatchClient:
             "completion_window": WINDOW,
             "metadata": {OURS: ours},
         }
-        return self._batch(await self._ask("POST", "/batches", body=asked))
+        return self._batch(await self._ask("POST", self._rules.batches, body=asked))
 
     async def batch(self, provider_id: str) -> ProviderBatch | None:
         """Look a batch up; None when this key sees none of that id."""
         try:
-            return self._batch(await self._ask("GET", f"/batches/{_segment(provider_id)}"))
+            return self._batch(await self._ask("GET", f"{self._rules.batches}/{_segment(provider_id)}"))
         except BatchRefusedError as refused:
             if refused.status == 404:
                 return None
@@ -192,7 +194,7 @@ class BatchClient:
         after, seen = None, set[str]()
         for _ in range(MOST_PAGES):
             query = {"limit": str(PAGE), **({"after": after} if after else {})}
-            page = page_of(await self._ask("GET", "/batches", query=query))
+            page = page_of(await self._ask("GET", self._rules.batches, query=query))
             if page is None:
                 break
             batches, after = page
@@ -208,7 +210,9 @@ class BatchClient:
     async def cancel(self, provider_id: str) -> ProviderBatch | None:
         """Ask for a batch to be cancelled; None when it cannot be any more."""
         try:
-            return self._batch(await self._ask("POST", f"/batches/{_segment(provider_id)}/cancel", body={}))
+            return self._batch(
+                await self._ask("POST", f"{self._rules.batches}/{_segment(provider_id)}/cancel", body={})
+            )
         except BatchRefusedError as refused:
             if refused.status in {404, 409}:
                 return None
@@ -230,7 +234,10 @@ class BatchClient:
             raise BatchRefusedError(_no_answer(), 200, unclear=True)
         size, expires = told.get("bytes"), told.get("expires_at")
         moment = datetime.fromtimestamp(expires, UTC) if isinstance(expires, int) and 0 < expires < 2**33 else None
-        return UploadedFile(file_id, size if isinstance(size, int) else 0, moment)
+        status = told.get("status")
+        return UploadedFile(
+            file_id, size if isinstance(size, int) else 0, moment, status if isinstance(status, str) else ""
+        )
 
     async def _ask(
         self,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchgen.catalog import find_model
-from batchgen.model import Attempt, Prepare, Provider
-from batchgen.providers.batches import line_url
+from batchgen.model import Attempt, BatchRules, Prepare, Provider
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
 from batchgen.providers.uploads import Upload, UploadError, Uploads, gather
@@ -71,7 +70,7 @@ class BatchInput:
         uploads = await self._uploads(attempt, file_of)
         wire = dialect(provider, attempt.model).request(attempt, provider, params, uploads)
         assert isinstance(wire.body, bytes), "a line is JSON"
-        url = line_url(attempt.request.operation)
+        url = (self.provider.batch or BatchRules()).line_url(attempt.request.operation)
         return b"".join(
             (f'{{"custom_id":"{attempt.id}","method":"POST","url":"{url}","body":'.encode(), wire.body, b"}\n")
         )

@@ -9,7 +9,7 @@ from batchgen.executor.batch_input import BatchInput
 from batchgen.executor.batch_output import OutputFiles
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler
-from batchgen.model import Prepare, Provider
+from batchgen.model import BatchRules, Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
 
@@ -31,6 +31,7 @@ class ProviderBatches:
         proxies: Proxies = DIRECT,
     ) -> None:
         self.provider = provider
+        self.rules = provider.batch or BatchRules()
         self.key = key
         self.client = BatchClient(provider, key, clock, own_headers=own_headers, proxies=proxies)
         self.input = BatchInput(provider, workspace, prepare or Prepare(), offload)

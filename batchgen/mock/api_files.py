@@ -12,12 +12,17 @@ from batchgen.mock.reply import Refused, error
 from batchgen.mock.seeded import draw
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
+OF_IMAGES = frozenset({"vision", "user_data"})
+"""Purposes for which images are uploaded; not every provider has both."""
 MONTH = 30 * 86_400
 
 
 @dataclass(slots=True)
 class ApiFile:
-    """One file. `fault` spoils the reading of its content; `owner` is the key that brought it."""
+    """One file. `fault` spoils the reading of its content; `owner` is the key that brought it.
+
+    It is not processed before it was looked at `pending` times.
+    """
 
     id: str
     purpose: str
@@ -28,6 +33,12 @@ class ApiFile:
     expires: int | None = None
     fault: Hit | None = None
     reads: int = 0
+    pending: int = 0
+
+    @property
+    def is_processed(self) -> bool:
+        """Whether it was looked at often enough."""
+        return self.pending <= 0
 
     @property
     def size(self) -> int:
@@ -44,7 +55,7 @@ class ApiFile:
             "expires_at": self.expires,
             "filename": self.filename,
             "purpose": self.purpose,
-            "status": "processed",
+            "status": "processed" if self.is_processed else "pending",
             "status_details": None,
         }
 

@@ -1,14 +1,14 @@
 """`/v1/files` and `/v1/batches` over HTTP, with their pages, ranges and faults."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from batchgen.mock.api_files import MONTH, PURPOSES, ApiFile
+from batchgen.mock.api_files import MONTH, OF_IMAGES, PURPOSES, ApiFile
 from batchgen.mock.faults import EVERY
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response
@@ -72,7 +72,8 @@ class BatchApi:
         new = self.handler.api_files.new("", "", self.handler.key_of(request))
         try:
             fields = await _received(request, new)
-            _described(new, fields, self.handler.config.batch_input_bytes)
+            _described(new, fields, self.handler.config.batch_input_bytes, self.handler.dialect.image_purposes)
+            new.pending = self.handler.dialect.file_polls
         except (ValueError, Refused) as wrong:
             new.path.unlink(missing_ok=True)
             raise wrong if isinstance(wrong, Refused) else Refused(error(400, f"Could not parse: {wrong}")) from wrong
@@ -95,8 +96,10 @@ class BatchApi:
 
     @free
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Tell of one file."""
-        return as_response(as_json(200, self._file(request).as_dict()))
+        """Tell of one file; each look brings it nearer to being processed."""
+        found = self._file(request)
+        found.pending -= 1
+        return as_response(as_json(200, found.as_dict()))
 
     @free
     async def delete_file(self, request: web.Request) -> web.StreamResponse:
@@ -191,12 +194,13 @@ async def _received(request: web.Request, new: ApiFile) -> dict[str, str]:
     return fields
 
 
-def _described(new: ApiFile, fields: dict[str, str], most: int) -> None:
+def _described(new: ApiFile, fields: dict[str, str], most: int, of_images: Collection[str]) -> None:
     for name in ("file", "purpose"):
         if name not in fields:
             raise Refused(missing_parameter(name))
-    if fields["purpose"] not in PURPOSES:
-        raise Refused(bad_value("purpose", fields["purpose"], PURPOSES))
+    purposes = tuple(name for name in PURPOSES if name not in OF_IMAGES or name in of_images)
+    if fields["purpose"] not in purposes:
+        raise Refused(bad_value("purpose", fields["purpose"], purposes))
     new.purpose = fields["purpose"]
     if new.purpose == "batch" and new.size > most:
         raise Refused(error(413, f"The file is too large for a batch: at most {most} bytes.", "file_too_large"))

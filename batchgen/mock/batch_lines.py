@@ -9,7 +9,8 @@ from batchgen.mock.api_files import ApiFile
 from batchgen.mock.reply import Reply
 from batchgen.mock.resolved_request import Kind
 
-KINDS = {"/v1/images/generations": Kind.GENERATE, "/v1/images/edits": Kind.EDIT}
+KINDS = {"/images/generations": Kind.GENERATE, "/images/edits": Kind.EDIT}
+"""What can be drawn in batches, by the end of its endpoint."""
 MOST_LINES = 50_000
 
 
@@ -21,6 +22,11 @@ class Line:
     offset: int
     length: int
     custom_id: str
+
+
+def kind_of(endpoint: str) -> Kind:
+    """Say what the lines of a batch with this endpoint draw."""
+    return next(kind for end, kind in KINDS.items() if endpoint.endswith(end))
 
 
 class Invalid(Exception):

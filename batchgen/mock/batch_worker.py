@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.mock.api_files import ApiFiles
-from batchgen.mock.batch_lines import KINDS, Line, result, result_around, unanswered
+from batchgen.mock.batch_lines import Line, kind_of, result, result_around, unanswered
 from batchgen.mock.batches import Batch, Written
 from batchgen.mock.bill import Bill, Entry, Sender, used
 from batchgen.mock.check import check
@@ -16,8 +16,6 @@ from batchgen.mock.form import Fetch, json_form
 from batchgen.mock.performer import Performer
 from batchgen.mock.reply import Refused, Reply, bad_file, server_error
 from batchgen.mock.resolved_request import ResolvedRequest
-
-IMAGE_PURPOSES = ("vision", "user_data")
 
 
 @dataclass(slots=True)
@@ -71,13 +69,13 @@ class BatchWorker:
 
     def _resolved(self, endpoint: str, body: dict[str, Any], owner: str) -> ResolvedRequest:
         form = json_form(body, self.fetch(owner))
-        return check(KINDS[endpoint], form, self.performer.dialect, self.performer.config)
+        return check(kind_of(endpoint), form, self.performer.dialect, self.performer.config)
 
 
-def file_bytes(files: ApiFiles, name: str, owner: str) -> bytes:
+def file_bytes(files: ApiFiles, name: str, owner: str, purposes: Collection[str]) -> bytes:
     """Read an uploaded image; Refused when there is none, or it was uploaded for something else."""
     found = files.find(name, owner)
-    if found.purpose not in IMAGE_PURPOSES:
+    if found.purpose not in purposes:
         raise Refused(bad_file(name))
     return found.path.read_bytes()
 

@@ -95,17 +95,23 @@ class Batches:
     faults: Faults
     perform: Perform
     weigh: Callable[[str, dict[str, Any], str], int]
+    prefix: str = "/v1"
     _known: dict[str, Batch] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
     def create(self, asked: dict[str, Any], owner: str) -> Batch:
         """Make a batch of an input file; Refused when the request is wrong. The batch is not kept yet."""
         endpoint, window = asked.get("endpoint"), asked.get("completion_window")
-        if not isinstance(endpoint, str) or endpoint not in KINDS:
-            raise Refused(_wrong("endpoint", f"Invalid value: '{endpoint}'. Supported values are: {', '.join(KINDS)}."))
+        served = [self.prefix + end for end in KINDS]
+        if not isinstance(endpoint, str) or endpoint not in served:
+            raise Refused(
+                _wrong("endpoint", f"Invalid value: '{endpoint}'. Supported values are: {', '.join(served)}.")
+            )
         if window != "24h":
             raise Refused(_wrong("completion_window", f"Invalid value: '{window}'. Value must be '24h'."))
         file = self.files.find(str(asked.get("input_file_id")), owner)
+        if not file.is_processed:
+            raise Refused(_wrong("input_file_id", f"The file {file.id} is still being processed."))
         if file.purpose != "batch":
             raise Refused(_wrong("input_file_id", "The input file must have been uploaded with the purpose 'batch'."))
         number = len(self._known) + 1

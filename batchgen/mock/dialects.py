@@ -26,8 +26,9 @@ class Dialect:
     `quality_names` are its own words for a quality, `answers` is what stands in data[] unless response_format says
     otherwise, `resold` are models that only gateways have, `refused` are parameters that one model does not take here.
     `tasks`: a call is submitted, and its images are fetched by the id of a task.
-    `batches`: files and batches are served. `base` is the path of its base URL, `key_headers` may carry the key,
-    `serves` are its own models, `filters`: answers say what a content filter found.
+    `batches`: files and batches are served, with `batch_prefix` before the endpoints of lines; images are uploaded for
+    one of `image_purposes`, and a file is pending for `file_polls` looks. `base` is the path of its base URL,
+    `key_headers` may carry the key, `serves` are its own models, `filters`: answers say what a content filter found.
     """
 
     name: str
@@ -53,6 +54,9 @@ class Dialect:
     key_headers: tuple[str, ...] = ("authorization",)
     serves: MappingProxyType[str, MockModel] = field(default_factory=lambda: MappingProxyType(MODELS))
     batches: bool = False
+    batch_prefix: str = "/v1"
+    image_purposes: tuple[str, ...] = ("vision", "user_data")
+    file_polls: int = 0
     filters: bool = False
 
     def model(self, name: str, config: MockConfig) -> MockModel:
@@ -136,6 +140,10 @@ DIALECTS: dict[str, Dialect] = {
             key_headers=("api-key", "authorization"),
             no_moderation_on_edits=True,
             filters=True,
+            batches=True,
+            batch_prefix="",
+            image_purposes=("user_data",),
+            file_polls=2,
         ),
     )
 }

@@ -82,7 +82,9 @@ class Handler:
         worker = BatchWorker(
             self.performer, self.bill, clock, self.api_files, self._fetch, self._calls, self._started, self.sender
         )
-        self.batches = Batches(config, clock, self.api_files, self.faults, worker.perform, worker.weigh)
+        self.batches = Batches(
+            config, clock, self.api_files, self.faults, worker.perform, worker.weigh, self.dialect.batch_prefix
+        )
         self._owned = [self.batches, self.api_files]
 
     def _let_go(self) -> None:
@@ -175,7 +177,7 @@ class Handler:
     def _fetch(self, owner: str, own: str = "") -> Callable[[str], bytes | None]:
         def fetch(url: str) -> bytes | None:
             if url.startswith("file:"):
-                return file_bytes(self.api_files, url.removeprefix("file:"), owner)
+                return file_bytes(self.api_files, url.removeprefix("file:"), owner, self.dialect.image_purposes)
             target = url.removeprefix(own)
             stored = self.files.get(target.partition("?")[0].rpartition("/")[2]) if target != url else None
             return stored.data if stored and self.files.opens(stored, target) else None

@@ -142,7 +142,7 @@ class MockServer:
                 yield from self._image_routes(handler, "/v1")
                 if not self.config.console:
                     yield from self._image_routes(handler, "")
-        if handler.dialect.batches:
+        if handler.dialect.batches and handler.dialect.name != "azure":
             yield from BatchApi(handler).routes("/v1")
             yield from OrganizationApi(handler).routes("/v1")
             yield from ModerationsApi(handler).routes("/v1")
@@ -170,6 +170,9 @@ class MockServer:
         for path, kind in ROUTES.items():
             yield "POST", f"/openai/v1{path}", _serving(handler, kind)
             yield "POST", f"/openai/deployments/{{model}}{path}", _versioned(_serving(handler, kind))
+        yield from BatchApi(handler).routes("/openai/v1")
+        for method, path, serve in BatchApi(handler).routes("/openai"):
+            yield method, path, _versioned(serve)
         yield from self._model_routes("/openai/v1")
         yield from self._model_routes("/openai")
 

@@ -43,6 +43,7 @@ from batchgen.model.load import Load
 from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
     Auth,
+    BatchRules,
     CostFlag,
     FixedSizes,
     FlexibleSizes,
@@ -92,6 +93,7 @@ __all__ = [
     "AttemptState",
     "Auth",
     "BadRows",
+    "BatchRules",
     "BatchSettings",
     "Budget",
     "Canary",

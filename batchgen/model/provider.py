@@ -142,6 +142,27 @@ class TaskRules:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class BatchRules:
+    """Where a provider has files and batches, and what it calls things there.
+
+    `files` and `batches` are endpoints below the base URL. `prefix` stands before the endpoint of a line and of its
+    batch. Input files are uploaded for `purpose`, input images for `image_purpose`. `processed` says that a file has to
+    be processed before a batch can be made of it.
+    """
+
+    files: str = "/files"
+    batches: str = "/batches"
+    prefix: str = "/v1"
+    purpose: str = "batch"
+    image_purpose: str = "vision"
+    processed: bool = False
+
+    def line_url(self, operation: Operation) -> str:
+        """Name the endpoint of a line, and of its batch."""
+        return f"{self.prefix}/images/{'edits' if operation is Operation.EDIT else 'generations'}"
+
+
 class ParamType(StrEnum):
     """What the value of a parameter is in a request."""
 
@@ -179,8 +200,9 @@ class Provider:
     `extra_values` values it takes beyond the model's own, and `model_refuses` parameters that one model does not take
     here. `defaults` are what it assumes when nothing is sent: a set value that only restates one need not be sent.
     `retired` names endpoints it has closed, with the day. `response_format` is the value to send ("" sends none).
-    `charges_failures` says that a sent call is billed whatever comes back. `batch` says that it offers the vendor's
-    Batch API; `moderations` is the model of its free endpoint that judges prompts, empty where it has none.
+    `charges_failures` says that a sent call is billed whatever comes back. `batch` is how it offers the vendor's
+    Batch API, None without it. `moderations` is the model of its free endpoint that judges prompts, empty where it has
+    none.
     `url_life` is how long the address of a result lives, in seconds, None when it does not say.
     `paths` are endpoints where they are not the dialect's own, below the base URL, with `{model}` where the model's
     name goes. `query` goes behind every address, `headers` into every request: each is a name and the environment
@@ -238,7 +260,7 @@ class Provider:
     download_hosts: tuple[str, ...] = ()
     idempotency_header: str | None = None
     charges_failures: bool = False
-    batch: bool = False
+    batch: BatchRules | None = None
     moderations: str = ""
     url_life: int | None = None
     embedded: bool = False

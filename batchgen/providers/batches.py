@@ -10,7 +10,6 @@ from batchgen.text import safe
 
 OURS = "batchgen"
 """The name in a batch's metadata under which our own id stands."""
-PREFIX = "/v1"
 WINDOW = "24h"
 QUEUE_IS_FULL = "token_limit_exceeded"
 _MOST_ERRORS = 50
@@ -101,11 +100,6 @@ def no_line(request: ImageRequest, speaks: str) -> str:
     if request.files:
         return f"a batch takes no {request.files[0][0]}: give the image as `images`, by which it is uploaded once"
     return ""
-
-
-def line_url(operation: Operation) -> str:
-    """Name the endpoint of a line, and of its batch."""
-    return f"{PREFIX}/images/{'edits' if operation is Operation.EDIT else 'generations'}"
 
 
 def _errors(value: Any) -> tuple[BatchError, ...]:

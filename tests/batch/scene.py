@@ -77,7 +77,10 @@ def batches(folder: Path) -> tuple[BatchRow, ...]:
 
 def created(scene: Rehearsal) -> int:
     """Count the batches that the provider was asked for."""
-    return sum(one["method"] == "POST" and one["path"].endswith("/batches") for one in scene.handle.requests())
+    return sum(
+        one["method"] == "POST" and one["path"].partition("?")[0].endswith("/batches")
+        for one in scene.handle.requests()
+    )
 
 
 def adds_up(scene: Rehearsal, ended: Ended) -> None:
