@@ -57,7 +57,7 @@ docs: $(VENV)/.ready
 	.venv-docs/bin/zensical build --clean
 
 torture: setup
-	$(BIN)/pytest -n 2 -m slow --timeout 3600 $(TESTS)
+	$(BIN)/pytest -n 2 -m "slow or hypothesis" --hypothesis-profile thorough --timeout 3600 $(TESTS)
 
 # A month of nightly runs in virtual time, and the figures of what came of it.
 nights: setup

@@ -1,11 +1,23 @@
 """What tests of several rooms share."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("quick")  # `make torture` asks for the other
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start half as many processes again as there are cores: a third of a test's time goes into waiting."""
+    return (3 * len(os.sched_getaffinity(0)) + 1) // 2
 
 
 @pytest.hookimpl(tryfirst=True)

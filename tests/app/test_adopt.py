@@ -78,6 +78,7 @@ def test_a_call_of_a_lost_ledger_is_that_call_again(scene: Rehearsal) -> None:
         assert abs(call.started - before[name].started) < timedelta(minutes=2)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("left", ["report", "logs", "both"])
 def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehearsal, left: str) -> None:
     """Summary and tables tell what was paid, in a folder of any name, also where a cost did not split evenly."""
@@ -102,6 +103,7 @@ def test_the_money_of_what_is_adopted_is_kept_to_the_micro_dollar(scene: Rehears
         assert (job["prompt"], job["room"]) == ("A small red lamp", "hall")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("column", "value"),
     [

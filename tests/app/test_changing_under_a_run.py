@@ -42,6 +42,7 @@ EDITS = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("edit", EDITS)
 def test_rows_that_change_after_they_were_written_down(scene: Rehearsal, edit: str) -> None:
     """What the run has written down is drawn, whatever stands there by now; the same command draws the rest."""

@@ -44,6 +44,7 @@ def own(rows: tuple[CompareRow, ...]) -> Iterator[CompareRow]:
     return (row for row in rows if row.own)
 
 
+@pytest.mark.sample(2)
 def test_each_row_says_what_estimate_and_check_say_of_that_provider_and_route(manifest: Path) -> None:
     """The price is that of `estimate --provider P`, and what `check --provider P` refuses is refused here."""
     for row in estimate_manifest(manifest, Options(), compare=True).compare:
@@ -56,6 +57,7 @@ def test_each_row_says_what_estimate_and_check_say_of_that_provider_and_route(ma
             assert row.expected == estimate_manifest(manifest, there).expected
 
 
+@pytest.mark.sample(2)
 def test_there_is_one_row_for_each_provider_and_route_and_one_is_yours(manifest: Path) -> None:
     """Every provider but the mock; what can be run stands first, the cheapest at the top."""
     rows = estimate_manifest(manifest, Options(), compare=True).compare
@@ -68,6 +70,7 @@ def test_there_is_one_row_for_each_provider_and_route_and_one_is_yours(manifest:
     assert prices == sorted(prices)
 
 
+@pytest.mark.sample(2)
 def test_other_qualities_come_after_and_only_on_request(manifest: Path) -> None:
     """What stands first is the same with and without them."""
     few = estimate_manifest(manifest, Options(), compare=True).compare

@@ -32,6 +32,7 @@ def killed(scene: Rehearsal, job: Mapping[str, object], passing: int, **settings
         scene.run(scene.manifest([job], **settings), at=dies(passing))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("kills", [(), (1,), (2,), (3,), (1, 1), (1, 1, 1), (2, 1)])
 def test_two_top_ups_are_two_over_all_runs(scene: Rehearsal, kills: tuple[int, ...]) -> None:
     """An image a call where four are wanted: three calls, and the last one is given up, however often a run dies."""

@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changed_is_seen(scene: Rehearsal, change: str) -> None:
     """The report tells of the manifest as it is now, and the run after that has nothing to do again."""
@@ -75,6 +76,7 @@ def test_a_file_that_is_gone_is_missed(scene: Rehearsal) -> None:
     assert again(scene, [JOB])[1]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "choices", [{"only": ("lamp-0001",)}, {"first": 1}, {"first": 0}, {"sample": 2}, {"rejected": True}]
 )

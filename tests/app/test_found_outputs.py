@@ -34,6 +34,7 @@ def run_from(monkeypatch: pytest.MonkeyPatch, here: Path, path: Path) -> tuple[i
     return ended.summary["this_run"]["attempts"]["sent"], ended.output and ended.output.resolve()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("first", [".", "catalogues", "catalogues/lamps"])
 @pytest.mark.parametrize("then", [".", "catalogues", "catalogues/lamps", "../elsewhere"])
 def test_what_was_drawn_is_found_from_every_working_directory(
@@ -70,6 +71,7 @@ def said(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, str]:
     return status, captured.out + captured.err
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("command", ["run", "plan", "estimate"])
 def test_two_folders_with_one_name_are_an_error_that_names_both(
     monkeypatch: pytest.MonkeyPatch, path: Path, capsys: pytest.CaptureFixture[str], command: str

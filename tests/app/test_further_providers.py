@@ -81,6 +81,7 @@ def test_each_says_where_it_is_from(name: str) -> None:
     assert known.notes
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", FURTHER)
 @pytest.mark.parametrize("n", [1, 4])
 def test_each_draws_as_planned(told: Callable[..., Path], tmp_path: Path, name: str, n: int) -> None:

@@ -54,6 +54,7 @@ def test_another_line_end_buys_nothing(scene: Rehearsal, bought: str, *, ids: bo
         assert (again.exit, again.summary["images"]["stored"], len(scene.bill)) == (0, 2, 2)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("ids", [True, False])
 @pytest.mark.parametrize("bought", ENDS)
 def test_what_version_1_bought_is_known_under_its_key(scene: Rehearsal, bought: str, *, ids: bool) -> None:

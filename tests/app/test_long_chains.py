@@ -7,6 +7,7 @@ import pytest
 from tests.rehearsal import Rehearsal
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("settings", "calls"),
     [

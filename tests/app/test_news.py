@@ -33,6 +33,7 @@ def is_well(ended: Ended) -> bool:
     return ended.exit == 0 or (ended.exit in {3, 4, 7, 9} and not ended.summary["news"])
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "prompt", [DOUBTFUL, "A lamp [[mock: fault=unknown_task]]", "A lamp [[mock: fault=status_504]]"]
 )
@@ -68,6 +69,7 @@ ENDINGS = ["status_500", "404_html", "404_model", "401", "402", "429_quota", "st
            "unknown_task", "account_paused", "html_200_console", "405"]  # fmt: skip
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", ENDINGS)
 @pytest.mark.parametrize("good", [0, 3])
 def test_a_run_that_all_calls_stopped_goes_on(
@@ -93,6 +95,7 @@ def test_a_run_that_all_calls_stopped_goes_on(
         fair.stop()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("job", "settings"),
     [
@@ -111,6 +114,7 @@ def test_what_failed_is_told_once(scene: Rehearsal, job: dict[str, object], sett
     assert [scene.run(more).exit for _ in range(2)] == [3, 0]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("removed", [False, True])
 def test_a_dead_address_is_told_once(scene: Rehearsal, *, removed: bool) -> None:
     """Each run looks for the paid image again, and nobody hears of it again; also when its row is gone."""
@@ -145,6 +149,7 @@ def test_a_limit_is_told_when_it_is_met_first(scene: Rehearsal) -> None:
     assert [(night.exit, is_well(night)) for night in nights] == [(4, False), (4, True)]
 
 
+@pytest.mark.slow
 def test_a_month_of_nights(scene: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty nights, a day apart, over a catalogue that is edited once a week: people hear of each trouble once.
 

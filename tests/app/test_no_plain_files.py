@@ -75,6 +75,7 @@ CASES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
 SLOW = [pytest.param(make, marks=pytest.mark.slow) for make in (listener, device)]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("make", [pipe, *SLOW])
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, case: str, make: Callable[[Path], None]) -> None:

@@ -29,6 +29,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield ready
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("ids", [({"id": "old-{{ sku }}"}, {"id": "new-{{ sku }}"}), ({}, {})])
 def test_images_of_a_job_of_another_name_step_aside(scene: Rehearsal, ids: tuple[dict[str, str], ...]) -> None:
     """A job that is renamed, or gets another made-up id from another prompt, takes the place of what stood there."""

@@ -12,6 +12,7 @@ from tests.rehearsal import Rehearsal
 JOBS = [{"id": f"{kind}-{index}", "prompt": f"A {kind} {index}"} for kind in ("sofa", "lamp") for index in range(6)]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("choice", "ids"),
     [

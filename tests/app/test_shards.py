@@ -45,6 +45,7 @@ def parts(manifest: Path, count: int) -> list[list[Job]]:
     return found
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("stages", [None, {"preview": {"quality": "low"}, "final": {"quality": "high"}}])
 def test_shards_are_a_partition_that_keeps_chains_together(scene: Rehearsal, count: int, stages: Any) -> None:

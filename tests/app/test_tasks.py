@@ -110,6 +110,7 @@ def test_what_is_submitted_is_collected_in_the_same_run(tasks: Scene, jobs: list
     assert len(polls(scene)) >= 2 * len(jobs)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("result", ["data.result.images", "data.result", "data", ""])
 @pytest.mark.parametrize("answers", ["url", "b64_json"])
 def test_a_result_is_read_as_an_address_or_as_bytes_wherever_it_stands(tasks: Scene, answers: str, result: str) -> None:
@@ -130,6 +131,7 @@ def test_an_id_is_one_segment_at_the_providers_own_origin(tasks: Scene, fault: s
     assert all(re.fullmatch(r"/v1/tasks/[^/?#]+", path.replace("%2F", "").replace("%3F", "")) for path in polls(scene))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "fault", ["task_poll_500", "task_poll_429", "task_poll_404", "task_poll_html", "task_poll_empty"]
 )
@@ -197,6 +199,7 @@ def test_a_task_that_is_lost_is_at_risk(tasks: Scene, fault: str) -> None:
     assert [row.state for row in attempts(ended)] == [AttemptState.AT_RISK] * 2
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", ["task_stuck", "task_unknown_state"])
 @pytest.mark.parametrize("jobs", [JOBS, FOURS], ids=["n=1", "n=4"])
 def test_a_task_that_does_not_end_waits_for_later_runs(tasks: Scene, fault: str, jobs: list[dict[str, Any]]) -> None:
@@ -231,6 +234,7 @@ def test_a_task_beyond_its_life_is_at_risk(tasks: Scene) -> None:
     assert {row.state for row in attempts(ended)} == {AttemptState.AT_RISK}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", ["task_failed", "task_no_images", "task_lost"])
 def test_faults_of_every_task_brake_the_run(tasks: Scene, fault: str) -> None:
     """What comes later counts for the breaker as what comes at once does."""
@@ -253,6 +257,7 @@ def test_a_kill_at_any_durable_step_costs_nothing(tasks: Scene, point: str, jobs
     is_complete(scene, ended, sum(job["n"] for job in jobs), len(jobs))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_histories_buy_nothing_twice(tasks: Scene, seed: int) -> None:
     """With kills at any step, and runs that end early: booked is the bill, and every image came once."""

@@ -15,6 +15,7 @@ from tests.rehearsal import KEYS, Rehearsal
 BEGIN = datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_three_days_of_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Moderated, expired, an edited row, a budget of a day: images and money are as they should be."""
     for name, value in KEYS.items():

@@ -51,6 +51,7 @@ def is_complete(scene: Rehearsal, ended: Ended, images: int, calls: int) -> None
     adds_up(scene, ended)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_any_step_loses_nothing_and_pays_nothing_twice(scene: Rehearsal, point: str) -> None:
     """Whatever had been committed by then, every image is drawn once."""
@@ -86,6 +87,7 @@ def history(scene: Rehearsal, seed: int) -> None:
     assert not list((ended.folder / "spool").glob("*"))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_random_histories_keep_the_books(scene: Rehearsal, seed: int) -> None:
     """The provider's bill is the ledger's, to the micro-dollar."""

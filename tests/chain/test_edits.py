@@ -95,6 +95,7 @@ def test_a_image_from_the_providers_own_address(scene: Start, tmp_path: Path) ->
     assert ended.cost("private") == 0
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("name", "mode", "colour", "more"),
     [

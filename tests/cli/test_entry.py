@@ -240,6 +240,7 @@ raise SystemExit(guard(lambda: {}["x"], Console.standard()))
 COMMAND = (sys.executable, "-m", "batchgen")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("run", "m.yaml"), ("run", "m.yaml", "--json")])
 @pytest.mark.parametrize("closed", ["1", "2", "12"])
 def test_closed_streams_fail_nothing(shop: Path, words: tuple[str, ...], closed: str) -> None:
@@ -254,6 +255,7 @@ def test_closed_streams_fail_nothing(shop: Path, words: tuple[str, ...], closed:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("plan", "m.yaml"), ("run", "m.yaml", "--json")])
 def test_a_reader_who_left_fails_nothing(shop: Path, words: tuple[str, ...]) -> None:
     """A pipe that nobody reads any more changes neither the exit status nor stderr."""
@@ -281,6 +283,7 @@ def test_output_that_cannot_be_written_is_a_storage_error(shop: Path) -> None:
     assert "No space left" in ended.stderr
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "surroundings",
     [{"LANG": "C", "LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "40"}, {"NO_COLOR": "1", "TERM": "dumb"}],

@@ -111,6 +111,7 @@ def test_h_is_help(give: Give, words: tuple[str, ...]) -> None:
     assert ended.out == give(*words[:-1], "--help").out
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_what_there_is(give: Give, shell: str) -> None:
     """The script asks batchgen itself, which knows commands and options."""

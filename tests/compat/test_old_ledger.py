@@ -29,6 +29,7 @@ def test_an_old_ledger_gives_what_it_gave_to_the_version_that_wrote_it(scene: Sc
     assert not different, f"the old ledger is not read as it was (see README.md beside this test):\n{different}"
 
 
+@pytest.mark.slow
 def test_reading_an_old_ledger_changes_nothing(scene: Scene) -> None:
     """The file stays what it is to the byte, and no copy of it is made."""
     unpack(scene.work, "http://127.0.0.1:9")
@@ -39,6 +40,7 @@ def test_reading_an_old_ledger_changes_nothing(scene: Scene) -> None:
     assert not [*path.parent.glob("ledger.db*.bak")]
 
 
+@pytest.mark.slow
 def test_an_old_ledger_is_kept_beside_the_migrated_one(scene: Scene) -> None:
     """Where the schema has a newer version, a copy from before stands beside it, named after its own version."""
     with provider() as serving:

@@ -70,6 +70,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehears
         yield stage
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_kill_between_answer_and_download_draws_nothing_again(

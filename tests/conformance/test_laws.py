@@ -91,6 +91,7 @@ def test_every_parameter_that_it_takes_is_sent_and_taken(door: Any, stage: Start
     assert set(sent) - set(values) == {"model", "prompt", "n"}
 
 
+@pytest.mark.sample(2)
 def test_what_it_does_not_take_is_refused_before_anything_is_sent(door: Any, quick: Rehearsal) -> None:
     """An unknown size, an unknown parameter, a transparent JPEG: exit 2 with the line, no request."""
     own = door.profile.takes(Operation.GENERATE)

@@ -213,6 +213,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_kept_and_not_set_off(gives: Any, tmp_path: Path, launcher: Launcher, name: str) -> None:
     """Run, report and verify: bytes as they came, a flag for too many pixels, no crash, little memory."""

@@ -22,6 +22,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_an_export_becomes_images_in_three_commands(give: Give, shop: Path, layout: Layout) -> None:
     """`init --from`, and then `check`, `estimate` and `run` end well and draw each product once."""

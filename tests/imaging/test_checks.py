@@ -36,6 +36,7 @@ def test_an_image_of_nothing_has_no_margin() -> None:
     assert (found.margin, found.flags) == (None, (CheckFlag.MARGIN,))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("radius", "fails"), [(0.0, False), (0.7, False), (3.0, True), (8.0, True)])
 @pytest.mark.parametrize("size", [(512, 512), (1536, 1024)])
 def test_a_blurred_image_fails_however_much_plain_ground_it_has(

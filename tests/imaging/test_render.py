@@ -126,6 +126,7 @@ def test_lost_content_credentials_are_told() -> None:
     assert not original(drawn()).derive(Recipe("x", max_edge=100)).flags
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("size", "box", "ground", "flags"),
     [
@@ -156,6 +157,7 @@ def test_empty_border_is_cut_until_the_object_takes_its_share() -> None:
     )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_every_preset_can_be_followed(name: str) -> None:
     """And says where it is from, and since when."""

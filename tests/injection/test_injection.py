@@ -181,6 +181,7 @@ for words in (
 """
 
 
+@pytest.mark.slow
 def test_nothing_drives_a_terminal(attacked: Attacked, tmp_path: Path) -> None:
     """On a terminal of its own no command shows an escape, a C1 character, or a mark that turns text around."""
     folder = shutil.copytree(attacked.folder, tmp_path / "put")

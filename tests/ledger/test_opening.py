@@ -121,6 +121,7 @@ def test_an_older_ledger_is_migrated_with_a_copy(opened: Open, make: Make, tmp_p
     assert copy.accounts.totals().money.confirmed == 50
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("version", range(1, len(migrations())))
 def test_every_older_schema_is_brought_up_to_date(opened: Open, make: Make, tmp_path: Path, version: int) -> None:
     """What an earlier version wrote is all there, and goes on being drawn and looked at; a copy is kept."""

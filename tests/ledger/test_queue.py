@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import Place
@@ -59,7 +59,6 @@ def test_the_largest_priority_comes_first_and_ties_in_their_order(ledger: Ledger
 def test_a_job_comes_back_as_it_was(ledger: Ledger) -> None:
     """Nothing of an arbitrary job is lost between the plan and the call, also where its row was of another one."""
 
-    @settings(max_examples=150, deadline=None)
     @given(JOBS)
     def law(job: Job) -> None:
         ledger.queue.clear()

@@ -67,7 +67,6 @@ def test_a_reason_is_read_as_it_was_written(reasons: list[Reason]) -> None:
 
 @given(olds=st.lists(OLD, min_size=1, max_size=12))
 @example(olds=[("uncertain", "may have been charged: http_400: a\0b", "maybe_charged"), ("failed", "x: \0", "refused")])
-@settings(max_examples=150, deadline=None)
 def test_an_old_reason_gets_its_code_and_keeps_its_words(olds: list[tuple[str, str, str]]) -> None:
     """Every sentence of version 0.1.0, whatever a provider said in it."""
     db = old_ledger()

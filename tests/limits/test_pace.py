@@ -31,6 +31,7 @@ def test_every_window_is_used_and_none_overrun(sizes: tuple[int, ...], least: fl
     assert log.units(0) >= 0.98 * L
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "policy",
     [

@@ -28,6 +28,7 @@ def never(seed: int) -> Chance:
     return Chance(0.0, 1.0, seed)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize(
     ("concurrency", "calls", "drawing"),
@@ -63,6 +64,7 @@ def test_a_refused_tenth_costs_what_it_costs_a_script_in_which_only_the_refused_
     assert median(against) <= 1.3
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("rate", [60, 600])
 @pytest.mark.parametrize("drawing", [SECOND, TEN_SECONDS], ids=["answers of a second", "of ten seconds"])
 def test_a_refused_tenth_does_not_cost_the_configured_rate(rate: int, drawing: tuple[float, float]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import InputError
@@ -58,21 +58,18 @@ def edited(text: str, changes: list[tuple[int, int, str]]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@settings(deadline=None)
 @given(edits)
 def test_a_mangled_yaml_manifest_raises_nothing_else(desks: Callable[[], Any], changes: list[Any]) -> None:
     """Edits of a full manifest, in the middle of everything."""
     read(desks().write("m.yaml", edited(SEED, changes)))
 
 
-@settings(deadline=None)
 @given(edits, st.sampled_from(["m.csv", "m.tsv", "m.jsonl", "m.json"]))
 def test_a_mangled_table_raises_nothing_else(desks: Callable[[], Any], changes: list[Any], name: str) -> None:
     """Edits of a table, under every suffix."""
     read(desks().write(name, edited(TABLE, changes)))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([".yaml", ".json", ".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"]))
 def test_random_bytes_raise_nothing_else(desks: Callable[[], Any], content: bytes, suffix: str) -> None:
     """Any bytes, under every suffix."""

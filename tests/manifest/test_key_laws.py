@@ -9,7 +9,7 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import Problem, Severity
@@ -95,7 +95,6 @@ cells = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=10
 rows = st.lists(st.fixed_dictionaries({"prompt": cells, "size": cells, "user": cells, "sku": cells}), max_size=6)
 
 
-@settings(deadline=None)
 @given(rows)
 def test_csv_yaml_and_jsonl_agree_for_any_text(desks: Callable[[], Any], wanted: list[dict[str, str]]) -> None:
     """Three ways to write the same rows expand to the same keys, problems and repetitions."""
@@ -114,7 +113,6 @@ def test_csv_yaml_and_jsonl_agree_for_any_text(desks: Callable[[], Any], wanted:
     assert found[0] == found[1] == found[2]
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=10))
 def test_composition_is_one_and_the_same(desks: Callable[[], Any], text: str) -> None:
     """NFC and NFD of any prompt, id and parameter have one key."""

@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.manifest.paths import DEFAULT, EXTENSIONS, MAX_COMPONENT, folded, path_template
@@ -128,14 +128,12 @@ def test_no_nasty_value_escapes(template: str, value: str) -> None:
     assert_harmless(path(template, v=value, id=value))
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(TEMPLATES), st.text(max_size=150), st.text(max_size=150), st.integers(0, 9))
 def test_no_value_escapes(template: str, first: str, second: str, slot: int) -> None:
     """No text at all leaves the folder."""
     assert_harmless(path(template, slot, v=first, id=second))
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("aA/.- é") | st.characters(exclude_categories=["Cs"])), unique=True, max_size=6)
 )
@@ -146,7 +144,6 @@ def test_what_is_altered_stays_apart(values: list[str]) -> None:
     assert len({folded(p) for p in paths}) == len(paths)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(
     st.sampled_from((*TEMPLATES, *WITH_THEIR_OWN_MINDS)),
     VALUES,

@@ -7,7 +7,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import InputError, Problem
@@ -104,7 +104,6 @@ def test_a_table_can_be_read_twice(desk: Any) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), max_size=5))
 def test_what_csv_writes_is_what_is_read(desks: Callable[[], Any], cells: list[list[str]]) -> None:
     """Any text survives the way through a CSV file."""

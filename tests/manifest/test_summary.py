@@ -138,6 +138,7 @@ print(large - small, few, many)
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(desk: Any) -> None:
     """A hundred times the rows take at most some 50 bytes more each."""
     head, row = "id,prompt,size,category\n", "sku{0},Photo of chair {0} in oak on white,1024x1024,seating\n"

@@ -2,7 +2,7 @@
 
 import jinja2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.manifest.templates import Full, Simple, TemplateError, compile_template
@@ -178,7 +178,6 @@ pieces = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(pieces, max_size=6).map("".join), st.text(max_size=8), st.text(max_size=8))
 def test_the_fast_way_gives_what_jinja_gives(source: str, a: str, b: str) -> None:
     """Wherever the fast form is taken, Jinja2 renders the same text."""

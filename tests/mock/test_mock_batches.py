@@ -228,6 +228,7 @@ async def test_a_wrong_creation_is_refused(sdk: Callable[..., Any], change: dict
     assert [batch async for batch in client.batches.list()] == []
 
 
+@pytest.mark.sample(7)
 @pytest.mark.parametrize(
     ("fault", "status", "good", "bad", "charged"),
     [

@@ -160,6 +160,7 @@ def test_a_taken_port_is_an_input_error() -> None:
         handle.stop()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_foreground_server_stops_cleanly(number: signal.Signals) -> None:
     """It says its base URL at once on stdout, and a signal ends it without a word."""

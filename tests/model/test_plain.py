@@ -24,7 +24,7 @@ st.register_type_strategy(
 )
 st.register_type_strategy(Decimal, st.decimals(allow_nan=False))
 st.register_type_strategy(float, st.floats(allow_nan=False))
-some = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @some

@@ -94,7 +94,6 @@ def test_a_bill_moves_money_and_makes_none(calls: list[tuple[str, int, float]], 
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
 @given(calls=CALLS, billed=st.integers(0, 1_500_000))
 def test_many_bills_move_money_and_make_none(calls: list[tuple[str, int, float]], billed: int) -> None:
     """The same, over hundreds of histories."""

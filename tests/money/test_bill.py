@@ -39,6 +39,7 @@ def catalogue(chance: Random, jobs: int = 30) -> list[dict[str, Any]]:
     return [*made, refused, {"id": "thinned", "prompt": "A [moderated] lamp", "n": 4}]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_bill_ledger_and_report_agree(place_of_work: Path, seed: int) -> None:
     """After errors, moderation and partial results mixed: one sum, wherever it is read."""

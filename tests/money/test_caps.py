@@ -54,6 +54,7 @@ def spent(seen: Seen) -> int:
     return int(money["confirmed_micro_usd"] + money["estimated_micro_usd"] + money["at_risk_micro_usd"])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s >= 20 else []) for s in range(60)])
 def test_64_parallel_calls_under_a_cap(place_of_work: Path, seed: int) -> None:
     """Random latencies and failures: overshoot 0, unused less than one reservation, exit 4, and it goes on."""
@@ -99,6 +100,7 @@ def test_the_cap_counts_what_is_at_risk(place_of_work: Path) -> None:
         assert here.billed <= spent(seen) <= usd(0.05)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s >= 3 else []) for s in range(20)])
 def test_two_manifests_share_a_day(place_of_work: Path, seed: int) -> None:
     """Two runs at once with one ledger never pass its budget together, and the next one of the day draws nothing."""
@@ -220,6 +222,7 @@ def _raised(here: Scene, manifest: Path, watch: Someone) -> None:
     raise InputError(seen.result.summary["why"])
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_day(place_of_work: Path) -> None:
     """Two command lines that make the ledger together, and share its budget from the first call on."""
     with scene(place_of_work, latency=(0.0, 0.05)) as here:

@@ -32,6 +32,7 @@ def _dearest(here: Scene) -> int:
     return max(int(entry["charged_micro_usd"]) for entry in here.bill())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_lie_hides_a_cent_or_passes_the_cap(place_of_work: Path, seed: int) -> None:
     """Random histories of lying answers: booked is never less than the bill, the bill at most the cap and what flew."""
@@ -70,6 +71,7 @@ def test_a_dear_truth_stops_the_run_and_names_the_price_row(place_of_work: Path,
         assert "prices:" in seen.result.summary["why"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("fault", ["usage_small", "usage_small_half", "usage_no_input"])
 @pytest.mark.parametrize("n", [1, 4])
 def test_a_count_that_is_too_small_is_an_estimate(place_of_work: Path, fault: str, n: int) -> None:

@@ -38,6 +38,7 @@ def calls(here: Scene) -> int:
     return sum(entry["n"] > 0 for entry in here.bill())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", FAULT_FREE)
 def test_a_sample_costs_what_was_estimated(place_of_work: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls as planned, expected within 5 %, never more than the worst case; the second run makes no call."""

@@ -116,6 +116,7 @@ def app_watch() -> Any:
     return Unwatched()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_without_the_extra_nothing_begins(place_of_work: Path, listener: Listener, command: str) -> None:
     """Somebody shall be told and Apprise is not there: exit 2 says what to install, and nothing was asked for."""

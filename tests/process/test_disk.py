@@ -73,6 +73,7 @@ def inside(trial: World, script: str, home: Path) -> None:
     subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=trial.folder, env=env, check=True, timeout=PATIENCE)
 
 
+@pytest.mark.slow
 @namespaces
 def test_a_disk_that_fills_up_costs_no_paid_image(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
     """Exit 8 with path and bytes; what was paid waits on another disk; with room again it goes on from there."""
@@ -101,6 +102,7 @@ def test_a_folder_that_nobody_may_write_to(fresh: Path, tmp_path: Path, launcher
         assert trial.calls == 0
 
 
+@pytest.mark.slow
 @namespaces
 def test_an_archive_that_nobody_may_write_to_is_verified(fresh: Path, tmp_path: Path, launcher: Launcher) -> None:
     """Images are read again where the ledger takes no notes."""
@@ -111,6 +113,7 @@ def test_an_archive_that_nobody_may_write_to_is_verified(fresh: Path, tmp_path: 
         assert f"{trial.wanted} images" in told
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("files", [64, 256])
 def test_few_open_files_mean_fewer_calls_at_once(fresh: Path, launcher: Launcher, files: int) -> None:
     """Everything is drawn all the same, and whoever runs it is told."""
@@ -122,6 +125,7 @@ def test_few_open_files_mean_fewer_calls_at_once(fresh: Path, launcher: Launcher
         trial.reconcile()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("size", "jobs"), [(20_000, 8), (150_000, 8), (400_000, 40)])
 def test_files_that_may_not_grow(fresh: Path, launcher: Launcher, size: int, jobs: int) -> None:
     """Whatever hits the limit first, ledger or image: exit 8, and without the limit it goes on."""
@@ -180,6 +184,7 @@ def foreign(path: Path, _chance: Random) -> None:
         db.execute("PRAGMA application_id = 1")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("harm", "times", "said"),
     [(scribble, 8, "damaged"), (cut, 6, "damaged"), (newer, 1, "newer"), (foreign, 1, "another program")],

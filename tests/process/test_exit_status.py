@@ -62,6 +62,7 @@ def foreign(trial: World) -> None:
         db.execute("CREATE TABLE customers (name TEXT)")
 
 
+@pytest.mark.sample(5)
 @dataclass(frozen=True)
 class Way:
     """One way to an exit status: what stands before, what is asked, what the provider does, what must be said."""

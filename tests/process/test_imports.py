@@ -56,6 +56,7 @@ def manifest(folder: Path) -> None:
     (folder / "m.yaml").write_text("\n".join([*head, *lines]) + "\n")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", ANSWERS)
 def test_nothing_is_loaded_between_the_call_and_the_finished_spool(work: Path, fault: str) -> None:
     """What would have to be loaded then fails: every image is stored all the same, and none is bought again."""
@@ -68,6 +69,7 @@ def test_nothing_is_loaded_between_the_call_and_the_finished_spool(work: Path, f
             assert len(list(ledger.images.stored())) == 3
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("broken", ["PIL", "jinja2", "pandas,pyarrow", "xlsxwriter", "apprise", "rich", "bpe_openai"])
 def test_a_library_that_cannot_be_loaded_costs_no_image(work: Path, broken: str) -> None:
     """Whatever is broken: refused before the first call, or every paid image is stored and never bought again."""

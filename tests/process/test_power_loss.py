@@ -114,6 +114,7 @@ def test_everything_is_on_the_disk_before_something_relies_on_it(fresh: Path, la
         assert seen["settled"] >= 1
 
 
+@pytest.mark.slow
 def test_no_warning_and_nothing_left_open(fresh: Path, launcher: Launcher) -> None:
     """Under Python's own development mode, every warning an error: no task, socket or exception is left behind."""
     with world(fresh, launcher, 2, jobs=4) as trial:

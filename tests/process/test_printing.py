@@ -48,6 +48,7 @@ def test_quiet_prints_little_when_something_is_wrong(fresh: Path, launcher: Laun
         assert any(line.startswith("next ") for line in lines)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("script", "status"),
     [
@@ -66,6 +67,7 @@ def test_nobody_reads(fresh: Path, launcher: Launcher, script: str, status: int)
         assert trial.calls == 3
 
 
+@pytest.mark.slow
 def test_the_poorest_environment(fresh: Path, launcher: Launcher) -> None:
     """In ASCII and on 40 columns, with names that are neither: all is well."""
     with world(fresh, launcher, 4, jobs=2) as trial:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 import venv
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -68,6 +68,16 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
     return home
 
 
+def test_every_file_of_the_package_is_packed() -> None:
+    """Whatever is no code is named by an ending in the build's settings."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    below = {path for path in files(ROOT / "batchgen") if not path.endswith(".py")}
+    assert below == {
+        path for path in below for form in packed["batchgen"] if PurePath(path).match(form.removeprefix("**/"))
+    }
+
+
+@pytest.mark.slow
 def test_the_wheel_is_whole_and_runs_with_its_libraries_alone(installed: Path, tmp_path: Path) -> None:
     """Code and data are there, byte by byte; it tells its version and its schema, and draws two jobs on the mock."""
     (package,) = installed.glob("lib/python*/site-packages/batchgen")

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.providers.decode import DecodeError, Decoder, Parts
@@ -224,7 +224,6 @@ def test_whole_images_survive_a_bound(decoded: Any) -> None:
     assert found.whole == [IMAGE]
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_cutting_gives_the_same(decoded: Any, cut: Any, data: Any) -> None:
     """Where the network cuts the bytes does not matter, nor what the buffer held before or holds afterwards."""
@@ -250,7 +249,6 @@ _PIECES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
 @given(pieces=st.lists(st.sampled_from(_PIECES), max_size=40), cap=st.sampled_from([10, 100, 1 << 20]))
 def test_a_body_at_once_is_what_it_is_byte_by_byte(decoded: Any, pieces: Any, cap: Any) -> None:
     """Strings that are whole when they are looked at take a shorter way, which leads to the same end."""
@@ -261,7 +259,6 @@ def test_a_body_at_once_is_what_it_is_byte_by_byte(decoded: Any, pieces: Any, ca
     assert at_once.parts == slowly.parts
 
 
-@settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_mutated_bytes_raise_nothing_of_their_own(cut: Any, data: Any) -> None:
     """Whatever is done to an answer, the decoder raises DecodeError or nothing."""

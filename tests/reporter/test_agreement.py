@@ -168,6 +168,7 @@ def told(rows: Sequence[Any]) -> dict[str, int]:
 SEEDS = [pytest.param(first, marks=[pytest.mark.slow] if first >= 40 else []) for first in range(0, 200, 20)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("first", SEEDS)
 def test_ledger_and_report_agree_with_the_bill(first: int) -> None:
     """Confirmed, estimated, at risk and not charged are the same in ten places, to the micro-dollar, 200 times."""

@@ -208,6 +208,7 @@ def test_charts_change_their_dimension(opened: Open) -> None:
         assert page.js(panels) == 1
 
 
+@pytest.mark.slow
 def test_ten_thousand_images_are_scrolled_like_fifty(opened: Open, tmp_path: Path) -> None:
     """Only cards near the window exist, at every place of a long sheet, and every image can be reached."""
     report = tmp_path / "report.html"

@@ -95,6 +95,7 @@ def test_a_redraw_that_fails_leaves_the_image(looked: Looked) -> None:
     looked.agree(again)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("note", ["[moderated]", "[[mock: fault=line_empty]]", "[[mock: fault=line_missing]]"])
 def test_a_redraw_in_a_batch_that_fails_leaves_the_image(looked: Looked, note: str) -> None:
     """What a batch says of the new image, or does not say, takes nothing from the one that is there."""

@@ -14,6 +14,7 @@ from tests.wire.scene import scene
 MB = 1024
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["nine levels of nine aliases", "itself", "deep flow", "python object"])
 def test_a_manifest_that_explodes_is_a_mistake_of_its_writer(fresh: Path, launcher: Launcher, name: str) -> None:
     """Exit 2 with its place; nothing is executed, and memory stays."""
@@ -26,6 +27,7 @@ def test_a_manifest_that_explodes_is_a_mistake_of_its_writer(fresh: Path, launch
     assert most < 200 * MB
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("name", [*BAD_HEADS, *BAD_ROWS])
 def test_a_bad_row_file_is_exit_2_with_its_line(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -153,6 +153,7 @@ def test_a_key_that_comes_back_is_not_kept(fresh: Path, launcher: Launcher, name
     unseen(fresh, child, again, *reports)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ENDS)
 def test_a_key_that_comes_back_and_ends_the_run_is_not_kept(fresh: Path, launcher: Launcher, name: str) -> None:
     """The run says why it ended, without it."""

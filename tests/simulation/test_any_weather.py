@@ -34,6 +34,7 @@ def test_what_once_broke_holds(new_world: NewWorld, seed: int) -> None:
     live(new_world, seed)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("first", range(0, 300, 25))
 def test_laws_hold_in_any_weather(new_world: NewWorld, first: int) -> None:
     """Money, slots, calls and statuses are right, and every run ends."""

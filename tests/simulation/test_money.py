@@ -64,6 +64,7 @@ def under_the_cap(new_world: NewWorld, seed: int) -> None:
         assert left < cheapest, f"{left} is left, and a call for {cheapest} was not made"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("first", [0, 6])
 def test_a_cap_is_never_passed_and_well_used(new_world: NewWorld, first: int) -> None:
     """64 calls at once, random latencies and failures: not a micro-dollar over, less than one reservation under."""
@@ -79,6 +80,7 @@ def test_thousands_of_caps_are_never_passed(new_world: NewWorld, first: int) -> 
         under_the_cap(new_world, seed)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_price_three_times_the_tables_stops_the_run(new_world: NewWorld, seed: int) -> None:
     """The overshoot is what was in flight, at its true price; the run stops and names the price row."""
@@ -135,6 +137,7 @@ def test_who_holds_never_pays_twice(new_world: NewWorld, seed: int) -> None:
     assert stories[-1].totals.jobs.held > 0
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("end", [*(end for end in ENDS if end not in {"limited", "unlike"}), "later"])
 def test_no_way_to_fail_goes_on_for_ever(new_world: NewWorld, end: str) -> None:
     """Whatever every single call meets, the run ends, and what it paid is in the books."""

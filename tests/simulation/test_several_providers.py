@@ -109,6 +109,7 @@ def seeds(wide: NewWorld, numbers: range, count: int, *, mischief: bool) -> None
             raise
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("mischief", [False, True])
 @pytest.mark.parametrize("count", [2, 4])
 def test_laws_hold_with_several_providers(wide: NewWorld, count: int, mischief: bool) -> None:

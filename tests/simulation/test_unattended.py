@@ -110,6 +110,7 @@ def test_a_wrong_job_among_good_ones_stops_nothing(new_world: NewWorld) -> None:
     assert story.kinds == {OutcomeKind.DONE: 16, OutcomeKind.FAILED: 4}
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_never_free_ends_the_run(new_world: NewWorld) -> None:
     """Refusals that cost nothing do not burn through the whole manifest: run again later."""
     random.seed(1)

@@ -31,6 +31,7 @@ def passed(trial: World, number: int, fault: str) -> bool:
     return False
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("number", [1, 5, 9, 13, 17, 20, 23, 26, 29, 32, 35, 39, 43])
 def test_a_fault_at_a_step_costs_nothing(fresh: Path, launcher: Launcher, number: int) -> None:
     """A full disk at the k-th step ends the run with exit 8; with room again, it goes on and nothing is paid twice."""

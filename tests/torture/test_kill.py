@@ -88,6 +88,7 @@ def kind_of(seed: int) -> str:
     return tuple(KINDS)[seed % len(KINDS)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("seed", range(10))
 def test_a_killed_run_goes_on_from_the_truth(fresh: Path, launcher: Launcher, seed: int) -> None:
     """At least 30 kills: nothing is lost or torn, and only what was in flight may be paid twice; held, nothing is."""

@@ -206,6 +206,7 @@ def said(folder: Path, *command: str, trusted: bool) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("certificate", "trusted", "cause"), TLS)
 def test_what_is_wrong_with_a_certificate_is_named(
     place_of_work: Path, certificate: str, cause: Cause, *, trusted: bool

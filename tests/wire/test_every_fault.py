@@ -31,7 +31,7 @@ def test_every_fault_has_a_fate() -> None:
     assert FATES.keys() == {*FAULTS, *FIELD} - ELSEWHERE
 
 
-@pytest.mark.sample(40)
+@pytest.mark.sample(20)
 @pytest.mark.parametrize(("fault", "place"), cases())
 def test_a_fault_ends_in_the_right_state(place_of_work: Path, fault: str, place: str) -> None:
     """One and four images, first, in the middle or last: calls, slots and exit status are as expected."""

@@ -37,7 +37,7 @@ def brings_nothing(seen: Seen) -> bool:
     return not any(image.state == "stored" for image in seen.images)
 
 
-@pytest.mark.sample(14)
+@pytest.mark.sample(7)
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("fault", CHARGED)
 def test_no_fault_buys_more_than_a_handful(place_of_work: Path, fault: str, n: int) -> None:

@@ -88,6 +88,7 @@ def test_moderation_that_changes_its_mind(place_of_work: Path) -> None:
         assert len(here.bill()) == calls
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("shape", list(Moderated))
 def test_moderation_without_a_word(place_of_work: Path, shape: Moderated) -> None:
     """Dropped, null or empty: what came is kept, and after two top-ups the slot that never came is moderated."""

@@ -23,6 +23,7 @@ JOBS = 40
 PARALLEL = 4
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("good", [0, 3])
 @pytest.mark.parametrize("fault", ACCOUNT)
