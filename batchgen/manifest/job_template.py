@@ -13,11 +13,14 @@ from batchgen.manifest.identity import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
 from batchgen.manifest.rows.table import Row, Skipped, Table, in_lines
-from batchgen.manifest.templates import Template, TemplateError
+from batchgen.manifest.templates import Simple, Template, TemplateError
 from batchgen.model import Variant
 
 Field = tuple[str, Template]
 """A word of the request, or a tag, and the template that gives its text; images are `images[0]`, `images[1]`, ..."""
+
+Prepared = tuple[tuple[str, Template, str | None], ...]
+"""Fields with their texts, where these are the same for every row."""
 
 Values = Mapping[str, str]
 
@@ -151,6 +154,7 @@ class JobTemplate:
         varies = self.axes != Axes()
         watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
         template, varied = self._identity(), self._varied()
+        fields = (_prepared(self.own), _prepared(self.defaults))
         for number, row in enumerate(rows, 1):
             if not isinstance(row, Row):
                 yield row
@@ -165,7 +169,7 @@ class JobTemplate:
                     values = {**self.variables, **row.values, **combination.values}
                     variant = self._variant(combination.values, place, number) if self.compared else None
                     written = _varied(template, varied, combination) if varied or combination.fields else template
-                    draft = self._draft(values, combination, place, variant, written)
+                    draft = self._draft(values, fields, combination, place, variant, written)
                     yield self._without_blanks(draft, blank - combination.values.keys(), blanks) if blank else draft
         yield from _doubted(blanks)
 
@@ -214,20 +218,28 @@ class JobTemplate:
         return draft._replace(texts=texts, images=tuple(images), problems=tuple(problems), lacking=lacking)
 
     def _draft(
-        self, values: Values, combination: Combination, place: Place, variant: Variant | None, template: str
+        self,
+        values: Values,
+        fields: tuple[Prepared, Prepared],
+        combination: Combination,
+        place: Place,
+        variant: Variant | None,
+        template: str,
     ) -> RenderedRow:
+        """Render one row; `fields` are the job's own, and the defaults."""
         texts: dict[str, str] = {}
         wrong: dict[str, str] = {}
-        _render(combination.fields, values, texts, wrong)
-        _render(self.own, values, texts, wrong)
+        own, defaults = fields
+        if combination.fields:
+            _render(_prepared(combination.fields), values, texts, wrong)
+        _render(own, values, texts, wrong)
         set_here = len(texts)
-        _render(self.defaults, values, texts, wrong)
+        _render(defaults, values, texts, wrong)
         inherited = frozenset(list(texts)[set_here:])
         wrong_tags: dict[str, str] = {}
         tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
-        images = tuple(
-            image for name in [n for n in texts if n.startswith("images[")] for image in several(texts.pop(name))
-        )
+        named = [name for name in texts if name[:7] == "images["]
+        images = tuple([image for name in named for image in several(texts.pop(name))]) if named else ()
         written = () if combination.fields else self.written
         draft = RenderedRow(
             texts,
@@ -278,16 +290,28 @@ def whole(name: str) -> str:
     return "images" if name.startswith("images[") else name
 
 
-def _render(fields: tuple[Field, ...], values: Values, texts: dict[str, str], wrong: dict[str, str]) -> None:
+def _prepared(fields: tuple[Field, ...]) -> Prepared:
+    """Render what is the same for every row: plain text."""
+    plain = [isinstance(template, Simple) and not template.names for _, template in fields]
+    return tuple(
+        [
+            (name, template, template.render({}) if same else None)
+            for (name, template), same in zip(fields, plain, strict=True)
+        ]
+    )
+
+
+def _render(fields: Prepared, values: Values, texts: dict[str, str], wrong: dict[str, str]) -> None:
     """Add the texts that are not set yet; an empty one sets nothing. What cannot be rendered is `wrong`."""
-    for name, template in fields:
+    for name, template, text in fields:
         if name in texts or name in wrong:
             continue
-        try:
-            text = template.render(values)
-        except TemplateError as error:
-            wrong[name] = _why(name, error)
-            continue
+        if text is None:
+            try:
+                text = template.render(values)  # noqa: PLW2901 - the text of this row
+            except TemplateError as error:
+                wrong[name] = _why(name, error)
+                continue
         if text and not text.isspace():
             texts[name] = text
 

@@ -37,6 +37,8 @@ _UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9*¹²³]|lpt[0-9*¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
 _FINE = re.compile(r"(?!con|prn|aux|nul|com|lpt)[a-z0-9_][a-z0-9_*-]*", re.ASCII | re.IGNORECASE)
 """Names that no file system refuses; most are such."""
+_CLEAN = re.compile(r"[A-Za-z0-9 _,()&+=-]*")
+"""Values with nothing that could be altered; most are such."""
 _EXTENSION = re.compile(r"\.\{\{\s*ext\s*\}\}$")
 
 
@@ -54,20 +56,20 @@ class PathTemplate:
         if "id" in names:
             texts["id"] = _clean(job_id)
         slots = (SLOT,) if isinstance(self.stem, Simple) else tuple(map(str, range(n)))
-
-        def stems(ext: str) -> tuple[str, ...]:
-            return tuple([self._stem(texts, slot, ext, key) for slot in slots])
-
-        usual = stems(ANY)
+        usual = tuple([self._stem(texts, slot, ANY, key) for slot in slots])
         if max(map(len, usual)) + 1 + len(ext) > MAX_PATH:
             raise TemplateError(f"gives a path of more than {MAX_PATH:,} characters")
         if "ext" not in names and not any(map(_is_long, usual)):
             return Stems(usual)
-        others = ((other, stems(other)) for other in dict.fromkeys((*EXTENSIONS, ext)))
+        others = [
+            (other, tuple([self._stem(texts, slot, other, key) for slot in slots]))
+            for other in dict.fromkeys((*EXTENSIONS, ext))
+        ]
         return Stems(usual, tuple((other, found) for other, found in others if found != usual))
 
     def _stem(self, texts: dict[str, str], slot: str, ext: str, key: str) -> str:
-        ext = _clean(ext)
+        if ext is not ANY:
+            ext = _clean(ext)
         if self.shows_index:
             texts["index"] = slot
         if "ext" in self.stem.names:
@@ -130,7 +132,7 @@ def _harmless(name: str) -> str:
 
 
 def _clean(value: str) -> str:
-    if value.isascii() and value.isalnum():
+    if _CLEAN.fullmatch(value):
         return value
     value = normalize("NFC", _unmarked(value))
     cleaned = _UNFIT.sub("_", value)

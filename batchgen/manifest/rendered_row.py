@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
@@ -90,6 +91,7 @@ class _WrongFieldError(ValueError):
         self.image = image
 
 
+@lru_cache(maxsize=256)
 def whole_number(name: str, text: str) -> int:
     """Read a whole number; ValueError when it is none, or out of its range."""
     written = text.strip()
