@@ -441,7 +441,7 @@ class AttemptLoop:
             message=receipt.verdict.message,
             status=receipt.status,
             pictures=len(receipt.images),
-            **told(attempt.job_key, (attempt.model, attempt.provider), receipt.images),
+            **told(attempt.job_key, attempt.request, (attempt.model, attempt.provider), receipt.images),
             cost_micro_usd=settlement.cost if settlement else 0,
             seconds=round(receipt.seconds, 3),
             **({"cause": receipt.verdict.cause.value} if receipt.verdict.cause else {}),

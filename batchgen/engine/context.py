@@ -9,7 +9,7 @@ from batchgen.engine.lane import Lane
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.executor import Executor
 from batchgen.ledger import Ledger
-from batchgen.model import Job, Settings, Stop, StoredImage
+from batchgen.model import ImageRequest, Job, Settings, Stop, StoredImage
 from batchgen.pricing import Offers
 from batchgen.runtime.clock import Clock, Offload
 
@@ -23,10 +23,13 @@ class Note(Protocol):
 TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
 
 
-def told(key: str, drawn_by: tuple[str, str], images: Sequence[StoredImage]) -> dict[str, object]:
+def told(
+    key: str, request: ImageRequest, drawn_by: tuple[str, str], images: Sequence[StoredImage]
+) -> dict[str, object]:
     """Say what a log must say of stored images, so that a lost ledger can be rebuilt from it."""
     facts = [{name: getattr(image, name) for name in TOLD} for image in images]
-    return {"key": key, "look": dict(zip(("model", "provider"), drawn_by, strict=True)), "stored": facts}
+    look = {**dict(zip(("model", "provider"), drawn_by, strict=True)), "operation": request.operation.value}
+    return {"key": key, "look": look, "stored": facts}
 
 
 @dataclass(frozen=True)

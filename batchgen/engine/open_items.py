@@ -260,7 +260,7 @@ class WaitingImage(OpenItem[SlotState]):
         """Fail what is not as asked, or ask for it once more, where the user wants that; its file stays."""
         bench, download, (image,) = self.bench, self.download, receipt.images
         await bench.offload(bench.ledger.downloads.store, download, image)
-        stored = told(download.job_key, ("", download.provider), [image])
+        stored = told(download.job_key, image_attempt(download).request, ("", download.provider), [image])
         bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
         self.odd = bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and bool(mismatch(image))
         if marks := not_taken(bench, receipt):
@@ -343,7 +343,7 @@ async def settle_late(
         cost_micro_usd=settlement.cost if settlement else 0,
         pictures=len(receipt.images),
         began=row.started.isoformat(),
-        **told(row.job_key, (row.model, row.provider), receipt.images),
+        **told(row.job_key, row.request, (row.model, row.provider), receipt.images),
     )
 
 

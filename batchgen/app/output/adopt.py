@@ -173,32 +173,36 @@ def _plain(cell: str) -> str:
 
 def _from_logs(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Return stored images as the logs of the runs tell them, the oldest run first."""
+    paid: dict[str, dict[str, str]] = {}
     for run in workspace.runs():
         try:
             with TextIOWrapper(workspace.open(f"runs/{run}/log.jsonl"), encoding="utf-8") as lines:
-                yield from (record for line in lines for record in _stored(line))
+                yield from (record for line in lines for record in _stored(line, paid))
         except (StorageError, OSError, UnicodeDecodeError):
             continue
 
 
-def _stored(line: str) -> Iterator[dict[str, Any]]:
+def _stored(line: str, paid: dict[str, dict[str, str]]) -> Iterator[dict[str, Any]]:
+    """Return the images of one event; `paid` are calls whose images come later, from an address."""
     try:
         event = json.loads(line)
-        images = event.get("stored", ())
+        name, images = event["attempt"], event.get("stored", ())
+        if event.get("cost_micro_usd") and not images:
+            paid[name] = {"model": event["look"]["model"], **_times(event)}
         shares = split(event["cost_micro_usd"], len(images)) if images else ()
         for cost, image in zip(shares, images, strict=True):
-            told = {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost}
-            times = {"began": _began(event), "drawn": event["at"]}
-            yield {**told, **times, "attempt_id": event["attempt"], **event["look"], **image}
+            told = {"job_id": event["job"], "job_key": event["key"], "cost_micro_usd": cost, "attempt_id": name}
+            yield {**told, **event["look"], **(paid.get(name) or _times(event)), **image}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return
 
 
-def _began(event: dict[str, Any]) -> str:
-    """Say when a call was made: what was collected later says so, of any other it is known how long it took."""
-    if "began" in event or "seconds" not in event:
-        return str(event.get("began", ""))
-    return (datetime.fromisoformat(event["at"]) - timedelta(seconds=event["seconds"])).isoformat()
+def _times(event: dict[str, Any]) -> dict[str, str]:
+    """Say when a call was made, and when it ended: what was collected later says so, any other how long it took."""
+    began = event.get("began", "")
+    if "seconds" in event:
+        began = (datetime.fromisoformat(event["at"]) - timedelta(seconds=event["seconds"])).isoformat()
+    return {"began": began, "drawn": event["at"]}
 
 
 def _adopted(record: dict[str, Any]) -> Adopted | None:
