@@ -79,7 +79,7 @@ class Performer:
         hit = replace(hit, context=Context(self.clock.now(), key, subject, entry.request_id, whole(exact)))
         stage = fault.blocked or ("input" if fault is NO_FAULT and self._blocked(resolved) else None)
         instead = self._instead(entry, fault, hit, stage)
-        if self._charges(fault, hit, instead):
+        if self._charges(entry, fault, hit, instead):
             entry.charge(resolved, tokens, exact)
         if instead:
             entry.pictures = 0
@@ -130,9 +130,11 @@ class Performer:
             return self.dialect.blocked(stage, entry.request_id)
         return fault.reply(hit) if fault.reply else None
 
-    def _charges(self, fault: Fault, hit: Hit, instead: Reply | None) -> bool:
+    def _charges(self, entry: Entry, fault: Fault, hit: Hit, instead: Reply | None) -> bool:
         if said := hit.options.get("charged"):
             return said == "yes"
+        if entry.route == "batch" and instead and instead.status >= 500:  # it stands in the error file, and is free
+            return False
         if self.dialect.charges_failures and instead and (instead.status >= 500 or b"moderation_bl" in instead.body):
             return True
         return fault.charged and not (fault is NO_FAULT and instead)

@@ -116,6 +116,15 @@ def test_money_on_the_day_before_is_named_twice_and_sums_to_nothing(history: His
     assert kinds(history.compared()) == [(Kind.TIME_ZONE, COST), (Kind.TIME_ZONE, -COST)]
 
 
+def test_days_of_a_wrong_clock_are_told_from_calls_that_are_rounded_up(history: History) -> None:
+    """Each of its calls cost a fraction less on the bill than on the ledger."""
+    for minute in range(6):
+        history.ours(3, 1 + minute / 60, cost=6_501)
+        history.theirs(2, 22 + minute / 60, cost=Decimal("6500.3"))
+    statement = history.compared()
+    assert kinds(statement) == [(Kind.TIME_ZONE, 39_002), (Kind.TIME_ZONE, -39_006)]
+
+
 def test_a_lower_price_is_named_beside_a_strangers_call(history: History) -> None:
     """What somebody else draws only adds to a bill."""
     history.ours(3, 10, cost=60_000)

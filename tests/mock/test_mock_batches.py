@@ -250,7 +250,7 @@ async def test_a_wrong_creation_is_refused(sdk: Callable[..., Any], change: dict
         ("line_expired", "completed", 3, 1, 3),
         ("status_400", "completed", 3, 1, 3),
         ("moderation_input", "completed", 3, 1, 3),
-        ("status_500", "completed", 3, 1, 4),
+        ("status_500", "completed", 3, 1, 3),
         ("data_empty", "completed", 4, 0, 4),
     ],
 )

@@ -1,15 +1,13 @@
-"""A month of nightly runs of a living catalogue, against a provider with bad days, on a machine that crashes.
+"""A month of nightly runs of a living catalogue, against providers with bad days, on a machine that crashes.
 
 After every night the laws hold; at its end the provider's own bill is explained to the micro-dollar.
 """
 
-import csv
 import errno
-import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,36 +19,37 @@ from random import Random
 from threading import Thread
 from typing import Any
 
-import yaml
 from PIL import Image
 
-from batchgen.app.bill.reconcile import BooksResult, reconcile_books
+from batchgen.app.bill.reconcile import BooksResult
 from batchgen.app.output.adopt import adopt
+from batchgen.app.output.derive import derive_output
+from batchgen.app.output.finance import month as finance
 from batchgen.app.output.maintain import opened
-from batchgen.app.review.decisions import review
-from batchgen.ledger import AttemptRow, DifferenceKind, nowhere
-from batchgen.ledger.reservations import day_start, month_start
-from batchgen.mock import MockConfig
+from batchgen.ledger import DifferenceKind, nowhere
+from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded
+from batchgen.mock.organization import digest
 from batchgen.model import OnUncertain, RouteChoice
 from batchgen.money import MicroUSD
-from tests.nights import weather
+from tests.nights import antiquity, laws, mortal, people, weather
 from tests.nights.almanac import Almanac, Machine
+from tests.nights.catalogue import MICRO, SECOND, SUCCESSOR, Catalogue, Form
+from tests.nights.figures import Figures
+from tests.nights.plants import Plants, explained
+from tests.process.kit import the_launcher
+from tests.process.launcher import Break
 from tests.rehearsal import Ended, Rehearsal
 
 ADMIN = "sk-admin-nights-0123456789abcdef"
 KEYS = ("sk-nights-first-0123456789abcdef", "sk-nights-second-0123456789abcdef")
-STRANGER, STRANGERS = "key_stranger", 7_777
-"""A key of somebody else, and what its one call costs."""
-ZONE = "Europe/Berlin"
+SECONDS_KEY = "sk-nights-elsewhere-0123456789abcdef"
 STARTS = (
     datetime(2026, 10, 12, 21, tzinfo=UTC),
     datetime(2026, 3, 14, 21, tzinfo=UTC),
     datetime(2026, 11, 20, 21, tzinfo=UTC),
 )
 """Months in which summer time ends, in which it begins, and over whose end a night goes."""
-LOOKS = {"quality": "low", "size": "1024x1024", "output_format": "webp", "model": "gpt-image-2"}
-MICRO = 1_000_000
 KILLS = (
     "ledger.begin.after_commit",
     "ledger.remember.after_commit",
@@ -67,51 +66,18 @@ KILLS = (
     "ledger.batch_submitted.before_commit",
     "ledger.end.before_commit",
 )
-INCIDENTS = ("killed", "killed twice", "disk full", "two at once", "clock wrong", "new key", "ledger lost", "tight cap")
+INCIDENTS = (
+    *("killed", "killed twice", "disk full", "two at once", "clock wrong", "clock steps", "new key", "ledger lost"),
+    "tight cap",
+)
 FINE = frozenset({0, 3, 4, 5, 6, 7, 8, 9})
 """How a run may end in a bad night: anything but a bug, wrong input or a lock."""
+SURE_TO_DIE = 1
+"""In this night a process is killed in every month whose images outlive it."""
 
 
 class Died(BaseException):
     """The run ends here, as if killed."""
-
-
-@dataclass
-class Figures:
-    """What came of the nights."""
-
-    nights: int = 0
-    runs: int = 0
-    kills: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    incidents: Counter[str] = field(default_factory=Counter)
-    calls: int = 0
-    charged_calls: int = 0
-    images: int = 0
-    lost: int = 0
-    bought_twice: int = 0
-    billed: int = 0
-    ledger: int = 0
-    confirmed: int = 0
-    cleared: int = 0
-    unexplained: int = 0
-    differences: Counter[str] = field(default_factory=Counter)
-
-    def lines(self) -> Iterator[str]:
-        """Say it, a line for each."""
-        yield f"nights {self.nights}, runs {self.runs}, kills {self.kills}"
-        yield "incidents: " + _listed(self.incidents)
-        yield "faults by kind: " + _listed(self.faults)
-        yield f"calls {self.calls:,}, charged {self.charged_calls:,}, images stored {self.images:,}"
-        yield f"lost {self.lost}, bought twice {self.bought_twice}"
-        yield f"billed ${self.billed / MICRO:,.6f}, ledger ${self.ledger / MICRO:,.6f}"
-        yield f"at risk: confirmed ${self.confirmed / MICRO:,.6f}, cleared ${self.cleared / MICRO:,.6f}"
-        yield "differences: " + (_listed(self.differences) or "none")
-        yield f"unexplained ${self.unexplained / MICRO:,.6f}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
 
 
 @dataclass
@@ -120,116 +86,131 @@ class Month:
 
     root: Path
     seed: int
-    rows: int
+    many: int
     environment: Callable[[str, str], None]
     figures: Figures = field(default_factory=Figures)
 
     def __post_init__(self) -> None:
-        self.chance = Random(self.seed)
-        self.almanac = Almanac(STARTS[self.seed % len(STARTS)])
+        seed = self.seed
+        self.chance = Random(seed)
+        self.begins = STARTS[seed % len(STARTS)]
+        self.almanac = Almanac(self.begins)
         self.machine = Machine(self.almanac)
         self.handle: Handle = start_embedded(_config(), self.almanac)
-        self.scene = Rehearsal(self.root, self.handle, {"provider": "openai"})
+        self.elsewhere: Handle | None = start_embedded(_config(), self.almanac) if seed % 2 == 0 else None
+        self.elsewhere_billed = 0
+        self.scene = Rehearsal(self.root, self.handle)
         self.folder = self.root / "output" / "catalogue"
-        self.catalogue: dict[str, dict[str, str]] = {}
-        self.numbers = count(1)
-        self.rejected: Counter[tuple[str, int]] = Counter()
+        self.folder.parent.mkdir(parents=True)
+        store = {2: f"file://{self.root}/store", 3: f"memory:nights{seed}"}.get(seed % 4, "")
+        dear = 12 if seed % 5 == 2 else 1
+        budget = max(200_000, self.many * 14_000) * dear
+        form = Form(budget, store=store, staged=seed % 5 == 2)
+        self.with_derivatives = seed % 3 == 1
+        self.catalogue = Catalogue(self.root, self.chance, self.many, form)
+        self.rejected: Counter[laws.Slot] = Counter()
         self.gap = 0
-        self.key = KEYS[0]
-        self.store = f"memory:nights{self.seed}" if self.seed % 4 == 3 else ""
         self.told: list[str] = []
-        self.budget = MicroUSD(max(200_000, self.rows * 12_000))
         self.route = RouteChoice.SYNC
+        self.cut_off = False
+        self.key = ""
+        self._take_key(KEYS[0])
         self.environment("OPENAI_ADMIN_KEY", ADMIN)
-        self.environment("OPENAI_API_KEY", self.key)
-        (self.root / "photos").mkdir(parents=True)
-        for _ in range(self.rows):
-            self._new_row()
+        self.environment("OPENAI_BASE_URL", self.handle.base_url)
+        self._provide_second()
+        if seed % 5 == 0 and not store:
+            self._bring_antiquity()
 
-    # ---- the catalogue -----------------------------------------------------------------------------------------------
+    def _take_key(self, key: str) -> None:
+        self.key = key
+        self.environment("OPENAI_API_KEY", key)
 
-    def _new_row(self) -> None:
-        sku = f"s{next(self.numbers):05}"
-        kind = self.chance.choice(("card", "card", "card", "room"))
-        self.catalogue[sku] = {"sku": sku, "name": f"A chair called {sku}", "kind": kind, "photo": f"{sku}.png"}
-        if kind == "room":
-            self._photo(sku)
+    def _provide_second(self) -> None:
+        if self.elsewhere:
+            words = f"like: openai\nbase_url: {self.elsewhere.base_url}\nkey_variable: SECOND_KEY\n"
+            (self.root / f"{SECOND}.yaml").write_text(words, "utf-8")
+            self.environment("SECOND_KEY", SECONDS_KEY)
 
-    def _photo(self, sku: str) -> None:
-        colour = tuple(self.chance.randrange(256) for _ in range(3))
-        Image.new("RGB", (64, 64), colour).save(self.root / "photos" / f"{sku}.png")
-
-    def edit(self) -> None:
-        """Let a day pass over the catalogue: new, edited, removed and shuffled rows, other photos."""
-        many = max(1, self.rows // 40)
-        for _ in range(self.chance.randrange(many + 1)):
-            self._new_row()
-        for sku in self.chance.sample(
-            sorted(self.catalogue), min(self.chance.randrange(many + 1), len(self.catalogue))
-        ):
-            row = self.catalogue[sku]
-            if row["kind"] == "room" and self.chance.random() < 0.5:
-                self._photo(sku)
-            else:
-                row["name"] = f"A chair called {sku}, edition {next(self.numbers)}"
-        for sku in self.chance.sample(sorted(self.catalogue), self.chance.randrange(many // 2 + 1)):
-            del self.catalogue[sku]
-
-    def manifest(self) -> Path:
-        """Write the catalogue as it is today, in any order."""
-        rows = list(self.catalogue.values())
-        self.chance.shuffle(rows)
-        for kind in ("card", "room"):
-            with (self.root / f"{kind}.csv").open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, ("sku", "name", "kind", "photo"))
-                writer.writeheader()
-                writer.writerows(row for row in rows if row["kind"] == kind)
-        jobs: list[dict[str, Any]] = []
-        for kind, more in (("card", {}), ("room", {"images": "photos/{{ photo }}"})):
-            if any(row["kind"] == kind for row in rows):
-                jobs.append({"id": "{{ sku }}", "rows": f"{kind}.csv", "prompt": "{{ name }}", **more})
-        output: dict[str, Any] = {"path": "{{ sku }}.{{ ext }}"}
-        manifest = {
-            "name": "catalogue",
-            "provider": "openai",
-            "defaults": LOOKS,
-            "limits": {"images_per_minute": 1_000_000, "concurrency": 16},
-            "retry": {"base_seconds": 0.2, "cap_seconds": 1, "breaker_probe_seconds": [1, 1, 1]},
-            "budget": {"day": self.budget / MICRO, "month": 20 * self.budget / MICRO, "timezone": ZONE},
-            "output": output | ({"store": self.store} if self.store else {}),
-            "jobs": jobs,
-        }
-        path = self.root / "catalogue.yaml"
-        path.write_text(yaml.safe_dump(manifest, sort_keys=False), "utf-8")
-        return path
+    def _bring_antiquity(self) -> None:
+        """Begin with what version 0.1.0 left, and put its calls on the provider's books."""
+        origin = self.handle.base_url.removesuffix("/v1")
+        self.catalogue.form.more = antiquity.bring(self.folder, origin, self.begins - timedelta(hours=2))
+        with opened(self.folder, readonly=False):
+            pass
+        self.rejected += antiquity.rejected(self.folder)
+        ours = [{**call, "key_id": f"key_{digest(self.key)}"} for call in antiquity.charged(self.folder)]
+        self.handle.plant(calls=ours)
+        self.figures.incidents["older ledger"] += 1
 
     # ---- a night -----------------------------------------------------------------------------------------------------
 
-    def night(self, number: int) -> None:
+    def night(self, number: int, of: int) -> None:
         """Let one day and its night pass, and hold everything against the laws."""
         self.figures.nights += 1
-        self.almanac.turn_to(
-            STARTS[self.seed % len(STARTS)] + timedelta(days=number, minutes=self.chance.randrange(180))
-        )
         self.told.append(f"night {number}")
-        quiet = number > 0 and self.chance.random() < 0.2
+        self.almanac.turn_to(self.begins + timedelta(days=number, minutes=self.chance.randrange(180)))
+        sure = number == SURE_TO_DIE and self._outlives_a_process
+        quiet = number not in {0, of // 2} and not sure and self.chance.random() < 0.2
         if number and not quiet:
-            self.edit()
-            self._look()
+            self.catalogue.edit()
+            self._morning()
+        self._retire(number, of)
         kinds = () if quiet else tuple(self.chance.sample(sorted(weather.KINDS), self.chance.choice((0, 1, 1, 2, 3))))
         self._weather(kinds)
         incident = "" if quiet or self.chance.random() < 0.4 else self.chance.choice(INCIDENTS)
-        self.route = RouteChoice.BATCH if "batches" in kinds or self.chance.random() < 0.3 else RouteChoice.SYNC
+        self._set_out(kinds, "killed" if sure else incident)
         self.told.append(f"{self.route}: {', '.join(kinds) or 'fine'}; {incident or 'nothing happened'}")
-        self._with(incident)
-        self.handle.faults.clear()
+        self._with("killed" if sure else incident)
+        self._weather(())
         self.laws()
         if quiet:
             self._asks_nothing_again()
 
+    def _set_out(self, kinds: tuple[str, ...], incident: str) -> None:
+        """Choose tonight's route and providers."""
+        routes = (RouteChoice.SYNC, RouteChoice.SYNC, RouteChoice.BATCH, RouteChoice.AUTO)
+        self.route = RouteChoice.BATCH if "batches" in kinds else self.chance.choice(routes)
+        if incident.startswith("killed") and self.route is RouteChoice.AUTO:
+            self.route = RouteChoice.BATCH
+        form = self.catalogue.form
+        form.derivatives = self.with_derivatives and self.chance.random() < 0.3
+        several = self.elsewhere is not None and not self.cut_off and self.chance.random() < 0.5
+        form.several = several
+        if several:
+            self.route = RouteChoice.SYNC
+            self.figures.incidents["two providers"] += 1
+
     def _weather(self, kinds: tuple[str, ...]) -> None:
         self.handle.faults.clear()
         self.handle.faults.add(*weather.rules(self.chance, kinds))
+        if self.figures.incidents["model retired"]:
+            self.handle.faults.add(Rule("404_model", prompt="antique", options={}))
+
+    def _retire(self, number: int, of: int) -> None:
+        """In the middle a model ends, and in half of the months a provider; people follow a day later."""
+        if number == of // 2:
+            self.figures.incidents["model retired"] += 1
+            self.catalogue.add("antique")
+            if self.elsewhere:
+                self.figures.incidents["provider retired"] += 1
+                self._leave_second()
+        if number == of // 2 + 1:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Let another model draw what the retired one did, and name the retired provider no more."""
+        self.catalogue.form.antiques_by = SUCCESSOR
+        self.cut_off = True
+        for row in self.catalogue.rows.values():
+            if row["kind"] == "antique":
+                row["name"] = row["name"].replace("antique", "old one")
+
+    def _leave_second(self) -> None:
+        if self.elsewhere:
+            self.elsewhere_billed = int(self.elsewhere.bill()["total_micro_usd"])
+            bill = self.elsewhere.bill()["requests"]
+            self.figures.elsewhere = len(bill)
+            self.elsewhere.stop()
 
     def _with(self, incident: str) -> None:
         if incident:
@@ -239,51 +220,71 @@ class Month:
             "killed twice": partial(self._crash, 2),
             "disk full": self._fill_the_disk,
             "two at once": self._two_at_once,
-            "clock wrong": self._step_the_clock,
+            "clock wrong": self._set_the_clock_wrong,
+            "clock steps": self._step_the_clock,
             "new key": self._change_the_key,
             "ledger lost": self._lose_the_ledger,
             "tight cap": lambda: self.run(max_cost=MicroUSD(self.chance.randrange(10_000, 60_000))),
         }
         acts.get(incident, self.run)()
 
-    def _crash(self, times: int) -> None:
-        for _ in range(times):
-            self.killed(self.chance.choice(KILLS), self.chance.randrange(1, 8))
-        self.run()
+    @property
+    def _may_end(self) -> frozenset[int]:
+        """How a run may end: while a manifest still asks for a retired model, also with 2."""
+        retired = self.figures.incidents["model retired"] and not self.cut_off
+        return FINE | {2} if retired else FINE
 
-    def _fill_the_disk(self) -> None:
-        self.run(at=_full_at(self.chance.choice(KILLS), self.chance.randrange(1, 8)))
-        self.run()
-
-    def _step_the_clock(self) -> None:
-        self.machine.wrong = timedelta(hours=self.chance.choice((-3, -1, 1, 3)))
-        self.run()
-        self.machine.wrong = timedelta()
-
-    def _change_the_key(self) -> None:
-        self.key = KEYS[1] if self.key == KEYS[0] else KEYS[0]
-        self.environment("OPENAI_API_KEY", self.key)
-        self.run()
-
-    def run(self, at: Callable[[str], None] = nowhere, *, ends: frozenset[int] = FINE, **options: Any) -> Ended:
+    def run(self, at: Callable[[str], None] = nowhere, **options: Any) -> Ended:
         """Run tonight's command."""
         told: dict[str, Any] = {
             "output": self.folder,
-            "base_url": self.handle.base_url,
+            "base_url": None,
             "max_cost": MicroUSD(50 * MICRO),
             "route": self.route,
         }
         told |= options
         self.figures.runs += 1
         begun = time.monotonic()
-        ended = self.scene.run(self.manifest(), at, clock=self.machine, **told)
+        ended = self.scene.run(self.catalogue.write(), at, clock=self.machine, **told)
         self.told.append(f"{time.monotonic() - begun:.1f} s")
-        assert ended.exit in ends, f"exit {ended.exit}: {ended.why or ended.summary.get('why')} after {self.told}"
-        self.cap = told["max_cost"]
+        assert ended.exit in self._may_end, (
+            f"exit {ended.exit}: {ended.why or ended.summary.get('why')} after {self.told}"
+        )
         self.told.append(f"exit {ended.exit}")
         return ended
 
-    def killed(self, point: str, which: int) -> None:
+    # ---- what happens in it ------------------------------------------------------------------------------------------
+
+    @property
+    def _outlives_a_process(self) -> bool:
+        """Whether what a process stored is still there when it is dead."""
+        return not self.catalogue.form.store.startswith("memory:")
+
+    def _crash(self, times: int) -> None:
+        for number in range(times):
+            if self._outlives_a_process and not number:
+                self._killed_for_real()
+            else:
+                self._killed(self.chance.choice(KILLS), self.chance.randrange(1, 8))
+        self.run()
+
+    def _killed_for_real(self) -> None:
+        """Let a process run, and die by SIGKILL at the so many-th durable step; it may end before it comes there."""
+        manifest, wrong = self.catalogue.write(), self.machine.wrong
+        words = mortal.words(manifest, self.folder, self.route, 50 * MICRO, self.almanac, wrong)
+        names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "SECOND_KEY")
+        env = {name: os.environ[name] for name in names if name in os.environ}
+        broken = Break(passing=self.chance.randrange(1, 10 + self.many // 2))
+        self.figures.runs += 1
+        child = the_launcher().start(words, cwd=self.root, env=env, broken=broken, program=mortal.PROGRAM)
+        status = child.wait(240)
+        assert status in self._may_end | {-9}, f"exit {status} of a process: {child.said[-2000:]} after {self.told}"
+        if status == -9:
+            self.figures.kills += 1
+            self.figures.real_kills += 1
+            self.told.append(f"killed at step {broken.passing}")
+
+    def _killed(self, point: str, which: int) -> None:
         """Let a run die at a durable step; it may end before it comes there."""
         times = count(1)
 
@@ -299,18 +300,40 @@ class Month:
             self.figures.kills += 1
             self.told.append(f"killed at {point} {which}")
 
+    def _fill_the_disk(self) -> None:
+        self.run(at=_full_at(self.chance.choice(KILLS), self.chance.randrange(1, 8)))
+        self.run()
+
+    def _set_the_clock_wrong(self) -> None:
+        self.machine.wrong = timedelta(hours=self.chance.choice((-3, -1, 1, 3)))
+        self.run()
+        self.machine.wrong = timedelta()
+
+    def _step_the_clock(self) -> None:
+        """Let the clock step while a run is at work, there and back."""
+        steps = count(1)
+        when, hours = self.chance.randrange(3, 20), self.chance.choice((-2, -1, 1, 2))
+
+        def at(_where: str) -> None:
+            number = next(steps)
+            if number in {when, 3 * when}:
+                self.machine.wrong = timedelta(hours=hours if number == when else 0)
+
+        self.run(at)
+        self.machine.wrong = timedelta()
+
+    def _change_the_key(self) -> None:
+        self._take_key(KEYS[1] if self.key == KEYS[0] else KEYS[0])
+        self.run()
+
     def _two_at_once(self) -> None:
         """Start a second run while the first one works: it is turned away, and asks nothing."""
         statuses: list[int] = []
         times = count(1)
-        manifest = self.manifest()
+        manifest = self.catalogue.write()
 
         def second() -> None:
-            options: dict[str, Any] = {
-                "output": self.folder,
-                "base_url": self.handle.base_url,
-                "max_cost": MicroUSD(MICRO),
-            }
+            options: dict[str, Any] = {"output": self.folder, "base_url": None, "max_cost": MicroUSD(MICRO)}
             statuses.append(self.scene.run(manifest, clock=self.machine, **options).exit)
 
         def at(where: str) -> None:
@@ -325,85 +348,57 @@ class Month:
     def _lose_the_ledger(self) -> None:
         """Remove the ledger, and rebuild it from what is there; what it knew beyond that is lost with it."""
         self.run()
-        if self.store:
+        if self.catalogue.form.store:
             return
-        booked = self.booked()
-        self.rejected = Counter((row["job_key"], int(row["slot"])) for row in self._images() if _is_rejected(row))
+        booked = self._books.booked
+        self.rejected = people.pending_rejections(self.folder)
         for path in self.folder.glob("ledger.db*"):
             path.unlink()
         adopt(self.folder, clock=self.machine)
-        self.gap += max(0, booked - self.booked())
+        self.gap += max(0, booked - self._books.booked)
         self.run()
 
-    def _images(self) -> list[dict[str, str]]:
-        """Read what the last report says of every image."""
-        file = self.folder / "report" / "images.csv"
-        if not file.exists():
-            return []
-        with file.open(encoding="utf-8", newline="") as opened_file:
-            return list(csv.DictReader(opened_file))
-
-    def _look(self) -> None:
-        """Approve some images and reject others, whose rows are drawn again."""
-        rows = [row for row in self._images() if row["state"] == "stored"]
-        if self.chance.random() < 0.5 or not rows:
-            return
-        decisions = []
-        for row in self.chance.sample(rows, min(len(rows), 4)):
-            decision = self.chance.choice(("approved", "rejected"))
-            told = {"job": row["job_id"], "key": row["job_key"], "slot": int(row["slot"]), "sha256": row["sha256"]}
-            decisions.append({**told, "decision": decision, "note": ""})
-            if decision == "rejected":
-                self.rejected[row["job_key"], int(row["slot"])] += 1
-        path = self.root / "review.json"
-        path.write_text(json.dumps({"batchgen_review": 1, "decisions": decisions}), "utf-8")
-        review(path, self.folder)
-        self.run(rejected=True)
+    def _morning(self) -> None:
+        """Look at what was drawn, and at what was moderated."""
+        form = self.catalogue.form
+        if form.staged or self.chance.random() < 0.5:
+            rejected = people.look(self.folder, self.chance, staged=form.staged)
+            self.rejected += rejected
+            if rejected:
+                self.run(rejected=True)
+        words = people.reworded(self.folder)
+        if words and self.chance.random() < 0.5:
+            self.figures.incidents["reworded"] += 1
+            self.run(reworded=words)
 
     # ---- the laws ----------------------------------------------------------------------------------------------------
 
-    def booked(self) -> int:
-        """Return what the ledger says was, or may have been, charged."""
-        with opened(self.folder, readonly=True) as there:
-            money = there.ledger.accounts.totals().money
-        return money.confirmed + money.estimated + money.at_risk
+    @property
+    def _books(self) -> laws.Books:
+        return laws.books(self.folder)
+
+    @property
+    def billed(self) -> int:
+        """What both providers charged."""
+        alive = self.elsewhere is not None and not self.figures.incidents["provider retired"]
+        second = int(self.elsewhere.bill()["total_micro_usd"]) if alive and self.elsewhere else self.elsewhere_billed
+        return self.scene.billed + second
 
     def laws(self) -> None:
         """Hold the books against the bill and the caps, and each image against what was paid for it."""
-        with opened(self.folder, readonly=True) as there:
-            ledger = there.ledger
-            assert ledger.accounts.audit() == (), self.told
-            images, money = ledger.accounts.totals().images, ledger.accounts.totals().money
-            states = (images.stored, images.moderated, images.failed, images.uncertain, images.lost_paid)
-            assert images.wanted == sum(states) + images.submitted + images.not_started, self.told
-            attempts = list(ledger.report_rows.attempts())
-            caps = {run.run_id: run.cap for run in ledger.runs.latest_first() if run.cap is not None}
-        booked = money.confirmed + money.estimated + money.at_risk
-        assert booked + self.gap >= self.scene.billed, f"booked {booked} of {self.scene.billed}: {self.told}"
-        drawn = Counter((row.job_key, slot) for row in attempts for slot in row.slots if row.brought)
-        twice = {slot: times for slot, times in drawn.items() if times > 1 + self.rejected[slot]}
-        assert not twice, f"bought twice: {twice} {self.told}"
+        found = self._books
+        assert found.audit == (), (found.audit, self.told)
+        assert found.wanted == found.told, self.told
+        assert found.booked + self.gap >= self.billed, f"booked {found.booked} of {self.billed}: {self.told}"
+        twice = laws.bought_twice(found.attempts, self.rejected)
         self.figures.bought_twice += len(twice)
-        self._caps(attempts, caps)
-
-    def _caps(self, attempts: list[AttemptRow], caps: Mapping[str, int]) -> None:
-        """No run, day or month goes beyond its limit; a call that cost more than its bound goes beyond any."""
-        spent: Counter[tuple[str, object]] = Counter()
-        dear: set[tuple[str, object]] = set()
-        for row in attempts:
-            moment = row.started if row.handle or row.ended is None else row.ended
-            for limit in (
-                ("run", row.run_id),
-                ("day", day_start(moment, ZONE)),
-                ("month", month_start(moment, ZONE)),
-            ):
-                spent[limit] += row.cost + row.at_risk
-                if row.cost > row.high or row.note == "adopted":  # an adopted one has lost its bound
-                    dear.add(limit)
-        limits = {"day": self.budget, "month": 20 * self.budget}
-        for (kind, which), amount in spent.items():
-            if (kind, which) not in dear and (cap := caps.get(str(which), limits.get(kind))) is not None:
-                assert amount <= cap, f"{amount} of {cap} spent in the {kind} {which}: {self.told}"
+        assert not twice, f"bought twice: {twice} {self.told}"
+        budget = self.catalogue.form.budget
+        assert not (over := laws.beyond(found, budget, 20 * budget)), f"{over} {self.told}"
+        sure, most = laws.at_second(found.attempts)
+        if self.elsewhere:
+            billed = self.billed - self.scene.billed
+            assert sure <= billed <= most + self.gap, f"the second provider: {sure}, {billed}, {most}: {self.told}"
 
     def _asks_nothing_again(self) -> None:
         """Run once more in a quiet night: nothing changed, so nothing is asked and nothing is told."""
@@ -416,52 +411,100 @@ class Month:
 
     # ---- its end -----------------------------------------------------------------------------------------------------
 
-    def plant(self) -> None:
-        """Let a stranger draw with a key of its own, in the middle of the month."""
-        noon = self.almanac.now() - timedelta(days=self.figures.nights // 2)
-        call = {"at": noon.timestamp(), "model": LOOKS["model"], "micro_usd": STRANGERS, "key_id": STRANGER}
-        self.handle.plant(calls=[call])
-
-    def settle(self) -> BooksResult:
-        """Finish in fine weather, wait until the books are closed, and have the bill explained."""
-        last = STARTS[self.seed % len(STARTS)] + timedelta(days=self.figures.nights)
-        self.handle.faults.clear()
+    def finish(self) -> Plants:
+        """Finish in fine weather, draw on with what is planted, and wait until the books are closed."""
+        last = self.begins + timedelta(days=self.figures.nights)
+        self._weather(())
+        self.catalogue.form.several = False
         self.route = RouteChoice.SYNC
-        for later in range(2):
+        self.catalogue.form.derivatives = False
+        plants = Plants(self, last + timedelta(days=4))
+        plants.stranger(self.begins + timedelta(days=self.figures.nights // 2, hours=-9))
+        for later in range(3):
             self.almanac.turn_to(last + timedelta(days=later))
-            self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True)
-        self.plant()
-        self.almanac.turn_to(last + timedelta(days=8))
-        found = reconcile_books(self.folder, base_url=self.handle.base_url, clock=self.machine)
-        summary = self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True).summary
+            self._draw_everything()
+        plants.all()
+        return plants
+
+    def _draw_everything(self) -> Ended:
+        if self.catalogue.form.staged:
+            people.approve_previews(self.folder)
+        self.rejected += people.given_up(self.folder)
+        return self.run(on_uncertain=OnUncertain.RETRY, retry_failed=True)
+
+    def settle(self, plants: Plants) -> BooksResult:
+        """Have the bill explained, and see that what was planted is named."""
+        found = explained(self)
+        self._count(found)
+        assert self.figures.unexplained == 0, (found.differences, self.told)
+        plants.named(found)
+        plants.otherwise(found)
+        return found
+
+    def nothing_lost(self) -> None:
+        """Draw what the books cleared: every image that is wanted is there, or somebody was told why not."""
+        if self.catalogue.form.staged:
+            self._draw_everything()
+        summary = self._draw_everything().summary
         images = summary["images"]
         # A dead address is told, and somebody decides about it: its image is not lost without a word.
         told = images["stored"] + images["moderated"] + images["lost_paid"] + summary["downloads"]["pending"]
         self.figures.lost = images["wanted"] - told
-        self._count(found)
-        return found
+        if self.catalogue.form.staged:
+            # An approved preview stays as it was drawn, whatever its row says by now: rows are counted, not wishes.
+            pending = summary["downloads"]["pending"]
+            self.figures.lost = max(0, people.untold(self.folder, self.catalogue.rows) - pending)
+        self.figures.images = images["stored"]
+        assert self.figures.lost == 0, (images, self.told)
+        self.laws()
+
+    def derivatives(self) -> None:
+        """See that every stored image has its derivative, made for nothing."""
+        if not self.with_derivatives:
+            return
+        self.catalogue.form.derivatives = True
+        self.run()
+        made = derive_output(self.folder, None, ())
+        assert not made.failed, (made.failed, self.told)
+        again = derive_output(self.folder, None, ())
+        assert (again.made, again.kept) == (0, made.made + made.kept), self.told
+        self.figures.derivatives = again.kept
+
+    def finance(self) -> None:
+        """Write the months for finance: together they have all the money of the ledger."""
+        days = range((self.machine.now() - self.begins).days + 2)
+        names = {f"{self.begins + timedelta(days=day):%Y-%m}" for day in days}
+        spent = 0
+        for name in sorted(names):
+            finance(name, [self.folder])
+            for row in people.table(self.folder, f"month-{name}"):
+                spent += sum(int(row[f"{kind}_micro_usd"]) for kind in ("confirmed", "estimated", "at_risk"))
+        assert spent == self._books.booked, f"{spent} of {self._books.booked} in {names}: {self.told}"
+
+    def no_admin(self) -> None:
+        """See that the key of the books stands in no file and drew nothing."""
+        for path in self.folder.rglob("*"):
+            if path.suffix in {".jsonl", ".json", ".csv", ".html", ".db", ""} and path.is_file():
+                assert ADMIN.encode() not in path.read_bytes(), path
+        assert all(one["status"] != 401 or one["fault"] for one in self.scene.bill), "a key was refused by itself"
 
     def _count(self, found: BooksResult) -> None:
         bill, figures = self.scene.bill, self.figures
         figures.calls, figures.charged_calls = len(bill), sum(bool(one["charged_micro_usd"]) for one in bill)
+        figures.calls += figures.elsewhere
         figures.faults = Counter(_kind(one["fault"]) for one in bill if one["fault"])
-        with opened(self.folder, readonly=True) as there:
-            figures.images = there.ledger.accounts.totals().images.stored
         figures.billed, figures.ledger = found.billed, found.ledger
-        figures.confirmed, figures.cleared = found.confirmed, found.cleared
+        figures.confirmed, figures.cleared, figures.still_at_risk = found.confirmed, found.cleared, found.at_risk
         for one in found.differences:
             figures.differences[one.kind.value] += 1
             if one.kind is DifferenceKind.UNEXPLAINED:
                 figures.unexplained += abs(one.micro_usd)
 
     def close(self) -> None:
-        """Stop the provider."""
+        """Stop the providers."""
         self.handle.stop()
-
-
-def _is_rejected(row: Mapping[str, str]) -> bool:
-    """Whether somebody rejected an image, and no other came since: what people said outlives a ledger."""
-    return row["state"] == "stored" and row["review"] == "rejected"
+        if self.elsewhere:
+            self.elsewhere.stop()
 
 
 def _kind(fault: str) -> str:
@@ -507,10 +550,10 @@ def month(root: Path, seed: int, rows: int, environment: Callable[[str, str], No
 def through(nights: int, of: Month) -> None:
     """Live through nights, and settle the bill."""
     for number in range(nights):
-        of.night(number)
-    found = of.settle()
-    assert found.billed - found.ledger == sum(one.micro_usd for one in found.differences)
-    theirs = [(one.kind, one.micro_usd) for one in found.differences if one.key_id == STRANGER]
-    assert theirs == [(DifferenceKind.OTHER_USE, STRANGERS)], (found.differences, of.told)
-    assert of.figures.unexplained == 0, (found.differences, of.told)
-    assert of.figures.lost == 0, of.told
+        of.night(number, nights)
+    plants = of.finish()
+    of.settle(plants)
+    of.nothing_lost()
+    of.derivatives()
+    of.finance()
+    of.no_admin()

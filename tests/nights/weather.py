@@ -20,6 +20,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "batches": ("batch_expired", "line_expired", "line_missing", "line_doubled", "line_broken", "batch_failed"),
 }  # fmt: skip
 """Faults that every run must live with, by what a person would call them."""
+FREE = frozenset({"html_200"})
+"""What nobody charges: a web page in the place of an answer comes from something before the provider."""
 WHOLE_NIGHT = frozenset({"quota gone", "key refused"})
 """Kinds that last from some call on."""
 
@@ -32,5 +34,7 @@ def rules(chance: Random, kinds: tuple[str, ...]) -> tuple[Rule, ...]:
             if kind in WHOLE_NIGHT:
                 found.append(Rule(name, skip=chance.randrange(1, 12)))
             else:
-                found.append(Rule(name, rate=chance.choice((0.05, 0.15, 0.3)), times=chance.randrange(3, 20)))
+                options = {"charged": "no"} if name in FREE else {}
+                rate, times = chance.choice((0.05, 0.15, 0.3)), chance.randrange(3, 20)
+                found.append(Rule(name, rate=rate, times=times, options=options))
     return tuple(found)

@@ -27,6 +27,7 @@ from tests.patience import PATIENCE
 LAUNCHER = Path(__file__)
 ROOT = LAUNCHER.parents[2]
 KEY = "sk-test-key-0123456789"
+BATCHGEN = "batchgen.cli.main:main"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +124,12 @@ class Launcher:
         env: Mapping[str, str] | None = None,
         broken: Break | None = None,
         limits: Mapping[str, int] | None = None,
+        program: str = BATCHGEN,
     ) -> Child:
-        """Give a command in folder `cwd`; `limits` are names of `resource.RLIMIT_*` with their values."""
+        """Give a command in folder `cwd`; `limits` are names of `resource.RLIMIT_*` with their values.
+
+        `program` (`module:function`) takes the words in the place of the command line.
+        """
         self._count += 1
         out, err = (self.folder / f"{self._count}.{name}" for name in ("out", "err"))
         pid = self.ask(
@@ -136,6 +141,7 @@ class Launcher:
                 "err": str(err),
                 "broken": asdict(broken) if broken else None,
                 "limits": dict(limits or {}),
+                "program": program,
             }
         )
         return Child(pid, out, err, self)
@@ -187,9 +193,9 @@ def _become(words: dict[str, Any]) -> int:
     os.environ.update(words["env"])
     for name, value in words["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    from batchgen.cli.main import main
-
-    status = main(words["words"], at=fault(Break(**words["broken"])) if words["broken"] else None)
+    module, _, name = words["program"].partition(":")
+    main = getattr(importlib.import_module(module), name)
+    status: int = main(words["words"], at=fault(Break(**words["broken"])) if words["broken"] else None)
     sys.stdout.flush()
     sys.stderr.flush()
     return status

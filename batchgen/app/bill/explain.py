@@ -226,7 +226,8 @@ def _shifted(cells: Sequence[_Cell]) -> set[int]:
         if last is None or id(last) in found or last.day.ends != cell.day.begins:
             continue
         apart = not cell.is_rounding(cell.left) and not last.is_rounding(last.left)
-        if apart and last.left * cell.left < 0 and abs(last.left + cell.left) <= last.calls + cell.calls:
+        rounded = sum(one.calls + len(one.missing) for one in (last, cell))
+        if apart and last.left * cell.left < 0 and abs(last.left + cell.left) <= rounded:
             found |= {id(last), id(cell)}
     return found
 
