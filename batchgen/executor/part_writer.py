@@ -4,13 +4,15 @@ A disk that fills up while a paid answer arrives does not cost the answer: with 
 came moves there and the rest follows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 
 from batchgen.errors import StorageError
 from batchgen.storage import Part, PartFacts, Spool, Workspace
 
 _PIECE = 1024 * 1024
+_ONE_AT_A_TIME = Lock()
 
 
 class FailoverPart:
@@ -127,9 +129,13 @@ def bring_home(away: Workspace, home: Workspace) -> tuple[str, ...]:
     """Move answers that were saved to a second folder into the spool of their own; returns their attempts. Blocks.
 
     Called before recovery, which then finishes them like any other. StorageError while there is still no room: nothing
-    is lost then. Doing it again after a crash is harmless.
+    is lost then. Doing it again after a crash is harmless; executors of several providers do it one after the other.
     """
-    found = []
+    with _ONE_AT_A_TIME:
+        return tuple(_brought_home(away, home))
+
+
+def _brought_home(away: Workspace, home: Workspace) -> Iterator[str]:
     for attempt_id in away.spools():
         source, target = away.spool(attempt_id), home.spool(attempt_id)
         answer = source.read()
@@ -145,8 +151,7 @@ def bring_home(away: Workspace, home: Workspace) -> tuple[str, ...]:
                 part.close()
             target.finish(answer)
         source.remove()
-        found.append(attempt_id)
-    return tuple(found)
+        yield attempt_id
 
 
 def _copy(source: Path, part: Part, size: int) -> None:

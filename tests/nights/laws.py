@@ -77,4 +77,4 @@ def _counted_on(row: AttemptRow) -> datetime:
 def at_second(attempts: Sequence[AttemptRow]) -> tuple[int, int]:
     """Say what the ledger has of the second provider: charged for certain, and perhaps."""
     rows = [row for row in attempts if row.provider == SECOND]
-    return sum(row.cost for row in rows), sum(row.cost + row.at_risk for row in rows)
+    return sum(row.cost for row in rows), sum(row.cost + row.at_risk + row.reserved for row in rows)
