@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import uniform
 
+from batchgen.engine import limit_words
 from batchgen.engine.admission import Admission
 from batchgen.engine.budget_hint import Amount, Ask, BudgetHint, Claim, amount
 from batchgen.engine.collector import Collector
@@ -245,12 +246,13 @@ class AttemptLoop:
 
     def _refuse(self, call: CallState, refused: Refused) -> Over:
         """Give a call up for this run; the first of a kind is noted, as there may be a million."""
+        reason = Reason(ReasonCode.LIMIT, detail=limit_words.words(refused))
         if self._others(call):
-            return Over(SlotState.NOT_STARTED, Reason(ReasonCode.LIMIT, detail=refused.why), elsewhere=True)
+            return Over(SlotState.NOT_STARTED, reason, elsewhere=True)
         if refused.kind not in self._refused and not call.last:
             self._refused.add(refused.kind)
-            self.bench.note("refused", job=call.job.id, kind=refused.kind, why=refused.why)
-        return Over(SlotState.NOT_STARTED, Reason(ReasonCode.LIMIT, detail=refused.why))
+            self.bench.note("refused", job=call.job.id, kind=refused.kind, why=reason.detail)
+        return Over(SlotState.NOT_STARTED, reason)
 
     # ---- one try -----------------------------------------------------------------------------------------------------
 
@@ -485,7 +487,7 @@ class AttemptLoop:
 
 def _approved(refused: Refused) -> Over:
     """Leave an image alone that was approved after its job was planned: there is nothing to draw any more."""
-    return Over(SlotState.NOT_STARTED, Reason(ReasonCode.PLANNED, detail=refused.why))
+    return Over(SlotState.NOT_STARTED, Reason(ReasonCode.PLANNED, detail=limit_words.words(refused)))
 
 
 def _receipt(came: Receipt | Lost) -> Receipt:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
+from batchgen.engine import limit_words
 from batchgen.engine.batch_chunks import Chunk, Chunks
 from batchgen.engine.batch_recovery import BatchRecovery, note_away
 from batchgen.engine.context import RunContext
@@ -168,7 +169,7 @@ class BatchSubmitter:
         refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.lane.caps())
         for why in filter(None, refused):
             if why.kind is not CapKind.APPROVED:  # then there is nothing to draw any more
-                self._tell(why.kind, why.why)
+                self._tell(why.kind, limit_words.words(why))
         taken = [attempt for attempt, no in zip(chunk.attempts, refused, strict=True) if no is None]
         if not taken:
             return True

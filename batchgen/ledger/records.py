@@ -195,15 +195,18 @@ class Headroom:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A call that does not fit. `headroom` is what is free now, in micro-dollars or images.
+    """A call that does not fit. `ask`, `limit` and `headroom`, what is free now, are micro-dollars or images.
 
-    `ever` is False when it could not fit even if every call under way turned out to cost nothing.
+    `ever` is False when it could not fit even if every call under way turned out to cost nothing. `place` is the image
+    that was approved meanwhile.
     """
 
     kind: CapKind
-    why: str
     headroom: int
     ever: bool
+    ask: int = 0
+    limit: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from batchgen.ledger.reviews import frozen
 from batchgen.ledger.text import dump, stamp
 from batchgen.ledger.totals import Exposure
 from batchgen.model import Attempt
-from batchgen.money import MicroUSD, exact
+from batchgen.money import MicroUSD
 
 QUARTER_SECONDS = 900
 LONGEST_CALL = timedelta(days=1)
@@ -22,13 +22,6 @@ LONGEST_CALL = timedelta(days=1)
 _OPEN_SINCE = "ended IS NULL AND started >= iif(state = 'dispatched', ?, ?)"
 Claimed = tuple[int, int]
 """Micro-dollars and images that jobs under way may still ask for, and that others leave to them."""
-_NAMES = {
-    CapKind.MAX_COST: "the cost limit of this run",
-    CapKind.MAX_IMAGES: "the images allowed in this run",
-    CapKind.DAY: "the budget of the day",
-    CapKind.MONTH: "the budget of the month",
-    CapKind.IMAGES_PER_DAY: "the images allowed per day",
-}
 
 
 class Reservations:
@@ -113,7 +106,7 @@ def _approved_meanwhile(db: sqlite3.Connection, catalogue: str, attempt: Attempt
         return None
     places = [f"images/{attempt.path(slot, 'ext').removesuffix('.ext')}" for slot in attempt.slots]
     if kept := frozen(db, catalogue, places):
-        return Refused(CapKind.APPROVED, f"{min(kept)} was approved meanwhile and stays", 0, ever=False)
+        return Refused(CapKind.APPROVED, 0, ever=False, place=min(kept))
     return None
 
 
@@ -143,15 +136,8 @@ def judge(lines: tuple[Line, ...]) -> Refused | None:
     if not over:
         return None
     worst = min(over, key=lambda line: line.used + line.ask <= line.limit)
-    return Refused(worst.kind, _why(worst), worst.free, ever=worst.used + worst.ask <= worst.limit)
-
-
-def _why(line: Line) -> str:
-    if line.kind in COUNT_IMAGES:
-        name, room = _NAMES[line.kind], f"the {line.free} that are left"
-        return f"{name} are {line.limit}: a call for {line.ask} does not fit into {room}"
-    limit, ask, free = (exact(MicroUSD(amount)) for amount in (line.limit, line.ask, line.free))
-    return f"{_NAMES[line.kind]} is {limit}: a call that may cost {ask} does not fit into the {free} that are left"
+    ever = worst.used + worst.ask <= worst.limit
+    return Refused(worst.kind, worst.free, ever=ever, ask=worst.ask, limit=worst.limit)
 
 
 def day_start(now: datetime, timezone: str) -> datetime:

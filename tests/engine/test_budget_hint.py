@@ -12,7 +12,7 @@ from tests.engine.conftest import attempt
 
 def refusal(headroom: int, kind: CapKind = CapKind.MAX_COST, *, ever: bool = True) -> Refused:
     """Refuse as the ledger does."""
-    return Refused(kind, "does not fit", headroom, ever)
+    return Refused(kind, headroom, ever)
 
 
 def in_time(law: "asyncio._CoroutineLike[None]") -> None:
