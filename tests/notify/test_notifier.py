@@ -10,6 +10,7 @@ from batchgen.app.notify.notifier import Notifier
 from batchgen.errors import AccountError, Exit, InputError, Locked, Place
 from batchgen.model import Event, Notify
 from tests.notify.listener import TOKEN, Listener, listening
+from tests.patience import PATIENCE
 from tests.summaries import summary
 
 SECRET_PROMPT = "a portrait of Ms Secret"
@@ -33,7 +34,7 @@ class Watch:
         return False
 
 
-def herald(variables: dict[str, str], notify: Notify | None = None, patience: float = 5.0, **how: Any) -> Notifier:
+def herald(variables: dict[str, str], notify: Notify | None = None, patience: float = PATIENCE, **how: Any) -> Notifier:
     """One that tells of a run named shop."""
     return Notifier("shop", variables, Watch(**how), notify or Notify(), patience)
 

@@ -194,9 +194,13 @@ def test_a_swap_during_the_run_catches_nothing(stage: Rehearsal) -> None:
     jobs: list[dict[str, Any]] = [{**JOB, "id": f"{at}", "prompt": f"A lamp {at}"} for at in range(50)]
     manifest = stage.manifest(jobs, output={"path": "sku/deep/{{ id }}-{{ index }}.{{ ext }}"})
     swapper = threading.Thread(target=swap)
-    swapper.start()
+
+    def at(name: str) -> None:
+        if name == "ledger.reserve.after_commit" and swapper.ident is None:
+            swapper.start()
+
     try:
-        ended = stage.run(manifest)
+        ended = stage.run(manifest, at=at)
     finally:
         over.set()
         swapper.join()
