@@ -73,7 +73,7 @@ class Rules:
     base: URL
     hosts: tuple[str, ...] = ()
 
-    def door(self, url: URL) -> Origin:
+    def origin(self, url: URL) -> Origin:
         """How `url` may be reached; RefusedAddressError when it may not."""
         host = safe(url.raw_host or "an address without a host", 100)
         if url.scheme not in {"http", "https"} or not url.raw_host or url.user or url.password:

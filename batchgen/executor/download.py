@@ -77,7 +77,7 @@ class _FailedError(Exception):
 
 
 class Downloads:
-    """Fetches over two doors: the provider's own hosts, and public addresses that are checked as they resolve."""
+    """Fetches in two ways: the provider's own hosts, and public addresses that are checked as they resolve."""
 
     def __init__(  # noqa: PLR0913 - collaborators of every download
         self,
@@ -193,10 +193,10 @@ class Downloads:
     async def _follow(self, url: URL, spool: Spool, expires: datetime | None) -> PartFacts:
         left = self._left(spool)
         for hop in range(MOST_REDIRECTS + 1):
-            door = self._rules.door(url)
-            headers = self._headers(door, left, first=hop == 0)
-            at, how = await self._way(url, door)
-            session = self._session(Origin.TRUSTED if "proxy" in how else door)
+            origin = self._rules.origin(url)
+            headers = self._headers(origin, left, first=hop == 0)
+            at, how = await self._way(url, origin)
+            session = self._session(Origin.TRUSTED if "proxy" in how else origin)
             async with session.get(
                 at, headers=headers | how.pop("headers", {}), allow_redirects=False, **how
             ) as response:
@@ -206,10 +206,10 @@ class Downloads:
                 url = url.join(URL(response.headers.get("Location", ""), encoded=True))
         raise _FailedError(f"more than {MOST_REDIRECTS} redirects")
 
-    async def _way(self, url: URL, door: Origin) -> tuple[URL, dict[str, Any]]:
+    async def _way(self, url: URL, origin: Origin) -> tuple[URL, dict[str, Any]]:
         """Return the address to connect to, and how; through a proxy, a public name is resolved and checked here."""
         how = self._proxies.options(url)
-        if not how or door is not Origin.PUBLIC or not url.raw_host:
+        if not how or origin is not Origin.PUBLIC or not url.raw_host:
             return url, how
         found = await PublicResolver(self._lookup).resolve(url.raw_host, url.port or 443)
         if not found:
@@ -217,10 +217,10 @@ class Downloads:
         name = url.raw_host if url.is_default_port() else f"{url.raw_host}:{url.port}"
         return url.with_host(found[0]["host"]), how | {"server_hostname": url.raw_host, "headers": {"Host": name}}
 
-    def _headers(self, door: Origin, left: Left, *, first: bool) -> dict[str, str]:
+    def _headers(self, origin: Origin, left: Left, *, first: bool) -> dict[str, str]:
         """Return the key goes to the provider's own origin, and never after a redirect."""
         headers = {"Accept-Encoding": "identity", "Accept": "image/*"}
-        if door is Origin.OWN and first:
+        if origin is Origin.OWN and first:
             headers |= self._authorization
         if left.size:
             headers |= {"Range": f"bytes={left.size}-", "If-Range": left.validator}
@@ -264,11 +264,11 @@ class Downloads:
         size = newest.stat().st_size if validator and not validator.startswith("W/") else 0
         return Left(int(newest.stem) + 1, newest, size, validator)
 
-    def _session(self, door: Origin) -> aiohttp.ClientSession:
-        """One session per door: only the public one has a resolver that refuses."""
-        if door not in self._sessions:
-            resolver = PublicResolver(self._lookup) if door is Origin.PUBLIC else None
-            self._sessions[door] = aiohttp.ClientSession(
+    def _session(self, origin: Origin) -> aiohttp.ClientSession:
+        """One session per origin: only the public one has a resolver that refuses."""
+        if origin not in self._sessions:
+            resolver = PublicResolver(self._lookup) if origin is Origin.PUBLIC else None
+            self._sessions[origin] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=16, resolver=resolver, use_dns_cache=False, ssl=self._trust()),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=60.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -276,4 +276,4 @@ class Downloads:
                 auto_decompress=False,
                 requote_redirect_url=False,
             )
-        return self._sessions[door]
+        return self._sessions[origin]

@@ -13,7 +13,7 @@ SURE_MASK_BYTES = 4 * 1000 * 1000
 """A mask below this is taken everywhere; one page of the vendor's allows more, its reference does not."""
 
 
-def image_rulings(request: ImageRequest, prepare: Prepare, no_mask: str) -> Iterator[ParamDecision]:
+def image_decisions(request: ImageRequest, prepare: Prepare, no_mask: str) -> Iterator[ParamDecision]:
     """Everything about the images of a request that cannot be sent, or that may not be taken.
 
     `no_mask` says why no mask can be sent, if that is so.

@@ -16,7 +16,7 @@ class Action(StrEnum):
 class ParamDecision:
     """What becomes of one thing and why; a sent one with words has a warning."""
 
-    fate: Action
+    action: Action
     why: str = ""
 
 

@@ -16,7 +16,7 @@ from batchgen.errors import Problem, Severity
 from batchgen.model import ImageRequest, Job, Model, OpenParam, Operation, ParamType, Prepare, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect, most_per_call
-from batchgen.providers.image_rules import image_rulings
+from batchgen.providers.image_rules import image_decisions
 from batchgen.providers.param_decision import SEND, Action, ParamDecision, doubted, refused
 from batchgen.text import safe
 
@@ -36,10 +36,10 @@ def to_send(
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters that go into the request, exactly as the user set them."""
     provider = provider.at(model.name if model else request.model or provider.default_model)
-    rulings = (
-        (name, value, _ruling(name, value, request, provider, model, inherited)) for name, value in request.params
+    decisions = (
+        (name, value, _decision(name, value, request, provider, model, inherited)) for name, value in request.params
     )
-    return tuple((name, value) for name, value, ruling in rulings if ruling.fate is not Action.LEAVE_OUT)
+    return tuple((name, value) for name, value, decision in decisions if decision.action is not Action.LEAVE_OUT)
 
 
 def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare = _AS_THEY_ARE) -> Iterator[Problem]:
@@ -51,27 +51,27 @@ def refusals(job: Job, provider: Provider, model: Model | None, prepare: Prepare
     name = request.model or provider.default_model
     provider, speech = provider.at(name), dialect(provider, name)
     no_mask = _no_mask(provider, name, speech)
-    of_params = ((key, _ruling(key, value, request, provider, model, job.inherited)) for key, value in request.params)
-    rulings = (
+    of_params = ((key, _decision(key, value, request, provider, model, job.inherited)) for key, value in request.params)
+    decisions = (
         *(("operation", said) for said in _operation(request, provider, model, name)),
         *of_params,
-        *(("images", said) for said in image_rulings(request, prepare, no_mask)),
+        *(("images", said) for said in image_decisions(request, prepare, no_mask)),
         *_together(request, model),
         *(("n", said) for said in _count(job, provider, name)),
     )
-    for key, said in rulings:
+    for key, said in decisions:
         if said.why:
             yield Problem(said.why, job.place_of(key), _severity(said))
 
 
-def _severity(ruling: ParamDecision) -> Severity:
-    return Severity.ERROR if ruling.fate is Action.REFUSE else Severity.WARNING
+def _severity(decision: ParamDecision) -> Severity:
+    return Severity.ERROR if decision.action is Action.REFUSE else Severity.WARNING
 
 
 # One parameter
 
 
-def _ruling(
+def _decision(
     name: str, value: str, request: ImageRequest, provider: Provider, model: Model | None, inherited: frozenset[str]
 ) -> ParamDecision:
     model_name = model.name if model else request.model or provider.default_model

@@ -74,7 +74,7 @@ class Subject:
 
 
 @pytest.fixture(params=[*(provider.name for provider in catalog.providers()), *FILES])
-def door(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """One provider after the other."""
     name: str = request.param
     says = name
@@ -87,11 +87,11 @@ def door(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
 
 
 @pytest.fixture
-def stage(door: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rehearsal]]:
+def stage(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rehearsal]]:
     """Start the mock that stands for the provider; `config` is the mock's own."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    defaults = {"size": "1024x1024", **door.takes(quality="low")}
-    settings: dict[str, Any] = {"provider": door.says, "defaults": defaults, "retry": QUICK}
+    defaults = {"size": "1024x1024", **subject.takes(quality="low")}
+    settings: dict[str, Any] = {"provider": subject.says, "defaults": defaults, "retry": QUICK}
     with ExitStack() as stack:
-        yield lambda **config: stack.enter_context(rehearsal(tmp_path, settings, dialect=door.dialect, **config))
+        yield lambda **config: stack.enter_context(rehearsal(tmp_path, settings, dialect=subject.dialect, **config))

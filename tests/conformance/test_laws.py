@@ -49,7 +49,7 @@ def drawing(stage: Rehearsal) -> Iterator[dict[str, Any]]:
     return (request for request in stage.handle.requests() if request["method"] == "POST")
 
 
-def test_images_come_at_the_price_that_was_said(door: Any, quick: Rehearsal) -> None:
+def test_images_come_at_the_price_that_was_said(subject: Any, quick: Rehearsal) -> None:
     """All n of them in as few calls as it takes, within the estimate and near what was expected; once."""
     path = quick.manifest([{"id": "a", "n": 3, "prompt": "A red lamp on a table"}])
     _, estimate = quick.plan(path)
@@ -59,14 +59,14 @@ def test_images_come_at_the_price_that_was_said(door: Any, quick: Rehearsal) -> 
     assert {(row["width"], row["height"], row["format"], row["flags"]) for row in ended.images("a")} == {
         ("1024", "1024", "png", "")
     }
-    assert len(quick.bill) == estimate.calls == -(-3 // door.most)
+    assert len(quick.bill) == estimate.calls == -(-3 // subject.most)
     assert estimate.low <= quick.billed <= estimate.high
     assert estimate.expected == pytest.approx(quick.billed, rel=0.05)
     assert quick.run(path).exit == 0
     assert len(quick.bill) == estimate.calls
 
 
-def test_every_parameter_that_it_takes_is_sent_and_taken(door: Any, stage: Start) -> None:
+def test_every_parameter_that_it_takes_is_sent_and_taken(subject: Any, stage: Start) -> None:
     """What the profile lists, the dialect understands; nothing is refused on either side."""
     mock = stage(fixed_bytes=PLAIN)
     values = {
@@ -82,24 +82,24 @@ def test_every_parameter_that_it_takes_is_sent_and_taken(door: Any, stage: Start
         "negative_prompt": "people",
         "response_format": "b64_json",
     }
-    jobs = [{"id": "all", "prompt": "A lamp", **door.takes(**values)}]
+    jobs = [{"id": "all", "prompt": "A lamp", **subject.takes(**values)}]
     ended = mock.run(mock.manifest(jobs))
     assert ended.exit == 0, ended.why
     (request,) = drawing(mock)
     sent = {name: str(value) for name, value in request["fields"].items()}
-    assert {name: sent.get(name) for name in door.takes(**values)} == door.takes(**values)
+    assert {name: sent.get(name) for name in subject.takes(**values)} == subject.takes(**values)
     assert set(sent) - set(values) == {"model", "prompt", "n"}
 
 
 @pytest.mark.sample(2)
-def test_what_it_does_not_take_is_refused_before_anything_is_sent(door: Any, quick: Rehearsal) -> None:
+def test_what_it_does_not_take_is_refused_before_anything_is_sent(subject: Any, quick: Rehearsal) -> None:
     """An unknown size, an unknown parameter, a transparent JPEG: exit 2 with the line, no request."""
-    own = door.profile.takes(Operation.GENERATE)
+    own = subject.profile.takes(Operation.GENERATE)
     wrong: list[dict[str, str]] = [{"size": "1000x1000"}, {"size": "huge"}, {"quality": "best"}]
     wrong += [{name: "x"} for name in ("style", "negative_prompt") if name not in own]
     wrong += [{"background": "transparent", "output_format": "jpeg"}]
     for number, params in enumerate(wrong):
-        if door.model is None and params.keys() <= {"size", "quality"}:
+        if subject.model is None and params.keys() <= {"size", "quality"}:
             continue
         path = quick.manifest([{"id": "a", "prompt": "A lamp", **params}], f"m{number}")
         errors = quick.check(path).errors
@@ -109,15 +109,15 @@ def test_what_it_does_not_take_is_refused_before_anything_is_sent(door: Any, qui
     assert not quick.bill
 
 
-def test_what_restates_a_default_is_left_out_or_sent_and_taken(door: Any, quick: Rehearsal) -> None:
+def test_what_restates_a_default_is_left_out_or_sent_and_taken(subject: Any, quick: Rehearsal) -> None:
     """`auto` in `defaults` never stops a manifest from running elsewhere."""
-    auto = {"size": "auto", "quality": "auto", **door.takes(background="auto", moderation="auto")}
-    restated = {name: value for name, value in auto.items() if (name, value) in door.profile.defaults}
+    auto = {"size": "auto", "quality": "auto", **subject.takes(background="auto", moderation="auto")}
+    restated = {name: value for name, value in auto.items() if (name, value) in subject.profile.defaults}
     path = quick.manifest([{"id": "a", "prompt": "A lamp"}], defaults=restated)
     assert quick.run(path).exit == 0
 
 
-def test_a_moderated_prompt_sticks(door: Any, quick: Rehearsal) -> None:
+def test_a_moderated_prompt_sticks(subject: Any, quick: Rehearsal) -> None:
     """One more try at most; a later run makes no call; the row waits to be reworded."""
     path = quick.manifest([{"id": "a", "prompt": "A [moderated] lamp"}, {"id": "b", "prompt": "A lamp"}])
     ended = quick.run(path)
@@ -131,17 +131,17 @@ def test_a_moderated_prompt_sticks(door: Any, quick: Rehearsal) -> None:
     assert len(quick.bill) == calls
 
 
-def test_images_that_are_left_out_are_asked_for_again(door: Any, stage: Start) -> None:
+def test_images_that_are_left_out_are_asked_for_again(subject: Any, stage: Start) -> None:
     """Only what is missing, at most twice; nothing is paid twice."""
     mock = stage()
     prompt = "A lamp [[mock: fault=fewer_1 times=1]]"
-    ended = mock.run(mock.manifest([{"id": "a", "n": 2, "prompt": prompt, **door.takes(output_format="jpeg")}]))
+    ended = mock.run(mock.manifest([{"id": "a", "n": 2, "prompt": prompt, **subject.takes(output_format="jpeg")}]))
     whole(ended, mock)
     assert len({row["sha256"] for row in ended.images("a")}) == 2
-    assert [entry["n"] for entry in mock.bill] == ([2, 1] if door.most > 1 else [1, 1])
+    assert [entry["n"] for entry in mock.bill] == ([2, 1] if subject.most > 1 else [1, 1])
 
 
-def test_a_rate_limit_is_waited_out(door: Any, stage: Start) -> None:
+def test_a_rate_limit_is_waited_out(subject: Any, stage: Start) -> None:
     """A 429 costs neither money nor a try."""
     mock = stage(fixed_bytes=PLAIN, requests_per_minute=1, window_seconds=0.3)
     jobs = [{"id": name, "prompt": f"A lamp {name}"} for name in "ab"]
@@ -154,7 +154,7 @@ def test_a_rate_limit_is_waited_out(door: Any, stage: Start) -> None:
 QUICK_ONCE = {"attempts": 1, "base_seconds": 0.02, "cap_seconds": 0.05}
 
 
-def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -> None:
+def test_an_edit_takes_its_images(subject: Any, quick: Rehearsal, tmp_path: Path) -> None:
     """Two images, and a mask where it takes one, reach the provider in its own form and are counted.
 
     Where edits are unsure, a warning; where no mask is taken, an error before anything is paid.
@@ -165,13 +165,13 @@ def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -
     mask.paste(0, (0, 0, 512, 512))
     mask.save(tmp_path / "m.png")
     job: dict[str, Any] = {"id": "e", "images": ["a.png", "b.png"], "prompt": "Together"}
-    masks = door.profile.at(door.profile.default_model).masks
+    masks = subject.profile.at(subject.profile.default_model).masks
     refused = [
         p.message for p in quick.check(quick.manifest([{**job, "mask": "m.png"}])).problems if "mask" in p.message
     ]
     assert bool(refused) != masks
     path = quick.manifest([{**job, "mask": "m.png"} if masks else job])
-    unsure = Operation.EDIT not in door.profile.operations
+    unsure = Operation.EDIT not in subject.profile.operations
     assert any("not known to have edit" in p.message for p in quick.check(path).problems) == unsure
     _, estimate = quick.plan(path)
     ended = quick.run(path)
@@ -182,10 +182,10 @@ def test_an_edit_takes_its_images(door: Any, quick: Rehearsal, tmp_path: Path) -
     (request,) = drawing(quick)
     names = [part["name"] for part in request.get("parts") or () if part["filename"]]
     asked = ["image[]", "image[]", *(["mask"] if masks else [])]
-    assert names == ([] if door.profile.edit_body == "json" else asked)
+    assert names == ([] if subject.profile.edit_body == "json" else asked)
 
 
-def test_an_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
+def test_an_image_of_another_job_goes_in(subject: Any, stage: Start) -> None:
     """A chain of two runs in its order everywhere."""
     mock = stage()
     jobs: list[dict[str, Any]] = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]
@@ -194,11 +194,11 @@ def test_an_image_of_another_job_goes_in(door: Any, stage: Start) -> None:
     assert [entry["kind"] for entry in mock.bill] == ["generate", "edit"]
 
 
-def test_results_are_read_in_every_form(door: Any, stage: Start) -> None:
+def test_results_are_read_in_every_form(subject: Any, stage: Start) -> None:
     """Address, base64, with a data prefix: one generation each, the whole image."""
     mock = stage()
     forms = ("ok", "url_instead", "url_beside_empty", "b64_data_prefix", "data_url")
-    looks = door.takes(output_format="jpeg")
+    looks = subject.takes(output_format="jpeg")
     jobs = [{"id": form, "prompt": f"A lamp [[mock: fault={form}]]", **looks} for form in forms]
     ended = mock.run(mock.manifest(jobs))
     whole(ended, mock)
@@ -208,10 +208,10 @@ def test_results_are_read_in_every_form(door: Any, stage: Start) -> None:
             assert image.size == SIZE
 
 
-def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
+def test_the_truth_of_a_result_is_told(subject: Any, stage: Start) -> None:
     """The extension is the real format's, and what is not as asked is flagged; the bytes stay as they came."""
     mock = stage()
-    asked = door.takes(output_format="png")
+    asked = subject.takes(output_format="png")
     jobs = [
         {"id": "format", "prompt": "A lamp [[mock: fault=wrong_format]]", **asked},
         {"id": "size", "prompt": "A lamp [[mock: fault=wrong_dimensions]]", **asked},
@@ -229,7 +229,7 @@ def test_the_truth_of_a_result_is_told(door: Any, stage: Start) -> None:
     assert ended.images("format")[0]["path"].endswith(".jpg")
 
 
-def test_an_answer_without_usage_is_settled_from_the_table(door: Any, stage: Start) -> None:
+def test_an_answer_without_usage_is_settled_from_the_table(subject: Any, stage: Start) -> None:
     """Never less than the bill, marked as estimated, within what was reserved."""
     mock = stage()
     path = mock.manifest([{"id": "a", "prompt": "A lamp [[mock: fault=usage_missing]]"}])
@@ -240,9 +240,9 @@ def test_an_answer_without_usage_is_settled_from_the_table(door: Any, stage: Sta
     assert ended.money["confirmed_micro_usd"] == 0
 
 
-def test_the_key_is_sent_and_a_wrong_one_stops_the_run(door: Any, stage: Start) -> None:
+def test_the_key_is_sent_and_a_wrong_one_stops_the_run(subject: Any, stage: Start) -> None:
     """Exit 5, nothing drawn, and the key is shown nowhere."""
-    if door.profile.key_variable is None:
+    if subject.profile.key_variable is None:
         pytest.skip("this one needs no key")
     right, wrong = stage(fixed_bytes=PLAIN, key=KEY), stage(fixed_bytes=PLAIN, key="sk-another")
     path = right.manifest([{"id": "a", "prompt": "A lamp"}])
@@ -254,19 +254,19 @@ def test_the_key_is_sent_and_a_wrong_one_stops_the_run(door: Any, stage: Start) 
         assert not file.is_file() or KEY.encode() not in file.read_bytes()
 
 
-def test_the_doctor_spends_nothing(door: Any, quick: Rehearsal) -> None:
+def test_the_doctor_spends_nothing(subject: Any, quick: Rehearsal) -> None:
     """Key, model, limits, disk, clock and dialect are looked at; the bill stays empty."""
-    found = list(doctor.examine(door.says, quick.handle.base_url))
+    found = list(doctor.examine(subject.says, quick.handle.base_url))
     assert found
     assert quick.billed == 0
 
 
-def test_a_chat_model_draws_where_it_is_sold(door: Any, stage: Start) -> None:
+def test_a_chat_model_draws_where_it_is_sold(subject: Any, stage: Start) -> None:
     """The ratio follows the prompt, the image is fetched from the words, a cent a call."""
-    if not door.profile.chat_models:
+    if not subject.profile.chat_models:
         pytest.skip("this one sells no images over chat")
     mock = stage()
-    name = door.profile.chat_models[0]
+    name = subject.profile.chat_models[0]
     jobs = [
         {"id": f"r{i}", "model": name, "size": size, "prompt": "A lamp"} for i, size in enumerate(("2:3", "1536x1024"))
     ]
@@ -279,17 +279,17 @@ def test_a_chat_model_draws_where_it_is_sold(door: Any, stage: Start) -> None:
     ]
 
 
-def test_a_variation_is_drawn_where_it_is_served(door: Any, quick: Rehearsal, tmp_path: Path) -> None:
+def test_a_variation_is_drawn_where_it_is_served(subject: Any, quick: Rehearsal, tmp_path: Path) -> None:
     """Closed: refused with its day. Not known to be served: tried with a warning. No prompt goes along."""
     (tmp_path / "a.png").write_bytes(PLAIN)
     job = {"id": "v", "operation": "variation", "images": ["a.png"], "n": 1, "model": "gpt-image-1"}
     path = quick.manifest([job])
     problems = quick.check(path).problems
-    if dict(door.profile.retired).get(Operation.VARIATION):
+    if dict(subject.profile.retired).get(Operation.VARIATION):
         assert any("closed variation on 2026-05-12" in p.message for p in problems if p.severity is Severity.ERROR)
         assert quick.run(path).exit == 2
         return
-    unsure = Operation.VARIATION not in door.profile.operations
+    unsure = Operation.VARIATION not in subject.profile.operations
     assert any("not known to have variation" in p.message for p in problems) == unsure
     ended = quick.run(path)
     assert ended.exit == 0, ended.summary

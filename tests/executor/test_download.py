@@ -263,7 +263,7 @@ async def test_a_named_host_is_allowed(world: Any, kit: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "door"),
+    ("url", "origin"),
     [
         ("https://api.example.com/x", Origin.OWN),
         ("https://api.example.com:443/x", Origin.OWN),
@@ -277,14 +277,14 @@ async def test_a_named_host_is_allowed(world: Any, kit: Any) -> None:
         ("https://api.example.com:8443/x", None),
     ],
 )
-def test_doors(url: str, door: Origin | None) -> None:
+def test_doors(url: str, origin: Origin | None) -> None:
     """The provider's own origin is scheme, host and port; everything else is public https."""
     rules = Rules(BASE, ("cdn.local:8080",))
-    if door is None:
+    if origin is None:
         with pytest.raises(RefusedAddressError):
-            rules.door(URL(url))
+            rules.origin(URL(url))
     else:
-        assert rules.door(URL(url)) is door
+        assert rules.origin(URL(url)) is origin
 
 
 @pytest.mark.parametrize("text", ["8.8.8.8", "93.184.215.14", "2606:4700::1111", "::ffff:8.8.8.8"])

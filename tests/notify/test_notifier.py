@@ -34,7 +34,9 @@ class Watch:
         return False
 
 
-def herald(variables: dict[str, str], notify: Notify | None = None, patience: float = PATIENCE, **how: Any) -> Notifier:
+def notifier(
+    variables: dict[str, str], notify: Notify | None = None, patience: float = PATIENCE, **how: Any
+) -> Notifier:
     """One that tells of a run named shop."""
     return Notifier("shop", variables, Watch(**how), notify or Notify(), patience)
 
@@ -52,7 +54,7 @@ def end(one: Notifier, exit_: Exit = Exit.LIMIT, sent: int = 9, **blocks: Any) -
 
 def test_a_message_says_what_ended_and_what_to_do(listener: Listener) -> None:
     """The title is short; the body has images, the money that is not zero, and the next step."""
-    assert end(herald(listener.variables)) == []
+    assert end(notifier(listener.variables)) == []
     (message,) = listener.messages
     assert message["title"] == "batchgen shop: stopped at a limit you set (exit 4)"
     assert message["type"] == "warning"
@@ -76,7 +78,7 @@ def test_the_monitor_hears_of_every_run(
     listener: Listener, exit_: Exit, sent: int, endings: list[str], messages: int
 ) -> None:
     """It starts, then it is well or it failed; people are not told that there was nothing to do."""
-    one = herald(listener.variables)
+    one = notifier(listener.variables)
     one.begin()
     assert end(one, exit_, sent) == []
     assert (listener.endings, len(listener.messages)) == (endings, messages)
@@ -86,7 +88,7 @@ def test_the_monitor_hears_of_every_run(
 @pytest.mark.parametrize("event", list(Event))
 def test_every_end_is_one_of_three_events(listener: Listener, exit_: Exit, event: Event) -> None:
     """Only the events that were asked for are told."""
-    end(herald(listener.variables, Notify(on=(event,))), exit_)
+    end(notifier(listener.variables, Notify(on=(event,))), exit_)
     expected = {
         Event.DONE: {0, 9},
         Event.STOPPED: {4, 5, 6, 130, 143},
@@ -97,7 +99,7 @@ def test_every_end_is_one_of_three_events(listener: Listener, exit_: Exit, event
 
 def test_an_address_keeps_its_query(listener: Listener) -> None:
     """The ending stands on the path, not behind the parameters."""
-    one = herald({"BATCHGEN_HEARTBEAT_URL": f"{listener.heartbeat}/?msg=x"})
+    one = notifier({"BATCHGEN_HEARTBEAT_URL": f"{listener.heartbeat}/?msg=x"})
     end(one)
     assert listener.endings == ["/fail?msg=x"]
 
@@ -106,7 +108,7 @@ def test_an_address_keeps_its_query(listener: Listener) -> None:
 def test_a_refusal_is_a_warning_without_the_address(status: int) -> None:
     """Both name the status, neither the token."""
     with listening(status=status) as refusing:
-        notes = end(herald(refusing.variables))
+        notes = end(notifier(refusing.variables))
     assert len(notes) == 2
     assert notes[0].startswith("warning: notification 1 (json) failed: ")
     assert notes[1] == f"warning: the heartbeat failed: HTTP {status}"
@@ -117,7 +119,7 @@ def test_nobody_there_is_a_warning() -> None:
     """A port where nobody listens is told, without the token."""
     with listening() as gone:
         variables = gone.variables
-    notes = end(herald(variables))
+    notes = end(notifier(variables))
     assert len(notes) == 2
     assert "ConnectionRefusedError" in notes[1]
     assert TOKEN not in str(notes)
@@ -128,7 +130,7 @@ def test_who_never_answers_is_left_behind() -> None:
     spans = []
     with listening(hangs=True) as hanging:
         for urls in (1, 5):
-            one = herald({"BATCHGEN_NOTIFY_URLS": " ".join([hanging.urls] * urls)}, patience=0.5)
+            one = notifier({"BATCHGEN_NOTIFY_URLS": " ".join([hanging.urls] * urls)}, patience=0.5)
             one.begin()
             began = time.monotonic()
             notes = end(one)
@@ -148,11 +150,11 @@ def test_who_never_answers_is_left_behind() -> None:
 )
 def test_a_run_that_could_not_begin(listener: Listener, error: Exception, said: str) -> None:
     """Nobody is at a terminal to see it: the monitor and people are told, without a cell of the manifest."""
-    herald(listener.variables).fail(error)
+    notifier(listener.variables).fail(error)
     assert listener.endings == ["/fail"]
     assert said in listener.messages[0]["message"]
     assert SECRET_PROMPT not in str(listener.messages)
-    seen = herald(listener.variables, attended=True)
+    seen = notifier(listener.variables, attended=True)
     seen.fail(error)
     assert len(listener.messages) == 1, "who sits at the terminal has seen it"
 
@@ -162,7 +164,7 @@ def test_words_of_a_provider_are_not_passed_on(listener: Listener, exit_: Exit) 
     """A provider may repeat a prompt: of its words only the short name of the error is told."""
     facts = summary(exit_, attempts={"sent": 1, "retried": 0})
     facts |= {"why": f"insufficient_quota ({SECRET_PROMPT})", "reason": "insufficient_quota"}
-    herald(listener.variables).end(exit_, facts, "output/shop")
+    notifier(listener.variables).end(exit_, facts, "output/shop")
     assert SECRET_PROMPT not in str(listener.messages)
     assert "insufficient_quota" in str(listener.messages)
 
@@ -211,7 +213,7 @@ def test_commas_and_blanks_stand_between_addresses() -> None:
 
 def test_a_bug_in_telling_is_no_bug_of_the_run(listener: Listener) -> None:
     """A summary that lacks what a message needs is a warning."""
-    one = herald(listener.variables)
+    one = notifier(listener.variables)
     one.end(Exit.OK, {}, "output/shop")
     assert isinstance(one.watch, Watch)
     assert one.watch.notes == ["warning: nobody was told: KeyError"]

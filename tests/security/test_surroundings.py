@@ -162,7 +162,7 @@ def test_the_key_goes_to_the_exact_origin_only(url: str) -> None:
     """Scheme, host and port: whatever looks like the provider's own host is a stranger, or refused."""
     rules = Rules(URL(provider("openai", BASE).base_url or ""))
     try:
-        door = rules.door(URL(url, encoded=True))
+        origin = rules.origin(URL(url, encoded=True))
     except (RefusedAddressError, ValueError):
         return
-    assert door is Origin.PUBLIC
+    assert origin is Origin.PUBLIC

@@ -108,7 +108,7 @@ def _note(troubles: dict[str, str], name: str) -> Callable[[str], None]:
 
 
 def _errand(errand: Callable[[], str], tell: Callable[[str], None]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: tell(errand()), name="herald", daemon=True)
+    thread = threading.Thread(target=lambda: tell(errand()), name="notifier", daemon=True)
     thread.start()
     return thread
 

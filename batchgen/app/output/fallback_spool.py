@@ -10,8 +10,8 @@ from pathlib import Path
 from batchgen.storage import Workspace
 
 
-def refuge(output: Path, variables: Mapping[str, str]) -> Workspace | None:
-    """Give the refuge of an output folder, always the same one; None when there is no other disk that we may write to.
+def fallback_spool(output: Path, variables: Mapping[str, str]) -> Workspace | None:
+    """Give the fallback spool of an output folder, always the same one; None without another disk that we may write to.
 
     Nobody else can write to it: a folder that somebody put there before us is not used.
     """
@@ -25,7 +25,7 @@ def refuge(output: Path, variables: Mapping[str, str]) -> Workspace | None:
 
 
 def leave(workspace: Workspace) -> None:
-    """Away with a refuge that nothing waits in."""
+    """Remove a fallback spool that nothing waits in."""
     with suppress(OSError):
         (workspace.root / "spool").rmdir()
     with suppress(OSError):

@@ -62,8 +62,10 @@ def _rehearsed(
             store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
             nothing = Deriver(Workspace(project.output), store, ())
-            wants = Worklist(project, options, copy, store, offers, stops, NO_RUN, census, asked.value, news, nothing)
-            estimate = wants.plan()
+            worklist = Worklist(
+                project, options, copy, store, offers, stops, NO_RUN, census, asked.value, news, nothing
+            )
+            estimate = worklist.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:
             copy.jobs.want_again(before)

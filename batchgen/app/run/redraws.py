@@ -26,7 +26,7 @@ class Redraws:
     later than whoever asked has waited.
     """
 
-    wants: Worklist
+    worklist: Worklist
     ledger: Ledger
     additions: Additions[Task]
     offload: Offload
@@ -54,11 +54,11 @@ class Redraws:
     async def _hand_over(self, rejected: Mapping[str, int]) -> Answer:
         drawn: Sequence[tuple[Planned, Task]] = ()
         try:
-            jobs = await asyncio.to_thread(self.wants.find, rejected.keys())
-            found = await self.offload(self.wants.rejected, jobs)
+            jobs = await asyncio.to_thread(self.worklist.find, rejected.keys())
+            found = await self.offload(self.worklist.rejected, jobs)
             words = [asked for item in found for asked, _ in said(item.job, item.slots, item.words)]
             await self.precheck(asked.request.prompt for asked in words)
-            drawn = await self.offload(self.wants.redraw, jobs)
+            drawn = await self.offload(self.worklist.redraw, jobs)
         except BatchgenError as error:
             return Answer(taken=False, why=f"nothing is drawn again: {error}")
         finally:

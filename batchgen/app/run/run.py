@@ -18,7 +18,7 @@ from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Deriver, DeriveResult, Source, edited, keep_measures, sources
-from batchgen.app.output.fallback_spool import leave, refuge
+from batchgen.app.output.fallback_spool import fallback_spool, leave
 from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
@@ -139,14 +139,14 @@ class Run:
         clock, limits = self.project.clock, self.project.settings.limits
         self.wording = None if self.options.reworded is None else reworded.read(self.options.reworded)
         self.run_id = new_run_id(clock.now())
-        self.journal = EventLog(self.workspace, self.run_id, clock, self.options.log_json)
+        self.event_log = EventLog(self.workspace, self.run_id, clock, self.options.log_json)
         self.meter = Meter(clock, cap=limits.max_cost)
         self.started = clock.monotonic()
         self.orders = Orders(self.workspace, self.run_id)
         self.steering = Steering(
             limits, self.project.settings.budget, most_at_once(), is_ending=lambda: bool(self.stops)
         )
-        self.refuge = refuge(self.workspace.root, self.project.variables)
+        self.fallback = fallback_spool(self.workspace.root, self.project.variables)
         self.offers = self.project.offers(self.ledger)
         settings = self.project.settings
         known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
@@ -156,7 +156,7 @@ class Run:
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
-        self.wants = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news, self.deriver)
+        self.worklist = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news, self.deriver)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
@@ -169,16 +169,16 @@ class Run:
         self.status_file()
         if left := LeftOpen.in_ledger(self.ledger):
             self.collected = collect(left)
-        clear_spool(self.ledger, self.workspace, self.refuge)
+        clear_spool(self.ledger, self.workspace, self.fallback)
         if self.wording is not None:
-            self.wants.only(reworded.give(self.wording, self.ledger, self.wants.notices.append))
-        self.estimate = self.wants.plan()
+            self.worklist.only(reworded.give(self.wording, self.ledger, self.worklist.notices.append))
+        self.estimate = self.worklist.plan()
         self.restored = put_back(self.ledger, self.store, self.note)
         self._fill_sidecars()
         self.left = LeftOpen.in_ledger(self.ledger)
-        if self.wants.strangers:
-            raise InputError(*self.wants.strangers)
-        if self.wants.images != self.checked.census.images:
+        if self.worklist.strangers:
+            raise InputError(*self.worklist.strangers)
+        if self.worklist.images != self.checked.census.images:
             path = self.project.manifest.path
             raise InputError(f"{path}, or a file that it names, changed while it was read: run the same command again")
         if why := too_many(self.project, self.estimate.images):
@@ -188,7 +188,7 @@ class Run:
         self.meter.jobs_total = self.estimate.jobs
         self.meter.expected, self.meter.high = self.estimate.expected, self.estimate.high
         self.meter.images_wanted = self.meter.images_stored + self.estimate.images
-        self.wants.grows = self.meter.grow
+        self.worklist.grows = self.meter.grow
         self.status_file()
         if self.has_work:
             self._ask()
@@ -207,7 +207,7 @@ class Run:
     @property
     def has_batches(self) -> bool:
         """Whether some of what is left is asked for in batches, or waits in them."""
-        return False in self.wants.sync or (self.waits and bool(self.left.batches))
+        return False in self.worklist.sync or (self.waits and bool(self.left.batches))
 
     def _begin(self) -> None:
         budget = self.project.settings.budget
@@ -260,17 +260,17 @@ class Run:
         for image in facts.get("stored", ()):
             self.deriver.add(Source(image["path"], image["sha256"]))
             self.small.add(image["path"], image["sha256"])
-        self.journal.note(event, **facts)
+        self.event_log.note(event, **facts)
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""
         root = self.workspace.root.resolve()
         ledger = os.path.relpath(self.project.ledger_path.resolve(), root)
         facts = as_json(self.meter.snapshot(in_flight))
-        waiting = [*self.held_up, *map(as_facts, self.wants.waiting)]
+        waiting = [*self.held_up, *map(as_facts, self.worklist.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
         about["batches"] = [asdict(one) for one in self.meter.batches.values()]
-        self.journal.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
+        self.event_log.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
 
     def _of_providers(self) -> dict[str, Any]:
         """Say what each of several providers drew and cost; nothing of a single one, which the sums are about."""
@@ -305,14 +305,17 @@ class Run:
             return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
         exposure = self.ledger.reservations.exposure(self.run_id)
         outcomes = (
-            self.meter.outcomes + self.wants.settled + self.wants.fetched() + self.wants.unwanted(self.still_waiting)
+            self.meter.outcomes
+            + self.worklist.settled
+            + self.worklist.fetched()
+            + self.worklist.unwanted(self.still_waiting)
         )
         old = self.news.old()
         status = exit_status(
             self.stops.reasons,
             outcomes - old,
             signal=self.signal,
-            refused=bool(self.refused) or self.wants.held.total() > 0,
+            refused=bool(self.refused) or self.worklist.held.total() > 0,
             rejected=self.news.some_rejected,
             charged=bool(exposure.spent or exposure.at_risk),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
@@ -329,7 +332,7 @@ class Run:
 
     def _awaits(self, status: Exit) -> str:
         """Say for what the run did not start jobs that people let wait; empty where it ends for another reason."""
-        jobs = self.wants.held.total()
+        jobs = self.worklist.held.total()
         return (
             f"{counted(jobs, 'job')} {'wait' if jobs != 1 else 'waits'} for a decision"
             if status is Exit.LIMIT and jobs
@@ -402,25 +405,25 @@ class Run:
         told = (
             *self.checked.problems,
             *samples,
-            *self.wants.notices,
+            *self.worklist.notices,
             *self._waiting(),
             *self._too_late(status),
             *self._not_derived(),
         )
         news = self.news.is_news(status)
         # Also of a run that its ledger had no room for.
-        waiting = [as_facts(one) for one in self.wants.waiting]
+        waiting = [as_facts(one) for one in self.worklist.waiting]
         verdict = {"exit_code": status, "why": why, "news": news, "waiting": waiting, **self._in_short(status)}
         return RunResult(summary | verdict, status, told, self.workspace.root, page, news=news)
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""
-        previews = sum(one.jobs for one in self.wants.waiting if one.code is ReasonCode.PREVIEW)
+        previews = sum(one.jobs for one in self.worklist.waiting if one.code is ReasonCode.PREVIEW)
         if previews:
             jobs = counted(previews, "job")
             why = f"{jobs}: waiting for approval of previews; look at the report, then batchgen review FILE"
             yield Problem(why, None, Severity.WARNING)
-        for one in self.wants.waiting:
+        for one in self.worklist.waiting:
             if one.code in BY_PEOPLE:
                 yield Problem(f"{counted(one.jobs, 'job')}: {one.why}; {HOW[one.code]}", None, Severity.WARNING)
 
@@ -440,9 +443,9 @@ class Run:
             drew = 0 if self.signal is not None or self.project.store else self.meter.images_stored
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id, drew=drew)
         reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
-        self._end_run(status, why, told=self.wants.fingerprint if said or self._mirrored(written.files) else None)
+        self._end_run(status, why, told=self.worklist.fingerprint if said or self._mirrored(written.files) else None)
         self.news.keep(status)
-        self.journal.put("summary.json", dict(written.summary) | self._in_short(status))
+        self.event_log.put("summary.json", dict(written.summary) | self._in_short(status))
         self.meter.state = "ended"
         self.status_file(exit_code=status)
         return dict(written.summary), written.page
@@ -452,7 +455,7 @@ class Run:
         try:
             mirror(self.project, self.ledger, self.store, self.workspace, files)
         except StorageError as error:
-            self.wants.notices.append(Problem(f"report and ledger were not copied: {error}", None, Severity.WARNING))
+            self.worklist.notices.append(Problem(f"report and ledger were not copied: {error}", None, Severity.WARNING))
             return False
         return True
 
@@ -484,7 +487,7 @@ class Run:
         before, told = told_before(self.ledger, self.run_id)
         began = next((run.started for run in self.ledger.runs.latest_first() if run.run_id == before), None)
         return (
-            told == self.wants.fingerprint
+            told == self.worklist.fingerprint
             and not (began and self.ledger.reviews.decided_since(began))
             and not self.has_work
             and not self.collected
@@ -504,6 +507,6 @@ class Run:
         with suppress(StorageError):
             self.ledger.queue.clear()
         self.orders.clear()
-        self.journal.close()
-        if self.refuge:
-            leave(self.refuge)
+        self.event_log.close()
+        if self.fallback:
+            leave(self.fallback)

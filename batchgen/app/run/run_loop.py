@@ -93,7 +93,7 @@ class RunLoop:
                 this.uncancel()
                 if broken_off := session.ledger.attempts.orphans():
                     await self._collect(providers, LeftOpen(broken_off), hasty=True)
-                clear_spool(session.ledger, session.workspace, session.refuge)
+                clear_spool(session.ledger, session.workspace, session.fallback)
 
     async def _collect(self, providers: Sequence[Provider], left: LeftOpen, *, hasty: bool = False) -> int:
         async with self._bench(providers) as (bench, _):
@@ -162,7 +162,7 @@ class RunLoop:
         own |= {"proxies": session.proxies} if session.proxies.address else {}
         own |= {"clock": session.project.clock, "offload": on_disk, "prepare": session.project.settings.prepare}
         where = (provider, key, session.workspace, session.store)
-        executor = session.make_executor(*where, spare=session.refuge, **own)
+        executor = session.make_executor(*where, spare=session.fallback, **own)
         return _Opened(config, provider, key, executor, ProviderBatches(*where, **own))
 
     async def _lane(self, one: "_Opened", on_books: Offload) -> Lane:
@@ -226,10 +226,10 @@ class RunLoop:
 
     async def _draw(self, bench: RunContext, on_disk: Offload, give_up: Callable[[], object]) -> None:
         session, worker, settings = self.session, JobRunner(bench), bench.settings
-        ticker = asyncio.create_task(self._ticker(bench, worker, on_disk, give_up).run())
-        ticker.add_done_callback(self._watch_over)
+        watchdog = asyncio.create_task(self._watchdog(bench, worker, on_disk, give_up).run())
+        watchdog.add_done_callback(self._watch_over)
         try:
-            await self._precheck(bench, session.wants.prompts())
+            await self._precheck(bench, session.worklist.prompts())
             session.meter.state = DRAWING
             async with worker.collector.looking(session.left):
                 if settings.route is RouteChoice.AUTO:
@@ -242,14 +242,14 @@ class RunLoop:
                     await self._draw_failing_again(bench, worker)
                 session.still_waiting = await worker.collector.rest()
         finally:
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
+            watchdog.cancel()
+            await asyncio.gather(watchdog, return_exceptions=True)
             session.held_up = ()
 
     def _redraws(self, bench: RunContext, worker: JobRunner) -> Redraws:
         session = self.session
         return Redraws(
-            session.wants,
+            session.worklist,
             session.ledger,
             worker.additions,
             bench.offload,
@@ -278,20 +278,20 @@ class RunLoop:
             note=session.meter.checks_prompts,
         )
         found = await precheck.look(prompts, bench.offload)
-        session.wants.prechecked.flagged |= found.flagged
+        session.worklist.prechecked.flagged |= found.flagged
         session.note("prechecked", prompts=found.prompts, flagged=len(found.flagged), why=found.trouble)
         if found.trouble:
             why = f"moderation_check: {lane.name}: {found.trouble}; the other prompts are sent without it"
-            session.wants.notices.append(Problem(why, None, Severity.WARNING))
+            session.worklist.notices.append(Problem(why, None, Severity.WARNING))
 
     async def _perform(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by calls, side by side, until nothing is left of the plan, nor of what people ask for meanwhile."""
         session = self.session
-        tasks, more = session.wants.tasks(), True
+        tasks, more = session.worklist.tasks(), True
         while more:
             async for outcome in perform(tasks, worker, session.stops, bench.offload):
                 session.meter.done(outcome)
-                session.wants.finished(outcome)
+                session.worklist.finished(outcome)
             more = not bench.stops and await worker.additions.more()
 
     async def _draw_failing_again(self, bench: RunContext, worker: JobRunner) -> None:
@@ -300,7 +300,7 @@ class RunLoop:
         if bench.settings.on_check is not OnCheck.RETRY_ONCE or bench.stops:
             return
         await asyncio.to_thread(session.deriver.catch_up)
-        failing = await bench.offload(lambda: list(session.wants.failing()))
+        failing = await bench.offload(lambda: list(session.worklist.failing()))
         at_once = bench.settings.limits.concurrency
         for first in range(0, len(failing), at_once):
             if bench.stops:
@@ -317,8 +317,8 @@ class RunLoop:
         """
         session, submitter, collector = self.session, BatchSubmitter(bench), BatchCollector(bench)
         while True:
-            async for outcome in submitter.submit(session.wants.tasks(again=True, sync=False)):
-                session.wants.finished(outcome)
+            async for outcome in submitter.submit(session.worklist.tasks(again=True, sync=False)):
+                session.worklist.finished(outcome)
             await self._perform_some(bench, worker)
             session.meter.state = AT_PROVIDER
             if not session.waits or not await collector.wait():
@@ -327,22 +327,22 @@ class RunLoop:
     async def _perform_some(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by calls what is drawn so beside batches."""
         session = self.session
-        if True in session.wants.sync and not bench.stops:
+        if True in session.worklist.sync and not bench.stops:
             async for outcome in perform(
-                session.wants.tasks(again=True, sync=True), worker, bench.stops, bench.offload
+                session.worklist.tasks(again=True, sync=True), worker, bench.stops, bench.offload
             ):
-                session.wants.finished(outcome)
+                session.worklist.finished(outcome)
 
     async def _draw_in_time(self, bench: RunContext, worker: JobRunner) -> None:
         """Draw by the deadline, as cheaply as that allows."""
-        wants, planned = self.session.wants, timedelta(seconds=self.session.estimate.wall_seconds)
-        tasks, others = partial(wants.tasks, again=True, sync=False), partial(self._perform_some, bench, worker)
+        worklist, planned = self.session.worklist, timedelta(seconds=self.session.estimate.wall_seconds)
+        tasks, others = partial(worklist.tasks, again=True, sync=False), partial(self._perform_some, bench, worker)
         async for outcome in AutoRoute(bench, worker, tasks, planned, others).draw():
-            wants.finished(outcome)
+            worklist.finished(outcome)
 
-    def _watch_over(self, ticker: asyncio.Task[None]) -> None:
-        """Without the ticker nobody watches time and progress: its bug ends the run."""
-        if not ticker.cancelled() and (bug := ticker.exception()):
+    def _watch_over(self, watchdog: asyncio.Task[None]) -> None:
+        """Without the watchdog nobody watches time and progress: its bug ends the run."""
+        if not watchdog.cancelled() and (bug := watchdog.exception()):
             self.session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
 
     def _drain(self, status: Exit) -> None:
@@ -354,7 +354,7 @@ class RunLoop:
         calls, most = counted(len(meter.reserved), "call"), exact(MicroUSD(sum(meter.reserved.values())))
         session.watch.on_note(f"draining {calls}, up to {most} at risk; once more stops at once", urgent=True)
 
-    def _ticker(
+    def _watchdog(
         self, bench: RunContext, worker: JobRunner, on_disk: Offload, give_up: Callable[[], object]
     ) -> Watchdog:
         session, settings = self.session, self.session.project.settings
@@ -366,7 +366,7 @@ class RunLoop:
             session.stops.add(Stop(StopKind.BUG, why))
             session.watch.on_note(why, urgent=True)
             with suppress(StorageError):
-                session.journal.put_text("error.txt", f"{why}\n\n{stacks()}")
+                session.event_log.put_text("error.txt", f"{why}\n\n{stacks()}")
             give_up()
 
         return Watchdog(

@@ -67,17 +67,17 @@ def run_manifest(
     attempts are made, `clock` whose time counts.
     """
     event_log.no_run_yet()
-    herald = Notifier(path.stem, environment(), watch)
+    notifier = Notifier(path.stem, environment(), watch)
     with interruptible():
         try:
-            result = _run(path, options, watch, at, herald, make_executor, clock)
+            result = _run(path, options, watch, at, notifier, make_executor, clock)
         except Locked:
             raise
         except Exception as error:
-            herald.fail(error)
+            notifier.fail(error)
             raise
         if result.summary:
-            herald.end(result.exit, result.summary, result.output, well=result.is_well)
+            notifier.end(result.exit, result.summary, result.output, well=result.is_well)
         return result
 
 
@@ -86,12 +86,12 @@ def _run(
     options: Options,
     watch: Watch,
     at: Callable[[str], None],
-    herald: Notifier,
+    notifier: Notifier,
     make_executor: MakeExecutor,
     clock: Clock | None,
 ) -> RunResult:
     project = within_open_files(open_project(path, options, clock), watch)
-    herald.name, herald.notify = project.settings.name, project.settings.notify
+    notifier.name, notifier.notify = project.settings.name, project.settings.notify
     workspace, store = Workspace(project.output, at=at), project.open_store(at)
     with ExitStack() as stack:
         try:
@@ -120,10 +120,10 @@ def _run(
         told = keeping.begin(project, options, ledger, store, workspace)
         make = stack.enter_context(engine(project, ledger, watch, make_executor))
         session = Run(project, options, watch, workspace, store, ledger, access, checked, asked, make, proxies)
-        session.wants.notices.extend(told)
-        stack.callback(session.journal.close)
+        session.worklist.notices.extend(told)
+        stack.callback(session.event_log.close)
         stack.callback(session.leave)
-        herald.begin()
+        notifier.begin()
         return _performed(session)
 
 
