@@ -17,13 +17,14 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.output import sidecars
-from batchgen.app.output.derive import Deriver, DeriveResult, Source, edited, keep_measures, sources
+from batchgen.app.output.derive import Source
 from batchgen.app.output.fallback_spool import fallback_spool, leave
 from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
+from batchgen.app.run.derivatives import Derivatives
 from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.news import STANDING, News
 from batchgen.app.run.open_files import most_at_once
@@ -37,7 +38,6 @@ from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, 
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
 from batchgen.executor.proxies import DIRECT, Proxies
-from batchgen.imaging.digest import digest
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import Cause, OutcomeKind, ReasonCode, RouteChoice, Stop, StopKind
@@ -128,8 +128,6 @@ class Run:
     still_waiting: dict[str, OutcomeKind] = field(default_factory=dict)
     collected: int = 0
     restored: int = 0
-    derived: DeriveResult = field(default_factory=DeriveResult)
-    derived_anew: bool = False
     held_up: Sequence[Mapping[str, Any]] = ()
     """What of the run at work waits for what."""
     rates: Mapping[str, Any] = field(default_factory=dict)
@@ -148,15 +146,15 @@ class Run:
         )
         self.fallback = fallback_spool(self.workspace.root, self.project.variables)
         self.offers = self.project.offers(self.ledger)
-        settings = self.project.settings
-        known = self.ledger.measures.known(digest(settings.checks)) if settings.checks else ()
-        self.deriver = Deriver(self.workspace, self.store, settings.derivatives, settings.checks, known)
+        self.derivatives = Derivatives.of(self.project, self.workspace, self.store, self.ledger)
         self.small = ThumbMaker(self.workspace, self.store)
         collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
         census, manifest = self.checked.census, self.project.settings.name
         rejected = tuple(row.why for row in census.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
-        self.worklist = Worklist(*collaborators, self.run_id, census, self.asked.value, self.news, self.deriver)
+        self.worklist = Worklist(
+            *collaborators, self.run_id, census, self.asked.value, self.news, self.derivatives.deriver
+        )
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
@@ -258,7 +256,7 @@ class Run:
         if event == "batch_away":  # that is for people who look now: what the provider said is in the log
             return
         for image in facts.get("stored", ()):
-            self.deriver.add(Source(image["path"], image["sha256"]))
+            self.derivatives.deriver.add(Source(image["path"], image["sha256"]))
             self.small.add(image["path"], image["sha256"])
         self.event_log.note(event, **facts)
 
@@ -408,7 +406,7 @@ class Run:
             *self.worklist.notices,
             *self._waiting(),
             *self._too_late(status),
-            *self._not_derived(),
+            *self.derivatives.problems(),
         )
         news = self.news.is_news(status)
         # Also of a run that its ledger had no room for.
@@ -432,7 +430,8 @@ class Run:
             with suppress(Unreachable):  # the next run makes room
                 make_room(self.ledger, self.store, self.note)
                 self._fill_sidecars()
-        self._derive()
+        # Who stopped the run does not wait for earlier images.
+        self.derivatives.complete(earlier=self.signal is None)
         self.small.stop()
         self._end_run(status, why)
         said = self._says_it_all()
@@ -459,25 +458,6 @@ class Run:
             return False
         return True
 
-    def _derive(self) -> None:
-        """Make what is missing of derivatives and measures; who stopped the run does not wait for earlier images."""
-        settings = self.project.settings
-        if settings.derivatives or settings.checks:
-            there = sources(self.ledger)
-            if settings.checks.duplicate:
-                self.deriver.look_at(reference for _, used in edited(self.ledger) for reference in used)
-            self.derived = self.deriver.complete(there, there if self.signal is None else ())
-        changed = keep_measures(self.ledger, settings.checks, self.derived.measured)
-        self.derived_anew = changed or bool(self.derived.made)
-
-    def _not_derived(self) -> Iterator[Problem]:
-        """Say which derivatives could not be made; the images themselves are there."""
-        failed = self.derived.failed
-        if failed:
-            path, why = failed[0]
-            first = f"{counted(len(failed), 'image')} without all derivatives and checks; the first: {path}: {why}"
-            yield Problem(f"{first}; the next run tries again", None, Severity.WARNING)
-
     def _fill_sidecars(self) -> None:
         if self.project.settings.sidecars:
             sidecars.fill(self.ledger, self.store)
@@ -492,7 +472,7 @@ class Run:
             and not self.has_work
             and not self.collected
             and not self.restored
-            and not self.derived_anew
+            and not self.derivatives.anew
             and self.workspace.exists("report/report.html")
         )
 

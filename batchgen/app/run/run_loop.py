@@ -299,7 +299,7 @@ class RunLoop:
         session = self.session
         if bench.settings.on_check is not OnCheck.RETRY_ONCE or bench.stops:
             return
-        await asyncio.to_thread(session.deriver.catch_up)
+        await asyncio.to_thread(session.derivatives.deriver.catch_up)
         failing = await bench.offload(lambda: list(session.worklist.failing()))
         at_once = bench.settings.limits.concurrency
         for first in range(0, len(failing), at_once):
