@@ -46,10 +46,11 @@ NOTHING = Amount()
 
 @dataclass(slots=True)
 class Claim:
-    """What a job under way may still take; jobs that matter less leave it to that one."""
+    """What a job under way may still take, or all of one priority; jobs that matter less leave it to those."""
 
     priority: float
-    left: Amount
+    money: int = 0
+    images: int = 0
 
 
 @dataclass(slots=True)
@@ -73,38 +74,45 @@ class BudgetHint:
         self._limits: dict[Scope, Limit] = {}
         self._learned_at = 0.0
         self._asking = Amount()
-        self._claims: dict[float, Amount] = {}
+        self._claims: dict[float, Claim] = {}
         self._changed = Change()
 
     @contextmanager
     def claiming(self, priority: float, most: Amount) -> Iterator[Claim]:
         """While inside, a job is under way that may ask for so much in all."""
-        claim = Claim(priority, NOTHING)
-        self._move_claim(claim, most)
+        claim = Claim(priority)
+        self._move_claim(claim, most.money, most.images)
         try:
             yield claim
         finally:
-            self._move_claim(claim, -claim.left)
-            if not self._claims[priority]:
+            self._move_claim(claim, -claim.money, -claim.images)
+            whole = self._claims[priority]
+            if not (whole.money or whole.images):
                 del self._claims[priority]
             self._tell()
 
     def claimed(self, priority: float) -> Amount:
         """Say what jobs of a larger priority may still ask for; nearly always there are none."""
-        return sum([claim for whose, claim in self._claims.items() if whose > priority], NOTHING)
+        others = [claim for whose, claim in self._claims.items() if whose > priority]
+        return Amount(sum(c.money for c in others), sum(c.images for c in others)) if others else NOTHING
 
-    def _move_claim(self, claim: Claim | None, change: Amount) -> None:
-        """Let a job ask for more, or for less; never for less than nothing."""
+    def _move_claim(self, claim: Claim | None, money: int, images: int) -> None:
+        """Let a job ask for so much more, or less; never for less than nothing."""
         if claim is None:
             return
-        before = claim.left
-        change = Amount(max(-before.money, change.money), max(-before.images, change.images))
-        self._claims[claim.priority] = self._claims.get(claim.priority, NOTHING) + change
-        claim.left = before + change
+        money, images = max(-claim.money, money), max(-claim.images, images)
+        whole = self._claims.get(claim.priority)
+        if whole is None:
+            whole = self._claims[claim.priority] = Claim(claim.priority)
+        for each in (claim, whole):
+            each.money += money
+            each.images += images
 
     def never(self, attempt: Attempt) -> Refused | None:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
         self._forget()
+        if not self._limits:
+            return None
         ask = amount(attempt)
         for (kind, provider), limit in self._limits.items():
             if provider in {"", attempt.provider} and limit.never is not None and ask.of(kind) >= limit.never:
@@ -114,6 +122,8 @@ class BudgetHint:
     def fits(self, attempt: Attempt, claimed: Amount = NOTHING) -> bool:
         """Whether a call may fit now, beside those that are about to ask, and what others claim."""
         self._forget()
+        if not self._limits:
+            return True
         all_asks = amount(attempt) + self._asking + claimed
         return all(
             all_asks.of(kind) <= limit.free
@@ -163,13 +173,14 @@ class BudgetHint:
     def reserved(self, ask: Amount, provider: str, claim: Claim | None) -> None:
         """Turn a question into a reservation."""
         self._asking -= ask
-        self.move(-ask, provider)
-        self._move_claim(claim, -ask)
+        if self._limits:
+            self.move(-ask, provider)
+        self._move_claim(claim, -ask.money, -ask.images)
 
     def settled(self, given_back: Amount, provider: str, claim: Claim | None) -> None:
         """Take back what a closed call did not use."""
         self.move(given_back, provider)
-        self._move_claim(claim, given_back)
+        self._move_claim(claim, given_back.money, given_back.images)
 
     def forget(self) -> None:
         """Forget what was learned: a limit was changed."""

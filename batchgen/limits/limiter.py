@@ -3,8 +3,7 @@
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 
 from batchgen.limits.call_window import CallWindow
 from batchgen.limits.learned_rate import LearnedRate
@@ -38,6 +37,23 @@ _LIMIT_HEADER = re.compile(r"x-ratelimit-limit-(requests|images|input-images|tok
 
 def untold(_model: str, _limit: int) -> None:
     """Tell nobody of a learned limit."""
+
+
+class _Place:
+    """One of the places for parallel calls, held while inside."""
+
+    __slots__ = ("_gate", "_queue", "_slots")
+
+    def __init__(self, gate: StopGate, slots: Slots, queue: StartQueue) -> None:
+        self._gate, self._slots, self._queue = gate, slots, queue
+
+    async def __aenter__(self) -> None:
+        with self._gate.waiting():
+            await self._slots.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.release()
+        self._queue.look_again()
 
 
 class Limiter:
@@ -131,16 +147,9 @@ class Limiter:
         held = max(self._rate(model).wait(self._refusals.look), self._until_place())
         return max(self._queue.closed_for, held, *meters)
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    def slot(self) -> "_Place":
         """Hold one of the places for parallel calls; raises Closed when the run stops first."""
-        with self._gate.waiting():
-            await self._slots.acquire()
-        try:
-            yield
-        finally:
-            self._slots.release()
-            self._queue.look_again()
+        return _Place(self._gate, self._slots, self._queue)
 
     async def pace(self, n: int = 1, input_images: int = 0, tokens: int = 0, *, model: str = "") -> Start:
         """Wait until a call of this weight may start, and count it; raises Closed when the run stops first.
