@@ -43,6 +43,8 @@ _KEPT = frozenset(
     }
 )
 _KEPT_PREFIX = "x-ratelimit-"
+_OFTEN_THE_SAME = 1024
+"""Bytes of what answers of one template say alike: what they used."""
 
 
 def redacted(text: object, secrets: Iterable[str] = (), limit: int = MESSAGE) -> str:
@@ -62,9 +64,16 @@ def _redacted(plain: str, secrets: tuple[str, ...], limit: int) -> str:
 
 def without(text: bytes, secrets: Iterable[str]) -> bytes:
     """Keep what a server sent as it is, but for the given secrets in any usual encoding."""
+    return (_remembered if len(text) <= _OFTEN_THE_SAME else _without)(text, tuple(secrets))
+
+
+def _without(text: bytes, secrets: tuple[str, ...]) -> bytes:
     for trace in traces(secrets):
         text = trace.sub(b"***", text)
     return text
+
+
+_remembered = lru_cache(maxsize=1024)(_without)
 
 
 def traces(secrets: Iterable[str]) -> tuple[re.Pattern[bytes], ...]:

@@ -20,11 +20,14 @@ from batchgen.model import (
 MOST_TEXT = 4000
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+_NOTHING = "[]"
 
 
 def stamp(moment: datetime) -> str:
     """Write a moment as UTC text that sorts by time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def moment(text: str | None) -> datetime | None:
@@ -34,7 +37,7 @@ def moment(text: str | None) -> datetime | None:
 
 def dump(value: object) -> str:
     """Write JSON in its shortest form, in ASCII: it takes whatever text came from outside."""
-    return _ENCODER.encode(value)
+    return _NOTHING if value == () else _ENCODER.encode(value)
 
 
 def plain(text: str) -> str:
@@ -59,7 +62,7 @@ def count(number: object) -> int | None:
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Read a JSON list of pairs."""
-    return tuple((str(key), str(value)) for key, value in json.loads(text))
+    return tuple((str(key), str(value)) for key, value in json.loads(text)) if text != _NOTHING else ()
 
 
 def words(text: str) -> tuple[str, ...]:
