@@ -55,6 +55,10 @@ class Connection:
     def __init__(self, connected: aiohttp.connector.Connection, target: aiohttp.ClientRequest, method: str) -> None:
         """Take over what a connector opened."""
         self._connected = connected
+        if connected.protocol is None or connected.transport is None:
+            connected.close()
+            raise aiohttp.ClientConnectionResetError("the connection was closed")
+        self.protocol, self.transport = connected.protocol, connected.transport
         self._target = target
         self._method = method
         self._sending: asyncio.Task[None] | None = None
@@ -74,21 +78,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether more can come."""
-        return self._connected.transport is not None
-
-    @property
-    def protocol(self) -> ResponseHandler:
-        """What receives the answer."""
-        if (protocol := self._connected.protocol) is None or protocol.transport is None:
-            raise aiohttp.ClientConnectionResetError("the connection was closed")
-        return protocol
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        """What carries the bytes; ClientConnectionResetError once it is gone."""
-        transport = self.protocol.transport
-        assert transport is not None, "the protocol was asked first"
-        return transport
+        return self.protocol.transport is not None
 
     def send(self, headers: Mapping[str, str], body: Payload, handed_over: Callable[[], None]) -> None:
         """Hand a request over, and say so before a byte can leave; what a large one has to say follows by itself."""
