@@ -7,13 +7,28 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, calls, cluster, collect, derivatives, driver, plan, rate, refused, report, startup, view
+from benchmarks import (
+    again,
+    calls,
+    cluster,
+    collect,
+    derivatives,
+    driver,
+    functions,
+    plan,
+    rate,
+    refused,
+    report,
+    startup,
+    view,
+)
 from benchmarks.effort import Effort
 from benchmarks.processes import DISK
 from benchmarks.table import Table, worst
 
 BENCHES: dict[str, Callable[[Effort], Iterator[Table]]] = {
     **calls.BENCHES,
+    "functions": functions.run,
     "refused": refused.run,
     "rate": rate.run,
     "plan": plan.run,
