@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.process.launcher import Launcher
 from tests.process.world import World, world
 
@@ -85,8 +86,8 @@ def test_a_run_always_says_where_it_stands(fresh: Path, launcher: Launcher) -> N
     """`status.json` is whole at every instant, and says at the end how the run ended."""
     with world(fresh, launcher, 5, jobs=18, latency=(0.4, 0.5)) as trial:
         ages = watch(trial, 10)
-        assert len(ages) > 20
-        assert max(ages) < 15
+        assert len(ages) > 2
+        assert max(ages) < PATIENCE
         (status,) = statuses(trial)
         assert (status["exit_code"], status["jobs_done"], status["images_stored"]) == (0, 18, 36)
 
