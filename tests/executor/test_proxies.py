@@ -184,6 +184,7 @@ async def test_a_proxy_that_cannot_be_reached_cost_nothing(world: Any, authority
     assert PASSWORD not in repr(came)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("never", ["", HOST])
 def test_the_commands_obey_the_variables(
     tmp_path: Path, authority: Path, outside: tuple[Secured, Tunnel], never: str

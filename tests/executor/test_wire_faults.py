@@ -280,7 +280,7 @@ async def test_answers_that_cannot_be_unpacked(world: Any, kit: Any, body: Any, 
     assert world.file(f"{receipt.quarantine}/0.part") == body
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("inside", ['{"p":"', '{"data":[{"b64_json":"', "[", " ", '{"data":[{"b64_json":"!'])
 async def test_bombs(world: Any, kit: Any, inside: Any) -> None:
     """A small packed body that unfolds without end is cut at the cap and was charged."""

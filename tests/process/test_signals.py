@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 def under_way(trial: World) -> set[str]:
     """Check that calls that the ledger has under way."""
     return trial.look().ids("dispatched")
+
+
+def has_open(pid: int, folder: Path) -> bool:
+    """Whether a process holds a folder open, as whoever waits for its lock does."""
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(path.readlink())
+    return folder.resolve() in found
 
 
 @pytest.mark.parametrize("number", list(STATUS))
@@ -90,7 +100,7 @@ def test_a_signal_while_waiting_for_the_lock(fresh: Path, launcher: Launcher) ->
     with world(fresh, launcher, 5, jobs=6, latency=(1, 1)) as trial:
         first = trial.begun()
         second = trial.start(None, "--if-locked", "wait", "--json")
-        time.sleep(0.3)
+        trial.wait_for(lambda: second.ended or has_open(second.pid, trial.output))
         second.signal(signal.SIGTERM)
         assert second.wait() == 143
         told = json.loads(second.told)

@@ -15,7 +15,7 @@ from batchgen.text import counted
 
 
 @dataclass
-class Derivatives:
+class RunDerivatives:
     """The derivatives and measures of one run's output. `anew`: some of them changed in this run."""
 
     ledger: Ledger

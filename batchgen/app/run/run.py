@@ -24,7 +24,7 @@ from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
-from batchgen.app.run.derivatives import Derivatives
+from batchgen.app.run.derivatives import RunDerivatives
 from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.news import STANDING, News
 from batchgen.app.run.open_files import most_at_once
@@ -146,7 +146,7 @@ class Run:
         )
         self.fallback = fallback_spool(self.workspace.root, self.project.variables)
         self.offers = self.project.offers(self.ledger)
-        self.derivatives = Derivatives.of(self.project, self.workspace, self.store, self.ledger)
+        self.derivatives = RunDerivatives.of(self.project, self.workspace, self.store, self.ledger)
         self.small = ThumbMaker(self.workspace, self.store)
         collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
         census, manifest = self.checked.census, self.project.settings.name
