@@ -17,6 +17,8 @@ from benchmarks.processes import KEY, Spent, scratch, served, spent
 from benchmarks.table import Figure, Table, compared
 
 AT_ONCE = 64
+FEWER = 8
+"""Calls in flight with which the memory of one more is compared."""
 SHORTER = 4
 NODES = Path(__file__).parents[1] / "tests" / "cluster" / "ray_nodes.py"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
@@ -101,6 +103,8 @@ def _figures(here: dict[str, float], there: dict[str, float]) -> list[Figure]:
         _figure("calls a second, start-up left out", here["rate"], there["rate"]),
         _figure("driver: peak memory, MiB", here["memory"], there["memory"]),
         _figure("node: peak memory, MiB", here["node_memory"], there["node_memory"]),
+        _figure("driver: memory of a call in flight, KiB", here["call"], there["call"]),
+        _figure("node: memory of a call in flight, KiB", here["node_call"], there["node_call"]),
     ]
 
 
@@ -112,20 +116,23 @@ def _slopes(payload: str, address: str, calls: int, rounds: int) -> dict[str, fl
     """Say what one call more takes, from a short and a long run."""
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
-        short, long = (_measured(payload, address, count) for count in (calls // SHORTER, calls))
-        more = calls - calls // SHORTER
+        short, long = (_measured(payload, address, count, AT_ONCE) for count in (calls // SHORTER, calls))
+        few, more = _measured(payload, address, calls // SHORTER, FEWER), calls - calls // SHORTER
+        in_flight = (AT_ONCE - FEWER) / 1024
         for name, value in {
             "driver": (long.driver.cpu - short.driver.cpu) / more,
             "nodes": (long.nodes - short.nodes) / more,
             "rate": more / max(long.driver.wall - short.driver.wall, 1e-9),
             "memory": long.driver.peak_mib,
             "node_memory": long.peak_mib,
+            "call": (short.driver.peak_mib - few.driver.peak_mib) / in_flight,
+            "node_call": (short.peak_mib - few.peak_mib) / in_flight,
         }.items():
             found.setdefault(name, []).append(value)
     return {name: median(values) for name, values in found.items()}
 
 
-def _measured(payload: str, address: str, calls: int) -> Used:
+def _measured(payload: str, address: str, calls: int, at_once: int) -> Used:
     workers = Workers()
     with served("benchmarks.server", payload) as base_url, scratch() as folder, workers.watched():
         manifest = write_manifest(folder, "real", calls, PAYLOADS[payload].n)
@@ -134,7 +141,7 @@ def _measured(payload: str, address: str, calls: int) -> Used:
             engine = f'engine: {{ray: {{address: "{address}", per_node: {AT_ONCE}}}}}\n'
             manifest.write_text(engine + manifest.read_text("utf-8"), "utf-8")
             words += ["--store", f"file://{folder / 'shared'}"]
-        command = [sys.executable, "-m", "batchgen", *words, "--concurrency", str(AT_ONCE)]
+        command = [sys.executable, "-m", "batchgen", *words, "--concurrency", str(at_once)]
         driver = spent(command, str(folder / "out.txt"))
     nodes = sum(workers.used.values()) if address else 0.0
     return Used(driver, nodes, workers.peak_mib)
