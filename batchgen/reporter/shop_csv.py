@@ -44,9 +44,9 @@ class _ProductImage:
 
 
 def placed(rows: Iterator[ListedRow], store: str) -> Iterator[ListedRow]:
-    """Give images in a store elsewhere its address where the manifest names none; derivatives are not kept there."""
+    """Give images in a store elsewhere, and derivatives, its address where the manifest names none."""
     for row in rows:
-        yield row if row.url or row.derivative or not store else row._replace(url=f"{store}/{PATH}")
+        yield row if row.url or not store else row._replace(url=f"{store}/{PATH}")
 
 
 def image(row: ListedRow) -> str:

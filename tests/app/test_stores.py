@@ -215,6 +215,11 @@ def test_a_shop_is_told_where_the_store_has_its_images(scene: Rehearsal) -> None
     store = address()
     ended = scene.run(scene.manifest(JOBS, output={"store": store, "shop": {"sku": "{{ id }}"}}))
     assert [row["image"] for row in ended.table("shop")] == [f"{store}/{path}" for path in PATHS]
+    shop = {"sku": "{{ id }}", "image": "small"}
+    small = {"small": {"max_edge": 64, "format": "jpeg"}}
+    ended = scene.run(scene.manifest(JOBS, output={"store": store, "shop": shop}, derivatives=small))
+    listed = [row["image"].removeprefix(f"{store}/") for row in ended.table("shop")]
+    assert listed == objects(store, "derivatives")
 
 
 # ---- outages ---------------------------------------------------------------------------------------------------------
