@@ -1,8 +1,9 @@
 """Batches as long as everything can be there in time, then calls. Nothing is ever asked for on both routes at once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
 from datetime import datetime, timedelta
 
+from batchgen.engine.batch_chunks import Chunk
 from batchgen.engine.batch_collector import BatchCollector
 from batchgen.engine.batch_submitter import BatchSubmitter
 from batchgen.engine.context import RunContext
@@ -15,6 +16,7 @@ from batchgen.providers.batches import BatchStatus
 
 LOOK_EVERY = 15.0
 """Seconds between two looks at batches that are being cancelled."""
+NOTHING = Work()
 
 
 class AutoRoute:
@@ -37,24 +39,28 @@ class AutoRoute:
         self._tasks = tasks
         self._planned = planned
         self._others = others
-        self._submitter = BatchSubmitter(bench)
+        self._submitter = BatchSubmitter(bench, self._fits)
+        self._is_late = False
         self._collector = BatchCollector(bench)
 
     async def draw(self) -> AsyncIterator[Outcome]:
         """Draw everything; tells how each job ended in calls, and what was submitted."""
-        bench, until = self.bench, await self._deadline()
-        self._submitter.deadline = until
-        late = last_moment(until, self._planned * MARGIN) <= bench.clock.now()
-        while not (late or bench.stops) and await self._left(until) > 0:
+        bench = self.bench
+        until = self._submitter.deadline = await self._deadline()
+        self._is_late = last_moment(until, self._planned * MARGIN) <= bench.clock.now()
+        while await self._may_submit():
             async for outcome in self._submitter.submit(self._tasks()):
                 yield outcome
             await self._others()
-            if not await self._open():
+            if self._is_late or not await self._open():
                 break  # everything is there, or nothing more can be submitted
-            await self._collector.wait(lambda: self._left(until))
+            await self._collector.wait(self._left)
         await self._others()
         async for outcome in self._by_calls():
             yield outcome
+
+    async def _may_submit(self) -> bool:
+        return not (self._is_late or self.bench.stops) and await self._left() > 0
 
     async def _by_calls(self) -> AsyncIterator[Outcome]:
         """Cancel what is open, and draw what each batch did not bring once it has ended."""
@@ -80,19 +86,35 @@ class AutoRoute:
         budget = bench.settings.budget
         return deadline(ready_by, bench.clock.now(), budget.timezone if budget else "UTC")
 
-    async def _left(self, until: datetime) -> float:
-        """Seconds for which batches may still take their time."""
+    async def _fits(self, chunk: Chunk) -> bool:
+        """Whether there is time for one more batch: else what is not there is drawn by calls, from now on."""
+        more = Work(sum(one.n for one in chunk.attempts), len(chunk.attempts), _inputs(chunk.endpoint, chunk.attempts))
+        self._is_late = self._is_late or await self._left(more) <= 0
+        return not self._is_late
+
+    async def _left(self, more: Work = NOTHING) -> float:
+        """Seconds for which batches may still take their time, with so much more in them.
+
+        What the provider says is drawn is not drawn by calls, and is delivered when a batch is cancelled.
+        """
         rows = await self._open()
         models = [self.bench.lane.tariff.model(row.model) for row in rows]
         known = [seconds for model in models if model for _, seconds in model.typical_seconds]
+        lines = [max(0, row.lines - row.completed) for row in rows]
         work = Work(
-            sum(row.images for row in rows),
-            sum(row.lines for row in rows),
-            sum(row.lines for row in rows if row.endpoint.endswith("edits")),
+            more.images + sum(-(-row.images * left // row.lines) for row, left in zip(rows, lines, strict=True)),
+            more.calls + sum(lines),
+            more.input_images + sum(_inputs(row.endpoint, range(left)) for row, left in zip(rows, lines, strict=True)),
             max(known, default=MOST_SECONDS),
         )
-        moment = last_moment(until, by_calls(work, self.bench.settings.limits))
+        assert self._submitter.deadline is not None, "it is known before anything is submitted"
+        moment = last_moment(self._submitter.deadline, by_calls(work, self.bench.settings.limits))
         return (moment - self.bench.clock.now()).total_seconds()
 
     async def _open(self) -> list[BatchRow]:
         return await self._collector.awaited()
+
+
+def _inputs(endpoint: str, lines: Sized) -> int:
+    """Count input images: at least one for each edit."""
+    return len(lines) if endpoint.endswith("edits") else 0

@@ -58,15 +58,16 @@ MOST_TRIES = 4
 
 
 class BatchSubmitter:
-    """Submits what a run wants; one instance serves a whole run."""
+    """Submits what a run wants; one instance serves a whole run. What does not `fit` into its time is left alone."""
 
-    def __init__(self, bench: RunContext) -> None:
+    def __init__(self, bench: RunContext, fits: Callable[[Chunk], Awaitable[bool]] | None = None) -> None:
         assert bench.lane.batches is not None, "whoever submits has somewhere to submit to"
         self.bench = bench
         self.batches = bench.lane.batches
         self._client = bench.lane.batches.client
         self._recovery = BatchRecovery(bench)
         self._mark = key_mark(bench.lane.batches.key)
+        self._fits = fits
         self._told: set[str] = set()
         self.deadline: datetime | None = None
 
@@ -132,6 +133,8 @@ class BatchSubmitter:
 
     async def _submit(self, chunk: Chunk) -> None:
         """Submit a batch; one that provably never began is made anew, with new attempts."""
+        if self._fits and not await self._fits(chunk):
+            return
         for _ in range(MOST_ROUNDS):
             with suppress(Closed):
                 await self.bench.lane.limiter.opened()

@@ -13,6 +13,7 @@ from tests.rehearsal import KEY, rehearsal
 RULES = {"prefix": "", "image_purpose": "user_data", "processed": True}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("base", "version"), [("/openai/v1", None), ("/openai", {"api-version": "2025-04-01-preview"})]
 )
