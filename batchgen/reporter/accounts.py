@@ -141,6 +141,8 @@ def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int
 
 def wasted_words(waste: Waste) -> str:
     """Say why calls were paid, or perhaps paid, for nothing."""
+    if (waste.kind, waste.code) == ("at_risk", "submitted"):
+        return "submitted, the image comes later"
     cause = CAUSES.get(waste.kind, waste.kind.replace("_", " "))
     return f"{cause}: {waste.code.replace('_', ' ')}" if waste.code else cause
 

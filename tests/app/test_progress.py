@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.output.maintain import follow_status
-from batchgen.app.run.progress import Meter, as_json, from_json
+from batchgen.app.run.progress import AT_PROVIDER, Meter, as_json, from_json
 from batchgen.app.watch import progress_line
 from tests.rehearsal import Rehearsal
 
@@ -95,3 +95,15 @@ def test_a_run_is_followed_until_it_ends(scene: Rehearsal) -> None:
     dead = f'{{"at": "{(now - timedelta(hours=1)).isoformat()}", "jobs_done": 1}}'
     assert [one.get("state", "")[:15] for one in following([lines[0], dead])] == ["", "no sign of life"]
     assert list(following(["{"])) == []
+
+
+def test_progress_says_how_far_batches_are() -> None:
+    """Summed up in words, each by itself in numbers; one that has ended is gone."""
+    meter = Meter(Hands())
+    told = {"provider_id": "p", "provider": "openai", "model": "m", "state": "in_progress", "failed": 0}
+    for name, completed in (("one", 3), ("two", 0), ("one", 4)):
+        meter.note("batch_away", {"id": name, "lines": 10, "completed": completed, **told})
+    meter.state = AT_PROVIDER
+    assert meter.snapshot(0).state == "2 batches at the provider: 4 of 20 lines"
+    meter.note("batch_ended", {"batch": "one"})
+    assert [one.id for one in meter.batches.values()] == ["two"]

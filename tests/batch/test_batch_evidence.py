@@ -1,11 +1,22 @@
 """What a provider says of a batch is believed only as far as it shows it: what may be paid is never asked for again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.batch.scene import BATCH, QuickClock, adds_up, attempts, batches, created, jobs, until_collected
+from tests.batch.scene import (
+    BATCH,
+    Died,
+    QuickClock,
+    adds_up,
+    attempts,
+    batches,
+    created,
+    dies_at,
+    jobs,
+    until_collected,
+)
 from tests.rehearsal import Rehearsal, rehearsal
 
 pytestmark = pytest.mark.sample(2)
@@ -57,3 +68,17 @@ def test_a_batch_that_a_key_does_not_see_stays_reserved(tmp_path: Path, monkeypa
         assert ended.exit == 0, ended.summary
         assert created(scene) == 2
         adds_up(scene, ended)
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+@pytest.mark.parametrize("point", ["ledger.batch_creating.after_commit", "ledger.batch_submitted.after_commit"])
+def test_a_clock_that_is_set_loses_nothing(scene: Rehearsal, point: str, days: int) -> None:
+    """Whatever day the next runs think it is: a batch is found, collected, and neither created nor paid for twice."""
+    manifest = scene.manifest(jobs(2))
+    with pytest.raises((Died, ExceptionGroup)):
+        scene.run(manifest, dies_at(point), clock=QuickClock())
+    other = QuickClock(datetime.now(UTC) + timedelta(days=days))
+    ended = until_collected(scene, manifest, clock=other)
+    assert ended.exit == 0, ended.summary
+    assert created(scene) == 1
+    adds_up(scene, ended)

@@ -152,7 +152,8 @@ class Meter:
         if not self.batches or self.state not in AT_WORK:
             return self.state
         done, lines = self.away
-        return f"{self.state}, {counted(len(self.batches), 'batch', 'batches')} away: {done:,} of {lines:,} lines"
+        away = f"{counted(len(self.batches), 'batch', 'batches')} at the provider: {done:,} of {lines:,} lines"
+        return away if self.state == AT_PROVIDER else f"{self.state}, {away}"
 
     @property
     def away(self) -> tuple[int, int]:
