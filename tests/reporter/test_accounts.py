@@ -27,7 +27,8 @@ def test_the_keys_that_scripts_rely_on(rows: Make, job: Make) -> None:
         ),
         "attempts": dict.fromkeys(("sent", "retried")),
         "money": {
-            **dict.fromkeys(f"{name}_micro_usd" for name in ("confirmed", "estimated", "at_risk", "not_charged", "cap"))
+            f"{name}_micro_usd": None
+            for name in ("confirmed", "estimated", "at_risk", "not_charged", "reserved", "cap")
         },
         "estimate": dict.fromkeys(f"{name}_micro_usd" for name in ("low", "expected", "high")),
         "seconds": None,
