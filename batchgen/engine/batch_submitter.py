@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
@@ -48,6 +48,8 @@ BATCH = "batch"
 JSONL = "application/jsonl"
 MOST_ROUNDS = 3
 """Batches that are made of the same attempts in one run, where one after the other never begins."""
+FRESH = timedelta(days=1)
+"""For so long after its upload an image is believed to be at the provider."""
 MOST_LOOKS = 20
 """Looks at a file that is to be processed: nine minutes."""
 PROCESSED = frozenset({"", "processed", "error", "failed", "deleted"})
@@ -69,6 +71,7 @@ class BatchSubmitter:
         self._mark = key_mark(bench.lane.batches.key)
         self._fits = fits
         self._told: set[str] = set()
+        self._seen: set[str] = set()
         self.deadline: datetime | None = None
 
     async def submit(self, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
@@ -260,12 +263,22 @@ class BatchSubmitter:
         assert row is not None, "it was reserved"
         await settle_late(bench, row, Receipt(one.attempt.id, Phase.NOT_CONNECTED, verdict), marks)
 
+    async def _is_still_there(self, file_id: str, expires: datetime | None) -> bool:
+        """Whether the provider still has an image; one that was uploaded within a day is not asked for, others once."""
+        fresh = expires is not None and expires - self.bench.clock.now() > timedelta(seconds=LIVES) - FRESH
+        if not fresh and file_id not in self._seen:
+            if await self._patiently(partial(self._client.file, file_id)) is None:
+                return False
+            self._seen.add(file_id)
+        return True
+
     async def _file_of(self, upload: Upload, sha256: str) -> str:
         """Upload an image, unless the provider has it already for long enough."""
         bench, uploads = self.bench, self.bench.ledger.uploads
         where = (bench.lane.provider.name, bench.lane.provider.base_url or "", self.batches.key)
-        if known := await bench.offload(uploads.of, where, sha256):
-            return known
+        known = await bench.offload(uploads.of, where, sha256)
+        if known and await self._is_still_there(*known):
+            return known[0]
         name = upload.name or f"{uuid4().hex}.png"
         try:
             file = await self._patiently(

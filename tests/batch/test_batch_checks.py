@@ -45,6 +45,15 @@ def test_a_reference_image_is_refused_where_it_would_go_into_a_batch(scene: Rehe
         assert all("route: sync" in one.message and one.place for one in errors)
 
 
+def test_checks_of_what_batches_bring_only_flag_it(scene: Rehearsal) -> None:
+    """Whoever asks for another image is told so; by calls it is drawn."""
+    for route, told in (("batch", True), ("sync", False)):
+        manifest = scene.manifest(jobs(1), route=route, checks={"blur": {"min": 10}}, on_check="retry-once")
+        checked = scene.check(manifest)
+        assert not checked.errors
+        assert any("what batches bring is flagged" in one.message for one in checked.problems) is told
+
+
 def test_the_output_of_a_batch_is_as_large_as_the_manifest_says(scene: Rehearsal) -> None:
     """As far as that can be foreseen: one WebP image of a square megapixel is about 700 kB of base64."""
     scene.run(scene.manifest(jobs(4), batch={"max_output": "1.5 MB"}), clock=QuickClock())

@@ -1,12 +1,15 @@
 """How batches are cut, what a full queue teaches, and limits of money that are never passed."""
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.batch.scene import BATCH, QuickClock, adds_up, attempts, batches, created, jobs, until_collected
-from tests.rehearsal import KEYS, Rehearsal, rehearsal
+from tests.rehearsal import KEY, KEYS, Rehearsal, rehearsal
 
 pytestmark = pytest.mark.sample(1)
 
@@ -101,3 +104,29 @@ def test_a_model_without_batches_is_an_error_of_check(scene: Rehearsal) -> None:
     (error,) = checked.errors
     assert "route: sync" in error.message
     assert error.place
+
+
+def test_an_input_image_that_the_provider_lost_is_uploaded_again(
+    scene: Rehearsal, make_image: Callable[[Path], None]
+) -> None:
+    """Within a day what was uploaded is believed to be there; after that it is asked for once in a run, for nothing."""
+    make_image(scene.root / "in.png")
+    edits = [{"id": f"e{i}", "prompt": f"Red {i}", "images": ["in.png"]} for i in range(2)]
+    for day, wanted in ((0, edits[:1]), (3, edits)):
+        clock = QuickClock(datetime.now(UTC) + timedelta(days=day))
+        ended = until_collected(scene, scene.manifest(wanted), clock=clock)
+        assert ended.exit == 0, ended.summary
+        adds_up(scene, ended)
+        lose_images(scene)
+    asked = [one["method"] for one in scene.handle.requests() if one["path"].endswith("/files")]
+    assert asked.count("POST") == 4, "two input files, and the image twice"
+
+
+def lose_images(scene: Rehearsal) -> None:
+    """Delete every uploaded image at the provider."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    url = f"{scene.handle.base_url}/files"
+    with urlopen(Request(f"{url}?purpose=vision", headers=headers)) as told:
+        files = [one["id"] for one in json.load(told)["data"]]
+    for name in files:
+        urlopen(Request(f"{url}/{name}", headers=headers, method="DELETE")).close()

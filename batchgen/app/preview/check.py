@@ -11,7 +11,7 @@ from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import WHOLE, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, Model, ModerationCheck, Price, RouteChoice
+from batchgen.model import BadRows, EngineChoice, Job, Model, ModerationCheck, OnCheck, Price, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.pricing import PriceList
@@ -208,7 +208,9 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
     errors = (*late, *told, *unmet, *census.problems)
     more = census.more + max(0, len(errors) - MOST)
-    return CheckResult((*errors, *many, *_unchecked(project), *census.warnings)[:MOST], census, more)
+    return CheckResult(
+        (*errors, *many, *_unchecked(project), *_only_flagged(project), *census.warnings)[:MOST], census, more
+    )
 
 
 def _looked_at(
@@ -225,6 +227,15 @@ def _unchecked(project: Project) -> tuple[Problem, ...]:
     ):
         return ()
     why = f"moderation_check: {project.providers} has no moderation endpoint that is known; prompts are not checked"
+    return (Problem(why, Place(str(project.manifest.path)), Severity.WARNING),)
+
+
+def _only_flagged(project: Project) -> tuple[Problem, ...]:
+    """Doubt that what batches bring is drawn once more: its checks only flag it."""
+    settings = project.settings
+    if settings.on_check is not OnCheck.RETRY_ONCE or settings.route is RouteChoice.SYNC:
+        return ()
+    why = "on_check: retry-once draws again what calls bring; what batches bring is flagged"
     return (Problem(why, Place(str(project.manifest.path)), Severity.WARNING),)
 
 
