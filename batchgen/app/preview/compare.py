@@ -100,7 +100,7 @@ def _projects(project: Project, settings_at: SettingsAt) -> Iterator[Project]:
     for provider in (*mine, *others):
         for route in (RouteChoice.SYNC, RouteChoice.BATCH):
             if not provider.embedded and (provider.batch or route is RouteChoice.SYNC):
-                yield project.at(provider, replace(settings_at(provider), route=route))
+                yield project.at(provider, replace(settings_at(provider), route=route, one_route=True))
 
 
 def _rows(project: Project, there: Project, work: tuple[Group, ...], *, qualities: bool) -> Iterator[CompareRow]:

@@ -205,7 +205,8 @@ class Run:
     @property
     def has_batches(self) -> bool:
         """Whether some of what is left is asked for in batches, or waits in them."""
-        return False in self.worklist.sync or (self.waits and bool(self.left.batches))
+        waits = self.waits and any(row.ended is None for row in self.left.batches)
+        return self.project.settings.route is RouteChoice.BATCH or False in self.worklist.sync or waits
 
     def _begin(self) -> None:
         budget = self.project.settings.budget
