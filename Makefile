@@ -53,7 +53,7 @@ demo: $(VENV)/.runs
 docs: $(VENV)/.ready
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/pytest -q -n 0 tests/test_readme.py -k "link or generated"
-	test -x .venv-docs/bin/zensical || { $(PYTHON) -m venv .venv-docs && .venv-docs/bin/pip install --quiet "zensical>=0.1.3"; }
+	test -x .venv-docs/bin/zensical || { $(PYTHON) -m venv .venv-docs && .venv-docs/bin/pip install --quiet "zensical>=0.0.60"; }
 	.venv-docs/bin/zensical build --clean
 
 torture: setup

@@ -24,7 +24,7 @@ def crashed(error: Exception, console: Console) -> int:
     where = f"{safe(kept, 1000)}, " if kept else ""
     console.err(
         f"This is a bug in batchgen, not in your manifest. The ledger is consistent; the same command goes on.\n"
-        f"Please report it with {where}the command you gave and the words of `batchgen --version`."
+        f"Please report it with {where}the command you gave and the output of `batchgen --version`."
     )
     return Exit.BUG
 

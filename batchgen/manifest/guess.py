@@ -35,7 +35,17 @@ class Role(StrEnum):
 # Names as `simple` writes them, the best first: those of shop systems, marketplaces and plain sheets.
 KNOWN: Mapping[Role, tuple[str, ...]] = {
     Role.SKU: (
-        *("variant_sku", "seller_sku", "item_sku", "sku", "reference", "identifier", "article_no", "article_number"),
+        *(
+            "variant_sku",
+            "seller_sku",
+            "item_sku",
+            "sku",
+            "product_code_sku",
+            "custom_label",
+            "customlabel",
+            "ordernumber",
+        ),
+        *("internal_reference", "reference", "identifier", "article_no", "article_number"),
         *("item_no", "item_number", "product_code", "artikelnummer", "art_nr", "référence", "handle", "url_handle"),
         *("product_id", "uuid", "id", "code", "listing_id", "gtin", "ean", "barcode", "asin1"),
     ),
@@ -56,11 +66,15 @@ KNOWN: Mapping[Role, tuple[str, ...]] = {
     Role.PHOTO: (
         *("image_src", "product_image_url", "image_link", "images", "image_urls_x_y_z", "base_image"),
         *("main_image_url", "image_url", "photo_url", "image", "picture", "photo", "image1", "bild", "bilddatei"),
+        *("productimageurl", "hosted_image_urls", "picurl", "product_image_file_1"),
     ),
 }
 # Values that say that a row is no product to be shown, by the column that says so.
 LEFT_OUT: Mapping[tuple[str, ...], frozenset[str]] = {
     ("type", "product_type"): frozenset({"variation"}),
+    ("fieldtype", "field_type"): frozenset({"variant"}),
+    ("item_type",): frozenset({"sku", "rule"}),
+    ("visible", "product_visible", "is_visible"): frozenset({"0", "false", "no", "n"}),
     ("parent_child", "parentage", "parentage_level"): frozenset({"parent"}),
     ("visibility",): frozenset({"not visible individually"}),
     ("status",): frozenset({"draft", "archived", "inactive", "disabled", "incomplete", "unlisted", "0", "false", "no"}),

@@ -53,15 +53,15 @@ def _of_other_tools(prompt: str) -> Iterator[str]:
     """Doubt what means something to a template or to another tool, and nothing here."""
     if "--" in prompt and (suffix := _SUFFIX.search(prompt)):
         instead = "set `size` to choose the shape" if suffix[1].lower() in _ASPECT else "leave it out"
-        yield f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain words; {instead}"
+        yield f"`--{suffix[1]}` belongs to another tool; here it is drawn as plain text; {instead}"
     if left := _TEMPLATE.search(prompt):  # cells are text, never templates
         yield (
-            f"{shown(left[0])} is drawn as plain words: the text of a cell, a list or a variable is not a template; "
+            f"{shown(left[0])} is drawn as plain text: the text of a cell, a list or a variable is not a template; "
             "write it into the `prompt` of a job in a YAML manifest"
         )
     if foreign := _FOREIGN.search(prompt):
         yield (
-            f"{shown(foreign[0])} is drawn as plain words: it is a placeholder of another tool; here it is "
+            f"{shown(foreign[0])} is drawn as plain text: it is a placeholder of another tool; here it is "
             "{{ name }}, written into the `prompt` of a job in a YAML manifest"
         )
 
@@ -69,11 +69,11 @@ def _of_other_tools(prompt: str) -> Iterator[str]:
 def _of_other_files(prompt: str) -> Iterator[str]:
     """Doubt what a web page or a spreadsheet left in a cell."""
     if "<" in prompt and (tag := _HTML.search(prompt)):
-        yield f"{shown(tag[0])} is drawn as plain words: take HTML out with the filter `striptags`"
+        yield f"{shown(tag[0])} is drawn as plain text: take HTML out with the filter `striptags`"
     elif "&" in prompt and (entity := _ENTITY.search(prompt)):
-        yield f"{shown(entity[0])} is drawn as plain words: read HTML with the filter `striptags`"
+        yield f"{shown(entity[0])} is drawn as plain text: read HTML with the filter `striptags`"
     if "#" in prompt and (broken := _SHEET_ERROR.search(prompt)):
-        yield f"{shown(broken[0])} is drawn as plain words: it is what a spreadsheet shows where a formula is wrong"
+        yield f"{shown(broken[0])} is drawn as plain text: it is what a spreadsheet shows where a formula is wrong"
 
 
 def _length(job: Job, length: int, limit: int, provider: str) -> Problem:

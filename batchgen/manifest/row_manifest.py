@@ -13,7 +13,7 @@ BETWEEN_IMAGES = ";"
 """Separates several images in one `images` cell."""
 _DOUBTED = {
     "id": "the key names the job",
-    **dict.fromkeys(("image", "images"), "an image is made from words alone"),
+    **dict.fromkeys(("image", "images"), "an image is made from a prompt alone"),
     "mask": "all of the image is changed",
 }
 """What a blank cell means in a column that other rows fill."""

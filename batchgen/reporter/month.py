@@ -29,10 +29,7 @@ MOST_ROWS = 200
 """Rows of one table of the page; the sheet has them all."""
 _MONEY = ("confirmed", "estimated", "at_risk", "not_charged", "expected", "wasted")
 _SUMS: tuple[Column[Any], ...] = (
-    *(
-        Column(name, attrgetter(f"sums.{name}"), int, unit)
-        for name, unit in (("calls", "calls"), ("images", "pictures"))
-    ),
+    *(Column(name, attrgetter(f"sums.{name}"), int, name) for name in ("calls", "images")),
     *(Column(f"{name}_micro_usd", attrgetter(f"sums.{name}_micro_usd"), int, MICRO_DOLLARS) for name in _MONEY),
 )
 LINES: tuple[Column[MonthLine], ...] = (

@@ -72,7 +72,7 @@ def _counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
 
 _KIND = _texts("model", "size", "quality", "provider")
 _SLOTS = _counts(
-    "pictures", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
+    "images", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
 )
 _CALLS = _counts("calls", "attempts", "retried")
 _MONEY = _counts(
@@ -102,7 +102,7 @@ BATCHES: tuple[Column[BatchRow], ...] = (
     Column("state", lambda row: row.word),
     *_texts("model", "endpoint"),
     *_counts("lines", "lines"),
-    *_counts("pictures", "images"),
+    *_counts("images", "images"),
     *_counts("lines", "completed", "failed"),
     Column("reserved_micro_usd", attrgetter("reserved"), int, MICRO_DOLLARS),
     Column("confirmed_micro_usd", attrgetter("confirmed"), int, MICRO_DOLLARS),
@@ -131,10 +131,10 @@ USAGE: tuple[Column[UsageRow], ...] = (
     *_KIND,
     *_counts("jobs", "jobs"),
     *_CALLS,
-    *_counts("pictures", "asked", "images"),
+    *_counts("images", "asked", "images"),
     *_TOKENS,
     *_MONEY,
-    *_counts("pictures", "accepted"),
+    *_counts("images", "accepted"),
     *_counts(MICRO_DOLLARS, "cost_per_accepted_micro_usd"),
 )
 MODERATED: tuple[Column[JobRow], ...] = (

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from batchgen.manifest import expand, load
 from batchgen.manifest.guess import guess
 from batchgen.manifest.rows.tables import open_table
+from batchgen.model import Job
 from tests.cli.conftest import Give, give
 from tests.exports.layouts import LAYOUTS, Layout
 
@@ -98,7 +100,7 @@ def test_a_title_of_any_name_is_found_by_its_cells(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("export.csv", "sku,price\n1,2\n", "no column says in words what to draw"),
+        ("export.csv", "sku,price\n1,2\n", "no column names what to draw"),
         ("export.xml", "<products/>", "rows come from"),
         ("export.csv", "", "the file is empty"),
         ("other.csv", "sku,title\n1,x\n", "there is no file"),
@@ -134,3 +136,65 @@ def test_names_that_templates_and_yaml_take_for_something_else_are_quoted(give: 
     assert ended.status == 0, ended.err
     (written,) = shop.glob("*.yaml")
     assert give("run", written.name).status == 0
+
+
+FURTHER = {
+    "bigcommerce.csv": (
+        (
+            "Item Type,Product ID,Product Name,Product Code/SKU,Product Description,Product Visible?,Category\n"
+            "Product,12,Desk lamp,DL-1,<p>Metal lamp</p>,Y,Lamps\n  SKU,13,[S]Color=Red,DL-1-R,,,\n"
+            "Product,14,Old lamp,DL-0,,N,Lamps\n"
+        ),
+        "Product Code/SKU",
+        ["Desk lamp"],
+    ),
+    "wix.csv": (
+        (
+            "handleId,fieldType,name,description,productImageUrl,collection,sku,price,visible\n"
+            "P1,Product,Linen cushion,,a.jpg;b.jpg,Textiles,C1,29,true\nP1,Variant,,,,,C1-R,,\n"
+            "P2,Product,Throw,,,,C2,59,false\n"
+        ),
+        "sku",
+        ["Linen cushion"],
+    ),
+    "squarespace.csv": (
+        (
+            "Product ID [Non Editable],Title,Description,SKU,Option Name 1,Visible,Hosted Image URLs\n"
+            "5f1,Oak stool,<p>Oak</p>,SQ1,,Yes,https://img.example/a.jpg\n,,,SQ2,Size,Yes,\n5f2,Blue vase,,SQ3,,No,\n"
+        ),
+        "SKU",
+        ["Oak stool"],
+    ),
+    "ebay.csv": (
+        "*Action(SiteID=US),CustomLabel,*Category,*Title,*Description,PicURL\nAdd,EB-1,3199,Brass lamp,Nice,https://i.example/1.jpg\n",
+        "CustomLabel",
+        ["Brass lamp"],
+    ),
+    "meta.csv": (
+        "# Required | The unique id,# Required | The title,# Optional\nid,title,description\nFB1,Running shoe,Light\n",
+        "id",
+        ["Running shoe"],
+    ),
+    "pim.jsonl": (
+        (
+            '{"identifier": "a1", "enabled": true, "values": {"name": {"en_US": "Lounge chair"}}}\n'
+            '{"identifier": "a2", "enabled": false, "values": {"name": {"en_US": "Old stool"}}}\n'
+        ),
+        "identifier",
+        ["Lounge chair"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_further_exports_are_understood(give: Give, shop: Path, name: str) -> None:
+    """Variants, hidden products, remarks above the names, and names inside objects: one job for each product."""
+    text, sku, products = FURTHER[name]
+    (shop / name).write_text(text, "utf-8")
+    ended = give("init", "--from", name)
+    assert ended.status == 0, ended.err
+    assert f"sku          {sku}: " in ended.out
+    planned = give("plan", f"{Path(name).stem}.yaml", "--json").json["actions"]
+    prompts = [job.request.prompt for job in expand(load(f"{Path(name).stem}.yaml")) if isinstance(job, Job)]
+    assert len(planned) == len(products)
+    assert all(product in prompt for product, prompt in zip(products, prompts, strict=True))

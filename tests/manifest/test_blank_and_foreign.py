@@ -54,7 +54,7 @@ def test_a_list_that_is_nearly_named_like_a_parameter_is_doubted(
 def test_blank_cells_of_a_table_are_told_where_other_rows_have_some(told: Tell) -> None:
     """With the lines of the rows and what follows; a column that no row fills says nothing."""
     assert told(MIXED, "m.csv") == [
-        "WARNING m.csv:2 `Image` is blank, so an image is made from words alone: lines 2, 3",
+        "WARNING m.csv:2 `Image` is blank, so an image is made from a prompt alone: lines 2, 3",
         "WARNING m.csv:2 `mask` is blank, so all of the image is changed: lines 2, 3, 5",
         "WARNING m.csv:3 `id` is blank, so the key names the job: line 3",
     ]

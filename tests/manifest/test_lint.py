@@ -59,5 +59,5 @@ def test_a_template_that_nobody_fills_is_doubted() -> None:
     """Cells reach the prompt letter for letter, so a template in one would be paid for as words."""
     ((severity, words),) = said("A chair in {{ colour }}")
     assert severity is Severity.WARNING
-    assert words.startswith("'{{ colour }}' is drawn as plain words: the text of a cell, a list or a variable is no")
+    assert words.startswith("'{{ colour }}' is drawn as plain text: the text of a cell, a list or a variable is no")
     assert said("A { chair, } in }} braces {{") == []

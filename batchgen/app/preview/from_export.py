@@ -51,6 +51,6 @@ def manifest_for(export: Path, folder: Path) -> Written:
 def _no_title(table: Table) -> str:
     columns = listed(table.columns or (), 12)
     return (
-        f"no column says in words what to draw; there are {columns}. Name the column of product names `title` "
+        f"no column names what to draw; there are {columns}. Name the column of product names `title` "
         "and run this again, or begin with `batchgen init`"
     )

@@ -32,10 +32,10 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
       top-up   some of its images are missing
       stored   nothing to do
       held     may have been paid; see `batchgen resolve`
-      skip     stopped for good by moderation
+      skip     moderated or failed for good
       redraw   rejected; --rejected draws it again, with the note
       frozen   approved, and asked for otherwise since: it stays as it was
-      wait     its preview is not approved yet
+      wait     waits for somebody's approval, or for checks
       submitted  waits at the provider; the same command collects it
 
     The last lines say what it costs, and which jobs your limits would not reach, in the order of `priority`.

@@ -20,7 +20,7 @@ def command(context: Context, output: Path | None, *, watch: bool, as_json: bool
     """Say where the run in the folder OUTPUT stands, while it works or afterwards. Nothing is sent or changed.
 
     Without OUTPUT, the folder below `output/` that was written last. --watch follows what the run says of itself every
-    ten seconds: a terminal shows it in one place, a pipe gets a line for each change.
+    second: a terminal shows it in one place, a pipe gets a line for each change.
 
     Examples:
       batchgen status

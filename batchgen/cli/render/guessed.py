@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from batchgen.text import safe
+from batchgen.text import counted, safe
 
 if TYPE_CHECKING:
     from batchgen.app.preview.from_export import Written
@@ -19,7 +19,7 @@ def told(written: "Written") -> str:
 def _lines(written: "Written") -> Iterator[str]:
     guess = written.guess
     yield f"wrote {safe(written.path, 1000)}"
-    yield f"\nGuessed from {guess.rows:,} rows; every guess can be changed in the manifest:"
+    yield f"\nGuessed from {counted(guess.rows, 'row')}; every guess can be changed in the manifest:"
     yield from (f"  {problem.message}" for problem in written.told)
     for column in guess.columns:
         yield f"  {column.role:<12} {safe(column.column, _LONGEST)}: {column.why}"

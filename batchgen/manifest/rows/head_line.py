@@ -11,11 +11,18 @@ SAMPLE = 60
 
 def head_index(records: Sequence[Sequence[str]]) -> int:
     """Find the record that names the columns; the first with cells where nothing else is unmistakable."""
-    first = next((number for number, cells in enumerate(records) if not is_blank(cells)), 0)
+    full = (number for number, cells in enumerate(records) if not is_blank(cells) and not _are_remarks(cells))
+    first = next(full, next((number for number, cells in enumerate(records) if not is_blank(cells)), 0))
     for number in range(first + 1, len(records)):
         if not is_blank(records[number]) and _is_head(records, number):
             return number if _are_titles(records, first, number) else first
     return first
+
+
+def _are_remarks(cells: Sequence[str]) -> bool:
+    """Whether every cell of several is a remark, as templates of marketplaces have them above their names."""
+    filled = [cell for cell in map(str.strip, cells) if cell]
+    return len(filled) > 1 and all(cell.startswith("#") for cell in filled)
 
 
 def _is_head(records: Sequence[Sequence[str]], number: int) -> bool:
