@@ -10,13 +10,13 @@ from batchgen.ledger.totals import History, ImageCounts, JobCounts, Money, Total
 from batchgen.money import MicroUSD
 
 LATEST = 1000
-PARTS = ("pending", "again", "for_now")
+PARTS = ("pending", "again", "for_now", "closed")
 """Counts of images that are part of another count."""
 _JOB_SUMS = """
 SELECT {outcome} AS outcome, count(*) AS jobs, sum(stored) AS stored, sum(moderated) AS moderated,
     sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid,
     sum(submitted) AS submitted, sum(not_started) AS not_started, sum(pending) AS pending,
-    sum(again) AS again, sum(for_now) AS for_now
+    sum(again) AS again, sum(for_now) AS for_now, sum(closed) AS closed
 FROM ({counted} GROUP BY j.key) GROUP BY 1
 """
 _WANTED = " AND j.last_run = :run"

@@ -48,6 +48,7 @@ COUNTED = f"""
         ifnull(sum(i.state = 'uncertain' AND i.reason_code != 'outage'), 0) AS held,
         ifnull(sum(i.state = 'uncertain' AND i.reason_code IN ('maybe_charged', 'orphaned', 'outage')), 0) AS again,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'transient'), 0) AS for_now,
+        ifnull(sum(i.state = 'moderated' AND i.reason_code = 'accepted'), 0) AS closed,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
         ifnull(max(later.slots), 0) AS submitted,

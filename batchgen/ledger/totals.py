@@ -49,6 +49,7 @@ class ImageCounts:
     """Wanted images by state; `wanted` is the sum of the others, except those that are part of another.
 
     `pending` is part of `not_started`; `again` of `uncertain` and `for_now` of `failed`: a later run asks for these.
+    `closed` is part of `moderated`: somebody accepted that they are missing.
 
     `submitted`: the provider has accepted the call, and its images come later.
     """
@@ -64,6 +65,7 @@ class ImageCounts:
     pending: int = 0
     again: int = 0
     for_now: int = 0
+    closed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

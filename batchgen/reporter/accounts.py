@@ -46,13 +46,14 @@ class Block:
     def as_json(self) -> dict[str, Any]:
         """Spell the block out; money is integer micro-dollars."""
         images = asdict(self.totals.images)
-        # Counted in not_started, uncertain and failed: the others add up to wanted without them.
-        pending, again, for_now = (images.pop(name) for name in ("pending", "again", "for_now"))
+        # Counted in not_started, uncertain, failed and moderated: the others add up to wanted without them.
+        pending, again, for_now, closed = (images.pop(name) for name in ("pending", "again", "for_now", "closed"))
         return {
             "jobs": asdict(self.totals.jobs),
             "images": images,
             "downloads": {"pending": pending},
             "later": {"uncertain": again, "failed": for_now},
+            "closed": {"moderated": closed},
             "attempts": {"sent": self.totals.sent, "retried": self.totals.retried},
             "money": {
                 **_micro(self.totals.money),

@@ -131,10 +131,14 @@ def test_accepted_jobs_are_closed_for_good(scene: Rehearsal) -> None:
     manifest = scene.manifest([{"id": "a", "prompt": MODERATED}, {"id": "b", "prompt": f"More: {MODERATED}"}])
     ended = scene.run(manifest)
     assert maintain.accept(ended.folder, only=("a",)) == ("a",)
-    assert scene.run(manifest, strict=True).exit == 3
+    again = scene.run(manifest, strict=True)
+    assert again.exit == 3
+    assert "resolve --accept" in next_step(3, "", again.summary)
     assert [row["id"] for row in ended.table("moderated")] == ["b"]
     assert maintain.accept(ended.folder) == ("b",)
-    assert scene.run(manifest, strict=True).exit == 0
+    closed = scene.run(manifest, strict=True)
+    assert closed.exit == 0
+    assert "resolve --accept" not in next_step(3, "", closed.summary)
     assert ended.table("moderated") == []
     assert len(scene.bill) == 4
 

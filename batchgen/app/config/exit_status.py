@@ -69,7 +69,7 @@ def next_step(status: int, cause: str = "", summary: Mapping[str, Any] = Mapping
 def _after_failures(summary: Mapping[str, Any]) -> Iterator[str]:
     """One step for each way in which jobs ended without all their images."""
     images, later = summary.get("images", {}), summary.get("later", {}).get("failed", 0)
-    if images.get("moderated"):
+    if images.get("moderated", 0) > summary.get("closed", {}).get("moderated", 0):
         yield "reword moderated.csv, or resolve --accept"
     if images.get("failed", 0) - later + images.get("lost_paid", 0) > 0:
         yield "--retry-failed pays for the failed (jobs.csv)"
