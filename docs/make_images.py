@@ -1,7 +1,7 @@
-"""Make the images of the README and the site again: the report's page, and a terminal recording.
+"""Make the images of the README and the site again: the report's page, the page of a run at work, a terminal recording.
 
-`python docs/make_images.py` runs the samples on the mock, photographs the page with headless chromium (Debian's `chromium`, or
-the one named in CHROMIUM), and writes what a terminal shows as SVG. Run it when the page or the words change.
+`python docs/make_images.py` runs the samples on the mock, photographs the pages with headless chromium (Debian's
+`chromium`, or the one named in CHROMIUM), and writes what a terminal shows as SVG. Run it when the page or the words change.
 """
 
 import os
@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -19,7 +21,12 @@ from rich.text import Text
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+from tests.reporter.chromium import Browser, installed  # noqa: E402 - the tests' own driver
+
 WIDTH, HEIGHT = 1280, 1160
+DRAWN = "document.getElementById('live-done')?.getAttribute('width') > 480"
+SEEN = "[...document.querySelectorAll('#strip img')].every((one) => one.naturalWidth)"
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 SHOWN = (
     "batchgen init shop",
@@ -30,21 +37,43 @@ SHOWN = (
 
 
 def main() -> None:
-    """Write both images."""
+    """Write all images."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         shutil.copytree(ROOT / "manifests", folder / "manifests")
         _terminal(folder)
         _output("batchgen run manifests/catalogue.yaml --provider mock --output output/demo", folder)
         _page(folder / "output" / "demo" / "report" / "report.html", folder / "page.png")
+        _live(folder)
 
 
 def _output(line: str, folder: Path) -> str:
     """Return what a command prints; it is given as a person would."""
-    command = [sys.executable, "-m", "batchgen", *line.split()[1:]]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "96"}
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=True, timeout=240)
-    return done.stdout
+    return subprocess.run(
+        _words(line), cwd=folder, env=_variables(), capture_output=True, text=True, check=True, timeout=240
+    ).stdout
+
+
+def _words(line: str) -> list[str]:
+    return [sys.executable, "-m", "batchgen", *line.split()[1:]]
+
+
+def _variables() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "96"}
+
+
+@contextmanager
+def _beside(line: str, folder: Path) -> Iterator[str]:
+    """Run a command beside the block; gives the first line that it prints."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        _words(line), cwd=folder, env=_variables(), stdout=subprocess.PIPE, stderr=quiet, text=True
+    ) as command:
+        assert command.stdout
+        try:
+            yield command.stdout.readline().strip()
+        finally:
+            command.terminate()
 
 
 def _terminal(folder: Path) -> None:
@@ -69,8 +98,44 @@ def _page(page: Path, shot: Path) -> None:
         size,
     ]
     subprocess.run([*told, f"--screenshot={shot}", page.as_uri()], check=True, timeout=200, capture_output=True)
+    _kept(shot, "report.webp")
+
+
+def _live(folder: Path) -> None:
+    """Photograph the page of a run that is half done, with a decision of each kind."""
+    browser = installed()
+    if browser is None:
+        sys.exit("there is no chromium on this machine")
+    output = folder / "output" / "catalogue"
+    with _beside("batchgen mock --latency 2-3 --moderation 0.03 --errors 0.05 --seed 5", folder) as base_url:
+        draw = f"batchgen run manifests/catalogue.yaml --provider mock --base-url {base_url} --concurrency 2"
+        drawing = subprocess.Popen(
+            _words(f"{draw} --max-cost 2 --output {output} --quiet"),
+            cwd=folder,
+            env=_variables(),
+            stderr=subprocess.DEVNULL,
+        )
+        while not (output / "ledger.db").exists():
+            drawing.poll()
+        with (
+            _beside(f"batchgen view {output} --no-open", folder) as page,
+            Browser.started(browser, folder / "profile") as started,
+            started.page(page, folder, width=WIDTH, height=HEIGHT) as window,
+        ):
+            window.until(DRAWN, 200)
+            window.press("ArrowRight", "a", "r")
+            window.js("scrollTo(0, 0)")
+            window.until(SEEN)
+            window.settle()
+            shot = window.shot(folder / "live.png")
+        drawing.terminate()
+        drawing.wait(60)
+    _kept(shot, "live.webp")
+
+
+def _kept(shot: Path, name: str) -> None:
     with Image.open(shot) as image:
-        image.convert("RGB").save(HERE / "report.webp", "WEBP", quality=82, method=6)
+        image.convert("RGB").save(HERE / name, "WEBP", quality=82, method=6)
 
 
 if __name__ == "__main__":

@@ -273,6 +273,8 @@ async def _object(request: web.Request) -> Mapping[str, Any]:
     """Read the JSON object of a change; a form of another site cannot send one without being asked first."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType
+    if (request.content_length or 0) > MOST_BODY:
+        raise web.HTTPRequestEntityTooLarge(MOST_BODY, request.content_length or 0)
     try:
         asked = json.loads(await request.read())
     except (ValueError, RecursionError):

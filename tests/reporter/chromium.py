@@ -156,9 +156,9 @@ class Page:
             raise Broken(f"{expression}: {answer['exceptionDetails']['exception'].get('description')}")
         return answer["result"].get("value")
 
-    def until(self, expression: str) -> None:
+    def until(self, expression: str, patience: float = PATIENCE) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while not self.js(f"!!({expression})"):
             if time.monotonic() > end:
                 raise Broken(f"never came true: {expression}")

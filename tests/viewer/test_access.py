@@ -1,5 +1,6 @@
 """Nobody gets at the page but who was given its address, in a browser that came there on purpose."""
 
+import asyncio
 import zipfile
 from io import BytesIO
 
@@ -8,6 +9,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from batchgen.viewer.access import HEADERS, cookie
+from batchgen.viewer.server import MOST_BODY
 from tests.viewer.conftest import PNG, ListDesk, served
 
 PATHS = ("/", "/page.js", "/data.json", "/image/0", "/thumb/0", "/events", "/zip/x", "/nowhere", "/favicon.ico")
@@ -124,6 +126,26 @@ async def test_what_a_form_can_send_is_no_change() -> None:
                 json = {"Content-Type": "application/json"}
                 async with visitor.client.post(f"{visitor.origin}{path}", data=body, headers=json) as answer:
                     assert answer.status == 400
+        assert desk.decided == []
+
+
+async def test_a_huge_change_is_refused_unread() -> None:
+    """Nobody makes the server hold more than a review of everything takes."""
+    async with served(desk := ListDesk()) as visitor:
+        await visitor.enter()
+        port = visitor.server.port
+        told = {
+            "Host": f"127.0.0.1:{port}",
+            "Cookie": f"{cookie(port)}={visitor.server.access.pass_word}",
+            "Content-Type": "application/json",
+            "Content-Length": str(MOST_BODY + 1),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        for path in GOOD_CHANGES:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + b"[" * 1000)
+            assert b" 413 " in await asyncio.wait_for(reader.readline(), 60)
+            writer.close()
         assert desk.decided == []
 
 

@@ -178,6 +178,7 @@ def facts_are_told(page: Page) -> None:
     assert page.texts("#live-line")[0].endswith("of 303 images")
     page.until("document.getElementById('live-end').textContent.includes('left')")
     assert not page.js("document.documentElement.scrollWidth > innerWidth")
+    assert page.js("document.getElementById('strip').scrollLeft") == 0, "the newest are seen"
 
 
 def worked_through(page: Page, other: Page, folder: Path) -> None:

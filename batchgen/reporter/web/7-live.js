@@ -61,13 +61,16 @@ function factsOf(now) {
   ].filter(Boolean);
 }
 
-// The sums above the page, as the ledger has them now.
+// The sums above the page, as the ledger has them now; what asks for a look has its tone.
+const ASKS = { moderated: "warn", failed: "bad", estimated: "accent", at_risk: "warn" };
 function figures(now) {
   const sums = { ...now.images, ...Object.fromEntries(Object.entries(now.money ?? {}).map(([name, micro]) => [name.replace("_micro_usd", ""), micro])) };
   for (const element of document.querySelectorAll("[data-figure]")) {
     const value = sums[element.dataset.figure];
     if (value === undefined) continue;
     const isMoney = "microUsd" in element.dataset;
+    const tone = ASKS[element.dataset.figure];
+    if (tone) element.parentElement.className = value ? tone : "calm";
     if (isMoney) Object.assign(element.dataset, { microUsd: value });
     if (isMoney) element.title = `${dollars(value)} exactly`;
     element.textContent = isMoney ? rounded(value) : count(value);
