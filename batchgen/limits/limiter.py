@@ -207,7 +207,7 @@ class Limiter:
             self._queue.look = self._refusals.look
         chance = start is not None and self._refusals.by_chance(now)
         if start and not self._meters:
-            shows = not chance and (self._probes >= PROBES or (told or 0.0) >= LONG_WAIT)
+            shows = not chance and (self._probes >= PROBES or (told or 0.0) >= LONG_WAIT or self._refusals.is_most)
             self._rate(start.model).refused(start, told if told and told >= LONG_WAIT else 0.0, limit=shows)
         if chance:
             self._window.refused_by_chance()

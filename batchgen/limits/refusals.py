@@ -10,10 +10,14 @@ CHANCE = 1 / 3
 """Chance refuses at most this part of them, by Laplace's rule of succession: one refused of one call says little."""
 RATED_CHANCE = 0.22
 """The same where rates are configured: there a refusal is rarely chance, and a refused tenth is to be the most."""
+FEW = 8
+"""Fewer refusals do not yet make a limit, whatever their part."""
 RUN = 3
 """So many refusals in a row are a wall."""
 LOOK = 2.0
 """Seconds after which a call that is not refused counts as taken: refusals come sooner, images later."""
+LONGEST_LOOK = 60.0
+"""The same where refusals come late, as through a gateway that asks again itself before it tells of one."""
 
 
 class Refusals:
@@ -22,12 +26,13 @@ class Refusals:
     def __init__(self, *, rated: bool) -> None:
         self._rated = rated
         self._latest: deque[Start] = deque(maxlen=LATEST)
-        self._seconds = LOOK
+        self._seconds: float | None = None
 
     @property
     def look(self) -> float:
-        """Seconds in which a refusal would have come: a few times as many as the slowest of late took."""
-        return min(LOOK, max(0.05, 3 * self._seconds))
+        """Seconds in which a refusal would have come: a few times as many as the slowest of late took, or some more."""
+        seconds = self._seconds
+        return LOOK if seconds is None else min(LONGEST_LOOK, max(0.05, min(3 * seconds, seconds + LOOK)))
 
     @property
     def part(self) -> float:
@@ -38,6 +43,11 @@ class Refusals:
     def count(self) -> int:
         """Refusals among the latest calls."""
         return sum(start.refused for start in self._latest)
+
+    @property
+    def is_most(self) -> bool:
+        """Whether at least half of the latest calls were refused, and not only a few."""
+        return self.count >= FEW and 2 * self.count >= len(self._latest)
 
     def by_chance(self, now: float) -> bool:
         """Whether so few of the latest calls were refused that chance explains it.
@@ -61,7 +71,7 @@ class Refusals:
     def refused(self, start: Start, now: float) -> None:
         """Take a refusal."""
         start.refused = True
-        self._seconds = max(now - start.at, 0.9 * self._seconds if self._seconds < LOOK else 0.0)
+        self._seconds = max(now - start.at, 0.9 * (self._seconds or 0.0))
 
     def _decided(self, now: float) -> list[bool]:
         """Return of each call that was answered, or is old enough to count as taken, whether it was refused."""

@@ -169,13 +169,17 @@ class Chance:
 
 @dataclass(frozen=True)
 class Batch:
-    """So many calls for one image each, at most so many at once; `tells` says whether a refusal names its wait."""
+    """So many calls for one image each, at most so many at once; `tells` says whether a refusal names its wait.
+
+    `refusing` is how long a refusal takes, as through a gateway that asks again itself.
+    """
 
     calls: int
     concurrency: int
     drawing: tuple[float, float]
     tells: bool = True
     rate: int | None = None
+    refusing: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
@@ -208,6 +212,7 @@ async def _work_off(batch: Batch, policy: Policy, chance: random.Random, known: 
                 limiter.answered(start)
             else:
                 result.refused += 1
+                await asyncio.sleep(chance.uniform(*batch.refusing))
                 limiter.throttled(wait if batch.tells else None, start)
             return wait
 

@@ -41,6 +41,30 @@ def test_a_hidden_limit_is_learned_and_kept(
         assert again.refused <= (again.refused + calls) / 10
 
 
+@pytest.mark.parametrize("seeds", SEEDS)
+@pytest.mark.parametrize("refusing", [(0.5, 1.5), (1.2, 3.5)], ids=["a second", "a few seconds"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(lambda: Sliding(HIDDEN), id="sliding"),
+        pytest.param(lambda: Fixed(HIDDEN), id="fixed minutes"),
+        pytest.param(lambda: Bucket(HIDDEN, HIDDEN), id="bucket"),
+    ],
+)
+def test_a_hidden_limit_is_learned_although_refusals_come_late(
+    policy: Callable[[], Policy], refusing: tuple[float, float], seeds: int
+) -> None:
+    """As through a gateway that asks again itself before it tells of one: a quarter of a hundred calls at most."""
+    batch = Batch(100, 16, DRAWING, tells=False, refusing=refusing)
+    for seed in range(seeds):
+        first = work_off(batch, policy(), seed)
+        assert first.refused <= (first.refused + batch.calls) / 4
+        assert all(HIDDEN / 2 <= limit <= 1.5 * HIDDEN for limit in first.told)
+        assert len(first.told) == 1
+        again = work_off(batch, policy(), seed + seeds, first.learned)
+        assert again.refused <= (again.refused + batch.calls) / 10
+
+
 def test_a_known_limit_holds_from_the_first_call_on() -> None:
     """What an earlier run learned spaces the first calls already, for its model alone."""
 
