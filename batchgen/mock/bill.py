@@ -36,6 +36,11 @@ FULL_LIST = {
     "low": ("0.011", "0.016"), "medium": ("0.042", "0.063"), "high": ("0.167", "0.25"),
 }  # fmt: skip
 PER_IMAGE = {("apiyi", "gpt-image-2-all"): "0.03", ("apiyi", "gpt-image-2.6-all"): "0.025"}
+PER_IMAGE |= {
+    ("gemini-openai", "gemini-2.5-flash-image"): "0.039",
+    ("gemini-openai", "gemini-3-pro-image-preview"): "0.24",
+}
+OWN_MACHINES = frozenset({"vllm-omni", "sglang", "localai", "stable-diffusion-cpp"})
 PER_CALL = {
     **{(provider, model): "0.01" for provider in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
     ("laozhang", "gpt-image-2"): "0.03",
@@ -79,6 +84,8 @@ def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decima
     model = resolved.echo_model or resolved.model.name
     if (per_call := _per_call(dialect, model)) is not None:
         return _usd(per_call) * factor
+    if dialect in OWN_MACHINES:
+        return Decimal(0)
     if (per_image := PER_IMAGE.get((dialect, model))) is not None:
         return _usd(per_image) * resolved.deliver * factor
     if (dialect, model) == ("apiyi", "gpt-image-1"):

@@ -78,7 +78,7 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
     if kind is Kind.EDIT and dialect.charges_failures:
         allowed -= {"moderation"}
     for name in form.fields:
-        if name not in allowed:
+        if name not in allowed or name in dialect.lacks:
             raise Refused(unknown_parameter(name))
     _choice(form, "moderation", ("low", "auto"), "auto")
     _choice(form, "complexity", ("low", "medium", "high"), "high")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from batchgen.mock.azure import blocked as azure_blocked
 from batchgen.mock.config import MockConfig, Moderated
 from batchgen.mock.google_words import blocked as google_blocked
-from batchgen.mock.models import GEMINI, GONE, MODELS, RESOLD, THREE, MockModel
+from batchgen.mock.models import GEMINI, GEMINI_COMPATIBLE, GONE, LOCAL, MODELS, RESOLD, THREE, MockModel
 from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
 
 COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
@@ -29,6 +29,8 @@ class Dialect:
     `batches`: files and batches are served, with `batch_prefix` before the endpoints of lines; images are uploaded for
     one of `image_purposes`, and a file is pending for `file_polls` looks. `base` is the path of its base URL,
     `key_headers` may carry the key, `serves` are its own models, `filters`: answers say what a content filter found.
+    `counts`: answers hold usage. `keyless`: whoever comes is served. `lacks` are parameters of the vendor's that it
+    refuses.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Dialect:
     image_purposes: tuple[str, ...] = ("vision", "user_data")
     file_polls: int = 0
     filters: bool = False
+    counts: bool = True
+    keyless: bool = False
+    lacks: frozenset[str] = frozenset()
 
     def model(self, name: str, config: MockConfig) -> MockModel:
         """Find the model of a name; Refused when it is not, or no longer, served here."""
@@ -96,6 +101,45 @@ class Dialect:
                     kind="image_generation_user_error",
                     moderation_details={"moderation_stage": stage, "categories": ["other"]},
                 )
+
+
+STEPS = frozenset({"response_format", "seed", "num_inference_steps", "guidance_scale", "negative_prompt"})
+NO_WORDS = frozenset({"output_compression", "moderation", "complexity", "safety_identifier"})
+LOOKS = frozenset({"quality", "background", "output_format"})
+LOCAL_DIALECTS = (
+    Dialect(
+        "vllm-omni", extra=STEPS | {"true_cfg_scale"}, lacks=NO_WORDS | LOOKS, serves=LOCAL, counts=False, keyless=True
+    ),
+    Dialect("sglang", extra=STEPS, lacks=NO_WORDS, serves=LOCAL, counts=False, keyless=True),
+    Dialect(
+        "localai",
+        extra=frozenset({"response_format", "step", "mode", "negative_prompt"}),
+        lacks=NO_WORDS | {"background", "output_format", "user"},
+        serves=LOCAL,
+        counts=False,
+        keyless=True,
+        max_n=4,
+    ),
+    Dialect(
+        "stable-diffusion-cpp",
+        lacks=NO_WORDS - {"output_compression"} | {"quality", "background", "user"},
+        size_auto=False,
+        serves=LOCAL,
+        counts=False,
+        keyless=True,
+        max_n=8,
+    ),
+    Dialect(
+        "gemini-openai",
+        base="/v1beta/openai",
+        extra=frozenset({"response_format"}),
+        lacks=COMMON - {"prompt", "model", "n"} | {"moderation"},
+        serves=GEMINI_COMPATIBLE,
+        counts=False,
+        max_n=4,
+    ),
+)
+"""Servers that speak the Images API and draw with models of their own, priced by the image or free."""
 
 
 DIALECTS: dict[str, Dialect] = {
@@ -145,5 +189,7 @@ DIALECTS: dict[str, Dialect] = {
             image_purposes=("user_data",),
             file_polls=2,
         ),
+        Dialect("litellm", no_moderation_on_edits=True),
+        *LOCAL_DIALECTS,
     )
 }

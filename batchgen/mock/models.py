@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, sqrt
+from types import MappingProxyType
 from typing import Any
 
 THREE = ("1024x1024", "1024x1536", "1536x1024")
@@ -130,6 +131,16 @@ GEMINI: dict[str, MockModel] = {
         ),
     )
 }
+# Models of one's own machine, and Google's on the path that speaks the Images API.
+LOCAL = MappingProxyType(
+    {
+        name: MockModel(name, "gpt-image-2", (*LOW_MEDIUM_HIGH, "auto"))
+        for name in ("Qwen/Qwen-Image", "default", "stablediffusion", "sd-cpp-local")
+    }
+)
+GEMINI_COMPATIBLE = MappingProxyType(
+    {name: MockModel(name, "gpt-image-2") for name in ("gemini-2.5-flash-image", "gemini-3-pro-image-preview")}
+)
 GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
 
 

@@ -167,6 +167,7 @@ class Performer:
             return self._content(performed, images)
         told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
         told = with_filters(told) if self.dialect.filters else told
+        told = told if self.dialect.counts else {name: value for name, value in told.items() if name != "usage"}
         if alter := performed.fault.alter:
             return alter(told, performed.hit)
         return as_json(200, told) if resolved.partial_images is None else answer.events(resolved, told)

@@ -139,7 +139,7 @@ class MockServer:
             case "azure":
                 yield from self._azure_routes(handler)
             case _:
-                yield from self._image_routes(handler, "/v1")
+                yield from self._image_routes(handler, handler.dialect.base)
                 if not self.config.console:
                     yield from self._image_routes(handler, "")
         if handler.dialect.batches and handler.dialect.name != "azure":
@@ -169,7 +169,8 @@ class MockServer:
     def _azure_routes(self, handler: Handler) -> Iterator[Route]:
         for path, kind in ROUTES.items():
             yield "POST", f"/openai/v1{path}", _serving(handler, kind)
-            yield "POST", f"/openai/deployments/{{model}}{path}", _versioned(_serving(handler, kind))
+            for prefix in ("/openai", "/openai/v1"):
+                yield "POST", f"{prefix}/deployments/{{model}}{path}", _versioned(_serving(handler, kind))
         yield from BatchApi(handler).routes("/openai/v1")
         for method, path, serve in BatchApi(handler).routes("/openai"):
             yield method, path, _versioned(serve)

@@ -67,13 +67,24 @@ class Subject:
         """Images that one call draws."""
         return most_per_call(self.profile, self.profile.default_model)
 
+    @property
+    def varies(self) -> str:
+        """Name a model to draw variations with: the first of its family where it is known here."""
+        first = "gpt-image-1"
+        return first if first in self.profile.models else self.profile.default_model
+
     def takes(self, **params: str) -> dict[str, str]:
         """Those of the parameters that its generations take."""
-        known = self.profile.takes(Operation.GENERATE)
+        known = (self.profile if self.profile.params else catalog.provider("openai")).takes(Operation.GENERATE)
         return {name: value for name, value in params.items() if name in known}
 
 
-@pytest.fixture(params=[*(provider.name for provider in catalog.providers()), *FILES])
+ELSEWHERE = {"gemini", "openrouter", "xai"}
+"""Other protocols than the Images API, or its parameters: they have suites of their own."""
+NAMES = [provider.name for provider in (*catalog.providers(), *catalog.further()) if provider.name not in ELSEWHERE]
+
+
+@pytest.fixture(params=[*NAMES, *FILES])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """One provider after the other."""
     name: str = request.param
@@ -91,7 +102,8 @@ def stage(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Start the mock that stands for the provider; `config` is the mock's own."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    defaults = {"size": "1024x1024", **subject.takes(quality="low")}
+    monkeypatch.setenv(subject.profile.key_variable or "NO_KEY", KEYS["OTHER_API_KEY"])
+    defaults = subject.takes(size="1024x1024", quality="low")
     settings: dict[str, Any] = {"provider": subject.says, "defaults": defaults, "retry": QUICK}
     with ExitStack() as stack:
         yield lambda **config: stack.enter_context(rehearsal(tmp_path, settings, dialect=subject.dialect, **config))
