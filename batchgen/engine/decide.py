@@ -148,8 +148,7 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
         case Remedy.WAIT:
             return Again(Wait.AS_TOLD)
         case Remedy.RETRY:
-            given_up = Over(SlotState.FAILED, _because(ReasonCode.TRANSIENT, verdict))
-            return given_up if spent_tries else Again(Wait.AS_TOLD)
+            return _given_up(verdict) if spent_tries else Again(Wait.AS_TOLD)
         case Remedy.UNCERTAIN:
             return _uncertain(verdict, before, now, policy)
         case Remedy.MODERATED | Remedy.EMPTY:
@@ -158,6 +157,13 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
             return Over(SlotState.NOT_STARTED, _because(ReasonCode.UNAVAILABLE, verdict), halt(verdict))
         case Remedy.FAIL_JOB | Remedy.NONE:
             return Over(SlotState.FAILED, _because(ReasonCode.REFUSED, verdict))
+
+
+def _given_up(verdict: Verdict) -> Over:
+    """Say how a call ends after every try: one whose own input did not come was never started."""
+    if verdict.blames:
+        return Over(SlotState.NOT_STARTED, _because(ReasonCode.INPUT, verdict))
+    return Over(SlotState.FAILED, _because(ReasonCode.TRANSIENT, verdict))
 
 
 def may_move(verdict: Verdict) -> bool:

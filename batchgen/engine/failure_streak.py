@@ -12,6 +12,8 @@ MOST_ALIKE = 5
 """Jobs in a row that a provider refuses in the same words, which blame nothing in them."""
 MOST_OF_ACCOUNT = 3
 """The same, where the words speak of the account."""
+INPUT = "input"
+"""The code of a job whose own image could not be had or sent: that is never the manifest's or the provider's fault."""
 _MOST_WORDS = 100
 _MOST_JOBS = 10_000
 _OWN_WORDS = re.compile(r"\S*\d\S*")
@@ -35,7 +37,8 @@ class FailureStreak:
         transient = reason.code is ReasonCode.TRANSIENT
         if outcome.kind is OutcomeKind.NOT_STARTED and not transient:
             return None
-        if not transient and (outcome.kind is not OutcomeKind.FAILED or charged):
+        own = reason.cause == INPUT
+        if not transient and (outcome.kind is not OutcomeKind.FAILED or charged or own):
             self.alike, self.count, self.failed = None, 0, []
             return None
         alike = (reason.code, "" if transient else reason.cause)

@@ -50,12 +50,13 @@ _PAID = Verdict(Charge.YES, Remedy.NONE)
 class NotFetched:
     """A try that brought no image. `final` means that no later try can: the image is lost, though paid.
 
-    `refused`: it is not fetched from there, by our own rules.
+    `refused`: it is not fetched from there, by our own rules. `absent`: now there is nothing at that address.
     """
 
     why: str
     final: bool = False
     refused: bool = False
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class Left:
 class _FailedError(Exception):
     """One try is over."""
 
-    def __init__(self, why: str, *, final: bool = False) -> None:
-        self.failure = NotFetched(why, final)
+    def __init__(self, why: str, *, final: bool = False, absent: bool = False) -> None:
+        self.failure = NotFetched(why, final, absent=absent)
         super().__init__(why)
 
 
@@ -188,7 +189,8 @@ class Downloads:
                 return NotFetched("the address is no URL", final=True)
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 return NotFetched(trouble_of(error, Phase.NOT_CONNECTED)[1])
-            return NotFetched(redacted(str(error) or type(error).__name__, self._secrets, 200))
+            nowhere = isinstance(error, aiohttp.ClientConnectorDNSError)
+            return NotFetched(redacted(str(error) or type(error).__name__, self._secrets, 200), absent=nowhere)
 
     async def _follow(self, url: URL, spool: Spool, expires: datetime | None) -> PartFacts:
         left = self._left(spool)
@@ -229,7 +231,7 @@ class Downloads:
     def _check_status(self, status: int, expires: datetime | None) -> None:
         if status not in {200, 206}:
             over = expires is not None and self._clock.now() >= expires
-            raise _FailedError(f"HTTP {status}", final=over and status in _GONE)
+            raise _FailedError(f"HTTP {status}", final=over and status in _GONE, absent=status in _GONE)
 
     async def _take(self, response: aiohttp.ClientResponse, spool: Spool, left: Left) -> PartFacts:
         headers = header_view(response.headers)

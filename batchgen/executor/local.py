@@ -283,7 +283,7 @@ class LocalExecutor:
         for index, url in enumerate(urls):
             facts = await self._downloads.fetch(url, self.workspace.spool(f"{attempt.id}{INPUT}{index}"))
             if isinstance(facts, NotFetched):
-                raise InputFetchError(f"{url}: {facts.why}", final=facts.final)
+                raise InputFetchError(f"{url}: {facts.why}", final=facts.final or facts.absent)
             found[url] = facts.path
         return found
 

@@ -61,8 +61,8 @@ class ResponseHandler:
         object.__setattr__(self, "patience", Patience(self.workspace, self.clock, self.offload))
 
     def unsent(self, attempt: Attempt, call: Exchange, why: str, *, again: bool = False) -> Receipt:
-        """Return the receipt of an attempt that could not even be put into words; `again` when another try may help."""
-        trouble = TransportError.CONNECT if again else TransportError.REQUEST
+        """Return the receipt of an attempt whose own input cannot be sent; `again` when another try may help."""
+        trouble = TransportError.INPUT_AWAY if again else TransportError.INPUT
         happening = CallEvidence(Phase.NOT_CONNECTED, trouble, detail=why, secrets=self.secrets)
         return self._receipt(attempt, call, judge(happening))
 

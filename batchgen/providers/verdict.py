@@ -47,6 +47,8 @@ class TransportError(StrEnum):
     CONNECT_TIMEOUT = "connect_timeout"
     TLS = "tls"
     TOO_MANY_FILES = "too_many_files"
+    INPUT = "input"
+    INPUT_AWAY = "input_away"
     REQUEST = "request"
     DISCONNECTED = "disconnected"
     BAD_HTTP = "bad_http"
@@ -55,6 +57,15 @@ class TransportError(StrEnum):
     TOO_DEEP = "answer_too_deep"
     ENCODING = "content_encoding"
     UNDECODABLE = "undecodable"
+
+
+_UNSENT = {
+    TransportError.TLS: Remedy.STOP_ACCOUNT,
+    TransportError.REQUEST: Remedy.FAIL_JOB,
+    TransportError.INPUT: Remedy.FAIL_JOB,
+    TransportError.INPUT_AWAY: Remedy.RETRY,
+}
+"""What follows from what kept a request from leaving; anything else is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +157,9 @@ def judge_task(happening: CallEvidence, *, free: bool) -> Verdict:
 def _unsent(h: CallEvidence) -> Verdict:
     """No byte of the request left: nothing can have been charged."""
     trouble = h.trouble or TransportError.CONNECT
-    remedy = {TransportError.TLS: Remedy.STOP_ACCOUNT, TransportError.REQUEST: Remedy.FAIL_JOB}.get(
-        trouble, Remedy.RESEND
-    )
-    return Verdict(Charge.NO, remedy, trouble.value, _words(h))
+    remedy = _UNSENT.get(trouble, Remedy.RESEND)
+    blames = trouble in {TransportError.INPUT, TransportError.INPUT_AWAY}
+    return Verdict(Charge.NO, remedy, trouble.value, _words(h), blames=blames)
 
 
 def _silent(h: CallEvidence) -> Verdict:
