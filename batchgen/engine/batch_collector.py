@@ -32,8 +32,8 @@ UNDONE = {
 
 
 def lane_of(row: BatchRow, lanes: Sequence[Lane]) -> Lane | None:
-    """Return the provider that has a batch: the one of its name, or the one at its address that has another by now."""
-    named = next((lane for lane in lanes if lane.name == row.provider), None)
+    """Return the provider that has a batch: the one that has or had its name, or the one at its address."""
+    named = next((lane for lane in lanes if lane.is_called(row.provider)), None)
     return named or next((lane for lane in lanes if lane.provider.base_url == row.base_url), None)
 
 

@@ -61,8 +61,8 @@ class RunContext:
         return self.lanes[0]
 
     def lane_of(self, provider: str) -> Lane:
-        """Return the provider of this name; the first for one that is not of this run."""
-        return next((lane for lane in self.lanes if lane.name == provider), self.lanes[0])
+        """Return the provider that has or had this name; the first for one that is not of this run."""
+        return next((lane for lane in self.lanes if lane.is_called(provider)), self.lanes[0])
 
     def only(self, lane: Lane) -> "RunContext":
         """Return the same run with a single provider, for what is done at one after the other."""

@@ -19,12 +19,12 @@ Doubted = list[tuple[Job, dict[int, Reason]]]
 class Lane:
     """A provider with one key, as a run uses it; `provider` has the address where it is asked.
 
-    `caps` gives the limits of this moment, `most` is how many calls at once it allows at any time. `batches` are where
-    images go that are asked for in batches. `stop` is why the provider is not asked any more. `given` counts the images
-    that it was asked for. `charged` and `served` say that it has charged for something in this run, and that it ever
-    brought an image. `alike` and `refusals` notice that jobs fail alike here; `doubted` are those that were held since
-    the last good one. `brought` are operations that gave images in this run, `closed` those that it has no endpoint
-    for, each with what it said.
+    `earlier` are names under which the ledger knows it, too. `caps` gives the limits of this moment, `most` is how many
+    calls at once it allows at any time. `batches` are where images go that are asked for in batches. `stop` is why the
+    provider is not asked any more. `given` counts the images that it was asked for. `charged` and `served` say that it
+    has charged for something in this run, and that it ever brought an image. `alike` and `refusals` notice that jobs
+    fail alike here; `doubted` are those that were held since the last good one. `brought` are operations that gave
+    images in this run, `closed` those that it has no endpoint for, each with what it said.
     """
 
     offer: Offer
@@ -34,6 +34,7 @@ class Lane:
     caps: Callable[[], Caps]
     batches: ProviderBatches | None = None
     most: int | None = None
+    earlier: frozenset[str] = frozenset()
     stop: Stop | None = None
     given: int = 0
     charged: bool = False
@@ -48,6 +49,10 @@ class Lane:
     def name(self) -> str:
         """What tells it from the others, in the ledger and for people."""
         return self.offer.name
+
+    def is_called(self, name: str) -> bool:
+        """Whether it has, or had, this name."""
+        return name == self.name or name in self.earlier
 
     @property
     def tariff(self) -> PriceList:

@@ -231,8 +231,9 @@ class WaitingImage(OpenItem[SlotState]):
     @property
     def is_ours(self) -> bool:
         """Whether this run's provider drew it, at the same address: only then what is refused is refused for good."""
-        provider, download = self.bench.lane_of(self.download.provider).provider, self.download
-        return download.provider == provider.name and download.base_url in {None, provider.base_url}
+        lane, download = self.bench.lane_of(self.download.provider), self.download
+        provider = lane.provider
+        return lane.is_called(download.provider) and download.base_url in {None, provider.base_url}
 
     async def book(self, came: Came) -> bool:
         bench, download = self.bench, self.download
@@ -330,7 +331,9 @@ async def settle_late(
 ) -> None:
     """Close an attempt that no job waits for any more; `marks` decide its slots."""
     state = state_of(receipt)
-    settlement = bench.lane_of(row.provider).tariff.settle_orphan(row, receipt) if state in PAID else None
+    lane = bench.lane_of(row.provider)
+    priced = replace(row, provider=lane.name) if lane.is_called(row.provider) else row
+    settlement = lane.tariff.settle_orphan(priced, receipt) if state in PAID else None
     decided = {**not_taken(bench, receipt), **(marks or {})}
     await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, decided)
     bench.note(

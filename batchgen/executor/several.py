@@ -13,7 +13,7 @@ T = TypeVar("T", bound=Pending | Attempt)
 
 
 class Executors:
-    """The executors of a run's providers, by the names of these; whatever is of no provider of the run is the first's.
+    """The executors of a run's providers, by all names of these; whatever is of no provider of the run is the first's.
 
     A key goes only where its own provider's executor sends it.
     """
@@ -27,7 +27,7 @@ class Executors:
     async def session(self) -> AsyncIterator[None]:
         """Be ready at all providers."""
         async with AsyncExitStack() as stack:
-            for executor in self._by_provider.values():
+            for executor in dict.fromkeys(self._by_provider.values()):  # one may have several names
                 await stack.enter_async_context(executor.session())
             yield
 

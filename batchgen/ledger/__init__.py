@@ -7,6 +7,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from batchgen.ledger import opening
+from batchgen.ledger.account_names import AccountNames, account_mark
 from batchgen.ledger.accounts import Accounts
 from batchgen.ledger.adoption import Adoption
 from batchgen.ledger.attempts import Attempts
@@ -22,7 +23,7 @@ from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
 from batchgen.ledger.leftovers import Aside, Leftovers
 from batchgen.ledger.measures import Measures
 from batchgen.ledger.month import BudgetFacts, Month, MonthLine, Sums, budgets
-from batchgen.ledger.permits import Permits, account_mark
+from batchgen.ledger.permits import Permits
 from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
@@ -167,6 +168,7 @@ class Ledger:
         self.learned_limits = LearnedLimits(database)
         self.queue_limits = QueueLimits(database)
         self.permits = Permits(database)
+        self.account_names = AccountNames(database)
         self.uploads = Uploads(database)
         self.measures = Measures(database)
         self.canaries = Canaries(database)

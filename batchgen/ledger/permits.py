@@ -2,10 +2,8 @@
 
 import sqlite3
 from collections.abc import Sequence
-from hashlib import sha256
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.learned_limits import MARK
 from batchgen.model import Load
 
 OTHER_BOOT = 30.0
@@ -89,8 +87,3 @@ class _Line:
             "INSERT INTO permits (account, kind, total, at, free, boot) VALUES (?, ?, ?, ?, ?, ?)",
             (*self._which, self._total + load.weight, at, free, self._boot),
         )
-
-
-def account_mark(origin: str, key: str | None) -> str:
-    """Return a short fingerprint of a key and where it is used: what has limits of its own."""
-    return sha256(f"{origin}\n{key or ''}".encode()).hexdigest()[:MARK]

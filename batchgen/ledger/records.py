@@ -155,8 +155,8 @@ class Caps:
     """The limits that hold at a reservation; None is no limit of that kind.
 
     `max_cost` and `max_images` bound this run. `day` and `month` bound the money of the whole ledger, and
-    `images_per_day` the images asked of this run's provider, per calendar day or month in `timezone`. `latest`: nothing
-    is reserved once another run has begun in this output.
+    `images_per_day` the images asked of this run's provider, also under its `earlier` names, per calendar day or month
+    in `timezone`. `latest`: nothing is reserved once another run has begun in this output.
     """
 
     max_cost: MicroUSD | None = None
@@ -166,6 +166,7 @@ class Caps:
     images_per_day: int | None = None
     timezone: str = "UTC"
     latest: bool = False
+    earlier: frozenset[str] = frozenset()
 
 
 class CapKind(StrEnum):

@@ -1,7 +1,7 @@
 """The money gate: read the sums, compare the worst case, write the intent, in one transaction."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -172,7 +172,7 @@ def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, c
             used, under_way = _money_since(db, start(now, caps.timezone))
             lines.append(Line(kind, limit, used, under_way, 0))
     if caps.images_per_day is not None:
-        used, under_way = _images_since(db, day_start(now, caps.timezone), provider)
+        used, under_way = _images_since(db, day_start(now, caps.timezone), {provider, *caps.earlier})
         lines.append(Line(CapKind.IMAGES_PER_DAY, caps.images_per_day, used, under_way, 0))
     return lines
 
@@ -217,13 +217,16 @@ def _money_since(db: sqlite3.Connection, start: datetime) -> tuple[int, int]:
     return used, under_way
 
 
-def _images_since(db: sqlite3.Connection, start: datetime, provider: str) -> tuple[int, int]:
+def _images_since(db: sqlite3.Connection, start: datetime, providers: Collection[str]) -> tuple[int, int]:
+    """Count images of one account since a moment, under all of its names: of calls that ended, and of open ones."""
+    named = f"provider IN ({', '.join('?' * len(providers))})"
     (used,) = db.execute(
-        "SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND provider = ?", (*_quarter(start), provider)
+        f"SELECT ifnull(sum(images), 0) FROM spent WHERE quarter >= ? AND {named}",  # noqa: S608 - our own words
+        (*_quarter(start), *providers),
     ).fetchone()
     (under_way,) = db.execute(
-        f"SELECT ifnull(sum(asked), 0) FROM attempts WHERE {_OPEN_SINCE} AND provider = ?",  # noqa: S608 - our own words
-        (*_reach(start), provider),
+        f"SELECT ifnull(sum(asked), 0) FROM attempts WHERE {_OPEN_SINCE} AND {named}",  # noqa: S608 - our own words
+        (*_reach(start), *providers),
     ).fetchone()
     return used, under_way
 

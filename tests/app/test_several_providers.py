@@ -234,3 +234,17 @@ def test_the_stricter_of_the_commands_and_an_entrys_calls_at_once_holds(two: Two
     for told, each in ((None, [2, 4]), (9, [2, 9]), (1, [1, 1])):
         lanes = open_project(manifest, Options(concurrency=told)).lanes
         assert [lane.settings.limits.concurrency for lane in lanes] == each
+
+
+def test_another_label_buys_no_second_day(two: Two) -> None:
+    """A key at its address is the same provider under a new label: its images of the day count on, which is said."""
+    two.provider("east", price="0.01")
+    two.provider("west")
+    limited = {"file": "east.yaml", "limits": {"images_per_day": 2, "concurrency": 6}}
+    for label, jobs, east, west in (("one", LAMPS[:2], 2, 0), ("two", LAMPS, 2, 4)):
+        manifest = two.manifest(jobs, providers=[{**limited, "label": label}, "west.yaml"], limits=ONE_BY_ONE)
+        ended = two.run(manifest)
+        assert (ended.exit, two.drawn("east"), two.drawn("west")) == (0, east, west)
+    assert [text for text in two.told.said if "was called" in text] == [
+        "two was called one before: what is open there and its images of the day count on"
+    ]

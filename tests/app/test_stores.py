@@ -173,6 +173,7 @@ def test_a_folder_can_be_a_store(scene: Rehearsal) -> None:
         ("https://shop.example/bucket", {}, "AWS_ENDPOINT_URL"),
         ("bucket/folder", {}, "not the address of a store"),
         ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://store.example.com"}, "not encrypted"),
+        ("gs://bucket/x", {"GOOGLE_SERVICE_ACCOUNT_KEY": '{"gcs_base_url": "http://store.example"}'}, "not encrypted"),
     ],
 )
 def test_what_is_no_store_is_said_before_anything_is_sent(

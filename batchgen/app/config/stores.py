@@ -1,7 +1,9 @@
 """Where images are kept: the address of a store, its credentials, and the store itself."""
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +15,10 @@ from batchgen.storage.workspace import nowhere
 
 CACHE = "cache"
 _SHAPE = re.compile(r"(s3|gs|az)://[^/?#\s@:]+(/[^?#]*)?|file:.+|memory:.+")
-_ENDPOINT = re.compile(r"(AWS_ENDPOINT_URL(_S3)?|AWS_ENDPOINT|AZURE_(STORAGE_)?ENDPOINT|GOOGLE_BASE_URL)")
+_ENDPOINT = re.compile(r"(AWS_ENDPOINT_URL(_S3)?|AWS_ENDPOINT|AZURE_(STORAGE_)?ENDPOINT)")
+_ACCOUNT_FILES = ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_APPLICATION_CREDENTIALS")
+_ACCOUNT_SERVER = "gcs_base_url"
+"""Where a service account of Google's names another server than the vendor's."""
 _KNOWN = frozenset(
     {
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -72,7 +77,8 @@ def images_at(output: Path, address: str, path: str) -> str:
 
 def _plain_http(variables: Mapping[str, str]) -> bool:
     """Tell whether a store is reached without encryption; only this machine and private networks are."""
-    plain = [text for name, text in variables.items() if _ENDPOINT.fullmatch(name) and text.startswith("http:")]
+    named = [text for name, text in variables.items() if _ENDPOINT.fullmatch(name)]
+    plain = [text for text in (*named, *_account_servers(variables)) if text.startswith("http:")]
     for text in plain:
         if not is_near(urlsplit(text).hostname or ""):
             raise InputError(
@@ -80,3 +86,16 @@ def _plain_http(variables: Mapping[str, str]) -> bool:
                 "what goes there: use https (http is for this machine and private networks)"
             )
     return bool(plain) or variables.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in {"1", "true"}
+
+
+def _account_servers(variables: Mapping[str, str]) -> Iterator[str]:
+    """Go through the servers that service accounts of Google's name; what cannot be read is for the store to refuse."""
+    accounts = [variables.get("GOOGLE_SERVICE_ACCOUNT_KEY", "")]
+    for path in filter(None, map(variables.get, _ACCOUNT_FILES)):
+        with suppress(OSError, ValueError):
+            accounts.append(Path(path).read_text("utf-8"))
+    for account in filter(None, accounts):
+        with suppress(ValueError, RecursionError):
+            facts = json.loads(account)
+            if isinstance(facts, dict) and isinstance(server := facts.get(_ACCOUNT_SERVER), str):
+                yield server

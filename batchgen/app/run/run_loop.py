@@ -36,7 +36,7 @@ from batchgen.text import counted
 
 @dataclass
 class _Opened:
-    """What asks one provider; `known` are the limits that earlier runs learned of it."""
+    """What asks one provider; `known` are the limits that earlier runs learned of it, `earlier` what they called it."""
 
     config: LaneConfig
     provider: Provider
@@ -44,6 +44,12 @@ class _Opened:
     executor: Executor
     batches: ProviderBatches
     known: Mapping[str, int] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """The mark of what has limits and images of its own: a key, and where it is used."""
+        return account_mark(self.provider.base_url or self.provider.name, self.key)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,10 @@ class RunLoop:
                 self._open(config, provider, access, on_disk)
                 for config, provider, access in zip(session.project.lanes, providers, session.access, strict=True)
             ]
-            executor = Executors({one.config.name: one.executor for one in opened})
+            for one in opened:
+                one.earlier = await on_books(self._earlier_names, one)
+            named = {name: one.executor for one in opened for name in one.earlier}
+            executor = Executors({one.config.name: one.executor for one in opened} | named)
             lanes = tuple([await self._lane(one, on_books) for one in opened])
             stack.callback(session.stops.mute)
             async with AsyncExitStack() as sessions:
@@ -167,7 +176,7 @@ class RunLoop:
 
     async def _lane(self, one: "_Opened", on_books: Offload) -> Lane:
         session, settings, clock = self.session, one.config.settings, self.session.project.clock
-        caps, steering = caps_of(settings), session.steering
+        caps, steering = replace(caps_of(settings), earlier=one.earlier), session.steering
         shared = await on_books(self._is_shared)
         one.known = await on_books(session.ledger.learned_limits.of, one.config.name, one.key)
         lane = Lane(
@@ -184,6 +193,7 @@ class RunLoop:
             caps=lambda: caps if caps.max_cost == steering.max_cost else replace(caps, max_cost=steering.max_cost),
             batches=one.batches,
             most=one.config.most,
+            earlier=one.earlier,
         )
         return lane.follow(session.stops)
 
@@ -196,8 +206,20 @@ class RunLoop:
     def _shared_pace(self, one: "_Opened", on_books: Offload) -> SharedPace:
         """Return the pace of all runs with this key in one ledger."""
         permits = self.session.ledger.permits
-        account = account_mark(one.provider.base_url or one.provider.name, one.key)
-        return SharedPace(partial(on_books, permits.book, account), partial(on_books, permits.move, account))
+        return SharedPace(partial(on_books, permits.book, one.account), partial(on_books, permits.move, one.account))
+
+    def _earlier_names(self, one: "_Opened") -> frozenset[str]:
+        """Return what runs called this account before, which is said when its name is new. Blocks."""
+        session, config = self.session, one.config
+        if one.provider.embedded or not one.provider.base_url:
+            return frozenset()
+        others = {lane.name for lane in session.project.lanes} - {config.name}
+        earlier, is_new = session.ledger.account_names.take(one.account, config.name, others)
+        if earlier and is_new:
+            names = ", ".join(sorted(earlier))
+            why = f"{config.name} was called {names} before: what is open there and its images of the day count on"
+            session.watch.on_note(why, urgent=True)
+        return earlier
 
     async def _keep_limits(self, one: "_Opened", lane: Lane, on_books: Offload) -> None:
         learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != one.known.get(model)}
