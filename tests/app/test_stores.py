@@ -159,8 +159,12 @@ def test_a_redrawn_image_steps_aside_in_the_store(scene: Rehearsal) -> None:
 def test_a_folder_can_be_a_store(scene: Rehearsal) -> None:
     """Images, report and owner go there, on this disk or another."""
     shop = scene.root / "shop"
-    ended = scene.run(scene.manifest(JOBS), store=f"file://{shop}")
-    assert ended.exit == 0
+    manifest = scene.manifest(JOBS)
+    result = run_manifest(manifest, scene.options(manifest, store=f"file://{shop}"), Unwatched())
+    assert (result.exit, result.store) == (0, f"file://{shop}")
+    assert result.images() == [shop / path for path in PATHS]
+    assert result.output
+    assert maintain.read_status(result.output)["store"] == f"file://{shop}"
     assert [path.name for path in sorted((shop / "images").iterdir())] == [Path(path).name for path in PATHS]
     assert (shop / "report" / "report.html").exists()
     assert "ledger" in json.loads((shop / "batchgen" / "owner.json").read_text("utf-8"))

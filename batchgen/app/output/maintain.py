@@ -74,8 +74,8 @@ def read_status(output: Path | None = None) -> dict[str, Any]:
     """Where the latest run of a folder stands, and what the ledger says."""
     with opened(output, readonly=True) as (ledger, workspace, _):
         summary, runs = reporter.summary(ledger), [run.run_id for run in ledger.runs.latest_first()]
-        shard = shard_of(ledger)
-    part = {"shard": str(shard)} if shard else {}
+        shard, store = shard_of(ledger), ledger.stores.address()
+    part = ({"shard": str(shard)} if shard else {}) | ({"store": store} if store else {})
     return {"output": str(workspace.root), "live": live_status(workspace, runs, datetime.now(UTC)), **part, **summary}
 
 

@@ -48,6 +48,7 @@ from batchgen.planner.waiting import HOW, as_facts
 from batchgen.reporter.thumb_maker import ThumbMaker
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import ImageStore, Workspace
+from batchgen.storage.images import SharedFolder
 from batchgen.text import counted, safe
 from batchgen.version import VERSION
 
@@ -76,14 +77,19 @@ class RunResult(Shown):
         return self.exit is Exit.OK or (self.exit in STANDING and not self.news)
 
     def images(self) -> list[Path]:
-        """Absolute paths of the stored images that this run wanted, in the order of the manifest."""
+        """Absolute paths of the stored images that this run wanted, in the order of the manifest.
+
+        Empty with a store that is no folder: `images.csv` has the places of its objects.
+        """
         from batchgen.app.output.maintain import opened
 
         if self.output is None or not self.summary.get("run_id"):
             return []
-        with opened(self.output, readonly=True) as (ledger, workspace, _):
-            wanted = frozenset(ledger.images.paths_of(self.summary["run_id"]))
-            root = workspace.root.resolve()
+        with opened(self.output, readonly=True) as (ledger, workspace, store):
+            root = store.root if isinstance(store, SharedFolder) else workspace.root
+            if self.store and root == workspace.root:
+                return []
+            wanted, root = frozenset(ledger.images.paths_of(self.summary["run_id"])), root.resolve()
             return [root / image.path for image in ledger.images.stored() if image.path in wanted]
 
     def _facts(self) -> Facts:
@@ -413,7 +419,9 @@ class Run:
         # Also of a run that its ledger had no room for.
         waiting = [as_facts(one) for one in self.worklist.waiting]
         verdict = {"exit_code": status, "why": why, "news": news, "waiting": waiting, **self._in_short(status)}
-        return RunResult(summary | verdict, status, told, self.workspace.root, page, news=news)
+        return RunResult(
+            summary | verdict, status, told, self.workspace.root, page, store=self.project.store, news=news
+        )
 
     def _waiting(self) -> Iterator[Problem]:
         """Say what waits for a person: nothing failed, and nothing goes on by itself."""

@@ -52,7 +52,7 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
 def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: bool, quiet: bool = False) -> int:
     """Print the plan as lines or as one JSON object; a million jobs are never in memory at once."""
     from batchgen.app.preview.plan import plan_manifest
-    from batchgen.cli.render.money import total
+    from batchgen.cli.render.money import at_each, total
     from batchgen.cli.render.plan import plan_head, plan_line
 
     result = plan_manifest(manifest, options)
@@ -65,7 +65,7 @@ def show_plan(context: Context, manifest: Path, options: "Options", *, as_json: 
             if not quiet:
                 context.console.out(plan_line(planned) if count else plan_head() + plan_line(planned))
         if not quiet:
-            context.console.out("\n" + total(result.estimate))
+            context.console.out("\n" + total(result.estimate) + at_each(result.estimate))
     context.console.tell(() if quiet else result.estimate.warnings)
     return Exit.OK
 

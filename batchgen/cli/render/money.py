@@ -1,5 +1,6 @@
 """Costs as tables: what a run may cost, by kind of image, by tag, and on every provider."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -99,6 +100,18 @@ def total(estimate: Estimate) -> str:
         f"Cost: {short(estimate.expected)} expected, {short(estimate.low)} at least, {short(estimate.high)} at most.\n"
         f"{_end(estimate)}{_later(estimate)}"
     )
+
+
+def at_each(estimate: Estimate) -> str:
+    """Say what each of several providers is expected to draw; nothing of a single one."""
+    images, costs = Counter[str](), Counter[str]()
+    for row in estimate.rows:
+        images[row.provider] += row.images
+        costs[row.provider] += row.expected
+    if len(images) < 2:
+        return ""
+    each = (f"{counted(images[name], 'image')} at {safe(name, 60)} ({short(MicroUSD(costs[name]))})" for name in images)
+    return f"Drawn where it is cheapest: {', '.join(each)}.\n"
 
 
 def _end(estimate: Estimate) -> str:

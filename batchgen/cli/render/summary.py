@@ -170,6 +170,8 @@ def status_block(status: Facts) -> str:
         parts.append(f"shard    {safe(status['shard'])} of all jobs\n")
     if status.get("output"):
         parts.append(f"files    {safe(status['output'], 1000)}\n")
+    if status.get("store"):
+        parts.append(f"images   {safe(status['store'], 1000)}\n")
     return "".join(parts)
 
 
