@@ -168,7 +168,21 @@ def test_a_folder_can_be_a_store(scene: Rehearsal) -> None:
     assert [path.name for path in sorted((shop / "images").iterdir())] == [Path(path).name for path in PATHS]
     assert (shop / "report" / "report.html").exists()
     assert "ledger" in json.loads((shop / "batchgen" / "owner.json").read_text("utf-8"))
-    assert scene.run(scene.manifest(JOBS), store=f"file://{shop}", output=scene.root / "other").exit == 2
+    other = scene.root / "other"
+    assert scene.run(manifest, store=f"file://{shop}", output=other).exit == 2
+
+
+@pytest.mark.parametrize("copy", [True, False], ids=["with the ledger's copy", "from the report"])
+def test_a_lost_machine_loses_no_image_of_a_folder(scene: Rehearsal, *, copy: bool) -> None:
+    """A folder that is a store is adopted like any other one: from the ledger's copy there, else from the report."""
+    shop, manifest, new = scene.root / "shop", scene.manifest(JOBS), scene.root / "new"
+    assert scene.run(manifest, store=f"file://{shop}").exit == 0
+    if not copy:
+        (shop / "batchgen" / "ledger.db").unlink()
+    found = adopt(new, address=f"file://{shop}")
+    assert (found.unknown, found.images) == ((), 0 if copy else 3)
+    again = scene.run(manifest, store=f"file://{shop}", output=new)
+    assert (again.exit, len(scene.bill)) == (0, 2)
 
 
 @pytest.mark.parametrize(

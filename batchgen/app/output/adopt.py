@@ -23,6 +23,7 @@ from batchgen.money import MicroUSD, split
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root
+from batchgen.storage.images import SharedFolder
 from batchgen.storage.images.objects import KEY, SHA256, SHARD, SLOT, ObjectStore
 from batchgen.storage.images.store import SNAPSHOT, book
 from batchgen.storage.workspace import LEDGER
@@ -111,7 +112,7 @@ def _opened(
     """Open the ledger, and the store that is named; the copy that a store keeps comes first where none is."""
     variables, name = environment(), shard.name if shard else ""
     elsewhere = store_of(root, address, variables) if address else None
-    if isinstance(elsewhere, ObjectStore) and not path.exists():
+    if isinstance(elsewhere, ObjectStore | SharedFolder) and not path.exists():
         coming = path.with_name(f".{path.name}.coming")
         with coming.open("wb") as file:
             there = elsewhere.fetch(book(SNAPSHOT, name), file)
@@ -127,7 +128,9 @@ def _known(workspace: Workspace, store: ImageStore) -> dict[tuple[str, str], Ado
     """Say what is told of images, by path and hash; the report knows more of each than the logs, a sidecar most."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
     beside = sidecars.records(store, [file.path for file in store.listing()])
-    for record in (*_from_store(store), *_from_logs(workspace), *_from_report(workspace), *beside):
+    reports = [Workspace(store.root)] if isinstance(store, SharedFolder) else []
+    told_by = (record for place in (*reports, workspace) for record in _from_report(place))
+    for record in (*_from_store(store), *_from_logs(workspace), *told_by, *beside):
         place = str(record.get("path")), str(record.get("sha256"))
         told[place] = told.get(place, {}) | record
     found = ((place, _adopted(record)) for place, record in told.items())

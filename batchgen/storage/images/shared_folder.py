@@ -1,8 +1,10 @@
 """Images in a folder of this machine that is not the output's own, such as one that a shop serves."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from batchgen.errors import InputError
 from batchgen.storage.images.local import LocalStore
@@ -35,6 +37,15 @@ class SharedFolder(LocalStore):
         place = Workspace(self.root)
         for path, file in files.items():
             place.write(path, file.read_bytes())
+
+    def fetch(self, path: str, file: BinaryIO) -> bool:
+        """Write a file that was mirrored into a file of the output's own; False when there is none."""
+        place = Workspace(self.root)
+        if not place.exists(path):
+            return False
+        with place.open(path) as kept:
+            shutil.copyfileobj(kept, file)
+        return True
 
 
 def _owners(place: Workspace) -> Iterator[str]:
