@@ -331,9 +331,7 @@ async def settle_late(
 ) -> None:
     """Close an attempt that no job waits for any more; `marks` decide its slots."""
     state = state_of(receipt)
-    lane = bench.lane_of(row.provider)
-    priced = replace(row, provider=lane.name) if lane.is_called(row.provider) else row
-    settlement = lane.tariff.settle_orphan(priced, receipt) if state in PAID else None
+    settlement = bench.lane_of(row.provider).tariff.settle_orphan(row, receipt) if state in PAID else None
     decided = {**not_taken(bench, receipt), **(marks or {})}
     await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, decided)
     bench.note(
