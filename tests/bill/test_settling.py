@@ -98,6 +98,18 @@ def test_a_wrong_clock_makes_no_strangers_key_ours(history: History) -> None:
     assert kinds(statement) == [(Kind.OTHER_USE, 7_777)]
 
 
+def test_a_wrong_clock_makes_no_strangers_key_ours_beside_two_of_ours(history: History) -> None:
+    """A batch waited for a day, and its books are an hour late: the stranger's call of that day is not it."""
+    history.ours(2, 20)
+    history.theirs(2, 20, key_id="key_new")
+    history.ours(3, 1, seconds=18 * 3600)
+    history.theirs(3, 20.5, key_id="key_new")
+    history.theirs(3, 12, cost=7_000, key_id="key_theirs")
+    statement = history.compared()
+    assert history.keys.ours == {KEY, "key_new"}
+    assert (Kind.OTHER_USE, 7_000) in kinds(statement)
+
+
 def test_keys_that_cannot_be_told_apart_are_named_by_somebody(history: History) -> None:
     """Until then nothing is settled, and no difference is put down to anybody."""
     lost = history.ours(3, 10, state="at_risk")

@@ -6,6 +6,7 @@ ledger finds an hour of its own. Two that would both do, or none, leave it open,
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from batchgen.app.bill.match import Span, match
 from batchgen.ledger import BookedCall
@@ -13,6 +14,8 @@ from batchgen.providers.organization import HOUR, Usage
 
 WRONG = 6
 """Hours by which a clock may have been wrong."""
+MOST_KEYS = 6
+"""Keys of which every selection is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,23 @@ def _told_apart(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span)
     needed = frozenset(key for key in keys if _missing(calls, usage, span, keys - {key}) > fewest)
     if not needed or _missing(calls, usage, span, needed) > fewest:
         return Keys(None, sure=False)
-    alone = [key for key in needed if _is_enough(calls, usage, span, key)]
-    return Keys(frozenset(alone) if len(alone) == 1 else needed, sure=True)
+    return Keys(_enough(calls, usage, span, needed), sure=True)
 
 
-def _is_enough(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, key: str) -> bool:
-    """Whether one key has all our calls, each within some hours of its own: a clock was wrong, and no key changed."""
-    return not match(calls, [row for row in usage if row.key_id == key], span, settles=False, wrong=WRONG).missing
+def _enough(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, needed: frozenset[str]) -> frozenset[str]:
+    """Leave out keys that only a wrong clock makes ours.
+
+    Fewer keys, where no others as few would do, on whose books each of our calls stands within some hours of its own.
+    """
+    for size in range(1, len(needed) if len(needed) <= MOST_KEYS else 0):
+        found = [some for some in combinations(sorted(needed), size) if _has_all(calls, usage, span, some)]
+        if found:
+            return frozenset(found[0]) if len(found) == 1 else needed
+    return needed
+
+
+def _has_all(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str]) -> bool:
+    return not match(calls, [row for row in usage if row.key_id in keys], span, settles=False, wrong=WRONG).missing
 
 
 def _missing(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str]) -> int:
