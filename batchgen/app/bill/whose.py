@@ -55,18 +55,20 @@ def _told_apart(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span)
 def _enough(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, needed: frozenset[str]) -> frozenset[str]:
     """Leave out keys that only a wrong clock makes ours.
 
-    Fewer keys, where no others as few would do, on whose books each of our calls stands within some hours of its own.
+    Fewer keys, where no others as few would do, on whose books as many of our calls stand within some hours of their
+    own as on those of all.
     """
+    fewest = _missing(calls, usage, span, needed, WRONG)
     for size in range(1, len(needed) if len(needed) <= MOST_KEYS else 0):
-        found = [some for some in combinations(sorted(needed), size) if _has_all(calls, usage, span, some)]
+        choices = combinations(sorted(needed), size)
+        found = [some for some in choices if _missing(calls, usage, span, some, WRONG) <= fewest]
         if found:
             return frozenset(found[0]) if len(found) == 1 else needed
     return needed
 
 
-def _has_all(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str]) -> bool:
-    return not match(calls, [row for row in usage if row.key_id in keys], span, settles=False, wrong=WRONG).missing
-
-
-def _missing(calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str]) -> int:
-    return len(match(calls, [row for row in usage if row.key_id in keys], span, settles=False).missing)
+def _missing(
+    calls: Sequence[BookedCall], usage: Sequence[Usage], span: Span, keys: Collection[str], wrong: int = 0
+) -> int:
+    mine = [row for row in usage if row.key_id in keys]
+    return len(match(calls, mine, span, settles=False, wrong=wrong).missing)
