@@ -70,9 +70,11 @@ def _counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
     return tuple(Column(name, attrgetter(name), int, unit) for name in columns)
 
 
+COUNTED = "pictures"
+"""The unit of images in files since version 0.1.0: programs of others may look for it."""
 _KIND = _texts("model", "size", "quality", "provider")
 _SLOTS = _counts(
-    "images", "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
+    COUNTED, "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
 )
 _CALLS = _counts("calls", "attempts", "retried")
 _MONEY = _counts(
@@ -102,7 +104,7 @@ BATCHES: tuple[Column[BatchRow], ...] = (
     Column("state", lambda row: row.word),
     *_texts("model", "endpoint"),
     *_counts("lines", "lines"),
-    *_counts("images", "images"),
+    *_counts(COUNTED, "images"),
     *_counts("lines", "completed", "failed"),
     Column("reserved_micro_usd", attrgetter("reserved"), int, MICRO_DOLLARS),
     Column("confirmed_micro_usd", attrgetter("confirmed"), int, MICRO_DOLLARS),
@@ -131,10 +133,10 @@ USAGE: tuple[Column[UsageRow], ...] = (
     *_KIND,
     *_counts("jobs", "jobs"),
     *_CALLS,
-    *_counts("images", "asked", "images"),
+    *_counts(COUNTED, "asked", "images"),
     *_TOKENS,
     *_MONEY,
-    *_counts("images", "accepted"),
+    *_counts(COUNTED, "accepted"),
     *_counts(MICRO_DOLLARS, "cost_per_accepted_micro_usd"),
 )
 MODERATED: tuple[Column[JobRow], ...] = (

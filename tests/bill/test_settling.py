@@ -106,7 +106,7 @@ def test_a_wrong_clock_makes_no_strangers_key_ours_beside_two_of_ours(history: H
     history.theirs(3, 20.5, key_id="key_new")
     history.theirs(3, 12, cost=7_000, key_id="key_theirs")
     statement = history.compared()
-    assert history.keys.ours == {KEY, "key_new"}
+    assert history.keys.ours == frozenset({KEY, "key_new"})
     assert (Kind.OTHER_USE, 7_000) in kinds(statement)
 
 
