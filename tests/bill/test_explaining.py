@@ -71,6 +71,14 @@ def test_a_call_that_the_bill_lacks_is_named_with_its_cost(history: History) -> 
     assert kinds(history.compared()) == [(Kind.MISSING_THERE, -6_500)]
 
 
+def test_a_missing_call_is_no_dearer_than_what_the_bill_lacks(history: History) -> None:
+    """Books say how many calls of an hour they have, and not which: the cheap one is missing here, not the dear one."""
+    history.ours(3, 10, cost=3_000)
+    history.ours(3, 10.01, cost=60_000)
+    history.theirs(3, 10, cost=60_000)
+    assert kinds(history.compared()) == [(Kind.MISSING_THERE, -3_000)]
+
+
 def test_a_call_that_the_ledger_took_for_free_is_named(history: History) -> None:
     """It was refused here and charged there."""
     history.ours(3, 10, state="not_charged")

@@ -244,7 +244,7 @@ def _differences(cell: _Cell, books: Books, *, shifted: bool) -> Iterator[Differ
         yield cell.difference(DifferenceKind.CURRENCY, left, detail=", ".join(sorted(cell.currencies)))
         return
     saved = -_whole(cell.saved)
-    absent = -sum(call.cost for call in cell.missing)
+    absent = _absent(cell, left - saved)
     for kind, amount, calls in (
         (DifferenceKind.CACHED_INPUT, saved, 0),
         (DifferenceKind.MISSING_THERE, absent, len(cell.missing)),
@@ -255,6 +255,12 @@ def _differences(cell: _Cell, books: Books, *, shifted: bool) -> Iterator[Differ
     if left:
         kind, calls = _kind(cell, books, left)
         yield cell.difference(kind, left, calls=calls)
+
+
+def _absent(cell: _Cell, left: int) -> int:
+    """Say what missing calls take from a bill: how many they are is known, not which, so no more than it lacks."""
+    absent = -sum(call.cost for call in cell.missing)
+    return absent if cell.others else min(0, max(absent, left))
 
 
 def _kind(cell: _Cell, books: Books, left: int) -> tuple[DifferenceKind, int]:
