@@ -56,7 +56,11 @@ docs: $(VENV)/.ready
 	test -x .venv-docs/bin/zensical || { $(PYTHON) -m venv .venv-docs && .venv-docs/bin/pip install --quiet "zensical>=0.0.60"; }
 	.venv-docs/bin/zensical build --clean
 
+# A gateway of others, in an environment of its own: its libraries are not ours. Without it one test is skipped.
+LITELLM := .servers/litellm
+
 torture: setup
+	test -x $(LITELLM)/bin/litellm || { $(PYTHON) -m venv $(LITELLM) && $(LITELLM)/bin/pip install --quiet 'litellm[proxy]'; } || true
 	$(BIN)/pytest -n 2 -m "slow or hypothesis" --hypothesis-profile thorough --timeout 3600 $(TESTS)
 
 # A month of nightly runs in virtual time, and the figures of what came of it. The seed has two providers, stages,
