@@ -68,7 +68,7 @@ def test_status_and_report_say_how_far_each_batch_is(scene: Rehearsal) -> None:
     ended = scene.run(manifest)
     status = read_status(ended.folder)["live"]
     assert status is not None
-    away = sorted((one["model"], one["lines"], one["completed"], one["state"]) for one in status["batches"])
+    away = sorted((one["model"], one["lines"], one["completed"], one["state"]) for one in status["open_batches"])
     assert [one[:2] for one in away] == [("gpt-image-2", 1), ("gpt-image-2.5-flare", 2)]
     assert all(state == "in_progress" and completed > 0 for _, _, completed, state in away)
     told = ended.summary["batches"]

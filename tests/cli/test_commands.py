@@ -268,6 +268,7 @@ def test_run_json_has_an_object_even_when_the_run_could_not_begin(place: Path, e
         "confirmed_micro_usd",
         "estimated_micro_usd",
         "at_risk_micro_usd",
+        "reserved_micro_usd",
         "not_charged_micro_usd",
         "cap_micro_usd",
     }

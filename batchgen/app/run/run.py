@@ -274,7 +274,7 @@ class Run:
         facts = as_json(self.meter.snapshot(in_flight))
         waiting = [*self.held_up, *map(as_facts, self.worklist.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
-        about["batches"] = [asdict(one) for one in self.meter.batches.values()]
+        about["open_batches"] = [asdict(one) for one in self.meter.batches.values()]
         self.event_log.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
 
     def _of_providers(self) -> dict[str, Any]:
