@@ -195,13 +195,9 @@ def live_line(live: Facts) -> str:
 
 
 def status_json(status: Facts) -> dict[str, Any]:
-    """Keys that scripts rely on: what the latest run last said of itself, then the accounts of its folder.
-
-    Of `batches` the run says each, and the accounts only the sums.
-    """
+    """Keys that scripts rely on: what the latest run last said of itself, then the accounts of its folder."""
     facts = dict(status)
-    live = facts.pop("live") or {}
-    return {**live, **facts, **{name: live[name] for name in ("batches",) if name in live}}
+    return {**(facts.pop("live") or {}), **facts}
 
 
 def _state(live: Facts) -> str:
