@@ -30,8 +30,16 @@ def pending_rejections(folder: Path) -> Counter[Slot]:
 
 
 def given_up(folder: Path) -> Counter[Slot]:
-    """Count images that were paid and never came, or failed: to ask for them once more is a wish of its own."""
-    rows = [row for row in table(folder, "images") if row["state"] in {"lost_paid", "failed", "uncertain"}]
+    """Count images that were paid and never came, or failed: to ask for them once more is a wish of its own.
+
+    One that waits at a dead address has not started, and a reason; the run that gives it up may draw it anew.
+    """
+    ended = {"lost_paid", "failed", "uncertain"}
+    rows = [
+        row
+        for row in table(folder, "images")
+        if row["state"] in ended or (row["state"] == "not_started" and row["reason"])
+    ]
     return Counter((row["job_key"], int(row["slot"])) for row in rows)
 
 
