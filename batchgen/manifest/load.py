@@ -9,10 +9,10 @@ from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest import paths
 from batchgen.manifest.inputs import Inputs
 from batchgen.manifest.listing import ListingTemplate
-from batchgen.manifest.names import REQUEST, listed
+from batchgen.manifest.names import REQUEST, known_word, listed
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
-from batchgen.manifest.row_manifest import inline, read_sheet, tags_of
+from batchgen.manifest.row_manifest import NO_CELL, inline, read_sheet, tags_of
 from batchgen.manifest.rows.cells import flat
 from batchgen.manifest.rows.table import Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table, way_out
@@ -111,10 +111,22 @@ def _objects(root: yaml_tree.Node) -> Iterator[tuple[Mapping[str, str], Place] |
         if not isinstance(item, yaml_tree.Node) or not isinstance(item.value, dict):
             yield Problem("each item of the list is one object", getattr(item, "place", root.place))
             continue
+        nested = [
+            (name, cell.place) for name, cell in item.value.items() if known_word(name) and _is_nested(cell.plain())
+        ]
+        yield from (Problem(NO_CELL.format(name=name), place) for name, place in nested)
+        if nested:
+            continue
         try:
             yield flat({name: cell.plain() for name, cell in item.value.items()}), item.place
         except ValueError as error:
             yield Problem(str(error), item.place)
+
+
+def _is_nested(value: yaml_tree.Plain) -> bool:
+    """Whether a value is an object, or a list with more than texts in it: nothing that a word of a request takes."""
+    parts = value if isinstance(value, list) else [value]
+    return any(isinstance(part, list | dict) for part in parts)
 
 
 def _sheet(table: Table, path: Path, overrides: Mapping[str, str], problems: list[Problem], opened: Opened) -> Manifest:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.names import INSTEAD, REQUEST, known_word, nearest, shown
 from batchgen.manifest.rendered_row import RenderedRow
-from batchgen.manifest.rows.cells import several
+from batchgen.manifest.rows.cells import is_list, several
 from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row, in_lines, is_blank
 
 BETWEEN_IMAGES = ";"
@@ -17,6 +17,7 @@ _DOUBTED = {
     "mask": "all of the image is changed",
 }
 """What a blank cell means in a column that other rows fill."""
+NO_CELL = "`{name}` is nested; it takes text or a list of texts"
 MOST_BLANKS = 1000
 """Lines of blank cells that are remembered."""
 _TAGS_TOO = frozenset({"priority", "route"})
@@ -52,6 +53,8 @@ class RowManifest:
 
     def _draft(self, row: Row) -> RenderedRow | Problem | Skipped:
         place = Place(self.table.file, row.line)
+        if self.table.columns is None and (nested := _nested(row.values)):
+            return Problem(NO_CELL.format(name=nested), place)
         texts: dict[str, str] = {}
         tags: list[tuple[str, str]] = []
         for name, cell in row.values.items():
@@ -66,6 +69,18 @@ class RowManifest:
         if not texts and is_blank(cell for _, cell in tags):
             return empty_row(place.file, place.line)
         return RenderedRow(texts, _images(texts), tuple(tags), row.values, place, lacking=self.lacking)
+
+
+def _nested(values: Mapping[str, str]) -> str:
+    """Name a word of a request that a JSON line gives an object, or a list with more than texts; empty without one.
+
+    An object comes as cells that are named after it and its members.
+    """
+    for name, cell in values.items():
+        owner, dot, _ = name.partition(".")
+        if known_word(owner) and (dot or (is_list(cell) and several(cell) == (cell,))):
+            return owner
+    return ""
 
 
 def _note_blanks(draft: RenderedRow, blanks: dict[str, list[int]], filled: set[str]) -> None:

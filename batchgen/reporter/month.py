@@ -16,7 +16,7 @@ from batchgen.reporter import assets, xlsx
 from batchgen.reporter.accounts import wasted_words
 from batchgen.reporter.charts import Bar, Piece, bar
 from batchgen.reporter.csvfile import CsvFile
-from batchgen.reporter.tables import MICRO_DOLLARS, TOTALS, Column, batches, with_tags
+from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, TOTALS, Column, batches, with_tags
 from batchgen.reporter.words import shown
 from batchgen.storage import Workspace
 from batchgen.text import counted
@@ -29,7 +29,7 @@ MOST_ROWS = 200
 """Rows of one table of the page; the sheet has them all."""
 _MONEY = ("confirmed", "estimated", "at_risk", "not_charged", "expected", "wasted")
 _SUMS: tuple[Column[Any], ...] = (
-    *(Column(name, attrgetter(f"sums.{name}"), int, name) for name in ("calls", "images")),
+    *(Column(name, attrgetter(f"sums.{name}"), int, unit) for name, unit in (("calls", "calls"), ("images", COUNTED))),
     *(Column(f"{name}_micro_usd", attrgetter(f"sums.{name}_micro_usd"), int, MICRO_DOLLARS) for name in _MONEY),
 )
 LINES: tuple[Column[MonthLine], ...] = (

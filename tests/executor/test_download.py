@@ -323,7 +323,7 @@ async def test_reference_images_are_fetched_for_the_form(world: Any, kit: Any) -
     assert [p.name for p in (world.root / "spool").iterdir()] == [receipt.attempt_id]
 
 
-@pytest.mark.parametrize(("status", "remedy"), [("503 Busy", Remedy.RESEND), ("refused", Remedy.FAIL_JOB)])
+@pytest.mark.parametrize(("status", "remedy"), [("503 Busy", Remedy.RETRY), ("refused", Remedy.FAIL_JOB)])
 async def test_a_reference_image_that_cannot_be_had(world: Any, kit: Any, status: str, remedy: Remedy) -> None:
     """Nothing is sent and nothing is charged."""
     world.server.reply = kit.sends(kit.response(b"", status=status))

@@ -53,6 +53,14 @@ def of_several(texts: Iterable[str]) -> str:
     return json.dumps(list(texts), ensure_ascii=False).removeprefix("[]")
 
 
+def is_list(cell: str) -> bool:
+    """Whether a cell holds the JSON of a list."""
+    try:
+        return cell.startswith("[") and isinstance(json.loads(cell), list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def several(cell: str) -> Sequence[str]:
     """Read the texts of a cell: those of a list, else the cell itself."""
     if not cell.lstrip().startswith("["):
