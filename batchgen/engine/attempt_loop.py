@@ -1,7 +1,7 @@
 """Makes one call: permit, reserve, execute, settle, and again as often as the policy allows."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from random import uniform
 
@@ -352,7 +352,8 @@ class AttemptLoop:
         """Make the attempt that is reserved, and learn from it at once."""
         limiter = permit.lane.limiter
         if limiter.is_late(permit.start):
-            await limiter.put_off(permit.start)
+            with suppress(StorageError):  # it only refines the pace of others, and this call is booked to leave
+                await limiter.put_off(permit.start)
         limiter.sent(permit.start)
         came = await self._execute(attempt)
         if isinstance(came, Pending):

@@ -220,7 +220,7 @@ class Collector:
         if stop is None or one.attempt is None:
             return
         for lane in self._bench.lanes:
-            if lane.name == one.attempt.provider:
+            if lane.is_called(one.attempt.provider):
                 self._bench.take_out(lane, stop)
 
     async def _add_images(self, attempt_ids: Collection[str]) -> None:

@@ -163,7 +163,7 @@ class LeftAttempt(OpenItem[bool | None]):
         match came:
             case Receipt():
                 await self._settle(came)
-            case Lost() if self.row.handle and self.row.provider not in {lane.name for lane in self.bench.lanes}:
+            case Lost() if self.row.handle and not any(lane.is_called(self.row.provider) for lane in self.bench.lanes):
                 self.give_up()  # asked with somebody else's key: that says nothing of it
             case Lost():
                 await self._lose(came)

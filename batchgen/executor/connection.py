@@ -128,7 +128,8 @@ class Connection:
             ) from error
         self.status, self.headers, self.content = message.code, message.headers, content
         with suppress(KeyError, ValueError):
-            self.length = int(message.headers["Content-Length"])
+            # The length of 204 and 304 is that of a body which another answer would have had (RFC 9110, 8.6).
+            self.length = 0 if content is aiohttp.EMPTY_PAYLOAD else int(message.headers["Content-Length"])
 
 
 async def _pieces(body: Payload) -> AsyncIterator[bytes]:

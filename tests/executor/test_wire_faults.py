@@ -417,3 +417,23 @@ async def test_the_key_is_nowhere(world: Any, kit: Any) -> None:
     receipt = await world.execute(world.attempt(), kit.response(broken, Server=kit.key))
     assert "CANARY" not in repr(receipt)
     assert "CANARY" not in world.file(f"{receipt.quarantine}/why.json").decode()
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_status_without_a_body_is_an_answer_whatever_length_it_tells(
+    world: Any, status: str, *, stays: bool
+) -> None:
+    """Nothing more is waited for: the length is that of a body which another answer would have had."""
+    head = f"HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\n".encode()
+
+    async def reply(writer: Any, _: Any) -> None:
+        writer.write(head)
+        await writer.drain()
+        if stays:
+            await asyncio.sleep(30)
+
+    world.server.reply = reply
+    receipt = await world.execute(world.attempt())
+    assert receipt.status == int(status[:3])
+    assert receipt.verdict.code != "ok"

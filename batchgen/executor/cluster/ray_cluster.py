@@ -146,11 +146,15 @@ class RayNode:
             del self._open[number]
             if waiting.cancelled() and not self._open and self._taking is not None:
                 self._taking.cancel()
+                self._taking = None  # whoever begins in this turn takes what it brings
 
     def _send(self) -> None:
         calls, self._new = self._new, []
-        sent = asyncio.ensure_future(_answer(self.actor.begin.remote(self._driver, calls)))
+        sent = asyncio.ensure_future(self._begun(calls))
         sent.add_done_callback(lambda sent: self._fail([number for number, _ in calls], sent))
+
+    async def _begun(self, calls: Sequence[Call]) -> None:
+        await _answer(self.actor.begin.remote(self._driver, calls))
 
     async def _take(self) -> None:
         """Take what attempts bring, as long as any is under way."""
@@ -164,7 +168,8 @@ class RayNode:
                         waiting.set_result(one)
                 await asyncio.sleep(0)  # who waited goes on first
         finally:
-            self._taking = None
+            if self._taking is asyncio.current_task():
+                self._taking = None
 
     def _fail(self, numbers: Iterable[int], told: "asyncio.Future[Any]") -> None:
         """Tell those who wait that no answer comes, and why."""
