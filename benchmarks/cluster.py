@@ -14,7 +14,7 @@ from benchmarks.effort import Effort
 from benchmarks.our_side import write_manifest
 from benchmarks.payload import PAYLOADS
 from benchmarks.processes import KEY, Spent, scratch, served, spent
-from benchmarks.table import Figure, Table, compared
+from benchmarks.table import Table
 
 AT_ONCE = 64
 FEWER = 8
@@ -93,23 +93,20 @@ def run(effort: Effort) -> Iterator[Table]:
             with cluster(nodes) as address:
                 there = _slopes(payload, address, count, rounds)
             title = f"{payload}: this process, then a driver with {nodes} node(s), {AT_ONCE} in flight"
-            yield compared(title, _figures(here, there))
+            yield Table(title, ("", "this process", "driver and nodes"), list(_rows(here, there)))
 
 
-def _figures(here: dict[str, float], there: dict[str, float]) -> list[Figure]:
-    return [
-        _figure("driver: CPU of a call, ms", here["driver"] * 1000, there["driver"] * 1000),
-        _figure("nodes: CPU of a call, ms", here["nodes"] * 1000, there["nodes"] * 1000),
-        _figure("calls a second, start-up left out", here["rate"], there["rate"]),
-        _figure("driver: peak memory, MiB", here["memory"], there["memory"]),
-        _figure("node: peak memory, MiB", here["node_memory"], there["node_memory"]),
-        _figure("driver: memory of a call in flight, KiB", here["call"], there["call"]),
-        _figure("node: memory of a call in flight, KiB", here["node_call"], there["node_call"]),
-    ]
-
-
-def _figure(name: str, here: float, there: float) -> Figure:
-    return Figure(name, f"{here:.2f}", f"{there:.2f}", there)
+def _rows(here: dict[str, float], there: dict[str, float]) -> Iterator[tuple[str, str, str]]:
+    for what, name, factor in (
+        ("driver: CPU of a call, ms", "driver", 1000),
+        ("nodes: CPU of a call, ms", "nodes", 1000),
+        ("calls a second, start-up left out", "rate", 1),
+        ("driver: peak memory, MiB", "memory", 1),
+        ("node: peak memory, MiB", "node_memory", 1),
+        ("driver: memory of a call in flight, KiB", "call", 1),
+        ("node: memory of a call in flight, KiB", "node_call", 1),
+    ):
+        yield what, f"{here[name] * factor:.2f}", f"{there[name] * factor:.2f}"
 
 
 def _slopes(payload: str, address: str, calls: int, rounds: int) -> dict[str, float]:

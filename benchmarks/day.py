@@ -27,7 +27,7 @@ class Plan:
     per_node: int = 64
     cores: int = 4
     provider_seconds: float = 30.0
-    driver_ms: float = 3.3
+    driver_ms: float = 2.5
     node_ms: float = 15.0
     image_mb: float = 2.0
     again: float = 0.02
