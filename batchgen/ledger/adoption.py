@@ -1,17 +1,22 @@
 """Taking images in that were paid for under a ledger that is lost."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.image_writer import ImageWriter
+from batchgen.ledger.image_writer import ImageWriter, share_anew
 from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.records import Adopted
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, stamp
 from batchgen.model import StoredImage
 from batchgen.money import ZERO, MicroUSD
+
+Calls = Mapping[tuple[str, str], Mapping[int, Adopted]]
+"""Images by their slots, of each call by its job's key and its id."""
 
 
 class Adoption:
@@ -28,7 +33,16 @@ class Adoption:
         now = self._database.now()
         self._jobs.remember([image.wanted for image in images])
         with self._database.writing("adopt") as db:
-            return sum(_adopt(db, self._database.catalogue, image, run_id, now) for image in images)
+            drawn = _by_call(images)
+            return sum(_adopt(db, self._database.catalogue, image, drawn, run_id, now) for image in images)
+
+
+def _by_call(images: Sequence[Adopted]) -> Calls:
+    """Group images by the job and the call that drew them, where that is known."""
+    found = defaultdict[tuple[str, str], dict[int, Adopted]](dict)
+    for image in images:
+        found[image.wanted.job.key, image.attempt].setdefault(image.slot, image)
+    return found
 
 
 _CALL = """
@@ -38,37 +52,73 @@ VALUES (:id, :catalogue, :run_id, :key, :model, :provider, :slots, 1, '[]', 'fir
     :cost, :cost, :cost, '{}', 0, :began)
 """
 _END = """
-UPDATE attempts SET state = 'settled', cost = :cost, estimated = :estimated, ended = :drawn, brought = 1,
-    phase = 'complete', code = 'ok', note = 'adopted'
+UPDATE attempts SET state = 'settled', cost = :cost, estimated = :estimated, ended = :drawn, brought = :brought,
+    phase = 'complete', code = 'ok', note = 'adopted', reserved = 0, at_risk = 0
 WHERE id = :id
 """
 _ONE_MORE = """
 UPDATE attempts SET slots = json_insert(slots, '$[#]', ?), asked = asked + 1, brought = brought + 1, low = low + ?,
     expected = expected + ?, high = high + ?, cost = cost + ?, estimated = max(estimated, ?)
 WHERE catalogue = ? AND job_key = ? AND id = ? AND note = 'adopted'
+    AND NOT EXISTS (SELECT 1 FROM json_each(slots) WHERE value = ?)
 """
 """A call that brought several images is one call again."""
+_KNOWN = """
+SELECT brought, slots, state != 'settled' AND NOT (state = 'pending' AND route != 'batch') AS is_left FROM attempts
+WHERE catalogue = ? AND job_key = ? AND id = ? AND (ended IS NULL OR state IN ('at_risk', 'settled'))
+"""
+"""The call that drew an image, where an older copy of its ledger has it: settled, or still to be settled."""
 
 
-def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str, now: datetime) -> bool:
+def _adopt(db: sqlite3.Connection, catalogue: str, found: Adopted, drawn: Calls, run_id: str, now: datetime) -> bool:
     key = found.wanted.job.key
     if db.execute(
         "SELECT 1 FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored'",
         (catalogue, key, found.slot),
     ).fetchone():
         return False
+    writer = ImageWriter(db, catalogue, key, run_id, now)
     cost = ZERO if _is_booked_elsewhere(db, catalogue, found) else found.cost
     ours = (catalogue, key, found.attempt)
-    if db.execute(_ONE_MORE, (found.slot, *(cost,) * 4, int(found.estimated), *ours)).rowcount:
+    if db.execute(_ONE_MORE, (found.slot, *(cost,) * 4, int(found.estimated), *ours, found.slot)).rowcount:
         attempt_id = found.attempt
+    elif known := db.execute(_KNOWN, ours).fetchone():
+        _join(db, known, writer, found, drawn[key, found.attempt], now)
+        return True
     else:
         attempt_id = _new_id(db, catalogue, found, run_id)
         for step in (_CALL, _END):
-            db.execute(step, _call(attempt_id, catalogue, run_id, found, cost, now))
-    size = (found.bytes, found.width, found.height)
-    image = StoredImage(found.slot, found.path, found.sha256, *size, found.format, e_tag=found.e_tag)
-    ImageWriter(db, catalogue, key, run_id, now).store(attempt_id, image, cost)
+            db.execute(step, _call(attempt_id, writer, found, cost, now))
+    writer.store(attempt_id, _image(found), cost)
     return True
+
+
+def _join(
+    db: sqlite3.Connection,
+    known: sqlite3.Row,
+    writer: ImageWriter,
+    found: Adopted,
+    siblings: Mapping[int, Adopted],
+    now: datetime,
+) -> None:
+    """Give an image to the call that drew it; what that cost is booked once, and not by each that brings it.
+
+    A call all of whose images are here cost what they did: the files of its batch may be gone already. Any other that
+    is open is settled when it is collected, with all that it brought, and so is a task of a cluster.
+    """
+    brought = known["brought"]
+    costs = [one.cost for one in siblings.values()]
+    if known["is_left"] and all(costs) and siblings.keys() == set(json.loads(known["slots"])):
+        brought, cost = len(siblings), MicroUSD(sum(costs))
+        db.execute(_END, _call(found.attempt, writer, found, cost, now) | {"brought": brought})
+    writer.store(found.attempt, _image(found), ZERO)
+    if brought:
+        share_anew(db, found.attempt)
+
+
+def _image(found: Adopted) -> StoredImage:
+    size = (found.bytes, found.width, found.height)
+    return StoredImage(found.slot, found.path, found.sha256, *size, found.format, e_tag=found.e_tag)
 
 
 def _new_id(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str) -> str:
@@ -80,21 +130,20 @@ def _new_id(db: sqlite3.Connection, catalogue: str, found: Adopted, run_id: str)
     return f"adopted-{run_id}-{key[:16]}-{found.slot}-{count[0]}"
 
 
-def _call(
-    attempt_id: str, catalogue: str, run_id: str, found: Adopted, cost: MicroUSD, now: datetime
-) -> dict[str, object]:
+def _call(attempt_id: str, writer: ImageWriter, found: Adopted, cost: MicroUSD, now: datetime) -> dict[str, object]:
     drawn = found.drawn or now
     began = found.began if found.began and found.began <= drawn else drawn
     return {
         "id": attempt_id,
-        "catalogue": catalogue,
-        "run_id": run_id,
+        "catalogue": writer.catalogue,
+        "run_id": writer.run_id,
         "key": found.wanted.job.key,
         "model": found.wanted.model,
         "provider": found.wanted.provider,
         "slots": dump([found.slot]),
         "cost": cost,
         "estimated": int(found.estimated),
+        "brought": 1,
         "began": stamp(began),
         "drawn": stamp(drawn),
     }

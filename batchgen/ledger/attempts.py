@@ -36,7 +36,7 @@ class Attempts:
 
         Its cost is split over its images that are here (the remainder on the first). Images at an address are
         written down before any download, and bear no share until they are here. What images replace follows its
-        file. `marks` are further decisions with their reasons; an image that another call brought stays.
+        file. `marks` are further decisions with their reasons; an image that was stored before stays.
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
         SETTLED and CHARGED_NO_RESULT need a settlement.
         """
@@ -50,7 +50,7 @@ class Attempts:
             if state is AttemptState.AT_RISK:
                 writer.doubt(slots_of(row), Reason(ReasonCode.MAYBE_CHARGED, receipt.verdict.code))
             _images(writer, receipt, settlement.cost if settlement else MicroUSD(0))
-            kept = _of_others(db, row, receipt.attempt_id) if marks else frozenset()
+            kept = _stored_before(writer, receipt) if marks else frozenset()
             writer.mark({slot: mark for slot, mark in (marks or {}).items() if slot not in kept})
 
     def find(self, attempt_id: str) -> AttemptRow | None:
@@ -156,15 +156,13 @@ def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sql
     return row
 
 
-def _of_others(db: sqlite3.Connection, row: sqlite3.Row, attempt_id: str) -> frozenset[int]:
-    """Slots of a job in which an image stands that another call brought: it was to be drawn again."""
-    found = db.execute(
-        "SELECT i.slot FROM images i JOIN attempts a ON a.id = i.attempt_id"
-        " WHERE a.id != ? AND i.catalogue = a.catalogue AND i.job_key = ? AND i.state = 'stored'"
-        " AND i.catalogue = (SELECT catalogue FROM attempts WHERE id = ?)",
-        (attempt_id, row["job_key"], attempt_id),
+def _stored_before(writer: ImageWriter, receipt: Receipt) -> frozenset[int]:
+    """Slots of a job in which an image stands that did not come just now: it was to be drawn again, or was adopted."""
+    found = writer.db.execute(
+        "SELECT slot FROM images WHERE catalogue = ? AND job_key = ? AND state = 'stored'",
+        (writer.catalogue, writer.job_key),
     )
-    return frozenset(slot for (slot,) in found)
+    return frozenset(slot for (slot,) in found) - {image.slot for image in receipt.images}
 
 
 def _images(writer: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:

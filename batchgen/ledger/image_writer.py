@@ -140,13 +140,14 @@ def share_anew(db: sqlite3.Connection, attempt_id: str) -> None:
     """Split what a call cost over the images that came of it, once another one is here; the remainder to the first.
 
     What waits or is lost takes no share. One that was drawn again came too: it is in no row, and its share is waste.
+    Where more are adopted than it is known to have brought, all that are here share it.
     """
     paid, brought = db.execute("SELECT cost, brought FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
     rows = db.execute(
         "SELECT slot, path IS NOT NULL FROM images WHERE attempt_id = ? ORDER BY slot", (attempt_id,)
     ).fetchall()
     here = [slot for slot, came in rows if came]
-    shares = split(MicroUSD(paid), len(here) + brought - len(rows))
+    shares = split(MicroUSD(paid), len(here) + max(0, brought - len(rows)))
     db.executemany(
         "UPDATE images SET cost = ? WHERE attempt_id = ? AND slot = ?",
         [(share, attempt_id, slot) for share, slot in zip(shares, here, strict=False)],

@@ -13,7 +13,7 @@ from batchgen.app.review import decisions
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow
 from batchgen.runtime.clock import SystemClock
-from tests.batch.scene import QuickClock
+from tests.batch.scene import BATCH, Died, QuickClock, adds_up, created, dies_at, jobs, until_collected
 from tests.rehearsal import Rehearsal
 
 JOBS: list[dict[str, Any]] = [{"id": "lamp", "prompt": "A lamp", "n": 2}, {"id": "=chair", "prompt": "=A chair"}]
@@ -130,6 +130,26 @@ def test_a_report_that_somebody_spoiled_is_passed_over(scene: Rehearsal, column:
     table.write_text("\n".join([head, *spoiled, "lamp,,0"]), "utf-8")
     taken = adopt.adopt(first.folder)
     assert (taken.images, len(taken.unknown)) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("point", "lost"), [("batch_end.before_commit", 1), ("batch_cleaned.after_commit", 0)], ids=["open", "cleaned"]
+)
+def test_a_batch_that_an_older_ledger_still_awaits_is_booked_once(scene: Rehearsal, point: str, lost: int) -> None:
+    """Its images lie in the store, all or some, and the ledger's copy there is from before they came."""
+    store = scene.root / "store"
+    store.mkdir()
+    scene.settings |= BATCH
+    manifest = scene.manifest(jobs(2, n=2), output={"store": store.as_uri(), "sidecars": True})
+    with pytest.raises((Died, ExceptionGroup)):
+        until_collected(scene, manifest, at=dies_at(f"ledger.{point}"), clock=QuickClock())
+    for path in sorted((store / "images").glob("*.webp"))[:lost]:
+        path.unlink()
+    elsewhere = scene.root / "elsewhere"
+    assert adopt.adopt(elsewhere, address=store.as_uri()).images == 4 - lost
+    ended = until_collected(scene, manifest, output=elsewhere, clock=QuickClock())
+    assert (ended.exit, created(scene), ended.summary["images"]["stored"]) == (0, 1, 4)
+    adds_up(scene, ended)
 
 
 @pytest.mark.parametrize("stays", [False, True])
