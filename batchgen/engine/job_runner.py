@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from batchgen.engine.additions import Additions
@@ -136,16 +137,19 @@ class JobRunner:
 
         From its beginning to its end, also while it waits, jobs of a smaller priority leave to it what it may cost.
         """
-        with self._caller.claiming(task.job, Amount(task.high, len(task.slots))) as claim:
-            return await self._perform(task, claim)
-
-    async def _perform(self, task: Task, claim: Claim) -> Outcome:
         if task.prepare:
-            with self.places.resting():
+            with self._claiming(task), self.places.resting():
                 ready = await task.prepare(task, self.bench.offload)
             if isinstance(ready, Outcome):
                 return ready
             task = ready
+        with self._claiming(task) as claim:
+            return await self._perform(task, claim)
+
+    def _claiming(self, task: Task) -> AbstractContextManager[Claim]:
+        return self._caller.claiming(task.job, Amount(task.high, len(task.slots)))
+
+    async def _perform(self, task: Task, claim: Claim) -> Outcome:
         parts = split([lane.tariff for lane in self.bench.able(task.job)], task)
         if len(parts) == 1:
             filled = [await self._fill(task, claim, *parts[0])]

@@ -122,6 +122,20 @@ def test_checks_of_canaries_stop_a_bad_template_after_three_images_while_others_
     assert len(looked.bill) == 18
 
 
+def test_jobs_that_wait_for_a_canary_leave_it_what_the_limit_allows(looked: Looked) -> None:
+    """Also when they matter more than it: they are drawn after it, up to the limit, and the run ends."""
+    lamps = template("lamp", "A lamp", 6) | {"priority": "{{ level }}"}
+    lamps["prompt"] += "{{ fault }}"
+    for row in lamps["rows"]:
+        row |= {"level": "high", "fault": ""}
+    lamps["rows"][0] |= {"level": "low", "fault": " [[mock: fault=429_rate times=1]]"}
+    canary, limits = {"first": 1, "until": "checked"}, {"max_cost": 100, "concurrency": 2}
+    path = looked.manifest([lamps], canary=canary, checks={"blur": {"min": 0.01}}, limits=limits)
+    ended = looked.run(path, max_images=4)
+    assert (ended.exit, ended.summary["images"]["stored"]) == (4, 4)
+    assert ended.jobs["lamp-0"]["state"] == "done"
+
+
 def test_a_template_that_is_moderated_stops_alone(looked: Looked) -> None:
     """The jobs that are left are not started, with a code; others finish, and the run says what happened."""
     jobs = [template("lamp", "A [moderated] lamp", 60), template("chair", "A chair", 20)]

@@ -322,8 +322,8 @@ class Worklist:
         still = WaitingTally()
         for item in self._pairing.plan(self._among(held), queued=True):
             if item.waits is ReasonCode.CANARY and not again and self._canary_watch.may_open(item.job.template):
-                ready = self._come(item)
-                yield _task(replace(ready, slots=ready.later), self._await_checks)
+                # It claims nothing while it waits: its canaries may need what the limits leave.
+                yield _task(replace(self._come(item), slots=(), cost=None), self._await_checks)
                 continue
             still.add(item)
             if item.waits or not item.slots:
