@@ -98,11 +98,9 @@ class BatchSubmitter:
             if marks := given_up(bench.settings, tried, slots):
                 await bench.offload(bench.ledger.images.mark, job.key, marks)
                 continue
-            odd = tuple(slot for slot in slots if slot in task.odd)
-            rest = tuple(slot for slot in slots if slot not in task.odd)
-            asked = ((odd, Purpose.RETRY), (rest, purposes(bench.settings, tried)[0]))
+            purpose = Purpose.RETRY if task.odd.issuperset(slots) else purposes(bench.settings, tried)[0]
             try:
-                made += [self._attempt(task, job, some, purpose) for some, purpose in asked if some]
+                made.append(self._attempt(task, job, slots, purpose))
             except InputError as error:
                 self._tell("price", str(error))
         return made

@@ -223,6 +223,8 @@ class JobRunner:
 
         It goes on where an earlier run was stopped, so that no slot is topped up or moderated more often than in one.
         """
+        if task.odd.issuperset(slots):
+            return await self._ask_again(job, slots, claim)
         if marks := given_up(self.bench.settings, tried, slots):
             return Filled(open=marks)
         filled, over = Filled(), None
@@ -242,7 +244,7 @@ class JobRunner:
                 break
         if not over:
             filled.open.update({slot: missing(self.bench.settings, why) for slot, why in short.items()})
-        await self._once_more(job, filled, task.odd)
+        await self._once_more(job, filled)
         return filled
 
     def _failed(self, call: CallState) -> dict[int, tuple[SlotState, Reason]]:
@@ -260,11 +262,18 @@ class JobRunner:
             await self._caller.make(call)
             await self._fetch(call, Filled())
 
-    async def _once_more(self, job: Job, filled: Filled, tried: frozenset[int]) -> None:
+    async def _ask_again(self, job: Job, slots: tuple[int, ...], claim: Claim) -> Filled:
+        """Make the one more try for stored images that are not as asked: what it does not bring stays as it is."""
+        call, filled = CallState(job, slots, Purpose.RETRY, job.key, last=True, claim=claim), Filled()
+        await self._caller.make(call)
+        filled.add(call, None)
+        await self._fetch(call, filled)
+        return filled
+
+    async def _once_more(self, job: Job, filled: Filled) -> None:
         """Ask once again for images that are not as asked; the first ones stay until others take their places."""
-        odd = tuple(slot for slot in filled.odd if slot not in tried)
-        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and odd and not self.bench.stops:
-            call = CallState(job, odd, Purpose.RETRY, job.key, last=True)
+        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
+            call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)
             filled.stored -= len(call.remote)
@@ -324,13 +333,15 @@ def split(tariffs: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int
     """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
 
     Those with one prompt and one past go together; no call asks for more images than any of the providers takes.
+    Images that are not as asked go apart from all others, and nothing but their one more try counts for them.
     """
     past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
     for job, asked in said(task.job, task.slots, task.words):
-        most, alike = per_call(tariffs, job.request, len(asked)), dict[Tried, list[int]]()
+        most, alike = per_call(tariffs, job.request, len(asked)), dict[tuple[bool, Tried], list[int]]()
         for slot in asked:
-            alike.setdefault(past.get(slot, UNTRIED), []).append(slot)
-        for tried, slots in alike.items():
+            odd = slot in task.odd
+            alike.setdefault((odd, UNTRIED if odd else past.get(slot, UNTRIED)), []).append(slot)
+        for (_, tried), slots in alike.items():
             parts += [(job, tuple(slots[i : i + most]), tried) for i in range(0, len(slots), most)]
     return parts
 

@@ -1,12 +1,14 @@
 """Every line of a batch has one right end, whatever stands in its files."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchgen.mock import Rule
 from batchgen.model import AttemptState
-from tests.batch.scene import QuickClock, adds_up, attempts, batches, created, jobs, until_collected
-from tests.rehearsal import Ended, Rehearsal
+from tests.batch.scene import BATCH, QuickClock, adds_up, attempts, batches, created, jobs, until_collected
+from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
 
 pytestmark = pytest.mark.sample(2)
 
@@ -129,3 +131,28 @@ def test_an_image_that_is_not_as_asked_is_asked_for_once_more(scene: Rehearsal, 
     assert ended.charged >= scene.billed  # what came at another size is settled with its estimate
     assert scene.run(manifest).exit == 0
     assert created(scene) == 2
+
+
+def test_a_second_try_by_calls_that_fails_leaves_the_first_image_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a batch brought and was paid for stays stored, however its one more try ends; no later run asks again."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    rules = [
+        Rule(f"other_size,{then},{then}", prompt=f"lamp {index}", by_prompt=True, options={"size": "1024x1536"})
+        for index, then in enumerate(("moderation_output", "fewer_0", "status_500", "ok"))
+    ]
+
+    def stand(ended: Ended) -> list[tuple[str, ...]]:
+        rows = [row for index in range(4) for row in ended.images(f"j{index}")]
+        return [(row["state"], row["path"], row["sha256"], row["flags"]) for row in rows]
+
+    with rehearsal(tmp_path, BATCH, rules=rules) as scene:
+        first = stand(until_collected(scene, scene.manifest(jobs(4)), clock=QuickClock()))
+        for _ in range(2):
+            ended = scene.run(scene.manifest(jobs(4), on_mismatch="retry-once", route="sync"))
+            assert (ended.exit, ended.summary["images"]["stored"]) == (0, 4)
+            assert stand(ended)[:3] == first[:3]
+            assert "size" not in stand(ended)[3][-1], "the last one came as asked"
+            assert sorted(one.purpose.value for one in attempts(ended.folder)) == ["first"] * 4 + ["retry"] * 4

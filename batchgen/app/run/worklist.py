@@ -303,9 +303,24 @@ class Worklist:
         self._under_way.add(item.job.id)
         self._canary_watch.starts(item.job)
         if item.job.id in self._redrawn:  # what was planned of it may have been drawn meanwhile
-            return _task(item, self._after_redraw)
-        odd = frozenset(slot for key, slot in self._pairing.choices.odd if key == item.job.key)
-        return replace(_task(item, self._prepare if item.job.waits_for else self._look_again), odd=odd)
+            return self._task(item, self._after_redraw)
+        return self._task(item, self._prepare if item.job.waits_for else self._look_again)
+
+    def _task(self, item: Planned, prepare: Prepare | None = None) -> Task:
+        redraw = item.action is Action.REDRAW
+        odd = () if redraw else (slot for slot in item.slots if (item.job.key, slot) in self._pairing.choices.odd)
+        return Task(
+            item.job,
+            item.slots,
+            item.replaces,
+            prepare,
+            job_status=item.job_status,
+            tried=item.tried,
+            words=item.words,
+            redraw=redraw,
+            high=item.quote.high if item.quote else ZERO,
+            odd=frozenset(odd),
+        )
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether too many of the job's template were in vain; then it is written down why the job is not started."""
@@ -323,7 +338,7 @@ class Worklist:
         for item in self._pairing.plan(self._among(held), queued=True):
             if item.waits is ReasonCode.CANARY and not again and self._canary_watch.may_open(item.job.template):
                 # It claims nothing while it waits: its canaries may need what the limits leave.
-                yield _task(replace(self._come(item), slots=(), cost=None), self._await_checks)
+                yield self._task(replace(self._come(item), slots=(), cost=None), self._await_checks)
                 continue
             still.add(item)
             if item.waits or not item.slots:
@@ -398,7 +413,7 @@ class Worklist:
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.PLANNED, detail=item.why))
         if not item.slots:
             return Outcome(item.job, item.job_status, reason=Reason(ReasonCode.PLANNED, detail=item.why))
-        return _task(item)
+        return self._task(item)
 
     async def _after_redraw(self, task: Task, offload: Offload) -> Task | Outcome:
         """Plan a job anew when images of it have been drawn again that somebody rejected."""
@@ -406,7 +421,7 @@ class Worklist:
         item = await offload(lambda: next(self._pairing.plan([task.job], queued=True), None))
         if item is None or not item.slots:
             return Outcome(task.job, item.job_status if item else task.job_status, reason=Reason(ReasonCode.PLANNED))
-        return await self._look_again(_task(item), offload)
+        return await self._look_again(self._task(item), offload)
 
     async def _until_none_is(self, names: Sequence[str], *among: AbstractSet[str]) -> None:
         """Wait until none of some jobs is among others, or the run stops."""
@@ -469,7 +484,7 @@ class Worklist:
             self._redrawing.add(item.job.id)
             self._redrawn.add(item.job.id)
             self.grows(len(item.slots))
-        return [(item, _task(item, self._look_again)) for item in drawn]
+        return [(item, self._task(item, self._look_again)) for item in drawn]
 
     def _is_at_rest(self, job: Job) -> bool:
         return job.id not in self._under_way and job.id not in self._redrawing
@@ -497,7 +512,7 @@ class Worklist:
     def _unflagged(self, item: Planned) -> Planned:
         """Leave out what a moderation endpoint flagged: it is moderated, without a call; or told, and sent.
 
-        An image that is to be drawn anew stays as it is.
+        An image that is to be drawn anew, or is asked for once more, stays as it is.
         """
         if not self.prechecked.flagged:
             return item
@@ -522,6 +537,7 @@ class Worklist:
         moderated = {
             slot: (SlotState.MODERATED, Reason(ReasonCode.MODERATED, PRECHECK, ", ".join(categories) or "flagged"))
             for slot, categories in flagged.items()
+            if (item.job.key, slot) not in self._pairing.choices.odd
         }
         self.ledger.images.mark(item.job.key, moderated)
         (known,) = self.ledger.jobs.known([item.job])
@@ -530,17 +546,3 @@ class Worklist:
 
 def _in_words(reason: Reason) -> str:
     return f"paid, but not fetched: {reason.words}" if reason.code is ReasonCode.DOWNLOAD else reason.words
-
-
-def _task(item: Planned, prepare: Prepare | None = None) -> Task:
-    return Task(
-        item.job,
-        item.slots,
-        item.replaces,
-        prepare,
-        job_status=item.job_status,
-        tried=item.tried,
-        words=item.words,
-        redraw=item.action is Action.REDRAW,
-        high=item.quote.high if item.quote else ZERO,
-    )
