@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import uniform
 
 from batchgen.engine.batch_reading import BatchReading, UnreadError
-from batchgen.engine.batch_recovery import BatchRecovery, close_open, note_away
+from batchgen.engine.batch_recovery import UNSEEN, BatchRecovery, close_open, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.engine.open_items import settle_late
@@ -19,6 +19,8 @@ FIRST_WAIT, LONGEST_WAIT, GROWTH = 15.0, 600.0, 1.5
 """Seconds between two polls."""
 LONGEST_POSTPONED = timedelta(hours=1)
 """A provider may ask for so long a pause; whatever says more was written with another clock."""
+KEPT = timedelta(days=30)
+"""How long a provider keeps the files of a batch: whoever does not see it by then never will."""
 MISSING = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_line_missing", "its line is in neither file of the batch")
 UNDONE = {
     BatchStatus.EXPIRED: Verdict(Charge.NO, Remedy.RETRY, "batch_expired", "the batch ended before it was its turn"),
@@ -46,6 +48,7 @@ class BatchCollector:
         self._recovery = BatchRecovery(self.bench)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
+        self._unseen_here: set[str] = set()
 
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
@@ -86,7 +89,7 @@ class BatchCollector:
 
     async def awaited(self) -> list[BatchRow]:
         """List those of them for which it makes sense to wait: the ones that the provider shows this key."""
-        return [row for row in await self.rows() if row.id not in self._recovery.unseen]
+        return [row for row in await self.rows() if row.id not in self._unseen_here]
 
     def _is_mine(self, row: BatchRow) -> bool:
         return lane_of(row, self._lanes) is self.bench.lane
@@ -109,7 +112,7 @@ class BatchCollector:
             await self._postpone(row, error.verdict)
             return False
         if told is None:
-            return await self._recovery.tell_unseen(row, "the provider shows this key no such batch")
+            return await self._unseen(row)
         files = (told.output_file, told.error_file)
         await bench.offload(bench.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
         bench.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
@@ -126,6 +129,19 @@ class BatchCollector:
             await self._postpone(row, error.verdict)
         else:
             self.bench.note("batch_cancelled", batch=row.id)
+
+    async def _unseen(self, row: BatchRow) -> bool:
+        """Tell that this key does not see a batch; once its files are gone for certain, what it drew is held."""
+        bench = self.bench
+        self._unseen_here.add(row.id)
+        bench.note(
+            "batch_unseen", batch=row.id, provider_id=row.provider_id, why="the provider shows this key no such batch"
+        )
+        if bench.clock.now() - row.created < KEPT:
+            return False
+        await close_open(bench, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
+        await bench.offload(bench.ledger.batches.end, row.id, "unseen", UNSEEN)
+        return True
 
     async def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
         """Leave a batch for the next look; a key that is refused stops the run.

@@ -1,7 +1,5 @@
 """Finds out what became of a batch whose creation nobody saw the end of. A batch is never created twice."""
 
-from datetime import timedelta
-
 from batchgen.engine.context import RunContext
 from batchgen.engine.open_items import settle_late
 from batchgen.executor import BatchRefusedError
@@ -11,22 +9,16 @@ from batchgen.model import Charge, Phase, Reason, ReasonCode, Receipt, Remedy, S
 GRACE = 60.0
 """Seconds in which a batch may still appear in the provider's list after its creation was asked for."""
 LOOK_EVERY = 10.0
-KEPT = timedelta(days=30)
-"""How long a provider keeps the files of a batch: whoever does not see it by then never will."""
 UNSEEN = "perhaps it was created: this key sees neither the batch nor its input file"
 
 
 class BatchRecovery:
-    """Settles batches that were being made when a run died, or an answer was lost.
-
-    `unseen` are batches that the provider does not show this key: it is of no use to wait for them.
-    """
+    """Settles batches that were being made when a run died, or an answer was lost."""
 
     def __init__(self, bench: RunContext) -> None:
         assert bench.lane.batches is not None, "whoever looks for batches knows where"
         self.bench = bench
         self._batches = bench.lane.batches
-        self.unseen: set[str] = set()
 
     async def settle(self, batch_id: str) -> bool:
         """Settle one; False when it provably never began, and its attempts may be made anew."""
@@ -69,7 +61,7 @@ class BatchRecovery:
             if bench.stops:
                 return
         if row.input_file is None or await client.file(row.input_file) is None:
-            await self.tell_unseen(row, "the provider shows this key neither such a batch nor its input file")
+            await self._hold(row)
             return
         await bench.offload(bench.ledger.batches.enter, row.id, BatchState.WITHDRAWING)
         await self._withdraw(row)
@@ -93,19 +85,11 @@ class BatchRecovery:
         note_away(bench, await self._row(row.id))
         return True
 
-    async def tell_unseen(self, row: BatchRow, why: str) -> bool:
-        """Tell that this key does not see a batch, which may be another project's; whether it is given up.
-
-        Once its files are gone for certain, its lines are held: nobody can say any more what it drew.
-        """
-        bench = self.bench
-        self.unseen.add(row.id)
-        bench.note("batch_unseen", batch=row.id, provider_id=row.provider_id, why=why)
-        if bench.clock.now() - row.created < KEPT:
-            return False
-        await close_open(bench, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
-        await bench.offload(bench.ledger.batches.end, row.id, "unseen", UNSEEN)
-        return True
+    async def _hold(self, row: BatchRow) -> None:
+        """Hold every line: nobody can say whether the batch was created, and it is never created twice."""
+        verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN)
+        await close_open(self.bench, row, verdict)
+        await self.bench.offload(self.bench.ledger.batches.end, row.id, "unseen", UNSEEN)
 
     async def _row(self, batch_id: str) -> BatchRow:
         return await self.bench.offload(self.bench.ledger.batches.find, batch_id)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.ledger import BatchState
-from batchgen.model import OnUncertain
 from tests.batch.scene import (
     BATCH,
     Died,
@@ -69,26 +67,6 @@ def test_a_batch_that_a_key_does_not_see_stays_reserved(tmp_path: Path, monkeypa
         ended = until_collected(scene, seen, clock=QuickClock())
         assert ended.exit == 0, ended.summary
         assert created(scene) == 2
-        adds_up(scene, ended)
-
-
-def test_a_batch_of_which_another_key_sees_nothing_is_not_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run dies before it knows whether its batch was created; the key that asked for it collects it later."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-first")
-    with rehearsal(tmp_path, BATCH, project_per_key=True) as scene:
-        manifest = scene.manifest(jobs(2))
-        with pytest.raises((Died, ExceptionGroup)):
-            scene.run(manifest, dies_at("ledger.batch_submitted.before_commit"), clock=QuickClock())
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-second")
-        away = scene.run(manifest, clock=QuickClock(), on_uncertain=OnUncertain.RETRY)
-        assert (away.exit, away.summary["images"]["submitted"]) == (9, 2)
-        assert [row.state for row in batches(away.folder)] == [BatchState.CREATING]
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-first")
-        ended = until_collected(scene, manifest, clock=QuickClock(), on_uncertain=OnUncertain.RETRY)
-        assert ended.exit == 0, ended.summary
-        assert created(scene) == 1
         adds_up(scene, ended)
 
 
