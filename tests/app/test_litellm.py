@@ -34,7 +34,7 @@ def behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Re
     """Return the mock with a limit that it keeps and does not tell, and what a manifest says of the proxy before it."""
     program = HOME / "litellm" / "bin" / "litellm"
     if not program.exists():
-        pytest.skip(f"litellm is not installed in {HOME}: .ci/run does it")
+        pytest.skip(f"litellm is not installed in {HOME}: make torture does it")
     monkeypatch.setenv("LITELLM_API_KEY", FRONT)
     window = 60 / SPEED
     with rehearsal(tmp_path, hidden_per_minute=A_MINUTE, window_seconds=window, key=BEHIND) as scene:
