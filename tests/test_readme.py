@@ -190,7 +190,7 @@ def test_every_yaml_example_is_a_manifest_or_a_provider(
         make_image(shop / "photos" / "0007.jpg")
         result = check.check(open_project(shop / "shop.yaml", Options()))
         assert result.errors == (), page
-        assert result.census.planned
+        assert result.manifest_summary.planned
 
 
 def test_the_environment_by_example_tells_people(tmp_path: Path) -> None:

@@ -136,12 +136,12 @@ class Submitted:
 class AttemptLoop:
     """Makes the calls of a whole run."""
 
-    def __init__(self, bench: RunContext, places: Admission, collector: Collector) -> None:
-        self.bench = bench
+    def __init__(self, context: RunContext, places: Admission, collector: Collector) -> None:
+        self.context = context
         self.places = places
         self.collector = collector
-        self.room = BudgetHint(bench.clock)
-        self.choice = LaneChoice(bench, places)
+        self.room = BudgetHint(context.clock)
+        self.choice = LaneChoice(context, places)
         self._refused: set[str] = set()
 
     async def make(self, call: CallState) -> Over | None:
@@ -162,22 +162,22 @@ class AttemptLoop:
     def _stop(self, call: CallState, stop: Stop) -> None:
         """Ask a provider no more, or stop the run for what is not a provider's."""
         if stop.kind is StopKind.STORAGE:
-            self.bench.stops.add(stop)
+            self.context.stops.add(stop)
         else:
             self._take_out(call.job, call.asked, stop)
 
     def _take_out(self, job: Job, lane: Lane, stop: Stop) -> None:
         """Ask a provider no more, or no more for what it has no endpoint for."""
         if not lane.close_endpoint(job.request.operation, stop):
-            self.bench.take_out(lane, stop)
+            self.context.take_out(lane, stop)
         self.choice.news()
 
     def _moves(self, call: CallState, over: Over) -> bool:
         """Whether a call that is over for one provider, for nothing, is made at another one."""
-        if not over.elsewhere or call.lane is None or self.bench.stops or not self._others(call):
+        if not over.elsewhere or call.lane is None or self.context.stops or not self._others(call):
             return False
         self._tell(call, over)
-        self.bench.note("moved", job=call.job.id, provider=call.lane.name, why=over.reason.words)
+        self.context.note("moved", job=call.job.id, provider=call.lane.name, why=over.reason.words)
         call.move()
         return True
 
@@ -196,28 +196,28 @@ class AttemptLoop:
 
     def _given_up(self, call: CallState, over: Over) -> Over:
         """Say how a call ends that nobody is left for: who is not asked any more may draw it in a later run."""
-        gone = [stop for lane in self.bench.able(call.job) if (stop := lane.out(call.job))]
-        if not over.elsewhere or not gone or self.bench.stops:
+        gone = [stop for lane in self.context.able(call.job) if (stop := lane.out(call.job))]
+        if not over.elsewhere or not gone or self.context.stops:
             return over
-        self.bench.stops.leave_undone(gone[-1])
+        self.context.stops.leave_undone(gone[-1])
         return Over(SlotState.NOT_STARTED, Reason(ReasonCode.UNAVAILABLE, detail=gone[-1].words))
 
     def _back_off(self, number: int) -> float:
         """Seconds between two tries: by chance, up to a bound that doubles, so that calls do not come back together."""
-        retry = self.bench.settings.retry
+        retry = self.context.settings.retry
         most = min(retry.cap_seconds, retry.base_seconds * 2 ** min(number, 64))
         return uniform(0.0, most)  # noqa: S311 - jitter, no secret
 
     async def _rest(self, seconds: float) -> None:
         with self.places.resting():
-            await self.bench.pause(seconds)
+            await self.context.pause(seconds)
 
     async def _admit(self, call: CallState) -> Next | None:
         """One try; when the limits leave no room, wait for others to give some back as long as that can help.
 
         What jobs of a larger priority may still ask for is left to them, also while they wait.
         """
-        while not self.bench.stops:
+        while not self.context.stops:
             lane = await self.choice.next(call.job, len(call.slots), call.avoided)
             if lane is None:
                 return self._unserved(call)
@@ -251,7 +251,7 @@ class AttemptLoop:
             return Over(SlotState.NOT_STARTED, reason, elsewhere=True)
         if refused.kind not in self._refused and not call.last:
             self._refused.add(refused.kind)
-            self.bench.note("refused", job=call.job.id, kind=refused.kind, why=reason.detail)
+            self.context.note("refused", job=call.job.id, kind=refused.kind, why=reason.detail)
         return Over(SlotState.NOT_STARTED, reason)
 
     # ---- one try -----------------------------------------------------------------------------------------------------
@@ -265,12 +265,12 @@ class AttemptLoop:
                 self.choice.news()
             return await self._wait_for(call, attempt, tried, ask) if isinstance(tried, Submitted) else tried
         except Closed:
-            return Over(SlotState.NOT_STARTED, STOPPED) if self.bench.stops else self._at_once(call)
+            return Over(SlotState.NOT_STARTED, STOPPED) if self.context.stops else self._at_once(call)
         except InputError as error:
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.INPUT, detail=str(error.problems[0].message)))
         except Occupied as error:  # this job's place alone is taken: the others go on
-            await park(self.bench, Pending(attempt.id, AT_STORE, why=str(error)))
-            self.bench.note("occupied", attempt=attempt.id, job=attempt.job_id, why=str(error))
+            await park(self.context, Pending(attempt.id, AT_STORE, why=str(error)))
+            self.context.note("occupied", attempt=attempt.id, job=attempt.job_id, why=str(error))
             return Over(SlotState.NOT_STARTED, Reason(ReasonCode.STORAGE, detail=str(error)))
         except StorageError as error:
             why = str(error)
@@ -278,7 +278,7 @@ class AttemptLoop:
 
     def _unserved(self, call: CallState) -> Over:
         """Say how a call ends for which no provider was found: none can draw it, or those that can are out."""
-        if self.bench.stops or self.bench.able(call.job):
+        if self.context.stops or self.context.able(call.job):
             return Over(SlotState.NOT_STARTED, STOPPED, elsewhere=True)
         return Over(SlotState.FAILED, Reason(ReasonCode.REFUSED, detail="no provider of this run can draw it"))
 
@@ -289,22 +289,22 @@ class AttemptLoop:
 
     async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Submitted | None:
         """Make one attempt while a permit is held, and settle it, unless its result comes later."""
-        bench, lane = self.bench, call.asked
+        context, lane = self.context, call.asked
         async with self._permit(lane, attempt) as permit:
             if permit is None:
                 why = f"{attempt.model} at {lane.name}: {lane.breaker(attempt.model).given_up}"
                 reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
                 return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
-            bench.check_output()
+            context.check_output()
             ask.claimed = others = self.room.claimed(call.job.priority)
-            reserve = bench.ledger.reservations.reserve
-            if refused := await bench.offload(reserve, attempt, lane.caps(), (others.money, others.images)):
+            reserve = context.ledger.reservations.reserve
+            if refused := await context.offload(reserve, attempt, lane.caps(), (others.money, others.images)):
                 return _approved(refused) if refused.kind is CapKind.APPROVED else refused
             call.touched = True
             ask.reserved()
-            if bench.stops or lane.out(call.job) or not permit.breaker.admits(permit.ticket):
+            if context.stops or lane.out(call.job) or not permit.breaker.admits(permit.ticket):
                 unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
-                await bench.offload(bench.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
+                await context.offload(context.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
                 ask.settled(Amount())
                 return self._at_once(call) if lane.out(call.job) else Again()
             came = await self._send(call, attempt, permit)
@@ -318,7 +318,7 @@ class AttemptLoop:
         with self.places.resting():
             came = await self.collector.receive(submitted.pending, attempt)
         if came is None:
-            if not self.bench.stops:  # it takes longer than any call may
+            if not self.context.stops:  # it takes longer than any call may
                 permit.breaker.record(permit.ticket, Remedy.UNCERTAIN)
             return Over(SlotState.NOT_STARTED, LATER)
         receipt = _receipt(came)
@@ -359,8 +359,8 @@ class AttemptLoop:
         if isinstance(came, Pending):
             limiter.answered(permit.start)
             permit.breaker.keep(permit.ticket)
-            await park(self.bench, came)
-            self.bench.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
+            await park(self.context, came)
+            self.context.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
         receipt = await self._proven(permit.lane, _receipt(came))
         if receipt.came:
@@ -386,14 +386,14 @@ class AttemptLoop:
         lane.served = lane.served or receipt.came
         if lane.served or receipt.verdict.cause is not Cause.WEB_PAGE:
             return receipt
-        bench = self.bench
-        lane.served = await bench.offload(bench.ledger.accounts.served, lane.name)
+        context = self.context
+        lane.served = await context.offload(context.ledger.accounts.served, lane.name)
         return receipt if lane.served else replace(receipt, verdict=unproven(receipt.verdict))
 
     async def _close(self, call: CallState, attempt: Attempt, receipt: Receipt, ask: Ask) -> Next | None:
         """Settle an attempt with what it brought, and see what follows."""
         lane, state = call.asked, state_of(receipt)
-        settlement = lane.tariff.settle(attempt, receipt) if state in PAID else None
+        settlement = lane.price_list.settle(attempt, receipt) if state in PAID else None
         for stop in (halt(receipt.verdict), settlement and too_dear(attempt, settlement, receipt)):
             if stop:
                 self._take_out(call.job, lane, stop)
@@ -403,39 +403,39 @@ class AttemptLoop:
         return None if call.stored or call.odd or call.remote or call.short else await self._decide(call, receipt)
 
     def _attempt(self, call: CallState, lane: Lane) -> Attempt:
-        bench = self.bench
+        context = self.context
         purpose = Purpose.RETRY if call.tally.tries and call.purpose is Purpose.FIRST else call.purpose
         return Attempt(
-            id=bench.new_id(),
-            run_id=bench.run_id,
+            id=context.new_id(),
+            run_id=context.run_id,
             job_key=call.job.key,
             job_id=call.job.id,
             request=call.job.request,
             stems=call.job.stems,
-            model=lane.tariff.model_of(call.job.request),
+            model=lane.price_list.model_of(call.job.request),
             provider=lane.name,
             slots=call.slots,
-            quote=lane.tariff.quote(call.job.request, len(call.slots)),
+            quote=lane.price_list.quote(call.job.request, len(call.slots)),
             purpose=purpose,
-            deadline=bench.settings.retry.deadline_seconds,
+            deadline=context.settings.retry.deadline_seconds,
             replaces=call.replaces,
             inherited=call.job.inherited,
-            stream=lane.tariff.streams(call.job.request),
+            stream=lane.price_list.streams(call.job.request),
         )
 
     async def _execute(self, attempt: Attempt) -> Came:
         facts = {"attempt": attempt.id, "job": attempt.job_id, "slots": attempt.slots, "purpose": attempt.purpose.value}
-        self.bench.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
-        (came,) = await self.bench.executor.execute((attempt,))
+        self.context.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
+        (came,) = await self.context.executor.execute((attempt,))
         return came
 
     async def _settle(self, call: CallState, attempt: Attempt, receipt: Receipt, settlement: Settlement | None) -> None:
         """Write down what came, and what it cost."""
-        bench, state = self.bench, state_of(receipt)
+        context, state = self.context, state_of(receipt)
         self._take(call, attempt, receipt)
-        await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, not_taken(bench, receipt))
+        await context.offload(context.ledger.attempts.settle, receipt, state, settlement, not_taken(context, receipt))
         call.spent = MicroUSD(call.spent + (settlement.cost if settlement else 0))
-        bench.note(
+        context.note(
             "settled",
             attempt=attempt.id,
             job=attempt.job_id,
@@ -449,7 +449,7 @@ class AttemptLoop:
             seconds=round(receipt.seconds, 3),
             **({"cause": receipt.verdict.cause.value} if receipt.verdict.cause else {}),
         )
-        await bench.forget(attempt.id)
+        await context.forget(attempt.id)
 
     def _take(self, call: CallState, attempt: Attempt, receipt: Receipt) -> None:
         """Say what a call brought; a top-up that was charged and brought nothing counts as one all the same."""
@@ -463,12 +463,12 @@ class AttemptLoop:
             call.short = tuple((slot, reasons.get(slot, receipt.verdict.code)) for slot in call.slots)
 
     async def _decide(self, call: CallState, receipt: Receipt) -> Next:
-        bench, verdict = self.bench, receipt.verdict
+        context, verdict = self.context, receipt.verdict
         may_risk = not call.last
         if may_risk and verdict.charge is not Charge.NO:
-            risked = await bench.offload(bench.ledger.reservations.exposure, bench.run_id)
+            risked = await context.offload(context.ledger.reservations.exposure, context.run_id)
             may_risk = risked.at_risk < max(MICRO, (call.asked.caps().max_cost or 0) // 20)
-        policy = Policy(bench.settings.retry, bench.settings.on_uncertain, may_risk)
+        policy = Policy(context.settings.retry, context.settings.on_uncertain, may_risk)
         before = call.tally
         if call.purpose is Purpose.TOP_UP:  # moderation has had its second chance
             before = replace(before, moderated=max(before.moderated, 1))

@@ -28,26 +28,26 @@ class AutoRoute:
 
     def __init__(
         self,
-        bench: RunContext,
+        context: RunContext,
         worker: JobRunner,
         tasks: Callable[[], Iterator[Task]],
         planned: timedelta,
         others: Callable[[], Awaitable[None]],
     ) -> None:
-        self.bench = bench
+        self.context = context
         self._worker = worker
         self._tasks = tasks
         self._planned = planned
         self._others = others
-        self._submitter = BatchSubmitter(bench, self._fits)
+        self._submitter = BatchSubmitter(context, self._fits)
         self._is_late = False
-        self._collector = BatchCollector(bench)
+        self._collector = BatchCollector(context)
 
     async def draw(self) -> AsyncIterator[Outcome]:
         """Draw everything; tells how each job ended in calls, and what was submitted."""
-        bench = self.bench
+        context = self.context
         until = self._submitter.deadline = await self._deadline()
-        self._is_late = last_moment(until, self._planned * MARGIN) <= bench.clock.now()
+        self._is_late = last_moment(until, self._planned * MARGIN) <= context.clock.now()
         while await self._may_submit():
             async for outcome in self._submitter.submit(self._tasks()):
                 yield outcome
@@ -60,31 +60,31 @@ class AutoRoute:
             yield outcome
 
     async def _may_submit(self) -> bool:
-        return not (self._is_late or self.bench.stops) and await self._left() > 0
+        return not (self._is_late or self.context.stops) and await self._left() > 0
 
     async def _by_calls(self) -> AsyncIterator[Outcome]:
         """Cancel what is open, and draw what each batch did not bring once it has ended."""
-        bench = self.bench
-        while not bench.stops:
+        context = self.context
+        while not context.stops:
             for row in await self._open():
                 if row.status != BatchStatus.CANCELLING:  # as long as the provider does not say so, it is asked
                     await self._collector.cancel(row)
-            async for outcome in run(self._tasks(), self._worker, bench.stops, bench.offload):
+            async for outcome in run(self._tasks(), self._worker, context.stops, context.offload):
                 yield outcome
             if not await self._open():
                 return
-            await bench.pause(LOOK_EVERY)
+            await context.pause(LOOK_EVERY)
             await self._collector.look()
 
     async def _deadline(self) -> datetime:
         """Say when everything has to be there, fixed at the first submission of what is still open."""
-        bench, ready_by = self.bench, self.bench.settings.batch.ready_by
+        context, ready_by = self.context, self.context.settings.batch.ready_by
         fixed = [row.deadline for row in await self._open() if row.deadline]
         if fixed:
             return min(fixed)
         assert ready_by is not None, "the manifest was checked"
-        budget = bench.settings.budget
-        return deadline(ready_by, bench.clock.now(), budget.timezone if budget else "UTC")
+        budget = context.settings.budget
+        return deadline(ready_by, context.clock.now(), budget.timezone if budget else "UTC")
 
     async def _fits(self, chunk: Chunk) -> bool:
         """Whether there is time for one more batch: else what is not there is drawn by calls, from now on."""
@@ -98,7 +98,7 @@ class AutoRoute:
         What the provider says is drawn is not drawn by calls, and is delivered when a batch is cancelled.
         """
         rows = await self._open()
-        models = [self.bench.lane.tariff.model(row.model) for row in rows]
+        models = [self.context.lane.price_list.model(row.model) for row in rows]
         known = [seconds for model in models if model for _, seconds in model.typical_seconds]
         lines = [max(0, row.lines - row.completed) for row in rows]
         work = Work(
@@ -108,8 +108,8 @@ class AutoRoute:
             max(known, default=MOST_SECONDS),
         )
         assert self._submitter.deadline is not None, "it is known before anything is submitted"
-        moment = last_moment(self._submitter.deadline, by_calls(work, self.bench.settings.limits))
-        return (moment - self.bench.clock.now()).total_seconds()
+        moment = last_moment(self._submitter.deadline, by_calls(work, self.context.settings.limits))
+        return (moment - self.context.clock.now()).total_seconds()
 
     async def _open(self) -> list[BatchRow]:
         return await self._collector.awaited()

@@ -40,25 +40,25 @@ def lane_of(row: BatchRow, lanes: Sequence[Lane]) -> Lane | None:
 class BatchCollector:
     """Collects the batches of one provider; one instance serves a whole run."""
 
-    def __init__(self, bench: RunContext, lane: Lane | None = None) -> None:
-        self._lanes = bench.lanes
-        self.bench = bench.only(lane or bench.lane)
-        assert self.bench.lane.batches is not None, "whoever collects batches knows where they are"
-        self._batches = self.bench.lane.batches
-        self._recovery = BatchRecovery(self.bench)
+    def __init__(self, context: RunContext, lane: Lane | None = None) -> None:
+        self._lanes = context.lanes
+        self.context = context.only(lane or context.lane)
+        assert self.context.lane.batches is not None, "whoever collects batches knows where they are"
+        self._batches = self.context.lane.batches
+        self._recovery = BatchRecovery(self.context)
         self._wait = FIRST_WAIT
         self._at_least = 0.0
         self._unseen_here: set[str] = set()
 
     async def look(self) -> int:
         """Look once at every open batch, and collect those that have ended; how many have."""
-        bench, ended = self.bench, 0
+        context, ended = self.context, 0
         for row in await self.rows():
-            if bench.stops:
+            if context.stops:
                 break
             if row.state is not BatchState.SUBMITTED:
                 await self._recovery.settle(row.id)
-                row = await bench.offload(bench.ledger.batches.find, row.id)  # noqa: PLW2901
+                row = await context.offload(context.ledger.batches.find, row.id)  # noqa: PLW2901
             # One of which nobody knows yet whether it was created waits for the next look.
             is_due = row.state is BatchState.SUBMITTED and not self._is_early(row)
             ended += row.state is BatchState.ENDED or (is_due and await self._poll(row))
@@ -70,33 +70,33 @@ class BatchCollector:
 
         `left` says for how many seconds more there is time to wait.
         """
-        while not self.bench.stops:
+        while not self.context.stops:
             most = await left() if left else float("inf")
             if most <= 0 or not await self.awaited():
                 return False
             seconds = max(self._at_least, self._wait * uniform(0.75, 1.25))  # noqa: S311 - jitter, no secret
-            await self.bench.pause(min(seconds, most))
+            await self.context.pause(min(seconds, most))
             self._wait = min(LONGEST_WAIT, self._wait * GROWTH)
             self._at_least = 0.0
-            if not self.bench.stops and await self.look():
+            if not self.context.stops and await self.look():
                 self._wait = FIRST_WAIT
                 return True
         return False
 
     async def rows(self) -> list[BatchRow]:
         """List the open batches of this provider."""
-        return [row for row in await self.bench.offload(self.bench.ledger.batches.open) if self._is_mine(row)]
+        return [row for row in await self.context.offload(self.context.ledger.batches.open) if self._is_mine(row)]
 
     async def awaited(self) -> list[BatchRow]:
         """List those of them for which it makes sense to wait: the ones that the provider shows this key."""
         return [row for row in await self.rows() if row.id not in self._unseen_here]
 
     def _is_mine(self, row: BatchRow) -> bool:
-        return lane_of(row, self._lanes) is self.bench.lane
+        return lane_of(row, self._lanes) is self.context.lane
 
     def _is_early(self, row: BatchRow) -> bool:
         """Whether the provider asked for a pause that is not over."""
-        wait = (row.next_look - self.bench.clock.now()) if row.next_look else timedelta()
+        wait = (row.next_look - self.context.clock.now()) if row.next_look else timedelta()
         if not timedelta() < wait <= LONGEST_POSTPONED:
             return False
         self._at_least = max(self._at_least, wait.total_seconds())
@@ -104,7 +104,7 @@ class BatchCollector:
 
     async def _poll(self, row: BatchRow) -> bool:
         """Ask how a batch stands; whether it has ended, and everything of it is settled."""
-        bench, client = self.bench, self._batches.client_at(row.base_url)
+        context, client = self.context, self._batches.client_at(row.base_url)
         assert row.provider_id is not None, "what was submitted has an id there"
         try:
             told = await client.batch(row.provider_id)
@@ -114,9 +114,9 @@ class BatchCollector:
         if told is None:
             return await self._unseen(row)
         files = (told.output_file, told.error_file)
-        await bench.offload(bench.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
-        bench.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
-        note_away(bench, await bench.offload(bench.ledger.batches.find, row.id))
+        await context.offload(context.ledger.batches.told, row.id, told.word, told.completed, told.failed, files)
+        context.note("batch_polled", batch=row.id, status=told.word, completed=told.completed, failed=told.failed)
+        note_away(context, await context.offload(context.ledger.batches.find, row.id))
         return told.status.final and await self._collect(row, told)
 
     async def cancel(self, row: BatchRow) -> None:
@@ -128,19 +128,19 @@ class BatchCollector:
         except BatchRefusedError as error:
             await self._postpone(row, error.verdict)
         else:
-            self.bench.note("batch_cancelled", batch=row.id)
+            self.context.note("batch_cancelled", batch=row.id)
 
     async def _unseen(self, row: BatchRow) -> bool:
         """Tell that this key does not see a batch; once its files are gone for certain, what it drew is held."""
-        bench = self.bench
+        context = self.context
         self._unseen_here.add(row.id)
-        bench.note(
+        context.note(
             "batch_unseen", batch=row.id, provider_id=row.provider_id, why="the provider shows this key no such batch"
         )
-        if bench.clock.now() - row.created < KEPT:
+        if context.clock.now() - row.created < KEPT:
             return False
-        await close_open(bench, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
-        await bench.offload(bench.ledger.batches.end, row.id, "unseen", UNSEEN)
+        await close_open(context, row, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN))
+        await context.offload(context.ledger.batches.end, row.id, "unseen", UNSEEN)
         return True
 
     async def _postpone(self, row: BatchRow, verdict: Verdict) -> None:
@@ -150,72 +150,72 @@ class BatchCollector:
         """
         if verdict.retry_after:
             self._at_least = max(self._at_least, verdict.retry_after)
-            until = self.bench.clock.now() + min(LONGEST_POSTPONED, timedelta(seconds=verdict.retry_after))
+            until = self.context.clock.now() + min(LONGEST_POSTPONED, timedelta(seconds=verdict.retry_after))
             for one in await self.rows():
-                await self.bench.offload(self.bench.ledger.batches.postpone, one.id, until)
-        self.bench.note("batch_postponed", batch=row.id, code=verdict.code, why=verdict.message)
+                await self.context.offload(self.context.ledger.batches.postpone, one.id, until)
+        self.context.note("batch_postponed", batch=row.id, code=verdict.code, why=verdict.message)
         if verdict.remedy in {Remedy.PROBE_ACCOUNT, Remedy.STOP_ACCOUNT}:
-            self.bench.stops.add(Stop(StopKind.ACCOUNT, f"{verdict.code}: {verdict.message}"))
+            self.context.stops.add(Stop(StopKind.ACCOUNT, f"{verdict.code}: {verdict.message}"))
 
     # ---- a batch that has ended --------------------------------------------------------------------------------------
 
     async def _collect(self, row: BatchRow, told: ProviderBatch) -> bool:
         """Settle every line of a batch, and end it."""
-        bench = self.bench
-        reading = BatchReading(bench, row)
+        context = self.context
+        reading = BatchReading(context, row)
         try:
             for file_id in filter(None, (told.output_file, told.error_file)):
                 await reading.read(file_id)
         except UnreadError as error:
-            bench.note("batch_postponed", batch=row.id, code="unread", why=str(error))
+            context.note("batch_postponed", batch=row.id, code="unread", why=str(error))
             return False
         except StorageError as error:
-            bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            context.stops.add(Stop(StopKind.STORAGE, str(error)))
             return False
         if told.status is BatchStatus.FAILED:
             await self._failed(row, told.errors)
         else:
-            rise = bench.ledger.queue_limits.rise
-            await bench.offload(rise, row.provider, self._batches.key, row.model, row.tokens)
+            rise = context.ledger.queue_limits.rise
+            await context.offload(rise, row.provider, self._batches.key, row.model, row.tokens)
         undone = UNDONE.get(told.status, MISSING)
-        await close_open(bench, row, MISSING if _lacks_some(reading, told) else undone)
+        await close_open(context, row, MISSING if _lacks_some(reading, told) else undone)
         message = "; ".join(f"{error.code}: {error.message}" for error in told.errors)
-        await bench.offload(bench.ledger.batches.end, row.id, told.word, message)
-        bench.note("batch_ended", batch=row.id, status=told.word, why=message)
+        await context.offload(context.ledger.batches.end, row.id, told.word, message)
+        context.note("batch_ended", batch=row.id, status=told.word, why=message)
         return True
 
     async def _failed(self, row: BatchRow, errors: tuple[BatchError, ...]) -> None:
         """Learn what a failed batch says: a limit, or which jobs it cannot be drawn with."""
-        bench = self.bench
+        context = self.context
         if any(error.code == QUEUE_IS_FULL for error in errors):
             most = max(1, row.tokens // 2)
-            await bench.offload(bench.ledger.queue_limits.keep, row.provider, self._batches.key, row.model, most)
+            await context.offload(context.ledger.queue_limits.keep, row.provider, self._batches.key, row.model, most)
             return
         for error in errors:
-            line = await bench.offload(bench.ledger.batches.line, row.id, error.line or 0)
+            line = await context.offload(context.ledger.batches.line, row.id, error.line or 0)
             if line and line.ended is None:
                 verdict = Verdict(Charge.NO, Remedy.FAIL_JOB, error.code or "invalid", error.message)
                 words = f"line {error.line} of the batch: {error.message}"
                 marks = dict.fromkeys(line.slots, (SlotState.FAILED, Reason(ReasonCode.REFUSED, error.code, words)))
-                await settle_late(bench, line, Receipt(line.id, Phase.COMPLETE, verdict), marks)
+                await settle_late(context, line, Receipt(line.id, Phase.COMPLETE, verdict), marks)
         if not any(error.line for error in errors):
             why = "; ".join(f"{error.code}: {error.message}" for error in errors) or "the provider does not say why"
-            bench.stops.add(Stop(StopKind.UNAVAILABLE, f"a batch failed: {why}"))
+            context.stops.add(Stop(StopKind.UNAVAILABLE, f"a batch failed: {why}"))
 
     async def _clean(self) -> None:
         """Delete the files of batches that have ended at the provider, unless they are to stay."""
-        bench = self.bench
-        for row in await bench.offload(bench.ledger.batches.with_files):
+        context = self.context
+        for row in await context.offload(context.ledger.batches.with_files):
             if not self._is_mine(row):
                 continue
             client, files = self._batches.client_at(row.base_url), (row.input_file, row.output_file, row.error_file)
             try:
-                for file_id in filter(None, () if bench.settings.batch.keep_files else files):
+                for file_id in filter(None, () if context.settings.batch.keep_files else files):
                     await client.delete(file_id)
             except BatchRefusedError as error:
-                bench.note("batch_files_left", batch=row.id, why=error.verdict.message)
+                context.note("batch_files_left", batch=row.id, why=error.verdict.message)
                 continue
-            await bench.offload(bench.ledger.batches.cleaned, row.id)
+            await context.offload(context.ledger.batches.cleaned, row.id)
 
 
 def _lacks_some(reading: BatchReading, told: ProviderBatch) -> bool:

@@ -25,12 +25,12 @@ class BatchReading:
     not there. `answered` counts the lines that say that they succeeded.
     """
 
-    def __init__(self, bench: RunContext, row: BatchRow) -> None:
-        assert bench.lane.batches is not None, "the batch is somewhere"
-        self._bench = bench
+    def __init__(self, context: RunContext, row: BatchRow) -> None:
+        assert context.lane.batches is not None, "the batch is somewhere"
+        self._context = context
         self._row = row
-        self._client = bench.lane.batches.client_at(row.base_url)
-        self._files = bench.lane.batches.output_at(row.base_url)
+        self._client = context.lane.batches.client_at(row.base_url)
+        self._files = context.lane.batches.output_at(row.base_url)
         self._seen: set[str] = set()
         self._offset = 0
         self.nameless = False
@@ -45,8 +45,8 @@ class BatchReading:
         self._offset, tries, why, missed = 0, 0, "", 0
         while tries < MOST_READS:
             if tries:
-                await self._bench.pause(2.0 ** (tries - 1))
-            if self._bench.stops:
+                await self._context.pause(2.0 ** (tries - 1))
+            if self._context.stops:
                 break
             before = self._offset
             try:
@@ -69,26 +69,26 @@ class BatchReading:
             async for line in lines:
                 await self._take(line)
                 self._offset = line.end
-                if self._bench.stops:
+                if self._context.stops:
                     raise UnreadError("the run stopped")
         return True
 
     async def _take(self, line: OutputLine) -> None:
         """Settle one line; what is settled already, and what is not ours, is passed over."""
-        bench, name = self._bench, line.custom_id
-        row = await bench.offload(bench.ledger.attempts.find, name) if name else None
+        context, name = self._context, line.custom_id
+        row = await context.offload(context.ledger.attempts.find, name) if name else None
         if row is None or row.handle != self._row.id:
             self.nameless = self.nameless or (line.broken and not name)
-            bench.note("batch_line_strange", batch=self._row.id, line=name[:60], broken=line.broken)
+            context.note("batch_line_strange", batch=self._row.id, line=name[:60], broken=line.broken)
         elif row.ended is not None:
             if name in self._seen:
-                bench.note("batch_line_again", batch=self._row.id, attempt=row.id, job=row.job_id)
+                context.note("batch_line_again", batch=self._row.id, attempt=row.id, job=row.job_id)
         else:
-            row = replace(row, provider=bench.lane.name)  # it may have had another name when this was submitted
+            row = replace(row, provider=context.lane.name)  # it may have had another name when this was submitted
             receipt = await line.receipt(attempt_of(row))
-            before = await bench.offload(bench.ledger.attempts.before, row)
-            await settle_late(bench, row, receipt, marks_of(row, receipt, before, bench.settings))
-            await bench.forget(row.id)
+            before = await context.offload(context.ledger.attempts.before, row)
+            await settle_late(context, row, receipt, marks_of(row, receipt, before, context.settings))
+            await context.forget(row.id)
         self.answered += line.succeeded and name not in self._seen
         self._seen.add(name)
         await line.drop()

@@ -15,10 +15,10 @@ UNSEEN = "perhaps it was created: this key sees neither the batch nor its input 
 class BatchRecovery:
     """Settles batches that were being made when a run died, or an answer was lost."""
 
-    def __init__(self, bench: RunContext) -> None:
-        assert bench.lane.batches is not None, "whoever looks for batches knows where"
-        self.bench = bench
-        self._batches = bench.lane.batches
+    def __init__(self, context: RunContext) -> None:
+        assert context.lane.batches is not None, "whoever looks for batches knows where"
+        self.context = context
+        self._batches = context.lane.batches
 
     async def settle(self, batch_id: str) -> bool:
         """Settle one; False when it provably never began, and its attempts may be made anew."""
@@ -35,35 +35,35 @@ class BatchRecovery:
                     pass
         except BatchRefusedError as error:
             why = f"nobody knows yet whether a batch was created: {error.verdict.message}"
-            self.bench.stops.add(Stop(StopKind.UNAVAILABLE, why))
+            self.context.stops.add(Stop(StopKind.UNAVAILABLE, why))
             return True
         return (await self._row(batch_id)).state is not BatchState.ENDED
 
     async def release(self, batch_id: str, status: str, message: str = "") -> None:
         """Close a batch that never began: nothing of it can be charged."""
-        bench = self.bench
-        await bench.offload(bench.ledger.batches.release, batch_id)
-        await bench.offload(bench.ledger.batches.end, batch_id, status, message)
-        await bench.offload(self._batches.input.forget, batch_id)
+        context = self.context
+        await context.offload(context.ledger.batches.release, batch_id)
+        await context.offload(context.ledger.batches.end, batch_id, status, message)
+        await context.offload(self._batches.input.forget, batch_id)
 
     async def _look_for(self, row: BatchRow) -> None:
         """Look for the batch in the provider's list until the grace is over; then make sure that it never begins."""
-        bench, client = self.bench, self._batches.client_at(row.base_url)
-        waited = (bench.clock.now() - row.changed).total_seconds()
-        until = bench.clock.monotonic() + GRACE - max(0.0, min(GRACE, waited))  # the wall clock may have been set
+        context, client = self.context, self._batches.client_at(row.base_url)
+        waited = (context.clock.now() - row.changed).total_seconds()
+        until = context.clock.monotonic() + GRACE - max(0.0, min(GRACE, waited))  # the wall clock may have been set
         while True:
             if await self._adopted(row):
                 return
-            left = until - bench.clock.monotonic()
+            left = until - context.clock.monotonic()
             if left <= 0:
                 break
-            await bench.pause(min(left, LOOK_EVERY))
-            if bench.stops:
+            await context.pause(min(left, LOOK_EVERY))
+            if context.stops:
                 return
         if row.input_file is None or await client.file(row.input_file) is None:
             await self._hold(row)
             return
-        await bench.offload(bench.ledger.batches.enter, row.id, BatchState.WITHDRAWING)
+        await context.offload(context.ledger.batches.enter, row.id, BatchState.WITHDRAWING)
         await self._withdraw(row)
 
     async def _withdraw(self, row: BatchRow) -> None:
@@ -76,35 +76,35 @@ class BatchRecovery:
 
     async def _adopted(self, row: BatchRow) -> bool:
         """Whether the provider has the batch; it is submitted then."""
-        bench, client = self.bench, self._batches.client_at(row.base_url)
+        context, client = self.context, self._batches.client_at(row.base_url)
         told = await client.find(row.id)
         if told is None:
             return False
-        await bench.offload(bench.ledger.batches.enter, row.id, BatchState.SUBMITTED, told.id)
-        bench.note("batch_adopted", batch=row.id, provider_id=told.id)
-        note_away(bench, await self._row(row.id))
+        await context.offload(context.ledger.batches.enter, row.id, BatchState.SUBMITTED, told.id)
+        context.note("batch_adopted", batch=row.id, provider_id=told.id)
+        note_away(context, await self._row(row.id))
         return True
 
     async def _hold(self, row: BatchRow) -> None:
         """Hold every line: nobody can say whether the batch was created, and it is never created twice."""
         verdict = Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "batch_unseen", UNSEEN)
-        await close_open(self.bench, row, verdict)
-        await self.bench.offload(self.bench.ledger.batches.end, row.id, "unseen", UNSEEN)
+        await close_open(self.context, row, verdict)
+        await self.context.offload(self.context.ledger.batches.end, row.id, "unseen", UNSEEN)
 
     async def _row(self, batch_id: str) -> BatchRow:
-        return await self.bench.offload(self.bench.ledger.batches.find, batch_id)
+        return await self.context.offload(self.context.ledger.batches.find, batch_id)
 
 
-def note_away(bench: RunContext, row: BatchRow) -> None:
+def note_away(context: RunContext, row: BatchRow) -> None:
     """Tell how far a batch at its provider is."""
     facts = {name: getattr(row, name) for name in ("id", "provider", "model", "lines", "completed", "failed")}
-    bench.note("batch_away", **facts, provider_id=row.provider_id or "", state=row.status or row.state.value)
+    context.note("batch_away", **facts, provider_id=row.provider_id or "", state=row.status or row.state.value)
 
 
-async def close_open(bench: RunContext, row: BatchRow, verdict: Verdict) -> None:
+async def close_open(context: RunContext, row: BatchRow, verdict: Verdict) -> None:
     """Close every line of a batch that is still open with one verdict."""
     held = Reason(ReasonCode.HELD, verdict.code, verdict.message)
-    lines = bench.ledger.batches.open_lines(row.id)
-    while (line := await bench.offload(next, lines, None)) is not None:
+    lines = context.ledger.batches.open_lines(row.id)
+    while (line := await context.offload(next, lines, None)) is not None:
         marks = {} if verdict.charge is Charge.NO else dict.fromkeys(line.slots, (SlotState.UNCERTAIN, held))
-        await settle_late(bench, line, Receipt(line.id, Phase.COMPLETE, verdict), marks)
+        await settle_late(context, line, Receipt(line.id, Phase.COMPLETE, verdict), marks)

@@ -62,13 +62,13 @@ MOST_TRIES = 4
 class BatchSubmitter:
     """Submits what a run wants; one instance serves a whole run. What does not `fit` into its time is left alone."""
 
-    def __init__(self, bench: RunContext, fits: Callable[[Chunk], Awaitable[bool]] | None = None) -> None:
-        assert bench.lane.batches is not None, "whoever submits has somewhere to submit to"
-        self.bench = bench
-        self.batches = bench.lane.batches
-        self._client = bench.lane.batches.client
-        self._recovery = BatchRecovery(bench)
-        self._mark = key_mark(bench.lane.batches.key)
+    def __init__(self, context: RunContext, fits: Callable[[Chunk], Awaitable[bool]] | None = None) -> None:
+        assert context.lane.batches is not None, "whoever submits has somewhere to submit to"
+        self.context = context
+        self.batches = context.lane.batches
+        self._client = context.lane.batches.client
+        self._recovery = BatchRecovery(context)
+        self._mark = key_mark(context.lane.batches.key)
         self._fits = fits
         self._told: set[str] = set()
         self._seen: set[str] = set()
@@ -76,11 +76,11 @@ class BatchSubmitter:
 
     async def submit(self, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
         """Submit tasks as long as nothing stops the run; says of each that it was taken up, or why it was not."""
-        bench = self.bench
-        limits = await bench.offload(bench.ledger.queue_limits.of, bench.lane.provider.name, self.batches.key)
-        chunks, source = Chunks(bench.settings.batch, self.batches.rules, limits), Source(tasks, bench.offload)
-        while not bench.stops and (task := await source.pull()):
-            ready = await task.prepare(task, bench.offload) if task.prepare else task
+        context = self.context
+        limits = await context.offload(context.ledger.queue_limits.of, context.lane.provider.name, self.batches.key)
+        chunks, source = Chunks(context.settings.batch, self.batches.rules, limits), Source(tasks, context.offload)
+        while not context.stops and (task := await source.pull()):
+            ready = await task.prepare(task, context.offload) if task.prepare else task
             if isinstance(ready, Outcome):
                 yield ready
                 continue
@@ -93,12 +93,12 @@ class BatchSubmitter:
 
     async def _attempts(self, task: Task) -> Sequence[Attempt]:
         """Make the attempts of a task; slots for which none may be made any more are decided."""
-        bench, made = self.bench, list[Attempt]()
-        for job, slots, tried in split([bench.lane.tariff], task):
-            if marks := given_up(bench.settings, tried, slots):
-                await bench.offload(bench.ledger.images.mark, job.key, marks)
+        context, made = self.context, list[Attempt]()
+        for job, slots, tried in split([context.lane.price_list], task):
+            if marks := given_up(context.settings, tried, slots):
+                await context.offload(context.ledger.images.mark, job.key, marks)
                 continue
-            purpose = Purpose.RETRY if task.odd.issuperset(slots) else purposes(bench.settings, tried)[0]
+            purpose = Purpose.RETRY if task.odd.issuperset(slots) else purposes(context.settings, tried)[0]
             try:
                 made.append(self._attempt(task, job, slots, purpose))
             except InputError as error:
@@ -106,18 +106,18 @@ class BatchSubmitter:
         return made
 
     def _attempt(self, task: Task, job: Job, slots: tuple[int, ...], purpose: Purpose) -> Attempt:
-        bench = self.bench
+        context = self.context
         return Attempt(
-            id=bench.new_id(),
-            run_id=bench.run_id,
+            id=context.new_id(),
+            run_id=context.run_id,
             job_key=job.key,
             job_id=job.id,
             request=job.request,
             stems=job.stems,
-            model=bench.lane.tariff.model_of(job.request),
-            provider=bench.lane.provider.name,
+            model=context.lane.price_list.model_of(job.request),
+            provider=context.lane.provider.name,
             slots=slots,
-            quote=bench.lane.tariff.quote(job.request, len(slots), batch=True),
+            quote=context.lane.price_list.quote(job.request, len(slots), batch=True),
             purpose=purpose,
             route=Route.BATCH,
             replaces=task.replaces,
@@ -128,7 +128,7 @@ class BatchSubmitter:
         """Note why something was not submitted; the first of a kind, as there may be a million."""
         if kind not in self._told:
             self._told.add(kind)
-            self.bench.note("refused", kind=kind, why=why)
+            self.context.note("refused", kind=kind, why=why)
 
     # ---- one batch ---------------------------------------------------------------------------------------------------
 
@@ -138,46 +138,46 @@ class BatchSubmitter:
             return
         for _ in range(MOST_ROUNDS):
             with suppress(Closed):
-                await self.bench.lane.limiter.opened()
-            if self.bench.stops or not await self._has_room(chunk) or await self._began(chunk):
+                await self.context.lane.limiter.opened()
+            if self.context.stops or not await self._has_room(chunk) or await self._began(chunk):
                 return
-            fresh = [replace(attempt, id=self.bench.new_id()) for attempt in chunk.attempts]
+            fresh = [replace(attempt, id=self.context.new_id()) for attempt in chunk.attempts]
             chunk = replace(chunk, attempts=fresh)
 
     async def _has_room(self, chunk: Chunk) -> bool:
         """Whether the provider lets so much wait; else it waits here for the batches that are there already."""
-        bench = self.bench
-        limits = await bench.offload(bench.ledger.queue_limits.of, bench.lane.provider.name, self.batches.key)
+        context = self.context
+        limits = await context.offload(context.ledger.queue_limits.of, context.lane.provider.name, self.batches.key)
         if chunk.model not in limits:
             return True
-        rows = await bench.offload(bench.ledger.batches.open)
+        rows = await context.offload(context.ledger.batches.open)
         waiting = sum(
-            row.tokens for row in rows if (row.provider, row.model) == (bench.lane.provider.name, chunk.model)
+            row.tokens for row in rows if (row.provider, row.model) == (context.lane.provider.name, chunk.model)
         )
         return not waiting or waiting + chunk.tokens <= limits[chunk.model]
 
     async def _began(self, chunk: Chunk) -> bool:
         """Go through the steps; False when the batch provably never began, and may be made anew."""
-        bench = self.bench
-        bench.check_output()
+        context = self.context
+        context.check_output()
         batch = NewBatch(
-            f"{BATCH}{bench.new_id()}",
-            bench.run_id,
-            bench.lane.provider.name,
-            bench.lane.provider.base_url or "",
+            f"{BATCH}{context.new_id()}",
+            context.run_id,
+            context.lane.provider.name,
+            context.lane.provider.base_url or "",
             chunk.model,
             chunk.endpoint,
             chunk.tokens,
             self.deadline,
         )
-        refused = await bench.offload(bench.ledger.batches.prepare, batch, chunk.attempts, bench.lane.caps())
+        refused = await context.offload(context.ledger.batches.prepare, batch, chunk.attempts, context.lane.caps())
         for why in filter(None, refused):
             if why.kind is not CapKind.APPROVED:  # then there is nothing to draw any more
                 self._tell(why.kind, limit_words.words(why))
         taken = [attempt for attempt, no in zip(chunk.attempts, refused, strict=True) if no is None]
         if not taken:
             return True
-        bench.note("batch", batch=batch.id, model=chunk.model, lines=len(taken))
+        context.note("batch", batch=batch.id, model=chunk.model, lines=len(taken))
         try:
             return await self._created(batch, taken)
         except BatchRefusedError as error:
@@ -186,59 +186,63 @@ class BatchSubmitter:
 
     async def _created(self, batch: NewBatch, attempts: Sequence[Attempt]) -> bool:
         """Upload and create. BatchRefusedError when the provider did not take it."""
-        bench, ledger = self.bench, self.bench.ledger
+        context, ledger = self.context, self.context.ledger
         path, wrong = await self.batches.input.write(batch.id, attempts, self._file_of)
         for one in wrong:
             await self._unsendable(one)
         if len(wrong) == len(attempts):
-            await bench.offload(ledger.batches.end, batch.id, "empty")
+            await context.offload(ledger.batches.end, batch.id, "empty")
             return True
         name = f"batchgen-{batch.id}.jsonl"
         file = await self._patiently(lambda: self._client.upload(path, name, self.batches.rules.purpose, JSONL))
-        await bench.offload(ledger.batches.uploaded, batch.id, file.id)
-        await bench.offload(self.batches.input.forget, batch.id)
+        await context.offload(ledger.batches.uploaded, batch.id, file.id)
+        await context.offload(self.batches.input.forget, batch.id)
         await self._processed(file)
-        if bench.stops:
+        if context.stops:
             await self._recovery.release(batch.id, "stopped")
             return True
-        bench.check_output()
-        await bench.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
+        context.check_output()
+        await context.offload(ledger.batches.enter, batch.id, BatchState.CREATING)
         return await self._create(batch, file.id)
 
     async def _processed(self, file: UploadedFile) -> None:
         """Wait until the provider has processed a file, where it wants that; what never is shows in the creation."""
         for number in range(MOST_LOOKS if self.batches.rules.processed else 0):
-            if file.status in PROCESSED or self.bench.stops:
+            if file.status in PROCESSED or self.context.stops:
                 return
-            await self.bench.pause(min(30.0, 2.0**number))
+            await self.context.pause(min(30.0, 2.0**number))
             found = await self._patiently(partial(self._client.file, file.id))
             file = file if found is None else found
 
     async def _create(self, batch: NewBatch, file_id: str) -> bool:
-        bench = self.bench
+        context = self.context
         for number in range(MOST_TRIES):
             try:
                 told = await self._client.create(file_id, batch.endpoint, batch.id)
             except BatchRefusedError as error:
                 if error.unclear:
                     return await self._recovery.settle(batch.id)
-                if error.verdict.remedy not in {Remedy.WAIT, Remedy.RESEND} or number + 1 == MOST_TRIES or bench.stops:
+                if (
+                    error.verdict.remedy not in {Remedy.WAIT, Remedy.RESEND}
+                    or number + 1 == MOST_TRIES
+                    or context.stops
+                ):
                     raise
-                await bench.pause(error.verdict.retry_after or 2.0**number)
+                await context.pause(error.verdict.retry_after or 2.0**number)
             else:
-                await bench.offload(bench.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
-                bench.note("batch_submitted", batch=batch.id, provider_id=told.id)
-                note_away(bench, await bench.offload(bench.ledger.batches.find, batch.id))
+                await context.offload(context.ledger.batches.enter, batch.id, BatchState.SUBMITTED, told.id)
+                context.note("batch_submitted", batch=batch.id, provider_id=told.id)
+                note_away(context, await context.offload(context.ledger.batches.find, batch.id))
                 return True
         raise AssertionError("the last try ends it")
 
     async def _give_up(self, batch_id: str, verdict: Verdict) -> None:
         """Release a batch that the provider did not take, and stop the run for the reason."""
-        bench = self.bench
+        context = self.context
         await self._recovery.release(batch_id, "refused", verdict.message)
         refused = verdict.remedy is Remedy.FAIL_JOB
         why = f"the batch was not taken: {verdict.code}: {verdict.message}"
-        bench.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))
+        context.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask for something free again, as long as another try may help."""
@@ -247,23 +251,23 @@ class BatchSubmitter:
                 return await ask()
             except BatchRefusedError as error:
                 lasting = error.verdict.remedy in {Remedy.FAIL_JOB, Remedy.STOP_ACCOUNT, Remedy.STOP_CONFIG}
-                if lasting or number + 1 == MOST_TRIES or self.bench.stops:
+                if lasting or number + 1 == MOST_TRIES or self.context.stops:
                     raise
-                await self.bench.pause(error.verdict.retry_after or 2.0**number)
+                await self.context.pause(error.verdict.retry_after or 2.0**number)
         raise AssertionError("the last try ends it")
 
     async def _unsendable(self, one: Unsendable) -> None:
         """Fail the job of an attempt whose request cannot be put into words."""
-        bench = self.bench
-        row = await bench.offload(bench.ledger.attempts.find, one.attempt.id)
+        context = self.context
+        row = await context.offload(context.ledger.attempts.find, one.attempt.id)
         verdict = Verdict(Charge.NO, Remedy.FAIL_JOB, "request", one.why)
         marks = dict.fromkeys(one.attempt.slots, (SlotState.FAILED, Reason(ReasonCode.REFUSED, "request", one.why)))
         assert row is not None, "it was reserved"
-        await settle_late(bench, row, Receipt(one.attempt.id, Phase.NOT_CONNECTED, verdict), marks)
+        await settle_late(context, row, Receipt(one.attempt.id, Phase.NOT_CONNECTED, verdict), marks)
 
     async def _is_still_there(self, file_id: str, expires: datetime | None) -> bool:
         """Whether the provider still has an image; one that was uploaded within a day is not asked for, others once."""
-        fresh = expires is not None and expires - self.bench.clock.now() > timedelta(seconds=LIVES) - FRESH
+        fresh = expires is not None and expires - self.context.clock.now() > timedelta(seconds=LIVES) - FRESH
         if not fresh and file_id not in self._seen:
             if await self._patiently(partial(self._client.file, file_id)) is None:
                 return False
@@ -272,9 +276,9 @@ class BatchSubmitter:
 
     async def _file_of(self, upload: Upload, sha256: str) -> str:
         """Upload an image, unless the provider has it already for long enough."""
-        bench, uploads = self.bench, self.bench.ledger.uploads
-        where = (bench.lane.provider.name, bench.lane.provider.base_url or "", self.batches.key)
-        known = await bench.offload(uploads.of, where, sha256)
+        context, uploads = self.context, self.context.ledger.uploads
+        where = (context.lane.provider.name, context.lane.provider.base_url or "", self.batches.key)
+        known = await context.offload(uploads.of, where, sha256)
         if known and await self._is_still_there(*known):
             return known[0]
         name = upload.name or f"{uuid4().hex}.png"
@@ -288,5 +292,5 @@ class BatchSubmitter:
             if error.verdict.remedy is Remedy.FAIL_JOB:  # of the image, and not of the batch
                 raise UploadError(f"{name} was not taken: {error.verdict.message}") from error
             raise
-        await bench.offload(uploads.keep, where, sha256, file.id, file.expires)
+        await context.offload(uploads.keep, where, sha256, file.id, file.expires)
         return file.id

@@ -33,8 +33,8 @@ Item = OpenItem[Any]
 class Collector:
     """Collects what is open while a run works; one instance serves a whole run."""
 
-    def __init__(self, bench: RunContext) -> None:
-        self._bench = bench
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
         self._waiting: list[tuple[float, int, Item]] = []
         self._numbers = count()
         self._looks: set[asyncio.Task[None]] = set()
@@ -42,7 +42,7 @@ class Collector:
         self._news = asyncio.Event()
         self._left: list[Item] = []
         self._bug: BaseException | None = None
-        bench.stops.listen(lambda _stop: self._news.set())
+        context.stops.listen(lambda _stop: self._news.set())
 
     # ---- at the start ------------------------------------------------------------------------------------------------
 
@@ -51,14 +51,14 @@ class Collector:
 
         The soonest to expire comes first. `hasty`: only at attempts, as the run ends.
         """
-        bench = self._bench
-        attempts: list[Item] = [LeftAttempt.of(bench, row) for row in left.attempts]
+        context = self._context
+        attempts: list[Item] = [LeftAttempt.of(context, row) for row in left.attempts]
         for first in range(0, len(attempts), ASKED_AT_ONCE):
             await self._look(attempts[first : first + ASKED_AT_ONCE])
         images: list[Item] = []
         if not hasty:
-            waiting = await bench.offload(bench.ledger.downloads.waiting)
-            images += [WaitingImage.of(bench, one) for one in (*waiting, *left.refused)]
+            waiting = await context.offload(context.ledger.downloads.waiting)
+            images += [WaitingImage.of(context, one) for one in (*waiting, *left.refused)]
             async with asyncio.TaskGroup() as looks:
                 for group in _groups(images):
                     looks.create_task(self._look(group))
@@ -69,9 +69,9 @@ class Collector:
     @asynccontextmanager
     async def looking(self, left: LeftOpen) -> AsyncIterator[None]:
         """While inside, look again at what comes later, each at its time; `left` has been looked at once."""
-        bench, pending = self._bench, AttemptState.PENDING
-        self._left += [LeftAttempt.of(bench, row, looks=1) for row in left.attempts if row.state is pending]
-        images = [WaitingImage.of(bench, one, looks=1) for one in left.downloads]
+        context, pending = self._context, AttemptState.PENDING
+        self._left += [LeftAttempt.of(context, row, looks=1) for row in left.attempts if row.state is pending]
+        images = [WaitingImage.of(context, one, looks=1) for one in left.downloads]
         self._left += [one for one in images if one.is_ours]
         for one in self._left:
             self._again(one)
@@ -97,20 +97,20 @@ class Collector:
 
     async def receive(self, pending: Pending, attempt: Attempt) -> Receipt | Lost | None:
         """Wait for what an accepted attempt of this run brings; None when the run stops first."""
-        item = OwnAttempt(self._bench, with_attempt(pending, attempt), None)
+        item = OwnAttempt(self._context, with_attempt(pending, attempt), None)
         self._again(item)
         return await item.ended
 
     async def fetch(self, downloads: Sequence[PendingDownload]) -> list[WaitingImage]:
         """Wait for images at addresses, as long as that makes sense in this run."""
-        items = [WaitingImage.of(self._bench, one) for one in downloads]
+        items = [WaitingImage.of(self._context, one) for one in downloads]
         for item in items:
             self._wait(item, 0.0)
         await asyncio.gather(*(item.ended for item in items))
         return items
 
     def _wait(self, item: Item, seconds: float) -> None:
-        due = self._bench.clock.monotonic() + seconds
+        due = self._context.clock.monotonic() + seconds
         heappush(self._waiting, (due, next(self._numbers), item))
         self._news.set()
         if self._bug:
@@ -120,7 +120,7 @@ class Collector:
         """Look at something again when it says, or when that has shown to be worth it; or leave it to the next run."""
         wait = item.next_wait()
         if isinstance(item.ask, Pending) and item.ask.next_look is not None:
-            wait = (item.ask.next_look - self._bench.clock.now()) / timedelta(seconds=1)
+            wait = (item.ask.next_look - self._context.clock.now()) / timedelta(seconds=1)
         if wait is None or item.is_tired:
             item.give_up()
         else:
@@ -137,7 +137,7 @@ class Collector:
 
     def _take_due(self) -> list[Item]:
         """Take what is due; once the run stops, everything is decided at once."""
-        stopped, now, due = bool(self._bench.stops), self._bench.clock.monotonic(), list[Item]()
+        stopped, now, due = bool(self._context.stops), self._context.clock.monotonic(), list[Item]()
         while self._waiting and (stopped or self._waiting[0][0] <= now):
             due.append(heappop(self._waiting)[2])
         return [one for one in due if not one.ended.done() and self._may_look(one)]
@@ -147,8 +147,8 @@ class Collector:
         if not self._waiting:
             await self._news.wait()
             return
-        seconds = self._waiting[0][0] - self._bench.clock.monotonic()
-        sleep = asyncio.ensure_future(self._bench.clock.sleep(max(seconds, 0.0)))
+        seconds = self._waiting[0][0] - self._context.clock.monotonic()
+        sleep = asyncio.ensure_future(self._context.clock.sleep(max(seconds, 0.0)))
         sleep.add_done_callback(self._wake)
         try:
             await self._news.wait()
@@ -164,7 +164,7 @@ class Collector:
             if remote := await self._look(items):
                 await self._add_images(remote)
         except StorageError as error:
-            self._bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            self._context.stops.add(Stop(StopKind.STORAGE, str(error)))
             for item in items:
                 item.give_up()
         except asyncio.CancelledError:
@@ -192,7 +192,7 @@ class Collector:
 
     def _may_look(self, item: Item) -> bool:
         """Whether the run still wants to know; it may have stopped while others were looked at."""
-        if self._bench.stops and not item.outlives_stop:
+        if self._context.stops and not item.outlives_stop:
             item.give_up()
             return False
         return True
@@ -200,7 +200,7 @@ class Collector:
     async def _look_now(self, items: Sequence[Item]) -> Collection[str]:
         if not items:
             return ()
-        came = await self._bench.executor.collect([one.ask for one in items])
+        came = await self._context.executor.collect([one.ask for one in items])
         booked: dict[str, Receipt] = {}
         for item, found in zip(items, came, strict=True):
             item.looks += 1
@@ -211,7 +211,7 @@ class Collector:
             if await item.book(one) and isinstance(one, Receipt):
                 booked[one.attempt_id] = one
         for attempt_id in booked:
-            await self._bench.forget(attempt_id)
+            await self._context.forget(attempt_id)
         return {one.attempt_id for one in booked.values() if one.remote}
 
     def _heed(self, one: Pending) -> None:
@@ -219,15 +219,17 @@ class Collector:
         stop = halt(one.refusal) if one.refusal else None
         if stop is None or one.attempt is None:
             return
-        for lane in self._bench.lanes:
+        for lane in self._context.lanes:
             if lane.is_called(one.attempt.provider):
-                self._bench.take_out(lane, stop)
+                self._context.take_out(lane, stop)
 
     async def _add_images(self, attempt_ids: Collection[str]) -> None:
         """Wait for the images that an earlier run's attempts left at addresses, from now on."""
-        bench = self._bench
-        waiting = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id in attempt_ids]
-        for item in (WaitingImage.of(bench, one) for one in waiting):
+        context = self._context
+        waiting = [
+            one for one in await context.offload(context.ledger.downloads.waiting) if one.attempt_id in attempt_ids
+        ]
+        for item in (WaitingImage.of(context, one) for one in waiting):
             self._left.append(item)
             self._wait(item, 0.0)
 

@@ -113,18 +113,18 @@ _OF_ALL = (StopKind.UNAVAILABLE, StopKind.ACCOUNT, StopKind.CONFIG)
 class JobRunner:
     """Performs jobs; one instance serves a whole run."""
 
-    def __init__(self, bench: RunContext) -> None:
-        self.bench = bench
-        self.places = Admission(bench.settings.limits.concurrency)
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+        self.places = Admission(context.settings.limits.concurrency)
         self.additions = Additions[Task](self.places.news)
-        self.collector = Collector(bench)
-        self._caller = AttemptLoop(bench, self.places, self.collector)
+        self.collector = Collector(context)
+        self._caller = AttemptLoop(context, self.places, self.collector)
 
     def resize(self, concurrency: int) -> None:
         """Make so many calls at once from now on; those under way end as they would."""
         self.places.resize(concurrency)
-        lanes = self.bench.lanes
-        sizes = [lane.tariff.settings.limits.concurrency for lane in lanes]
+        lanes = self.context.lanes
+        sizes = [lane.price_list.settings.limits.concurrency for lane in lanes]
         for lane, most in zip(lanes, shares(concurrency, sizes, [lane.most for lane in lanes]), strict=True):
             lane.limiter.resize(most)
 
@@ -139,7 +139,7 @@ class JobRunner:
         """
         if task.prepare:
             with self._claiming(task), self.places.resting():
-                ready = await task.prepare(task, self.bench.offload)
+                ready = await task.prepare(task, self.context.offload)
             if isinstance(ready, Outcome):
                 return ready
             task = ready
@@ -150,13 +150,13 @@ class JobRunner:
         return self._caller.claiming(task.job, Amount(task.high, len(task.slots)))
 
     async def _perform(self, task: Task, claim: Claim) -> Outcome:
-        parts = split([lane.tariff for lane in self.bench.able(task.job)], task)
+        parts = split([lane.price_list for lane in self.context.able(task.job)], task)
         if len(parts) == 1:
             filled = [await self._fill(task, claim, *parts[0])]
         else:
             filled = await asyncio.gather(*(self._fill(task, claim, *part) for part in parts))
         outcome = await self._close(task, filled)
-        lane = self.bench.lane if len(self.bench.lanes) == 1 else _last_asked(filled)
+        lane = self.context.lane if len(self.context.lanes) == 1 else _last_asked(filled)
         if lane is None:  # nobody was asked, so that nothing counts against anybody
             return outcome
         stop = self._refused(lane, task, filled)
@@ -164,9 +164,9 @@ class JobRunner:
             lane.refusals.end(stop)
         if stop is None:
             return await self._after_outage(lane, outcome, filled)
-        self.bench.take_out(lane, stop)
-        if not self.bench.stops:
-            self.bench.stops.leave_undone(stop)
+        self.context.take_out(lane, stop)
+        if not self.context.stops:
+            self.context.stops.leave_undone(stop)
         return await self._reopened(lane, outcome, stop)
 
     async def _after_outage(self, lane: Lane, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
@@ -176,13 +176,13 @@ class JobRunner:
         """
         if outcome.stored:
             lane.doubted.clear()
-        held = outcome.kind is OutcomeKind.HELD and self.bench.settings.on_uncertain is not OnUncertain.HOLD
+        held = outcome.kind is OutcomeKind.HELD and self.context.settings.on_uncertain is not OnUncertain.HOLD
         if held:
             open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
             doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
             lane.doubted.append((outcome.job, doubted))
-        out = bool(self.bench.stops) and any(self.bench.stops.has(kind) for kind in _OF_ALL)
-        over = [other for other in self.bench.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
+        out = bool(self.context.stops) and any(self.context.stops.has(kind) for kind in _OF_ALL)
+        over = [other for other in self.context.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
         jobs = [one for other in over for one in _taken(other.doubted)]
         if not jobs:
             return outcome
@@ -207,16 +207,16 @@ class JobRunner:
 
     async def _mark(self, jobs: Iterable[tuple[Job, dict[int, tuple[SlotState, Reason]]]]) -> None:
         """Decide slots of some jobs; a disk that refuses stops the run."""
-        marks, ledger = list(jobs), self.bench.ledger
+        marks, ledger = list(jobs), self.context.ledger
 
         def write() -> None:
             for job, slots in marks:
                 ledger.images.mark(job.key, slots)
 
         try:
-            await self.bench.offload(write)
+            await self.context.offload(write)
         except StorageError as error:
-            self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            self.context.stops.add(Stop(StopKind.STORAGE, str(error)))
 
     async def _fill(self, task: Task, claim: Claim, job: Job, slots: tuple[int, ...], tried: Tried) -> Filled:
         """One call for these slots, then calls for those that it left empty; what is open in the end, and why.
@@ -225,12 +225,12 @@ class JobRunner:
         """
         if task.odd.issuperset(slots):
             return await self._ask_again(job, slots, claim)
-        if marks := given_up(self.bench.settings, tried, slots):
+        if marks := given_up(self.context.settings, tried, slots):
             return Filled(open=marks)
         filled, over = Filled(), None
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
         tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain)
-        for purpose in purposes(self.bench.settings, tried):
+        for purpose in purposes(self.context.settings, tried):
             call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
             # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
@@ -243,13 +243,13 @@ class JobRunner:
             if over or not short:
                 break
         if not over:
-            filled.open.update({slot: missing(self.bench.settings, why) for slot, why in short.items()})
+            filled.open.update({slot: missing(self.context.settings, why) for slot, why in short.items()})
         await self._once_more(job, filled)
         return filled
 
     def _failed(self, call: CallState) -> dict[int, tuple[SlotState, Reason]]:
         """Images that the user does not take as they are: their files stay, their slots have failed."""
-        if self.bench.settings.on_mismatch is not OnMismatch.FAIL:
+        if self.context.settings.on_mismatch is not OnMismatch.FAIL:
             return {}
         call.stored -= len(call.odd)
         return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
@@ -257,7 +257,7 @@ class JobRunner:
     async def draw_again(self, job: Job, words: Words, slots: tuple[int, ...]) -> None:
         """Ask once again for images that fail the checks; the first ones stay until others take their places."""
         task = Task(job, slots, words=words)
-        for asked, some, _ in split([lane.tariff for lane in self.bench.able(job)], task):
+        for asked, some, _ in split([lane.price_list for lane in self.context.able(job)], task):
             call = CallState(asked, some, Purpose.CHECK, job.key, last=True)
             await self._caller.make(call)
             await self._fetch(call, Filled())
@@ -272,7 +272,7 @@ class JobRunner:
 
     async def _once_more(self, job: Job, filled: Filled) -> None:
         """Ask once again for images that are not as asked; the first ones stay until others take their places."""
-        if self.bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.bench.stops:
+        if self.context.settings.on_mismatch is OnMismatch.RETRY_ONCE and filled.odd and not self.context.stops:
             call = CallState(job, filled.odd, Purpose.RETRY, job.key, last=True)
             await self._caller.make(call)
             filled.spent = MicroUSD(filled.spent + call.spent)
@@ -283,8 +283,10 @@ class JobRunner:
         """Bring home what a call left at addresses; which of it is not here, and why."""
         if not call.remote:
             return {}
-        bench = self.bench
-        mine = [one for one in await bench.offload(bench.ledger.downloads.waiting) if one.attempt_id == call.attempt_id]
+        context = self.context
+        mine = [
+            one for one in await context.offload(context.ledger.downloads.waiting) if one.attempt_id == call.attempt_id
+        ]
         with self.places.resting():
             images = await self.collector.fetch(mine)
         ended = [(one.download.slot, one.ended.result()) for one in images]
@@ -315,7 +317,7 @@ class JobRunner:
     async def _decided(self, job: Job, marks: dict[int, tuple[SlotState, Reason]]) -> OutcomeKind:
         written = {SlotState.NOT_STARTED, SlotState.LOST_PAID}  # by whoever looked for it
         decided = {slot: mark for slot, mark in marks.items() if mark[0] not in written}
-        ledger = self.bench.ledger
+        ledger = self.context.ledger
 
         def write() -> OutcomeKind:
             if decided:
@@ -323,13 +325,13 @@ class JobRunner:
             return job_status(job, ledger.jobs.known([job])[0])
 
         try:
-            return await self.bench.offload(write)
+            return await self.context.offload(write)
         except StorageError as error:
-            self.bench.stops.add(Stop(StopKind.STORAGE, str(error)))
+            self.context.stops.add(Stop(StopKind.STORAGE, str(error)))
             return OutcomeKind.NOT_STARTED
 
 
-def split(tariffs: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
+def split(price_lists: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int, ...], Tried]]:
     """Return the slots of each call, the job as the call asks for it, and what earlier runs made of the slots.
 
     Those with one prompt and one past go together; no call asks for more images than any of the providers takes.
@@ -337,7 +339,7 @@ def split(tariffs: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple[int
     """
     past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
     for job, asked in said(task.job, task.slots, task.words):
-        most, alike = per_call(tariffs, job.request, len(asked)), dict[tuple[bool, Tried], list[int]]()
+        most, alike = per_call(price_lists, job.request, len(asked)), dict[tuple[bool, Tried], list[int]]()
         for slot in asked:
             odd = slot in task.odd
             alike.setdefault((odd, UNTRIED if odd else past.get(slot, UNTRIED)), []).append(slot)

@@ -55,9 +55,9 @@ class Lane:
         return name == self.name or name in self.earlier
 
     @property
-    def tariff(self) -> PriceList:
+    def price_list(self) -> PriceList:
         """What it charges."""
-        return self.offer.tariff
+        return self.offer.price_list
 
     def out(self, job: Job) -> Stop | None:
         """Say why a job is not asked for here any more, if that is so."""

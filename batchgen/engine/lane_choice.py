@@ -23,12 +23,12 @@ class LaneChoice:
     nothing to choose, and its own queues decide.
     """
 
-    def __init__(self, bench: RunContext, places: Admission) -> None:
-        self._bench = bench
+    def __init__(self, context: RunContext, places: Admission) -> None:
+        self._context = context
         self._places = places
         self._turns = defaultdict[tuple[str, ...], asyncio.Lock](asyncio.Lock)
         self._changed = Change()
-        bench.stops.listen(lambda _stop: self.news())
+        context.stops.listen(lambda _stop: self.news())
 
     def news(self) -> None:
         """Let those that wait look again: a call ended, or a provider is not asked any more."""
@@ -36,14 +36,14 @@ class LaneChoice:
 
     def left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
         """Return the providers that a call may still be made at."""
-        alone = len(self._bench.lanes) == 1
-        able = (lane for lane in self._bench.able(job) if lane.name not in avoided)
+        alone = len(self._context.lanes) == 1
+        able = (lane for lane in self._context.able(job) if lane.name not in avoided)
         return tuple(lane for lane in able if (alone and lane.stop) or lane.out(job) is None)
 
     async def next(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
         """Wait for a provider with room for a call; None when none is left to wait for, or the run stops."""
         left = self.left(job, avoided)
-        if len(self._bench.lanes) == 1 or not left:
+        if len(self._context.lanes) == 1 or not left:
             return next(iter(left), None)
         ready, _ = self._look(left, job, n)
         turn = self._turns[tuple(lane.name for lane in left)]
@@ -54,7 +54,7 @@ class LaneChoice:
                 return await self._when_ready(job, n, avoided)
 
     async def _when_ready(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
-        while not self._bench.stops and (left := self.left(job, avoided)):
+        while not self._context.stops and (left := self.left(job, avoided)):
             ready, seconds = self._look(left, job, n)
             if ready:
                 return ready
@@ -65,7 +65,7 @@ class LaneChoice:
         """Return who is asked now, if anybody has room, or the seconds until somebody may have."""
         waits = [self._ready_in(lane, job, n) for lane in lanes]
         bids = [
-            Bid(lane.tariff.listed(job.request, n), lane.offer.weight, lane.given, wait <= 0)
+            Bid(lane.price_list.listed(job.request, n), lane.offer.weight, lane.given, wait <= 0)
             for lane, wait in zip(lanes, waits, strict=True)
         ]
         at = choose(bids)
@@ -73,17 +73,17 @@ class LaneChoice:
         return (None, min(serious)) if at is None else (lanes[at], 0.0)
 
     def _ready_in(self, lane: Lane, job: Job, n: int) -> float:
-        model, request = lane.tariff.model_of(job.request), job.request
+        model, request = lane.price_list.model_of(job.request), job.request
         wait = lane.breaker(model).ready_in
         if wait == math.inf:
             return wait
-        quote = lane.tariff.quote(request, n)
+        quote = lane.price_list.quote(request, n)
         tokens = quote.input_tokens + quote.output_tokens
         return max(wait, lane.limiter.ready_in(n, len(request.images), tokens, model=model))
 
     async def _change(self, seconds: float) -> None:
         """Wait so long, or until there is news."""
-        sleep = asyncio.ensure_future(self._bench.clock.sleep(seconds))
+        sleep = asyncio.ensure_future(self._context.clock.sleep(seconds))
         news = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait({sleep, news}, return_when=asyncio.FIRST_COMPLETED)

@@ -72,7 +72,7 @@ class OpenItem(ABC, Generic[T]):
     `ended` is how it ended; it is `unseen` when it has not come in this run. `booked`: the ledger has news of it.
     """
 
-    bench: RunContext
+    context: RunContext
     ask: Pending | Attempt
     unseen: T
     looks: int = field(default=0, kw_only=True)
@@ -81,7 +81,7 @@ class OpenItem(ABC, Generic[T]):
     ended: "asyncio.Future[T]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.began = self.bench.clock.monotonic()
+        self.began = self.context.clock.monotonic()
         self.ended = asyncio.get_running_loop().create_future()
 
     def end(self, how: T) -> None:
@@ -95,7 +95,7 @@ class OpenItem(ABC, Generic[T]):
 
     def next_wait(self) -> float | None:
         """Seconds to the next look where its executor does not say when; None when that is for the next run."""
-        return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.bench.settings.retry.base_seconds
+        return WAITS[min(max(self.looks, 1), len(WAITS)) - 1] * self.context.settings.retry.base_seconds
 
     @property
     def _attempt(self) -> Attempt | None:
@@ -110,9 +110,9 @@ class OpenItem(ABC, Generic[T]):
     def is_tired(self) -> bool:
         """Whether this run has waited as long as a call may take; what goes by another route has no such end."""
         attempt = self._attempt
-        waited = self.bench.clock.monotonic() - self.began
+        waited = self.context.clock.monotonic() - self.began
         by_call = attempt is not None and attempt.route is Route.SYNC
-        return by_call and waited > self.bench.settings.retry.deadline_seconds
+        return by_call and waited > self.context.settings.retry.deadline_seconds
 
     @property
     def outlives_stop(self) -> bool:
@@ -150,11 +150,11 @@ class LeftAttempt(OpenItem[bool | None]):
     group = "attempts"
 
     @classmethod
-    def of(cls, bench: RunContext, row: AttemptRow, looks: int = 0) -> "LeftAttempt":
+    def of(cls, context: RunContext, row: AttemptRow, looks: int = 0) -> "LeftAttempt":
         """Ask for it as it stands in the ledger."""
         attempt = attempt_of(row)
         ask = attempt if row.handle is None else Pending(row.id, row.handle, row.next_look, row.expires, attempt)
-        return cls(bench, ask, None, row, looks=looks)
+        return cls(context, ask, None, row, looks=looks)
 
     def next_wait(self) -> None:
         """Whoever does not know when it comes does not keep a run from ending."""
@@ -163,7 +163,9 @@ class LeftAttempt(OpenItem[bool | None]):
         match came:
             case Receipt():
                 await self._settle(came)
-            case Lost() if self.row.handle and not any(lane.is_called(self.row.provider) for lane in self.bench.lanes):
+            case Lost() if self.row.handle and not any(
+                lane.is_called(self.row.provider) for lane in self.context.lanes
+            ):
                 self.give_up()  # asked with somebody else's key: that says nothing of it
             case Lost():
                 await self._lose(came)
@@ -172,15 +174,15 @@ class LeftAttempt(OpenItem[bool | None]):
         return isinstance(came, Receipt)
 
     async def _settle(self, receipt: Receipt) -> None:
-        await settle_late(self.bench, self.row, receipt)
+        await settle_late(self.context, self.row, receipt)
         self.booked = True
         self.end(how=True)
 
     async def _lose(self, lost: Lost) -> None:
         row = self.row
         if row.state is not AttemptState.AT_RISK:
-            await self.bench.offload(self.bench.ledger.attempts.to_at_risk, row.id, lost.why)
-            self.bench.note("orphaned", attempt=row.id, job=row.job_id, at_risk_micro_usd=row.reserved)
+            await self.context.offload(self.context.ledger.attempts.to_at_risk, row.id, lost.why)
+            self.context.note("orphaned", attempt=row.id, job=row.job_id, at_risk_micro_usd=row.reserved)
             self.booked = True
         self.end(how=False)
 
@@ -188,9 +190,9 @@ class LeftAttempt(OpenItem[bool | None]):
         """Remember how it is found, unless the ledger gave it up: then that stays so until it has come."""
         row = self.row
         if pending.handle == AT_STORE:
-            self.bench.note("occupied", attempt=row.id, job=row.job_id, why=pending.why)
+            self.context.note("occupied", attempt=row.id, job=row.job_id, why=pending.why)
         if row.state is not AttemptState.AT_RISK and row.handle != pending.handle:
-            await park(self.bench, pending)
+            await park(self.context, pending)
             self.row = replace(row, state=AttemptState.PENDING, handle=pending.handle)
 
 
@@ -205,11 +207,11 @@ class WaitingImage(OpenItem[SlotState]):
     """Whether it came, is not as asked, and may be asked for once more."""
 
     @classmethod
-    def of(cls, bench: RunContext, download: PendingDownload, looks: int = 0) -> "WaitingImage":
+    def of(cls, context: RunContext, download: PendingDownload, looks: int = 0) -> "WaitingImage":
         """Ask for it at its address."""
         remote = RemoteImage(download.slot, download.url, download.expires)
         ask = Pending(download.attempt_id, "", expires=download.expires, attempt=image_attempt(download), remote=remote)
-        return cls(bench, ask, SlotState.NOT_STARTED, download, looks=looks)
+        return cls(context, ask, SlotState.NOT_STARTED, download, looks=looks)
 
     @property
     def group(self) -> str:
@@ -218,7 +220,7 @@ class WaitingImage(OpenItem[SlotState]):
     @property
     def outlives_stop(self) -> bool:
         """What this run drew gets its one try; what has waited since an earlier run can wait for the next."""
-        return self.looks == 0 and self.download.run_id == self.bench.run_id
+        return self.looks == 0 and self.download.run_id == self.context.run_id
 
     def next_wait(self) -> float | None:
         return None if self.looks > len(WAITS) else super().next_wait()
@@ -231,12 +233,12 @@ class WaitingImage(OpenItem[SlotState]):
     @property
     def is_ours(self) -> bool:
         """Whether this run's provider drew it, at the same address: only then what is refused is refused for good."""
-        lane, download = self.bench.lane_of(self.download.provider), self.download
+        lane, download = self.context.lane_of(self.download.provider), self.download
         provider = lane.provider
         return lane.is_called(download.provider) and download.base_url in {None, provider.base_url}
 
     async def book(self, came: Came) -> bool:
-        bench, download = self.bench, self.download
+        context, download = self.context, self.download
         facts = {"attempt": download.attempt_id, "job": download.job_id, "slot": download.slot}
         if not isinstance(came, Receipt):
             self.why = because(came)
@@ -248,24 +250,24 @@ class WaitingImage(OpenItem[SlotState]):
             case Receipt():
                 await self._store(came, facts)
             case Lost() if self.is_ours:
-                lose = partial(bench.ledger.downloads.lose, refused=came.refused)
-                await bench.offload(lose, download, self.why)
-                bench.note("lost", **facts, why=came.why, call_micro_usd=download.call_cost)
+                lose = partial(context.ledger.downloads.lose, refused=came.refused)
+                await context.offload(lose, download, self.why)
+                context.note("lost", **facts, why=came.why, call_micro_usd=download.call_cost)
                 self.end(SlotState.LOST_PAID)
             case Lost() | Pending():
-                await bench.offload(bench.ledger.downloads.postpone, download, self.why)
-                bench.note("postponed", **facts, why=came.why)
+                await context.offload(context.ledger.downloads.postpone, download, self.why)
+                context.note("postponed", **facts, why=came.why)
         return isinstance(came, Receipt)
 
     async def _store(self, receipt: Receipt, facts: dict[str, object]) -> None:
         """Fail what is not as asked, or ask for it once more, where the user wants that; its file stays."""
-        bench, download, (image,) = self.bench, self.download, receipt.images
-        await bench.offload(bench.ledger.downloads.store, download, image)
+        context, download, (image,) = self.context, self.download, receipt.images
+        await context.offload(context.ledger.downloads.store, download, image)
         stored = told(download.job_key, image_attempt(download).request, ("", download.provider), [image])
-        bench.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
-        self.odd = bench.settings.on_mismatch is OnMismatch.RETRY_ONCE and bool(mismatch(image))
-        if marks := not_taken(bench, receipt):
-            await bench.offload(bench.ledger.images.mark, download.job_key, marks)
+        context.note("downloaded", **facts, pictures=1, cost_micro_usd=0, **stored)
+        self.odd = context.settings.on_mismatch is OnMismatch.RETRY_ONCE and bool(mismatch(image))
+        if marks := not_taken(context, receipt):
+            await context.offload(context.ledger.images.mark, download.job_key, marks)
         self.end(SlotState.FAILED if marks else SlotState.STORED)
 
 
@@ -275,9 +277,9 @@ def because(came: Lost | Pending) -> Reason:
     return Reason(ReasonCode.DOWNLOAD, "address_refused" if refused else "", came.why)
 
 
-def not_taken(bench: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, Reason]]:
+def not_taken(context: RunContext, receipt: Receipt) -> dict[int, tuple[SlotState, Reason]]:
     """Slots whose images are not as asked, where the user does not take these: their files stay."""
-    if bench.settings.on_mismatch is not OnMismatch.FAIL:
+    if context.settings.on_mismatch is not OnMismatch.FAIL:
         return {}
     return {one.slot: (SlotState.FAILED, reason) for one in receipt.images if (reason := mismatch(one))}
 
@@ -327,14 +329,14 @@ def _stems(paths: Mapping[int, str]) -> Stems:
 
 
 async def settle_late(
-    bench: RunContext, row: AttemptRow, receipt: Receipt, marks: Mapping[int, tuple[SlotState, Reason]] | None = None
+    context: RunContext, row: AttemptRow, receipt: Receipt, marks: Mapping[int, tuple[SlotState, Reason]] | None = None
 ) -> None:
     """Close an attempt that no job waits for any more; `marks` decide its slots."""
     state = state_of(receipt)
-    settlement = bench.lane_of(row.provider).tariff.settle_orphan(row, receipt) if state in PAID else None
-    decided = {**not_taken(bench, receipt), **(marks or {})}
-    await bench.offload(bench.ledger.attempts.settle, receipt, state, settlement, decided)
-    bench.note(
+    settlement = context.lane_of(row.provider).price_list.settle_orphan(row, receipt) if state in PAID else None
+    decided = {**not_taken(context, receipt), **(marks or {})}
+    await context.offload(context.ledger.attempts.settle, receipt, state, settlement, decided)
+    context.note(
         "recovered",
         attempt=row.id,
         job=row.job_id,
@@ -348,10 +350,10 @@ async def settle_late(
     )
 
 
-async def park(bench: RunContext, pending: Pending) -> None:
+async def park(context: RunContext, pending: Pending) -> None:
     """Write down that an attempt was accepted: from now on it is no orphan, whatever happens to this run."""
-    next_look = pending.next_look or bench.clock.now()
-    await bench.offload(bench.ledger.attempts.park, pending.attempt_id, pending.handle, next_look, pending.expires)
+    next_look = pending.next_look or context.clock.now()
+    await context.offload(context.ledger.attempts.park, pending.attempt_id, pending.handle, next_look, pending.expires)
 
 
 def with_attempt(pending: Pending, ask: Pending | Attempt) -> Pending:

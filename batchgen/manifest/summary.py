@@ -107,7 +107,7 @@ def check(
         tally.note(problem)
     if tally.bad and not tally.good:
         tally.problems += (Problem(row.why, row.place) for row in tally.bad[:MOST])
-    return tally.census()
+    return tally.summary()
 
 
 def _too_many(count: str, enough: int, manifest: Manifest) -> Problem:
@@ -257,7 +257,7 @@ class _Tally:
         if not met.add(digest := digest_of(text)) and len(self.clashing) < MOST_CLASHES:
             self.clashing.add(digest)
 
-    def census(self) -> ManifestSummary:
+    def summary(self) -> ManifestSummary:
         for row in self.bad[:MOST_TOLD]:
             self.note(Problem(f"left out: {row.why}", row.place, Severity.WARNING))
         if len(self.bad) > MOST_TOLD:

@@ -41,13 +41,13 @@ def choose(bids: Sequence[Bid]) -> int | None:
 class Offer:
     """What one provider of a run asks: its prices, and its share where others ask the same."""
 
-    tariff: PriceList
+    price_list: PriceList
     weight: int = 1
 
     @property
     def provider(self) -> Provider:
         """Who offers."""
-        return self.tariff.provider
+        return self.price_list.provider
 
     @property
     def name(self) -> str:
@@ -56,8 +56,8 @@ class Offer:
 
     def objections(self, job: Job) -> Iterator[Problem]:
         """Say why this provider cannot draw a job; nothing when it can."""
-        name, settings = self.tariff.model_of(job.request), self.tariff.settings
-        model = self.tariff.model(name)
+        name, settings = self.price_list.model_of(job.request), self.price_list.settings
+        model = self.price_list.model(name)
         if self.provider.models and model is not None and model.name not in self.provider.models:
             yield Problem(f"{self.name} is not known to serve {model.name}", job.place_of("model"))
             return
@@ -73,7 +73,7 @@ class Offer:
 
     def _prices(self, job: Job, name: str) -> Iterator[Problem]:
         try:
-            high, most = self.tariff.quote(job.request, 1).high, self.tariff.settings.limits.max_cost_per_image
+            high, most = self.price_list.quote(job.request, 1).high, self.price_list.settings.limits.max_cost_per_image
         except InputError as error:
             yield from (replace(problem, place=job.place_of("model")) for problem in error.problems)
             return
@@ -110,24 +110,24 @@ class Offers:
     def kind(self, job: Job) -> Kind:
         """Say what a job is priced and reported as before anybody has drawn it: at the first of the cheapest."""
         able = self.able(job) or self.each
-        at = choose([Bid(one.tariff.listed(job.request, 1), one.weight) for one in able]) if len(able) > 1 else 0
-        return able[at or 0].tariff.kind(job.request)
+        at = choose([Bid(one.price_list.listed(job.request, 1), one.weight) for one in able]) if len(able) > 1 else 0
+        return able[at or 0].price_list.kind(job.request)
 
     def planned(self, job: Job, images: int) -> Cost:
         """Say what drawing so many images of a job may cost: at the cheapest provider, and at most anywhere."""
         able = self.able(job) or self.each
         if len(able) == 1:
-            return able[0].tariff.planned(job, images)
-        most = per_call((one.tariff for one in able), job.request, images)
+            return able[0].price_list.planned(job, images)
+        most = per_call((one.price_list for one in able), job.request, images)
         a_call = min(most, images)
-        bids = [Bid(one.tariff.listed(job.request, a_call), one.weight, self._planned[one.name]) for one in able]
-        costs = [one.tariff.planned(job, images, most) for one in able]
+        bids = [Bid(one.price_list.listed(job.request, a_call), one.weight, self._planned[one.name]) for one in able]
+        costs = [one.price_list.planned(job, images, most) for one in able]
         at = choose(bids) or 0
         self._planned[able[at].name] += images
         high = MicroUSD(max(one.quote.high for one in costs))
         return replace(costs[at], quote=replace(costs[at].quote, high=high))
 
 
-def per_call(tariffs: Iterable[PriceList], request: ImageRequest, images: int) -> int:
+def per_call(price_lists: Iterable[PriceList], request: ImageRequest, images: int) -> int:
     """How many images one call may ask for, whoever of some providers is asked."""
-    return min((tariff.per_call(request, images) for tariff in tariffs), default=1)
+    return min((price_list.per_call(request, images) for price_list in price_lists), default=1)

@@ -74,7 +74,13 @@ def test_the_manifest_may_say_so(scene: Rehearsal) -> None:
     assert (set(rows), estimate.images) == ({"a", "f", "g"}, 3)
     found = scene.check(manifest)
     assert found.errors == ()
-    assert [row.place.line for row in found.census.left_out if row.kind == "bad" and row.place] == [3, 4, 5, 6, 8]
+    assert [row.place.line for row in found.manifest_summary.left_out if row.kind == "bad" and row.place] == [
+        3,
+        4,
+        5,
+        6,
+        8,
+    ]
     assert sum("left out: " in problem.message for problem in found.problems) == 5
 
 

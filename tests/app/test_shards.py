@@ -39,8 +39,11 @@ def parts(manifest: Path, count: int) -> list[list[Job]]:
         project = open_project(manifest, Options(provider="openai", shard=Shard(index, count)))
         result = check.check(project)
         assert not result.errors
-        jobs = list(jobs_of(project, result.census))
-        assert (result.census.planned, result.census.images) == (len(jobs), sum(job.n for job in jobs))
+        jobs = list(jobs_of(project, result.manifest_summary))
+        assert (result.manifest_summary.planned, result.manifest_summary.images) == (
+            len(jobs),
+            sum(job.n for job in jobs),
+        )
         found.append(jobs)
     return found
 
@@ -79,8 +82,8 @@ def test_rows_that_are_left_out_are_told_by_one_shard(scene: Rehearsal) -> None:
     manifest = scene.manifest(jobs)
     for shard in (None, Shard(1, 3), Shard(2, 3), Shard(3, 3)):
         assert len(scene.check(manifest, shard=shard).errors) == 2
-    whole = scene.check(manifest, skip_bad_rows=True).census
-    shares = [scene.check(manifest, skip_bad_rows=True, shard=Shard(index, 3)).census for index in (1, 2, 3)]
+    whole = scene.check(manifest, skip_bad_rows=True).manifest_summary
+    shares = [scene.check(manifest, skip_bad_rows=True, shard=Shard(index, 3)).manifest_summary for index in (1, 2, 3)]
     assert whole.counts == {name: sum(one.counts[name] for one in shares) for name in whole.counts}
     assert sorted(row.why for one in shares for row in one.bad) == sorted(row.why for row in whole.bad)
 

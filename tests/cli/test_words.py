@@ -124,7 +124,7 @@ def test_check_counts_what_it_read(warning: Problem, error: Problem) -> None:
         "3 rows read: 2 planned, 1 skipped, 0 rejected.\n4 images wanted; 0 errors, 1 warning.\n"
     )
     result = examples.checked(error, warning)
-    told = upkeep.check_json(result.problems, result.census)
+    told = upkeep.check_json(result.problems, result.manifest_summary)
     assert (told["errors"], told["warnings"], told["images"]) == (1, 1, 4)
     assert told["problems"][0] == {
         "file": "m.yaml",

@@ -45,7 +45,7 @@ async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int
         await asyncio.sleep(0)
         return list(items)
 
-    bench = SimpleNamespace(
+    context = SimpleNamespace(
         run_id="now",
         provider=SimpleNamespace(name="openai"),
         settings=Settings("scene"),
@@ -56,7 +56,7 @@ async def test_a_stop_leaves_the_backlog_to_the_next_run(run_id: str, tried: int
         ledger=SimpleNamespace(downloads=SimpleNamespace(postpone=lambda *_: None)),
         note=lambda *_, **__: None,
     )
-    collector = Collector(cast("RunContext", bench))
+    collector = Collector(cast("RunContext", context))
     async with collector.looking(LeftOpen()):
         images = await collector.fetch([pending(run_id, slot) for slot in range(3 * AT_ONCE)])
     states = [one.ended.result() for one in images]

@@ -12,8 +12,8 @@ from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.model import Job
 
 
-def census(desk: Any, text: str, name: str = "m.csv") -> Any:
-    """Return the census of a manifest."""
+def summary(desk: Any, text: str, name: str = "m.csv") -> Any:
+    """Return the summary of a manifest."""
     return check(load(desk.write(name, text)))
 
 
@@ -24,14 +24,14 @@ def messages(found: Any) -> list[str]:
 
 def test_every_row_is_accounted_for(desk: Any) -> None:
     """Rows are planned, skipped or rejected, and images are those of the planned ones."""
-    found = census(desk, "id,prompt,n\na,p,3\nb,,1\na,p,2\nc,q,4\n,,\n")
+    found = summary(desk, "id,prompt,n\na,p,3\nb,,1\na,p,2\nc,q,4\n,,\n")
     assert (found.rows, found.planned, found.skipped, found.rejected, found.images) == (5, 2, 2, 1, 7)
     assert len(found.problems) == 1
 
 
 def test_two_jobs_with_one_id_are_named_with_both_places(desk: Any) -> None:
     """The same id for another prompt is an error at the second place that names the first."""
-    found = census(desk, "id,prompt\na,p\nb,p\na,q\n")
+    found = summary(desk, "id,prompt\na,p\nb,p\na,q\n")
     assert len(found.problems) == 1
     assert str(found.problems[0].place).endswith("m.csv:4:1")
     assert "'a'" in found.problems[0].message
@@ -40,14 +40,14 @@ def test_two_jobs_with_one_id_are_named_with_both_places(desk: Any) -> None:
 
 def test_ids_clash_across_composition(desk: Any) -> None:
     """Two ways to write one letter are one id."""
-    assert len(census(desk, "id,prompt\n\u00e9,p\ne\u0301,q\n").problems) == 1
+    assert len(summary(desk, "id,prompt\n\u00e9,p\ne\u0301,q\n").problems) == 1
 
 
 def test_two_jobs_for_one_file_are_found(desk: Any) -> None:
     """Paths that differ only by case or composition are one file on some systems."""
     rows = "[{v: Stra\u00dfe}, {v: x}, {v: STRASSE}]"
     text = f"output: {{path: '{{{{ v }}}}-{{{{ index }}}}'}}\njobs: [{{rows: {rows}, prompt: '{{{{ v }}}}'}}]"
-    found = census(desk, text, "m.yaml")
+    found = summary(desk, text, "m.yaml")
     assert len(found.problems) == 1
     assert "would write the same file" in found.problems[0].message
     assert "m.yaml:2:" in found.problems[0].message
@@ -62,12 +62,12 @@ def test_paths_that_differ_by_extension_alone_are_one(desk: Any, path: str, prob
     text = (
         f"output: {{path: '{path}'}}\njobs: [{{prompt: p, matrix: {{f: [png, webp]}}, output_format: '{{{{ f }}}}'}}]"
     )
-    assert len(census(desk, text, "m.yaml").problems) == problems
+    assert len(summary(desk, text, "m.yaml").problems) == problems
 
 
 def test_a_thousand_clashes_list_fifty(desk: Any) -> None:
     """The list is cut at 50 and the rest is counted."""
-    found = census(desk, "id,prompt\n" + "".join(f"a,{n}\n" for n in range(1001)))
+    found = summary(desk, "id,prompt\n" + "".join(f"a,{n}\n" for n in range(1001)))
     assert (len(found.problems), found.more) == (50, 950)
 
 
@@ -80,7 +80,7 @@ jobs:
   - {id: c, prompt: p, images: ["@d[0]"]}
   - {id: d, prompt: p}
 """
-    found = census(desk, text, "m.yaml")
+    found = summary(desk, text, "m.yaml")
     assert len(found.problems) == 2
     assert "`@gone` names no job" in found.problems[1].message
     assert "a -> b" in found.problems[0].message or "b -> a" in found.problems[0].message
@@ -89,7 +89,7 @@ jobs:
 def test_a_image_beyond_n_is_an_error(desk: Any) -> None:
     """`@id[2]` needs three images of that job, wherever it stands; what is taken is known."""
     text = 'jobs:\n  - {id: b, prompt: p, images: ["@a[1]", "@a[2]"]}\n  - {id: a, prompt: p, n: 2}\n'
-    found = census(desk, text, "m.yaml")
+    found = summary(desk, text, "m.yaml")
     assert [problem.message for problem in found.problems] == ["`@a[2]` is beyond the 2 of job 'a'; slots count from 0"]
     assert found.taken == {"a"}
 
@@ -111,7 +111,7 @@ def test_a_path_that_cannot_be_rendered_rejects_its_job(desk: Any) -> None:
     """JSONL rows that lack a name of the path are said at their line."""
     desk.write("r.jsonl", '{"p": 1, "v": 1}\n{"p": 2}\n')
     text = "output: {path: '{{ v }}-{{ index }}'}\njobs: [{rows: r.jsonl, prompt: '{{ p }}'}]"
-    found = census(desk, text, "m.yaml")
+    found = summary(desk, text, "m.yaml")
     assert (found.planned, found.rejected) == (1, 1)
     assert "`output.path`" in found.problems[0].message
 
@@ -155,7 +155,7 @@ def test_memory_stays_flat(desk: Any) -> None:
 @pytest.mark.parametrize(("rows", "said"), [("", "there is no row"), ("p,1\np,1\n", ""), (",\n,\n", "left out (2)")])
 def test_a_manifest_without_a_job_is_doubted(desk: Any, rows: str, said: str) -> None:
     """An export that came out empty is no error, and is not passed over in silence."""
-    found = census(desk, "prompt,x\n" + rows)
+    found = summary(desk, "prompt,x\n" + rows)
     assert found.problems == ()
     doubts = [str(warning) for warning in found.warnings if "no image is wanted" in str(warning)]
     assert [said in doubt for doubt in doubts] == [True] * bool(said)
@@ -173,7 +173,7 @@ def test_a_matrix_too_many_is_refused_before_it_is_walked(desk: Any) -> None:
     """Hundred million combinations are told at once, with what to write when they are meant."""
     text = MATRIX.format(limits="{}", ten=[*range(10)])
     with pytest.raises(InputError, match=r"100,000,000 jobs; .* limits: {max_images: 100000000}"):
-        census(desk, text, "m.yaml")
+        summary(desk, text, "m.yaml")
 
 
 def test_what_stands_in_one_place_is_said_once(desk: Any) -> None:

@@ -176,8 +176,8 @@ class Crowd(Players):
             assert isinstance(self.sky, Skies)
             self.sky.out[facts["provider"]] = facts["kind"]
 
-    def _bench(self) -> RunContext:
-        bench, clock, settings = super()._bench(), self.world.clock, self.scene.settings
+    def _context(self) -> RunContext:
+        context, clock, settings = super()._context(), self.world.clock, self.scene.settings
         lanes = tuple(
             Lane(
                 offer,
@@ -189,7 +189,7 @@ class Crowd(Players):
             for side, offer in zip(self.sides, self.offers, strict=True)
         )
         limits = replace(settings.limits, concurrency=sum(side.limits.concurrency for side in self.sides))
-        return replace(bench, lanes=lanes, offers=self.offers, settings=replace(settings, limits=limits))
+        return replace(context, lanes=lanes, offers=self.offers, settings=replace(settings, limits=limits))
 
 
 def _prices(side: Side, settings: Settings) -> PriceList:

@@ -176,16 +176,16 @@ class NightPlayers(Players):
             pass
         planned = timedelta(seconds=sums.total().wall_seconds)
         async with worker.collector.looking(LeftOpen()):
-            async for outcome in AutoRoute(worker.bench, worker, self._tasks, planned, self._no_others).draw():
+            async for outcome in AutoRoute(worker.context, worker, self._tasks, planned, self._no_others).draw():
                 yield outcome
 
     async def _no_others(self) -> None:
         """All of them go by this route."""
 
-    def _bench(self) -> RunContext:
-        bench = super()._bench()
-        bench.lane.batches = cast("Any", Office(self.sky, self.chance))
-        return bench
+    def _context(self) -> RunContext:
+        context = super()._context()
+        context.lane.batches = cast("Any", Office(self.sky, self.chance))
+        return context
 
 
 class NightWorld(World):
@@ -232,7 +232,7 @@ def night(world: NightWorld, seed: int) -> tuple[bool, bool]:
     never_both(rows)
     paid = sum(row.cost for row in rows)
     assert paid == story.sky.billed
-    sync = sum(NightPlayers(world, scene, story.sky, "x").tariff.cost(job, 1).quote.high for job in scene.jobs)
+    sync = sum(NightPlayers(world, scene, story.sky, "x").price_list.cost(job, 1).quote.high for job in scene.jobs)
     assert paid <= sync
     work = Work(len(scene.jobs), len(scene.jobs), 0, MOST_SECONDS)
     possible = last_moment(until, by_calls(work, limits)) >= start

@@ -247,7 +247,7 @@ class Players:
         self.world, self.scene, self.sky, self.run_id = world, scene, sky, run_id
         self.chance = Random(repr((world.seed, run_id)))
         self.ledger = world.ledger
-        self.tariff = PriceList(scene.provider, scene.settings)
+        self.price_list = PriceList(scene.provider, scene.settings)
         self.stops = StopReasons()
         self.desk = SingleThread(self.chance)
         self.offload: Offload = self.desk if scene.slow_desk else in_place
@@ -257,7 +257,7 @@ class Players:
         self.outcomes: list[Outcome] = []
         self.aborted = False
         chain = Chain(frozenset(), self.ledger, LocalStore(world.path.parent))
-        self.pairing = Pairing(self.ledger, self.tariff.cost, scene.choices, chain, frozenset)
+        self.pairing = Pairing(self.ledger, self.price_list.cost, scene.choices, chain, frozenset)
 
     async def play(self) -> Story:
         loop = asyncio.get_running_loop()
@@ -286,7 +286,7 @@ class Players:
 
     async def _collect(self) -> None:
         """Look once at what earlier runs left open."""
-        await Collector(self._bench()).begin(LeftOpen.in_ledger(self.ledger))
+        await Collector(self._context()).begin(LeftOpen.in_ledger(self.ledger))
 
     async def outcomes_of(self, worker: JobRunner, tasks: Iterator[Task]) -> AsyncIterator[Outcome]:
         """Draw, and look beside it at what comes later."""
@@ -296,10 +296,16 @@ class Players:
             await worker.collector.rest()
 
     def _begin(self) -> None:
-        scene, tariff = self.scene, self.tariff
+        scene, price_list = self.scene, self.price_list
         self.ledger.runs.begin(RunStart(self.run_id, "sim", scene.provider.name, cap=scene.settings.limits.max_cost))
         wanted = [
-            Wanted(job, tariff.model_of(job.request), tariff.size(job.request), tariff.quality(job.request), "openai")
+            Wanted(
+                job,
+                price_list.model_of(job.request),
+                price_list.size(job.request),
+                price_list.quality(job.request),
+                "openai",
+            )
             for job in scene.jobs
         ]
         self.ledger.jobs.remember(wanted)
@@ -313,12 +319,12 @@ class Players:
                 self.settled_before[item.job_status] += 1
 
     def _worker(self) -> JobRunner:
-        return JobRunner(self._bench())
+        return JobRunner(self._context())
 
-    def _bench(self) -> RunContext:
+    def _context(self) -> RunContext:
         settings, clock = self.scene.settings, self.world.clock
         limiter, breakers = Limiter(settings.limits, clock), Breakers(settings.retry.breaker_probe_seconds, clock)
-        lane = Lane(Offer(self.tariff), self.scene.provider, limiter, breakers, self._caps).follow(self.stops)
+        lane = Lane(Offer(self.price_list), self.scene.provider, limiter, breakers, self._caps).follow(self.stops)
         return RunContext(
             run_id=self.run_id,
             lanes=(lane,),

@@ -142,8 +142,10 @@ def open_project(path: Path, options: Options, clock: Clock | None = None) -> Pr
     try:
         lanes = lanes_of(loaded, variables, options.base_url)
     except InputError as error:
-        census = manifest.check(loaded)
-        raise InputError(*sorted((*error.problems, *census.problems), key=by_place), more=census.more) from None
+        manifest_summary = manifest.check(loaded)
+        raise InputError(
+            *sorted((*error.problems, *manifest_summary.problems), key=by_place), more=manifest_summary.more
+        ) from None
     under = (replace(lane, settings=_under(lane.settings, options)) for lane in lanes)
     lanes = tuple(lane.narrowed(lane.settings.limits.concurrency) for lane in under)
     settings = replace(lanes[0].settings, limits=together(lanes))
@@ -248,24 +250,24 @@ def odd_of(project: Project, ledger: Ledger) -> frozenset[tuple[str, int]]:
     return ledger.images.odd_of_batches() if once_more else frozenset()
 
 
-def canaries_of(project: Project, census: ManifestSummary, ledger: Ledger) -> Canaries:
+def canaries_of(project: Project, manifest_summary: ManifestSummary, ledger: Ledger) -> Canaries:
     """Say which jobs wait for the first ones of their template. Blocks."""
     settings = project.settings
-    return Canaries.of(settings.canary, ledger, digest(settings.checks), lambda: jobs_of(project, census))
+    return Canaries.of(settings.canary, ledger, digest(settings.checks), lambda: jobs_of(project, manifest_summary))
 
 
-def jobs_of(project: Project, census: ManifestSummary) -> Iterator[Job]:
+def jobs_of(project: Project, manifest_summary: ManifestSummary) -> Iterator[Job]:
     """Return the jobs of a manifest, or of a shard of it, that was checked before, but for those it left out.
 
     A job whose images others take is drawn no later than they: it has the largest of their priorities.
     """
     jobs = (item for item in manifest.expand(project.manifest) if isinstance(item, Job))
     if project.shard:
-        part = Part(project.shard, census.homes)
+        part = Part(project.shard, manifest_summary.homes)
         jobs = (job for job in jobs if part.has(job))
-    if census.refused:
-        jobs = (job for job in jobs if job.key not in census.refused)
-    return (_advanced(job, census.advanced) for job in jobs) if census.advanced else jobs
+    if manifest_summary.refused:
+        jobs = (job for job in jobs if job.key not in manifest_summary.refused)
+    return (_advanced(job, manifest_summary.advanced) for job in jobs) if manifest_summary.advanced else jobs
 
 
 def _advanced(job: Job, advanced: Mapping[str, float]) -> Job:

@@ -36,7 +36,7 @@ class CheckResult:
     """
 
     problems: tuple[Problem, ...]
-    census: ManifestSummary
+    manifest_summary: ManifestSummary
     more: int = 0
 
     @property
@@ -56,7 +56,7 @@ class Examiner:
         self._asked = asked
         self._part = part
         self._offers = project.offers()
-        prices = (offer.tariff for offer in self._offers)
+        prices = (offer.price_list for offer in self._offers)
         self._each = [AtProvider(project, *pair) for pair in zip(project.lanes, prices, strict=True)]
         self._said: set[str] = set()
 
@@ -102,17 +102,17 @@ class Examiner:
 class AtProvider:
     """What one provider says to jobs, and what is doubtful about its models and prices."""
 
-    def __init__(self, project: Project, lane: LaneConfig, tariff: PriceList) -> None:
+    def __init__(self, project: Project, lane: LaneConfig, price_list: PriceList) -> None:
         self.lane = lane
         self._provider, self._settings, self._clock = lane.provider, lane.settings, project.clock
-        self._tariff = tariff
+        self._price_list = price_list
         self._said: set[tuple[str, bool]] = set()
         self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         """Say what is wrong with a job here, whatever it lacks."""
-        provider, name = self._provider, self._tariff.model_of(job.request)
-        model = self._tariff.model(name)
+        provider, name = self._provider, self._price_list.model_of(job.request)
+        model = self._price_list.model(name)
         yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
         yield from self._of_route(job, dialect(provider, name).name)
@@ -144,7 +144,7 @@ class AtProvider:
         if most is None:
             return
         try:
-            high = self._tariff.quote(job.request, 1).high
+            high = self._price_list.quote(job.request, 1).high
         except InputError:
             return  # without a price, which is said of the model
         if high > most:
@@ -160,10 +160,10 @@ class AtProvider:
         if gone := dict(self._provider.retired_models).get(name):
             doubts = (*doubts, f"{self._provider.name} closed {name} on {gone}")
         try:
-            price = self._tariff.price(name)
+            price = self._price_list.price(name)
             doubts = (*doubts, *_doubts(name, model, price, today))
             if batch:
-                self._tariff.batch_price(name)
+                self._price_list.batch_price(name)
         except InputError as error:
             yield from error.problems
         yield from (Problem(text, None, Severity.WARNING) for text in doubts)
@@ -193,23 +193,25 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     A pattern of `only` that no job's id matches is a mistake: nothing would be drawn, and all would seem well. `asked`
     takes note of every job.
     """
-    examiner, census = _looked_at(project, only, asked, Part(project.shard))
-    if project.shard and census.homes:  # which jobs belong together is only known at the end
+    examiner, manifest_summary = _looked_at(project, only, asked, Part(project.shard))
+    if project.shard and manifest_summary.homes:  # which jobs belong together is only known at the end
         anew = asked and asked.begin()
-        examiner, census = _looked_at(project, only, anew, Part(project.shard, census.homes))
+        examiner, manifest_summary = _looked_at(project, only, anew, Part(project.shard, manifest_summary.homes))
     unmet = [
         Problem(f"no job has an id that matches --only {pattern!r}")
         for pattern in sorted(examiner.unmet)
-        if census.whole
+        if manifest_summary.whole
     ]
     late = (*_needs_deadline(project), *_one_by_one(project))
     told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
-    words = "" if project.manifest.errors else too_many(project, census.images)
+    words = "" if project.manifest.errors else too_many(project, manifest_summary.images)
     many = (Problem(words, Place(str(project.manifest.path)), Severity.WARNING),) if words else ()
-    errors = (*late, *told, *unmet, *census.problems)
-    more = census.more + max(0, len(errors) - MOST)
+    errors = (*late, *told, *unmet, *manifest_summary.problems)
+    more = manifest_summary.more + max(0, len(errors) - MOST)
     return CheckResult(
-        (*errors, *many, *_unchecked(project), *_only_flagged(project), *census.warnings)[:MOST], census, more
+        (*errors, *many, *_unchecked(project), *_only_flagged(project), *manifest_summary.warnings)[:MOST],
+        manifest_summary,
+        more,
     )
 
 

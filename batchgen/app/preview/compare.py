@@ -52,14 +52,14 @@ class CompareRow:
         return self.expected is not None and not self.refused
 
 
-def gather(groups: dict[object, Group], item: Planned, tariff: PriceList) -> None:
+def gather(groups: dict[object, Group], item: Planned, price_list: PriceList) -> None:
     """Put a planned job to those that cost the same, so that a million jobs need no million prices.
 
     The one with the longest prompt stands for them: what it keeps to, all do.
     """
     request = item.job.request
     kind = (
-        tariff.model_of(request),
+        price_list.model_of(request),
         request.operation,
         request.params,
         request.images,
@@ -72,7 +72,7 @@ def gather(groups: dict[object, Group], item: Planned, tariff: PriceList) -> Non
     known = groups.setdefault(kind, Group(item.job, len(item.slots)))
     known.times += 1
     if known.times == 1 or len(request.prompt) > len(known.job.request.prompt):
-        known.job = replace(item.job, request=replace(request, model=tariff.model_of(request)))
+        known.job = replace(item.job, request=replace(request, model=price_list.model_of(request)))
 
 
 def compare(
@@ -115,9 +115,9 @@ def _rows(project: Project, there: Project, work: tuple[Group, ...], *, qualitie
 def _row(there: Project, work: tuple[Group, ...]) -> CompareRow:
     """Price the work at one provider by one route, and say what would not run."""
     batch = there.settings.route is RouteChoice.BATCH
-    tariff = there.offers().each[0].tariff
+    price_list = there.offers().each[0].price_list
     try:
-        price = MicroUSD(sum(tariff.expected(group.job, group.images, group.times, batch=batch) for group in work))
+        price = MicroUSD(sum(price_list.expected(group.job, group.images, group.times, batch=batch) for group in work))
     except InputError:
         price = None
     return CompareRow(

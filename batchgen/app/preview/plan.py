@@ -42,7 +42,7 @@ class PlanResult(Shown):
 
     project: Project
     options: Options
-    census: ManifestSummary
+    manifest_summary: ManifestSummary
     warnings: tuple[Problem, ...] = ()
     estimate: Estimate = field(default_factory=Estimate)
 
@@ -53,11 +53,11 @@ class PlanResult(Shown):
         with project.open_ledger(readonly=True) as ledger:
             choices = choices_of(project, options, ledger)
             store, offers = project.open_store(), project.offers(ledger)
-            chain = Chain(self.census.taken, ledger, store)
-            canaries = canaries_of(project, self.census, ledger)
+            chain = Chain(self.manifest_summary.taken, ledger, store)
+            canaries = canaries_of(project, self.manifest_summary, ledger)
             pairing = Pairing(ledger, offers.planned, choices, chain, store.taken, canaries.hold)
-            jobs = chain.watch(pairing.freeze(jobs_of(project, self.census)))
-            frontier = _frontier(project, ledger, offers, ranked=self.census.ranked)
+            jobs = chain.watch(pairing.freeze(jobs_of(project, self.manifest_summary)))
+            frontier = _frontier(project, ledger, offers, ranked=self.manifest_summary.ranked)
             yield from frontier.watch(sums.watch(pairing.plan(selected(jobs, options))))
             samples = tuple(folder_warnings(project, ledger))
         self.estimate = replace(sums.total((*self.warnings, *samples)), reach=frontier.reach())
@@ -112,7 +112,7 @@ def plan_manifest(path: Path, options: Options) -> PlanResult:
     with project.open_ledger(readonly=True) as ledger:
         if not ledger.runs.latest_first() and holds_images(project, project.open_store()):
             raise unknown_images(project)
-    return PlanResult(project, options, checked.census, checked.problems)
+    return PlanResult(project, options, checked.manifest_summary, checked.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,10 @@ def estimate_manifest(
     """Add up what is left to do; with `compare`, price it everywhere else too, with `qualities` at each of them."""
     result = plan_manifest(path, options)
     groups: dict[object, Group] = {}
-    tariff = result.project.offers().each[0].tariff
+    price_list = result.project.offers().each[0].price_list
     for item in result:
         if item.slots:
-            gather(groups, item, tariff)
+            gather(groups, item, price_list)
     total = result.estimate
     facts = {name: getattr(total, name) for name in Estimate.__dataclass_fields__}
     rows = _compared(result.project, options, groups.values(), qualities=qualities) if compare or qualities else ()
@@ -168,11 +168,11 @@ def _other_route(project: Project, groups: Iterable[Group]) -> OtherRoute | None
     """Price the same work the other way, without an earlier run's history on either side."""
     if len(project.lanes) > 1:
         return None
-    tariff = project.offers().each[0].tariff
+    price_list = project.offers().each[0].price_list
     route_of, batch = project.settings.route_of, project.settings.route is RouteChoice.SYNC
     try:
         expected = sum(
-            tariff.expected(one.job, one.images, one.times, batch=route_of(one.job) is RouteChoice.SYNC)
+            price_list.expected(one.job, one.images, one.times, batch=route_of(one.job) is RouteChoice.SYNC)
             for one in groups
         )
     except InputError:

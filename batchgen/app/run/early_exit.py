@@ -34,40 +34,45 @@ def early_end(path: Path, options: Options, status: Exit, why: str) -> dict[str,
     begun = event_log.latest_run()
     hasty = status in {Exit.SIGINT, Exit.SIGTERM} or (begun is not None and status is Exit.BUG)
     try:
-        project, asked, census = open_project(path, options), Fingerprint(), None
+        project, asked, manifest_summary = open_project(path, options), Fingerprint(), None
         told = reporter.nothing(project.settings.limits.max_cost)
         if not hasty:
-            census = check.check(project, options.only, asked).census
-            told = reporter.nothing(project.settings.limits.max_cost, census.planned, census.images, census.counts)
+            manifest_summary = check.check(project, options.only, asked).manifest_summary
+            told = reporter.nothing(
+                project.settings.limits.max_cost,
+                manifest_summary.planned,
+                manifest_summary.images,
+                manifest_summary.counts,
+            )
         with project.open_ledger(readonly=True) as ledger:
             if begun and any(run.run_id == begun.name for run in ledger.runs.latest_first()):
                 told = reporter.summary(ledger, begun.name)
             else:
-                told = _rehearsed(project, options, ledger, census, asked)
+                told = _rehearsed(project, options, ledger, manifest_summary, asked)
     except (Exception, KeyboardInterrupt):  # noqa: BLE001 - why the run ended is what has to be told
         why = f"{why}; {UNREAD}"
     return told | {"exit_code": int(status), "why": safe(why, 1000)}
 
 
 def _rehearsed(
-    project: Project, options: Options, ledger: Ledger, census: ManifestSummary | None, asked: Fingerprint
+    project: Project, options: Options, ledger: Ledger, manifest_summary: ManifestSummary | None, asked: Fingerprint
 ) -> dict[str, Any]:
     """Say what the summary of a run that stops before its first call would say: it begins in a copy of the ledger."""
     before = next((run.run_id for run in ledger.runs.latest_first() if run.manifest == project.settings.name), None)
     cap = project.settings.limits.max_cost
     with ledger.scratch_copy() as copy:
         copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.providers, cap))
-        if census:
+        if manifest_summary:
             stops, offers = StopReasons(), project.offers(copy)
             store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
             nothing = Deriver(Workspace(project.output), store, ())
             worklist = Worklist(
-                project, options, copy, store, offers, stops, NO_RUN, census, asked.value, news, nothing
+                project, options, copy, store, offers, stops, NO_RUN, manifest_summary, asked.value, news, nothing
             )
             estimate = worklist.plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:
             copy.jobs.want_again(before)
-        rows = {"rows": census.counts} if census else {}
+        rows = {"rows": manifest_summary.counts} if manifest_summary else {}
         return reporter.summary(copy, NO_RUN) | {"run_id": None} | rows

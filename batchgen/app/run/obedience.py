@@ -19,36 +19,36 @@ from batchgen.text import counted, duration, safe
 class Obedience:
     """Takes the orders of one run while it draws: each is done, or refused, written into the log and answered."""
 
-    session: Run
-    bench: RunContext
+    run: Run
+    context: RunContext
     worker: JobRunner
     redraws: Redraws
     on_disk: Offload
 
     async def look(self) -> None:
         """Do what was told since the last look, and note what holds the run up."""
-        session = self.session
-        orders: list[tuple[str, Order | None]] = await self.on_disk(list, session.orders.waiting())
+        run = self.run
+        orders: list[tuple[str, Order | None]] = await self.on_disk(list, run.orders.waiting())
         for name, order in orders:
-            answer = session.steering.take(order)
+            answer = run.steering.take(order)
             if answer.taken and order and order.do is Do.REDRAW:
                 answer = await self.redraws.take()
             facts = _facts(order)
-            session.note("control", taken=answer.taken, why=answer.why, **facts)
+            run.note("control", taken=answer.taken, why=answer.why, **facts)
             if order and answer.taken:
                 await self._do(order)
                 by = f"the {order.by} ({safe(order.user, 40)})" if order.user else f"the {order.by}"
-                session.watch.on_note(f"told by {by}: {answer.why}", urgent=True)
-            await self.on_disk(session.orders.answer, name, answer)
-        session.held_up = tuple(_held_up(session, self.bench))
-        session.rates = _rates(self.bench.lanes)
+                run.watch.on_note(f"told by {by}: {answer.why}", urgent=True)
+            await self.on_disk(run.orders.answer, name, answer)
+        run.held_up = tuple(_held_up(run, self.context))
+        run.rates = _rates(self.context.lanes)
         if orders:
-            under_way = sum(lane.limiter.in_flight - lane.limiter.waiting for lane in self.bench.lanes)
-            await self.on_disk(session.status_file, under_way)
+            under_way = sum(lane.limiter.in_flight - lane.limiter.waiting for lane in self.context.lanes)
+            await self.on_disk(run.status_file, under_way)
 
     async def _do(self, order: Order) -> None:
-        session, limiters = self.session, [lane.limiter for lane in self.bench.lanes]
-        session.meter.paused = session.steering.paused
+        run, limiters = self.run, [lane.limiter for lane in self.context.lanes]
+        run.meter.paused = run.steering.paused
         match order.do:
             case Do.PAUSE:
                 for limiter in limiters:
@@ -57,21 +57,21 @@ class Obedience:
                 for limiter in limiters:
                     limiter.go_on()
             case Do.DRAIN:
-                session.meter.state = "draining"
-                session.stops.add(Stop(StopKind.DRAIN, "drained by batchgen control"))
+                run.meter.state = "draining"
+                run.stops.add(Stop(StopKind.DRAIN, "drained by batchgen control"))
             case Do.REDRAW:
                 pass  # it has been handed over
             case Do.SET:
                 await self._set(order.concurrency, order.max_cost)
 
     async def _set(self, concurrency: int | None, max_cost: MicroUSD | None) -> None:
-        session = self.session
+        run = self.run
         if concurrency is not None:
             self.worker.resize(make_room(concurrency))
         if max_cost is not None:
-            session.meter.cap = max_cost
+            run.meter.cap = max_cost
             self.worker.limits_changed()
-            await self.bench.offload(session.ledger.runs.change_cap, session.run_id, max_cost)
+            await self.context.offload(run.ledger.runs.change_cap, run.run_id, max_cost)
 
 
 def _rates(lanes: Sequence[Lane]) -> dict[str, dict[str, float]]:
@@ -85,17 +85,15 @@ def _rates(lanes: Sequence[Lane]) -> dict[str, dict[str, float]]:
     return rates
 
 
-def _held_up(session: Run, bench: RunContext) -> Iterator[Mapping[str, Any]]:
+def _held_up(run: Run, context: RunContext) -> Iterator[Mapping[str, Any]]:
     """Say what of a run at work waits for what: codes for programs, words for people."""
-    if session.steering.paused:
-        yield _held("pause", "somebody paused the run", f"batchgen control {safe(session.workspace.root, 400)} resume")
-    for lane in bench.lanes:
-        yield from _held_at(
-            lane, "the provider" if len(bench.lanes) == 1 else lane.name, paused=session.steering.paused
-        )
-    if session.meter.batches:
-        done, lines = session.meter.away
-        away = counted(len(session.meter.batches), "batch", "batches")
+    if run.steering.paused:
+        yield _held("pause", "somebody paused the run", f"batchgen control {safe(run.workspace.root, 400)} resume")
+    for lane in context.lanes:
+        yield from _held_at(lane, "the provider" if len(context.lanes) == 1 else lane.name, paused=run.steering.paused)
+    if run.meter.batches:
+        done, lines = run.meter.away
+        away = counted(len(run.meter.batches), "batch", "batches")
         yield _held(
             "batch",
             f"{away} at the provider: {done:,} of {lines:,} lines done",

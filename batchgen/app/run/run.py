@@ -155,11 +155,11 @@ class Run:
         self.derivatives = RunDerivatives.of(self.project, self.workspace, self.store, self.ledger)
         self.small = ThumbMaker(self.workspace, self.store)
         collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
-        census, manifest = self.checked.census, self.project.settings.name
-        rejected = tuple(row.why for row in census.bad)
+        manifest_summary, manifest = self.checked.manifest_summary, self.project.settings.name
+        rejected = tuple(row.why for row in manifest_summary.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
         self.worklist = Worklist(
-            *collaborators, self.run_id, census, self.asked.value, self.news, self.derivatives.deriver
+            *collaborators, self.run_id, manifest_summary, self.asked.value, self.news, self.derivatives.deriver
         )
 
     # ---- before the first call ---------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class Run:
         self.left = LeftOpen.in_ledger(self.ledger)
         if self.worklist.strangers:
             raise InputError(*self.worklist.strangers)
-        if self.worklist.images != self.checked.census.images:
+        if self.worklist.images != self.checked.manifest_summary.images:
             path = self.project.manifest.path
             raise InputError(f"{path}, or a file that it names, changed while it was read: run the same command again")
         if why := too_many(self.project, self.estimate.images):
@@ -331,7 +331,7 @@ class Run:
             return status, self._submitted()
         told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
         why = "; ".join(told) or self.refused or self._awaits(status)
-        if status is Exit.OK and not why and (old or self.checked.census.bad):
+        if status is Exit.OK and not why and (old or self.checked.manifest_summary.bad):
             why = f"nothing new: {self._as_before(old)}"
         return status, why
 
@@ -347,7 +347,7 @@ class Run:
     def _as_before(self, old: Counter[OutcomeKind]) -> str:
         """Say what is amiss as an earlier run told, or as a person accepted."""
         jobs = (f"{counted(count, 'job')} {kind.replace('_', ' ')}" for kind, count in sorted(old.items()))
-        bad = len(self.checked.census.bad)
+        bad = len(self.checked.manifest_summary.bad)
         return ", ".join((*jobs, *([f"{counted(bad, 'row')} left out"] if bad else []))) + ", as before"
 
     def _submitted(self) -> str:
@@ -386,13 +386,13 @@ class Run:
 
         Chained jobs may turn out to be one and the same when their inputs are known, so they are not counted.
         """
-        census = self.checked.census
-        explained = census.planned + census.skipped + census.rejected
-        if census.rows != explained:
-            yield f"{census.rows} rows were read, but {explained} are accounted for"
+        manifest_summary = self.checked.manifest_summary
+        explained = manifest_summary.planned + manifest_summary.skipped + manifest_summary.rejected
+        if manifest_summary.rows != explained:
+            yield f"{manifest_summary.rows} rows were read, but {explained} are accounted for"
         known = self.ledger.jobs.images_wanted(self.run_id)
-        if self.planned and not census.taken and known != census.images:
-            yield f"{census.images} images were asked for, but {known} are accounted for"
+        if self.planned and not manifest_summary.taken and known != manifest_summary.images:
+            yield f"{manifest_summary.images} images were asked for, but {known} are accounted for"
 
     def close(self) -> RunResult:
         """End the books, write the report and say how it went; a disk that refuses leaves the words true."""
@@ -450,7 +450,7 @@ class Run:
             # Who stopped the run does not wait, nor does anybody for images that lie elsewhere.
             drew = 0 if self.signal is not None or self.project.store else self.meter.images_stored
             written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id, drew=drew)
-        reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.census.bad])
+        reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.manifest_summary.bad])
         self._end_run(status, why, told=self.worklist.fingerprint if said or self._mirrored(written.files) else None)
         self.news.keep(status)
         self.event_log.put("summary.json", dict(written.summary) | self._in_short(status))
@@ -487,7 +487,7 @@ class Run:
 
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
         """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
-        counts = self.checked.census.counts
+        counts = self.checked.manifest_summary.counts
         self.ledger.runs.end(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
 
     def leave(self) -> None:

@@ -119,39 +119,39 @@ def _run(
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
         make = stack.enter_context(engine(project, ledger, watch, make_executor))
-        session = Run(project, options, watch, workspace, store, ledger, access, checked, asked, make, proxies)
-        session.worklist.notices.extend(told)
-        stack.callback(session.event_log.close)
-        stack.callback(session.leave)
+        run = Run(project, options, watch, workspace, store, ledger, access, checked, asked, make, proxies)
+        run.worklist.notices.extend(told)
+        stack.callback(run.event_log.close)
+        stack.callback(run.leave)
         notifier.begin()
-        return _performed(session)
+        return _performed(run)
 
 
-def _performed(session: Run) -> RunResult:
+def _performed(run: Run) -> RunResult:
     try:
-        _perform(session)
+        _perform(run)
     except Exception as bug:
         if out_of_memory(bug):
-            session.stops.add(Stop(StopKind.STORAGE, NO_MEMORY))
-            return session.close()
-        session.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
+            run.stops.add(Stop(StopKind.STORAGE, NO_MEMORY))
+            return run.close()
+        run.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
         with suppress(Exception):  # whatever else is broken then, the bug is what has to be told
-            session.close()
+            run.close()
         raise
-    with heartbeat(session.status_file):
-        return session.close()
+    with heartbeat(run.status_file):
+        return run.close()
 
 
-def _perform(session: Run) -> None:
+def _perform(run: Run) -> None:
     try:
-        with heartbeat(session.status_file):
-            session.prepare(lambda left: _in_loop(RunLoop(session).collect(left)))
-        if session.has_work:
-            _in_loop(RunLoop(session).work())
+        with heartbeat(run.status_file):
+            run.prepare(lambda left: _in_loop(RunLoop(run).collect(left)))
+        if run.has_work:
+            _in_loop(RunLoop(run).work())
     except* BatchgenError as errors:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
-                session.broke(error)
+                run.broke(error)
 
 
 def _in_loop(work: Coroutine[Any, Any, T]) -> T:

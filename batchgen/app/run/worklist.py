@@ -57,9 +57,9 @@ MOST_NOTICES = 5
 class Worklist:
     """The jobs of one run, paired with the ledger: the manifest is read once, when they are written down.
 
-    `census` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how jobs stand.
-    `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held` counts those
-    that keep the run from its end. `grows` is told of jobs that start although they waited when the run was planned.
+    `manifest_summary` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how
+    jobs stand. `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held`
+    counts those that keep the run from its end. `grows` is told of jobs that start although they waited when the run was planned.
     `sync` says of what is left whether some of it is drawn by calls, and some of it not.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
@@ -71,7 +71,7 @@ class Worklist:
     offers: Offers
     stops: StopReasons
     run_id: str
-    census: ManifestSummary
+    manifest_summary: ManifestSummary
     asked: int
     news: News
     deriver: Deriver
@@ -98,7 +98,7 @@ class Worklist:
     prechecked: Prechecked = field(default_factory=Prechecked)
 
     def __post_init__(self) -> None:
-        self._chain = Chain(self.census.taken, self.ledger, self.store)
+        self._chain = Chain(self.manifest_summary.taken, self.ledger, self.store)
         choices = choices_of(self.project, self.options, self.ledger)
         self._pairing = Pairing(self.ledger, self.offers.planned, choices, self._chain, self.store.taken)
         self._watch_over(Canaries())
@@ -117,11 +117,11 @@ class Worklist:
         self.ledger.queue.clear()
         self._look_for_odd()
         before, told = told_before(self.ledger, self.run_id)
-        options, census = self.options, self.census
+        options, manifest_summary = self.options, self.manifest_summary
         some = options.only or options.rejected or options.reworded or (options.first, options.sample) != (None, None)
-        same = told == self.asked and not (census.taken or some)
+        same = told == self.asked and not (manifest_summary.taken or some)
         comes = self._pairing.choices.odd or self.ledger.attempts.pending_jobs()
-        if same and not comes and is_finished(self.ledger, self.store, before, census.images):
+        if same and not comes and is_finished(self.ledger, self.store, before, manifest_summary.images):
             return self._as_before(before)
         return self._walk()
 
@@ -133,13 +133,13 @@ class Worklist:
     def _as_before(self, run_id: str) -> Estimate:
         """Want what a run before wanted, all of which is stored."""
         self.ledger.jobs.want_again(run_id)
-        self.images, self.fingerprint = self.census.images, self.asked
-        self.settled[OutcomeKind.DONE] += self.census.planned
-        return Estimate(actions=((Action.STORED.value, self.census.planned),))
+        self.images, self.fingerprint = self.manifest_summary.images, self.asked
+        self.settled[OutcomeKind.DONE] += self.manifest_summary.planned
+        return Estimate(actions=((Action.STORED.value, self.manifest_summary.planned),))
 
     def _walk(self) -> Estimate:
         sums, everything = Tally(self.project.settings.limits), self._remembered()
-        self._watch_over(canaries_of(self.project, self.census, self.ledger))
+        self._watch_over(canaries_of(self.project, self.manifest_summary, self.ledger))
         waiting = {image.job_key for image in self.ledger.downloads.waiting()}
         waiting |= self.ledger.attempts.pending_jobs()
         planned = sums.watch(self._pairing.plan(selected(everything, self.options)))
@@ -245,7 +245,10 @@ class Worklist:
 
         A provisional key that an earlier run left behind goes first: it must not pass for what was drawn before.
         """
-        jobs, seen = self._chain.watch(self._pairing.freeze(jobs_of(self.project, self.census))), Fingerprint()
+        jobs, seen = (
+            self._chain.watch(self._pairing.freeze(jobs_of(self.project, self.manifest_summary))),
+            Fingerprint(),
+        )
         while batch := list(islice(jobs, REMEMBERED_AT_ONCE)):
             chained = {job.id: job for job in batch if job.waits_for}
             self._chained |= chained
@@ -396,7 +399,7 @@ class Worklist:
             self.notices.append(Problem(why, outcome.job.place, Severity.WARNING))
         redrawn = outcome.job.id in self._redrawing  # what else is asked of such a job waits until then
         (self._redrawing if redrawn else self._under_way).discard(outcome.job.id)
-        if redrawn or outcome.job.id in self.census.taken:
+        if redrawn or outcome.job.id in self.manifest_summary.taken:
             self._changed.tell()
 
     def _tell_given_up(self, job: Job) -> None:
@@ -460,7 +463,7 @@ class Worklist:
     def find(self, names: Collection[str]) -> list[Job]:
         """Find jobs of the manifest by id, reading it no further than to the last of them. Blocks; no ledger needed."""
         left, found = set(names), list[Job]()
-        for job in jobs_of(self.project, self.census) if left else ():
+        for job in jobs_of(self.project, self.manifest_summary) if left else ():
             if job.id in left:
                 found.append(job)
                 left.discard(job.id)

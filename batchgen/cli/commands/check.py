@@ -43,7 +43,7 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
         raise
     context.console.tell(result.problems)
     if as_json:
-        context.console.json(check_json(result.problems, result.census))
+        context.console.json(check_json(result.problems, result.manifest_summary))
     else:
         context.console.out(check_line(result))
     errors, _ = tally(result.problems)

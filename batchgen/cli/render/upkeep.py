@@ -25,14 +25,18 @@ MOST_SHOWN = 20
 
 def check_line(result: CheckResult) -> str:
     """Count what the manifest holds, and how many problems were found."""
-    census, (errors, warnings) = result.census, tally(result.problems)
+    summary, (errors, warnings) = result.manifest_summary, tally(result.problems)
     read = (
-        f"{counted(census.rows, 'row')} read: {census.planned:,} planned, {census.skipped:,} skipped, "
-        f"{census.rejected:,} rejected."
+        f"{counted(summary.rows, 'row')} read: {summary.planned:,} planned, {summary.skipped:,} skipped, "
+        f"{summary.rejected:,} rejected."
     )
-    carried = f" Set nothing, and are tags in the report: {', '.join(census.tags)}." if census.tags else ""
-    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(census.more)}"
-    return paragraph(read) + paragraph(f"{counted(census.images, 'image')} wanted; {found}.{carried}")
+    carried = (
+        f" Set nothing, and are tags in the report: {', '.join(summary.tags)}."
+        if summary.tags
+        else ""
+    )
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(summary.more)}"
+    return paragraph(read) + paragraph(f"{counted(summary.images, 'image')} wanted; {found}.{carried}")
 
 
 def _more(left_out: int) -> str:
@@ -45,14 +49,14 @@ def tally(problems: Sequence[Problem]) -> tuple[int, int]:
     return errors, len(problems) - errors
 
 
-def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> dict[str, Any]:
+def check_json(problems: Sequence[Problem], summary: ManifestSummary | None) -> dict[str, Any]:
     """Every problem with its place; the counts are null when the manifest could not be read at all."""
     errors, warnings = tally(problems)
     counts = ("rows", "planned", "skipped", "rejected", "images")
     return {
         "errors": errors,
         "warnings": warnings,
-        **{name: getattr(census, name) if census else None for name in counts},
+        **{name: getattr(summary, name) if summary else None for name in counts},
         "problems": [
             {
                 "file": problem.place.file if problem.place else None,
@@ -63,7 +67,7 @@ def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> d
             }
             for problem in problems
         ],
-        "tag_columns": list(census.tags) if census else [],
+        "tag_columns": list(summary.tags) if summary else [],
         "skipped_rows": [
             {
                 "file": row.place.file if row.place else None,
@@ -71,7 +75,7 @@ def check_json(problems: Sequence[Problem], census: ManifestSummary | None) -> d
                 "kind": row.kind.value,
                 "why": row.why,
             }
-            for row in (census.left_out if census else ())
+            for row in (summary.left_out if summary else ())
         ],
     }
 
