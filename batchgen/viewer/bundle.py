@@ -6,7 +6,7 @@ from io import RawIOBase
 from pathlib import PurePosixPath
 from typing import Any
 
-from batchgen.viewer.desk import Found
+from batchgen.viewer.page_source import Found
 
 PIECE = 256 * 1024
 _OLDEST = (1980, 1, 1, 0, 0, 0)

@@ -17,8 +17,8 @@ from aiohttp import web
 from batchgen.errors import BatchgenError, StorageError
 from batchgen.viewer.access import HEADERS, TOKEN, Access, refused
 from batchgen.viewer.bundle import PIECE, pieces
-from batchgen.viewer.desk import Desk, Found, Known, News, NoSuchThing
 from batchgen.viewer.events import Listeners, message
+from batchgen.viewer.page_source import Found, Known, News, NoSuchThing, PageSource
 
 T = TypeVar("T")
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,10 +44,10 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 class ViewServer:
     """Serves one output to whoever has its address. `files` are the page's own style and script, by path and kind."""
 
-    def __init__(self, desk: Desk, host: str, port: int, files: Mapping[str, tuple[str, bytes]]) -> None:
+    def __init__(self, source: PageSource, host: str, port: int, files: Mapping[str, tuple[str, bytes]]) -> None:
         self.host, self.port = host, port
         self.access = Access(host)
-        self._desk = desk
+        self._source = source
         self._files = files
         self._listeners = Listeners()
         self._tickets: dict[str, Sequence[int]] = {}
@@ -74,7 +74,7 @@ class ViewServer:
             self.port = runner.addresses[0][1]
             looking = asyncio.create_task(self._look())
             announce(self.address)
-            self._threads.submit(self._desk.page)  # the first one who comes waits less
+            self._threads.submit(self._source.page)  # the first one who comes waits less
             await end.wait()
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
@@ -127,7 +127,7 @@ class ViewServer:
     # ---- the page ----------------------------------------------------------------------------------------------------
 
     async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=await self._ask(self._desk.page), content_type="text/html")
+        return web.Response(text=await self._ask(self._source.page), content_type="text/html")
 
     async def _file(self, request: web.Request) -> web.Response:
         kind, data = self._files[request.path]
@@ -137,7 +137,7 @@ class ViewServer:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _data(self, _request: web.Request) -> web.Response:
-        data = await self._ask(lambda: json.dumps(self._desk.data(), separators=(",", ":")).encode())
+        data = await self._ask(lambda: json.dumps(self._source.data(), separators=(",", ":")).encode())
         response = web.Response(body=data, content_type="application/json")
         response.enable_compression()
         return response
@@ -147,9 +147,9 @@ class ViewServer:
         small = request.path.startswith("/thumb/")
         try:
             if small:  # the first time it is made: whoever waits for anything else does not wait for that
-                found = await asyncio.get_running_loop().run_in_executor(self._makers, self._desk.thumb, number)
+                found = await asyncio.get_running_loop().run_in_executor(self._makers, self._source.thumb, number)
             else:
-                found = await self._ask(self._desk.image, number)
+                found = await self._ask(self._source.image, number)
         except StorageError as error:
             raise NoSuchThing from error
         with found.file:
@@ -186,7 +186,7 @@ class ViewServer:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", **HEADERS}
         )
         async with _streamed(request, response), self._listeners.one_more() as listener:
-            listener.tell(self._words(await self._ask(self._desk.news, since)))
+            listener.tell(self._words(await self._ask(self._source.news, since)))
             while words := await listener.next(QUIET_FOR):
                 await asyncio.wait_for(response.write(words), PATIENCE)
             _cut(request)  # the server ends, or this browser is too far behind
@@ -200,10 +200,10 @@ class ViewServer:
                 since, known = "", Known()
             await self._listeners.came.wait()
             with suppress(BatchgenError):  # a folder that is away for a while comes back
-                news, cost = await self._ask(_timed, self._desk.news, since, known)
+                news, cost = await self._ask(_timed, self._source.news, since, known)
                 self._listeners.tell(self._words(news))
                 since = news.until
-                self._ahead.submit(self._desk.ahead, lambda: not self._ended)
+                self._ahead.submit(self._source.ahead, lambda: not self._ended)
             await asyncio.sleep(min(max(LOOK_EVERY, cost * (SHARE - 1)), LOOK_AT_LEAST))
 
     @staticmethod
@@ -218,10 +218,10 @@ class ViewServer:
         listed = asked.get("decisions")
         if not isinstance(listed, list):
             raise web.HTTPBadRequest
-        return web.json_response(await self._ask(self._desk.decide, listed))
+        return web.json_response(await self._ask(self._source.decide, listed))
 
     async def _control(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._ask(self._desk.control, await _object(request)))
+        return web.json_response(await self._ask(self._source.control, await _object(request)))
 
     async def _order_zip(self, request: web.Request) -> web.Response:
         """Remember a choice of images; the answer names the address at which it can be saved, once."""
@@ -240,7 +240,7 @@ class ViewServer:
             raise NoSuchThing
         headers = {"Content-Type": "application/zip", "Content-Disposition": 'attachment; filename="images.zip"'}
         response = web.StreamResponse(headers={**headers, "Cache-Control": "no-store", **HEADERS})
-        parts = pieces(self._desk.bundle(numbers))
+        parts = pieces(self._source.bundle(numbers))
         async with _streamed(request, response):
             while (piece := await self._ask(next, parts, None)) is not None:
                 await asyncio.wait_for(response.write(piece), PATIENCE * 6)

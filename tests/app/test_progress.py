@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from batchgen.app.control.progress import AT_PROVIDER, Meter, as_json, from_json
 from batchgen.app.output.maintain import follow_status
-from batchgen.app.run.progress import AT_PROVIDER, Meter, as_json, from_json
 from batchgen.app.watch import progress_line
 from tests.rehearsal import Rehearsal
 

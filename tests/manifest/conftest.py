@@ -53,13 +53,13 @@ class Context:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Context:
+def context(tmp_path: Path) -> Context:
     """Return an empty folder of one test."""
     return Context(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Context]:
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Context]:
     """One folder for all examples of a property, which each overwrite what they use."""
-    folder = tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("context")
     return lambda: Context(folder)

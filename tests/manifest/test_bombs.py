@@ -38,26 +38,26 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_with_its_place(desk: Any, name: str) -> None:
+def test_a_bomb_is_refused_with_its_place(context: Any, name: str) -> None:
     """Each is one error with file, line and column, without filling memory."""
     text, expected = BOMBS[name]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    said = desk.complaints(text)
+    said = context.complaints(text)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
     assert len(said) == 1
     assert expected in said[0]
     assert said[0].startswith("m.yaml:")
 
 
-def test_merge_keys_and_anchors_work(desk: Any) -> None:
+def test_merge_keys_and_anchors_work(context: Any) -> None:
     """An alias shares what it names, a merge key fills in what is not set."""
     text = "variables: &v {a: x}\njobs:\n  - &first {prompt: '{{ a }}', size: 1x1}\n  - {<<: *first, size: 2x2}\n"
-    assert [job.request.param("size") for job in desk.jobs(text)] == ["1x1", "2x2"]
+    assert [job.request.param("size") for job in context.jobs(text)] == ["1x1", "2x2"]
 
 
-def test_a_file_beyond_the_limit_is_not_read(desk: Any) -> None:
+def test_a_file_beyond_the_limit_is_not_read(context: Any) -> None:
     """A manifest of more than 50 MB is refused by its size."""
-    path = desk.write("m.yaml", "")
+    path = context.write("m.yaml", "")
     with path.open("wb") as stream:
         stream.truncate(50_000_001)
     assert "put the rows into a CSV file" in _said(path)

@@ -59,18 +59,18 @@ def edited(text: str, changes: list[tuple[int, int, str]]) -> bytes:
 
 
 @given(edits)
-def test_a_mangled_yaml_manifest_raises_nothing_else(desks: Callable[[], Any], changes: list[Any]) -> None:
+def test_a_mangled_yaml_manifest_raises_nothing_else(contexts: Callable[[], Any], changes: list[Any]) -> None:
     """Edits of a full manifest, in the middle of everything."""
-    read(desks().write("m.yaml", edited(SEED, changes)))
+    read(contexts().write("m.yaml", edited(SEED, changes)))
 
 
 @given(edits, st.sampled_from(["m.csv", "m.tsv", "m.jsonl", "m.json"]))
-def test_a_mangled_table_raises_nothing_else(desks: Callable[[], Any], changes: list[Any], name: str) -> None:
+def test_a_mangled_table_raises_nothing_else(contexts: Callable[[], Any], changes: list[Any], name: str) -> None:
     """Edits of a table, under every suffix."""
-    read(desks().write(name, edited(TABLE, changes)))
+    read(contexts().write(name, edited(TABLE, changes)))
 
 
 @given(st.binary(max_size=200), st.sampled_from([".yaml", ".json", ".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"]))
-def test_random_bytes_raise_nothing_else(desks: Callable[[], Any], content: bytes, suffix: str) -> None:
+def test_random_bytes_raise_nothing_else(contexts: Callable[[], Any], content: bytes, suffix: str) -> None:
     """Any bytes, under every suffix."""
-    read(desks().write(f"m{suffix}", content))
+    read(contexts().write(f"m{suffix}", content))

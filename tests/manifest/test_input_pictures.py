@@ -12,21 +12,21 @@ from batchgen.manifest.inputs import BadInputError, Inputs
 from batchgen.model import FileImage, JobImage, UrlImage
 
 
-def test_a_file_is_known_by_its_bytes(desk: Any) -> None:
+def test_a_file_is_known_by_its_bytes(context: Any) -> None:
     """Hash, size and pixels are the file's; the path is found from the manifest's folder."""
-    path = desk.image("photos/a.png", size=(40, 30))
-    found = Inputs(desk.folder).image("photos/a.png")
+    path = context.image("photos/a.png", size=(40, 30))
+    found = Inputs(context.folder).image("photos/a.png")
     data = path.read_bytes()
     assert found == FileImage(str(path), hashlib.sha256(data).hexdigest(), len(data), 40, 30)
 
 
-def test_a_file_is_read_again_only_when_it_changed(desk: Any) -> None:
+def test_a_file_is_read_again_only_when_it_changed(context: Any) -> None:
     """Same time and size: remembered. Changed: read again."""
-    inputs = Inputs(desk.folder)
-    path = desk.image("a.png", "red")
+    inputs = Inputs(context.folder)
+    path = context.image("a.png", "red")
     first = inputs.image("a.png")
     assert inputs.image("a.png") is first
-    desk.image("a.png", "blue", (9, 9))
+    context.image("a.png", "blue", (9, 9))
     os.utime(path, ns=(1, 1))
     assert inputs.image("a.png") != first
 
@@ -41,60 +41,60 @@ def test_a_file_is_read_again_only_when_it_changed(desk: Any) -> None:
         ("@e\u0301", JobImage("\u00e9")),
     ],
 )
-def test_other_words_are_addresses_and_jobs(desk: Any, word: str, expected: object) -> None:
+def test_other_words_are_addresses_and_jobs(context: Any, word: str, expected: object) -> None:
     """An address is kept byte for byte; a reference may name one slot."""
-    assert Inputs(desk.folder).image(word) == expected
+    assert Inputs(context.folder).image(word) == expected
 
 
 @pytest.mark.parametrize(
     "word", ["http://a.example/x.png", "ftp://a/x", "file:///etc/passwd", "data:image/png;base64,AA", "@", "a\0b", "."]
 )
-def test_what_is_no_image_is_refused(desk: Any, word: str) -> None:
+def test_what_is_no_image_is_refused(context: Any, word: str) -> None:
     """Only files, https and references."""
     with pytest.raises(BadInputError):
-        Inputs(desk.folder).image(word)
+        Inputs(context.folder).image(word)
 
 
-def test_a_file_that_is_no_image_is_refused(desk: Any) -> None:
+def test_a_file_that_is_no_image_is_refused(context: Any) -> None:
     """Text, a damaged image and another format are told apart from images."""
-    desk.write("text.png", "hello")
-    desk.write("cut.png", desk.image("a.png").read_bytes()[:20])
-    desk.write("anim.gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
+    context.write("text.png", "hello")
+    context.write("cut.png", context.image("a.png").read_bytes()[:20])
+    context.write("anim.gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
     for name in ("text.png", "cut.png", "anim.gif"):
         with pytest.raises(BadInputError):
-            Inputs(desk.folder).image(name)
+            Inputs(context.folder).image(name)
 
 
-def test_a_image_that_may_never_end_is_not_begun(desk: Any) -> None:
+def test_a_image_that_may_never_end_is_not_begun(context: Any) -> None:
     """Pipes and devices are no images; asking for one would wait, or read, for ever."""
-    os.mkfifo(desk.folder / "pipe.png")
+    os.mkfifo(context.folder / "pipe.png")
     for name in ("pipe.png", "/dev/zero"):
         with pytest.raises(BadInputError, match="not an ordinary file"):
-            Inputs(desk.folder).image(name)
+            Inputs(context.folder).image(name)
 
 
-def test_a_missing_image_is_a_problem_with_its_row(desk: Any) -> None:
+def test_a_missing_image_is_a_problem_with_its_row(context: Any) -> None:
     """The row says which file is not there, and which one is."""
-    desk.image("photos/chair.png")
-    items = desk.items("prompt,image\np,photos/chiar.png\n", "m.csv")
+    context.image("photos/chair.png")
+    items = context.items("prompt,image\np,photos/chiar.png\n", "m.csv")
     assert isinstance(items[0], Problem)
     assert str(items[0]).endswith(
         "m.csv:2:1: error: images: there is no file 'photos/chiar.png'; did you mean `chair.png`?"
     )
 
 
-def test_a_cell_may_name_several_images(desk: Any) -> None:
+def test_a_cell_may_name_several_images(context: Any) -> None:
     """Semicolons separate the images of an `images` cell; `image` stands before them."""
     for name in "abc":
-        desk.image(f"{name}.png", size=(ord(name), 1))
-    job = desk.jobs("prompt,image,images\np,a.png,b.png; c.png;\n", "m.csv")[0]
+        context.image(f"{name}.png", size=(ord(name), 1))
+    job = context.jobs("prompt,image,images\np,a.png,b.png; c.png;\n", "m.csv")[0]
     assert [image.width for image in job.request.images] == [ord(name) for name in "abc"]
 
 
-def test_a_wrong_image_is_told_where_it_is_named(desk: Any) -> None:
+def test_a_wrong_image_is_told_where_it_is_named(context: Any) -> None:
     """`images`, `image` or `mask` of a job or of `defaults`; what a row names, at the row; `@id` alike."""
-    desk.image("here.png")
-    desk.write("rows.csv", "p\ngone.png\n")
+    context.image("here.png")
+    context.write("rows.csv", "p\ngone.png\n")
     text = """\
 defaults: {image: gone.png}
 jobs:
@@ -107,8 +107,8 @@ jobs:
   - {prompt: g, images: [here.png, '@gone']}
   - {prompt: h, images: [here.png], mask: '@gone'}
 """
-    found = [str(item.place).rpartition("/")[2] for item in desk.items(text) if isinstance(item, Problem)]
+    found = [str(item.place).rpartition("/")[2] for item in context.items(text) if isinstance(item, Problem)]
     assert found == ["m.yaml:3:25", "m.yaml:4:24", "m.yaml:5:43", "m.yaml:1:19", "rows.csv:2:1", "m.yaml:8:25"]
     chained = "\n".join(line for line in text.splitlines() if "gone.png" not in line and "{{ p }}" not in line)
-    problems = check(load(desk.write("m.yaml", chained))).problems
+    problems = check(load(context.write("m.yaml", chained))).problems
     assert [str(problem.place).rpartition("/")[2] for problem in problems] == ["m.yaml:3:25", "m.yaml:4:43"]

@@ -40,16 +40,16 @@ def keys(jobs: list[Job]) -> list[str]:
     ],
     ids=["n", "NFD", "line ends", "byte order mark", "another column", "columns in another order", "quotes"],
 )
-def test_what_is_not_asked_for_is_not_in_the_key(desk: Any, edited: str) -> None:
+def test_what_is_not_asked_for_is_not_in_the_key(context: Any, edited: str) -> None:
     """Raising n, composition, line ends, quotes, unused columns and their order leave every key as it is."""
-    assert keys(desk.jobs(BASE, "m.csv")) == keys(desk.jobs(edited, "m.csv"))
+    assert keys(context.jobs(BASE, "m.csv")) == keys(context.jobs(edited, "m.csv"))
 
 
-def test_shuffled_rows_keep_their_keys(desk: Any) -> None:
+def test_shuffled_rows_keep_their_keys(context: Any) -> None:
     """Order and row numbers are no part of a job."""
     head, *rows = BASE.splitlines()
     random.Random(7).shuffle(rows)
-    assert set(keys(desk.jobs("\n".join([head, *rows]), "m.csv"))) == set(keys(desk.jobs(BASE, "m.csv")))
+    assert set(keys(context.jobs("\n".join([head, *rows]), "m.csv"))) == set(keys(context.jobs(BASE, "m.csv")))
 
 
 WRITTEN_OUT = """
@@ -81,9 +81,9 @@ jobs:
 
 
 @pytest.mark.parametrize("text", [WRITTEN_OUT, BY_ROWS, BY_DEFAULTS])
-def test_yaml_and_csv_of_the_same_jobs_have_the_same_keys(desk: Any, text: str) -> None:
+def test_yaml_and_csv_of_the_same_jobs_have_the_same_keys(context: Any, text: str) -> None:
     """How a job is written down, and in which file, does not matter."""
-    assert set(keys(desk.jobs(text))) <= set(keys(desk.jobs(BASE, "m.csv")))
+    assert set(keys(context.jobs(text))) <= set(keys(context.jobs(BASE, "m.csv")))
 
 
 def is_doubt(item: object) -> bool:
@@ -96,9 +96,9 @@ rows = st.lists(st.fixed_dictionaries({"prompt": cells, "size": cells, "user": c
 
 
 @given(rows)
-def test_csv_yaml_and_jsonl_agree_for_any_text(desks: Callable[[], Any], wanted: list[dict[str, str]]) -> None:
+def test_csv_yaml_and_jsonl_agree_for_any_text(contexts: Callable[[], Any], wanted: list[dict[str, str]]) -> None:
     """Three ways to write the same rows expand to the same keys, problems and repetitions."""
-    desk = desks()
+    context = contexts()
     out = io.StringIO()
     writer = csv.DictWriter(out, ["prompt", "size", "user", "sku"])
     writer.writeheader()
@@ -107,18 +107,18 @@ def test_csv_yaml_and_jsonl_agree_for_any_text(desks: Callable[[], Any], wanted:
     yaml = f"jobs: [{{rows: {inline}, prompt: '{{{{prompt}}}}', size: '{{{{size}}}}', user: '{{{{user}}}}'}}]"
     texts = {"m.csv": out.getvalue(), "m.jsonl": "".join(json.dumps(row) + "\n" for row in wanted), "m.yaml": yaml}
     found = [
-        [item.key if isinstance(item, Job) else "no job" for item in desk.items(text, name) if not is_doubt(item)]
+        [item.key if isinstance(item, Job) else "no job" for item in context.items(text, name) if not is_doubt(item)]
         for name, text in texts.items()
     ]
     assert found[0] == found[1] == found[2]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=10))
-def test_composition_is_one_and_the_same(desks: Callable[[], Any], text: str) -> None:
+def test_composition_is_one_and_the_same(contexts: Callable[[], Any], text: str) -> None:
     """NFC and NFD of any prompt, id and parameter have one key."""
-    desk = desks()
+    context = contexts()
     items = [
-        desk.items(json.dumps({"id": f"i{text}", "prompt": f"p{text}", "user": f"u{text}"}) + "\n", "m.jsonl")
+        context.items(json.dumps({"id": f"i{text}", "prompt": f"p{text}", "user": f"u{text}"}) + "\n", "m.jsonl")
         for text in (normalize("NFC", text), normalize("NFD", text))
     ]
     assert len({item[0].key if isinstance(item[0], Job) else "no job" for item in items}) == 1
@@ -134,40 +134,40 @@ def test_composition_is_one_and_the_same(desks: Callable[[], Any], text: str) ->
         ("One é", "One é "),
     ],
 )
-def test_what_is_asked_for_is_in_the_key(desk: Any, change: tuple[str, str]) -> None:
+def test_what_is_asked_for_is_in_the_key(context: Any, change: tuple[str, str]) -> None:
     """Another prompt, id or parameter, to the letter, is another job; the other rows stay what they are."""
-    before, after = keys(desk.jobs(BASE, "m.csv")), keys(desk.jobs(BASE.replace(*change), "m.csv"))
+    before, after = keys(context.jobs(BASE, "m.csv")), keys(context.jobs(BASE.replace(*change), "m.csv"))
     assert before[0] != after[0]
     assert before[1:] == after[1:]
 
 
-def test_model_and_operation_are_in_the_key(desk: Any) -> None:
+def test_model_and_operation_are_in_the_key(context: Any) -> None:
     """A named model is asked for; the provider's default model is not."""
-    desk.image("a.png")
+    context.image("a.png")
     edit = "{prompt: p, image: a.png}"
-    jobs = desk.jobs(
+    jobs = context.jobs(
         f"jobs: [{{prompt: p}}, {{prompt: p, model: m}}, {edit}, {{prompt: p, image: a.png, mask: a.png}}]"
     )
     assert len(set(keys(jobs))) == 4
 
 
-def test_a_image_counts_by_its_bytes(desk: Any) -> None:
+def test_a_image_counts_by_its_bytes(context: Any) -> None:
     """Renaming an input keeps the key, another content changes it, also behind `reference_image`."""
-    desk.image("a.png", "red")
-    desk.image("b/c.png", "red")
-    desk.image("d.png", "blue")
+    context.image("a.png", "red")
+    context.image("b/c.png", "red")
+    context.image("d.png", "blue")
     for word in ("image", "reference_image"):
         texts = [f"jobs: [{{prompt: p, {word}: {name}}}]" for name in ("a.png", "b/c.png", "d.png")]
-        first, renamed, other = (keys(desk.jobs(text)) for text in texts)
+        first, renamed, other = (keys(context.jobs(text)) for text in texts)
         assert first == renamed != other
 
 
 CHAINED = "jobs: [{id: hat, prompt: h, n: 2}, {id: cat, prompt: c, images: ['@hat', '@hat[1]'], mask: '@hat'}]"
 
 
-def test_a_chained_job_is_keyed_by_the_images_it_takes(desk: Any) -> None:
+def test_a_chained_job_is_keyed_by_the_images_it_takes(context: Any) -> None:
     """Resolved, it has the key of a job with those files; another hat gives another key, and id and path stay."""
-    job = desk.jobs(CHAINED)[1]
+    job = context.jobs(CHAINED)[1]
     assert job.waits_for == ("hat",)
     hats = [FileImage(f"h{n}.png", f"{n}" * 64, 1, 2, 2) for n in range(3)]
     first, other = resolve(job, {"hat": hats[:2]}), resolve(job, {"hat": hats[1:]})
@@ -180,7 +180,7 @@ def test_a_chained_job_is_keyed_by_the_images_it_takes(desk: Any) -> None:
 
 
 @pytest.mark.parametrize("stored", [{}, {"hat": []}, {"hat": [FileImage("h.png", "0" * 64, 1, 2, 2)]}])
-def test_a_missing_image_keeps_a_chained_job_waiting(desk: Any, stored: dict[str, list[FileImage]]) -> None:
+def test_a_missing_image_keeps_a_chained_job_waiting(context: Any, stored: dict[str, list[FileImage]]) -> None:
     """What is not stored yet cannot be taken."""
     with pytest.raises(LookupError):
-        resolve(desk.jobs(CHAINED)[1], stored)
+        resolve(context.jobs(CHAINED)[1], stored)

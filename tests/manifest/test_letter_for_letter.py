@@ -57,42 +57,42 @@ def _csv(value: str) -> str:
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_a_cell_of_any_file_is_text(desk: Any, value: str) -> None:
+def test_a_cell_of_any_file_is_text(context: Any, value: str) -> None:
     """YAML, CSV, TSV and JSONL rows give the letters that were written, whatever they look like."""
     rows = "jobs:\n  - rows: {}\n    prompt: '<{{{{ v }}}}>'\n"
-    desk.write("r.csv", _csv(value))
-    desk.write("r.tsv", f"v\r\n{value}\r\n")
-    desk.write("r.jsonl", json.dumps({"v": value}) + "\n")
+    context.write("r.csv", _csv(value))
+    context.write("r.tsv", f"v\r\n{value}\r\n")
+    context.write("r.jsonl", json.dumps({"v": value}) + "\n")
     texts = [_yaml(value), rows.format("r.csv"), rows.format("r.tsv"), rows.format("r.jsonl")]
     if "\t" in value or "\n" in value:
         texts.remove(rows.format("r.tsv"))
-    assert {desk.jobs(text)[0].request.prompt for text in texts} == {f"<{value}>"}
+    assert {context.jobs(text)[0].request.prompt for text in texts} == {f"<{value}>"}
 
 
 PLAIN = [v for v in VALUES[:40] if v.strip() == v and "\t" not in v and v not in {"=1+1", "@sum", "~"}]
 
 
 @pytest.mark.parametrize("value", PLAIN)
-def test_unquoted_yaml_is_text_too(desk: Any, value: str) -> None:
+def test_unquoted_yaml_is_text_too(context: Any, value: str) -> None:
     """A plain YAML scalar is never read as a number, a truth value, a date or nothing."""
     text = f"variables:\n  v: {value}\njobs: [{{prompt: 'a {{{{ v }}}}'}}]"
-    assert desk.jobs(text)[0].request.prompt == f"a {value}"
+    assert context.jobs(text)[0].request.prompt == f"a {value}"
 
 
-def test_numbers_in_jsonl_stay_as_written(desk: Any) -> None:
+def test_numbers_in_jsonl_stay_as_written(context: Any) -> None:
     """JSON numbers keep their digits, truth values their words, and null is an empty cell."""
-    desk.write("r.jsonl", '{"a": 1.10, "b": 1e3, "c": 12345678901234567890123, "d": true, "e": null, "f": "null"}\n')
-    job = desk.jobs("jobs: [{rows: r.jsonl, prompt: '{{a}} {{b}} {{c}} {{d}} ({{e}}) {{f}}'}]")[0]
+    context.write("r.jsonl", '{"a": 1.10, "b": 1e3, "c": 12345678901234567890123, "d": true, "e": null, "f": "null"}\n')
+    job = context.jobs("jobs: [{rows: r.jsonl, prompt: '{{a}} {{b}} {{c}} {{d}} ({{e}}) {{f}}'}]")[0]
     assert job.request.prompt == "1.10 1e3 12345678901234567890123 true () null"
 
 
-def test_a_csv_prompt_is_no_template(desk: Any) -> None:
+def test_a_csv_prompt_is_no_template(context: Any) -> None:
     """The prompt column of a CSV manifest is sent as it is, braces and all."""
-    assert desk.jobs("prompt\n{{ name }} {% if %}\n", "m.csv")[0].request.prompt == "{{ name }} {% if %}"
+    assert context.jobs("prompt\n{{ name }} {% if %}\n", "m.csv")[0].request.prompt == "{{ name }} {% if %}"
 
 
-def test_request_values_in_yaml_are_text(desk: Any) -> None:
+def test_request_values_in_yaml_are_text(context: Any) -> None:
     """Parameters keep their letters: only whole numbers have one canonical form."""
-    job = desk.jobs("jobs: [{prompt: p, size: 01x1, output_compression: 080, user: 007, n: 02}]")[0]
+    job = context.jobs("jobs: [{prompt: p, size: 01x1, output_compression: 080, user: 007, n: 02}]")[0]
     assert job.request.params == (("output_compression", "80"), ("size", "01x1"), ("user", "007"))
     assert job.n == 2

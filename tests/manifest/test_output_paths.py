@@ -211,10 +211,12 @@ def test_an_undefined_name_in_a_path_is_said() -> None:
         path("{{ v }}-{{ index }}")
 
 
-def test_a_full_manifest_stays_below_its_folder(desk: Any) -> None:
+def test_a_full_manifest_stays_below_its_folder(context: Any) -> None:
     """Rows with nasty names become jobs with harmless paths."""
-    desk.write("r.jsonl", "".join(f'{{"v": {value!a}}}\n'.replace("'", '"') for value in ("../x", "/etc", "NUL")))
-    jobs = desk.jobs("output: {path: '{{ v }}/{{ id }}-{{ index }}'}\njobs: [{rows: r.jsonl, prompt: '{{ v }}', n: 2}]")
+    context.write("r.jsonl", "".join(f'{{"v": {value!a}}}\n'.replace("'", '"') for value in ("../x", "/etc", "NUL")))
+    jobs = context.jobs(
+        "output: {path: '{{ v }}/{{ id }}-{{ index }}'}\njobs: [{rows: r.jsonl, prompt: '{{ v }}', n: 2}]"
+    )
     for job in jobs:
         assert_harmless(job.path(1, "png"))
 

@@ -77,9 +77,9 @@ WRITERS: dict[str, Callable[[Path, Sequence[str], Content], None]] = {
 LINES_ABOVE = {".jsonl": 0, ".ndjson": 0, ".parquet": 0}
 
 
-def table(desk: Any, suffix: str, rows: Content, names: Sequence[str] = NAMES) -> Table:
+def table(context: Any, suffix: str, rows: Content, names: Sequence[str] = NAMES) -> Table:
     """Write content in a format and open it."""
-    path = desk.folder / f"r{suffix}"
+    path = context.folder / f"r{suffix}"
     WRITERS[suffix](path, names, rows)
     return open_table(path, path.name)
 
@@ -91,7 +91,7 @@ def test_every_reader_but_that_of_lines_is_under_these_laws() -> None:
 
 @pytest.mark.parametrize("content", CONTENT)
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_the_same_content_gives_the_same_rows(desk: Any, suffix: str, content: str) -> None:
+def test_the_same_content_gives_the_same_rows(context: Any, suffix: str, content: str) -> None:
     """Rows with content come as they were written, with their lines; those without are skipped with theirs."""
     rows = CONTENT[content]
     above = LINES_ABOVE.get(suffix, 1)
@@ -100,7 +100,7 @@ def test_the_same_content_gives_the_same_rows(desk: Any, suffix: str, content: s
         for line, cells in enumerate(rows, above + 1)
     ]
     found = []
-    for row in table(desk, suffix, rows).read():
+    for row in table(context, suffix, rows).read():
         if isinstance(row, Row):
             found.append(("row", dict(row.values), row.line))
         else:
@@ -111,25 +111,25 @@ def test_the_same_content_gives_the_same_rows(desk: Any, suffix: str, content: s
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_reading_starts_anew_each_time(desk: Any, suffix: str) -> None:
+def test_reading_starts_anew_each_time(context: Any, suffix: str) -> None:
     """A table can be read twice, and half of it in between."""
-    found = table(desk, suffix, CONTENT["an empty row"])
+    found = table(context, suffix, CONTENT["an empty row"])
     next(iter(found.read()))
     assert list(found.read()) == list(found.read())
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_nothing_is_told_of_a_usual_file(desk: Any, suffix: str) -> None:
+def test_nothing_is_told_of_a_usual_file(context: Any, suffix: str) -> None:
     """Only what was detected is told."""
-    assert table(desk, suffix, CONTENT["letters"]).told == ()
+    assert table(context, suffix, CONTENT["letters"]).told == ()
 
 
 @pytest.mark.parametrize("suffix", sorted(set(WRITERS) - set(LINES_ABOVE)))
 @pytest.mark.parametrize("names", [("sku", "name", ""), ("sku", "", "name"), ("", "sku", "name")])
-def test_a_column_without_name_and_cells_is_left_out(desk: Any, suffix: str, names: Sequence[str]) -> None:
+def test_a_column_without_name_and_cells_is_left_out(context: Any, suffix: str, names: Sequence[str]) -> None:
     """It is told in one line; a cell in it is an error."""
     cells = [name and f"a {name}" for name in names]
-    found = table(desk, suffix, [cells, cells], names)
+    found = table(context, suffix, [cells, cells], names)
     assert found.columns == ("sku", "name")
     assert [dict(row.values) for row in found.read() if isinstance(row, Row)] == [
         {"sku": "a sku", "name": "a name"}
@@ -137,13 +137,13 @@ def test_a_column_without_name_and_cells_is_left_out(desk: Any, suffix: str, nam
     if suffix != ".xlsx" or names[-1]:  # a sheet has no cells to the right of its last name
         assert [problem.message.endswith("it is left out") for problem in found.told] == [True]
         with pytest.raises(InputError, match="has no name; name it, or remove it"):
-            table(desk, suffix, [["1", "2", "3"]], names)
-        late = table(desk, suffix, [cells] * 100 + [["1", "2", "3"]], names)
+            table(context, suffix, [["1", "2", "3"]], names)
+        late = table(context, suffix, [cells] * 100 + [["1", "2", "3"]], names)
         assert [row.place.line for row in late.read() if isinstance(row, Problem) and row.place] == [102]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx"])
-def test_a_title_above_the_names_is_left_out(desk: Any, suffix: str) -> None:
+def test_a_title_above_the_names_is_left_out(context: Any, suffix: str) -> None:
     """Where it is unmistakable: set apart, padded, or above a full table. It is told; lines stay those of the file."""
     titles: list[Content] = [
         [["Products 2026"], [""], ["sku", "name"], ["A1", "Lamp"]],
@@ -152,7 +152,7 @@ def test_a_title_above_the_names_is_left_out(desk: Any, suffix: str) -> None:
         [["Created", "2026-11-30"], [""], ["sku", "name", "note", "price"], ["A1", "Lamp", "x", "2"]],
     ]
     for number, rows in enumerate(titles):
-        path = desk.folder / f"{number}{suffix}"
+        path = context.folder / f"{number}{suffix}"
         WRITERS[suffix](path, rows[0], rows[1:])
         if suffix == ".csv":
             path.write_bytes(path.read_bytes().replace(b'""', b""))
@@ -173,9 +173,9 @@ def test_a_title_above_the_names_is_left_out(desk: Any, suffix: str) -> None:
         "A\nb,c\n",
     ],
 )
-def test_a_first_line_that_may_name_columns_does(desk: Any, text: str) -> None:
+def test_a_first_line_that_may_name_columns_does(context: Any, text: str) -> None:
     """A column of prompts with commas in them is not taken for a table below a title."""
-    found = open_table(desk.write("r.csv", text), "r.csv")
+    found = open_table(context.write("r.csv", text), "r.csv")
     assert found.columns == tuple(text.splitlines()[0].split(","))
     assert found.told == ()
 
@@ -194,9 +194,9 @@ def test_a_first_line_that_may_name_columns_does(desk: Any, text: str) -> None:
         (".csv", "sku;name, long;note\nA1;a, b;x\nA2;c;y\n", "semicolons"),
     ],
 )
-def test_another_separator_is_detected_and_told(desk: Any, suffix: str, content: str, told: str) -> None:
+def test_another_separator_is_detected_and_told(context: Any, suffix: str, content: str, told: str) -> None:
     """Where only it gives columns."""
-    found = open_table(desk.write(f"r{suffix}", content), f"r{suffix}")
+    found = open_table(context.write(f"r{suffix}", content), f"r{suffix}")
     rows = [row for row in found.read() if isinstance(row, Row)]
     assert rows[0].values["sku"] == "A1"
     assert rows[0].line == (3 if content.startswith("sep") else 2)
@@ -205,11 +205,11 @@ def test_another_separator_is_detected_and_told(desk: Any, suffix: str, content:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt"])
-def test_the_encoding_is_detected_and_told(desk: Any, suffix: str, encoding: str) -> None:
+def test_the_encoding_is_detected_and_told(context: Any, suffix: str, encoding: str) -> None:
     """UTF-8 is usual; marks, zeros and what is not UTF-8 show the others. It may be said as well."""
     texts = {".txt": "Größe € weiß\n", ".jsonl": '{"prompt": "Größe € weiß"}\n'}
     content = texts.get(suffix, "prompt\nGröße € weiß\n").encode(encoding)
-    path = desk.write(f"r{suffix}", content)
+    path = context.write(f"r{suffix}", content)
     for layout in (USUAL, Layout(encoding=encoding)):
         found = open_table(path, path.name, layout)
         assert [dict(row.values) for row in found.read() if isinstance(row, Row)] == [{"prompt": "Größe € weiß"}]
@@ -217,45 +217,45 @@ def test_the_encoding_is_detected_and_told(desk: Any, suffix: str, encoding: str
         assert len(found.told) == (0 if usual else 1)
 
 
-def test_what_is_said_of_a_file_is_done(desk: Any) -> None:
+def test_what_is_said_of_a_file_is_done(context: Any) -> None:
     """Separator, line of the names, quotation marks, encoding."""
-    path = desk.write("r.csv", "a title, with a comma\nand more\n\nsku#name\n\u20ac1#'Lamp\n".encode("cp1252"))
+    path = context.write("r.csv", "a title, with a comma\nand more\n\nsku#name\n\u20ac1#'Lamp\n".encode("cp1252"))
     found = open_table(path, "r.csv", Layout(delimiter="#", encoding="cp1252", header_row=4))
     assert list(found.read()) == [Row({"sku": "€1", "name": "'Lamp"}, 5)]
     assert found.told == ()
-    path = desk.write("q.csv", 'sku,name\n"A1",12" lamp\n')
+    path = context.write("q.csv", 'sku,name\n"A1",12" lamp\n')
     letters = open_table(path, "q.csv", Layout(quotes=False))
     assert [dict(row.values) for row in letters.read() if isinstance(row, Row)] == [{"sku": '"A1"', "name": '12" lamp'}]
 
 
-def test_quotation_marks_are_letters_in_tsv(desk: Any) -> None:
+def test_quotation_marks_are_letters_in_tsv(context: Any) -> None:
     """Unless asked otherwise; where they look like quoting that is told."""
-    path = desk.write("r.tsv", 'sku\tname\nA1\t12" lamp\nA2\t"a ""b"""\n')
+    path = context.write("r.tsv", 'sku\tname\nA1\t12" lamp\nA2\t"a ""b"""\n')
     found = open_table(path, "r.tsv")
     assert [row.values["name"] for row in found.read() if isinstance(row, Row)] == ['12" lamp', '"a ""b"""']
     assert ["`quotes: true`" in problem.message for problem in found.told] == [True]
-    path = desk.write("q.tsv", 'sku\tname\nA2\t"a ""b"""\n')
+    path = context.write("q.tsv", 'sku\tname\nA2\t"a ""b"""\n')
     asked = open_table(path, "q.tsv", Layout(quotes=True))
     assert [row.values["name"] for row in asked.read() if isinstance(row, Row)] == ['a "b"']
     assert asked.told == ()
 
 
-def test_separators_at_the_end_of_rows_make_no_cells(desk: Any) -> None:
+def test_separators_at_the_end_of_rows_make_no_cells(context: Any) -> None:
     """Neither those of the names nor those of single rows; a cell beyond the names is an error."""
-    found = open_table(desk.write("r.csv", "sku,name,,\nA1,Lamp,,\nA2,Chair,,,,\nA3,Desk\n"), "r.csv")
+    found = open_table(context.write("r.csv", "sku,name,,\nA1,Lamp,,\nA2,Chair,,,,\nA3,Desk\n"), "r.csv")
     assert [row.values["sku"] for row in found.read() if isinstance(row, Row)] == ["A1", "A2", "A3"]
     assert [problem.message for problem in found.told] == ["2 columns have no name and no cells; they are left out"]
-    late = open_table(desk.write("l.csv", "sku,name\n" + "A1,Lamp\n" * 80 + "A2,Chair,x\n"), "l.csv")
+    late = open_table(context.write("l.csv", "sku,name\n" + "A1,Lamp\n" * 80 + "A2,Chair,x\n"), "l.csv")
     assert [row.message for row in late.read() if isinstance(row, Problem)] == [
         "3 cells for 2 columns; put quotation marks around a cell that holds commas"
     ]
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_list_of_texts_is_a_cell_of_several(desk: Any, suffix: str) -> None:
+def test_a_list_of_texts_is_a_cell_of_several(context: Any, suffix: str) -> None:
     """It is written as the list it is; numbers in it too. Empty, it is an empty cell."""
     rows = [{"a": ["x.png", "y.png"]}, {"a": []}, {"a": ["7"]}]
-    path = desk.folder / f"r{suffix}"
+    path = context.folder / f"r{suffix}"
     if suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows).replace('"7"', "7"), "utf-8")
     else:
@@ -265,13 +265,13 @@ def test_a_list_of_texts_is_a_cell_of_several(desk: Any, suffix: str) -> None:
     assert isinstance(found[1], Skipped)
 
 
-def test_a_text_file_gives_a_prompt_a_line(desk: Any) -> None:
+def test_a_text_file_gives_a_prompt_a_line(context: Any) -> None:
     """Lines without content are none; with a separator it is a table under another name."""
-    found = open_table(desk.write("r.txt", "\ufeffA lamp, lit\r\n\r\n  A chair\r\n"), "r.txt")
+    found = open_table(context.write("r.txt", "\ufeffA lamp, lit\r\n\r\n  A chair\r\n"), "r.txt")
     assert list(found.read()) == [Row({"prompt": "A lamp, lit"}, 1), Row({"prompt": "A chair"}, 3)]
     with pytest.raises(InputError, match="each line is a prompt"):
-        open_table(desk.write("e.txt", ""), "e.txt")
-    tabs = open_table(desk.write("t.txt", "sku\tname\nA1\tLamp\n"), "t.txt", Layout(delimiter="\t"))
+        open_table(context.write("e.txt", ""), "e.txt")
+    tabs = open_table(context.write("t.txt", "sku\tname\nA1\tLamp\n"), "t.txt", Layout(delimiter="\t"))
     assert list(tabs.read()) == [Row({"sku": "A1", "name": "Lamp"}, 2)]
 
 
@@ -322,19 +322,19 @@ def test_a_cell_is_what_its_sheet_shows(value: object, written: str | None, show
     assert as_shown(value, written) == shown
 
 
-def test_a_workbook_gives_what_it_shows(desk: Any) -> None:
+def test_a_workbook_gives_what_it_shows(context: Any) -> None:
     """From the file: dates without a time, and zeros that only the format knows."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append(["sku", "day", "share"])
     sheet.append([42, date(2024, 5, 1), 0.25])
     sheet["A2"].number_format, sheet["C2"].number_format = "00000", "0%"
-    book.save(desk.folder / "r.xlsx")
-    found = open_table(desk.folder / "r.xlsx", "r.xlsx")
+    book.save(context.folder / "r.xlsx")
+    found = open_table(context.folder / "r.xlsx", "r.xlsx")
     assert list(found.read()) == [Row({"sku": "00042", "day": "2024-05-01", "share": "25%"}, 2)]
 
 
-def test_a_sheet_is_chosen_by_name_or_as_the_first_with_rows(desk: Any) -> None:
+def test_a_sheet_is_chosen_by_name_or_as_the_first_with_rows(context: Any) -> None:
     """The choice among several is told; a name that is none is an error with the nearest."""
     book = openpyxl.Workbook()
     book.worksheets[0].title = "Cover"
@@ -345,15 +345,15 @@ def test_a_sheet_is_chosen_by_name_or_as_the_first_with_rows(desk: Any) -> None:
     hidden = book.create_sheet("Hidden", 0)
     hidden.append(["sku"])
     hidden.sheet_state = "hidden"
-    book.save(desk.folder / "r.xlsx")
-    found = open_table(desk.folder / "r.xlsx", "r.xlsx")
+    book.save(context.folder / "r.xlsx")
+    found = open_table(context.folder / "r.xlsx", "r.xlsx")
     assert [row.values["sku"] for row in found.read() if isinstance(row, Row)] == ["Products"]
     assert [problem.message for problem in found.told] == ["the sheet 'Products' is read; `sheet` names another: `Old`"]
-    old = open_table(desk.folder / "r.xlsx", "r.xlsx", Layout(sheet="Old"))
+    old = open_table(context.folder / "r.xlsx", "r.xlsx", Layout(sheet="Old"))
     assert [row.values["sku"] for row in old.read() if isinstance(row, Row)] == ["Old"]
     assert old.told == ()
     with pytest.raises(InputError, match="did you mean `Products`"):
-        open_table(desk.folder / "r.xlsx", "r.xlsx", Layout(sheet="Product"))
+        open_table(context.folder / "r.xlsx", "r.xlsx", Layout(sheet="Product"))
 
 
 def _rewrite(path: Path, changes: dict[str, Callable[[bytes], bytes]]) -> None:
@@ -365,10 +365,10 @@ def _rewrite(path: Path, changes: dict[str, Callable[[bytes], bytes]]) -> None:
 
 
 @pytest.mark.parametrize("claim", [b"A1", b"A1:B2", b"A1:A1048576", b"B3:C4"])
-def test_a_sheet_is_not_believed_about_its_size(desk: Any, claim: bytes) -> None:
+def test_a_sheet_is_not_believed_about_its_size(context: Any, claim: bytes) -> None:
     """Every row is read, whatever `<dimension>` says."""
     rows = [[f"A{n}", "x", "y"] for n in range(9)]
-    path = desk.folder / "r.xlsx"
+    path = context.folder / "r.xlsx"
     write_xlsx(path, NAMES, rows)
     import re
 
@@ -381,9 +381,9 @@ def test_a_sheet_is_not_believed_about_its_size(desk: Any, claim: bytes) -> None
     assert [list(row.values.values()) for row in open_table(path, "r.xlsx").read() if isinstance(row, Row)] == rows
 
 
-def test_a_workbook_that_unpacks_to_too_much_is_refused(desk: Any) -> None:
+def test_a_workbook_that_unpacks_to_too_much_is_refused(context: Any) -> None:
     """One huge text, and a document type with which a few letters become many, before anything is built."""
-    path = desk.folder / "r.xlsx"
+    path = context.folder / "r.xlsx"
     write_xlsx(path, ["sku"], [["MARK"]])
     _rewrite(path, {"xl/worksheets/sheet1.xml": lambda xml: xml.replace(b"MARK", b"x" * 50_000_000)})
     with pytest.raises(InputError, match=r"holds a text of more than 4\.0 MB"):
@@ -394,9 +394,9 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(desk: Any) -> None:
         open_table(path, "r.xlsx")
 
 
-def test_a_row_far_below_is_refused_and_not_filled_up_to(desk: Any) -> None:
+def test_a_row_far_below_is_refused_and_not_filled_up_to(context: Any) -> None:
     """A sheet that claims a row beyond all sheets ends there."""
-    path = desk.folder / "r.xlsx"
+    path = context.folder / "r.xlsx"
     write_xlsx(path, ["sku"], [["A1"], ["A2"]])
     _rewrite(
         path,
@@ -412,9 +412,9 @@ NESTED = {"sku": "A1", "size": {"w": 12, "in": {"x": "y"}}, "tags": ["a", "b"], 
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".ndjson", ".parquet"])
-def test_an_object_in_a_row_is_columns_named_after_both(desk: Any, suffix: str) -> None:
+def test_an_object_in_a_row_is_columns_named_after_both(context: Any, suffix: str) -> None:
     """Lists of texts are one cell that holds several, lists of objects their JSON; nobody has to edit an export."""
-    path = desk.folder / f"r{suffix}"
+    path = context.folder / f"r{suffix}"
     if suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist([NESTED]), path)
     else:
@@ -432,9 +432,9 @@ def test_an_object_in_a_row_is_columns_named_after_both(desk: Any, suffix: str) 
 
 
 @pytest.mark.parametrize("suffix", sorted(set(WRITERS) - {".jsonl", ".ndjson"}))
-def test_names_that_stand_for_several_columns_get_numbers(desk: Any, suffix: str) -> None:
+def test_names_that_stand_for_several_columns_get_numbers(context: Any, suffix: str) -> None:
     """The first keeps the name; it is told. What is bought hangs on no guess: words of the request stand once."""
-    path, names = desk.folder / f"r{suffix}", ("sku", "note", "note", "note (2)", "note")
+    path, names = context.folder / f"r{suffix}", ("sku", "note", "note", "note (2)", "note")
     if suffix == ".parquet":
         pq.write_table(pa.Table.from_arrays([pa.array([str(n)]) for n in range(5)], names=list(names)), path)
     else:
@@ -447,15 +447,15 @@ def test_names_that_stand_for_several_columns_get_numbers(desk: Any, suffix: str
     assert ["several columns are named 'note'" in problem.message for problem in found.told] == [True]
 
 
-def test_a_cover_is_not_taken_for_the_sheet_of_products(desk: Any) -> None:
+def test_a_cover_is_not_taken_for_the_sheet_of_products(context: Any) -> None:
     """A sheet of one line has no row."""
     book = openpyxl.Workbook()
     book.worksheets[0].append(["Price list 2026"])
     products = book.create_sheet("Products")
     products.append(["sku", "name"])
     products.append(["A1", "Lamp"])
-    book.save(desk.folder / "r.xlsx")
-    found = open_table(desk.folder / "r.xlsx", "r.xlsx")
+    book.save(context.folder / "r.xlsx")
+    found = open_table(context.folder / "r.xlsx", "r.xlsx")
     assert found.columns == ("sku", "name")
     assert "the sheet 'Products' is read" in found.told[0].message
 
@@ -463,8 +463,8 @@ def test_a_cover_is_not_taken_for_the_sheet_of_products(desk: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["\u201cÉté à l\u2019île\u201d \u2013 créée", "3 m², ½ £3, 20°C, nº1", "ÄÖÜ, naïve ¿Qué?", "col·lecció"]
 )
-def test_western_text_is_read_as_cp1252(desk: Any, text: str) -> None:
+def test_western_text_is_read_as_cp1252(context: Any, text: str) -> None:
     """What people write in the languages that it is made for."""
-    found = open_table(desk.write("r.csv", f'name\n"{text}"\n'.encode("cp1252")), "r.csv")
+    found = open_table(context.write("r.csv", f'name\n"{text}"\n'.encode("cp1252")), "r.csv")
     assert [row.values["name"] for row in found.read() if isinstance(row, Row)] == [text]
     assert [problem.message for problem in found.told] == ["this is cp1252 text"]

@@ -69,35 +69,35 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("name", BAD_HEADS)
-def test_a_bad_head_refuses_the_file(desk: Any, name: str) -> None:
+def test_a_bad_head_refuses_the_file(context: Any, name: str) -> None:
     """A file whose columns cannot be read is one error with its line, before any row."""
     content, line, words = BAD_HEADS[name]
     with pytest.raises(InputError, match=words) as error:
-        open_table(desk.write(name, content), name)
+        open_table(context.write(name, content), name)
     assert str(error.value).startswith(f"{name}:{line}:")
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_a_bad_row_is_a_problem_with_its_line(desk: Any, name: str) -> None:
+def test_a_bad_row_is_a_problem_with_its_line(context: Any, name: str) -> None:
     """Rows before it are read; the row itself is a value, not an exception."""
     content, line, words = BAD_ROWS[name]
-    problems = [row for row in open_table(desk.write(name, content), name).read() if isinstance(row, Problem)]
+    problems = [row for row in open_table(context.write(name, content), name).read() if isinstance(row, Problem)]
     assert len(problems) == 1
     assert problems[0].place is not None
     assert (problems[0].place.file, problems[0].place.line) == (name, line)
     assert words in problems[0].message
 
 
-def test_lines_are_counted_as_an_editor_counts(desk: Any) -> None:
+def test_lines_are_counted_as_an_editor_counts(context: Any) -> None:
     """A cell of several lines, blank lines and a byte order mark do not shift what follows."""
-    table = open_table(desk.write("r.csv", '\ufeffa,b\r\n"x\r\ny",1\r\n\r\nz,2\r\n'), "r.csv")
+    table = open_table(context.write("r.csv", '\ufeffa,b\r\n"x\r\ny",1\r\n\r\nz,2\r\n'), "r.csv")
     assert table.columns == ("a", "b")
     assert list(table.read()) == [Row({"a": "x\r\ny", "b": "1"}, 2), Row({"a": "z", "b": "2"}, 5)]
 
 
-def test_a_table_can_be_read_twice(desk: Any) -> None:
+def test_a_table_can_be_read_twice(context: Any) -> None:
     """Reading starts from the first row each time."""
-    table = open_table(desk.write("r.csv", "a\n1\n2\n"), "r.csv")
+    table = open_table(context.write("r.csv", "a\n1\n2\n"), "r.csv")
     assert list(table.read()) == list(table.read())
 
 
@@ -105,34 +105,34 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), max_size=5))
-def test_what_csv_writes_is_what_is_read(desks: Callable[[], Any], cells: list[list[str]]) -> None:
+def test_what_csv_writes_is_what_is_read(contexts: Callable[[], Any], cells: list[list[str]]) -> None:
     """Any text survives the way through a CSV file."""
     import csv
     import io
 
     out = io.StringIO()
     csv.writer(out).writerows([["a", "b"], *cells])
-    table = open_table(desks().write("r.csv", out.getvalue()), "r.csv")
+    table = open_table(contexts().write("r.csv", out.getvalue()), "r.csv")
     filled = [row for row in cells if any(map(str.strip, row))]
     assert [list(row.values.values()) for row in table.read() if isinstance(row, Row)] == filled
 
 
-def test_parquet_rows_are_text(desk: Any) -> None:
+def test_parquet_rows_are_text(context: Any) -> None:
     """Typed columns become what a person would write."""
     columns = {"sku": ["012345", None], "count": [1, 2], "share": [0.5, 2.0], "new": [True, False]}
-    pq.write_table(pa.table(columns), desk.folder / "r.parquet")
-    rows = [row.values for row in open_table(desk.folder / "r.parquet", "r.parquet").read() if isinstance(row, Row)]
+    pq.write_table(pa.table(columns), context.folder / "r.parquet")
+    rows = [row.values for row in open_table(context.folder / "r.parquet", "r.parquet").read() if isinstance(row, Row)]
     assert rows[0] == {"sku": "012345", "count": "1", "share": "0.5", "new": "TRUE"}
     assert rows[1] == {"sku": "", "count": "2", "share": "2", "new": "FALSE"}
 
 
-def test_xlsx_rows_are_text(desk: Any) -> None:
+def test_xlsx_rows_are_text(context: Any) -> None:
     """Text stays text, whole numbers lose their point, empty rows are told and lines are the sheet's."""
     book = openpyxl.Workbook()
     for cells in (["sku", "count", "share"], ["012345", 3, 0.5], [], ["NO", 4.0, None]):
         book.worksheets[0].append(cells)
-    book.save(desk.folder / "r.xlsx")
-    rows = list(open_table(desk.folder / "r.xlsx", "r.xlsx").read())
+    book.save(context.folder / "r.xlsx")
+    rows = list(open_table(context.folder / "r.xlsx", "r.xlsx").read())
     assert rows == [
         Row({"sku": "012345", "count": "3", "share": "0.5"}, 2),
         empty_row("r.xlsx", 3),
@@ -140,7 +140,7 @@ def test_xlsx_rows_are_text(desk: Any) -> None:
     ]
 
 
-def test_a_file_that_is_gone_is_an_error(desk: Any) -> None:
+def test_a_file_that_is_gone_is_an_error(context: Any) -> None:
     """A row file that cannot be opened is said with its name."""
     with pytest.raises(InputError, match=r"r\.csv:1:1: error: cannot be read"):
-        open_table(desk.folder / "r.csv", "r.csv")
+        open_table(context.folder / "r.csv", "r.csv")

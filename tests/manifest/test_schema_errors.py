@@ -109,21 +109,21 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_named_where_it_stands(desk: Any, name: str) -> None:
+def test_a_mistake_is_named_where_it_stands(context: Any, name: str) -> None:
     """One mistake is one error, with its place and the way out."""
     text, place, words = MISTAKES[name]
-    desk.write("products.csv", "sku\n1\n")
-    desk.write("notes.txt", "hello")
-    desk.write("notes.pdf", "hello")
-    said = desk.complaints(text)
+    context.write("products.csv", "sku\n1\n")
+    context.write("notes.txt", "hello")
+    context.write("notes.pdf", "hello")
+    said = context.complaints(text)
     assert len(said) == 1, said
     assert said[0].startswith(f"{place}: error: "), said
     assert words in said[0]
 
 
-def test_all_mistakes_come_at_once(desk: Any) -> None:
+def test_all_mistakes_come_at_once(context: Any) -> None:
     """Keys, values, names, templates and row files are looked at in one go, in the order of the file."""
-    said = desk.complaints(
+    said = context.complaints(
         "name: a/b\nprovder: x\nlimits: {concurrency: many}\ndefaults: {n: x}\njobs:\n"
         "  - {rows: gone.csv, prompt: p}\n  - {prompt: '{{ x }}', sise: 1}\n  - {prompt: '{{ y() }}', prompt: z}\n"
     )
@@ -132,52 +132,52 @@ def test_all_mistakes_come_at_once(desk: Any) -> None:
     assert [int(line.split(":")[1]) for line in said] == sorted(int(line.split(":")[1]) for line in said)
 
 
-def test_at_most_fifty_are_listed(desk: Any) -> None:
+def test_at_most_fifty_are_listed(context: Any) -> None:
     """A manifest of a hundred mistakes says fifty of them."""
-    assert len(desk.complaints("jobs:\n" + "  - {prompt: p, sise: x}\n" * 100)) == 50
+    assert len(context.complaints("jobs:\n" + "  - {prompt: p, sise: x}\n" * 100)) == 50
 
 
-def test_a_word_of_the_command_line_is_named_as_such(desk: Any) -> None:
+def test_a_word_of_the_command_line_is_named_as_such(context: Any) -> None:
     """A bad option is no mistake of the manifest, and has no place in it."""
-    assert desk.complaints(OK, max_cost="x") == ["error: --max-cost: 'x' is not an amount in dollars, such as 25.00"]
+    assert context.complaints(OK, max_cost="x") == ["error: --max-cost: 'x' is not an amount in dollars, such as 25.00"]
 
 
-def test_a_missing_manifest_names_the_nearest_file(desk: Any) -> None:
+def test_a_missing_manifest_names_the_nearest_file(context: Any) -> None:
     """A slip in the manifest's own name finds the file that was meant."""
-    desk.write("catalogue.yaml", OK)
+    context.write("catalogue.yaml", OK)
     with pytest.raises(InputError, match=r"did you mean `catalogue\.yaml`"):
-        load(desk.folder / "catalog.yaml")
+        load(context.folder / "catalog.yaml")
 
 
-def test_a_manifest_that_is_a_folder_or_a_pipe_is_refused(desk: Any) -> None:
+def test_a_manifest_that_is_a_folder_or_a_pipe_is_refused(context: Any) -> None:
     """What is there is named, and a pipe is not waited for."""
-    os.mkfifo(desk.folder / "pipe.yaml")
+    os.mkfifo(context.folder / "pipe.yaml")
     with pytest.raises(InputError, match="is not an ordinary file"):
-        load(desk.folder / "pipe.yaml")
+        load(context.folder / "pipe.yaml")
     with pytest.raises(InputError, match="is a folder"):
-        load(desk.folder)
+        load(context.folder)
 
 
-def test_a_manifest_of_another_kind_is_refused(desk: Any) -> None:
+def test_a_manifest_of_another_kind_is_refused(context: Any) -> None:
     """A suffix that means nothing here lists those that do."""
-    assert "`.csv`" in desk.complaints(OK, "m.pdf")[0]
+    assert "`.csv`" in context.complaints(OK, "m.pdf")[0]
 
 
-def test_a_manifest_that_is_not_utf8_names_the_line(desk: Any) -> None:
+def test_a_manifest_that_is_not_utf8_names_the_line(context: Any) -> None:
     """Bytes of another encoding are an error with the line where they stand."""
-    assert desk.complaints(b"name: a\nprovider: caf\xe9\n")[0].startswith("m.yaml:2:1: error: not UTF-8")
+    assert context.complaints(b"name: a\nprovider: caf\xe9\n")[0].startswith("m.yaml:2:1: error: not UTF-8")
 
 
-def test_a_list_named_like_a_parameter_that_sets_nothing_is_doubted(desk: Any) -> None:
+def test_a_list_named_like_a_parameter_that_sets_nothing_is_doubted(context: Any) -> None:
     """A matrix of qualities for a job that writes its own is a warning with the line to write."""
-    path = desk.write("m.yaml", "jobs: [{prompt: p, id: a, quality: low, matrix: {quality: [low, high]}}]")
+    path = context.write("m.yaml", "jobs: [{prompt: p, id: a, quality: low, matrix: {quality: [low, high]}}]")
     assert 'quality: "{{ quality }}"' in load(path).warnings[0].message
 
 
-def test_what_varies_and_changes_nothing_is_doubted(desk: Any) -> None:
+def test_what_varies_and_changes_nothing_is_doubted(context: Any) -> None:
     """A list, or an included value, that no template uses is a warning; a slip finds the parameter that was meant."""
     job = "{prompt: '{{ a }}', matrix: {a: [x], b: [y]}, include: [{a: x, qualty: high}]}"
-    said = [problem.message for problem in load(desk.write("m.yaml", f"jobs: [{job}]")).warnings]
+    said = [problem.message for problem in load(context.write("m.yaml", f"jobs: [{job}]")).warnings]
     assert said == [
         "`b` is used by no template of this job",
         "`qualty` is used by no template of this job; did you mean `quality`?",

@@ -42,14 +42,14 @@ jobs: [{prompt: p}]
 """
 
 
-def test_every_key_arrives(desk: Any) -> None:
+def test_every_key_arrives(context: Any) -> None:
     """Money is in micro-dollars, durations in seconds, the ledger is found from the manifest's folder."""
-    settings = load(desk.write("m.yaml", FULL)).settings
+    settings = load(context.write("m.yaml", FULL)).settings
     assert settings.limits == Limits(50, 40, 30, 800_000, 1000, 8, MicroUSD(25_000_000), 7, 7200.0)
     assert settings.budget == Budget(MicroUSD(50_000_000), MicroUSD(800_000_000), "Europe/Berlin")
     assert settings.retry == Retry(2, 0.5, 60.0, 0, 90.0, (1.0, 2.0))
     assert settings.ledger is not None
-    assert settings.ledger.resolve() == (desk.folder.parent / "ledger.db").resolve()
+    assert settings.ledger.resolve() == (context.folder.parent / "ledger.db").resolve()
     assert (settings.name, settings.provider, settings.images_per_request) == ("autumn", "mock", 4)
     assert settings.notify == Notify("SHOP_URLS", "SHOP_BEAT", (Event.FAILED,))
     assert (settings.on_partial, settings.on_mismatch, settings.prepare) == (
@@ -62,21 +62,21 @@ def test_every_key_arrives(desk: Any) -> None:
     assert prices["b"].per_image == (("*", (("*", Decimal("0.04")),)),)
 
 
-def test_what_is_not_said_has_its_default(desk: Any) -> None:
+def test_what_is_not_said_has_its_default(context: Any) -> None:
     """An empty section is a section that sets nothing; the name is the file's."""
-    path = desk.write("my catalogue.yaml", "limits:\nretry:\nbudget:\ndefaults:\nvariables:\njobs: [{prompt: p}]")
+    path = context.write("my catalogue.yaml", "limits:\nretry:\nbudget:\ndefaults:\nvariables:\njobs: [{prompt: p}]")
     assert load(path).settings == Settings(name="my catalogue")
 
 
-def test_a_csv_manifest_has_only_defaults(desk: Any) -> None:
+def test_a_csv_manifest_has_only_defaults(context: Any) -> None:
     """A table by itself says nothing but its jobs."""
-    assert load(desk.write("m.csv", "prompt\np\n")).settings == Settings(name="m")
+    assert load(context.write("m.csv", "prompt\np\n")).settings == Settings(name="m")
 
 
 @pytest.mark.parametrize("name", ["m.yaml", "m.csv"])
-def test_the_command_line_stands_above(desk: Any, name: str) -> None:
+def test_the_command_line_stands_above(context: Any, name: str) -> None:
     """Options replace what the manifest says, and reach settings that it does not mention."""
-    path = desk.write(name, "prompt\np\n" if name.endswith("csv") else "provider: openai\njobs: [{prompt: p}]")
+    path = context.write(name, "prompt\np\n" if name.endswith("csv") else "provider: openai\njobs: [{prompt: p}]")
     given = {"provider": "mock", "max_cost": "3", "max_duration": "90s", "concurrency": "2", "on_uncertain": "hold"}
     settings = load(path, overrides=given).settings
     assert settings.provider == "mock"
@@ -84,10 +84,10 @@ def test_the_command_line_stands_above(desk: Any, name: str) -> None:
     assert (settings.on_uncertain, settings.on_partial) == (OnUncertain.HOLD, OnPartial.TOP_UP)
 
 
-def test_a_provider_file_is_found_from_the_manifest(desk: Any) -> None:
+def test_a_provider_file_is_found_from_the_manifest(context: Any) -> None:
     """A path in the manifest is relative to it, one on the command line to where the command runs."""
-    path = desk.write("m.yaml", "provider: mine.yaml\njobs: [{prompt: p}]")
-    assert load(path).settings.provider == str(desk.folder / "mine.yaml")
+    path = context.write("m.yaml", "provider: mine.yaml\njobs: [{prompt: p}]")
+    assert load(path).settings.provider == str(context.folder / "mine.yaml")
     assert load(path, overrides={"provider": "./his.yaml"}).settings.provider == "./his.yaml"
 
 
@@ -120,16 +120,16 @@ def test_the_schema_knows_every_key() -> None:
 @pytest.mark.parametrize(
     "given", [".", "''", "pipe", "m.yaml/ledger.db", "x" * 300, '"a\\0b"', "s3://bucket/ledger.db"]
 )
-def test_a_ledger_that_can_be_no_file_is_an_error(desk: Any, given: str) -> None:
+def test_a_ledger_that_can_be_no_file_is_an_error(context: Any, given: str) -> None:
     """A folder, a pipe, an address or a place below a file is refused where it is named, before anything is written."""
-    os.mkfifo(desk.folder / "pipe")
+    os.mkfifo(context.folder / "pipe")
     with pytest.raises(InputError, match=r"m\.yaml:1:9: error: .* cannot be a file for the ledger"):
-        load(desk.write("m.yaml", f"ledger: {given}\njobs: [{{prompt: x}}]\n"))
+        load(context.write("m.yaml", f"ledger: {given}\njobs: [{{prompt: x}}]\n"))
 
 
 @pytest.mark.parametrize("jobs", ["", " []"])
-def test_no_jobs_is_one_error(desk: Any, jobs: str) -> None:
+def test_no_jobs_is_one_error(context: Any, jobs: str) -> None:
     """An empty list of jobs is said once."""
     with pytest.raises(InputError) as caught:
-        load(desk.write("m.yaml", f"jobs:{jobs}\n"))
+        load(context.write("m.yaml", f"jobs:{jobs}\n"))
     assert ["`jobs` is empty" in problem.message for problem in caught.value.problems] == [True]

@@ -31,36 +31,36 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("name", SLIPS)
-def test_a_slip_is_told_with_the_line_to_write(desk: Any, name: str) -> None:
+def test_a_slip_is_told_with_the_line_to_write(context: Any, name: str) -> None:
     """One error, in its line."""
     text, line, words = SLIPS[name]
-    (said,) = desk.complaints(text)
+    (said,) = context.complaints(text)
     assert said.startswith(f"m.yaml:{line}:")
     assert words in said
 
 
-def test_a_backslash_in_a_path_of_an_image_is_told(desk: Any) -> None:
+def test_a_backslash_in_a_path_of_an_image_is_told(context: Any) -> None:
     """Whether it stands in the manifest or in a cell."""
-    desk.image("photos/a.png")
-    (found,) = check(load(desk.write("m.csv", "prompt,image\np,photos\\a.png\n"))).problems
+    context.image("photos/a.png")
+    (found,) = check(load(context.write("m.csv", "prompt,image\np,photos\\a.png\n"))).problems
     assert "write photos/a.png" in found.message
 
 
 @pytest.mark.parametrize(("one", "other"), [("ab1", "ab1 "), (" ab1", "ab1"), ("a b", "a  b")])
-def test_two_ids_that_differ_in_blanks_are_an_error(desk: Any, one: str, other: str) -> None:
+def test_two_ids_that_differ_in_blanks_are_an_error(context: Any, one: str, other: str) -> None:
     """Both would be paid; the message names both and the filter that helps."""
-    found = check(load(desk.write("m.csv", f'id,prompt\n"{one}",A lamp\nx,y\n"{other}",A lamp\n')))
+    found = check(load(context.write("m.csv", f'id,prompt\n"{one}",A lamp\nx,y\n"{other}",A lamp\n')))
     assert [str(problem.place).rpartition("/")[2] for problem in found.problems] == ["m.csv:4:1"]
     assert "differ in blanks only" in found.problems[0].message
     assert "trim" in found.problems[0].message
 
 
 @pytest.mark.parametrize("id_", ["ab1 ", "a  b"])
-def test_an_id_with_blanks_alone_is_as_it_was(desk: Any, id_: str) -> None:
+def test_an_id_with_blanks_alone_is_as_it_was(context: Any, id_: str) -> None:
     """It is part of what is paid, so nothing is cut off."""
-    found = check(load(desk.write("m.csv", f'id,prompt\n"{id_}",A lamp\n')))
+    found = check(load(context.write("m.csv", f'id,prompt\n"{id_}",A lamp\n')))
     assert found.problems == ()
-    assert [job.id for job in desk.jobs(f'id,prompt\n"{id_}",A lamp\n', "m.csv")] == [id_]
+    assert [job.id for job in context.jobs(f'id,prompt\n"{id_}",A lamp\n', "m.csv")] == [id_]
 
 
 FOREIGN = [
@@ -78,26 +78,26 @@ MARKUP = [
 PLAIN = ["A lamp {}", "costs $5 {5}", "if a < b and c > d", "AT&T; x", "{ JSON: 1 }", "a __ b", "(see 1:2)", "<3"]
 
 
-def doubts(desk: Any, prompt: str) -> list[str]:
+def doubts(context: Any, prompt: str) -> list[str]:
     """Say what is doubted of a prompt."""
     quoted = prompt.replace('"', '""')
-    (job,) = desk.jobs(f'prompt\n"{quoted}"\n', "m.csv")
+    (job,) = context.jobs(f'prompt\n"{quoted}"\n', "m.csv")
     return [problem.message for problem in lint(job, catalog.provider("mock"), None)]
 
 
 @pytest.mark.parametrize("prompt", FOREIGN)
-def test_placeholders_of_other_tools_are_doubted(desk: Any, prompt: str) -> None:
+def test_placeholders_of_other_tools_are_doubted(context: Any, prompt: str) -> None:
     """They would be drawn as words."""
-    assert ["a placeholder of another tool" in said for said in doubts(desk, prompt)] == [True]
+    assert ["a placeholder of another tool" in said for said in doubts(context, prompt)] == [True]
 
 
 @pytest.mark.parametrize("prompt", MARKUP)
-def test_html_in_a_prompt_is_doubted(desk: Any, prompt: str) -> None:
+def test_html_in_a_prompt_is_doubted(context: Any, prompt: str) -> None:
     """The filter that takes it out is named."""
-    assert ["`striptags`" in said for said in doubts(desk, prompt)] == [True]
+    assert ["`striptags`" in said for said in doubts(context, prompt)] == [True]
 
 
 @pytest.mark.parametrize("prompt", PLAIN)
-def test_other_marks_are_not_doubted(desk: Any, prompt: str) -> None:
+def test_other_marks_are_not_doubted(context: Any, prompt: str) -> None:
     """Braces, angles and ampersands that mean nothing elsewhere."""
-    assert doubts(desk, prompt) == []
+    assert doubts(context, prompt) == []

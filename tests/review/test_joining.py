@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from batchgen.app.control import control
+from batchgen.app.control.control import control
+from batchgen.app.control.orders import Answer, Do, Order
+from batchgen.app.control.steering import Steering
 from batchgen.app.output.maintain import read_status
-from batchgen.app.run.orders import Answer, Do, Order
-from batchgen.app.run.steering import Steering
 from batchgen.engine import Additions
 from batchgen.errors import InputError
 from batchgen.model import Limits

@@ -48,7 +48,7 @@ def any_scene(seed: int) -> Scene:
         jobs=jobs,
         weather=weather,
         settings=any_settings(chance, sum(one.n for one in jobs)),
-        slow_desk=chance.random() < 0.5,
+        slow_disk=chance.random() < 0.5,
         signal_at=chance.uniform(0, 600) if chance.random() < 0.1 else None,
         abort_at=chance.uniform(0, 400) if chance.random() < 0.1 else None,
     )

@@ -215,7 +215,7 @@ def any_several(seed: int, count: int, *, mischief: bool) -> Several:
             on_uncertain=chance.choice(tuple(OnUncertain)),
         ),
         sides=sides,
-        slow_desk=chance.random() < 0.3,
+        slow_disk=chance.random() < 0.3,
     )
 
 

@@ -35,7 +35,7 @@ def crowd(seed: int) -> Scene:
     )
     cap = MicroUSD(chance.randint(100_000, 3_000_000))
     settings = Settings("sim", limits=Limits(concurrency=64, max_cost=cap), retry=Retry(attempts=2))
-    return Scene(many, Weather(STORMY, seconds=(0.5, 90.0)), settings, slow_desk=chance.random() < 0.5)
+    return Scene(many, Weather(STORMY, seconds=(0.5, 90.0)), settings, slow_disk=chance.random() < 0.5)
 
 
 def left_over(world: World, story: Story, cap: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ def test_a_price_three_times_the_tables_stops_the_run(new_world: NewWorld, seed:
     """The overshoot is what was in flight, at its true price; the run stops and names the price row."""
     random.seed(seed)
     limits = Limits(concurrency=8, max_cost=MicroUSD(400_000))
-    scene = Scene(jobs(60, 2), Weather(dear=3), Settings("sim", limits=limits), slow_desk=seed % 2 == 0)
+    scene = Scene(jobs(60, 2), Weather(dear=3), Settings("sim", limits=limits), slow_disk=seed % 2 == 0)
     world = new_world(seed)
     story = play(world, scene)
     assert story.status is Exit.LIMIT

@@ -20,10 +20,10 @@ LIMITS = Limits(concurrency=16, max_cost=MicroUSD(500_000_000))
 SETTINGS = Settings("sim", limits=LIMITS)
 
 
-@pytest.mark.parametrize("slow_desk", [True, False])
-def test_an_outage_costs_at_most_what_was_in_flight(new_world: NewWorld, slow_desk: object) -> None:
+@pytest.mark.parametrize("slow_disk", [True, False])
+def test_an_outage_costs_at_most_what_was_in_flight(new_world: NewWorld, slow_disk: object) -> None:
     """All calls time out and are charged: 21 before the breaker opens, three probes after, and the run gives up."""
-    scene = Scene(jobs(100), Weather({"silent": 1.0}, charged_part=1.0), SETTINGS, slow_desk=bool(slow_desk))
+    scene = Scene(jobs(100), Weather({"silent": 1.0}, charged_part=1.0), SETTINGS, slow_disk=bool(slow_disk))
     story = play(new_world("outage"), scene)
     assert story.status is Exit.UNAVAILABLE
     assert len(story.sky.bill) <= 5 + 16 + 3
@@ -44,14 +44,14 @@ def test_an_outage_that_ends_is_only_a_delay(new_world: NewWorld) -> None:
 
 
 @pytest.mark.parametrize("form", [0, 1, 2])
-@pytest.mark.parametrize("slow_desk", [True, False])
+@pytest.mark.parametrize("slow_disk", [True, False])
 @pytest.mark.parametrize("first", [1, 20, 57])
-def test_nothing_leaves_once_the_quota_is_gone(new_world: NewWorld, form: int, first: int, slow_desk: object) -> None:
+def test_nothing_leaves_once_the_quota_is_gone(new_world: NewWorld, form: int, first: int, slow_disk: object) -> None:
     """Three forms of it, 32 calls side by side: only what was in flight still ends, two seconds later all is over."""
     random.seed(form)
     settings = replace(SETTINGS, limits=replace(LIMITS, concurrency=32))
     weather = Weather(no_quota_from=first, quota_form=form, seconds=(5.0, 30.0))
-    story = play(new_world(form), Scene(jobs(200), weather, settings, slow_desk=bool(slow_desk)))
+    story = play(new_world(form), Scene(jobs(200), weather, settings, slow_disk=bool(slow_disk)))
     assert story.status is Exit.ACCOUNT
     assert story.sky.after_refusal == 0
     refused = len(story.sky.calls) - first + 1
@@ -136,7 +136,7 @@ def test_a_signal_stops_dispatch_and_drains(new_world: NewWorld, seed: int) -> N
     """What is under way is finished and settled, nothing else leaves, and the next run goes on."""
     random.seed(seed)
     weather = Weather({"whole": 3.0, "short": 1.0, "limited": 1.0, "overloaded": 0.5, "cut_off": 0.2})
-    scene = Scene(jobs(60, 2), weather, SETTINGS, slow_desk=seed % 2 == 0, signal_at=7.0 * seed)
+    scene = Scene(jobs(60, 2), weather, SETTINGS, slow_disk=seed % 2 == 0, signal_at=7.0 * seed)
     world = new_world(seed)
     story = play(world, scene)
     assert story.status is Exit.SIGINT
@@ -150,7 +150,7 @@ def test_whatever_was_cut_off_is_at_risk_and_found_again(new_world: NewWorld, se
     """The second signal, or a kill: no call is forgotten, and the next run draws what is missing."""
     random.seed(seed)
     weather = Weather({"whole": 3.0, "short": 1.0, "limited": 1.0, "cut_off": 0.2}, seconds=(1.0, 30.0))
-    scene = Scene(jobs(60, 2), weather, SETTINGS, slow_desk=seed % 2 == 0, abort_at=0.01 + 6.3 * seed)
+    scene = Scene(jobs(60, 2), weather, SETTINGS, slow_disk=seed % 2 == 0, abort_at=0.01 + 6.3 * seed)
     world = new_world(seed)
     story = play(world, scene)
     assert story.aborted

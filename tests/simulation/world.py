@@ -64,7 +64,7 @@ def jobs(amount: int, n: int = 1, **rest: Any) -> tuple[Job, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one run does and in which weather. Seconds count from the run's begin; `slow_desk` makes writing take time.
+    """What one run does and in which weather. Seconds count from the run's begin; `slow_disk` makes writing take time.
 
     `signal_at`: the first signal; `abort_at`: the second one, or a kill, as far as the books can tell.
     """
@@ -74,7 +74,7 @@ class Scene:
     settings: Settings = field(default_factory=lambda: Settings("sim"))
     choices: Choices = field(default_factory=Choices)
     provider: Provider = OPENAI
-    slow_desk: bool = False
+    slow_disk: bool = False
     signal_at: float | None = None
     abort_at: float | None = None
 
@@ -249,8 +249,8 @@ class Players:
         self.ledger = world.ledger
         self.price_list = PriceList(scene.provider, scene.settings)
         self.stops = StopReasons()
-        self.desk = SingleThread(self.chance)
-        self.offload: Offload = self.desk if scene.slow_desk else in_place
+        self.disk = SingleThread(self.chance)
+        self.offload: Offload = self.disk if scene.slow_disk else in_place
         self.events: Counter[str] = Counter()
         self.planned: list[Planned] = []
         self.settled_before: Counter[OutcomeKind] = Counter()
@@ -279,7 +279,7 @@ class Players:
         except asyncio.CancelledError:
             self.aborted = True
             main.uncancel()
-            await self.desk.rest()
+            await self.disk.rest()
         for timer in timers:
             timer.cancel()
         return self._story(loop.time() - begin)

@@ -11,14 +11,14 @@ from aiohttp import ClientResponse, ClientSession, CookieJar
 
 from batchgen.errors import StorageError
 from batchgen.viewer import Found, News, NoSuchThing, ViewServer
-from batchgen.viewer.desk import Known
+from batchgen.viewer.page_source import Known
 
 PNG = b"\x89PNG and more"
 FORMATS = ("png", "svg", "webp")
 
 
 @dataclass
-class ListDesk:
+class ListSource:
     """Three images, and whatever is to be told."""
 
     told: list[News] = field(default_factory=list)
@@ -88,9 +88,9 @@ class Visitor:
 
 
 @asynccontextmanager
-async def served(desk: ListDesk, host: str = "127.0.0.1") -> AsyncIterator[Visitor]:
-    """Serve a desk; the visitor has not entered yet."""
-    server = ViewServer(desk, host, 0, {"/page.js": ("text/javascript", b"1")})
+async def served(source: ListSource, host: str = "127.0.0.1") -> AsyncIterator[Visitor]:
+    """Serve a source; the visitor has not entered yet."""
+    server = ViewServer(source, host, 0, {"/page.js": ("text/javascript", b"1")})
     ready, end = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(server.serve(lambda _address: ready.set(), end))
     await ready.wait()

@@ -8,33 +8,33 @@ from aiohttp import ClientError
 from batchgen.viewer import News
 from batchgen.viewer.events import MOST_WAITING, Listener, Listeners, message
 from tests.patience import PATIENCE
-from tests.viewer.conftest import ListDesk, served
+from tests.viewer.conftest import ListSource, served
 
 
 async def test_several_viewers_are_told_the_same() -> None:
     """Images and progress come to each, in order, after what each knows already."""
     images = b'event: images\ndata: {"count":1,"texts":["</script>\\n\\u2028"]}\n'
-    async with served(desk := ListDesk()) as visitor:
+    async with served(source := ListSource()) as visitor:
         await visitor.enter()
         again = {"Last-Event-ID": "t8"}
         async with visitor.get("/events?since=t7") as one, visitor.get("/events", headers=again) as two:
             for stream in (one, two):
                 assert await stream.content.readline() == b"id: t0\n"
-            desk.told.append(News({"state": "drawing"}, {"count": 1, "texts": ["</script>\n\u2028"]}, "t1"))
+            source.told.append(News({"state": "drawing"}, {"count": 1, "texts": ["</script>\n\u2028"]}, "t1"))
             for stream in (one, two):
                 await asyncio.wait_for(stream.content.readuntil(images), PATIENCE)
-        assert {"t7", "t8"} <= set(desk.asked_since)
+        assert {"t7", "t8"} <= set(source.asked_since)
 
 
 async def test_a_folder_that_is_away_ends_the_stream_and_no_more() -> None:
     """The browser comes back by itself: what was begun as a stream of events is cut, and gets no other answer."""
-    async with served(desk := ListDesk(away=True)) as visitor:
+    async with served(source := ListSource(away=True)) as visitor:
         await visitor.enter()
         async with visitor.get("/events") as stream:
             assert (stream.status, stream.content_type) == (200, "text/event-stream")
             with pytest.raises(ClientError):
                 await stream.read()
-        desk.away = False
+        source.away = False
         async with visitor.get("/events") as stream:
             assert await stream.content.readline() == b"id: t0\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.output.maintain import opened
-from batchgen.app.view.desk import OutputDesk
+from batchgen.app.view.page_source import OutputPage
 from batchgen.app.view.serve import files
 from batchgen.viewer import ViewServer
 from tests.patience import wait_until
@@ -33,10 +33,10 @@ LIVE = "!document.getElementById('live').hidden"
 def viewed(folder: Path) -> Iterator[str]:
     """Serve the page of a folder beside this test; its address."""
     with opened(folder, readonly=True) as (_, workspace, store):
-        desk = OutputDesk(workspace.root, store)
+        source = OutputPage(workspace.root, store)
     loop, told = asyncio.new_event_loop(), list[str]()
     end = asyncio.Event()
-    server = ViewServer(desk, "127.0.0.1", 0, files())
+    server = ViewServer(source, "127.0.0.1", 0, files())
     thread = Thread(target=lambda: loop.run_until_complete(server.serve(told.append, end)))
     thread.start()
     while not told:

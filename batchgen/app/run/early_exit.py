@@ -6,10 +6,10 @@ from typing import Any
 from batchgen import reporter
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
+from batchgen.app.notify.news import News
 from batchgen.app.output.derive import Deriver
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
-from batchgen.app.run.news import News
 from batchgen.app.run.worklist import Worklist
 from batchgen.engine import StopReasons
 from batchgen.errors import Exit

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.app.run.open_files import make_room
-from batchgen.app.run.orders import Do, Order
+from batchgen.app.config.open_files import make_room
+from batchgen.app.control.orders import Do, Order
 from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.engine import JobRunner, Lane, RunContext

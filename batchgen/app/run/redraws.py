@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from batchgen.app.run.orders import Answer
+from batchgen.app.control.orders import Answer
 from batchgen.app.run.worklist import Worklist
 from batchgen.engine import Additions, Task, said
 from batchgen.errors import BatchgenError

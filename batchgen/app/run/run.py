@@ -13,9 +13,14 @@ from batchgen import reporter
 from batchgen.app.config.exit_status import ENDED, SET_BY_PEOPLE, exit_status
 from batchgen.app.config.lanes import Access
 from batchgen.app.config.locate import as_kept
+from batchgen.app.config.open_files import most_at_once
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, folder_warnings
+from batchgen.app.control.orders import Orders
+from batchgen.app.control.progress import Meter, as_json, troubles
+from batchgen.app.control.steering import Steering
 from batchgen.app.notebook import Facts, Shown
+from batchgen.app.notify.news import STANDING, News
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Source
 from batchgen.app.output.fallback_spool import fallback_spool, leave
@@ -26,11 +31,6 @@ from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
 from batchgen.app.run.derivatives import RunDerivatives
 from batchgen.app.run.event_log import EventLog
-from batchgen.app.run.news import STANDING, News
-from batchgen.app.run.open_files import most_at_once
-from batchgen.app.run.orders import Orders
-from batchgen.app.run.progress import Meter, as_json, troubles
-from batchgen.app.run.steering import Steering
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons

@@ -11,11 +11,11 @@ from typing import Any
 
 from batchgen.app.config.lanes import Access, LaneConfig
 from batchgen.app.config.project import caps_of
+from batchgen.app.control.progress import AT_PROVIDER, DRAWING
 from batchgen.app.output import sidecars
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.run.obedience import Obedience
 from batchgen.app.run.precheck import Precheck
-from batchgen.app.run.progress import AT_PROVIDER, DRAWING
 from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.app.run.watchdog import Watchdog, stacks

@@ -13,6 +13,7 @@ from batchgen.app.config.environment import (
     without_core_files,
 )
 from batchgen.app.config.lanes import access_to
+from batchgen.app.config.open_files import within_open_files
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
@@ -20,7 +21,6 @@ from batchgen.app.output import keeping
 from batchgen.app.preview import check
 from batchgen.app.run import event_log
 from batchgen.app.run.engine import check_engine, engine
-from batchgen.app.run.open_files import within_open_files
 from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import heartbeat

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.app.run.progress import Meter
+from batchgen.app.control.progress import Meter
 from batchgen.app.watch import Watch
 from batchgen.engine import StopReasons
 from batchgen.errors import StorageError

@@ -10,9 +10,9 @@ from itertools import islice
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, odd_of, selected, wanted
 from batchgen.app.config.stores import images_at
+from batchgen.app.notify.news import News
 from batchgen.app.output.derive import Deriver, keep_measures
 from batchgen.app.run.canary_watch import CanaryWatch
-from batchgen.app.run.news import News
 from batchgen.app.run.precheck import Prechecked
 from batchgen.engine import StopReasons, Task, Words, job_status, said
 from batchgen.engine.job_runner import Prepare
@@ -59,8 +59,8 @@ class Worklist:
 
     `manifest_summary` and `asked` are what the check of the manifest counted, and its fingerprint. `news` takes how
     jobs stand. `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held`
-    counts those that keep the run from its end. `grows` is told of jobs that start although they waited when the run was planned.
-    `sync` says of what is left whether some of it is drawn by calls, and some of it not.
+    counts those that keep the run from its end. `grows` is told of jobs that start although they waited when the run
+    was planned. `sync` says of what is left whether some of it is drawn by calls, and some of it not.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchgen.app.output.maintain import opened
 from batchgen.app.review.decisions import written
-from batchgen.app.view.desk import OutputDesk
+from batchgen.app.view.page_source import OutputPage
 from batchgen.errors import InputError
 from batchgen.reporter import assets
 from batchgen.storage import ImageStore
@@ -35,15 +35,15 @@ async def _serve(root: Path, store: ImageStore, announce: Callable[[str], None],
     end, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end.set)
-    desk = OutputDesk(root, store)
+    source = OutputPage(root, store)
     try:
-        await ViewServer(desk, host, port, files()).serve(announce, end)
+        await ViewServer(source, host, port, files()).serve(announce, end)
     except (OSError, UnicodeError) as error:
         raise InputError(_not_there(error, host, port)) from error
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-    return desk.decided
+    return source.decided
 
 
 def files() -> Mapping[str, tuple[str, bytes]]:

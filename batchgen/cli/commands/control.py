@@ -56,8 +56,8 @@ def command(context: Context, output: Path, do: str, changes: dict[str, Any]) ->
 
     Exit status: 0 done, 2 when no run is at work there, or it refuses.
     """
-    from batchgen.app.control import control, user
-    from batchgen.app.run.orders import Do, Order
+    from batchgen.app.control.control import control, user
+    from batchgen.app.control.orders import Do, Order
     from batchgen.errors import InputError
 
     if changes and do != Do.SET:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.app.config.exit_status import ENDED, NEXT, next_step
-from batchgen.app.run.progress import from_json
+from batchgen.app.control.progress import from_json
 from batchgen.app.watch import progress_line
 from batchgen.cli.render.table import MARGIN, paragraph
 from batchgen.errors import Exit

@@ -30,11 +30,7 @@ def check_line(result: CheckResult) -> str:
         f"{counted(summary.rows, 'row')} read: {summary.planned:,} planned, {summary.skipped:,} skipped, "
         f"{summary.rejected:,} rejected."
     )
-    carried = (
-        f" Set nothing, and are tags in the report: {', '.join(summary.tags)}."
-        if summary.tags
-        else ""
-    )
+    carried = f" Set nothing, and are tags in the report: {', '.join(summary.tags)}." if summary.tags else ""
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{_more(summary.more)}"
     return paragraph(read) + paragraph(f"{counted(summary.images, 'image')} wanted; {found}.{carried}")
 

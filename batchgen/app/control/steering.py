@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from batchgen.app.run.orders import Answer, By, Do, Order
+from batchgen.app.control.orders import Answer, By, Do, Order
 from batchgen.model import Budget, Limits
 from batchgen.money import MicroUSD, exact
 

@@ -30,11 +30,11 @@ class News:
 
 
 Known = dict[tuple[str, int], Any]
-"""What somebody was told of images, by key and slot; the desk keeps it up to date."""
+"""What somebody was told of images, by key and slot; the source keeps it up to date."""
 
 
-class Desk(Protocol):
-    """One output, as its page asks for it. Images go by numbers, which mean what the desk gave them to."""
+class PageSource(Protocol):
+    """One output, as its page asks for it. Images go by numbers, which mean what the source gave them to."""
 
     def page(self) -> str:
         """Render the page."""
@@ -43,7 +43,7 @@ class Desk(Protocol):
         """Describe every image that the page shows."""
 
     def news(self, since: str, known: Known | None = None) -> News:
-        """Tell what changed since a moment that this desk named before; nothing of what is `known` already."""
+        """Tell what changed since a moment that this source named before; nothing of what is `known` already."""
 
     def image(self, number: int) -> Found:
         """Open an image that a browser only paints; NoSuchThing for any other number."""

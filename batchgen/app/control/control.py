@@ -9,9 +9,9 @@ from pathlib import Path
 from secrets import token_hex
 
 from batchgen.app.config.locate import run_status
+from batchgen.app.control.orders import Answer, Order, Orders
+from batchgen.app.control.progress import AT_WORK
 from batchgen.app.output.maintain import DEAD, live_status, opened
-from batchgen.app.run.orders import Answer, Order, Orders
-from batchgen.app.run.progress import AT_WORK
 from batchgen.errors import InputError, Locked
 from batchgen.storage import Workspace
 from batchgen.text import safe

@@ -13,10 +13,10 @@ from typing import Any
 
 from batchgen import reporter
 from batchgen.app.config.locate import find_ledger
-from batchgen.app.control import control, user
+from batchgen.app.control.control import control, user
+from batchgen.app.control.orders import Answer, By, Do, Order
 from batchgen.app.output.maintain import live_status, opened
 from batchgen.app.review.decisions import decide
-from batchgen.app.run.orders import Answer, By, Do, Order
 from batchgen.app.view.numbers import Numbered, Numbers
 from batchgen.errors import StorageError
 from batchgen.ledger import EarlierRow, ImageRow
@@ -26,7 +26,7 @@ from batchgen.reporter.gallery import PAINTED
 from batchgen.reporter.kept import Kept
 from batchgen.storage import ImageStore, Workspace
 from batchgen.viewer import Found, News, NoSuchThing
-from batchgen.viewer.desk import Known
+from batchgen.viewer.page_source import Known
 
 LATE = timedelta(seconds=5)
 """What is written down may be seen so much later: several calls share a transaction."""
@@ -46,7 +46,7 @@ class _Seen:
 
 
 @dataclass
-class OutputDesk:
+class OutputPage:
     """The output of one folder. Every method may be called by several threads at once."""
 
     root: Path

@@ -9,19 +9,19 @@ import pytest
 from PIL import Image
 
 from batchgen.app.output.maintain import opened
-from batchgen.app.view.desk import OutputDesk
+from batchgen.app.view.page_source import OutputPage
 from batchgen.storage import sha256_of
 from batchgen.viewer import NoSuchThing
-from batchgen.viewer.desk import Known
+from batchgen.viewer.page_source import Known
 from tests.rehearsal import Ended, Rehearsal
 
 JOBS = [{"id": f"lamp-{number}", "prompt": f"Lamp {number}"} for number in range(3)]
 
 
-def desk_of(folder: Path) -> OutputDesk:
-    """Return the desk of a folder."""
+def page_of(folder: Path) -> OutputPage:
+    """Return the source of a folder."""
     with opened(folder, readonly=True) as (_, workspace, store):
-        return OutputDesk(workspace.root, store)
+        return OutputPage(workspace.root, store)
 
 
 def rows(data: Mapping[str, Any], *names: str) -> list[tuple[Any, ...]]:
@@ -47,28 +47,28 @@ def said(data: Mapping[str, Any], place: int, decision: str) -> dict[str, Any]:
 
 def test_images_come_by_number_and_as_small_copies(ended: Ended) -> None:
     """Each is the file that is stored; its small copy is made once, for the report, too."""
-    desk = desk_of(ended.folder)
+    source = page_of(ended.folder)
     for thumb in (ended.folder / "report" / "thumbs").iterdir():
         thumb.unlink()
-    for href, sha256 in rows(desk.data(), "href", "sha256"):
+    for href, sha256 in rows(source.data(), "href", "sha256"):
         number = int(href.removeprefix("/image/"))
-        with desk.image(number).file as whole, desk.thumb(number).file as small:
+        with source.image(number).file as whole, source.thumb(number).file as small:
             assert sha256_of(whole) == sha256
             assert max(Image.open(small).size) < 1024
         assert (ended.folder / "report" / "thumbs" / f"{sha256}.webp").exists()
     with pytest.raises(NoSuchThing):
-        desk.image(10_000)
+        source.image(10_000)
 
 
 def test_small_copies_are_made_ahead_until_the_server_ends(ended: Ended) -> None:
     """What was told of has one before anybody asks; a server that ends makes no more."""
-    desk, home = desk_of(ended.folder), ended.folder / "report" / "thumbs"
+    source, home = page_of(ended.folder), ended.folder / "report" / "thumbs"
     for thumb in home.iterdir():
         thumb.unlink()
-    desk.data()
-    desk.ahead(iter([True, False]).__next__)
+    source.data()
+    source.ahead(iter([True, False]).__next__)
     assert len(list(home.iterdir())) == 1
-    again = desk_of(ended.folder)
+    again = page_of(ended.folder)
     again.data()
     again.ahead(lambda: True)
     assert len(list(home.iterdir())) == 3
@@ -76,27 +76,27 @@ def test_small_copies_are_made_ahead_until_the_server_ends(ended: Ended) -> None
 
 def test_only_what_is_new_is_told_and_once(ended: Ended) -> None:
     """A decision, of whoever it is, is news; what was told is not told again, and nothing is read where nothing is."""
-    desk, known = desk_of(ended.folder), Known()
-    data = desk.data()
-    first = desk.news(data["as_of"], known)
-    again = desk.news(first.until, known)
+    source, known = page_of(ended.folder), Known()
+    data = source.data()
+    first = source.news(data["as_of"], known)
+    again = source.news(first.until, known)
     assert again.images is None
-    desk_of(ended.folder).decide([said(data, 1, "approved")])
-    news = desk.news(again.until, known)
+    page_of(ended.folder).decide([said(data, 1, "approved")])
+    news = source.news(again.until, known)
     assert news.images is not None
     assert rows(news.images, "id", "review") == [("lamp-1", 1)]
-    assert desk.news(news.until, known).images is None
-    desk.decide([said(data, 1, "")])
-    taken_back = desk.news(news.until, known)
+    assert source.news(news.until, known).images is None
+    source.decide([said(data, 1, "")])
+    taken_back = source.news(news.until, known)
     assert taken_back.images is not None
     assert rows(taken_back.images, "id", "review") == [("lamp-1", 0)]
-    assert rows(desk.data(), "review") == [(0,)] * 3
-    assert desk.news("no moment", None).images is None
+    assert rows(source.data(), "review") == [(0,)] * 3
+    assert source.news("no moment", None).images is None
 
 
 def test_the_page_is_told_where_the_whole_output_stands(ended: Ended) -> None:
     """What the run last said of itself, and the sums of the ledger beside it."""
-    progress = desk_of(ended.folder).news("", None).progress
+    progress = page_of(ended.folder).news("", None).progress
     assert progress is not None
     assert (progress["state"], progress["exit_code"], progress["images"]["stored"]) == ("ended", 0, 3)
     assert progress["money"]["confirmed_micro_usd"] == ended.money["confirmed_micro_usd"]
@@ -105,8 +105,8 @@ def test_the_page_is_told_where_the_whole_output_stands(ended: Ended) -> None:
 
 def test_the_next_run_tells_of_decisions_in_its_report(scene: Rehearsal, ended: Ended) -> None:
     """Also when the viewer was killed before it wrote one, and nothing else is new."""
-    desk = desk_of(ended.folder)
-    desk.decide([said(desk.data(), 2, "rejected")])
+    source = page_of(ended.folder)
+    source.decide([said(source.data(), 2, "rejected")])
     assert ended.table("rerun") == []
     again = scene.run(scene.manifest(JOBS))
     assert [row["job_id"] for row in again.table("rerun")] == ["lamp-2"]
@@ -118,7 +118,7 @@ def test_an_archive_is_looked_at_without_a_word_written(ended: Ended) -> None:
         thumb.unlink()
     (ended.folder / "report" / "thumbs").rmdir()
     (ended.folder / "report" / "thumbs").write_text("in the way")
-    desk = desk_of(ended.folder)
-    desk.data()
-    with desk.thumb(0).file as small:
+    source = page_of(ended.folder)
+    source.data()
+    with source.thumb(0).file as small:
         assert Image.open(small).format == "WEBP"

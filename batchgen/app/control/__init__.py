@@ -1,0 +1,1 @@
+"""Tell a run how to go on, and see where it stands."""
