@@ -40,6 +40,7 @@ def model_or_stand_in(name: str) -> Model:
         input_tokens="patch32",
         price=None,
         complexity=True,
+        markup=True,
         input_fidelity=("low", "high"),
         operations=frozenset(Operation),
     )
@@ -118,6 +119,7 @@ _MODEL = form.record(
         "batch_prices": form.nothing_or(token_prices),
         "transparent": form.flag,
         "complexity": form.flag,
+        "markup": form.flag,
         "input_fidelity": _WORDS,
         "operations": operations,
         "prompt_limit": form.whole,

@@ -24,7 +24,7 @@ from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.executor.response_handler import ResponseHandler, cap_of
 from batchgen.executor.tasks import Tasks
-from batchgen.model import AT_STORE, Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
+from batchgen.model import AT_STORE, MARKUP, Attempt, Lost, Pending, Prepare, Provider, Receipt, UrlImage
 from batchgen.providers.dialect import Dialect, Inputs
 from batchgen.providers.dialects import dialect
 from batchgen.providers.rules import to_send
@@ -255,8 +255,9 @@ class LocalExecutor:
         fetched = await self._inputs(attempt) if by_bytes else None
 
         def make() -> WireRequest:
-            uploads = gather(request.images, request.mask, self._prepare, fetched)
-            extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in files)
+            sent = dict(files)
+            uploads = gather(request.images, request.mask, self._prepare, fetched, markup=sent.pop(MARKUP, None))
+            extra = tuple((name, shrunk(Path(file.path), self._prepare)) for name, file in sent.items())
             return speech.request(attempt, provider, texts, replace(uploads, params=extra))
 
         return await self.offload(make)

@@ -133,11 +133,11 @@ class SlotAssigner:
 
 def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
     """Say what is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
-    asked_size, asked_format = request.param("size"), request.param("output_format")
+    asked_format = request.param("output_format")
     wrong = []
-    if asked_size and asked_size[:1].isdigit() and "x" in asked_size and asked_size != f"{seen.width}x{seen.height}":
+    if _is_other_size(request.param("size") or "", seen):
         wrong.append(Mismatch.SIZE)
-    if seen.width * seen.height > MOST_PIXELS:
+    if seen.width * seen.height > MOST_PIXELS and seen.format != "svg":
         wrong.append(Mismatch.PIXELS)
     if asked_format and asked_format.lower().replace("jpg", "jpeg") != seen.format:
         wrong.append(Mismatch.FORMAT)
@@ -146,6 +146,16 @@ def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tupl
     if is_blank(part, seen):
         wrong.append(Mismatch.BLANK)
     return tuple(wrong)
+
+
+def _is_other_size(asked: str, seen: ImageFacts) -> bool:
+    """Whether an image is not as large as asked; of an SVG, which has no pixels, whether it is of another shape."""
+    width, _, height = asked.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        return False
+    if seen.format == "svg":
+        return int(width) * seen.height != int(height) * seen.width
+    return (int(width), int(height)) != (seen.width, seen.height)
 
 
 def to_answer(receipt: Receipt, plan: Plan, replaces: str | None) -> dict[str, Any]:

@@ -12,14 +12,23 @@ from batchgen.manifest.rendered_row import MAX_N
 from batchgen.manifest.stages import meant
 from batchgen.model import Job, JobImage
 
+GIF, SVG = ("output_format", "gif"), ("output_format", "svg")
+"""What a job says that draws one; neither can be sent along as it is."""
 MOST_IMAGES = 16
 """What one edit takes; source: image guide."""
 
 
 def chain_problems(
-    manifest: Manifest, chained: Mapping[str, Job], is_job: Callable[[str], bool], *, whole: bool
+    manifest: Manifest,
+    chained: Mapping[str, Job],
+    is_job: Callable[[str], bool],
+    unsent: Mapping[str, str],
+    *,
+    whole: bool,
 ) -> Iterator[Problem]:
     """Find what keeps chained jobs, by id, from ever being drawn. Expands once more where counts decide.
+
+    `unsent` names the output format of the jobs, by id, that draw what no edit takes.
 
     Where jobs are missing (not `whole`), a name that none of the others has may be one of theirs.
     """
@@ -30,6 +39,8 @@ def chain_problems(
             if not is_job(image.job_id):
                 if whole:
                     yield Problem(f"`{_meant(image, job)}` names no job of this manifest", _place(job, image))
+            elif why := _unsent(unsent.get(image.job_id, ""), manifest):
+                yield Problem(f"`{_meant(image, job)}` {why}", _place(job, image))
             elif image.slot and image.slot >= drawn.get(image.job_id, MAX_N):
                 n, named = drawn[image.job_id], _meant(image, job)
                 message = f"`{named}` is beyond the {n} of job {shown(named.job_id)}; slots count from 0"
@@ -37,6 +48,14 @@ def chain_problems(
         if (images := sum(_images(image, drawn) for image in job.request.images)) > MOST_IMAGES:
             yield Problem(f"takes {images} images; an edit takes at most {MOST_IMAGES}", job.place_of("images"))
     yield from _circles(chained)
+
+
+def _unsent(kind: str, manifest: Manifest) -> str:
+    """Why images of an output format cannot be sent along; empty when they can."""
+    if kind == "svg":
+        return "is an SVG, which no edit takes"
+    converted = manifest.settings.prepare.format is not None
+    return "is a GIF, which no edit takes: give prepare: {format: png}" if kind == "gif" and not converted else ""
 
 
 def advanced(chained: Mapping[str, Job]) -> dict[str, float]:

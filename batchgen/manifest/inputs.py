@@ -8,7 +8,7 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
-from batchgen.imaging.references import UnreadableError, opened, upright_size
+from batchgen.imaging.references import UnreadableError, has_alpha, opened, upright_size
 from batchgen.manifest.names import shown
 from batchgen.manifest.rows.table import why_no_file
 from batchgen.model import FileImage, InputImage, JobImage, UrlImage
@@ -37,6 +37,7 @@ class Inputs:
         """Take the folder, and whether images are `prepared` on their way out, which takes more formats."""
         self._base = base
         self._read = lru_cache(maxsize=REMEMBERED)(partial(_facts, prepared=prepared))
+        self._clear = lru_cache(maxsize=REMEMBERED)(_is_clear)
 
     def image(self, word: str) -> InputImage:
         """Read one input image; raises `BadInputError`."""
@@ -58,6 +59,10 @@ class Inputs:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BadInputError(f"{word!r} cannot be read: {reason}") from None
+
+    def is_clear(self, image: FileImage) -> bool:
+        """Whether an image can be transparent."""
+        return self._clear(image.path, image.sha256)
 
     def is_as_read(self, image: FileImage) -> bool:
         """Whether a file still holds the image that was read; its bytes are looked at only when it was touched."""
@@ -97,6 +102,11 @@ def _chained(word: str) -> JobImage:
         raise BadInputError("`@` is followed by the id of a job, as in `@cat` or `@cat[0]`")
     slot = match["slot"]
     return JobImage(normalize("NFC", match["id"]), int(slot) if slot else None)
+
+
+def _is_clear(path: str, _sha256: str) -> bool:
+    with Path(path).open("rb") as stream, opened(stream) as image:
+        return has_alpha(image.mode, image.info)
 
 
 def _facts(path: str, _changed: int, size: int, *, prepared: bool) -> FileImage:

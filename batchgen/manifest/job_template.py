@@ -25,7 +25,7 @@ Prepared = tuple[tuple[str, Template, str | None], ...]
 Values = Mapping[str, str]
 
 WORDS = frozenset({"prompt", "id"})
-IMAGES = frozenset({"images", "mask", "reference_image"})
+IMAGES = frozenset({"images", "mask", "markup", "reference_image"})
 """What a blank value changes: words, which are doubted, and images, which are missed."""
 _NO_IMAGE = (
     "`{word}`: `{hole}` is blank, so that an image would be invented where one is to be changed; fill it in, leave the "

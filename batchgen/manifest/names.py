@@ -12,12 +12,12 @@ PARAMS = frozenset(
     {
         *("size", "quality", "background", "moderation", "output_format", "output_compression", "input_fidelity"),
         *("user", "safety_identifier", "complexity", "frame_count", "frame_duration_ms", "style", "negative_prompt"),
-        *("response_format", "reference_image"),
+        *("response_format", "reference_image", "markup", "svg_model", "svg_effort"),
     }
 )
 """Parameters of a request beside model, prompt, n and input images; who takes which is the provider's business."""
 
-FILES = frozenset({"reference_image"})
+FILES = frozenset({"reference_image", "markup"})
 """Parameters whose value is the path of an image."""
 
 NO_PARAMS = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "priority", "route"})

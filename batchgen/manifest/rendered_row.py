@@ -15,7 +15,7 @@ from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_m
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.templates import TemplateError
-from batchgen.model import FileImage, ImageRequest, InputImage, Job, Operation, RouteChoice, Stems, Variant
+from batchgen.model import MARKUP, FileImage, ImageRequest, InputImage, Job, Operation, RouteChoice, Stems, Variant
 
 MAX_N = 10
 MAX_ID = 200
@@ -234,6 +234,8 @@ def _file(name: str, word: str, inputs: Inputs) -> FileImage:
     image = _image(name, word, inputs)
     if not isinstance(image, FileImage):
         raise _WrongFieldError(name, f"`{name}` takes a file")
+    if name == MARKUP and not inputs.is_clear(image):
+        raise _WrongFieldError(name, f"{name}: {word.strip()!r} is not transparent, so it would hide the whole image")
     return image
 
 
@@ -274,6 +276,8 @@ def _fits(wanted: Operation, draft: RenderedRow, images: tuple[InputImage, ...],
         raise _WrongFieldError("images", f"operation {wanted} needs an image in `images`")
     if mask is not None and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
         raise _WrongFieldError("mask", "a `mask` belongs to an edit; name the image that it masks in `images`")
+    if MARKUP in texts and wanted is not Operation.EDIT and not lacking & {"images", "operation"}:
+        raise _WrongFieldError(MARKUP, "a `markup` belongs to an edit; name the image that it lies on in `images`")
 
 
 def _read(name: str, text: str) -> int:

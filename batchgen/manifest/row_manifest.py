@@ -15,6 +15,7 @@ _DOUBTED = {
     "id": "the key names the job",
     **dict.fromkeys(("image", "images"), "an image is made from a prompt alone"),
     "mask": "all of the image is changed",
+    "markup": "the image goes out without it",
 }
 """What a blank cell means in a column that other rows fill."""
 NO_CELL = "`{name}` is nested; it takes text or a list of texts"

@@ -174,7 +174,7 @@ class RequestForm(Form):
     background: Text | None = None
     moderation: Text | None = None
     output_format: Text | None = None
-    """png, jpeg or webp."""
+    """png, jpeg or webp; gif and svg where the provider draws them."""
     output_compression: Text | None = None
     """0 to 100, for jpeg and webp."""
     input_fidelity: Text | None = None
@@ -182,7 +182,13 @@ class RequestForm(Form):
     safety_identifier: Text | None = None
     complexity: Text | None = None
     frame_count: Text | None = None
+    """Frames of a gif, 2 to 16."""
     frame_duration_ms: Text | None = None
+    """How long each frame of a gif is shown, in milliseconds."""
+    svg_model: Text | None = None
+    """The text model that writes an svg."""
+    svg_effort: Text | None = None
+    """How long the model that writes an svg may reason, none to max."""
     style: Text | None = None
     negative_prompt: Text | None = None
     response_format: Text | None = None
@@ -197,6 +203,9 @@ class RequestForm(Form):
     reference_image: Text | None = None
     """A reference image of a generation, for providers that take one."""
     mask: Text | None = None
+    """Where an edit may change its first image: a PNG that is transparent there, or black on white."""
+    markup: Text | None = None
+    """What people drew on the first image of an edit: a file, a transparent PNG as large as the image."""
     route: Text | None = None
     """sync or batch: how this job is asked for, instead of the manifest's route; it changes no job."""
 

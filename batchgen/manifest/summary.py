@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
-from batchgen.manifest.chains import advanced, chain_problems
+from batchgen.manifest.chains import GIF, SVG, advanced, chain_problems
 from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.manifest.expand import expand
 from batchgen.manifest.homes import WHOLE, Part, homes
@@ -102,7 +102,9 @@ def check(
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
     for problem, job in _clashes(manifest, tally):
         tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
-    chains = chain_problems(manifest, tally.chained, lambda name: digest_of(name) in tally.ids, whole=tally.whole)
+    chains = chain_problems(
+        manifest, tally.chained, lambda name: digest_of(name) in tally.ids, tally.unsent, whole=tally.whole
+    )
     for problem in (*chains, *_nothing_wanted(manifest, tally)):
         tally.note(problem)
     if tally.bad and not tally.good:
@@ -152,6 +154,7 @@ class _Tally:
     refused: set[str] = field(default_factory=set)
     clashing: set[int] = field(default_factory=set)
     chained: dict[str, Job] = field(default_factory=dict)
+    unsent: dict[str, str] = field(default_factory=dict)
     ranked: bool = False
 
     def note(self, problem: Problem) -> None:
@@ -247,6 +250,8 @@ class _Tally:
                 self._meet(self.ids, alike)
         else:
             self.whole = False
+        if SVG in job.request.params or GIF in job.request.params:
+            self.unsent[job.id] = job.request.param("output_format") or ""
         if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
         if not lacking & DECIDE_PATH:

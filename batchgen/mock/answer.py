@@ -10,6 +10,9 @@ from batchgen.mock.config import Moderated
 from batchgen.mock.reply import Reply, as_json
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
+SVG_USAGE = {"input_tokens": 900, "output_tokens": 2400, "total_tokens": 3300}
+"""What the text model that writes an SVG says of itself."""
+
 
 def images(
     resolved: ResolvedRequest, images: Sequence[bytes], urls: Sequence[str], tokens: Used, missing: Moderated
@@ -24,6 +27,7 @@ def images(
         "quality": resolved.quality,
         "size": resolved.size,
         "usage": tokens.as_usage(),
+        **({"svg_usage": SVG_USAGE} if resolved.output_format == "svg" else {}),
         **({"model": resolved.echo_model} if resolved.echo_model else {}),
     }
 

@@ -1,6 +1,7 @@
 """Form -> resolved request, or the refusal that the Images API would write; the strictest provider is the vendor."""
 
 import re
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -22,7 +23,7 @@ from batchgen.mock.reply import (
 )
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
-FORMATS = ("png", "jpeg", "webp")
+FORMATS = ("png", "jpeg", "webp", "gif", "svg")
 MASK_BYTES = 4 * 1024 * 1024
 SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 AUTO_SIZE = (1024, 1024)  # what every model picks where the request says auto
@@ -42,6 +43,8 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Resol
     _known_to(model, form, dialect)
     width, height = _size(form, model, dialect)
     output_format = _choice(form, "output_format", FORMATS, "png")
+    frames, frame_ms = _animation(form, output_format)
+    _written(form, output_format)
     # A gateway that draws one image a call does so whatever n says.
     n = min(_whole(form, "n", 1, model.max_n, 1), dialect.max_n)
     return ResolvedRequest(
@@ -60,6 +63,9 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Resol
         fidelity=_fidelity(form, model),
         images=_images(kind, form),
         mask=_mask(form),
+        markup=_markup(form, model),
+        frames=frames,
+        frame_ms=frame_ms,
         answers=_answers(form, dialect),
         partial_images=_partials(form),
     )
@@ -78,7 +84,7 @@ def _known(kind: Kind, form: Form, dialect: Dialect) -> None:
     if kind is Kind.EDIT and dialect.charges_failures:
         allowed -= {"moderation"}
     for name in form.fields:
-        if name not in allowed or name in dialect.lacks:
+        if name in dialect.lacks or not (name in allowed or name.startswith("svg[")):
             raise Refused(unknown_parameter(name))
     _choice(form, "moderation", ("low", "auto"), "auto")
     _choice(form, "complexity", ("low", "medium", "high"), "high")
@@ -163,16 +169,16 @@ def _whole(form: Form, name: str, low: int, high: int, otherwise: int) -> int:
 
 def _compression(form: Form, output_format: str) -> int:
     value = _whole(form, "output_compression", 0, 100, 100)
-    if value < 100 and output_format == "png":
-        wrong = "Compression less than 100 is not supported for PNG output format."
+    if value < 100 and output_format in {"png", "gif", "svg"}:
+        wrong = f"Compression less than 100 is not supported for {output_format.upper()} output format."
         raise Refused(error(400, wrong, "invalid_png_output_compression", param="output_compression"))
     return value
 
 
 def _background(form: Form, model: MockModel, output_format: str) -> str:
     asked = _choice(form, "background", ("transparent", "opaque", "auto"), "auto")
-    if asked == "transparent" and output_format == "jpeg":
-        wrong = "Transparent background is not supported for JPEG output format."
+    if asked == "transparent" and output_format not in {"png", "webp"}:
+        wrong = f"Transparent background is not supported for {output_format.upper()} output format."
         raise Refused(error(400, wrong, "invalid_value", param="background"))
     if asked == "transparent" and not model.transparent:
         wrong = f"Transparent background is not supported for the model '{model.name}'."
@@ -218,27 +224,69 @@ def input_image(upload: Upload, number: int, *, multipart: bool) -> InputImage:
         raise Refused(bad_image(number)) from broken
 
 
+def _animation(form: Form, output_format: str) -> tuple[int, int]:
+    """Read frames and milliseconds of a gif; of another format there is one frame."""
+    if output_format != "gif":
+        _only(form, ("frame_count", "frame_duration_ms"), "gif")
+        return 1, 200
+    if form.fields.get("stream") in {True, "true"} or form.mask is not None:
+        wrong = "GIF output does not support streaming or masks."
+        raise Refused(error(400, wrong, "invalid_value", param="output_format"))
+    return _whole(form, "frame_count", 2, 16, 9), _whole(form, "frame_duration_ms", 1, 655_350, 200)
+
+
+def _written(form: Form, output_format: str) -> None:
+    """Refuse what does not go with an SVG, and what goes with nothing else."""
+    if output_format != "svg":
+        _only(form, [name for name in form.fields if name == "svg" or name.startswith("svg[")], "svg")
+    elif form.fields.get("n") not in {None, 1, "1"} or form.fields.get("stream") in {True, "true"}:
+        wrong = "SVG output supports one image a request, and no streaming."
+        raise Refused(error(400, wrong, "invalid_value", param="output_format"))
+
+
+def _only(form: Form, names: Iterable[str], output_format: str) -> None:
+    for name in names:
+        if name in form.fields:
+            wrong = f"'{name}' is only supported for output_format '{output_format}'."
+            raise Refused(error(400, wrong, "invalid_value", param=name))
+
+
 def _mask(form: Form) -> InputImage | None:
     if form.mask is None:
         return None
-    mask = input_image(form.mask, 1, multipart=form.multipart)
     if len(form.mask.data) >= MASK_BYTES:
         raise Refused(error(413, "The mask is too large: at most 4 MB.", "request_too_large", param="mask"))
-    if form.mask.data:
-        with Image.open(BytesIO(form.mask.data)) as image:
+    return _laid(form, form.mask, "mask")
+
+
+def _markup(form: Form, model: MockModel) -> InputImage | None:
+    if form.markup is None:
+        return None
+    if not model.markup:
+        raise Refused(unknown_parameter("markup"))
+    if form.mask is not None:
+        raise Refused(error(400, "Use either 'mask' or 'markup', not both.", "invalid_value", param="markup"))
+    return _laid(form, form.markup, "markup")
+
+
+def _laid(form: Form, upload: Upload, what: str) -> InputImage:
+    """Read what lies on the first image: a PNG with an alpha channel, as large as the image."""
+    laid = input_image(upload, 1, multipart=form.multipart)
+    if upload.data:
+        with Image.open(BytesIO(upload.data)) as image:
             sees_through = image.format == "PNG" and ("A" in image.getbands() or "transparency" in image.info)
         if not sees_through:
-            raise Refused(_bad_mask("the mask must be a PNG with an alpha channel"))
+            raise Refused(_bad(what, f"the {what} must be a PNG with an alpha channel"))
     if form.images:
         first = input_image(form.images[0], 1, multipart=form.multipart)
-        if first.upload.data and form.mask.data and (mask.width, mask.height) != (first.width, first.height):
-            raise Refused(_bad_mask("mask size does not match image size"))
-    return mask
+        if first.upload.data and upload.data and (laid.width, laid.height) != (first.width, first.height):
+            raise Refused(_bad(what, f"{what} size does not match image size"))
+    return laid
 
 
-def _bad_mask(why: str) -> Any:
-    wrong = f"Invalid mask image format - {why}."
-    return error(400, wrong, "invalid_mask_image_format", kind="image_generation_user_error", param="mask")
+def _bad(what: str, why: str) -> Any:
+    wrong = f"Invalid {what} image format - {why}."
+    return error(400, wrong, f"invalid_{what}_image_format", kind="image_generation_user_error", param=what)
 
 
 def _answers(form: Form, dialect: Dialect) -> str:

@@ -10,10 +10,11 @@ from batchgen.mock.models import GEMINI, GEMINI_COMPATIBLE, GONE, LOCAL, MODELS,
 from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
 
 COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
-                    "stream", "partial_images", "user", "safety_identifier", "complexity"})  # fmt: skip
+                    "stream", "partial_images", "user", "safety_identifier", "complexity",
+                    "frame_count", "frame_duration_ms", "svg"})  # fmt: skip
 GENERATE = COMMON | {"moderation"}
-EDIT = COMMON | {"image", "image[]", "mask", "input_fidelity"}
-EDIT_JSON = COMMON | {"images", "mask", "input_fidelity", "moderation"}
+EDIT = COMMON | {"image", "image[]", "mask", "markup", "input_fidelity"}
+EDIT_JSON = COMMON | {"images", "mask", "markup", "input_fidelity", "moderation"}
 VARIATION = frozenset({"model", "image", "n", "size", "response_format", "user"})
 BLOCKED = "Your request was rejected as a result of our safety system."
 

@@ -5,6 +5,7 @@ The same request, slot and call give the same bytes. Nothing here may run on an 
 
 from functools import lru_cache
 from hashlib import blake2b
+from html import escape
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
@@ -30,6 +31,8 @@ def draw(resolved: ResolvedRequest, slot: int) -> bytes:
     match resolved.look:
         case Look.SVG:
             return SVG
+        case Look.FINE if resolved.file_format == "svg":
+            return _lines(resolved, slot)
         case Look.HTML:
             return b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
         case Look.BOMB:
@@ -58,7 +61,7 @@ def _painted(resolved: ResolvedRequest, slot: int) -> Image.Image:
         prompt,
         f"{resolved.quality}  {resolved.size}  #{slot}" + (f"  call {resolved.call}" if resolved.call else ""),
     )
-    _paste(image, (*resolved.images, *((resolved.mask,) if resolved.mask else ())))
+    _paste(image, (*resolved.images, *filter(None, (resolved.mask, resolved.markup))))
     return image
 
 
@@ -157,11 +160,36 @@ def _thumbnail(seen: InputImage, edge: int) -> Image.Image:
         return Image.new("RGB", (edge, edge), (128, 128, 128))
 
 
+def _lines(resolved: ResolvedRequest, slot: int) -> bytes:
+    """Draw an SVG: a disc in the colour of the prompt, with its words."""
+    width, height = _pixels(resolved)
+    prompt = without_directives(resolved.prompt)
+    words = escape("".join(c if c.isprintable() else " " for c in f"{name_of(prompt)} #{slot}"))
+    red, green, blue = colour_of(prompt, slot)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<circle cx="{width // 2}" cy="{height // 2}" r="{min(width, height) // 4}" fill="rgb({red},{green},{blue})"/>'
+        f'<text x="{width // 2}" y="{height * 9 // 10}" text-anchor="middle">{words}</text></svg>'
+    ).encode("utf-8", "replace")
+
+
+def _frames(image: Image.Image, count: int, milliseconds: int, out: BytesIO) -> None:
+    """Write an animation: a bar that grows below the image."""
+    still, frames = image.convert("P"), list[Image.Image]()
+    for at in range(count):
+        frame = still.copy()
+        ImageDraw.Draw(frame).rectangle((0, 0, image.width * (at + 1) // count, max(2, image.height // 64)), fill=0)
+        frames.append(frame)
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
+
+
 def _encoded(image: Image.Image, resolved: ResolvedRequest) -> bytes:
     out, compression = BytesIO(), resolved.compression
     match resolved.file_format:
         case "jpeg":
             image.convert("RGB").save(out, "JPEG", quality=max(1, min(compression, 85)))
+        case "gif":
+            _frames(image, resolved.frames, resolved.frame_ms, out)
         case "webp":
             image.save(out, "WEBP", quality=min(compression, 80), method=0)
         case _:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from batchgen.mock.clock import Clock
 from batchgen.mock.plan import Hit
 
-KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif", "svg": "image/svg+xml"}
 MOST_BYTES = 1 << 30
 
 

@@ -32,6 +32,7 @@ class Form:
     fields: dict[str, Any]
     images: tuple[Upload, ...] = ()
     mask: Upload | None = None
+    markup: Upload | None = None
     multipart: bool = False
     parts: tuple[dict[str, Any], ...] = ()
 
@@ -55,7 +56,7 @@ async def _multipart(request: web.Request) -> Form:
     fields: dict[str, Any] = {}
     parts: list[dict[str, Any]] = []
     images: list[Upload] = []
-    mask: Upload | None = None
+    laid: dict[str, Upload] = {}
     try:
         reader = await request.multipart()
         async for part in reader:
@@ -68,11 +69,11 @@ async def _multipart(request: web.Request) -> Form:
             upload = Upload(data, kind.partition(";")[0].strip(), part.filename)
             if name in {"image", "image[]"}:
                 images.append(upload)
-            elif name == "mask":
-                mask = upload
+            elif name in {"mask", "markup"}:
+                laid[name] = upload
     except ValueError as broken:
         raise Refused(error(400, f"Could not parse multipart form: {broken}")) from broken
-    return Form(fields, tuple(images), mask, multipart=True, parts=tuple(parts))
+    return Form(fields, tuple(images), laid.get("mask"), laid.get("markup"), multipart=True, parts=tuple(parts))
 
 
 def _described(part: BodyPartReader, data: bytes, kind: str) -> dict[str, Any]:
@@ -98,8 +99,8 @@ def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
         images.append(_referred(reference, number, fetch))
     if isinstance(embedded := fields.get("reference_image"), str):
         images.append(Upload(decoded(embedded, 1), filename="reference_image"))
-    mask = _referred(fields["mask"], 1, fetch) if fields.get("mask") else None
-    return Form(fields, tuple(images), mask)
+    mask, markup = (_referred(fields[name], 1, fetch) if fields.get(name) else None for name in ("mask", "markup"))
+    return Form(fields, tuple(images), mask, markup)
 
 
 def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:

@@ -46,6 +46,7 @@ class MockModel:
     fidelity: tuple[str, ...] = ()
     transparent: bool = True
     complexity: bool = False
+    markup: bool = False
     chat: bool = False
     max_n: int = 10
     table: tuple[tuple[str, int], ...] = ()
@@ -85,9 +86,15 @@ def _first(name: str, *, shutdown: str = "2026-12-01", **more: Any) -> MockModel
 MODELS: dict[str, MockModel] = {
     model.name: model
     for model in (
-        *(MockModel(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True) for s in ("flare", "sunburst")),
-        *(MockModel(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
-        *(MockModel(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE) for s in ("flare", "sunburst")),
+        *(
+            MockModel(f"gpt-image-2.6-{s}", "gpt-image-2.6", FIVE, complexity=True, markup=True)
+            for s in ("flare", "sunburst")
+        ),
+        *(MockModel(f"gpt-image-2.5-{s}", "gpt-image-2.5", FIVE, markup=True) for s in ("flare", "sunburst")),
+        *(
+            MockModel(f"gpt-image-2.5-{s}-2026-09-08", "gpt-image-2.5", FIVE, markup=True)
+            for s in ("flare", "sunburst")
+        ),
         MockModel("gpt-image-2", "gpt-image-2", transparent=False),
         MockModel("gpt-image-2-2026-04-21", "gpt-image-2", transparent=False),
         _first("gpt-image-1.5", fidelity=("low", "high")),

@@ -70,6 +70,9 @@ class ResolvedRequest:
     fidelity: str | None = None
     images: tuple[InputImage, ...] = ()
     mask: InputImage | None = None
+    markup: InputImage | None = None
+    frames: int = 1
+    frame_ms: int = 200
     answers: str = "b64_json"  # url, b64_json; of a chat also images (beside its words) and none
     call: int = 0
     look: Look = Look.FINE

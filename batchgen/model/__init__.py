@@ -24,6 +24,7 @@ from batchgen.model.attempt import (
 from batchgen.model.cause import Cause
 from batchgen.model.checks import NO_CHECKS, CheckFlag, Checks, Measured
 from batchgen.model.job import (
+    MARKUP,
     FileImage,
     Form,
     ImageRequest,
@@ -85,6 +86,7 @@ from batchgen.model.shard import Shard
 
 __all__ = [
     "AT_STORE",
+    "MARKUP",
     "NO_CHECKS",
     "NO_REASON",
     "PRECHECK",

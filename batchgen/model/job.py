@@ -65,6 +65,9 @@ class JobImage:
 InputImage = FileImage | UrlImage | JobImage
 
 
+MARKUP = "markup"
+"""The parameter whose file lies on the first image of an edit."""
+
 Form = tuple[
     Operation,
     str | None,
@@ -83,7 +86,7 @@ class ImageRequest:
     `model` is None when the manifest names none (the provider's default draws, and is recorded but not keyed).
     `params` are the parameters the user set (size, quality, output_format, ...), canonical text sorted by name, without
     model, prompt, n and input images. `files` are the images behind parameters whose value is a path
-    (`reference_image`): their bytes, not their paths, are what is asked for.
+    (`reference_image`, `markup`): their bytes, not their paths, are what is asked for.
     """
 
     operation: Operation
@@ -98,6 +101,16 @@ class ImageRequest:
     def form(self) -> Form:
         """Everything but the words of the prompt: what many jobs of one manifest have in common."""
         return (self.operation, self.model, self.params, self.images, self.mask, self.files)
+
+    @property
+    def markup(self) -> FileImage | None:
+        """What people drew on the first image of an edit."""
+        return dict(self.files).get(MARKUP)
+
+    @property
+    def overlays(self) -> tuple[InputImage, ...]:
+        """What lies on the first image of an edit."""
+        return tuple(image for image in (self.mask, self.markup) if image)
 
     def param(self, name: str) -> str | None:
         """Return the value the user set, or None."""

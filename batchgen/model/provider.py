@@ -73,7 +73,7 @@ class Model:
     count of one, and the most). `text_out` is what thoughts and words beside one image usually take, and the most.
     `input_fidelity` lists accepted values; empty means that the parameter must be left out. `max_n` bounds the images
     of one call, `auto_quality` is what it draws when the quality is left to it. `batch` is the price of the vendor's
-    Batch API, None without one.
+    Batch API, None without one. `markup`: an edit takes what people drew on its first image.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Model:
     aliases: tuple[str, ...] = ()
     transparent: bool = True
     complexity: bool = False
+    markup: bool = False
     input_fidelity: tuple[str, ...] = ()
     operations: frozenset[Operation] = frozenset({Operation.GENERATE, Operation.EDIT})
     prompt_limit: int = 32_000

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from batchgen.model import FileImage, ImageRequest, InputImage, JobImage, Model
+from batchgen.model import MARKUP, FileImage, ImageRequest, InputImage, JobImage, Model
 from batchgen.pricing.tokens import dearest_input_tokens, input_tokens, text_tokens, text_tokens_bound
 from batchgen.providers.image_rules import MOST_IMAGES
 
@@ -25,12 +25,12 @@ def expected_input(request: ImageRequest, model: Model) -> Input:
 
 
 def most_input(request: ImageRequest, model: Model) -> Input:
-    """Return an upper bound: bytes for words, high fidelity where the model has it, and the mask as one more image.
+    """Return an upper bound: bytes for words, high fidelity where the model has it, a mask or markup as one more image.
 
     An image of unknown pixels counts as the dearest; the images of another job may be as many as an edit takes.
     """
     high = "high" in model.input_fidelity and request.param("input_fidelity") != "low"
-    images = (*given_images(request), *((request.mask,) if request.mask else ()))
+    images = (*given_images(request), *request.overlays)
     known = sum(dearest_input_tokens(model, _pixels(image), high_fidelity=high) for image in images)
     more = most_given(request) - len(images)
     return Input(
@@ -39,8 +39,8 @@ def most_input(request: ImageRequest, model: Model) -> Input:
 
 
 def most_given(request: ImageRequest) -> int:
-    """How many images go in at most, the mask counted; the images of another job may be as many as an edit takes."""
-    images = len(given_images(request)) + (1 if request.mask else 0)
+    """How many images go in at most, a mask counted; the images of another job may be as many as an edit takes."""
+    images = len(given_images(request)) + len(request.overlays)
     whole_jobs = any(isinstance(image, JobImage) and image.slot is None for image in request.images)
     return images + (max(0, MOST_IMAGES - len(request.images)) if whole_jobs else 0)
 
@@ -52,7 +52,7 @@ def input_is_known(request: ImageRequest) -> bool:
 
 def given_images(request: ImageRequest) -> tuple[InputImage, ...]:
     """Every reference image that goes in, also those behind parameters (`reference_image`)."""
-    return (*request.images, *(image for _, image in request.files))
+    return (*request.images, *(image for name, image in request.files if name != MARKUP))
 
 
 def _words(request: ImageRequest) -> str:

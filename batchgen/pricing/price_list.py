@@ -14,7 +14,6 @@ from batchgen.model import (
     ImageRequest,
     Job,
     Model,
-    Operation,
     Price,
     Provider,
     Quote,
@@ -27,8 +26,9 @@ from batchgen.model import (
 from batchgen.money import MicroUSD
 from batchgen.pricing import cost
 from batchgen.pricing.tokens import text_tokens, text_tokens_bound
-from batchgen.providers.dialects import asked_look, dialect, most_per_call
+from batchgen.providers.dialects import asked_look, most_per_call
 from batchgen.providers.images import PARTIALS
+from batchgen.providers.rules import PREVIEWS, comes_whole
 from batchgen.runtime.memo import kept
 
 LATENCY = 30.0
@@ -155,6 +155,18 @@ class PriceList:
             self._prices[name] = price
         return self._prices[name]
 
+    def unpriced(self, request: ImageRequest) -> str:
+        """Why a price of tokens says nothing of what is asked for; empty when it does, and where there is no price."""
+        kind, name = request.param("output_format"), self.model_of(request)
+        if kind not in PREVIEWS or catalog.price_of(name, self.provider, self.settings.prices) is None:
+            return ""
+        if self.price(name).tokens is None:
+            return ""
+        return (
+            f"how many tokens an image of output_format {kind} takes is not published, so nothing can be reserved; "
+            f"state its price in the manifest, such as prices: {{{name}: {{per_image: 0.50}}}}"
+        )
+
     def batch_price(self, name: str) -> Price:
         """Return the price of a model in batches; InputError where there are none for it."""
         price = catalog.batch_price(name, self.provider, self.settings.prices)
@@ -186,10 +198,8 @@ class PriceList:
         return self._histories[kind]
 
     def streams(self, request: ImageRequest) -> bool:
-        """Whether the answer to a call is asked for as events: nothing but an image can be, and no animation."""
-        asked = self.settings.stream and request.operation is not Operation.VARIATION
-        still = request.param("output_format") not in {"gif", "svg"}
-        return asked and still and dialect(self.provider, self.model_of(request)).streams
+        """Whether the answer to a call is asked for as events."""
+        return self.settings.stream and not comes_whole(request, self.provider, self.model_of(request))
 
     def as_sent(self, request: ImageRequest) -> ImageRequest:
         """Return a request with the partial image that a streamed answer has, which costs tokens."""
@@ -207,6 +217,8 @@ class PriceList:
         history = None if batch else self.history(request)
         calibrated = history.cost_p50 if history else None
         price = self.batch_price(name) if batch else self.price(name)
+        if why := self.unpriced(request):
+            raise InputError(why)
         sent = request if batch else self.as_sent(request)
         return cost.quote(sent, n, self.provider, self.model(name), price, history=calibrated)
 
@@ -259,8 +271,8 @@ class PriceList:
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
-        name = self.model_of(request)
-        cap = kept(self._most, name, lambda: most_per_call(self.provider, name))
+        name, kind = self.model_of(request), request.param("output_format")
+        cap = kept(self._most, (name, kind), lambda: most_per_call(self.provider, name, request))
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))
 

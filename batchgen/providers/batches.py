@@ -97,6 +97,8 @@ def no_line(request: ImageRequest, speaks: str) -> str:
         return f"batches are of the Images API, and this provider is asked otherwise ({speaks})"
     if request.operation is Operation.VARIATION:
         return "a batch draws no variations"
+    if request.markup:
+        return "a batch takes no markup: it is only known of forms"
     if request.files:
         return f"a batch takes no {request.files[0][0]}: give the image as `images`, by which it is uploaded once"
     return ""

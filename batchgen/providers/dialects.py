@@ -25,8 +25,10 @@ def asked_look(request: ImageRequest, provider: Provider) -> tuple[str | None, s
     return size, quality
 
 
-def most_per_call(provider: Provider, model: str) -> int:
-    """How many images one call may ask for: what protocol, provider and model allow."""
+def most_per_call(provider: Provider, model: str, request: ImageRequest | None = None) -> int:
+    """How many images one call may ask for: what protocol, provider and model allow; of an SVG one."""
+    if request is not None and request.param("output_format") == "svg":
+        return 1
     at, known = provider.at(model), find_model(model)
     most = dict(at.model_max_n).get(model, at.max_n)
     return min(most, dialect(provider, model).most_per_call or most, known.max_n if known else most)

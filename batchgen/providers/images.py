@@ -3,9 +3,10 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from batchgen.model import Attempt, Operation, Provider, Usage
+from batchgen.model import MARKUP, Attempt, Operation, Provider, Usage
 from batchgen.providers.answer import Answer, Item, echo_of, from_address, from_run, leftovers, run_at, usage_of
 from batchgen.providers.decode import Document, ImageFields, SpanState
 from batchgen.providers.dialect import Dialect, Inputs, Probe
@@ -19,6 +20,8 @@ _PATHS = {
     Operation.VARIATION: "/images/variations",
 }
 FORM = "multipart"
+_PLACES = (("svg_model", "svg.model"), ("svg_effort", "svg.reasoning.effort"))
+"""Where parameters stand in a request that have no place of their own there."""
 PARTIALS = 1
 """Partial images of a streamed answer: one is enough to break the silence. They cost tokens and are never kept."""
 JSON, PLAIN = JSON_HEADERS
@@ -39,7 +42,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     if operation is not Operation.VARIATION:
         fields["prompt"] = attempt.request.prompt
     fields["n"] = attempt.n
-    fields |= fields_of(params, provider, operation)
+    fields |= fields_of(params, replace(provider, fields=(*_PLACES, *provider.fields)), operation)
     fields |= {name: _base64(upload) for name, upload in uploads.params}
     if provider.response_format:
         fields.setdefault("response_format", provider.response_format)
@@ -58,10 +61,16 @@ def _json_images(uploads: Uploads, form: str) -> dict[str, Any]:
     """Return the images of an edit as JSON: a list as OpenAI takes it, or `image: {url}`, one or several."""
     if form == "images":
         fields: dict[str, Any] = {"images": [_reference(upload) for upload in uploads.images]}
-        return fields | ({"mask": _reference(uploads.mask)} if uploads.mask else {})
+        return fields | {name: _reference(upload) for name, upload in _laid(uploads)}
     images = [{"type": "image_url", "url": address_of(upload)} for upload in uploads.images]
     fields = {"image": images[0]} if len(images) == 1 else {"images": images}
-    return fields | ({"mask": {"type": "image_url", "url": address_of(uploads.mask)}} if uploads.mask else {})
+    return fields | {name: {"type": "image_url", "url": address_of(upload)} for name, upload in _laid(uploads)}
+
+
+def _laid(uploads: Uploads) -> Iterator[tuple[str, Upload]]:
+    """Give what lies on the first image, by its name in a request."""
+    yield from (("mask", uploads.mask),) if uploads.mask else ()
+    yield from ((MARKUP, uploads.markup),) if uploads.markup else ()
 
 
 def read(document: Document, attempt: Attempt) -> Answer:
@@ -140,8 +149,7 @@ def _form(fields: Mapping[str, Any], uploads: Uploads) -> tuple[FormPart, ...]:
     texts = tuple(FormPart(name, text) for name, text in _form_fields(fields))
     name = "image" if len(uploads.images) == 1 else "image[]"
     files = [_file(name, upload) for upload in uploads.images]
-    if uploads.mask:
-        files.append(_file("mask", uploads.mask))
+    files += [_file(name, upload) for name, upload in _laid(uploads)]
     return (*texts, *files)
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from batchgen.catalog import legal_size, nearest_size
 from batchgen.catalog.tables import QUALITY_NAMES
 from batchgen.errors import Problem, Severity
-from batchgen.model import ImageRequest, Job, Model, OpenParam, Operation, ParamType, Prepare, Provider
+from batchgen.model import MARKUP, ImageRequest, Job, Model, OpenParam, Operation, ParamType, Prepare, Provider
 from batchgen.providers.dialect import Dialect
 from batchgen.providers.dialects import dialect, most_per_call
 from batchgen.providers.image_rules import image_decisions
@@ -24,7 +24,14 @@ _LOSSY = frozenset({"jpeg", "jpg", "webp"})
 _CLEAR = frozenset({"png", "webp"})
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_ONLY_GIF = frozenset({"frame_count", "frame_duration_ms"})
+_ONLY_FOR = {
+    **dict.fromkeys(("frame_count", "frame_duration_ms"), "gif"),
+    **dict.fromkeys(("svg_model", "svg_effort"), "svg"),
+}
+"""Parameters of one output format."""
+_RANGES = {"output_compression": (0, 100), "frame_count": (2, 16), "frame_duration_ms": (10, 655_350)}
+PREVIEWS = frozenset({"gif", "svg"})
+"""Output formats that a project needs access to, and whose tokens nobody publishes."""
 _BY_MODEL = frozenset({"input_fidelity", "complexity"})
 _ONLY_STREAMS = frozenset({"stream", "partial_images"})
 _VARIATION = frozenset({"size", "response_format", "user"})
@@ -114,6 +121,8 @@ def _lacking(name: str, request: ImageRequest, provider: Provider, model: Model 
     speech = dialect(provider, model_name)
     if speech.params is not None:
         return "" if name in speech.params else _beyond(name, model_name, speech, speech.params)
+    if model and name == MARKUP and not model.markup:
+        return f"{model.name} takes no markup: take a model since gpt-image-2.5, or leave it out"
     if model and name in _BY_MODEL and not _has(model, name):
         fixed = " (it is always high)" if name == "input_fidelity" else ""
         return f"{model.name} takes no {name}{fixed}: leave it out"
@@ -171,8 +180,11 @@ def _wrong_value(name: str, value: str, provider: Provider, model: Model | None,
     checks = {"size": _wrong_size, "quality": _wrong_quality, "input_fidelity": _wrong_fidelity}
     if model and name in checks:
         return checks[name](value, model)
-    if name == "output_compression" and not (value.isascii() and value.isdecimal() and int(value) <= 100):
-        return f"output_compression is a whole number from 0 to 100; not {shown!r}"
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        whole = value.isascii() and value.isdecimal() and len(value) < 16
+        if not (whole and low <= int(value) <= high):
+            return f"{name} is a whole number from {low} to {high}; not {shown!r}"
     return ""
 
 
@@ -242,6 +254,19 @@ def _wrong_fidelity(value: str, model: Model) -> str:
 # The request as a whole
 
 
+def comes_whole(request: ImageRequest, provider: Provider, name: str) -> str:
+    """Why the answer cannot be asked for as events; empty when it can."""
+    speech = dialect(provider, name)
+    if not speech.streams:
+        return f"{name} is drawn over {speech.title}, which is asked for whole answers"
+    if provider.at(name).task is not None:
+        return f"{provider.name} answers with a task, which is looked at until it is done"
+    if request.operation is Operation.VARIATION:
+        return "a variation comes whole"
+    kind = request.param("output_format")
+    return f"output_format {kind} comes whole" if kind in PREVIEWS else ""
+
+
 def _operation(request: ImageRequest, provider: Provider, model: Model | None, name: str) -> Iterator[ParamDecision]:
     operation, speech = request.operation, dialect(provider, name)
     gone = dict(provider.retired).get(operation)
@@ -274,13 +299,15 @@ def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str,
             "output_compression",
             refused(f"output_compression is for jpeg and webp; output_format is {safe(kind, 20)}"),
         )
-    for name in sorted(_ONLY_GIF):
-        if request.param(name) is not None and kind != "gif":
-            yield name, refused(f"{name} is for output_format gif")
+    for name, only in _ONLY_FOR.items():
+        if request.param(name) is not None and kind != only:
+            yield name, refused(f"{name} is for output_format {only}")
+    if model and kind in PREVIEWS:
+        yield "output_format", doubted(f"output_format {kind} is a preview: the project of the key needs access to it")
 
 
 def _count(job: Job, provider: Provider, name: str) -> Iterator[ParamDecision]:
-    most = most_per_call(provider, name)
+    most = most_per_call(provider, name, job.request)
     if job.n > most:
         calls = -(-job.n // most)
         yield doubted(f"{provider.name} draws at most {most} a call for {name}: n {job.n} takes {calls} calls")

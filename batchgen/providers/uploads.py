@@ -1,8 +1,9 @@
 """Images on their way out: read, shrunk and re-encoded as asked, masks turned into what the API wants. Blocks."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from batchgen.imaging.references import (
     orientation,
     upright_size,
 )
-from batchgen.model import FileImage, InputImage, Prepare, UrlImage
+from batchgen.model import MARKUP, FileImage, InputImage, Prepare, UrlImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,10 +46,14 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Everything a request carries beside text; `params` are parameters that travel as a file's bytes."""
+    """Everything a request carries beside text; `params` are parameters that travel as a file's bytes.
+
+    `mask` and `markup` lie on the first image.
+    """
 
     images: tuple[Upload, ...] = ()
     mask: Upload | None = None
+    markup: Upload | None = None
     params: tuple[tuple[str, Upload], ...] = ()
 
 
@@ -57,11 +62,14 @@ def gather(
     mask: InputImage | None,
     prepare: Prepare,
     fetched: Mapping[str, Path] | None = None,
+    *,
+    markup: FileImage | None = None,
 ) -> Uploads:
     """Make the images of one request ready; UploadError says which can not be sent.
 
     `fetched` holds our copies of images at addresses; without it the provider fetches them itself.
     """
+    covered = mask is not None or markup is not None
 
     def local(image: InputImage) -> Path:
         if isinstance(image, FileImage):
@@ -70,24 +78,26 @@ def gather(
             return fetched[image.url]
         raise UploadError(f"{image} is not on this machine yet")
 
-    def ready(image: InputImage, *, masked: bool) -> Upload:
+    def ready(image: InputImage, make: Callable[[Path], Upload]) -> Upload:
         if isinstance(image, UrlImage) and fetched is None:
             return Upload("", "", b"", image.url)
-        return shrunk(local(image), prepare, masked=masked)
+        return make(local(image))
 
-    uploads = tuple(ready(image, masked=bool(mask) and at == 0) for at, image in enumerate(images))
-    if mask is None:
-        return Uploads(uploads)
-    if isinstance(mask, UrlImage) and fetched is None:
-        return Uploads(uploads, Upload("", "", b"", mask.url))
-    size = None if not uploads or uploads[0].url else size_of_upload(uploads[0])
-    return Uploads(uploads, as_mask(local(mask), size))
+    uploads = tuple(
+        ready(image, partial(shrunk, prepare=prepare, covered=covered and at == 0)) for at, image in enumerate(images)
+    )
+    size = size_of_upload(uploads[0]) if covered and uploads and not uploads[0].url else None
+    return Uploads(
+        uploads,
+        ready(mask, partial(as_mask, size=size)) if mask else None,
+        ready(markup, partial(as_markup, size=size)) if markup else None,
+    )
 
 
-def shrunk(path: Path, prepare: Prepare, *, masked: bool = False) -> Upload:
+def shrunk(path: Path, prepare: Prepare, *, covered: bool = False) -> Upload:
     """Return an image as it is, or with its longer edge and format as `prepare` says.
 
-    One that a mask lies on goes out upright, as nobody says whether a provider turns it.
+    One that a mask or a markup lies on goes out upright, as nobody says whether a provider turns it.
     """
     from PIL import Image, ImageOps
 
@@ -95,7 +105,7 @@ def shrunk(path: Path, prepare: Prepare, *, masked: bool = False) -> Upload:
         kind = image.format or ""
         wanted = _wanted(kind, prepare, clear=has_alpha(image.mode, image.info))
         too_large = prepare.max_edge is not None and max(image.size) > prepare.max_edge
-        if not too_large and wanted == kind and not (masked and orientation(image) != 1):
+        if not too_large and wanted == kind and not (covered and orientation(image) != 1):
             return Upload(path.name, _type_of(kind, path), path)
         content = _type_of(wanted, path)
         try:
@@ -112,25 +122,35 @@ def as_mask(path: Path, size: tuple[int, int] | None = None) -> Upload:
 
     A mask that was drawn for a larger image follows that image's shrinking; another shape is an UploadError.
     """
+    return _laid(path, size, "mask")
+
+
+def as_markup(path: Path, size: tuple[int, int] | None = None) -> Upload:
+    """Give a transparent PNG as it is; one that was drawn for a larger image follows that image's shrinking.
+
+    Another shape, and one that hides all of the image, is an UploadError.
+    """
+    return _laid(path, size, MARKUP)
+
+
+def _laid(path: Path, size: tuple[int, int] | None, what: str) -> Upload:
     from PIL import Image, ImageOps
 
     with _opened(path) as image:
         drawn = upright_size(image)
-        as_it_is = size is None or image.size == size
         if size and not fits(drawn, size, scaled=True):
-            raise UploadError(f"the mask {path.name} is {_wxh(drawn)}, the first image is {_wxh(size)}")
+            raise UploadError(f"the {what} {path.name} is {_wxh(drawn)}, the first image is {_wxh(size)}")
         clear = has_alpha(image.mode, image.info)
-        if clear and image.format == "PNG" and as_it_is:
+        if what == MARKUP and not clear:
+            raise UploadError(f"the markup {path.name} is not transparent, so it hides the image")
+        if clear and image.format == "PNG" and (size is None or image.size == size):
             return Upload(path.name, "image/png", path)
         upright = ImageOps.exif_transpose(image)
-        if clear:
-            mask = upright.convert("RGBA")
-        else:
-            grey = upright.convert("L")
-            mask = Image.merge("RGBA", (grey, grey, grey, grey))
-        if size and mask.size != size:
-            mask = mask.resize(size, Image.Resampling.NEAREST)
-        return Upload(f"{path.stem}.png", "image/png", encoded(mask, "PNG"))
+        laid = upright.convert("RGBA") if clear else Image.merge("RGBA", (upright.convert("L"),) * 4)
+        if size and laid.size != size:
+            sharp = Image.Resampling.LANCZOS if what == MARKUP else Image.Resampling.NEAREST
+            laid = laid.resize(size, sharp)
+        return Upload(f"{path.stem}.png", "image/png", encoded(laid, "PNG"))
 
 
 def size_of_upload(upload: Upload) -> tuple[int, int]:

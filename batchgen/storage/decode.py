@@ -1,11 +1,13 @@
 """Look at an image slowly and surely: its hash, every pixel decoded, and whether the pixels show anything at all."""
 
 import hashlib
+import os
 import warnings
 from typing import Any, BinaryIO
 
-from batchgen.storage.facts import ImageFacts
-from batchgen.storage.spool import PartFacts
+from batchgen.storage.facts import ImageFacts, sniff
+from batchgen.storage.spool import TAIL, PartFacts
+from batchgen.storage.structure import svg_ends
 
 MOST_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
@@ -30,10 +32,15 @@ def sha256_of(file: BinaryIO) -> str:
 def decode_check(file: BinaryIO) -> str | None:
     """Say what is wrong with an image file, by decoding its first frame whole; None when nothing is.
 
-    An image of more than 100 million pixels is not decoded. A torn tail of zeros can pass: compare the hash as well.
+    An image of more than 100 million pixels is not decoded, nor is an SVG, which has none: of that, only its ends are
+    looked at. A torn tail of zeros can pass: compare the hash as well.
     """
     from PIL import Image, UnidentifiedImageError
 
+    file.seek(0)
+    if (seen := sniff(file.read(TAIL))) and seen.format == "svg":
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        return None if svg_ends(file.read()) else "damaged: it is cut off"
     file.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -44,7 +51,7 @@ def decode_check(file: BinaryIO) -> str | None:
                     return f"too large to decode: {width}x{height} pixels"
                 image.load()
         except UnidentifiedImageError:
-            return "no image: neither PNG, JPEG, WebP nor GIF"
+            return "no image: neither PNG, JPEG, WebP, GIF nor SVG"
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             return "too large to decode"
         except Exception as error:  # noqa: BLE001 - a decoder may raise anything on damaged bytes

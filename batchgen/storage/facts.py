@@ -1,7 +1,9 @@
 """What an image's bytes say of themselves: format, pixels, transparency. Reads headers only, decodes nothing."""
 
 import io
+import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +15,10 @@ _SHORTEST_HEIF = 64
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What the header claims. `alpha` is None where the bytes at hand cannot tell; width and height of an SVG are 0."""
+    """What the header claims. `alpha` is None where the bytes at hand cannot tell.
+
+    Width and height of an SVG are those that its root says, 0 where it says none; it can be drawn at any size.
+    """
 
     format: str
     width: int
@@ -152,8 +157,42 @@ def _heif(file: BinaryIO, kind: str) -> ImageFacts | None:
     return ImageFacts(kind, width, height, alpha=None) if len(head) > _SHORTEST_HEIF else None
 
 
+_SVG_HEAD = 4096
+_BEFORE_ROOT = ((b"<?", b"?>"), (b"<!--", b"-->"))
+_ROOT = re.compile(rb"<(?:[a-z_][\w.-]*:)?svg(?=[\s/>])[^>]*(>?)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(rb"""\s(width|height|viewbox)\s*=\s*["']([^"']{1,200})["']""", re.IGNORECASE)
+_LENGTH = re.compile(rb"\s*(\d{1,6}(?:\.\d{1,9})?)(?:px)?\s*")
+
+
 def _svg(file: BinaryIO) -> ImageFacts | None:
-    text = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!doctype svg")) and b"<svg" in text):
-        return ImageFacts("svg", 0, 0, alpha=True)
-    return None
+    """Read the root's own tag, and nothing of what stands in it: no entity is ever resolved."""
+    root = _ROOT.match(_from_root(file.read(_SVG_HEAD)))
+    if root is None:
+        return None
+    width, height = _svg_size({name.lower(): value for name, value in _ATTRIBUTE.findall(root[0])})
+    return ImageFacts("svg", width, height, alpha=True if root[1] else None)
+
+
+def _from_root(text: bytes) -> bytes:
+    """Leave out what may stand before the root element: declarations, comments, a document type."""
+    text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for _ in range(_SVG_HEAD):
+        end = next((end for start, end in _BEFORE_ROOT if text.startswith(start)), b"")
+        if not end and text[:13].lower() == b"<!doctype svg":
+            inner = text.partition(b">")[0]
+            end = b"]>" if b"[" in inner else b">"
+        if not end:
+            return text
+        text = text.partition(end)[2].lstrip()
+    return text
+
+
+def _svg_size(told: Mapping[bytes, bytes]) -> tuple[int, int]:
+    """Width and height in pixels, or those of the view; zeros where neither is said in numbers."""
+    view = told.get(b"viewbox", b"").replace(b",", b" ").split()[2:]
+    lengths = (told.get(b"width", b""), told.get(b"height", b""))
+    for pair in (lengths, view):
+        numbers = [round(float(found[1])) for one in pair if (found := _LENGTH.fullmatch(one))]
+        if len(numbers) == 2 and min(numbers) > 0:
+            return numbers[0], numbers[1]
+    return 0, 0

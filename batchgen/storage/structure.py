@@ -16,7 +16,7 @@ NO_END = Missing.TRUNCATED
 def fault(seen: ImageFacts, part: PartFacts) -> Missing | None:
     """Why an image can be no whole one; None when it has the structure of its format."""
     if seen.format == "svg":
-        return None
+        return None if ends_whole(seen.format, part) else NO_END
     if seen.width <= 0 or seen.height <= 0:
         return NO_PIXELS
     if not ends_whole(seen.format, part):
@@ -33,6 +33,8 @@ def ends_whole(kind: str, part: PartFacts) -> bool:
             return b"\xff\xd9" in part.tail
         case "gif":
             return part.tail.rstrip(b"\0").endswith(b"\x3b")
+        case "svg":
+            return svg_ends(part.tail)
         case "webp":
             return int.from_bytes(part.head[4:8], "little") + 8 <= part.bytes
         case "avif" | "heic":
@@ -40,6 +42,11 @@ def ends_whole(kind: str, part: PartFacts) -> bool:
                 return any(kind == b"mdat" for kind, _ in _boxes(file, part.bytes))
         case _:
             return True
+
+
+def svg_ends(tail: bytes) -> bool:
+    """Whether the last bytes of an SVG close its root."""
+    return b"svg>" in tail.lower() or tail.rstrip().endswith(b"/>")
 
 
 def _has_pixels(kind: str, part: PartFacts) -> bool:

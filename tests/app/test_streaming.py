@@ -1,5 +1,6 @@
 """`stream: true`: answers as events with one partial, which costs tokens and is never an image."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from PIL import Image
 
 from batchgen.catalog import provider
+from batchgen.catalog.prices import flat
 from batchgen.mock import Rule
-from batchgen.model import ImageRequest, Operation, Settings
+from batchgen.model import ImageRequest, Operation, Price, Settings
 from batchgen.pricing import PriceList
 from tests.rehearsal import rehearsal
 
@@ -71,10 +73,8 @@ def test_what_is_booked_covers_the_bill_whatever_the_events_say(
 )
 def test_only_what_can_be_streamed_is(where: str, params: tuple[tuple[str, str], ...], more: int) -> None:
     """Over the endpoints of the Images API, for still images."""
-    price = {
-        True: PriceList(provider(where), Settings("s", stream=True)),
-        False: PriceList(provider(where), Settings("s")),
-    }
+    own = ((provider("openai").default_model, Price(per_image=flat(Decimal("0.5")))),) if params else ()
+    price = {asked: PriceList(provider(where), Settings("s", stream=asked, prices=own)) for asked in (True, False)}
     request = ImageRequest(Operation.GENERATE, "A lamp", None, params)
     assert price[True].streams(request) is bool(more)
     quotes = {asked: one.quote(request, 2) for asked, one in price.items()}

@@ -13,10 +13,22 @@ from batchgen.providers import most_per_call, refusals, to_send
 PHOTO = FileImage("a.png", "0" * 64, 100, 64, 64)
 
 
-def job(n: int = 1, *, inherited: tuple[str, ...] = (), images: Any = (), mask: Any = None, **params: str) -> Job:
+def job(
+    n: int = 1,
+    *,
+    inherited: tuple[str, ...] = (),
+    images: Any = (),
+    mask: Any = None,
+    markup: Any = None,
+    **params: str,
+) -> Job:
     """Return a job with these parameters; images make it an edit."""
+    files = (("markup", markup),) if markup else ()
+    params |= {name: file.path for name, file in files}
     operation = Operation(params.pop("operation", "edit" if images or mask else "generate"))
-    request = ImageRequest(operation, "x", params.pop("model", None), tuple(sorted(params.items())), images, mask)
+    request = ImageRequest(
+        operation, "x", params.pop("model", None), tuple(sorted(params.items())), images, mask, files
+    )
     place = Place("m.yaml", 7)
     return Job("id", "k" * 64, request, n, Stems(("*",)), (), place, inherited=frozenset(inherited))
 
@@ -47,6 +59,8 @@ FINE = [
     ("openai", job(complexity="low", model="gpt-image-2.6-flare")),
     ("openai", job(input_fidelity="high", model="gpt-image-1.5", images=(PHOTO,))),
     ("openai", job(images=(PHOTO, JobImage("cat")), mask=JobImage("hat", 0))),
+    ("openai", job(images=(PHOTO,), markup=PHOTO)),
+    ("openai", job(images=(JobImage("cat"),), markup=PHOTO, model="gpt-image-2.6-sunburst")),
     ("apiyi", job(response_format="b64_json", size="auto")),
     ("apiyi", job(model="sora_image", size="2:3")),
     ("apiyi", job(model="sora_image", size="1024x1536")),
@@ -87,6 +101,20 @@ REFUSED = [
     ("openai", job(input_fidelity="high", model="gpt-image-1-mini", images=(PHOTO,)), "input_fidelity"),
     ("openai", job(complexity="low"), "complexity"),
     ("openai", job(mask=PHOTO), "give images"),
+    ("openai", job(images=(PHOTO,), markup=PHOTO, mask=PHOTO), "leave one out"),
+    ("openai", job(images=(PHOTO,), markup=PHOTO, model="gpt-image-2"), "since gpt-image-2.5"),
+    ("openai", job(images=(PHOTO,), markup=replace(PHOTO, width=32)), "the markup is 32x64"),
+    ("openai", job(markup=PHOTO, operation="edit"), "give images"),
+    ("azure", job(images=(PHOTO,), markup=PHOTO, model="gpt-image-2.5-flare"), "takes no markup on edit"),
+    ("apiyi", job(model="sora_image", images=(PHOTO,), markup=PHOTO), "only size"),
+    ("openai", job(output_format="gif", frame_count="1"), "from 2 to 16"),
+    ("openai", job(output_format="gif", frame_duration_ms="655351"), "from 10 to 655350"),
+    ("openai", job(output_format="gif", output_compression="80"), "jpeg and webp"),
+    ("openai", job(output_format="gif", images=(PHOTO,), mask=PHOTO), "leave one out"),
+    ("openai", job(output_format="svg", background="transparent"), "png or webp"),
+    ("openai", job(frame_count="4"), "output_format gif"),
+    ("openai", job(svg_model="gpt-5", output_format="gif"), "output_format svg"),
+    ("azure", job(output_format="svg"), "png, jpeg, webp"),
     ("openai", job(operation="edit"), "at least one image"),
     ("openai", job(operation="generate", images=(PHOTO,)), "takes no images"),
     ("openai", job(images=(PHOTO,) * 17), "at most 16"),
@@ -167,6 +195,18 @@ def test_more_than_one_call_takes_is_split_and_said() -> None:
     assert most_per_call(catalog.provider("apiyi"), "gpt-image-2.6-all") == 4
     assert most_per_call(catalog.provider("apiyi"), "sora_image") == 1
     assert most_per_call(catalog.provider("laozhang"), "gpt-image-2-vip") == 1
+
+
+def test_a_preview_is_doubted_and_an_svg_drawn_one_a_call() -> None:
+    """The project needs access to it; four of them are four calls."""
+    doubts = said(job(4, output_format="svg"), "openai")
+    assert {severity for severity, _ in doubts} == {"warning"}
+    assert "needs access" in doubts[0][1]
+    assert "n 4 takes 4 calls" in doubts[1][1]
+    assert len(said(job(4, output_format="gif"), "openai")) == 1
+    assert said(job(4, output_format="svg", model="recraft-v3"), "yescale") == [
+        ("warning", "yescale draws at most 1 a call for recraft-v3: n 4 takes 4 calls")
+    ]
 
 
 def test_an_unknown_model_is_not_second_guessed() -> None:

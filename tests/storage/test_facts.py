@@ -29,6 +29,15 @@ from tests.storage.conftest import drawn
         (drawn("GIF", "P"), ("gif", 40, 30, None)),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', ("svg", 0, 0, True)),
         (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- --><svg/>', ("svg", 0, 0, True)),
+        (b"<svg width='640px' height=\"480.4\"></svg>", ("svg", 640, 480, True)),
+        (b'<SVG width="100%" height="auto" viewBox="0 0 24,32"></SVG>', ("svg", 24, 32, True)),
+        (b'<svg width="10cm" height="-4"></svg>', ("svg", 0, 0, True)),
+        (b"<?xml version='1.0'?><!-- " + b"drawn " * 90 + b'--><svg:svg width="7" height="8"/>', ("svg", 7, 8, True)),
+        (
+            b'<!DOCTYPE svg [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><svg width="5" height="6">&b;</svg>',
+            ("svg", 5, 6, True),
+        ),
+        (b"<svg " + b"a='b' " * 2000 + b"/>", ("svg", 0, 0, None)),
     ],
 )
 def test_images_are_recognised(tmp_path: Path, data: bytes, facts: tuple[object, ...]) -> None:
@@ -58,6 +67,10 @@ def test_the_head_is_enough_for_most(tmp_path: Path) -> None:
         b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
         b"RIFF\0\0\0\0WEBPxxxx",
         b"{}",
+        b"<!-- <svg> --><html><svg></svg></html>",
+        b"<svgs/>",
+        b"<?xml version='1.0'?><html/>",
+        b"<!doctype svg [",
         b"\xff\xd8\xff",
     ],
 )
@@ -84,6 +97,14 @@ def test_whole_images_pass_and_torn_ones_do_not(format_: str) -> None:
     assert decode_check(io.BytesIO(data)) is None
     for tenth in range(1, 10):
         assert decode_check(io.BytesIO(data[: len(data) * tenth // 10])) is not None
+
+
+def test_an_svg_is_whole_when_its_root_is_closed() -> None:
+    """Nothing of it is read by a parser, so that nothing in it can do harm."""
+    hostile = b'<!DOCTYPE svg [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><svg onload="alert(1)">&b;<script/></svg>\n'
+    assert decode_check(io.BytesIO(hostile)) is None
+    assert decode_check(io.BytesIO(b"<svg/>")) is None
+    assert decode_check(io.BytesIO(hostile[:-9])) == "damaged: it is cut off"
 
 
 def test_what_cannot_be_decoded_is_said_in_words() -> None:

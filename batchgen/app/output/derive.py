@@ -31,6 +31,7 @@ from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
 from batchgen.storage.images.store import IMAGES
 
+NO_PIXELS = "an SVG has no pixels: nothing is made of it, and nothing is measured; ask for output_format png instead"
 AHEAD = 2
 """Tasks that wait for each process."""
 NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME")
@@ -104,6 +105,10 @@ class Deriver:
         if not (self._recipes or self._checks) or source in self._asked:
             return
         self._asked.add(source)
+        if source.path.endswith(".svg"):
+            self.result.unmeasured.add(source.sha256)
+            self.result.failed.append((source.path, NO_PIXELS))
+            return
         self._start()
         self._queue.put(source)
 

@@ -72,7 +72,8 @@ def _job(row: SidecarRow) -> dict[str, str]:
     images = BETWEEN_IMAGES.join(map(_written, request.images))
     named = "" if row.job_id == row.job_key[:12] else row.job_id
     mask = _written(request.mask) if request.mask else ""
-    told = {"id": named, **cells, **dict(request.params), "images": images, "mask": mask}
+    files = {name: _written(file) for name, file in request.files}
+    told = {"id": named, **cells, **dict(request.params), **files, "images": images, "mask": mask}
     return {name: text for name, text in told.items() if text}
 
 
@@ -89,7 +90,7 @@ def _written(image: InputImage) -> str:
 
 def _files(row: SidecarRow) -> Iterator[FileImage]:
     request = row.request
-    for image in (*request.images, request.mask):
+    for image in (*request.images, request.mask, *(file for _, file in request.files)):
         if isinstance(image, FileImage):
             yield image
 

@@ -18,6 +18,7 @@ from batchgen.pricing import PriceList
 from batchgen.providers import refusals
 from batchgen.providers.batches import no_line
 from batchgen.providers.dialects import dialect
+from batchgen.providers.rules import comes_whole
 from batchgen.runtime.memo import kept
 
 MOST = InputError.most
@@ -107,6 +108,7 @@ class AtProvider:
         self._provider, self._settings, self._clock = lane.provider, lane.settings, project.clock
         self._price_list = price_list
         self._said: set[tuple[str, bool]] = set()
+        self._whole: set[str] = set()
         self._refused: dict[object, tuple[Problem, ...]] = {}
 
     def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
@@ -116,6 +118,7 @@ class AtProvider:
         yield from manifest.lint(job, provider.at(name), model)
         yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
         yield from self._of_route(job, dialect(provider, name).name)
+        yield from self._of_stream(job, name)
         if "prices" in lacking:
             return
         batch = self._settings.route_of(job) is not RouteChoice.SYNC
@@ -126,8 +129,18 @@ class AtProvider:
             self._said.add((name, batch))
             said = self._of_model(name, model, batch=batch)
             yield from (replace(problem, place=job.place_of("model")) for problem in said)
+        if why := self._price_list.unpriced(job.request):
+            yield Problem(why, job.place_of("output_format"))
         if not lacking:
             yield from self._dear(job, name)
+
+    def _of_stream(self, job: Job, name: str) -> Iterator[Problem]:
+        """Doubt `stream: true` where the answer comes whole all the same; once for each reason."""
+        if not self._settings.stream or not (why := comes_whole(job.request, self._provider, name)):
+            return
+        if why not in self._whole:
+            self._whole.add(why)
+            yield Problem(f"stream: true changes nothing here: {why}", job.place, Severity.WARNING)
 
     def _of_route(self, job: Job, speaks: str) -> Iterator[Problem]:
         """Refuse what cannot be asked for in a batch, where that is the way."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from batchgen.app.config.project import Project
-from batchgen.app.output.derive import Deriver, DeriveResult, edited, keep_measures, sources
+from batchgen.app.output.derive import NO_PIXELS, Deriver, DeriveResult, edited, keep_measures, sources
 from batchgen.errors import Problem, Severity
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Ledger
@@ -48,4 +48,5 @@ class RunDerivatives:
         if failed:
             path, why = failed[0]
             first = f"{counted(len(failed), 'image')} without all derivatives and checks; the first: {path}: {why}"
-            yield Problem(f"{first}; the next run tries again", None, Severity.WARNING)
+            again = "; the next run tries again" if any(why != NO_PIXELS for _, why in failed) else ""
+            yield Problem(f"{first}{again}", None, Severity.WARNING)

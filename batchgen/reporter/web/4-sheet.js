@@ -38,9 +38,12 @@ const parameters = (i) => {
   return (kindsOf.length ? kindsOf : [kinds[3]]).map((kind) => valueOf(kind, i)).filter(Boolean).join(" · ");
 };
 
+// What stands in an image's place: one that is stored and not shown, such as an SVG, which could run, says its format.
+const unseen = (i) => (stateOf(i) === "stored" ? `${text("path", i).split(".").pop()}: no preview` : plain(stateOf(i)));
+
 function image(i) {
   const source = small(i);
-  if (!source) return h("span", { class: "none" }, stateOf(i) === "stored" ? "no preview" : plain(stateOf(i)));
+  if (!source) return h("span", { class: "none" }, unseen(i));
   const soon = sheet.printing || (sheet.whole && columns.thumb[i]);
   return h("img", { src: source, alt: alt(i), loading: soon ? "eager" : "lazy", decoding: "async", draggable: "false" });
 }

@@ -34,7 +34,7 @@ function shot(role, source, words, description, caption = words) {
 function shots(i) {
   const before = columns.before[i] >= 0 ? [files[columns.before[i]]] : [];
   const sent = columns.sent[i].map((number) => files[number]);
-  const own = shot("image", columns.href[i] || small(i), before.length || sent.length ? (before.length ? "Now" : "Image") : "", alt(i), plain(stateOf(i)));
+  const own = shot("image", columns.href[i] || small(i), before.length || sent.length ? (before.length ? "Now" : "Image") : "", alt(i), unseen(i));
   return [
     own,
     ...before.map((file) => shot("before", file.href || smallOf(file), "Before", `${alt(i)}, before it was drawn again`, "not there any more")),

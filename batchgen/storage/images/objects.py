@@ -43,7 +43,12 @@ _SMALL = "/thumbs"
 """The end of a folder for small copies of images, each under its hash."""
 _KEPT_IN_MEMORY = 8 * 1024 * 1024
 _MOST_TAGS = 10_000
-_TYPES = {".webp": "image/webp", ".avif": "image/avif", ".parquet": "application/vnd.apache.parquet"}
+_TYPES = {
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".parquet": "application/vnd.apache.parquet",
+    ".svg": "application/octet-stream",  # a browser that opens it from a public bucket shall not run it
+}
 
 
 class ObjectStore:
