@@ -79,12 +79,13 @@ Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
 class Filled:
     """What the calls for some slots of a job brought; `open` says what became of the slots without an image.
 
-    `lane` is the provider that was asked last, if one was.
+    `lane` is the provider that was asked last, if one was. `doubtful`: a call for the slots may have been charged.
     """
 
     stored: int = 0
     spent: MicroUSD = ZERO
     touched: bool = False
+    doubtful: bool = False
     odd: tuple[int, ...] = ()
     refusal: Verdict | None = None
     lane: Lane | None = None
@@ -95,15 +96,12 @@ class Filled:
         self.stored += call.stored
         self.spent = MicroUSD(self.spent + call.spent)
         self.touched = self.touched or call.touched
+        self.doubtful = self.doubtful or call.tally.uncertain > 0
         self.odd += tuple(slot for slot, _ in call.odd)
         self.refusal = self.refusal or call.refusal
         self.lane = call.lane or self.lane
         if over:
             self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
-
-
-_DOUBTFUL = frozenset({SlotState.UNCERTAIN, SlotState.NOT_STARTED})
-"""What the open slots of a held job may be: held, or stopped before their one more try."""
 
 
 _OF_ALL = (StopKind.UNAVAILABLE, StopKind.ACCOUNT, StopKind.CONFIG)
@@ -172,14 +170,13 @@ class JobRunner:
     async def _after_outage(self, lane: Lane, outcome: Outcome, filled: Sequence[Filled]) -> Outcome:
         """Let a later run start the jobs that an outage has cost their tries: what fails in a row is not theirs.
 
-        They are those that were held since the last good job when the provider is given up.
+        They are those that were held, or stopped before their one more try, since the last good job when the provider
+        is given up.
         """
         if outcome.stored:
             lane.doubted.clear()
-        held = outcome.kind is OutcomeKind.HELD and self.context.settings.on_uncertain is not OnUncertain.HOLD
-        if held:
-            open_ = {slot: mark for part in filled for slot, mark in part.open.items()}
-            doubted = {slot: why for slot, (state, why) in open_.items() if state in _DOUBTFUL}
+        doubted = {} if self.context.settings.on_uncertain is OnUncertain.HOLD else _doubted_slots(filled)
+        if doubted:
             lane.doubted.append((outcome.job, doubted))
         out = bool(self.context.stops) and any(self.context.stops.has(kind) for kind in _OF_ALL)
         over = [other for other in self.context.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
@@ -190,7 +187,8 @@ class JobRunner:
             (job, {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.OUTAGE)) for slot, why in slots.items()})
             for job, slots in jobs
         )
-        return replace(outcome, kind=OutcomeKind.NOT_STARTED) if held and not lane.doubted else outcome
+        held = outcome.kind is OutcomeKind.HELD and doubted and not lane.doubted
+        return replace(outcome, kind=OutcomeKind.NOT_STARTED) if held else outcome
 
     def _refused(self, lane: Lane, task: Task, filled: Sequence[Filled]) -> Stop | None:
         """Whether the job was refused in words that are not about it."""
@@ -380,6 +378,16 @@ def _taken(doubted: Doubted) -> Doubted:
     jobs = list(doubted)
     doubted.clear()
     return jobs
+
+
+def _doubted_slots(filled: Sequence[Filled]) -> dict[int, Reason]:
+    """Return the slots of a job that are held, or whose one more try did not come; and why."""
+    return {
+        slot: why
+        for part in filled
+        for slot, (state, why) in part.open.items()
+        if state is SlotState.UNCERTAIN or (part.doubtful and state is SlotState.NOT_STARTED)
+    }
 
 
 def _failed_slots(filled: Sequence[Filled]) -> tuple[int, ...]:

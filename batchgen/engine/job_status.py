@@ -14,7 +14,7 @@ def job_status(job: Job, known: Known) -> OutcomeKind:
     comes = any(index < job.n for index in known.submitted)
     if states.count(SlotState.STORED) == job.n:
         return OutcomeKind.SUBMITTED if comes else OutcomeKind.DONE
-    if any(slot.state is SlotState.UNCERTAIN and slot.reason.code is not ReasonCode.OUTAGE for slot in slots):
+    if any(slot.state is SlotState.UNCERTAIN and not slot.reason.is_undecided for slot in slots):
         return OutcomeKind.HELD
     if comes:
         return OutcomeKind.SUBMITTED

@@ -58,7 +58,7 @@ class LeftOpen:
         """
         attempts = ledger.attempts.orphans() + ledger.attempts.pending()
         if given_up := ledger.attempts.missed():
-            held = {(job.job_key, slot) for job in ledger.risk.held() for slot in job.slots}
+            held = {(job.job_key, slot) for job in ledger.risk.uncertain() for slot in job.slots}
             missed = held | ledger.reviews.doubted()
             attempts += tuple(row for row in given_up if {(row.job_key, slot) for slot in row.slots} <= missed)
         batches = ledger.batches.open() + ledger.batches.with_files()

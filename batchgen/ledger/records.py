@@ -360,9 +360,10 @@ class Reworded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A job whose images were perhaps drawn and paid: somebody has to decide.
+    """A job whose images were perhaps drawn and paid: somebody may decide.
 
-    `away` are slots whose images were paid and did not come from their addresses when they were tried.
+    `away` are slots whose images were paid and did not come from their addresses when they were tried. `again` are
+    those of `slots` that are not held: the next run asks for them once more.
     """
 
     job_id: str
@@ -372,6 +373,12 @@ class Held:
     since: datetime
     reason: Reason
     away: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing becomes of the job until somebody decides."""
+        return len(self.again) < len(self.slots) + len(self.away)
 
 
 @dataclass(frozen=True, slots=True)

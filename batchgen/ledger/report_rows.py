@@ -45,13 +45,13 @@ COUNTED = f"""
     SELECT j.key AS job_key, j.n AS wanted,
         ifnull(sum(i.state = 'stored'), 0) AS stored, ifnull(sum(i.state = 'moderated'), 0) AS moderated,
         ifnull(sum(i.state = 'failed'), 0) AS failed, ifnull(sum(i.state = 'uncertain'), 0) AS uncertain,
-        ifnull(sum(i.state = 'uncertain' AND i.reason_code != 'outage'), 0) AS held,
-        ifnull(sum(i.state = 'uncertain' AND i.reason_code IN ('maybe_charged', 'orphaned', 'outage')), 0) AS again,
+        ifnull(sum(i.state = 'uncertain' AND i.reason_code = 'held'), 0) AS held,
+        ifnull(sum(i.state = 'uncertain' AND i.reason_code != 'held'), 0) AS again,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'transient'), 0) AS for_now,
         ifnull(sum(i.state = 'moderated' AND i.reason_code = 'accepted'), 0) AS closed,
         ifnull(sum(i.state = 'lost_paid'), 0) AS lost_paid,
         ifnull(sum(i.state = 'failed' AND i.reason_code = 'incomplete'), 0) AS incomplete,
-        ifnull(max(later.slots), 0) AS submitted,
+        ifnull(max(later.slots), 0) AS submitted, max(coming.job_key IS NOT NULL) AS coming,
         j.n - ifnull(sum(i.state != 'not_started'), 0) - ifnull(max(later.slots), 0) AS not_started,
         ifnull(sum(i.state = 'not_started' AND i.url IS NOT NULL), 0) AS pending,
         json_group_array(i.slot) FILTER (WHERE i.state = 'moderated' AND i.reason_code != 'accepted')
@@ -60,11 +60,14 @@ COUNTED = f"""
     FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
         LEFT JOIN (SELECT c.job_key, count(*) AS slots FROM ({COMING}) c JOIN jobs w ON w.key = c.job_key
             WHERE w.catalogue = :catalogue AND c.slot < w.n GROUP BY c.job_key) later ON later.job_key = j.key
+        LEFT JOIN (SELECT DISTINCT job_key FROM attempts WHERE catalogue = :catalogue AND ended IS NULL
+            AND state = 'pending') coming ON coming.job_key = j.key
     WHERE j.catalogue = :catalogue
 """  # noqa: S608 - our own words
 OUTCOME = """
     CASE WHEN stored = wanted THEN 'done' WHEN held > 0 THEN 'held'
-        WHEN submitted > 0 THEN 'submitted' WHEN uncertain > 0 OR not_started > 0 THEN 'not_started'
+        WHEN submitted > 0 OR (uncertain > 0 AND coming) THEN 'submitted'
+        WHEN uncertain > 0 OR not_started > 0 THEN 'not_started'
         WHEN stored > 0 AND incomplete = 0 THEN 'partial' WHEN moderated = wanted THEN 'moderated' ELSE 'failed' END
 """
 _JOBS = f"""

@@ -39,13 +39,17 @@ class Risk:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def held(self) -> tuple[Held, ...]:
+    def uncertain(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""
         with self._database.reading() as db:
             return tuple(_held(db, self._database.catalogue, _UNCERTAIN))
 
+    def undecided(self) -> frozenset[str]:
+        """Ids of the jobs with images that may have been charged and are not held."""
+        return frozenset(one.job_id for one in self.uncertain() if one.again)
+
     def open(self) -> tuple[Held, ...]:
-        """Jobs that somebody may decide: held ones, and those whose paid images did not come from their addresses."""
+        """Jobs that somebody may decide: uncertain ones, and those whose addresses did not give their paid images."""
         with self._database.reading() as db:
             return tuple(_held(db, self._database.catalogue, _OPEN))
 
@@ -154,9 +158,10 @@ def _held_job(db: sqlite3.Connection, catalogue: str, slots: Sequence[sqlite3.Ro
     assert since is not None
     reasons = [reason_from(row["reason_code"], row["reason_cause"], row["reason_detail"]) for row in slots]
     reason = max(reasons, key=lambda one: one.words)
-    uncertain = tuple(row["slot"] for row in slots if row["state"] == "uncertain")
-    away = tuple(row["slot"] for row in slots if row["state"] != "uncertain")
-    return first, Held(job["id"], job["key"], uncertain, MicroUSD(at_risk), since, reason, away)
+    doubts = {row["slot"]: why for row, why in zip(slots, reasons, strict=True) if row["state"] == "uncertain"}
+    away = tuple(row["slot"] for row in slots if row["slot"] not in doubts)
+    again = tuple(slot for slot, why in doubts.items() if why.is_undecided)
+    return first, Held(job["id"], job["key"], tuple(doubts), MicroUSD(at_risk), since, reason, away, again)
 
 
 def _check_bill(billed: MicroUSD, reported: int, start: str) -> None:

@@ -58,8 +58,8 @@ class Reason:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether it may have been charged, and its one more try is still to come."""
-        return self.code in {ReasonCode.MAYBE_CHARGED, ReasonCode.ORPHANED, ReasonCode.OUTAGE}
+        """Whether what may have been charged is not held: its one more try is still to come."""
+        return self.code is not ReasonCode.HELD
 
     @property
     def what(self) -> str:

@@ -115,7 +115,7 @@ def _has_one_more(slot: Slot, known: Known, choices: Choices) -> bool:
     if choices.at_risk or slot.reason.code is ReasonCode.OUTAGE:
         return True
     tries = sum(tried.uncertain for index, tried in known.tried if index == slot.index)
-    return slot.reason.code is not ReasonCode.HELD and tries <= choices.max_uncertain
+    return slot.reason.is_undecided and tries <= choices.max_uncertain
 
 
 def _reason(

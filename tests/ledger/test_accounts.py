@@ -9,6 +9,8 @@ from batchgen.model import (
     Charge,
     Job,
     Purpose,
+    Reason,
+    ReasonCode,
     SlotState,
 )
 from batchgen.money import MicroUSD
@@ -45,8 +47,30 @@ def every_outcome(ledger: Ledger, make: Make) -> list[Job]:
     ledger.images.mark(moderated.key, dict.fromkeys((0, 1), (SlotState.MODERATED, NO_REASON)))
     doubt(ledger, make, failed, "empty", Charge.YES)
     ledger.images.mark(failed.key, dict.fromkeys((0, 1), (SlotState.FAILED, NO_REASON)))
-    doubt(ledger, make, held)
+    hold(ledger, make, held)
     return jobs
+
+
+def hold(ledger: Ledger, make: Make, job: Job) -> None:
+    """Let a call end badly whose job is not asked for again."""
+    doubt(ledger, make, job)
+    ledger.images.mark(job.key, {0: (SlotState.UNCERTAIN, Reason(ReasonCode.HELD, "timeout"))})
+
+
+def test_what_is_asked_for_again_is_not_held(ledger: Ledger, make: Make) -> None:
+    """A job that was stopped before its one more try has not started, until somebody, or its last try, holds it."""
+    job = make.job("a")
+    ledger.jobs.remember([make.wanted(job)])
+    doubt(ledger, make, job)
+    totals = ledger.accounts.totals()
+    assert (totals.jobs.held, totals.jobs.not_started, totals.images.uncertain, totals.images.again) == (0, 1, 1, 1)
+    assert [(one.job_id, one.waits) for one in ledger.risk.uncertain()] == [("a", False)]
+    assert ledger.risk.undecided() == {"a"}
+    hold(ledger, make, job)
+    totals = ledger.accounts.totals()
+    assert (totals.jobs.held, totals.jobs.not_started, totals.images.uncertain, totals.images.again) == (1, 0, 1, 0)
+    assert [(one.job_id, one.waits) for one in ledger.risk.uncertain()] == [("a", True)]
+    assert ledger.risk.undecided() == frozenset()
 
 
 def test_totals_name_every_outcome_once(ledger: Ledger, make: Make) -> None:
@@ -221,7 +245,7 @@ def test_what_the_provider_has_accepted_is_submitted(ledger: Ledger, make: Make)
     job, other = make.job("later", n=3), make.job("held later", n=1)
     ledger.jobs.remember([make.wanted(job), make.wanted(other)])
     draw(ledger, make, job, 0)
-    doubt(ledger, make, other)
+    hold(ledger, make, other)
     for one, slots in ((job, (1,)), (other, (0,))):
         attempt = make.attempt(one, slots=slots)
         assert ledger.reservations.reserve(attempt, Caps()) is None

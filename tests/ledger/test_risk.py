@@ -53,10 +53,10 @@ def test_a_person_decides_what_is_held(
     job, other = make.job("a"), make.job("b")
     at_risk(ledger, make, job)
     at_risk(ledger, make, other)
-    assert [held.job_id for held in ledger.risk.held()] == ["a", "b"]
+    assert [held.job_id for held in ledger.risk.uncertain()] == ["a", "b"]
     (decided,) = ledger.risk.resolve(["a", "unknown"], decision)
     assert (decided.job_key, decided.slots, decided.at_risk) == (job.key, (0,), 100)
-    assert [held.job_id for held in ledger.risk.held()] == ["b"]
+    assert [held.job_id for held in ledger.risk.uncertain()] == ["b"]
     known = ledger.jobs.known([job])[0]
     assert known.slots[0].state is state
     assert known.open(1) == opens

@@ -130,6 +130,7 @@ def test_whose_images_step_aside(before: Known, to_draw: tuple[int, ...], key: s
     assert _replaced(job(), before, to_draw, {}) == key
 
 
+HELD = Reason(ReasonCode.HELD, "timeout")
 SHORT = Slot(1, FAILED, reason=Reason(ReasonCode.INCOMPLETE, "dropped"))
 
 
@@ -139,8 +140,10 @@ SHORT = Slot(1, FAILED, reason=Reason(ReasonCode.INCOMPLETE, "dropped"))
         (NEW, OutcomeKind.NOT_STARTED),
         (known(STORED, STORED), OutcomeKind.DONE),
         (known(STORED), OutcomeKind.NOT_STARTED),
-        (known(STORED, UNCERTAIN), OutcomeKind.HELD),
-        (known(UNCERTAIN), OutcomeKind.HELD),
+        (Known(2, (slot(0, STORED), slot(1, UNCERTAIN, HELD))), OutcomeKind.HELD),
+        (Known(2, (slot(0, UNCERTAIN, HELD),)), OutcomeKind.HELD),
+        (known(STORED, UNCERTAIN), OutcomeKind.NOT_STARTED),
+        (replace(known(STORED, UNCERTAIN), submitted=frozenset({1})), OutcomeKind.SUBMITTED),
         (known(STORED, MODERATED), OutcomeKind.PARTIAL),
         (known(MODERATED, MODERATED), OutcomeKind.MODERATED),
         (known(MODERATED, FAILED), OutcomeKind.FAILED),

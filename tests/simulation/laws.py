@@ -5,6 +5,7 @@ from itertools import groupby
 
 from batchgen.errors import Exit
 from batchgen.model import Charge, OnMismatch, OnUncertain, Purpose, Remedy, SlotState, StopKind, Verdict
+from batchgen.planner import Action
 from tests.simulation.world import Scene, Story, World
 
 MOST_RESENDS = 8
@@ -24,6 +25,7 @@ def play(world: World, scene: Scene) -> Story:
     nothing_is_given_up_early(world, story)
     nothing_leaves_after_a_refusal(story)
     the_status_says_it(scene, story)
+    the_next_plan_says_it(world, scene, story)
     return story
 
 
@@ -147,7 +149,7 @@ def the_status_says_it(scene: Scene, story: Story) -> None:
         assert jobs.failed + jobs.moderated + jobs.partial or pending
         assert not stops
     if status is Exit.HELD:
-        assert jobs.held
+        assert jobs.held or images.again
         assert not stops
     if status is Exit.LIMIT and not stops:
         assert jobs.not_started or jobs.held or jobs.partial
@@ -155,6 +157,22 @@ def the_status_says_it(scene: Scene, story: Story) -> None:
         assert status is Exit.HELD
     if not stops and not story.refused and status is not Exit.HELD:
         assert jobs.not_started == 0 or images.pending
+
+
+def the_next_plan_says_it(world: World, scene: Scene, story: Story) -> None:
+    """Ask the next plan for nothing that the books call held, and for all else that may be paid."""
+    if story.aborted or {stop.kind for stop in story.stops} & {StopKind.STORAGE}:
+        return
+    planned = {item.job.key: item for item in world.plan(scene)}
+    outcomes = {row.job_key: row.outcome for row in world.ledger.report_rows.jobs()}
+    for one in world.ledger.risk.uncertain():
+        if one.job_key not in planned:
+            continue
+        item = planned[one.job_key]
+        asked = set(item.slots) & set(one.slots)
+        assert asked == set(one.again), f"{item.job.id}: {one.again} would be asked for again, but {asked} are planned"
+        assert (outcomes[one.job_key] == "held") == (len(one.again) < len(one.slots)), item.job.id
+        assert item.action is not Action.HELD or outcomes[one.job_key] == "held", item.job.id
 
 
 def states(world: World, job_key: str) -> list[SlotState]:

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -27,8 +27,10 @@ from batchgen.model import (
     Outcome,
     OutcomeKind,
     Provider,
+    ReasonCode,
     Receipt,
     Settings,
+    SlotState,
     Stems,
     Stop,
     StopKind,
@@ -196,6 +198,12 @@ class World:
         self.clock.drift += timedelta(seconds=story.seconds + 60)
         return story
 
+    def plan(self, scene: Scene) -> list[Planned]:
+        """Say what the next plain run of a scene's jobs would do."""
+        chain = Chain(frozenset(), self.ledger, LocalStore(self.path.parent))
+        price, choices = PriceList(scene.provider, scene.settings).cost, replace(scene.choices, at_risk=False)
+        return list(Pairing(self.ledger, price, choices, chain, frozenset).plan(scene.jobs))
+
     def _sky(self, scene: Scene, number: int) -> Sky:
         return Sky(scene.weather, (self.seed, number), self.waiting, self.check, self.accepted)
 
@@ -317,6 +325,16 @@ class Players:
                 yield Task(item.job, item.slots, item.replaces, job_status=item.job_status)
             else:
                 self.settled_before[item.job_status] += 1
+                self._hold([item])
+
+    def _hold(self, items: Iterable[Planned]) -> set[str]:
+        """Write down what may be paid and no later run asks for; the keys of such jobs."""
+        late = set()
+        for item in items:
+            late |= {item.job.key} if item.held else set()
+            held = {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.HELD)) for slot, why in item.held}
+            self.ledger.images.mark(item.job.key, held)
+        return late
 
     def _worker(self) -> JobRunner:
         return JobRunner(self._context())
@@ -359,10 +377,16 @@ class Players:
     def _story(self, seconds: float) -> Story:
         exposure = self.ledger.reservations.exposure(self.run_id)
         refused = self.events["refused"] > 0
+        if not self.aborted:
+            late = self._hold(self.world.plan(self.scene))
+            self.outcomes = [
+                replace(one, kind=OutcomeKind.HELD) if one.job.key in late else one for one in self.outcomes
+            ]
         kinds = Counter(outcome.kind for outcome in self.outcomes) + self.settled_before
+        totals = self.ledger.accounts.totals(self.run_id)
         status = exit_status(
             self.stops.reasons,
-            kinds,
+            kinds + Counter({OutcomeKind.HELD: totals.images.again}),
             signal=Exit.SIGINT if self.scene.signal_at is not None and self.stops.has(StopKind.SIGNAL) else None,
             refused=refused,
             charged=bool(exposure.spent or exposure.at_risk),
@@ -378,7 +402,7 @@ class Players:
             planned=tuple(self.planned),
             refused=refused,
             aborted=self.aborted,
-            totals=self.ledger.accounts.totals(self.run_id),
+            totals=totals,
             seconds=seconds,
             events=self.events,
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from batchgen.errors import Exit
 from batchgen.model import Cause, OutcomeKind, Stop, StopKind
+from batchgen.text import counted
 
 ENDED: Mapping[Exit, str] = {
     Exit.OK: "every wanted image is stored",
@@ -61,6 +62,8 @@ def next_step(status: int, cause: str = "", summary: Mapping[str, Any] = Mapping
         return str(waits)
     if status == Exit.LIMIT and summary.get("stops") == [StopKind.DRAIN]:
         return NEXT[Exit.SIGTERM]
+    if status == Exit.HELD:
+        return "; ".join(_after_doubts(summary))
     if status == Exit.SOME_FAILED and (steps := list(_after_failures(summary))):
         return "; ".join(steps)
     return NEXT.get(Exit(status), "")
@@ -77,6 +80,15 @@ def _after_failures(summary: Mapping[str, Any]) -> Iterator[str]:
         yield "the same command tries the rest"
     if summary.get("rows", {}).get("rejected"):
         yield "mend the rows of rejected.csv"
+
+
+def _after_doubts(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Say what becomes of images that may have been paid: those that are held, and those that are asked for again."""
+    again = summary.get("later", {}).get("uncertain", 0)
+    if again:
+        yield f"the same command asks once more for {counted(again, 'image')} that may be paid already"
+    if not again or again < summary.get("images", {}).get("uncertain", 0):
+        yield NEXT[Exit.HELD]
 
 
 def exit_status(

@@ -315,10 +315,11 @@ class Run:
             + self.worklist.fetched()
             + self.worklist.unwanted(self.still_waiting)
         )
-        old = self.news.old()
+        late, doubtful = len(self.worklist.held_late), len(self.worklist.doubtful)
+        old, in_doubt = self.news.old(), Counter({OutcomeKind.HELD: late + doubtful})
         status = exit_status(
             self.stops.reasons,
-            outcomes - old,
+            outcomes - old + in_doubt,
             signal=self.signal,
             refused=bool(self.refused) or self.worklist.held.total() > 0,
             rejected=self.news.some_rejected,
@@ -331,6 +332,8 @@ class Run:
             return status, self._submitted()
         told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
         why = "; ".join(told) or self.refused or self._awaits(status)
+        if status is Exit.HELD and not outcomes[OutcomeKind.HELD] + late:
+            why = "finished, some jobs may have been paid and are asked for once more by the next run"
         if status is Exit.OK and not why and (old or self.checked.manifest_summary.bad):
             why = f"nothing new: {self._as_before(old)}"
         return status, why
@@ -396,6 +399,8 @@ class Run:
 
     def close(self) -> RunResult:
         """End the books, write the report and say how it went; a disk that refuses leaves the words true."""
+        with suppress(StorageError):
+            self.worklist.hold_the_rest()
         status, why = self._verdict()
         page = None
         try:

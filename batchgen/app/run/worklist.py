@@ -61,6 +61,8 @@ class Worklist:
     jobs stand. `fingerprint` is that of what the ledger remembers. `waiting` says which jobs wait for what, and `held`
     counts those that keep the run from its end. `grows` is told of jobs that start although they waited when the run
     was planned. `sync` says of what is left whether some of it is drawn by calls, and some of it not.
+    `doubtful` are the keys of jobs that may be paid and that only a later run asks for again, `held_late` of those that
+    no run asks for any more.
     `plan` and `tasks` block and belong into the ledger's thread; the others belong to the event loop.
     """
 
@@ -84,6 +86,8 @@ class Worklist:
     strangers: list[Problem] = field(default_factory=list)
     notices: list[Problem] = field(default_factory=list)
     sync: set[bool] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+    held_late: set[str] = field(default_factory=set)
     _chained: dict[str, Job] = field(default_factory=dict)
     _fetched: dict[str, Job] = field(default_factory=dict)
     _looked_for: set[str] = field(default_factory=set)
@@ -188,6 +192,9 @@ class Worklist:
         """Count a job for which nothing is asked; what may be paid and is not asked for again is held from now on."""
         self.settled[item.job_status] += 1
         self.news.found(item.job_status, item.job.key, accepted=item.accepted)
+        self._hold(item)
+
+    def _hold(self, item: Planned) -> None:
         if item.held:
             held = {slot: (SlotState.UNCERTAIN, replace(why, code=ReasonCode.HELD)) for slot, why in item.held}
             self.ledger.images.mark(item.job.key, held)
@@ -223,9 +230,21 @@ class Worklist:
         self._fetched.clear()
         for (job, known), kind in zip(pairs, kinds, strict=True):
             self.news.found(kind, job.key)
+            if kind is OutcomeKind.NOT_STARTED and known.with_state(SlotState.UNCERTAIN):
+                self.doubtful.add(job.key)
             self._tell_away(job, known)
         self._brought.update(kinds)
         return self._brought
+
+    def hold_the_rest(self) -> None:
+        """Hold what this run left in doubt and no later run asks for: its books say what the next plan says. Blocks."""
+        names = self.ledger.risk.undecided()
+        if not names or self._pairing.choices.some:
+            return
+        plain = replace(self._pairing, choices=replace(self._pairing.choices, at_risk=False))
+        for item in plain.plan((job for job in self.ledger.queue.jobs() if job.id in names), queued=True):
+            (self.held_late if item.held else self.doubtful).add(item.job.key)
+            self._hold(item)
 
     def unwanted(self, waiting: Mapping[str, OutcomeKind]) -> Counter[OutcomeKind]:
         """Count jobs that nobody wants any more and whose images, which are paid, have not come."""

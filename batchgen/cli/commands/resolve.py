@@ -22,8 +22,9 @@ DECISIONS = ("retry", "fail")
 def command(context: Context, words: tuple[str, ...], only: tuple[str, ...], *, accept: bool) -> int:
     """Decide the held jobs of the folder OUTPUT; without a decision, list them.
 
-    A job is held when a call for it may have been paid and you asked not to risk paying twice. A paid image whose
-    address does not give it can be decided, too. `retry` gives a job to the next run, which may pay a second time;
+    A job is held when a call for it may have been paid and its one more try is spent, or not wanted. One that a run
+    was stopped at before that try is asked for once more by the next run, and can be decided before. So can a paid
+    image whose address does not give it. `retry` gives a job to the next run, which may pay a second time;
     `fail` gives it up. Money at risk stays counted until `batchgen reconcile`.
     --accept closes moderated jobs instead: their images stay missing, and no run counts or tells that again.
     Without OUTPUT, the folder below `output/` that was written last.
@@ -47,7 +48,7 @@ def command(context: Context, words: tuple[str, ...], only: tuple[str, ...], *, 
         return Exit.OK
     jobs = maintain.resolve(context.output(output), decision=decision, only=only)
     context.console.out(decided(jobs, decision) if decision else held(jobs))
-    return Exit.HELD if jobs and not decision else Exit.OK
+    return Exit.HELD if not decision and any(job.waits for job in jobs) else Exit.OK
 
 
 def read(words: tuple[str, ...]) -> tuple[Path | None, str | None]:

@@ -131,11 +131,14 @@ def reconciled_json(result: ReconcileResult) -> dict[str, int]:
 
 
 def held(jobs: Sequence[Held]) -> str:
-    """Show the jobs that wait for a decision and how to give it."""
+    """Show the jobs that somebody may decide, what becomes of each until then, and how to decide."""
     if not jobs:
         return "No job is held.\n"
-    columns = (text("job", 120), number("at risk"), remark("why"))
-    rows = ((job.job_id, exact(job.at_risk), job.reason.words) for job in jobs)
+    columns = (text("job", 120), number("at risk"), text("next run", 14), remark("why"))
+    rows = (
+        (job.job_id, exact(job.at_risk), "asks nothing" if job.waits else "asks once more", job.reason.words)
+        for job in jobs
+    )
     return (
         f"{table(columns, rows)}\n{_sum_held(jobs)}. Decide with\n"
         "  batchgen resolve OUTPUT retry   the next run asks again, and may pay again\n"
@@ -160,7 +163,10 @@ def accepted(job_ids: Sequence[str]) -> str:
 
 def _sum_held(jobs: Sequence[Held]) -> str:
     at_risk = MicroUSD(sum(job.at_risk for job in jobs))
-    return f"{counted(len(jobs), 'held job')}, {exact(at_risk)} at risk"
+    held = sum(job.waits for job in jobs)
+    parts = [counted(held, "held job")] if held else []
+    parts += [counted(len(jobs) - held, "job") + " to be asked once more"] if held < len(jobs) else []
+    return f"{', '.join(parts)}, {exact(at_risk)} at risk"
 
 
 def reviewed(result: ReviewResult) -> str:
