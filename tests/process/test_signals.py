@@ -66,6 +66,9 @@ def test_the_second_signal_ends_at_once(fresh: Path, launcher: Launcher) -> None
         books = trial.look()
         assert len(books.ids("at_risk")) == CONCURRENCY == len(books.calls)
         assert "at risk" in child.told
+        status = trial.launcher.start("status", "out", "--json", cwd=trial.folder)
+        assert status.wait() == 0
+        assert json.loads(status.told)["jobs"]["held"] == 0, "the next run asks once more for each"
 
 
 def test_answers_on_their_way_to_the_disk_survive_the_second_signal(fresh: Path, launcher: Launcher) -> None:
