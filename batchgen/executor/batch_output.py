@@ -104,7 +104,7 @@ class OutputFiles:
             error = value.get("error")
             verdict = _undone(error) if isinstance(error, Mapping) else UNANSWERED
             return await self.keep(attempt, verdict, document, intake)
-        call = Exchange(self.clock, _no_body, bytearray(), phase=Phase.COMPLETE, status=answered["status_code"])
+        call = Exchange(self.clock, _no_body, phase=Phase.COMPLETE, status=answered["status_code"])
         if isinstance(answered.get("request_id"), str):
             call.headers["x-request-id"] = answered["request_id"]
         body = answered.get("body")

@@ -1,142 +1,206 @@
-"""One request on a connection of its own, and the head of its answer.
+"""How a server is reached: its addresses, the first of them that answers, a proxy's tunnel, TLS.
 
-Names, TLS, proxies and HTTP's grammar are aiohttp's. Its client session is passed by: it does much for each request
-that no call of ours needs, and takes longer for it than a small image does.
+A new connection for each request: one that waited for its next use may be dead when paid bytes leave.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+from functools import cache, partial
+from itertools import chain, zip_longest
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
+from aiohttp.base_protocol import BaseProtocol
 from yarl import URL
 
+from batchgen.executor.network_cause import NotConnectedError
 from batchgen.executor.proxies import Proxies
+from batchgen.executor.response_protocol import PIECE, Payload, ResponseProtocol, request_head
+from batchgen.model import Cause
 from batchgen.runtime.memo import kept
 
-MOST_HEADER = 32 * 1024
-READ = 1024 * 1024
+HEAD_START = 0.25
+"""Seconds that one address of a server has before the next one is tried beside it (RFC 8305)."""
+NAME_SECONDS = 10.0
+"""How long a server's addresses are known."""
 
-Payload = bytes | AsyncIterator[bytes]
+Address = tuple[socket.AddressFamily, str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where an address leads, worked out once: the server, what every request there says, and the proxy before it."""
+
+    url: URL
+    headers: Mapping[str, str]
+    proxy: URL | None = None
+    proxy_headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Connections:
-    """Opens a new connection for each request: one that waited for its next use may be dead when paid bytes leave."""
+    """Opens connections within so many seconds each."""
 
-    session: aiohttp.ClientSession
-    proxies: Proxies
-    _targets: dict[object, aiohttp.ClientRequest] = field(default_factory=dict)
+    def __init__(self, proxies: Proxies, trust: ssl.SSLContext | bool, seconds: float) -> None:  # noqa: FBT001
+        """Trust the machine's authorities, or those of a context."""
+        self._proxies = proxies
+        self._trust = trust
+        self._seconds = seconds
+        self._targets: dict[object, Target] = {}
+        self._names: dict[tuple[str, int], tuple[float, asyncio.Future[list[Address]]]] = {}
+        self._buffer = bytearray(PIECE)
+        self._idle = BaseProtocol(asyncio.get_running_loop())
 
-    async def open(self, method: str, url: str) -> "Connection":
-        """Connect to where a request goes; aiohttp's errors and TimeoutError where that does not come to be."""
-        target = kept(self._targets, url, lambda: self._target(url))
-        assert self.session.connector is not None, "the session is open"
-        return Connection(await self.session.connector.connect(target, [], self.session.timeout), target, method)
-
-    def _target(self, address: str) -> aiohttp.ClientRequest:
-        """Say where an address leads, in the words of aiohttp's connectors."""
-        url = URL(address, encoded=True)
-        through = self.proxies.options(url)
-        proxy = URL(through["proxy"]) if through else None
-        every = {"Accept": "*/*", "Connection": "close"}
-        return aiohttp.ClientRequest(
-            "GET", url, headers=every, session=self.session, proxy=proxy, proxy_headers=through.get("proxy_headers")
-        )
-
-
-class Connection:
-    """A connection for one request; leaving the context closes it."""
-
-    def __init__(self, connected: aiohttp.connector.Connection, target: aiohttp.ClientRequest, method: str) -> None:
-        """Take over what a connector opened."""
-        self._connected = connected
-        if connected.protocol is None or connected.transport is None:
-            connected.close()
-            raise aiohttp.ClientConnectionResetError("the connection was closed")
-        self.protocol, self.transport = connected.protocol, connected.transport
-        self._target = target
-        self._method = method
-        self._sending: asyncio.Task[None] | None = None
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
-        self.length: int | None = None
-        self.content: aiohttp.StreamReader
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
-        if self._sending:
-            self._sending.cancel()
-        self._connected.close()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether more can come."""
-        return self.protocol.transport is not None
-
-    def send(self, headers: Mapping[str, str], body: Payload, handed_over: Callable[[], None]) -> None:
-        """Hand a request over, and say so before a byte can leave; what a large one has to say follows by itself."""
-        protocol, transport = self.protocol, self.transport
-        protocol.set_response_params(
-            read_until_eof=True, auto_decompress=False, max_line_size=MOST_HEADER, max_field_size=MOST_HEADER
-        )
-        head = self._head(headers, body)
-        handed_over()
-        if isinstance(body, bytes) and len(body) < READ:
-            transport.write(head + body)
-        else:
-            self._sending = asyncio.create_task(self._send(protocol, transport, head, body))
-
-    def _head(self, headers: Mapping[str, str], body: Payload) -> bytes:
-        """Write down the line and the headers of a request."""
-        target = self._target
-        if target.auth and any(name.lower() == "authorization" for name in headers):
+    def head(self, method: str, url: str, headers: Mapping[str, str], body: Payload) -> bytes:
+        """Write down the head of a request to an address; ValueError where it would say two things at once."""
+        target = self._target(url)
+        if "Authorization" in target.headers and any(name.lower() == "authorization" for name in headers):
             raise ValueError("the base URL holds a user name, and a key is sent: only one of them can be meant")
-        fields = target.headers.copy()
-        fields.update(headers)
-        if isinstance(body, bytes) and (body or self._method != "GET"):
-            fields["Content-Length"] = str(len(body))
-        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
-        return f"{self._method} {target.url.raw_path_qs} HTTP/1.1\r\n{lines}\r\n".encode()
+        return request_head(method, target.url.raw_path_qs, {**target.headers, **headers}, body)
 
-    @staticmethod
-    async def _send(protocol: ResponseHandler, transport: asyncio.Transport, head: bytes, body: Payload) -> None:
-        """Send a large request piece by piece; what keeps it from being sent whole is told to who reads the answer."""
+    async def open(self, url: str) -> ResponseProtocol:
+        """Connect to where an address leads; NotConnectedError, or TimeoutError, where that does not come to be."""
+        target = self._target(url)
+        proxy = target.proxy
+        async with asyncio.timeout(self._seconds):
+            line = await (self._reach(proxy, Cause.PROXY) if proxy else self._reach(target.url))
+            try:
+                if proxy:
+                    line = await self._secured(line, proxy)
+                    await _tunnel(line, target)
+                return await self._secured(line, target.url)
+            except BaseException:
+                line.transport.abort()
+                raise
+
+    def _target(self, url: str) -> Target:
+        return kept(self._targets, url, lambda: _target(URL(url, encoded=True), self._proxies))
+
+    async def _reach(self, url: URL, cause: Cause = Cause.NONE) -> ResponseProtocol:
+        """Connect to a server, with nothing of TLS yet; `cause` is what it means when it cannot be reached."""
+        host, port = _place(url)
         try:
-            transport.write(head)
-            async for piece in _pieces(body):
-                transport.write(piece)
-                await protocol._drain_helper()  # noqa: SLF001 - as aiohttp's own writer does
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
-            protocol.set_exception(aiohttp.ClientConnectionError(f"the request could not be sent: {error}"), error)
-
-    async def answered(self) -> None:
-        """Wait for the head of the answer; raises what aiohttp's session would raise."""
+            addresses = await self._addresses(host, port)
+        except OSError as error:
+            raise NotConnectedError(f"{host} has no address: {error.strerror}", error) from error
         try:
-            message, content = await self.protocol.read()
-            while 100 <= message.code < 200 and message.code != 101:
-                message, content = await self.protocol.read()
-        except aiohttp.http.HttpProcessingError as error:
-            raise aiohttp.ClientResponseError(
-                self._target.request_info, (), status=error.code, message=error.message, headers=error.headers
-            ) from error
-        self.status, self.headers, self.content = message.code, message.headers, content
-        with suppress(KeyError, ValueError):
-            # The length of 204 and 304 is that of a body which another answer would have had (RFC 9110, 8.6).
-            self.length = 0 if content is aiohttp.EMPTY_PAYLOAD else int(message.headers["Content-Length"])
+            return await _first([partial(self._line, address) for address in addresses])
+        except OSError as error:
+            words = f"no connection to {host}:{port}: {error.strerror or error}"
+            raise NotConnectedError(words, error, cause) from error
+
+    async def _line(self, address: Address) -> ResponseProtocol:
+        family, host, port = address
+        make = partial(ResponseProtocol, self._buffer, self._idle)
+        _, protocol = await asyncio.get_running_loop().create_connection(make, host, port, family=family)
+        return protocol
+
+    async def _secured(self, line: ResponseProtocol, url: URL) -> ResponseProtocol:
+        """Encrypt a connection, where the scheme says so, for a server that proves its name."""
+        if url.scheme != "https":
+            return line
+        context = self._trust if isinstance(self._trust, ssl.SSLContext) else _authorities()
+        loop, (host, port) = asyncio.get_running_loop(), _place(url)
+        secured = ResponseProtocol(self._buffer, self._idle)
+        try:
+            transport = await loop.start_tls(line.transport, secured, context, server_hostname=host)
+        except OSError as error:
+            raise NotConnectedError(f"no secure connection to {host}:{port}: {error}", error) from error
+        if transport is None:
+            raise aiohttp.ClientConnectionResetError("the connection was closed")
+        secured.connection_made(transport)
+        return secured
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        """Look a name up; whoever asks for it meanwhile, or soon, gets the same."""
+        loop, place = asyncio.get_running_loop(), (host, port)
+        since, found = self._names.get(place, (0.0, None))
+        if found is None or (found.done() and (loop.time() > since + NAME_SECONDS or found.exception())):
+            # In a thread of Python's: libuv ends the process where there is no memory for its own.
+            found = loop.run_in_executor(None, _look_up, host, port)
+            self._names[place] = loop.time(), found
+        return await asyncio.shield(found)
 
 
-async def _pieces(body: Payload) -> AsyncIterator[bytes]:
-    """Walk a body a piece at a time, so that the event loop breathes between."""
-    if isinstance(body, bytes):
-        for at in range(0, len(body), READ):
-            yield body[at : at + READ]
-        return
-    async for piece in body:
-        yield piece
+def _target(url: URL, proxies: Proxies) -> Target:
+    if url.scheme not in {"http", "https"} or not url.raw_host:
+        raise ValueError(f"{url} is no http or https address")
+    headers = {"Host": url.host_port_subcomponent or "", "Accept": "*/*", "Connection": "close"}
+    if url.user or url.password:
+        headers["Authorization"] = aiohttp.BasicAuth(url.user or "", url.password or "").encode()
+    through = proxies.options(url)
+    proxy = URL(through["proxy"]) if through else None
+    return Target(url, headers, proxy, through.get("proxy_headers", {}))
+
+
+def _place(url: URL) -> tuple[str, int]:
+    """Return a server's name, without the dot that may end it (certificates have none), and its port."""
+    return (url.raw_host or "").rstrip("."), url.port or 80
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(("http/1.1",))
+    return context
+
+
+def _look_up(host: str, port: int) -> list[Address]:
+    """Find the addresses of a name, one family after the other in turns. Blocks."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    addresses = [(family, str(where[0]), int(where[1])) for family, _, _, _, where in found]
+    first = [one for one in addresses if one[0] == addresses[0][0]]
+    others = [one for one in addresses if one[0] != addresses[0][0]]
+    return [one for one in chain.from_iterable(zip_longest(first, others)) if one]
+
+
+async def _first(ways: Sequence[Callable[[], Awaitable[ResponseProtocol]]]) -> ResponseProtocol:
+    """Take the first connection that comes to be; each way has a head start before the next one."""
+    if len(ways) == 1:
+        return await ways[0]()
+    tried, failed = set[asyncio.Future[ResponseProtocol]](), list[BaseException]()
+    waiting = list(ways)
+    try:
+        while waiting or tried:
+            if waiting:
+                tried.add(asyncio.ensure_future(waiting.pop(0)()))
+            done, tried = await asyncio.wait(
+                tried, timeout=HEAD_START if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            failed += [error for one in done if (error := one.exception())]
+            if open_ones := [one for one in done if one.exception() is None]:
+                tried |= set(open_ones[1:])
+                return open_ones[0].result()
+    finally:
+        for one in tried:
+            one.add_done_callback(_let_go)
+            one.cancel()
+    raise failed[0]
+
+
+def _let_go(late: asyncio.Future[ResponseProtocol]) -> None:
+    """Close a connection that came to be too late."""
+    if not late.cancelled() and late.exception() is None:
+        late.result().transport.abort()
+
+
+async def _tunnel(line: ResponseProtocol, target: Target) -> None:
+    """Ask a proxy to pass everything on, unread."""
+    place, said = "{}:{}".format(*_place(target.url)), 0
+
+    def answered(status: int, _headers: object) -> None:
+        nonlocal said
+        said = status
+
+    line.send(request_head("CONNECT", place, {"Host": place, **target.proxy_headers}, b""), b"", _nothing)
+    with suppress(OSError, ValueError):
+        await line.answer(answered)
+    if said != 200:
+        words = f"the proxy answers {said or 'nonsense'} and opens no tunnel"
+        raise NotConnectedError(words, cause=Cause.PROXY_REFUSED)
+
+
+def _nothing() -> None:
+    """Hand nothing over that anybody counts."""

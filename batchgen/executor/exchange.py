@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -12,21 +13,18 @@ from uuid import uuid4
 import aiohttp
 
 from batchgen.executor.body import Body
-from batchgen.executor.body_protocol import read_straight
-from batchgen.executor.connection import READ, Connection, Connections, Payload
-from batchgen.executor.network_cause import network_cause
+from batchgen.executor.connection import Connections
+from batchgen.executor.network_cause import behind, network_cause
+from batchgen.executor.response_protocol import PIECE, Payload
 from batchgen.model import Cause, Phase
 from batchgen.providers.verdict import TransportError
-from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces, header_view
+from batchgen.providers.wire import FormPart, WireRequest, form_length, form_pieces
 from batchgen.runtime.clock import Clock, Offload
-from batchgen.runtime.event_loop import expect
 from batchgen.text import safe
 
 GRACE = 0.5
 """Seconds after the deadline for bytes that had already arrived, beside the time by which the loop was late."""
 IN_ONE_PIECE = 8 * 1024 * 1024
-LINGER = 0.1
-ERROR_BODY_SECONDS = 20.0
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -37,13 +35,11 @@ _CUT_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 class Exchange:
     """One exchange while it happens; what is written here stays true when the exchange breaks off.
 
-    `body_of` makes the taker of a body for a status and an encoding; `buffer` is what all exchanges of one event loop
-    receive into.
+    `body_of` makes the taker of a body for a status and an encoding.
     """
 
     clock: Clock
     body_of: Callable[[int, str], Body]
-    buffer: bytearray
     phase: Phase = Phase.NOT_CONNECTED
     handed_at: float | None = None
     status: int | None = None
@@ -63,10 +59,11 @@ class Exchange:
         if self.handed_at is None:
             self.phase, self.handed_at = Phase.HANDED_OVER, self.clock.monotonic()
 
-    def answered(self, status: int, headers: dict[str, str]) -> None:
-        """Return the status line and headers are here."""
+    def answered(self, status: int, headers: dict[str, str]) -> Body:
+        """Return what takes the body: the status line and headers are here."""
         self.phase, self.status, self.headers = Phase.STATUS_SEEN, status, headers
         self.body = self.body_of(status, headers.get("content-encoding", ""))
+        return self.body
 
     def broke(self, trouble: TransportError, detail: str, cause: Cause = Cause.NONE) -> None:
         """Write down what broke the exchange; the first trouble counts."""
@@ -80,12 +77,10 @@ async def post(
     """Make the request once and take the answer; trouble goes into the call. Only sinks' errors are raised."""
     try:
         data, sizes = await _payload(wire, offload)
-        sent = sound({**dict(wire.headers), **headers, **sizes})
-        with await connections.open(wire.method, wire.url) as connection:
-            connection.send(sent, data, call.handed_over)
-            await connection.answered()
-            call.answered(connection.status, header_view(connection.headers))
-            await _read(connection, call)
+        head = connections.head(wire.method, wire.url, sound({**dict(wire.headers), **headers, **sizes}), data)
+        with await connections.open(wire.url) as connection:
+            connection.send(head, data, call.handed_over)
+            await connection.answer(call.answered)
             call.phase = Phase.COMPLETE
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
         cause = network_cause(error) if call.phase is Phase.NOT_CONNECTED else Cause.NONE
@@ -138,52 +133,6 @@ def sound(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-async def _read(connection: Connection, call: Exchange) -> None:
-    body = call.body
-    if body is None:  # pragma: no cover - `answered` made it
-        return
-    try:
-        if 200 <= connection.status < 300:
-            expect(READ if connection.length is None else connection.length)
-            at_end = await _read_all(connection, body, call.buffer)
-        else:
-            async with asyncio.timeout(ERROR_BODY_SECONDS):
-                at_end = await _read_all(connection, body, call.buffer)
-    except BaseException:
-        _take_rest(connection.content, body)
-        raise
-    if not at_end:
-        await _linger(connection)
-
-
-async def _read_all(connection: Connection, body: Body, buffer: bytearray) -> bool:
-    """Feed the body with all that comes; whether nothing more can come."""
-    content = connection.content
-    while not body.done and (chunk := content.read_nowait()):
-        body.take(chunk)
-    if await read_straight(connection, body, buffer):
-        return True
-    while not body.done and (chunk := await content.readany()):
-        body.take(chunk)
-    return content.at_eof()
-
-
-def _take_rest(content: aiohttp.StreamReader, body: Body) -> None:
-    """Take what arrived before the line broke: the library forgets it as soon as it knows of the break."""
-    arrived = getattr(content, "_buffer", ())  # every public way to it raises the break first; some answers have none
-    while arrived and not body.done:
-        body.take(arrived.popleft())
-
-
-async def _linger(connection: Connection) -> None:
-    """Let the server finish its last chunk before the connection closes; nothing in it matters any more."""
-    try:
-        async with asyncio.timeout(LINGER):
-            await connection.content.readany()
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-        return
-
-
 async def _payload(wire: WireRequest, offload: Offload) -> tuple[Payload, dict[str, str]]:
     if isinstance(wire.body, bytes):
         return wire.body, {}
@@ -208,7 +157,7 @@ async def _pieces(parts: tuple[FormPart, ...], boundary: str, offload: Offload) 
 def _chunk(path: Path, offset: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
-        return file.read(READ)
+        return file.read(PIECE)
 
 
 def trouble_of(error: BaseException, phase: Phase) -> tuple[TransportError, str]:
@@ -223,14 +172,12 @@ def trouble_of(error: BaseException, phase: Phase) -> tuple[TransportError, str]
 def _before_it_left(error: BaseException, words: str) -> tuple[TransportError, str]:
     if isinstance(error, aiohttp.ClientResponseError):  # only a proxy answers before anything was handed over
         return TransportError.CONNECT, f"the proxy answers {error.status or 'nonsense'} and opens no tunnel"
-    cause = getattr(error, "os_error", error)
+    cause = behind(error)
     if isinstance(cause, OSError) and cause.errno in {errno.EMFILE, errno.ENFILE}:
         return TransportError.TOO_MANY_FILES, "too many open files: raise `ulimit -n` or lower the concurrency"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(cause, socket.gaierror):
         return TransportError.DNS, words
-    cut = isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()
-    certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
-    if certificate or (isinstance(error, aiohttp.ClientSSLError) and not cut):
+    if isinstance(cause, ssl.SSLError) and not (isinstance(cause, _CUT_HANDSHAKE) or "reset" in words.lower()):
         return TransportError.TLS, words
     if isinstance(error, TimeoutError):
         return TransportError.CONNECT_TIMEOUT, "no connection in time"

@@ -8,13 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import aiohttp
-
 from batchgen.catalog import find_model
 from batchgen.errors import AccountError, InputError, Occupied
 from batchgen.executor.addresses import Lookup
 from batchgen.executor.body import Body
-from batchgen.executor.body_protocol import PIECE
 from batchgen.executor.connection import Connections
 from batchgen.executor.download import Downloads, NotFetched
 from batchgen.executor.exchange import Deadline, Exchange, post
@@ -102,7 +99,6 @@ class LocalExecutor:
         self._spare = spare
         self._proxies = proxies
         self._connections: Connections | None = None
-        self._buffer = bytearray(PIECE)
         self._own_headers = dict(own_headers or {})
         self._params: dict[object, Params] = {}
         secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
@@ -128,19 +124,12 @@ class LocalExecutor:
         At its end calls under way break off.
         """
         self._check()
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self._trust()),
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._wires.connect_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
-        self._connections = Connections(session, self._proxies)
+        self._connections = Connections(self._proxies, self._trust(), self._wires.connect_seconds)
         try:
             yield
         finally:
             self._connections = None
             await self._downloads.close()
-            await session.close()
 
     def _check(self) -> None:
         if self._key and not re.fullmatch(r"[\x21-\x7e]+", self._key):
@@ -239,7 +228,7 @@ class LocalExecutor:
         def body_of(status: int, encoding: str) -> Body:
             return Body(status, encoding, lambda: speech.reader(intake.open, cap_of(attempt), attempt.n))
 
-        return _Open(Exchange(self.clock, body_of, self._buffer), intake)
+        return _Open(Exchange(self.clock, body_of), intake)
 
     async def _request(self, attempt: Attempt, speech: Dialect) -> WireRequest:
         request = attempt.request

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import socket
 import ssl
 
 import aiohttp
@@ -15,21 +16,31 @@ _CUT = re.compile(r"EOF|reset|timed out", re.IGNORECASE)
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 
 
+class NotConnectedError(aiohttp.ClientConnectionError):
+    """No connection came to be; nothing was sent."""
+
+    def __init__(self, words: str, os_error: OSError | None = None, cause: Cause = Cause.NONE) -> None:
+        """Say why; `os_error` is what the system says, `cause` what that means if not what it always means."""
+        self.os_error = os_error or self
+        self.cause = cause
+        super().__init__(words)
+
+
 def network_cause(error: BaseException) -> Cause:
     """Say what is wrong between here and a server, where an error tells."""
+    if isinstance(error, NotConnectedError) and error.cause is not Cause.NONE:
+        return error.cause
     if isinstance(error, aiohttp.ClientResponseError):
         return Cause.PROXY_REFUSED
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return Cause.PROXY
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Cause.DNS
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _certificate(error.certificate_error)
-    if isinstance(error, aiohttp.ClientSSLError):
-        return _handshake(error.os_error)
-    if isinstance(error, TimeoutError):
-        return Cause.SILENT
-    return _connection(getattr(error, "os_error", error))
+    return _connection(behind(error))
+
+
+def behind(error: BaseException) -> BaseException:
+    """Return what the system says, where a library tells it in its own words."""
+    found = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
+    return found if isinstance(found, BaseException) else error
 
 
 def _certificate(error: BaseException) -> Cause:
@@ -46,12 +57,18 @@ def _handshake(error: BaseException) -> Cause:
 
 
 def _connection(error: BaseException) -> Cause:
-    if not isinstance(error, OSError):
-        return Cause.NONE
-    if isinstance(error, ConnectionRefusedError):
-        return Cause.REFUSED
-    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
-        return Cause.CUT
-    if error.errno == errno.ETIMEDOUT:
-        return Cause.SILENT
-    return Cause.NO_ROUTE if error.errno in _NO_ROUTE else Cause.NONE
+    match error:
+        case socket.gaierror():
+            return Cause.DNS
+        case ssl.SSLError():
+            return _handshake(error)
+        case TimeoutError():
+            return Cause.SILENT
+        case ConnectionRefusedError():
+            return Cause.REFUSED
+        case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
+            return Cause.CUT
+        case OSError():
+            return Cause.NO_ROUTE if error.errno in _NO_ROUTE else Cause.NONE
+        case _:
+            return Cause.NONE

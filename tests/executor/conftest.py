@@ -4,7 +4,7 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,9 +18,15 @@ from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
 from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.event_loop import loop
 from batchgen.storage import LocalStore, Workspace
 
 KEY = "sk-CANARY-0123456789abcdef"
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let all tests of executors run in the loop of a run."""
+    return {"run": loop}
 
 
 @dataclass

@@ -1,0 +1,277 @@
+"""One request and its answer on a connection of their own: bytes go from the kernel to the body with nothing between.
+
+HTTP's grammar is aiohttp's parser. Its client session is passed by: it does much for each request that no call of ours
+needs, and takes longer for it than a small image does. Images are megabytes, and each piece is worked off as it comes:
+received into one buffer that all connections share, which is still warm then, with no task to wake.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from typing import Self, cast
+
+import aiohttp
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpResponseParser
+
+from batchgen.executor.body import Body
+from batchgen.providers.wire import header_view
+
+PIECE = 1024 * 1024
+"""The most bytes that are received, or sent, at once."""
+ROOM = 4 * PIECE
+"""What the kernel may take of a large answer while others are worked off."""
+MOST_HEADER = 32 * 1024
+LINGER = 0.1
+ERROR_BODY_SECONDS = 20.0
+
+Payload = bytes | AsyncIterator[bytes]
+Answered = Callable[[int, dict[str, str]], Body | None]
+"""Takes status and headers, and gives what takes the body; without one the answer ends there."""
+
+_END_OF_HEAD = b"\r\n\r\n"
+_NO_BODY = frozenset({204, 304})
+"""Their length is that of a body which another answer would have had (RFC 9110, 8.6)."""
+
+
+class ResponseProtocol(asyncio.BufferedProtocol):
+    """Sends one request, and feeds a body with its answer. Leaving the context closes the connection."""
+
+    def __init__(self, buffer: bytearray, idle: BaseProtocol) -> None:
+        """Receive into a buffer that is shared; `idle` is for the parser, which wants to hold somebody's reading up."""
+        self.transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
+        self._buffer, self._view = buffer, memoryview(buffer)
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._early = b""
+        self._lost = self._lingers = False
+        self._room: asyncio.Future[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._answered: Answered | None = None
+        self._content: aiohttp.StreamReader | None = None
+        self._body: Body | None = None
+        self._left: int | None = None
+        self._parser = HttpResponseParser(
+            idle,
+            self._loop,
+            ROOM,
+            max_line_size=MOST_HEADER,
+            max_field_size=MOST_HEADER,
+            payload_exception=aiohttp.ClientPayloadError,
+            read_until_eof=True,
+            auto_decompress=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in (self._sending, self._timer):
+            if one is not None:
+                one.cancel()
+        self._ended.cancel()
+        self.transport.abort()
+
+    # ---- the request -------------------------------------------------------------------------------------------------
+
+    def send(self, head: bytes, body: Payload, handed_over: Callable[[], None]) -> None:
+        """Hand a request over, and say so before a byte can leave; what a large one has to say follows by itself."""
+        if self._lost or self.transport.is_closing():
+            raise aiohttp.ClientConnectionResetError("the connection was closed")
+        handed_over()
+        if isinstance(body, bytes) and len(body) < PIECE:
+            self.transport.write(head + body)
+        else:
+            self._sending = asyncio.create_task(self._send(head, body))
+
+    async def _send(self, head: bytes, body: Payload) -> None:
+        """Send a large request piece by piece; what keeps it from being sent whole is told to who reads the answer."""
+        try:
+            self.transport.write(head)
+            async for piece in _pieces(body):
+                if self._room is not None:
+                    await self._room
+                if self._lost:
+                    return
+                self.transport.write(piece)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
+            self._break(ConnectionError(f"the request could not be sent: {error}"), error)
+
+    def pause_writing(self) -> None:
+        """Let a large request wait until some of it has left."""
+        self._room = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None
+
+    # ---- the answer --------------------------------------------------------------------------------------------------
+
+    async def answer(self, answered: Answered) -> None:
+        """Wait for the last byte that matters. Errors of the body pass through.
+
+        ValueError where no HTTP comes, ConnectionError where the line breaks, TimeoutError where a refusal has no end.
+        """
+        self._answered = answered
+        if self._early:
+            self._receive(self._early, len(self._early))
+        await self._ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = cast("asyncio.Transport", transport)  # what encrypts is none by its class
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Lend the buffer: what is received is worked off before any other connection receives."""
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Work off what was received; what comes before anybody asked is kept for who asks."""
+        if self._answered is None:
+            self._early += self._view[:nbytes]
+        else:
+            self._receive(self._buffer, nbytes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits that the rest will not come; an answer without a length ends there."""
+        self._lost = True
+        self.resume_writing()
+        if self._answered is None or self._ended.done():
+            return
+        why = f": {exc}" if exc else ""
+        if self._body is None:
+            self._break(ConnectionError(f"the connection closed before an answer came{why}"), exc)
+        elif self._left is not None:
+            words = f"the connection closed {self._left:,} bytes before the end of the answer{why}"
+            self._break(ConnectionError(words), exc)
+        else:
+            try:
+                self._parser.feed_eof()
+            except Exception as error:  # noqa: BLE001 - whatever the parser misses, the answer is not whole
+                self._break(ConnectionError(f"the connection closed before the end of the answer{why}"), error)
+            else:
+                self._end()
+
+    def _receive(self, data: bytes | bytearray, size: int) -> None:
+        if self._ended.done():
+            return
+        try:
+            at = 0 if self._body else self._head(data, size)
+            if self._body is not None and not self._ended.done():
+                self._take(self._body, data, at, size)
+        except HttpProcessingError as error:
+            kind = ValueError if self._body is None else ConnectionError
+            self._break(kind(f"what came is no HTTP: {error.message}"), error)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
+            self._break(error)
+
+    def _head(self, data: bytes | bytearray, size: int) -> int:
+        """Read the head of the answer, and those before it that only ask for patience; return where the body begins."""
+        at = 0
+        while self._body is None and at < size and not self._ended.done():
+            end = data.find(_END_OF_HEAD, at, size)
+            stop = size if end < 0 else end + len(_END_OF_HEAD)
+            messages, _, _ = self._parser.feed_data(bytes(data[at:stop]))
+            at = stop
+            for message, content in messages:
+                if not 100 <= message.code < 200 or message.code == 101:
+                    self._begin(message, content)
+        return at
+
+    def _begin(self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> None:
+        assert self._answered is not None, "somebody waits for the answer"
+        body = self._body = self._answered(message.code, header_view(message.headers))
+        if body is None:
+            self._end()
+            return
+        self._content = content
+        if not 200 <= message.code < 300:
+            self._later(ERROR_BODY_SECONDS, self._break, TimeoutError("the answer has no end"))
+        length = message.headers.get("Content-Length")
+        if content is aiohttp.EMPTY_PAYLOAD or message.code in _NO_BODY:
+            self._left = 0
+        elif length is not None and not message.chunked:
+            self._left = int(length) - content.total_bytes
+        self._drain(body)
+        if self._left is not None and self._left > PIECE:
+            self._widen()
+
+    def _take(self, body: Body, data: bytes | bytearray, at: int, size: int) -> None:
+        """Feed the body with what came."""
+        if self._left is None:
+            if at < size:
+                self._parser.feed_data(bytes(memoryview(data)[at:size]))
+            self._drain(body)
+            if self._content is not None and self._content.is_eof():
+                self._end()
+            elif body.done and not self._lingers:
+                # The server may finish its last chunk before the connection closes; nothing in it matters any more.
+                self._lingers = True
+                self._later(LINGER, self._end)
+            return
+        size = min(size, at + self._left)
+        if at < size:
+            body.take(*((data[at:size],) if at else (data, size)))
+            self._left -= size - at
+        if self._left <= 0 or body.done:
+            self._end()
+
+    def _drain(self, body: Body) -> None:
+        """Feed the body with what the parser holds."""
+        while self._content is not None and not body.done and (piece := self._content.read_nowait()):
+            body.take(piece)
+
+    def _later(self, seconds: float, act: Callable[..., None], *args: object) -> None:
+        """Let time end the answer; the latest word counts."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, act, *args)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _break(self, error: Exception, cause: BaseException | None = None) -> None:
+        """Tell who waits, after the body has taken all that arrived: the parser forgets it when it hears of this."""
+        if self._ended.done():
+            return
+        arrived = getattr(self._content, "_buffer", ())  # every public way to it raises the break first
+        with suppress(Exception):
+            while arrived and self._body is not None and not self._body.done:
+                self._body.take(arrived.popleft())
+        if cause is not None:
+            error.__cause__ = cause
+        self._ended.set_exception(error)
+
+    def _widen(self) -> None:
+        """Make room in the kernel: on a new connection its own tuning starts small, and pieces are small then.
+
+        A low-water mark widens the buffer and, unlike SO_RCVBUF, leaves the tuning on (Linux, tcp_set_rcvlowat).
+        """
+        line = self.transport.get_extra_info("socket")
+        if line is not None:
+            with suppress(OSError):
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, ROOM)
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def _pieces(body: Payload) -> AsyncIterator[bytes]:
+    """Walk a body a piece at a time, so that the event loop breathes between."""
+    if isinstance(body, bytes):
+        for at in range(0, len(body), PIECE):
+            yield body[at : at + PIECE]
+        return
+    async for piece in body:
+        yield piece
+
+
+def request_head(method: str, path: str, headers: Mapping[str, str], body: Payload) -> bytes:
+    """Write down the line and the headers of a request; of names that differ in case only, the last counts."""
+    fields = {name.lower(): f"{name}: {value}\r\n" for name, value in headers.items()}
+    if isinstance(body, bytes) and (body or method != "GET"):
+        fields["content-length"] = f"Content-Length: {len(body)}\r\n"
+    return f"{method} {path} HTTP/1.1\r\n{''.join(fields.values())}\r\n".encode()
