@@ -86,7 +86,7 @@ class Connections:
         except OSError as error:
             raise NotConnectedError(f"{host} has no address: {error.strerror}", error) from error
         try:
-            return await _first([partial(self._line, address) for address in addresses])
+            return await first_open([partial(self._line, address) for address in addresses])
         except OSError as error:
             words = f"no connection to {host}:{port}: {error.strerror or error}"
             raise NotConnectedError(words, error, cause) from error
@@ -156,7 +156,7 @@ def _look_up(host: str, port: int) -> list[Address]:
     return [one for one in chain.from_iterable(zip_longest(first, others)) if one]
 
 
-async def _first(ways: Sequence[Callable[[], Awaitable[ResponseProtocol]]]) -> ResponseProtocol:
+async def first_open(ways: Sequence[Callable[[], Awaitable[ResponseProtocol]]]) -> ResponseProtocol:
     """Take the first connection that comes to be; each way has a head start before the next one."""
     if len(ways) == 1:
         return await ways[0]()

@@ -30,7 +30,7 @@ PUBLIC = "93.184.215.14"
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with an authority that was made just now, and a server's certificate that it signed."""
     root = tmp_path_factory.mktemp("authority")
-    names = f"subjectAltName=DNS:{HOST},DNS:{PICTURES}"
+    names = f"subjectAltName=DNS:{HOST},DNS:{PICTURES},IP:127.0.0.1"
     (root / "names").write_text(names)
     make = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     signed = ["-CAcreateserial", "-days", "2", "-out", "server.pem", "-extfile", "names"]
@@ -43,11 +43,22 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def serving(authority: Path) -> ssl.SSLContext:
+    """Return what a server shows that the authority signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    return context
+
+
 @dataclass
 class Tunnel:
-    """A CONNECT proxy in a thread: every tunnel leads to one server; `heard` is what it could read."""
+    """A CONNECT proxy in a thread: every tunnel leads to one server; `heard` is what it could read.
+
+    With a context it is spoken to over TLS.
+    """
 
     to: int
+    secured: ssl.SSLContext | None = None
     answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n"
     heard: list[bytes] = field(default_factory=list)
     through: list[bytes] = field(default_factory=list)
@@ -55,7 +66,7 @@ class Tunnel:
     def __post_init__(self) -> None:
         """Listen."""
         self._door = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        self.address = f"{'https' if self.secured else 'http'}://127.0.0.1:{self._door.getsockname()[1]}"
         Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -67,8 +78,8 @@ class Tunnel:
             while True:
                 Thread(target=self._pass, args=(self._door.accept()[0],), daemon=True).start()
 
-    def _pass(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
+    def _pass(self, plain: socket.socket) -> None:
+        with plain, suppress(OSError), self._secure(plain) as client:
             head = b""
             while b"\r\n\r\n" not in head and (piece := client.recv(65536)):
                 head += piece
@@ -79,6 +90,9 @@ class Tunnel:
             with socket.create_connection(("127.0.0.1", self.to)) as server:
                 Thread(target=self._copy, args=(server, client, []), daemon=True).start()
                 self._copy(client, server, self.through)
+
+    def _secure(self, client: socket.socket) -> socket.socket:
+        return self.secured.wrap_socket(client, server_side=True) if self.secured else client
 
     @staticmethod
     def _copy(source: socket.socket, target: socket.socket, seen: list[bytes]) -> None:
@@ -99,8 +113,7 @@ class Secured:
 
     def __post_init__(self) -> None:
         """Listen."""
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        self._context = serving(self.folder)
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = self._door.getsockname()[1]
         Thread(target=self._serve, daemon=True).start()
@@ -156,6 +169,20 @@ async def test_a_call_goes_through_a_tunnel_and_the_proxy_never_sees_the_key(
     (asked,) = server.heard
     assert world.key.encode() in asked
     assert token not in asked
+
+
+async def test_a_proxy_that_is_spoken_to_over_tls_is_one_like_any_other(
+    world: Any, authority: Path, outside: tuple[Secured, Tunnel]
+) -> None:
+    """The tunnel lies within what is encrypted for the proxy."""
+    server, _ = outside
+    tunnel = Tunnel(server.port, serving(authority))
+    await opened(world, authority, Proxies(tunnel.address))
+    came = await world.execute(world.attempt())
+    tunnel.close()
+    assert isinstance(came, Receipt)
+    assert came.count == 1, came.verdict
+    assert world.key.encode() not in b"".join((*tunnel.heard, *tunnel.through))
 
 
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "200OK"])

@@ -1,0 +1,107 @@
+"""How a server with several addresses is reached, and what may stand around an answer on its line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from batchgen.executor.connection import HEAD_START, first_open
+from batchgen.model import Charge
+from tests import virtual_time
+
+
+class Way:
+    """A way to a server: it opens after so many seconds, or fails."""
+
+    def __init__(self, seconds: float, error: OSError | None = None) -> None:
+        self.seconds, self.error = seconds, error
+        self.state = "untried"
+
+    async def __call__(self) -> Any:
+        """Try it."""
+        self.state = "tried"
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        self.state = "open"
+        return SimpleNamespace(way=self, transport=SimpleNamespace(abort=self.abort))
+
+    def abort(self) -> None:
+        """Close what was opened."""
+        self.state = "closed"
+
+
+def race(*ways: Way) -> tuple[Any, float]:
+    """Return the way that was taken, or the error, and when."""
+
+    async def run() -> tuple[Any, float]:
+        tried: list[Callable[[], Awaitable[Any]]] = list(ways)
+        try:
+            found: Any = (await first_open(tried)).way
+        except OSError as error:
+            found = error
+        at = asyncio.get_running_loop().time()
+        await asyncio.sleep(100)
+        return found, at
+
+    return virtual_time.run(run())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "taken", "at"),
+    [
+        ((0.1,), 0, 0.1),
+        ((0.1, 0.1), 0, 0.1),
+        ((50, 0.1), 1, HEAD_START + 0.1),
+        ((0.3, 0.2), 0, 0.3),
+        ((50, 50, 0.1), 2, 2 * HEAD_START + 0.1),
+    ],
+)
+def test_the_first_address_that_answers_is_taken(seconds: tuple[float, ...], taken: int, at: float) -> None:
+    """Each has a head start before the next one; no other connection stays open."""
+    ways = [Way(one) for one in seconds]
+    found, when = race(*ways)
+    assert found is ways[taken]
+    assert when == pytest.approx(at, abs=0.01)
+    assert [way for way in ways if way.state == "open"] == [ways[taken]]
+
+
+def test_an_address_that_refuses_makes_room_for_the_next_at_once() -> None:
+    """Nobody waits for a head start that is over."""
+    refused = Way(0.01, ConnectionRefusedError("refused"))
+    good = Way(0.01)
+    assert race(refused, good) == (good, pytest.approx(0.02, abs=0.01))
+
+
+def test_where_no_address_answers_the_first_one_says_why() -> None:
+    """The others are mostly of a family that the machine does not have."""
+    first = ConnectionRefusedError("refused")
+    assert race(Way(0.5, first), Way(0.1, OSError("no route")))[0] is not None
+    assert race(Way(0.1, first), Way(0.1, OSError("no route")))[0] is first
+
+
+async def test_what_a_server_says_before_it_is_asked_is_its_answer(world: Any, kit: Any) -> None:
+    """Some refuse a connection before they read; nothing is lost of it."""
+    refusal = kit.response(b'{"error": {"message": "too many connections"}}', "503 Service Unavailable")
+
+    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(refusal)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(at_once, "127.0.0.1", 0)
+    world.like(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    came = await world.execute(world.attempt())
+    await asyncio.sleep(0.05)
+    server.close()
+    assert came.status == 503
+    assert came.verdict.charge is Charge.NO
+
+
+async def test_what_follows_an_answer_is_none_of_it(world: Any, kit: Any) -> None:
+    """One answer a connection: bytes behind its length do not spoil it, not even in the same packet."""
+    came = await world.execute(world.attempt(), kit.response(kit.answer(kit.image())) + b"\0junk\r\n\r\n")
+    assert came.count == 1
+    assert came.verdict.code == "ok"
