@@ -149,7 +149,8 @@ def _authorities() -> ssl.SSLContext:
 
 def _look_up(host: str, port: int) -> list[Address]:
     """Find the addresses of a name, one family after the other in turns. Blocks."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    # As bytes: a text would be spelled anew by a codec, which is loaded when it is needed first.
+    found = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     addresses = [(family, str(where[0]), int(where[1])) for family, _, _, _, where in found]
     first = [one for one in addresses if one[0] == addresses[0][0]]
     others = [one for one in addresses if one[0] != addresses[0][0]]

@@ -92,15 +92,15 @@ def test_everything_is_on_the_disk_before_something_relies_on_it(fresh: Path, la
         for step in traced(fresh, [*trial.words, "--concurrency", "1"]):
             ledger = next((path for path in step.paths if path.endswith("ledger.db-wal")), "")
             match step.call:
+                case "sendto" | "write" if "POST" in step.words:
+                    assert not any(path.endswith("-wal") for path in unsure), "a request before its intent"
+                    seen["sent"] += 1
                 case "write" | "pwrite64":
                     if ledger and named:
                         assert not any("/images/" in path or path.endswith("/images") for path in unsure), (
                             "a row before its image's name"
                         )
                         seen["settled"], named = seen["settled"] + 1, False
-                case "sendto" if "POST" in step.words:
-                    assert not any(path.endswith("-wal") for path in unsure), "a request before its intent"
-                    seen["sent"] += 1
                 case "linkat" if "/images" in step.words:
                     assert not any("/spool/" in path for path in unsure), "a name before its bytes"
                     seen["named"], named = seen["named"] + 1, True
