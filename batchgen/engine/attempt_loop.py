@@ -167,8 +167,8 @@ class AttemptLoop:
             self._take_out(call.job, call.asked, stop)
 
     def _take_out(self, job: Job, lane: Lane, stop: Stop) -> None:
-        """Ask a provider no more, or no more for what it has no endpoint for."""
-        if not lane.close_endpoint(job.request.operation, stop):
+        """Ask a provider no more, or no more for what it has no endpoint or no such model for."""
+        if not self.context.close_part(lane, lane.part(job), stop):
             self.context.take_out(lane, stop)
         self.choice.news()
 
@@ -362,9 +362,9 @@ class AttemptLoop:
             await park(self.context, came)
             self.context.note("pending", attempt=attempt.id, job=attempt.job_id, handle=came.handle)
             return came
-        receipt = await self._proven(permit.lane, _receipt(came))
+        receipt = _believed(permit.lane, attempt, await self._proven(permit.lane, _receipt(came)))
         if receipt.came:
-            permit.lane.brought.add(attempt.request.operation)
+            permit.lane.brought.add((attempt.request.operation, attempt.model))
         self._learn(call, permit, receipt)
         if receipt.verdict.remedy is Remedy.WAIT:
             limiter.throttled(receipt.verdict.retry_after, permit.start)
@@ -497,6 +497,13 @@ def _receipt(came: Receipt | Lost) -> Receipt:
         return Receipt(came.attempt_id, Phase.HANDED_OVER, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", came.why))
     verdict = cautious(came.verdict)
     return came if verdict is came.verdict else replace(came, verdict=verdict)
+
+
+def _believed(lane: Lane, attempt: Attempt, receipt: Receipt) -> Receipt:
+    """Ask again for a model that brought images in this run before it is believed to be gone."""
+    verdict, part = receipt.verdict, (attempt.request.operation, attempt.model)
+    sudden = verdict.cause is Cause.NO_MODEL and verdict.remedy is Remedy.STOP_CONFIG and part in lane.brought
+    return replace(receipt, verdict=replace(verdict, remedy=Remedy.RETRY)) if sudden else receipt
 
 
 def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:

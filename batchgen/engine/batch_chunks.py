@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from batchgen.catalog import parse_size
+from batchgen.engine.lane import Part
 from batchgen.executor.batch_input import line_bytes
 from batchgen.model import Attempt, BatchRules, BatchSettings
 
@@ -23,6 +24,11 @@ class Chunk:
     upload: int = 0
     output: int = 0
     tokens: int = 0
+
+    @property
+    def part(self) -> Part:
+        """Return what it asks its provider for."""
+        return self.attempts[0].request.operation, self.model
 
 
 @dataclass(slots=True)

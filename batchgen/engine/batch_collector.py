@@ -12,8 +12,8 @@ from batchgen.engine.open_items import settle_late
 from batchgen.errors import StorageError
 from batchgen.executor import BatchRefusedError
 from batchgen.ledger import BatchRow, BatchState
-from batchgen.model import Charge, Phase, Reason, ReasonCode, Receipt, Remedy, SlotState, Stop, StopKind, Verdict
-from batchgen.providers.batches import QUEUE_IS_FULL, BatchError, BatchStatus, ProviderBatch
+from batchgen.model import Cause, Charge, Phase, Reason, ReasonCode, Receipt, Remedy, SlotState, Stop, StopKind, Verdict
+from batchgen.providers.batches import QUEUE_IS_FULL, BatchError, BatchStatus, ProviderBatch, operation_at
 
 FIRST_WAIT, LONGEST_WAIT, GROWTH = 15.0, 600.0, 1.5
 """Seconds between two polls."""
@@ -190,6 +190,11 @@ class BatchCollector:
         if any(error.code == QUEUE_IS_FULL for error in errors):
             most = max(1, row.tokens // 2)
             await context.offload(context.ledger.queue_limits.keep, row.provider, self._batches.key, row.model, most)
+            return
+        if refused := next((error for error in errors if error.of_model), None):
+            said = f"{refused.code}: {refused.message}"
+            stop = Stop(StopKind.CONFIG, Cause.NO_MODEL.what, said, Cause.NO_MODEL)
+            context.close_part(context.lane, (operation_at(row.endpoint), row.model), stop)
             return
         for error in errors:
             line = await context.offload(context.ledger.batches.line, row.id, error.line or 0)

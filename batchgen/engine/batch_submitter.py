@@ -84,6 +84,10 @@ class BatchSubmitter:
             if isinstance(ready, Outcome):
                 yield ready
                 continue
+            if gone := context.lane.out(ready.job):
+                context.stops.leave_undone(gone)
+                yield Outcome(ready.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.UNAVAILABLE, "", gone.words))
+                continue
             for attempt in await self._attempts(ready):
                 if full := chunks.add(attempt):
                     await self._submit(full)
@@ -134,7 +138,7 @@ class BatchSubmitter:
 
     async def _submit(self, chunk: Chunk) -> None:
         """Submit a batch; one that provably never began is made anew, with new attempts."""
-        if self._fits and not await self._fits(chunk):
+        if self.context.lane.shut(chunk.part) or (self._fits and not await self._fits(chunk)):
             return
         for _ in range(MOST_ROUNDS):
             with suppress(Closed):
@@ -181,7 +185,7 @@ class BatchSubmitter:
         try:
             return await self._created(batch, taken)
         except BatchRefusedError as error:
-            await self._give_up(batch.id, error.verdict)
+            await self._give_up(batch.id, chunk, error.verdict)
             return True
 
     async def _created(self, batch: NewBatch, attempts: Sequence[Attempt]) -> bool:
@@ -236,13 +240,15 @@ class BatchSubmitter:
                 return True
         raise AssertionError("the last try ends it")
 
-    async def _give_up(self, batch_id: str, verdict: Verdict) -> None:
-        """Release a batch that the provider did not take, and stop the run for the reason."""
+    async def _give_up(self, batch_id: str, chunk: Chunk, verdict: Verdict) -> None:
+        """Release a batch that the provider did not take, and stop the run for the reason, unless it is its model's."""
         context = self.context
         await self._recovery.release(batch_id, "refused", verdict.message)
         refused = verdict.remedy is Remedy.FAIL_JOB
         why = f"the batch was not taken: {verdict.code}: {verdict.message}"
-        context.stops.add(halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why))
+        stop = halt(verdict) or Stop(StopKind.CONFIG if refused else StopKind.UNAVAILABLE, why)
+        if not context.close_part(context.lane, chunk.part, stop):
+            context.stops.add(stop)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask for something free again, as long as another try may help."""

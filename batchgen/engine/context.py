@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from batchgen.engine.lane import Lane
+from batchgen.engine.lane import Lane, Part
 from batchgen.engine.stop_reasons import StopReasons
 from batchgen.executor import Executor
 from batchgen.ledger import Ledger
@@ -74,6 +74,16 @@ class RunContext:
             return self.lanes
         names = {offer.name for offer in self.offers.able(job)}
         return tuple(lane for lane in self.lanes if lane.name in names)
+
+    def close_part(self, lane: Lane, part: Part, stop: Stop) -> bool:
+        """Ask a provider no more for what alone a stop is about, if it is; that is told once."""
+        known = lane.shut(part)
+        closed = lane.close_part(part, stop)
+        if closed and closed is not known:
+            self.note("closed", provider=lane.name, why=closed.words, cause=closed.cause.value)
+            if len(self.lanes) == 1:
+                self.stops.leave_undone(closed)
+        return closed is not None
 
     def take_out(self, lane: Lane, stop: Stop) -> None:
         """Ask a provider no more; the run stops for what stopped its last one."""

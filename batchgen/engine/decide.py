@@ -160,9 +160,11 @@ def decide(verdict: Verdict, before: Tally, policy: Policy) -> Next:
 
 
 def _given_up(verdict: Verdict) -> Over:
-    """Say how a call ends after every try: one whose own input did not come was never started."""
+    """Say how a call ends after every try: without its own input, or a model that is there, it was never started."""
     if verdict.blames:
         return Over(SlotState.NOT_STARTED, _because(ReasonCode.INPUT, verdict))
+    if verdict.cause is Cause.NO_MODEL:
+        return Over(SlotState.NOT_STARTED, _because(ReasonCode.UNAVAILABLE, verdict), _stop(StopKind.CONFIG, verdict))
     return Over(SlotState.FAILED, _because(ReasonCode.TRANSIENT, verdict))
 
 
@@ -189,10 +191,14 @@ def _without_image(verdict: Verdict, now: Tally, policy: Policy) -> Next:
 
 
 def halt(verdict: Verdict) -> Stop | None:
-    """Why a verdict ends the whole run, at once: key, quota, permission or address."""
+    """Why a verdict ends the whole run, or what it is about, at once: key, quota, permission, address or model."""
     kind = _HALTS.get(verdict.remedy)
-    if kind is None:
-        return None
+    if kind is None and verdict.remedy is Remedy.FAIL_JOB and verdict.cause is Cause.NO_MODEL:
+        kind = StopKind.CONFIG  # that call may have been charged, and is its job's last one
+    return _stop(kind, verdict) if kind else None
+
+
+def _stop(kind: StopKind, verdict: Verdict) -> Stop:
     if verdict.cause:
         return Stop(kind, verdict.cause.what, _because(ReasonCode.UNAVAILABLE, verdict).words, verdict.cause)
     return Stop(kind, verdict.code, verdict.message)

@@ -11,6 +11,9 @@ from batchgen.limits import Breakers, Limiter
 from batchgen.model import Cause, Job, Operation, Provider, Reason, Stop, StopKind
 from batchgen.pricing import Offer, PriceList
 
+Part = tuple[Operation, str]
+"""An operation with a model; with an empty name, one with any model."""
+
 Doubted = list[tuple[Job, dict[int, Reason]]]
 """Jobs that are held, with the reasons of their open slots."""
 
@@ -23,8 +26,8 @@ class Lane:
     calls at once it allows at any time. `batches` are where images go that are asked for in batches. `stop` is why the
     provider is not asked any more. `given` counts the images that it was asked for. `charged` and `served` say that it
     has charged for something in this run, and that it ever brought an image. `alike` and `refusals` notice that jobs
-    fail alike here; `doubted` are those that were held since the last good one. `brought` are operations that gave
-    images in this run, `closed` those that it has no endpoint for, each with what it said.
+    fail alike here; `doubted` are those that were held since the last good one. `brought` are operations and models
+    that gave images in this run, `closed` those that it does not draw, each with what it said; no model stands for all.
     """
 
     offer: Offer
@@ -39,8 +42,8 @@ class Lane:
     given: int = 0
     charged: bool = False
     served: bool = False
-    brought: set[Operation] = field(default_factory=set)
-    closed: dict[Operation, Stop] = field(default_factory=dict)
+    brought: set[Part] = field(default_factory=set)
+    closed: dict[Part, Stop] = field(default_factory=dict)
     alike: FailureStreak = field(default_factory=FailureStreak)
     refusals: Refusals = field(default_factory=Refusals)
     doubted: Doubted = field(default_factory=list)
@@ -61,20 +64,32 @@ class Lane:
 
     def out(self, job: Job) -> Stop | None:
         """Say why a job is not asked for here any more, if that is so."""
-        return self.stop or self.closed.get(job.request.operation)
+        return self.stop or (self.shut(self.part(job)) if self.closed else None)
 
-    def close_endpoint(self, operation: Operation, stop: Stop) -> bool:
-        """Ask for this operation no more where its endpoint alone is missing; whether that is so.
+    def part(self, job: Job) -> Part:
+        """Return what a job asks this provider for."""
+        return job.request.operation, self.price_list.model_of(job.request)
+
+    def shut(self, part: Part) -> Stop | None:
+        """Say why it draws nothing of this any more, if that is so."""
+        return self.closed.get((part[0], "")) or self.closed.get(part)
+
+    def close_part(self, part: Part, stop: Stop) -> Stop | None:
+        """Ask no more for what alone a stop is about; why, when it is about a part of what is drawn here.
 
         Where generations have no endpoint and nothing else came, the address is wrong, and everything is missing.
         """
-        others = operation is not Operation.GENERATE or self.brought - {operation}
-        alone = stop.cause is Cause.NO_ENDPOINT and bool(others)
-        if alone:
-            why = f"{self.name} has no endpoint for {operation}: {stop.why}"
-            cause = Cause.NONE if self.brought else stop.cause
-            self.closed.setdefault(operation, Stop(StopKind.ENDPOINT, why, stop.detail, cause))
-        return alone
+        operation, model = part
+        if stop.cause is Cause.NO_MODEL:
+            kind = StopKind.ENDPOINT if stop.kind is StopKind.CONFIG else stop.kind
+            why = f"{self.name} does not draw with {model} ({operation}): {stop.why}"
+            return self.closed.setdefault(part, Stop(kind, why, stop.detail, stop.cause))
+        others = operation is not Operation.GENERATE or any(other is not operation for other, _ in self.brought)
+        if stop.cause is not Cause.NO_ENDPOINT or not others:
+            return None
+        why = f"{self.name} has no endpoint for {operation}: {stop.why}"
+        cause = Cause.NONE if self.brought else stop.cause
+        return self.closed.setdefault((operation, ""), Stop(StopKind.ENDPOINT, why, stop.detail, cause))
 
     def follow(self, stops: StopReasons) -> "Lane":
         """Let everyone who waits for a permit give up when the run stops."""

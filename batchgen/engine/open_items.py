@@ -8,7 +8,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from batchgen.engine.context import RunContext, told
-from batchgen.engine.decide import PAID, mismatch, state_of
+from batchgen.engine.decide import PAID, halt, mismatch, state_of
 from batchgen.executor import Came
 from batchgen.ledger import AttemptRow, BatchRow, Ledger, PendingDownload
 from batchgen.model import (
@@ -332,8 +332,10 @@ async def settle_late(
     context: RunContext, row: AttemptRow, receipt: Receipt, marks: Mapping[int, tuple[SlotState, Reason]] | None = None
 ) -> None:
     """Close an attempt that no job waits for any more; `marks` decide its slots."""
-    state = state_of(receipt)
-    settlement = context.lane_of(row.provider).price_list.settle_orphan(row, receipt) if state in PAID else None
+    state, lane = state_of(receipt), context.lane_of(row.provider)
+    settlement = lane.price_list.settle_orphan(row, receipt) if state in PAID else None
+    if stop := halt(receipt.verdict):
+        context.close_part(lane, (row.request.operation, row.model), stop)
     decided = {**not_taken(context, receipt), **(marks or {})}
     await context.offload(context.ledger.attempts.settle, receipt, state, settlement, decided)
     context.note(

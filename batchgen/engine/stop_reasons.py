@@ -47,7 +47,7 @@ class StopReasons:
 
     def leave_undone(self, stop: Stop) -> None:
         """Take why some jobs could not be drawn, while the others go on."""
-        if all(reason.kind is not stop.kind for reason in self._partial):
+        if all((reason.kind, reason.why) != (stop.kind, stop.why) for reason in self._partial):
             self._partial.append(stop)
 
     async def wait(self) -> None:

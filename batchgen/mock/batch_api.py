@@ -20,6 +20,7 @@ from batchgen.mock.reply import (
     bad_value,
     error,
     missing_parameter,
+    no_model,
     rate_limited,
     server_error,
 )
@@ -123,6 +124,8 @@ class BatchApi:
         asked = _json(await request.read())
         batch = self.handler.batches.create(asked, self.handler.key_of(request))
         batch.origin = origin_of(request)
+        if batch.fault == "create_no_model":
+            raise Refused(no_model("lamp-1"))
         if batch.fault != "create_lost":
             self.handler.batches.keep(batch)
         if batch.fault in {"create_lost", "create_500"}:

@@ -216,6 +216,9 @@ class Batches:
             shown = limit if limit is not None else int(batch.hit.number("limit", 1_000_000))
             words = f"Enqueued token limit reached for {batch.model} in organization org-mock. Limit: {shown} enqueued "
             raise Invalid("token_limit_exceeded", words + "tokens. Please try again once some batches have completed.")
+        if batch.fault == "no_model":
+            words = f"The provided model '{batch.model}' is not supported by the Batch API."
+            raise Invalid("model_not_found", words, 1, "body.model")
         if batch.fault == "validation":
             line = int(batch.hit.number("line", 1))
             raise Invalid("invalid_value", "Invalid value: the prompt cannot be used.", line, "body.prompt")

@@ -134,6 +134,27 @@ ACCOUNT: dict[str, Words] = {
     "account_payment": Words(402, {"error": {"code": 402, "message": "Insufficient credits. Add more to go on."}}),
 }  # fmt: skip
 
+MODELS: dict[str, Words] = {
+    "model_unknown": said(404, "The model `lamp-1` does not exist or you do not have access to it.", "model_not_found",
+                          "invalid_request_error"),
+    "model_shut_down": said(404, "The model `lamp-1` has been deprecated, learn more here: /docs/deprecations"),
+    "model_not_open": said(403, "Project `proj_{id}` does not have access to model `lamp-1`", "model_not_found"),
+    "model_deployment": said(404, "The API deployment for this resource does not exist. If you created the deployment"
+                             " within the last 5 minutes, please wait a moment and try again.", "DeploymentNotFound"),
+    "model_litellm": said(400, "/images/generations: Invalid model name passed in model=lamp-1. Call `/v1/models` to"
+                          " view available models for your key.", "400", "None"),
+    "model_vllm": Words(404, {"object": "error", "message": "The model `lamp-1` does not exist.",
+                              "type": "NotFoundError", "param": None, "code": 404}),
+    "model_google": said(404, "models/lamp-1 is not found for API version v1beta, or is not supported for predict."
+                         " Call ListModels to see the list of available models.", 404, "NOT_FOUND"),
+    "model_openrouter": Words(404, {"error": {"code": 404, "message": "No endpoints found for lamp/lamp-1."}}),
+    "model_param": Words(400, {"error": {"message": "Invalid value: 'lamp-1'. Value must be 'dall-e-2'.",
+                               "type": "invalid_request_error", "param": "model", "code": "invalid_value"}}),
+    "model_channel": said(503, "No available channel for model lamp-1 under group default (distributor) (request id:"
+                          " {id})", "model_not_found", "new_api_error"),
+}  # fmt: skip
+"""A model that is retired, unknown, or not open to this key."""
+
 UNKNOWN: dict[str, Words] = {
     "unknown_empty": Words(200, {}),
     "unknown_task": Words(200, {"code": 200, "data": [{"status": "submitted", "task_id": "task_{id}"}]}),

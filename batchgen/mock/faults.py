@@ -93,6 +93,7 @@ BODY: dict[str, Fault] = {
     "list_200": Fault("200 whose body is a list", reply=instead.body(b"[]")),
     "text_200": Fault("200 whose body is no JSON", reply=instead.body(b"OK")),
     "error_in_200": Fault("200 with an error nobody knows", reply=instead.inside("convert_request_failed", "failed")),
+    "error_in_200_model": Fault("200 with model_not_found", reply=instead.inside("model_not_found", "no such model")),
     "error_in_200_quota": Fault("200 with insufficient_quota", FREE,
                          reply=instead.inside("insufficient_quota", "no credit")),
     "error_in_200_rate": Fault("200 with rate_limit_exceeded", FREE,

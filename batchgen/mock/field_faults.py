@@ -160,6 +160,8 @@ TASKS: dict[str, Fault] = {
 # The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists.
 BATCHES: dict[str, Fault] = {
     "batch_validation": Fault("validation fails; option line (that of the prompt)", FREE, batch="validation"),
+    "batch_no_model": Fault("validation fails: its model is not there", FREE, batch="no_model"),
+    "batch_create_no_model": Fault("404 model_not_found, and it was not created", FREE, batch="create_no_model"),
     "batch_token_limit": Fault("the queue is full; option limit (1000000)", FREE, batch="token_limit"),
     "batch_expired": Fault("expires when option share (0.5) of the lines is done", batch="expired"),
     "batch_cancelled": Fault("is cancelled by the provider; option share (0.5)", batch="cancelled"),
@@ -228,6 +230,7 @@ FIELD: dict[str, Fault] = {
     },
     **_refusals(words.RATE, "a rate limit in other words; option wait", charged=False),
     **_refusals(words.ACCOUNT, "the account is refused", charged=False),
+    **_refusals(words.MODELS, "the model is gone, unknown or closed to this key", charged=False),
     **_refusals(words.UNKNOWN, "no answer of the Images API", charged=True),
     **_refusals(words.INPUT, "a reference image cannot be read", charged=False),
 }

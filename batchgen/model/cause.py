@@ -27,6 +27,7 @@ class Cause(StrEnum):
     WEB_PAGE = "web_page"
     NO_ENDPOINT = "no_endpoint"
     REDIRECT = "redirect"
+    NO_MODEL = "no_model"
 
     @property
     def what(self) -> str:
@@ -103,6 +104,10 @@ _WORDS = {
     ),
     Cause.NO_ENDPOINT: _Words(
         "nothing answers there: the server knows no such path", f"check the path of {_BASE}: it often has to end in /v1"
+    ),
+    Cause.NO_MODEL: _Words(
+        "the provider has no such model, or not for this key",
+        "name another model in the manifest, or ask the provider to open this one",
     ),
     Cause.REDIRECT: _Words(
         "the base URL redirects to another address",

@@ -39,7 +39,7 @@ class StopKind(StrEnum):
     STORAGE = "storage"
     ACCOUNT = "account"
     CONFIG = "config"
-    ENDPOINT = "endpoint"  # the provider has none for one operation; the others go on
+    ENDPOINT = "endpoint"  # the provider has none for one operation, or not that model; the others go on
     LIMIT = "limit"
     DRAIN = "drain"  # somebody told it to end
     UNAVAILABLE = "unavailable"

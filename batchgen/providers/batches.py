@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from batchgen.catalog.answers import wording
 from batchgen.model import ImageRequest, Operation
 from batchgen.text import safe
 
@@ -38,6 +39,11 @@ class BatchError:
     code: str
     message: str
     line: int | None = None
+
+    @property
+    def of_model(self) -> bool:
+        """Whether the model is what is wrong."""
+        return bool(wording().model.named(self.code) or wording().model.said(self.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,11 @@ def page_of(value: Any) -> tuple[tuple[ProviderBatch, ...], str | None] | None:
     if len(read) < len(found) or (value.get("has_more") is True and last is None):
         return None
     return read, last if value.get("has_more") is True else None
+
+
+def operation_at(endpoint: str) -> Operation:
+    """Say what the lines of a batch at an endpoint ask for."""
+    return Operation.EDIT if endpoint.endswith("/edits") else Operation.GENERATE
 
 
 def no_line(request: ImageRequest, speaks: str) -> str:

@@ -34,6 +34,8 @@ _OVERLOADED = frozenset({503, 529})
 _IN_DOUBT = frozenset({408, 409, 425, 499})
 _REFUSED = frozenset({400, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 424, 426, 428, 431, 451})
 _AT_THE_DOOR = frozenset({401, 402, 403, 404, 405, 407, 429})
+_ABOUT_MODEL = frozenset({400, 403, 404, 410, 422})
+"""Statuses with which a provider refuses a model, and not the request."""
 _IN_ITS_PLACE = frozenset({Cause.PORTAL, Cause.NO_ENDPOINT, Cause.REDIRECT, Cause.PROXY_REFUSED})
 """Who answers there is not the API: nothing can have been drawn."""
 _NO_ACCESS = re.compile(r"\bLimit:?\s+0(?![\d.])")
@@ -101,7 +103,8 @@ class CallEvidence:
 
 def judge(happening: CallEvidence) -> Verdict:
     """Read the table; total: whatever happened, there is one verdict."""
-    verdict, cause = _judged(happening), _cause(happening)
+    verdict = _judged(happening)
+    cause = verdict.cause or _cause(happening)
     return verdict if verdict.cause is cause else replace(verdict, cause=cause)
 
 
@@ -140,7 +143,8 @@ def _judged(happening: CallEvidence) -> Verdict:
         return _answered(happening)
     verdict = _refused(happening)
     if happening.charges_failures and verdict.charge is Charge.NO and _was_served(happening.status):
-        return replace(verdict, charge=Charge.MAYBE)
+        once = verdict.cause is Cause.NO_MODEL and verdict.remedy is Remedy.STOP_CONFIG
+        return replace(verdict, charge=Charge.MAYBE, remedy=Remedy.FAIL_JOB if once else verdict.remedy)
     return verdict
 
 
@@ -251,8 +255,15 @@ def _by_complaint(h: CallEvidence) -> Verdict | None:
     if known.key.named(*found.names) and h.status not in {403, 404}:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, "invalid_api_key"), words)
     if 200 <= (h.status or 0) < 300 and known.request.named(*found.names):
-        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words)
+        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words, cause=_model_cause(h))
     return None
+
+
+def _model_cause(h: CallEvidence) -> Cause:
+    """Say whether an error is about the model alone: it is unknown, retired, or not open to this key."""
+    found, known = h.complaint or ApiError(), wording().model
+    is_it = found.param == "model" or known.named(*found.names) or known.said(found.message)
+    return Cause.NO_MODEL if is_it else Cause.NONE
 
 
 def _moderated(h: CallEvidence, found: ApiError) -> Verdict:
@@ -265,7 +276,7 @@ def _moderated(h: CallEvidence, found: ApiError) -> Verdict:
 
 def _limited(h: CallEvidence, found: ApiError) -> Verdict:
     if _NO_ACCESS.search(found.message):
-        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, "no_access", _words(h))
+        return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, "no_access", _words(h), cause=Cause.NO_MODEL)
     code = "slow_down" if found.code == "slow_down" else "rate_limit"
     return Verdict(Charge.NO, Remedy.WAIT, code, _words(h), retry_after=_wait(h))
 
@@ -276,7 +287,7 @@ def _failed(h: CallEvidence, status: int) -> Verdict:
     if status in _UNREACHED:
         return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h))
     if status in _OVERLOADED and h.body is BodyKind.JSON and h.seconds < OVERLOADED_EARLY:
-        return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h))
+        return Verdict(Charge.NO, Remedy.RETRY, code, _words(h), retry_after=_wait(h), cause=_model_cause(h))
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, code, _words(h), retry_after=_wait(h))
 
 
@@ -289,6 +300,9 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
         return Verdict(Charge.NO, Remedy.WAIT, "rate_limit", words, retry_after=_wait(h))
     if status == 402:
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, _code(h, "http_402"), words)
+    if status in _ABOUT_MODEL and _model_cause(h):
+        remedy = Remedy.PROBE_ACCOUNT if status == 403 else Remedy.STOP_CONFIG
+        return Verdict(Charge.NO, remedy, _code(h, "model_not_found"), words, cause=Cause.NO_MODEL)
     if status in {401, 403}:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, f"http_{status}"), words)
     if _cause(h) in _IN_ITS_PLACE:

@@ -82,7 +82,7 @@ TABLE = [
     (400, says("invalid_value", param="size"), {}, NO, Remedy.FAIL_JOB, "invalid_value"),
     (400, says("unknown_parameter"), {}, NO, Remedy.FAIL_JOB, "unknown_parameter"),
     (400, None, {}, NO, Remedy.FAIL_JOB, "http_400"),
-    (404, says("model_not_found"), {}, NO, Remedy.FAIL_JOB, "model_not_found"),
+    (404, says("model_not_found"), {}, NO, Remedy.STOP_CONFIG, "model_not_found"),
     (413, None, {"body": HTML}, NO, Remedy.FAIL_JOB, "http_413"),
     (422, says("", "bad"), {}, NO, Remedy.FAIL_JOB, "http_422"),
     # the address is wrong: free, stop

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.mock.fault_words import ACCOUNT as ACCOUNTS
-from batchgen.mock.fault_words import MODERATION, RATE
+from batchgen.mock.fault_words import MODELS, MODERATION, RATE
 from batchgen.mock.fault_words import UNKNOWN as NO_ANSWERS
 from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
 from batchgen.mock.field_faults import BATCHES, CHARGED_MODERATION, FIELD, KEYS, LINES, TASKS, UPLOADS
@@ -80,7 +80,7 @@ def _all(fate: Fate, names: str) -> dict[str, Fate]:
 
 
 STATUSES: dict[str, Fate] = {
-    **_all(REFUSED, "status_400 400_invalid 400_escapes 404_model 413 422"),
+    **_all(REFUSED, "status_400 400_invalid 400_escapes 413 422"),
     **_all(ACCOUNT, "400_billing 401 401_text 402 403 403_verification 403_html 429_zero 429_quota"),
     **_all(CONFIG, "404_html 404_url 405 redirect_301 redirect_302 redirect_303 redirect_307 redirect_308"),
     **_all(LIMITED, "429_rate"),
@@ -204,7 +204,18 @@ REFUSALS: dict[str, Fate] = {
     "input_unreachable": REFUSED,
 }
 FIELDS = {**EVENTS, **SHAPE, **COUNTS, **PLACES_OF_IMAGES, **SECRETS, **REFUSALS}
-ELSEWHERE = {*TASKS, *BATCHES, *LINES, *UPLOADS, *PAGES, "usage_dear", "cost_dear"}
-"""Faults of protocols, of money and of wrong addresses, which have laws of their own."""
+ELSEWHERE = {
+    *TASKS,
+    *BATCHES,
+    *LINES,
+    *UPLOADS,
+    *PAGES,
+    "404_model",
+    "error_in_200_model",
+    *MODELS,
+    "usage_dear",
+    "cost_dear",
+}
+"""Faults of protocols, of money, of wrong addresses and of models, which have laws of their own."""
 FATES = {**STATUSES, **BODIES, **WIRES, **DOWNLOADS, **FIELDS}
 UNKNOWN = {*STATUS, *BODY, *WIRE, *DOWNLOAD, *FIELD} - FATES.keys() - ELSEWHERE

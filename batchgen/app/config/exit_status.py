@@ -103,23 +103,24 @@ def exit_status(
 ) -> Exit:
     """Return the exit status when several reasons apply: 1, 8, a signal, 5, 4, 6, 7, 9, 3, 0 in this order.
 
-    A wrong configuration is 2 while nothing was charged, 5 afterwards; an operation without an endpoint 2, then 6.
-    `refused`: a limit of the user's kept a job from
-    starting. A limit that stopped the run when nothing was `left` to draw stopped nothing. `rejected`: rows of the
-    manifest were left out, as they could not be jobs. Outcomes and rows that are no news are not in them.
+    A wrong configuration is 2 while nothing was charged, 5 afterwards; what a provider has no endpoint or no such model
+    for 2, then 6. `refused`: a limit of the user's kept a job from starting. What stopped the run, or a part of it,
+    when nothing was `left` to draw stopped nothing. `rejected`: rows of the manifest were left out, as they could not
+    be jobs. Outcomes and rows that are no news are not in them.
     """
     kinds = {stop.kind for stop in stops}
+    closed = StopKind.ENDPOINT in kinds and left
     some_failed = any(
         outcomes.get(kind) for kind in (OutcomeKind.FAILED, OutcomeKind.MODERATED, OutcomeKind.PARTIAL)
     ) or bool(outcomes.get(OutcomeKind.NOT_STARTED) and not kinds and not refused)
     order = (
         (StopKind.BUG in kinds, Exit.BUG),
         (StopKind.STORAGE in kinds, Exit.STORAGE),
-        (bool(kinds & {StopKind.CONFIG, StopKind.ENDPOINT}) and not charged, Exit.INPUT),
+        ((StopKind.CONFIG in kinds or closed) and not charged, Exit.INPUT),
         (signal is not None, signal or Exit.OK),
         (StopKind.ACCOUNT in kinds or StopKind.CONFIG in kinds, Exit.ACCOUNT),
         (bool(SET_BY_PEOPLE & kinds and left) or refused, Exit.LIMIT),
-        (bool(kinds & {StopKind.UNAVAILABLE, StopKind.ENDPOINT}), Exit.UNAVAILABLE),
+        (StopKind.UNAVAILABLE in kinds or closed, Exit.UNAVAILABLE),
         (bool(outcomes.get(OutcomeKind.HELD)), Exit.HELD),
         (bool(outcomes.get(OutcomeKind.SUBMITTED)), Exit.SUBMITTED),
         (some_failed or rejected, Exit.SOME_FAILED),

@@ -245,11 +245,26 @@ class Run:
     # ---- while it works ----------------------------------------------------------------------------------------------
 
     def note(self, event: str, /, **facts: Any) -> None:
+        self._tell(event, facts)
+        self.meter.note(event, facts)
+        if event == "batch_away":  # that is for people who look now: what the provider said is in the log
+            return
+        for image in facts.get("stored", ()):
+            self.derivatives.deriver.add(Source(image["path"], image["sha256"]))
+            self.small.add(image["path"], image["sha256"])
+        self.event_log.note(event, **facts)
+
+    def _tell(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Say at once what people can do something about, each thing once."""
         if event == "refused":
             self.refused = self.refused or str(facts["why"])
         if event == "occupied":
             self.occupied = self.occupied or str(facts["why"])
-        if (cause := Cause(facts.get("cause", ""))) and cause not in self.causes:
+        if event == "closed":
+            advice = Cause(facts["cause"]).advice
+            rest = f"{advice + '; ' if advice else ''}its jobs wait for a later run, and the others go on"
+            self.watch.on_note(f"{safe(facts['why'], 300)}; {rest}", urgent=True)
+        elif (cause := Cause(facts.get("cause", ""))) and cause not in {*self.causes, Cause.NO_MODEL}:
             self.causes.append(cause)
             at = self._where(facts.get("look", {}).get("provider", ""))
             self.watch.on_note(f"{at}{cause.what}; {cause.advice}", urgent=True)
@@ -259,13 +274,6 @@ class Run:
         if event == "provider_out":
             why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
             self.watch.on_note(why, urgent=True)
-        self.meter.note(event, facts)
-        if event == "batch_away":  # that is for people who look now: what the provider said is in the log
-            return
-        for image in facts.get("stored", ()):
-            self.derivatives.deriver.add(Source(image["path"], image["sha256"]))
-            self.small.add(image["path"], image["sha256"])
-        self.event_log.note(event, **facts)
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""
