@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +81,7 @@ def read(document: Document, attempt: Attempt) -> Answer:
         entries = [entries]
     items = tuple(_item(document, entry) for entry in entries) if isinstance(entries, list) else ()
     items += leftovers(document, items, _OWN)
-    shape = ""
+    shape = _wrapped(items)
     if not any(item.usable for item in items):
         found, shape = images_anywhere(document)
         items = found or items
@@ -89,6 +89,12 @@ def read(document: Document, attempt: Attempt) -> Answer:
     usage = usage_of(answer, takes_images=images_in)
     known = any(item.usable for item in items) or _is_answer(entries, usage)
     return Answer(items, usage, echo_of(answer), said_in(document.value), known, shape=shape)
+
+
+def _wrapped(items: Iterable[Item]) -> str:
+    """Say where the first image stands that has the name it should have, but in something else than `data`."""
+    names = next((item.run.names for item in items if item.usable and item.run), ())
+    return "" if names[:-1] in {(), ("data",)} else ".".join(names)
 
 
 def _is_answer(entries: Any, usage: Usage | None) -> bool:

@@ -148,6 +148,17 @@ class Seen:
         return json.loads((self.folder / path).read_text("utf-8"))
 
 
+class Notes(Unwatched):
+    """Keeps what is told while a run goes on."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_note(self, text: str, /, *, urgent: bool = False) -> None:
+        """Keep a note."""
+        self.notes.append(text)
+
+
 @contextmanager
 def scene(root: Path, settings: Mapping[str, Any] | None = None, **config: Any) -> Iterator[Scene]:
     """Return a scene whose server answers with one small image, unless `config` says otherwise."""

@@ -6,24 +6,13 @@ from typing import Any
 import pytest
 
 from batchgen.app.config.exit_status import next_step
-from batchgen.app.watch import Unwatched
 from batchgen.mock.fault_words import MODELS
-from tests.wire.scene import dot, scene
+from tests.wire.scene import Notes, dot, scene
 
 GONE, THERE = "gpt-image-2.5-sunburst", "gpt-image-2.5-flare"
 FAULTS = ["404_model", *sorted(MODELS)]
 ONE_BY_ONE = {"max_cost": 100, "concurrency": 1}
 ROWS = 7
-
-
-class Notes(Unwatched):
-    """Keeps what is told while a run goes on."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def on_note(self, words: str, *, urgent: bool = False) -> None:
-        self.notes.append(words)
 
 
 def rows(fault: str, n: int, *, first: bool, edits: bool = False) -> list[dict[str, Any]]:

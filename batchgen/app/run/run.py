@@ -29,11 +29,13 @@ from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
 from batchgen.app.review import reworded
+from batchgen.app.run.alerts import alert
 from batchgen.app.run.derivatives import RunDerivatives
 from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
+from batchgen.engine.lane import Part
 from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError, Unreachable
 from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
@@ -127,7 +129,9 @@ class Run:
     signal: Exit | None = None
     refused: str = ""
     occupied: str = ""
-    causes: list[Cause] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+    closed: dict[str, dict[Part, Stop]] = field(default_factory=dict)
+    """What each provider does not draw, as it said to whoever asked or collected in this run."""
     estimate: Estimate = field(default_factory=Estimate)
     planned: bool = False
     left: LeftOpen = field(default_factory=LeftOpen)
@@ -255,25 +259,14 @@ class Run:
         self.event_log.note(event, **facts)
 
     def _tell(self, event: str, facts: Mapping[str, Any]) -> None:
-        """Say at once what people can do something about, each thing once."""
         if event == "refused":
             self.refused = self.refused or str(facts["why"])
         if event == "occupied":
             self.occupied = self.occupied or str(facts["why"])
-        if event == "closed":
-            advice = Cause(facts["cause"]).advice
-            rest = f"{advice + '; ' if advice else ''}its jobs wait for a later run, and the others go on"
-            self.watch.on_note(f"{safe(facts['why'], 300)}; {rest}", urgent=True)
-        elif (cause := Cause(facts.get("cause", ""))) and cause not in {*self.causes, Cause.NO_MODEL}:
-            self.causes.append(cause)
-            at = self._where(facts.get("look", {}).get("provider", ""))
-            self.watch.on_note(f"{at}{cause.what}; {cause.advice}", urgent=True)
-        if event == "batch_unseen":
-            why = f"{facts['batch']}: {facts['why']}; with the key that submitted it, the same command collects it"
-            self.watch.on_note(why, urgent=True)
-        if event == "provider_out":
-            why = f"{facts['provider']} is not asked any more: {safe(facts['why'], 200)}; its jobs go on elsewhere"
-            self.watch.on_note(why, urgent=True)
+        said = alert(event, facts, self._where)
+        if said and said.key not in self.told:
+            self.told.add(said.key)
+            self.watch.on_note(said.words, urgent=said.urgent)
 
     def status_file(self, in_flight: int = 0, **more: object) -> None:
         """Write down where the run stands. Blocks."""

@@ -194,6 +194,7 @@ class RunLoop:
             batches=one.batches,
             most=one.config.most,
             earlier=one.earlier,
+            closed=run.closed.setdefault(one.config.name, {}),
         )
         return lane.follow(run.stops)
 
