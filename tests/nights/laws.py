@@ -75,6 +75,7 @@ def _counted_on(row: AttemptRow) -> datetime:
 
 
 def at_second(attempts: Sequence[AttemptRow]) -> tuple[int, int]:
-    """Say what the ledger has of the second provider: charged for certain, and perhaps."""
+    """Say what the ledger has of the second provider: charged for certain, and perhaps; tasks tell no usage."""
     rows = [row for row in attempts if row.provider == SECOND]
-    return sum(row.cost for row in rows), sum(row.cost + row.at_risk + row.reserved for row in rows)
+    most = sum((row.high if row.estimated else row.cost) + row.at_risk + row.reserved for row in rows)
+    return sum(row.low if row.estimated else row.cost for row in rows), most

@@ -5,10 +5,12 @@ After every night the laws hold; at its end the provider's own bill is explained
 
 import errno
 import os
+import shutil
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +21,7 @@ from random import Random
 from threading import Thread
 from typing import Any
 
+import yaml
 from PIL import Image
 
 from batchgen.app.bill.reconcile import BooksResult
@@ -72,8 +75,22 @@ INCIDENTS = (
 )
 FINE = frozenset({0, 3, 4, 5, 6, 7, 8, 9})
 """How a run may end in a bad night: anything but a bug, wrong input or a lock."""
+EARLY = 1
+"""The night before which somebody copies the ledger, in some months; in others it is that of an older version."""
 SURE_TO_DIE = 1
 """In this night a process is killed in every month whose images outlive it."""
+
+
+TASK = {
+    "id": "data.0.task_id",
+    "path": "/tasks/{id}",
+    "state": "data.status",
+    "done": ["completed"],
+    "failed": ["failed"],
+    "every": 1,
+    "life": 6 * 3600,
+}
+"""How the second provider is asked where it draws later: in half of the months that have one."""
 
 
 class Died(BaseException):
@@ -93,11 +110,14 @@ class Month:
     def __post_init__(self) -> None:
         seed = self.seed
         self.chance = Random(seed)
+        self.field_chance = Random(f"the field of {seed}")
         self.begins = STARTS[seed % len(STARTS)]
         self.almanac = Almanac(self.begins)
         self.machine = Machine(self.almanac)
         self.handle: Handle = start_embedded(_config(), self.almanac)
-        self.elsewhere: Handle | None = start_embedded(_config(), self.almanac) if seed % 2 == 0 else None
+        self.draws_later = seed % 8 in {4, 6}
+        second = _config("tasks" if self.draws_later else "openai")
+        self.elsewhere: Handle | None = start_embedded(second, self.almanac) if seed % 2 == 0 else None
         self.elsewhere_billed = 0
         self.scene = Rehearsal(self.root, self.handle)
         self.folder = self.root / "output" / "catalogue"
@@ -127,14 +147,16 @@ class Month:
 
     def _provide_second(self) -> None:
         if self.elsewhere:
-            words = f"like: openai\nbase_url: {self.elsewhere.base_url}\nkey_variable: SECOND_KEY\n"
-            (self.root / f"{SECOND}.yaml").write_text(words, "utf-8")
+            file = {"like": "openai", "base_url": self.elsewhere.base_url, "key_variable": "SECOND_KEY"}
+            told = file | ({"task": TASK} if self.draws_later else {})
+            (self.root / f"{SECOND}.yaml").write_text(yaml.safe_dump(told), "utf-8")
             self.environment("SECOND_KEY", SECONDS_KEY)
 
     def _bring_antiquity(self) -> None:
         """Begin with what version 0.1.0 left, and put its calls on the provider's books."""
         origin = self.handle.base_url.removesuffix("/v1")
         self.catalogue.form.more = antiquity.bring(self.folder, origin, self.begins - timedelta(hours=2))
+        self._keep_a_copy()
         with opened(self.folder, readonly=False):
             pass
         self.rejected += antiquity.rejected(self.folder)
@@ -154,8 +176,13 @@ class Month:
         if number and not quiet:
             self.catalogue.edit()
             self._morning()
+        if number == EARLY and self.seed % 5 == 1:
+            self._keep_a_copy()
+        if number == of // 2 + 1:
+            self._put_the_copy_back()
         self._retire(number, of)
         kinds = () if quiet else tuple(self.chance.sample(sorted(weather.KINDS), self.chance.choice((0, 1, 1, 2, 3))))
+        kinds += () if quiet else weather.of_the_field(self.field_chance)
         self._weather(kinds)
         incident = "" if quiet or self.chance.random() < 0.4 else self.chance.choice(INCIDENTS)
         self._set_out(kinds, "killed" if sure else incident)
@@ -178,11 +205,17 @@ class Month:
         form.several = several
         if several:
             self.route = RouteChoice.SYNC
-            self.figures.incidents["two providers"] += 1
+            self.figures.incidents["a gateway of tasks" if self.draws_later else "two providers"] += 1
 
     def _weather(self, kinds: tuple[str, ...]) -> None:
         self.handle.faults.clear()
-        self.handle.faults.add(*weather.rules(self.chance, kinds))
+        main = [kind for kind in kinds if kind in weather.KINDS]
+        self.handle.faults.add(*weather.rules(self.chance, main))
+        self.handle.faults.add(*weather.rules(self.field_chance, [kind for kind in kinds if kind not in main]))
+        if self.elsewhere:
+            self.elsewhere.faults.clear()
+            if kinds and self.draws_later:
+                self.elsewhere.faults.add(*weather.of_tasks(self.field_chance))
         if self.figures.incidents["model retired"]:
             self.handle.faults.add(Rule("404_model", prompt="antique", options={}))
 
@@ -352,11 +385,28 @@ class Month:
             return
         booked = self._books.booked
         self.rejected = people.pending_rejections(self.folder)
+        self._forget(booked)
+        self.run()
+
+    def _forget(self, booked: int, instead: Path | None = None) -> None:
+        """Put another ledger in the place of this one, or none, and take in what the folder tells."""
         for path in self.folder.glob("ledger.db*"):
             path.unlink()
+        if instead:
+            shutil.copy(instead, self.folder / "ledger.db")
         adopt(self.folder, clock=self.machine)
         self.gap += max(0, booked - self._books.booked)
-        self.run()
+
+    def _keep_a_copy(self) -> None:
+        if not self.catalogue.form.store:
+            self.folder.parent.joinpath("copy.db").write_bytes(_copied(self.folder / "ledger.db"))
+
+    def _put_the_copy_back(self) -> None:
+        """Restore a ledger that knows nothing of the nights since; of an older version it is upgraded once more."""
+        copy = self.folder.parent / "copy.db"
+        if copy.exists():
+            self.figures.incidents["older copy of the ledger"] += 1
+            self._forget(self._books.booked, copy)
 
     def _morning(self) -> None:
         """Look at what was drawn, and at what was moderated."""
@@ -492,7 +542,9 @@ class Month:
         bill, figures = self.scene.bill, self.figures
         figures.calls, figures.charged_calls = len(bill), sum(bool(one["charged_micro_usd"]) for one in bill)
         figures.calls += figures.elsewhere
-        figures.faults = Counter(_kind(one["fault"]) for one in bill if one["fault"])
+        if self.elsewhere:
+            bill += self.elsewhere.bill()["requests"]
+        figures.faults = Counter(weather.kind_of(one["fault"]) for one in bill if one["fault"])
         figures.billed, figures.ledger = found.billed, found.ledger
         figures.confirmed, figures.cleared, figures.still_at_risk = found.confirmed, found.cleared, found.at_risk
         for one in found.differences:
@@ -507,12 +559,8 @@ class Month:
             self.elsewhere.stop()
 
 
-def _kind(fault: str) -> str:
-    return next((kind for kind, names in weather.KINDS.items() if fault in names), fault)
-
-
-def _config() -> MockConfig:
-    return MockConfig(admin_key=ADMIN, batch_seconds=3_600, record=0, fixed_bytes=_image())
+def _config(dialect: str = "openai") -> MockConfig:
+    return MockConfig(dialect=dialect, admin_key=ADMIN, batch_seconds=3_600, record=0, fixed_bytes=_image())
 
 
 def _image() -> bytes:
@@ -525,6 +573,13 @@ def _carries(error: BaseException, kind: type[BaseException]) -> bool:
     inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     behind = (error.__cause__, error.__context__)
     return isinstance(error, kind) or any(_carries(one, kind) for one in (*inside, *behind) if one is not None)
+
+
+def _copied(ledger: Path) -> bytes:
+    """Copy a ledger as its users are told to: with what is not yet in its file."""
+    with closing(sqlite3.connect(ledger)) as db, closing(sqlite3.connect(":memory:")) as copy:
+        db.backup(copy)
+        return copy.serialize()
 
 
 def _full_at(point: str, which: int) -> Callable[[str], None]:
