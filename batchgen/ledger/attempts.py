@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
+from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
 from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Route, Settlement, Usage
@@ -38,14 +38,23 @@ class Attempts:
         written down before any download, and bear no share until they are here. What images replace follows its
         file. `marks` are further decisions with their reasons; an image that was stored before stays.
         A call that may have been charged (AT_RISK) makes its slots uncertain by itself where nothing else is known.
-        SETTLED and CHARGED_NO_RESULT need a settlement.
+        SETTLED and CHARGED_NO_RESULT need a settlement. A call whose image was adopted was charged, whatever its end
+        says: it is settled at what it may have cost.
         """
         now = self._database.now()
         assert state not in OPEN, "a closed call is not open"
         assert (settlement is not None) or state not in CHARGED, f"a {state} call needs a settlement"
         with self._database.writing("settle") as db:
             row = open_attempt(db, self._database.catalogue, receipt.attempt_id)
+            here = 0 if receipt.images or receipt.remote else _here(db, receipt.attempt_id)
+            if here:
+                state, settlement = (
+                    AttemptState.SETTLED,
+                    settlement or Settlement(MicroUSD(row["held"]), estimated=True),
+                )
             _close(db, receipt, state, settlement, now)
+            if here:
+                _brought(db, receipt.attempt_id, here)
             writer = ImageWriter(db, self._database.catalogue, row["job_key"], row["run_id"], now)
             if state is AttemptState.AT_RISK:
                 writer.doubt(slots_of(row), Reason(ReasonCode.MAYBE_CHARGED, receipt.verdict.code))
@@ -132,10 +141,21 @@ class Attempts:
             assert parked.rowcount == 1, f"call {attempt_id} is unknown or closed already"
 
     def to_at_risk(self, attempt_id: str, why: str) -> None:
-        """Give a call up whose end nobody will see: what was reserved is at risk, its open slots are uncertain."""
+        """Give a call up whose end nobody will see: what was reserved is at risk, its open slots are uncertain.
+
+        One whose image was adopted was charged: it is settled at what was reserved.
+        """
         now = self._database.now()
         with self._database.writing("risk") as db:
             row = open_attempt(db, self._database.catalogue, attempt_id)
+            if here := _here(db, attempt_id):
+                db.execute(
+                    "UPDATE attempts SET state = 'settled', cost = at_risk + reserved, estimated = 1, at_risk = 0,"
+                    " reserved = 0, ended = ?, code = 'orphan', message = ? WHERE id = ?",
+                    (stamp(now), plain(why), attempt_id),
+                )
+                _brought(db, attempt_id, here)
+                return
             db.execute(
                 "UPDATE attempts SET state = 'at_risk', at_risk = at_risk + reserved, reserved = 0, ended = ?,"
                 " code = 'orphan', message = ? WHERE id = ?",
@@ -148,12 +168,24 @@ class Attempts:
 def open_attempt(db: sqlite3.Connection, catalogue: str, attempt_id: str) -> sqlite3.Row:
     """Return the row of a call that may still be closed: open, or at risk until its answer turned up after all."""
     row: sqlite3.Row | None = db.execute(
-        "SELECT job_key, run_id, slots FROM attempts"
+        "SELECT job_key, run_id, slots, reserved + at_risk AS held FROM attempts"
         " WHERE id = ? AND catalogue = ? AND (ended IS NULL OR state = 'at_risk')",
         (attempt_id, catalogue),
     ).fetchone()
     assert row is not None, f"call {attempt_id} is unknown or closed already"
     return row
+
+
+def _here(db: sqlite3.Connection, attempt_id: str) -> int:
+    """Count images of a call that are here before it ends: they were adopted."""
+    sql = "SELECT count(*) FROM images WHERE attempt_id = ? AND state = 'stored'"
+    return int(db.execute(sql, (attempt_id,)).fetchone()[0])
+
+
+def _brought(db: sqlite3.Connection, attempt_id: str, here: int) -> None:
+    """Let a call have brought the images that are here, and share its cost among them."""
+    db.execute("UPDATE attempts SET brought = ? WHERE id = ?", (here, attempt_id))
+    share_anew(db, attempt_id)
 
 
 def _stored_before(writer: ImageWriter, receipt: Receipt) -> frozenset[int]:

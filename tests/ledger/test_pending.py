@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchgen.ledger import Caps, Judged, Ledger, Refused, Review
+from batchgen.ledger import Adopted, Caps, Judged, Ledger, Refused, Review
 from batchgen.model import Attempt, AttemptState, Charge, Job
 from batchgen.money import MicroUSD
 from tests.ledger.conftest import Hands, Make, Open
@@ -120,3 +120,30 @@ def test_a_pending_redraw_is_a_doubt(ledger: Ledger, make: Make, clock: Hands) -
     ledger.reviews.record([Judged(job.key, 0, make.image(job).sha256, Review.REJECTED)])
     parked(ledger, make, clock, job)
     assert ledger.jobs.known([job])[0].slots[0].doubt
+
+
+@pytest.mark.parametrize("end", ["given up", "at risk", "free", "without an image"])
+def test_a_call_whose_image_was_adopted_was_charged_whatever_its_end_says(
+    ledger: Ledger, make: Make, clock: Hands, end: str
+) -> None:
+    """An older copy of a ledger awaits a call of which one image is here; the other one is drawn anew."""
+    job = make.job("a", n=2)
+    attempt = parked(ledger, make, clock, job)
+    image = make.image(job)
+    size = (image.bytes, image.width, image.height, image.format)
+    told = Adopted(
+        make.wanted(job), 0, image.path, image.sha256, *size, MicroUSD(40), estimated=False, attempt=attempt.id
+    )
+    assert ledger.adoption.adopt([told]) == 1
+    if end == "given up":
+        ledger.attempts.to_at_risk(attempt.id, "nobody knows it")
+    elif end == "without an image":
+        ledger.attempts.settle(make.failure(attempt, Charge.YES), AttemptState.CHARGED_NO_RESULT, make.cost(80))
+    else:
+        failure = make.failure(attempt, Charge.MAYBE if end == "at risk" else Charge.NO)
+        ledger.attempts.settle(failure, AttemptState.AT_RISK if end == "at risk" else AttemptState.NOT_CHARGED)
+    row = ledger.attempts.find(attempt.id)
+    assert row is not None
+    assert (row.state, row.cost, row.brought) == (AttemptState.SETTLED, 80 if end == "without an image" else 100, 1)
+    assert [slot.state.value for slot in ledger.jobs.known([job])[0].slots] == ["stored"]
+    assert ledger.accounts.audit() == ()
