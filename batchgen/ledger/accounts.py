@@ -1,7 +1,7 @@
 """Sums: where things stand, what was wasted, what calls really cost, and whether the books are right."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.report_rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
@@ -129,7 +129,7 @@ class Accounts:
         """Say what such calls without input images really cost and took, over the latest 1000; None without any."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT a.cost, a.asked, a.seconds FROM attempts a"
+                "SELECT a.cost, a.asked, a.seconds, a.text_in, a.output, a.text_out, a.estimated FROM attempts a"
                 " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
                 " WHERE a.state = 'settled' AND a.route = 'sync' AND a.brought > 0 AND j.operation = 'generate'"
                 " AND ifnull(a.image_in, 0) = 0 AND a.model = ? AND j.size = ? AND j.quality = ?"
@@ -141,7 +141,8 @@ class Accounts:
         costs = sorted(-(-row["cost"] // row["asked"]) for row in rows)
         seconds = sorted(row["seconds"] for row in rows)
         low, high = (len(rows) - 1) // 2, -(-95 * len(rows) // 100) - 1
-        return History(len(rows), MicroUSD(costs[low]), MicroUSD(costs[high]), seconds[low], seconds[high])
+        cost, most = MicroUSD(costs[low]), MicroUSD(costs[high])
+        return History(len(rows), cost, most, seconds[low], seconds[high], _middle(rows))
 
     def served(self, provider: str) -> bool:
         """Whether a provider ever brought an image."""
@@ -181,3 +182,16 @@ def _images_alone(
     still = {"submitted": of_its_jobs.submitted, "not_started": of_its_jobs.not_started}
     wanted = sum(decided.values()) - decided["pending"] + sum(still.values())
     return ImageCounts(wanted=wanted, **still, **decided)
+
+
+def _middle(rows: Sequence[sqlite3.Row]) -> tuple[int, int, int] | None:
+    """Return the tokens of the middle one of the calls that were counted, for each image asked."""
+    counted = sorted(
+        tuple(-(-(row[name] or 0) // row["asked"]) for name in ("output", "text_in", "text_out"))
+        for row in rows
+        if row["output"] and not row["estimated"]
+    )
+    if not counted:
+        return None
+    output, text_in, text_out = counted[(len(counted) - 1) // 2]
+    return text_in, output, text_out

@@ -98,13 +98,18 @@ class Waste:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What calls really cost and took: percentiles over the latest settled calls; costs per image asked."""
+    """What calls really cost and took: percentiles over the latest settled calls; costs and tokens per image asked.
+
+    `tokens_p50` are those of text sent, of images and of text that came: of the middle of the calls whose provider
+    counted them; None where none did.
+    """
 
     count: int
     cost_p50: MicroUSD
     cost_p95: MicroUSD
     seconds_p50: float
     seconds_p95: float
+    tokens_p50: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from batchgen.model import (
     Settings,
     Settlement,
 )
-from batchgen.money import MicroUSD
+from batchgen.money import MicroUSD, round_up
 from batchgen.pricing import cost
+from batchgen.pricing.bill import Counts, bill
 from batchgen.pricing.tokens import text_tokens, text_tokens_bound
 from batchgen.providers.dialects import asked_look, most_per_call
 from batchgen.providers.images import PARTIALS
@@ -53,7 +54,11 @@ class History(Protocol):
 
     @property
     def cost_p50(self) -> MicroUSD:
-        """Cost of one image."""
+        """Cost of one image, at the price of its day."""
+
+    @property
+    def tokens_p50(self) -> tuple[int, int, int] | None:
+        """Tokens of one image: of text sent, of the image and of text that came; None where nobody counted."""
 
     @property
     def seconds_p50(self) -> float:
@@ -214,13 +219,29 @@ class PriceList:
 
     def _quote(self, request: ImageRequest, n: int, *, batch: bool) -> Quote:
         name = self.model_of(request)
-        history = None if batch else self.history(request)
-        calibrated = history.cost_p50 if history else None
+        calibrated = None if batch else self._calibrated(request)
         price = self.batch_price(name) if batch else self.price(name)
         if why := self.unpriced(request):
             raise InputError(why)
         sent = request if batch else self.as_sent(request)
         return cost.quote(sent, n, self.provider, self.model(name), price, history=calibrated)
+
+    def _calibrated(self, request: ImageRequest) -> MicroUSD | None:
+        """Say what one image really cost: by its tokens at the price of today, which may have changed since.
+
+        Where images have a price of their own, or the provider states what it took, by the money of those calls.
+        Where nobody counted tokens that are paid, what they cost was the list's own figure: it teaches nothing.
+        """
+        history, price = self.history(request), self.price(self.model_of(request))
+        if history is None:
+            return None
+        if price.tokens is None or price.per_image or self.provider.cost:
+            return history.cost_p50
+        if history.tokens_p50 is None:
+            return None
+        text, drawn, text_out = history.tokens_p50
+        kind = self.kind(request)
+        return round_up(bill(price, Counts(text, 0, drawn, text_out), 1, kind.size, kind.quality))
 
     def listed(self, request: ImageRequest, n: int) -> MicroUSD:
         """Say what the list expects of one call, whatever earlier calls really cost: by this providers are compared."""

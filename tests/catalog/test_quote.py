@@ -1,5 +1,7 @@
 """What a call may cost before it is made."""
 
+import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from batchgen import catalog, pricing
 from batchgen.catalog.sizes import extremes
+from batchgen.ledger import History
 from batchgen.model import (
     Echo,
     FileImage,
@@ -19,9 +22,12 @@ from batchgen.model import (
     Model,
     Price,
     Provider,
+    Settings,
     UrlImage,
     Usage,
 )
+from batchgen.money import MicroUSD
+from batchgen.pricing import PriceList
 from tests.catalog.factory import PROMPT, ask, image, quoted, row
 
 PRICED = [
@@ -190,6 +196,22 @@ def test_history_knows_nothing_of_images_sent_along() -> None:
     more = quoted(edit, 2).expected - quoted(words, 2).expected
     assert more > 0
     assert quoted(edit, 2, history=6000).expected == pytest.approx(12_000 + more, abs=1)
+
+
+@pytest.mark.parametrize("times", [1, 2, Decimal("0.25")])
+def test_what_is_expected_of_earlier_calls_is_their_tokens_at_the_price_of_today(times: Decimal) -> None:
+    """A price that changed changes it at once; images are as dear in tokens as they were."""
+    request = ask("gpt-image-2", size="1024x1024", quality="low")
+    price = row(request)
+    assert price.tokens
+    rates = price.tokens
+    tokens = replace(
+        rates, **{name: times * getattr(rates, name) for name in ("text_in", "image_in", "image_out", "text_out")}
+    )
+    settings = Settings("s", prices=(("gpt-image-2", replace(price, tokens=tokens)),))
+    past = History(9, MicroUSD(7_777), MicroUSD(7_777), 1.0, 1.0, (20, 150, 0))
+    found = PriceList(catalog.provider("openai"), settings, lambda *_kind: past).quote(request, 2)
+    assert found.expected == 2 * math.ceil(times * (20 * rates.text_in + 150 * rates.image_out))
 
 
 def test_a_model_nobody_knows_is_quoted_at_the_users_price() -> None:

@@ -40,8 +40,8 @@ FIELD: dict[str, tuple[str, ...]] = {
     "account": ("400_billing", "account_budget", "account_credits", "403_verification", "429_zero"),
     "wrong way": ("redirect_307", "404_html", "405", "403_html", "status_521", "status_525"),
     "keys in answers": ("key_plain", "key_hex", "key_in_json", "key_in_header", "key_in_answer"),
-    "other batches": ("batch_cancelled", "batch_create_500", "batch_create_cut", "batch_create_lost", "batch_output_cut",
-                      "batch_output_500", "batch_late", "line_foreign", "line_in_both", "line_empty", "file_500",
+    "other batches": ("batch_cancelled", "batch_create_500", "batch_create_cut", "batch_create_lost", "batch_late",
+                      "batch_output_cut", "batch_output_500", "line_foreign", "line_in_both", "line_empty", "file_500",
                       "file_cut"),
 }  # fmt: skip
 """What gateways and real servers were seen to do, beside that; a night has it by a chance of its own."""
