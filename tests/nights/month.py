@@ -129,6 +129,7 @@ class Month:
         self.with_derivatives = seed % 3 == 1
         self.catalogue = Catalogue(self.root, self.chance, self.many, form)
         self.rejected: Counter[laws.Slot] = Counter()
+        self.ever_rejected: Counter[laws.Slot] = Counter()
         self.gap = 0
         self.told: list[str] = []
         self.route = RouteChoice.SYNC
@@ -384,6 +385,7 @@ class Month:
         if self.catalogue.form.store:
             return
         booked = self._books.booked
+        self.ever_rejected |= self.rejected + people.given_up(self.folder)
         self.rejected = people.pending_rejections(self.folder)
         self._forget(booked)
         self.run()
@@ -402,11 +404,16 @@ class Month:
             self.folder.parent.joinpath("copy.db").write_bytes(_copied(self.folder / "ledger.db"))
 
     def _put_the_copy_back(self) -> None:
-        """Restore a ledger that knows nothing of the nights since; of an older version it is upgraded once more."""
+        """Restore a ledger that knows nothing of the nights since; of an older version it is upgraded once more.
+
+        What waited at an address since is not known to it: that image is drawn again.
+        """
         copy = self.folder.parent / "copy.db"
         if copy.exists():
             self.figures.incidents["older copy of the ledger"] += 1
+            self.ever_rejected |= self.rejected + people.given_up(self.folder)
             self._forget(self._books.booked, copy)
+            self.rejected = self.ever_rejected
 
     def _morning(self) -> None:
         """Look at what was drawn, and at what was moderated."""
