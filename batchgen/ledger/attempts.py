@@ -4,13 +4,13 @@ import json
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
 from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
-from batchgen.model import AttemptState, Purpose, Reason, ReasonCode, Receipt, Route, Settlement, Usage
+from batchgen.model import AttemptState, Echo, Purpose, Reason, ReasonCode, Receipt, Route, Settlement, Usage
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
@@ -59,8 +59,9 @@ class Attempts:
             if state is AttemptState.AT_RISK:
                 writer.doubt(slots_of(row), Reason(ReasonCode.MAYBE_CHARGED, receipt.verdict.code))
             _images(writer, receipt, settlement.cost if settlement else MicroUSD(0))
-            kept = _stored_before(writer, receipt) if marks else frozenset()
-            writer.mark({slot: mark for slot, mark in (marks or {}).items() if slot not in kept})
+            if marks:
+                kept = _stored_before(writer, receipt)
+                writer.mark({slot: mark for slot, mark in marks.items() if slot not in kept})
 
     def find(self, attempt_id: str) -> AttemptRow | None:
         """One call, or None when the ledger does not know it."""
@@ -208,45 +209,54 @@ def _images(writer: ImageWriter, receipt: Receipt, cost: MicroUSD) -> None:
 def _close(
     db: sqlite3.Connection, receipt: Receipt, state: AttemptState, settlement: Settlement | None, now: datetime
 ) -> None:
-    verdict, usage, echo = receipt.verdict, receipt.usage or Usage(), receipt.echo
+    verdict, usage = receipt.verdict, receipt.usage or _NO_USAGE
     charged = settlement if state in CHARGED else None
-    facts = {
-        "state": state.value,
-        "cost": charged.cost if charged else 0,
-        "estimated": int(charged.estimated) if charged else 0,
-        "flags": dump(charged.flags if charged else ()),
-        "ended": stamp(now),
-        "phase": receipt.phase.value,
-        "status": receipt.status,
-        "code": plain(verdict.code),
-        "message": plain(verdict.message),
-        "categories": dump(verdict.categories),
-        "request_id": receipt.request_id and plain(receipt.request_id),
-        "headers": dump(receipt.headers),
-        "quarantine": receipt.quarantine,
-        "seconds": receipt.seconds,
-        "brought": len(receipt.images) + len(receipt.remote),
-        "text_in": count(usage.text_in),
-        "image_in": count(usage.image_in),
-        "output": count(usage.output),
-        "text_out": count(usage.text_out),
-        "total": count(usage.total),
-        "usage": plain(usage.raw),
-        "echo": dump({name: getattr(echo, name) for name in echo.__slots__ if getattr(echo, name) is not None}),
-    }
-    db.execute(_closing(tuple(facts)), {**facts, "free": state in FREE, "id": receipt.attempt_id})
-
-
-@cache
-def _closing(columns: tuple[str, ...]) -> str:
-    """Return the statement that closes a call with values for these columns."""
-    values = ", ".join(f"{name} = :{name}" for name in columns)
-    return (
-        f"UPDATE attempts SET {values}, reserved = 0,"  # noqa: S608 - our own column names
-        " released = CASE WHEN :free THEN reserved + at_risk ELSE 0 END,"
-        " at_risk = CASE WHEN :state = 'at_risk' THEN reserved + at_risk ELSE 0 END"
-        " WHERE id = :id"
+    db.execute(
+        _CLOSE,
+        (
+            state.value,
+            charged.cost if charged else 0,
+            int(charged.estimated) if charged else 0,
+            dump(charged.flags if charged else ()),
+            stamp(now),
+            receipt.phase.value,
+            receipt.status,
+            plain(verdict.code),
+            plain(verdict.message),
+            dump(verdict.categories),
+            receipt.request_id and plain(receipt.request_id),
+            dump(receipt.headers),
+            receipt.quarantine,
+            receipt.seconds,
+            len(receipt.images) + len(receipt.remote),
+            count(usage.text_in),
+            count(usage.image_in),
+            count(usage.output),
+            count(usage.text_out),
+            count(usage.total),
+            plain(usage.raw),
+            _echo_text(receipt.echo),
+            state in FREE,
+            state is AttemptState.AT_RISK,
+            receipt.attempt_id,
+        ),
     )
+
+
+_NO_USAGE = Usage()
+_CLOSE = (
+    "UPDATE attempts SET state = ?, cost = ?, estimated = ?, flags = ?, ended = ?, phase = ?, status = ?, code = ?,"
+    " message = ?, categories = ?, request_id = ?, headers = ?, quarantine = ?, seconds = ?, brought = ?, text_in = ?,"
+    " image_in = ?, output = ?, text_out = ?, total = ?, usage = ?, echo = ?, reserved = 0,"
+    " released = CASE WHEN ? THEN reserved + at_risk ELSE 0 END,"
+    " at_risk = CASE WHEN ? THEN reserved + at_risk ELSE 0 END WHERE id = ?"
+)
+
+
+@lru_cache(maxsize=256)
+def _echo_text(echo: Echo) -> str:
+    """Write down what an answer says that it drew: nearly always the same."""
+    return dump({name: said for name in Echo.__slots__ if (said := getattr(echo, name)) is not None})
 
 
 def attempt_from(row: sqlite3.Row) -> AttemptRow:

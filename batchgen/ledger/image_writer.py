@@ -55,24 +55,8 @@ class ImageWriter:
 
     def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
         """Put an image in its slot; another job's image that lay at its path has moved."""
-        self.db.execute(
-            "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
-            " fault = CASE WHEN :gone IS NULL THEN 'overwritten' ELSE fault END"
-            " WHERE catalogue = :catalogue AND path = :path AND NOT (job_key = :key AND slot = :slot)",
-            {
-                "gone": image.replaces,
-                "catalogue": self.catalogue,
-                "path": image.path,
-                "key": self.job_key,
-                "slot": image.slot,
-            },
-        )
-        self._remember(attempt_id, image.slot)
-        if image.replaces is not None:
-            self.db.execute(
-                "UPDATE earlier SET path = ? WHERE catalogue = ? AND job_key = ? AND slot = ? AND path = ?",
-                (image.replaces, self.catalogue, self.job_key, image.slot, image.path),
-            )
+        if self._is_taken(image):
+            self._make_way(attempt_id, image)
         self.db.execute(
             "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
             " bytes, width, height, format, mismatches, changed, e_tag, prompt, before)"
@@ -121,6 +105,36 @@ class ImageWriter:
                 *(self.catalogue, self.job_key, remote.slot),
             ),
         )
+
+    def _is_taken(self, image: StoredImage) -> bool:
+        """Whether something is known of the slot or of the path of an image that came."""
+        sql = (
+            "SELECT EXISTS (SELECT 1 FROM images WHERE catalogue = ?1 AND job_key = ?2 AND slot = ?3)"
+            " OR EXISTS (SELECT 1 FROM images WHERE catalogue = ?1 AND path = ?4)"
+        )
+        (taken,) = self.db.execute(sql, (self.catalogue, self.job_key, image.slot, image.path)).fetchone()
+        return bool(taken)
+
+    def _make_way(self, attempt_id: str, image: StoredImage) -> None:
+        """Say where another job's image went that lay at the path of this one, and keep what is known of the slot."""
+        self.db.execute(
+            "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
+            " fault = CASE WHEN :gone IS NULL THEN 'overwritten' ELSE fault END"
+            " WHERE catalogue = :catalogue AND path = :path AND NOT (job_key = :key AND slot = :slot)",
+            {
+                "gone": image.replaces,
+                "catalogue": self.catalogue,
+                "path": image.path,
+                "key": self.job_key,
+                "slot": image.slot,
+            },
+        )
+        self._remember(attempt_id, image.slot)
+        if image.replaces is not None:
+            self.db.execute(
+                "UPDATE earlier SET path = ? WHERE catalogue = ? AND job_key = ? AND slot = ? AND path = ?",
+                (image.replaces, self.catalogue, self.job_key, image.slot, image.path),
+            )
 
     def _remember(self, attempt_id: str, slot: int) -> None:
         """Keep what is known of the image that another call's image takes the slot of."""

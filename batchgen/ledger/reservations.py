@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from batchgen.errors import StorageError
@@ -110,8 +110,7 @@ def _approved_meanwhile(db: sqlite3.Connection, catalogue: str, attempt: Attempt
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One limit and how much of it is gone: `used` for good (or at risk), `open` by calls under way, `ask` more."""
 
     kind: CapKind
@@ -177,8 +176,7 @@ def _lines(db: sqlite3.Connection, catalogue: str, run_id: str, provider: str, c
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(NamedTuple):
     spent: int
     at_risk: int
     reserved: int

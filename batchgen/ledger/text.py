@@ -42,6 +42,8 @@ def dump(value: object) -> str:
 
 def plain(text: str) -> str:
     """Make text that came from outside fit for the file: no half characters, no novels."""
+    if len(text) <= MOST_TEXT and text.isascii():
+        return text
     return text[:MOST_TEXT].encode("utf-8", "replace").decode()
 
 
