@@ -1,7 +1,6 @@
 """Makes one call: permit, reserve, execute, settle, and again as often as the policy allows."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import uniform
 
@@ -32,7 +31,6 @@ from batchgen.engine.lane import Lane
 from batchgen.engine.lane_choice import LaneChoice
 from batchgen.engine.open_items import not_taken, park
 from batchgen.errors import InputError, Occupied, StorageError
-from batchgen.executor import Came
 from batchgen.ledger import CapKind, Refused
 from batchgen.limits import Breaker, Closed, Start, Ticket
 from batchgen.model import (
@@ -240,7 +238,7 @@ class AttemptLoop:
                 await self.room.change()
         return Over(SlotState.NOT_STARTED, STOPPED)
 
-    def claiming(self, job: Job, most: Amount) -> AbstractContextManager[Claim]:
+    def claiming(self, job: Job, most: Amount) -> Claim:
         """While inside, jobs of a smaller priority leave so much to this one."""
         return self.room.claiming(job.priority, most)
 
@@ -288,29 +286,50 @@ class AttemptLoop:
         return Again()
 
     async def _leave(self, call: CallState, attempt: Attempt, ask: Ask) -> Next | Refused | Submitted | None:
-        """Make one attempt while a permit is held, and settle it, unless its result comes later."""
-        context, lane = self.context, call.asked
-        async with self._permit(lane, attempt) as permit:
-            if permit is None:
-                why = f"{attempt.model} at {lane.name}: {lane.breaker(attempt.model).given_up}"
-                reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
-                return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
-            context.check_output()
-            ask.claimed = others = self.room.claimed(call.job.priority)
-            reserve = context.ledger.reservations.reserve
-            if refused := await context.offload(reserve, attempt, lane.caps(), (others.money, others.images)):
-                return _approved(refused) if refused.kind is CapKind.APPROVED else refused
-            call.touched = True
-            ask.reserved()
-            if context.stops or lane.out(call.job) or not permit.breaker.admits(permit.ticket):
-                unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
-                await context.offload(context.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
-                ask.settled(Amount())
-                return self._at_once(call) if lane.out(call.job) else Again()
-            came = await self._send(call, attempt, permit)
-            if isinstance(came, Pending):
-                return Submitted(came, permit)
-            return await self._close(call, attempt, came, ask)
+        """Make one attempt with leave of the breaker, a slot and a start in the pace.
+
+        The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
+        asked again after each wait.
+        """
+        lane = call.asked
+        limiter, breaker = lane.limiter, lane.breaker(attempt.model)
+        lane.given += attempt.n
+        tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
+        while ticket := await breaker.allow():
+            try:
+                async with limiter.slot():
+                    if not breaker.admits(ticket):
+                        continue
+                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, model=attempt.model)
+                    if breaker.admits(ticket):
+                        return await self._go(call, attempt, Permit(lane, ticket, start, breaker), ask)
+            finally:
+                breaker.release(ticket)
+        why = f"{attempt.model} at {lane.name}: {breaker.given_up}"
+        reason = Reason(ReasonCode.UNAVAILABLE, detail=why)
+        return Over(SlotState.NOT_STARTED, reason, Stop(StopKind.UNAVAILABLE, why), elsewhere=True)
+
+    async def _go(
+        self, call: CallState, attempt: Attempt, permit: Permit, ask: Ask
+    ) -> Next | Refused | Submitted | None:
+        """Reserve and make one attempt under its permit, and settle it, unless its result comes later."""
+        context, lane = self.context, permit.lane
+        context.check_output()
+        ask.claimed = others = self.room.claimed(call.job.priority)
+        reserve = context.ledger.reservations.reserve
+        if refused := await context.offload(reserve, attempt, lane.caps(), (others.money, others.images)):
+            return _approved(refused) if refused.kind is CapKind.APPROVED else refused
+        call.touched = True
+        ask.reserved()
+        if context.stops or lane.out(call.job) or not permit.breaker.admits(permit.ticket):
+            unsent = Receipt(attempt.id, Phase.NOT_CONNECTED, UNSENT)
+            await context.offload(context.ledger.attempts.settle, unsent, AttemptState.NOT_SENT)
+            ask.settled(Amount())
+            return self._at_once(call) if lane.out(call.job) else Again()
+        came = await self._send(call, attempt, permit)
+        if isinstance(came, Pending):
+            return Submitted(came, permit)
+        return await self._close(call, attempt, came, ask)
 
     async def _wait_for(self, call: CallState, attempt: Attempt, submitted: Submitted, ask: Ask) -> Next | None:
         """Wait for what comes later; it keeps its reservation, and no slot, also when it does not come in this run."""
@@ -325,29 +344,6 @@ class AttemptLoop:
         self._learn(call, permit, receipt)
         return await self._close(call, attempt, receipt, ask)
 
-    @asynccontextmanager
-    async def _permit(self, lane: Lane, attempt: Attempt) -> AsyncIterator[Permit | None]:
-        """Leave of the breaker, a slot and a start in the pace; None when the breaker gave the model up.
-
-        The slot comes second, so that a model whose breaker is open keeps none from the others; and the breaker is
-        asked again after each wait.
-        """
-        limiter, breaker = lane.limiter, lane.breaker(attempt.model)
-        lane.given += attempt.n
-        tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
-        while ticket := await breaker.allow():
-            try:
-                async with limiter.slot():
-                    if not breaker.admits(ticket):
-                        continue
-                    start = await limiter.pace(attempt.n, len(attempt.request.images), tokens, model=attempt.model)
-                    if breaker.admits(ticket):
-                        yield Permit(lane, ticket, start, breaker)
-                        return
-            finally:
-                breaker.release(ticket)
-        yield None
-
     async def _send(self, call: CallState, attempt: Attempt, permit: Permit) -> Receipt | Pending:
         """Make the attempt that is reserved, and learn from it at once."""
         limiter = permit.lane.limiter
@@ -355,7 +351,9 @@ class AttemptLoop:
             with suppress(StorageError):  # it only refines the pace of others, and this call is booked to leave
                 await limiter.put_off(permit.start)
         limiter.sent(permit.start)
-        came = await self._execute(attempt)
+        facts = {"attempt": attempt.id, "job": attempt.job_id, "slots": attempt.slots, "purpose": attempt.purpose.value}
+        self.context.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
+        (came,) = await self.context.executor.execute((attempt,))
         if isinstance(came, Pending):
             limiter.answered(permit.start)
             permit.breaker.keep(permit.ticket)
@@ -422,12 +420,6 @@ class AttemptLoop:
             inherited=call.job.inherited,
             stream=lane.price_list.streams(call.job.request),
         )
-
-    async def _execute(self, attempt: Attempt) -> Came:
-        facts = {"attempt": attempt.id, "job": attempt.job_id, "slots": attempt.slots, "purpose": attempt.purpose.value}
-        self.context.note("dispatched", **facts, reserved_micro_usd=attempt.quote.high)
-        (came,) = await self.context.executor.execute((attempt,))
-        return came
 
     async def _settle(self, call: CallState, attempt: Attempt, receipt: Receipt, settlement: Settlement | None) -> None:
         """Write down what came, and what it cost."""

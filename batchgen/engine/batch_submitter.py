@@ -13,7 +13,7 @@ from batchgen.engine.batch_chunks import Chunk, Chunks
 from batchgen.engine.batch_recovery import BatchRecovery, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import halt
-from batchgen.engine.job_runner import Task, given_up, purposes, split
+from batchgen.engine.job_runner import Task, given_up, prepared, purposes, split
 from batchgen.engine.open_items import settle_late
 from batchgen.engine.run import Source
 from batchgen.errors import InputError
@@ -80,7 +80,7 @@ class BatchSubmitter:
         limits = await context.offload(context.ledger.queue_limits.of, context.lane.provider.name, self.batches.key)
         chunks, source = Chunks(context.settings.batch, self.batches.rules, limits), Source(tasks, context.offload)
         while not context.stops and (task := await source.pull()):
-            ready = await task.prepare(task, context.offload) if task.prepare else task
+            ready = await prepared(task.prepare(task, context.offload)) if task.prepare else task
             if isinstance(ready, Outcome):
                 yield ready
                 continue

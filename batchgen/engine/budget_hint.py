@@ -1,8 +1,7 @@
 """What the user's limits leave, so that nobody takes a permit, or asks the ledger, in vain."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Self
 
 from batchgen.ledger import CapKind, Refused
 from batchgen.model import Attempt
@@ -45,12 +44,12 @@ NOTHING = Amount()
 
 
 @dataclass(slots=True)
-class Claim:
-    """What a job under way may still take, or all of one priority; jobs that matter less leave it to those."""
+class Sum:
+    """Micro-dollars and images of so many, as they come and go."""
 
-    priority: float
     money: int = 0
     images: int = 0
+    count: int = 0
 
 
 @dataclass(slots=True)
@@ -69,44 +68,28 @@ class BudgetHint:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.busy = 0
+        self.inside = Sum()
+        """Calls on their way through permit, reservation and end, and what those ask for that have not reserved it."""
+        self.claims: dict[float, Sum] = {}
+        """What the jobs under way may still ask for, by their priority."""
         self._clock = clock
         self._limits: dict[Scope, Limit] = {}
         self._learned_at = 0.0
-        self._asking = Amount()
-        self._claims: dict[float, Claim] = {}
         self._changed = Change()
 
-    @contextmanager
-    def claiming(self, priority: float, most: Amount) -> Iterator[Claim]:
+    @property
+    def busy(self) -> int:
+        """How many calls are inside, of which each may give something back."""
+        return self.inside.count
+
+    def claiming(self, priority: float, most: Amount) -> "Claim":
         """While inside, a job is under way that may ask for so much in all."""
-        claim = Claim(priority)
-        self._move_claim(claim, most.money, most.images)
-        try:
-            yield claim
-        finally:
-            self._move_claim(claim, -claim.money, -claim.images)
-            whole = self._claims[priority]
-            if not (whole.money or whole.images):
-                del self._claims[priority]
-            self._tell()
+        return Claim(self, priority, most)
 
     def claimed(self, priority: float) -> Amount:
         """Say what jobs of a larger priority may still ask for; nearly always there are none."""
-        others = [claim for whose, claim in self._claims.items() if whose > priority]
+        others = [claims for whose, claims in self.claims.items() if whose > priority]
         return Amount(sum(c.money for c in others), sum(c.images for c in others)) if others else NOTHING
-
-    def _move_claim(self, claim: Claim | None, money: int, images: int) -> None:
-        """Let a job ask for so much more, or less; never for less than nothing."""
-        if claim is None:
-            return
-        money, images = max(-claim.money, money), max(-claim.images, images)
-        whole = self._claims.get(claim.priority)
-        if whole is None:
-            whole = self._claims[claim.priority] = Claim(claim.priority)
-        for each in (claim, whole):
-            each.money += money
-            each.images += images
 
     def never(self, attempt: Attempt) -> Refused | None:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
@@ -124,28 +107,18 @@ class BudgetHint:
         self._forget()
         if not self._limits:
             return True
-        all_asks = amount(attempt) + self._asking + claimed
+        all_asks = amount(attempt) + claimed + Amount(self.inside.money, self.inside.images)
         return all(
             all_asks.of(kind) <= limit.free
             for (kind, provider), limit in self._limits.items()
             if provider in {"", attempt.provider}
         )
 
-    @contextmanager
-    def asking(self, attempt: Attempt, claim: Claim | None = None) -> Iterator["Ask"]:
+    def asking(self, attempt: Attempt, claim: "Claim | None" = None) -> "Ask":
         """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
-        ask = Ask(self, amount(attempt), attempt.provider, claim)
-        self.busy += 1
-        self._asking += ask.amount
-        try:
-            yield ask
-        finally:
-            self.busy -= 1
-            if not ask.is_reserved:
-                self._asking -= ask.amount
-            self._tell()
+        return Ask(self, amount(attempt), attempt.provider, claim)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Wake those that wait for room."""
         self._changed.tell()
 
@@ -170,47 +143,89 @@ class BudgetHint:
             if whose in {"", provider}:
                 limit.free += change.of(kind)
 
-    def reserved(self, ask: Amount, provider: str, claim: Claim | None) -> None:
-        """Turn a question into a reservation."""
-        self._asking -= ask
-        if self._limits:
-            self.move(-ask, provider)
-        self._move_claim(claim, -ask.money, -ask.images)
-
-    def settled(self, given_back: Amount, provider: str, claim: Claim | None) -> None:
-        """Take back what a closed call did not use."""
-        self.move(given_back, provider)
-        self._move_claim(claim, given_back.money, given_back.images)
-
     def forget(self) -> None:
         """Forget what was learned: a limit was changed."""
         self._limits.clear()
-        self._tell()
+        self.tell()
 
     def _forget(self) -> None:
         if self._limits and self._clock.monotonic() - self._learned_at > FORGOTTEN_AFTER:
             self._limits.clear()
 
 
-@dataclass(slots=True)
+class Claim:
+    """What a job under way may still take; jobs that matter less leave it to this one while it is inside."""
+
+    __slots__ = ("_all", "_hint", "_priority", "images", "money")
+
+    def __init__(self, hint: BudgetHint, priority: float, most: Amount) -> None:
+        self._hint, self._priority = hint, priority
+        self.money, self.images = most.money, most.images
+
+    def __enter__(self) -> Self:
+        claims = self._hint.claims
+        self._all = claims.setdefault(self._priority, Sum())
+        self._all.money += self.money
+        self._all.images += self.images
+        self._all.count += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.move(-self.money, -self.images)
+        self._all.count -= 1
+        if not self._all.count:
+            del self._hint.claims[self._priority]
+        self._hint.tell()
+
+    def move(self, money: int, images: int) -> None:
+        """Let the job ask for so much more, or less; never for less than nothing."""
+        money, images = max(-self.money, money), max(-self.images, images)
+        self.money += money
+        self.images += images
+        self._all.money += money
+        self._all.images += images
+
+
 class Ask:
     """One call's way through the limits; `claimed` is what others claimed when the ledger was asked."""
 
-    room: BudgetHint
-    amount: Amount
-    provider: str
-    claim: Claim | None
-    claimed: Amount = NOTHING
-    is_reserved: bool = field(default=False, init=False)
+    __slots__ = ("_claim", "_hint", "_is_reserved", "_provider", "amount", "claimed")
+
+    def __init__(self, hint: BudgetHint, amount: Amount, provider: str, claim: Claim | None) -> None:
+        self._hint, self._provider, self._claim = hint, provider, claim
+        self.amount, self.claimed, self._is_reserved = amount, NOTHING, False
+
+    def __enter__(self) -> Self:
+        inside = self._hint.inside
+        inside.count += 1
+        inside.money += self.amount.money
+        inside.images += self.amount.images
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hint.inside.count -= 1
+        if not self._is_reserved:
+            self._ask_no_more()
+        self._hint.tell()
+
+    def _ask_no_more(self) -> None:
+        self._hint.inside.money -= self.amount.money
+        self._hint.inside.images -= self.amount.images
 
     def reserved(self) -> None:
         """Note that the ledger has set the worst case aside."""
-        self.is_reserved = True
-        self.room.reserved(self.amount, self.provider, self.claim)
+        self._is_reserved = True
+        self._ask_no_more()
+        self._move(-self.amount)
 
     def settled(self, used: Amount) -> None:
         """Note that the ledger has closed the call; so much of the worst case is used, or stays at risk."""
-        self.room.settled(self.amount - used, self.provider, self.claim)
+        self._move(self.amount - used)
+
+    def _move(self, given_back: Amount) -> None:
+        self._hint.move(given_back, self._provider)
+        if self._claim is not None:
+            self._claim.move(given_back.money, given_back.images)
 
 
 def amount(attempt: Attempt) -> Amount:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from batchgen.engine.additions import Additions
@@ -71,8 +70,13 @@ class Task:
     odd: frozenset[int] = frozenset()
 
 
-Prepare = Callable[[Task, Offload], Awaitable[Task | Outcome]]
-"""Waits for what a task needs; gives the task that can start, or how the job ended without one."""
+Prepare = Callable[[Task, Offload], Task | Outcome | Awaitable[Task | Outcome]]
+"""Gives the task that can start, or how the job ended without one; who takes it waits where that is not known yet."""
+
+
+async def prepared(ready: Task | Outcome | Awaitable[Task | Outcome]) -> Task | Outcome:
+    """Wait for what a task needs, where it needs that."""
+    return ready if isinstance(ready, Task | Outcome) else await ready
 
 
 @dataclass(slots=True)
@@ -136,15 +140,17 @@ class JobRunner:
         From its beginning to its end, also while it waits, jobs of a smaller priority leave to it what it may cost.
         """
         if task.prepare:
-            with self._claiming(task), self.places.resting():
-                ready = await task.prepare(task, self.context.offload)
+            ready = task.prepare(task, self.context.offload)
+            if not isinstance(ready, Task | Outcome):
+                with self._claiming(task), self.places.resting():
+                    ready = await ready
             if isinstance(ready, Outcome):
                 return ready
             task = ready
         with self._claiming(task) as claim:
             return await self._perform(task, claim)
 
-    def _claiming(self, task: Task) -> AbstractContextManager[Claim]:
+    def _claiming(self, task: Task) -> Claim:
         return self._caller.claiming(task.job, Amount(task.high, len(task.slots)))
 
     async def _perform(self, task: Task, claim: Claim) -> Outcome:

@@ -84,19 +84,20 @@ class Breaker:
 
         Whoever gets a ticket must `record`, `keep` or `release` it.
         """
-        with self._gate.waiting():
-            while not self.given_up:
-                wait = None
-                if not self._open:
-                    if self._has_room:
-                        return Ticket(self._generation)
-                elif self._probe is None:
-                    wait = self._probe_at - self._clock.monotonic()
-                    if wait <= 0:
-                        self._probe = Ticket(self._generation, probe=True)
-                        return self._probe
+        self._gate.check()
+        while not self.given_up:
+            wait = None
+            if not self._open:
+                if self._has_room:
+                    return Ticket(self._generation)
+            elif self._probe is None:
+                wait = self._probe_at - self._clock.monotonic()
+                if wait <= 0:
+                    self._probe = Ticket(self._generation, probe=True)
+                    return self._probe
+            with self._gate.waiting():
                 await self._change(wait)
-            return None
+        return None
 
     def admits(self, ticket: Ticket) -> bool:
         """Whether a ticket is still good: ask again after waiting for anything else between `allow` and the call."""

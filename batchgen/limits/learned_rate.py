@@ -54,6 +54,8 @@ class LearnedRate:
 
     def wait(self, look: float) -> float:
         """Seconds until a call may start; `look` is how long a refusal takes at most."""
+        if self.limit is None and self._trial is None:
+            return 0.0
         now = self._clock.monotonic()
         if self._trial and not self._trial.refused and (self._trial.answered or now - self._trial.at > look):
             self._succeed()

@@ -48,8 +48,10 @@ class _Place:
         self._gate, self._slots, self._queue = gate, slots, queue
 
     async def __aenter__(self) -> None:
-        with self._gate.waiting():
-            await self._slots.acquire()
+        self._gate.check()
+        if not self._slots.acquire_now():
+            with self._gate.waiting():
+                await self._slots.acquire()
 
     async def __aexit__(self, *_: object) -> None:
         self._slots.release()
@@ -271,6 +273,8 @@ class Limiter:
 
     def _until_place(self) -> float:
         """Seconds until one of the places rests no more that the next call needs."""
+        if not self._rests:
+            return 0.0
         now = self._clock.monotonic()
         self._rests = [end for end in self._rests if end > now]
         under_way = self._slots.taken - self._waiting

@@ -22,10 +22,15 @@ class Slots:
         """Slots in use now; above the size for a while after it shrank."""
         return self._taken
 
+    def acquire_now(self) -> bool:
+        """Take a free slot, unless others wait for one; whether there is one."""
+        free = not self._queue and self._taken < self._size
+        self._taken += free
+        return free
+
     async def acquire(self) -> None:
         """Take the next free slot, in order of arrival."""
-        if not self._queue and self._taken < self._size:
-            self._taken += 1
+        if self.acquire_now():
             return
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)

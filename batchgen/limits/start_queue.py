@@ -45,9 +45,10 @@ class StartQueue:
         """
         async with self._turn:
             await self._until_open(wait)
-            for _, meter, weight in weights:
-                await meter.clear(weight)
-            await self._until_open(wait)
+            if weights:
+                for _, meter, weight in weights:
+                    await meter.clear(weight)
+                await self._until_open(wait)
             booked = await self._book(self._shared, weights, wait) if self._shared and weights else None
             start = Start(self._clock.monotonic(), model, booked=booked)
             if self._paused:
@@ -94,6 +95,8 @@ class StartQueue:
 
     def _closed_for(self) -> float:
         """Seconds until the end of the pause, or of the look at a probe."""
+        if not self._paused and self.probe is None:
+            return 0.0
         now = self._clock.monotonic()
         look = self.probe.at + self.look - now if self.probe else 0.0
         return max(self._resumes_at - now, look)

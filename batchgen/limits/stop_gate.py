@@ -14,10 +14,14 @@ class StopGate:
         self._inside: set[_Wait] = set()
         self._closed = False
 
-    def waiting(self) -> "_Wait":
-        """Hold the waits made inside; raises Closed when the gate is, or gets, closed."""
+    def check(self) -> None:
+        """Raise Closed when the gate is closed: for those that need not wait."""
         if self._closed:
             raise Closed
+
+    def waiting(self) -> "_Wait":
+        """Hold the waits made inside; raises Closed when the gate is, or gets, closed."""
+        self.check()
         return _Wait(self._inside)
 
     def close(self) -> None:

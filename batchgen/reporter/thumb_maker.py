@@ -43,7 +43,8 @@ class ThumbMaker:
     def add(self, path: str, sha256: str) -> None:
         """Take an image that was stored; it waits for nothing."""
         self._waiting.append((path, sha256))
-        self._more.set()
+        if not self._more.is_set():
+            self._more.set()
         if self._thread is None and not self._ended and self._now() >= self._begin:
             self._thread = Thread(target=self._work, name="thumbs", daemon=True)
             self._thread.start()

@@ -80,29 +80,49 @@ class Meter:
             self.under_way[facts["attempt"]] = facts["job"]
             self.reserved[facts["attempt"]] = facts.get("reserved_micro_usd", 0)
             self.retries += facts["purpose"] != "first"
-        if event == "settled" and not facts.get("pictures") and facts.get("state") != "settled":
-            self.troubles[facts.get("code", ""), facts.get("status") or 0] += 1
-        if event in {"settled", "pending"}:
-            self.under_way.pop(facts["attempt"], None)
-            worst = self.reserved.pop(facts["attempt"], 0)
-            self._charged_high += worst if facts.get("cost_micro_usd") else 0
-        self._note_batch(event, facts)
-        if event == "provider_out":
-            self.out[facts["provider"]] = facts["why"]
-        if event in {"settled", "downloaded", "recovered"}:
-            self._drew[facts.get("look", {}).get("provider", "")] += facts.get("pictures", 0)
-            self._paid[facts.get("look", {}).get("provider", "")] += facts.get("cost_micro_usd", 0)
-            self.images_stored += facts.get("pictures", 0)
-            self.spent = MicroUSD(self.spent + facts.get("cost_micro_usd", 0))
-        if event in {"settled", "downloaded"}:  # what a run before drew says nothing of how fast this one draws
-            self._lately += facts.get("pictures", 0)
-            self._stored_at.append((now, facts.get("pictures", 0)))
+        elif event == "settled":
+            self._end_call(facts)
+            if not facts.get("pictures") and facts.get("state") != "settled":
+                self.troubles[facts.get("code", ""), facts.get("status") or 0] += 1
+            self._take(facts, now)
+        else:
+            self._note_other(event, facts, now)
 
-    def _note_batch(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event == "batch_away":
-            self.batches[facts["id"]] = BatchAway(**facts)
-        if event == "batch_ended":
-            self.batches.pop(facts["batch"], None)
+    def _note_other(self, event: str, facts: dict[str, Any], now: float) -> None:
+        """Take an event that is not the beginning or the end of a call."""
+        match event:
+            case "pending":
+                self._end_call(facts)
+            case "downloaded":
+                self._take(facts, now)
+            case "recovered":
+                self._take(facts, None)
+            case "provider_out":
+                self.out[facts["provider"]] = facts["why"]
+            case "batch_away":
+                self.batches[facts["id"]] = BatchAway(**facts)
+            case "batch_ended":
+                self.batches.pop(facts["batch"], None)
+            case _:
+                pass
+
+    def _end_call(self, facts: dict[str, Any]) -> None:
+        """Take that a call is not under way any more."""
+        self.under_way.pop(facts["attempt"], None)
+        worst = self.reserved.pop(facts["attempt"], 0)
+        self._charged_high += worst if facts.get("cost_micro_usd") else 0
+
+    def _take(self, facts: dict[str, Any], at: float | None) -> None:
+        """Take what came; what a run before drew says nothing of how fast this one draws, and has no moment."""
+        provider, images = facts.get("look", {}).get("provider", ""), facts.get("pictures", 0)
+        cost = facts.get("cost_micro_usd", 0)
+        self._drew[provider] += images
+        self._paid[provider] += cost
+        self.images_stored += images
+        self.spent = MicroUSD(self.spent + cost)
+        if at is not None:
+            self._lately += images
+            self._stored_at.append((at, images))
 
     def checks_prompts(self, count: int) -> None:
         """Take that so many prompts were looked at before anything is sent."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 from batchgen.app.config.lanes import Access, LaneConfig
@@ -50,6 +51,12 @@ class _Opened:
     def account(self) -> str:
         """The mark of what has limits and images of its own: a key, and where it is used."""
         return account_mark(self.provider.base_url or self.provider.name, self.key)
+
+
+def new_ids() -> Callable[[], str]:
+    """Give ids that nobody else gives, one after the other: the ledger finds those of a run side by side."""
+    first, number = tokens.token_hex(8), count()
+    return lambda: f"{first}{next(number):08x}"
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ class RunLoop:
                     forget=self._forget(executor, on_books, on_disk),
                     clock=clock,
                     stops=run.stops,
-                    new_id=lambda: tokens.token_hex(12),
+                    new_id=new_ids(),
                     note=run.note,
                     check_output=run.workspace.check_held,
                 )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,7 +15,7 @@ from batchgen.app.output.derive import Deriver, keep_measures
 from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.precheck import Prechecked
 from batchgen.engine import StopReasons, Task, Words, job_status, said
-from batchgen.engine.job_runner import Prepare
+from batchgen.engine.job_runner import Prepare, prepared
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.imaging.digest import digest
 from batchgen.ledger import Known, Ledger
@@ -391,7 +391,7 @@ class Worklist:
         self._release(item, ReasonCode.CANARY)
         ready = self._tasked(item)
         assert ready.prepare is not None, "every task looks once more"
-        return await ready.prepare(ready, offload)
+        return await prepared(ready.prepare(ready, offload))
 
     def _among(self, held: Mapping[ReasonCode, Seen]) -> Iterator[Job]:
         """Give the jobs of the queue that were held back."""
@@ -443,7 +443,7 @@ class Worklist:
         item = await offload(lambda: next(self._pairing.plan([task.job], queued=True), None))
         if item is None or not item.slots:
             return Outcome(task.job, item.job_status if item else task.job_status, reason=Reason(ReasonCode.PLANNED))
-        return await self._look_again(self._task(item), offload)
+        return await prepared(self._look_again(self._task(item), offload))
 
     async def _until_none_is(self, names: Sequence[str], *among: AbstractSet[str]) -> None:
         """Wait until none of some jobs is among others, or the run stops."""
@@ -456,17 +456,20 @@ class Worklist:
         finally:
             stopped.cancel()
 
-    async def _look_again(self, task: Task, offload: Offload) -> Task | Outcome:
-        """Draw nothing with an input image that is not the one that was read: its job would not be what it says.
-
-        Nor of a template that was given up meanwhile.
-        """
+    def _look_again(self, task: Task, offload: Offload) -> Task | Outcome | Awaitable[Task | Outcome]:
+        """Draw nothing of a template that was given up meanwhile, nor with an input image that was changed."""
         if self._is_given_up(task.job):
             return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.TEMPLATE))
         request = task.job.request
+        if not (request.images or request.mask or request.files):
+            return task
         inputs = (*request.images, request.mask, *(image for _, image in request.files))
+        return self._look_at(task, [image for image in inputs if isinstance(image, FileImage)], offload)
+
+    async def _look_at(self, task: Task, inputs: Sequence[FileImage], offload: Offload) -> Task | Outcome:
+        """Draw nothing with an input image that is not the one that was read: its job would not be what it says."""
         for image in inputs:
-            if isinstance(image, FileImage) and not await offload(self.project.manifest.inputs.is_as_read, image):
+            if not await offload(self.project.manifest.inputs.is_as_read, image):
                 why = f"not drawn: {image.path} was changed after this run read it; run the same command again"
                 self.notices.append(Problem(f"{task.job.id}: {why}", task.job.place, Severity.WARNING))
                 return Outcome(task.job, OutcomeKind.NOT_STARTED, reason=Reason(ReasonCode.INPUT, detail=why))
