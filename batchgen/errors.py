@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
+from batchgen.numerous import numerous
+
 
 class Exit(IntEnum):
     """Exit statuses; scripts rely on the numbers."""
@@ -36,6 +38,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a file a person should look; line and column count from 1."""

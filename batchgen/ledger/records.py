@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from batchgen.model import NO_REASON, AttemptState, ImageRequest, Job, Purpose, Reason, Route, SlotState
 from batchgen.money import ZERO, MicroUSD
+from batchgen.numerous import numerous
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RunRow:
     seconds: float | None
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A job that this run wants, with what will draw it and the size and quality it will be priced at."""
@@ -61,6 +63,7 @@ class Wanted:
     provider: str
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One image of a job as the ledger knows it; `path` is relative to the output folder.
@@ -120,6 +123,7 @@ class Tried:
     uncertain: int = 0
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger knows of one wanted job.

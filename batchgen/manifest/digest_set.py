@@ -1,10 +1,10 @@
 """Which of millions of things were met before, at eight bytes each."""
 
-import hashlib
 from array import array
 from bisect import bisect_left
 
 _BUCKETS = 4096
+_64_BITS = (1 << 64) - 1
 
 
 class Seen:
@@ -29,5 +29,5 @@ class Seen:
 
 
 def digest_of(text: str) -> int:
-    """Give 64 bits that stand for a text."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    """Give 64 bits that stand for a text as long as this process lives."""
+    return hash(text) & _64_BITS

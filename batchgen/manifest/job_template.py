@@ -151,7 +151,7 @@ class JobTemplate:
         """Render every row and combination; last, doubt what turned out blank."""
         file = self.table.file if self.table else self.place.file
         rows = self.table.read() if self.table else iter((Row({}, self.place.line),))
-        varies = self.axes != Axes()
+        varies, more = self.axes != Axes(), bool(self.variables)
         watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
         template, varied = self._identity(), self._varied()
         fields = (_prepared(self.own), _prepared(self.defaults))
@@ -160,17 +160,18 @@ class JobTemplate:
                 yield row
                 continue
             place = Place(file, row.line) if self.table else self.place
-            blank = frozenset([name for name in watched if not row.values.get(name, "-").strip()])
+            blank = [name for name in watched if not row.values.get(name, "-").strip()]
             for combination in self.axes.combinations(row.values) if varies else _JUST_THE_ROW:
                 if combination.excluded:
                     named = f": {_written(combination.values)}" if combination.values else ""
                     yield Skipped(f"{combination.excluded}{named}", place)
                 else:
-                    values = {**self.variables, **row.values, **combination.values}
+                    values = {**self.variables, **row.values, **combination.values} if more or varies else row.values
                     variant = self._variant(combination.values, place, number) if self.compared else None
                     written = _varied(template, varied, combination) if varied or combination.fields else template
                     draft = self._draft(values, fields, combination, place, variant, written)
-                    yield self._without_blanks(draft, blank - combination.values.keys(), blanks) if blank else draft
+                    hollow = frozenset(blank).difference(combination.values) if blank else None
+                    yield self._without_blanks(draft, hollow, blanks) if hollow else draft
         yield from _doubted(blanks)
 
     def _effective(self) -> Iterator[Field]:

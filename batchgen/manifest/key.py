@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from batchgen.model import FileImage, Form, ImageRequest, InputImage, Job, JobImage, UrlImage
@@ -29,42 +29,62 @@ def key(request: ImageRequest, explicit_id: str | None) -> str:
     A parameter that names a file stands with the file's sha256; `id`, `model` and `mask` are left out when there is
     none. Raises `UnicodeEncodeError` for lone surrogates.
     """
-    return key_1(_with_line_ends(request, "\n"), explicit_id)
+    return form_of_key(request.form).key(request.prompt, explicit_id)
 
 
 def former_keys(request: ImageRequest, explicit_id: str | None) -> tuple[str, ...]:
     """Give the keys under which version 1 knew what is one request now: its line ends as they are, CRLF and CR."""
-    if not any(end in request.prompt or _holds(end, request.params) for end in "\r\n"):
+    form = form_of_key(request.form)
+    if not form.returns and "\r" not in request.prompt and "\n" not in request.prompt:
         return ()
     before = (request, _with_line_ends(request, "\r\n"), _with_line_ends(request, "\r"))
     found = dict.fromkeys(key_1(each, explicit_id) for each in before)
-    found.pop(key(request, explicit_id), None)
+    found.pop(form.key(request.prompt, explicit_id), None)
     return tuple(found)
-
-
-@lru_cache(maxsize=256)
-def _holds(end: str, params: tuple[tuple[str, str], ...]) -> bool:
-    return any(end in text for _, text in params)
-
-
-def _with_line_ends(request: ImageRequest, end: str) -> ImageRequest:
-    if end == "\n" and "\r" not in request.prompt and not _holds("\r", request.params):
-        return request
-    params = tuple((name, _LINE_END.sub(end, text)) for name, text in request.params)
-    return replace(request, prompt=_LINE_END.sub(end, request.prompt), params=params)
 
 
 def key_1(request: ImageRequest, explicit_id: str | None) -> str:
     """Hash a request under version 1, in which every letter counts."""
-    before, after = _around(request.form)
-    named = "" if explicit_id is None else f'"id":{_quoted(_nfc(explicit_id))},'
-    text = f'{{{named}{before},"prompt":{_quoted(_nfc(request.prompt))},{after}}}'
-    return hashlib.sha256(text.encode()).hexdigest()
+    return FormOfKey(*_around(request.form)).key_1(request.prompt, explicit_id)
+
+
+class FormOfKey(NamedTuple):
+    """What is hashed around the prompt, the same for many jobs: its names sort before and behind it.
+
+    `returns`: a parameter holds line ends, so that version 1 may have known the request under another key.
+    """
+
+    before: str
+    after: str
+    returns: bool = False
+
+    def key(self, prompt: str, explicit_id: str | None) -> str:
+        """Hash a request of this form under version 2."""
+        return self.key_1(_LINE_END.sub("\n", prompt) if "\r" in prompt else prompt, explicit_id)
+
+    def key_1(self, prompt: str, explicit_id: str | None) -> str:
+        """Hash a request of this form as it is."""
+        named = "" if explicit_id is None else f'"id":{_quoted(_nfc(explicit_id))},'
+        text = f'{{{named}{self.before},"prompt":{_quoted(_nfc(prompt))},{self.after}}}'
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache(maxsize=256)
+def form_of_key(form: Form) -> FormOfKey:
+    """Write what stands around the prompts of requests of one form, with the line ends of version 2."""
+    operation, model, params, images, mask, files = form
+    if not any(_LINE_END.search(text) for _, text in params):
+        return FormOfKey(*_around(form))
+    params = tuple((name, _LINE_END.sub("\n", text)) for name, text in params)
+    return FormOfKey(*_around((operation, model, params, images, mask, files)), returns=True)
+
+
+def _with_line_ends(request: ImageRequest, end: str) -> ImageRequest:
+    params = tuple((name, _LINE_END.sub(end, text)) for name, text in request.params)
+    return replace(request, prompt=_LINE_END.sub(end, request.prompt), params=params)
+
+
 def _around(form: Form) -> tuple[str, str]:
-    """Write what stands around the prompt, which is the same for many jobs: its names sort before and behind it."""
     operation, model, params, images, mask, files = form
     before: dict[str, Any] = {
         "operation": str(operation),
@@ -79,7 +99,8 @@ def _around(form: Form) -> tuple[str, str]:
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_quoted = _encoder.encode
+_quoted = json.encoder.encode_basestring
+"""Quotes a text as the encoder does, without what the encoder does around it."""
 
 
 def _nfc(text: str) -> str:

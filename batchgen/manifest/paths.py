@@ -17,6 +17,8 @@ DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"
 MAX_COMPONENT = 120
 """Bytes of one component in UTF-8; file systems take 255."""
 MAX_PATH = 1024
+_NEVER_LONG = MAX_COMPONENT - 10
+"""Bytes of a name that leave room for every extension."""
 _WIDEST = 4
 """Bytes of one character, at most."""
 DIGITS = 12
@@ -55,6 +57,8 @@ class PathTemplate:
         texts = {name: _clean(values[name]) for name in names if name in values}
         if "id" in names:
             texts["id"] = _clean(job_id)
+        if isinstance(self.stem, Simple) and "ext" not in names and (stem := self._fine(texts)):
+            return Stems((stem,))
         slots = (SLOT,) if isinstance(self.stem, Simple) else tuple(map(str, range(n)))
         usual = tuple([self._stem(texts, slot, ANY, key) for slot in slots])
         if max(map(len, usual)) + 1 + len(ext) > MAX_PATH:
@@ -66,6 +70,13 @@ class PathTemplate:
             for other in dict.fromkeys((*EXTENSIONS, ext))
         ]
         return Stems(usual, tuple((other, found) for other, found in others if found != usual))
+
+    def _fine(self, texts: dict[str, str]) -> str:
+        """Return the stem of all slots where no file system refuses any of it, and no extension makes it too long."""
+        texts["index"] = SLOT
+        stem = self.stem.render(texts)
+        parts = stem.split("/") if "/" in stem else (stem,)
+        return stem if len(stem) <= _NEVER_LONG and all(map(_FINE.fullmatch, parts)) else ""
 
     def _stem(self, texts: dict[str, str], slot: str, ext: str, key: str) -> str:
         if ext is not ANY:
@@ -111,7 +122,7 @@ def _fit(component: str, ext: str, slot: str, key: str) -> str:
 
 def _is_long(stem: str) -> bool:
     """Whether a longer extension may leave a name less room; cut in the middle of a character, three bytes are left."""
-    return len(stem) * _WIDEST > MAX_COMPONENT - 10 and len(stem.rpartition("/")[2].encode()) > MAX_COMPONENT - 10
+    return len(stem) * _WIDEST > _NEVER_LONG and len(stem.rpartition("/")[2].encode()) > _NEVER_LONG
 
 
 def _unmarked(text: str) -> str:
@@ -145,4 +156,4 @@ def _cut(name: str, most: int) -> str:
 
 def folded(path: str) -> str:
     """Write a path as a file system that ignores case and composition sees it."""
-    return path if path.isascii() and path.islower() else normalize("NFC", normalize("NFC", path).casefold())
+    return path.lower() if path.isascii() else normalize("NFC", normalize("NFC", path).casefold())

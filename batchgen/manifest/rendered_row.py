@@ -9,13 +9,25 @@ from unicodedata import normalize
 
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.inputs import BadInputError, Inputs
-from batchgen.manifest.key import key
+from batchgen.manifest.key import FormOfKey, form_of_key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows.table import Skipped
 from batchgen.manifest.templates import TemplateError
-from batchgen.model import MARKUP, FileImage, ImageRequest, InputImage, Job, Operation, RouteChoice, Stems, Variant
+from batchgen.model import (
+    MARKUP,
+    FileImage,
+    Form,
+    ImageRequest,
+    InputImage,
+    Job,
+    Operation,
+    RouteChoice,
+    Stems,
+    Variant,
+)
+from batchgen.runtime.memo import kept
 
 MAX_N = 10
 MAX_ID = 200
@@ -23,6 +35,7 @@ MAX_ID = 200
 DECIDE_PATH = frozenset({"id", NAMES, "output", "output_format"})
 """Words without which it is not known where the images of a job go."""
 _FILES = tuple(sorted(FILES))
+_OF_FILES = FILES | {"mask"}
 PRIORITIES: Mapping[str, float] = {"high": 1.0, "normal": 0.0, "low": -1.0}
 JOB_ROUTES = ("sync", "batch")
 _PRIORITY = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?", re.ASCII)
@@ -141,60 +154,82 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
 """What a text must be, for words that are more than text; each raises ValueError."""
 
 
-def build(
-    draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None
-) -> Job | InvalidRow:
-    """Make the job of a draft, or say everything that is wrong with it."""
-    problems, job = list(draft.problems), None
-    if draft.lacking & {"id", "output", NAMES}:
-        shop = None
-    while job is None:
-        try:
-            job = _build(draft, inputs, output, shop)
-        except _WrongFieldError as error:
-            problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
-            if len(problems) >= InputError.most:
-                return InvalidRow(tuple(problems))  # a row may name any number of images that are not there
-            draft = draft.without(error.name, error.image)
-        except UnicodeEncodeError:
-            half = "the text holds half of a character (a lone surrogate), which cannot be sent"
-            return InvalidRow((*problems, Problem(half, draft.place)))
-        except ValueError as error:  # mostly a template of the shop's sheet, without which the rest can be looked at
-            problems.append(Problem(str(error), draft.place))
-            if shop is None:
-                return InvalidRow(tuple(problems))
+class Builder:
+    """Makes jobs of drafts. What many ask for besides prompt and id is worked out once, unless files go in."""
+
+    def __init__(self, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None = None) -> None:
+        self._inputs = inputs
+        self._output = output
+        self._shop = shop
+        self._asked: dict[object, tuple[Form, FormOfKey]] = {}
+
+    def build(self, draft: RenderedRow) -> Job | InvalidRow:
+        """Make the job of a draft, or say everything that is wrong with it."""
+        problems, job, shop = list(draft.problems), None, self._shop
+        if draft.lacking & {"id", "output", NAMES}:
             shop = None
-    return InvalidRow(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
+        while job is None:
+            try:
+                job = self._build(draft, shop)
+            except _WrongFieldError as error:
+                problems.append(Problem(str(error), dict(draft.written).get(error.name, draft.place)))
+                if len(problems) >= InputError.most:
+                    return InvalidRow(tuple(problems))  # a row may name any number of images that are not there
+                draft = draft.without(error.name, error.image)
+            except UnicodeEncodeError:
+                half = "the text holds half of a character (a lone surrogate), which cannot be sent"
+                return InvalidRow((*problems, Problem(half, draft.place)))
+            except ValueError as error:  # mostly a template of the shop's sheet, without which there is the rest
+                problems.append(Problem(str(error), draft.place))
+                if shop is None:
+                    return InvalidRow(tuple(problems))
+                shop = None
+        return InvalidRow(tuple(problems), job, draft.lacking) if problems or draft.lacking else job
 
+    def _build(self, draft: RenderedRow, shop: ListingTemplate | None) -> Job:
+        texts = draft.texts
+        n = _n(texts["n"], self._output) if "n" in texts else 1
+        explicit = _id(texts["id"]) if "id" in texts else None
+        form, hashed = self._form(draft)
+        prompt = texts.get("prompt", "")
+        request = ImageRequest(form[0], prompt, *form[1:])
+        identity = hashed.key(prompt, explicit)
+        name = explicit or identity[:12]
+        job = Job(
+            id=name,
+            key=identity,
+            request=request,
+            n=n,
+            stems=_stems(draft, self._output, name, identity, n, request),
+            tags=draft.tags,
+            place=draft.place,
+            explicit_id=explicit is not None,
+            inherited=draft.inherited,
+            written=draft.written,
+            listing=shop.of(draft.values, name) if shop else None,
+            variant=draft.variant,
+            priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
+            route=_route(texts["route"]) if "route" in texts else None,
+            template=draft.template,
+            approved_inputs=draft.approved_inputs and bool(draft.images),
+        )
+        if job.approved_inputs and not job.waits_for and "images" not in draft.lacking:
+            raise _WrongFieldError("when", '`when: approved` needs an image of another job, such as images: ["@lamp"]')
+        return job
 
-def _build(draft: RenderedRow, inputs: Inputs, output: PathTemplate, shop: ListingTemplate | None) -> Job:
-    texts = draft.texts
-    n = _n(texts["n"], output) if "n" in texts else 1
-    explicit = _id(texts["id"]) if "id" in texts else None
-    request = _request(draft, inputs)
-    identity = key(request, explicit)
-    name = explicit or identity[:12]
-    job = Job(
-        id=name,
-        key=identity,
-        request=request,
-        n=n,
-        stems=_stems(draft, output, name, identity, n, request),
-        tags=draft.tags,
-        place=draft.place,
-        explicit_id=explicit is not None,
-        inherited=draft.inherited,
-        written=draft.written,
-        listing=shop.of(draft.values, name) if shop else None,
-        variant=draft.variant,
-        priority=_priority(texts["priority"]) if "priority" in texts else 0.0,
-        route=_route(texts["route"]) if "route" in texts else None,
-        template=draft.template,
-        approved_inputs=draft.approved_inputs and bool(draft.images),
-    )
-    if job.approved_inputs and not job.waits_for and "images" not in draft.lacking:
-        raise _WrongFieldError("when", '`when: approved` needs an image of another job, such as images: ["@lamp"]')
-    return job
+    def _form(self, draft: RenderedRow) -> tuple[Form, FormOfKey]:
+        """Return everything of a request but its prompt, and what hashes it; files are looked at for each row."""
+        texts = draft.texts
+        if draft.images or not _OF_FILES.isdisjoint(texts):
+            form = _form(draft, self._inputs)
+            return form, form_of_key(form)
+        others = dict(texts)
+        others.pop("id", None)
+        kind = (others.pop("prompt", None) is None, tuple(others.items()), draft.lacking)
+        if kind not in self._asked:
+            form = _form(draft, self._inputs)
+            kept(self._asked, kind, lambda: (form, form_of_key(form)))
+        return self._asked[kind]
 
 
 def _stems(draft: RenderedRow, output: PathTemplate, name: str, key: str, n: int, request: ImageRequest) -> Stems:
@@ -215,7 +250,7 @@ def _n(text: str, output: PathTemplate) -> int:
     return n
 
 
-def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
+def _form(draft: RenderedRow, inputs: Inputs) -> Form:
     texts = draft.texts
     images = tuple([_image("images", word, inputs) for word in draft.images])
     mask = _image("mask", texts["mask"], inputs) if "mask" in texts else None
@@ -224,10 +259,8 @@ def _request(draft: RenderedRow, inputs: Inputs) -> ImageRequest:
     usual = Operation.EDIT if images else Operation.GENERATE
     wanted = _operation(texts["operation"]) if "operation" in texts else usual
     _fits(wanted, draft, images, mask)
-    if files:
-        params |= {name: file.path for name, file in files}
-    ordered = tuple(sorted(params.items()))
-    return ImageRequest(wanted, texts.get("prompt", ""), texts.get("model"), ordered, images, mask, files)
+    params |= {name: file.path for name, file in files}
+    return wanted, texts.get("model"), tuple(sorted(params.items())), images, mask, files
 
 
 def _file(name: str, word: str, inputs: Inputs) -> FileImage:

@@ -174,14 +174,16 @@ class _Tally:
         if isinstance(item, Problem) and item.severity is Severity.WARNING:
             self.note(item)
             return
-        if not self.part.has(_made(item)[0]):
-            self.others += 1
-        else:
+        job, lacking = _made(item)
+        mine = self.part.has(job)
+        if mine:
             self.rows += 1
+        else:
+            self.others += 1
         if isinstance(item, Skipped):
             self.skip(item)
         else:
-            self.take(item, inspect)
+            self.take(item, job, lacking, inspect, mine=mine)
 
     def skip(self, item: Skipped) -> None:
         """Count what makes no job, and keep the first of it."""
@@ -193,10 +195,17 @@ class _Tally:
         if item.kind is SkipKind.EMPTY and item.place:
             self.empty.setdefault(item.place.file, []).append(item.place.line)
 
-    def take(self, item: Job | InvalidRow | Problem, inspect: Inspect) -> None:
+    def take(
+        self,
+        item: Job | InvalidRow | Problem,
+        job: Job | None,
+        lacking: frozenset[str],
+        inspect: Inspect,
+        *,
+        mine: bool,
+    ) -> None:
         """Count a row, with everything that is wrong with it and does not follow from something else."""
-        wrong = list(_wrong_with(item, inspect, self.note))
-        job, lacking = _made(item)
+        wrong = self._wrong_with(item, job, lacking, inspect)
         leaves = self.skips and not isinstance(item, Unreadable)
         if job is None:
             self.whole = False
@@ -205,7 +214,6 @@ class _Tally:
                 self._remember(job, lacking)
             except TemplateError as error:
                 wrong.append(Problem(f"`output.path` {error}", job.place))
-        mine = self.part.has(job)
         if isinstance(item, Job) and not wrong:
             self.good += 1
             self.planned += mine
@@ -217,6 +225,20 @@ class _Tally:
             self.rejected += mine
             for problem in wrong:
                 self.note(problem)
+
+    def _wrong_with(
+        self, item: Job | InvalidRow | Problem, job: Job | None, lacking: frozenset[str], inspect: Inspect
+    ) -> list[Problem]:
+        """Give everything that is wrong with a row; what is only doubtful is noted."""
+        if isinstance(item, Problem):
+            return [item]
+        wrong = list(item.problems) if isinstance(item, InvalidRow) else []
+        for problem in inspect(job, lacking) if job else ():
+            if problem.severity is Severity.ERROR:
+                wrong.append(problem)
+            else:
+                self.note(problem)
+        return wrong
 
     def refuse(
         self, job: Job | None, problems: Sequence[Problem], *, counted: bool = True, mine: bool | None = None
@@ -293,23 +315,6 @@ class _Tally:
         )
 
 
-def _wrong_with(
-    item: Job | InvalidRow | Problem, inspect: Inspect, doubt: Callable[[Problem], None]
-) -> Iterator[Problem]:
-    """Give everything that is wrong with a row; doubts go to `doubt`."""
-    if isinstance(item, Problem):
-        yield item
-        return
-    if isinstance(item, InvalidRow):
-        yield from item.problems
-    job, lacking = _made(item)
-    for problem in inspect(job, lacking) if job else ():
-        if problem.severity is Severity.ERROR:
-            yield problem
-        else:
-            doubt(problem)
-
-
 def _paths(job: Job) -> Iterator[str]:
     """Give the paths of a job's images as a file system that ignores case sees them, without their extensions.
 
@@ -322,6 +327,8 @@ def _paths(job: Job) -> Iterator[str]:
 
 def _writable(path: str) -> str:
     """Give the path back; raises `TemplateError` when this locale has no bytes for it, as outside UTF-8."""
+    if path.isascii():
+        return path
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from batchgen.errors import Place
+from batchgen.numerous import numerous
 
 
 class Operation(StrEnum):
@@ -79,6 +80,7 @@ Form = tuple[
 """Everything of a request but the words of its prompt."""
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """What to draw, in the provider-neutral words of the manifest.
@@ -120,6 +122,7 @@ class ImageRequest:
         return None
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Stems:
     """Where the images of a job go, below `images/`: paths without their extensions, which come with the bytes.
@@ -176,6 +179,7 @@ class Variant:
     name: str
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Job:
     """One set of `n` images wanted. `key` is its identity (64 hex digits); `id` is what people call it.
@@ -223,8 +227,10 @@ class Job:
     @property
     def waits_for(self) -> tuple[str, ...]:
         """Ids of the jobs whose images this one takes, each once."""
-        inputs = (*self.request.images, *((self.request.mask,) if self.request.mask else ()))
-        return tuple(dict.fromkeys([i.job_id for i in inputs if isinstance(i, JobImage)])) if inputs else ()
+        images, mask = self.request.images, self.request.mask
+        if not images and mask is None:
+            return ()
+        return tuple(dict.fromkeys([one.job_id for one in (*images, mask) if isinstance(one, JobImage)]))
 
     def saying(self, prompt: str | None) -> "Job":
         """Return the same job, under its own key, drawn with other words; None leaves it its own."""

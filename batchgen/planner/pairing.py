@@ -9,6 +9,7 @@ from batchgen.engine import Words, job_status, said
 from batchgen.ledger import Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
+from batchgen.numerous import numerous
 from batchgen.planner.chain import Chain, Missing, in_order, until_approved
 from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
@@ -18,6 +19,7 @@ AT_ONCE = 256
 """Jobs looked up in the ledger in one go."""
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A job with what would happen, why, the slots that would be drawn, and what that may cost.

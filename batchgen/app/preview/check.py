@@ -1,9 +1,10 @@
 """`check`: everything that is wrong or doubtful in a manifest, before a cent is spent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from batchgen import catalog, manifest
 from batchgen.app.config.lanes import LaneConfig
@@ -11,7 +12,7 @@ from batchgen.app.config.project import Project, wanted
 from batchgen.app.notify import delivery
 from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import WHOLE, ManifestSummary, Part
-from batchgen.model import BadRows, EngineChoice, Job, Model, ModerationCheck, OnCheck, Price, RouteChoice
+from batchgen.model import BadRows, EngineChoice, Job, Model, ModerationCheck, OnCheck, Price, Provider, RouteChoice
 from batchgen.money import exact
 from batchgen.planner.fingerprint import Fingerprint
 from batchgen.pricing import PriceList
@@ -61,26 +62,28 @@ class Examiner:
         self._each = [AtProvider(project, *pair) for pair in zip(project.lanes, prices, strict=True)]
         self._said: set[str] = set()
 
-    def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+    def look(self, job: Job, lacking: frozenset[str]) -> Sequence[Problem]:
         """Say what is wrong with this job, whatever it lacks; a warning is said once, at its first place."""
         if self._asked and not lacking and self._part.has(job):
             self._asked.add(wanted(job, self._offers))
         if self.unmet:
             self.unmet = {pattern for pattern in self.unmet if not fnmatchcase(job.id, pattern)}
         if lacking & DECIDE:
-            return
-        for problem in self._all(job, lacking):
-            if problem.severity is Severity.ERROR:
-                yield problem
-            elif problem.message not in self._said and len(self._said) < MOST:
-                self._said.add(problem.message)
-                yield problem
+            return ()
+        return [problem for problem in self._all(job, lacking) if self._is_new(problem)]
 
-    def _all(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+    def _is_new(self, problem: Problem) -> bool:
+        if problem.severity is Severity.ERROR:
+            return True
+        if problem.message in self._said or len(self._said) >= MOST:
+            return False
+        self._said.add(problem.message)
+        return True
+
+    def _all(self, job: Job, lacking: frozenset[str]) -> Iterable[Problem]:
         if len(self._each) == 1:
-            yield from self._each[0].look(job, lacking)
-        elif not lacking & {"prices", "prompt"}:
-            yield from self._of_several(job, lacking)
+            return self._each[0].look(job, lacking)
+        return self._of_several(job, lacking) if not lacking & {"prices", "prompt"} else ()
 
     def _of_several(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
         """Say why no provider can draw a job, or what is doubtful at those that can."""
@@ -100,6 +103,20 @@ class Examiner:
                 yield from (problem for problem in said if problem.severity is not Severity.ERROR)
 
 
+class Form(NamedTuple):
+    """What a provider says to all jobs of one form: who draws them, which way, and what is refused or ignored.
+
+    A problem without a place belongs to each job's own. `unpriced` says why nobody knows what they cost.
+    """
+
+    name: str
+    model: Model | None
+    provider: Provider
+    batch: bool
+    problems: tuple[Problem, ...]
+    unpriced: str
+
+
 class AtProvider:
     """What one provider says to jobs, and what is doubtful about its models and prices."""
 
@@ -108,38 +125,43 @@ class AtProvider:
         self._provider, self._settings, self._clock = lane.provider, lane.settings, project.clock
         self._price_list = price_list
         self._said: set[tuple[str, bool]] = set()
-        self._whole: set[str] = set()
-        self._refused: dict[object, tuple[Problem, ...]] = {}
+        self._forms: dict[object, Form] = {}
 
-    def look(self, job: Job, lacking: frozenset[str]) -> Iterator[Problem]:
+    def look(self, job: Job, lacking: frozenset[str]) -> list[Problem]:
         """Say what is wrong with a job here, whatever it lacks."""
-        provider, name = self._provider, self._price_list.model_of(job.request)
-        model = self._price_list.model(name)
-        yield from manifest.lint(job, provider.at(name), model)
-        yield from (replace(problem, place=problem.place or job.place) for problem in self._refusals(job, model))
-        yield from self._of_route(job, dialect(provider, name).name)
-        yield from self._of_stream(job, name)
+        name, model, provider, batch, said, unpriced = self._form(job)
+        found = manifest.lint(job, provider, model)
+        found += [replace(problem, place=problem.place or job.place) for problem in said]
         if "prices" in lacking:
-            return
-        batch = self._settings.route_of(job) is not RouteChoice.SYNC
-        if (
-            name,
-            batch,
-        ) not in self._said or self._settings.bad_rows is BadRows.SKIP:  # each row is left out for itself
+            return found
+        once = self._settings.bad_rows is not BadRows.SKIP  # else each row is left out for itself
+        if not (once and (name, batch) in self._said):
             self._said.add((name, batch))
-            said = self._of_model(name, model, batch=batch)
-            yield from (replace(problem, place=job.place_of("model")) for problem in said)
-        if why := self._price_list.unpriced(job.request):
-            yield Problem(why, job.place_of("output_format"))
+            of_model = self._of_model(name, model, batch=batch)
+            found += [replace(problem, place=job.place_of("model")) for problem in of_model]
+        if unpriced:
+            found.append(Problem(unpriced, job.place_of("output_format")))
         if not lacking:
-            yield from self._dear(job, name)
+            found += self._dear(job, name)
+        return found
+
+    def _form(self, job: Job) -> Form:
+        """Say what is said to every job of this form; of a prompt, it only matters whether there is one."""
+        kind = (job.request.form, bool(job.request.prompt), job.inherited, job.n, job.route, id(job.written))
+        return kept(self._forms, kind, lambda: self._said_to(replace(job, place=None)))
+
+    def _said_to(self, job: Job) -> Form:
+        name = self._price_list.model_of(job.request)
+        model, provider = self._price_list.model(name), self._provider
+        batch = self._settings.route_of(job) is not RouteChoice.SYNC
+        refused = refusals(job, provider, model, self._settings.prepare)
+        of_route = self._of_route(job, dialect(provider, name).name)
+        problems = (*refused, *of_route, *self._of_stream(job, name))
+        return Form(name, model, provider.at(name), batch, problems, self._price_list.unpriced(job.request))
 
     def _of_stream(self, job: Job, name: str) -> Iterator[Problem]:
-        """Doubt `stream: true` where the answer comes whole all the same; once for each reason."""
-        if not self._settings.stream or not (why := comes_whole(job.request, self._provider, name)):
-            return
-        if why not in self._whole:
-            self._whole.add(why)
+        """Doubt `stream: true` where the answer comes whole all the same."""
+        if self._settings.stream and (why := comes_whole(job.request, self._provider, name)):
             yield Problem(f"stream: true changes nothing here: {why}", job.place, Severity.WARNING)
 
     def _of_route(self, job: Job, speaks: str) -> Iterator[Problem]:
@@ -151,20 +173,21 @@ class AtProvider:
             why = "a job of its own route: batch cannot be there in time: leave it out, or take route: sync here"
             yield Problem(why, job.place_of("route"))
 
-    def _dear(self, job: Job, name: str) -> Iterator[Problem]:
+    def _dear(self, job: Job, name: str) -> Sequence[Problem]:
         """Refuse a job of which one image may cost more than is allowed."""
         most = self._settings.limits.max_cost_per_image
         if most is None:
-            return
+            return ()
         try:
             high = self._price_list.quote(job.request, 1).high
         except InputError:
-            return  # without a price, which is said of the model
+            return ()  # without a price, which is said of the model
         if high > most:
             message = (
                 f"an image of {name} may cost {exact(high)} here, more than limits.max_cost_per_image, {exact(most)}"
             )
-            yield Problem(message, job.place)
+            return (Problem(message, job.place),)
+        return ()
 
     def _of_model(self, name: str, model: Model | None, *, batch: bool) -> Iterator[Problem]:
         """Say what is wrong or doubtful with a model wherever it is named: its price and its life span."""
@@ -180,15 +203,6 @@ class AtProvider:
         except InputError as error:
             yield from error.problems
         yield from (Problem(text, None, Severity.WARNING) for text in doubts)
-
-    def _refusals(self, job: Job, model: Model | None) -> tuple[Problem, ...]:
-        """Say what the provider says to every job of this form; of a prompt, it only matters whether there is one.
-
-        A problem without a place belongs to each job's own.
-        """
-        form = (job.request.form, bool(job.request.prompt), job.inherited, job.n, id(job.written))
-        provider, prepare = self._provider, self._settings.prepare
-        return kept(self._refused, form, lambda: tuple(refusals(replace(job, place=None), provider, model, prepare)))
 
 
 def _doubts(name: str, model: Model | None, price: Price, today: date) -> Iterator[str]:
