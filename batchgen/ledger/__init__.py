@@ -28,6 +28,7 @@ from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
 from batchgen.ledger.records import (
     COUNT_IMAGES,
+    UNKNOWN,
     Adopted,
     Approved,
     AttemptRow,
@@ -78,6 +79,7 @@ from batchgen.runtime.clock import Clock
 
 __all__ = [
     "COUNT_IMAGES",
+    "UNKNOWN",
     "AcceptedRow",
     "Adopted",
     "Approved",

@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import slots_of
-from batchgen.ledger.records import Known, Previous, Review, Slot, Tried, Wanted
+from batchgen.ledger.records import UNKNOWN, Known, Previous, Review, Slot, Tried, Wanted
 from batchgen.ledger.reviews import DOUBT, IN_FORCE
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, moment, plain, reason_from, request_from, request_text
@@ -158,7 +158,7 @@ def _known(
     before: Previous | None,
 ) -> Known:
     if row is None:
-        return Known(previous=before)
+        return Known(previous=before) if before else UNKNOWN
     if tries is None:
         return Known(row["n"], tuple(slots), previous=before)
     return Known(

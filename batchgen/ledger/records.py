@@ -154,6 +154,10 @@ class Known:
         return tuple(index for index in range(n) if index not in settled)
 
 
+UNKNOWN = Known()
+"""Nothing is known: the job is new, and nobody had its id before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caps:
     """The limits that hold at a reservation; None is no limit of that kind.

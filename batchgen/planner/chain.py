@@ -38,8 +38,18 @@ class Chain:
         self._coming: set[str] = set()
         self._held: dict[str, ReasonCode] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no job takes images of another, so that there is nothing to know."""
+        return not self._taken
+
     def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs through, and take note of those whose images others take."""
+        if not self.is_empty:
+            jobs = self._watched(jobs)
+        return iter(jobs)
+
+    def _watched(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for job in jobs:
             self.see(job)
             yield job

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
-from batchgen.ledger import Known, Previous, Review, Slot
+from batchgen.ledger import UNKNOWN, Known, Previous, Review, Slot
 from batchgen.model import PRECHECK, ImageRequest, Job, OnUncertain, ReasonCode, SlotState
 from batchgen.text import counted
 
@@ -70,6 +71,8 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
         return _redraw(job, known, choices)
     if choices.reworded is not None and job.key not in choices.reworded:
         return Decided(Action.SKIP, "not reworded")
+    if known is UNKNOWN and job.asked is None:
+        return _new(job.n)
     slots = {slot.index: slot for slot in known.slots if slot.index < job.n}
     stored = [slot for slot in slots.values() if slot.state is SlotState.STORED]
     moved = [slot for slot in stored if slot.path and not exists(slot.path)]
@@ -86,6 +89,11 @@ def decide(job: Job, known: Known, choices: Choices, exists: Callable[[str], boo
     if len(stored) == job.n:
         return Decided(Action.STORED, _stored(stored, moved), gone=len(moved))
     return Decided(*_kept(kept, known))
+
+
+@cache
+def _new(n: int) -> Decided:
+    return Decided(Action.NEW, "never drawn", tuple(range(n)))
 
 
 def _reopened(

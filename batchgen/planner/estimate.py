@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from batchgen.errors import Problem
 from batchgen.model import Limits, Quote
 from batchgen.money import ZERO, MicroUSD
+from batchgen.planner.deciding import Action
 from batchgen.planner.pairing import Planned
 from batchgen.planner.reach import Reach
 from batchgen.planner.waiting import Waiting, WaitingTally
@@ -17,13 +17,8 @@ MOST_VALUES = 200
 """Values of one tag that are told apart in the cost table."""
 
 
-class Kind(NamedTuple):
-    """What tells one line of the cost table from another."""
-
-    model: str
-    size: str
-    quality: str
-    provider: str
+Kind = tuple[str, str, str, str]
+"""What tells one line of the cost table from another: model, size, quality, provider."""
 
 
 @dataclass(slots=True)
@@ -108,7 +103,7 @@ class Tally:
     kinds: dict[Kind, Sum] = field(default_factory=lambda: defaultdict(Sum))
     tags: dict[str, dict[str, Sum]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Sum)))
     crowded: set[str] = field(default_factory=set)
-    actions: Counter[str] = field(default_factory=Counter)
+    actions: Counter[Action] = field(default_factory=Counter)
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -118,8 +113,9 @@ class Tally:
     def watch(self, planned: Iterable[Planned]) -> Iterator[Planned]:
         """Pass a plan through and add it up."""
         for item in planned:
-            self.actions[item.action.value] += 1
-            self.waiting.add(item)
+            self.actions[item.action] += 1
+            if item.waits:
+                self.waiting.add(item)
             if item.cost is not None and item.slots:
                 self._add(item)
             elif item.cost is not None and item.later:
@@ -169,7 +165,7 @@ class Tally:
                 for value, s in sorted(self.tags[tag].items())
             ),
             warnings=warnings,
-            actions=tuple(sorted(self.actions.items())),
+            actions=tuple(sorted((action.value, count) for action, count in self.actions.items())),
         )
 
     def _wall_seconds(self, images: int) -> float:
@@ -192,7 +188,7 @@ class Tally:
 
 
 def _kind(cost: Cost) -> Kind:
-    return Kind(cost.model, cost.size, cost.quality, cost.provider)
+    return cost.model, cost.size, cost.quality, cost.provider
 
 
 def _rows(kinds: Mapping[Kind, Sum]) -> tuple[CostRow, ...]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby, islice
 
 from batchgen.engine import Words, job_status, said
-from batchgen.ledger import Approved, Known, Ledger, Tried
+from batchgen.ledger import UNKNOWN, Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState
 from batchgen.numerous import numerous
@@ -113,7 +113,12 @@ class Pairing:
 
         In a queue each job stands behind those whose images it takes: there the order is kept.
         """
-        for item in map(self.hold, self._queued(jobs) if queued else self._every(jobs)):
+        items = map(self.hold, self._queued(jobs) if queued else self._every(jobs))
+        return items if self.chain.is_empty and not self.choices.some else self._watched(items)
+
+    def _watched(self, items: Iterable[Planned]) -> Iterator[Planned]:
+        """Take note of what chained jobs have to know; where the choice is of some jobs, the others are left out."""
+        for item in items:
             self.chain.hold(item.job, item.waits)
             if item.slots or item.action in {Action.RETRY, Action.SUBMITTED}:
                 self.chain.comes(item.job)
@@ -166,9 +171,13 @@ class Pairing:
         decided = [decide(job, known, self.choices, there.__contains__) for job, known in pairs]
         to_draw = [job for job, decision in zip(jobs, decided, strict=True) if decision.slots]
         owners, frozen, previews = self._owners(to_draw), self._frozen(to_draw), self._previews(to_draw)
+        is_plain = not (owners or frozen or previews)
         for (job, known), decision in zip(pairs, decided, strict=True):
             action, why, slots, gone = decision
             self.chain.see(job)
+            if known is UNKNOWN and is_plain:
+                yield Planned(job, action, why, slots, self.price(job, len(slots)) if slots else None)
+                continue
             preview = previews.get(job.id) if action is not Action.REDRAW else None
             stands = OutcomeKind.HELD if action is Action.HELD else job_status(job, known)
             if isinstance(preview, str):

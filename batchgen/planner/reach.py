@@ -72,9 +72,12 @@ class _Case:
     def take(self, name: str, ask: _Ask, able: Sequence[str]) -> None:
         """Draw what fits of a job."""
         calls, images, expected, high, _ = ask
-        if calls == 1 and high <= self._money and images <= self._images and not self._left:  # nearly every job
-            self._images -= images
-            self._money -= high if self._at_worst else expected
+        if calls == 1 and not self._left:  # nearly every job
+            if high <= self._money and images <= self._images:
+                self._images -= images
+                self._money -= high if self._at_worst else expected
+            else:
+                self._leave_out(name, self._money_limit if high > self._money else self._images_limit, images)
             return
         used, each = high if self._at_worst else expected, -(-images // calls)
         of_money = _fitting(self._money, -(-high // calls), used, calls)
@@ -85,9 +88,13 @@ class _Case:
         if drawn < calls:
             limits = ((of_money, self._money_limit), (of_images, self._images_limit))
             limit = next((one for fits, one in limits if fits == drawn), None) or self._daily[able[0]]
-            self._first = self._first or (limit, name)
-            self._jobs += 1
-            self._left_out += images - images * drawn // calls
+            self._leave_out(name, limit, images - images * drawn // calls)
+
+    def _leave_out(self, name: str, limit: Headroom | None, images: int) -> None:
+        if self._first is None and limit is not None:
+            self._first = (limit, name)
+        self._jobs += 1
+        self._left_out += images
 
     def _at_providers(self, able: Sequence[str], calls: int, each: int) -> int:
         """Say for how many of some calls there are providers with images left, and take those."""

@@ -148,7 +148,8 @@ def _vocabulary() -> Callable[[str], int] | None:
         encoding = _tokenizer().tokenizer_for_encoding("o200k_base")
     except (ImportError, AttributeError):
         return None
-    return lambda prompt: len(encoding.encode(prompt.encode("utf-8", "replace").decode()))
+    count: Callable[[str], int] = encoding.count
+    return lambda prompt: count(prompt if prompt.isascii() else prompt.encode("utf-8", "replace").decode())
 
 
 def _tokenizer() -> Any:
