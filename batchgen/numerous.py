@@ -11,11 +11,13 @@ def numerous(cls: type[T]) -> type[T]:
 
     Python sets each field of a frozen value through a call, a tenth of a microsecond for each field of each row.
     """
-    mine = [(one.name, Any, _same_default(one)) for one in fields(cls)]  # type: ignore[arg-type]
-    cls.__init__ = make_dataclass(cls.__name__, mine).__init__  # type: ignore[misc,method-assign]
+    mine = [(one.name, Any, _default(one)) for one in fields(cls)]  # type: ignore[arg-type]
+    quick = make_dataclass(cls.__name__, mine).__init__  # type: ignore[misc]
+    quick.__annotations__ = cls.__init__.__annotations__
+    cls.__init__ = quick  # type: ignore[method-assign]
     del cls.__setattr__, cls.__delattr__
     return cls
 
 
-def _same_default(one: "Field[Any]") -> Any:
+def _default(one: "Field[Any]") -> Any:
     return field(default=one.default, default_factory=one.default_factory)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import PurePath
+from typing import NamedTuple
 
 from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.identity import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
 from batchgen.manifest.rows.table import Row, Skipped, Table, in_lines
-from batchgen.manifest.templates import Simple, Template, TemplateError
+from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template
 from batchgen.model import Variant
 
 Field = tuple[str, Template]
@@ -54,6 +55,7 @@ class Combination:
     excluded: str = ""
 
 
+NO_NAMES = compile_template("")
 _JUST_THE_ROW = (Combination({}),)
 
 
@@ -154,7 +156,7 @@ class JobTemplate:
         varies, more = self.axes != Axes(), bool(self.variables)
         watched, blanks = self._watched(), defaultdict[tuple[str, str], list[Place]](list)
         template, varied = self._identity(), self._varied()
-        fields = (_prepared(self.own), _prepared(self.defaults))
+        fields = _fields(self.own, self.defaults)
         for number, row in enumerate(rows, 1):
             if not isinstance(row, Row):
                 yield row
@@ -221,44 +223,36 @@ class JobTemplate:
     def _draft(
         self,
         values: Values,
-        fields: tuple[Prepared, Prepared],
+        fields: "_Fields",
         combination: Combination,
         place: Place,
         variant: Variant | None,
         template: str,
     ) -> RenderedRow:
-        """Render one row; `fields` are the job's own, and the defaults."""
-        texts: dict[str, str] = {}
-        wrong: dict[str, str] = {}
-        own, defaults = fields
+        """Render one row."""
+        texts, wrong, wrong_tags = dict[str, str](), dict[str, str](), dict[str, str]()
+        own, defaults, same, inherited, has_images = fields
+        written = self.written
         if combination.fields:
-            _render(_prepared(combination.fields), values, texts, wrong)
+            own, written = (*_prepared(combination.fields), *own), ()
+            defaults, same, inherited, has_images = (*defaults, *_constant(same)), {}, frozenset(), True
         _render(own, values, texts, wrong)
-        set_here = len(texts)
-        _render(defaults, values, texts, wrong)
-        inherited = frozenset(list(texts)[set_here:])
-        wrong_tags: dict[str, str] = {}
+        if defaults:
+            set_here = len(texts)
+            _render(defaults, values, texts, wrong)
+            inherited |= frozenset(list(texts)[set_here:])
+        texts.update(same)
         tags = tuple([(name, _text(name, template, values, wrong_tags)) for name, template in self.tags])
-        named = [name for name in texts if name[:7] == "images["]
+        named = [name for name in texts if name[:7] == "images["] if has_images else ()
         images = tuple([image for name in named for image in several(texts.pop(name))]) if named else ()
-        written = () if combination.fields else self.written
-        draft = RenderedRow(
-            texts,
-            images,
-            tags,
-            values,
-            place,
-            inherited,
-            written,
-            variant,
-            self.lacking,
-            template=template,
-            approved_inputs=self.approved_inputs,
+        problems, lacking = tuple[Problem, ...](), self.lacking
+        if wrong or wrong_tags:
+            problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
+            lacking = lacking.union(map(whole, wrong))
+        approved = self.approved_inputs
+        return RenderedRow(
+            texts, images, tags, values, place, inherited, written, variant, lacking, problems, template, approved
         )
-        if not wrong and not wrong_tags:
-            return draft
-        problems = tuple(Problem(message, place) for message in (*wrong.values(), *wrong_tags.values()))
-        return draft._replace(problems=problems, lacking=self.lacking.union(map(whole, wrong)))
 
     def _variant(self, values: Values, place: Place, number: int) -> Variant | None:
         """Name what is drawn by its row and whatever else varies, and the way in which it is drawn.
@@ -289,6 +283,35 @@ def _doubted(blanks: Mapping[tuple[str, str], list[Place]]) -> Iterator[Problem]
 def whole(name: str) -> str:
     """Return the word of the manifest that a field belongs to."""
     return "images" if name.startswith("images[") else name
+
+
+class _Fields(NamedTuple):
+    """The fields of an entry as they are rendered: its own, and the defaults that may still be set.
+
+    `same` are defaults that stand in every row as they are, `inherited` their names.
+    """
+
+    own: Prepared
+    defaults: Prepared
+    same: Mapping[str, str]
+    inherited: frozenset[str]
+    has_images: bool
+
+
+def _fields(own: tuple[Field, ...], defaults: tuple[Field, ...]) -> _Fields:
+    names, prepared = {name for name, _ in own}, _prepared(defaults)
+    same = {
+        name: text
+        for name, _, text in prepared
+        if text and not text.isspace() and name not in names and whole(name) != "images"
+    }
+    others = tuple(field for field in prepared if field[0] not in same)
+    has_images = any(whole(name) == "images" for name, _ in (*own, *defaults))
+    return _Fields(_prepared(own), others, same, frozenset(same), has_images)
+
+
+def _constant(texts: Mapping[str, str]) -> Prepared:
+    return tuple((name, NO_NAMES, text) for name, text in texts.items())
 
 
 def _prepared(fields: tuple[Field, ...]) -> Prepared:

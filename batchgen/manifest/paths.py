@@ -37,7 +37,7 @@ _ALTERED = "\0"  # marks altered values on their way through the template; no cl
 _HIDDEN = r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _UNFIT = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\:?"<>|\ud800-\udfff{_HIDDEN}]|\.\.+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9*¹²³]|lpt[0-9*¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
-_FINE = re.compile(r"(?!con|prn|aux|nul|com|lpt)[a-z0-9_][a-z0-9_*-]*", re.ASCII | re.IGNORECASE)
+_FINE = re.compile(r"(?!(?i:con|prn|aux|nul|com|lpt))[A-Za-z0-9_][A-Za-z0-9_*-]*")
 """Names that no file system refuses; most are such."""
 _CLEAN = re.compile(r"[A-Za-z0-9 _,()&+=-]*")
 """Values with nothing that could be altered; most are such."""

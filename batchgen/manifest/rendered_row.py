@@ -225,7 +225,9 @@ class Builder:
             return form, form_of_key(form)
         others = dict(texts)
         others.pop("id", None)
-        kind = (others.pop("prompt", None) is None, tuple(others.items()), draft.lacking)
+        if "prompt" in others:
+            others["prompt"] = ""
+        kind = (tuple(others.items()), draft.lacking)
         if kind not in self._asked:
             form = _form(draft, self._inputs)
             kept(self._asked, kind, lambda: (form, form_of_key(form)))

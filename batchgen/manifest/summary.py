@@ -268,7 +268,7 @@ class _Tally:
         """Take note of what has to be told apart from that of other jobs."""
         if _has_its_id(job, lacking):
             self._meet(self.ids, job.id)
-            if (alike := plain_id(job.id)) != job.id:
+            if " " in job.id and (alike := plain_id(job.id)) != job.id:
                 self._meet(self.ids, alike)
         else:
             self.whole = False
@@ -322,13 +322,14 @@ def _paths(job: Job) -> Iterator[str]:
     """
     ext = job.request.param("output_format") or "png"
     for slot in range(job.n):
-        yield folded(_writable(job.path(slot, ext))).removesuffix(f".{ext}")
+        stem = job.stems.stem(slot, ext)
+        if not stem.isascii():
+            _look_writable(f"{stem}.{ext}")
+        yield folded(stem)
 
 
-def _writable(path: str) -> str:
-    """Give the path back; raises `TemplateError` when this locale has no bytes for it, as outside UTF-8."""
-    if path.isascii():
-        return path
+def _look_writable(path: str) -> None:
+    """Raise `TemplateError` when this locale has no bytes for a path, as outside UTF-8."""
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
@@ -337,7 +338,6 @@ def _writable(path: str) -> str:
             f"gives {shown(path, 120)}, and this locale ({error.encoding}) cannot write {shown(unfit, 20)} in a "
             "file name: set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
         ) from None
-    return path
 
 
 def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[tuple[Problem, Job]]:
@@ -371,7 +371,7 @@ def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[tuple[Problem, Job]]
 
 def plain_id(name: str) -> str:
     """Give an id without blanks at its ends, and with single ones inside: two that differ in no more are one."""
-    return " ".join(name.split()) if " " in name else name
+    return " ".join(name.split())
 
 
 def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:

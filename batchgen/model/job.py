@@ -136,9 +136,12 @@ class Stems:
 
     def path(self, slot: int, ext: str) -> str:
         """Where the image in a slot goes: a relative POSIX path, for a real extension without dot."""
+        return f"{self.stem(slot, ext)}.{ext}"
+
+    def stem(self, slot: int, ext: str) -> str:
+        """Where it goes, without its extension, which the stem may depend on."""
         stems = dict(self.special).get(ext, self.usual) if self.special else self.usual
-        stem = stems[slot] if len(stems) > 1 else stems[0].replace("*", str(slot))
-        return f"{stem}.{ext}"
+        return stems[slot] if len(stems) > 1 else stems[0].replace("*", str(slot))
 
     def below(self, folder: str) -> "Stems":
         """Return the same stems in a folder of their own."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.planner import Estimate, Planned
 
+AT_ONCE = 256
+"""Jobs that are written as JSON in one go."""
+
 
 @subcommand("plan")
 @reads_manifest
@@ -74,14 +77,18 @@ def print_json(console: Console, rows: "Iterable[Planned]", estimate: "Callable[
     """Print one whole object or, when a row turns out wrong, nothing; `estimate` is asked when the rows have ended."""
     import json
     import shutil
+    from itertools import islice
     from tempfile import SpooledTemporaryFile
 
     from batchgen.cli.render.money import estimate_json
     from batchgen.cli.render.plan import plan_action
 
     with SpooledTemporaryFile(8_000_000, "w+", encoding="ascii") as spool:
-        for count, planned in enumerate(rows):
-            spool.write((",\n" if count else "\n") + json.dumps(plan_action(planned)))
+        actions, before = map(plan_action, rows), "\n"
+        while some := list(islice(actions, AT_ONCE)):
+            # No text holds a quotation mark that is not escaped, so this stands between two actions only.
+            spool.write(before + json.dumps(some)[1:-1].replace('}, {"id": ', '},\n{"id": '))
+            before = ",\n"
         spool.seek(0)
         head = json.dumps(estimate_json(estimate()), indent=2, allow_nan=False).removesuffix("\n}")
         console.data.write(f'{head},\n  "actions": [')
