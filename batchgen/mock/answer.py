@@ -7,7 +7,7 @@ from typing import Any
 
 from batchgen.mock.bill import Used
 from batchgen.mock.config import Moderated
-from batchgen.mock.reply import Reply, as_json
+from batchgen.mock.reply import Reply
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 
 SVG_USAGE = {"input_tokens": 900, "output_tokens": 2400, "total_tokens": 3300}
@@ -62,27 +62,24 @@ def events(resolved: ResolvedRequest, answer: dict[str, Any]) -> Reply:
     return Reply(200, text.encode(), "text/event-stream")
 
 
-def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> Reply:
+def chat(resolved: ResolvedRequest, url: str | None, tokens: Used) -> dict[str, Any]:
     """Build a chat completion whose text links to the image in markdown, or says that there is none."""
     text = "I can't draw that." if url is None else f"> 🎨 drawn\n\n![{resolved.model.name}]({url})\n"
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if resolved.answers == "images":
         message |= {"content": "", "images": [{"type": "image_url", "image_url": {"url": url}}]}
-    return as_json(
-        200,
-        {
-            "id": f"chatcmpl-mock-{resolved.call}",
-            "object": "chat.completion",
-            "created": resolved.created,
-            "model": resolved.model.name,
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {
-                "prompt_tokens": tokens.text,
-                "completion_tokens": tokens.output,
-                "total_tokens": tokens.text + tokens.output,
-            },
+    return {
+        "id": f"chatcmpl-mock-{resolved.call}",
+        "object": "chat.completion",
+        "created": resolved.created,
+        "model": resolved.model.name,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": tokens.text,
+            "completion_tokens": tokens.output,
+            "total_tokens": tokens.text + tokens.output,
         },
-    )
+    }
 
 
 def pieces(resolved: ResolvedRequest, encoded: bytes, tokens: Used) -> tuple[bytes, ...]:

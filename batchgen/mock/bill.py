@@ -40,6 +40,14 @@ PER_IMAGE |= {
     ("gemini-openai", "gemini-2.5-flash-image"): "0.039",
     ("gemini-openai", "gemini-3-pro-image-preview"): "0.24",
 }
+PER_IMAGE |= {
+    ("openrouter", "google/gemini-2.5-flash-image"): "0.03",
+    ("xai", "grok-imagine-image"): "0.02",
+    ("xai", "grok-imagine-image-quality"): "0.07",
+}
+BY_ASKED = frozenset({"xai"})
+"""Who charges what was asked for, whatever its filters withhold."""
+PER_INPUT_IMAGE = {"xai": "0.02"}
 OWN_MACHINES = frozenset({"vllm-omni", "sglang", "localai", "stable-diffusion-cpp"})
 PER_CALL = {
     **{(provider, model): "0.01" for provider in ("apiyi", "laozhang") for model in ("sora_image", "gpt-4o-image")},
@@ -87,7 +95,9 @@ def charge(resolved: ResolvedRequest, tokens: Used, dialect: str, factor: Decima
     if dialect in OWN_MACHINES:
         return Decimal(0)
     if (per_image := PER_IMAGE.get((dialect, model))) is not None:
-        return _usd(per_image) * resolved.deliver * factor
+        given = _usd(PER_INPUT_IMAGE.get(dialect, "0")) * len(resolved.images) * resolved.n
+        drawn = resolved.n if dialect in BY_ASKED else resolved.deliver
+        return (_usd(per_image) * drawn + given) * factor
     if (dialect, model) == ("apiyi", "gpt-image-1"):
         # Both ways of billing are printed; the gateway applies the cheaper one.
         return min(_by_token(tokens, "2.5", "2.5", "8"), _listed(resolved, MINI_LIST) * factor)

@@ -22,6 +22,7 @@ from batchgen.mock.reply import (
     unknown_parameter,
 )
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
+from batchgen.mock.xai import pixels
 
 FORMATS = ("png", "jpeg", "webp", "gif", "svg")
 MASK_BYTES = 4 * 1024 * 1024
@@ -41,7 +42,7 @@ def check(kind: Kind, form: Form, dialect: Dialect, config: MockConfig) -> Resol
     if model.chat:
         raise Refused(no_model(name))
     _known_to(model, form, dialect)
-    width, height = _size(form, model, dialect)
+    width, height = pixels(form.fields) if dialect.shapes else _size(form, model, dialect)
     output_format = _choice(form, "output_format", FORMATS, "png")
     frames, frame_ms = _animation(form, output_format)
     _written(form, output_format)

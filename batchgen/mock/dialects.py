@@ -6,7 +6,18 @@ from types import MappingProxyType
 from batchgen.mock.azure import blocked as azure_blocked
 from batchgen.mock.config import MockConfig, Moderated
 from batchgen.mock.google_words import blocked as google_blocked
-from batchgen.mock.models import GEMINI, GEMINI_COMPATIBLE, GONE, LOCAL, MODELS, RESOLD, THREE, MockModel
+from batchgen.mock.models import (
+    GEMINI,
+    GEMINI_COMPATIBLE,
+    GONE,
+    LOCAL,
+    MODELS,
+    OPENROUTER,
+    RESOLD,
+    THREE,
+    XAI,
+    MockModel,
+)
 from batchgen.mock.reply import Refused, Reply, error, no_model, retired_model
 
 COMMON = frozenset({"prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression",
@@ -16,6 +27,7 @@ GENERATE = COMMON | {"moderation"}
 EDIT = COMMON | {"image", "image[]", "mask", "markup", "input_fidelity"}
 EDIT_JSON = COMMON | {"images", "mask", "markup", "input_fidelity", "moderation"}
 VARIATION = frozenset({"model", "image", "n", "size", "response_format", "user"})
+FLAGGED = "Your chosen model requires moderation and your input was flagged"
 BLOCKED = "Your request was rejected as a result of our safety system."
 
 
@@ -30,8 +42,8 @@ class Dialect:
     `batches`: files and batches are served, with `batch_prefix` before the endpoints of lines; images are uploaded for
     one of `image_purposes`, and a file is pending for `file_polls` looks. `base` is the path of its base URL,
     `key_headers` may carry the key, `serves` are its own models, `filters`: answers say what a content filter found.
-    `counts`: answers hold usage. `keyless`: whoever comes is served. `lacks` are parameters of the vendor's that it
-    refuses.
+    `shapes`: a ratio is asked for in place of a size. `counts`: answers hold usage.
+    `keyless`: whoever comes is served. `lacks` are parameters of the vendor's that it refuses.
     """
 
     name: str
@@ -64,6 +76,7 @@ class Dialect:
     counts: bool = True
     keyless: bool = False
     lacks: frozenset[str] = frozenset()
+    shapes: bool = False
 
     def model(self, name: str, config: MockConfig) -> MockModel:
         """Find the model of a name; Refused when it is not, or no longer, served here."""
@@ -86,6 +99,10 @@ class Dialect:
                 return google_blocked(stage, request)
             case "azure":
                 return azure_blocked()
+            case "openrouter":
+                return error(403, FLAGGED, metadata={"reasons": ["violence"], "provider_name": "Google"})
+            case "xai":
+                return error(400, "Generated image rejected by content moderation.")
             case "aihubmix":
                 allowed = " Your request may contain content that is not allowed by our safety system."
                 return error(400, BLOCKED + allowed, "moderation_blocked", kind="user_error")
@@ -191,6 +208,16 @@ DIALECTS: dict[str, Dialect] = {
             file_polls=2,
         ),
         Dialect("litellm", no_moderation_on_edits=True),
+        Dialect("openrouter", base="/api/v1", chat=True, answers="images", serves=OPENROUTER),
+        Dialect(
+            "xai",
+            extra=frozenset({"response_format", "aspect_ratio", "resolution", "image"}),
+            lacks=COMMON - {"prompt", "model", "n", "user"} | {"moderation", "mask", "markup", "input_fidelity"},
+            answers="url",
+            serves=XAI,
+            counts=False,
+            shapes=True,
+        ),
         *LOCAL_DIALECTS,
     )
 }

@@ -95,7 +95,8 @@ def _json(body: bytes, fetch: Fetch) -> Form:
 def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
     """Read the fields of a JSON object and the images it refers to."""
     images: list[Upload] = []
-    for number, reference in enumerate(_list(fields.get("images")), 1):
+    one = fields.get("image")
+    for number, reference in enumerate([one] if isinstance(one, dict) else _list(fields.get("images")), 1):
         images.append(_referred(reference, number, fetch))
     if isinstance(embedded := fields.get("reference_image"), str):
         images.append(Upload(decoded(embedded, 1), filename="reference_image"))
@@ -104,6 +105,8 @@ def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
 
 
 def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
+    if isinstance(reference, dict) and reference.get("type") == "image_url" and "url" in reference:
+        reference = {"image_url": reference["url"]}
     keys = reference.keys() & {"image_url", "file_id"} if isinstance(reference, dict) else ()
     if len(keys) != 1:
         raise Refused(

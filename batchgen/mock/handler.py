@@ -23,6 +23,7 @@ from batchgen.mock.form import Form, read_form
 from batchgen.mock.gemini import check_content
 from batchgen.mock.google_words import in_google_words
 from batchgen.mock.limits import Gate, Window
+from batchgen.mock.openrouter import check_routed, in_routed_words
 from batchgen.mock.organization import Organization, digest, is_admin
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.plan import Faults
@@ -32,6 +33,7 @@ from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import between, draw
 from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
+from batchgen.mock.xai import in_xai_words
 
 KEPT = ("x-", "idempotency", "user-agent")
 
@@ -44,7 +46,12 @@ def _as_it_is(reply: Reply) -> Reply:
     return reply
 
 
-WORDS: dict[str, Callable[[Reply], Reply]] = {"gemini": in_google_words, "azure": in_azure_words}
+WORDS: dict[str, Callable[[Reply], Reply]] = {
+    "gemini": in_google_words,
+    "azure": in_azure_words,
+    "openrouter": in_routed_words,
+    "xai": in_xai_words,
+}
 
 
 class Handler:
@@ -170,6 +177,8 @@ class Handler:
         self.hidden.add(self.clock.monotonic(), 1)
 
     def _checked(self, kind: Kind, form: Form) -> ResolvedRequest:
+        if kind is Kind.CHAT and self.dialect.name == "openrouter":
+            return check_routed(form, self.dialect, self.config)
         if kind is Kind.CHAT:
             return check_chat(form, self.dialect, self.config)
         if kind is Kind.CONTENT:

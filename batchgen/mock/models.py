@@ -148,6 +148,17 @@ LOCAL = MappingProxyType(
 GEMINI_COMPATIBLE = MappingProxyType(
     {name: MockModel(name, "gpt-image-2") for name in ("gemini-2.5-flash-image", "gemini-3-pro-image-preview")}
 )
+OPENROUTER = MappingProxyType(
+    {
+        "google/gemini-2.5-flash-image": MockModel(
+            "google/gemini-2.5-flash-image", "gemini", ("1K", "2K", "4K"), chat=True, max_n=1,
+            table=(("1K", 1290), ("2K", 1290), ("4K", 1290)), input_each=258,
+        )
+    }
+)  # fmt: skip
+XAI = MappingProxyType(
+    {name: MockModel(name, "gpt-image-2") for name in ("grok-imagine-image", "grok-imagine-image-quality")}
+)
 GONE = {"dall-e-2": "2026-05-12", "dall-e-3": "2026-05-12"}
 
 

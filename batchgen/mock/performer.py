@@ -24,6 +24,7 @@ from batchgen.mock.files import Files
 from batchgen.mock.gemini import content
 from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.moderation import flagged, withhold
+from batchgen.mock.openrouter import with_cost
 from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.reply import Refused, Reply, as_json, error
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
@@ -87,7 +88,8 @@ class Performer:
 
     def is_fixed(self, performed: Performance) -> bool:
         """Say whether the answer is plain and its images are the preset bytes."""
-        return performed.is_plain and self.config.fixed_bytes is not None and not self.dialect.filters
+        plain = performed.is_plain and self.dialect.counts and not self.dialect.filters
+        return plain and self.config.fixed_bytes is not None
 
     def fixed(self, performed: Performance) -> tuple[bytes, ...]:
         """Tell the preset bytes in pieces, of which nothing is copied."""
@@ -162,7 +164,7 @@ class Performer:
         if resolved.kind is Kind.CHAT:
             is_inline = resolved.answers in {"b64_json", "images"}
             inline = f"data:image/png;base64,{answer.b64(images[0])}" if is_inline else None
-            return answer.chat(resolved, urls[0] if urls else inline, tokens)
+            return self._chat(performed, urls[0] if urls else inline)
         if resolved.kind is Kind.CONTENT:
             return self._content(performed, images)
         told = answer.images(resolved, images, urls, tokens, self.config.moderated or self.dialect.moderated)
@@ -171,6 +173,14 @@ class Performer:
         if alter := performed.fault.alter:
             return alter(told, performed.hit)
         return as_json(200, told) if resolved.partial_images is None else answer.events(resolved, told)
+
+    def _chat(self, performed: Performance, url: str | None) -> Reply:
+        resolved, tokens = performed.resolved, performed.tokens
+        told = answer.chat(resolved, url, tokens)
+        if self.dialect.name == "openrouter":
+            told = with_cost(told, charge(resolved, tokens, self.dialect.name))
+        alter = performed.fault.alter if performed.hit.fault.startswith("usage_") else None
+        return alter(told, performed.hit) if alter else as_json(200, told)
 
     def _content(self, performed: Performance, images: tuple[bytes, ...]) -> Reply:
         told = content(performed.resolved, images, performed.tokens, performed.hit.context.request)

@@ -124,12 +124,15 @@ class Call:
         """Micro-dollars without a word from the provider: the table's figure, or the most where it has several."""
         return self.usual() if self.is_known else self.most()
 
-    def by_usage(self, counts: Counts) -> Decimal:
-        """Micro-dollars for tokens as the provider counted them; a table's price for as many images as they make."""
+    def by_usage(self, counts: Counts, came: int) -> Decimal:
+        """Micro-dollars for tokens as the provider counted them.
+
+        A table's price for as many images as they make, and never for fewer than `came`.
+        """
         if len(self.looks) > 1:
             return max(self._bill(one, counts) for one in self.looks)
         each = self._fewest(*self.looks[0])
-        drawn = min(self.n, max(1, -(-counts.output // each)))
+        drawn = min(self.n, max(1, came, -(-counts.output // each)))
         return bill(self.price, counts, drawn, *self.looks[0]) + self._input_fee
 
     @cached_property

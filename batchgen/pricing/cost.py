@@ -84,7 +84,7 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     as_asked = replace(asked, look=_either(asked.look, drawn.look))
     fewest = min(as_asked.fewest, drawn.fewest) if model else 1  # an answer may be wrong in what it says that it drew
     believed = counts is not None and enough(counts, seen, fewest)
-    costs = [call.by_usage(counts) for call in (drawn, replace(drawn, price=price))] if counts else []
+    costs = [call.by_usage(counts, came) for call in (drawn, replace(drawn, price=price))] if counts else []
     if not believed:
         costs.append(drawn.by_table())
     counted_cost = max(costs)
@@ -124,7 +124,7 @@ def _is_other_model(model: Model, echo: Echo) -> bool:
     """Whether the answer names a model that is neither the asked one nor a dated snapshot of it."""
     name = _bare(echo.model)
     found = find_model(name)
-    if not name or (found.name if found else name) == model.name:
+    if not name or model.name in {found.name if found else name, (echo.model or "").strip()}:
         return False
     return not (name.startswith(model.name) and _SNAPSHOT.fullmatch(name.removeprefix(model.name)))
 

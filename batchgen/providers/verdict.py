@@ -252,7 +252,8 @@ def _by_complaint(h: CallEvidence) -> Verdict | None:
         return Verdict(Charge.NO, Remedy.STOP_ACCOUNT, no_money or "insufficient_quota", words)
     if h.status == 429 or known.rate.named(*found.names):
         return _limited(h, found)
-    if known.key.named(*found.names) and h.status not in {403, 404}:
+    wrong_key = known.key.named(*found.names) or (h.status in {400, 401} and known.key.said(found.message))
+    if wrong_key and h.status not in {403, 404}:
         return Verdict(Charge.NO, Remedy.PROBE_ACCOUNT, _code(h, "invalid_api_key"), words)
     if 200 <= (h.status or 0) < 300 and known.request.named(*found.names):
         return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, "invalid_request"), words, cause=_model_cause(h))

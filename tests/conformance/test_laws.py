@@ -12,7 +12,7 @@ from batchgen.app.output import maintain
 from batchgen.app.preview import doctor
 from batchgen.errors import Severity
 from batchgen.model import Operation
-from tests.rehearsal import KEY, Ended, Rehearsal
+from tests.rehearsal import KEY, QUICK, Ended, Rehearsal
 
 pytestmark = pytest.mark.sample(3)
 
@@ -82,13 +82,17 @@ def test_every_parameter_that_it_takes_is_sent_and_taken(subject: Any, stage: St
         "negative_prompt": "people",
         "response_format": "b64_json",
     }
-    jobs = [{"id": "all", "prompt": "A lamp", **subject.takes(**values)}]
+    opened = {name: value for name, value in subject.opened.items() if name not in subject.takes(**values)}
+    jobs = [{"id": "all", "prompt": "A lamp", **subject.takes(**values), **opened}]
     ended = mock.run(mock.manifest(jobs))
     assert ended.exit == 0, ended.why
     (request,) = drawing(mock)
+    if subject.protocol.name != "images":  # its parameters stand elsewhere in a request
+        return
     sent = {name: str(value) for name, value in request["fields"].items()}
     assert {name: sent.get(name) for name in subject.takes(**values)} == subject.takes(**values)
-    assert set(sent) - set(values) == {"model", "prompt", "n"}
+    assert set(sent) - set(values) - set(opened) == {"model", "prompt", "n"}
+    assert {name: sent[name] for name in opened} == opened
 
 
 @pytest.mark.sample(2)
@@ -166,7 +170,7 @@ def test_an_edit_takes_its_images(subject: Any, quick: Rehearsal, tmp_path: Path
     mask.paste(0, (0, 0, 512, 512))
     mask.save(tmp_path / "m.png")
     job: dict[str, Any] = {"id": "e", "images": ["a.png", "b.png"], "prompt": "Together"}
-    masks = subject.profile.at(subject.profile.default_model).masks
+    masks = subject.masks
     refused = [
         p.message for p in quick.check(quick.manifest([{**job, "mask": "m.png"}])).problems if "mask" in p.message
     ]
@@ -178,12 +182,12 @@ def test_an_edit_takes_its_images(subject: Any, quick: Rehearsal, tmp_path: Path
     ended = quick.run(path)
     whole(ended, quick)
     (entry,) = quick.bill
-    assert (entry["kind"], entry["image_tokens"] > 0) == ("edit", True)
+    assert (entry["kind"], entry["image_tokens"] > 0) == (subject.kind("edit"), True)
     assert estimate.expected == pytest.approx(quick.billed, rel=0.05)
     (request,) = drawing(quick)
     names = [part["name"] for part in request.get("parts") or () if part["filename"]]
     asked = ["image[]", "image[]", *(["mask"] if masks else [])]
-    assert names == ([] if subject.profile.edit_body == "json" else asked)
+    assert names == (asked if subject.asked_by_form else [])
 
 
 def test_an_image_of_another_job_goes_in(subject: Any, stage: Start) -> None:
@@ -192,7 +196,7 @@ def test_an_image_of_another_job_goes_in(subject: Any, stage: Start) -> None:
     jobs: list[dict[str, Any]] = [{"id": "e", "images": ["@a"], "prompt": "At night"}, {"id": "a", "prompt": "A lamp"}]
     ended = mock.run(mock.manifest(jobs))
     whole(ended, mock)
-    assert [entry["kind"] for entry in mock.bill] == ["generate", "edit"]
+    assert [entry["kind"] for entry in mock.bill] == [subject.kind("generate"), subject.kind("edit")]
 
 
 def test_results_are_read_in_every_form(subject: Any, stage: Start) -> None:
@@ -227,13 +231,15 @@ def test_the_truth_of_a_result_is_told(subject: Any, stage: Start) -> None:
         "size": "not_as_asked:size" if subject.takes(size="1024x1024") else "",
         "blank": "not_as_asked:blank",
     }
-    assert ended.images("format")[0]["path"].endswith(".jpg")
+    with Image.open(ended.image("format")) as image:
+        real = {"jpeg": "jpg"}.get(str(image.format).lower(), str(image.format).lower())
+    assert ended.image("format").suffix == f".{real}" != ended.image("size").suffix
 
 
 def test_an_answer_without_usage_is_settled_from_the_table(subject: Any, stage: Start) -> None:
     """Never less than the bill, marked as estimated, within what was reserved."""
     mock = stage()
-    path = mock.manifest([{"id": "a", "prompt": "A lamp [[mock: fault=usage_missing]]"}])
+    path = mock.manifest([{"id": "a", "prompt": f"A lamp [[mock: fault={subject.fault('usage_missing')}]]"}])
     _, estimate = mock.plan(path)
     ended = mock.run(path)
     assert ended.exit == 0
@@ -260,6 +266,31 @@ def test_the_doctor_spends_nothing(subject: Any, quick: Rehearsal) -> None:
     found = list(doctor.examine(subject.says, quick.handle.base_url))
     assert found
     assert quick.billed == 0
+
+
+def test_an_image_at_an_address_is_fetched_until_it_is_here(subject: Any, stage: Start) -> None:
+    """A download that fails is tried again, and nothing is drawn again for it."""
+    if not subject.gives_addresses:
+        pytest.skip("its images come in the answer alone")
+    mock = stage(fixed_bytes=PLAIN)
+    jobs = [{"id": fault, "prompt": f"A lamp [[mock: fault=download_{fault} reads=2]]"} for fault in ("503", "short")]
+    ended = mock.run(mock.manifest(jobs))
+    whole(ended, mock)
+    assert len(mock.bill) == 2
+
+
+@pytest.mark.parametrize("look", ["svg", "html"])
+def test_what_nobody_asked_for_is_put_aside(subject: Any, stage: Start, look: str) -> None:
+    """An SVG with a script or a page in an image's place: charged, told, never an image, never on the page."""
+    mock = stage()
+    jobs = [{"id": "a", "prompt": f"A lamp [[mock: fault=picture_{look}]]"}]
+    ended = mock.run(mock.manifest(jobs, retry={**QUICK, "base_seconds": 0.0005}))
+    assert ended.exit == 3
+    assert ended.charged >= mock.billed
+    assert not list((ended.folder / "images").rglob("*.*"))
+    if not any(request["method"] == "GET" for request in mock.handle.requests()):
+        assert any(b"alert(1)" in file.read_bytes() for file in (ended.folder / "quarantine").rglob("*.part"))
+    assert "alert(1)" not in (ended.folder / "report" / "report.html").read_text("utf-8")
 
 
 def test_a_chat_model_draws_where_it_is_sold(subject: Any, stage: Start) -> None:
