@@ -5,12 +5,15 @@ Run it again when a test says that they are out of date: `python docs/make_refer
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+PROVIDER = "provider-"
+"""How pages of single providers begin."""
 FIRST = "<!-- Made by docs/make_reference.py; change the program, not this page. -->\n\n"
 TITLES = {
     "index.md": "Start",
@@ -133,6 +136,7 @@ def navigation() -> str:
     """Write the site's configuration with all pages that are there."""
     there = {page.name for page in HERE.glob("*.md")}
     pages = [*(page for page in TITLES if page in there), *sorted(there - TITLES.keys())]
+    pages.sort(key=lambda page: page.startswith(PROVIDER))  # what is looked up comes last
     lines = "".join(f'  {{ "{TITLES.get(page, page.removesuffix(".md"))}" = "{page}" }},\n' for page in pages)
     return (
         "# Made by docs/make_reference.py; `make docs` builds the site.\n[project]\n"
@@ -141,9 +145,50 @@ def navigation() -> str:
     )
 
 
+def provider_page(known: Any) -> str:
+    """Write what is known of one provider beside the compared ones."""
+    where = "" if known.base_url else ", and its address with `--base-url`"
+    key = f"its key in `{known.key_variable}`" if known.key_variable else "no key"
+    name = known.name
+    rows = "".join(f"| {what} | {_cell(text)} |\n" for what, text in _facts(known) if text)
+    notes = "".join(f"* {_cell(note)}\n" for note in known.notes)
+    return (
+        f"{FIRST}# {name}\n\nSource: {known.source}; read {known.as_of}.\n\n"
+        f"```yaml\nprovider: {name}\ndefaults: {{model: {known.default_model}}}\n```\n\n"
+        f"It wants {key}{where}.\n`batchgen doctor --provider {name}` asks it for free, `batchgen providers {name}` tells its prices "
+        f"too, and a file of your own begins with\n`like: {name}` ([providers](providers.md)). The suite in "
+        f"`tests/conformance` runs on a mock that speaks as it does.\n\n| | |\n|---|---|\n{rows}\n{notes}"
+    )
+
+
+def _facts(known: Any) -> Iterator[tuple[str, str]]:
+    def listed(words: Any) -> str:
+        return ", ".join(f"`{word}`" for word in words)
+
+    yield "address", f"`{known.base_url}`" if known.base_url else "your own"
+    yield "protocol", f"`{known.dialect}`"
+    yield "models", listed(known.models)
+    for operation in sorted(known.operations):
+        yield f"{operation}: parameters", listed(sorted(known.takes(operation)))
+    for param in known.opens:
+        bounds = f" {param.low} to {param.high}" if param.low is not None and param.high is not None else ""
+        values = f": {listed(param.values)}" if param.values else ""
+        yield f"`{param.name}`", f"{param.type}{bounds}{values}. {param.about}".rstrip()
+    yield "edits", f"{known.edit_body}" if known.dialect == "images" else "images stand in the message"
+    yield "images a call", str(known.max_n)
+    yield "cost", f"stated by the answer at `{known.cost}`, and booked as it is" if known.cost else ""
+
+
+def _provider_pages() -> dict[Path, Any]:
+    from batchgen import catalog
+
+    return {HERE / f"{PROVIDER}{known.name}.md": partial(provider_page, known) for known in catalog.further()}
+
+
 PAGES = {
     HERE / "manifest-reference.md": manifest_page,
     HERE / "commands.md": commands_page,
+    **_provider_pages(),
     HERE.parent / "zensical.toml": navigation,
 }
 

@@ -100,6 +100,8 @@ def _decision(
         return ParamDecision(
             Action.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out"
         )
+    if model and model.status == "retired" and not provider.takes(request.operation):
+        return doubted(f"{wrong}; {provider.name} may draw it all the same")
     if _restates(name, value, provider):
         wrong = f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway"
     return refused(wrong)

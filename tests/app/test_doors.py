@@ -323,6 +323,7 @@ def test_without_a_word_of_the_file_a_stated_cost_is_not_read(shop: Callable[...
         ("recraft-v3", {"size": "1365x1024", "style": "digital_illustration"}),
         ("flux-pro-1.1", {"size": "1280x720"}),
         ("dall-e-3", {"size": "1792x1024", "quality": "hd", "style": "vivid"}),
+        ("dall-e-3", {"size": "1280x720", "quality": "hd", "style": "vivid"}),
     ],
 )
 def test_what_a_page_says_of_gpt_image_does_not_bind_other_models(

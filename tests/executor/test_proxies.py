@@ -320,6 +320,7 @@ def test_what_is_reached_directly(url: str, never: str, goes: bool) -> None:
     """NO_PROXY as others read it; this machine and plain http never go through a proxy."""
     found = proxies_in({"HTTPS_PROXY": "proxy.example:3128", "NO_PROXY": never})
     assert found.leads_to(url) is goes
+    assert proxies_in({"https_proxy": "http://p:1", "no_proxy": never, "NO_PROXY": "*"}).leads_to(url) is goes
 
 
 @pytest.mark.parametrize(
@@ -328,6 +329,8 @@ def test_what_is_reached_directly(url: str, never: str, goes: bool) -> None:
         ({}, "", ""),
         ({"HTTPS_PROXY": "proxy.example:3128"}, "http://proxy.example:3128", ""),
         ({"HTTPS_PROXY": "http://a:1", "https_proxy": "http://b:2"}, "http://b:2", ""),
+        ({"HTTPS_PROXY": "http://a:1", "https_proxy": ""}, "", ""),
+        ({"HTTPS_PROXY": "http://a:1", "https_proxy": "", "all_proxy": "http://all:1"}, "http://all:1", ""),
         ({"ALL_PROXY": "https://all.example"}, "https://all.example", ""),
         ({"ALL_PROXY": "http://all:1", "HTTPS_PROXY": "http://a:1"}, "http://a:1", ""),
         ({"HTTP_PROXY": "http://plain:1"}, "", ""),

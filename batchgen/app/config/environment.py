@@ -150,10 +150,17 @@ def proxies_in(variables: Mapping[str, str]) -> Proxies:
 
     InputError for one that is no http or https address; user name and password in it are never shown.
     """
-    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        if value := variables.get(name, "").strip():
-            return replace(_proxy(name, value), never=_never(variables))
+    for name in ("https_proxy", "all_proxy"):
+        spelt, value = _either_case(variables, name)
+        if value:
+            return replace(_proxy(spelt, value), never=_never(variables))
     return DIRECT
+
+
+def _either_case(variables: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return the spelling that counts, and its value: the lower case one where it is set, even to nothing."""
+    spelt = name if name in variables else name.upper()
+    return spelt, variables.get(spelt, "").strip()
 
 
 def _proxy(name: str, value: str) -> Proxies:
@@ -171,8 +178,7 @@ def _proxy(name: str, value: str) -> Proxies:
 
 
 def _never(variables: Mapping[str, str]) -> tuple[str, ...]:
-    said = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
-    return tuple(said.replace(",", " ").split())
+    return tuple(_either_case(variables, "no_proxy")[1].replace(",", " ").split())
 
 
 def check_authorities(provider: Provider, variables: Mapping[str, str]) -> None:
