@@ -94,17 +94,21 @@ def _decision(
             return ParamDecision(Action.LEAVE_OUT, f"{lacking}; {name} from defaults is left out there")
         return refused(lacking)
     wrong = _wrong_value(name, value, provider, model, model_name)
-    if not wrong:
-        return SEND
-    if name in inherited and _restates(name, value, provider):
+    if wrong and model and model.status == "retired" and not provider.takes(request.operation):
+        # What a gateway draws under the name of a model that its vendor closed is the gateway's own affair.
+        return doubted(f"{wrong}; {provider.name} may draw it all the same")
+    return _of_value(name, value, provider, wrong, inherited=name in inherited) if wrong else SEND
+
+
+def _of_value(name: str, value: str, provider: Provider, wrong: str, *, inherited: bool) -> ParamDecision:
+    """Refuse a value that is not taken, or leave it out where it changes nothing."""
+    if not _restates(name, value, provider):
+        return refused(wrong)
+    if inherited:
         return ParamDecision(
             Action.LEAVE_OUT, f"{name}: {value} is what {provider.name} assumes anyway; it is left out"
         )
-    if model and model.status == "retired" and not provider.takes(request.operation):
-        return doubted(f"{wrong}; {provider.name} may draw it all the same")
-    if _restates(name, value, provider):
-        wrong = f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway"
-    return refused(wrong)
+    return refused(f"{wrong}; leave {name} out, {value} is what {provider.name} assumes anyway")
 
 
 def _restates(name: str, value: str, provider: Provider) -> bool:

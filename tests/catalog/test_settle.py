@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen import pricing
+from batchgen import catalog, pricing
 from batchgen.model import Echo, ImageRequest, Usage
 from batchgen.providers.answer import usage_of
 from tests.catalog.factory import PROMPT, ask, image, quoted, row, settled
@@ -245,6 +245,23 @@ def test_a_table_price_counts_the_images_that_the_usage_shows(output: int, image
     request = ask("gpt-image-1", size="1024x1024", quality="high")
     assert settled(request, Usage(48, 0, output), 4, "aihubmix").cost == images * 167_000 + 48 * 5
     assert settled(request, None, 4, "aihubmix").cost == 4 * (167_000 + WORDS * 5)
+
+
+@pytest.mark.parametrize("tokens", [1, 200, 1756, 10**6])
+def test_a_table_price_counts_no_fewer_images_than_came(tokens: int) -> None:
+    """What a model that nobody knows counts as tokens says little; three images are paid as three."""
+    assert settled(ask("grok-imagine-image"), Usage(10, 0, tokens), 3, "xai", came=3).cost == 3 * 20_000
+
+
+def test_a_model_under_its_vendors_name_is_the_one_that_was_asked() -> None:
+    """A router echoes the name that it was given, though the catalogue knows another model by its second half."""
+    asked = ask("google/gemini-2.5-flash-image")
+    own = catalog.price_of("grok-imagine-image", catalog.provider("xai"))
+    assert own
+    router, usage = catalog.provider("openrouter"), Usage(10, 0, 1290)
+    quote = pricing.quote(asked, 1, router, None, own)
+    told = pricing.settle(asked, 1, router, None, own, usage, Echo("google/gemini-2.5-flash-image"), quote)
+    assert (told.cost, told.flags) == (20_000, ())
 
 
 @given(

@@ -209,6 +209,16 @@ def test_a_preview_is_doubted_and_an_svg_drawn_one_a_call() -> None:
     ]
 
 
+def test_what_a_gateway_draws_as_a_closed_model_is_its_own_affair() -> None:
+    """DALL-E's sizes are doubted where a page says nothing of it, and refused at the vendor."""
+    wide = job(model="dall-e-3", size="1280x720", quality="hd", style="vivid")
+    ((severity, message),) = said(wide, "yescale")
+    assert severity == "warning"
+    assert "may draw it all the same" in message
+    assert sent(wide, "yescale")["size"] == "1280x720"
+    assert "error" in dict(said(wide, "openai"))
+
+
 def test_an_unknown_model_is_not_second_guessed() -> None:
     """What the catalogue does not know is left to the provider."""
     assert said(job(model="gpt-image-9", size="999x1", quality="ultra"), "openai") == []

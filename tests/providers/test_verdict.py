@@ -75,6 +75,14 @@ TABLE = [
     (402, None, {}, NO, Remedy.STOP_ACCOUNT, "http_402"),
     # key and permission: free, one probe
     (401, says("invalid_api_key"), {}, NO, Remedy.PROBE_ACCOUNT, "invalid_api_key"),
+    (
+        400,
+        says("Client specified an invalid argument", "Incorrect API key provided: xa***. You can obtain"),
+        {},
+        NO,
+        Remedy.PROBE_ACCOUNT,
+        "invalid_api_key",
+    ),
     (401, None, {"body": OTHER}, NO, Remedy.PROBE_ACCOUNT, "http_401"),
     (403, says("", "organization must be verified"), {}, NO, Remedy.PROBE_ACCOUNT, "http_403"),
     (403, None, {"body": HTML}, NO, Remedy.PROBE_ACCOUNT, "http_403"),
