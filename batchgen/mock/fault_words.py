@@ -175,4 +175,7 @@ UNKNOWN: dict[str, Words] = {
 INPUT: dict[str, Words] = {
     "input_unreachable": said(400, "Error while downloading the file. Upstream status code: 404.",
                               "invalid_image_url", "invalid_request_error"),
+    "input_late": said(400, "Timeout while downloading https://shop.example/{id}.png.", None, "invalid_request_error"),
+    "input_no_host": Words(422, {"code": "Client specified an invalid argument",
+                                 "error": "Failed to download image from https://images.invalid/{id}.png"}),
 }  # fmt: skip

@@ -309,9 +309,16 @@ def _client_fault(h: CallEvidence, status: int) -> Verdict:
     if _cause(h) in _IN_ITS_PLACE:
         return Verdict(Charge.NO, Remedy.STOP_CONFIG, f"http_{status}", words)
     if status in _REFUSED:
-        blames = bool(h.complaint and h.complaint.param)
-        return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), words, blames=blames)
+        return _request_fault(h, status)
     return Verdict(Charge.MAYBE, Remedy.UNCERTAIN, f"http_{status}", words, retry_after=_wait(h))
+
+
+def _request_fault(h: CallEvidence, status: int) -> Verdict:
+    """Judge what was wrong with a request; an image that it names and nobody can have is the job's own fault."""
+    found, known = h.complaint or ApiError(), wording().input
+    if known.named(*found.names) or known.said(found.message):
+        return Verdict(Charge.NO, Remedy.FAIL_JOB, TransportError.INPUT.value, _words(h), blames=True)
+    return Verdict(Charge.NO, Remedy.FAIL_JOB, _code(h, f"http_{status}"), _words(h), blames=bool(found.param))
 
 
 def _was_served(status: int) -> bool:

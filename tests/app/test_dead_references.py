@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from batchgen.mock.fault_words import INPUT
 from tests.rehearsal import Rehearsal
 from tests.security.parrot import Answer, parrot
 from tests.wire.scene import dot
@@ -40,7 +41,24 @@ def test_a_reference_that_is_not_there_fails_its_job_alone(scene: Rehearsal, whe
     assert len(scene.bill) == GOOD
 
 
-@pytest.mark.parametrize("status", ["500 Oops", "503 Busy"])
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("bad", [1, 6])
+@pytest.mark.parametrize("fault", sorted(INPUT))
+def test_a_reference_that_the_provider_cannot_have_fails_its_job_alone(
+    scene: Rehearsal, fault: str, bad: int, n: int
+) -> None:
+    """Where the provider itself looks for it, and says so in words of its own; six at the head stop nothing."""
+    rows = [{"id": f"bad-{at}", "prompt": f"Hat {at} [[mock: fault={fault}]]", "n": n} for at in range(bad)]
+    good = [{"id": f"good-{at}", "prompt": f"Lamp {at}", "n": n} for at in range(GOOD)]
+    manifest = scene.manifest([*rows, *good], retry=RETRY, limits={"max_cost": 100, "concurrency": 1})
+    ended = scene.run(manifest)
+    assert (ended.exit, len(scene.bill)) == (3, GOOD + bad), ended.summary
+    assert (ended.summary["jobs"]["done"], ended.summary["jobs"]["failed"]) == (GOOD, bad)
+    assert all("ownload" in str(row) for row in told(ended.folder) if row["job_id"].startswith("bad"))
+
+
+@pytest.mark.parametrize("status", ["500 Oops", "503 Busy", "429 Slow"])
 def test_a_reference_that_does_not_come_now_waits_alone(scene: Rehearsal, status: str) -> None:
     """Its server fails: that job is not started, the others are drawn, and nothing is charged for it."""
     with parrot({"a.png": Answer(status)}) as bird:

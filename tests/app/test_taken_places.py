@@ -9,13 +9,14 @@ PATH = "{{ ext }}/{{ sku }}-{{ index }}.{{ ext }}"
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("n", [1, 4])
-def test_images_that_meet_under_one_name_hold_up_no_others(scene: Rehearsal, n: int) -> None:
+@pytest.mark.parametrize("formats", [("png", "webp"), ("jpeg", "png"), ("webp", "jpeg")])
+def test_images_that_meet_under_one_name_hold_up_no_others(scene: Rehearsal, formats: tuple[str, str], n: int) -> None:
     """A gateway answers PNG to every format: the second image of a name waits for room."""
     manifest = scene.manifest(
         [
             {
                 "id": "{{ sku }}-{{ f }}",
-                "matrix": {"f": ["png", "webp"], "sku": ["a", "b", "c"]},
+                "matrix": {"f": list(formats), "sku": ["a", "b", "c"]},
                 "n": n,
                 "output_format": "{{ f }}",
                 "prompt": "a {{ sku }} [[mock: fault=always_png]]",

@@ -86,11 +86,13 @@ def test_a_count_that_is_too_small_is_an_estimate(place_of_work: Path, fault: st
         assert seen.money["confirmed_micro_usd"] == 0
 
 
-@pytest.mark.parametrize(("others", "exit_status"), [([], 0), (["400_invalid"], 3)])
-def test_the_last_call_may_be_dear(place_of_work: Path, others: list[str], exit_status: int) -> None:
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(("others", "exit_status"), [([], 0), (["400_invalid"], 3), (["413"], 3)])
+def test_the_last_call_may_be_dear(place_of_work: Path, others: list[str], exit_status: int, n: int) -> None:
     """When everything is drawn, a call above its bound is a warning: there is nothing that a higher limit could buy."""
     faults = [*others, "usage_dear"]
-    jobs = [{"id": f"lamp-{at}", "prompt": f"Lamp [[mock: fault={fault}]]"} for at, fault in enumerate(faults)]
+    jobs = [{"id": f"lamp-{at}", "prompt": f"Lamp [[mock: fault={one}]]", "n": n} for at, one in enumerate(faults)]
     with scene(place_of_work) as here:
         manifest = here.manifest(jobs, limits={"max_cost": 100, "concurrency": 1})
         seen = here.run(manifest)

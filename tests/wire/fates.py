@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchgen.mock.fault_words import ACCOUNT as ACCOUNTS
-from batchgen.mock.fault_words import MODELS, MODERATION, RATE
+from batchgen.mock.fault_words import INPUT, MODELS, MODERATION, RATE
 from batchgen.mock.fault_words import UNKNOWN as NO_ANSWERS
 from batchgen.mock.faults import BODY, DOWNLOAD, STATUS, WIRE
 from batchgen.mock.field_faults import BATCHES, CHARGED_MODERATION, FIELD, KEYS, LINES, TASKS, UPLOADS
@@ -201,7 +201,7 @@ REFUSALS: dict[str, Fate] = {
     **dict.fromkeys(ACCOUNTS, ACCOUNT),
     "account_paused": REFUSED,
     **dict.fromkeys(NO_ANSWERS.keys() - PAGES, DOUBT),
-    "input_unreachable": REFUSED,
+    **dict.fromkeys(INPUT, REFUSED),
 }
 FIELDS = {**EVENTS, **SHAPE, **COUNTS, **PLACES_OF_IMAGES, **SECRETS, **REFUSALS}
 ELSEWHERE = {

@@ -181,6 +181,17 @@ def test_a_web_page_is_free_before_the_first_image_and_at_risk_after_it(place_of
         assert "at_risk" in again.states("lamp-1"), "an earlier run of this ledger was served"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["refused", "unknown host", "plain", "cut"])
+def test_the_words_are_all_that_is_printed(place_of_work: Path, case: str) -> None:
+    """No traceback of a library stands between them."""
+    there, address, cause, status = ANSWERS[case]
+    manifest(place_of_work)
+    with there() as port:
+        got, words = said(place_of_work, "run", "m.yaml", "--base-url", address.format(port), trusted=False)
+    assert (got, cause.what in words, "Traceback" in words) == (status, True, False), words
+
+
 CHILD = [sys.executable, "-m", "batchgen"]
 TLS = [
     ("good", False, Cause.UNTRUSTED),

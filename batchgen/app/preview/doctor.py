@@ -116,7 +116,9 @@ def _online(
     if reply.status not in {401, 403}:
         url = speech.url(provider, Operation.GENERATE, provider.default_model)
         path = url.removeprefix(provider.base_url or "").partition("?")[0]
-        yield _dialect(speech, path, asyncio.run(ask(url, headers, secrets, {}, proxies)))
+        found = _dialect(speech, path, asyncio.run(ask(url, headers, secrets, {}, proxies)))
+        if not reply.cause or found != _accepted(reply):  # what answers there in the API's place was told above
+            yield found
 
 
 def _disk() -> Finding:
