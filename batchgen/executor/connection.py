@@ -121,7 +121,7 @@ class Connections:
             # In a thread of Python's: libuv ends the process where there is no memory for its own.
             found = loop.run_in_executor(None, _look_up, host, port)
             self._names[place] = loop.time(), found
-        return await asyncio.shield(found)
+        return found.result() if found.done() else await asyncio.shield(found)
 
 
 def _target(url: URL, proxies: Proxies) -> Target:

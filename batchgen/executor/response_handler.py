@@ -192,6 +192,8 @@ class ResponseHandler:
             item.url: expiry(item.url, now, self.provider.url_life) for item in items if item.url
         }
         plan = SlotAssigner(attempt, intake.facts, ends).plan(items, whole=whole)
+        if not plan.remote:
+            return plan
         return replace(plan, remote=tuple(replace(one, url=sealed(one.url, self.secrets)) for one in plan.remote))
 
     def _happening(self, call: Exchange, document: Document, **said: Any) -> CallEvidence:

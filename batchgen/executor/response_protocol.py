@@ -215,7 +215,7 @@ class ResponseProtocol(asyncio.BufferedProtocol):
             return
         size = min(size, at + self._left)
         if at < size:
-            body.take(*((data[at:size],) if at else (data, size)))
+            body.take(*((bytes(memoryview(data)[at:size]),) if at else (data, size)))
             self._left -= size - at
         if self._left <= 0 or body.done:
             self._end()

@@ -111,12 +111,11 @@ class Base64Reader:
         elif self._lead is None:
             self._decode(span)
         else:
-            self._lead += span
-            self._begin(last=False)
+            self._begin(memoryview(self._lead + span) if self._lead else span, last=False)
 
     def end(self) -> Base64Span:
         """Close at the closing quote."""
-        self._begin(last=True)
+        self._begin(memoryview(self._lead or b""), last=True)
         left = self._rest.translate(None, _WHITESPACE)
         if left and not self._pad(left):
             self._keep(left)
@@ -146,22 +145,22 @@ class Base64Reader:
         self._unpadded = True
         return True
 
-    def _begin(self, *, last: bool) -> None:
-        """Decide about a `data:` prefix as soon as enough has come."""
-        lead = self._lead
-        if lead is None or not lead or (len(lead) < 5 and not last):
+    def _begin(self, span: memoryview, *, last: bool) -> None:
+        """Decide about a `data:` prefix as soon as enough has come; until then what came is kept."""
+        if self._lead is None or not span:
             return
-        if lead[:5].lower() != b"data:":
-            self._lead = None
-            self._decode(memoryview(lead))
-            return
-        comma = lead.find(b",", 0, _LONGEST_PREFIX)
-        if comma >= 0 and lead[:comma].lower().endswith(b";base64"):
-            self._lead = None
-            self._decode(memoryview(lead)[comma + 1 :])
+        lead, self._lead = bytes(span[:_LONGEST_PREFIX]), None
+        comma = lead.find(b",")
+        if len(lead) < 5 and not last:
+            self._lead = lead
+        elif lead[:5].lower() != b"data:":
+            self._decode(span)
+        elif comma >= 0 and lead[:comma].lower().endswith(b";base64"):
+            self._decode(span[comma + 1 :])
         elif comma >= 0 or last or len(lead) >= _LONGEST_PREFIX:
-            self._lead = None
-            self._keep(lead)
+            self._keep(bytes(span))
+        else:
+            self._lead = lead
 
     def _decode(self, span: memoryview) -> None:
         """Decode plain base64 at once; only what is spelled otherwise is copied and looked at letter by letter."""

@@ -6,7 +6,6 @@ Source: ai.google.dev, API reference of generateContent and image generation; re
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from batchgen.catalog.answers import wording
@@ -37,8 +36,10 @@ def request(attempt: Attempt, provider: Provider, params: Params, uploads: Uploa
     """Build one message: the prompt, its images, and parameters where the protocol or the provider file has them."""
     operation = attempt.request.operation
     parts = [{"text": attempt.request.prompt}, *map(_inline, uploads.images)]
-    placed = replace(provider, fields=(*_PLACES.items(), *provider.fields))
-    body: dict[str, Any] = {"contents": [{"role": "user", "parts": parts}], **fields_of(params, placed, operation)}
+    body: dict[str, Any] = {
+        "contents": [{"role": "user", "parts": parts}],
+        **fields_of(params, provider, operation, tuple(_PLACES.items())),
+    }
     put(body, f"{_SETTINGS}.responseModalities", ["IMAGE"])
     url = DIALECT.url(provider, operation, attempt.model)
     return WireRequest("POST", url, JSON_HEADERS, json.dumps(body, separators=(",", ":")).encode())

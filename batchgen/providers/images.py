@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from batchgen.model import MARKUP, Attempt, Operation, Provider, Usage
@@ -42,7 +41,7 @@ def request(attempt: Attempt, provider: Provider, params: tuple[tuple[str, str],
     if operation is not Operation.VARIATION:
         fields["prompt"] = attempt.request.prompt
     fields["n"] = attempt.n
-    fields |= fields_of(params, replace(provider, fields=(*_PLACES, *provider.fields)), operation)
+    fields |= fields_of(params, provider, operation, _PLACES)
     fields |= {name: _base64(upload) for name, upload in uploads.params}
     if provider.response_format:
         fields.setdefault("response_format", provider.response_format)

@@ -80,10 +80,10 @@ def address(provider: Provider, path: str, model: str) -> str:
     return f"{(provider.base_url or '').rstrip('/')}{below}{query}"
 
 
-def fields_of(params: Params, provider: Provider, operation: Operation) -> dict[str, Any]:
-    """Parameters as JSON wants them, each where the provider file says that it stands."""
+def fields_of(params: Params, provider: Provider, operation: Operation, usual: Params = ()) -> dict[str, Any]:
+    """Parameters as JSON wants them, each where the provider file says that it stands, else in its `usual` place."""
     fields: dict[str, Any] = {}
-    places = dict(provider.fields)
+    places = dict((*usual, *provider.fields))
     for name, value in params:
         put(fields, places.get(name, name), _typed(value, provider.opened(name, operation)))
     return fields

@@ -124,6 +124,11 @@ def step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
     except FileNotFoundError:
         if mode is None:
             raise
+    return make_folder(parent, name, mode, durable=durable)
+
+
+def make_folder(parent: int, name: str, mode: int, *, durable: bool) -> int:
+    """Make and open a folder that is most likely missing; one that is there is opened, unless it is a link."""
     try:
         os.mkdir(name, mode, dir_fd=parent)
     except FileExistsError:

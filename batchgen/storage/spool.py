@@ -20,10 +20,10 @@ from batchgen.storage.durable import (
     exists,
     folder,
     guarded,
+    make_folder,
     names,
     open_plain,
     refused,
-    remove_plain,
     replace_file,
     step,
     sync,
@@ -128,6 +128,7 @@ class Spool:
         self._at = at
         self._parts = (SPOOL, attempt_id)
         self._folders = folders or Folders(root)
+        self._entered = False
 
     @cached_property
     def path(self) -> Path:
@@ -145,7 +146,7 @@ class Spool:
         """
         name = f"{index}{PART}"
         where = self.where(name)
-        with guarded(where), self._opened() as here:
+        with guarded(where), self._opened() as (here, _):
             if resume and exists(here, name):
                 return self._reopen(here, index, where)
             try:
@@ -155,12 +156,14 @@ class Spool:
             return Part(index, where, create(here, name, PRIVATE_FILE))
 
     @contextmanager
-    def _opened(self) -> Iterator[int]:
-        """Open the folder, and make it where it is missing; its name is durable when the spool's folder is synced."""
+    def _opened(self) -> Iterator[tuple[int, Folder]]:
+        """Open the folder, and make it where it is missing; its name is durable when the folder above it is synced."""
         spool = self._spool()
-        here = step(spool.fd, self.attempt_id, PRIVATE_DIR, durable=False)
+        enter = step if self._entered else make_folder
+        here = enter(spool.fd, self.attempt_id, PRIVATE_DIR, durable=False)
+        self._entered = True
         try:
-            yield here
+            yield here, spool
         finally:
             os.close(here)
 
@@ -176,7 +179,7 @@ class Spool:
     def finish(self, answer: Mapping[str, object]) -> None:
         """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
         data = _ENCODER.encode(answer).encode()
-        with guarded(self._name, len(data)), self._opened() as here:
+        with guarded(self._name, len(data)), self._opened() as (here, spool):
             self._at("storage.finish.before_parts")
             for name in names(here):
                 if name.endswith(PART):
@@ -184,7 +187,6 @@ class Spool:
             self._at("storage.finish.before_answer")
             self._write(here, data)
             os.fsync(here)
-            spool = self._spool()  # held while it is synced
             os.fsync(spool.fd)
             self._at("storage.finish.after_answer")
 
@@ -226,10 +228,11 @@ class Spool:
         """Remove what was written here; a file of somebody else stays, and the folder with it."""
         with guarded(self._name), suppress(FileNotFoundError):
             above = self._folders.open(self._parts[:-1])
-            with below(above.fd, self.attempt_id) as here:
+            with below(above.fd, self.attempt_id) as here, os.scandir(here) as found:
+                plain = [one.name for one in found if of_an_answer(one.name) and one.is_file(follow_symlinks=False)]
                 # The answer goes first: a spool without one is only leftovers.
-                for name in sorted(filter(of_an_answer, names(here)), key=_answer_first):
-                    remove_plain(here, name)
+                for name in sorted(plain, key=_answer_first):
+                    os.unlink(name, dir_fd=here)
             remove_empty(above.fd, self.attempt_id)
 
     def quarantine(self, why: Mapping[str, object]) -> str:
