@@ -131,6 +131,7 @@ class Month:
         self.rejected: Counter[laws.Slot] = Counter()
         self.ever_rejected: Counter[laws.Slot] = Counter()
         self.gap = 0
+        self.tonight: tuple[str, ...] = ()
         self.told: list[str] = []
         self.route = RouteChoice.SYNC
         self.cut_off = False
@@ -209,6 +210,7 @@ class Month:
             self.figures.incidents["a gateway of tasks" if self.draws_later else "two providers"] += 1
 
     def _weather(self, kinds: tuple[str, ...]) -> None:
+        self.tonight = kinds
         self.handle.faults.clear()
         main = [kind for kind in kinds if kind in weather.KINDS]
         self.handle.faults.add(*weather.rules(self.chance, main))
@@ -264,9 +266,9 @@ class Month:
 
     @property
     def _may_end(self) -> frozenset[int]:
-        """How a run may end: while a manifest still asks for a retired model, also with 2."""
+        """How a run may end: with 2 also, where a manifest asks for a retired model, or an address leads elsewhere."""
         retired = self.figures.incidents["model retired"] and not self.cut_off
-        return FINE | {2} if retired else FINE
+        return FINE | {2} if retired or "wrong way" in self.tonight else FINE
 
     def run(self, at: Callable[[str], None] = nowhere, **options: Any) -> Ended:
         """Run tonight's command."""
