@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ from tests.nights.almanac import Almanac, Machine
 from tests.nights.catalogue import MICRO, SECOND, SUCCESSOR, Catalogue, Form
 from tests.nights.figures import Figures
 from tests.nights.plants import Plants, explained
+from tests.notify.listener import listening
 from tests.process.kit import the_launcher
 from tests.process.launcher import Break
 from tests.rehearsal import Ended, Rehearsal
@@ -463,10 +464,20 @@ class Month:
         """Run once more in a quiet night: nothing changed, so nothing is asked and nothing is told."""
         self.run()
         calls = len(self.scene.bill)
-        again = self.run()
+        with listening() as somebody:
+            self._tell(somebody.variables)
+            again = self.run()
+            self._tell(dict.fromkeys(somebody.variables, ""))
         fresh = [entry for entry in self.scene.bill[calls:] if entry["charged_micro_usd"]]
         assert not fresh, f"{len(fresh)} calls were paid in a quiet night: {self.told}"
         assert again.exit in {0, 9} or not again.summary["news"], f"{again.exit} tells the same again: {self.told}"
+        if not again.summary["news"] or not again.exit:
+            assert not somebody.messages, f"{somebody.messages}: {self.told}"
+            assert somebody.endings == ["/start", ""], f"{somebody.endings}: {self.told}"
+
+    def _tell(self, variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            self.environment(name, value)
 
     # ---- its end -----------------------------------------------------------------------------------------------------
 
