@@ -73,10 +73,15 @@ class Catalogue:
         """Add one row; returns its number."""
         sku = f"s{next(self._numbers):05}"
         kind = kind or self._chance.choice(OFTEN)
-        self.rows[sku] = {"sku": sku, "name": f"A chair called {sku}, {kind}", "kind": kind, "photo": f"{sku}.png"}
+        self.rows[sku] = {"sku": sku, "name": self._name(sku, kind), "kind": kind, "photo": f"{sku}.png"}
         if kind == "room":
             self._photo(sku)
         return sku
+
+    def _name(self, sku: str, kind: str) -> str:
+        """Say what a row is; what a retired model drew has another name when another one draws it."""
+        word = kind if kind != "antique" or self.form.antiques_by == ANTIQUE else "old one"
+        return f"A chair called {sku}, {word}"
 
     def _photo(self, sku: str) -> None:
         colour = tuple(self._chance.randrange(256) for _ in range(3))
@@ -92,7 +97,7 @@ class Catalogue:
             if row["kind"] == "room" and self._chance.random() < 0.5:
                 self._photo(sku)
             else:
-                row["name"] = f"A chair called {sku}, {row['kind']}, edition {next(self._numbers)}"
+                row["name"] = f"{self._name(sku, row['kind'])}, edition {next(self._numbers)}"
         for sku in self._chance.sample(sorted(self.rows), self._chance.randrange(self._many // 2 + 1)):
             del self.rows[sku]
 
