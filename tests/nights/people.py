@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
 
+from batchgen.app.output.maintain import opened
 from batchgen.app.review.decisions import review
 from tests.nights.laws import Slot
 
@@ -32,15 +33,12 @@ def pending_rejections(folder: Path) -> Counter[Slot]:
 def given_up(folder: Path) -> Counter[Slot]:
     """Count images that were paid and never came, or failed: to ask for them once more is a wish of its own.
 
-    One that waits at a dead address has not started, and a reason; the run that gives it up may draw it anew.
+    So are those that wait at an address: the run that gives one up may draw it anew.
     """
-    ended = {"lost_paid", "failed", "uncertain"}
-    rows = [
-        row
-        for row in table(folder, "images")
-        if row["state"] in ended or (row["state"] == "not_started" and row["reason"])
-    ]
-    return Counter((row["job_key"], int(row["slot"])) for row in rows)
+    rows = [row for row in table(folder, "images") if row["state"] in {"lost_paid", "failed", "uncertain"}]
+    with opened(folder, readonly=True) as there:
+        waiting = [(one.job_key, one.slot) for one in there.ledger.downloads.waiting()]
+    return Counter({*waiting, *((row["job_key"], int(row["slot"])) for row in rows)})
 
 
 def look(folder: Path, chance: Random, *, staged: bool) -> Counter[Slot]:
