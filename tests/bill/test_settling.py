@@ -7,6 +7,7 @@ import pytest
 
 from batchgen.ledger import DifferenceKind as Kind
 from batchgen.model import AttemptState
+from batchgen.money import MicroUSD
 from tests.bill.conftest import COST, KEY, History, fates, kinds
 
 
@@ -31,6 +32,16 @@ def test_of_several_as_many_are_confirmed_as_stand_there(history: History) -> No
     history.theirs(3, 10)
     statement = history.compared()
     assert fates(statement) == {lost[0].id: (COST, COST), lost[1].id: (0, 2 * COST), lost[2].id: (0, 2 * COST)}
+
+
+def test_of_several_the_dearest_are_confirmed(history: History) -> None:
+    """Which one it was nobody says: a line of a batch, at half the price, cannot have cost what the bill has."""
+    line = history.ours(3, 10, state="at_risk", cost=COST // 2, most=MicroUSD(COST // 2))
+    call = history.ours(3, 10.01, state="at_risk", most=MicroUSD(COST + 100))
+    history.theirs(3, 10)
+    statement = history.compared()
+    assert fates(statement) == {call.id: (COST, 100), line.id: (0, COST // 2)}
+    assert statement.differences == ()
 
 
 def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -> None:

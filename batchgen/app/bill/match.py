@@ -1,8 +1,8 @@
 """Which calls of the ledger stand on the provider's books: counts by the hour against attempts, and nothing guessed.
 
 Books say how many requests of a kind (model, source, size) were charged in an hour, never which. A call may stand in
-any hour that it touches. Certain calls are placed first, the tightest first, then calls at risk into what is left; a
-request that nothing explains is somebody else's.
+any hour that it touches. Certain calls are placed first, the tightest first, then calls at risk into what is left, the
+dearest first; a request that nothing explains is somebody else's.
 """
 
 import re
@@ -133,7 +133,8 @@ def _match_kind(
     for one in certain:
         if one.first < span.first:
             room.add(one)
-    likely = [doubt for doubt in doubts if room.add(doubt)]
+    # Which of them stand there nobody says. The dearest can have cost whatever the bill has; a cheaper one cannot.
+    likely = [doubt for doubt in sorted(doubts, key=lambda one: -one.call.most) if room.add(doubt)]
     found.missing |= missing
     found.certain |= {one.call.id: room.at[one.call.id] for one in certain if one.call.id in room.at}
     fates = _Fates(certain, full, Counter(room.left), frozenset(missing.values()), span)
