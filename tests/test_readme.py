@@ -1,9 +1,12 @@
 """README and docs are true: every command and snippet in them runs, and their tables are those of the program."""
 
+import csv
 import importlib.util
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -26,15 +29,19 @@ from batchgen.catalog import provider, providers
 from batchgen.cli.group import root
 from batchgen.cli.index import COMMANDS
 from batchgen.errors import Exit
-from batchgen.model import Notify
+from batchgen.model import Notify, Reason, ReasonCode, StopKind
+from batchgen.planner.waiting import HOW
 from tests.exports.layouts import LAYOUTS
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, wait_until
 from tests.process.kit import the_launcher
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README, **{p.name: p.read_text(encoding="utf-8") for p in sorted(DOCS.glob("*.md"))}}
+SHELLS = ("sh", "bash", "console", "crontab")
+KINDS = {*SHELLS, "python", "yaml", "ini"}
+"""Languages of snippets; below, a test takes each of them."""
 PARTS = {"commands.md", "manifest-reference.md", "architecture.md"}
 """Pages that are made from the program, or tested elsewhere."""
 
@@ -105,8 +112,17 @@ def test_every_command_runs_in_the_order_of_the_page(shop: Path, page: str) -> N
     """Every `batchgen` command ends with status 0."""
     if page == "files.md":
         ends_well(["batchgen", "run", "manifests/quickstart.yaml", "--provider", "mock"], shop)
+        assert unmade(shop / "output" / "quickstart") <= {"superseded", "quarantine", "rerun.csv", "moderated.csv"}
     for words in commands_of(page):
         ends_well(words, shop)
+
+
+def unmade(output: Path) -> set[str]:
+    """Say which folders and files of the tree in files.md are not in an output after its first run."""
+    _, tree = blocks("files.md", "")[0].split("\n", 1)
+    (log,) = output.glob("runs/*/log.jsonl")
+    named = set(re.findall(r"\b[\w-]+\.(?:html|xlsx|json|jsonl|csv|db)\b|\b\w+(?=/)", tree)) - {"runs"}
+    return named - {path.name for path in (*output.iterdir(), *(output / "report").iterdir(), *log.parent.iterdir())}
 
 
 def cron_lines() -> list[str]:
@@ -129,13 +145,82 @@ def test_every_cron_line_says_nothing_when_all_is_well(tmp_path: Path, line: str
     assert (tmp_path / "output" / "catalogue" / "report" / "report.html").is_file()
 
 
+def shown(page: str) -> list[list[str]]:
+    """Return the commands of a page's consoles, word by word."""
+    lines = [line.removeprefix("$ ").split("#")[0].split() for b in blocks(page, "console") for line in b.splitlines()]
+    return [words for words in lines if words[0] == "batchgen"]
+
+
+@pytest.mark.slow
+def test_what_the_page_on_review_shows_is_done(tmp_path: Path) -> None:
+    """Its commands, in their order: decisions of the page, the rejected again, moderated jobs with other prompts."""
+    jobs = "\n".join(f"  - {{id: {name}, prompt: A {name}, quality: low}}" for name in ("lamp", "stool"))
+    blocked = "  - {id: vase, prompt: 'A vase [[mock: fault=moderation_input]]', quality: low}"
+    text = f"name: autumn-catalogue\nprovider: mock\nlimits: {{max_cost: 1}}\njobs:\n{jobs}\n{blocked}\n"
+    (tmp_path / "catalogue.yaml").write_text(text, "utf-8")
+    report, env = tmp_path / "output" / "autumn-catalogue" / "report", {"HOME": str(tmp_path)}
+    assert the_launcher().start("run", "catalogue.yaml", cwd=tmp_path, env=env).wait() == 3
+    with (report / "images.csv").open(encoding="utf-8", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["job_id"] == "lamp")
+    decision = {"job": "lamp", "key": row["job_key"], "slot": 0, "sha256": row["sha256"], "decision": "rejected"}
+    (tmp_path / "Downloads").mkdir()
+    found = json.dumps({"batchgen_review": 1, "decisions": [decision]})
+    (tmp_path / "Downloads" / "review.json").write_text(found, "utf-8")
+    edited = (report / "moderated.csv").read_text("utf-8").replace("[[mock: fault=moderation_input]]", "in blue")
+    (tmp_path / "moderated.csv").write_text(edited, "utf-8")
+    commands = shown("review.md")
+    assert len(commands) == 3
+    for words in commands:
+        told = [word.replace("~", str(tmp_path)) for word in words[1:]]
+        child = the_launcher().start(*told, cwd=tmp_path, env=env)
+        assert child.wait() == 0, f"{words}: {child.said}"
+    with (report / "images.csv").open(encoding="utf-8", newline="") as file:
+        assert sum(row["state"] == "stored" for row in csv.DictReader(file)) == 3
+    assert [*(report.parent / "superseded").rglob("lamp*")], "and the one that was rejected"
+
+
+@pytest.mark.slow
+def test_what_the_page_on_the_live_view_shows_is_done(tmp_path: Path) -> None:
+    """Its commands, beside a run that takes its time: the page is served, and the run obeys."""
+    rows = "\n".join(f"  - {{id: lamp-{number}, prompt: Lamp {number}, quality: low}}" for number in range(20))
+    limits = "limits: {images_per_minute: 20, max_cost: 1}\nbudget: {day: 100}"
+    text = f"name: autumn-catalogue\nprovider: mock\n{limits}\njobs:\n{rows}\n"
+    (tmp_path / "catalogue.yaml").write_text(text, "utf-8")
+    drawing = the_launcher().start("run", "catalogue.yaml", cwd=tmp_path)
+    output = tmp_path / "output" / "autumn-catalogue"
+    wait_until(lambda: [*output.glob("runs/*/status.json")] or drawing.ended)
+    view, *control, _tunnelled = shown("live.md")
+    viewer = the_launcher().start(*view[1:], cwd=tmp_path)
+    for words in control:
+        ends_well(words, tmp_path)
+    wait_until(lambda: "?token=" in viewer.told or viewer.ended)
+    viewer.signal(signal.SIGINT)
+    assert viewer.wait() == 0
+    ends_well(["batchgen", "control", "output/autumn-catalogue", "drain"], tmp_path)
+    assert drawing.wait() == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq on this machine")
+def test_a_sidecar_draws_its_image_again_as_the_page_says(tmp_path: Path) -> None:
+    """The line of report.md, given to a shell."""
+    (line,) = (line for block in blocks("report.md", "sh") for line in block.splitlines())
+    text = "provider: mock\noutput: {sidecars: true}\njobs: [{id: lamp, prompt: A lamp, quality: low}]\n"
+    (tmp_path / "m.yaml").write_text(text.replace("low}", "low, output_format: webp}"), "utf-8")
+    ends_well(["batchgen", "run", "m.yaml"], tmp_path)
+    folder = tmp_path / "output" / "m" / "images"
+    done = run(["sh", "-c", line.replace("--provider openai", "--provider mock")], folder)
+    assert done.returncode == 0, done.stderr
+    assert [*folder.glob("output/*/images/**/*.webp")]
+
+
 def test_every_command_that_is_named_has_the_options_that_are_named() -> None:
     """In text, in consoles and in cron lines, beside what runs anyway."""
     known = {entry.name for entry in COMMANDS}
     for page, text in PAGES.items():
         inline = re.findall(r"`batchgen ([^`\n]+)`", text)
-        shown = [line for block in blocks(page, "console") + blocks(page, "crontab") for line in block.splitlines()]
-        inline += [line.split("batchgen ", 1)[1].split("#")[0] for line in shown if "batchgen " in line]
+        shown = [line.split("#")[0] for name in SHELLS for block in blocks(page, name) for line in block.splitlines()]
+        inline += [line.rsplit("batchgen ", 1)[1] for line in shown if "batchgen " in line]
         for words in map(str.split, inline):
             if words[0] not in known:
                 assert words[0].isupper() or words[0].startswith("-"), f"{page}: batchgen {' '.join(words)}"
@@ -147,13 +232,22 @@ def test_every_command_that_is_named_has_the_options_that_are_named() -> None:
             assert named <= options, f"{page}: batchgen {' '.join(words)}"
 
 
-def test_the_make_targets_exist() -> None:
-    """Every make target that the README names is in the Makefile."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE))
-    assert len(targets) > 4
+def test_the_make_targets_and_files_of_developers_exist() -> None:
+    """Every make target that the README or CONTRIBUTING names is in the Makefile, and every file of a test is there."""
+    makefile, told = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "CONTRIBUTING.md"))
+    targets = set(re.findall(r"^make (\w+)|`make (\w+)`", README + told, re.MULTILINE))
+    assert len(targets) > 7
     for first, second in targets:
         assert re.search(rf"^{first or second}:", makefile, re.MULTILINE)
+    for path in re.findall(r"\btests/[\w/.]+", told):
+        assert (ROOT / path.rstrip(".")).exists(), path
+
+
+def test_every_snippet_is_of_a_kind_that_a_test_takes() -> None:
+    """A fence in another language, or in none, is one that nobody runs; the tree of files is looked at below."""
+    for page in PAGES.keys() - PARTS:
+        kinds = re.findall(r"^```(.*)\n(?:.*\n)*?```$", PAGES[page], re.MULTILINE)
+        assert set(kinds) - KINDS == ({""} if page == "files.md" else set()), page
 
 
 @pytest.mark.sample(1)
@@ -177,20 +271,32 @@ PRODUCTS: Mapping[str, str] = {
 def test_every_yaml_example_is_a_manifest_or_a_provider(
     shop: Path, make_image: Callable[[Path], None], page: str, example: str
 ) -> None:
-    """What is a whole manifest has no errors, and what is a provider is accepted; parts of either can be read."""
+    """A whole manifest has no errors, and a provider is accepted; so are parts of either, put into a small one."""
     read = yaml.safe_load(example)
-    if "like" in read:
-        path = shop / "my-gateway.yaml"
-        path.write_text(example, encoding="utf-8")
+    for name, text in PRODUCTS.items():
+        (shop / name).write_text(text, encoding="utf-8")
+    make_image(shop / "photos" / "0007.jpg")
+    if read.keys() & PROVIDER:
+        path, form = shop / "my-gateway.yaml", {"like": "openai", "base_url": "https://gateway.example/v1", **read}
+        path.write_text(yaml.safe_dump(form), encoding="utf-8")
         assert provider(str(path)).base_url
-    elif "jobs" in read:
-        (shop / "shop.yaml").write_text(example, encoding="utf-8")
-        for name, text in PRODUCTS.items():
-            (shop / name).write_text(text, encoding="utf-8")
-        make_image(shop / "photos" / "0007.jpg")
-        result = check.check(open_project(shop / "shop.yaml", Options()))
-        assert result.errors == (), page
-        assert result.manifest_summary.planned
+        return
+    if "azure-eu.yaml" in example:
+        (azure,) = (block for block in blocks(page, "yaml") if "like: azure" in block)
+        (shop / "azure-eu.yaml").write_text(azure, encoding="utf-8")
+    (shop / "shop.yaml").write_text(example if "jobs" in read else yaml.safe_dump(JOBS | read), encoding="utf-8")
+    result = check.check(open_project(shop / "shop.yaml", Options()))
+    assert result.errors == (), page
+    assert result.manifest_summary.planned
+
+
+PROVIDER = {"like", "task"}
+"""Keys of a provider file, or of a part of one."""
+JOBS: Mapping[str, Any] = {
+    "defaults": {"model": "gpt-image-2", "quality": "low"},
+    "jobs": [{"id": "{{ sku }}", "rows": "products.csv", "prompt": "{{ name }}", "tags": {"sku": "{{ sku }}"}}],
+}
+"""What the part of a manifest that a page shows is put into."""
 
 
 def test_the_environment_by_example_tells_people(tmp_path: Path) -> None:
@@ -208,6 +314,21 @@ def test_every_provider_and_exit_status_is_in_the_docs() -> None:
         assert f"| `{known.name}` |" in PAGES["providers.md"]
     for status in Exit:
         assert re.search(rf"^\|[ \d,]*\b{int(status)}\b[ \d,]*\|", PAGES["exit-status.md"], re.MULTILINE), status
+
+
+def test_troubleshooting_has_a_row_for_whatever_a_user_reads() -> None:
+    """Exit statuses, what stopped a run, what it waits for, and why an image is missing: each with what to do."""
+    rows = [row.split("|")[1] for row in re.findall(r"^\|.*\|$", PAGES["troubleshooting.md"], re.MULTILINE)]
+    numbers = {int(number) for row in rows for number in re.findall(r"\b\d+\b", row) if re.fullmatch(r"[ \d,]+", row)}
+    assert numbers == {int(status) for status in Exit} - {0}
+    named = {word for row in rows for word in re.findall(r"`([^`]*)`", row)}
+    assert {kind.value for kind in StopKind} <= named
+    assert {"pause", "rate", "breaker", "batch", *(code.value for code in HOW)} <= named
+    for code in ReasonCode:
+        words = Reason(code, "…").words
+        assert words in {"", "…"} or any(word and words.startswith(word.removesuffix("…")) for word in named - {"…"}), (
+            words
+        )
 
 
 def test_every_dependency_has_a_reason() -> None:

@@ -37,8 +37,8 @@ _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|min|m|h|d)", re.ASCII)
 _AMOUNT = re.compile(r"\$?\d{1,12}(\.\d{1,12})?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(b|kb|mb|kib|mib)?", re.ASCII | re.IGNORECASE)
-_UNITS = {"b": 1, "kb": 1000, "mb": 1_000_000, "kib": 1024, "mib": 1 << 20}
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000, "kib": 1024, "mib": 1 << 20, "gib": 1 << 30}
 _RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 

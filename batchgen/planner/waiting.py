@@ -12,10 +12,11 @@ MOST_GROUPS = 20
 MOST_NAMED = 5
 BY_PEOPLE = frozenset({ReasonCode.CANARY, ReasonCode.ANCHOR})
 """What keeps a run from its end (exit status 4): previews are an end of their own."""
+_LOOK = "approve them in batchgen view, or with batchgen review FILE after a look at the report"
 HOW: Mapping[ReasonCode, str] = {
-    ReasonCode.PREVIEW: "look at the report, then batchgen review FILE",
-    ReasonCode.CANARY: "look at the report, then batchgen review FILE, and the same command again",
-    ReasonCode.ANCHOR: "look at the report, then batchgen review FILE, and the same command again",
+    ReasonCode.PREVIEW: _LOOK,
+    ReasonCode.CANARY: f"{_LOOK}; the same command draws the rest",
+    ReasonCode.ANCHOR: f"{_LOOK}; the same command draws the rest",
 }
 """What lets jobs start that wait."""
 

@@ -110,7 +110,7 @@ def _held_at(lane: Lane, name: str, *, paused: bool) -> Iterator[Mapping[str, An
         yield _held("rate", f"{name} asked for a pause; it goes on in {wait}", "nothing: it goes on by itself")
     elif limiter.waiting:
         calls = counted(limiter.waiting, "call")
-        yield _held("rate", f"{calls} under way to the pace that the limits allow", "nothing: it goes on by itself")
+        yield _held("rate", f"{calls} waiting for the pace that the limits allow", "nothing: it goes on by itself")
     for model in lane.breaker.open:
         why = f"{safe(model, 80)} keeps failing in ways that may be charged; one call at a time tries it again"
         yield _held("breaker", why, "nothing: it goes on when a call succeeds, or ends the run")

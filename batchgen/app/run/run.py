@@ -434,7 +434,7 @@ class Run:
         previews = sum(one.jobs for one in self.worklist.waiting if one.code is ReasonCode.PREVIEW)
         if previews:
             jobs = counted(previews, "job")
-            why = f"{jobs}: waiting for approval of previews; look at the report, then batchgen review FILE"
+            why = f"{jobs}: waiting for approval of previews; {HOW[ReasonCode.PREVIEW]}"
             yield Problem(why, None, Severity.WARNING)
         for one in self.worklist.waiting:
             if one.code in BY_PEOPLE:
