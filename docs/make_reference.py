@@ -154,11 +154,20 @@ def provider_page(known: Any) -> str:
     notes = "".join(f"* {_cell(note)}\n" for note in known.notes)
     return (
         f"{FIRST}# {name}\n\nSource: {known.source}; read {known.as_of}.\n\n"
-        f"```yaml\nprovider: {name}\ndefaults: {{model: {known.default_model}}}\n```\n\n"
+        f"```yaml\nprovider: {name}\ndefaults: {{model: {known.default_model}}}\n{_price(known)}```\n\n"
         f"It wants {key}{where}.\n`batchgen doctor --provider {name}` asks it for free, `batchgen providers {name}` tells its prices "
         f"too, and a file of your own begins with\n`like: {name}` ([providers](providers.md)). The suite in "
         f"`tests/conformance` runs on a mock that speaks as it does.\n\n| | |\n|---|---|\n{rows}\n{notes}"
     )
+
+
+def _price(known: Any) -> str:
+    """Write what a manifest has to say of a price that nobody knows."""
+    from batchgen.catalog.prices import price_of
+
+    if price_of(known.default_model, known):
+        return ""
+    return f"prices: {{{known.default_model}: {{per_image: 0.04}}}}   # at most, in USD: no price is known\n"
 
 
 def _facts(known: Any) -> Iterator[tuple[str, str]]:
