@@ -11,6 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from batchgen.cli.commands.mock import DIALECTS as TOLD
+from batchgen.mock.dialects import DIALECTS
 from tests.cli.conftest import Give
 from tests.patience import PATIENCE
 
@@ -66,3 +68,9 @@ def test_mock_reads_faults_from_a_file(give: Give, tmp_path: Path) -> None:
     ended = give("mock", "--faults", str(tmp_path / "faults.json"))
     assert ended.status == 2
     assert "no_such_fault" in ended.err
+
+
+def test_mock_speaks_every_dialect_that_it_has(give: Give) -> None:
+    """The command's own list is the server's."""
+    assert set(TOLD) == DIALECTS.keys()
+    assert "xai" in give("mock", "--help").out

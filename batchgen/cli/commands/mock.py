@@ -14,7 +14,10 @@ from batchgen.errors import Exit
 _SHARE = click.FloatRange(0, 1)
 _SECONDS = click.FloatRange(min=0)
 _COUNT = click.IntRange(min=1)
-_DIALECTS = ("openai", "apiyi", "laozhang", "aihubmix", "yescale")
+DIALECTS = (
+    *("openai", "apiyi", "laozhang", "aihubmix", "yescale", "azure", "gemini", "gemini-openai", "litellm", "localai"),
+    *("openrouter", "sglang", "stable-diffusion-cpp", "tasks", "vllm-omni", "xai"),
+)
 
 
 class Range(click.ParamType[tuple[float, float]]):
@@ -47,7 +50,12 @@ def _factor(_ctx: click.Context, _param: click.Parameter, value: str) -> Decimal
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
 @click.option("--key", metavar="TEXT", help="The only key that is accepted.  [default: any]")
 @click.option(
-    "--dialect", type=click.Choice(_DIALECTS), default="openai", show_default=True, help="Whose ways to copy."
+    "--dialect",
+    type=click.Choice(DIALECTS),
+    metavar="NAME",
+    default="openai",
+    show_default=True,
+    help=f"Whose ways to copy: {', '.join(DIALECTS)}.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every chance below.")
 @click.option("--latency", type=Range(), default="0", help="Before an answer: 0.5, or 1-3.  [default: 0]")
