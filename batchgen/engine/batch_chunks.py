@@ -70,6 +70,6 @@ class Chunks:
 
 def output_bytes(attempt: Attempt) -> int:
     """Guess how long the answer to an attempt is: base64 of so many images of its size."""
-    lossy = (attempt.request.param("output_format") or "png").lower() in LOSSY
+    lossy = attempt.request.output_format in LOSSY
     width, height = parse_size(attempt.request.param("size")) or USUAL
     return int(attempt.n * width * height * (0.5 if lossy else 2.2) * 4 / 3)

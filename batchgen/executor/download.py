@@ -16,7 +16,7 @@ from batchgen.executor.addresses import Lookup, Origin, PublicResolver, RefusedA
 from batchgen.executor.exchange import trouble_of
 from batchgen.executor.inflate import EncodingError, Inflate
 from batchgen.executor.patience import Patience
-from batchgen.executor.placement import Placement, Plan, complete, finish, mismatches, to_answer
+from batchgen.executor.placement import Placement, Plan, complete, finish, is_unasked, mismatches, to_answer
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import (
     Attempt,
@@ -138,7 +138,7 @@ class Downloads:
             if isinstance(facts, NotFetched):
                 return facts
             seen = sniff(facts.head, facts.path)
-            if seen is None or (seen.format == "svg" and attempt.request.param("output_format") != "svg"):
+            if seen is None or is_unasked(seen, attempt.request):
                 await self._offload(spool.discard)
                 return NotFetched("what came is no image")
             if broken := await self._offload(fault, seen, facts):

@@ -107,7 +107,7 @@ class SlotAssigner:
             return None
         facts = self.facts[part]
         seen = sniff(facts.head, facts.where)
-        if seen is None or (seen.format == "svg" and self.attempt.request.param("output_format") != "svg"):
+        if seen is None or is_unasked(seen, self.attempt.request):
             self._reasons.append(Missing.UNDECODABLE)
             return facts.name, "no image that was asked for"
         if why := fault(seen, facts):
@@ -133,19 +133,24 @@ class SlotAssigner:
 
 def mismatches(request: ImageRequest, seen: ImageFacts, part: PartFacts) -> tuple[Mismatch, ...]:
     """Say what is not as the job asked: size, format, alpha; and an image that is blank, or far too large."""
-    asked_format = request.param("output_format")
+    asked_format = request.output_format
     wrong = []
     if _is_other_size(request.param("size") or "", seen):
         wrong.append(Mismatch.SIZE)
     if seen.width * seen.height > MOST_PIXELS and seen.format != "svg":
         wrong.append(Mismatch.PIXELS)
-    if asked_format and asked_format.lower().replace("jpg", "jpeg") != seen.format:
+    if asked_format and asked_format.replace("jpg", "jpeg") != seen.format:
         wrong.append(Mismatch.FORMAT)
     if request.param("background") == "transparent" and seen.alpha is False:
         wrong.append(Mismatch.ALPHA)
     if is_blank(part, seen):
         wrong.append(Mismatch.BLANK)
     return tuple(wrong)
+
+
+def is_unasked(seen: ImageFacts, request: ImageRequest) -> bool:
+    """Whether an image is one that could run, which nobody asked for."""
+    return seen.format == "svg" and request.output_format != "svg"
 
 
 def _is_other_size(asked: str, seen: ImageFacts) -> bool:

@@ -273,7 +273,7 @@ class _Tally:
         else:
             self.whole = False
         if SVG in job.request.params or GIF in job.request.params:
-            self.unsent[job.id] = job.request.param("output_format") or ""
+            self.unsent[job.id] = job.request.output_format
         if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
         if not lacking & DECIDE_PATH:

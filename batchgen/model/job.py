@@ -114,6 +114,11 @@ class ImageRequest:
         """What lies on the first image of an edit."""
         return tuple(image for image in (self.mask, self.markup) if image)
 
+    @property
+    def output_format(self) -> str:
+        """The format that was asked for, in small letters; empty where none was."""
+        return (self.param("output_format") or "").lower()
+
     def param(self, name: str) -> str | None:
         """Return the value the user set, or None."""
         for key, value in self.params:

@@ -162,7 +162,7 @@ class PriceList:
 
     def unpriced(self, request: ImageRequest) -> str:
         """Why a price of tokens says nothing of what is asked for; empty when it does, and where there is no price."""
-        kind, name = request.param("output_format"), self.model_of(request)
+        kind, name = request.output_format, self.model_of(request)
         if kind not in PREVIEWS or catalog.price_of(name, self.provider, self.settings.prices) is None:
             return ""
         if self.price(name).tokens is None:
@@ -292,7 +292,7 @@ class PriceList:
 
     def per_call(self, request: ImageRequest, images: int) -> int:
         """How many images one call for this request asks for; what a minute does not allow is refused for ever."""
-        name, kind = self.model_of(request), request.param("output_format")
+        name, kind = self.model_of(request), request.output_format
         cap = kept(self._most, (name, kind), lambda: most_per_call(self.provider, name, request))
         a_minute = self.settings.limits.images_per_minute or cap
         return max(1, min(self.settings.images_per_request or images, cap, a_minute))

@@ -27,7 +27,7 @@ def asked_look(request: ImageRequest, provider: Provider) -> tuple[str | None, s
 
 def most_per_call(provider: Provider, model: str, request: ImageRequest | None = None) -> int:
     """How many images one call may ask for: what protocol, provider and model allow; of an SVG one."""
-    if request is not None and request.param("output_format") == "svg":
+    if request is not None and request.output_format == "svg":
         return 1
     at, known = provider.at(model), find_model(model)
     most = dict(at.model_max_n).get(model, at.max_n)

@@ -57,7 +57,7 @@ def _mask(request: ImageRequest, no_mask: str) -> Iterator[ParamDecision]:
         return
     if no_mask:
         yield refused(no_mask)
-    if request.param("output_format") == "gif":
+    if request.output_format == "gif":
         yield refused("a mask does not go with output_format gif: leave one out")
     if isinstance(mask, FileImage) and mask.bytes >= SURE_MASK_BYTES:
         yield doubted(f"the mask {_name(mask)} has {mask.bytes / 1e6:.1f} MB; only one below 4 MB is sure to be taken")

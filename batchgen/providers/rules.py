@@ -269,7 +269,7 @@ def comes_whole(request: ImageRequest, provider: Provider, name: str) -> str:
         return f"{provider.name} answers with a task, which is looked at until it is done"
     if request.operation is Operation.VARIATION:
         return "a variation comes whole"
-    kind = request.param("output_format")
+    kind = request.output_format
     return f"output_format {kind} comes whole" if kind in PREVIEWS else ""
 
 
@@ -291,7 +291,7 @@ def _operation(request: ImageRequest, provider: Provider, model: Model | None, n
 
 def _together(request: ImageRequest, model: Model | None) -> Iterator[tuple[str, ParamDecision]]:
     """Values that do not go together, each with the field to look at."""
-    kind = (request.param("output_format") or "png").lower()
+    kind = request.output_format or "png"
     if request.param("background") == "transparent":
         if kind not in _CLEAR:
             yield (
