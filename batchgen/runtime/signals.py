@@ -66,8 +66,9 @@ def handled(first: Callable[[Exit], None], second: Callable[[], object]) -> Iter
     before = {}
     try:
         for number in _wanted():
-            before[number] = signal.getsignal(number)
+            handler = signal.getsignal(number)
             loop.add_signal_handler(number, receive, number)
+            before[number] = handler
     except (ValueError, RuntimeError, NotImplementedError):
         pass  # not the main thread: the caller of the Python API keeps its own handlers
     try:
