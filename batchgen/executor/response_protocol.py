@@ -178,11 +178,19 @@ class ResponseProtocol(asyncio.BufferedProtocol):
             messages, _, _ = self._parser.feed_data(bytes(data[at:stop]))
             at = stop
             for message, content in messages:
-                if not 100 <= message.code < 200 or message.code == 101:
-                    self._begin(message, content)
+                if 100 <= message.code < 200 and message.code != 101:
+                    continue
+                length = _length(message, content)
+                if length is None and at < size:
+                    # Where what follows is no HTTP, the head is no answer either.
+                    self._parser.feed_data(bytes(memoryview(data)[at:size]))
+                    at = size
+                self._begin(message, content, length)
         return at
 
-    def _begin(self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> None:
+    def _begin(
+        self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader, length: int | None
+    ) -> None:
         assert self._answered is not None, "somebody waits for the answer"
         body = self._body = self._answered(message.code, header_view(message.headers))
         if body is None:
@@ -191,11 +199,8 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         self._content = content
         if not 200 <= message.code < 300:
             self._later(ERROR_BODY_SECONDS, self._break, TimeoutError("the answer has no end"))
-        length = message.headers.get("Content-Length")
-        if content is aiohttp.EMPTY_PAYLOAD or message.code in _NO_BODY:
-            self._left = 0
-        elif length is not None and not message.chunked:
-            self._left = int(length) - content.total_bytes
+        if length is not None:
+            self._left = length - content.total_bytes
         self._drain(body)
         if self._left is not None and self._left > PIECE:
             self._widen()
@@ -257,6 +262,14 @@ class ResponseProtocol(asyncio.BufferedProtocol):
             with suppress(OSError):
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, ROOM)
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _length(message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> int | None:
+    """Return the length of a body; None where only its end tells."""
+    if content is aiohttp.EMPTY_PAYLOAD or message.code in _NO_BODY:
+        return 0
+    told = message.headers.get("Content-Length")
+    return None if told is None or message.chunked else int(told)
 
 
 async def _pieces(body: Payload) -> AsyncIterator[bytes]:
