@@ -30,7 +30,6 @@ Payload = bytes | AsyncIterator[bytes]
 Answered = Callable[[int, dict[str, str]], Body | None]
 """Takes status and headers, and gives what takes the body; without one the answer ends there."""
 
-_END_OF_HEAD = b"\r\n\r\n"
 _NO_BODY = frozenset({204, 304})
 """Their length is that of a body which another answer would have had (RFC 9110, 8.6)."""
 
@@ -160,37 +159,26 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         if self._ended.done():
             return
         try:
-            at = 0 if self._body else self._head(data, size)
+            if self._body is None:
+                self._head(bytes(memoryview(data)[:size]))
+                size = 0
             if self._body is not None and not self._ended.done():
-                self._take(self._body, data, at, size)
+                self._take(self._body, data, size)
         except HttpProcessingError as error:
             kind = ValueError if self._body is None else ConnectionError
             self._break(kind(f"what came is no HTTP: {error.message}"), error)
         except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
             self._break(error)
 
-    def _head(self, data: bytes | bytearray, size: int) -> int:
-        """Read the head of the answer, and those before it that only ask for patience; return where the body begins."""
-        at = 0
-        while self._body is None and at < size and not self._ended.done():
-            end = data.find(_END_OF_HEAD, at, size)
-            stop = size if end < 0 else end + len(_END_OF_HEAD)
-            messages, _, _ = self._parser.feed_data(bytes(data[at:stop]))
-            at = stop
-            for message, content in messages:
-                if 100 <= message.code < 200 and message.code != 101:
-                    continue
-                length = _length(message, content)
-                if length is None and at < size:
-                    # Where what follows is no HTTP, the head is no answer either.
-                    self._parser.feed_data(bytes(memoryview(data)[at:size]))
-                    at = size
-                self._begin(message, content, length)
-        return at
+    def _head(self, piece: bytes) -> None:
+        """Read the head of the answer, after those that only ask for patience."""
+        messages, _, _ = self._parser.feed_data(piece)
+        for message, content in messages:
+            if not 100 <= message.code < 200 or message.code == 101:
+                self._begin(message, content)
+                return
 
-    def _begin(
-        self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader, length: int | None
-    ) -> None:
+    def _begin(self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> None:
         assert self._answered is not None, "somebody waits for the answer"
         body = self._body = self._answered(message.code, header_view(message.headers))
         if body is None:
@@ -199,31 +187,31 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         self._content = content
         if not 200 <= message.code < 300:
             self._later(ERROR_BODY_SECONDS, self._break, TimeoutError("the answer has no end"))
-        if length is not None:
+        if (length := _length(message, content)) is not None:
             self._left = length - content.total_bytes
         self._drain(body)
         if self._left is not None and self._left > PIECE:
             self._widen()
 
-    def _take(self, body: Body, data: bytes | bytearray, at: int, size: int) -> None:
-        """Feed the body with what came."""
-        if self._left is None:
-            if at < size:
-                self._parser.feed_data(bytes(memoryview(data)[at:size]))
-            self._drain(body)
-            if self._content is not None and self._content.is_eof():
+    def _take(self, body: Body, data: bytes | bytearray, size: int) -> None:
+        """Feed the body with what came: past the parser, where the length is known."""
+        if self._left is not None:
+            size = min(size, self._left)
+            if size:
+                body.take(data, size)
+                self._left -= size
+            if self._left <= 0 or body.done:
                 self._end()
-            elif body.done and not self._lingers:
-                # The server may finish its last chunk before the connection closes; nothing in it matters any more.
-                self._lingers = True
-                self._later(LINGER, self._end)
             return
-        size = min(size, at + self._left)
-        if at < size:
-            body.take(*((bytes(memoryview(data)[at:size]),) if at else (data, size)))
-            self._left -= size - at
-        if self._left <= 0 or body.done:
+        if size:
+            self._parser.feed_data(bytes(memoryview(data)[:size]))
+        self._drain(body)
+        if self._content is not None and self._content.is_eof():
             self._end()
+        elif body.done and not self._lingers:
+            # The server may finish its last chunk before the connection closes; nothing in it matters any more.
+            self._lingers = True
+            self._later(LINGER, self._end)
 
     def _drain(self, body: Body) -> None:
         """Feed the body with what the parser holds."""
@@ -245,9 +233,11 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         if self._ended.done():
             return
         arrived = getattr(self._content, "_buffer", ())  # every public way to it raises the break first
-        with suppress(Exception):
+        try:
             while arrived and self._body is not None and not self._body.done:
                 self._body.take(arrived.popleft())
+        except Exception as worse:  # noqa: BLE001 - whoever waits gets it, whatever it is
+            error, cause = worse, error
         if cause is not None:
             error.__cause__ = cause
         self._ended.set_exception(error)

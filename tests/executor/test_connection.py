@@ -101,10 +101,3 @@ async def test_what_a_server_says_before_it_is_asked_is_its_answer(world: Any, k
     server.close()
     assert came.status == 503
     assert came.verdict.charge is Charge.NO
-
-
-async def test_what_follows_an_answer_is_none_of_it(world: Any, kit: Any) -> None:
-    """One answer a connection: bytes behind its length do not spoil it, not even in the same packet."""
-    came = await world.execute(world.attempt(), kit.response(kit.answer(kit.image())) + b"\0junk\r\n\r\n")
-    assert came.count == 1
-    assert came.verdict.code == "ok"
