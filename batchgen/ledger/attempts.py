@@ -214,12 +214,12 @@ def _close(
     db.execute(
         _CLOSE,
         (
-            state.value,
+            str(state),
             charged.cost if charged else 0,
             int(charged.estimated) if charged else 0,
             dump(charged.flags if charged else ()),
             stamp(now),
-            receipt.phase.value,
+            str(receipt.phase),
             receipt.status,
             plain(verdict.code),
             plain(verdict.message),

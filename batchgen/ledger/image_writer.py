@@ -8,12 +8,6 @@ from batchgen.ledger.text import dump, reason_columns, stamp
 from batchgen.model import Reason, RemoteImage, SlotState, StoredImage
 from batchgen.money import MicroUSD, split
 
-_BEFORE = (
-    "(SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND NOT superseded)"
-)
-"""Where the image stands that is in a slot until another one takes it."""
-
-
 Marks = Mapping[int, tuple[SlotState, Reason]]
 
 
@@ -55,13 +49,12 @@ class ImageWriter:
 
     def store(self, attempt_id: str, image: StoredImage, cost: MicroUSD) -> None:
         """Put an image in its slot; another job's image that lay at its path has moved."""
-        if self._is_taken(image):
-            self._make_way(attempt_id, image)
+        before = self._make_way(attempt_id, image) if self._is_taken(image) else None
         self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"  # noqa: S608
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, cost, path, sha256,"
             " bytes, width, height, format, mismatches, changed, e_tag, prompt, before)"
             " VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            f" (SELECT prompt FROM attempts WHERE id = ?), nullif({_BEFORE}, ?))",
+            " (SELECT prompt FROM attempts WHERE id = ?), nullif(?, ?))",
             (
                 self.catalogue,
                 self.job_key,
@@ -79,19 +72,18 @@ class ImageWriter:
                 self.now,
                 image.e_tag,
                 attempt_id,
-                *(self.catalogue, self.job_key, image.slot),
+                before,
                 image.path,
             ),
         )
 
     def await_download(self, attempt_id: str, remote: RemoteImage) -> None:
         """Write a paid image's address down; from now on its slot is never drawn again by itself."""
-        self._remember(attempt_id, remote.slot)
+        before = self._remember(attempt_id, remote.slot)
         self.db.execute(
-            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"  # noqa: S608
+            "INSERT OR REPLACE INTO images (catalogue, job_key, slot, state, attempt_id, run_id, url, expires,"
             " changed, prompt, before)"
-            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?),"
-            f" {_BEFORE})",
+            " VALUES (?, ?, ?, 'not_started', ?, ?, ?, ?, ?, (SELECT prompt FROM attempts WHERE id = ?), ?)",
             (
                 self.catalogue,
                 self.job_key,
@@ -102,7 +94,7 @@ class ImageWriter:
                 stamp(remote.expires) if remote.expires else None,
                 self.now,
                 attempt_id,
-                *(self.catalogue, self.job_key, remote.slot),
+                before,
             ),
         )
 
@@ -115,8 +107,8 @@ class ImageWriter:
         (taken,) = self.db.execute(sql, (self.catalogue, self.job_key, image.slot, image.path)).fetchone()
         return bool(taken)
 
-    def _make_way(self, attempt_id: str, image: StoredImage) -> None:
-        """Say where another job's image went that lay at the path of this one, and keep what is known of the slot."""
+    def _make_way(self, attempt_id: str, image: StoredImage) -> str | None:
+        """Say where another job's image went that lay at the path of this one; gives what stands in the slot."""
         self.db.execute(
             "UPDATE images SET path = ifnull(:gone, path), superseded = :gone IS NOT NULL,"
             " fault = CASE WHEN :gone IS NULL THEN 'overwritten' ELSE fault END"
@@ -129,20 +121,27 @@ class ImageWriter:
                 "slot": image.slot,
             },
         )
-        self._remember(attempt_id, image.slot)
+        before = self._remember(attempt_id, image.slot)
         if image.replaces is not None:
             self.db.execute(
                 "UPDATE earlier SET path = ? WHERE catalogue = ? AND job_key = ? AND slot = ? AND path = ?",
                 (image.replaces, self.catalogue, self.job_key, image.slot, image.path),
             )
+        return before
 
-    def _remember(self, attempt_id: str, slot: int) -> None:
-        """Keep what is known of the image that another call's image takes the slot of."""
+    def _remember(self, attempt_id: str, slot: int) -> str | None:
+        """Keep what is known of the image that another call's image takes the slot of; gives where it stands."""
         self.db.execute(
             "INSERT OR IGNORE INTO earlier SELECT catalogue, job_key, slot, attempt_id, path, sha256, format"
             " FROM images WHERE catalogue = ? AND job_key = ? AND slot = ? AND state = 'stored' AND attempt_id != ?",
             (self.catalogue, self.job_key, slot, attempt_id),
         )
+        standing: tuple[str | None] | None = self.db.execute(
+            "SELECT ifnull(path, before) FROM images WHERE catalogue = ? AND job_key = ? AND slot = ?"
+            " AND NOT superseded",
+            (self.catalogue, self.job_key, slot),
+        ).fetchone()
+        return standing[0] if standing else None
 
 
 def slots_of(row: sqlite3.Row) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ class Jobs:
         self._database = database
         self._runs = runs
         self._run_id, self._seq = "", 0
+        self._are_new = False
 
     def remember(self, wanted: Sequence[Wanted]) -> None:
         """Write down what this run wants, in the manifest's order, in one transaction; give it batches.
@@ -33,34 +34,16 @@ class Jobs:
         A job must be remembered before a call is reserved for it.
         """
         run_id, first = self._runs.current, self._next(len(wanted))
+        jobs = [
+            (one.job.request, (*_of_this_run(one, run_id, seq), self._database.catalogue, one.job.key))
+            for seq, one in enumerate(wanted, first)
+        ]
         with self._database.writing("remember") as db:
-            known = db.executemany(
-                "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
-                " last_run = ?, seq = ?, listing = ?, variant = ?, template = ifnull(nullif(?, ''), template),"
-                " waits = '', waits_for = ''"
-                " WHERE catalogue = ? AND key = ?",
-                (
-                    (*_of_this_run(one, run_id, seq), self._database.catalogue, one.job.key)
-                    for seq, one in enumerate(wanted, first)
-                ),
-            )
-            if known.rowcount == len(wanted):
-                return
-            db.executemany(
-                "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
-                " template, catalogue, key, operation, prompt, request)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (catalogue, key) DO NOTHING",
-                (
-                    (
-                        *_of_this_run(one, run_id, seq),
-                        self._database.catalogue,
-                        one.job.key,
-                        *_for_good(one.job.request),
-                    )
-                    for seq, one in enumerate(wanted, first)
-                ),
-            )
+            # Jobs are mostly as those before them, all new or all known: then the first of both statements is enough.
+            for write in (_insert, _update) if self._are_new else (_update, _insert):
+                if write(db, jobs) == len(jobs):
+                    self._are_new = write is _insert
+                    return
 
     def wait(self, waiting: Sequence[tuple[str, ReasonCode, str]]) -> None:
         """Write down which remembered jobs this run does not start, by key: why, and for what they wait."""
@@ -134,6 +117,31 @@ class Jobs:
         with self._database.reading() as db:
             sql = "SELECT ifnull(sum(n), 0) FROM jobs WHERE catalogue = ? AND last_run = ?"
             return int(db.execute(sql, (self._database.catalogue, run_id)).fetchone()[0])
+
+
+_Columns = tuple[object, ...]
+
+
+def _update(db: sqlite3.Connection, jobs: Sequence[tuple[ImageRequest, _Columns]]) -> int:
+    """Write down anew what this run says of known jobs; how many of these are known."""
+    return db.executemany(
+        "UPDATE jobs SET id = ?, n = ?, model = ?, size = ?, quality = ?, provider = ?, tags = ?, place = ?,"
+        " last_run = ?, seq = ?, listing = ?, variant = ?, template = ifnull(nullif(?, ''), template),"
+        " waits = '', waits_for = ''"
+        " WHERE catalogue = ? AND key = ?",
+        (columns for _, columns in jobs),
+    ).rowcount
+
+
+def _insert(db: sqlite3.Connection, jobs: Sequence[tuple[ImageRequest, _Columns]]) -> int:
+    """Write down jobs that are new; how many of these are."""
+    return db.executemany(
+        "INSERT INTO jobs (id, n, model, size, quality, provider, tags, place, last_run, seq, listing, variant,"
+        " template, catalogue, key, operation, prompt, request)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (catalogue, key) DO NOTHING",
+        ((*columns, *_for_good(request)) for request, columns in jobs),
+    ).rowcount
 
 
 def _of_this_run(wanted: Wanted, run_id: str, seq: int) -> tuple[object, ...]:

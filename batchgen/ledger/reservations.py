@@ -11,7 +11,7 @@ from batchgen.errors import StorageError
 from batchgen.ledger.database import Database
 from batchgen.ledger.records import COUNT_IMAGES, CapKind, Caps, Headroom, Refused
 from batchgen.ledger.reviews import frozen
-from batchgen.ledger.text import dump, stamp
+from batchgen.ledger.text import dump, slots_text, stamp
 from batchgen.ledger.totals import Exposure
 from batchgen.model import Attempt
 from batchgen.money import MicroUSD
@@ -257,10 +257,10 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             attempt.job_key,
             attempt.model,
             attempt.provider,
-            dump(attempt.slots),
+            slots_text(attempt.slots),
             attempt.n,
             dump([attempt.path(slot, "ext") for slot in attempt.slots]),
-            attempt.purpose.value,
+            str(attempt.purpose),
             "pending" if handle else "dispatched",
             quote.low,
             quote.expected,
@@ -268,7 +268,7 @@ def _insert(db: sqlite3.Connection, catalogue: str, attempt: Attempt, now: datet
             _price_text(price.source, price.as_of, assumed=price.assumed),
             quote.high,
             stamp(now),
-            attempt.route.value,
+            str(attempt.route),
             attempt.replaces,
             handle,
             stamp(now) if handle else None,

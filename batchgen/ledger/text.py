@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from batchgen.model import (
     NO_REASON,
     FileImage,
+    Form,
     ImageRequest,
     InputImage,
     JobImage,
@@ -74,17 +76,33 @@ def words(text: str) -> tuple[str, ...]:
 
 def request_text(request: ImageRequest) -> str:
     """Write a request down, so that a later run can say what has changed."""
-    return dump(
+    before, behind = _around_prompt(request.form)
+    return f"{before}{_ENCODER.encode(request.prompt)}{behind}"
+
+
+@lru_cache(maxsize=1024)
+def _around_prompt(form: Form) -> tuple[str, str]:
+    """Write down what many requests have in common: what stands before and behind the words of the prompt."""
+    operation, model, params, images, mask, files = form
+    text = dump(
         {
-            "operation": request.operation.value,
-            "prompt": request.prompt,
-            "model": request.model,
-            "params": request.params,
-            "images": [_input_out(image) for image in request.images],
-            "mask": request.mask and _input_out(request.mask),
-            **({"files": [[name, _input_out(file)] for name, file in request.files]} if request.files else {}),
+            "operation": operation.value,
+            "prompt": "",
+            "model": model,
+            "params": params,
+            "images": [_input_out(image) for image in images],
+            "mask": mask and _input_out(mask),
+            **({"files": [[name, _input_out(file)] for name, file in files]} if files else {}),
         }
     )
+    before, name, behind = text.partition('"prompt":')
+    return before + name, behind.removeprefix('""')
+
+
+@lru_cache(maxsize=256)
+def slots_text(slots: tuple[int, ...]) -> str:
+    """Write down the slots of a call: nearly always the same."""
+    return dump(slots)
 
 
 def request_from(text: str) -> ImageRequest:

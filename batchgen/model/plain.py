@@ -114,6 +114,7 @@ def _fields(kind: Any) -> _Codec:
     hints = get_type_hints(kind)
     codecs = {field.name: _codec(hints[field.name]) for field in fields(kind)}
     defaults = [(field.name, codecs[field.name].out, _default(field)) for field in fields(kind)]
+    backs = {name: codec.back for name, codec in codecs.items()}
 
     def out(value: Any) -> dict[str, Any]:
         made = {}
@@ -123,7 +124,7 @@ def _fields(kind: Any) -> _Codec:
         return made
 
     def back(found: dict[str, Any]) -> Any:
-        return kind(**{name: codecs[name].back(one) for name, one in found.items()})
+        return kind(**{name: one if backs[name] is _same else backs[name](one) for name, one in found.items()})
 
     return _Codec(out, back)
 
