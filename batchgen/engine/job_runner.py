@@ -237,8 +237,6 @@ class JobRunner:
         for purpose in purposes(self.context.settings, tried):
             call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
-            # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
-            tally = Tally(uncertain=call.tally.uncertain)
             failed = self._failed(call)
             filled.add(call, over)
             filled.open.update(failed)
@@ -246,6 +244,8 @@ class JobRunner:
             short = dict(call.short)
             if over or not short:
                 break
+            # Whoever risked to pay twice for a slot already does not risk it again in a top-up.
+            tally = Tally(uncertain=call.tally.uncertain)
         if not over:
             filled.open.update({slot: missing(self.context.settings, why) for slot, why in short.items()})
         await self._once_more(job, filled)

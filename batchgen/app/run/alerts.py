@@ -37,10 +37,11 @@ def alert(event: str, facts: Mapping[str, Any], where: Callable[[str], str]) -> 
 
 def _of_answer(facts: Mapping[str, Any], where: Callable[[str], str]) -> Alert | None:
     """Say what is odd about an answer: who gave it, or where its images stand."""
-    cause, other_shape = Cause(facts.get("cause", "")), facts.get("code") == OTHER_SHAPE
-    if not other_shape and cause in {Cause.NONE, Cause.NO_MODEL}:  # a model that is gone is told when it is closed
+    word, other_shape = facts.get("cause", ""), facts.get("code") == OTHER_SHAPE
+    if not other_shape and word in {Cause.NONE, Cause.NO_MODEL}:  # a model that is gone is told when it is closed
         return None
     at = where(facts.get("look", {}).get("provider", ""))
     if other_shape:
         return Alert(facts["message"], f"{at}{safe(facts['message'], 300)}; they are read there", urgent=False)
+    cause = Cause(word)
     return Alert(cause.value, f"{at}{cause.what}; {cause.advice}")
