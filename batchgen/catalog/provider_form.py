@@ -270,6 +270,7 @@ _PER_MODEL: dict[str, form.Kind[Any]] = {
     "operations": operations,
     "params": _params,
     "ignored": _word_set,
+    "unsent": _word_set,
     "values": _LISTS,
     "refused_values": _LISTS,
     "extra_values": _LISTS,

@@ -196,7 +196,8 @@ class Provider:
 
     `dialect` names the module that speaks to it (`images` or a sibling); `chat_models` are drawn over chat all the
     same. `auth` says where the key goes, None leaves it to the dialect. `params` are the request parameters it takes
-    beside model, prompt and n, per operation; `ignored` are taken and do nothing; anything else is refused.
+    beside model, prompt and n, per operation; `ignored` are taken and do nothing; anything else is refused. What is
+    `unsent` is asked for and stays here: an SVG that a gateway draws by its style is one that was asked for.
     `values` narrows a parameter to the values this provider takes, `refused_values` names single values it refuses,
     `extra_values` values it takes beyond the model's own, and `model_refuses` parameters that one model does not take
     here. `defaults` are what it assumes when nothing is sent: a set value that only restates one need not be sent.
@@ -228,6 +229,7 @@ class Provider:
     operations: frozenset[Operation] = frozenset({Operation.GENERATE, Operation.EDIT})
     params: tuple[tuple[Operation, frozenset[str]], ...] = ()
     ignored: frozenset[str] = frozenset()
+    unsent: frozenset[str] = frozenset()
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()
     refused_values: tuple[tuple[str, tuple[str, ...]], ...] = ()
     extra_values: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -43,9 +43,8 @@ def to_send(
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters that go into the request, exactly as the user set them."""
     provider = provider.at(model.name if model else request.model or provider.default_model)
-    decisions = (
-        (name, value, _decision(name, value, request, provider, model, inherited)) for name, value in request.params
-    )
+    asked = (pair for pair in request.params if pair[0] not in provider.unsent)
+    decisions = ((name, value, _decision(name, value, request, provider, model, inherited)) for name, value in asked)
     return tuple((name, value) for name, value, decision in decisions if decision.action is not Action.LEAVE_OUT)
 
 
@@ -84,6 +83,8 @@ def _decision(
     model_name = model.name if model else request.model or provider.default_model
     if name in provider.ignored:
         return doubted(f"{provider.name} takes {name} and does nothing with it")
+    if name in provider.unsent:
+        return SEND
     if opened := provider.opened(name, request.operation):
         outside = _outside(value, opened)
         return refused(outside) if outside else SEND

@@ -1,6 +1,7 @@
 """Animations and SVGs are drawn where they are asked for; what people drew on an image goes along with it."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,26 @@ def test_a_hostile_svg_is_kept_and_never_shown(tmp_path: Path, monkeypatch: Any,
             source.image(number)
         with pytest.raises(NoSuchThing):
             source.thumb(number)
+
+
+def test_an_svg_that_a_style_decides_is_asked_for_without_being_sent(tmp_path: Path, monkeypatch: Any) -> None:
+    """A gateway's vector model knows no output_format: the file keeps it here, and the job says what is wanted."""
+    monkeypatch.setenv("YESCALE_API_KEY", "sk-rehearsal-0123456789abcdef")
+    rules = "{unsent: [output_format], params: {generate: [style]}}"
+    file = f"like: yescale\nname: vectors\nfor_models: {{'recraftv3*': {rules}}}\n"
+    (tmp_path / "vectors.yaml").write_text(file, "utf-8")
+    image = {"b64_json": base64.b64encode(HOSTILE).decode()}
+    script = Script((200, {}, {"created": 1, "data": [image]}))
+    try:
+        settings = {"provider": "./vectors.yaml", "prices": {"recraftv3": {"per_image": 0.08}}}
+        stage = Rehearsal(tmp_path, script, settings)  # type: ignore[arg-type]
+        job = {"id": "a", "prompt": "A lamp", "model": "recraftv3", "style": "vector_illustration"}
+        ended = stage.run(stage.manifest([{**job, "output_format": "svg"}]))
+        ((_, sent),) = script.asked
+    finally:
+        script.stop()
+    assert (ended.exit, ended.image("a").read_bytes()) == (0, HOSTILE)
+    assert json.loads(sent).keys() == {"model", "prompt", "n", "style"}
 
 
 def test_without_a_price_of_its_own_nothing_is_drawn(tmp_path: Path) -> None:
