@@ -15,7 +15,7 @@ from batchgen.planner.deciding import Action, Choices, decide
 from batchgen.planner.reviewed import approval, as_approved, words_for
 from batchgen.pricing import Cost, together
 
-AT_ONCE = 256
+AT_ONCE = 1024
 """Jobs looked up in the ledger in one go."""
 
 

@@ -299,9 +299,9 @@ class PriceList:
 
     def cost(self, job: Job, images: int, most: int | None = None, *, batch: bool = False) -> Cost:
         """Say what drawing so many images of a job may cost, over as many calls as it takes with `most` in each."""
-        most = most or self.per_call(job.request, images)
-        kind = (_look(job.request), images, most, batch)
-        return kept(self._costs, kind, lambda: self._cost(job.request, images, most, batch=batch))
+        request = job.request
+        kind = (_look(request), images, most, batch)
+        return kept(self._costs, kind, lambda: self._cost(request, images, most, batch=batch))
 
     def planned(self, job: Job, images: int, most: int | None = None) -> Cost:
         """Say what drawing so many images of a job may cost the way the settings say."""
@@ -311,7 +311,8 @@ class PriceList:
         """Say what so many jobs may be expected to cost that are all like this one."""
         return MicroUSD(self.cost(job, images, batch=batch).quote.expected * times)
 
-    def _cost(self, request: ImageRequest, images: int, most: int, *, batch: bool) -> Cost:
+    def _cost(self, request: ImageRequest, images: int, most: int | None, *, batch: bool) -> Cost:
+        most = most or self.per_call(request, images)
         full, rest = divmod(images, most)
         quotes = [(self.quote(request, n, batch=batch), times) for n, times in ((most, full), (rest, 1)) if n and times]
         total = partial(_sum, quotes)

@@ -50,7 +50,8 @@ def approximate_tokens(prompt: str) -> int:
 
 def text_tokens_bound(prompt: str) -> int:
     """Say what a prompt can take at most: a token is never shorter than one byte of UTF-8."""
-    return len(prompt.encode("utf-8", "surrogatepass")) + TEXT_OVERHEAD
+    size = len(prompt) if prompt.isascii() else len(prompt.encode("utf-8", "surrogatepass"))
+    return size + TEXT_OVERHEAD
 
 
 def output_tokens(model: Model, size: str, quality: str) -> int:
