@@ -69,8 +69,8 @@ class Runs:
                 "UPDATE runs SET cap = ? WHERE catalogue = ? AND run_id = ?", (cap, self._database.catalogue, run_id)
             )
 
-    def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, int] | None = None) -> None:
-        """Say how the run that began here ended; `counts` are further numbers worth keeping (rows read, rejected)."""
+    def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, object] | None = None) -> None:
+        """Say how the run that began here ended; `counts` are further facts worth keeping (rows read, rejected)."""
         now, seconds = self._database.now(), self._database.clock.monotonic() - self._begun
         with self._database.writing("end") as db:
             db.execute(

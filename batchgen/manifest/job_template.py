@@ -13,7 +13,7 @@ from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.identity import named, template_id
 from batchgen.manifest.rendered_row import RenderedRow, Written
 from batchgen.manifest.rows.cells import several
-from batchgen.manifest.rows.table import Row, Skipped, Table, in_lines
+from batchgen.manifest.rows.table import FileStamp, Row, Skipped, Table, in_lines
 from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template
 from batchgen.model import Variant
 
@@ -144,6 +144,11 @@ class JobTemplate:
     lacking: frozenset[str] = frozenset()
     images_optional: bool = False
     approved_inputs: bool = False
+
+    @property
+    def opened(self) -> FileStamp | None:
+        """The file of its rows before anything of it was read, if they stand in one."""
+        return self.table.opened if self.table else None
 
     def least(self) -> int:
         """Count the combinations of one row; how many rows there are shows when they are read."""

@@ -1,7 +1,7 @@
 """A manifest file -> a checked `Manifest`, or every problem in it with its place."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batchgen import yaml_tree
@@ -14,7 +14,7 @@ from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rendered_row import Source
 from batchgen.manifest.row_manifest import NO_CELL, inline, read_sheet, tags_of
 from batchgen.manifest.rows.cells import flat
-from batchgen.manifest.rows.table import Table, why_no_file
+from batchgen.manifest.rows.table import FileStamp, Table, why_no_file
 from batchgen.manifest.rows.tables import SUFFIXES, open_table, way_out
 from batchgen.manifest.stages import Stage, stages
 from batchgen.model import Prepare, Settings
@@ -56,6 +56,13 @@ class Manifest:
     errors: tuple[Problem, ...] = ()
     whole: bool = True
     tags: tuple[str, ...] = ()
+    opened: FileStamp | None = field(default=None, compare=False)
+
+    @property
+    def files(self) -> tuple[FileStamp, ...]:
+        """The file itself and those of its rows, as they were before anything of them was read."""
+        opened = (self.opened, *(source.opened for source in self.sources))
+        return tuple(dict.fromkeys(file for file in opened if file))
 
 
 def load(path: str | Path, overrides: Mapping[str, str] | None = None, opened: Opened = nothing_opened) -> Manifest:
@@ -79,18 +86,23 @@ def read(path: str | Path, overrides: Mapping[str, str] | None = None, opened: O
     given = Path(path)
     if absent := why_no_file(str(given), Path()):
         raise InputError(absent)
+    stamp = FileStamp.of(given)
+    return replace(_read(given, overrides or {}, opened), opened=stamp)
+
+
+def _read(given: Path, overrides: Mapping[str, str], opened: Opened) -> Manifest:
     suffix = given.suffix.lower()
     if suffix not in _YAML | SUFFIXES:
         raise InputError(
             Problem(f"a manifest is {listed(_YAML | SUFFIXES)}, not `{suffix}`{way_out(given)}", Place(str(given)))
         )
     if suffix in SUFFIXES:
-        return _sheet(open_table(given, str(given)), given, overrides or {}, [], opened)
+        return _sheet(open_table(given, str(given)), given, overrides, [], opened)
     root = yaml_tree.parse(_text(given), str(given), JSON if suffix == ".json" else MANIFEST)
     if isinstance(root.value, tuple) and suffix == ".json":
         problems = [problem for _, problem in yaml_tree.repeated(root)]
-        return _sheet(inline(str(given), list(_objects(root))), given, overrides or {}, problems, opened)
-    return _document(root, given, overrides or {}, opened)
+        return _sheet(inline(str(given), list(_objects(root))), given, overrides, problems, opened)
+    return _document(root, given, overrides, opened)
 
 
 def _text(path: Path) -> str:

@@ -13,7 +13,7 @@ from batchgen.manifest.key import FormOfKey, form_of_key
 from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
-from batchgen.manifest.rows.table import Skipped
+from batchgen.manifest.rows.table import FileStamp, Skipped
 from batchgen.manifest.templates import TemplateError
 from batchgen.model import (
     MARKUP,
@@ -90,6 +90,10 @@ class Source(Protocol):
     """A part of a manifest that gives drafts, one at a time and from the start each time that it is asked."""
 
     def drafts(self) -> Iterator[RenderedRow | Problem | Skipped]: ...
+
+    @property
+    def opened(self) -> FileStamp | None:
+        """The file of its rows before anything of it was read, if they stand in one."""
 
     def least(self) -> int:
         """How many drafts it gives at least, as far as that is known before a row is read."""

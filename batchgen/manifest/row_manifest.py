@@ -7,7 +7,7 @@ from batchgen.errors import Place, Problem, Severity
 from batchgen.manifest.names import INSTEAD, REQUEST, known_word, nearest, shown
 from batchgen.manifest.rendered_row import RenderedRow
 from batchgen.manifest.rows.cells import is_list, several
-from batchgen.manifest.rows.table import Row, Skipped, Table, empty_row, in_lines, is_blank
+from batchgen.manifest.rows.table import FileStamp, Row, Skipped, Table, empty_row, in_lines, is_blank
 
 BETWEEN_IMAGES = ";"
 """Separates several images in one `images` cell."""
@@ -35,6 +35,10 @@ class RowManifest:
     table: Table
     lacking: frozenset[str] = frozenset()
     opens: frozenset[str] = frozenset()
+
+    @property
+    def opened(self) -> FileStamp | None:
+        return self.table.opened
 
     def least(self) -> int:
         return 0

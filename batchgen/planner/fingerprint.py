@@ -15,7 +15,10 @@ TOLD = "fingerprint"
 
 
 class Fingerprint:
-    """Grows over the jobs of one walk. Two are equal when the ledger would keep the same of every job, in one order."""
+    """Grows over the jobs of one walk. Two are equal when the ledger would keep the same of every job, in one order.
+
+    `reads_files`: images go into a job, so that it is another one when their bytes are.
+    """
 
     def __init__(self) -> None:
         self.begin()
@@ -23,11 +26,13 @@ class Fingerprint:
     def begin(self) -> "Fingerprint":
         """Forget the jobs of a walk that begins again."""
         self._hash = blake2b(digest_size=8)
+        self.reads_files = False
         return self
 
     def add(self, wanted: Wanted) -> None:
         """Take the next job."""
-        job = wanted.job
+        job, request = wanted.job, wanted.job.request
+        self.reads_files = self.reads_files or bool(request.images or request.mask or request.files)
         look = (wanted.model, wanted.size, wanted.quality, wanted.provider)
         kept = repr((job.key, job.id, job.n, *look, str(job.place), job.tags, job.listing, job.variant))
         self._hash.update(kept.encode("utf-8", "surrogatepass"))

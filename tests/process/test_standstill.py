@@ -14,14 +14,13 @@ from batchgen.app.config.lanes import Access
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import open_project
 from batchgen.app.control.progress import Meter
-from batchgen.app.preview.check import check
+from batchgen.app.run import kept_check
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import standstill
 from batchgen.app.watch import Unwatched
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
-from batchgen.planner.fingerprint import Fingerprint
 from batchgen.storage import LocalStore, Workspace
 
 HASTE = 2000
@@ -71,8 +70,8 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
     project = replace(open_project(tmp_path / "m.yaml", options), clock=HastyClock())
     workspace, store, listener = Workspace(project.output), LocalStore(project.output), Listener()
     with workspace.lock(), project.open_ledger() as ledger:
-        checked = check(project, asked=(asked := Fingerprint()))
-        session = Run(project, options, listener, workspace, store, ledger, (Access(),), checked, asked, StuckExecutor)
+        kept = kept_check.checked(project, options)
+        session = Run(project, options, listener, workspace, store, ledger, (Access(),), kept, StuckExecutor)
         session.prepare(lambda _left: 0)
         asyncio.run(RunLoop(session).work())
         result = session.close()

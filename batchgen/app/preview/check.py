@@ -224,11 +224,16 @@ def check(project: Project, only: Sequence[str] = (), asked: Fingerprint | None 
     if project.shard and manifest_summary.homes:  # which jobs belong together is only known at the end
         anew = asked and asked.begin()
         examiner, manifest_summary = _looked_at(project, only, anew, Part(project.shard, manifest_summary.homes))
-    unmet = [
+    unmet = tuple(
         Problem(f"no job has an id that matches --only {pattern!r}")
         for pattern in sorted(examiner.unmet)
         if manifest_summary.whole
-    ]
+    )
+    return concluded(project, manifest_summary, unmet)
+
+
+def concluded(project: Project, manifest_summary: ManifestSummary, unmet: tuple[Problem, ...] = ()) -> CheckResult:
+    """Add what is wrong or doubtful apart from single jobs to what was found of those."""
     late = (*_needs_deadline(project), *_one_by_one(project))
     told = delivery.problems(project.settings.notify, project.variables, project.manifest.notify_place)
     words = "" if project.manifest.errors else too_many(project, manifest_summary.images)

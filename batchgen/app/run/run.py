@@ -32,6 +32,7 @@ from batchgen.app.review import reworded
 from batchgen.app.run.alerts import alert
 from batchgen.app.run.derivatives import RunDerivatives
 from batchgen.app.run.event_log import EventLog
+from batchgen.app.run.kept_check import KEPT, KeptCheck
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
@@ -45,7 +46,7 @@ from batchgen.ledger.runs import new_run_id
 from batchgen.model import Cause, OutcomeKind, ReasonCode, RouteChoice, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
 from batchgen.planner import BY_PEOPLE, Estimate
-from batchgen.planner.fingerprint import TOLD, Fingerprint, told_before
+from batchgen.planner.fingerprint import TOLD, told_before
 from batchgen.planner.waiting import HOW, as_facts
 from batchgen.reporter.thumb_maker import ThumbMaker
 from batchgen.runtime.signals import Interrupted
@@ -121,8 +122,7 @@ class Run:
     store: ImageStore
     ledger: Ledger
     access: tuple[Access, ...]
-    checked: CheckResult
-    asked: Fingerprint
+    kept: KeptCheck
     make_executor: MakeExecutor = LocalExecutor
     proxies: Proxies = DIRECT
     stops: StopReasons = field(default_factory=StopReasons)
@@ -142,6 +142,11 @@ class Run:
     """What of the run at work waits for what."""
     rates: Mapping[str, Any] = field(default_factory=dict)
     """What of each configured rate was used within the last minute."""
+
+    @property
+    def checked(self) -> CheckResult:
+        """What is wrong or doubtful in the manifest, and what it holds."""
+        return self.kept.result
 
     def __post_init__(self) -> None:
         clock, limits = self.project.clock, self.project.settings.limits
@@ -163,7 +168,7 @@ class Run:
         rejected = tuple(row.why for row in manifest_summary.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
         self.worklist = Worklist(
-            *collaborators, self.run_id, manifest_summary, self.asked.value, self.news, self.derivatives.deriver
+            *collaborators, self.run_id, manifest_summary, self.kept.asked, self.news, self.derivatives.deriver
         )
 
     # ---- before the first call ---------------------------------------------------------------------------------------
@@ -493,8 +498,10 @@ class Run:
 
     def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
         """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
-        counts = self.checked.manifest_summary.counts
-        self.ledger.runs.end(self.run_id, status, why, {**counts, **({} if told is None else {TOLD: told})})
+        counts: dict[str, Any] = {**self.checked.manifest_summary.counts}
+        if told is not None:
+            counts |= {TOLD: told, KEPT: self.kept.facts}
+        self.ledger.runs.end(self.run_id, status, why, counts)
 
     def leave(self) -> None:
         """Let go of what the run held open."""

@@ -18,8 +18,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
-from batchgen.app.preview import check
-from batchgen.app.run import event_log
+from batchgen.app.run import event_log, kept_check
 from batchgen.app.run.engine import check_engine, engine
 from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop
@@ -41,7 +40,6 @@ from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
 from batchgen.ledger import Ledger, nowhere
 from batchgen.model import Stop, StopKind
-from batchgen.planner.fingerprint import Fingerprint
 from batchgen.runtime import event_loop
 from batchgen.runtime.clock import Clock
 from batchgen.runtime.signals import interruptible
@@ -98,7 +96,8 @@ def _run(
             # Whoever works there already is noticed before a long manifest is walked; a folder is only made after that.
             if early := workspace.root.is_dir():
                 stack.enter_context(workspace.lock(wait=options.if_locked == "wait"))
-            checked = check.check(project, options.only, asked := Fingerprint())
+            kept = kept_check.checked(project, options)
+            checked = kept.result
             if checked.errors:
                 raise InputError(*checked.problems, more=checked.more)
             _need_limit(project, watch)
@@ -119,7 +118,7 @@ def _run(
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
         make = stack.enter_context(engine(project, ledger, watch, make_executor))
-        run = Run(project, options, watch, workspace, store, ledger, access, checked, asked, make, proxies)
+        run = Run(project, options, watch, workspace, store, ledger, access, kept, make, proxies)
         run.worklist.notices.extend(told)
         stack.callback(run.event_log.close)
         stack.callback(run.leave)

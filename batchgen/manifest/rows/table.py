@@ -6,7 +6,7 @@ before any row is read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -57,13 +57,31 @@ Read = Row | Problem | Skipped
 class Table:
     """A file of rows. `columns` is None where only the rows themselves say what they have (JSONL).
 
-    `read` starts from the first row each time that it is called. `told` is what was detected, as warnings.
+    `read` starts from the first row each time that it is called. `told` is what was detected, as warnings. `opened` is
+    the file before anything of it was read; None where its rows stand in the manifest.
     """
 
     file: str
     columns: tuple[str, ...] | None
     read: Callable[[], Iterator[Read]]
     told: tuple[Problem, ...] = ()
+    opened: "FileStamp | None" = None
+
+
+class FileStamp(NamedTuple):
+    """A file as it is at one moment: whatever is written to it changes this."""
+
+    path: Path
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStamp":
+        """Look at a file; OSError when it is not there."""
+        stat = path.stat()
+        return cls(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def renamed(table: Table, names: Mapping[str, str]) -> Table:
@@ -79,7 +97,7 @@ def renamed(table: Table, names: Mapping[str, str]) -> Table:
                 yield row
 
     columns = table.columns
-    return Table(table.file, columns and (*columns, *names), read, table.told)
+    return replace(table, columns=columns and (*columns, *names), read=read)
 
 
 def telling(file: str, line: int, *words: str) -> tuple[Problem, ...]:

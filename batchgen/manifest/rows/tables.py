@@ -1,7 +1,7 @@
 """Row files by their suffix: each format has a reader, and all readers give the same rows for the same content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from batchgen.manifest.rows.layout import USUAL, Layout
 from batchgen.manifest.rows.lines import open_lines
 from batchgen.manifest.rows.parquet import open_parquet
 from batchgen.manifest.rows.separated import open_csv, open_tsv
-from batchgen.manifest.rows.table import Table
+from batchgen.manifest.rows.table import FileStamp, Table
 from batchgen.manifest.rows.xlsx import open_xlsx
 
 _WORKBOOK = "save it as .xlsx or .csv"
@@ -90,6 +90,7 @@ def open_table(path: Path, file: str, layout: Layout = USUAL) -> Table:
     try:
         if other := _other_format(path):
             raise InputError(Problem(other, Place(file)))
-        return reader.open(path, file, layout)
+        opened = FileStamp.of(path)
+        return replace(reader.open(path, file, layout), opened=opened)
     except OSError as error:
         raise InputError(Problem(f"cannot be read: {error.strerror or error}", Place(file))) from error
