@@ -22,6 +22,7 @@ from batchgen.engine.decide import (
     decide,
     for_breaker,
     halt,
+    may_be_false_alarm,
     may_move,
     mismatch,
     state_of,
@@ -73,7 +74,8 @@ class CallState:
 
     `last`: it is not repeated once it may have been charged. `touched`: the ledger knows of it. `odd` are slots whose
     image is not as asked, with what is wrong. `unjudged` is the permit of a call whose images wait at addresses,
-    `refusal` the verdict that failed it for nothing. `claim` is what its job may still take.
+    `held` that of a call whose prompt was moderated for money, under which it is made once more, `refusal` the verdict
+    that failed it for nothing. `claim` is what its job may still take.
     `lane` is the provider that was asked last, `avoided` names those that are not asked for this call any more.
     """
 
@@ -89,6 +91,7 @@ class CallState:
     short: tuple[tuple[int, str], ...] = ()
     remote: tuple[RemoteImage, ...] = ()
     unjudged: "Permit | None" = None
+    held: "Permit | None" = None
     refusal: Verdict | None = None
     attempt_id: str = ""
     wait: float | None = None
@@ -144,6 +147,12 @@ class AttemptLoop:
 
     async def make(self, call: CallState) -> Over | None:
         """Make one call to its end; None when it brought something, else what becomes of its slots."""
+        try:
+            return await self._make(call)
+        finally:
+            _let_go(call)
+
+    async def _make(self, call: CallState) -> Over | None:
         number = 0
         while (tried := await self._admit(call)) is not None:
             if isinstance(tried, Again):
@@ -216,7 +225,7 @@ class AttemptLoop:
         What jobs of a larger priority may still ask for is left to them, also while they wait.
         """
         while not self.context.stops:
-            lane = await self.choice.next(call.job, len(call.slots), call.avoided)
+            lane = _again_at(call) or await self.choice.next(call.job, len(call.slots), call.avoided)
             if lane is None:
                 return self._unserved(call)
             call.lane = lane
@@ -295,7 +304,7 @@ class AttemptLoop:
         limiter, breaker = lane.limiter, lane.breaker(attempt.model)
         lane.given += attempt.n
         tokens = attempt.quote.input_tokens + attempt.quote.output_tokens
-        while ticket := await breaker.allow():
+        while ticket := await _ticket(call, breaker):
             try:
                 async with limiter.slot():
                     if not breaker.admits(ticket):
@@ -374,9 +383,13 @@ class AttemptLoop:
         """Tell breaker and limiter how a call ended, at once or later; an address is judged when it was fetched."""
         if receipt.remote and not receipt.images:
             permit.breaker.keep(permit.ticket)
-            call.unjudged = permit
+            call.unjudged, call.held = permit, None
+        elif may_be_false_alarm(receipt.verdict, call.tally) and not permit.ticket.probe:
+            permit.breaker.keep(permit.ticket)
+            call.held = permit
         else:
-            permit.breaker.record(permit.ticket, for_breaker(receipt.verdict, call.tally))
+            permit.breaker.record(permit.ticket, for_breaker(receipt.verdict))
+            call.held = None
         permit.lane.limiter.observe(receipt.headers)
 
     async def _proven(self, lane: Lane, receipt: Receipt) -> Receipt:
@@ -489,6 +502,27 @@ def _receipt(came: Receipt | Lost) -> Receipt:
         return Receipt(came.attempt_id, Phase.HANDED_OVER, Verdict(Charge.MAYBE, Remedy.UNCERTAIN, "lost", came.why))
     verdict = cautious(came.verdict)
     return came if verdict is came.verdict else replace(came, verdict=verdict)
+
+
+def _again_at(call: CallState) -> Lane | None:
+    """Return the provider that moderated a call for money: its second try is made there, if it still can be."""
+    lane = call.held and call.held.lane
+    return lane if lane and lane.out(call.job) is None and lane.name not in call.avoided else None
+
+
+async def _ticket(call: CallState, breaker: Breaker) -> Ticket | None:
+    """Leave of the breaker: that under which a call was moderated for money, while it holds, or a new one."""
+    if call.held and call.held.breaker is breaker and breaker.admits(call.held.ticket):
+        return call.held.ticket
+    _let_go(call)
+    return await breaker.allow()
+
+
+def _let_go(call: CallState) -> None:
+    """Count moderation for money that no second call follows: it brought nothing."""
+    if call.held:
+        call.held.breaker.record(call.held.ticket, Remedy.EMPTY)
+        call.held = None
 
 
 def _believed(lane: Lane, attempt: Attempt, receipt: Receipt) -> Receipt:

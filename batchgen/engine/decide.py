@@ -121,14 +121,15 @@ def cautious(verdict: Verdict) -> Verdict:
     return replace(verdict, remedy=Remedy.UNCERTAIN) if doubtful else verdict
 
 
-def for_breaker(verdict: Verdict, before: Tally) -> Remedy:
-    """Say how a finished try counts for the breaker: moderation that was charged brought nothing for money.
+def for_breaker(verdict: Verdict) -> Remedy:
+    """Say how a finished try counts for the breaker: moderation that was charged brought nothing for money."""
+    charged = verdict.remedy is Remedy.MODERATED and verdict.charge is not Charge.NO
+    return Remedy.EMPTY if charged else verdict.remedy
 
-    The first time a prompt is moderated may be a false alarm, and says nothing yet.
-    """
-    if verdict.remedy is not Remedy.MODERATED or verdict.charge is Charge.NO:
-        return verdict.remedy
-    return Remedy.EMPTY if before.moderated else Remedy.RETRY
+
+def may_be_false_alarm(verdict: Verdict, before: Tally) -> bool:
+    """Whether a prompt was moderated for money for the first time: its second try is what counts for the breaker."""
+    return not before.moderated and for_breaker(verdict) is Remedy.EMPTY and verdict.remedy is Remedy.MODERATED
 
 
 def unproven(verdict: Verdict) -> Verdict:

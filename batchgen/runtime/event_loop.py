@@ -11,7 +11,7 @@ def loop() -> asyncio.AbstractEventLoop:
     """Make one. Only a run that draws needs it, so that nothing else waits for its import."""
     import uvloop
 
-    made = uvloop.new_event_loop()
+    made: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     made.set_exception_handler(_report)
     return made
 

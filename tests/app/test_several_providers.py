@@ -119,6 +119,29 @@ def test_a_provider_without_quota_is_taken_out_with_a_word(two: Two) -> None:
     assert west["out"] is None
 
 
+def test_a_model_that_one_of_them_lacks_is_drawn_by_the_other(two: Two) -> None:
+    """It is asked once, which is told once; everything is stored, so the run ends with 0."""
+    two.provider("east", rules=[Rule("404_model")], price="0.01")
+    two.provider("west")
+    ended = two.run(two.manifest(limits=ONE_BY_ONE))
+    assert (ended.exit, ended.summary["images"]["stored"]) == (0, 6)
+    assert (two.drawn("east"), two.drawn("west")) == (1, 6)
+    (said,) = two.told.said
+    assert said.startswith("east does not draw with gpt-image-2 (generate)")
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_moderation_for_money_at_all_of_them_ends_the_run(two: Two, n: int) -> None:
+    """Each is braked by itself, and nobody waits for the other's second tries."""
+    for name in ("east", "west"):
+        two.provider(name, rules=[Rule("moderation_output")])
+    jobs = [{"id": f"lamp-{number}", "prompt": f"A lamp, number {number}", "n": n} for number in range(60)]
+    retry = {"attempts": 4, "base_seconds": 0.01, "cap_seconds": 0.02, "breaker_probe_seconds": [0.05, 0.05]}
+    ended = two.run(two.manifest(jobs, limits={**NO_PACE, "concurrency": 8}, retry=retry))
+    assert ended.exit == 6
+    assert all(two.drawn(name) <= 2 * (5 + 8) + 2 for name in ("east", "west"))
+
+
 def test_a_refused_key_ends_the_run_only_when_nobody_is_left(two: Two) -> None:
     """The status is that of the last provider; what was drawn is kept."""
     two.provider("east", rules=[Rule("401")])

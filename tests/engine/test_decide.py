@@ -3,7 +3,7 @@
 import pytest
 
 from batchgen.engine import Again, Over, Policy, Tally, Wait, decide, state_of
-from batchgen.engine.decide import MOST_RESENDS, cautious, for_breaker, halt, mismatch
+from batchgen.engine.decide import MOST_RESENDS, cautious, for_breaker, halt, may_be_false_alarm, mismatch
 from batchgen.model import (
     AttemptState,
     Charge,
@@ -217,16 +217,17 @@ def test_what_is_not_as_asked(mismatches: tuple[Mismatch, ...], words: str | Non
 
 
 @pytest.mark.parametrize(
-    ("charge", "before", "counts"),
+    ("charge", "before", "counts", "again"),
     [
-        (Charge.NO, 0, Remedy.MODERATED),
-        (Charge.NO, 1, Remedy.MODERATED),
-        (Charge.MAYBE, 0, Remedy.RETRY),
-        (Charge.MAYBE, 1, Remedy.EMPTY),
-        (Charge.YES, 1, Remedy.EMPTY),
+        (Charge.NO, 0, Remedy.MODERATED, False),
+        (Charge.NO, 1, Remedy.MODERATED, False),
+        (Charge.MAYBE, 0, Remedy.EMPTY, True),
+        (Charge.MAYBE, 1, Remedy.EMPTY, False),
+        (Charge.YES, 1, Remedy.EMPTY, False),
     ],
 )
-def test_moderation_that_costs_money_brakes_when_it_comes_again(charge: Charge, before: int, counts: Remedy) -> None:
-    """Once may be a false alarm and says nothing; free moderation is an answer like any other."""
+def test_moderation_that_costs_money_brakes(charge: Charge, before: int, counts: Remedy, *, again: bool) -> None:
+    """Once may be a false alarm, which the second try tells; free moderation is an answer like any other."""
     verdict = Verdict(charge, Remedy.MODERATED, "moderation_blocked")
-    assert for_breaker(verdict, Tally(moderated=before)) is counts
+    assert for_breaker(verdict) is counts
+    assert may_be_false_alarm(verdict, Tally(moderated=before)) is again

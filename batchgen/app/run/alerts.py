@@ -23,7 +23,7 @@ def alert(event: str, facts: Mapping[str, Any], where: Callable[[str], str]) -> 
     match event:
         case "closed":
             advice = Cause(facts["cause"]).advice
-            rest = "what it does not draw waits for a later run, and all else goes on"
+            rest = "what nobody else draws waits for a later run, and all else goes on"
             return Alert(facts["why"], "; ".join(filter(None, (safe(facts["why"], 300), advice, rest))))
         case "batch_unseen":
             why = f"{facts['batch']}: {facts['why']}; with the key that submitted it, the same command collects it"
