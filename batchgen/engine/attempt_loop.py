@@ -243,6 +243,7 @@ class AttemptLoop:
                     return self._refuse(call, tried)
                 if ask.claimed != self.room.claimed(call.job.priority):
                     continue
+            _let_go(call)  # whoever it waits for may wait for that permit
             with self.places.resting():
                 await self.room.change()
         return Over(SlotState.NOT_STARTED, STOPPED)
