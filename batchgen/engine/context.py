@@ -1,4 +1,4 @@
-"""What every worker of a run shares: the permits, the books, the door to the provider."""
+"""What every worker of a run shares: the permits, the books, the way to the provider."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -192,7 +192,7 @@ class OpenParam:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A door to models: where requests go, what it accepts and refuses, how it answers and bills.
+    """A provider of models: where requests go, what it accepts and refuses, how it answers and bills.
 
     `dialect` names the module that speaks to it (`images` or a sibling); `chat_models` are drawn over chat all the
     same. `auth` says where the key goes, None leaves it to the dialect. `params` are the request parameters it takes

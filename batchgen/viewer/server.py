@@ -101,7 +101,7 @@ class ViewServer:
             web.post("/api/control", self._control),
         ]
 
-    # ---- the door ----------------------------------------------------------------------------------------------------
+    # ---- who comes in -----------------------------------------------------------------------------------------------
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handle) -> web.StreamResponse:

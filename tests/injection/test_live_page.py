@@ -104,9 +104,9 @@ def looks(page: Page) -> Iterator[str]:
     page.press("Escape")
     page.choose("#filters select[data-filter=state]", "stored")
     for word in (IMAGE, QUOTES[0], QUOTES[1]):
-        page.press("ArrowRight", "r", "n")
+        page.press("ArrowRight", "n")
         page.type(word)
-        page.press("Escape", "Escape")
+        page.press("Escape", "r", "Escape")
         yield f"the note {word}"
     page.press("ArrowRight", "x", "ArrowRight", "x", "c")
     page.until("document.getElementById('compare').open")

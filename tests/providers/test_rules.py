@@ -35,18 +35,18 @@ def job(
 
 def said(wanted: Job, provider: str, **changes: Any) -> list[tuple[str, str]]:
     """Every problem as (severity, message)."""
-    door = replace(catalog.provider(provider), **changes)
-    model = catalog.find_model(wanted.request.model or door.default_model)
-    problems = list(refusals(wanted, door, model))
+    asked = replace(catalog.provider(provider), **changes)
+    model = catalog.find_model(wanted.request.model or asked.default_model)
+    problems = list(refusals(wanted, asked, model))
     assert all(p.place == wanted.place for p in problems)
     return [(p.severity.value, p.message) for p in problems]
 
 
 def sent(wanted: Job, provider: str) -> dict[str, str]:
     """Return the parameters that go out."""
-    door = catalog.provider(provider)
-    model = catalog.find_model(wanted.request.model or door.default_model)
-    return dict(to_send(wanted.request, door, model, wanted.inherited))
+    asked = catalog.provider(provider)
+    model = catalog.find_model(wanted.request.model or asked.default_model)
+    return dict(to_send(wanted.request, asked, model, wanted.inherited))
 
 
 FINE = [
@@ -227,8 +227,8 @@ def test_an_unknown_model_is_not_second_guessed() -> None:
 @pytest.mark.parametrize("provider", [p.name for p in catalog.providers()])
 def test_every_provider_takes_its_own_defaults(provider: str) -> None:
     """What a provider assumes is either taken or left out; from `defaults` it is never an error."""
-    door = catalog.provider(provider)
-    for name, value in door.defaults:
+    asked = catalog.provider(provider)
+    for name, value in asked.defaults:
         extra = {"output_format": "jpeg"} if name == "output_compression" else {}
         wanted = job(1, inherited=(name, *extra), **{name: value, **extra})
         assert not [m for severity, m in said(wanted, provider) if severity == "error" and name in m]

@@ -61,7 +61,7 @@ def store_of(
 
 
 def bucket_of(address: str, variables: Mapping[str, str]) -> Bucket:
-    """Open the door to a store of objects with the credentials that it takes."""
+    """Open a store of objects with the credentials that it takes."""
     kind = store_address(address).partition(":")[0]
     given = {
         name: text for name, text in variables.items() if name in _KNOWN and name.startswith(_FAMILY.get(kind, "-"))

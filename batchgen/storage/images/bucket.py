@@ -1,4 +1,4 @@
-"""The door to a store of objects: what obstore does, in the words of this house, with its errors by consequence."""
+"""A store of objects: what obstore does, in the words of this house, with its errors by consequence."""
 
 import re
 from collections.abc import Iterator, Mapping
