@@ -110,6 +110,10 @@ class Auth:
     header: str = "Authorization"
     scheme: str = "Bearer"
 
+    def headers(self, key: str | None) -> dict[str, str]:
+        """Return the headers that carry a key; none without a key."""
+        return {self.header: f"{self.scheme} {key}".lstrip()} if key else {}
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRules:

@@ -93,8 +93,7 @@ class Dialect:
 
     def authorization(self, provider: Provider, key: str | None) -> dict[str, str]:
         """Headers that carry the key; none without a key."""
-        auth = provider.auth or self.auth
-        return {auth.header: f"{auth.scheme} {key}".lstrip()} if key else {}
+        return (provider.auth or self.auth).headers(key)
 
     def url(self, provider: Provider, operation: Operation, model: str) -> str:
         """Where an operation is asked for."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from batchgen.model import Auth
+
+AUTH = Auth()
 USAGE = "/organization/usage/images"
 COSTS = "/organization/costs"
 USAGE_GROUPS = ("project_id", "api_key_id", "model", "size", "source")

@@ -93,7 +93,7 @@ class BooksReader:
     async def _answer(self, path: str, query: Query) -> Any:
         """Ask until there is an answer; refusals that a wait mends are asked again."""
         url = f"{self.address}{path}?{urlencode(list(query))}"
-        headers = {"Authorization": f"Bearer {self.key.reveal()}", "User-Agent": f"batchgen/{VERSION}"}
+        headers = {**organization.AUTH.headers(self.key.reveal()), "User-Agent": f"batchgen/{VERSION}"}
         for tried in range(TRIES):
             reply = await self.asking(url, headers, (self.key.reveal(),), proxies=self.proxies)
             if reply.status == 200:
