@@ -340,7 +340,7 @@ def test_reconcile_says_what_the_bill_leaves_open(unexplained: int, said: str) -
 def test_held_jobs_are_listed_with_the_money_at_risk() -> None:
     """And how to decide them."""
     told = upkeep.held((examples.held(), examples.held("sofa-2")))
-    assert "sofa-2    $0.25  timeout after 600 s" in told
+    assert "sofa-2    $0.25  asks nothing  timeout after 600 s" in told
     assert "2 held jobs, $0.50 at risk" in told
     assert upkeep.held(()) == "No job is held.\n"
 
