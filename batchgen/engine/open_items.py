@@ -169,9 +169,18 @@ class LeftAttempt(OpenItem[bool | None]):
                 self.give_up()  # asked with somebody else's key: that says nothing of it
             case Lost():
                 await self._lose(came)
+            case Pending() if self._is_over(came):
+                await self._lose(
+                    Lost(self.row.id, "its provider is asked no more, and keeps no result as long as this")
+                )
             case Pending():
                 await self._park(came)
         return isinstance(came, Receipt)
+
+    def _is_over(self, pending: Pending) -> bool:
+        """Whether nobody of this run can ask for it, and there is no result any more: nobody waits for ever."""
+        nobody = pending.next_look is None and not any(lane.is_called(self.row.provider) for lane in self.context.lanes)
+        return nobody and pending.expires is not None and self.context.clock.now() >= pending.expires
 
     async def _settle(self, receipt: Receipt) -> None:
         await settle_late(self.context, self.row, receipt)

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from batchgen.cli.render.catalogue import provider as render_provider
 from batchgen.errors import InputError
 from batchgen.ledger import AttemptRow, Ledger
 from batchgen.mock import Rule
-from batchgen.model import AttemptState
+from batchgen.model import AttemptState, OnUncertain
 from batchgen.runtime.clock import SystemClock
 from tests.app.test_late_results import Died, dies_at
 from tests.rehearsal import KEYS, Ended, Rehearsal, rehearsal
@@ -232,6 +233,28 @@ def test_a_task_beyond_its_life_is_at_risk(tasks: Scene) -> None:
     ended = scene.run(scene.manifest(JOBS[:1]))
     assert ended.exit == 7, ended.summary
     assert {row.state for row in attempts(ended)} == {AttemptState.AT_RISK}
+
+
+class Later(SystemClock):
+    """An hour later than it is."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
+
+
+def test_a_task_whose_provider_is_asked_no_more_is_at_risk_after_its_life(tasks: Scene, tmp_path: Path) -> None:
+    """A gateway that was given up: the image is drawn elsewhere once its result cannot come any more, not before."""
+    scene = tasks(Rule("task_stuck"), task={"life": 600})
+    jobs = JOBS[:1]
+    assert scene.run(scene.manifest(jobs), max_duration=0.3).exit == 9
+    with rehearsal(tmp_path / "elsewhere") as other:
+        (tmp_path / "other.yaml").write_text(f"like: openai\nbase_url: {other.handle.base_url}\n", "utf-8")
+        manifest = scene.manifest(jobs, provider="./other.yaml")
+        assert (scene.run(manifest, base_url=None).exit, other.bill) == (9, [])
+        ended = scene.run(manifest, base_url=None, clock=Later(), on_uncertain=OnUncertain.RETRY)
+        ended = scene.run(manifest, base_url=None, clock=Later(), on_uncertain=OnUncertain.RETRY)
+        assert (ended.exit, ended.summary["images"]["stored"], len(other.bill)) == (0, 1, 1)
+    assert [row.state for row in attempts(ended)] == [AttemptState.AT_RISK, AttemptState.SETTLED]
 
 
 @pytest.mark.sample(1)
