@@ -73,12 +73,14 @@ class Spent:
 def spent(command: Sequence[str], out: str, *, code: Path | None = None) -> Spent:
     """Run a command to its end, its stdout into a file; SystemExit when it fails.
 
-    `code` is a folder that holds another batchgen; the command then runs in it.
+    `code` is a folder that holds another batchgen; the command then runs in it. Its modules are compiled once, as those
+    of an installed program are.
     """
     more = {"PYTHONPATH": str(code)} if code else {}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begin = time.monotonic()
     with Path(out).open("w") as stdout:
-        process = subprocess.Popen(command, stdout=stdout, env=os.environ | KEY | more, cwd=code)
+        process = subprocess.Popen(command, stdout=stdout, env=env | KEY | more, cwd=code)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
