@@ -103,12 +103,14 @@ def looks(page: Page) -> Iterator[str]:
         yield f"large view {number}"
     page.press("Escape")
     page.choose("#filters select[data-filter=state]", "stored")
+    page.until("[...document.querySelectorAll('#sheet .card')].every((one) => one.dataset.state === 'stored')")
+    page.press("ArrowRight")
     for word in (IMAGE, QUOTES[0], QUOTES[1]):
-        page.press("ArrowRight", "n")
+        page.press("n")
         page.type(word)
-        page.press("Escape", "r", "Escape")
+        page.press("Escape", "r")  # which goes on to the next image
         yield f"the note {word}"
-    page.press("ArrowRight", "x", "ArrowRight", "x", "c")
+    page.press("Escape", "ArrowRight", "x", "ArrowRight", "x", "c")
     page.until("document.getElementById('compare').open")
     yield "two side by side"
     page.press("Escape")
