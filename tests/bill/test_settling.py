@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from batchgen.ledger import DifferenceKind as Kind
-from batchgen.model import AttemptState
+from batchgen.model import AttemptState, Route
 from batchgen.money import MicroUSD
 from tests.bill.conftest import COST, KEY, History, fates, kinds
 
@@ -42,6 +42,19 @@ def test_of_several_the_dearest_are_confirmed(history: History) -> None:
     statement = history.compared()
     assert fates(statement) == {call.id: (COST, 100), line.id: (0, COST // 2)}
     assert statement.differences == ()
+
+
+def test_a_batch_over_midnight_takes_nothing_from_a_call_at_risk(history: History) -> None:
+    """Which of its lines were drawn before nobody says: a dear one taken for a cheap one is the other day's money."""
+    for cost in (COST // 2, COST):
+        history.ours(2, 23.5, cost=cost, seconds=3_600, route=Route.BATCH)
+    lost = history.ours(3, 10, state="at_risk")
+    history.theirs(2, 23.6, cost=COST)
+    history.theirs(3, 0.1, cost=COST // 2)
+    history.theirs(3, 10)
+    statement = history.compared()
+    assert fates(statement) == {lost.id: (COST, COST)}
+    assert kinds(statement) == [(Kind.TIME_ZONE, COST // 2), (Kind.TIME_ZONE, -COST // 2)]
 
 
 def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from batchgen.app.bill.match import Placed, undated
+from batchgen.app.bill.match import Placed, undated, window
 from batchgen.ledger import BookedCall, Difference, DifferenceKind, Finding
 from batchgen.money import MICRO, MicroUSD
 from batchgen.providers.organization import HOUR, CostBucket, LineItem
@@ -74,6 +74,7 @@ class _Cell:
     others: int = 0
     perhaps_ours: int = 0
     confirmed: int = 0
+    moved: int = 0
 
     def pair(self) -> None:
         """Take calls that are missing at their hour for requests at another hour of the day: a clock was wrong."""
@@ -113,6 +114,7 @@ def explain(calls: Sequence[BookedCall], placed: Placed, books: Books) -> Statem
     """Hold the closed days of a bill against calls that are placed on its books."""
     cells = _cells(calls, placed, books)
     findings = list(_cleared(calls, placed))
+    _moved_over_midnight(cells)
     for cell in cells:
         findings += _confirmed(cell)
     together = _shifted(cells)
@@ -188,12 +190,31 @@ def _cleared(calls: Sequence[BookedCall], placed: Placed) -> Iterator[Finding]:
             yield Finding(call.id, call.job_id, MicroUSD(0), call.most)
 
 
+def _moved_over_midnight(cells: Sequence[_Cell]) -> None:
+    """Give a day with calls at risk what the day beside it has too much, where certain calls may stand on either.
+
+    Which lines of a batch were drawn before midnight nobody says: a dear one that is taken for a cheap one leaves money
+    on one day, and takes it from what the calls at risk of the other are confirmed with.
+    """
+    before: dict[str, _Cell] = {}
+    for cell in cells:
+        last, before[cell.model] = before.get(cell.model), cell
+        if last is None or last.day.ends != cell.day.begins or bool(last.charged) == bool(cell.charged):
+            continue
+        at_risk, other = (last, cell) if last.charged else (cell, last)
+        is_other_clear = not (other.others or other.missing or other.saved or other.is_rounding(other.left))
+        midnight = cell.day.begins // HOUR
+        spans = (window(call) for call in (*last.certain, *cell.certain))
+        if is_other_clear and other.left > 0 and any(first < midnight <= latest for first, latest in spans):
+            at_risk.moved += other.left
+
+
 def _confirmed(cell: _Cell) -> Iterator[Finding]:
     """Confirm calls at risk that stand on the books, with the money that the bill has for them.
 
     They share it as they were expected to cost, each up to its worst case. One for which there is none stays at risk.
     """
-    beyond = cell.left + _whole(cell.saved)
+    beyond = cell.left + cell.moved + _whole(cell.saved)
     if cell.others:
         beyond = min(beyond, sum(call.expected for call in cell.charged))
     shares = _shared(beyond, cell.charged)
