@@ -73,7 +73,17 @@ from batchgen.ledger.risk import Risk
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.stores import Stores
 from batchgen.ledger.told import Told
-from batchgen.ledger.totals import Exposure, History, ImageCounts, JobCounts, Money, Reconciliation, Totals, Waste
+from batchgen.ledger.totals import (
+    Counted,
+    Exposure,
+    History,
+    ImageCounts,
+    JobCounts,
+    Money,
+    Reconciliation,
+    Totals,
+    Waste,
+)
 from batchgen.ledger.uploads import Uploads
 from batchgen.runtime.clock import Clock
 
@@ -93,6 +103,7 @@ __all__ = [
     "CallRow",
     "CapKind",
     "Caps",
+    "Counted",
     "Decision",
     "Difference",
     "DifferenceKind",

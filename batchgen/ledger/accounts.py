@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from batchgen.ledger.database import Database
 from batchgen.ledger.report_rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
 from batchgen.ledger.reviews import IN_FORCE
-from batchgen.ledger.totals import History, ImageCounts, JobCounts, Money, Totals, Waste
+from batchgen.ledger.totals import Counted, History, ImageCounts, JobCounts, Money, Totals, Waste
 from batchgen.money import MicroUSD
 
 LATEST = 1000
@@ -142,7 +142,7 @@ class Accounts:
         seconds = sorted(row["seconds"] for row in rows)
         low, high = (len(rows) - 1) // 2, -(-95 * len(rows) // 100) - 1
         cost, most = MicroUSD(costs[low]), MicroUSD(costs[high])
-        return History(len(rows), cost, most, seconds[low], seconds[high], _middle(rows))
+        return History(len(rows), cost, most, seconds[low], seconds[high], _counted(rows))
 
     def served(self, provider: str) -> bool:
         """Whether a provider ever brought an image."""
@@ -184,14 +184,11 @@ def _images_alone(
     return ImageCounts(wanted=wanted, **still, **decided)
 
 
-def _middle(rows: Sequence[sqlite3.Row]) -> tuple[int, int, int] | None:
-    """Return the tokens of the middle one of the calls that were counted, for each image asked."""
-    counted = sorted(
-        tuple(-(-(row[name] or 0) // row["asked"]) for name in ("output", "text_in", "text_out"))
-        for row in rows
-        if row["output"] and not row["estimated"]
-    )
+def _counted(rows: Sequence[sqlite3.Row]) -> Counted | None:
+    """Return the call of middle cost among those whose provider counted tokens."""
+    counted = [row for row in rows if row["output"] and not row["estimated"]]
     if not counted:
         return None
-    output, text_in, text_out = counted[(len(counted) - 1) // 2]
-    return text_in, output, text_out
+    counted.sort(key=lambda row: -(-row["cost"] // row["asked"]))
+    row = counted[(len(counted) - 1) // 2]
+    return Counted(MicroUSD(row["cost"]), row["asked"], row["text_in"] or 0, row["output"], row["text_out"] or 0)

@@ -1,6 +1,7 @@
 """What a ledger adds up to: money, jobs and images, waste, and what prices were in the past."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from batchgen.ledger.records import Finding
 from batchgen.money import ZERO, MicroUSD
@@ -96,12 +97,21 @@ class Waste:
     micro_usd: MicroUSD
 
 
+class Counted(NamedTuple):
+    """A call whose provider counted: its cost, images asked, and tokens of text in, of images and of text out."""
+
+    cost: MicroUSD
+    images: int
+    text_in: int
+    output: int
+    text_out: int
+
+
 @dataclass(frozen=True, slots=True)
 class History:
-    """What calls really cost and took: percentiles over the latest settled calls; costs and tokens per image asked.
+    """What calls really cost and took: percentiles over the latest settled calls; costs per image asked.
 
-    `tokens_p50` are those of text sent, of images and of text that came: of the middle of the calls whose provider
-    counted them; None where none did.
+    `counted` is the call of middle cost among those whose provider counted tokens; None where none did.
     """
 
     count: int
@@ -109,7 +119,7 @@ class History:
     cost_p95: MicroUSD
     seconds_p50: float
     seconds_p95: float
-    tokens_p50: tuple[int, int, int] | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ class History(Protocol):
         """Cost of one image, at the price of its day."""
 
     @property
-    def tokens_p50(self) -> tuple[int, int, int] | None:
-        """Tokens of one image: of text sent, of the image and of text that came; None where nobody counted."""
+    def counted(self) -> tuple[MicroUSD, int, int, int, int] | None:
+        """One of them: its cost, images, tokens of text in, of images and of text out; None where nobody counted."""
 
     @property
     def seconds_p50(self) -> float:
@@ -227,9 +227,9 @@ class PriceList:
         return cost.quote(sent, n, self.provider, self.model(name), price, history=calibrated)
 
     def _calibrated(self, request: ImageRequest) -> MicroUSD | None:
-        """Say what one image really cost: by its tokens at the price of today, which may have changed since.
+        """Say what one image really cost; where the price has changed since, by its tokens at the price of today.
 
-        Where images have a price of their own, or the provider states what it took, by the money of those calls.
+        Where images have a price of their own, or the provider states what it took, by the money of those calls alone.
         Where nobody counted tokens that are paid, what they cost was the list's own figure: it teaches nothing.
         """
         history, price = self.history(request), self.price(self.model_of(request))
@@ -237,11 +237,12 @@ class PriceList:
             return None
         if price.tokens is None or price.per_image or self.provider.cost:
             return history.cost_p50
-        if history.tokens_p50 is None:
+        if history.counted is None:
             return None
-        text, drawn, text_out = history.tokens_p50
+        then, images, text, drawn, text_out = history.counted
         kind = self.kind(request)
-        return round_up(bill(price, Counts(text, 0, drawn, text_out), 1, kind.size, kind.quality))
+        now = round_up(bill(price, Counts(text, 0, drawn, text_out), images, kind.size, kind.quality))
+        return history.cost_p50 if now == then else MicroUSD(-(-now // images))
 
     def listed(self, request: ImageRequest, n: int) -> MicroUSD:
         """Say what the list expects of one call, whatever earlier calls really cost: by this providers are compared."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchgen import catalog, pricing
 from batchgen.catalog.sizes import extremes
-from batchgen.ledger import History
+from batchgen.ledger import Counted, History
 from batchgen.model import (
     Echo,
     FileImage,
@@ -209,7 +209,7 @@ def test_what_is_expected_of_earlier_calls_is_their_tokens_at_the_price_of_today
         rates, **{name: times * getattr(rates, name) for name in ("text_in", "image_in", "image_out", "text_out")}
     )
     settings = Settings("s", prices=(("gpt-image-2", replace(price, tokens=tokens)),))
-    past = History(9, MicroUSD(7_777), MicroUSD(7_777), 1.0, 1.0, (20, 150, 0))
+    past = History(9, MicroUSD(7_777), MicroUSD(7_777), 1.0, 1.0, Counted(MicroUSD(1), 1, 20, 150, 0))
     found = PriceList(catalog.provider("openai"), settings, lambda *_kind: past).quote(request, 2)
     assert found.expected == 2 * math.ceil(times * (20 * rates.text_in + 150 * rates.image_out))
 

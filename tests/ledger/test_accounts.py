@@ -193,7 +193,7 @@ def test_history_is_what_calls_really_cost(opened: Open, make: Make, clock: Hand
     history = ledger.accounts.history("gpt-image-2", "1024x1024", "medium", "mock")
     assert history is not None
     assert (history.count, history.cost_p50, history.cost_p95, history.seconds_p50) == (40, 10, 19, 2.0)
-    assert history.tokens_p50 == (5, 100, 0)
+    assert history.counted == (20, 2, 10, 200, 0)
     assert ledger.accounts.history("gpt-image-2", "1024x1024", "high") is None
     assert ledger.accounts.history("gpt-image-2", "1024x1024", "medium", "openai") is None
 
