@@ -3,8 +3,6 @@
 from collections import deque
 from dataclasses import dataclass
 
-from aiolimiter import AsyncLimiter
-
 from batchgen.limits.rate_share import RateShare
 from batchgen.model import Load
 from batchgen.runtime.clock import Clock
@@ -48,17 +46,14 @@ class SlidingWindow:
         self._ceiling = limit
         self._clock = clock
         self._slack = 0.0
-        self._bucket = AsyncLimiter(limit, WINDOW)
-        self._bucket.max_rate = 0.0
         self._log: deque[tuple[Start, int]] = deque()
         self._used = 0
         self._empty_at = float("-inf")
 
     async def clear(self, weight: int) -> None:
         """Wait until a call of `weight` units may start."""
-        await self._bucket.acquire(0)
-        await self._loosen(weight)
-        while (wait := self._until_room(weight)) > 0:
+        self._loosen(weight)
+        while (wait := self.wait(weight)) > 0:
             await self._clock.sleep(wait)
 
     def wait(self, weight: int) -> float:
@@ -66,13 +61,13 @@ class SlidingWindow:
         level = (self._empty_at - self._clock.monotonic()) * self._limit / WINDOW
         return max((level - self._slack) * WINDOW / self._limit, self._until_room(weight), 0.0)
 
-    async def take(self, start: Start, weight: int) -> None:
-        """Count a start; goes through at once after `clear`.
+    def take(self, start: Start, weight: int) -> None:
+        """Count a start, after `clear`.
 
         Whatever share and ceiling say, one call keeps the next waiting for a window at most, or for its own weight at
         the configured rate.
         """
-        await self._pour(self._paced(weight))
+        self._pour(self._paced(weight))
         self._log.append((start, weight))
         self._used += weight
 
@@ -100,22 +95,19 @@ class SlidingWindow:
         """Return what the bucket counts: more than the weight where the pace is below the configured one."""
         return min(weight / self._share.now * self._limit / self._ceiling, max(weight, self._limit))
 
-    async def _loosen(self, weight: int) -> None:
+    def _loosen(self, weight: int) -> None:
         """Let the bucket hold half a second of the rate and the heaviest call, to catch up what waits for the log cost.
 
         The new space begins full: a burst from a cold start would leave a hole of its size a minute later.
         """
         slack = max(self._slack, self._limit * BURST / WINDOW - 1, min(weight, self._limit) - 1)
         if slack > self._slack:
-            await self._pour(slack - self._slack)
-            self._slack = self._bucket.max_rate = slack
+            self._pour(slack - self._slack)
+            self._slack = slack
 
-    async def _pour(self, amount: float) -> None:
-        """Fill the bucket beyond its rim; never waits, as `clear` saw the level within the slack."""
+    def _pour(self, amount: float) -> None:
+        """Fill the bucket, also beyond its rim."""
         self._empty_at = max(self._empty_at, self._clock.monotonic()) + amount * WINDOW / self._limit
-        self._bucket.max_rate = self._slack + amount
-        await self._bucket.acquire(amount)
-        self._bucket.max_rate = self._slack
 
     def _until_room(self, weight: int) -> float:
         """Seconds until the log may take the call, or the next look at it is due."""

@@ -8,9 +8,6 @@ from batchgen.limits.sliding_window import SlidingWindow, Start
 from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Clock
 
-# aiolimiter keeps its own waiters in a heap ordered by weight, where a call for ten images waits for ever behind
-# calls for one. Here only the head of the queue ever waits at a meter.
-
 Weights = tuple[tuple[str, SlidingWindow, int], ...]
 
 
@@ -54,7 +51,7 @@ class StartQueue:
             if self._paused:
                 self._paused, self.probe = False, start
             for _, meter, weight in weights:
-                await meter.take(start, weight)
+                meter.take(start, weight)
             return start
 
     async def _book(self, shared: SharedPace, weights: Weights, wait: Callable[[], float]) -> float:
