@@ -24,10 +24,10 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from batchgen.app.bill.finance import month as finance
 from batchgen.app.bill.reconcile import BooksResult
 from batchgen.app.output.adopt import adopt
 from batchgen.app.output.derive import derive_output
-from batchgen.app.output.finance import month as finance
 from batchgen.app.output.maintain import opened
 from batchgen.ledger import DifferenceKind, nowhere
 from batchgen.mock import MockConfig, Rule

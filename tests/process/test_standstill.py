@@ -14,7 +14,7 @@ from batchgen.app.config.lanes import Access
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import open_project
 from batchgen.app.control.progress import Meter
-from batchgen.app.run import kept_check
+from batchgen.app.preview import kept_check
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.run.watchdog import standstill

@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from batchgen.app.output.finance import month
+from batchgen.app.bill.finance import month
 from batchgen.errors import InputError
 from batchgen.ledger import Caps, Ledger, RunStart
 from batchgen.model import AttemptState, Charge

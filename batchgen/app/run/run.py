@@ -20,6 +20,7 @@ from batchgen.app.control.orders import Orders
 from batchgen.app.control.progress import Meter, as_json, troubles
 from batchgen.app.control.steering import Steering
 from batchgen.app.notebook import Facts, Shown
+from batchgen.app.notify.alerts import alert
 from batchgen.app.notify.news import STANDING, News
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Source
@@ -28,11 +29,10 @@ from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import clear_spool
 from batchgen.app.output.restore import make_room, put_back
 from batchgen.app.preview.check import CheckResult, too_many
+from batchgen.app.preview.kept_check import KEPT, KeptCheck
 from batchgen.app.review import reworded
-from batchgen.app.run.alerts import alert
 from batchgen.app.run.derivatives import RunDerivatives
 from batchgen.app.run.event_log import EventLog
-from batchgen.app.run.kept_check import KEPT, KeptCheck
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons

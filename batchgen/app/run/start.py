@@ -18,7 +18,8 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
-from batchgen.app.run import event_log, kept_check
+from batchgen.app.preview import kept_check
+from batchgen.app.run import event_log
 from batchgen.app.run.engine import check_engine, engine
 from batchgen.app.run.run import Run, RunResult
 from batchgen.app.run.run_loop import RunLoop

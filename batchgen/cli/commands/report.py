@@ -39,7 +39,7 @@ def command(context: Context, outputs: tuple[Path, ...], into: Path | None, mont
       batchgen report --month 2026-11
     """
     if month is not None:
-        from batchgen.app.output.finance import month as told
+        from batchgen.app.bill.finance import month as told
 
         files = told(month, [context.output(output) for output in outputs or (None,)], into)
     elif len(outputs) > 1 or into is not None:
