@@ -81,7 +81,7 @@ wasted AS (
 """
 """What each call cost, or may have cost, for nothing (`lost`), and why; `images` and `attempts` say which are meant."""
 _WASTE = f"""
-{WASTED.format(images="WHERE catalogue = :catalogue", attempts="WHERE a.catalogue = :catalogue {of_run}")}
+{WASTED.format(images="WHERE catalogue = :catalogue {images}", attempts="WHERE a.catalogue = :catalogue {attempts}")}
 SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
 """  # noqa: S608 - our own words
 
@@ -103,7 +103,7 @@ class Accounts:
         calls = "" if run_id is None else (" AND run_id = :run" if alone else _SAME_MANIFEST)
         with self._database.reading() as db:
             jobs, images = _jobs(db, which, values)
-            if alone and run_id is not None:
+            if alone and run_id is not None and jobs.total:
                 images = _images_alone(db, which, values, images)
             row = db.execute(
                 f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
@@ -117,10 +117,12 @@ class Accounts:
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
         """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
-        of_run = "" if run_id is None else " AND a.run_id = :run"
+        attempts = "" if run_id is None else " AND a.run_id = :run"
+        of_run = " AND attempt_id IN (SELECT id FROM attempts WHERE catalogue = :catalogue AND run_id = :run)"
+        images = "" if run_id is None else of_run
         with self._database.reading() as db:
             rows = db.execute(
-                _WASTE.format(of_run=of_run),
+                _WASTE.format(attempts=attempts, images=images),
                 {"catalogue": self._database.catalogue, "run": run_id},
             ).fetchall()
         return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
