@@ -13,12 +13,11 @@ from functools import cache, partial
 from itertools import chain, zip_longest
 
 import aiohttp
-from aiohttp.base_protocol import BaseProtocol
 from yarl import URL
 
 from batchgen.executor.network_cause import NotConnectedError
 from batchgen.executor.proxies import Proxies
-from batchgen.executor.response_protocol import PIECE, Payload, ResponseProtocol, request_head
+from batchgen.executor.response_protocol import PIECE, Idle, Payload, ResponseProtocol, request_head
 from batchgen.model import Cause
 from batchgen.runtime.memo import kept
 
@@ -51,7 +50,7 @@ class Connections:
         self._targets: dict[object, Target] = {}
         self._names: dict[tuple[str, int], tuple[float, asyncio.Future[list[Address]]]] = {}
         self._buffer = bytearray(PIECE)
-        self._idle = BaseProtocol(asyncio.get_running_loop())
+        self._idle = Idle(asyncio.get_running_loop())
 
     def head(self, method: str, url: str, headers: Mapping[str, str], body: Payload) -> bytes:
         """Write down the head of a request to an address; ValueError where it would say two things at once."""
@@ -76,7 +75,7 @@ class Connections:
                 raise
 
     def _target(self, url: str) -> Target:
-        return kept(self._targets, url, lambda: _target(URL(url, encoded=True), self._proxies))
+        return kept(self._targets, url, lambda: _target(address(url), self._proxies))
 
     async def _reach(self, url: URL, cause: Cause = Cause.NONE) -> ResponseProtocol:
         """Connect to a server, with nothing of TLS yet; `cause` is what it means when it cannot be reached."""
@@ -135,6 +134,12 @@ def _target(url: URL, proxies: Proxies) -> Target:
     return Target(url, headers, proxy, through.get("proxy_headers", {}))
 
 
+def address(text: str) -> URL:
+    """Read an address as it is spelled; a name in letters of the world becomes the one that resolves."""
+    url = URL(text, encoded=True)
+    return url if url.raw_host is None or url.raw_host.isascii() else url.with_host(url.raw_host)
+
+
 def _place(url: URL) -> tuple[str, int]:
     """Return a server's name, without the dot that may end it (certificates have none), and its port."""
     return (url.raw_host or "").rstrip("."), url.port or 80
@@ -189,7 +194,8 @@ def _let_go(late: asyncio.Future[ResponseProtocol]) -> None:
 
 async def _tunnel(line: ResponseProtocol, target: Target) -> None:
     """Ask a proxy to pass everything on, unread."""
-    place, said = "{}:{}".format(*_place(target.url)), 0
+    (host, port), said = _place(target.url), 0
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def answered(status: int, _headers: object) -> None:
         nonlocal said

@@ -30,15 +30,23 @@ Payload = bytes | AsyncIterator[bytes]
 Answered = Callable[[int, dict[str, str]], Body | None]
 """Takes status and headers, and gives what takes the body; without one the answer ends there."""
 
+_END_OF_HEAD = b"\r\n\r\n"
 _NO_BODY = frozenset({204, 304})
 """Their length is that of a body which another answer would have had (RFC 9110, 8.6)."""
+
+
+class Idle(BaseProtocol):
+    """Stands for whose reading the parser wants to hold up: each piece is worked off before the next one is read."""
+
+    def pause_reading(self) -> None:
+        """Go on."""
 
 
 class ResponseProtocol(asyncio.BufferedProtocol):
     """Sends one request, and feeds a body with its answer. Leaving the context closes the connection."""
 
-    def __init__(self, buffer: bytearray, idle: BaseProtocol) -> None:
-        """Receive into a buffer that is shared; `idle` is for the parser, which wants to hold somebody's reading up."""
+    def __init__(self, buffer: bytearray, idle: Idle) -> None:
+        """Receive into a buffer that is shared."""
         self.transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
         self._buffer, self._view = buffer, memoryview(buffer)
@@ -52,16 +60,8 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         self._content: aiohttp.StreamReader | None = None
         self._body: Body | None = None
         self._left: int | None = None
-        self._parser = HttpResponseParser(
-            idle,
-            self._loop,
-            ROOM,
-            max_line_size=MOST_HEADER,
-            max_field_size=MOST_HEADER,
-            payload_exception=aiohttp.ClientPayloadError,
-            read_until_eof=True,
-            auto_decompress=False,
-        )
+        self._idle = idle
+        self._parser = self._new_parser()
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +109,18 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         self._room = None
 
     # ---- the answer --------------------------------------------------------------------------------------------------
+
+    def _new_parser(self) -> HttpResponseParser:
+        return HttpResponseParser(
+            self._idle,
+            self._loop,
+            ROOM,
+            max_line_size=MOST_HEADER,
+            max_field_size=MOST_HEADER,
+            payload_exception=aiohttp.ClientPayloadError,
+            read_until_eof=True,
+            auto_decompress=False,
+        )
 
     async def answer(self, answered: Answered) -> None:
         """Wait for the last byte that matters. Errors of the body pass through.
@@ -160,8 +172,9 @@ class ResponseProtocol(asyncio.BufferedProtocol):
             return
         try:
             if self._body is None:
-                self._head(bytes(memoryview(data)[:size]))
-                size = 0
+                piece = bytes(memoryview(data)[:size])
+                data = piece[self._head(piece) :]
+                size = len(data)
             if self._body is not None and not self._ended.done():
                 self._take(self._body, data, size)
         except HttpProcessingError as error:
@@ -170,13 +183,23 @@ class ResponseProtocol(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
             self._break(error)
 
-    def _head(self, piece: bytes) -> None:
-        """Read the head of the answer, after those that only ask for patience."""
-        messages, _, _ = self._parser.feed_data(piece)
+    def _head(self, piece: bytes) -> int:
+        """Read the head of the answer, after those that only ask for patience; return how much the parser took."""
+        at = len(piece)
+        try:
+            messages, _, _ = self._parser.feed_data(piece)
+        except HttpProcessingError:
+            # A refusal is one although its head is wrong about what follows: by characters, say, and not by bytes.
+            at = piece.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+            self._parser = self._new_parser()
+            messages, _, _ = self._parser.feed_data(piece[:at])
+            if not messages or messages[0][0].code < 400:
+                raise
         for message, content in messages:
             if not 100 <= message.code < 200 or message.code == 101:
                 self._begin(message, content)
-                return
+                break
+        return at
 
     def _begin(self, message: aiohttp.http.RawResponseMessage, content: aiohttp.StreamReader) -> None:
         assert self._answered is not None, "somebody waits for the answer"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.executor.connection import HEAD_START, first_open
+from batchgen.executor.connection import HEAD_START, address, first_open
 from batchgen.model import Charge
 from tests import virtual_time
 
@@ -101,3 +101,27 @@ async def test_what_a_server_says_before_it_is_asked_is_its_answer(world: Any, k
     server.close()
     assert came.status == 503
     assert came.verdict.charge is Charge.NO
+
+
+async def test_a_refusal_is_one_although_its_length_counts_characters(world: Any, kit: Any) -> None:
+    """Servers of the world write their words so; in one piece as in two, it is free and says what is wrong."""
+    words = '{"error": {"message": "\u4f59\u989d\u4e0d\u8db3", "code": "invalid_request"}}'.encode()
+    short = kit.response(words, "400 Bad Request", length=len(words.decode()))
+
+    async def refused(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(short)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(refused, "127.0.0.1", 0)
+    world.like(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    came = await world.execute(world.attempt())
+    server.close()
+    assert (came.status, came.verdict.charge) == (400, Charge.NO)
+
+
+def test_a_name_in_letters_of_the_world_is_spelled_as_it_resolves() -> None:
+    """The path stays as it was written."""
+    url = address("https://b\u00fccher.example:8443/v1/%2Fx")
+    assert str(url) == "https://xn--bcher-kva.example:8443/v1/%2Fx"
