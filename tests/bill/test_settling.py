@@ -57,6 +57,35 @@ def test_a_batch_over_midnight_takes_nothing_from_a_call_at_risk(history: Histor
     assert kinds(statement) == [(Kind.TIME_ZONE, COST // 2), (Kind.TIME_ZONE, -COST // 2)]
 
 
+def test_what_a_batch_left_is_given_to_one_day_alone(history: History) -> None:
+    """Batches cross two midnights, with a call at risk on either side: only one of them lacks money."""
+    for day, costs in ((2, (COST, COST // 2)), (3, (COST // 2, COST))):
+        for cost in costs:
+            history.ours(day, 23.5, cost=cost, seconds=3_600, route=Route.BATCH)
+    lost = [history.ours(day, 10, state="at_risk") for day in (2, 4)]
+    for day, hour, cost in ((2, 23.6, COST // 2), (3, 0.1, COST), (3, 23.6, COST // 2), (4, 0.1, COST)):
+        history.theirs(day, hour, cost=cost)
+    for day in (2, 4):
+        history.theirs(day, 10)
+    statement = history.compared()
+    assert fates(statement) == {one.id: (COST, COST) for one in lost}
+    assert statement.billed == statement.ledger
+    assert {kind for kind, _ in kinds(statement)} == {Kind.TIME_ZONE}
+
+
+def test_a_dearer_call_is_no_money_of_the_day_beside(history: History) -> None:
+    """One line of a batch over midnight can stand in nobody's place: the difference is a price."""
+    history.ours(2, 10, cost=COST)
+    history.theirs(2, 10, cost=COST * 3 // 2)
+    history.ours(2, 23.5, cost=COST, seconds=3_600, route=Route.BATCH)
+    history.theirs(2, 23.6, cost=COST)
+    lost = history.ours(3, 10, state="at_risk")
+    history.theirs(3, 10)
+    statement = history.compared()
+    assert fates(statement) == {lost.id: (COST, COST)}
+    assert kinds(statement) == [(Kind.PRICE, COST // 2)]
+
+
 def test_nothing_is_settled_where_somebody_else_used_the_key(history: History) -> None:
     """Which of two requests was ours nobody can know; two days before it is known."""
     doubtful, certain = history.ours(3, 10, state="at_risk"), history.ours(1, 8, state="at_risk")

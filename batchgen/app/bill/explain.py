@@ -75,6 +75,7 @@ class _Cell:
     perhaps_ours: int = 0
     confirmed: int = 0
     moved: int = 0
+    """What the day beside has too much of this one's money, or less than nothing: what this one has of the other's."""
 
     def pair(self) -> None:
         """Take calls that are missing at their hour for requests at another hour of the day: a clock was wrong."""
@@ -194,7 +195,8 @@ def _moved_over_midnight(cells: Sequence[_Cell]) -> None:
     """Give a day with calls at risk what the day beside it has too much, where certain calls may stand on either.
 
     Which lines of a batch were drawn before midnight nobody says: a dear one that is taken for a cheap one leaves money
-    on one day, and takes it from what the calls at risk of the other are confirmed with.
+    on one day, and takes it from what the calls at risk of the other are confirmed with. It is given once, to a day
+    that lacks some of what its calls were expected to cost, and only where such lines explain all of it.
     """
     before: dict[str, _Cell] = {}
     for cell in cells:
@@ -203,10 +205,20 @@ def _moved_over_midnight(cells: Sequence[_Cell]) -> None:
             continue
         at_risk, other = (last, cell) if last.charged else (cell, last)
         is_other_clear = not (other.others or other.missing or other.saved or other.is_rounding(other.left))
-        midnight = cell.day.begins // HOUR
-        spans = (window(call) for call in (*last.certain, *cell.certain))
-        if is_other_clear and other.left > 0 and any(first < midnight <= latest for first, latest in spans):
-            at_risk.moved += other.left
+        too_much = other.left + other.moved
+        lacks = sum(call.expected for call in at_risk.charged) > at_risk.left + at_risk.moved
+        if is_other_clear and lacks and 0 < too_much <= _swapped(at_risk, other, cell.day.begins // HOUR):
+            at_risk.moved += too_much
+            other.moved -= too_much
+
+
+def _swapped(at_risk: _Cell, other: _Cell, midnight: int) -> int:
+    """Say how much dearer the certain calls of one day can be than those of the other that may stand in their place."""
+    dear, cheap = (
+        sorted(call.cost for call in day.certain if window(call)[0] < midnight <= window(call)[1])
+        for day in (at_risk, other)
+    )
+    return sum(max(0, dearer - cheaper) for dearer, cheaper in zip(reversed(dear), cheap, strict=False))
 
 
 def _confirmed(cell: _Cell) -> Iterator[Finding]:
