@@ -171,6 +171,8 @@ def _price(known: Any) -> str:
 
 
 def _facts(known: Any) -> Iterator[tuple[str, str]]:
+    from batchgen.providers.dialects import most_per_call
+
     def listed(words: Any) -> str:
         return ", ".join(f"`{word}`" for word in words)
 
@@ -184,7 +186,7 @@ def _facts(known: Any) -> Iterator[tuple[str, str]]:
         values = f": {listed(param.values)}" if param.values else ""
         yield f"`{param.name}`", f"{param.type}{bounds}{values}. {param.about}".rstrip()
     yield "edits", f"{known.edit_body}" if known.dialect == "images" else "images stand in the message"
-    yield "images a call", str(known.max_n)
+    yield "images a call", str(most_per_call(known, known.default_model))
     yield "cost", f"stated by the answer at `{known.cost}`, and booked as it is" if known.cost else ""
 
 
