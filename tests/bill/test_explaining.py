@@ -124,6 +124,16 @@ def test_money_on_the_day_before_is_named_twice_and_sums_to_nothing(history: His
     assert kinds(history.compared()) == [(Kind.TIME_ZONE, COST), (Kind.TIME_ZONE, -COST)]
 
 
+def test_what_was_cached_is_named_on_days_of_a_wrong_clock_too(history: History) -> None:
+    """What it saved is no money of another day."""
+    history.ours(3, 1)
+    history.theirs(2, 22, cost=COST - 500)
+    history.bill(2, 22, 125, name=f"{MODEL}, cached_input_text_tokens", quantity=Decimal(100), unit="tokens")
+    history.both(3, 12)
+    found = history.compared()
+    assert kinds(found) == [(Kind.CACHED_INPUT, -375), (Kind.TIME_ZONE, COST), (Kind.TIME_ZONE, -COST)]
+
+
 def test_days_of_a_wrong_clock_are_told_from_calls_that_are_rounded_up(history: History) -> None:
     """Each of its calls cost a fraction less on the bill than on the ledger."""
     for minute in range(6):

@@ -98,6 +98,11 @@ class _Cell:
         """What the bill has beyond the ledger."""
         return _whole(self.billed) - self.ledger
 
+    @property
+    def unsaved(self) -> int:
+        """The same, had no input been cached."""
+        return self.left + _whole(self.saved)
+
     def is_rounding(self, amount: int) -> bool:
         """Whether an amount is no more than what rounding each call up can make."""
         return -self.calls - 1 <= amount <= 1
@@ -258,9 +263,9 @@ def _shifted(cells: Sequence[_Cell]) -> set[int]:
         last, before[cell.model] = before.get(cell.model), cell
         if last is None or id(last) in found or last.day.ends != cell.day.begins:
             continue
-        apart = not cell.is_rounding(cell.left) and not last.is_rounding(last.left)
+        apart = not cell.is_rounding(cell.unsaved) and not last.is_rounding(last.unsaved)
         rounded = sum(one.calls + len(one.missing) for one in (last, cell))
-        if apart and last.left * cell.left < 0 and abs(last.left + cell.left) <= rounded:
+        if apart and last.unsaved * cell.unsaved < 0 and abs(last.unsaved + cell.unsaved) <= rounded:
             found |= {id(last), id(cell)}
     return found
 
@@ -269,23 +274,17 @@ def _differences(cell: _Cell, books: Books, *, shifted: bool) -> Iterator[Differ
     for key, exact in sorted(cell.strangers.items()):
         if theirs := _whole(exact):
             yield cell.difference(DifferenceKind.OTHER_USE, theirs, key=key)
-    left = cell.left
+    if cell.currencies and not shifted:
+        yield cell.difference(DifferenceKind.CURRENCY, cell.left, detail=", ".join(sorted(cell.currencies)))
+        return
+    if saved := -_whole(cell.saved):
+        yield cell.difference(DifferenceKind.CACHED_INPUT, saved)
     if shifted:
-        yield cell.difference(DifferenceKind.TIME_ZONE, left)
+        yield cell.difference(DifferenceKind.TIME_ZONE, cell.unsaved)
         return
-    if cell.currencies:
-        yield cell.difference(DifferenceKind.CURRENCY, left, detail=", ".join(sorted(cell.currencies)))
-        return
-    saved = -_whole(cell.saved)
-    absent = _absent(cell, left - saved)
-    for kind, amount, calls in (
-        (DifferenceKind.CACHED_INPUT, saved, 0),
-        (DifferenceKind.MISSING_THERE, absent, len(cell.missing)),
-    ):
-        if amount:
-            yield cell.difference(kind, amount, calls=calls)
-    left -= saved + absent
-    if left:
+    if absent := _absent(cell, cell.unsaved):
+        yield cell.difference(DifferenceKind.MISSING_THERE, absent, calls=len(cell.missing))
+    if left := cell.unsaved - absent:
         kind, calls = _kind(cell, books, left)
         yield cell.difference(kind, left, calls=calls)
 
