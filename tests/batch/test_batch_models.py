@@ -28,6 +28,7 @@ def test_a_model_that_is_gone_stops_no_other_batch(scene: Rehearsal, fault: str,
     manifest = scene.manifest(rows(fault, n))
     seen = scene.run(manifest, clock=QuickClock(), wait=wait)
     for _ in range(0 if wait else 12):
+        assert seen.exit != 2 or not seen.summary["images"]["submitted"], "nothing is unspent while lines wait"
         if seen.exit != 9 and seen.summary["jobs"]["done"]:
             break
         seen = scene.run(manifest, clock=QuickClock(), wait=wait)

@@ -329,7 +329,7 @@ class Run:
             signal=self.signal,
             refused=bool(self.refused) or self.worklist.held.total() > 0,
             rejected=self.news.some_rejected,
-            charged=bool(exposure.spent or exposure.at_risk),
+            charged=bool(exposure.spent or exposure.at_risk or outcomes[OutcomeKind.SUBMITTED]),
             left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
         )
         if self.occupied and status in {Exit.OK, Exit.SOME_FAILED, Exit.SUBMITTED}:
