@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from batchgen.api import estimate, load, plan, report, review, run, run_sync
     from batchgen.app.preview.plan import EstimateResult, PlanResult
     from batchgen.app.review.decisions import ReviewResult
-    from batchgen.app.run.run import RunResult
+    from batchgen.app.run.run_end import RunResult
     from batchgen.errors import AccountError, BatchgenError, Exit, InputError, Locked, Problem, StorageError
     from batchgen.manifest import Manifest
     from batchgen.planner import Planned
@@ -41,7 +41,7 @@ _HOMES = {
     "PlanResult": "app.preview.plan",
     "Planned": "planner",
     "ReviewResult": "app.review.decisions",
-    "RunResult": "app.run.run",
+    "RunResult": "app.run.run_end",
     **dict.fromkeys(
         ("AccountError", "BatchgenError", "Exit", "InputError", "Locked", "Problem", "StorageError"), "errors"
     ),

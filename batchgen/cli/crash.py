@@ -52,7 +52,7 @@ def _secrets() -> Sequence[str]:
 
 def _keep(error: Exception, secrets: Sequence[str]) -> Path | None:
     try:
-        from batchgen.app.run import event_log
+        from batchgen.app.control import event_log
 
         folder = event_log.latest_run()
         if folder is None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from batchgen.app.config.options import Options
-from batchgen.app.run import event_log, start
+from batchgen.app.control import event_log
+from batchgen.app.run import start
 from batchgen.app.run.early_exit import early_end
 from batchgen.app.watch import Unwatched
 from batchgen.cli.main import main

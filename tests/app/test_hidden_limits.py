@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from batchgen.app.run.run import RunResult
+from batchgen.app.run.run_end import RunResult
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.runtime.clock import SystemClock

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
-from batchgen.app.run.run import RunResult
+from batchgen.app.run.run_end import RunResult
 from batchgen.app.run.start import run_manifest
 from batchgen.ledger import Ledger
 from batchgen.model import AttemptState

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen import catalog
-from batchgen.app.run.precheck import Precheck, Prechecked
+from batchgen.app.preview.precheck import Precheck, Prechecked
 from batchgen.ledger import Ledger
 from batchgen.runtime.clock import SystemClock, in_place
 from tests.rehearsal import KEY, Rehearsal

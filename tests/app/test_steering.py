@@ -16,8 +16,8 @@ from batchgen.app.control.control import control
 from batchgen.app.control.orders import Answer, By, Do, Order, Orders
 from batchgen.app.control.progress import Meter
 from batchgen.app.control.steering import Steering
+from batchgen.app.control.watchdog import standstill
 from batchgen.app.output.maintain import opened, read_status
-from batchgen.app.run.watchdog import standstill
 from batchgen.errors import InputError
 from batchgen.model import Budget, Limits
 from batchgen.money import MICRO, MicroUSD

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from batchgen.app.config.options import Options
-from batchgen.app.run.run import RunResult
+from batchgen.app.run.run_end import RunResult
 from batchgen.app.watch import Progress
 from batchgen.cli.commands import resolve
 from batchgen.cli.commands.plan import print_json

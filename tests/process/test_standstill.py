@@ -14,10 +14,11 @@ from batchgen.app.config.lanes import Access
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import open_project
 from batchgen.app.control.progress import Meter
+from batchgen.app.control.watchdog import standstill
 from batchgen.app.preview import kept_check
 from batchgen.app.run.run import Run
+from batchgen.app.run.run_end import RunEnd
 from batchgen.app.run.run_loop import RunLoop
-from batchgen.app.run.watchdog import standstill
 from batchgen.app.watch import Unwatched
 from batchgen.executor import LocalExecutor
 from batchgen.model import Attempt, Receipt
@@ -74,7 +75,7 @@ def test_a_stuck_call_is_named_and_the_run_ends(tmp_path: Path) -> None:
         session = Run(project, options, listener, workspace, store, ledger, (Access(),), kept, StuckExecutor)
         session.prepare(lambda _left: 0)
         asyncio.run(RunLoop(session).work())
-        result = session.close()
+        result = RunEnd(session).close()
         session.leave()
         assert [row.state.value for row in ledger.report_rows.attempts()] == ["at_risk", "at_risk"]
     assert result.exit == 1

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from threading import Thread, local
@@ -20,12 +19,10 @@ from batchgen import manifest as manifests
 from batchgen.app.config.locate import kept_path
 from batchgen.app.output.derive_worker import Made, Task, Wish, make
 from batchgen.errors import InputError, StorageError
-from batchgen.imaging.checks import duplicates
 from batchgen.imaging.digest import digest
-from batchgen.imaging.measures import differing
 from batchgen.imaging.render import extension
 from batchgen.ledger import Ledger
-from batchgen.model import NO_CHECKS, Checks, FileImage, Measured, Recipe
+from batchgen.model import NO_CHECKS, Checks, Measured, Recipe
 from batchgen.model.plain import dump, load
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.derived import DERIVATIVES, Derived, DerivedList
@@ -359,41 +356,6 @@ def _recipes(path: Path) -> tuple[Recipe, ...]:
     if not recipes:
         raise InputError(f"{path} has no `derivatives`: add some, such as derivatives: {{web: {{max_edge: 1600}}}}")
     return recipes
-
-
-def keep_measures(ledger: Ledger, checks: Checks, measured: Mapping[str, Measured]) -> bool:
-    """Write down what was measured, and which images look like others of their group; whether anything is new.
-
-    Without checks, what was measured is forgotten.
-    """
-    if not checks:
-        return ledger.measures.forget()
-    new = ledger.measures.keep(digest(checks), measured.items())
-    groups = defaultdict[str, dict[str, str]](dict)
-    if checks.duplicate is not None:
-        for row in ledger.report_rows.measured():
-            if value := dict(json.loads(row.tags)).get(checks.duplicate.within):
-                groups[value][row.sha256] = row.looks
-    bits = checks.duplicate.bits if checks.duplicate else 0
-    alike = chain(*(duplicates(group, bits) for group in groups.values()), unchanged(ledger, checks))
-    return ledger.measures.mark_alike(alike) or new
-
-
-def unchanged(ledger: Ledger, checks: Checks) -> Iterator[str]:
-    """Name the edited images, by hash, that look like what they were drawn from."""
-    edits = list(edited(ledger)) if checks.duplicate else []
-    seen = ledger.measures.looks({sha256 for image, used in edits for sha256 in (image, *(one.sha256 for one in used))})
-    bits = checks.duplicate.bits if checks.duplicate else 0
-    for image, used in edits:
-        looks = [int(seen[one.sha256], 16) for one in used if one.sha256 in seen]
-        if image in seen and any(differing(int(seen[image], 16), other) <= bits for other in looks):
-            yield image
-
-
-def edited(ledger: Ledger) -> Iterator[tuple[str, list[Reference]]]:
-    """Give the stored images, by hash, that were drawn from files, and these files."""
-    for sha256, request in ledger.report_rows.edited():
-        yield sha256, [Reference(one.path, one.sha256) for one in request.images if isinstance(one, FileImage)]
 
 
 def derive(

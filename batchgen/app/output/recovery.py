@@ -1,13 +1,17 @@
-"""What is left in the spool once everything that was paid has been collected. Blocks."""
+"""Bringing an output in line with its ledger, which costs nothing: the spool cleared, images put back or set aside.
+
+All of it blocks.
+"""
 
 import re
 
 from batchgen.app.output.maintain import LOST
 from batchgen.engine.batch_submitter import BATCH
+from batchgen.engine.context import Note
 from batchgen.executor import bring_home
-from batchgen.ledger import Ledger
+from batchgen.ledger import Ledger, SupersededImage
 from batchgen.model import AttemptState
-from batchgen.storage import Workspace
+from batchgen.storage import ImageStore, Workspace
 
 _OPEN = frozenset({AttemptState.DISPATCHED, AttemptState.PENDING})
 
@@ -37,3 +41,46 @@ def _clear(name: str, ledger: Ledger, workspace: Workspace) -> None:
         spool.remove()
     else:
         spool.quarantine({"attempt": name, "why": LOST if row else "no ledger knows this answer"})
+
+
+def put_back(ledger: Ledger, store: ImageStore, note: Note) -> int:
+    """Put wanted images from `superseded/` back, as when an edit was taken back; how many.
+
+    What stands in their places steps aside in turn. One whose file is gone stays as it is, and so does one whose place
+    is taken by a file that the ledger does not know.
+    """
+    count = 0
+    for image in ledger.images.superseded_wanted():
+        if not _can_return(image, store):
+            continue
+        gone = store.move(image.path, image.place, image.sha256, replacing=image.owner)
+        ledger.images.restore(image, gone, store.e_tag(image.place))
+        note("returned", key=image.job_key, slot=image.slot, path=image.place)
+        count += 1
+    return count
+
+
+def _can_return(image: SupersededImage, store: ImageStore) -> bool:
+    """Tell whether the image is there, and its place is free or holds one that makes room for it.
+
+    A run that was killed may have moved it already: then it stands in its place under its own hash.
+    """
+    if image.owner is not None and store.head(image.path):
+        return True
+    if not store.taken([image.place]):
+        return store.head(image.path) is not None
+    standing = store.head(image.place, sha256=True)
+    return standing is not None and standing.sha256 == image.sha256
+
+
+def make_room(ledger: Ledger, store: ImageStore, note: Note) -> None:
+    """Move images to `superseded/` that others replaced under another name, such as another format."""
+    for key, slot, path in ledger.images.replaced():
+        place = store.set_aside(path, key)
+        ledger.images.clear_previous(key, slot, place)
+        note("superseded", key=key, slot=slot, path=place)
+    for key, slot, path in ledger.images.obsolete():
+        place = store.set_aside(path, key)
+        if place is not None:
+            ledger.images.supersede(key, slot, place)
+            note("superseded", key=key, slot=slot, path=place)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from batchgen.app.output.derive import Deriver, keep_measures
+from batchgen.app.output.derive import Deriver
+from batchgen.app.output.measures import keep_measures
 from batchgen.engine import StopReasons
 from batchgen.ledger import Ledger
 from batchgen.model import CanaryUntil, Checks, Job

@@ -6,17 +6,14 @@ from typing import Any
 from batchgen import reporter
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, open_project
+from batchgen.app.control import event_log
 from batchgen.app.notify.news import News
-from batchgen.app.output.derive import Deriver
 from batchgen.app.preview import check
-from batchgen.app.run import event_log
 from batchgen.app.run.worklist import Worklist
-from batchgen.engine import StopReasons
 from batchgen.errors import Exit
 from batchgen.ledger import Ledger, RunStart
 from batchgen.manifest import ManifestSummary
 from batchgen.planner.fingerprint import Fingerprint
-from batchgen.storage import Workspace
 from batchgen.text import safe
 
 NO_RUN = "none"
@@ -63,14 +60,9 @@ def _rehearsed(
     with ledger.scratch_copy() as copy:
         copy.runs.begin(RunStart(NO_RUN, project.settings.name, project.providers, cap))
         if manifest_summary:
-            stops, offers = StopReasons(), project.offers(copy)
-            store = project.open_store()
             news = News(copy, NO_RUN, project.settings.name)
-            nothing = Deriver(Workspace(project.output), store, ())
-            worklist = Worklist(
-                project, options, copy, store, offers, stops, NO_RUN, manifest_summary, asked.value, news, nothing
-            )
-            estimate = worklist.plan()
+            where = (copy, project.open_store(), project.offers(copy))
+            estimate = Worklist(project, options, *where, NO_RUN, manifest_summary, asked.value, news).plan()
             copy.runs.expect(NO_RUN, estimate.low, estimate.expected, estimate.high)
         elif before:
             copy.jobs.want_again(before)

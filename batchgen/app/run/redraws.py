@@ -1,14 +1,16 @@
 """Rejected images that a run at work draws again because somebody asks for it: beside its plan, within its limits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from batchgen.app.config.project import Project, jobs_of
 from batchgen.app.control.orders import Answer
-from batchgen.app.run.worklist import Worklist
+from batchgen.app.run.tasks import Tasks
 from batchgen.engine import Additions, Task, said
 from batchgen.errors import BatchgenError
-from batchgen.ledger import Ledger
+from batchgen.manifest import ManifestSummary
+from batchgen.model import Job
 from batchgen.money import MicroUSD, exact
 from batchgen.planner import Planned
 from batchgen.runtime.clock import Offload
@@ -26,8 +28,7 @@ class Redraws:
     later than whoever asked has waited.
     """
 
-    worklist: Worklist
-    ledger: Ledger
+    tasks: Tasks
     additions: Additions[Task]
     offload: Offload
     precheck: Callable[[Iterator[str]], Awaitable[None]]
@@ -36,7 +37,7 @@ class Redraws:
 
     async def take(self) -> Answer:
         """Draw what is rejected now; says how much that is, or why it is nothing."""
-        rejected = await self.offload(self.ledger.reviews.rejected)
+        rejected = await self.offload(self.tasks.ledger.reviews.rejected)
         if not rejected:
             return Answer(taken=False, why="no image is rejected")
         if not self.additions.expect():
@@ -54,11 +55,12 @@ class Redraws:
     async def _hand_over(self, rejected: Mapping[str, int]) -> Answer:
         drawn: Sequence[tuple[Planned, Task]] = ()
         try:
-            jobs = await asyncio.to_thread(self.worklist.find, rejected.keys())
-            found = await self.offload(self.worklist.rejected, jobs)
+            worklist = self.tasks.worklist
+            jobs = await asyncio.to_thread(find, worklist.project, worklist.manifest_summary, rejected.keys())
+            found = await self.offload(self.tasks.rejected, jobs)
             words = [asked for item in found for asked, _ in said(item.job, item.slots, item.words)]
             await self.precheck(asked.request.prompt for asked in words)
-            drawn = await self.offload(self.worklist.redraw, jobs)
+            drawn = await self.offload(self.tasks.redraw, jobs)
         except BatchgenError as error:
             return Answer(taken=False, why=f"nothing is drawn again: {error}")
         finally:
@@ -80,3 +82,15 @@ def _answer(drawn: Sequence[Planned], rejected: int) -> Answer:
     cost = MicroUSD(sum(item.quote.expected for item in drawn if item.quote))
     now = f"{counted(images, 'image')} {'are' if images != 1 else 'is'} drawn again, for about {exact(cost)}"
     return Answer(taken=True, why=f"{now}; {others}" if left else now)
+
+
+def find(project: Project, manifest_summary: ManifestSummary, names: Collection[str]) -> list[Job]:
+    """Find jobs of a manifest by id, reading it no further than to the last of them. Blocks; no ledger needed."""
+    left, found = set(names), list[Job]()
+    for job in jobs_of(project, manifest_summary) if left else ():
+        if job.id in left:
+            found.append(job)
+            left.discard(job.id)
+        if not left:
+            break
+    return found

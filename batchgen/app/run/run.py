@@ -1,114 +1,52 @@
-"""One run's memory, from its first line in the ledger to its last word."""
+"""One run's memory: what it works with and what it came to, from its first line in the ledger on."""
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from batchgen import reporter
-from batchgen.app.config.exit_status import ENDED, SET_BY_PEOPLE, exit_status
 from batchgen.app.config.lanes import Access
 from batchgen.app.config.locate import as_kept
 from batchgen.app.config.open_files import most_at_once
 from batchgen.app.config.options import Options
-from batchgen.app.config.project import Project, folder_warnings
+from batchgen.app.config.project import Project
+from batchgen.app.control.event_log import EventLog
 from batchgen.app.control.orders import Orders
 from batchgen.app.control.progress import Meter, as_json, troubles
 from batchgen.app.control.steering import Steering
-from batchgen.app.notebook import Facts, Shown
 from batchgen.app.notify.alerts import alert
-from batchgen.app.notify.news import STANDING, News
+from batchgen.app.notify.news import News
 from batchgen.app.output import sidecars
 from batchgen.app.output.derive import Source
 from batchgen.app.output.fallback_spool import fallback_spool, leave
-from batchgen.app.output.keeping import mirror
-from batchgen.app.output.recovery import clear_spool
-from batchgen.app.output.restore import make_room, put_back
+from batchgen.app.output.measures import RunDerivatives
+from batchgen.app.output.recovery import clear_spool, put_back
 from batchgen.app.preview.check import CheckResult, too_many
-from batchgen.app.preview.kept_check import KEPT, KeptCheck
+from batchgen.app.preview.kept_check import KeptCheck
 from batchgen.app.review import reworded
-from batchgen.app.run.derivatives import RunDerivatives
-from batchgen.app.run.event_log import EventLog
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
 from batchgen.engine import LeftOpen, StopReasons
 from batchgen.engine.lane import Part
-from batchgen.errors import BatchgenError, Exit, InputError, Problem, Severity, StorageError, Unreachable
+from batchgen.errors import BatchgenError, Exit, InputError, StorageError
 from batchgen.executor import LocalExecutor, MakeExecutor
-from batchgen.executor.patience import what_waits
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
-from batchgen.model import Cause, OutcomeKind, ReasonCode, RouteChoice, Stop, StopKind
+from batchgen.model import OutcomeKind, RouteChoice, Stop, StopKind
 from batchgen.money import MICRO, MicroUSD, exact
-from batchgen.planner import BY_PEOPLE, Estimate
-from batchgen.planner.fingerprint import TOLD, told_before
-from batchgen.planner.waiting import HOW, as_facts
+from batchgen.planner import Estimate
+from batchgen.planner.waiting import as_facts
 from batchgen.reporter.thumb_maker import ThumbMaker
 from batchgen.runtime.signals import Interrupted
 from batchgen.storage import ImageStore, Workspace
-from batchgen.storage.images import SharedFolder
-from batchgen.text import counted, safe
+from batchgen.text import safe
 from batchgen.version import VERSION
 
 ASK_ABOVE = MicroUSD(5 * MICRO)
 """On a terminal, a run that may cost more than this asks once."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class RunResult(Shown):
-    """How a run ended; `summary` is empty when a lock was skipped.
-
-    `news`: the run ended with something that no run before it told.
-    """
-
-    summary: dict[str, Any]
-    exit: Exit
-    problems: tuple[Problem, ...] = ()
-    output: Path | None = None
-    report: Path | None = None
-    store: str = ""
-    news: bool = True
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nobody has to hear of it: all is stored, or all that is amiss was told before."""
-        return self.exit is Exit.OK or (self.exit in STANDING and not self.news)
-
-    def images(self) -> list[Path]:
-        """Absolute paths of the stored images that this run wanted, in the order of the manifest.
-
-        Empty with a store that is no folder: `images.csv` has the places of its objects.
-        """
-        from batchgen.app.output.maintain import opened
-
-        if self.output is None or not self.summary.get("run_id"):
-            return []
-        with opened(self.output, readonly=True) as (ledger, workspace, store):
-            root = store.root if isinstance(store, SharedFolder) else workspace.root
-            if self.store and root == workspace.root:
-                return []
-            wanted, root = frozenset(ledger.images.paths_of(self.summary["run_id"])), root.resolve()
-            return [root / image.path for image in ledger.images.stored() if image.path in wanted]
-
-    def _facts(self) -> Facts:
-        why = self.summary.get("why") or (ENDED[self.exit] if self.summary else "skipped")
-        yield "ended", f"{why} (exit {self.exit:d})"
-        if not self.summary:
-            return
-        images = self.summary["images"]
-        yield "images", f"{images['stored']:,} of {images['wanted']:,} stored"
-        money = self.summary["this_run"]["money"]
-        names = ("confirmed", "estimated", "at_risk")
-        spent = (f"{exact(money[f'{name}_micro_usd'])} {name.replace('_', ' ')}" for name in names)
-        yield "money", " + ".join(spent)
-        yield "output", self.output
-        if self.report:
-            yield "report", self.report
 
 
 @dataclass
@@ -163,13 +101,11 @@ class Run:
         self.offers = self.project.offers(self.ledger)
         self.derivatives = RunDerivatives.of(self.project, self.workspace, self.store, self.ledger)
         self.small = ThumbMaker(self.workspace, self.store)
-        collaborators = (self.project, self.options, self.ledger, self.store, self.offers, self.stops)
+        collaborators = (self.project, self.options, self.ledger, self.store, self.offers)
         manifest_summary, manifest = self.checked.manifest_summary, self.project.settings.name
         rejected = tuple(row.why for row in manifest_summary.bad)
         self.news = News(self.ledger, self.run_id, manifest, rejected, strict=self.options.strict)
-        self.worklist = Worklist(
-            *collaborators, self.run_id, manifest_summary, self.kept.asked, self.news, self.derivatives.deriver
-        )
+        self.worklist = Worklist(*collaborators, self.run_id, manifest_summary, self.kept.asked, self.news)
 
     # ---- before the first call ---------------------------------------------------------------------------------------
 
@@ -187,7 +123,7 @@ class Run:
             self.worklist.only(reworded.give(self.wording, self.ledger, self.worklist.notices.append))
         self.estimate = self.worklist.plan()
         self.restored = put_back(self.ledger, self.store, self.note)
-        self._fill_sidecars()
+        self.fill_sidecars()
         self.left = LeftOpen.in_ledger(self.ledger)
         if self.worklist.strangers:
             raise InputError(*self.worklist.strangers)
@@ -201,10 +137,14 @@ class Run:
         self.meter.jobs_total = self.estimate.jobs
         self.meter.expected, self.meter.high = self.estimate.expected, self.estimate.high
         self.meter.images_wanted = self.meter.images_stored + self.estimate.images
-        self.worklist.grows = self.meter.grow
         self.status_file()
         if self.has_work:
             self._ask()
+
+    def fill_sidecars(self) -> None:
+        """Write the sidecars that are missing, where they are wanted."""
+        if self.project.settings.sidecars:
+            sidecars.fill(self.ledger, self.store)
 
     @property
     def has_work(self) -> bool:
@@ -268,7 +208,7 @@ class Run:
             self.refused = self.refused or str(facts["why"])
         if event == "occupied":
             self.occupied = self.occupied or str(facts["why"])
-        said = alert(event, facts, self._where)
+        said = alert(event, facts, self.where)
         if said and said.key not in self.told:
             self.told.add(said.key)
             self.watch.on_note(said.words, urgent=said.urgent)
@@ -281,9 +221,16 @@ class Run:
         waiting = [*self.held_up, *map(as_facts, self.worklist.waiting)]
         about = {"run_id": self.run_id, "ledger": ledger, "pid": os.getpid(), "waiting": waiting}
         about["open_batches"] = [asdict(one) for one in self.meter.batches.values()]
-        self.event_log.status({**about, **facts, **self.steered(), **self._of_providers(), **more})
+        self.event_log.status({**about, **facts, **self.steered(), **self.of_providers(), **more})
 
-    def _of_providers(self) -> dict[str, Any]:
+    def where(self, name: str = "") -> str:
+        """Say at which address something is wrong: at the only provider's, or the one's of this name."""
+        lanes = self.project.lanes
+        found = [lane.provider for lane in lanes if len(lanes) == 1 or lane.name == name]
+        address = found[0].base_url if found else None
+        return f"{safe(address, 200)}: " if address else ""
+
+    def of_providers(self) -> dict[str, Any]:
         """Say what each of several providers drew and cost; nothing of a single one, which the sums are about."""
         names = [lane.name for lane in self.project.lanes]
         return {"providers": self.meter.of_providers(names)} if len(names) > 1 else {}
@@ -309,199 +256,6 @@ class Run:
         if isinstance(error, Interrupted):
             self.signal = error.exit
         self.stops.add(Stop(kind.get(error.exit, StopKind.SIGNAL), str(error)))
-
-    def _verdict(self) -> tuple[Exit, str]:
-        """Return the exit status, and why the run ended before its work was done."""
-        if broken := (*self.ledger.accounts.audit(), *self._unexplained()):
-            return Exit.BUG, "the accounts do not add up: " + "; ".join(broken)
-        exposure = self.ledger.reservations.exposure(self.run_id)
-        outcomes = (
-            self.meter.outcomes
-            + self.worklist.settled
-            + self.worklist.fetched()
-            + self.worklist.unwanted(self.still_waiting)
-        )
-        late, doubtful = len(self.worklist.held_late), len(self.worklist.doubtful)
-        old, in_doubt = self.news.old(), Counter({OutcomeKind.HELD: late + doubtful})
-        status = exit_status(
-            self.stops.reasons,
-            outcomes - old + in_doubt,
-            signal=self.signal,
-            refused=bool(self.refused) or self.worklist.held.total() > 0,
-            rejected=self.news.some_rejected,
-            charged=bool(exposure.spent or exposure.at_risk or outcomes[OutcomeKind.SUBMITTED]),
-            left=bool(outcomes[OutcomeKind.NOT_STARTED]) or outcomes.total() < (self.meter.jobs_total or 0),
-        )
-        if self.occupied and status in {Exit.OK, Exit.SOME_FAILED, Exit.SUBMITTED}:
-            return Exit.STORAGE, f"{self.occupied}; {what_waits(self.workspace)}"
-        if status is Exit.SUBMITTED:
-            return status, self._submitted()
-        told = [f"{self._where() if stop.cause else ''}{stop.words}" for stop in self._told(status)]
-        why = "; ".join(told) or self.refused or self._awaits(status)
-        if status is Exit.HELD and not outcomes[OutcomeKind.HELD] + late:
-            why = "finished, some jobs may have been paid and are asked for once more by the next run"
-        if status is Exit.OK and not why and (old or self.checked.manifest_summary.bad):
-            why = f"nothing new: {self._as_before(old)}"
-        return status, why
-
-    def _awaits(self, status: Exit) -> str:
-        """Say for what the run did not start jobs that people let wait; empty where it ends for another reason."""
-        jobs = self.worklist.held.total()
-        return (
-            f"{counted(jobs, 'job')} {'wait' if jobs != 1 else 'waits'} for a decision"
-            if status is Exit.LIMIT and jobs
-            else ""
-        )
-
-    def _as_before(self, old: Counter[OutcomeKind]) -> str:
-        """Say what is amiss as an earlier run told, or as a person accepted."""
-        jobs = (f"{counted(count, 'job')} {kind.replace('_', ' ')}" for kind, count in sorted(old.items()))
-        bad = len(self.checked.manifest_summary.bad)
-        return ", ".join((*jobs, *([f"{counted(bad, 'row')} left out"] if bad else []))) + ", as before"
-
-    def _submitted(self) -> str:
-        """Say what waits at the provider."""
-        images, reserved = self.ledger.attempts.submitted()
-        waits = "images wait" if images != 1 else "image waits"
-        return f"{images:,} {waits} at the provider ({exact(reserved)} reserved); the same command collects them"
-
-    def _where(self, name: str = "") -> str:
-        """Say at which address something is wrong: at the only provider's, or the one's of this name."""
-        lanes = self.project.lanes
-        found = [lane.provider for lane in lanes if len(lanes) == 1 or lane.name == name]
-        address = found[0].base_url if found else None
-        return f"{safe(address, 200)}: " if address else ""
-
-    def _told(self, status: Exit) -> list[Stop]:
-        """Return the reasons to stop that count: a limit that stopped nothing is none."""
-        return [stop for stop in self.stops.reasons if stop.kind not in SET_BY_PEOPLE or status is Exit.LIMIT]
-
-    def _in_short(self, status: Exit) -> dict[str, Any]:
-        """Say why the run ended in words of our own alone, and in codes: what stopped it, what is wrong on the way."""
-        told = self._told(status)
-        cause = next((stop.cause for stop in told if stop.cause), Cause.NONE)
-        reason = "; ".join(stop.why for stop in told if stop.why) or self.refused
-        reason = self._submitted() if status is Exit.SUBMITTED else reason
-        stops = [stop.kind.value for stop in told]
-        return {"reason": reason, "cause": cause.value, "stops": stops, **self._of_providers()}
-
-    def _too_late(self, status: Exit) -> Iterator[Problem]:
-        """Say which limit was met when nothing was left that it could have stopped."""
-        if status in {Exit.OK, Exit.SUBMITTED, Exit.SOME_FAILED}:
-            yield from (Problem(one.words, None, Severity.WARNING) for one in self.stops.reasons)
-
-    def _unexplained(self) -> Iterator[str]:
-        """Rows of the manifest and wanted images of which nobody can say what became of them.
-
-        Chained jobs may turn out to be one and the same when their inputs are known, so they are not counted.
-        """
-        manifest_summary = self.checked.manifest_summary
-        explained = manifest_summary.planned + manifest_summary.skipped + manifest_summary.rejected
-        if manifest_summary.rows != explained:
-            yield f"{manifest_summary.rows} rows were read, but {explained} are accounted for"
-        known = self.ledger.jobs.images_wanted(self.run_id)
-        if self.planned and not manifest_summary.taken and known != manifest_summary.images:
-            yield f"{manifest_summary.images} images were asked for, but {known} are accounted for"
-
-    def close(self) -> RunResult:
-        """End the books, write the report and say how it went; a disk that refuses leaves the words true."""
-        with suppress(StorageError):
-            self.worklist.hold_the_rest()
-        status, why = self._verdict()
-        page = None
-        try:
-            summary, page = self._write_down(status, why)
-        except (StorageError, Interrupted) as error:
-            self.broke(error)
-            status, why = self._verdict()
-            with suppress(StorageError):
-                self._end_run(status, why)
-            summary = reporter.summary(self.ledger, self.run_id)
-        samples = folder_warnings(self.project, self.ledger)
-        told = (
-            *self.checked.problems,
-            *samples,
-            *self.worklist.notices,
-            *self._waiting(),
-            *self._too_late(status),
-            *self.derivatives.problems(),
-        )
-        news = self.news.is_news(status)
-        # Also of a run that its ledger had no room for.
-        waiting = [as_facts(one) for one in self.worklist.waiting]
-        verdict = {"exit_code": status, "why": why, "news": news, "waiting": waiting, **self._in_short(status)}
-        return RunResult(
-            summary | verdict, status, told, self.workspace.root, page, store=self.project.store, news=news
-        )
-
-    def _waiting(self) -> Iterator[Problem]:
-        """Say what waits for a person: nothing failed, and nothing goes on by itself."""
-        previews = sum(one.jobs for one in self.worklist.waiting if one.code is ReasonCode.PREVIEW)
-        if previews:
-            jobs = counted(previews, "job")
-            why = f"{jobs}: waiting for approval of previews; {HOW[ReasonCode.PREVIEW]}"
-            yield Problem(why, None, Severity.WARNING)
-        for one in self.worklist.waiting:
-            if one.code in BY_PEOPLE:
-                yield Problem(f"{counted(one.jobs, 'job')}: {one.why}; {HOW[one.code]}", None, Severity.WARNING)
-
-    def _write_down(self, status: Exit, why: str) -> tuple[dict[str, Any], Path]:
-        if self.has_work or self.collected:
-            with suppress(Unreachable):  # the next run makes room
-                make_room(self.ledger, self.store, self.note)
-                self._fill_sidecars()
-        # Who stopped the run does not wait for earlier images.
-        self.derivatives.complete(earlier=self.signal is None)
-        self.small.stop()
-        self._end_run(status, why)
-        said = self._says_it_all()
-        if said:
-            written = reporter.refresh(self.ledger, self.workspace, run_id=self.run_id)
-        else:
-            # Who stopped the run does not wait, nor does anybody for images that lie elsewhere.
-            drew = 0 if self.signal is not None or self.project.store else self.meter.images_stored
-            written = reporter.write(self.ledger, self.workspace, self.store, run_id=self.run_id, drew=drew)
-        reporter.reject(self.workspace, [(row.place, row.why) for row in self.checked.manifest_summary.bad])
-        self._end_run(status, why, told=self.worklist.fingerprint if said or self._mirrored(written.files) else None)
-        self.news.keep(status)
-        self.event_log.put("summary.json", dict(written.summary) | self._in_short(status))
-        self.meter.state = "ended"
-        self.status_file(exit_code=status)
-        return dict(written.summary), written.page
-
-    def _mirrored(self, files: Sequence[Path]) -> bool:
-        """Give the store a copy of the report and of the ledger; one that is away gets it after the next run."""
-        try:
-            mirror(self.project, self.ledger, self.store, self.workspace, files)
-        except StorageError as error:
-            self.worklist.notices.append(Problem(f"report and ledger were not copied: {error}", None, Severity.WARNING))
-            return False
-        return True
-
-    def _fill_sidecars(self) -> None:
-        if self.project.settings.sidecars:
-            sidecars.fill(self.ledger, self.store)
-
-    def _says_it_all(self) -> bool:
-        """Whether an earlier report needs nothing but this run's summary: the same is wanted, and nothing was done."""
-        before, told = told_before(self.ledger, self.run_id)
-        began = next((run.started for run in self.ledger.runs.latest_first() if run.run_id == before), None)
-        return (
-            told == self.worklist.fingerprint
-            and not (began and self.ledger.reviews.decided_since(began))
-            and not self.has_work
-            and not self.collected
-            and not self.restored
-            and not self.derivatives.anew
-            and self.workspace.exists("report/report.html")
-        )
-
-    def _end_run(self, status: Exit, why: str, told: int | None = None) -> None:
-        """End the run in the books; `told` is the fingerprint of what the report tells, once it is written."""
-        counts: dict[str, Any] = {**self.checked.manifest_summary.counts}
-        if told is not None:
-            counts |= {TOLD: told, KEPT: self.kept.facts}
-        self.ledger.runs.end(self.run_id, status, why, counts)
 
     def leave(self) -> None:
         """Let go of what the run held open."""

@@ -16,14 +16,15 @@ from batchgen.app.config.lanes import access_to
 from batchgen.app.config.open_files import within_open_files
 from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, holds_images, open_project, unknown_images
+from batchgen.app.control import event_log
+from batchgen.app.control.watchdog import heartbeat
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
 from batchgen.app.preview import kept_check
-from batchgen.app.run import event_log
 from batchgen.app.run.engine import check_engine, engine
-from batchgen.app.run.run import Run, RunResult
+from batchgen.app.run.run import Run
+from batchgen.app.run.run_end import RunEnd, RunResult
 from batchgen.app.run.run_loop import RunLoop
-from batchgen.app.run.watchdog import heartbeat
 from batchgen.app.watch import Watch
 from batchgen.errors import (
     NO_MEMORY,
@@ -133,13 +134,13 @@ def _performed(run: Run) -> RunResult:
     except Exception as bug:
         if out_of_memory(bug):
             run.stops.add(Stop(StopKind.STORAGE, NO_MEMORY))
-            return run.close()
+            return RunEnd(run).close()
         run.stops.add(Stop(StopKind.BUG, f"a bug: {type(bug).__name__}"))
         with suppress(Exception):  # whatever else is broken then, the bug is what has to be told
-            run.close()
+            RunEnd(run).close()
         raise
     with heartbeat(run.status_file):
-        return run.close()
+        return RunEnd(run).close()
 
 
 def _perform(run: Run) -> None:

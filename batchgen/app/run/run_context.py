@@ -1,0 +1,182 @@
+"""What works on a run while its event loop turns: its providers opened as lanes, their executors, and threads."""
+
+import secrets as tokens
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from typing import Any
+
+from batchgen.app.config.lanes import Access, LaneConfig
+from batchgen.app.config.project import caps_of
+from batchgen.app.output import sidecars
+from batchgen.app.run.run import Run
+from batchgen.engine import Lane, RunContext
+from batchgen.errors import Unreachable
+from batchgen.executor import Executor, Executors, ProviderBatches
+from batchgen.ledger import account_mark
+from batchgen.limits import Breakers, Limiter, SharedPace
+from batchgen.model import Provider
+from batchgen.runtime.clock import Offload
+from batchgen.runtime.offload import Threads
+from batchgen.text import counted
+
+
+@dataclass
+class _Opened:
+    """What asks one provider; `known` are the limits that earlier runs learned of it, `earlier` what they called it."""
+
+    config: LaneConfig
+    provider: Provider
+    key: str | None
+    executor: Executor
+    batches: ProviderBatches
+    known: Mapping[str, int] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """The mark of what has limits and images of its own: a key, and where it is used."""
+        return account_mark(self.provider.base_url or self.provider.name, self.key)
+
+
+def new_ids() -> Callable[[], str]:
+    """Give ids that nobody else gives, one after the other: the ledger finds those of a run side by side."""
+    first, number = tokens.token_hex(8), count()
+    return lambda: f"{first}{next(number):08x}"
+
+
+@asynccontextmanager
+async def run_context(run: Run, providers: Sequence[Provider]) -> AsyncIterator[tuple[RunContext, Offload]]:
+    """Open everyone that works on the run, and threads for the disk; at the end, what was begun there has ended too."""
+    with ExitStack() as stack:
+        on_books = stack.enter_context(Threads(1, "ledger", run.ledger.group))
+        on_disk = stack.enter_context(Threads(16, "disk"))
+        opening = _Opening(run, on_books, on_disk)
+        each = zip(run.project.lanes, providers, run.access, strict=True)
+        opened = [opening.open(*one) for one in each]
+        for one in opened:
+            one.earlier = await on_books(opening.earlier_names, one)
+        named = {name: one.executor for one in opened for name in one.earlier}
+        executor = Executors({one.config.name: one.executor for one in opened} | named)
+        lanes = tuple([await opening.lane(one) for one in opened])
+        stack.callback(run.stops.mute)
+        async with AsyncExitStack() as sessions:
+            await sessions.enter_async_context(executor.session())
+            for one in opened:
+                await sessions.enter_async_context(one.batches.session())
+            context = RunContext(
+                run_id=run.run_id,
+                lanes=lanes,
+                offers=run.offers,
+                settings=run.project.settings,
+                ledger=run.ledger,
+                offload=on_books,
+                executor=executor,
+                forget=opening.forget(executor),
+                clock=run.project.clock,
+                stops=run.stops,
+                new_id=new_ids(),
+                note=run.note,
+                check_output=run.workspace.check_held,
+            )
+            yield context, on_disk
+        for one, lane in zip(opened, lanes, strict=True):
+            await opening.keep_limits(one, lane)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """Opens the providers of one run, with what the ledger knows of them."""
+
+    run: Run
+    on_books: Offload
+    on_disk: Offload
+
+    def open(self, config: LaneConfig, provider: Provider, access: Access) -> _Opened:
+        """Return what asks one provider, by calls and in batches; nothing connects before a session."""
+        run = self.run
+        key = access.key.reveal() if access.key else None
+        revealed = {name: secret.reveal() for name, secret in access.headers.items()}
+        own: dict[str, Any] = {"own_headers": revealed} if revealed else {}
+        own |= {"proxies": run.proxies} if run.proxies.address else {}
+        own |= {"clock": run.project.clock, "offload": self.on_disk, "prepare": run.project.settings.prepare}
+        where = (provider, key, run.workspace, run.store)
+        executor = run.make_executor(*where, spare=run.fallback, **own)
+        return _Opened(config, provider, key, executor, ProviderBatches(*where, **own))
+
+    async def lane(self, one: _Opened) -> Lane:
+        run, settings, clock = self.run, one.config.settings, self.run.project.clock
+        caps, steering = replace(caps_of(settings), earlier=one.earlier), run.steering
+        shared = await self.on_books(self._is_shared)
+        one.known = await self.on_books(run.ledger.learned_limits.of, one.config.name, one.key)
+        lane = Lane(
+            offer=next(offer for offer in run.offers if offer.name == one.config.name),
+            provider=one.provider,
+            limiter=Limiter(
+                settings.limits,
+                clock,
+                one.known,
+                partial(self._tell_limit, one.config.name),
+                self._shared_pace(one) if shared else None,
+            ),
+            breaker=Breakers(settings.retry.breaker_probe_seconds, clock),
+            caps=lambda: caps if caps.max_cost == steering.max_cost else replace(caps, max_cost=steering.max_cost),
+            batches=one.batches,
+            most=one.config.most,
+            earlier=one.earlier,
+            closed=run.closed.setdefault(one.config.name, {}),
+        )
+        return lane.follow(run.stops)
+
+    def _is_shared(self) -> bool:
+        """Whether other runs may use the ledger at the same time: it lies elsewhere, or they are in it. Blocks."""
+        run = self.run
+        own = run.workspace.root.resolve() == run.project.ledger_path.resolve().parent
+        return not own or run.ledger.permits.are_shared()
+
+    def _shared_pace(self, one: _Opened) -> SharedPace:
+        """Return the pace of all runs with this key in one ledger."""
+        permits = self.run.ledger.permits
+        return SharedPace(
+            partial(self.on_books, permits.book, one.account), partial(self.on_books, permits.move, one.account)
+        )
+
+    def earlier_names(self, one: _Opened) -> frozenset[str]:
+        """Return what runs called this account before, which is said when its name is new. Blocks."""
+        run, config = self.run, one.config
+        if one.provider.embedded or not one.provider.base_url:
+            return frozenset()
+        others = {lane.name for lane in run.project.lanes} - {config.name}
+        earlier, is_new = run.ledger.account_names.take(one.account, config.name, others)
+        if earlier and is_new:
+            names = ", ".join(sorted(earlier))
+            why = f"{config.name} was called {names} before: what is open there and its images of the day count on"
+            run.watch.on_note(why, urgent=True)
+        return earlier
+
+    async def keep_limits(self, one: _Opened, lane: Lane) -> None:
+        learned = {model: limit for model, limit in lane.limiter.learned.items() if limit != one.known.get(model)}
+        if learned:
+            await self.on_books(self.run.ledger.learned_limits.keep, lane.name, one.key, learned)
+
+    def _tell_limit(self, name: str, model: str, limit: int) -> None:
+        """Say once that a limit showed itself that nobody configured."""
+        run = self.run
+        run.note("limit_learned", model=model, provider=name, calls_per_minute=limit)
+        run.watch.on_note(f"{name} takes about {counted(limit, 'call')} a minute for {model}; the pace follows")
+
+    def forget(self, executor: Executor) -> Callable[[str], Awaitable[None]]:
+        """Say what is done once a call is settled; sidecars come before what would bring them is taken away."""
+        run = self.run
+        if not run.project.settings.sidecars:
+            return executor.forget
+
+        async def forget(attempt_id: str) -> None:
+            rows = await self.on_books(run.ledger.report_rows.sidecars, attempt_id)
+            with suppress(Unreachable):  # at the end, or in the next run, missing ones are written
+                await self.on_disk(sidecars.write, run.store, rows)
+            await executor.forget(attempt_id)
+
+        return forget
