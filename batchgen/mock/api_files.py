@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batchgen.mock.clock import Clock
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import Refused, error
 from batchgen.mock.seeded import draw
+from batchgen.runtime.clock import Clock
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 OF_IMAGES = frozenset({"vision", "user_data"})

@@ -1,11 +1,10 @@
 """How Azure words what it refuses, and what it adds to its answers."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from batchgen.mock.fault_words import FILTERED
-from batchgen.mock.reply import Reply, as_json, error
+from batchgen.mock.reply import Reply, as_json, error, told_error
 
 SAFE = {name: {"filtered": False, "severity": "safe"} for name in FILTERED}
 
@@ -31,12 +30,8 @@ def with_filters(answer: dict[str, Any]) -> dict[str, Any]:
 
 def in_azure_words(reply: Reply) -> Reply:
     """Tell errors of key, deployment and rate as Azure does; anything else stays as it is."""
-    try:
-        told = json.loads(reply.body)["error"]
-        code = told.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return reply
-    words = _words(reply, code)
+    told = told_error(reply)
+    words = _words(reply, told.get("code")) if told else None
     return reply if words is None else as_json(reply.status, {"error": words}, *reply.headers)
 
 

@@ -1,8 +1,6 @@
 """`/v1/files` and `/v1/batches` over HTTP, with their pages, ranges and faults."""
 
-import json
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from functools import wraps
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,8 @@ from aiohttp import BodyPartReader, web
 
 from batchgen.mock.api_files import MONTH, OF_IMAGES, PURPOSES, ApiFile
 from batchgen.mock.faults import EVERY
-from batchgen.mock.handler import Handler, origin_of
+from batchgen.mock.form import json_object
+from batchgen.mock.handler import Handler, Serve, origin_of
 from batchgen.mock.listener import as_response
 from batchgen.mock.plan import Hit
 from batchgen.mock.reply import (
@@ -28,23 +27,6 @@ from batchgen.mock.wire import Pause, Reset, Step, head, play
 
 JSONL = "application/octet-stream"
 MOST_FILE = 512 * 1024 * 1024
-Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Way = Callable[["BatchApi", web.Request], Awaitable[web.StreamResponse]]
-
-
-def free(way: Way) -> Way:
-    """Serve what costs nothing: noted, authorised, refusals answered."""
-
-    @wraps(way)
-    async def serve(self: "BatchApi", request: web.Request) -> web.StreamResponse:
-        self.handler.record.note(request)
-        try:
-            self.handler.authorise(request)
-            return await way(self, request)
-        except Refused as refused:
-            return as_response(refused.reply)
-
-    return serve
 
 
 class BatchApi:
@@ -55,17 +37,17 @@ class BatchApi:
 
     def routes(self, prefix: str) -> Iterator[tuple[str, str, Serve]]:
         """List methods, paths and what serves them."""
-        yield "POST", f"{prefix}/files", self.upload
-        yield "GET", f"{prefix}/files", self.list_files
-        yield "GET", f"{prefix}/files/{{id}}", self.file
-        yield "DELETE", f"{prefix}/files/{{id}}", self.delete_file
-        yield "GET", f"{prefix}/files/{{id}}/content", self.content
-        yield "POST", f"{prefix}/batches", self.create
-        yield "GET", f"{prefix}/batches", self.list_batches
-        yield "GET", f"{prefix}/batches/{{id}}", self.batch
-        yield "POST", f"{prefix}/batches/{{id}}/cancel", self.cancel
+        free = self.handler.free
+        yield "POST", f"{prefix}/files", free(self.upload)
+        yield "GET", f"{prefix}/files", free(self.list_files)
+        yield "GET", f"{prefix}/files/{{id}}", free(self.file)
+        yield "DELETE", f"{prefix}/files/{{id}}", free(self.delete_file)
+        yield "GET", f"{prefix}/files/{{id}}/content", free(self.content)
+        yield "POST", f"{prefix}/batches", free(self.create)
+        yield "GET", f"{prefix}/batches", free(self.list_batches)
+        yield "GET", f"{prefix}/batches/{{id}}", free(self.batch)
+        yield "POST", f"{prefix}/batches/{{id}}/cancel", free(self.cancel)
 
-    @free
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take a file, part by part onto the disk."""
         if request.content_type != "multipart/form-data":
@@ -87,7 +69,6 @@ class BatchApi:
             return await play(request, (Reset(),))
         return as_response(as_json(200, new.as_dict()))
 
-    @free
     async def list_files(self, request: web.Request) -> web.StreamResponse:
         """List files in pages."""
         found = self.handler.api_files.listed(self.handler.key_of(request), request.query.get("purpose"))
@@ -95,21 +76,18 @@ class BatchApi:
             found.reverse()
         return _page(request, [file.as_dict() for file in found], most=10_000)
 
-    @free
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Tell of one file; each look brings it nearer to being processed."""
         found = self._file(request)
         found.pending -= 1
         return as_response(as_json(200, found.as_dict()))
 
-    @free
     async def delete_file(self, request: web.Request) -> web.StreamResponse:
         """Delete one file."""
         found = self._file(request)
         self.handler.api_files.remove(found)
         return as_response(as_json(200, {"id": found.id, "object": "file", "deleted": True}))
 
-    @free
     async def content(self, request: web.Request) -> web.StreamResponse:
         """Send a file, whole or in a range, unless its fault says otherwise."""
         found = self._file(request)
@@ -118,10 +96,9 @@ class BatchApi:
             return await self._spoilt(request, found, found.fault)
         return web.FileResponse(found.path, headers={"Content-Type": JSONL})
 
-    @free
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Create a batch."""
-        asked = _json(await request.read())
+        asked = json_object(await request.read())
         batch = self.handler.batches.create(asked, self.handler.key_of(request))
         batch.origin = origin_of(request)
         if batch.fault == "create_no_model":
@@ -134,13 +111,11 @@ class BatchApi:
             return await play(request, (Reset(),))
         return as_response(as_json(200, batch.as_dict()))
 
-    @free
     async def list_batches(self, request: web.Request) -> web.StreamResponse:
         """List batches in pages, newest first."""
         found = await self.handler.batches.listed(self.handler.key_of(request))
         return _page(request, [batch.as_dict() for batch in found], most=100)
 
-    @free
     async def batch(self, request: web.Request) -> web.StreamResponse:
         """Tell of one batch."""
         found = await self.handler.batches.find(request.match_info["id"], self.handler.key_of(request))
@@ -148,7 +123,6 @@ class BatchApi:
             raise Refused(rate_limited("requests", 5, 5, 1, found.hit.number("after", 600)))
         return as_response(as_json(200, found.as_dict()))
 
-    @free
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         """Cancel one batch."""
         found = self.handler.batches.cancel(request.match_info["id"], self.handler.key_of(request))
@@ -224,16 +198,6 @@ def _page(request: web.Request, found: Sequence[dict[str, Any]], most: int) -> w
     ends = {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
     more = start + count < len(found)
     return as_response(as_json(200, {"object": "list", "data": list(shown), **ends, "has_more": more}))
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise Refused(error(400, "We could not parse the JSON body of your request. The API expects a JSON object."))
-    return asked
 
 
 def _cut(path: Path) -> Iterator[Step]:

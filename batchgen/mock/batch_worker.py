@@ -11,11 +11,11 @@ from batchgen.mock.batch_lines import Line, kind_of, result, result_around, unan
 from batchgen.mock.batches import Batch, Written
 from batchgen.mock.bill import Bill, Entry, Sender, used
 from batchgen.mock.check import check
-from batchgen.mock.clock import Clock
 from batchgen.mock.form import Fetch, json_form
 from batchgen.mock.performer import Performer
 from batchgen.mock.reply import Refused, Reply, bad_file, server_error
 from batchgen.mock.resolved_request import ResolvedRequest
+from batchgen.runtime.clock import Clock
 
 
 @dataclass(slots=True)

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from batchgen.mock.api_files import MONTH, ApiFile, ApiFiles
 from batchgen.mock.batch_lines import KINDS, Invalid, Line, prompts, read, unanswered, validated
-from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.faults import EVERY
 from batchgen.mock.plan import Faults, Hit
-from batchgen.mock.reply import Refused, error
+from batchgen.mock.reply import Refused, error, wrong_value
 from batchgen.mock.seeded import draw
+from batchgen.runtime.clock import Clock
 
 DAY = 86_400
 FINAL = frozenset({"failed", "completed", "expired", "cancelled"})
@@ -105,15 +105,17 @@ class Batches:
         served = [self.prefix + end for end in KINDS]
         if not isinstance(endpoint, str) or endpoint not in served:
             raise Refused(
-                _wrong("endpoint", f"Invalid value: '{endpoint}'. Supported values are: {', '.join(served)}.")
+                wrong_value("endpoint", f"Invalid value: '{endpoint}'. Supported values are: {', '.join(served)}.")
             )
         if window != "24h":
-            raise Refused(_wrong("completion_window", f"Invalid value: '{window}'. Value must be '24h'."))
+            raise Refused(wrong_value("completion_window", f"Invalid value: '{window}'. Value must be '24h'."))
         file = self.files.find(str(asked.get("input_file_id")), owner)
         if not file.is_processed:
-            raise Refused(_wrong("input_file_id", f"The file {file.id} is still being processed."))
+            raise Refused(wrong_value("input_file_id", f"The file {file.id} is still being processed."))
         if file.purpose != "batch":
-            raise Refused(_wrong("input_file_id", "The input file must have been uploaded with the purpose 'batch'."))
+            raise Refused(
+                wrong_value("input_file_id", "The input file must have been uploaded with the purpose 'batch'.")
+            )
         number = len(self._known) + 1
         name = f"batch_mock{number:06d}{int(draw(self.config.seed, 'batch', number) * 16**8):08x}"
         metadata, now = _metadata(asked.get("metadata")), int(self.clock.now().timestamp())
@@ -294,9 +296,5 @@ def _metadata(value: Any) -> dict[str, str] | None:
         return None
     plain = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
     if not plain or len(value) > 16 or any(len(k) > 64 or len(v) > 512 for k, v in value.items()):
-        raise Refused(_wrong("metadata", "Invalid 'metadata': at most 16 texts of 512 characters are taken."))
+        raise Refused(wrong_value("metadata", "Invalid 'metadata': at most 16 texts of 512 characters are taken."))
     return dict(value)
-
-
-def _wrong(param: str, message: str) -> Any:
-    return error(400, message, "invalid_value", param=param)

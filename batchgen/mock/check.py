@@ -20,6 +20,7 @@ from batchgen.mock.reply import (
     no_model,
     retired_model,
     unknown_parameter,
+    wrong_value,
 )
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 from batchgen.mock.xai import pixels
@@ -103,16 +104,16 @@ def _prompt(form: Form, dialect: Dialect) -> str:
     if value is None:
         raise Refused(missing_parameter("prompt"))
     if not isinstance(value, str):
-        raise Refused(error(400, "Invalid type for 'prompt': expected a string.", "invalid_type", param="prompt"))
+        raise Refused(wrong_value("prompt", "Invalid type for 'prompt': expected a string.", "invalid_type"))
     if not value:
         short = "Invalid 'prompt': empty string. Expected a string with minimum length 1."
-        raise Refused(error(400, short, "empty_string", param="prompt"))
+        raise Refused(wrong_value("prompt", short, "empty_string"))
     if len(value) > dialect.prompt_limit:
         long = (
             f"Invalid 'prompt': string too long. Expected a string with maximum length {dialect.prompt_limit}, "
             f"but got a string with length {len(value)} instead."
         )
-        raise Refused(error(400, long, "string_above_max_length", param="prompt"))
+        raise Refused(wrong_value("prompt", long, "string_above_max_length"))
     return value
 
 
@@ -125,10 +126,10 @@ def _size(form: Form, model: MockModel, dialect: Dialect) -> tuple[int, int]:
         raise Refused(bad_value("size", asked, (*fixed, "auto") if dialect.size_auto else fixed))
     found = SIZE.fullmatch(str(asked))
     if not found:
-        raise Refused(error(400, f"Invalid size '{asked}'. Expected WIDTHxHEIGHT.", "invalid_value", param="size"))
+        raise Refused(wrong_value("size", f"Invalid size '{asked}'. Expected WIDTHxHEIGHT."))
     width, height = int(found[1]), int(found[2])
     if not fixed and (complaint := size_complaint(width, height)):
-        raise Refused(error(400, f"Invalid size '{asked}'. {complaint}", "invalid_value", param="size"))
+        raise Refused(wrong_value("size", f"Invalid size '{asked}'. {complaint}"))
     return width, height
 
 
@@ -158,13 +159,13 @@ def _whole(form: Form, name: str, low: int, high: int, otherwise: int) -> int:
         value = int(value[:9])
     if isinstance(value, bool) or not isinstance(value, int):
         wrong = f"Invalid type for '{name}': expected an integer, but got {type(value).__name__} instead."
-        raise Refused(error(400, wrong, "invalid_type", param=name))
+        raise Refused(wrong_value(name, wrong, "invalid_type"))
     if value < low:
         below = f"Invalid '{name}': integer below minimum value. Expected a value >= {low}, but got {value} instead."
-        raise Refused(error(400, below, "integer_below_min_value", param=name))
+        raise Refused(wrong_value(name, below, "integer_below_min_value"))
     if value > high:
         above = f"Invalid '{name}': integer above maximum value. Expected a value <= {high}, but got {value} instead."
-        raise Refused(error(400, above, "integer_above_max_value", param=name))
+        raise Refused(wrong_value(name, above, "integer_above_max_value"))
     return value
 
 
@@ -172,7 +173,7 @@ def _compression(form: Form, output_format: str) -> int:
     value = _whole(form, "output_compression", 0, 100, 100)
     if value < 100 and output_format in {"png", "gif", "svg"}:
         wrong = f"Compression less than 100 is not supported for {output_format.upper()} output format."
-        raise Refused(error(400, wrong, "invalid_png_output_compression", param="output_compression"))
+        raise Refused(wrong_value("output_compression", wrong, "invalid_png_output_compression"))
     return value
 
 
@@ -180,10 +181,10 @@ def _background(form: Form, model: MockModel, output_format: str) -> str:
     asked = _choice(form, "background", ("transparent", "opaque", "auto"), "auto")
     if asked == "transparent" and output_format not in {"png", "webp"}:
         wrong = f"Transparent background is not supported for {output_format.upper()} output format."
-        raise Refused(error(400, wrong, "invalid_value", param="background"))
+        raise Refused(wrong_value("background", wrong))
     if asked == "transparent" and not model.transparent:
         wrong = f"Transparent background is not supported for the model '{model.name}'."
-        raise Refused(error(400, wrong, "invalid_value", param="background"))
+        raise Refused(wrong_value("background", wrong))
     if asked == "auto" and output_format != "jpeg" and "transparent background" in form.text("prompt").lower():
         return "transparent" if model.transparent else "opaque"
     return "opaque" if asked == "auto" else asked
@@ -195,7 +196,7 @@ def _fidelity(form: Form, model: MockModel) -> str | None:
     asked = _choice(form, "input_fidelity", ("low", "high"), "low")
     if asked not in model.fidelity:
         wrong = f"The model '{model.name}' does not support input_fidelity '{asked}'; leave the parameter out."
-        raise Refused(error(400, wrong, "invalid_input_fidelity_model", param="input_fidelity"))
+        raise Refused(wrong_value("input_fidelity", wrong, "invalid_input_fidelity_model"))
     return asked
 
 
@@ -204,7 +205,7 @@ def _images(kind: Kind, form: Form) -> tuple[InputImage, ...]:
         raise Refused(missing_parameter("image"))
     if len(form.images) > 16:
         wrong = f"Invalid 'image': array too long. Expected at most 16 images, but got {len(form.images)} instead."
-        raise Refused(error(400, wrong, "array_above_max_length", param="image"))
+        raise Refused(wrong_value("image", wrong, "array_above_max_length"))
     return tuple(input_image(upload, number, multipart=form.multipart) for number, upload in enumerate(form.images, 1))
 
 
@@ -213,7 +214,7 @@ def input_image(upload: Upload, number: int, *, multipart: bool) -> InputImage:
     if multipart and upload.kind not in {"image/png", "image/jpeg", "image/webp"}:
         wrong = f"Invalid file 'image': unsupported mimetype ('{upload.kind or 'application/octet-stream'}')."
         also = " Supported file formats are 'image/jpeg', 'image/png', and 'image/webp'."
-        raise Refused(error(400, wrong + also, "unsupported_file_mimetype", param="image"))
+        raise Refused(wrong_value("image", wrong + also, "unsupported_file_mimetype"))
     if len(upload.data) >= MOST_BYTES:
         raise Refused(error(413, "The image is too large: at most 50 MB.", "request_too_large", param="image"))
     if not upload.data and upload.url:
@@ -232,7 +233,7 @@ def _animation(form: Form, output_format: str) -> tuple[int, int]:
         return 1, 200
     if form.fields.get("stream") in {True, "true"} or form.mask is not None:
         wrong = "GIF output does not support streaming or masks."
-        raise Refused(error(400, wrong, "invalid_value", param="output_format"))
+        raise Refused(wrong_value("output_format", wrong))
     return _whole(form, "frame_count", 2, 16, 9), _whole(form, "frame_duration_ms", 1, 655_350, 200)
 
 
@@ -242,14 +243,14 @@ def _written(form: Form, output_format: str) -> None:
         _only(form, [name for name in form.fields if name == "svg" or name.startswith("svg[")], "svg")
     elif form.fields.get("n") not in {None, 1, "1"} or form.fields.get("stream") in {True, "true"}:
         wrong = "SVG output supports one image a request, and no streaming."
-        raise Refused(error(400, wrong, "invalid_value", param="output_format"))
+        raise Refused(wrong_value("output_format", wrong))
 
 
 def _only(form: Form, names: Iterable[str], output_format: str) -> None:
     for name in names:
         if name in form.fields:
             wrong = f"'{name}' is only supported for output_format '{output_format}'."
-            raise Refused(error(400, wrong, "invalid_value", param=name))
+            raise Refused(wrong_value(name, wrong))
 
 
 def _mask(form: Form) -> InputImage | None:
@@ -266,7 +267,7 @@ def _markup(form: Form, model: MockModel) -> InputImage | None:
     if not model.markup:
         raise Refused(unknown_parameter("markup"))
     if form.mask is not None:
-        raise Refused(error(400, "Use either 'mask' or 'markup', not both.", "invalid_value", param="markup"))
+        raise Refused(wrong_value("markup", "Use either 'mask' or 'markup', not both."))
     return _laid(form, form.markup, "markup")
 
 
@@ -304,5 +305,5 @@ def _serves_variations(dialect: Dialect, config: MockConfig) -> bool:
 
 def _retired_variations(model: str) -> Any:
     if model and not model.startswith("dall-e"):
-        return error(400, f"Invalid value: '{model}'. Value must be 'dall-e-2'.", "invalid_value", param="model")
+        return wrong_value("model", f"Invalid value: '{model}'. Value must be 'dall-e-2'.")
     return retired_model("dall-e-2", "2026-05-12")

@@ -9,10 +9,10 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Any
 
-from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.plan import Faults
 from batchgen.mock.server import MockServer
+from batchgen.runtime.clock import Clock
 
 
 class Handle:

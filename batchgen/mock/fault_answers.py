@@ -125,14 +125,24 @@ def lines(encoded: str) -> str:
     return "\r\n".join(encoded[start : start + 76] for start in range(0, len(encoded), 76))
 
 
+def changed(change: Callable[[Answer], Any]) -> Alter:
+    """Change the answer."""
+    return lambda answer, _hit: as_json(200, change(answer))
+
+
+def without(name: str) -> Alter:
+    """Leave a member out."""
+    return changed(lambda answer: {k: v for k, v in answer.items() if k != name})
+
+
+def having(**members: Any) -> Alter:
+    """Put members over those of the answer."""
+    return changed(lambda answer: {**answer, **members})
+
+
 def usage(change: Callable[[Answer], Any]) -> Alter:
     """Change the usage object."""
-
-    def alter(answer: Answer, _hit: Hit) -> Reply:
-        answer["usage"] = change(answer["usage"])
-        return as_json(200, answer)
-
-    return alter
+    return changed(lambda answer: {**answer, "usage": change(answer["usage"])})
 
 
 def numbers(value: Callable[[int], Any]) -> Alter:
@@ -144,16 +154,6 @@ def numbers(value: Callable[[int], Any]) -> Alter:
     return usage(deep)
 
 
-def without(name: str) -> Alter:
-    """Leave a member out."""
-    return lambda answer, _hit: as_json(200, {k: v for k, v in answer.items() if k != name})
-
-
-def having(**members: Any) -> Alter:
-    """Put members over those of the answer."""
-    return lambda answer, _hit: as_json(200, {**answer, **members})
-
-
 def revised(prompt: str) -> Alter:
     """Put a revised prompt beside the first image."""
     return entries(lambda entry: {**entry, "revised_prompt": prompt})
@@ -162,16 +162,6 @@ def revised(prompt: str) -> Alter:
 def in_bytes(change: Callable[[bytes], bytes]) -> Alter:
     """Change the JSON text itself."""
     return lambda answer, _hit: Reply(200, change(json.dumps(answer, ensure_ascii=False).encode()))
-
-
-def pretty(answer: Answer, _hit: Hit) -> Reply:
-    """Indent the JSON."""
-    return Reply(200, json.dumps(answer, indent=4).encode())
-
-
-def usage_first(answer: Answer, _hit: Hit) -> Reply:
-    """Put data[] last."""
-    return as_json(200, {**{k: v for k, v in answer.items() if k != "data"}, "data": answer["data"]})
 
 
 def with_extras(answer: Answer, _hit: Hit) -> Reply:

@@ -5,14 +5,24 @@ beside the fault says otherwise. A gateway that charges failures charges also th
 Options: delay=SECONDS (stalls), slots=first|last|all (entries of data[]), and what a row names.
 """
 
+import gzip
+import json
+
 from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
 from batchgen.mock.fault import FREE, Fault
 from batchgen.mock.field_faults import FIELD
 from batchgen.mock.gemini_faults import GEMINI
+from batchgen.mock.reply import Reply, error, overloaded, rate_limited, server_error, wrong_key
 from batchgen.mock.resolved_request import Look
+from batchgen.mock.wire import Pause, head
 
+VERIFY = (
+    "Your organization must be verified to use the model `gpt-image-1`. Please go to: "
+    "https://platform.openai.com/settings/organization/general and click on Verify Organization. If you just "
+    "verified, it can take up to 15 minutes for access to propagate."
+)
 MODELS = "No available channel for model under current group"
 DEEP = b'"deep": ' + b"[" * 200_000 + b"]" * 200_000 + b", "
 HUGE = b'"huge": ' + b"9" * 5000 + b", "
@@ -25,13 +35,15 @@ STATUS: dict[str, Fault] = {
         "400 billing_hard_limit_reached", FREE,
         reply=instead.failed(400, "Billing hard limit has been reached", "billing_hard_limit_reached"),
     ),
-    "400_escapes": Fault("400 whose message drives a terminal", FREE, reply=instead.escapes),
+    "400_escapes": Fault("400 whose message drives a terminal", FREE, reply=instead.always(error(
+        400, "\x1b]0;owned\x07\x1b[31mBad\x1b[0m\u202egnp.tac\x9b2J\r\nINFO paid $0", "invalid_value", param="size"))),
     "401": Fault("401 invalid_api_key", FREE,
                          reply=instead.failed(401, "Incorrect API key provided.", "invalid_api_key")),
-    "401_text": Fault("401 as text/plain that carries JSON and part of a key", FREE, reply=instead.key_as_text),
+    "401_text": Fault("401 as text/plain that carries JSON and part of a key", FREE, reply=instead.body(
+        wrong_key("sk-mock-0000000000-abcd").body, "text/plain; charset=utf-8", 401)),
     "402": Fault("402 without a known code", FREE, reply=instead.failed(402, "Payment required")),
     "403": Fault("403 permission", FREE, reply=instead.failed(403, "You do not have permission.", "permission_denied")),
-    "403_verification": Fault("403 verify the organisation, code null", FREE, reply=instead.verification),
+    "403_verification": Fault("403 verify the organisation, code null", FREE, reply=instead.always(error(403, VERIFY))),
     "403_html": Fault("403 page of a CDN that blocks the address (1015)", FREE, reply=instead.page(403, "Error 1015")),
     "404_model": Fault("404 model_not_found", FREE, reply=instead.failed(404, "No such model.", "model_not_found")),
     "404_html": Fault("404 page: the base URL is wrong", FREE, reply=instead.page(404, "Not Found")),
@@ -44,23 +56,26 @@ STATUS: dict[str, Fault] = {
     "422": Fault("422 unprocessable", FREE, reply=instead.failed(422, "Unprocessable.", "invalid_request")),
     "425": Fault("425 too early", reply=instead.failed(425, "Too early.")),
     "429_rate": Fault("429 with retry-after and retry-after-ms; option wait", FREE, reply=instead.limit),
-    "429_plain": Fault("429 of a gateway: no header, no time", FREE, reply=instead.limit_plain),
-    "429_zero": Fault("429 Limit 0: no access", FREE, reply=instead.limit_zero),
-    "429_quota": Fault("429 insufficient_quota", FREE, reply=instead.quota),
+    "429_plain": Fault("429 of a gateway: no header, no time", FREE, reply=instead.failed(
+        429, "Rate limit exceeded for images per minute. Limit: 50/min.", "rate_limit_exceeded", "rate_limit_error")),
+    "429_zero": Fault("429 Limit 0: no access", FREE, reply=instead.always(rate_limited("images", 0, 0, 1, 60))),
+    "429_quota": Fault("429 insufficient_quota", FREE, reply=instead.failed(
+        429, "You exceeded your current quota, please check your plan and billing details.", "insufficient_quota",
+        "insufficient_quota")),
     "429_slow_down": Fault("429 slow_down", FREE,
                          reply=instead.failed(429, "Slow down.", "slow_down", "rate_limit_error")),
     "429_html": Fault("429 page of a proxy", FREE, reply=instead.page(429, "Too Many Requests")),
     "retry_after_date": Fault("429, Retry-After as HTTP date; option wait", FREE, reply=instead.limit_dated),
     "retry_after_value": Fault("429, Retry-After as option value says", FREE, reply=instead.limit_said),
-    "status_500": Fault("500 server_error", reply=instead.internal),
+    "status_500": Fault("500 server_error", reply=instead.always(server_error())),
     "status_500_html": Fault("500 page", reply=instead.page(500, "Internal Server Error")),
     "status_502_html": Fault("502 page of a proxy", reply=instead.page(502, "Bad Gateway")),
     "status_502_json": Fault("502 JSON after upstream work",
                          reply=instead.failed(502, "Upstream failed.", "bad_gateway")),
     "status_502_empty": Fault("502 without a body", reply=instead.empty(502)),
-    "status_503_json": Fault("503 server_is_overloaded at once", FREE, reply=instead.busy),
+    "status_503_json": Fault("503 server_is_overloaded at once", FREE, reply=instead.always(overloaded())),
     "status_503_channel": Fault("503 no available channel", FREE, reply=instead.failed(503, MODELS, "no_channel")),
-    "status_503_slow": Fault("503 JSON after delay (5.2 s)", reply=instead.busy, delay=5.2),
+    "status_503_slow": Fault("503 JSON after delay (5.2 s)", reply=instead.always(overloaded()), delay=5.2),
     "status_503_html": Fault("503 page", reply=instead.page(503, "Service Unavailable")),
     "status_504": Fault("504 page of nginx", reply=instead.page(504, "Gateway Time-out")),
     "status_520": Fault("520 page of a CDN", reply=instead.page(520, "Web server is returning an unknown error")),
@@ -76,11 +91,10 @@ STATUS: dict[str, Fault] = {
                          reply=instead.failed(529, "Overloaded.", "overloaded_error")),
     "status_530": Fault("530 page", reply=instead.page(530, "Origin DNS error")),
     "status_599": Fault("a status nobody knows", reply=instead.empty(599)),
-    "redirect_301": Fault("301 elsewhere; option to", FREE, reply=instead.elsewhere(301)),
-    "redirect_302": Fault("302 elsewhere; option to", FREE, reply=instead.elsewhere(302)),
-    "redirect_303": Fault("303 elsewhere; option to", FREE, reply=instead.elsewhere(303)),
-    "redirect_307": Fault("307 elsewhere; option to", FREE, reply=instead.elsewhere(307)),
-    "redirect_308": Fault("308 elsewhere; option to", FREE, reply=instead.elsewhere(308)),
+    **{
+        f"redirect_{status}": Fault(f"{status} elsewhere; option to", FREE, reply=instead.elsewhere(status))
+        for status in (301, 302, 303, 307, 308)
+    },
     "moderation_input": Fault("400 moderation_blocked before drawing", FREE, blocked="input"),
     "moderation_output": Fault("400 moderation_blocked after drawing", blocked="output"),
     "moderation_unknown": Fault("400 moderation_blocked, stage unknown", FREE, blocked="unknown"),
@@ -125,9 +139,11 @@ BODY: dict[str, Fault] = {
     "url_beside_empty": Fault("an address beside an empty b64_json; usable", as_url=True,
                             alter=told.entries(told.url_beside_nothing)),
     "data_url": Fault("url holds a data: address; usable", alter=told.entries(told.as_data_url)),
-    "pretty_json": Fault("indented JSON; usable", alter=told.pretty),
+    "pretty_json": Fault("indented JSON; usable", alter=lambda answer, _: Reply(
+        200, json.dumps(answer, indent=4).encode())),
     "bom_json": Fault("JSON after a byte order mark; usable", alter=told.in_bytes(lambda b: b"\xef\xbb\xbf" + b)),
-    "usage_first": Fault("usage before data; usable", alter=told.usage_first),
+    "usage_first": Fault("usage before data; usable", alter=told.changed(
+        lambda a: {**{k: v for k, v in a.items() if k != "data"}, "data": a["data"]})),
     "extra_keys": Fault("members nobody documented; usable", alter=told.with_extras),
     "trailing_garbage": Fault("JSON, then more", alter=told.in_bytes(lambda b: b + b"\n<!-- cache -->")),
     "deep_json": Fault("200,000 lists in each other", alter=told.in_bytes(lambda b: b[:1] + DEEP + b[1:])),
@@ -171,39 +187,49 @@ BODY: dict[str, Fault] = {
 }  # fmt: skip
 
 WIRE: dict[str, Fault] = {
-    "reset_before_headers": Fault("RST before any answer", script=wire.reset_at_once, drawn=False),
-    "eof_before_headers": Fault("FIN before any answer", script=wire.close_at_once, drawn=False),
-    "close_unread": Fault("FIN, the request counts as unread", FREE, script=wire.close_at_once, drawn=False),
-    "reset_unread": Fault("RST, the request counts as unread", FREE, script=wire.reset_at_once, drawn=False),
-    "eof_mid_headers": Fault("FIN within the headers", script=wire.half_head),
-    "reset_mid_body": Fault("RST within the body", script=wire.reset_mid_body),
-    "reset_after_body": Fault("RST after a whole answer; usable", script=wire.reset_after_body),
-    "keep_alive_close": Fault("promises keep-alive, then FIN; usable", script=wire.close_unannounced),
-    "eof_mid_body": Fault("FIN before Content-Length is reached", script=wire.eof_mid_body),
-    "chunked_cut": Fault("chunked, without the last chunk", script=wire.chunked_cut),
-    "chunked": Fault("chunked, whole; usable", script=wire.chunked_whole),
-    "bad_chunk": Fault("a chunk size that is no number", script=wire.bad_chunk),
-    "close_delimited_cut": Fault("HTTP/1.0 without length, half", script=wire.close_delimited_cut),
-    "close_delimited": Fault("HTTP/1.0 without length, whole; usable", script=wire.close_delimited),
-    "short_content_length": Fault("Content-Length too small", script=wire.short_length),
-    "duplicate_content_length": Fault("two different Content-Length", script=wire.two_lengths),
-    "stall_before_headers": Fault("nothing for delay, then FIN", script=wire.stall_before_head, drawn=False),
-    "stall_after_headers": Fault("headers, nothing for delay, FIN", script=wire.stall_after_head),
-    "stall_mid_body": Fault("half, nothing for delay, FIN", script=wire.stall_mid_body),
+    "reset_before_headers": Fault("RST before any answer", script=wire.sending(wire.reset), drawn=False),
+    "eof_before_headers": Fault("FIN before any answer", script=wire.sending(), drawn=False),
+    "close_unread": Fault("FIN, the request counts as unread", FREE, script=wire.sending(), drawn=False),
+    "reset_unread": Fault("RST, the request counts as unread", FREE, script=wire.sending(wire.reset), drawn=False),
+    "eof_mid_headers": Fault("FIN within the headers", script=wire.sending(lambda r: head(r)[:40])),
+    "reset_mid_body": Fault("RST within the body", script=wire.sending(wire.half, wire.reset)),
+    "reset_after_body": Fault("RST after a whole answer; usable", script=wire.sending(wire.whole, wire.reset)),
+    "keep_alive_close": Fault("promises keep-alive, then FIN; usable", script=wire.sending(
+        lambda r: head(r, ("Connection", "keep-alive")) + r.body, lambda _: Pause(0.05))),
+    "eof_mid_body": Fault("FIN before Content-Length is reached", script=wire.sending(wire.half)),
+    "chunked_cut": Fault("chunked, without the last chunk", script=wire.sending(
+        lambda r: wire.chunked_head(r) + wire.chunk(wire.half_of(r.body)))),
+    "chunked": Fault("chunked, whole; usable", script=wire.in_chunks),
+    "bad_chunk": Fault("a chunk size that is no number", script=wire.sending(
+        lambda r: wire.chunked_head(r) + b"zz\r\n" + wire.half_of(r.body))),
+    "close_delimited_cut": Fault("HTTP/1.0 without length, half", script=wire.sending(
+        lambda r: head(r, length=-1, version="1.0") + wire.half_of(r.body))),
+    "close_delimited": Fault("HTTP/1.0 without length, whole; usable", script=wire.sending(
+        lambda r: head(r, length=-1, version="1.0") + r.body)),
+    "short_content_length": Fault("Content-Length too small", script=wire.sending(
+        lambda r: head(r, length=len(r.body) // 2) + r.body)),
+    "duplicate_content_length": Fault("two different Content-Length", script=wire.sending(
+        lambda r: head(r, ("Content-Length", str(len(r.body) // 2))) + r.body)),
+    "stall_before_headers": Fault("nothing for delay, then FIN", script=wire.stalling(), drawn=False),
+    "stall_after_headers": Fault("headers, nothing for delay, FIN", script=wire.stalling(head)),
+    "stall_mid_body": Fault("half, nothing for delay, FIN", script=wire.stalling(wire.half)),
     "drip": Fault("a byte every 20 ms for delay, FIN", script=wire.drip),
     "slow_headers": Fault("headers line by line; usable", script=wire.slow_head),
     "slow_body": Fault("the body in ten parts; usable", script=wire.slow_body),
-    "long_header": Fault("a header of 70,000 bytes", script=wire.long_header),
-    "bad_status_line": Fault("no HTTP", script=wire.bad_status_line),
-    "continue_100": Fault("twenty times 100 first; usable", script=wire.continues),
-    "bad_gzip": Fault("says gzip and is not", script=wire.bad_gzip),
-    "cut_gzip": Fault("gzip that ends too early", script=wire.cut_gzip),
-    "gzip": Fault("gzip, whole; usable", script=wire.good_gzip),
+    "long_header": Fault("a header of 70,000 bytes", script=wire.sending(
+        lambda r: head(r, ("X-Long", "a" * 70_000)) + r.body)),
+    "bad_status_line": Fault("no HTTP", script=wire.sending(lambda r: b"ICY 200 OK\r\n\r\n" + r.body)),
+    "continue_100": Fault("twenty times 100 first; usable", script=wire.sending(
+        lambda r: b"HTTP/1.1 100 Continue\r\n\r\n" * 20 + wire.whole(r))),
+    "bad_gzip": Fault("says gzip and is not", script=wire.encoded(
+        "gzip", lambda _: b"\x1f\x8b\x08\x00garbage that does not unpack")),
+    "cut_gzip": Fault("gzip that ends too early", script=wire.encoded(
+        "gzip", lambda body: wire.half_of(gzip.compress(body, 1)))),
+    "gzip": Fault("gzip, whole; usable", script=wire.encoded("gzip", lambda body: gzip.compress(body, 1))),
     "gzip_bomb": Fault("few bytes that unpack to option mb (256) megabytes", script=wire.gzip_bomb),
-    "brotli": Fault("says br", script=wire.brotli),
+    "brotli": Fault("says br", script=wire.encoded("br", lambda body: b"\x8b\x02\x80" + body[:64] + b"\x03")),
     "late": Fault("a good answer after delay; usable", delay=1.0),
 }  # fmt: skip
-
 # Answers with addresses whose reading then fails, for the first `reads` readings (all of them without that option).
 DOWNLOAD: dict[str, Fault] = {
     **{

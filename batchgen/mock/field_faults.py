@@ -9,7 +9,6 @@ from batchgen.mock import fault_shapes as shapes
 from batchgen.mock import fault_streams as streams
 from batchgen.mock import fault_words as words
 from batchgen.mock.fault import FREE, Fault
-from batchgen.mock.reply import as_json
 from batchgen.mock.resolved_request import Look
 
 STREAMS: dict[str, Fault] = {
@@ -27,7 +26,7 @@ STREAMS: dict[str, Fault] = {
                                  alter=streams.events(streams.partials, streams.done)),
     "stream_first_only": Fault("the first image of n, then the end",
                                alter=streams.events(streams.partials, streams.first_completed, streams.done)),
-    "stream_cut": Fault("events that break off", script=wire.eof_mid_body,
+    "stream_cut": Fault("events that break off", script=wire.sending(wire.half),
                         alter=streams.events(streams.partials, streams.completed)),
     "stream_error": Fault("an error event with 200",
                           alter=streams.events(streams.failed("server_error", "The server had an error."))),
@@ -49,11 +48,11 @@ SHAPES: dict[str, Fault] = {
     "shape_texts": Fault("{images: [base64]}; usable", spoil=shapes.as_base64,
                          alter=shapes.shaped(lambda i: {"images": i, "parameters": {}, "info": "{}"})),
     "shape_nested": Fault("data: [[{…}], …]; usable",
-                          alter=lambda a, _hit: as_json(200, {**a, "data": [[entry] for entry in a["data"]]})),
+                          alter=told.changed(lambda a: {**a, "data": [[entry] for entry in a["data"]]})),
     "shape_wrapped": Fault("{code, data: {data: […]}}; usable",
-                           alter=lambda a, _hit: as_json(200, {"code": 0, "msg": "ok", "data": a})),
+                           alter=told.changed(lambda a: {"code": 0, "msg": "ok", "data": a})),
     "shape_result": Fault("{result: {images: […]}}; usable",
-                          alter=lambda a, _hit: as_json(200, {"result": {"images": a["data"]}})),
+                          alter=told.changed(lambda a: {"result": {"images": a["data"]}})),
     "shape_addresses": Fault("data: [address]; usable", as_url=True, alter=shapes.shaped(lambda i: {"data": i})),
     "shape_output": Fault("{output: [address]}; usable", as_url=True,
                           alter=shapes.shaped(lambda i: {"status": "succeeded", "output": i})),

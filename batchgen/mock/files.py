@@ -6,8 +6,8 @@ from datetime import timedelta
 from hashlib import blake2b
 from urllib.parse import quote
 
-from batchgen.mock.clock import Clock
 from batchgen.mock.plan import Hit
+from batchgen.runtime.clock import Clock
 
 KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif", "svg": "image/svg+xml"}
 MOST_BYTES = 1 << 30

@@ -15,44 +15,38 @@ Authorization header is formed correctly including the signature.</Message></Err
 XML = "application/xml"
 
 
-class FilesEndpoint:
-    """Hand out the images of one server."""
+async def serve(handler: Handler, request: web.Request) -> web.StreamResponse:
+    """Serve one reading of one image."""
+    handler.record.note(request)
+    stored = handler.files.get(request.match_info["name"])
+    if stored is None:
+        return as_response(Reply(404, b"<Error><Code>BlobNotFound</Code></Error>", XML))
+    stored.reads += 1
+    if stored.fault and stored.reads <= stored.fault.number("reads", float("inf")):
+        return await _spoilt(request, stored, stored.fault, handler.config.stall_seconds)
+    if not handler.files.opens(stored, request.raw_path):
+        return as_response(Reply(403, DENIED, XML))
+    return _ranged(request, stored)
 
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve one reading of one image."""
-        self._handler.record.note(request)
-        stored = self._handler.files.get(request.match_info["name"])
-        if stored is None:
-            return as_response(Reply(404, b"<Error><Code>BlobNotFound</Code></Error>", XML))
-        stored.reads += 1
-        fault = stored.fault
-        if fault and stored.reads <= fault.number("reads", float("inf")):
-            return await self._spoilt(request, stored, fault)
-        if not self._handler.files.opens(stored, request.raw_path):
+async def _spoilt(request: web.Request, stored: Stored, hit: Hit, stall: float) -> web.StreamResponse:
+    what = hit.fault.removeprefix("download_")
+    if what.isdigit():
+        return as_response(Reply(int(what), b"<Error/>", XML))
+    match what:
+        case "html":
+            return as_response(html(200, "Sign in"))
+        case "empty":
+            return as_response(Reply(200, b"", stored.kind))
+        case "redirect":
+            return as_response(Reply(302, headers=(("location", hit.options.get("to", "http://10.0.0.1/x.png")),)))
+        case "key":
+            known = request.headers.get("Authorization")
+            return _ranged(request, stored) if known else as_response(Reply(401, b"<Error/>", XML))
+        case "short" | "reset" | "stall":
+            return await play(request, _cut(stored, what, hit.number("delay", stall)))
+        case _:
             return as_response(Reply(403, DENIED, XML))
-        return _ranged(request, stored)
-
-    async def _spoilt(self, request: web.Request, stored: Stored, hit: Hit) -> web.StreamResponse:
-        what = hit.fault.removeprefix("download_")
-        if what.isdigit():
-            return as_response(Reply(int(what), b"<Error/>", XML))
-        match what:
-            case "html":
-                return as_response(html(200, "Sign in"))
-            case "empty":
-                return as_response(Reply(200, b"", stored.kind))
-            case "redirect":
-                return as_response(Reply(302, headers=(("location", hit.options.get("to", "http://10.0.0.1/x.png")),)))
-            case "key":
-                known = request.headers.get("Authorization")
-                return _ranged(request, stored) if known else as_response(Reply(401, b"<Error/>", XML))
-            case "short" | "reset" | "stall":
-                return await play(request, _cut(stored, what, hit.number("delay", self._handler.config.stall_seconds)))
-            case _:
-                return as_response(Reply(403, DENIED, XML))
 
 
 def _cut(stored: Stored, how: str, delay: float) -> Script:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from batchgen.mock.reply import Refused, bad_image, error
+from batchgen.mock.reply import Refused, bad_image, error, wrong_value
 
 MOST_BYTES = 50 * 1024 * 1024
 
@@ -49,7 +49,7 @@ async def read_form(request: web.Request, fetch: Fetch) -> Form:
     """Read the whole body; `fetch` reads images that lie on this server. Refused when it is neither JSON nor a form."""
     if request.content_type == "multipart/form-data":
         return await _multipart(request)
-    return _json(await request.read(), fetch)
+    return json_form(json_object(await request.read()), fetch)
 
 
 async def _multipart(request: web.Request) -> Form:
@@ -82,14 +82,15 @@ def _described(part: BodyPartReader, data: bytes, kind: str) -> dict[str, Any]:
     return {**described, "sha256": sha256(data).hexdigest(), **value}
 
 
-def _json(body: bytes, fetch: Fetch) -> Form:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Read a JSON object; Refused when it is none."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise Refused(error(400, "We could not parse the JSON body of your request. The API expects a JSON object."))
-    return json_form(fields, fetch)
+    return fields
 
 
 def json_form(fields: dict[str, Any], fetch: Fetch) -> Form:
@@ -109,9 +110,7 @@ def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
         reference = {"image_url": reference["url"]}
     keys = reference.keys() & {"image_url", "file_id"} if isinstance(reference, dict) else ()
     if len(keys) != 1:
-        raise Refused(
-            error(400, "Each image must have exactly one of image_url and file_id.", "invalid_value", param="images")
-        )
+        raise Refused(wrong_value("images", "Each image must have exactly one of image_url and file_id."))
     if "file_id" in keys:
         name = f"file:{reference['file_id']}"
         return Upload(fetch(name) or b"", url=name)
@@ -120,7 +119,7 @@ def _referred(reference: Any, number: int, fetch: Fetch) -> Upload:
         head, _, data = url.partition(",")
         return Upload(decoded(data, number), head[5:].partition(";")[0])
     if not url.startswith(("https://", "http://")):
-        raise Refused(error(400, f"Invalid URL: '{url[:200]}'.", "invalid_value", param="images"))
+        raise Refused(wrong_value("images", f"Invalid URL: '{url[:200]}'."))
     return Upload(fetch(url) or b"", url=url)
 
 

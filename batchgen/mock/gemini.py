@@ -1,9 +1,9 @@
 """Gemini's generateContent: contents and an image configuration in, candidates with inline images out."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
+from batchgen.mock.answer import b64
 from batchgen.mock.bill import Used
 from batchgen.mock.check import input_image
 from batchgen.mock.config import MockConfig
@@ -55,7 +55,7 @@ def check_content(form: Form, dialect: Dialect, config: MockConfig) -> ResolvedR
 
 def content(resolved: ResolvedRequest, images: Sequence[bytes], tokens: Used, request: str) -> dict[str, Any]:
     """Build the answer: one candidate with its images, and what was used."""
-    parts: list[dict[str, Any]] = [{"inlineData": {"mimeType": _mime(d), "data": _b64(d)}} for d in images]
+    parts: list[dict[str, Any]] = [{"inlineData": {"mimeType": _mime(d), "data": b64(d)}} for d in images]
     return {
         "candidates": [
             {
@@ -139,7 +139,3 @@ def _pixels(model: str, ratio: Any, images: Sequence[InputImage], size: str) -> 
 
 def _mime(data: bytes) -> str:
     return "image/jpeg" if data.startswith(b"\xff\xd8") else "image/png"
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

@@ -9,8 +9,6 @@ from batchgen.mock.broken import PREVIEW
 from batchgen.mock.fault import FREE, Fault
 from batchgen.mock.fault_answers import Alter, Answer
 from batchgen.mock.fault_words import RETRY_INFO, Words
-from batchgen.mock.plan import Hit
-from batchgen.mock.reply import Reply, as_json
 
 QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 QUOTA = (
@@ -23,16 +21,11 @@ SENSITIVE = (
 )
 
 
-def changed(change: Callable[[Answer], Answer]) -> Alter:
-    """Change the answer."""
-    return lambda answer, _hit: as_json(200, change(answer))
-
-
 def ended(reason: str, message: str | None = None) -> Fault:
     """End the candidate for a reason, without an image; the input is charged."""
     candidate = {"content": {"role": "model"}, "finishReason": reason, "index": 0}
     candidates = [{**candidate, "finishMessage": message} if message else candidate]
-    alter = changed(lambda answer: {**answer, "candidates": candidates})
+    alter = told.changed(lambda answer: {**answer, "candidates": candidates})
     return Fault(f"finishReason {reason}, no image; the input is charged", spoil=told.come(0), alter=alter)
 
 
@@ -44,7 +37,7 @@ def parts(change: Callable[[list[Any]], list[Any]]) -> Alter:
         content = {**candidate["content"], "parts": change(candidate["content"]["parts"])}
         return {**answer, "candidates": [{**candidate, "content": content}]}
 
-    return changed(change_answer)
+    return told.changed(change_answer)
 
 
 def refused(status: int, code: str, message: str, *details: dict[str, Any]) -> Fault:
@@ -57,10 +50,6 @@ def refused(status: int, code: str, message: str, *details: dict[str, Any]) -> F
 def _snake(part: Any) -> Any:
     inline = part["inlineData"]
     return {"inline_data": {"mime_type": inline["mimeType"], "data": inline["data"]}}
-
-
-def _without_usage(answer: Answer, _hit: Hit) -> Reply:
-    return as_json(200, {key: value for key, value in answer.items() if key != "usageMetadata"})
 
 
 THOUGHT = {
@@ -78,9 +67,9 @@ GEMINI: dict[str, Fault] = {
     "gemini_other": ended("IMAGE_OTHER", "Unable to show the generated image. Try rephrasing the prompt."),
     "gemini_max_tokens": ended("MAX_TOKENS"),
     "gemini_malformed": ended("MALFORMED_FUNCTION_CALL"),
-    "gemini_blocked": Fault("promptFeedback.blockReason, no candidates", FREE, spoil=told.come(0), alter=changed(
+    "gemini_blocked": Fault("promptFeedback.blockReason, no candidates", FREE, spoil=told.come(0), alter=told.changed(
         lambda a: {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": a["usageMetadata"]})),
-    "gemini_null": Fault("candidates: null; the input is charged", spoil=told.come(0), alter=changed(
+    "gemini_null": Fault("candidates: null; the input is charged", spoil=told.come(0), alter=told.changed(
         lambda a: {**a, "candidates": None})),
     "gemini_text_only": Fault("STOP with words only; the input is charged", spoil=told.come(0)),
     "gemini_empty": Fault("STOP without parts; the input is charged", spoil=told.come(0), alter=parts(lambda _p: [])),
@@ -90,7 +79,7 @@ GEMINI: dict[str, Fault] = {
         lambda p: [{"text": "Here it is:"}, *p, {"text": "Shall I change it?"}])),
     "gemini_snake_case": Fault("inline_data instead of inlineData; usable", alter=parts(lambda p: [*map(_snake, p)])),
     "gemini_two_images": Fault("two images, both charged", spoil=told.one_more),
-    "gemini_no_usage": Fault("no usageMetadata; usable", alter=_without_usage),
+    "gemini_no_usage": Fault("no usageMetadata; usable", alter=told.without("usageMetadata")),
     "gemini_rate": refused(429, "RESOURCE_EXHAUSTED", QUOTA + "\nPlease retry in {wait}s.",
                            {"@type": QUOTA_FAILURE, "violations": [{"quotaId": "GenerateRequestsPerMinute"}]},
                            {"@type": RETRY_INFO, "retryDelay": "{wait}s"}),

@@ -1,16 +1,15 @@
 """How Google words errors and moderated prompts."""
 
-import json
 from http import HTTPStatus
 from typing import Any
 
-from batchgen.mock.reply import Reply, as_json
+from batchgen.mock.fault_words import RETRY_INFO
+from batchgen.mock.reply import Reply, as_json, told_error
 
 STATUS = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
     409: "ABORTED", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
 }  # fmt: skip
-RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 
@@ -25,13 +24,10 @@ def blocked(stage: str, request: str) -> Reply:
 
 def in_google_words(reply: Reply) -> Reply:
     """Tell an error of the Images API as Google does; anything else stays as it is."""
-    try:
-        told = json.loads(reply.body)["error"]
-        message, code = str(told["message"]), told.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    told = told_error(reply)
+    if told is None or "status" in told or reply.status < HTTPStatus.BAD_REQUEST:
         return reply
-    if "status" in told or reply.status < HTTPStatus.BAD_REQUEST:
-        return reply
+    message, code = str(told["message"]), told.get("code")
     waits = dict(reply.headers)
     details: list[dict[str, Any]] = []
     if code == "invalid_api_key":

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,7 +15,6 @@ from batchgen.mock.batches import Batches
 from batchgen.mock.bill import Bill, Entry, Sender, used
 from batchgen.mock.chat import check_chat
 from batchgen.mock.check import check
-from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.files import Files
@@ -23,6 +22,7 @@ from batchgen.mock.form import Form, read_form
 from batchgen.mock.gemini import check_content
 from batchgen.mock.google_words import in_google_words
 from batchgen.mock.limits import Gate, Window
+from batchgen.mock.listener import as_response
 from batchgen.mock.openrouter import check_routed, in_routed_words
 from batchgen.mock.organization import Organization, digest, is_admin
 from batchgen.mock.performer import Performance, Performer
@@ -34,7 +34,9 @@ from batchgen.mock.seeded import between, draw
 from batchgen.mock.tasks import Tasks
 from batchgen.mock.wire import play, send
 from batchgen.mock.xai import in_xai_words
+from batchgen.runtime.clock import Clock
 
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEPT = ("x-", "idempotency", "user-agent")
 
 
@@ -129,6 +131,25 @@ class Handler:
             raise Refused(no_key())
         if is_admin(key) or (self.config.key is not None and key != self.config.key):
             raise Refused(wrong_key(key))
+
+    def free(
+        self,
+        way: Serve,
+        *,
+        authorise: Callable[[web.Request], None] | None = None,
+        words: Callable[[Reply], Reply] = _as_it_is,
+    ) -> Serve:
+        """Make what serves something that costs nothing: noted, authorised, refusals answered in these words."""
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            self.record.note(request)
+            try:
+                (authorise or self.authorise)(request)
+                return await way(request)
+            except Refused as refused:
+                return as_response(words(refused.reply))
+
+        return serve
 
     def sender(self, key: str) -> Sender:
         """Say who asks now, as the organisation's books know it."""

@@ -1,39 +1,21 @@
 """`/v1/moderations` over HTTP: free, and a few words are flagged."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiohttp import web
 
-from batchgen.mock.handler import Handler
 from batchgen.mock.listener import as_response
-from batchgen.mock.reply import Refused, Reply, as_json, error, missing_parameter
+from batchgen.mock.reply import Refused, Reply, as_json, missing_parameter, wrong_value
 
 FLAGS = {"gore": "violence/graphic", "nude": "sexual", "hateful": "hate", "[flagged]": "illicit"}
 """Words that are flagged, each with its category."""
 MOST = 100
-Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class ModerationsApi:
-    """The endpoint of one server. It judges words alone: what is drawn is judged when it is drawn."""
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-
-    def routes(self, prefix: str) -> Iterator[tuple[str, str, Serve]]:
-        """List methods, paths and what serves them."""
-        yield "POST", f"{prefix}/moderations", self.judge
-
-    async def judge(self, request: web.Request) -> web.StreamResponse:
-        """Judge each text of a request."""
-        self.handler.record.note(request)
-        try:
-            self.handler.authorise(request)
-            return as_response(_judged(await request.read()))
-        except Refused as refused:
-            return as_response(refused.reply)
+async def judge(request: web.Request) -> web.StreamResponse:
+    """Judge each text of a request by its words alone: what is drawn is judged when it is drawn."""
+    return as_response(_judged(await request.read()))
 
 
 def _judged(body: bytes) -> Reply:
@@ -43,7 +25,7 @@ def _judged(body: bytes) -> Reply:
         raise Refused(missing_parameter("input")) from None
     texts = asked if isinstance(asked, list) else [asked]
     if not texts or len(texts) > MOST or not all(isinstance(text, str) and text for text in texts):
-        raise Refused(error(400, "Invalid value for 'input'.", "invalid_value", param="input"))
+        raise Refused(wrong_value("input", "Invalid value for 'input'."))
     return as_json(200, {"id": "modr-mock", "model": "mock-moderation", "results": [_result(text) for text in texts]})
 
 

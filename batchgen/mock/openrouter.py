@@ -1,6 +1,5 @@
 """Images over OpenRouter's chat: a ratio in the body, images beside the words of an answer, their cost in its usage."""
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,7 @@ from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import Dialect
 from batchgen.mock.form import Form, Upload, decoded
 from batchgen.mock.gemini import FIRST_RATIOS, SCALES
-from batchgen.mock.reply import Refused, Reply, as_json, bad_value, missing_parameter, unknown_parameter
+from batchgen.mock.reply import Refused, Reply, as_json, bad_value, missing_parameter, told_error, unknown_parameter
 from batchgen.mock.resolved_request import InputImage, Kind, ResolvedRequest
 
 FIELDS = frozenset({"model", "messages", "modalities", "image_config", "seed", "stream", "usage"})
@@ -61,11 +60,8 @@ def with_cost(answer: dict[str, Any], micro_usd: Decimal) -> dict[str, Any]:
 
 def in_routed_words(reply: Reply) -> Reply:
     """Tell an error as OpenRouter does: with its status for a code."""
-    try:
-        told = json.loads(reply.body)["error"]
-        message = str(told["message"])
-    except (ValueError, KeyError, TypeError):
+    if (told := told_error(reply)) is None:
         return reply
     more = {"metadata": told["metadata"]} if "metadata" in told else {}
-    words = {"code": reply.status, "message": STATUS_WORDS.get(reply.status, message), **more}
+    words = {"code": reply.status, "message": STATUS_WORDS.get(reply.status, str(told["message"])), **more}
     return as_json(reply.status, {"error": words, "user_id": "user_mock"}, *reply.headers)

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from batchgen.mock.bill import Bill, Entry, per_token
-from batchgen.mock.clock import Clock
 from batchgen.mock.resolved_request import Kind
+from batchgen.runtime.clock import Clock
 
 ADMIN = "sk-admin-"
 """How the vendor's admin keys begin."""

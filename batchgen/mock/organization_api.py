@@ -2,12 +2,13 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from batchgen.mock.handler import Handler
+from batchgen.mock.handler import Handler, Serve
 from batchgen.mock.listener import as_response
 from batchgen.mock.organization import COST_GROUPS, DAY, USAGE_GROUPS, is_admin
 from batchgen.mock.reply import (
@@ -20,12 +21,12 @@ from batchgen.mock.reply import (
     no_key,
     rate_limited,
     wrong_key,
+    wrong_value,
 )
 
 WIDTHS = {"1m": (60, 60, 1440), "1h": (3600, 24, 168), "1d": (DAY, 7, 31)}
 """Seconds of a bucket, how many come when nobody says, and how many at most."""
 COSTS_COME, COSTS_AT_MOST = 7, 180
-Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class OrganizationApi:
@@ -36,34 +37,28 @@ class OrganizationApi:
 
     def routes(self, prefix: str) -> Iterator[tuple[str, str, Serve]]:
         """List methods, paths and what serves them."""
-        yield "GET", f"{prefix}/organization/costs", self.costs
-        yield "GET", f"{prefix}/organization/usage/images", self.usage
+        free = partial(self.handler.free, authorise=self._authorise)
+        yield "GET", f"{prefix}/organization/costs", free(self.costs)
+        yield "GET", f"{prefix}/organization/usage/images", free(self.usage)
         yield "POST", "/organization", self.plant
 
     async def usage(self, request: web.Request) -> web.StreamResponse:
         """Tell of image usage: counts, and neither tokens nor money."""
-
-        def told(start: int, end: int) -> Reply:
-            width = request.query.get("bucket_width", "1d")
-            if width not in WIDTHS:
-                raise Refused(bad_value("bucket_width", width, tuple(WIDTHS)))
-            seconds, come, at_most = WIDTHS[width]
-            groups = _groups(request, USAGE_GROUPS)
-            buckets = self.handler.organization.usage(start, end, seconds, groups)
-            return _page(request, buckets, come, at_most)
-
-        return self._answered(request, told)
+        start, end = self._span(request)
+        width = request.query.get("bucket_width", "1d")
+        if width not in WIDTHS:
+            raise Refused(bad_value("bucket_width", width, tuple(WIDTHS)))
+        seconds, come, at_most = WIDTHS[width]
+        buckets = self.handler.organization.usage(start, end, seconds, _groups(request, USAGE_GROUPS))
+        return as_response(_page(request, buckets, come, at_most))
 
     async def costs(self, request: web.Request) -> web.StreamResponse:
         """Tell of costs by the day."""
-
-        def told(start: int, end: int) -> Reply:
-            if (width := request.query.get("bucket_width", "1d")) != "1d":
-                raise Refused(bad_value("bucket_width", width, ("1d",)))
-            buckets = self.handler.organization.costs(start, end, _groups(request, COST_GROUPS))
-            return _page(request, buckets, COSTS_COME, COSTS_AT_MOST)
-
-        return self._answered(request, told)
+        start, end = self._span(request)
+        if (width := request.query.get("bucket_width", "1d")) != "1d":
+            raise Refused(bad_value("bucket_width", width, ("1d",)))
+        buckets = self.handler.organization.costs(start, end, _groups(request, COST_GROUPS))
+        return as_response(_page(request, buckets, COSTS_COME, COSTS_AT_MOST))
 
     async def plant(self, request: web.Request) -> web.StreamResponse:
         """Put something on the books that nobody here did."""
@@ -73,14 +68,11 @@ class OrganizationApi:
             return as_response(error(400, f"Could not be planted: {wrong}"))
         return as_response(as_json(200, {"total_micro_usd": str(self.handler.organization.total())}))
 
-    def _answered(self, request: web.Request, told: Callable[[int, int], Reply]) -> web.StreamResponse:
-        self.handler.record.note(request)
-        try:
-            self._authorise(request)
-            end = _number(request, "end_time")
-            return as_response(told(_start(request), self.handler.organization.now() if end is None else end))
-        except Refused as refused:
-            return as_response(refused.reply)
+    def _span(self, request: web.Request) -> tuple[int, int]:
+        end, start = _number(request, "end_time"), _number(request, "start_time")
+        if start is None:
+            raise Refused(missing_parameter("start_time"))
+        return start, self.handler.organization.now() if end is None else end
 
     def _authorise(self, request: web.Request) -> None:
         key = self.handler.key_of(request)
@@ -111,15 +103,8 @@ def _number(request: web.Request, name: str) -> int | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 11:
-        raise Refused(error(400, f"Invalid value: '{text}'. Expected an integer.", "invalid_value", param=name))
+        raise Refused(wrong_value(name, f"Invalid value: '{text}'. Expected an integer."))
     return int(text)
-
-
-def _start(request: web.Request) -> int:
-    start = _number(request, "start_time")
-    if start is None:
-        raise Refused(missing_parameter("start_time"))
-    return start
 
 
 def _groups(request: web.Request, known: Sequence[str]) -> tuple[str, ...]:
@@ -135,7 +120,7 @@ def _groups(request: web.Request, known: Sequence[str]) -> tuple[str, ...]:
 def _page(request: web.Request, buckets: list[dict[str, Any]], come: int, at_most: int) -> Reply:
     limit = _number(request, "limit") or come
     if limit > at_most:
-        raise Refused(error(400, f"'limit' must be at most {at_most}.", "invalid_value", param="limit"))
+        raise Refused(wrong_value("limit", f"'limit' must be at most {at_most}."))
     begin = _opened(request.query.get("page"))
     shown, rest = buckets[begin : begin + limit], buckets[begin + limit :]
     following = _sealed(begin + limit) if rest else None
@@ -153,4 +138,4 @@ def _opened(page: str | None) -> int:
         text = page.removeprefix("page_")
         return int(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError:
-        raise Refused(error(400, "Invalid page.", "invalid_value", param="page")) from None
+        raise Refused(wrong_value("page", "Invalid page.")) from None

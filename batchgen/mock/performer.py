@@ -13,7 +13,6 @@ from batchgen.mock import answer
 from batchgen.mock.azure import with_filters
 from batchgen.mock.bill import Entry, Used, charge, used, whole
 from batchgen.mock.broken import BROKEN
-from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import Dialect
 from batchgen.mock.draw import draw as draw_image
@@ -29,6 +28,7 @@ from batchgen.mock.plan import Context, Faults, Hit
 from batchgen.mock.reply import Refused, Reply, as_json, error
 from batchgen.mock.resolved_request import Kind, ResolvedRequest
 from batchgen.mock.seeded import draw
+from batchgen.runtime.clock import Clock
 
 T = TypeVar("T")
 FREE_ERRORS = ("429_rate", "status_500", "status_503_json")

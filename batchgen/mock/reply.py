@@ -47,6 +47,15 @@ def error(
     return as_json(status, {"error": {"message": message, "type": kind, "param": param, "code": code, **more}})
 
 
+def told_error(reply: Reply) -> dict[str, Any] | None:
+    """Read the error that an answer tells as the Images API writes it; None where it tells none."""
+    try:
+        told = json.loads(reply.body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return told if isinstance(told, dict) and "message" in told else None
+
+
 def html(status: int, title: str) -> Reply:
     """Show the page of a proxy that stands before the API."""
     page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>"
@@ -98,6 +107,11 @@ def bad_value(name: str, value: object, allowed: tuple[str, ...]) -> Reply:
     listed = ", ".join(f"'{v}'" for v in allowed[:-1])
     known = f"{listed}, and '{allowed[-1]}'" if listed else f"'{allowed[0]}'"
     return error(400, f"Invalid value: '{value}'. Supported values are: {known}.", "invalid_value", param=name)
+
+
+def wrong_value(param: str, message: str, code: str = "invalid_value") -> Reply:
+    """Refuse the value of a parameter."""
+    return error(400, message, code, param=param)
 
 
 def bad_image(number: int) -> Reply:

@@ -4,27 +4,28 @@ import asyncio
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
 from batchgen.errors import InputError
+from batchgen.mock import files_endpoint
 from batchgen.mock.azure import no_version
 from batchgen.mock.batch_api import BatchApi
-from batchgen.mock.clock import Clock, MachineClock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.dialects import DIALECTS
 from batchgen.mock.faults import EVERY
-from batchgen.mock.files_endpoint import FilesEndpoint
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
-from batchgen.mock.moderations_api import ModerationsApi
+from batchgen.mock.moderations_api import judge
 from batchgen.mock.organization_api import OrganizationApi
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
 from batchgen.mock.resolved_request import Kind
+from batchgen.runtime.clock import Clock, SystemClock
 
 ROUTES = {
     "/images/generations": Kind.GENERATE,
@@ -53,7 +54,7 @@ class MockServer:
             raise InputError(f"the mock speaks no dialect {self.config.dialect!r}; it speaks {', '.join(DIALECTS)}")
         if unknown := {name for rule in self.config.rules for name in rule.names()} - EVERY.keys() - {"ok"}:
             raise InputError(f"the mock knows no fault {', '.join(sorted(unknown))}")
-        self._clock = clock or MachineClock()
+        self._clock = clock or SystemClock()
         self._listener: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._handler: Handler | None = None
@@ -145,8 +146,8 @@ class MockServer:
         if handler.dialect.batches and handler.dialect.name != "azure":
             yield from BatchApi(handler).routes("/v1")
             yield from OrganizationApi(handler).routes("/v1")
-            yield from ModerationsApi(handler).routes("/v1")
-        yield "GET", "/files/{name}", FilesEndpoint(handler).serve
+            yield "POST", "/v1/moderations", handler.free(judge)
+        yield "GET", "/files/{name}", partial(files_endpoint.serve, handler)
         yield "GET", "/bill", self._bill
         yield "GET", "/requests", self._requests
         yield "POST", "/reset", self._reset
@@ -156,11 +157,12 @@ class MockServer:
         for path, kind in ROUTES.items():
             yield "POST", prefix + path, _serving(handler, kind)
         yield from self._model_routes(prefix)
-        yield "GET", f"{prefix}/tasks/{{id}}", self._task
+        yield "GET", f"{prefix}/tasks/{{id}}", handler.free(self._task, words=handler.worded)
 
     def _model_routes(self, prefix: str) -> Iterator[Route]:
-        yield "GET", f"{prefix}/models", self._models
-        yield "GET", f"{prefix}/models/{{name}}", self._model
+        free = partial(self._open.free, words=self._open.worded)
+        yield "GET", f"{prefix}/models", free(self._models)
+        yield "GET", f"{prefix}/models/{{name}}", free(self._model)
 
     def _gemini_routes(self, handler: Handler) -> Iterator[Route]:
         yield "POST", "/v1beta/models/{model}:generateContent", _serving(handler, Kind.CONTENT)
@@ -181,42 +183,23 @@ class MockServer:
         hidden = {"hidden": self._open.hidden.account()} if self.config.hidden_per_minute else {}
         return {**self._open.bill.account(), "limits": {**self._open.gate.account(), **hidden}}
 
-    async def _models(self, request: web.Request) -> web.Response:
-        def listed() -> Reply:
-            models = self._open.dialect.models(self.config)
-            if self._open.dialect.name == "gemini":
-                return as_json(200, {"models": [_in_google_words(model) for model in models]})
-            return as_json(200, {"object": "list", "data": [_described(model) for model in models]})
+    async def _models(self, _request: web.Request) -> web.StreamResponse:
+        models = self._open.dialect.models(self.config)
+        if self._open.dialect.name == "gemini":
+            return as_response(as_json(200, {"models": [_in_google_words(model) for model in models]}))
+        return as_response(as_json(200, {"object": "list", "data": [_described(model) for model in models]}))
 
-        return self._free(request, listed)
-
-    async def _model(self, request: web.Request) -> web.Response:
+    async def _model(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
+        served = {model.name: model for model in self._open.dialect.models(self.config)}
+        if name not in served:
+            raise Refused(no_model(name))
+        is_google = self._open.dialect.name == "gemini"
+        return as_response(as_json(200, _in_google_words(served[name]) if is_google else _described(served[name])))
 
-        def described() -> Reply:
-            served = {model.name: model for model in self._open.dialect.models(self.config)}
-            if name not in served:
-                return self._open.worded(no_model(name))
-            is_google = self._open.dialect.name == "gemini"
-            return as_json(200, _in_google_words(served[name]) if is_google else _described(served[name]))
-
-        return self._free(request, described)
-
-    async def _task(self, request: web.Request) -> web.Response:
-        self._open.record.note(request)
-        try:
-            self._open.authorise(request)
-            return as_response(await self._open.tasks.poll(request.match_info["id"], origin_of(request)))
-        except Refused as refused:
-            return as_response(self._open.worded(refused.reply))
-
-    def _free(self, request: web.Request, reply: Any) -> web.Response:
-        self._open.record.note(request)
-        try:
-            self._open.authorise(request)
-            return as_response(reply())
-        except Refused as refused:
-            return as_response(self._open.worded(refused.reply))
+    async def _task(self, request: web.Request) -> web.StreamResponse:
+        told = await self._open.tasks.poll(request.match_info["id"], origin_of(request))
+        return as_response(told)
 
     async def _bill(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

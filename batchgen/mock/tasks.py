@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchgen.mock.clock import Clock
 from batchgen.mock.config import MockConfig
 from batchgen.mock.performer import Performance, Performer
 from batchgen.mock.reply import Reply, as_json, error, html, rate_limited, server_error
 from batchgen.mock.seeded import draw
+from batchgen.runtime.clock import Clock
 
 WAITING = ("pending", "processing")
 

@@ -1,10 +1,9 @@
 """What sets xAI's Images API apart: a shape in place of a size, and errors that are a text."""
 
-import json
 from types import MappingProxyType
 from typing import Any
 
-from batchgen.mock.reply import Refused, Reply, as_json, bad_value
+from batchgen.mock.reply import Refused, Reply, as_json, bad_value, told_error
 
 SHAPES = MappingProxyType(
     {
@@ -30,11 +29,8 @@ def pixels(fields: dict[str, Any]) -> tuple[int, int]:
 
 def in_xai_words(reply: Reply) -> Reply:
     """Tell an error as xAI does; a key that it does not know is a wrong argument."""
-    try:
-        told = json.loads(reply.body)["error"]
-        message, code = str(told["message"]), told.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    if (told := told_error(reply)) is None:
         return reply
-    status = 400 if code == "invalid_api_key" else reply.status
+    status = 400 if told.get("code") == "invalid_api_key" else reply.status
     words = STATUS_WORDS.get(status, "Client specified an invalid argument")
-    return as_json(status, {"code": words, "error": message}, *reply.headers)
+    return as_json(status, {"code": words, "error": str(told["message"])}, *reply.headers)

@@ -14,8 +14,8 @@ from openai import AsyncOpenAI
 from PIL import Image
 
 from batchgen.mock import MockConfig
-from batchgen.mock.clock import Clock
 from batchgen.mock.server import MockServer
+from batchgen.runtime.clock import Clock
 from tests.patience import PATIENCE
 
 MODEL = "gpt-image-2.5-flare"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batchgen.mock.clock import MachineClock
+from batchgen.runtime.clock import SystemClock
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.sample(8)
@@ -181,7 +181,7 @@ async def test_a_body_that_does_not_unpack_is_refused(start: Callable[..., Any],
 async def test_answers_are_dated_by_the_clock_that_was_passed_in(start: Callable[..., Any]) -> None:
     """`created` is what the mock's clock says, in plain answers and in events."""
 
-    class Later(MachineClock):
+    class Later(SystemClock):
         def now(self) -> Any:
             return super().now().replace(year=2099)
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
-from batchgen.mock.clock import MachineClock
+from batchgen.runtime.clock import SystemClock
 
 
-class Stopped(MachineClock):
+class Stopped(SystemClock):
     """A clock that moves when it is told to."""
 
     seconds = 1000.0
