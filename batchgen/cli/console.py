@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from batchgen.errors import Problem, Severity
@@ -133,6 +133,13 @@ class Console:
     def json(self, value: Any) -> None:
         """Exactly one JSON object; ASCII, so that nothing in it can steer a terminal."""
         self.out(json.dumps(value, indent=2, allow_nan=False))
+
+    def show(self, told: str | Mapping[str, Any]) -> None:
+        """Print words for people, or an object for scripts."""
+        if isinstance(told, str):
+            self.out(told)
+        else:
+            self.json(told)
 
     def csv(self, rows: Iterable[Iterable[object]]) -> None:
         """Rows of comma-separated values."""

@@ -32,14 +32,9 @@ def command(context: Context, output: Path | None, *, cancel: str | None, as_jso
     folder = context.output(output)
     if cancel is None:
         rows = list_batches(folder)
-        if as_json:
-            context.console.json(batches_json(rows))
-        else:
-            context.console.out(batch_table(rows))
+        context.console.show(batches_json(rows) if as_json else batch_table(rows))
         return Exit.OK
     found = cancel_batches(folder, cancel)
-    if as_json:
-        context.console.json(batches_json([one.batch for one in found if not one.refused]))
-    else:
-        context.console.out(cancelled(found))
+    taken = [one.batch for one in found if not one.refused]
+    context.console.show(batches_json(taken) if as_json else cancelled(found))
     return Exit.UNAVAILABLE if any(one.refused for one in found) else Exit.OK

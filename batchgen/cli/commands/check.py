@@ -42,9 +42,6 @@ def command(context: Context, /, manifest: Path, *, as_json: bool, **words: Any)
             context.console.json(check_json(error.problems, None))
         raise
     context.console.tell(result.problems)
-    if as_json:
-        context.console.json(check_json(result.problems, result.manifest_summary))
-    else:
-        context.console.out(check_line(result))
+    context.console.show(check_json(result.problems, result.manifest_summary) if as_json else check_line(result))
     errors, _ = tally(result.problems)
     return Exit.INPUT if errors else Exit.OK

@@ -40,9 +40,6 @@ def command(
     result = derive_output(folder, manifest, only)
     for path, why in result.failed:
         context.console.err(f"batchgen: {safe(path, 1000)}: {safe(why)}")
-    if as_json:
-        counts = {"made": result.made, "kept": result.kept, "failed": len(result.failed)}
-        context.console.json({"output": str(folder), **counts})
-    else:
-        context.console.out(derived(result))
+    counts = {"made": result.made, "kept": result.kept, "failed": len(result.failed)}
+    context.console.show({"output": str(folder), **counts} if as_json else derived(result))
     return Exit.SOME_FAILED if result.failed else Exit.OK

@@ -1,7 +1,7 @@
 """`batchgen estimate`: the cost before a run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,9 +9,6 @@ from batchgen.cli.command import subcommand
 from batchgen.cli.context import Context
 from batchgen.cli.params import reads_manifest, skip_bad_rows_option
 from batchgen.errors import Exit
-
-if TYPE_CHECKING:
-    from batchgen.app.preview.plan import EstimateResult
 
 
 @subcommand("estimate")
@@ -51,6 +48,7 @@ def command(
     Exit status: 0, or 2 when the manifest has errors or a model has no price.
     """
     from batchgen.app.preview.plan import estimate_manifest
+    from batchgen.cli.render import money
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other; choose one.")
@@ -61,30 +59,11 @@ def command(
     context.uses(result.output)
     context.console.tell(result.warnings)
     if as_json:
-        _json(context, result, compare=compare)
+        told = money.compare_json(result) if compare else money.estimate_json(result)
+        context.console.json(told | money.other_route_json(result))
     elif as_csv:
-        _csv(context, result, compare=compare)
+        context.console.csv(money.compare_csv(result) if compare else money.estimate_csv(result))
     else:
-        _tables(context, result, compare=compare)
+        compared = "\n" + money.comparison(result.compare) if result.compare else ""
+        context.console.out(money.estimate(result) + money.other_route(result) + compared)
     return Exit.OK
-
-
-def _json(context: Context, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.render.money import compare_json, estimate_json, other_route_json
-
-    told = compare_json(result) if compare else estimate_json(result)
-    context.console.json(told | other_route_json(result))
-
-
-def _csv(context: Context, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.render.money import compare_csv, estimate_csv
-
-    context.console.csv(compare_csv(result) if compare else estimate_csv(result))
-
-
-def _tables(context: Context, result: "EstimateResult", *, compare: bool) -> None:
-    from batchgen.cli.render.money import comparison, estimate, other_route
-
-    context.console.out(estimate(result) + other_route(result))
-    if compare and result.compare:
-        context.console.out("\n" + comparison(result.compare))

@@ -34,8 +34,5 @@ def command(context: Context, output: Path | None, *, older_than: float, dry_run
     from batchgen.cli.render.pruned import pruned, pruned_json
 
     result = prune(context.output(output), older_than, dry_run=dry_run)
-    if as_json:
-        context.console.json(pruned_json(result))
-    else:
-        context.console.out(pruned(result))
+    context.console.show(pruned_json(result) if as_json else pruned(result))
     return Exit.OK

@@ -1,6 +1,6 @@
 """`batchgen reconcile`: the account against a bill."""
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def command(
     billed: MicroUSD | None,
     source: str | None,
     since: datetime | None,
+    as_json: bool,
     **more: Any,
 ) -> int:
     """Settle what is at risk in the folder OUTPUT against the provider's bill.
@@ -56,8 +57,20 @@ def command(
       batchgen reconcile --from openai --since 2026-11-01
     """
     _check(billed, source, more)
-    day = since.date() if since else None
-    return _bill(context, output, billed, day, **more) if source is None else _books(context, output, day, **more)
+    day, folder = since.date() if since else None, context.output(output)
+    if billed is not None:
+        from batchgen.app.output import maintain
+        from batchgen.cli.render import upkeep
+
+        found = maintain.reconcile(folder, billed=billed, since=day)
+        context.console.show(upkeep.reconciled_json(found) if as_json else upkeep.reconciled(found))
+    else:
+        from batchgen.app.bill.reconcile import reconcile_books
+        from batchgen.cli.render import bill
+
+        read = reconcile_books(folder, since=day, **more)
+        context.console.show(bill.books_json(read) if as_json else bill.books(read))
+    return Exit.OK
 
 
 def _check(billed: MicroUSD | None, source: str | None, more: dict[str, Any]) -> None:
@@ -67,40 +80,3 @@ def _check(billed: MicroUSD | None, source: str | None, more: dict[str, Any]) ->
         raise click.UsageError("--billed and --from exclude each other.")
     if source is None and (more["key_ids"] or more["base_url"] or more["labels"]):
         raise click.UsageError("--key-id, --provider and --base-url belong to --from.")
-
-
-def _bill(
-    context: Context, output: Path | None, billed: MicroUSD | None, since: date | None, *, as_json: bool, **_: Any
-) -> int:
-    from batchgen.app.output import maintain
-    from batchgen.cli.render import upkeep
-
-    assert billed is not None, "one of both is given"
-    found = maintain.reconcile(context.output(output), billed=billed, since=since)
-    if as_json:
-        context.console.json(upkeep.reconciled_json(found))
-    else:
-        context.console.out(upkeep.reconciled(found))
-    return Exit.OK
-
-
-def _books(
-    context: Context,
-    output: Path | None,
-    since: date | None,
-    *,
-    key_ids: tuple[str, ...],
-    labels: tuple[str, ...],
-    base_url: str | None,
-    as_json: bool,
-) -> int:
-    from batchgen.app.bill.reconcile import reconcile_books
-    from batchgen.cli.render import bill
-
-    folder = context.output(output)
-    found = reconcile_books(folder, since=since, base_url=base_url, key_ids=key_ids, labels=labels)
-    if as_json:
-        context.console.json(bill.books_json(found))
-    else:
-        context.console.out(bill.books(found))
-    return Exit.OK

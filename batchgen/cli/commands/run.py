@@ -1,6 +1,6 @@
 """`batchgen run`: make the images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,27 +24,19 @@ from batchgen.errors import BatchgenError, Exit, Problem, Severity
 if TYPE_CHECKING:
     from batchgen.app.config.options import Options
     from batchgen.app.run.start import RunResult
-    from batchgen.model import EngineChoice, OnUncertain, RouteChoice
 
 _COUNT = click.IntRange(min=1)
 
 
-def _on_uncertain(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "OnUncertain | None":
-    from batchgen.model.settings import OnUncertain
+def _choice(kind: str) -> Callable[..., Any]:
+    """Read a word as a choice of this kind, which is loaded only then."""
 
-    return OnUncertain(word) if word else None
+    def read(_ctx: click.Context, _param: click.Parameter, word: str | None) -> Any:
+        from batchgen import model
 
+        return getattr(model, kind)(word) if word else None
 
-def _route(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "RouteChoice | None":
-    from batchgen.model import RouteChoice
-
-    return RouteChoice(word) if word else None
-
-
-def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "EngineChoice | None":
-    from batchgen.model.settings import EngineChoice
-
-    return EngineChoice(word) if word else None
+    return read
 
 
 @subcommand("run")
@@ -78,7 +70,7 @@ def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "
 @click.option(
     "--on-uncertain",
     type=click.Choice(["retry", "hold"]),
-    callback=_on_uncertain,
+    callback=_choice("OnUncertain"),
     help="A call that may have been paid: try once more, or hold the job.",
 )
 @click.option(
@@ -91,13 +83,13 @@ def _engine(_ctx: click.Context, _param: click.Parameter, word: str | None) -> "
 @click.option(
     "--route",
     type=click.Choice(["sync", "batch", "auto"]),
-    callback=_route,
+    callback=_choice("RouteChoice"),
     help="By calls, or in batches at half the price within a day.",
 )
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray"]),
-    callback=_engine,
+    callback=_choice("EngineChoice"),
     help="Make the calls from this process, or from all nodes of a Ray cluster.",
 )
 @click.option("--wait", is_flag=True, help="Stay until every batch is collected, or --max-duration is over.")

@@ -36,10 +36,7 @@ def command(context: Context, output: Path | None, *, watch: bool, as_json: bool
     if watch:
         _follow(context, folder)
     status = read_status(folder)
-    if as_json:
-        context.console.json(status_json(status))
-    else:
-        context.console.out(status_block(status))
+    context.console.show(status_json(status) if as_json else status_block(status))
     return Exit.OK
 
 

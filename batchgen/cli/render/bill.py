@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchgen.app.bill.explain import by_kind
-from batchgen.cli.render.table import number, paragraph, remark, table, text
+from batchgen.cli.render.table import paragraph, sums
 from batchgen.ledger import DifferenceKind
-from batchgen.money import MicroUSD, exact
+from batchgen.money import MicroUSD
 from batchgen.text import counted, safe
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _MEANS = {
     DifferenceKind.OTHER_USE: "calls by somebody else, with this key or another one of the project",
     DifferenceKind.UNEXPLAINED: "nothing on the books says why",
 }
-_SUMS = (text(""), number(""), remark(""))
 
 
 def books(result: BooksResult) -> str:
@@ -42,8 +41,9 @@ def books(result: BooksResult) -> str:
     ]
     for kind, (count, amount) in by_kind(result.differences).items():
         lines.append((f"  {kind.value}", MicroUSD(amount), f"{_MEANS[kind]} ({counted(count, 'line')})"))
-    shown = table(_SUMS, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
-    return shown + paragraph(_keys(result)) + paragraph(f"Every difference is a line of {safe(result.file, 1000)}.")
+    return (
+        sums(lines) + paragraph(_keys(result)) + paragraph(f"Every difference is a line of {safe(result.file, 1000)}.")
+    )
 
 
 def _keys(result: BooksResult) -> str:

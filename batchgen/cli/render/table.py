@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from batchgen.money import MicroUSD, exact
 from batchgen.text import safe
 
 WIDTH = 80
@@ -47,12 +48,21 @@ def remark(name: str, most: int = 400) -> Column:
     return Column(name, most=most, below=True)
 
 
+_SUMS = (text(""), number(""), remark(""))
+
+
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> str:
     """Aligned lines under a heading; every cell is made harmless. Without rows, the heading alone."""
     cells = [[safe(cell, column.most) for column, cell in zip(columns, row, strict=True)] for row in rows]
     lines = [[column.title for column in columns], *cells]
     widths = _fitted(columns, [max(map(columns_of, column)) for column in zip(*lines, strict=True)])
     return "".join(row_of(columns, widths, row) for row in lines)
+
+
+def sums(lines: Iterable[tuple[str, MicroUSD, str]]) -> str:
+    """List amounts, each with a label before it and a remark behind it."""
+    shown = table(_SUMS, ((label, exact(amount), words) for label, amount, words in lines))
+    return shown.partition("\n")[2]  # the headings are empty
 
 
 def row_of(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:

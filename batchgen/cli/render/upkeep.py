@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from batchgen.cli.render.table import MARGIN, number, paragraph, remark, table, text
-from batchgen.errors import Exit, Problem, Severity
+from batchgen.cli.render.table import MARGIN, number, paragraph, remark, sums, table, text
+from batchgen.errors import Exit, Place, Problem, Severity
 from batchgen.money import MicroUSD, exact
 from batchgen.text import counted, safe, size_of
 
@@ -54,26 +54,19 @@ def check_json(problems: Sequence[Problem], summary: ManifestSummary | None) -> 
         "warnings": warnings,
         **{name: getattr(summary, name) if summary else None for name in counts},
         "problems": [
-            {
-                "file": problem.place.file if problem.place else None,
-                "line": problem.place.line if problem.place else None,
-                "column": problem.place.column if problem.place else None,
-                "severity": problem.severity.value,
-                "message": problem.message,
-            }
+            {**_where(problem.place), "severity": problem.severity.value, "message": problem.message}
             for problem in problems
         ],
         "tag_columns": list(summary.tags) if summary else [],
         "skipped_rows": [
-            {
-                "file": row.place.file if row.place else None,
-                "line": row.place.line if row.place else None,
-                "kind": row.kind.value,
-                "why": row.why,
-            }
+            {**_where(row.place, "file", "line"), "kind": row.kind.value, "why": row.why}
             for row in (summary.left_out if summary else ())
         ],
     }
+
+
+def _where(place: Place | None, *parts: str) -> dict[str, Any]:
+    return {part: getattr(place, part, None) for part in parts or ("file", "line", "column")}
 
 
 def verified(result: VerifyResult) -> str:
@@ -105,9 +98,6 @@ def derived(result: DeriveResult) -> str:
     return paragraph(count)
 
 
-_BILL = (text(""), number(""), remark(""))
-
-
 def reconciled(result: ReconcileResult) -> str:
     """Show the bill, what it settled, and what it cannot explain."""
     lines = [
@@ -122,7 +112,7 @@ def reconciled(result: ReconcileResult) -> str:
     if result.unexplained < 0:
         below = "the bill is below what was settled at list price or rounded to cents"
         lines.append(("unexplained", result.unexplained, below))
-    return table(_BILL, ((label, exact(amount), words) for label, amount, words in lines)).partition("\n")[2]
+    return sums(lines)
 
 
 def reconciled_json(result: ReconcileResult) -> dict[str, int]:
