@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batchgen.ledger import AcceptedRow
-from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, Column, tags_of
+from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, Column, counts, tags_of, texts
 
 MOST_VALUES = 200
 """Values of one tag that are told apart; a tag with more says nothing of why images are accepted."""
@@ -42,12 +42,8 @@ class Accepted:
 
 
 ACCEPTED: Sequence[Column[Accepted]] = (
-    Column("by", lambda row: row.by),
-    Column("value", lambda row: row.value),
-    Column("example", lambda row: row.example),
-    Column("images", lambda row: row.images, int, COUNTED),
-    Column("approved", lambda row: row.approved, int, COUNTED),
-    Column("rejected", lambda row: row.rejected, int, COUNTED),
+    *texts("by", "value", "example"),
+    *counts(COUNTED, "images", "approved", "rejected"),
     Column("accept_rate", lambda row: row.rate, float, "share"),
     Column("cost_micro_usd", lambda row: row.cost, int, MICRO_DOLLARS),
     Column("cost_per_accepted_micro_usd", lambda row: row.each, int, MICRO_DOLLARS),

@@ -133,11 +133,19 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Pat
     return Summary(whole, alone, run.run_id, run.exit_code, run.why, name, identity, run.counts, then, away)
 
 
-def nothing(cap: MicroUSD | None, jobs: int, images: int, rows: Mapping[str, int]) -> Summary:
-    """Make the accounts of a folder in which nothing is known to have been done: all that is wanted is not started."""
+def summary(ledger: Ledger, run_id: str | None = None) -> dict[str, Any]:
+    """Make the object of `summary.json` and `run --json`: the whole folder, and `this_run`, or the latest run."""
+    with ledger.snapshot():
+        return read(ledger, run_id).as_json()
+
+
+def nothing(
+    cap: MicroUSD | None = None, jobs: int = 0, images: int = 0, rows: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Make the same object for a folder in which nothing is known to have been done; `rows` are of the manifest."""
     totals = Totals(JobCounts(total=jobs, not_started=jobs), ImageCounts(wanted=images, not_started=images))
     block = Block(totals, cap=cap)
-    return Summary(block, block, counts=json.dumps(dict(rows)))
+    return Summary(block, block, counts=json.dumps(dict(rows or {}))).as_json()
 
 
 def wasted_words(waste: Waste) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.ledger import CallRow
-from batchgen.money import exact
 from batchgen.reporter.charts import (
     MOST_BARS,
+    SLOTS,
+    TONES,
     Bar,
     Bars,
     Charts,
@@ -17,10 +18,11 @@ from batchgen.reporter.charts import (
     bar,
     distribution,
     dollars,
+    of_money,
     progress,
 )
 from batchgen.reporter.job_blocks import Block, Blocks
-from batchgen.reporter.page import SLOTS, TONES, Group, Slice, charged
+from batchgen.reporter.page import Group, Slice, charged
 from batchgen.reporter.words import shown
 from batchgen.text import counted, duration
 
@@ -114,9 +116,7 @@ def _money(group: Group, whole: int) -> Bars:
 
 
 def _slice(row: Slice, longest: int) -> Bar:
-    amounts = (("good", row.money.confirmed, "confirmed"), ("accent", row.money.estimated, "estimated"),
-               ("warn", row.money.at_risk, "at risk"))  # fmt: skip
-    pieces = [Piece(tone, amount, f"{exact(amount)} {kind}") for tone, amount, kind in amounts]
+    pieces = of_money(row.money.confirmed, row.money.estimated, row.money.at_risk)
     return bar(row.value, dollars(_spent(row)), pieces, longest, counted(row.images, "image"))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import floor, log10
 
-from batchgen.money import MicroUSD, short
+from batchgen.money import MicroUSD, exact, short
 from batchgen.text import counted, duration
 
 FULL = 1000
@@ -17,6 +17,13 @@ MOST_BARS = 10
 MOST_BINS = 24
 POINTS = 120
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+TONES = {
+    "stored": "good", "done": "good", "partial": "warn", "moderated": "warn", "failed": "bad", "uncertain": "accent",
+    "held": "accent", "lost_paid": "bad", "submitted": "calm", "not_started": "calm",
+}  # fmt: skip
+SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "submitted", "not_started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,12 @@ def bar(name: str, amount: str, pieces: Iterable[Piece], whole: int, hint: str =
 
 def _part(piece: Piece, end: int, whole: int) -> Part:
     return Part(piece.tone, _of(end - piece.amount, whole), _of(piece.amount, whole), piece.words)
+
+
+def of_money(confirmed: MicroUSD, estimated: MicroUSD, at_risk: MicroUSD) -> list[Piece]:
+    """Make the pieces of what calls cost: for certain, by the table, and perhaps."""
+    kinds = (("good", confirmed, "confirmed"), ("accent", estimated, "estimated"), ("warn", at_risk, "at risk"))
+    return [Piece(tone, amount, f"{exact(amount)} {kind}") for tone, amount, kind in kinds]
 
 
 def dollars(amount: float) -> str:

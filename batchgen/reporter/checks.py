@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from batchgen.ledger import MeasuredRow
 from batchgen.model import CheckFlag
-from batchgen.reporter.tables import Column, names
+from batchgen.reporter.tables import Column, names, texts
 
 
 def _flags(row: MeasuredRow) -> str:
@@ -13,11 +13,10 @@ def _flags(row: MeasuredRow) -> str:
 
 
 CHECKS: Sequence[Column[MeasuredRow]] = (
-    Column("job_id", attrgetter("job_id")),
-    Column("path", attrgetter("path")),
+    *texts("job_id", "path"),
     Column("border_off", attrgetter("border_off"), float, "share"),
     Column("margin", attrgetter("margin"), float, "share"),
     Column("sharpness", attrgetter("sharpness"), float, "steps"),
-    Column("looks", attrgetter("looks")),
+    *texts("looks"),
     Column("flags", _flags),
 )

@@ -6,19 +6,17 @@ of an axis that sets model or quality, or that is named `prompt`. A saving is ag
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from batchgen.ledger import VariantRow, WayRow
-from batchgen.money import ZERO, MicroUSD, exact
+from batchgen.money import ZERO, MicroUSD
 from batchgen.reporter.acceptance import accept_rate
 from batchgen.reporter.tables import MICRO_DOLLARS, Column
-from batchgen.reporter.words import link, shown
+from batchgen.reporter.templates import template
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from markupsafe import Markup
 
 MOST_THINGS = 60
@@ -151,17 +149,7 @@ def section(comparison: Comparison, thumbs: Collection[str]) -> "Markup":
         return Markup()
     ways = sorted(comparison.ways.items(), key=lambda item: (-item[1].saving, item[0]))
     advice = comparison.advice()
-    text = _template().render(advice=advice, ways=ways, things=comparison.things, total=comparison.total, thumbs=thumbs)
+    text = template("comparison.html").render(
+        advice=advice, ways=ways, things=comparison.things, total=comparison.total, thumbs=thumbs
+    )
     return Markup(text)  # noqa: S704 - rendered with every value escaped
-
-
-@cache
-def _template() -> "Template":
-    from importlib.resources import files
-
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"usd": exact, "shown": shown, "link": link}
-    environment.filters["count"] = "{:,}".format
-    return environment.from_string((files("batchgen.reporter") / "web" / "comparison.html").read_text("utf-8"))

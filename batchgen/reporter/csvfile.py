@@ -33,6 +33,11 @@ def lines(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> Iterator[str]:
     return (_line([get(row) for get in getters]) for row in rows)
 
 
+def whole(columns: Sequence[Column[Any]], rows: Iterable[Any]) -> bytes:
+    """Write a short file at once."""
+    return "".join((header(columns), *lines(columns, rows))).encode(errors="backslashreplace")
+
+
 class CsvFile:
     """A CSV file being written."""
 

@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from batchgen.reporter.tables import Column
+from batchgen.reporter.tables import Column, counts, texts
 from batchgen.storage.derived import Derivatives, Derived
 
 DERIVATIVES: Sequence[Column[Derived]] = (
     Column("image", attrgetter("source")),
-    Column("name", attrgetter("name")),
-    Column("path", attrgetter("path")),
-    Column("bytes", attrgetter("bytes"), int, "bytes"),
-    Column("width", attrgetter("width"), int, "pixels"),
-    Column("height", attrgetter("height"), int, "pixels"),
-    Column("format", attrgetter("format")),
+    *texts("name", "path"),
+    *counts("bytes", "bytes"),
+    *counts("pixels", "width", "height"),
+    *texts("format"),
     Column("flags", lambda derived: " ".join(derived.flags)),
 )
 

@@ -1,8 +1,8 @@
 """The one place that writes: files are made beside the report and put in place together when all of them are whole."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.errors import StorageError
-from batchgen.ledger import Ledger, Review
+from batchgen.ledger import ImageRow, JobRow, Ledger, Review
 from batchgen.reporter import accounts, beside, derivatives, page_rows, shop_csv, thumbs, xlsx
 from batchgen.reporter.acceptance import ACCEPTED, accepted
 from batchgen.reporter.checks import CHECKS
@@ -72,13 +72,14 @@ def write(
     *,
     run_id: str | None = None,
     joined: Joined | None = None,
-    seconds: float = thumbs.SECONDS,
+    drew: int = 0,
 ) -> Written:
     """Write `report/` of an output folder from its ledger, as of a run, or of the latest one; or one of several.
 
-    Thumbnails take so many `seconds` at most, and memory stays flat however long the tables are. StorageError when the
-    folder refuses; the old report then stays.
+    A run that `drew` many images here has time for all their thumbnails. Memory stays flat however long the tables are.
+    StorageError when the folder refuses; the old report then stays.
     """
+    seconds = max(thumbs.SECONDS, thumbs.SECONDS_EACH * drew)
     where, name = (joined.where, joined.name) if joined else (REPORT, workspace.name)
     derived = joined.derivatives if joined else Derivatives.of(workspace)
     report = workspace.root / where
@@ -98,10 +99,9 @@ def write(
 def refresh(ledger: Ledger, workspace: Workspace, *, run_id: str) -> Written:
     """Bring only `summary.json` up to date, over a report that says the rest already."""
     report = workspace.root / REPORT
-    summary = accounts.read(ledger, run_id, root=workspace.root).as_json()
-    text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-    workspace.write(f"{REPORT}/summary.json", text.encode())
-    return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary)
+    summary = accounts.read(ledger, run_id, root=workspace.root)
+    workspace.write(f"{REPORT}/summary.json", _json(summary).encode())
+    return Written(report, report / "report.html", (report / "summary.json",), 0, 0, 0, summary.as_json())
 
 
 def _files(
@@ -112,37 +112,48 @@ def _files(
     small: Callable[..., thumbs.Thumbs],
 ) -> tuple[page_rows.Images, page_rows.Jobs]:
     """Make every file; each table is read once, and its rows go to all who want them."""
-    tags = ledger.report_rows.tag_names()
-    tables = _Tables(*(with_tags(columns, tags) for columns in (IMAGES, JOBS, USAGE)))
+    tags, rows = ledger.report_rows.tag_names(), ledger.report_rows
     kept = Kept.nothing(summary, tags)
-    with (
-        _sheets(stage, tables, summary) as sheets,
-        CsvFile(stage / "images.csv", tables.images) as images_csv,
-        CsvFile(stage / "jobs.csv", tables.jobs) as jobs_csv,
-        CsvFile(stage / "usage.csv", tables.usage) as usage_csv,
-        CsvFile(stage / "moderated.csv", MODERATED) as moderated_csv,
-        CsvFile(stage / "rerun.csv", RERUN) as rerun_csv,
-        ParquetFile(stage / "images.parquet", tables.images) as images_parquet,
-        ParquetFile(stage / "jobs.parquet", tables.jobs) as jobs_parquet,
-        ParquetFile(stage / "usage.parquet", tables.usage) as usage_parquet,
-    ):
-        rows = ledger.report_rows
-        pour(rows.images(), kept.images, images_csv, images_parquet, _Rejected(rerun_csv), *sheets.images)
-        pour(rows.jobs(), kept.jobs, kept.blocks, jobs_csv, jobs_parquet, _Moderated(moderated_csv), *sheets.jobs)
-        pour(rows.usage(), kept.usage, usage_csv, usage_parquet, *sheets.usage)
+    with ExitStack() as stack:
+        takers = _takers(stack, stage, summary, tags)
+        pour(rows.images(), kept.images, *takers["images"])
+        pour(rows.jobs(), kept.jobs, kept.blocks, *takers["jobs"])
+        pour(rows.usage(), kept.usage, *takers["usage"])
         pour(rows.calls(), kept.calls)
-    columns, listed = shop_csv.sheet(shop_csv.placed(ledger.report_rows.listed(), ledger.stores.address()), derived)
+    columns, listed = shop_csv.sheet(shop_csv.placed(rows.listed(), ledger.stores.address()), derived)
     _put_if_any(stage / "shop.csv", columns, batches(listed))
-    _put_if_any(stage / "checks.csv", CHECKS, batches(ledger.report_rows.measured()))
-    _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(ledger.report_rows.accepted())])
+    _put_if_any(stage / "checks.csv", CHECKS, batches(rows.measured()))
+    _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(rows.accepted())])
     _put_if_any(stage / "batches.csv", BATCHES, [ledger.batches.every()])
     _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(derived)))
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
-    _text(stage / "summary.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
+    _texts(stage / "summary.json", [_json(summary)])
     kept.beside = beside.read(ledger, kept.keys())
     _texts(stage / "report.html", parts(kept.page(small(kept.images.images.rows, beside=kept.beside))))
     return kept.images, kept.jobs
+
+
+def _takers(
+    stack: ExitStack, stage: Path, summary: accounts.Summary, tags: Sequence[str]
+) -> Mapping[str, Sequence[Taker]]:
+    """Open every file that takes the rows of a table: sheets of the workbook, CSV, Parquet, and what is picked out."""
+    tables = {
+        name: with_tags(columns, tags) for name, columns in (("usage", USAGE), ("jobs", JOBS), ("images", IMAGES))
+    }
+    takers: dict[str, list[Taker]] = {name: [] for name in tables}
+    if xlsx.available():
+        book = stack.enter_context(xlsx.WorkbookFile(stage / "report.xlsx"))
+        book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
+        for name, columns in tables.items():
+            takers[name].append(book.sheet(name.capitalize(), columns))
+        takers["jobs"].append(_Some(book.sheet("Moderated", MODERATED), _is_moderated))
+    for name, columns in tables.items():
+        takers[name].append(stack.enter_context(CsvFile(stage / f"{name}.csv", columns)))
+        takers[name].append(stack.enter_context(ParquetFile(stage / f"{name}.parquet", columns)))
+    takers["jobs"].append(_Some(stack.enter_context(CsvFile(stage / "moderated.csv", MODERATED)), _is_moderated))
+    takers["images"].append(_Some(stack.enter_context(CsvFile(stage / "rerun.csv", RERUN)), _is_rejected))
+    return takers
 
 
 def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:
@@ -157,57 +168,28 @@ def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequ
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
-    """The columns of each table, tags included."""
-
-    images: Sequence[Column[Any]]
-    jobs: Sequence[Column[Any]]
-    usage: Sequence[Column[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sheets:
-    """The takers of each table in a workbook; none where the library is missing."""
-
-    images: tuple[Taker, ...] = ()
-    jobs: tuple[Taker, ...] = ()
-    usage: tuple[Taker, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Moderated:
-    """Hands on the jobs that moderation stopped, wholly or in part."""
+class _Some:
+    """Hands on the rows of one kind."""
 
     taker: Taker
+    is_wanted: Callable[[Any], bool]
 
     def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if row.moderated_slots != "[]"])
+        self.taker.add([row for row in rows if self.is_wanted(row)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rejected:
-    """Hands on the images in their places that somebody rejected and nobody has drawn again."""
-
-    taker: Taker
-
-    def add(self, rows: Sequence[Any]) -> None:
-        self.taker.add([row for row in rows if row.review == Review.REJECTED and not row.superseded])
+def _is_moderated(job: JobRow) -> bool:
+    """Whether moderation stopped a job, wholly or in part."""
+    return job.moderated_slots != "[]"
 
 
-@contextmanager
-def _sheets(stage: Path, tables: _Tables, summary: accounts.Summary) -> Iterator[_Sheets]:
-    if not xlsx.available():
-        yield _Sheets()
-        return
-    with xlsx.WorkbookFile(stage / "report.xlsx") as book:
-        book.sheet("Totals", TOTALS).add(tuple(totals(summary.as_json())))
-        usage, jobs = book.sheet("Usage", tables.usage), book.sheet("Jobs", tables.jobs)
-        images, moderated = book.sheet("Images", tables.images), book.sheet("Moderated", MODERATED)
-        yield _Sheets((images,), (jobs, _Moderated(moderated)), (usage,))
+def _is_rejected(image: ImageRow) -> bool:
+    """Whether somebody rejected an image in its place, and nobody has drawn it again."""
+    return image.review == Review.REJECTED and not image.superseded
 
 
-def _text(path: Path, text: str) -> None:
-    _texts(path, [text])
+def _json(summary: accounts.Summary) -> str:
+    return json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n"
 
 
 def _texts(path: Path, pieces: Iterable[str]) -> None:

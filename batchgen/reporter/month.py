@@ -4,25 +4,20 @@ from calendar import month_name, monthrange
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.ledger import Month, MonthLine, Sums, Waste
 from batchgen.money import MicroUSD, exact
 from batchgen.reporter import assets, xlsx
 from batchgen.reporter.accounts import wasted_words
-from batchgen.reporter.charts import Bar, Piece, bar
+from batchgen.reporter.charts import Bar, bar, of_money
 from batchgen.reporter.csvfile import CsvFile
 from batchgen.reporter.tables import COUNTED, MICRO_DOLLARS, TOTALS, Column, batches, with_tags
-from batchgen.reporter.words import shown
+from batchgen.reporter.templates import template
 from batchgen.storage import Workspace
-from batchgen.text import counted
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 MOST_VALUES = 5_000
 MOST_ROWS = 200
@@ -106,7 +101,9 @@ BUDGETS: tuple[Column[BudgetLine], ...] = (
 )
 
 
-def write(month: Month, budgets: Sequence[Spending], workspace: Workspace, where: str, name: str) -> tuple[Path, ...]:
+def write_month(
+    month: Month, budgets: Sequence[Spending], workspace: Workspace, *, where: str, name: str
+) -> tuple[Path, ...]:
     """Write `month-2026-11.csv`, `.xlsx` and `.html` into a folder of the workspace; the paths written."""
     report = workspace.root / where
     base = f"month-{month.name}"
@@ -166,11 +163,7 @@ def _table(name: str, sums: Mapping[str, Sums], *, ordered: bool = True, total: 
 
 
 def _bar(value: str, sums: Sums, longest: int) -> Bar:
-    pieces = (
-        Piece("good", sums.confirmed_micro_usd, f"{exact(sums.confirmed_micro_usd)} confirmed"),
-        Piece("accent", sums.estimated_micro_usd, f"{exact(sums.estimated_micro_usd)} estimated"),
-        Piece("warn", sums.at_risk_micro_usd, f"{exact(sums.at_risk_micro_usd)} at risk"),
-    )
+    pieces = of_money(sums.confirmed_micro_usd, sums.estimated_micro_usd, sums.at_risk_micro_usd)
     return bar(value, exact(sums.spent_micro_usd), pieces, longest)
 
 
@@ -192,7 +185,12 @@ def _page(month: Month, name: str, days: Table, waste: Sequence[Waste], budgets:
     tags = (_table(tag, sums, total=len(sums) or MOST_VALUES) for tag, sums in month.by_tag(MOST_VALUES))
     groups = (*(_table(name, month.by(name)) for name in ("catalogue", "provider", "model")), *tags)
     total, year, number = month.total(), *map(int, month.name.split("-"))
-    return _template().render(
+    from markupsafe import Markup
+
+    css = assets.css() + (assets.WEB / "month.css").read_text("utf-8")
+    return template("month.html").render(
+        css=Markup(css),  # noqa: S704 - our own file
+        policy=assets.policy(css, ""),
         title=f"{month_name[number]} {year}",
         name=name,
         zones=", ".join(dict.fromkeys(one.timezone for one in budgets)),
@@ -214,17 +212,3 @@ def _drift(total: Sums) -> str:
     share = 100 * (paid - expected) / expected
     than = f"{abs(share):.1f} % {'more' if share > 0 else 'less'} than" if paid != expected else "exactly what was"
     return f"Calls were expected to cost {exact(expected)}; {exact(paid)} was charged, {than} expected."
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"shown": shown, "cause": wasted_words, "count": "{:,}".format}
-    environment.filters |= {"usd": lambda amount: exact(MicroUSD(amount))}
-    environment.filters |= {"calls": lambda number: counted(number, "call")}
-    css = assets.css() + (assets.WEB / "month.css").read_text("utf-8")
-    environment.globals |= {"css": Markup(css), "policy": assets.policy(css, "")}  # noqa: S704 - our own file
-    return environment.from_string((assets.WEB / "month.html").read_text("utf-8"))

@@ -2,33 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from batchgen.ledger import ImageRow, JobCounts, JobRow, Money
 from batchgen.money import ZERO, MicroUSD, exact
 from batchgen.reporter import assets, comparison
-from batchgen.reporter.accounts import Summary, wasted_words
+from batchgen.reporter.accounts import Summary
 from batchgen.reporter.beside import NOTHING, Beside
-from batchgen.reporter.charts import NO_CHARTS, Bars, Charts, Piece, bar
+from batchgen.reporter.charts import NO_CHARTS, SLOTS, TONES, Bars, Charts, Piece, bar
 from batchgen.reporter.gallery import data, pieces
-from batchgen.reporter.tables import flags, names
+from batchgen.reporter.templates import in_words, template
 from batchgen.reporter.thumbs import NO_THUMBS, Thumbs
-from batchgen.reporter.words import rounded, shown
 from batchgen.text import counted, duration
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 Row = TypeVar("Row")
 
-TONES = {
-    "stored": "good", "done": "good", "partial": "warn", "moderated": "warn", "failed": "bad", "uncertain": "accent",
-    "held": "accent", "lost_paid": "bad", "submitted": "calm", "not_started": "calm",
-}  # fmt: skip
 _DATA = "<data of the images>"
 """Stands where the data comes; no value that is escaped can look like it."""
-SLOTS = ("stored", "moderated", "failed", "lost_paid", "uncertain", "submitted", "not_started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +96,8 @@ def _html(page: Page, *, live: bool) -> str:
     """
     whole = page.summary.whole
     counts = asdict(whole.totals.images)
-    pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {_words(n)}") for n in SLOTS if counts[n]]
-    return _template().render(
+    pieces = [Piece(TONES[n], counts[n], f"{counts[n]:,} {in_words(n)}") for n in SLOTS if counts[n]]
+    return template("page.html").render(
         live=live,
         **({} if live else _inline()),
         title=page.summary.name or "batchgen",
@@ -116,7 +106,7 @@ def _html(page: Page, *, live: bool) -> str:
         images=whole.totals.images,
         pieces=pieces,
         stack=bar("", "", pieces, sum(piece.amount for piece in pieces)),
-        legend=[(TONES[name], _words(name)) for name in SLOTS if counts[name]],
+        legend=[(TONES[name], in_words(name)) for name in SLOTS if counts[name]],
         jobs_line=_jobs(whole.totals.jobs),
         facts=_facts(page.summary),
         drift=_drift(page),
@@ -135,27 +125,6 @@ def _html(page: Page, *, live: bool) -> str:
     )
 
 
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("batchgen.reporter", "web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {
-        "usd": lambda amount: exact(MicroUSD(amount)),
-        "rounded": lambda amount: rounded(MicroUSD(amount)),
-        "shown": shown,
-        "words": _words,
-        "names": names,
-        "flags": flags,
-        "tone": lambda state: TONES.get(state, "calm"),
-        "cause": wasted_words,
-        "count": "{:,}".format,
-    }
-    return environment.get_template("page.html")
-
-
 def _inline() -> dict[str, Any]:
     """Make what the static page holds and the live one fetches: style, script, and the policy that admits them."""
     from markupsafe import Markup
@@ -168,10 +137,6 @@ def _data(page: Page) -> Iterator[str]:
     images, blocks = page.images, page.blocks or {}
     about, thumbs = page.summary.about(), page.thumbs.there
     return pieces(data(images.rows, total=images.total, thumbs=thumbs, blocks=blocks, about=about, beside=page.beside))
-
-
-def _words(name: str) -> str:
-    return shown(name).replace("_", " ")
 
 
 def _line(summary: Summary) -> str:
@@ -196,7 +161,7 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
 def _jobs(jobs: JobCounts) -> str:
     counts = asdict(jobs)
     total = counts.pop("total")
-    named = [f"{number:,} {_words(name)}" for name, number in counts.items() if number]
+    named = [f"{number:,} {in_words(name)}" for name, number in counts.items() if number]
     return f"{counted(total, 'job')}: {', '.join(named)}" if named else "no jobs"
 
 

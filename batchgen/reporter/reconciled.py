@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from batchgen.ledger import Difference
-from batchgen.reporter import csvfile
-from batchgen.reporter.tables import Column
+from batchgen.reporter.csvfile import whole
+from batchgen.reporter.tables import Column, counts, texts
 from batchgen.storage import Workspace
 
 FILE = "report/reconciled.csv"
@@ -21,17 +21,15 @@ def _day(moment: datetime | None) -> str:
 COLUMNS: Sequence[Column[Difference]] = (
     Column("begins", lambda one: _day(one.begins)),
     Column("ends", lambda one: _day(one.ends)),
-    Column("model", lambda one: one.model),
-    Column("key_id", lambda one: one.key_id),
+    *texts("model", "key_id"),
     Column("kind", lambda one: one.kind.value),
-    Column("calls", lambda one: one.calls, int),
+    *counts("", "calls"),
     Column("difference_micro_usd", lambda one: one.micro_usd, int),
-    Column("detail", lambda one: one.detail),
+    *texts("detail"),
 )
 
 
-def write(workspace: Workspace, differences: Sequence[Difference]) -> str:
+def list_differences(workspace: Workspace, differences: Sequence[Difference]) -> str:
     """Write the list, in place of an earlier one; returns its path below the output folder."""
-    text = csvfile.header(COLUMNS) + "".join(csvfile.lines(COLUMNS, differences))
-    workspace.write(FILE, text.encode(errors="backslashreplace"))
+    workspace.write(FILE, whole(COLUMNS, differences))
     return FILE

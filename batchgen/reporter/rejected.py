@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from batchgen.errors import Place
-from batchgen.reporter import csvfile
+from batchgen.reporter.csvfile import whole
 from batchgen.reporter.tables import Column
 from batchgen.storage import Workspace
 
@@ -20,7 +20,6 @@ COLUMNS: Sequence[Column[Rejected]] = (
 def reject(workspace: Workspace, rows: Sequence[Rejected]) -> None:
     """List these rows, in place of those of an earlier run."""
     if rows:
-        text = csvfile.header(COLUMNS) + "".join(csvfile.lines(COLUMNS, rows))
-        workspace.write(FILE, text.encode(errors="backslashreplace"))
+        workspace.write(FILE, whole(COLUMNS, rows))
     elif workspace.exists(FILE):
         workspace.remove(FILE)

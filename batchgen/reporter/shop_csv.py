@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from batchgen.ledger import ListedRow
 from batchgen.model import Platform
-from batchgen.reporter.tables import Column
+from batchgen.reporter.tables import Column, counts, texts
 from batchgen.storage.derived import Derivatives
 
 PATH = "{path}"
@@ -55,10 +55,10 @@ def image(row: ListedRow) -> str:
 
 
 SHOP: tuple[Column[ListedRow], ...] = (
-    Column("sku", attrgetter("sku")),
-    Column("position", attrgetter("position"), int),
+    *texts("sku"),
+    *counts("", "position"),
     Column("image", image),
-    Column("alt", attrgetter("alt")),
+    *texts("alt"),
 )
 _SHOPIFY: tuple[Column[_ProductImage], ...] = (
     Column("URL handle", attrgetter("handle")),

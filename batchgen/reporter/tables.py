@@ -62,22 +62,24 @@ def _listed(name: str) -> Callable[[Any], Cell]:
     return lambda row: " ".join(names(getattr(row, name)))
 
 
-def _texts(*columns: str) -> tuple[Column[Any], ...]:
+def texts(*columns: str) -> tuple[Column[Any], ...]:
+    """Make columns of words of their own names."""
     return tuple(Column(name, attrgetter(name)) for name in columns)
 
 
-def _counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
+def counts(unit: str, *columns: str) -> tuple[Column[Any], ...]:
+    """Make columns of whole numbers of their own names."""
     return tuple(Column(name, attrgetter(name), int, unit) for name in columns)
 
 
 COUNTED = "pictures"
 """The unit of images in files since version 0.1.0: programs of others may look for it."""
-_KIND = _texts("model", "size", "quality", "provider")
-_SLOTS = _counts(
+_KIND = texts("model", "size", "quality", "provider")
+_SLOTS = counts(
     COUNTED, "wanted", "stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started"
 )
-_CALLS = _counts("calls", "attempts", "retried")
-_MONEY = _counts(
+_CALLS = counts("calls", "attempts", "retried")
+_MONEY = counts(
     MICRO_DOLLARS,
     *("confirmed_micro_usd", "estimated_micro_usd", "at_risk_micro_usd", "not_charged_micro_usd"),
     "expected_micro_usd",
@@ -85,67 +87,67 @@ _MONEY = _counts(
 _TOKENS = tuple(Column(f"{name}_tokens", attrgetter(name), int, "tokens") for name in ("text_in", "image_in", "output"))
 
 IMAGES: tuple[Column[ImageRow], ...] = (
-    *_texts("job_id", "job_key"),
-    *_counts("", "slot"),
-    *_texts("state", "path", "sha256"),
-    *_counts("bytes", "bytes"),
-    *_counts("pixels", "width", "height"),
-    *_texts("format"),
+    *texts("job_id", "job_key"),
+    *counts("", "slot"),
+    *texts("state", "path", "sha256"),
+    *counts("bytes", "bytes"),
+    *counts("pixels", "width", "height"),
+    *texts("format"),
     *_KIND,
-    *_counts(MICRO_DOLLARS, "cost_micro_usd"),
-    *_texts("prompt"),
+    *counts(MICRO_DOLLARS, "cost_micro_usd"),
+    *texts("prompt"),
     Column("flags", lambda row: " ".join(flags(row))),
     Column("reason", lambda row: row.reason.words),
-    *_texts("fault", "review", "note"),
+    *texts("fault", "review", "note"),
     Column("accepted", lambda row: str(row.review == Review.APPROVED).lower()),
 )
 BATCHES: tuple[Column[BatchRow], ...] = (
-    *_texts("id", "provider_id", "provider"),
+    *texts("id", "provider_id", "provider"),
     Column("state", lambda row: row.word),
-    *_texts("model", "endpoint"),
-    *_counts("lines", "lines"),
-    *_counts(COUNTED, "images"),
-    *_counts("lines", "completed", "failed"),
+    *texts("model", "endpoint"),
+    *counts("lines", "lines"),
+    *counts(COUNTED, "images"),
+    *counts("lines", "completed", "failed"),
     Column("reserved_micro_usd", attrgetter("reserved"), int, MICRO_DOLLARS),
     Column("confirmed_micro_usd", attrgetter("confirmed"), int, MICRO_DOLLARS),
     Column("created_at", lambda row: _utc(row.created)),
     Column("ended_at", lambda row: _utc(row.ended)),
-    *_texts("message"),
+    *texts("message"),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
-    *_texts("job_id"),
-    *_counts("", "slot"),
-    *_texts("prompt", "note", "path", "job_key", "sha256"),
+    *texts("job_id"),
+    *counts("", "slot"),
+    *texts("prompt", "note", "path", "job_key", "sha256"),
 )
 JOBS: tuple[Column[JobRow], ...] = (
-    *_texts("job_id", "job_key"),
+    *texts("job_id", "job_key"),
     Column("state", attrgetter("outcome")),
-    *_texts("operation"),
+    *texts("operation"),
     *_KIND,
     *_SLOTS,
     *_CALLS,
     *_TOKENS,
     *_MONEY,
     Column("seconds", attrgetter("seconds"), float, "seconds"),
-    *_texts("code", "message", "prompt"),
+    *texts("code", "message", "prompt"),
 )
 USAGE: tuple[Column[UsageRow], ...] = (
     *_KIND,
-    *_counts("jobs", "jobs"),
+    *counts("jobs", "jobs"),
     *_CALLS,
-    *_counts(COUNTED, "asked", "images"),
+    *counts(COUNTED, "asked", "images"),
     *_TOKENS,
     *_MONEY,
-    *_counts(COUNTED, "accepted"),
-    *_counts(MICRO_DOLLARS, "cost_per_accepted_micro_usd"),
+    *counts(COUNTED, "accepted"),
+    *counts(MICRO_DOLLARS, "cost_per_accepted_micro_usd"),
 )
 MODERATED: tuple[Column[JobRow], ...] = (
     Column("id", attrgetter("job_id")),
     Column("prompt", lambda row: row.moderated_prompt or row.prompt),
-    *_texts("code"),
+    *texts("code"),
     Column("categories", _listed("categories")),
     Column("slots", _listed("moderated_slots")),
-    *_texts("job_key", "message"),
+    *texts("job_key", "message"),
 )
 
 TOTALS: tuple[Column[tuple[str, Cell, int | None]], ...] = (

@@ -82,9 +82,8 @@ def join(outputs: Sequence[Path], into: Path | None = None) -> Sequence[Path]:
     with joined(folders, report.parent) as (ledger, images, derivatives):
         name = named(folders)
         make_root(report.parent)
-        written = reporter.join(
-            ledger, Workspace(report.parent), images, where=report.name, name=name, derivatives=derivatives
-        )
+        place = reporter.Joined(report.name, name, derivatives)
+        written = reporter.write(ledger, Workspace(report.parent), images, joined=place)
     return written.files
 
 
