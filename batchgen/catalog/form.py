@@ -21,7 +21,6 @@ T = TypeVar("T")
 Kind = Callable[[Node], T]
 
 _READING = yaml_tree.Reading("the file", empty=frozenset({"", "~", "null", "Null", "NULL"}))
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _MOST_BYTES = 1_000_000
 
 
@@ -78,31 +77,42 @@ def text(node: Node) -> str:
     return node.value
 
 
-def header(node: Node) -> str:
-    """Return the name of a header."""
-    name = text(node)
-    if not _HEADER.fullmatch(name):
-        raise FormError.at(node, "must be the name of a header, such as X-Organisation")
-    return name
+def matching(pattern: str, wrong: str) -> Kind[str]:
+    """Text of one form; `wrong` says what it must be."""
+    form = re.compile(pattern)
+
+    def reader(node: Node) -> str:
+        found = text(node)
+        if not form.fullmatch(found):
+            raise FormError.at(node, wrong)
+        return found
+
+    return reader
+
+
+_WORD = "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
+header = matching(_WORD, "must be the name of a header, such as X-Organisation")
+_token = matching(f"({_WORD})?", "must be one word")
 
 
 def token(node: Node) -> str:
     """One word, such as the `Bearer` before a key; or nothing."""
-    word = "" if node.value is None else text(node)
-    if word and not _HEADER.fullmatch(word):
-        raise FormError.at(node, "must be one word")
-    return word
+    return "" if node.value is None else _token(node)
 
 
 def number(node: Node) -> Decimal:
     """Return a decimal number, of either sign."""
-    try:
-        found = Decimal(text(node))
-    except InvalidOperation:
-        raise FormError.at(node, f"{safe(text(node), 40)!r} is not a number") from None
+    found = _decimal(node)
     if not found.is_finite() or abs(found) > 10**18:
         raise FormError.at(node, "must be a number")
     return found
+
+
+def _decimal(node: Node) -> Decimal:
+    try:
+        return Decimal(text(node))
+    except InvalidOperation:
+        raise FormError.at(node, f"{safe(text(node), 40)!r} is not a number") from None
 
 
 def flag(node: Node) -> bool:
@@ -122,10 +132,7 @@ def whole(node: Node) -> int:
 
 def amount(node: Node) -> Decimal:
     """Return a decimal number, zero or more."""
-    try:
-        number = Decimal(text(node))
-    except InvalidOperation:
-        raise FormError.at(node, f"{safe(text(node), 40)!r} is not a number") from None
+    number = _decimal(node)
     if not number.is_finite() or not 0 <= number <= 1_000_000:
         raise FormError.at(node, "must be a number from 0 to 1000000")
     return number

@@ -75,9 +75,14 @@ def _sizes(node: Node) -> FixedSizes | FlexibleSizes:
     return FixedSizes(form.several(form.text)(node))
 
 
+def operation(node: Node) -> Operation:
+    """Return an operation."""
+    return Operation(form.one_of(*Operation)(node))
+
+
 def operations(node: Node) -> frozenset[Operation]:
     """Return a list of operations."""
-    return frozenset(Operation(word) for word in form.several(form.one_of(*Operation))(node))
+    return frozenset(form.several(operation)(node))
 
 
 def token_prices(node: Node) -> TokenPrices:

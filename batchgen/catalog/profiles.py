@@ -11,7 +11,7 @@ from batchgen.catalog.models import find_model
 from batchgen.catalog.prices import ANY, price_from
 from batchgen.catalog.provider_form import ALL, FILE, FURTHER, NAMES, url_fault
 from batchgen.errors import InputError
-from batchgen.model import Operation, Price, Provider
+from batchgen.model import Price, Provider
 from batchgen.text import safe
 
 
@@ -63,8 +63,6 @@ def _build(entry: dict[str, Any], stem: str) -> Provider:
     values = dict(entry)
     rows = values.pop("prices", ())
     like = values.pop("like", None)
-    if "retired" in values:
-        values["retired"] = tuple((Operation(operation), day) for operation, day in values["retired"])
     values.setdefault("name", stem)
     base = replace(_known(like), prices=_inherited(_known(like), values), **values) if like else Provider(**values)
     stated = dict(base.prices) | dict(_prices(rows, base))

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batchgen.catalog import form
-from batchgen.catalog.models import operations
+from batchgen.catalog.models import operation, operations
 from batchgen.catalog.prices import PRICE_ROW
-from batchgen.model import Auth, BatchRules, OpenParam, Operation, ParamType, TaskRules
+from batchgen.model import Auth, BatchRules, OpenParam, ParamType, TaskRules
 from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
@@ -50,11 +50,6 @@ def _url(node: Node) -> str:
     if fault:
         raise form.FormError.at(node, fault)
     return url.rstrip("/")
-
-
-def _params(node: Node) -> tuple[tuple[Operation, frozenset[str]], ...]:
-    entries = form.table(_WORDS, form.one_of(*Operation))(node)
-    return tuple((Operation(operation), frozenset(names)) for operation, names in entries)
 
 
 def _price_row(node: Node) -> dict[str, Any]:
@@ -116,25 +111,11 @@ def _path(node: Node) -> str:
     return path
 
 
-def _paths(node: Node) -> tuple[tuple[Operation, str], ...]:
-    found = form.table(_path, form.one_of(*Operation))(node)
-    return tuple((Operation(operation), path) for operation, path in found)
-
-
-def _place_in(node: Node) -> str:
-    """Return a dotted place in a request or an answer."""
-    place = form.text(node)
-    if place and not _DOTTED.fullmatch(place):
-        raise form.FormError.at(node, "must be names joined by dots, such as usage.cost")
-    return place
-
-
-def _place_in_answer(node: Node) -> str:
-    """Return a dotted place in an answer, with numbers for the entries of lists."""
-    place = form.text(node)
-    if not _INDEXED.fullmatch(place):
-        raise form.FormError.at(node, "must be names and numbers joined by dots, such as data.0.task_id")
-    return place
+def _prefix(node: Node) -> str:
+    prefix = form.text(node)
+    if prefix and not _PATH.fullmatch(prefix):
+        raise form.FormError.at(node, "must be what stands before /images/generations, such as /v1, or empty")
+    return prefix.rstrip("/")
 
 
 def _task_path(node: Node) -> str:
@@ -166,20 +147,6 @@ def _batch(node: Node) -> BatchRules | None:
     return BatchRules(**_BATCH(node))
 
 
-def _prefix(node: Node) -> str:
-    prefix = form.text(node)
-    if prefix and not _PATH.fullmatch(prefix):
-        raise form.FormError.at(node, "must be what stands before /images/generations, such as /v1, or empty")
-    return prefix.rstrip("/")
-
-
-def _ratio(node: Node) -> str:
-    written = form.text(node)
-    if not _RATIO.fullmatch(written):
-        raise form.FormError.at(node, "must be a ratio of whole numbers, such as 16:9")
-    return written
-
-
 def _opens(node: Node) -> tuple[OpenParam, ...]:
     """Further parameters: name -> type, and what its values are."""
     found = form.table(_OPEN, _param_name)(node)
@@ -196,7 +163,7 @@ def _opened(name: str, entry: dict[str, Any]) -> OpenParam:
 
 def _param_name(node: Node) -> str:
     name = form.text(node)
-    if not _PARAM.fullmatch(name) or name in _NOT_OPEN:
+    if not re.fullmatch("[a-z][A-Za-z0-9_]{0,60}", name) or name in _NOT_OPEN:
         raise form.FormError.at(node, "must be the name of a parameter, such as seed")
     return name
 
@@ -232,12 +199,16 @@ _OUR_HEADERS = frozenset(
     }
 )
 _NOT_OPEN = frozenset({"id", "prompt", "model", "n", "operation", "image", "images", "mask", "stream", "messages"})
+_NAME = "[A-Za-z_][A-Za-z0-9_-]{0,60}"
+_place_in = form.matching(rf"({_NAME}(\.{_NAME}){{0,5}})?", "must be names joined by dots, such as usage.cost")
+"""A place in a request or an answer, or nowhere."""
+_place_in_answer = form.matching(
+    r"[A-Za-z0-9_-]{1,61}(\.[A-Za-z0-9_-]{1,61}){0,7}",
+    "must be names and numbers joined by dots, such as data.0.task_id",
+)
+_ratio = form.matching("[1-9][0-9]{0,3}:[1-9][0-9]{0,3}", "must be a ratio of whole numbers, such as 16:9")
 _SECRET_NAME = re.compile(r"key|token|secret|sig|password|auth", re.IGNORECASE)
 _PATH = re.compile(r"/[A-Za-z0-9_.~/:-]{0,200}")
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}(\.[A-Za-z_][A-Za-z0-9_-]{0,60}){0,5}")
-_INDEXED = re.compile(r"[A-Za-z0-9_-]{1,61}(\.[A-Za-z0-9_-]{1,61}){0,7}")
-_RATIO = re.compile(r"[1-9][0-9]{0,3}:[1-9][0-9]{0,3}")
-_PARAM = re.compile(r"[a-z][A-Za-z0-9_]{0,60}")
 _OPEN: form.Kind[dict[str, Any]] = _open_fields
 _WORDS = form.several(form.text)
 _LISTS = form.table(_WORDS)
@@ -268,7 +239,7 @@ _BATCH = form.record(
 _PER_MODEL: dict[str, form.Kind[Any]] = {
     "dialect": form.text,
     "operations": operations,
-    "params": _params,
+    "params": form.table(_word_set, operation),
     "ignored": _word_set,
     "unsent": _word_set,
     "values": _LISTS,
@@ -281,7 +252,7 @@ _PER_MODEL: dict[str, form.Kind[Any]] = {
     "max_n": form.whole,
     "masks": form.flag,
     "prompt_limit": form.nothing_or(form.whole),
-    "paths": _paths,
+    "paths": form.table(_path, operation),
     "opens": _opens,
     "fields": form.table(_place_in),
     "modalities": _WORDS,
@@ -298,7 +269,7 @@ _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
     "default_model": form.text,
     "models": _WORDS,
     "model_refuses": _LISTS,
-    "retired": form.table(form.day, form.one_of(*Operation)),
+    "retired": form.table(form.day, operation),
     "model_max_n": form.table(form.whole),
     "auth": _auth,
     "query": _query,
