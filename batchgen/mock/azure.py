@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from batchgen.mock.fault_words import FILTERED
 from batchgen.mock.reply import Reply, as_json, error, told_error
 
+FILTERED = {
+    "hate": {"filtered": False, "severity": "safe"},
+    "sexual": {"filtered": True, "severity": "medium"},
+    "violence": {"filtered": False, "severity": "safe"},
+}
 SAFE = {name: {"filtered": False, "severity": "safe"} for name in FILTERED}
 
 

@@ -12,85 +12,29 @@ from batchgen.mock import fault_answers as told
 from batchgen.mock import fault_replies as instead
 from batchgen.mock import fault_scripts as wire
 from batchgen.mock.fault import FREE, Fault
+from batchgen.mock.fault_list import faults as listed
 from batchgen.mock.field_faults import FIELD
 from batchgen.mock.gemini_faults import GEMINI
 from batchgen.mock.reply import Reply, error, overloaded, rate_limited, server_error, wrong_key
 from batchgen.mock.resolved_request import Look
 from batchgen.mock.wire import Pause, head
 
-VERIFY = (
-    "Your organization must be verified to use the model `gpt-image-1`. Please go to: "
-    "https://platform.openai.com/settings/organization/general and click on Verify Organization. If you just "
-    "verified, it can take up to 15 minutes for access to propagate."
-)
-MODELS = "No available channel for model under current group"
 DEEP = b'"deep": ' + b"[" * 200_000 + b"]" * 200_000 + b", "
 HUGE = b'"huge": ' + b"9" * 5000 + b", "
 
 STATUS: dict[str, Fault] = {
-    "status_400": Fault("400 invalid_value", FREE, reply=instead.failed(400, "Invalid value.", "invalid_value")),
-    "400_invalid": Fault("400 invalid_value, as status_400", FREE,
-                         reply=instead.failed(400, "Invalid.", "invalid_value")),
-    "400_billing": Fault(
-        "400 billing_hard_limit_reached", FREE,
-        reply=instead.failed(400, "Billing hard limit has been reached", "billing_hard_limit_reached"),
-    ),
+    **listed("error", "page", "empty"),
     "400_escapes": Fault("400 whose message drives a terminal", FREE, reply=instead.always(error(
         400, "\x1b]0;owned\x07\x1b[31mBad\x1b[0m\u202egnp.tac\x9b2J\r\nINFO paid $0", "invalid_value", param="size"))),
-    "401": Fault("401 invalid_api_key", FREE,
-                         reply=instead.failed(401, "Incorrect API key provided.", "invalid_api_key")),
     "401_text": Fault("401 as text/plain that carries JSON and part of a key", FREE, reply=instead.body(
         wrong_key("sk-mock-0000000000-abcd").body, "text/plain; charset=utf-8", 401)),
-    "402": Fault("402 without a known code", FREE, reply=instead.failed(402, "Payment required")),
-    "403": Fault("403 permission", FREE, reply=instead.failed(403, "You do not have permission.", "permission_denied")),
-    "403_verification": Fault("403 verify the organisation, code null", FREE, reply=instead.always(error(403, VERIFY))),
-    "403_html": Fault("403 page of a CDN that blocks the address (1015)", FREE, reply=instead.page(403, "Error 1015")),
-    "404_model": Fault("404 model_not_found", FREE, reply=instead.failed(404, "No such model.", "model_not_found")),
-    "404_html": Fault("404 page: the base URL is wrong", FREE, reply=instead.page(404, "Not Found")),
-    "404_url": Fault("404 as OpenAI says it of a path that is none", FREE,
-                     reply=instead.failed(404, "Invalid URL (POST /v1/images/edits)", None)),
-    "405": Fault("405 method not allowed", FREE, reply=instead.failed(405, "Method not allowed.")),
-    "408": Fault("408 request timeout", reply=instead.failed(408, "Request timed out.")),
-    "409": Fault("409 conflict", reply=instead.failed(409, "Conflict.")),
-    "413": Fault("413 too large", FREE, reply=instead.failed(413, "Payload too large.")),
-    "422": Fault("422 unprocessable", FREE, reply=instead.failed(422, "Unprocessable.", "invalid_request")),
-    "425": Fault("425 too early", reply=instead.failed(425, "Too early.")),
     "429_rate": Fault("429 with retry-after and retry-after-ms; option wait", FREE, reply=instead.limit),
-    "429_plain": Fault("429 of a gateway: no header, no time", FREE, reply=instead.failed(
-        429, "Rate limit exceeded for images per minute. Limit: 50/min.", "rate_limit_exceeded", "rate_limit_error")),
     "429_zero": Fault("429 Limit 0: no access", FREE, reply=instead.always(rate_limited("images", 0, 0, 1, 60))),
-    "429_quota": Fault("429 insufficient_quota", FREE, reply=instead.failed(
-        429, "You exceeded your current quota, please check your plan and billing details.", "insufficient_quota",
-        "insufficient_quota")),
-    "429_slow_down": Fault("429 slow_down", FREE,
-                         reply=instead.failed(429, "Slow down.", "slow_down", "rate_limit_error")),
-    "429_html": Fault("429 page of a proxy", FREE, reply=instead.page(429, "Too Many Requests")),
     "retry_after_date": Fault("429, Retry-After as HTTP date; option wait", FREE, reply=instead.limit_dated),
     "retry_after_value": Fault("429, Retry-After as option value says", FREE, reply=instead.limit_said),
     "status_500": Fault("500 server_error", reply=instead.always(server_error())),
-    "status_500_html": Fault("500 page", reply=instead.page(500, "Internal Server Error")),
-    "status_502_html": Fault("502 page of a proxy", reply=instead.page(502, "Bad Gateway")),
-    "status_502_json": Fault("502 JSON after upstream work",
-                         reply=instead.failed(502, "Upstream failed.", "bad_gateway")),
-    "status_502_empty": Fault("502 without a body", reply=instead.empty(502)),
     "status_503_json": Fault("503 server_is_overloaded at once", FREE, reply=instead.always(overloaded())),
-    "status_503_channel": Fault("503 no available channel", FREE, reply=instead.failed(503, MODELS, "no_channel")),
     "status_503_slow": Fault("503 JSON after delay (5.2 s)", reply=instead.always(overloaded()), delay=5.2),
-    "status_503_html": Fault("503 page", reply=instead.page(503, "Service Unavailable")),
-    "status_504": Fault("504 page of nginx", reply=instead.page(504, "Gateway Time-out")),
-    "status_520": Fault("520 page of a CDN", reply=instead.page(520, "Web server is returning an unknown error")),
-    "status_521": Fault("521: origin refused", FREE, reply=instead.page(521, "Web server is down")),
-    "status_522": Fault("522: no TCP to the origin, or no acknowledgement",
-                         reply=instead.page(522, "Connection timed out")),
-    "status_523": Fault("523: origin unreachable", FREE, reply=instead.page(523, "Origin is unreachable")),
-    "status_524": Fault("524: the origin still draws", reply=instead.page(524, "A timeout occurred")),
-    "status_525": Fault("525: no TLS to the origin", FREE, reply=instead.page(525, "SSL handshake failed")),
-    "status_526": Fault("526: certificate of the origin", FREE, reply=instead.page(526, "Invalid SSL certificate")),
-    "status_527": Fault("527 page", reply=instead.page(527, "Railgun Error")),
-    "status_529": Fault("529 overloaded, JSON at once", FREE,
-                         reply=instead.failed(529, "Overloaded.", "overloaded_error")),
-    "status_530": Fault("530 page", reply=instead.page(530, "Origin DNS error")),
-    "status_599": Fault("a status nobody knows", reply=instead.empty(599)),
     **{
         f"redirect_{status}": Fault(f"{status} elsewhere; option to", FREE, reply=instead.elsewhere(status))
         for status in (301, 302, 303, 307, 308)
@@ -99,7 +43,6 @@ STATUS: dict[str, Fault] = {
     "moderation_output": Fault("400 moderation_blocked after drawing", blocked="output"),
     "moderation_unknown": Fault("400 moderation_blocked, stage unknown", FREE, blocked="unknown"),
 }  # fmt: skip
-
 BODY: dict[str, Fault] = {
     "empty_200": Fault("200 without a body", reply=instead.empty(200)),
     "html_200": Fault("200 page", reply=instead.page(200, "One moment, please")),

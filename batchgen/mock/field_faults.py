@@ -9,6 +9,7 @@ from batchgen.mock import fault_shapes as shapes
 from batchgen.mock import fault_streams as streams
 from batchgen.mock import fault_words as words
 from batchgen.mock.fault import FREE, Fault
+from batchgen.mock.fault_list import faults
 from batchgen.mock.resolved_request import Look
 
 STREAMS: dict[str, Fault] = {
@@ -137,66 +138,13 @@ ADDRESSES: dict[str, Fault] = {
                           address="{origin}/files/gone.png?api_key={key}"),
 }  # fmt: skip
 
-# Where there are tasks; elsewhere these calls go well.
-TASKS: dict[str, Fault] = {
-    "task_failed": Fault("the task fails", task="failed"),
-    "task_failed_free": Fault("the task fails, uncharged", FREE, task="failed"),
-    "task_stuck": Fault("the task never ends", task="stuck"),
-    "task_lost": Fault("the task's id is 404 for ever", task="lost"),
-    "task_unknown_state": Fault("the task is 'reviewing' for ever", task="unknown_state"),
-    "task_no_images": Fault("the task is completed without images", task="no_images"),
-    "task_odd_id": Fault("an id with slashes, marks and a blank", task="odd_id"),
-    "task_number_id": Fault("an id that is a number", task="number_id"),
-    "task_poll_500": Fault("the first polls (option reads, 1) get 500", task="poll_500"),
-    "task_poll_429": Fault("the first polls (option reads, 1) get 429", task="poll_429"),
-    "task_poll_404": Fault("the first polls (option reads, 1) get 404", task="poll_404"),
-    "task_poll_html": Fault("the first polls (option reads, 1) get a page with 502", task="poll_html"),
-    "task_poll_401": Fault("the first polls (option reads, 1) get 401", task="poll_401"),
-    "task_poll_403": Fault("the first polls (option reads, 1) get 403", task="poll_403"),
-    "task_poll_empty": Fault("the first polls (option reads, 1) get 200 without a body", task="poll_empty"),
-}  # fmt: skip
-
-# The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists.
-BATCHES: dict[str, Fault] = {
-    "batch_validation": Fault("validation fails; option line (that of the prompt)", FREE, batch="validation"),
-    "batch_no_model": Fault("validation fails: its model is not there", FREE, batch="no_model"),
-    "batch_create_no_model": Fault("404 model_not_found, and it was not created", FREE, batch="create_no_model"),
-    "batch_token_limit": Fault("the queue is full; option limit (1000000)", FREE, batch="token_limit"),
-    "batch_expired": Fault("expires when option share (0.5) of the lines is done", batch="expired"),
-    "batch_cancelled": Fault("is cancelled by the provider; option share (0.5)", batch="cancelled"),
-    "batch_failed": Fault("fails in progress without a word", FREE, batch="failed"),
-    "batch_stuck": Fault("is in progress for ever", FREE, batch="stuck"),
-    "batch_poll_429": Fault("its first polls are 429; options polls (1), after (600 s)", batch="poll_429"),
-    "batch_late": Fault("goes well, but the first lists (option late) do not show it", batch="late"),
-    "batch_no_output": Fault("ends without an output file; option ends (completed, or cancelled)", batch="no_output"),
-    "batch_output_gone": Fault("ends, and its output file is gone; option ends (completed)", batch="output_gone"),
-    "batch_create_500": Fault("500, and it was created", batch="create_500"),
-    "batch_create_cut": Fault("RST, and it was created", batch="create_cut"),
-    "batch_create_lost": Fault("500, and it was not created", FREE, batch="create_lost"),
-    "batch_output_cut": Fault("the output breaks off; option reads (1)", batch="output_cut"),
-    "batch_output_slow": Fault("the output comes in ten parts; options reads (1), delay (0.5)", batch="output_slow"),
-    "batch_output_500": Fault("the output is 500; option reads (1)", batch="output_500"),
-    "batch_output_404": Fault("the output is 404; option reads (1)", batch="output_404"),
-    "batch_output_short": Fault("the output ends within a line; option reads (1)", batch="output_short"),
-    "batch_output_no_range": Fault("the output comes whole, whatever range; option reads (1)", batch="output_no_range"),
-}  # fmt: skip
-LINES: dict[str, Fault] = {
-    "line_missing": Fault("stands in neither file", line="missing"),
-    "line_doubled": Fault("stands there twice", line="doubled"),
-    "line_broken": Fault("is cut within its JSON", line="broken"),
-    "line_foreign": Fault("is followed by a line of somebody else", line="foreign"),
-    "line_in_both": Fault("stands in both files", line="in_both"),
-    "line_empty": Fault("has response null and error null", line="empty"),
-    "line_no_response": Fault("has response null and an error", FREE, line="no_response"),
-    "line_expired": Fault("has response null and batch_expired", FREE, line="expired"),
-}  # fmt: skip
-# Uploads, by their file name.
-UPLOADS: dict[str, Fault] = {
-    "file_500": Fault("500, and nothing is kept", FREE, file="500"),
-    "file_429": Fault("429, and nothing is kept", FREE, file="429"),
-    "file_cut": Fault("RST, and the file is kept", FREE, file="cut"),
-}  # fmt: skip
-
+TASKS = faults("task")
+"""Where there are tasks; elsewhere these calls go well."""
+BATCHES = faults("batch")
+"""The life of a batch: the first line that asks for one decides. Option late hides the batch from so many lists."""
+LINES = faults("line")
+UPLOADS = faults("file")
+"""Uploads, by their file name."""
 KEYS: dict[str, Fault] = {
     **{
         f"key_{name}": Fault(f"400 that echoes the key: {name}", FREE, reply=keys.refusing(spelling))

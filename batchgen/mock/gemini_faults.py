@@ -8,7 +8,8 @@ from batchgen.mock import fault_answers as told
 from batchgen.mock.broken import PREVIEW
 from batchgen.mock.fault import FREE, Fault
 from batchgen.mock.fault_answers import Alter, Answer
-from batchgen.mock.fault_words import RETRY_INFO, Words
+from batchgen.mock.fault_words import Words
+from batchgen.mock.google_words import RETRY_INFO
 
 QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
 QUOTA = (

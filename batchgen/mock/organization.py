@@ -38,24 +38,6 @@ def digest(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One charged call on the books."""
-
-    at: float
-    key_id: str
-    project_id: str
-    model: str
-    size: str
-    source: str
-    images: int
-    micro_usd: Decimal
-    text_tokens: int = 0
-    image_tokens: int = 0
-    output_tokens: int = 0
-    batch: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Planted:
     """What stands on the books beside the truth; `rises` lie with the bill, as they change what is charged.
 
@@ -64,7 +46,7 @@ class Planted:
     answered, each with a wait of so many seconds.
     """
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[Entry, ...] = ()
     cached_input: Decimal = Decimal(0)
     currency: str = "usd"
     day_begins: int = 0
@@ -120,7 +102,7 @@ class Organization:
 
     def total(self) -> Decimal:
         """Sum up everything on the books, in micro-dollars that nobody rounded."""
-        return sum((call.micro_usd for call in self._calls()), Decimal(0))
+        return sum((call.exact_micro_usd for call in self._calls()), Decimal(0))
 
     def usage(self, start: int, end: int, width: int, groups: Sequence[str]) -> list[dict[str, Any]]:
         """Make buckets of image usage, the empty ones too."""
@@ -138,9 +120,10 @@ class Organization:
     def _buckets(self, start: int, end: int, width: int, results: Any) -> list[dict[str, Any]]:
         shift = self.planted.day_begins if width == DAY else 0
         first, last = (start - shift) // width, -((shift - end) // width)
-        sorted_in: dict[int, list[Call]] = {}
+        sorted_in: dict[int, list[Entry]] = {}
         for call in self._calls():
-            sorted_in.setdefault(int(call.at - shift) // width, []).append(call)
+            assert call.when is not None, "whoever asks is known, and when"
+            sorted_in.setdefault(int(call.when.timestamp() - shift) // width, []).append(call)
         return [
             {
                 "object": "bucket",
@@ -151,40 +134,24 @@ class Organization:
             for number in range(first, last)
         ]
 
-    def _calls(self) -> Iterator[Call]:
-        for entry in tuple(self._bill.entries):
-            if entry.exact_micro_usd and entry.when is not None:
-                yield _own(entry, entry.when)
+    def _calls(self) -> Iterator[Entry]:
+        yield from (entry for entry in tuple(self._bill.entries) if entry.exact_micro_usd)
         yield from self.planted.calls
 
 
-def _own(entry: Entry, when: datetime) -> Call:
-    return Call(
-        at=when.timestamp(),
-        key_id=entry.key_id,
-        project_id=entry.project_id,
-        model=entry.model,
-        size=entry.size,
-        source=SOURCES.get(entry.kind or Kind.GENERATE, GENERATION),
-        images=entry.pictures,
-        micro_usd=entry.exact_micro_usd,
-        text_tokens=entry.text_tokens,
-        image_tokens=entry.image_tokens,
-        output_tokens=entry.output_tokens,
-        batch=entry.route == "batch",
-    )
-
-
-def _foreign(told: Mapping[str, Any]) -> Call:
-    return Call(
-        at=float(told["at"]),
+def _foreign(told: Mapping[str, Any]) -> Entry:
+    return Entry(
+        0,
+        0.0,
+        "",
+        when=datetime.fromtimestamp(float(told["at"]), UTC),
         key_id=str(told.get("key_id", "key_somebody_else")),
         project_id=str(told.get("project_id", "proj_mock")),
         model=str(told["model"]),
         size=str(told.get("size", "1024x1024")),
-        source=str(told.get("source", GENERATION)),
-        images=int(told.get("images", 1)),
-        micro_usd=Decimal(str(told["micro_usd"])),
+        kind=next((kind for kind, source in SOURCES.items() if source == told.get("source")), Kind.GENERATE),
+        pictures=int(told.get("images", 1)),
+        exact_micro_usd=Decimal(str(told["micro_usd"])),
     )
 
 
@@ -199,17 +166,23 @@ USAGE_GROUPS = ("project_id", "user_id", "api_key_id", "model", "size", "source"
 COST_GROUPS = ("project_id", "user_id", "line_item", "api_key_id", "api_source")
 
 
-def _used(calls: Sequence[Call], groups: Sequence[str]) -> list[dict[str, Any]]:
-    names = {"api_key_id": "key_id"}
+def _used(calls: Sequence[Entry], groups: Sequence[str]) -> list[dict[str, Any]]:
     facts = [
-        {name: USER if name == "user_id" else str(getattr(call, names.get(name, name))) for name in USAGE_GROUPS}
+        {
+            "project_id": call.project_id,
+            "user_id": USER,
+            "api_key_id": call.key_id,
+            "model": call.model,
+            "size": call.size,
+            "source": SOURCES.get(call.kind or Kind.GENERATE, GENERATION),
+        }
         for call in calls
     ]
     keys = [tuple(fact[name] if name in groups else None for name in USAGE_GROUPS) for fact in facts]
     return [
         {
             "object": "organization.usage.images.result",
-            "images": sum(call.images for call in found),
+            "images": sum(call.pictures for call in found),
             "num_model_requests": len(found),
             **dict(zip(USAGE_GROUPS, key, strict=True)),
         }
@@ -217,7 +190,7 @@ def _used(calls: Sequence[Call], groups: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _cost(calls: Sequence[Call], groups: Sequence[str], planted: Planted) -> list[dict[str, Any]]:
+def _cost(calls: Sequence[Entry], groups: Sequence[str], planted: Planted) -> list[dict[str, Any]]:
     costs = [(call, cost) for call in calls for cost in _items(call, planted.cached_input)]
     facts = [
         {
@@ -246,19 +219,20 @@ def _cost(calls: Sequence[Call], groups: Sequence[str], planted: Planted) -> lis
     return listed
 
 
-def _items(call: Call, cached_share: Decimal) -> Iterator[Cost]:
+def _items(call: Entry, cached_share: Decimal) -> Iterator[Cost]:
     """Cut the cost of a call into line items; what tokens do not explain stays with the output."""
-    name = f"{call.model} batch" if call.batch else call.model
+    batch = call.route == "batch"
+    name = f"{call.model} batch" if batch else call.model
     text_price, image_price, _ = per_token(call.model)
-    half = Decimal(2 if call.batch else 1)
+    half = Decimal(2 if batch else 1)
     cached = int(call.text_tokens * cached_share)
     text = (call.text_tokens - cached) * text_price / half
     saved = cached * text_price * (1 - CACHED_SHARE) / half
     of_cache = cached * text_price * CACHED_SHARE / half
     image = call.image_tokens * image_price / half
-    rest = call.micro_usd - saved - text - of_cache - image
+    rest = call.exact_micro_usd - saved - text - of_cache - image
     if rest < 0:  # it was charged by other rules than by token
-        yield Cost(f"{name}, output_image_tokens", call.micro_usd, None)
+        yield Cost(f"{name}, output_image_tokens", call.exact_micro_usd, None)
         return
     known = call.output_tokens or None
     for kind, amount, tokens in (
