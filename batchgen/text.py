@@ -6,8 +6,9 @@ LIMIT = 200
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """How `s3://bucket` and its like begin; a folder with such a name is written `./s3:/bucket`."""
-_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
-_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+_SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_PART = re.compile(rf"({_NUMBER.pattern})({'|'.join(_SECONDS)})", re.ASCII)
 
 
 def safe(text: object, limit: int = LIMIT) -> str:
@@ -55,13 +56,15 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-def span(words: str) -> float | None:
-    """Seconds of `2h`, `1h30m`, `1.5h`; None when it is no positive span of time."""
-    match = _SPAN.fullmatch(words.strip().lower())
-    if match is None:
+def seconds(words: str) -> float | None:
+    """Read a duration as people write it: `90`, `90s`, `45min`, `1.5h`, `1 h 30 min`; None for anything else."""
+    written = words.strip().replace(" ", "").lower()
+    if _NUMBER.fullmatch(written):
+        return float(written)
+    parts = _PART.findall(written)
+    if not parts or "".join(number + unit for number, unit in parts) != written:
         return None
-    seconds = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS.values(), strict=True) if part)
-    return seconds or None
+    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 def size_of(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from batchgen.money import MicroUSD, from_usd
-from batchgen.text import span
+from batchgen.text import seconds
 
 if TYPE_CHECKING:
     from batchgen.model.shard import Shard
@@ -42,17 +42,20 @@ class LocalPath(click.Path):
 
 
 class Duration(click.ParamType[float]):
-    """A duration such as `90d`, `2h`, `1h30m` or `45s`, in seconds."""
+    """A duration such as `90d`, `2h`, `1h30m` or `45s`, in seconds; `with_unit`: a bare number is none."""
 
     name = "TIME"
+
+    def __init__(self, *, with_unit: bool = False) -> None:
+        self.with_unit = with_unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        seconds = span(str(value))
-        if seconds is None:
+        found = None if self.with_unit and str(value).strip()[-1:].isdigit() else seconds(str(value))
+        if not found:
             self.fail(f"invalid duration {value!r}; write it as 90d, 2h, 1h30m or 45s", param, ctx)
-        return seconds
+        return found
 
 
 class Month(click.ParamType[str]):

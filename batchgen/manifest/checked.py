@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from batchgen.errors import Problem
 from batchgen.manifest.error_scope import Scope, by_scope, concerns
-from batchgen.manifest.schema import KINDS, ManifestForm
+from batchgen.manifest.form import KINDS
+from batchgen.manifest.schema import ManifestForm
 from batchgen.manifest.schema_errors import Path, complaints
 from batchgen.yaml_tree import Node, Plain, move, repeated
 

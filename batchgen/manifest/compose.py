@@ -8,6 +8,7 @@ from batchgen.errors import InputError, Place, Problem, Severity
 from batchgen.manifest import paths
 from batchgen.manifest.checked import Checked
 from batchgen.manifest.error_scope import Scope
+from batchgen.manifest.job_form import JobForm, RequestForm, RowsForm
 from batchgen.manifest.job_template import Axes, Extra, Field, JobTemplate, whole
 from batchgen.manifest.legal import SETTABLE, strangers
 from batchgen.manifest.listing import NO_TEXT, ListingTemplate
@@ -28,7 +29,6 @@ from batchgen.manifest.row_manifest import inline
 from batchgen.manifest.rows.layout import Layout
 from batchgen.manifest.rows.table import Table, renamed, why_no_file
 from batchgen.manifest.rows.tables import READERS, open_table
-from batchgen.manifest.schema import JobForm, RequestForm, RowsForm
 from batchgen.manifest.template_names import Outside, look_up, usable
 from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template, in_template, is_name
 from batchgen.yaml_tree import Node

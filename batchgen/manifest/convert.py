@@ -6,9 +6,11 @@ from typing import Any
 
 from batchgen.errors import Problem
 from batchgen.imaging.presets import presets
+from batchgen.manifest.form import Form
+from batchgen.manifest.image_forms import ChecksForm, DerivativeForm
 from batchgen.manifest.names import shown
 from batchgen.manifest.paths import MAX_COMPONENT, safe_name
-from batchgen.manifest.schema import ChecksForm, DerivativeForm, Form, ManifestForm, PriceForm, ProviderEntryForm
+from batchgen.manifest.schema import ManifestForm, PriceForm, ProviderEntryForm
 from batchgen.model import (
     NO_CHECKS,
     BatchSettings,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from batchgen.manifest.job_form import JobForm
 from batchgen.manifest.names import COMBINATIONS, NAMES
 from batchgen.manifest.rows.tables import SUFFIXES
-from batchgen.manifest.schema import JobForm, ManifestForm
+from batchgen.manifest.schema import ManifestForm
 from batchgen.manifest.schema_errors import Path
 from batchgen.yaml_tree import Plain
 

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import Place, Problem
+from batchgen.manifest.form import KINDS
+from batchgen.manifest.job_form import RequestForm
 from batchgen.manifest.names import INSTEAD, did_you_mean, listed, nearest, shown
-from batchgen.manifest.schema import KINDS, ManifestForm, RequestForm
+from batchgen.manifest.schema import ManifestForm
 from batchgen.yaml_tree import Node
 
 _EXPECTED = {

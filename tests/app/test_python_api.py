@@ -46,6 +46,8 @@ TAKEN = [
     ("max_duration", 90, 90.0),
     ("max_duration", 0.5, 0.5),
     ("max_duration", "1h30m", 5400.0),
+    ("max_duration", "45min", 2700.0),
+    ("max_duration", "90", 90.0),
     ("max_duration", timedelta(minutes=2), 120.0),
     ("only", "sofa-*", ("sofa-*",)),
     ("only", ["sofa-*", "lamp-1"], ("sofa-*", "lamp-1")),
@@ -67,7 +69,10 @@ TAKEN = [
 REFUSED = [
     *(("max_cost", value) for value in ("lots", "", True, -1, float("nan"), float("inf"), 10**12, 10**400, [1], b"1")),
     *((name, value) for name in ("max_images", "concurrency", "first", "sample") for value in (0, -1, 1.0, "3", True)),
-    *(("max_duration", value) for value in ("soon", "90", 0, -1, float("nan"), float("inf"), 10**400, True, [1])),
+    *(
+        ("max_duration", value)
+        for value in ("soon", "1h30", "0", 0, -1, float("nan"), float("inf"), 10**400, True, [1])
+    ),
     *(("only", value) for value in ([], (), b"*", 5, [5], {"*": 1})),
     *(
         (name, value)

@@ -8,7 +8,7 @@ import pytest
 
 from batchgen.errors import InputError
 from batchgen.manifest import load
-from batchgen.manifest.schema import seconds
+from batchgen.manifest.form import duration
 from batchgen.model import (
     Budget,
     Event,
@@ -97,14 +97,14 @@ def test_a_provider_file_is_found_from_the_manifest(context: Any) -> None:
 )
 def test_durations_are_read(text: str, expected: float) -> None:
     """Plain numbers are seconds; units may be joined."""
-    assert seconds(text) == expected
+    assert duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "h", "2x", "-5", "1e3", "nan", "inf", "2h x", "h2", "1h-5m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match="not a duration"):
-        seconds(text)
+        duration(text)
 
 
 def test_the_schema_knows_every_key() -> None:

@@ -17,7 +17,7 @@ from batchgen.app.config.stores import store_address
 from batchgen.errors import InputError, Problem
 from batchgen.model import EngineChoice, OnUncertain, RouteChoice, Shard
 from batchgen.money import MicroUSD, from_usd
-from batchgen.text import ADDRESS, safe, span
+from batchgen.text import ADDRESS, safe, seconds
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def _seconds(value: object) -> float:
     if isinstance(value, timedelta):
         found = value.total_seconds()
     elif isinstance(value, str):
-        found = span(value)
+        found = seconds(value)
     elif not isinstance(value, bool) and isinstance(value, Real):
         found = float(value) if value <= MOST else None
     if found is None or not 0 < found <= MOST:

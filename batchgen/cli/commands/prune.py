@@ -12,7 +12,9 @@ from batchgen.errors import Exit
 
 @subcommand("prune")
 @output_argument
-@click.option("--older-than", type=Duration(), required=True, help="How old what is removed must be, such as 90d.")
+@click.option(
+    "--older-than", type=Duration(with_unit=True), required=True, help="How old what is removed must be, such as 90d."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @json_option
 @click.pass_obj
