@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 from batchgen.ledger import opening
 from batchgen.ledger.account_names import AccountNames, account_mark
 from batchgen.ledger.accounts import Accounts
-from batchgen.ledger.adoption import Adoption
-from batchgen.ledger.attempts import Attempts
+from batchgen.ledger.adoption import Adopted, Adoption
+from batchgen.ledger.attempts import AttemptRow, Attempts
 from batchgen.ledger.batches import Batches, BatchRow, BatchState, NewBatch
 from batchgen.ledger.bills import Bills, BookedCall, Difference, DifferenceKind
 from batchgen.ledger.canaries import Begun, Canaries
 from batchgen.ledger.database import Database
-from batchgen.ledger.downloads import Downloads
-from batchgen.ledger.images import Images
+from batchgen.ledger.downloads import Downloads, PendingDownload
+from batchgen.ledger.images import Images, RecordedImage, SupersededImage
+from batchgen.ledger.job_records import UNKNOWN, Known, Previous, Slot, Tried, Wanted
 from batchgen.ledger.jobs import Jobs
 from batchgen.ledger.joining import Joining, Place
 from batchgen.ledger.learned_limits import LearnedLimits, QueueLimits
@@ -26,33 +27,6 @@ from batchgen.ledger.month import BudgetFacts, Month, MonthLine, Sums, budgets
 from batchgen.ledger.permits import Permits
 from batchgen.ledger.prechecks import Prechecks
 from batchgen.ledger.queue import Queue
-from batchgen.ledger.records import (
-    COUNT_IMAGES,
-    UNKNOWN,
-    Adopted,
-    Approved,
-    AttemptRow,
-    CapKind,
-    Caps,
-    Decision,
-    Finding,
-    Headroom,
-    Held,
-    Judged,
-    Known,
-    PendingDownload,
-    Previous,
-    RecordedImage,
-    Refused,
-    Review,
-    Reworded,
-    RunRow,
-    RunStart,
-    Slot,
-    SupersededImage,
-    Tried,
-    Wanted,
-)
 from batchgen.ledger.report_records import (
     AcceptedRow,
     CallRow,
@@ -67,15 +41,16 @@ from batchgen.ledger.report_records import (
     WayRow,
 )
 from batchgen.ledger.report_rows import ReportRows
-from batchgen.ledger.reservations import Reservations
-from batchgen.ledger.reviews import Reviews
-from batchgen.ledger.risk import Risk
-from batchgen.ledger.runs import Runs
+from batchgen.ledger.reservations import COUNT_IMAGES, CapKind, Caps, Headroom, Refused, Reservations
+from batchgen.ledger.reviews import Approved, Judged, Review, Reviews, Reworded
+from batchgen.ledger.risk import Decision, Held, Risk
+from batchgen.ledger.runs import RunRow, Runs, RunStart
 from batchgen.ledger.stores import Stores
 from batchgen.ledger.told import Told
 from batchgen.ledger.totals import (
     Counted,
     Exposure,
+    Finding,
     History,
     ImageCounts,
     JobCounts,

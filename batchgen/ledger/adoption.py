@@ -4,16 +4,42 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, share_anew
+from batchgen.ledger.job_records import Wanted
 from batchgen.ledger.jobs import Jobs
-from batchgen.ledger.records import Adopted
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, stamp
 from batchgen.model import StoredImage
 from batchgen.money import ZERO, MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An image that was paid for under a ledger that is lost, as its sidecar, a log or an old report tells.
+
+    `attempt` is the id of the call that drew it, and `began` when that was made, where they are known; `drawn` is when
+    the image came.
+    """
+
+    wanted: Wanted
+    slot: int
+    path: str
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    cost: MicroUSD = ZERO
+    estimated: bool = True
+    attempt: str = ""
+    began: datetime | None = None
+    drawn: datetime | None = None
+    e_tag: str = ""
+
 
 Calls = Mapping[tuple[str, str], Mapping[int, Adopted]]
 """Images by their slots, of each call by its job's key and its id."""

@@ -2,15 +2,25 @@
 
 import json
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
-from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
-from batchgen.model import AttemptState, Echo, Purpose, Reason, ReasonCode, Receipt, Route, Settlement, Usage
+from batchgen.model import (
+    AttemptState,
+    Echo,
+    ImageRequest,
+    Purpose,
+    Reason,
+    ReasonCode,
+    Receipt,
+    Route,
+    Settlement,
+    Usage,
+)
 from batchgen.money import MicroUSD, split
 
 CHARGED = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
@@ -21,6 +31,69 @@ ATTEMPTS = (
     " JOIN jobs j ON j.catalogue = a.catalogue AND j.key = a.job_key"
     " WHERE a.catalogue = :catalogue"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One call as the ledger knows it. `paths` are the places of its slots, with `ext` for the real extension.
+
+    `seq` orders calls as they were reserved. While it is pending, `handle` names it where it was accepted, `next_look`
+    says when to ask for its result, and `expires` when there is none any more. `replaces` is the key of the job whose
+    images step aside for it.
+    """
+
+    id: str
+    run_id: str
+    job_key: str
+    job_id: str
+    request: ImageRequest
+    model: str
+    provider: str
+    slots: tuple[int, ...]
+    paths: tuple[str, ...]
+    purpose: Purpose
+    state: AttemptState
+    low: MicroUSD
+    expected: MicroUSD
+    high: MicroUSD
+    price: str
+    reserved: MicroUSD
+    cost: MicroUSD
+    at_risk: MicroUSD
+    released: MicroUSD
+    estimated: bool
+    started: datetime
+    ended: datetime | None
+    phase: str
+    status: int | None
+    code: str
+    message: str
+    categories: tuple[str, ...]
+    request_id: str | None
+    headers: tuple[tuple[str, str], ...]
+    quarantine: str | None
+    seconds: float
+    brought: int
+    text_in: int | None
+    image_in: int | None
+    output: int | None
+    text_out: int | None
+    total: int | None
+    usage: str
+    echo: str
+    flags: tuple[str, ...]
+    note: str
+    seq: int
+    route: Route
+    handle: str | None
+    next_look: datetime | None
+    expires: datetime | None
+    replaces: str | None
+
+    def path(self, slot: int, ext: str) -> str:
+        """Where the image of a slot goes, below `images/`, for a real extension without dot."""
+        stem, _, _ = self.paths[self.slots.index(slot)].rpartition(".")
+        return f"{stem}.{ext}"
 
 
 class Attempts:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from batchgen.ledger.attempts import ATTEMPTS, attempt_from
+from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import AttemptRow, Caps, Refused
-from batchgen.ledger.reservations import reserve_all
+from batchgen.ledger.reservations import Caps, Refused, reserve_all
 from batchgen.ledger.text import moment, plain, stamp
 from batchgen.model import Attempt
 from batchgen.money import MicroUSD

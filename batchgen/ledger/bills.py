@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import Finding
 from batchgen.ledger.risk import write_finding
 from batchgen.ledger.text import dump, moment, stamp
+from batchgen.ledger.totals import Finding
 from batchgen.model import AttemptState, Operation, Route
 from batchgen.money import MicroUSD
 

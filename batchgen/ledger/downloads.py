@@ -1,13 +1,46 @@
 """Paid images that wait at an address."""
 
 import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, share_anew, slots_of
-from batchgen.ledger.records import PendingDownload
 from batchgen.ledger.text import moment, reason_columns, reason_from, request_from, words
-from batchgen.model import Reason, SlotState, StoredImage
+from batchgen.model import NO_REASON, ImageRequest, Reason, SlotState, StoredImage
 from batchgen.money import ZERO, MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDownload:
+    """A paid image that waits at an address; `path` as in `AttemptRow.paths`. `tries` counts failed downloads.
+
+    `base_url` is where its provider was when it was drawn, if it had an address of its own. `request` is what was asked
+    for; `replaces` is the key of the job whose image may stand where this one goes. `call_cost` is of its whole call.
+    `refused`: our rules kept it from its address before; it counts as lost until they let it come.
+    """
+
+    attempt_id: str
+    run_id: str
+    job_key: str
+    job_id: str
+    slot: int
+    url: str
+    expires: datetime | None
+    place: str
+    call_cost: MicroUSD
+    provider: str
+    base_url: str | None = None
+    tries: int = 0
+    reason: Reason = NO_REASON
+    request: ImageRequest | None = None
+    replaces: str | None = None
+    refused: bool = False
+
+    def path(self, ext: str) -> str:
+        """Where the image goes, below `images/`, for a real extension without dot."""
+        stem, _, _ = self.place.rpartition(".")
+        return f"{stem}.{ext}"
 
 
 class Downloads:

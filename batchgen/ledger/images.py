@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, Marks, slots_of
 from batchgen.ledger.leftovers import PRUNED
-from batchgen.ledger.records import RecordedImage, SupersededImage
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, words
@@ -16,6 +16,39 @@ _BY_PATH = "INDEXED BY images_by_path"
 _STANDING = "INDEXED BY images_standing"
 """Without a word, SQLite looks at every image of the catalogue for each path."""
 _FROZEN = f"(SELECT 1 FROM reviews r WHERE {IN_FORCE} AND r.decision = 'approved')"  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedImage:
+    """An image that the ledger believes to be in place; `path` is relative to the output folder."""
+
+    job_key: str
+    job_id: str
+    slot: int
+    path: str
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    fault: str = ""
+    e_tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededImage:
+    """An image that is wanted and lies at `path`, where it stepped aside for another one; its place is `place`.
+
+    `owner` is the key of the job whose image stands there now, None when the ledger knows of none. Both paths are
+    relative to the output folder.
+    """
+
+    job_key: str
+    slot: int
+    path: str
+    place: str
+    sha256: str
+    owner: str | None
 
 
 class Images:

@@ -8,8 +8,8 @@ from dataclasses import astuple
 
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import slots_of
-from batchgen.ledger.records import UNKNOWN, Known, Previous, Review, Slot, Tried, Wanted
-from batchgen.ledger.reviews import DOUBT, IN_FORCE
+from batchgen.ledger.job_records import UNKNOWN, Known, Previous, Slot, Tried, Wanted
+from batchgen.ledger.reviews import DOUBT, IN_FORCE, Review
 from batchgen.ledger.runs import Runs
 from batchgen.ledger.text import dump, moment, plain, reason_from, request_from, request_text
 from batchgen.model import ImageRequest, Job, ReasonCode, SlotState

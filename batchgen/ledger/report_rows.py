@@ -7,9 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
-from batchgen.ledger.attempts import ATTEMPTS, attempt_from
+from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import AttemptRow
 from batchgen.ledger.report_records import (
     AcceptedRow,
     CallRow,

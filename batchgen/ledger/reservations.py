@@ -2,14 +2,15 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from batchgen.errors import StorageError
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import COUNT_IMAGES, CapKind, Caps, Headroom, Refused
 from batchgen.ledger.reviews import frozen
 from batchgen.ledger.text import dump, slots_text, stamp
 from batchgen.ledger.totals import Exposure
@@ -22,6 +23,66 @@ LONGEST_CALL = timedelta(days=1)
 _OPEN_SINCE = "ended IS NULL AND started >= iif(state = 'dispatched', ?, ?)"
 Claimed = tuple[int, int]
 """Micro-dollars and images that jobs under way may still ask for, and that others leave to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The limits that hold at a reservation; None is no limit of that kind.
+
+    `max_cost` and `max_images` bound this run. `day` and `month` bound the money of the whole ledger, and
+    `images_per_day` the images asked of this run's provider, also under its `earlier` names, per calendar day or month
+    in `timezone`. `latest`: nothing is reserved once another run has begun in this output.
+    """
+
+    max_cost: MicroUSD | None = None
+    max_images: int | None = None
+    day: MicroUSD | None = None
+    month: MicroUSD | None = None
+    images_per_day: int | None = None
+    timezone: str = "UTC"
+    latest: bool = False
+    earlier: frozenset[str] = frozenset()
+
+
+class CapKind(StrEnum):
+    """Which limit refused a call."""
+
+    MAX_COST = "max_cost"
+    MAX_IMAGES = "max_images"
+    DAY = "budget_day"
+    MONTH = "budget_month"
+    IMAGES_PER_DAY = "images_per_day"
+    APPROVED = "approved"  # no limit: the image that stands in the place of a call's was approved meanwhile
+
+
+COUNT_IMAGES = frozenset({CapKind.MAX_IMAGES, CapKind.IMAGES_PER_DAY})
+"""Limits in images; the others are in micro-dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """A limit, and how much of it is free for a new run: micro-dollars or images. `provider` is whose alone it is."""
+
+    kind: CapKind
+    limit: int
+    free: int
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that does not fit. `ask`, `limit` and `headroom`, what is free now, are micro-dollars or images.
+
+    `ever` is False when it could not fit even if every call under way turned out to cost nothing. `place` is the image
+    that was approved meanwhile.
+    """
+
+    kind: CapKind
+    headroom: int
+    ever: bool
+    ask: int = 0
+    limit: int = 0
+    place: str = ""
 
 
 class Reservations:

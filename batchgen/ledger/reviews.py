@@ -6,12 +6,14 @@ A decision is in force while the image it was made of is the one in its slot.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import PurePosixPath
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import Approved, Judged, Review, Reworded
 from batchgen.ledger.text import dump, plain, request_from, stamp
+from batchgen.model import ImageRequest
 
 IN_FORCE = (
     "r.catalogue = i.catalogue AND r.job_key = i.job_key AND r.slot = i.slot AND r.attempt_id = i.attempt_id"
@@ -30,6 +32,42 @@ DOUBT = (
     " AND asked.value = i.slot)"
 )
 """Whether a call for the slot that was made since the decision may have been charged."""
+
+
+class Review(StrEnum):
+    """What a person decides about a stored image."""
+
+    APPROVED = "approved"  # frozen: never overwritten, moved or drawn again
+    REJECTED = "rejected"  # to be drawn again, with the note as further words
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision about the image with these bytes in a slot of a job; None takes an earlier one back."""
+
+    job_key: str
+    slot: int
+    sha256: str
+    decision: Review | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A job with approved images in their places; `words` the first was drawn with where they were not the job's."""
+
+    key: str
+    request: ImageRequest
+    images: int
+    words: str | None = None
+
+
+class Reworded(StrEnum):
+    """What became of other words for the moderated images of a job."""
+
+    CHANGED = "changed"  # they will be drawn with them
+    SAME = "same"  # nothing to draw: the words are those that were refused, or nothing is moderated
+    UNKNOWN = "unknown"  # no job has this key
 
 
 class Reviews:

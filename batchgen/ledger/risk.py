@@ -4,16 +4,47 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from itertools import groupby
 
 from batchgen.errors import InputError
 from batchgen.ledger.database import Database
 from batchgen.ledger.image_writer import ImageWriter, slots_of
-from batchgen.ledger.records import Decision, Finding, Held
 from batchgen.ledger.text import dump, moment, reason_from, stamp
-from batchgen.ledger.totals import Reconciliation
+from batchgen.ledger.totals import Finding, Reconciliation
 from batchgen.model import Reason, ReasonCode, SlotState
 from batchgen.money import MicroUSD, exact, from_usd
+
+
+class Decision(StrEnum):
+    """What a person decides about a held job."""
+
+    RETRY = "retry"  # draw it (perhaps again); what is at risk stays at risk
+    DROP = "drop"  # give its uncertain images up
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job whose images were perhaps drawn and paid: somebody may decide.
+
+    `away` are slots whose images were paid and did not come from their addresses when they were tried. `again` are
+    those of `slots` that are not held: the next run asks for them once more.
+    """
+
+    job_id: str
+    job_key: str
+    slots: tuple[int, ...]
+    at_risk: MicroUSD
+    since: datetime
+    reason: Reason
+    away: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing becomes of the job until somebody decides."""
+        return len(self.again) < len(self.slots) + len(self.away)
+
 
 # Bills are told in cents.
 ROUNDING = from_usd("0.01")

@@ -2,13 +2,55 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 
 from batchgen.ledger.database import Database
-from batchgen.ledger.records import RunRow, RunStart
 from batchgen.ledger.text import dump, moment, plain, stamp
-from batchgen.money import MicroUSD
+from batchgen.money import ZERO, MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """A run as it begins. `manifest` names what is run; `command` is its options as JSON text.
+
+    Without a manifest's name its money belongs to every manifest of the catalogue: what was adopted.
+    """
+
+    run_id: str
+    manifest: str
+    provider: str
+    cap: MicroUSD | None = None
+    low: MicroUSD = ZERO
+    expected: MicroUSD = ZERO
+    high: MicroUSD = ZERO
+    command: str = "{}"
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the ledger knows it; `ended`, `exit_code` and `seconds` are None while it runs, or when it was killed.
+
+    `seconds` is how long it took by a clock that nobody sets.
+    """
+
+    run_id: str
+    manifest: str
+    provider: str
+    started: datetime
+    ended: datetime | None
+    exit_code: int | None
+    why: str
+    cap: MicroUSD | None
+    low: MicroUSD
+    expected: MicroUSD
+    high: MicroUSD
+    command: str
+    version: str
+    counts: str
+    seconds: float | None
 
 
 class Runs:

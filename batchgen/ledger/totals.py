@@ -3,8 +3,17 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from batchgen.ledger.records import Finding
 from batchgen.money import ZERO, MicroUSD
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One call that a bill decided: its cost is `confirmed`, and `cleared` was not charged."""
+
+    attempt_id: str
+    job_id: str
+    confirmed: MicroUSD
+    cleared: MicroUSD
 
 
 @dataclass(frozen=True, slots=True)

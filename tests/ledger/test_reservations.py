@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.ledger import Caps, Ledger, RunStart
-from batchgen.ledger.records import CapKind, Refused
-from batchgen.ledger.reservations import Line, day_start, judge, month_start
+from batchgen.ledger.reservations import CapKind, Line, Refused, day_start, judge, month_start
 from batchgen.model import Attempt, AttemptState, Charge
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import SystemClock
