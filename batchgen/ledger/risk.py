@@ -46,16 +46,12 @@ class Held:
         return len(self.again) < len(self.slots) + len(self.away)
 
 
-# Bills are told in cents.
 ROUNDING = from_usd("0.01")
-
-
+"""Bills are told in cents."""
 _RESOLVED = {
     Decision.RETRY: (SlotState.NOT_STARTED, ReasonCode.RESOLVED_RETRY),
     Decision.DROP: (SlotState.FAILED, ReasonCode.RESOLVED_DROP),
 }
-
-
 _AWAY = {Decision.RETRY: SlotState.NOT_STARTED, Decision.DROP: SlotState.LOST_PAID}
 """What becomes of paid images that did not come from their addresses."""
 NEVER_ANSWERS = 6

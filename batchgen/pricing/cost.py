@@ -5,15 +5,18 @@ One rounding rule: a call is summed exactly and rounded up to the next micro-dol
 
 import re
 from dataclasses import replace
+from typing import TypeGuard
 
 from batchgen.catalog.models import find_model, model_or_stand_in
 from batchgen.catalog.prices import Overrides, price_of
 from batchgen.model import CostFlag, Echo, ImageRequest, Model, Price, Provider, Quote, Settlement, Usage
 from batchgen.money import MicroUSD, round_up
+from batchgen.pricing.bill import Counts
 from batchgen.pricing.calls import AUTO, Call, Look, asked_look, look
 from batchgen.pricing.inputs import given_images
-from batchgen.pricing.usage import counted, enough
 
+MOST_TOKENS = 10**12
+"""Tokens of one call; more are no count."""
 _SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}")
 
 
@@ -77,13 +80,13 @@ def settle(  # noqa: PLR0913, PLR0917 - the facts of one answered call, each fro
     drawn = _drawn(asked, provider, echo, overrides)
     mismatches = _mismatches(asked, drawn, echo)
     if usage is not None and usage.cost:  # nothing at all is no statement: what drew is not known to be free
-        dear = ("price_too_low",) if usage.cost > quote.high else ()
+        dear = (CostFlag.PRICE_TOO_LOW,) if usage.cost > quote.high else ()
         return Settlement(usage.cost, estimated=False, flags=(*mismatches, *dear))
-    counts = counted(usage, takes_images=bool(given_images(request)))
+    counts = _counted(usage, takes_images=bool(given_images(request)))
     seen = max(came, 1) if price.per_image else came
     as_asked = replace(asked, look=_either(asked.look, drawn.look))
     fewest = min(as_asked.fewest, drawn.fewest) if model else 1  # an answer may be wrong in what it says that it drew
-    believed = counts is not None and enough(counts, seen, fewest)
+    believed = counts is not None and _enough(counts, seen, fewest)
     costs = [call.by_usage(counts, came) for call in (drawn, replace(drawn, price=price))] if counts else []
     if not believed:
         costs.append(drawn.by_table())
@@ -143,3 +146,38 @@ def _doubts(price: Price, usage: Usage | None) -> tuple[CostFlag, ...]:
     if price.tokens is None:
         return ()
     return (CostFlag.USAGE_MISSING,) if usage is None else (CostFlag.USAGE_IMPLAUSIBLE,)
+
+
+def _counted(usage: Usage | None, *, takes_images: bool) -> Counts | None:
+    """Return the tokens in a usage, None when it is incomplete or holds what is no count.
+
+    `Usage.output` is of images and `Usage.text_out` beside it. Where the input is not split although images went
+    in, it may be words or images: `Counts.either`.
+    """
+    if usage is None or not _is_count(usage.output):
+        return None
+    text_out = 0 if usage.text_out is None else usage.text_out
+    text, image = usage.text_in, usage.image_in
+    if text is not None and image is None and not takes_images:
+        image = 0
+    if not all(value is None or _is_count(value) for value in (text, image, text_out)):
+        return None
+    if text is not None and image is not None:
+        return Counts(text, image, usage.output, text_out)
+    total = usage.total if _is_count(usage.total) else 0
+    either = max(total - usage.output - text_out, text or 0, image or 0)
+    return Counts(0, 0, usage.output, text_out, either)
+
+
+def _enough(counts: Counts, came: int, fewest: int) -> bool:
+    """Whether counts are above zero, and of images not below the fewest that those which `came` can have taken.
+
+    Where none came, none may have been drawn. However many they are: what a provider counts is what it bills.
+    """
+    drawn = counts.output >= max(came, 1) * fewest or (came == 0 and counts.output == 0)
+    return drawn and counts.input > 0
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number of a possible size, and not `true` in disguise."""
+    return type(value) is int and 0 <= value < MOST_TOKENS
