@@ -1,4 +1,4 @@
-"""Frozen values of which there are millions."""
+"""Frozen values of which there are millions: several for each row, or for each call."""
 
 from dataclasses import Field, field, fields, make_dataclass
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ def numerous(cls: type[T]) -> type[T]:
     Python sets each field of a frozen value through a call, a tenth of a microsecond for each field of each row.
     """
     mine = [(one.name, Any, _default(one)) for one in fields(cls)]  # type: ignore[arg-type]
-    quick = make_dataclass(cls.__name__, mine).__init__  # type: ignore[misc]
+    quick = make_dataclass(cls.__name__, mine, repr=False, eq=False, match_args=False).__init__  # type: ignore[misc]
     quick.__annotations__ = cls.__init__.__annotations__
     cls.__init__ = quick  # type: ignore[method-assign]
     del cls.__setattr__, cls.__delattr__

@@ -36,6 +36,7 @@ from batchgen.model import (
     Verdict,
 )
 from batchgen.money import ZERO, MicroUSD
+from batchgen.numerous import numerous
 from batchgen.pricing import PriceList, per_call
 from batchgen.runtime.clock import Offload
 
@@ -48,6 +49,7 @@ AWAY = {
 """What is said of paid images that are not here, where their last look says nothing."""
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Task:
     """A job and the slots of it that this run shall draw.

@@ -3,9 +3,11 @@
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
 from batchgen.errors import Place
 from batchgen.ledger.database import Database
@@ -18,10 +20,9 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
-    """What a job's row in `jobs` does not say: under the names of the job's own fields."""
+class _Shared:
+    """What jobs of one template have in common, and their rows in `jobs` do not say: under the job's own names."""
 
-    stems: Stems
     explicit_id: bool = True
     inherited: frozenset[str] = frozenset()
     after: str | None = None
@@ -54,7 +55,7 @@ class Queue:
             )
             db.executemany(
                 "INSERT INTO queue (catalogue, rank, seq, job_key, job) VALUES (?, ?, ?, ?, ?)",
-                ((catalogue, -job.priority, seq, job.key, dump(_rest(job))) for seq, job in enumerate(jobs, first)),
+                ((catalogue, -job.priority, seq, job.key, _rest(job)) for seq, job in enumerate(jobs, first)),
             )
         self._seq += len(jobs)
 
@@ -93,27 +94,45 @@ class Queue:
         self._seq = 0
 
 
-_NAMES = tuple(field.name for field in fields(_Rest))
-_values = attrgetter(*_NAMES)
+_NAMES = tuple(field.name for field in fields(_Shared))
+_shared = attrgetter(*_NAMES)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
-def _rest(job: Job) -> _Rest:
-    return _Rest(*_values(job))
+def _rest(job: Job) -> str:
+    """Write down what a job's row in `jobs` does not say: its own stems, and a line of what it shares with others."""
+    return f"{_ENCODER.encode((job.stems.usual, job.stems.special))}\n{_text(_shared(job))}"
+
+
+@lru_cache(maxsize=1024)
+def _text(shared: tuple[Any, ...]) -> str:
+    return dump(_Shared(*shared))
+
+
+@lru_cache(maxsize=1024)
+def _facts(text: str) -> Mapping[str, Any]:
+    return dict(zip(_NAMES, _shared(load(_Shared, text)), strict=True))
 
 
 def _job_from(row: sqlite3.Row) -> Job:
-    rest = load(_Rest, row["job"])
+    stems, _, shared = row["job"].partition("\n")
     return Job(
         id=row["id"],
         key=row["key"],
         request=request_from(row["request"]),
         n=row["n"],
+        stems=_stems(stems),
         tags=pairs(row["tags"]),
         place=_place(row["place"]),
         listing=Listing(*json.loads(row["listing"])) if row["listing"] else None,
         variant=Variant(*json.loads(row["variant"])) if row["variant"] else None,
-        **dict(zip(_NAMES, _values(rest), strict=True)),
+        **_facts(shared),
     )
+
+
+def _stems(text: str) -> Stems:
+    usual, special = json.loads(text)
+    return Stems(tuple(usual), tuple((ext, tuple(stems)) for ext, stems in special))
 
 
 def _place(text: str) -> Place | None:

@@ -8,6 +8,7 @@ from batchgen.model.cause import Cause
 from batchgen.model.job import ImageRequest, Stems
 from batchgen.model.provider import Quote
 from batchgen.money import MicroUSD
+from batchgen.numerous import numerous
 
 
 class AttemptState(StrEnum):
@@ -74,6 +75,7 @@ class Remedy(StrEnum):
     STOP_CONFIG = "stop_config"  # the base URL is wrong: stop the run
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call to be made for `slots` of a job: all that an executor needs, on any machine, and nothing else.
@@ -147,6 +149,7 @@ class Lost:
     refused: bool = False
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; None where it did not say. `raw` is what it said, as JSON text.
@@ -168,6 +171,7 @@ class Usage:
         return (self.text_in, self.image_in, self.output, self.text_out, self.total, self.cost)
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Echo:
     """What the answer says was really drawn; None where it is silent."""
@@ -190,6 +194,7 @@ class Mismatch(StrEnum):
     BLANK = "blank"
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class StoredImage:
     """An image that is durably in place: `path` is relative to the output folder, hash and facts from its bytes.
@@ -219,6 +224,7 @@ class RemoteImage:
     expires: datetime | None = None
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What happened, by consequence: was it charged, what follows, and the words for people.
@@ -253,6 +259,7 @@ WITHHELD = frozenset({Missing.DROPPED, Missing.NULL, Missing.EMPTY})
 """Why a slot has no image where the provider left it out: so moderation treats some images of a call, silently."""
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What one attempt brought; small, without image bytes.

@@ -7,6 +7,7 @@ from batchgen.model.cause import Cause
 from batchgen.model.job import Job
 from batchgen.model.reason import NO_REASON, Reason
 from batchgen.money import ZERO, MicroUSD
+from batchgen.numerous import numerous
 
 
 class OutcomeKind(StrEnum):
@@ -21,6 +22,7 @@ class OutcomeKind(StrEnum):
     NOT_STARTED = "not_started"  # a limit, a stop or a missing input kept it from starting or finishing
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one job in this run; the ledger holds the details."""
