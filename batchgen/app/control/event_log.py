@@ -6,9 +6,12 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from operator import methodcaller
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
+
+import orjson
 
 from batchgen.errors import InputError, Place, Problem, StorageError
 from batchgen.runtime.clock import Clock
@@ -20,7 +23,7 @@ FLUSH_EVERY = 0.5
 
 _BEGUN: list[Path] = []
 _NO_FILE = "is not an ordinary file, and a log is written to one"
-_ENCODER = json.JSONEncoder(default=str)
+_flush = methodcaller("flush")
 
 
 def latest_run() -> Path | None:
@@ -52,14 +55,14 @@ class EventLog:
 
     def note(self, event: str, /, **facts: Any) -> None:
         """Write one event with its facts; lines go to the file together, twice a second or with the next status."""
-        line = _ENCODER.encode({"at": self._clock.now().isoformat(), "event": event, **facts}).encode() + b"\n"
-        self._each(lambda file: file.write(line))
+        line = _line({"at": self._clock.now().isoformat(), "event": event, **facts})
+        self._each(methodcaller("write", line))
         if self._clock.monotonic() - self._flushed >= FLUSH_EVERY:
             self._flush()
 
     def _flush(self) -> None:
         self._flushed = self._clock.monotonic()
-        self._each(lambda file: file.flush())
+        self._each(_flush)
 
     def _each(self, act: Callable[[BinaryIO], object]) -> None:
         """Do it to every copy of the log; one that its disk refuses is given up."""
@@ -88,6 +91,22 @@ class EventLog:
     def close(self) -> None:
         """Let go of the files."""
         self._each(lambda file: file.close())
+
+
+def _line(facts: dict[str, Any]) -> bytes:
+    """Write one line of the log: a twentieth of a small call went into Python's own encoder."""
+    try:
+        return orjson.dumps(facts, default=_plain, option=_AS_PYTHON)
+    except TypeError:  # what only Python's own can write: half characters, numbers without an end
+        return f"{json.dumps(facts, default=str)}\n".encode()
+
+
+def _plain(value: object) -> object:
+    """Write what JSON has no word for as Python does."""
+    return list(value) if isinstance(value, tuple) else str(value)
+
+
+_AS_PYTHON = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def _open(path: Path) -> BinaryIO:
