@@ -99,10 +99,11 @@ class BatchSubmitter:
         """Make the attempts of a task; slots for which none may be made any more are decided."""
         context, made = self.context, list[Attempt]()
         for job, slots, tried in split([context.lane.price_list], task):
-            if marks := given_up(context.settings, tried, slots):
+            calls = purposes(context.settings, tried)
+            if marks := given_up(context.settings, tried, slots, calls):
                 await context.offload(context.ledger.images.mark, job.key, marks)
                 continue
-            purpose = Purpose.RETRY if task.odd.issuperset(slots) else purposes(context.settings, tried)[0]
+            purpose = Purpose.RETRY if task.odd.issuperset(slots) else calls[0]
             try:
                 made.append(self._attempt(task, job, slots, purpose))
             except InputError as error:

@@ -1,7 +1,7 @@
 """What the user's limits leave, so that nobody takes a permit, or asks the ledger, in vain."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from batchgen.ledger import CapKind, Refused
 from batchgen.model import Attempt
@@ -15,25 +15,16 @@ Scope = tuple[CapKind, str]
 """A limit, and whose it is: a provider's, or with no name the run's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Micro-dollars and images."""
 
     money: int = 0
     images: int = 0
 
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.money + other.money, self.images + other.images)
-
-    def __bool__(self) -> bool:
+    @property
+    def any(self) -> bool:
         """Whether it is anything."""
-        return bool(self.money or self.images)
-
-    def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(self.money - other.money, self.images - other.images)
-
-    def __neg__(self) -> "Amount":
-        return Amount(-self.money, -self.images)
+        return self != NOTHING
 
     def of(self, kind: CapKind) -> int:
         """In the unit that a limit counts."""
@@ -76,6 +67,8 @@ class BudgetHint:
         self._limits: dict[Scope, Limit] = {}
         self._learned_at = 0.0
         self._changed = Change()
+        self.tell = self._changed.tell
+        """Wake those that wait for room."""
 
     @property
     def busy(self) -> int:
@@ -88,13 +81,14 @@ class BudgetHint:
 
     def claimed(self, priority: float) -> Amount:
         """Say what jobs of a larger priority may still ask for; nearly always there are none."""
+        if max(self.claims, default=priority) <= priority:
+            return NOTHING
         others = [claims for whose, claims in self.claims.items() if whose > priority]
-        return Amount(sum(c.money for c in others), sum(c.images for c in others)) if others else NOTHING
+        return Amount(sum(c.money for c in others), sum(c.images for c in others))
 
     def never(self, attempt: Attempt) -> Refused | None:
         """Why a call cannot fit, whatever becomes of the others; None when it may."""
-        self._forget()
-        if not self._limits:
+        if not self._learned():
             return None
         ask = amount(attempt)
         for (kind, provider), limit in self._limits.items():
@@ -104,10 +98,10 @@ class BudgetHint:
 
     def fits(self, attempt: Attempt, claimed: Amount = NOTHING) -> bool:
         """Whether a call may fit now, beside those that are about to ask, and what others claim."""
-        self._forget()
-        if not self._limits:
+        if not self._learned():
             return True
-        all_asks = amount(attempt) + claimed + Amount(self.inside.money, self.inside.images)
+        ask, inside = amount(attempt), self.inside
+        all_asks = Amount(ask.money + claimed.money + inside.money, ask.images + claimed.images + inside.images)
         return all(
             all_asks.of(kind) <= limit.free
             for (kind, provider), limit in self._limits.items()
@@ -117,10 +111,6 @@ class BudgetHint:
     def asking(self, attempt: Attempt, claim: "Claim | None" = None) -> "Ask":
         """Follow one call through its permit, its reservation and its end; `busy` counts those inside."""
         return Ask(self, amount(attempt), attempt.provider, claim)
-
-    def tell(self) -> None:
-        """Wake those that wait for room."""
-        self._changed.tell()
 
     async def change(self) -> None:
         """Wait until a call ended, one way or the other."""
@@ -137,20 +127,22 @@ class BudgetHint:
             never = ask if never is None else min(ask, never)
         self._limits[scope] = Limit(refused, refused.headroom + claimed.of(refused.kind), never)
 
-    def move(self, change: Amount, provider: str) -> None:
-        """Follow what a call to a provider took (minus) or gave back."""
+    def move(self, given_back: Amount, provider: str) -> None:
+        """Follow what a call to a provider gave back, or took: that is less than nothing."""
         for (kind, whose), limit in self._limits.items():
             if whose in {"", provider}:
-                limit.free += change.of(kind)
+                limit.free += given_back.of(kind)
 
     def forget(self) -> None:
         """Forget what was learned: a limit was changed."""
         self._limits.clear()
         self.tell()
 
-    def _forget(self) -> None:
+    def _learned(self) -> bool:
+        """Whether anything was refused of late; nearly always there is nothing."""
         if self._limits and self._clock.monotonic() - self._learned_at > FORGOTTEN_AFTER:
             self._limits.clear()
+        return bool(self._limits)
 
 
 class Claim:
@@ -216,16 +208,16 @@ class Ask:
         """Note that the ledger has set the worst case aside."""
         self._is_reserved = True
         self._ask_no_more()
-        self._move(-self.amount)
+        self._move(-self.amount.money, -self.amount.images)
 
     def settled(self, used: Amount) -> None:
         """Note that the ledger has closed the call; so much of the worst case is used, or stays at risk."""
-        self._move(self.amount - used)
+        self._move(self.amount.money - used.money, self.amount.images - used.images)
 
-    def _move(self, given_back: Amount) -> None:
-        self._hint.move(given_back, self._provider)
+    def _move(self, money: int, images: int) -> None:
+        self._hint.move(Amount(money, images), self._provider)
         if self._claim is not None:
-            self._claim.move(given_back.money, given_back.images)
+            self._claim.move(money, images)
 
 
 def amount(attempt: Attempt) -> Amount:

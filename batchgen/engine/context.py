@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Protocol
 
 from batchgen.engine.lane import Lane, Part
@@ -21,15 +22,16 @@ class Note(Protocol):
 
 
 TOLD = ("slot", "path", "sha256", "bytes", "width", "height", "format")
+_facts = attrgetter(*TOLD)
 
 
 def told(
     key: str, request: ImageRequest, drawn_by: tuple[str, str], images: Sequence[StoredImage]
 ) -> dict[str, object]:
     """Say what a log must say of stored images, so that a lost ledger can be rebuilt from it."""
-    facts = [{name: getattr(image, name) for name in TOLD} for image in images]
-    look = {**dict(zip(("model", "provider"), drawn_by, strict=True)), "operation": request.operation.value}
-    return {"key": key, "look": look, "stored": facts}
+    model, provider = drawn_by
+    look = {"model": model, "provider": provider, "operation": request.operation}
+    return {"key": key, "look": look, "stored": [dict(zip(TOLD, _facts(image), strict=True)) for image in images]}
 
 
 @dataclass(frozen=True)

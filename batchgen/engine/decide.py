@@ -4,21 +4,26 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from batchgen.model import (
+    Attempt,
     AttemptState,
     Cause,
     Charge,
+    CostFlag,
     OnUncertain,
     Reason,
     ReasonCode,
     Receipt,
     Remedy,
     Retry,
+    Settlement,
     SlotState,
     Stop,
     StopKind,
     StoredImage,
     Verdict,
 )
+from batchgen.money import exact
+from batchgen.numerous import numerous
 
 PAID = frozenset({AttemptState.SETTLED, AttemptState.CHARGED_NO_RESULT})
 FREE = frozenset({AttemptState.NOT_SENT, AttemptState.NOT_CHARGED})
@@ -32,6 +37,7 @@ _OF_PROVIDER = frozenset(
     }
 )
 """What one provider says, and another may see otherwise."""
+_OTHER_THAN_ASKED = frozenset({CostFlag.MODEL_MISMATCH, CostFlag.SIZE_MISMATCH, CostFlag.QUALITY_MISMATCH})
 _HALTS = {
     Remedy.PROBE_ACCOUNT: StopKind.ACCOUNT,
     Remedy.STOP_ACCOUNT: StopKind.ACCOUNT,
@@ -46,6 +52,7 @@ class Wait(StrEnum):
     AS_TOLD = "as_told"
 
 
+@numerous
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What one call has been through, in this run and, where it counts over runs, in those before."""
@@ -231,3 +238,21 @@ def _uncertain(verdict: Verdict, before: Tally, now: Tally, policy: Policy) -> N
     if verdict.charge is Charge.YES:
         return Over(SlotState.FAILED, _because(ReasonCode.UNUSABLE, verdict))
     return Over(SlotState.UNCERTAIN, _because(ReasonCode.HELD, verdict))
+
+
+def too_dear(attempt: Attempt, settlement: Settlement, receipt: Receipt) -> Stop | None:
+    """Whether a call cost more than its upper bound: then the price table is wrong, and so is every reservation.
+
+    Unless it is dear because something else came than was asked: another model, size or quality, or more images.
+    """
+    if CostFlag.PRICE_TOO_LOW not in settlement.flags:
+        return None
+    more = receipt.quarantine is not None and not receipt.missing
+    if more or not _OTHER_THAN_ASKED.isdisjoint(settlement.flags):
+        return None
+    row = attempt.quote.price.source or attempt.model
+    why = (
+        f"the price row {row!r} is too low: a call reserved at {exact(attempt.quote.high)} cost "
+        f"{exact(settlement.cost)}; correct it under prices: in the manifest"
+    )
+    return Stop(StopKind.LIMIT, why)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from batchgen.engine.additions import Additions
 from batchgen.engine.admission import Admission
-from batchgen.engine.attempt_loop import AttemptLoop, CallState
+from batchgen.engine.attempt_loop import AttemptLoop
 from batchgen.engine.budget_hint import Amount, Claim
+from batchgen.engine.call_state import CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
@@ -103,13 +104,14 @@ class Filled:
         self.spent = MicroUSD(self.spent + call.spent)
         self.touched = self.touched or call.touched
         self.doubtful = self.doubtful or call.tally.uncertain > 0
-        self.odd += tuple(slot for slot, _ in call.odd)
+        self.odd += tuple([slot for slot, _ in call.odd])
         self.refusal = self.refusal or call.refusal
         self.lane = call.lane or self.lane
         if over:
             self.open.update(dict.fromkeys(call.slots, (over.slots, over.reason)))
 
 
+_NOTHING_OPEN = (SlotState.STORED, NO_REASON)
 _OF_ALL = (StopKind.UNAVAILABLE, StopKind.ACCOUNT, StopKind.CONFIG)
 """What stops a run for reasons that are no job's own."""
 
@@ -149,18 +151,19 @@ class JobRunner:
             if isinstance(ready, Outcome):
                 return ready
             task = ready
+        parts = split([lane.price_list for lane in self.context.able(task.job)], task)
         with self._claiming(task) as claim:
-            return await self._perform(task, claim)
+            if len(parts) == 1:
+                filled = [await self._fill(task, claim, *parts[0])]
+            else:
+                filled = await asyncio.gather(*(self._fill(task, claim, *part) for part in parts))
+            return await self._judged(task, filled)
 
     def _claiming(self, task: Task) -> Claim:
-        return self._caller.claiming(task.job, Amount(task.high, len(task.slots)))
+        return self._caller.room.claiming(task.job.priority, Amount(task.high, len(task.slots)))
 
-    async def _perform(self, task: Task, claim: Claim) -> Outcome:
-        parts = split([lane.price_list for lane in self.context.able(task.job)], task)
-        if len(parts) == 1:
-            filled = [await self._fill(task, claim, *parts[0])]
-        else:
-            filled = await asyncio.gather(*(self._fill(task, claim, *part) for part in parts))
+    async def _judged(self, task: Task, filled: Sequence[Filled]) -> Outcome:
+        """Say what a job has come to, and what that says of the provider that was asked."""
         outcome = await self._close(task, filled)
         lane = self.context.lane if len(self.context.lanes) == 1 else _last_asked(filled)
         if lane is None:  # nobody was asked, so that nothing counts against anybody
@@ -186,6 +189,8 @@ class JobRunner:
         doubted = {} if self.context.settings.on_uncertain is OnUncertain.HOLD else _doubted_slots(filled)
         if doubted:
             lane.doubted.append((outcome.job, doubted))
+        if not lane.doubted and len(self.context.lanes) == 1:
+            return outcome
         out = bool(self.context.stops) and any(self.context.stops.has(kind) for kind in _OF_ALL)
         over = [other for other in self.context.lanes if out or (other.stop and other.stop.kind in _OF_ALL)]
         jobs = [one for other in over for one in _taken(other.doubted)]
@@ -200,9 +205,9 @@ class JobRunner:
 
     def _refused(self, lane: Lane, task: Task, filled: Sequence[Filled]) -> Stop | None:
         """Whether the job was refused in words that are not about it."""
-        slots = {slot: mark for part in filled if part.refusal for slot, mark in part.open.items()}
-        refusal = next((part.refusal for part in filled if part.refusal), None)
-        return lane.refusals.watch(task.job, tuple(slots), refusal)
+        refused = [part for part in filled if part.refusal]
+        slots = tuple([slot for part in refused for slot in part.open]) if refused else ()
+        return lane.refusals.watch(task.job, slots, refused[0].refusal if refused else None)
 
     async def _reopened(self, lane: Lane, outcome: Outcome, stop: Stop) -> Outcome:
         """Fail no job for what stopped the run: a later run draws it."""
@@ -231,12 +236,13 @@ class JobRunner:
         """
         if task.odd.issuperset(slots):
             return await self._ask_again(job, slots, claim)
-        if marks := given_up(self.context.settings, tried, slots):
+        calls = purposes(self.context.settings, tried)
+        if marks := given_up(self.context.settings, tried, slots, calls):
             return Filled(open=marks)
         filled, over = Filled(), None
         short: dict[int, str] = dict.fromkeys(slots, Missing.DROPPED.value)
         tally = Tally(moderated=tried.moderated, uncertain=tried.uncertain)
-        for purpose in purposes(self.context.settings, tried):
+        for purpose in calls:
             call = CallState(job, tuple(short), purpose, task.replaces, tally, claim=claim)
             over = await self._caller.make(call)
             failed = self._failed(call)
@@ -306,9 +312,9 @@ class JobRunner:
     async def _close(self, task: Task, filled: Sequence[Filled]) -> Outcome:
         """Write down what became of the slots that brought no image, and see what the job has come to."""
         marks = {slot: mark for part in filled for slot, mark in part.open.items()}
-        stored = sum(part.stored for part in filled)
-        spent = MicroUSD(sum(part.spent for part in filled))
-        reason = next((reason for _, reason in marks.values()), NO_REASON)
+        stored = sum([part.stored for part in filled])
+        spent = MicroUSD(sum([part.spent for part in filled]))
+        _, reason = next(iter(marks.values()), _NOTHING_OPEN)
         kind = task.job_status
         if task.redraw:
             kind = _redrawn(state for state, why in marks.values() if why.code is not ReasonCode.PLANNED)
@@ -343,6 +349,8 @@ def split(price_lists: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple
     Those with one prompt and one past go together; no call asks for more images than any of the providers takes.
     Images that are not as asked go apart from all others, and nothing but their one more try counts for them.
     """
+    if len(task.slots) == 1 and not (task.words or task.odd or task.tried):
+        return [(task.job.saying(None), task.slots, UNTRIED)]
     past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
     for job, asked in said(task.job, task.slots, task.words):
         most, alike = per_call(price_lists, job.request, len(asked)), dict[tuple[bool, Tried], list[int]]()
@@ -360,11 +368,13 @@ def purposes(settings: Settings, tried: Tried) -> tuple[Purpose, ...]:
     return (Purpose.FIRST, *(Purpose.TOP_UP,) * more)[tried.short :]
 
 
-def given_up(settings: Settings, tried: Tried, slots: tuple[int, ...]) -> dict[int, tuple[SlotState, Reason]]:
-    """Say what becomes of slots for which no call may be made any more; nothing where one may."""
+def given_up(
+    settings: Settings, tried: Tried, slots: tuple[int, ...], calls: tuple[Purpose, ...]
+) -> dict[int, tuple[SlotState, Reason]]:
+    """Say what becomes of slots for which no call may be made any more; nothing where one of these may."""
     if tried.moderated > MOST_MODERATED:
         return dict.fromkeys(slots, (SlotState.MODERATED, Reason(ReasonCode.MODERATED, "moderation_blocked")))
-    return {} if purposes(settings, tried) else dict.fromkeys(slots, missing(settings, Missing.DROPPED.value))
+    return {} if calls else dict.fromkeys(slots, missing(settings, Missing.DROPPED.value))
 
 
 def missing(settings: Settings, why: str) -> tuple[SlotState, Reason]:

@@ -48,19 +48,17 @@ class Lane:
     refusals: Refusals = field(default_factory=Refusals)
     doubted: Doubted = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        """What tells it from the others, in the ledger and for people."""
-        return self.offer.name
+    name: str = field(init=False)
+    """What tells it from the others, in the ledger and for people."""
+    price_list: PriceList = field(init=False)
+    """What it charges."""
+
+    def __post_init__(self) -> None:
+        self.name, self.price_list = self.offer.name, self.offer.price_list
 
     def is_called(self, name: str) -> bool:
         """Whether it has, or had, this name."""
         return name == self.name or name in self.earlier
-
-    @property
-    def price_list(self) -> PriceList:
-        """What it charges."""
-        return self.offer.price_list
 
     def out(self, job: Job) -> Stop | None:
         """Say why a job is not asked for here any more, if that is so."""

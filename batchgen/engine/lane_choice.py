@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from batchgen.engine.admission import Admission
 from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
-from batchgen.model import Job
+from batchgen.model import Job, Stop
 from batchgen.pricing import Bid, choose
 from batchgen.runtime.change import Change
 
@@ -28,23 +28,33 @@ class LaneChoice:
         self._places = places
         self._turns = defaultdict[tuple[str, ...], asyncio.Lock](asyncio.Lock)
         self._changed = Change()
+        self.news = self._changed.tell
+        """Let those that wait look again: a call ended, or a provider is not asked any more."""
         context.stops.listen(lambda _stop: self.news())
 
-    def news(self) -> None:
-        """Let those that wait look again: a call ended, or a provider is not asked any more."""
-        self._changed.tell()
+    def take_out(self, job: Job, lane: Lane, stop: Stop) -> None:
+        """Ask a provider no more, or no more for what it has no endpoint or no such model for."""
+        if not self._context.close_part(lane, lane.part(job), stop):
+            self._context.take_out(lane, stop)
+        self.news()
 
-    def left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
+    def has_others(self, job: Job, asked: Lane, avoided: frozenset[str]) -> bool:
+        """Whether another provider than the one that was asked last may be asked."""
+        return bool(self._left(job, avoided | {asked.name}))
+
+    def _left(self, job: Job, avoided: frozenset[str]) -> tuple[Lane, ...]:
         """Return the providers that a call may still be made at."""
+        able = self._context.able(job)
         alone = len(self._context.lanes) == 1
-        able = (lane for lane in self._context.able(job) if lane.name not in avoided)
-        return tuple(lane for lane in able if (alone and lane.stop) or lane.out(job) is None)
+        return tuple(
+            [lane for lane in able if lane.name not in avoided and ((alone and lane.stop) or lane.out(job) is None)]
+        )
 
     async def next(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
         """Wait for a provider with room for a call; None when none is left to wait for, or the run stops."""
-        left = self.left(job, avoided)
+        left = self._left(job, avoided)
         if len(self._context.lanes) == 1 or not left:
-            return next(iter(left), None)
+            return left[0] if left else None
         ready, _ = self._look(left, job, n)
         turn = self._turns[tuple(lane.name for lane in left)]
         if ready and not turn.locked():
@@ -54,7 +64,7 @@ class LaneChoice:
                 return await self._when_ready(job, n, avoided)
 
     async def _when_ready(self, job: Job, n: int, avoided: frozenset[str]) -> Lane | None:
-        while not self._context.stops and (left := self.left(job, avoided)):
+        while not self._context.stops and (left := self._left(job, avoided)):
             ready, seconds = self._look(left, job, n)
             if ready:
                 return ready

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Remedy
+from batchgen.numerous import numerous
 from batchgen.runtime.change import Change
 from batchgen.runtime.clock import Clock
 
@@ -23,6 +24,7 @@ _BAD = frozenset({Remedy.UNCERTAIN, Remedy.EMPTY})
 _BROUGHT_NOTHING = "may have been charged and brought nothing usable"
 
 
+@numerous
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
     """Leave to make one call; `probe` when the breaker is open and this call finds out whether to close it."""
@@ -141,13 +143,13 @@ class Breaker:
             self._wake()
 
     def _watch_rate_limit(self, *, good: bool, throttled: bool) -> None:
-        now = self._clock.monotonic()
         if good:
             self._throttled_since = None
-        elif throttled and self._throttled_since is None:
-            self._throttled_since = now
-        elif throttled and now - (self._throttled_since or 0) >= THROTTLED_SECONDS:
-            self._give_up(f"nothing but rate limits for {THROTTLED_SECONDS / 60:.0f} minutes")
+        elif throttled:
+            now = self._clock.monotonic()
+            self._throttled_since = now if self._throttled_since is None else self._throttled_since
+            if now - self._throttled_since >= THROTTLED_SECONDS:
+                self._give_up(f"nothing but rate limits for {THROTTLED_SECONDS / 60:.0f} minutes")
 
     def _turn(self, *, to_open: bool) -> None:
         """Open or close; either begins a new count."""

@@ -159,15 +159,23 @@ class Limiter:
         The answer names this start to `sent`, `answered` and `throttled`.
         """
         weights, rate = self._weights(n, input_images, tokens), self._rate(model)
-        self._waiting += 1
-        try:
-            with self._gate.waiting():
-                start = await self._queue.start(weights, model, lambda: self._closed_for(rate))
-        finally:
-            self._waiting -= 1
+        if weights or self._waiting or self._queue.is_closed or self._closed_for(rate) > 0:
+            start = await self._start(weights, model, rate)
+        else:  # nothing limits the pace, and nobody is before it
+            self._gate.check()
+            start = Start(self._clock.monotonic(), model)
         rate.started(start)
         self._refusals.started(start)
         return start
+
+    async def _start(self, weights: Weights, model: str, rate: LearnedRate) -> Start:
+        """Wait for the turn of a call, and for what else holds it up."""
+        self._waiting += 1
+        try:
+            with self._gate.waiting():
+                return await self._queue.start(weights, model, lambda: self._closed_for(rate))
+        finally:
+            self._waiting -= 1
 
     def sent(self, start: Start) -> None:
         """Say that a call leaves only now, so that what was done in between does not blur its window."""
@@ -225,7 +233,7 @@ class Limiter:
 
         What remains, and when it is reset, is of no use: a lane that uses all it may always finds nothing left.
         """
-        for name, value in headers:
+        for name, value in headers if self._meters else ():
             kind = _LIMIT_HEADER.fullmatch(name.strip().lower())
             if kind and (meter := self._meters.get(kind[1])) and _COUNT.fullmatch(value.strip()):
                 meter.lower(int(value) / self._shards)
@@ -257,6 +265,8 @@ class Limiter:
         self._gate.close()
 
     def _weights(self, n: int, input_images: int, tokens: int) -> Weights:
+        if not self._meters:
+            return ()
         weighs = {"requests": 1, "images": n, "input-images": input_images, "tokens": tokens}
         return tuple((kind, meter, weighs[kind]) for kind, meter in self._meters.items() if weighs[kind])
 
@@ -297,4 +307,6 @@ class Limiter:
 
     def _adapt(self) -> None:
         """Without rates there is the number of parallel calls to slow down with."""
-        self._slots.resize(self._most if self._meters else self._window.size)
+        size = self._most if self._meters else self._window.size
+        if size != self._slots.size:
+            self._slots.resize(size)

@@ -44,7 +44,8 @@ class Slots:
     def release(self) -> None:
         """Give a slot back."""
         self._taken -= 1
-        self._admit()
+        if self._queue:
+            self._admit()
 
     def resize(self, size: int) -> None:
         """Allow so many from now on; calls under way keep their slots."""

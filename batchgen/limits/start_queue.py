@@ -82,6 +82,11 @@ class StartQueue:
         self._changed.tell()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether a pause, or a probe, may hold a call up."""
+        return self._paused or self.probe is not None
+
+    @property
     def closed_for(self) -> float:
         """Seconds until the end of the pause, or of the look at a probe; none when that is past."""
         return max(self._closed_for(), 0.0)
@@ -92,7 +97,7 @@ class StartQueue:
 
     def _closed_for(self) -> float:
         """Seconds until the end of the pause, or of the look at a probe."""
-        if not self._paused and self.probe is None:
+        if not self.is_closed:
             return 0.0
         now = self._clock.monotonic()
         look = self.probe.at + self.look - now if self.probe else 0.0
