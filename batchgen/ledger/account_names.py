@@ -3,15 +3,12 @@
 from collections.abc import Collection
 from hashlib import sha256
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.learned_limits import MARK
 
 
-class AccountNames:
+class AccountNames(LedgerPart):
     """The labels under which the ledger knows each account."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def take(self, account: str, name: str, others: Collection[str]) -> tuple[frozenset[str], bool]:
         """Note what an account is called; returns its earlier names, and whether this one is new.

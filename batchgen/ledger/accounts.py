@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.report_rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.totals import Counted, History, ImageCounts, JobCounts, Money, Totals, Waste
@@ -86,11 +86,8 @@ SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind,
 """  # noqa: S608 - our own words
 
 
-class Accounts:
+class Accounts(LedgerPart):
     """The sums over one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def totals(self, run_id: str | None = None, *, alone: bool = False) -> Totals:
         """Jobs, images and money: of the whole catalogue, or of one manifest, or of one run.

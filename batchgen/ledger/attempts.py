@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, Marks, share_anew, slots_of
 from batchgen.ledger.text import count, dump, moment, pairs, plain, request_from, stamp, words
 from batchgen.model import (
@@ -96,11 +96,8 @@ class AttemptRow:
         return f"{stem}.{ext}"
 
 
-class Attempts:
+class Attempts(LedgerPart):
     """The calls of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def settle(
         self, receipt: Receipt, state: AttemptState, settlement: Settlement | None = None, marks: Marks | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.reservations import Caps, Refused, reserve_all
 from batchgen.ledger.text import moment, plain, stamp
 from batchgen.model import Attempt
@@ -93,11 +93,8 @@ WHERE b.catalogue = :catalogue {which} GROUP BY b.seq ORDER BY b.seq
 """
 
 
-class Batches:
+class Batches(LedgerPart):
     """The batches of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def prepare(self, batch: NewBatch, attempts: Sequence[Attempt], caps: Caps) -> tuple[Refused | None, ...]:
         """Reserve lines and write their batch down, in one transaction; says of each line whether a limit refused it.

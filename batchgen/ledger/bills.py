@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.risk import write_finding
 from batchgen.ledger.text import dump, moment, stamp
 from batchgen.ledger.totals import Finding
@@ -81,11 +81,8 @@ ORDER BY a.seq
 _EVER = "9999"
 
 
-class Bills:
+class Bills(LedgerPart):
     """The calls of the whole ledger, for a bill, and what a bill decides about them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def providers(self) -> tuple[str, ...]:
         """Name the providers at which calls were made, as manifests label them."""

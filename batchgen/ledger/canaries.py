@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.ledger.text import dump, words
 from batchgen.model import CanaryUntil
@@ -36,11 +36,8 @@ class Begun(NamedTuple):
     unmeasured: tuple[str, ...] = ()
 
 
-class Canaries:
+class Canaries(LedgerPart):
     """What came of the first jobs of each template of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def begun(
         self, until: CanaryUntil, checks: str, templates: Sequence[str] | None = None

@@ -91,6 +91,17 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise refused(self.path, error) from error
 
+    def rows(self, sql: str, **values: object) -> list[sqlite3.Row]:
+        """Read rows; `:catalogue` is that of the output."""
+        with self.reading() as db:
+            return db.execute(sql, {"catalogue": self.catalogue, **values}).fetchall()
+
+    def row(self, sql: str, **values: object) -> sqlite3.Row | None:
+        """Read the first row, if there is any; `:catalogue` is that of the output."""
+        with self.reading() as db:
+            row: sqlite3.Row | None = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
+        return row
+
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:
         """Write in one transaction that excludes every other writer; durable when this, or its group, ends."""
@@ -159,3 +170,10 @@ class Database:
         """Leave a transaction that did not come to its end; SQLite has left it by itself after some errors."""
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
+
+
+class LedgerPart:
+    """A part of the ledger: what it reads and writes goes through the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, share_anew, slots_of
 from batchgen.ledger.text import moment, reason_columns, reason_from, request_from, words
 from batchgen.model import NO_REASON, ImageRequest, Reason, SlotState, StoredImage
@@ -43,11 +43,8 @@ class PendingDownload:
         return f"{stem}.{ext}"
 
 
-class Downloads:
+class Downloads(LedgerPart):
     """The paid images of one output that wait at an address."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def waiting(self) -> tuple[PendingDownload, ...]:
         """Paid images that wait at an address, the soonest to expire first."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.text import stamp
 
 KEPT = timedelta(days=30)
@@ -13,11 +13,8 @@ MARK = 12
 """Hex digits of a key's fingerprint: enough to tell keys apart, and too few to say anything of one."""
 
 
-class LearnedLimits:
+class LearnedLimits(LedgerPart):
     """What is known of the limits of each provider, key and model, whatever output it was learned for."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of(self, provider: str, key: str | None) -> dict[str, int]:
         """Return calls a minute by model."""
@@ -51,11 +48,8 @@ RISES_AFTER = timedelta(days=1)
 """A limit of tokens is tried a little higher when it has held for so long."""
 
 
-class QueueLimits:
+class QueueLimits(LedgerPart):
     """How many tokens each provider lets wait in batches for a model, under each key."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of(self, provider: str, key: str | None) -> dict[str, int]:
         """Return tokens by model."""

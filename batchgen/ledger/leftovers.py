@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.text import dump
 
 PRUNED = "pruned"
@@ -23,11 +23,8 @@ class Aside:
     approved: bool = False
 
 
-class Leftovers:
+class Leftovers(LedgerPart):
     """The questions of whoever removes old files of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def doubted_runs(self) -> frozenset[str]:
         """Name the runs that made calls which are open or at risk."""

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Collection, Iterable
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.reviews import IN_FORCE
 from batchgen.model import Measured
 
 
-class Measures:
+class Measures(LedgerPart):
     """The measures of one output's images, by hash: an image that moves keeps them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def known(self, asked: str) -> frozenset[str]:
         """Name the images that were measured by these checks."""

@@ -3,18 +3,15 @@
 import sqlite3
 from collections.abc import Sequence
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.model import Load
 
 OTHER_BOOT = 30.0
 """Seconds by which the zero of the clock may move before times of it say nothing any more."""
 
 
-class Permits:
+class Permits(LedgerPart):
     """Times at which calls start, booked first come, first served; a booking that is not used is lost."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def are_shared(self) -> bool:
         """Whether another output ever had a run in this file: its runs may have the same key at the same time."""

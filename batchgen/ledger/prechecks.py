@@ -5,15 +5,12 @@ import json
 from collections.abc import Mapping, Sequence
 from unicodedata import normalize
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.text import dump, plain, stamp, words
 
 
-class Prechecks:
+class Prechecks(LedgerPart):
     """What was said of prompts, by provider and endpoint model; of all outputs that the ledger serves."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def known(self, judge: str, prompts: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
         """Look prompts up: the flagged categories of each that is known, None where it was not flagged."""

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.report_records import (
     AcceptedRow,
     CallRow,
@@ -90,11 +90,8 @@ def _queries() -> Mapping[str, str]:
     return {name: sql.format_map(shared) for name, sql in written.items()}
 
 
-class ReportRows:
+class ReportRows(LedgerPart):
     """The rows of reports on one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def jobs(self) -> Iterator[JobRow]:
         """Every job of the catalogue with its money, in the manifest's order."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from batchgen.errors import StorageError
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.reviews import frozen
 from batchgen.ledger.text import dump, slots_text, stamp
 from batchgen.ledger.totals import Exposure
@@ -85,11 +85,8 @@ class Refused:
     place: str = ""
 
 
-class Reservations:
+class Reservations(LedgerPart):
     """The gate that every call passes before it may go."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def reserve(self, attempt: Attempt, caps: Caps, claimed: Claimed = (0, 0)) -> Refused | None:
         """Set the worst case of a call aside and write its intent down, durably; None when the call may go.

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.text import dump, plain, request_from, stamp
 from batchgen.model import ImageRequest
 
@@ -70,11 +70,8 @@ class Reworded(StrEnum):
     UNKNOWN = "unknown"  # no job has this key
 
 
-class Reviews:
+class Reviews(LedgerPart):
     """What people said of the images of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def record(
         self, decisions: Sequence[Judged], awaited: Callable[[], Collection[str]] = frozenset

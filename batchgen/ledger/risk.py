@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from batchgen.errors import InputError
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.image_writer import ImageWriter, slots_of
 from batchgen.ledger.text import dump, moment, reason_from, stamp
 from batchgen.ledger.totals import Finding, Reconciliation
@@ -60,11 +60,8 @@ _UNCERTAIN = "i.state = 'uncertain'"
 _OPEN = f"({_UNCERTAIN} OR (i.state = 'not_started' AND i.url IS NOT NULL AND i.tries >= {NEVER_ANSWERS}))"
 
 
-class Risk:
+class Risk(LedgerPart):
     """The jobs of one output that are held, and the calls of the whole ledger that a bill can settle."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def uncertain(self) -> tuple[Held, ...]:
         """Jobs with uncertain images, the oldest first."""

@@ -2,14 +2,11 @@
 
 import secrets
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 
 
-class Stores:
+class Stores(LedgerPart):
     """The store of one output."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def address(self) -> str:
         """Return where the images are kept; empty for the output folder."""

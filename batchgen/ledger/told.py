@@ -3,15 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.text import dump
 
 
-class Told:
+class Told(LedgerPart):
     """The troubles of one output that were told, each with the exit statuses of the runs that told it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def among(self, subjects: Iterable[str]) -> Mapping[str, frozenset[int]]:
         """Return those of some subjects that were told, with the exit statuses under which they were."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from batchgen.ledger.database import Database
+from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.learned_limits import key_mark
 from batchgen.ledger.text import moment, stamp
 
@@ -13,11 +13,8 @@ Where = tuple[str, str, str | None]
 """A provider, its address, and the key."""
 
 
-class Uploads:
+class Uploads(LedgerPart):
     """What was uploaded, whatever output it was for."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of(self, where: Where, sha256: str) -> tuple[str, datetime | None] | None:
         """Return the id under which the provider has the image for long enough, and when it deletes it."""
