@@ -15,8 +15,7 @@ class AccountNames(LedgerPart):
 
         What is the name of one of the `others` now is not an earlier name of this one.
         """
-        with self._database.reading() as db:
-            rows = db.execute("SELECT provider FROM account_names WHERE account = ?", (account,)).fetchall()
+        rows = self._database.rows("SELECT provider FROM account_names WHERE account = :account", account=account)
         known = {row["provider"] for row in rows}
         if name not in known:
             with self._database.writing("account") as db:

@@ -191,18 +191,14 @@ class Batches(LedgerPart):
         return row
 
     def _rows(self, which: str, **values: str) -> tuple[BatchRow, ...]:
-        with self._database.reading() as db:
-            rows = db.execute(_ROWS.format(which=which), {"catalogue": self._database.catalogue, **values}).fetchall()
-        return tuple(map(_row_from, rows))
+        return tuple(map(_row_from, self._database.rows(_ROWS.format(which=which), **values)))
 
     def open_lines(self, batch_id: str) -> Iterator[AttemptRow]:
         """Give the lines of a batch that have no end yet, in their order; they may be closed meanwhile."""
         last = -1
         sql = f"{ATTEMPTS} AND a.handle = :batch AND a.ended IS NULL AND a.seq > :last ORDER BY a.seq LIMIT {AT_ONCE}"
         while True:
-            with self._database.reading() as db:
-                values = {"catalogue": self._database.catalogue, "batch": batch_id, "last": last}
-                rows = list(map(attempt_from, db.execute(sql, values)))
+            rows = list(map(attempt_from, self._database.rows(sql, batch=batch_id, last=last)))
             if not rows:
                 return
             yield from rows
@@ -213,10 +209,7 @@ class Batches(LedgerPart):
         if number < 1:
             return None
         sql = f"{ATTEMPTS} AND a.handle = :batch AND a.phase != 'not_connected' ORDER BY a.seq LIMIT 1 OFFSET :skip"
-        values = {"catalogue": self._database.catalogue, "batch": batch_id, "skip": number - 1}
-        with self._database.reading() as db:
-            row = db.execute(sql, values).fetchone()
-        return row and attempt_from(row)
+        return next(map(attempt_from, self._database.rows(sql, batch=batch_id, skip=number - 1)), None)
 
 
 def _row_from(row: sqlite3.Row) -> BatchRow:

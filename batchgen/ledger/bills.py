@@ -86,31 +86,24 @@ class Bills(LedgerPart):
 
     def providers(self) -> tuple[str, ...]:
         """Name the providers at which calls were made, as manifests label them."""
-        with self._database.reading() as db:
-            return tuple(name for (name,) in db.execute("SELECT DISTINCT provider FROM spent ORDER BY 1"))
+        return tuple(name for (name,) in self._database.rows("SELECT DISTINCT provider FROM spent ORDER BY 1"))
 
     def first(self, providers: Sequence[str]) -> datetime | None:
         """Return when the first call was made at providers; None without any."""
-        with self._database.reading() as db:
-            (first,) = db.execute(
-                "SELECT min(started) FROM attempts WHERE provider IN (SELECT value FROM json_each(?))",
-                (dump(list(providers)),),
-            ).fetchone()
-        return moment(first)
+        first = "SELECT min(started) FROM attempts WHERE provider IN (SELECT value FROM json_each(:providers))"
+        return moment(self._database.value(first, providers=dump(list(providers))))
 
     def calls(self, providers: Sequence[str], since: datetime) -> tuple[BookedCall, ...]:
         """List the calls at providers that left, and had not ended before a moment, in order."""
-        values = {"providers": dump(list(providers)), "since": stamp(since), "ever": _EVER}
-        with self._database.reading() as db:
-            return tuple(_call(row) for row in db.execute(_CALLS, values))
+        rows = self._database.rows(_CALLS, providers=dump(list(providers)), since=stamp(since), ever=_EVER)
+        return tuple(map(_call, rows))
 
     def rebuilt(self) -> datetime | None:
         """Return when this ledger was last rebuilt from images; None when it never was."""
-        with self._database.reading() as db:
-            (latest,) = db.execute(
-                "SELECT max(r.started) FROM runs r WHERE EXISTS (SELECT 1 FROM attempts a"
-                " WHERE a.catalogue = r.catalogue AND a.run_id = r.run_id AND a.note = 'adopted')"
-            ).fetchone()
+        latest = self._database.value(
+            "SELECT max(r.started) FROM runs r WHERE EXISTS (SELECT 1 FROM attempts a"
+            " WHERE a.catalogue = r.catalogue AND a.run_id = r.run_id AND a.note = 'adopted')"
+        )
         return moment(latest)
 
     def settle(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:

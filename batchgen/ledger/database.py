@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
+from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.runtime.clock import Clock
@@ -96,11 +97,11 @@ class Database:
         with self.reading() as db:
             return db.execute(sql, {"catalogue": self.catalogue, **values}).fetchall()
 
-    def row(self, sql: str, **values: object) -> sqlite3.Row | None:
-        """Read the first row, if there is any; `:catalogue` is that of the output."""
+    def value(self, sql: str, **values: object) -> Any:
+        """Read the first value of the first row; None where there is none."""
         with self.reading() as db:
-            row: sqlite3.Row | None = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
-        return row
+            row = db.execute(sql, {"catalogue": self.catalogue, **values}).fetchone()
+        return None if row is None else row[0]
 
     @contextmanager
     def writing(self, name: str) -> Iterator[sqlite3.Connection]:

@@ -67,13 +67,12 @@ class Images:
 
     def stored(self) -> Iterator[RecordedImage]:
         """Every image whose file should be there, also of jobs that nobody wants any more; not what was pruned."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.*, j.id AS job_id FROM images i"
-                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                " WHERE i.catalogue = ? AND i.state = 'stored' AND i.fault != ? ORDER BY j.seq, j.rowid, i.slot",
-                (self._database.catalogue, PRUNED),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT i.*, j.id AS job_id FROM images i JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+            " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND i.fault != :pruned"
+            " ORDER BY j.seq, j.rowid, i.slot",
+            pruned=PRUNED,
+        )
         names = RecordedImage.__slots__
         return (RecordedImage(**{name: row[name] for name in names}) for row in rows)
 
@@ -90,34 +89,28 @@ class Images:
 
     def origins(self) -> tuple[tuple[str, str, str], ...]:
         """Every image: its path, its sha256 and the call that brought it."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT path, sha256, attempt_id FROM images WHERE catalogue = ? AND path IS NOT NULL"
-                " AND sha256 IS NOT NULL AND attempt_id IS NOT NULL AND fault != 'overwritten' ORDER BY path",
-                (self._database.catalogue,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT path, sha256, attempt_id FROM images WHERE catalogue = :catalogue AND path IS NOT NULL"
+            " AND sha256 IS NOT NULL AND attempt_id IS NOT NULL AND fault != 'overwritten' ORDER BY path"
+        )
         return tuple((row["path"], row["sha256"], row["attempt_id"]) for row in rows)
 
     def any_stands(self) -> bool:
         """Whether any image stands at its place: stored, or in the place of another one that has not come."""
-        with self._database.reading() as db:
-            found = db.execute(
-                "SELECT 1 FROM images WHERE catalogue = :catalogue AND state = 'stored'"  # noqa: S608 - our own words
-                f" UNION ALL SELECT 1 FROM images {_STANDING} WHERE catalogue = :catalogue AND before IS NOT NULL"
-                " LIMIT 1",
-                {"catalogue": self._database.catalogue},
-            )
-            return found.fetchone() is not None
+        found = self._database.value(
+            "SELECT 1 FROM images WHERE catalogue = :catalogue AND state = 'stored'"  # noqa: S608 - our own words
+            f" UNION ALL SELECT 1 FROM images {_STANDING} WHERE catalogue = :catalogue AND before IS NOT NULL LIMIT 1"
+        )
+        return found is not None
 
     def drawn_by(self, provider: str) -> int:
         """Count the images in place that a provider drew."""
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
-                " WHERE a.catalogue = ? AND a.provider = ? AND i.state = 'stored' AND NOT i.superseded",
-                (self._database.catalogue, provider),
-            ).fetchone()
-        return int(row[0])
+        count = self._database.value(
+            "SELECT count(*) FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
+            " WHERE a.catalogue = :catalogue AND a.provider = :provider AND i.state = 'stored' AND NOT i.superseded",
+            provider=provider,
+        )
+        return int(count)
 
     def odd_of_batches(self) -> frozenset[tuple[str, int]]:
         """Name the slots, by job, whose images batches brought, are not as asked, and were not asked for once more."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 
-from batchgen.ledger.database import LedgerPart
+from batchgen.ledger.database import Database, LedgerPart
 from batchgen.ledger.text import stamp
 
 KEPT = timedelta(days=30)
@@ -18,15 +18,7 @@ class LearnedLimits(LedgerPart):
 
     def of(self, provider: str, key: str | None) -> dict[str, int]:
         """Return calls a minute by model."""
-        since = stamp(self._database.now() - KEPT)
-        with self._database.reading() as db:
-            return dict(
-                db.execute(
-                    "SELECT model, calls_per_minute FROM learned_limits"
-                    " WHERE provider = ? AND key_mark = ? AND learned_at >= ?",
-                    (provider, key_mark(key), since),
-                )
-            )
+        return _by_model(self._database, "SELECT model, calls_per_minute FROM learned_limits", provider, key)
 
     def keep(self, provider: str, key: str | None, learned: Mapping[str, int | None]) -> None:
         """Write down the limits of some models, and forget those of models without; the same limit gets no younger."""
@@ -53,14 +45,7 @@ class QueueLimits(LedgerPart):
 
     def of(self, provider: str, key: str | None) -> dict[str, int]:
         """Return tokens by model."""
-        since = stamp(self._database.now() - KEPT)
-        with self._database.reading() as db:
-            return dict(
-                db.execute(
-                    "SELECT model, tokens FROM queue_limits WHERE provider = ? AND key_mark = ? AND learned_at >= ?",
-                    (provider, key_mark(key), since),
-                )
-            )
+        return _by_model(self._database, "SELECT model, tokens FROM queue_limits", provider, key)
 
     def keep(self, provider: str, key: str | None, model: str, tokens: int) -> None:
         """Write down the limit of a model."""
@@ -79,6 +64,13 @@ class QueueLimits(LedgerPart):
                 " WHERE provider = ? AND key_mark = ? AND model = ? AND learned_at <= ? AND 2 * ? >= tokens",
                 (stamp(now), provider, key_mark(key), model, stamp(now - RISES_AFTER), tokens),
             )
+
+
+def _by_model(database: Database, sql: str, provider: str, key: str | None) -> dict[str, int]:
+    """Read limits that were learned not too long ago, by model."""
+    which = f"{sql} WHERE provider = :provider AND key_mark = :mark AND learned_at >= :since"
+    since = stamp(database.now() - KEPT)
+    return dict(map(tuple, database.rows(which, provider=provider, mark=key_mark(key), since=since)))
 
 
 def key_mark(key: str | None) -> str:

@@ -28,16 +28,16 @@ class Leftovers(LedgerPart):
 
     def doubted_runs(self) -> frozenset[str]:
         """Name the runs that made calls which are open or at risk."""
-        return self._set(f"SELECT DISTINCT run_id FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
+        return self._set(f"SELECT DISTINCT run_id FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
 
     def doubted_jobs(self) -> frozenset[str]:
         """Name the jobs, by key, with calls that are open or at risk, or with images of which nobody knows.
 
         A job whose images are to step aside for such a call is one of them.
         """
-        calls = self._set(f"SELECT DISTINCT job_key FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
-        aside = self._set(f"SELECT DISTINCT replaces FROM attempts a WHERE a.catalogue = ? AND {_DOUBTED}")  # noqa: S608
-        unknown = self._set("SELECT DISTINCT job_key FROM images WHERE catalogue = ? AND state = 'uncertain'")
+        calls = self._set(f"SELECT DISTINCT job_key FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
+        aside = self._set(f"SELECT DISTINCT replaces FROM attempts a WHERE a.catalogue = :catalogue AND {_DOUBTED}")  # noqa: S608
+        unknown = self._set("SELECT DISTINCT job_key FROM images WHERE catalogue = :catalogue AND state = 'uncertain'")
         return calls | aside | unknown
 
     def aside(self, paths: Sequence[str]) -> dict[str, Aside]:
@@ -77,5 +77,4 @@ class Leftovers(LedgerPart):
             )
 
     def _set(self, sql: str) -> frozenset[str]:
-        with self._database.reading() as db:
-            return frozenset(value for (value,) in db.execute(sql, (self._database.catalogue,)))
+        return frozenset(value for (value,) in self._database.rows(sql))

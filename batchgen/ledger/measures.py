@@ -13,10 +13,8 @@ class Measures(LedgerPart):
 
     def known(self, asked: str) -> frozenset[str]:
         """Name the images that were measured by these checks."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT sha256 FROM measures WHERE catalogue = ? AND asked = ?", (self._database.catalogue, asked)
-            ).fetchall()
+        sql = "SELECT sha256 FROM measures WHERE catalogue = :catalogue AND asked = :asked"
+        rows = self._database.rows(sql, asked=asked)
         return frozenset(sha256 for (sha256,) in rows)
 
     def keep(self, asked: str, found: Iterable[tuple[str, Measured]]) -> bool:
@@ -41,30 +39,30 @@ class Measures(LedgerPart):
 
     def looks(self, hashes: Collection[str]) -> dict[str, str]:
         """Say how images look, by hash, as far as they were measured."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT sha256, looks FROM measures WHERE catalogue = ? AND sha256 IN (SELECT value FROM json_each(?))",
-                (self._database.catalogue, json.dumps(list(hashes))),
-            ).fetchall()
-        return dict(rows)
+        rows = self._database.rows(
+            "SELECT sha256, looks FROM measures WHERE catalogue = :catalogue"
+            " AND sha256 IN (SELECT value FROM json_each(:hashes))",
+            hashes=json.dumps(list(hashes)),
+        )
+        return dict(map(tuple, rows))
 
     def failing(self, asked: str, run_id: str) -> dict[str, tuple[tuple[int, str | None], ...]]:
         """Find images that a run drew and that fail these checks: by job, their slots and the words of each.
 
         Not what a person decided about, nor slots that were drawn again for a check before: once in all runs.
         """
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.job_key, i.slot, i.prompt FROM images i"  # noqa: S608 - our own words
-                " JOIN measures k ON k.catalogue = i.catalogue AND k.sha256 = i.sha256 AND k.asked = :asked"
-                f" LEFT JOIN reviews r ON {IN_FORCE}"
-                " WHERE i.catalogue = :catalogue AND i.run_id = :run AND i.state = 'stored' AND NOT i.superseded"
-                " AND (k.flags != '[]' OR k.alike) AND r.decision IS NULL"
-                " AND NOT EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) slots WHERE a.catalogue = i.catalogue"
-                "  AND a.job_key = i.job_key AND a.purpose = 'check' AND slots.value = i.slot"
-                "  AND a.state NOT IN ('not_sent', 'not_charged')) ORDER BY i.job_key, i.slot",
-                {"catalogue": self._database.catalogue, "asked": asked, "run": run_id},
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT i.job_key, i.slot, i.prompt FROM images i"  # noqa: S608 - our own words
+            " JOIN measures k ON k.catalogue = i.catalogue AND k.sha256 = i.sha256 AND k.asked = :asked"
+            f" LEFT JOIN reviews r ON {IN_FORCE}"
+            " WHERE i.catalogue = :catalogue AND i.run_id = :run AND i.state = 'stored' AND NOT i.superseded"
+            " AND (k.flags != '[]' OR k.alike) AND r.decision IS NULL"
+            " AND NOT EXISTS (SELECT 1 FROM attempts a, json_each(a.slots) slots WHERE a.catalogue = i.catalogue"
+            "  AND a.job_key = i.job_key AND a.purpose = 'check' AND slots.value = i.slot"
+            "  AND a.state NOT IN ('not_sent', 'not_charged')) ORDER BY i.job_key, i.slot",
+            asked=asked,
+            run=run_id,
+        )
         found: dict[str, tuple[tuple[int, str | None], ...]] = {}
         for key, slot, prompt in rows:
             found[key] = (*found.get(key, ()), (slot, prompt))
@@ -84,18 +82,13 @@ class Measures(LedgerPart):
         return True
 
     def _marked(self) -> frozenset[str]:
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT sha256 FROM measures WHERE catalogue = ? AND alike", (self._database.catalogue,)
-            ).fetchall()
+        rows = self._database.rows("SELECT sha256 FROM measures WHERE catalogue = :catalogue AND alike")
         return frozenset(sha256 for (sha256,) in rows)
 
     def forget(self) -> bool:
         """Forget every measure of this output: nothing is checked any more; whether there was any."""
-        with self._database.reading() as db:
-            there = db.execute("SELECT 1 FROM measures WHERE catalogue = ? LIMIT 1", (self._database.catalogue,))
-            if there.fetchone() is None:
-                return False
+        if self._database.value("SELECT 1 FROM measures WHERE catalogue = :catalogue LIMIT 1") is None:
+            return False
         with self._database.writing("measures") as db:
             db.execute("DELETE FROM measures WHERE catalogue = ?", (self._database.catalogue,))
         return True

@@ -15,9 +15,7 @@ class Permits(LedgerPart):
 
     def are_shared(self) -> bool:
         """Whether another output ever had a run in this file: its runs may have the same key at the same time."""
-        with self._database.reading() as db:
-            others = db.execute("SELECT 1 FROM runs WHERE catalogue <> ? LIMIT 1", (self._database.catalogue,))
-            return others.fetchone() is not None
+        return self._database.value("SELECT 1 FROM runs WHERE catalogue <> :catalogue LIMIT 1") is not None
 
     def book(self, account: str, loads: Sequence[Load], window: float) -> float:
         """Return the first time, on the monotonic clock, at which a call may start; from now on it counts.

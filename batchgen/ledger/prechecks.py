@@ -15,12 +15,12 @@ class Prechecks(LedgerPart):
     def known(self, judge: str, prompts: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
         """Look prompts up: the flagged categories of each that is known, None where it was not flagged."""
         marks = {prompt_mark(prompt): prompt for prompt in prompts}
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT prompt, flagged, categories FROM prechecks WHERE judge = ?"
-                " AND prompt IN (SELECT value FROM json_each(?))",
-                (judge, dump(list(marks))),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT prompt, flagged, categories FROM prechecks WHERE judge = :judge"
+            " AND prompt IN (SELECT value FROM json_each(:marks))",
+            judge=judge,
+            marks=dump(list(marks)),
+        )
         return {marks[row["prompt"]]: words(row["categories"]) if row["flagged"] else None for row in rows}
 
     def keep(self, judge: str, said: Mapping[str, tuple[str, ...] | None]) -> None:

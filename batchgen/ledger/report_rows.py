@@ -157,20 +157,15 @@ class ReportRows(LedgerPart):
 
     def sidecars(self, attempt_id: str) -> tuple[SidecarRow, ...]:
         """How the images of one call came about."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                f"{_queries()['sidecars']} AND i.attempt_id = :attempt ORDER BY i.slot",
-                {"catalogue": self._database.catalogue, "attempt": attempt_id},
-            ).fetchall()
+        sql = f"{_queries()['sidecars']} AND i.attempt_id = :attempt ORDER BY i.slot"
+        rows = self._database.rows(sql, attempt=attempt_id)
         return tuple(SidecarRow._make(row[:-1])._replace(request=_sent(row["request"], row["said"])) for row in rows)
 
     def tag_names(self) -> tuple[str, ...]:
         """Every tag's name, in the order in which they first appear."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT tags FROM jobs WHERE catalogue = ? GROUP BY tags ORDER BY min(seq << 32 | rowid)",
-                (self._database.catalogue,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT tags FROM jobs WHERE catalogue = :catalogue GROUP BY tags ORDER BY min(seq << 32 | rowid)"
+        )
         return tuple(dict.fromkeys(name for (tags,) in rows for name, _ in json.loads(tags)))
 
     def _stream(self, *names: str, **values: str) -> Iterator[sqlite3.Row]:

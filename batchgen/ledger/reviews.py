@@ -89,42 +89,35 @@ class Reviews(LedgerPart):
 
     def decided_since(self, moment: datetime) -> bool:
         """Whether anybody decided about an image since a moment."""
-        with self._database.reading() as db:
-            asked = "SELECT 1 FROM reviews WHERE catalogue = ? AND decided >= ? LIMIT 1"
-            return db.execute(asked, (self._database.catalogue, stamp(moment))).fetchone() is not None
+        asked = "SELECT 1 FROM reviews WHERE catalogue = :catalogue AND decided >= :since LIMIT 1"
+        return self._database.value(asked, since=stamp(moment)) is not None
 
     def any_approved(self) -> bool:
         """Whether any approved image is in its place."""
-        with self._database.reading() as db:
-            found = db.execute(
-                f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = ? LIMIT 1",  # noqa: S608
-                (self._database.catalogue,),
-            )
-            return found.fetchone() is not None
+        asked = f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED} WHERE r.catalogue = :catalogue LIMIT 1"  # noqa: S608
+        return self._database.value(asked) is not None
 
     def keeps_others(self, run_id: str) -> bool:
         """Whether an approved image keeps a job other than a run wanted it: the next walk says so."""
-        with self._database.reading() as db:
-            found = db.execute(
-                f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
-                " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
-                " CROSS JOIN jobs w ON w.catalogue = j.catalogue AND w.id = j.id AND w.last_run = :run"
-                " WHERE r.catalogue = :catalogue LIMIT 1",
-                {"catalogue": self._database.catalogue, "run": run_id},
-            )
-            return found.fetchone() is not None
+        found = self._database.value(
+            f"SELECT 1 FROM reviews r CROSS JOIN images i ON {_APPROVED}"  # noqa: S608 - our own words
+            " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+            " CROSS JOIN jobs w ON w.catalogue = j.catalogue AND w.id = j.id AND w.last_run = :run"
+            " WHERE r.catalogue = :catalogue LIMIT 1",
+            run=run_id,
+        )
+        return found is not None
 
     def approved(self, ids: Sequence[str]) -> dict[str, tuple[Approved, ...]]:
         """Find jobs with approved images in their places by id, those that were wanted last first."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
-                " (SELECT seq FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
-                " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
-                " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
-                f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
-                {"catalogue": self._database.catalogue, "ids": dump(ids)},
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT j.id, j.key, j.request, count(*) AS images, i.prompt, min(i.slot),"  # noqa: S608 - our own words
+            " (SELECT seq FROM runs WHERE runs.catalogue = j.catalogue AND run_id = j.last_run) AS wanted"
+            " FROM json_each(:ids) AS id CROSS JOIN jobs j ON j.catalogue = :catalogue AND j.id = id.value"
+            " CROSS JOIN reviews r ON r.catalogue = j.catalogue AND r.job_key = j.key"
+            f" CROSS JOIN images i ON {_APPROVED} GROUP BY j.key ORDER BY wanted DESC, j.rowid DESC",
+            ids=dump(ids),
+        )
         found = defaultdict[str, list[Approved]](list)
         for row in rows:
             found[row["id"]].append(Approved(row["key"], request_from(row["request"]), row["images"], row["prompt"]))
@@ -137,23 +130,19 @@ class Reviews(LedgerPart):
 
     def rejected(self) -> dict[str, int]:
         """Count rejected images in their places, by the ids of their jobs."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                f"SELECT j.id, count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE} AND NOT i.superseded"  # noqa: S608
-                " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
-                " WHERE r.catalogue = ? AND r.decision = 'rejected' GROUP BY j.id",
-                (self._database.catalogue,),
-            ).fetchall()
+        rows = self._database.rows(
+            f"SELECT j.id, count(*) FROM reviews r CROSS JOIN images i ON {IN_FORCE} AND NOT i.superseded"  # noqa: S608
+            " CROSS JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key"
+            " WHERE r.catalogue = :catalogue AND r.decision = 'rejected' GROUP BY j.id"
+        )
         return dict(map(tuple, rows))
 
     def doubted(self) -> frozenset[tuple[str, int]]:
         """Find rejected images (key, slot) for which others may have been paid already."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
-                f" WHERE r.catalogue = ? AND r.decision = 'rejected' AND {DOUBT}",
-                (self._database.catalogue,),
-            ).fetchall()
+        rows = self._database.rows(
+            f"SELECT i.job_key, i.slot FROM reviews r CROSS JOIN images i ON {IN_FORCE}"  # noqa: S608 - our own words
+            f" WHERE r.catalogue = :catalogue AND r.decision = 'rejected' AND {DOUBT}"
+        )
         return frozenset((row["job_key"], row["slot"]) for row in rows)
 
     def reword(self, prompts: Mapping[str, str]) -> tuple[Reworded, ...]:

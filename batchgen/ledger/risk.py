@@ -115,12 +115,11 @@ class Risk(LedgerPart):
 
     def moderated(self) -> tuple[str, ...]:
         """Ids of the jobs with moderated images that nobody has accepted."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT DISTINCT j.id FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key"
-                " WHERE j.catalogue = ? AND i.state = 'moderated' AND i.reason_code != ? AND j.last_run IS NOT NULL",
-                (self._database.catalogue, ReasonCode.ACCEPTED),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT DISTINCT j.id FROM jobs j JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key"
+            " WHERE j.catalogue = :catalogue AND i.state = 'moderated' AND i.reason_code != 'accepted'"
+            " AND j.last_run IS NOT NULL"
+        )
         return tuple(row[0] for row in rows)
 
     def reconcile(self, billed: MicroUSD, since: datetime | None = None, *, apply: bool = True) -> Reconciliation:

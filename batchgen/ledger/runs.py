@@ -123,33 +123,13 @@ class Runs:
 
     def latest_first(self) -> tuple[RunRow, ...]:
         """Every run of this catalogue, the latest first."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT * FROM runs WHERE catalogue = ? ORDER BY seq DESC", (self._database.catalogue,)
-            ).fetchall()
-        return tuple(_run_from(row) for row in rows)
+        rows = self._database.rows("SELECT * FROM runs WHERE catalogue = :catalogue ORDER BY seq DESC")
+        return tuple(map(_run_from, rows))
 
 
 def _run_from(row: sqlite3.Row) -> RunRow:
-    started = moment(row["started"])
-    assert started is not None
-    return RunRow(
-        run_id=row["run_id"],
-        manifest=row["manifest"],
-        provider=row["provider"],
-        started=started,
-        ended=moment(row["ended"]),
-        exit_code=row["exit_code"],
-        why=row["why"],
-        cap=None if row["cap"] is None else MicroUSD(row["cap"]),
-        low=MicroUSD(row["low"]),
-        expected=MicroUSD(row["expected"]),
-        high=MicroUSD(row["high"]),
-        command=row["command"],
-        version=row["version"],
-        counts=row["counts"],
-        seconds=row["seconds"],
-    )
+    facts = {name: row[name] for name in RunRow.__slots__}
+    return RunRow(**facts | {"started": moment(row["started"]), "ended": moment(row["ended"])})
 
 
 def new_run_id(now: datetime) -> str:

@@ -38,8 +38,5 @@ class Stores(LedgerPart):
             )
 
     def _read(self) -> tuple[str, str, str]:
-        with self._database.reading() as db:
-            row = db.execute(
-                "SELECT identity, address, former FROM stores WHERE catalogue = ?", (self._database.catalogue,)
-            ).fetchone()
-        return tuple(row) if row else ("", "", "")
+        rows = self._database.rows("SELECT identity, address, former FROM stores WHERE catalogue = :catalogue")
+        return tuple(rows[0]) if rows else ("", "", "")

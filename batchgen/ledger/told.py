@@ -13,12 +13,12 @@ class Told(LedgerPart):
     def among(self, subjects: Iterable[str]) -> Mapping[str, frozenset[int]]:
         """Return those of some subjects that were told, with the exit statuses under which they were."""
         found = defaultdict[str, set[int]](set)
-        with self._database.reading() as db:
-            for subject, status in db.execute(
-                "SELECT subject, status FROM told WHERE catalogue = ? AND subject IN (SELECT value FROM json_each(?))",
-                (self._database.catalogue, dump(list(subjects))),
-            ):
-                found[subject].add(status)
+        for subject, status in self._database.rows(
+            "SELECT subject, status FROM told WHERE catalogue = :catalogue"
+            " AND subject IN (SELECT value FROM json_each(:subjects))",
+            subjects=dump(list(subjects)),
+        ):
+            found[subject].add(status)
         return {subject: frozenset(statuses) for subject, statuses in found.items()}
 
     def keep(self, status: int, subjects: Iterable[str]) -> None:
