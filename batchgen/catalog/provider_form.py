@@ -8,6 +8,7 @@ from batchgen.catalog import form
 from batchgen.catalog.models import operation, operations
 from batchgen.catalog.prices import PRICE_ROW
 from batchgen.model import Auth, BatchRules, OpenParam, ParamType, TaskRules
+from batchgen.model.settings import EACH
 from batchgen.yaml_tree import Node
 
 NAMES = ("mock", "openai", "apiyi", "laozhang", "aihubmix", "yescale")
@@ -278,17 +279,7 @@ _FIELDS: dict[str, form.Kind[Any]] = _PER_MODEL | {
     "for_models": _for_models,
     "retired_models": form.table(form.day),
     "prices": form.table(_price_row),
-    "limits": form.table(
-        form.whole,
-        form.one_of(
-            "images_per_minute",
-            "input_images_per_minute",
-            "requests_per_minute",
-            "tokens_per_minute",
-            "images_per_day",
-            "concurrency",
-        ),
-    ),
+    "limits": form.table(form.whole, form.one_of(*EACH, "concurrency")),
     "chat_models": _WORDS,
     "download_hosts": _WORDS,
     "idempotency_header": form.nothing_or(form.header),

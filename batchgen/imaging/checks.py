@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from batchgen.imaging.measures import border_off, colour, differing, looks, object_box, sharpness
+from batchgen.imaging.measures import border_off, colour, differing, laid_on, looks, object_box, sharpness
 from batchgen.model import CheckFlag, Checks, Measured
 from batchgen.model.checks import BackgroundCheck
 
@@ -18,7 +18,7 @@ def measure(image: "Image", checks: Checks) -> Measured:
     """Measure an image whole; what is transparent is seen on the ground that is asked for."""
     ground = checks.background or BackgroundCheck()
     wanted = colour(ground.color)
-    plain = _on(image, wanted)
+    plain = laid_on(image, wanted) if image.mode == "RGBA" else image.convert("RGB")
     box = object_box(plain, wanted, ground.tolerance)
     off = border_off(plain, wanted, ground.tolerance)
     margin = None if box is None else box.margin
@@ -27,16 +27,6 @@ def measure(image: "Image", checks: Checks) -> Measured:
     return Measured(
         round(off, 4), None if margin is None else round(margin, 4), round(sharp, 1), f"{looks(plain):016x}", flags
     )
-
-
-def _on(image: "Image", ground: tuple[int, int, int]) -> "Image":
-    from PIL import Image as Images
-
-    if image.mode != "RGBA":
-        return image.convert("RGB")
-    below = Images.new("RGBA", image.size, (*ground, 255))
-    below.alpha_composite(image)
-    return below.convert("RGB")
 
 
 def _flags(checks: Checks, off: float, margin: float | None, sharp: float) -> Iterator[CheckFlag]:

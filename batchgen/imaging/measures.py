@@ -55,6 +55,15 @@ def colour(text: str) -> Colour:
     return red, green, blue
 
 
+def laid_on(image: "Image", ground: Colour) -> "Image":
+    """Lay an image in RGBA on a ground: nothing is transparent any more."""
+    from PIL import Image as Images
+
+    below = Images.new("RGBA", image.size, (*ground, 255))
+    below.alpha_composite(image)
+    return below.convert("RGB")
+
+
 def border_off(image: "Image", wanted: Colour, tolerance: int = TOLERANCE) -> float:
     """Tell which share of the border is not of the wanted colour, 0 to 1."""
     width, height = image.size

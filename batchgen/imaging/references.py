@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from batchgen.imaging.measures import WHITE, laid_on
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -81,18 +83,13 @@ def has_alpha(mode: str, info: object) -> bool:
 
 def _with_colours(image: "Image", kind: str) -> "Image":
     """Turn CMYK, floats and the like into colours that a format has; what is transparent is white in a JPEG."""
-    from PIL import Image
-
     clear = has_alpha(image.mode, image.info)
     if kind != "JPEG":
         known = {"RGB", "RGBA", "L", "LA", "P", "1"} if kind == "PNG" else {"RGB", "RGBA"}
         return image if image.mode in known else image.convert("RGBA" if clear else "RGB")
     if not clear:
         return image.convert("RGB")
-    shown = image.convert("RGBA")
-    ground = Image.new("RGBA", shown.size, "white")
-    ground.alpha_composite(shown)
-    return ground.convert("RGB")
+    return laid_on(image.convert("RGBA"), WHITE)
 
 
 def _know_heif() -> None:

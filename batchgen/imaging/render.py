@@ -7,7 +7,7 @@ from enum import StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from batchgen.imaging.measures import border_off, colour, object_box
+from batchgen.imaging.measures import border_off, colour, laid_on, object_box
 from batchgen.model import Fit, Metadata, Recipe
 
 if TYPE_CHECKING:
@@ -159,13 +159,9 @@ def _srgb(image: "Image") -> "Image":
 
 def _flat(image: "Image", recipe: Recipe, kind: str) -> "Image":
     """Lay an image on the recipe's ground where it is transparent; where the format knows none, on white."""
-    from PIL import Image as Images
-
     if image.mode != "RGBA" or (kind != "jpeg" and recipe.background is None):
         return image
-    ground = Images.new("RGBA", image.size, (*colour(recipe.background or WHITE), 255))
-    ground.alpha_composite(image)
-    return ground.convert("RGB")
+    return laid_on(image, colour(recipe.background or WHITE))
 
 
 def _filled(image: "Image", recipe: Recipe) -> "Image":

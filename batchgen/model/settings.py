@@ -104,6 +104,10 @@ class Limits:
         return rate / self.shards if rate and self.shards > 1 else rate
 
 
+EACH = ("images_per_minute", "input_images_per_minute", "requests_per_minute", "tokens_per_minute", "images_per_day")
+"""Limits that each provider has for itself, beside its parallel calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Money across all runs of one ledger, per calendar day and month in one time zone (an IANA name)."""

@@ -22,6 +22,11 @@ def guarded(cells: Iterable[Cell]) -> list[Cell]:
     return [f"'{cell}" if cell.__class__ is str and cell and cell[0] in FORMULA else cell for cell in cells]
 
 
+def unguarded(cell: str) -> str:
+    """Return text as it was before `guarded`."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
+
+
 def header(columns: Sequence[Column[Any]]) -> str:
     """Name the columns: the first line of a file."""
     return _line([column.name for column in columns])

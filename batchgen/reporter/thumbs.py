@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchgen.errors import StorageError
+from batchgen.imaging.measures import laid_on
 from batchgen.ledger import ImageRow
 from batchgen.reporter.beside import NOTHING, Beside
 from batchgen.reporter.tables import batches
@@ -41,6 +42,7 @@ OURS = re.compile(r"[0-9a-f]{64}\.(webp|part)|\.[0-9a-f]{64}\.webp\.[0-9]+\.tmp"
 EDGE = 320
 QUALITY = 72
 EFFORT = 0
+LIGHT = (244, 242, 238)
 MOST_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MOST_SENT = 100_000_000
@@ -160,16 +162,12 @@ def _written(opened: Open, small: str, workspace: Workspace) -> bool:
 
 
 def _small(image: "Image") -> bytes:
-    from PIL import Image
-
     image.draft("RGB", (EDGE * 2, EDGE * 2))  # a JPEG is decoded at a fraction of its size
     # Whole pixels are averaged: several times cheaper than resampling, and as good at this size.
     small = image if image.mode in {"RGB", "RGBA", "L"} else image.convert("RGBA")
     small = small.reduce(max(1, max(small.size) // EDGE))
     if small.has_transparency_data:
-        ground = Image.new("RGBA", small.size, (244, 242, 238, 255))
-        ground.alpha_composite(small.convert("RGBA"))
-        small = ground
+        small = laid_on(small.convert("RGBA"), LIGHT)
     out = BytesIO()
     small.convert("RGB").save(out, "WEBP", quality=QUALITY, method=EFFORT)
     return out.getvalue()

@@ -111,9 +111,7 @@ class _Cell:
         self, kind: DifferenceKind, amount: int, *, calls: int = 0, key: str = "", detail: str = ""
     ) -> Difference:
         """Name one difference of this day."""
-        return Difference(
-            kind, amount, _moment(self.day.begins), _moment(self.day.ends), self.model, key, calls, detail
-        )
+        return Difference(kind, amount, moment(self.day.begins), moment(self.day.ends), self.model, key, calls, detail)
 
 
 def explain(calls: Sequence[BookedCall], placed: Placed, books: Books) -> Statement:
@@ -313,7 +311,7 @@ def _kind(cell: _Cell, books: Books, left: int) -> tuple[DifferenceKind, int]:
 
 def _whose(cell: _Cell, books: Books) -> DifferenceKind:
     """Say whose requests are left: no call leaves unwritten, so what no free call of ours can be is somebody else's."""
-    lost = books.rebuilt is not None and _moment(cell.day.begins) < books.rebuilt
+    lost = books.rebuilt is not None and moment(cell.day.begins) < books.rebuilt
     return DifferenceKind.MISSING_HERE if lost or cell.others <= cell.perhaps_ours else DifferenceKind.OTHER_USE
 
 
@@ -331,5 +329,6 @@ def _whole(micro_usd: Decimal) -> int:
     return int(micro_usd.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
-def _moment(seconds: int) -> datetime:
+def moment(seconds: int) -> datetime:
+    """Read a second of the books."""
     return datetime.fromtimestamp(seconds, UTC)

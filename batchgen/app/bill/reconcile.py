@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from batchgen import catalog, reporter
-from batchgen.app.bill.explain import Books, Statement, explain
+from batchgen.app.bill.explain import Books, Statement, explain, moment
 from batchgen.app.bill.fetch import VENDOR, BooksReader, books_address
 from batchgen.app.bill.match import Span, match, undated
 from batchgen.app.bill.whose import Keys, whose_keys
@@ -114,8 +114,8 @@ def _settled(
     confirmed, cleared = _sums(settled)
     before = sum(call.most for call in calls if call.state is AttemptState.AT_RISK)
     return BooksResult(
-        begins=_moment(closed[0].begins) if closed else start,
-        ends=_moment(closed[-1].ends) if closed else start,
+        begins=moment(closed[0].begins) if closed else start,
+        ends=moment(closed[-1].ends) if closed else start,
         billed=statement.billed,
         ledger=statement.ledger,
         confirmed=confirmed,
@@ -168,7 +168,3 @@ def full_price(item: LineItem) -> Decimal | None:
 def _sums(findings: Sequence[Finding]) -> tuple[MicroUSD, MicroUSD]:
     confirmed = sum(finding.confirmed for finding in findings)
     return MicroUSD(confirmed), MicroUSD(sum(finding.cleared for finding in findings))
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from numbers import Real
 from operator import index
 from pathlib import Path
@@ -20,6 +21,7 @@ from batchgen.money import MicroUSD, from_usd
 from batchgen.text import ADDRESS, safe, seconds
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 LONGEST_NAME = 255
 """Bytes that the file systems of Linux and macOS have for one name (NAME_MAX)."""
@@ -169,20 +171,13 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
-def _on_uncertain(value: object) -> OnUncertain:
-    return OnUncertain(_one_of(*OnUncertain)(value))
-
-
-def _route(value: object) -> RouteChoice:
-    return RouteChoice(_one_of(*RouteChoice)(value))
+def _choice(kind: type[E]) -> Callable[[object], E]:
+    read = _one_of(*kind)
+    return lambda value: kind(read(value))
 
 
 def _shard(value: object) -> Shard:
     return value if isinstance(value, Shard) else Shard.read(_text(value))
-
-
-def _engine(value: object) -> EngineChoice:
-    return EngineChoice(_one_of(*EngineChoice)(value))
 
 
 class PlanOptions(TypedDict, total=False):
@@ -237,11 +232,11 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "regenerate_missing": flag,
     "rejected": flag,
     "reworded": path,
-    "on_uncertain": _on_uncertain,
+    "on_uncertain": _choice(OnUncertain),
     "if_locked": _one_of("fail", "wait", "skip"),
     "log_json": path,
-    "route": _route,
-    "engine": _engine,
+    "route": _choice(RouteChoice),
+    "engine": _choice(EngineChoice),
     "wait": flag,
     "store": _store,
     "copy_from": _store,

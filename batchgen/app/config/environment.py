@@ -74,6 +74,10 @@ def _dotenv(path: Path) -> dict[str, str]:
     return values
 
 
+_WHERE = "in the environment or in .env of the working directory"
+_NO_KEY = "it contains spaces or characters that no key has"
+
+
 def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     """Return the provider's API key; None for a provider that needs none.
 
@@ -83,15 +87,9 @@ def key_for(provider: Provider, variables: Mapping[str, str]) -> Secret | None:
     name = provider.key_variable
     if name is None:
         return FREE_KEY if provider.name == MOCK else None
-    value = variables.get(name, "").strip()
-    if not value:
-        raise AccountError(
-            f"no API key for {provider.name}: set {name} in the environment or in .env of the working directory"
-        )
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise InputError(f"{name} does not hold an API key: it contains spaces or characters that no key has")
+    key = _secret(name, variables, f"no API key for {provider.name}: set {name} {_WHERE}", f"an API key: {_NO_KEY}")
     _encrypted(provider, name)
-    return _given_out(name, value)
+    return key
 
 
 ADMIN_KEY = "OPENAI_ADMIN_KEY"
@@ -100,15 +98,11 @@ ADMIN_KEY = "OPENAI_ADMIN_KEY"
 
 def admin_key(variables: Mapping[str, str]) -> Secret:
     """Return the admin key; AccountError when it is not set, InputError when it cannot be a key."""
-    value = variables.get(ADMIN_KEY, "").strip()
-    if not value:
-        raise AccountError(
-            f"no admin key: set {ADMIN_KEY} in the environment or in .env of the working directory; it is made for an "
-            "organisation, apart from keys that draw, and needs to read usage only"
-        )
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise InputError(f"{ADMIN_KEY} does not hold a key: it contains spaces or characters that no key has")
-    return _given_out(ADMIN_KEY, value)
+    missing = (
+        f"no admin key: set {ADMIN_KEY} {_WHERE}; it is made for an organisation, apart from keys that draw, and needs "
+        "to read usage only"
+    )
+    return _secret(ADMIN_KEY, variables, missing, f"a key: {_NO_KEY}")
 
 
 def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, Secret]:
@@ -118,16 +112,10 @@ def headers_for(provider: Provider, variables: Mapping[str, str]) -> dict[str, S
     """
     found: dict[str, Secret] = {}
     for header, name in provider.headers:
-        value = variables.get(name, "").strip()
-        if not value:
-            raise AccountError(
-                f"no value for the header {header} of {provider.name}: set {name} in the environment or in .env of the "
-                "working directory"
-            )
-        if not value.isascii() or not value.isprintable():
-            raise InputError(f"{name} does not hold a header's value: it contains characters that none has")
+        missing = f"no value for the header {header} of {provider.name}: set {name} {_WHERE}"
+        no_value = "a header's value: it contains characters that none has"
+        found[header] = _secret(name, variables, missing, no_value, blanks=True)
         _encrypted(provider, name)
-        found[header] = _given_out(name, value)
     return found
 
 
@@ -188,7 +176,13 @@ def check_authorities(provider: Provider, variables: Mapping[str, str]) -> None:
         raise InputError(*wrong)
 
 
-def _given_out(name: str, value: str) -> Secret:
+def _secret(name: str, variables: Mapping[str, str], missing: str, odd: str, *, blanks: bool = False) -> Secret:
+    """Return the value of a variable as a secret; `odd` says what it does not hold, where it has odd characters."""
+    value = variables.get(name, "").strip()
+    if not value:
+        raise AccountError(missing)
+    if not value.isascii() or not value.isprintable() or (" " in value and not blanks):
+        raise InputError(f"{name} does not hold {odd}")
     _GIVEN_OUT.add(name)
     return Secret(value)
 

@@ -11,18 +11,10 @@ from batchgen.app.config.environment import FREE_KEY, MOCK, Secret, headers_for,
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest import Manifest
 from batchgen.model import Limits, Provider, ProviderEntry, Settings
+from batchgen.model.settings import EACH
 
 OFFICIAL_BASE_URL = "OPENAI_BASE_URL"
 """Honoured for the provider `openai`, as by the vendor's own clients."""
-
-_EACH = (
-    "images_per_minute",
-    "input_images_per_minute",
-    "requests_per_minute",
-    "tokens_per_minute",
-    "images_per_day",
-)
-"""Limits that each provider has for itself, beside its parallel calls."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +138,7 @@ def together(lanes: Sequence[LaneConfig]) -> Limits:
     """Return what all providers allow together; without a limit of a kind where one has none."""
     limits = [lane.settings.limits for lane in lanes]
     sums: dict[str, Any] = {}
-    for kind in _EACH:
+    for kind in EACH:
         each = [getattr(one, kind) for one in limits]
         sums[kind] = None if None in each else sum(each)
     return replace(limits[0], concurrency=sum(one.concurrency for one in limits), **sums)

@@ -20,6 +20,7 @@ from batchgen.ledger import Adopted, Judged, Ledger, Review, RunStart, Wanted
 from batchgen.ledger.runs import new_run_id
 from batchgen.model import ImageRequest, Job, Operation, Shard, Stems
 from batchgen.money import MicroUSD, split
+from batchgen.reporter.csvfile import unguarded
 from batchgen.runtime.clock import Clock, SystemClock
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root
@@ -36,7 +37,6 @@ MOST_NUMBER = 2**53
 """Above what any size or cost can be, and below what SQLite cannot keep."""
 MOST_SLOTS = 1000
 ATTEMPT = re.compile(r"[0-9a-f]{24}")
-FORMULA = tuple("=+-@\t\r|%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _from_report(workspace: Workspace) -> Iterator[dict[str, Any]]:
         with TextIOWrapper(workspace.open("report/images.csv"), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row.get("state") == "stored" and row.get("sha256"):
-                    yield {name: _plain(value) for name, value in row.items() if value}
+                    yield {name: unguarded(value) for name, value in row.items() if value}
     except (StorageError, OSError, UnicodeDecodeError, csv.Error):
         return
 
@@ -167,11 +167,6 @@ def _judged(workspace: Workspace) -> Iterator[Judged]:
             yield Judged(
                 row["job_key"], int(row["slot"]), row["sha256"], Review(row.get("review", "")), row.get("note", "")
             )
-
-
-def _plain(cell: str) -> str:
-    """Return a cell as it was before it was made harmless for spreadsheets."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _from_logs(workspace: Workspace) -> Iterator[dict[str, Any]]:

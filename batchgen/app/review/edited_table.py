@@ -6,9 +6,9 @@ from pathlib import Path
 from batchgen.errors import InputError, Place, Problem
 from batchgen.manifest.rows.table import Row
 from batchgen.manifest.rows.tables import open_table
+from batchgen.reporter.csvfile import unguarded
 
 MOST_BYTES = 64 * 1024 * 1024
-FORMULA = tuple("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
 def checked(path: Path) -> Path:
@@ -33,9 +33,4 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[Mapping[str, str],
         if isinstance(row, Problem):
             yield row
         elif isinstance(row, Row):
-            yield {name: plain(row.values.get(name, "")) for name in needed}, Place(str(path), row.line)
-
-
-def plain(cell: str) -> str:
-    """Return a cell as it was before an apostrophe kept it from being a formula."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+            yield {name: unguarded(row.values.get(name, "")) for name in needed}, Place(str(path), row.line)
