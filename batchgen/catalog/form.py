@@ -33,7 +33,6 @@ class FormError(Exception):
 
     @classmethod
     def at(cls, node: Node, text: str) -> "FormError":
-        """One fault of one node."""
         return cls(Problem(text, node.place))
 
 

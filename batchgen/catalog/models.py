@@ -92,7 +92,6 @@ def token_prices(node: Node) -> TokenPrices:
 
 
 def _usual_and_most(node: Node) -> tuple[int, int]:
-    """Return a usual count and the most."""
     found = form.several(form.whole)(node)
     if len(found) != 2:
         raise form.FormError.at(node, "must be two numbers: the usual one, and the most")

@@ -85,7 +85,6 @@ class Original:
                 raise UnreadableError(f"it cannot be decoded: {str(error) or type(error).__name__}") from error
 
     def derive(self, recipe: Recipe) -> Derivative:
-        """Make a derivative by a recipe."""
         kind = self.kind(recipe)
         image = _flat(self.image, recipe, kind)
         image = _filled(image, recipe)

@@ -42,7 +42,6 @@ class ApiFile:
 
     @property
     def size(self) -> int:
-        """How long it is."""
         return self.path.stat().st_size
 
     def as_dict(self) -> dict[str, Any]:
@@ -120,7 +119,6 @@ class ApiFiles:
         return [file for file in mine if purpose is None or file.purpose == purpose]
 
     def close(self) -> None:
-        """Delete the folder."""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

@@ -70,7 +70,6 @@ class BatchApi:
         return as_response(as_json(200, new.as_dict()))
 
     async def list_files(self, request: web.Request) -> web.StreamResponse:
-        """List files in pages."""
         found = self.handler.api_files.listed(self.handler.key_of(request), request.query.get("purpose"))
         if request.query.get("order") == "asc":
             found.reverse()
@@ -83,7 +82,6 @@ class BatchApi:
         return as_response(as_json(200, found.as_dict()))
 
     async def delete_file(self, request: web.Request) -> web.StreamResponse:
-        """Delete one file."""
         found = self._file(request)
         self.handler.api_files.remove(found)
         return as_response(as_json(200, {"id": found.id, "object": "file", "deleted": True}))
@@ -97,7 +95,6 @@ class BatchApi:
         return web.FileResponse(found.path, headers={"Content-Type": JSONL})
 
     async def create(self, request: web.Request) -> web.StreamResponse:
-        """Create a batch."""
         asked = json_object(await request.read())
         batch = self.handler.batches.create(asked, self.handler.key_of(request))
         batch.origin = origin_of(request)
@@ -117,14 +114,12 @@ class BatchApi:
         return _page(request, [batch.as_dict() for batch in found], most=100)
 
     async def batch(self, request: web.Request) -> web.StreamResponse:
-        """Tell of one batch."""
         found = await self.handler.batches.find(request.match_info["id"], self.handler.key_of(request))
         if found.fault == "poll_429" and found.polls <= found.hit.number("polls", 1):
             raise Refused(rate_limited("requests", 5, 5, 1, found.hit.number("after", 600)))
         return as_response(as_json(200, found.as_dict()))
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
-        """Cancel one batch."""
         found = self.handler.batches.cancel(request.match_info["id"], self.handler.key_of(request))
         return as_response(as_json(200, found.as_dict()))
 

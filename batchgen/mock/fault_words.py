@@ -20,7 +20,6 @@ class Words:
     kind: str = JSON
 
     def __call__(self, hit: Hit) -> Reply:
-        """Refuse a call."""
         said = {"{wait}": f"{hit.number('wait', 1):g}", "{id}": hit.context.request}
         text = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
         headers = tuple((name, _filled(value, said)) for name, value in self.headers)

@@ -54,7 +54,6 @@ class Checks:
     duplicate: DuplicateCheck | None = None
 
     def __bool__(self) -> bool:
-        """Whether anything is checked."""
         return any((self.background, self.margin, self.blur, self.duplicate))
 
 

@@ -24,7 +24,6 @@ class Accepted:
     cost: int = 0
 
     def add(self, row: AcceptedRow) -> None:
-        """Count in."""
         self.images += row.images
         self.approved += row.approved
         self.rejected += row.rejected

@@ -56,7 +56,6 @@ class Total:
         return accept_rate(self.approved, self.rejected)
 
     def add(self, one: Shown) -> None:
-        """Count an image."""
         self.images += 1
         self.cost = MicroUSD(self.cost + one.row.cost_micro_usd)
         self.saving = MicroUSD(self.saving + one.saving)

@@ -53,7 +53,6 @@ class CsvFile:
         self._file.write(header(columns))
 
     def add(self, rows: Sequence[Any]) -> None:
-        """Append rows."""
         self._file.writelines(lines(self._columns, rows))
 
     def __enter__(self) -> Self:

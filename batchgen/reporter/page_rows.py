@@ -50,7 +50,6 @@ class Images:
     bytes: int = 0
 
     def add(self, rows: Sequence[ImageRow]) -> None:
-        """Look at rows."""
         self.total += len(rows)
         for row in rows:
             if flags(row):
@@ -72,7 +71,6 @@ class Jobs:
     total: int = 0
 
     def add(self, rows: Sequence[JobRow]) -> None:
-        """Look at rows."""
         self.total += len(rows)
         for row in rows:
             if row.moderated:

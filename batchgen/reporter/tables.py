@@ -58,7 +58,6 @@ def _utc(moment: datetime | None) -> str:
 
 
 def _listed(name: str) -> Callable[[Any], Cell]:
-    """Show a list in one cell."""
     return lambda row: " ".join(names(getattr(row, name)))
 
 

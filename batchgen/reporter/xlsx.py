@@ -92,7 +92,6 @@ class WorkbookFile:
         self._sheets: list[Sheet] = []
 
     def sheet(self, title: str, columns: Sequence[Column[Any]]) -> Sheet:
-        """Add a sheet for a table."""
         sheet = Sheet(self._book.add_worksheet(title), columns, self._formats)
         self._sheets.append(sheet)
         return sheet

@@ -72,7 +72,6 @@ class Listeners:
                 self.came.clear()
 
     def tell(self, words: bytes) -> None:
-        """Tell everybody."""
         for listener in self._all:
             listener.tell(words)
 

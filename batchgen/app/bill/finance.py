@@ -99,7 +99,6 @@ def _budget(file: _File, ledger: Ledger, name: str) -> Budget:
 
 
 def _read(kept: Mapping[str, object] | None) -> Budget:
-    """Read a budget as facts keep it."""
     if not kept:
         return Budget()
     day, most = (

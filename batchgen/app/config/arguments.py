@@ -118,7 +118,6 @@ def _provider(value: object) -> str:
 
 
 def _store(value: object) -> str:
-    """Return the address of a store."""
     return store_address(_text(value))
 
 

@@ -255,7 +255,6 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(self, *_told: object) -> None:

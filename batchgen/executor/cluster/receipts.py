@@ -31,22 +31,18 @@ class FolderReceipts:
     """Receipts in a folder that several machines share."""
 
     def __init__(self, root: Path) -> None:
-        """Name the folder of the store."""
         self._place = Workspace(root)
 
     def put(self, receipt: Receipt) -> None:
-        """Write a file."""
         self._place.write(_path(receipt.attempt_id), dump(receipt).encode())
 
     def get(self, attempt_id: str) -> Receipt | None:
-        """Read a file."""
         if not self._place.exists(_path(attempt_id)):
             return None
         with self._place.open(_path(attempt_id)) as file:
             return _read(file.read(MOST_BYTES), attempt_id)
 
     def remove(self, attempt_id: str) -> None:
-        """Remove the file."""
         self._place.remove(_path(attempt_id))
 
 
@@ -54,15 +50,12 @@ class BucketReceipts:
     """Receipts as objects of a bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
-        """Take the bucket of the store."""
         self._bucket = bucket
 
     def put(self, receipt: Receipt) -> None:
-        """Write an object."""
         self._bucket.replace(_path(receipt.attempt_id), dump(receipt).encode(), {"Content-Type": "application/json"})
 
     def get(self, attempt_id: str) -> Receipt | None:
-        """Read an object."""
         data = self._bucket.read(_path(attempt_id), MOST_BYTES)
         return None if data is None else _read(data, attempt_id)
 
