@@ -40,7 +40,6 @@ from batchgen.model.job import (
     UrlImage,
     Variant,
 )
-from batchgen.model.load import Load
 from batchgen.model.outcome import Outcome, OutcomeKind, Stop, StopKind
 from batchgen.model.provider import (
     Auth,
@@ -70,6 +69,7 @@ from batchgen.model.settings import (
     EngineChoice,
     Event,
     Limits,
+    Load,
     ModerationCheck,
     Notify,
     OnCheck,

@@ -109,6 +109,20 @@ EACH = ("images_per_minute", "input_images_per_minute", "requests_per_minute", "
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """The units of one kind that a call weighs, and how many of them may start in a minute.
+
+    An even pace puts `space` seconds between its start and the next; a call may be `early` seconds ahead of it.
+    """
+
+    kind: str
+    weight: int
+    limit: float
+    space: float = 0.0
+    early: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """Money across all runs of one ledger, per calendar day and month in one time zone (an IANA name)."""
 

@@ -11,17 +11,17 @@ from typing import Any
 
 from batchgen.errors import StorageError
 from batchgen.ledger import ImageRow, JobRow, Ledger, Review
-from batchgen.reporter import accounts, beside, derivatives, page_rows, shop_csv, thumbs, xlsx
+from batchgen.reporter import accounts, beside, page_rows, shop_csv, thumbs, xlsx
 from batchgen.reporter.acceptance import ACCEPTED, accepted
-from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
 from batchgen.reporter.csvfile import CsvFile
-from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.kept import Kept, Taker, pour, things
 from batchgen.reporter.page import parts
 from batchgen.reporter.parquet import ParquetFile
 from batchgen.reporter.tables import (
     BATCHES,
+    CHECKS,
+    DERIVATIVES,
     IMAGES,
     JOBS,
     MODERATED,
@@ -34,7 +34,7 @@ from batchgen.reporter.tables import (
     with_tags,
 )
 from batchgen.storage import Workspace
-from batchgen.storage.derived import Derivatives
+from batchgen.storage.derived import Derivatives, Derived
 from batchgen.storage.workspace import REPORT, THUMBS, Stage
 
 SMALL = THUMBS.removeprefix(f"{REPORT}/")
@@ -125,7 +125,7 @@ def _files(
     _put_if_any(stage / "checks.csv", CHECKS, batches(rows.measured()))
     _put_if_any(stage / "accepted.csv", ACCEPTED, [accepted(rows.accepted())])
     _put_if_any(stage / "batches.csv", BATCHES, [ledger.batches.every()])
-    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(derivatives.listed(derived)))
+    _put_if_any(stage / "derivatives.csv", DERIVATIVES, batches(_listed(derived)))
     compared = (tuple(chain.from_iterable(batch)) for batch in things(ledger, kept.compared))
     _put_if_any(stage / "comparison.csv", COMPARISON, compared)
     _texts(stage / "summary.json", [_json(summary)])
@@ -154,6 +154,13 @@ def _takers(
     takers["jobs"].append(_Some(stack.enter_context(CsvFile(stage / "moderated.csv", MODERATED)), _is_moderated))
     takers["images"].append(_Some(stack.enter_context(CsvFile(stage / "rerun.csv", RERUN)), _is_rejected))
     return takers
+
+
+def _listed(derivatives: Derivatives) -> Sequence[Derived]:
+    """Give every derivative, by the paths of the images."""
+    last = ({one.source: one for one in derivatives.read(name)} for name in derivatives.names())
+    there = (derived for by_source in last for derived in by_source.values())
+    return sorted(there, key=lambda derived: (derived.source, derived.name))
 
 
 def _put_if_any(path: Path, columns: Sequence[Column[Any]], parts: Iterable[Sequence[Any]]) -> None:

@@ -9,8 +9,9 @@ from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
-from batchgen.ledger import BatchRow, ImageRow, JobRow, Review, UsageRow
+from batchgen.ledger import BatchRow, ImageRow, JobRow, MeasuredRow, Review, UsageRow
 from batchgen.model import CheckFlag
+from batchgen.storage.derived import Derived
 
 Cell = str | int | float | None
 Row = TypeVar("Row")
@@ -49,8 +50,13 @@ def not_as_asked(mismatches: str) -> tuple[str, ...]:
 def flags(row: ImageRow) -> tuple[str, ...]:
     """Everything that is odd about an image and about what its call cost."""
     asked, cost = not_as_asked(row.mismatches), names(row.cost_flags)
-    checks = (*names(row.failed_checks), *((CheckFlag.DUPLICATE.value,) if row.alike else ()))
+    checks = _failed(row.failed_checks, alike=row.alike)
     return tuple(sorted({*asked, *cost, *checks})) if cost or checks else asked
+
+
+def _failed(checks: str, *, alike: int) -> tuple[str, ...]:
+    """Return the checks that an image fails; the one about others that look like it stands apart in the ledger."""
+    return (*names(checks), *((CheckFlag.DUPLICATE.value,) if alike else ()))
 
 
 def _utc(moment: datetime | None) -> str:
@@ -112,6 +118,22 @@ BATCHES: tuple[Column[BatchRow], ...] = (
     Column("created_at", lambda row: _utc(row.created)),
     Column("ended_at", lambda row: _utc(row.ended)),
     *texts("message"),
+)
+CHECKS: tuple[Column[MeasuredRow], ...] = (
+    *texts("job_id", "path"),
+    Column("border_off", attrgetter("border_off"), float, "share"),
+    Column("margin", attrgetter("margin"), float, "share"),
+    Column("sharpness", attrgetter("sharpness"), float, "steps"),
+    *texts("looks"),
+    Column("flags", lambda row: " ".join(_failed(row.flags, alike=row.alike))),
+)
+DERIVATIVES: tuple[Column[Derived], ...] = (
+    Column("image", attrgetter("source")),
+    *texts("name", "path"),
+    *counts("bytes", "bytes"),
+    *counts("pixels", "width", "height"),
+    *texts("format"),
+    Column("flags", lambda derived: " ".join(derived.flags)),
 )
 RERUN: tuple[Column[ImageRow], ...] = (
     *texts("job_id"),

@@ -15,9 +15,9 @@ from batchgen.cli.console import Console
 from batchgen.cli.index import COMMANDS
 from batchgen.cli.render import catalogue, money, upkeep
 from batchgen.cli.render.plan import plan_head, plan_line
-from batchgen.cli.render.pruned import pruned
 from batchgen.cli.render.summary import final_block, status_block
 from batchgen.cli.render.table import paragraph
+from batchgen.cli.render.upkeep import pruned
 from batchgen.cli.screen import Bar, Lines
 from batchgen.errors import Exit
 from batchgen.manifest import ManifestSummary

@@ -15,11 +15,9 @@ import pytest
 from batchgen.ledger import AcceptedRow, BatchRow, BatchState, ListedRow, MeasuredRow, VariantRow
 from batchgen.money import MicroUSD
 from batchgen.reporter.acceptance import ACCEPTED
-from batchgen.reporter.checks import CHECKS
 from batchgen.reporter.comparison import COMPARISON
-from batchgen.reporter.derivatives import DERIVATIVES
 from batchgen.reporter.shop_csv import SHOP
-from batchgen.reporter.tables import BATCHES, IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
+from batchgen.reporter.tables import BATCHES, CHECKS, DERIVATIVES, IMAGES, JOBS, MODERATED, RERUN, USAGE, Column
 from batchgen.reporter.xlsx import shown_as
 from batchgen.storage import Workspace
 from batchgen.storage.derived import Derived, DerivedList

@@ -33,7 +33,7 @@ def command(context: Context, output: Path | None, *, older_than: float, dry_run
     Exit status: 0, or 75 while a run is at work in the folder.
     """
     from batchgen.app.output.prune import prune
-    from batchgen.cli.render.pruned import pruned, pruned_json
+    from batchgen.cli.render.upkeep import pruned, pruned_json
 
     result = prune(context.output(output), older_than, dry_run=dry_run)
     context.console.show(pruned_json(result) if as_json else pruned(result))

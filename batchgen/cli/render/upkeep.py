@@ -1,7 +1,8 @@
-"""What the commands that look after an output folder have to say: check, verify, reconcile, resolve, adopt, doctor."""
+"""What the commands that look after an output folder say: check, verify, reconcile, resolve, adopt, prune, doctor."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # each command loads the module that makes its own result, an
     from batchgen.app.output.adopt import AdoptResult
     from batchgen.app.output.derive import DeriveResult
     from batchgen.app.output.maintain import ReconcileResult, VerifyResult
+    from batchgen.app.output.prune import PruneResult
     from batchgen.app.preview.check import CheckResult
     from batchgen.app.preview.doctor import Finding
     from batchgen.app.review.decisions import ReviewResult
@@ -175,6 +177,34 @@ def adopted(result: AdoptResult) -> str:
         unknown.append(f"unknown  and {len(result.unknown) - MOST_SHOWN:,} more")
     found = f"{counted(result.images, 'image')} of {counted(result.jobs, 'job')} are in the ledger again."
     return "\n".join([*unknown, found]) + "\n"
+
+
+def pruned(result: PruneResult) -> str:
+    """Each path on a line of its own where nothing was removed yet; then how much it is, and what was kept."""
+    listed = "".join(f"{safe(one.path, 1000)}\n" for one in result.removed) if result.dry_run else ""
+    counts = (
+        counted(len(result.runs), "run"),
+        counted(len(result.quarantine), "quarantined answer"),
+        counted(len(result.superseded), "superseded image"),
+    )
+    did = "would be removed" if result.dry_run else "removed"
+    kept = Counter(one.keep.value for one in result.kept if one.keep)
+    reasons = "".join(paragraph(f"kept: {count:,} ({why})") for why, count in sorted(kept.items()))
+    return listed + paragraph(f"{', '.join(counts)}: {size_of(result.bytes)} {did}.") + reasons
+
+
+def pruned_json(result: PruneResult) -> dict[str, Any]:
+    """Keys that scripts rely on."""
+    return {
+        "output": str(result.output),
+        "dry_run": result.dry_run,
+        "runs": len(result.runs),
+        "quarantine": len(result.quarantine),
+        "superseded": len(result.superseded),
+        "bytes": result.bytes,
+        "removed": [one.path for one in result.removed],
+        "kept": [{"path": one.path, "why": one.keep.name.lower()} for one in result.kept if one.keep],
+    }
 
 
 def finding_line(finding: Finding) -> str:
