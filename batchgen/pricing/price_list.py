@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchgen import catalog
 from batchgen.errors import InputError
@@ -32,6 +32,9 @@ from batchgen.providers.images import PARTIALS
 from batchgen.providers.rules import PREVIEWS, comes_whole
 from batchgen.runtime.memo import kept
 
+if TYPE_CHECKING:
+    from batchgen.ledger import AttemptRow, History
+
 LATENCY = 30.0
 """Seconds of a call where neither history nor the catalogue knows better."""
 
@@ -45,64 +48,8 @@ class Kind(NamedTuple):
     provider: str
 
 
-class History(Protocol):
-    """What earlier calls of one kind really cost and took: the middle of them."""
-
-    @property
-    def count(self) -> int:
-        """How many calls are known."""
-
-    @property
-    def cost_p50(self) -> MicroUSD:
-        """Cost of one image, at the price of its day."""
-
-    @property
-    def counted(self) -> tuple[MicroUSD, int, int, int, int] | None:
-        """One of them: its cost, images, tokens of text in, of images and of text out; None where nobody counted."""
-
-    @property
-    def seconds_p50(self) -> float:
-        """Seconds of one call."""
-
-
-Past = Callable[[str, str, str], History | None]
+Past = Callable[[str, str, str], "History | None"]
 """What calls of a model, size and quality really cost and took."""
-
-
-class Orphan(Protocol):
-    """A call of a dead run, as the ledger knows it."""
-
-    @property
-    def provider(self) -> str:
-        """Where it went."""
-
-    @property
-    def model(self) -> str:
-        """What drew."""
-
-    @property
-    def request(self) -> ImageRequest:
-        """What was asked for."""
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """For which images."""
-
-    @property
-    def route(self) -> Route:
-        """Which way it was asked for."""
-
-    @property
-    def low(self) -> MicroUSD:
-        """What it may cost at least."""
-
-    @property
-    def expected(self) -> MicroUSD:
-        """What it may be expected to cost."""
-
-    @property
-    def high(self) -> MicroUSD:
-        """What it may cost at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +82,7 @@ class PriceList:
     _quotes: dict[object, Quote] = field(default_factory=dict)
     _costs: dict[object, Cost] = field(default_factory=dict)
     _settlements: dict[object, Settlement] = field(default_factory=dict)
-    _histories: dict[tuple[str, str, str], History | None] = field(default_factory=dict)
+    _histories: dict[tuple[str, str, str], "History | None"] = field(default_factory=dict)
 
     def model_of(self, request: ImageRequest) -> str:
         """Return the model that will draw: the one asked for, or the provider's default."""
@@ -195,7 +142,7 @@ class PriceList:
         size, quality = asked_look(request, self.provider)
         return Kind(self.model_of(request), size or "auto", quality or "auto", self.provider.name)
 
-    def history(self, request: ImageRequest) -> History | None:
+    def history(self, request: ImageRequest) -> "History | None":
         """Say what such calls really cost and took, looked up once."""
         kind = self.kind(request)[:3]
         if kind not in self._histories:
@@ -273,7 +220,7 @@ class PriceList:
             overrides=self.settings.prices,
         )
 
-    def settle_orphan(self, row: Orphan, receipt: Receipt) -> Settlement:
+    def settle_orphan(self, row: "AttemptRow", receipt: Receipt) -> Settlement:
         """Say what a call of a dead run did cost, whose answer was found whole, at the provider that drew it.
 
         Its worst case where nobody states that price any more: a changed manifest must not keep a paid answer out.
