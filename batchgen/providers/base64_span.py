@@ -69,6 +69,11 @@ class Parts:
         self._next = 0
         self._total = 0
 
+    @property
+    def room(self) -> int:
+        """The bytes that may still come."""
+        return self._cap - self._total
+
     def start(self) -> tuple[int, PartSink]:
         """Open the next part."""
         number = self._next

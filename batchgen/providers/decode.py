@@ -13,6 +13,8 @@ from typing import Any
 
 from batchgen.providers.base64_span import Base64Reader, Base64Span, DecodeError, Parts, PartSink, SpanState
 from batchgen.providers.image_bytes import LEAD, begins_image_text
+from batchgen.providers.json_text import parse
+from batchgen.providers.whole_answer import Found, read_whole
 
 __all__ = [
     "Base64Span",
@@ -137,9 +139,16 @@ class Decoder:
         self._string_at = 0
         self._run: Base64Reader | None = None
         self._safe: tuple[int, tuple[bytes, ...]] | None = None
+        self._begun = False
+        self._value: Any = None
 
     def feed(self, chunk: Bytes, size: int | None = None) -> None:
         """Take the next bytes of the body, cut anywhere: all of `chunk`, or its first `size`. It may be used again."""
+        if not self._begun:
+            self._begun = True
+            if size is None and (found := self._whole(chunk)):
+                self._take_whole(chunk, found)
+                return
         data, self._end = chunk, len(chunk) if size is None else size
         if self._carry:
             data, self._carry = self._carry + data[: self._end], b""
@@ -160,11 +169,29 @@ class Decoder:
         text = bytes(self.text)
         kind = kind_of(text)
         value, whole = None, False
-        if kind is not BodyKind.HTML:
+        if self._value is not None:
+            value, whole = self._value, True
+        elif kind is not BodyKind.HTML:
             value, whole = self._parsed(text)
         if whole and kind is BodyKind.OTHER:
             kind = BodyKind.JSON
         return Document(value, kind, whole, tuple(self.runs), text)
+
+    def _whole(self, data: Bytes) -> Found | None:
+        """Read a short answer that is here as a whole, where it stays within all bounds."""
+        found = read_whole(data, self._fields.base64, len(self.runs), DEEPEST, _LONGEST_KEY)
+        if found is None or len(found.text) > min(self.text_cap, MOST_TOKENS) or len(data) > self.parts.room:
+            return None
+        return found if len(self.runs) + len(found.images) <= self._most else None
+
+    def _take_whole(self, data: Bytes, found: Found) -> None:
+        for start, end, names in found.images:
+            self._run = Base64Reader(self.parts, names)
+            self._run.feed(data, start, end, escaped=False)
+            self.runs.append(self._run.end())
+            self._run = None
+        self.text += found.text
+        self._value, self.closed = found.value, True
 
     def _parsed(self, text: bytes) -> tuple[Any, bool]:
         try:
@@ -329,15 +356,6 @@ class Decoder:
         self.text += text
 
 
-def parse(text: bytes) -> Any:
-    """JSON from outside, junk after its end left aside; DecodeError when there is none."""
-    try:
-        plain = text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        return _JSON.raw_decode(plain)[0]
-    except (ValueError, RecursionError) as error:
-        raise DecodeError("answer_undecodable", "the answer is no JSON") from error
-
-
 def kind_of(text: bytes) -> BodyKind:
     """Tell what a body looks like from its first byte."""
     first = text[:64].removeprefix(_BOM).lstrip(_BLANK)[:1] or text.removeprefix(_BOM).lstrip(_BLANK)[:1]
@@ -346,14 +364,6 @@ def kind_of(text: bytes) -> BodyKind:
     if first == b"<":
         return BodyKind.HTML
     return BodyKind.JSON if first in {b"{", b"["} else BodyKind.OTHER
-
-
-def _whole_number(digits: str) -> int | None:
-    """Read an integer of a sane length; what has more than 18 digits counts nothing."""
-    return int(digits) if len(digits) <= 18 else None
-
-
-_JSON = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=lambda _: None)
 
 
 def _end_of_string(data: Bytes, at: int, stop: int) -> tuple[int, bool]:

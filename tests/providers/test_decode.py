@@ -259,6 +259,56 @@ def test_a_body_at_once_is_what_it_is_byte_by_byte(decoded: Any, pieces: Any, ca
     assert at_once.parts == slowly.parts
 
 
+_NAMES = ["b64_json", "b64_json", "data", "url", "prompt", "content", "x", "", "k" * 64, "k" * 65, "\u00e9" * 40]
+_TEXTS = [
+    *(TEXT, TEXT, TEXT[:24], "", "QQ==", "?", "png", "b64_json", "data:image/png;base64,QUJD", "Data:x", "\u00e9" * 9),
+    *("R0lGODlh" + TEXT, "AAAAIGZ0eXBhdmlm" + TEXT, "p" * 300, "a \\\" b", "[", "}"),
+]
+_BLANKS = st.sampled_from(["", "", "", " ", "\n\t"])
+
+
+def _member(value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds('"{}"{}:{}{}'.format, st.sampled_from(_NAMES), _BLANKS, _BLANKS, value)
+
+
+_LEAVES = st.one_of(
+    st.sampled_from(_TEXTS).map('"{}"'.format),
+    st.sampled_from(_TEXTS[:4]).map('"{}"'.format),
+    st.sampled_from(["0", "1", "12", "-" + "1" * 18, "1" * 19, "1.5", "1e999", "NaN", "true", "null", "{}", "[]"]),
+)
+_IMAGES = st.sampled_from(_TEXTS[:5]).map('{{"b64_json":"{}"}}'.format)
+_VALUES = st.recursive(
+    _LEAVES | _IMAGES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda some: "[" + ",".join(some) + "]"),
+        st.lists(_member(inner), max_size=4).map(lambda some: "{" + ",".join(some) + "}"),
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    members=st.lists(_member(_VALUES | _IMAGES), max_size=5),
+    after=st.sampled_from(["", "", "", "", "\n", " {}", '{"b64_json":"QUJD"}', "\xff", "]"]),
+    deep=st.sampled_from([0, 0, 0, 0, 0, 27, 29, 30, 31, 40]),
+    spoilt=st.none() | st.none() | st.none() | st.tuples(st.integers(0, 500), st.sampled_from([b'"', b",", b"}", b"\\", b"\xff", b""])),
+    bounds=st.sampled_from([{}, {}, {}, {"most": 1}, {"most": 0}, {"text_cap": 60}, {"cap": 1500}]),
+)
+def test_a_short_answer_read_as_a_whole_is_what_it_is_in_pieces(
+    decoded: Any, members: Any, after: Any, deep: Any, spoilt: Any, bounds: Any
+) -> None:
+    """Text, value, images, their names and their parts are the same; also where names stand twice."""
+    text = "{" + ",".join([*members, *(['"deep":' + '{"x":' * deep + "0" + "}" * deep] if deep else [])]) + "}" + after
+    whole = text.encode("latin-1", "replace") if spoilt and spoilt[0] % 2 else text.encode()
+    if spoilt:
+        at = spoilt[0] % len(whole)
+        whole = whole[:at] + spoilt[1] + whole[at + 1 :]
+    at_once, slowly = decoded([whole], **bounds), decoded([whole[:1], whole[1:]], **bounds)
+    assert at_once.document == slowly.document
+    assert at_once.error == slowly.error
+    assert at_once.parts == slowly.parts
+
+
 @given(data=st.data())
 def test_mutated_bytes_raise_nothing_of_their_own(cut: Any, data: Any) -> None:
     """Whatever is done to an answer, the decoder raises DecodeError or nothing."""

@@ -1,0 +1,37 @@
+"""JSON from outside as plain values: read mildly, and with numbers of a sane length only."""
+
+import json
+import re
+from typing import Any
+
+from batchgen.providers.base64_span import DecodeError
+
+_LONG_NUMBER = re.compile("[0-9]{19}|-[0-9]{18}")
+
+
+def parse(text: bytes) -> Any:
+    """JSON from outside, junk after its end left aside; DecodeError when there is none."""
+    return parse_beginning(text.decode("utf-8", "replace").lstrip("\ufeff \t\r\n"))[0]
+
+
+def parse_beginning(text: str) -> tuple[Any, int]:
+    """Parse the JSON with which a text begins, and say where it ends; DecodeError when there is none."""
+    # To ask for each number costs more than all the rest, so only a text with a long one is read that way.
+    decoder = _CAREFUL if _LONG_NUMBER.search(text) else _PLAIN
+    try:
+        return decoder.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError("answer_undecodable", "the answer is no JSON") from error
+
+
+def _whole_number(digits: str) -> int | None:
+    """Read an integer of a sane length; what has more than 18 digits counts nothing."""
+    return int(digits) if len(digits) <= 18 else None
+
+
+def _nothing(_: str) -> None:
+    """Take `NaN` and `Infinity` for nothing."""
+
+
+_PLAIN = json.JSONDecoder(strict=False, parse_constant=_nothing)
+_CAREFUL = json.JSONDecoder(strict=False, parse_int=_whole_number, parse_constant=_nothing)
