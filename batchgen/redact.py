@@ -123,8 +123,8 @@ def _mark(secret: str) -> str:
 def kept_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
     """Keep the headers that help in a dispute; every other one, cookies above all, is dropped."""
     hidden = tuple(secrets)
-    names = sorted(n for n in headers if n in _KEPT or n.startswith(_KEPT_PREFIX))[:MOST_HEADERS]
-    return tuple((safe(name, 60), redacted(headers[name], hidden, HEADER)) for name in names)
+    names = sorted([n for n in headers if n in _KEPT or n.startswith(_KEPT_PREFIX)])[:MOST_HEADERS]
+    return tuple([(safe(name, 60), redacted(headers[name], hidden, HEADER)) for name in names])
 
 
 @lru_cache(maxsize=64)

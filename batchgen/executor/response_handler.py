@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from batchgen.errors import StorageError
@@ -31,6 +33,7 @@ Later = Callable[[Attempt, Document], Pending | None]
 """Finds in an answer that its images come later."""
 
 NO_PLAN = Plan()
+_ECHOED = attrgetter(*Echo.__slots__)
 _NOTHING = Document(None, BodyKind.EMPTY, whole=False, runs=(), text=b"")
 _MOST_WORDS = 1000
 _NOBODY_THERE = frozenset({404, 405})
@@ -263,8 +266,7 @@ class ResponseHandler:
         return usage if raw == usage.raw else replace(usage, raw=raw)
 
     def _echo(self, echo: Echo) -> Echo:
-        said = {name: getattr(echo, name) for name in echo.__slots__}
-        return Echo(**{name: redacted(word, self.secrets) for name, word in said.items() if word})
+        return _without_secrets(_ECHOED(echo), self.secrets)
 
     @staticmethod
     def _store(intake: PartWriter, answer: Mapping[str, object]) -> None:
@@ -297,6 +299,12 @@ class ResponseHandler:
             "text": f"{intake.last}.part" if words else None,
         }
         return replace(receipt, quarantine=intake.spool.quarantine(why))
+
+
+@lru_cache(maxsize=256)
+def _without_secrets(said: tuple[str | None, ...], secrets: tuple[str, ...]) -> Echo:
+    """Cross secrets out in what an answer says that it drew: the same for all jobs of a template."""
+    return Echo(*[redacted(word, secrets) if word else None for word in said])
 
 
 def _is_success(call: Exchange) -> bool:

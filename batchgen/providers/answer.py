@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from batchgen.model import Echo, Usage
@@ -14,6 +15,7 @@ _MOST_COUNT = 10**12
 _MOST_USAGE_TEXT = 4000
 _LONGEST_ECHO = 100
 _LONGEST_URL = 16 * 1024
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ def leftovers(document: Document, items: Sequence[Item], names: Collection[str])
     So is the image that is the whole body. What stands under other names than `names` is something else.
     """
     used = {id(item.run) for item in items if item.run}
-    left = (run for run in document.runs if id(run) not in used and run.state is not SpanState.EMPTY)
-    return tuple(from_run(run) for run in left if not run.names or run.names[-1] in names)
+    left = [run for run in document.runs if id(run) not in used and run.state is not SpanState.EMPTY]
+    return tuple([from_run(run) for run in left if not run.names or run.names[-1] in names])
 
 
 def from_run(run: Base64Span) -> Item:
@@ -90,7 +92,7 @@ def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
     Where the answer does not split its input and no image went in, all of it was text.
     """
     usage = answer.get("usage")
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     split_in = _mapping(usage.get("input_tokens_details"))
     split_out = _mapping(usage.get("output_tokens_details"))
@@ -106,12 +108,13 @@ def usage_of(answer: Mapping[str, Any], *, takes_images: bool) -> Usage | None:
 
 def echo_of(answer: Mapping[str, Any]) -> Echo:
     """Say what the answer says was really drawn."""
-    names = ("model", "size", "quality", "output_format", "background")
-    return Echo(*(_word(answer.get(name)) for name in names))
+    said = (answer.get(name) for name in ("model", "size", "quality", "output_format", "background"))
+    # What answers of one template say alike is looked at once; the cut keeps what is remembered short.
+    return Echo(*[_word(one[: _LONGEST_ECHO + 1]) if type(one) is str and one else None for one in said])
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int | None:
@@ -122,11 +125,12 @@ def _count(value: object) -> int | None:
 
 def _raw(usage: Mapping[str, Any]) -> str:
     try:
-        text = json.dumps(usage, ensure_ascii=True, allow_nan=False)
+        text = _ENCODER.encode(usage)
     except (ValueError, RecursionError):
         return ""
     return text if len(text) <= _MOST_USAGE_TEXT else ""
 
 
-def _word(value: object) -> str | None:
-    return safe(value, _LONGEST_ECHO) if isinstance(value, str) and value else None
+@lru_cache(maxsize=1024)
+def _word(text: str) -> str:
+    return safe(text, _LONGEST_ECHO)

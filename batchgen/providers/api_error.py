@@ -42,9 +42,9 @@ def complaint(value: Any) -> ApiError | None:
     Understood: `{"error": {...}}`, that in a list, `{"error": "words"}`, `{"errors": [...]}`, `{"detail": ...}` and a
     bare `{"code": ..., "message": ...}`.
     """
-    if isinstance(value, list) and value and isinstance(value[0], Mapping) and value[0].get("error"):
+    if isinstance(value, list) and value and isinstance(value[0], dict) and value[0].get("error"):
         value = value[0]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     found = value.get("error")
     if not found and isinstance(value.get("errors"), list) and value["errors"]:

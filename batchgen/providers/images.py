@@ -76,23 +76,24 @@ def read(document: Document, attempt: Attempt) -> Answer:
     """Return the images of an answer in their order, and what it says about them."""
     answer = bearer(document.value)
     entries = answer.get("data")
-    if isinstance(entries, Mapping):
+    if isinstance(entries, dict):
         entries = [entries]
-    items = tuple(_item(document, entry) for entry in entries) if isinstance(entries, list) else ()
+    items = tuple([_item(document, entry) for entry in entries]) if isinstance(entries, list) else ()
     items += leftovers(document, items, _OWN)
-    shape = _wrapped(items)
-    if not any(item.usable for item in items):
+    usable = [item for item in items if item.usable]
+    shape = _wrapped(usable)
+    if not usable:
         found, shape = images_anywhere(document)
         items = found or items
     images_in = bool(attempt.request.images or attempt.request.files)
     usage = usage_of(answer, takes_images=images_in)
-    known = any(item.usable for item in items) or _is_answer(entries, usage)
+    known = bool(usable) or any(item.usable for item in items) or _is_answer(entries, usage)
     return Answer(items, usage, echo_of(answer), said_in(document.value), known, shape=shape)
 
 
-def _wrapped(items: Iterable[Item]) -> str:
+def _wrapped(usable: Iterable[Item]) -> str:
     """Say where the first image stands that has the name it should have, but in something else than `data`."""
-    names = next((item.run.names for item in items if item.usable and item.run), ())
+    names = next((item.run.names for item in usable if item.run), ())
     return "" if names[:-1] in {(), ("data",)} else ".".join(names)
 
 
@@ -115,18 +116,19 @@ def _item(document: Document, entry: Any) -> Item:
         return Item(reason="null")
     if isinstance(entry, str):
         return from_address(entry)
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, dict):
         return Item(reason="undecodable")
     candidates = [_image(document, entry.get(_BASE64))]
     candidates += [_image(document, entry[key]) for key in _ADDRESSES if key in entry]
-    return next((item for item in candidates if item.usable), max(candidates, key=_weight))
+    usable = [item for item in candidates if item.usable]
+    return usable[0] if usable else max(candidates, key=_weight)
 
 
 def _image(document: Document, value: Any) -> Item:
     """Return an entry's value: the number of a run, an address, or an object that holds one."""
     if value is None:
         return Item(reason="null")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _image(document, value.get("url"))
     if isinstance(value, str):
         return from_address(value, named=True)

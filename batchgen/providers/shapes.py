@@ -14,6 +14,7 @@ from batchgen.providers.decode import Document, SpanState
 _DEEPEST = 8
 _STATES = ("status", "state", "task_status")
 _REASONS = (*_STATES, "finish_reason", "finishReason", "finish_details", "block_reason", "blockReason")
+_REASONS_AT_ALL = frozenset(_REASONS)
 _MOST = 1000
 
 
@@ -41,9 +42,10 @@ def said_in(value: Any) -> ApiError | None:
 def refusal_in(value: Any, depth: int = 0) -> str:
     """Return a status or a reason in an answer that says moderation; empty when there is none."""
     if isinstance(value, dict):
-        said = [value[name] for name in _REASONS if name in value and type(value[name]) is str]
-        if said and (found := wording().moderation.named(*said)):
-            return found
+        if not _REASONS_AT_ALL.isdisjoint(value):
+            said = [value[name] for name in _REASONS if name in value and type(value[name]) is str]
+            if said and (found := wording().moderation.named(*said)):
+                return found
         value = list(value.values())
     if not isinstance(value, list) or depth > _DEEPEST:
         return ""
@@ -55,10 +57,12 @@ def refusal_in(value: Any, depth: int = 0) -> str:
 
 def bearer(value: Any) -> Mapping[str, Any]:
     """Return the part of an answer that says what was used and drawn: the whole, or what is wrapped in it."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return {}
-    wrapped = [inner for inner in value.values() if isinstance(inner, Mapping)]
-    return next((one for one in (value, *wrapped) if isinstance(one.get("usage"), Mapping)), value)
+    if isinstance(value.get("usage"), dict):
+        return value
+    wrapped = (inner for inner in value.values() if isinstance(inner, dict))
+    return next((one for one in wrapped if isinstance(one.get("usage"), dict)), value)
 
 
 def _addresses(value: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -34,7 +34,9 @@ class _OddError(Exception):
     """Something that only the decoder can tell."""
 
 
-def read_whole(data: bytes | bytearray, names: frozenset[bytes], first: int, deepest: int, longest: int) -> Found | None:
+def read_whole(
+    data: bytes | bytearray, names: frozenset[bytes], first: int, deepest: int, longest: int
+) -> Found | None:
     """Read an answer whose images stand under these names, and number them from `first`; None where it is odd.
 
     Odd are also more than so many levels, and names of images longer than so many bytes.

@@ -262,7 +262,7 @@ def test_a_body_at_once_is_what_it_is_byte_by_byte(decoded: Any, pieces: Any, ca
 _NAMES = ["b64_json", "b64_json", "data", "url", "prompt", "content", "x", "", "k" * 64, "k" * 65, "\u00e9" * 40]
 _TEXTS = [
     *(TEXT, TEXT, TEXT[:24], "", "QQ==", "?", "png", "b64_json", "data:image/png;base64,QUJD", "Data:x", "\u00e9" * 9),
-    *("R0lGODlh" + TEXT, "AAAAIGZ0eXBhdmlm" + TEXT, "p" * 300, "a \\\" b", "[", "}"),
+    *("R0lGODlh" + TEXT, "AAAAIGZ0eXBhdmlm" + TEXT, "p" * 300, 'a \\" b', "[", "}"),
 ]
 _BLANKS = st.sampled_from(["", "", "", " ", "\n\t"])
 
@@ -291,7 +291,10 @@ _VALUES = st.recursive(
     members=st.lists(_member(_VALUES | _IMAGES), max_size=5),
     after=st.sampled_from(["", "", "", "", "\n", " {}", '{"b64_json":"QUJD"}', "\xff", "]"]),
     deep=st.sampled_from([0, 0, 0, 0, 0, 27, 29, 30, 31, 40]),
-    spoilt=st.none() | st.none() | st.none() | st.tuples(st.integers(0, 500), st.sampled_from([b'"', b",", b"}", b"\\", b"\xff", b""])),
+    spoilt=st.none()
+    | st.none()
+    | st.none()
+    | st.tuples(st.integers(0, 500), st.sampled_from([b'"', b",", b"}", b"\\", b"\xff", b""])),
     bounds=st.sampled_from([{}, {}, {}, {"most": 1}, {"most": 0}, {"text_cap": 60}, {"cap": 1500}]),
 )
 def test_a_short_answer_read_as_a_whole_is_what_it_is_in_pieces(
