@@ -29,7 +29,7 @@ from batchgen.providers.uploads import UploadError, Uploads, gather, shrunk
 from batchgen.providers.wire import Params, WireRequest
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.runtime.memo import kept
-from batchgen.storage import ImageStore, Workspace
+from batchgen.storage import ImageStore, Spool, Workspace
 from batchgen.version import VERSION
 
 INPUT = "-input"
@@ -101,6 +101,7 @@ class LocalExecutor:
         self._connections: Connections | None = None
         self._own_headers = dict(own_headers or {})
         self._params: dict[object, Params] = {}
+        self._landed: dict[str, Spool] = {}  # what is about to be forgotten
         secrets = tuple(value for value in (self._key, *self._own_headers.values()) if value)
         self._arrival = ResponseHandler(provider, workspace, store, clock, offload, secrets)
         self._tasks = Tasks(provider, clock, self._arrival, self._ask)
@@ -184,7 +185,8 @@ class LocalExecutor:
 
     async def forget(self, attempt_id: str) -> None:
         """Remove the spool of an attempt, and those of its images that were fetched."""
-        await self.offload(self.workspace.spool(attempt_id).remove)
+        spool = self._landed.pop(attempt_id, None) or self.workspace.spool(attempt_id)
+        await self.offload(spool.remove)
         for spool in self._downloads.fetched(attempt_id):
             await self.offload(spool.remove)
 
@@ -206,7 +208,10 @@ class LocalExecutor:
         finally:
             call_of.intake.close()
             await self._forget_inputs(attempt)
-        return await self._arrival.land(attempt, speech, call_of.call, call_of.intake, self._tasks.accepted)
+        came = await self._arrival.land(attempt, speech, call_of.call, call_of.intake, self._tasks.accepted)
+        if isinstance(came, Receipt):
+            self._landed[attempt.id] = call_of.intake.spool
+        return came
 
     async def _ask(self, question: WireRequest, attempt: Attempt) -> tuple[Exchange, PartWriter]:
         """Ask for the task of an attempt, once."""

@@ -59,6 +59,11 @@ class Plan:
     key: str = ""
 
     @property
+    def images(self) -> tuple[StoredImage, ...]:
+        """The images to publish."""
+        return tuple([landing.image for landing in self.landings])
+
+    @property
     def brings(self) -> bool:
         """Whether anything came of it."""
         return bool(self.landings or self.remote)
@@ -234,22 +239,23 @@ def publish(
 ) -> Receipt:
     """Do what was planned with an answer that is whole in its spool. Blocks.
 
-    Publishes every image (those already in place stay), moves bytes without a use to quarantine, and returns the
-    receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it again gives
-    the same receipt.
+    Publishes every image of the receipt (those already in place stay), moves bytes without a use to quarantine, and
+    returns the receipt to settle with. The spool itself stays until the caller has settled. After a crash, doing it
+    again gives the same receipt.
     """
-    images = [landing.image for landing in plan.landings]
     new = [
-        NewImage(spool.where(one.part), one.image.path, one.image.sha256, plan.key, one.image.slot)
+        NewImage(spool.where(one.part), one.image.path, one.image.sha256, plan.key, one.image.slot, spool.home)
         for one in plan.landings
     ]
     gone = store.put_all(new, replacing=replaces)
-    quarantine = _set_aside(workspace, spool.attempt_id, plan.spare, receipt) if plan.spare else None
-    versions = [store.e_tag(image.path) for image in images]
+    if plan.spare:
+        receipt = replace(receipt, quarantine=_set_aside(workspace, spool.attempt_id, plan.spare, receipt))
+    versions = [store.e_tag(image.path) for image in receipt.images]
     if any(gone) or any(versions):
-        told = zip(images, gone, versions, strict=True)
-        images = [replace(image, replaces=place, e_tag=version) for image, place, version in told]
-    return replace(receipt, images=tuple(images), quarantine=quarantine)
+        told = zip(receipt.images, gone, versions, strict=True)
+        images = tuple([replace(image, replaces=place, e_tag=version) for image, place, version in told])
+        receipt = replace(receipt, images=images)
+    return receipt
 
 
 def blot(path: Path, secrets: Iterable[str]) -> None:
@@ -299,6 +305,7 @@ def _from_answer(
         phase=Phase(answer["phase"]),
         verdict=Verdict(**verdict),
         status=answer["status"],
+        images=tuple(landing.image for landing in landings),
         remote=tuple(
             RemoteImage(r["slot"], r["url"], datetime.fromisoformat(r["expires"]) if r["expires"] else None)
             for r in answer["remote"]

@@ -243,6 +243,7 @@ class ResponseHandler:
             phase=call.phase,
             verdict=verdict,
             status=call.status,
+            images=plan.images,
             remote=plan.remote,
             missing=plan.missing,
             usage=self._usage(answer) if answer else None,

@@ -124,22 +124,23 @@ def step(parent: int, name: str, mode: int | None, *, durable: bool) -> int:
     except FileNotFoundError:
         if mode is None:
             raise
-    return make_folder(parent, name, mode, durable=durable)
+    return make_folder(parent, name, mode, durable=durable)[0]
 
 
-def make_folder(parent: int, name: str, mode: int, *, durable: bool) -> int:
-    """Make and open a folder that is most likely missing; one that is there is opened, unless it is a link."""
+def make_folder(parent: int, name: str, mode: int, *, durable: bool) -> tuple[int, bool]:
+    """Make and open a folder that is most likely missing; one that is there is opened, unless it is a link.
+
+    Returns its descriptor, and whether it is new.
+    """
     try:
         os.mkdir(name, mode, dir_fd=parent)
     except FileExistsError:
-        pass
-    else:
-        made = os.open(name, _DIRECTORY, dir_fd=parent)
-        os.fchmod(made, mode)
-        if durable:
-            os.fsync(parent)
-        return made
-    return os.open(name, _DIRECTORY, dir_fd=parent)
+        return os.open(name, _DIRECTORY, dir_fd=parent), False
+    made = os.open(name, _DIRECTORY, dir_fd=parent)
+    os.fchmod(made, mode)
+    if durable:
+        os.fsync(parent)
+    return made, True
 
 
 def create(parent: int, name: str, mode: int) -> int:

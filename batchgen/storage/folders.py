@@ -11,21 +11,21 @@ MOST_KEPT = 32
 class Folder:
     """A folder that is open as long as somebody holds it."""
 
-    __slots__ = ("_identity", "fd")
+    __slots__ = ("_identity", "_path", "fd")
 
-    def __init__(self, descriptor: int) -> None:
-        """Take over a descriptor."""
+    def __init__(self, descriptor: int, path: str = "") -> None:
+        """Take over a descriptor, and the path by which it was found where that will be looked at again."""
         self.fd = descriptor
-        found = os.fstat(descriptor)
-        self._identity = (found.st_dev, found.st_ino)
+        self._path = path
+        self._identity = _identity(os.fstat(descriptor)) if path else None
 
-    def is_at(self, path: str) -> bool:
-        """Tell whether this folder is the one with this name still."""
+    def still(self) -> bool:
+        """Tell whether this folder is the one with its path still."""
         try:
-            found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - no object for each look
+            found = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116 - no object for each look
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self._identity
+        return _identity(found) == self._identity
 
     def __del__(self) -> None:
         """Close it: nobody holds it any more."""
@@ -38,6 +38,7 @@ class Folders:
     def __init__(self, root: Path) -> None:
         """Open nothing yet."""
         self._root = root
+        self.name = str(root)
         self._kept: dict[tuple[str, ...], Folder] = {}
 
     def open(self, parts: tuple[str, ...], mode: int | None = None, *, confirmed: bool = False) -> Folder:
@@ -46,10 +47,10 @@ class Folders:
         `confirmed`: its name is durable also where somebody else made it.
         """
         kept = self._kept.get(parts)
-        if kept is not None and kept.is_at("/".join((str(self._root), *parts))):
+        if kept is not None and kept.still():
             return kept
         with folder(self._root, parts, mode) as found:
-            new = Folder(os.dup(found))
+            new = Folder(os.dup(found), "/".join((self.name, *parts)))
         if confirmed:
             with folder(self._root, parts[:-1]) as above:
                 os.fsync(above)
@@ -64,3 +65,7 @@ class Folders:
             return self.open(parts)
         above = self.open(parts[:-1])  # held until the other one is open
         return Folder(step(above.fd, parts[-1], None, durable=False))
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino

@@ -4,8 +4,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,6 @@ from batchgen.storage.durable import (
     PRIVATE_DIR,
     PRIVATE_FILE,
     TEMPORARY,
-    below,
     create,
     exists,
     folder,
@@ -24,6 +23,7 @@ from batchgen.storage.durable import (
     names,
     open_plain,
     refused,
+    remove_plain,
     replace_file,
     step,
     sync,
@@ -117,18 +117,23 @@ class Part:
 
 
 class Spool:
-    """The folder of one attempt's answer: `<index>.part` files, then `answer.json` once everything is there."""
+    """The folder of one attempt's answer: `<index>.part` files, then `answer.json` once everything is there.
+
+    Who made the folder keeps it open until it is removed, and knows what is in it: nothing is looked for then.
+    """
 
     def __init__(self, root: Path, attempt_id: str, at: Callable[[str], None], folders: Folders | None = None) -> None:
         if not attempt_id or attempt_id.startswith(".") or "/" in attempt_id or "\0" in attempt_id:
             raise StorageError(f"{attempt_id!r} cannot name a folder")
         self.attempt_id = attempt_id
         self._root = root
-        self._name = f"{root}/{SPOOL}/{attempt_id}"  # paths as text: every call asks, and objects cost more than files
         self._at = at
-        self._parts = (SPOOL, attempt_id)
         self._folders = folders or Folders(root)
-        self._entered = False
+        # Paths as text: every call asks, and objects cost more than files.
+        self._name = f"{self._folders.name}/{SPOOL}/{attempt_id}"
+        self._parts = (SPOOL, attempt_id)
+        self.home: Folder | None = None
+        self._written: list[str] | None = None
 
     @cached_property
     def path(self) -> Path:
@@ -146,26 +151,29 @@ class Spool:
         """
         name = f"{index}{PART}"
         where = self.where(name)
-        with guarded(where), self._opened() as (here, _):
+        with guarded(where):
+            here = self._entered(self._spool()).fd
             if resume and exists(here, name):
                 return self._reopen(here, index, where)
             try:
-                return Part(index, where, create(here, name, PRIVATE_FILE))
+                return Part(index, where, self._create(here, name))
             except FileExistsError:
                 os.unlink(name, dir_fd=here)
-            return Part(index, where, create(here, name, PRIVATE_FILE))
+            return Part(index, where, self._create(here, name))
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[int, Folder]]:
+    def _create(self, here: int, name: str) -> int:
+        descriptor = create(here, name, PRIVATE_FILE)
+        if self._written is not None:
+            self._written.append(name)
+        return descriptor
+
+    def _entered(self, spool: Folder) -> Folder:
         """Open the folder, and make it where it is missing; its name is durable when the folder above it is synced."""
-        spool = self._spool()
-        enter = step if self._entered else make_folder
-        here = enter(spool.fd, self.attempt_id, PRIVATE_DIR, durable=False)
-        self._entered = True
-        try:
-            yield here, spool
-        finally:
-            os.close(here)
+        if self.home is None:
+            descriptor, new = make_folder(spool.fd, self.attempt_id, PRIVATE_DIR, durable=False)
+            self.home = Folder(descriptor)
+            self._written = [] if new else None
+        return self.home
 
     def _spool(self) -> Folder:
         return self._folders.open((SPOOL,), PRIVATE_DIR, confirmed=True)
@@ -179,22 +187,24 @@ class Spool:
     def finish(self, answer: Mapping[str, object]) -> None:
         """Make the parts and then the answer durable; from now on this answer survives anything. Blocks."""
         data = _ENCODER.encode(answer).encode()
-        with guarded(self._name, len(data)), self._opened() as (here, spool):
+        with guarded(self._name, len(data)):
+            spool = self._spool()
+            here = self._entered(spool).fd
             self._at("storage.finish.before_parts")
-            for name in names(here):
+            for name in names(here) if self._written is None else self._written:
                 if name.endswith(PART):
-                    sync(here, name)
+                    with suppress(FileNotFoundError):  # nobody wanted it
+                        sync(here, name)
             self._at("storage.finish.before_answer")
             self._write(here, data)
             os.fsync(here)
             os.fsync(spool.fd)
             self._at("storage.finish.after_answer")
 
-    @staticmethod
-    def _write(here: int, data: bytes) -> None:
+    def _write(self, here: int, data: bytes) -> None:
         """Write the answer, once: a torn one cannot be read, and counts as none. One that is there stays whole."""
         try:
-            descriptor = create(here, ANSWER, PRIVATE_FILE)
+            descriptor = self._create(here, ANSWER)
         except FileExistsError:
             replace_file(here, ANSWER, data, PRIVATE_FILE)
             return
@@ -226,14 +236,14 @@ class Spool:
 
     def discard(self) -> None:
         """Remove what was written here; a file of somebody else stays, and the folder with it."""
+        written, self._written, self.home = self._written, None, None
         with guarded(self._name), suppress(FileNotFoundError):
             above = self._folders.open(self._parts[:-1])
-            with below(above.fd, self.attempt_id) as here, os.scandir(here) as found:
-                plain = [one.name for one in found if of_an_answer(one.name) and one.is_file(follow_symlinks=False)]
-                # The answer goes first: a spool without one is only leftovers.
-                for name in sorted(plain, key=_answer_first):
-                    os.unlink(name, dir_fd=here)
-            remove_empty(above.fd, self.attempt_id)
+            here = Folder(step(above.fd, self.attempt_id, None, durable=False))
+            for name in sorted(written or _of_an_answer(here.fd), key=_answer_first):
+                remove_plain(here.fd, name)
+            if not remove_empty(above.fd, self.attempt_id) and written:
+                self.discard()  # something is left that another one wrote: perhaps it is ours
 
     def quarantine(self, why: Mapping[str, object]) -> str:
         """Keep what arrived for people to look at; returns the folder, relative to the output folder."""
@@ -271,7 +281,13 @@ def _read(here: int, name: str) -> bytes:
 
 
 def _answer_first(name: str) -> bool:
+    """Order names: a spool without its answer is only leftovers."""
     return name != ANSWER
+
+
+def _of_an_answer(here: int) -> list[str]:
+    with os.scandir(here) as found:
+        return [one.name for one in found if of_an_answer(one.name) and one.is_file(follow_symlinks=False)]
 
 
 def of_an_answer(name: str) -> bool:

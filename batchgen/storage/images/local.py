@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from batchgen.storage.durable import (
     PUBLIC_DIR,
@@ -77,12 +77,13 @@ class LocalStore:
     def put_all(self, images: Sequence[NewImage], *, replacing: str | None = None) -> tuple[str | None, ...]:
         """Let the images of one answer appear; every folder is confirmed once."""
         gone: dict[str, str | None] = {}
+        root = self._folders.name
         for (home, above), some in _by_folder(images).items():
-            with guarded(f"{self.root}/{'/'.join(above)}"):
-                there, source = self._folders.open(above, PUBLIC_DIR), self._home(home)
-                for name, one in some:
-                    with guarded(f"{self.root}/{one.path}"):
-                        gone[one.path] = self._place(source.fd, name, there.fd, one.path, replacing, one.sha256)
+            with guarded(f"{root}/{'/'.join(above)}"):
+                there, source = self._folders.open(above, PUBLIC_DIR), some[0].image.home or self._home(home)
+                for one in some:
+                    with guarded(f"{root}/{one.image.path}"):
+                        gone[one.image.path] = self._put(source.fd, there.fd, one, replacing)
                 self._at("storage.publish.before_sync")
                 os.fsync(there.fd)
                 self._at("storage.publish.after_sync")
@@ -122,6 +123,15 @@ class LocalStore:
             self._remove(source, name)
         return gone
 
+    def _put(self, source: int, there: int, one: "_Placing", replacing: str | None) -> str | None:
+        image = one.image
+        if image.home is not None and replacing is None:
+            # Nothing stands in the way of nearly every image: what does is looked at when it shows.
+            with suppress(FileExistsError, FileNotFoundError):
+                self._name(source, one.part, there, one.name)
+                return None
+        return self._place(source, one.part, there, image.path, replacing, image.sha256)
+
     def _place(
         self, source: int, part: str, there: int, path: str, replacing: str | None, sha256: str | None
     ) -> str | None:
@@ -137,6 +147,10 @@ class LocalStore:
         if not spooled:
             sync(source, part)
             self._bring(source, part, there, name)
+        self._name(source, part, there, name)
+
+    def _name(self, source: int, part: str, there: int, name: str) -> None:
+        """Give a part that is durable its final name."""
         os.chmod(part, PUBLIC_FILE, dir_fd=source)
         self._at("storage.publish.before_name")
         give_name(source, part, there, name)
@@ -202,7 +216,7 @@ class LocalStore:
 
     def _home(self, home: str) -> Folder:
         """Open the folder of a part; below the root it is not entered through a link."""
-        root = f"{self.root}/"
+        root = f"{self._folders.name}/"
         if home.startswith(root):
             return self._folders.below(tuple(home.removeprefix(root).split("/")))
         return Folders(Path(home)).open(())
@@ -250,12 +264,21 @@ class LocalStore:
         return None
 
 
-def _by_folder(images: Sequence[NewImage]) -> Mapping[tuple[str, tuple[str, ...]], Sequence[tuple[str, NewImage]]]:
-    """Group images, with the names of their parts, by the folder where these are and the one where they go."""
-    found = defaultdict[tuple[str, tuple[str, ...]], list[tuple[str, NewImage]]](list)
+class _Placing(NamedTuple):
+    """An image, the name of its part, and its own."""
+
+    image: NewImage
+    part: str
+    name: str
+
+
+def _by_folder(images: Sequence[NewImage]) -> Mapping[tuple[str, tuple[str, ...]], Sequence[_Placing]]:
+    """Group images by the folder where their parts are and the one where they go."""
+    found = defaultdict[tuple[str, tuple[str, ...]], list[_Placing]](list)
     for one in images:
-        home, _, name = str(one.part).rpartition("/")
-        found[home, image_parts(one.path)[:-1]].append((name, one))
+        home, _, part = str(one.part).rpartition("/")
+        *above, name = image_parts(one.path)
+        found[home, tuple(above)].append(_Placing(one, part, name))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 
 from batchgen.errors import InputError, StorageError
 from batchgen.storage.durable import TEMPORARY, parts_of
+from batchgen.storage.folders import Folder
 
 IMAGES, SUPERSEDED = "images", "superseded"
 BOOKS = "batchgen"
@@ -23,7 +24,8 @@ class NewImage:
     """An image that waits as a file of the spool, and the path where it shall appear.
 
     Each part is put under one path only: `part` tells an image that was put before from another of the same bytes.
-    `key` and `slot` say whose it is: what a store keeps beside the bytes.
+    `key` and `slot` say whose it is: what a store keeps beside the bytes. `home` is the folder of the part, where its
+    finished spool has it open still: its bytes are durable then.
     """
 
     part: Path | str
@@ -31,6 +33,7 @@ class NewImage:
     sha256: str | None = None
     key: str = ""
     slot: int = 0
+    home: Folder | None = None
 
     @property
     def file(self) -> Path:
