@@ -1,7 +1,9 @@
 """Sums: where things stand, what was wasted, what calls really cost, and whether the books are right."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.report_rows import COUNTED, FOUR_NUMBERS, OUTCOME, SENT
@@ -13,19 +15,18 @@ LATEST = 1000
 PARTS = ("pending", "again", "for_now", "closed")
 """Counts of images that are part of another count."""
 _JOB_SUMS = """
-SELECT {outcome} AS outcome, count(*) AS jobs, sum(stored) AS stored, sum(moderated) AS moderated,
-    sum(failed) AS failed, sum(uncertain) AS uncertain, sum(lost_paid) AS lost_paid,
-    sum(submitted) AS submitted, sum(not_started) AS not_started, sum(pending) AS pending,
-    sum(again) AS again, sum(for_now) AS for_now, sum(closed) AS closed
-FROM ({counted} GROUP BY j.key) GROUP BY 1
+SELECT {outcome} AS outcome, {had_work} AS had_work, count(*) AS jobs,
+    sum(stored) AS stored, sum(moderated) AS moderated, sum(failed) AS failed, sum(uncertain) AS uncertain,
+    sum(lost_paid) AS lost_paid, sum(submitted) AS submitted, sum(not_started) AS not_started,
+    sum(pending) AS pending, sum(again) AS again, sum(for_now) AS for_now, sum(closed) AS closed
+FROM ({counted} GROUP BY j.key) GROUP BY 1, 2
 """
 _WANTED = " AND j.last_run = :run"
-_HAD_WORK = """
-    AND (j.key IN (SELECT job_key FROM attempts WHERE catalogue = :catalogue AND run_id = :run
-            UNION SELECT job_key FROM images WHERE catalogue = :catalogue AND run_id = :run)
-        OR j.n > (SELECT count(*) FROM images w WHERE w.catalogue = j.catalogue AND w.job_key = j.key AND w.slot < j.n
-            AND w.state != 'not_started'))
+_TOUCHED = """
+    SELECT job_key FROM attempts WHERE catalogue = :catalogue AND run_id = :run
+    UNION SELECT job_key FROM images WHERE catalogue = :catalogue AND run_id = :run
 """
+_HAD_WORK = f"(not_started + submitted > 0 OR job_key IN ({_TOUCHED}))"
 _BY_THIS_RUN = " AND (i.run_id = :run OR i.state = 'not_started')"
 _SAME_MANIFEST = """
     AND run_id IN (SELECT run_id FROM runs WHERE catalogue = :catalogue AND manifest IN
@@ -60,14 +61,12 @@ _LAWS = {
 
 
 WASTED = """
-WITH kept AS (
-    SELECT attempt_id, count(*) AS owned, sum(cost) AS kept,
-        sum(state = 'not_started' AND url IS NOT NULL) AS waiting
-    FROM images {images} GROUP BY attempt_id
-),
-calls AS (
-    SELECT a.*, ifnull(owned, 0) AS owned, ifnull(kept, 0) AS kept, waiting
-    FROM attempts a LEFT JOIN kept ON kept.attempt_id = a.id {attempts}
+WITH calls AS (
+    SELECT a.id, a.state, a.code, a.brought, a.cost, a.at_risk + a.reserved AS risked,
+        (SELECT ifnull(sum(cost), 0) FROM images WHERE attempt_id = a.id) AS kept,
+        (SELECT count(*) FROM images WHERE attempt_id = a.id) AS owned,
+        (SELECT sum(state = 'not_started' AND url IS NOT NULL) FROM images WHERE attempt_id = a.id) AS waiting
+    FROM attempts a WHERE (risked > 0 OR a.cost > kept OR (a.cost > 0 AND a.brought = 0)) {attempts}
 ),
 wasted AS (
     SELECT id, 'charged_no_result' AS kind, code, cost AS lost FROM calls WHERE brought = 0 AND cost > 0
@@ -76,12 +75,12 @@ wasted AS (
     UNION ALL SELECT id, 'lost_paid', 'download', cost - kept FROM calls WHERE brought = owned AND NOT waiting
     UNION ALL SELECT id, 'at_risk',
         CASE state WHEN 'dispatched' THEN 'under_way' WHEN 'pending' THEN 'submitted' ELSE code END,
-        at_risk + reserved FROM calls
+        risked FROM calls
 )
 """
-"""What each call cost, or may have cost, for nothing (`lost`), and why; `images` and `attempts` say which are meant."""
+"""What each call cost, or may have cost, for nothing (`lost`), and why; `attempts` says which calls are meant."""
 _WASTE = f"""
-{WASTED.format(images="WHERE catalogue = :catalogue {images}", attempts="WHERE a.catalogue = :catalogue {attempts}")}
+{WASTED.format(attempts="AND a.catalogue = :catalogue {attempts}")}
 SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind, code ORDER BY 4 DESC, 1, 2
 """  # noqa: S608 - our own words
 
@@ -89,37 +88,35 @@ SELECT kind, code, count(*), sum(lost) FROM wasted WHERE lost > 0 GROUP BY kind,
 class Accounts(LedgerPart):
     """The sums over one output."""
 
-    def totals(self, run_id: str | None = None, *, alone: bool = False) -> Totals:
-        """Jobs, images and money: of the whole catalogue, or of one manifest, or of one run.
+    def totals(self, run_id: str | None = None) -> Totals:
+        """Jobs, images and money: of the whole catalogue, or what a run wanted and the money of its whole manifest."""
+        if run_id is not None:
+            return self.of_run(run_id)[0]
+        values = {"catalogue": self._database.catalogue}
+        with self._database.reading() as db:
+            return _totals(db, _jobs(db, "", "TRUE", values), values)
 
-        With a run: the jobs that this run wanted, and the money of every run of the same manifest. `alone`: the jobs
-        that this run had work for, what it made of them, and its own money.
+    def of_run(self, run_id: str) -> tuple[Totals, Totals]:
+        """Say where a manifest stands as of a run, and what of it is this run's.
+
+        First the jobs that it wanted, and the money of every run of the same manifest. Then those of these jobs that it
+        had work for, what it made of them, and its own money.
         """
         values = {"catalogue": self._database.catalogue, "run": run_id}
-        which = "" if run_id is None else _WANTED + (_HAD_WORK if alone else "")
-        calls = "" if run_id is None else (" AND run_id = :run" if alone else _SAME_MANIFEST)
         with self._database.reading() as db:
-            jobs, images = _jobs(db, which, values)
-            if alone and run_id is not None and jobs.total:
-                images = _images_alone(db, which, values, images)
-            row = db.execute(
-                f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
-                f" ifnull(sum(purpose IN ('retry', 'check') AND {SENT}), 0) AS retried,"
-                " ifnull(sum(CASE WHEN state = 'pending' THEN reserved END), 0) AS held_back"
-                f" FROM attempts WHERE catalogue = :catalogue {calls}",
-                values,
-            ).fetchone()
-        money = Money(*(MicroUSD(row[index]) for index in range(4)))
-        return Totals(jobs, images, money, row["sent"], row["retried"], MicroUSD(row["held_back"]))
+            rows = _jobs(db, _WANTED, _HAD_WORK, values)
+            whole = _totals(db, rows, values, _SAME_MANIFEST)
+            alone = _totals(db, [row for row in rows if row["had_work"]], values, " AND run_id = :run")
+            if alone.jobs.total:
+                alone = replace(alone, images=_images_alone(db, values, alone.images))
+        return whole, alone
 
     def waste(self, run_id: str | None = None) -> tuple[Waste, ...]:
         """List what was paid, or perhaps paid, for nothing, and why; the dearest first."""
         attempts = "" if run_id is None else " AND a.run_id = :run"
-        of_run = " AND attempt_id IN (SELECT id FROM attempts WHERE catalogue = :catalogue AND run_id = :run)"
-        images = "" if run_id is None else of_run
         with self._database.reading() as db:
             rows = db.execute(
-                _WASTE.format(attempts=attempts, images=images),
+                _WASTE.format(attempts=attempts),
                 {"catalogue": self._database.catalogue, "run": run_id},
             ).fetchall()
         return tuple(Waste(kind, code, attempts, MicroUSD(lost)) for kind, code, attempts, lost in rows)
@@ -158,23 +155,37 @@ class Accounts(LedgerPart):
         return tuple(f"{law} ({count})" for law, count in found.items() if count)
 
 
-def _jobs(db: sqlite3.Connection, which: str, values: Mapping[str, str | None]) -> tuple[JobCounts, ImageCounts]:
-    rows = db.execute(_JOB_SUMS.format(outcome=OUTCOME, counted=COUNTED + which), values).fetchall()
-    outcomes = {row["outcome"]: row["jobs"] for row in rows}
+def _jobs(db: sqlite3.Connection, which: str, had_work: str, values: Mapping[str, str]) -> list[sqlite3.Row]:
+    """Count jobs and their images by outcome; apart from the others those that a run had work for."""
+    sql = _JOB_SUMS.format(outcome=OUTCOME, had_work=had_work, counted=COUNTED + which)
+    return db.execute(sql, values).fetchall()
+
+
+def _totals(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], values: Mapping[str, str], calls: str = "") -> Totals:
+    """Add up counts of jobs, and the money of some calls."""
+    outcomes = Counter[str]()
+    for row in rows:
+        outcomes[row["outcome"]] += row["jobs"]
     names = ("stored", "moderated", "failed", "uncertain", "lost_paid", "submitted", "not_started", *PARTS)
     sums = {name: sum(row[name] for row in rows) for name in names}
-    jobs = JobCounts(total=sum(outcomes.values()), **outcomes)
-    return jobs, ImageCounts(wanted=sum(sums.values()) - sum(sums[name] for name in PARTS), **sums)
+    images = ImageCounts(wanted=sum(sums.values()) - sum(sums[name] for name in PARTS), **sums)
+    row = db.execute(
+        f"SELECT {FOUR_NUMBERS}, ifnull(sum({SENT}), 0) AS sent,"  # noqa: S608 - our own words
+        f" ifnull(sum(purpose IN ('retry', 'check') AND {SENT}), 0) AS retried,"
+        " ifnull(sum(CASE WHEN state = 'pending' THEN reserved END), 0) AS held_back"
+        f" FROM attempts WHERE catalogue = :catalogue {calls}",
+        values,
+    ).fetchone()
+    jobs, money = JobCounts(total=outcomes.total(), **outcomes), Money(*(MicroUSD(row[index]) for index in range(4)))
+    return Totals(jobs, images, money, row["sent"], row["retried"], MicroUSD(row["held_back"]))
 
 
-def _images_alone(
-    db: sqlite3.Connection, which: str, values: Mapping[str, str | None], of_its_jobs: ImageCounts
-) -> ImageCounts:
+def _images_alone(db: sqlite3.Connection, values: Mapping[str, str], of_its_jobs: ImageCounts) -> ImageCounts:
     """Count images that this run decided, and those of its jobs that are still open."""
     counted = COUNTED.replace("i.slot < j.n", "i.slot < j.n" + _BY_THIS_RUN)
     row = db.execute(
         "SELECT ifnull(sum(stored), 0), ifnull(sum(moderated), 0), ifnull(sum(failed), 0), ifnull(sum(uncertain), 0),"  # noqa: S608
-        f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{which} GROUP BY j.key)",
+        f" ifnull(sum(lost_paid), 0), ifnull(sum(pending), 0) FROM ({counted}{_WANTED} GROUP BY j.key)",
         values,
     ).fetchone()
     decided = dict(zip(("stored", "moderated", "failed", "uncertain", "lost_paid", "pending"), row, strict=True))

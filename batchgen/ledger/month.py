@@ -29,7 +29,7 @@ _CALLS = f"""
             ON s.attempt_id = a.id
     WHERE at >= :begin AND at < :end
 """  # noqa: S608 - our own words
-_WASTE = f"{WASTED.format(images='', attempts='')} SELECT id, kind, code, lost FROM wasted WHERE lost > 0"  # noqa: S608
+_WASTE = f"{WASTED.format(attempts='')} SELECT id, kind, code, lost FROM wasted WHERE lost > 0"  # noqa: S608
 _SCHEMA = """
 CREATE TABLE calls (
     id TEXT PRIMARY KEY, day TEXT, catalogue TEXT, provider TEXT, model TEXT, tags TEXT, calls INTEGER, images INTEGER,

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
-from batchgen.ledger.attempts import ATTEMPTS, AttemptRow, attempt_from
+from batchgen.ledger.attempts import ATTEMPTS, PENDING_JOBS, AttemptRow, attempt_from
 from batchgen.ledger.database import LedgerPart
 from batchgen.ledger.report_records import (
     AcceptedRow,
@@ -36,7 +36,8 @@ FOUR_NUMBERS = """
     ifnull(sum(released), 0) AS not_charged_micro_usd
 """
 COMING = """
-    SELECT DISTINCT a.job_key, s.value AS slot FROM attempts a JOIN json_each(a.slots) s
+    SELECT DISTINCT a.job_key, s.value AS slot
+    FROM attempts a INDEXED BY attempts_open JOIN json_each(a.slots) s
     WHERE a.catalogue = :catalogue AND a.ended IS NULL AND a.state = 'pending'
         AND NOT EXISTS (SELECT 1 FROM images h WHERE h.catalogue = a.catalogue AND h.job_key = a.job_key
             AND h.slot = s.value AND (h.state != 'not_started' OR h.url IS NOT NULL))
@@ -61,8 +62,7 @@ COUNTED = f"""
     FROM jobs j LEFT JOIN images i ON i.catalogue = j.catalogue AND i.job_key = j.key AND i.slot < j.n
         LEFT JOIN (SELECT c.job_key, count(*) AS slots FROM ({COMING}) c JOIN jobs w ON w.key = c.job_key
             WHERE w.catalogue = :catalogue AND c.slot < w.n GROUP BY c.job_key) later ON later.job_key = j.key
-        LEFT JOIN (SELECT DISTINCT job_key FROM attempts WHERE catalogue = :catalogue AND ended IS NULL
-            AND state = 'pending') coming ON coming.job_key = j.key
+        LEFT JOIN ({PENDING_JOBS}) coming ON coming.job_key = j.key
     WHERE j.catalogue = :catalogue
 """  # noqa: S608 - our own words
 OUTCOME = """

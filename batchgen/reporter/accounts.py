@@ -113,14 +113,14 @@ def read(ledger: Ledger, run_id: str | None = None, *, name: str = "", root: Pat
     if run is None:
         whole = Block(ledger.accounts.totals(), ledger.accounts.waste())
         return Summary(whole, Block(Totals()), name=name, identity=identity)
+    totals, its_own = ledger.accounts.of_run(run.run_id)
     alone = Block(
-        ledger.accounts.totals(run.run_id, alone=True),
+        its_own,
         ledger.accounts.waste(run.run_id),
         Estimate(run.low, run.expected, run.high),
         run.cap,
         _seconds([run]),
     )
-    totals = ledger.accounts.totals(run.run_id)
     whole = Block(
         totals,
         ledger.accounts.waste(),

@@ -120,7 +120,7 @@ def test_a_run_alone_is_what_it_did(opened: Open, make: Make) -> None:
     ledger.runs.begin(RunStart("run-2", "catalogue.yaml", "mock"))
     ledger.jobs.remember([make.wanted(job) for job in jobs])
     draw(ledger, make, jobs[-1], 0, 1, run_id="run-2", cost=60)
-    whole, alone = ledger.accounts.totals("run-2"), ledger.accounts.totals("run-2", alone=True)
+    whole, alone = ledger.accounts.of_run("run-2")
     assert whole.jobs == JobCounts(6, 2, 1, 1, 1, 1, 0)
     assert whole.money.confirmed == 241
     assert alone.money.confirmed == 60
@@ -136,7 +136,7 @@ def test_a_finished_manifest_run_again_did_nothing(opened: Open, make: Make) -> 
     draw(ledger, make, job, 0)
     ledger.runs.begin(RunStart("run-2", "catalogue.yaml", "mock"))
     ledger.jobs.remember([make.wanted(job)])
-    alone = ledger.accounts.totals("run-2", alone=True)
+    _, alone = ledger.accounts.of_run("run-2")
     assert (alone.jobs.total, alone.images.wanted, alone.money.confirmed, alone.sent) == (0, 0, 0, 0)
     assert ledger.accounts.totals("run-2").jobs.done == 1
 
