@@ -10,7 +10,7 @@ from typing import Any
 from batchgen.app.config.options import Options
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
-from batchgen.executor import Came
+from batchgen.executor.protocol import Came
 from batchgen.model import Attempt, Charge, Lost, Pending, Phase, Receipt, Remedy, StoredImage, Usage, Verdict
 from benchmarks.payload import OUTPUT_TOKENS, SIDE
 from benchmarks.processes import CLIENT_CORE, pin

@@ -16,7 +16,7 @@ from batchgen.app.preview.check import CheckResult
 from batchgen.app.run.start import run_manifest
 from batchgen.app.watch import Unwatched
 from batchgen.errors import BatchgenError, Problem
-from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.executor.protocol import MakeExecutor
 from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig
 from batchgen.mock.embedded import Handle, start_embedded
@@ -108,7 +108,7 @@ class Rehearsal:
         self,
         manifest: Path,
         at: Any = nowhere,
-        make_executor: MakeExecutor = LocalExecutor,
+        make_executor: MakeExecutor | None = None,
         clock: Clock | None = None,
         **options: Any,
     ) -> Ended:

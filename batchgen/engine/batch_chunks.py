@@ -8,6 +8,8 @@ from batchgen.engine.lane import Part
 from batchgen.executor.batch_input import line_bytes
 from batchgen.model import Attempt, BatchRules, BatchSettings
 
+BATCH = "batch"
+"""How the ids of batches begin: those of attempts have nothing but hexadecimal digits."""
 MOST_UPLOAD = 190_000_000
 """Bytes of an input file; 200 MB are taken."""
 USUAL = (1024, 1024)

@@ -10,7 +10,7 @@ from batchgen.engine.context import RunContext
 from batchgen.engine.lane import Lane
 from batchgen.engine.open_items import settle_late
 from batchgen.errors import StorageError
-from batchgen.executor import BatchRefusedError
+from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.ledger import BatchRow, BatchState
 from batchgen.model import Cause, Charge, Phase, Reason, ReasonCode, Receipt, Remedy, SlotState, Stop, StopKind, Verdict
 from batchgen.providers.batches import QUEUE_IS_FULL, BatchError, BatchStatus, ProviderBatch, operation_at

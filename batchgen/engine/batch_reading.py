@@ -6,7 +6,7 @@ from dataclasses import replace
 from batchgen.engine.context import RunContext
 from batchgen.engine.late_verdict import marks_of
 from batchgen.engine.open_items import attempt_of, settle_late
-from batchgen.executor import BatchRefusedError
+from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.executor.batch_output import OutputLine
 from batchgen.ledger import BatchRow
 

@@ -2,7 +2,7 @@
 
 from batchgen.engine.context import RunContext
 from batchgen.engine.open_items import settle_late
-from batchgen.executor import BatchRefusedError
+from batchgen.executor.batch_client import BatchRefusedError
 from batchgen.ledger import BatchRow, BatchState
 from batchgen.model import Charge, Phase, Reason, ReasonCode, Receipt, Remedy, SlotState, Stop, StopKind, Verdict
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from batchgen.engine import limit_words
-from batchgen.engine.batch_chunks import Chunk, Chunks
+from batchgen.engine.batch_chunks import BATCH, Chunk, Chunks
 from batchgen.engine.batch_recovery import BatchRecovery, note_away
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import halt
@@ -17,8 +17,7 @@ from batchgen.engine.job_runner import Task, given_up, prepared, purposes, split
 from batchgen.engine.open_items import settle_late
 from batchgen.engine.run import Source
 from batchgen.errors import InputError
-from batchgen.executor import BatchRefusedError
-from batchgen.executor.batch_client import LIVES, UploadedFile
+from batchgen.executor.batch_client import LIVES, BatchRefusedError, UploadedFile
 from batchgen.executor.batch_input import Unsendable
 from batchgen.ledger import BatchState, CapKind, NewBatch
 from batchgen.ledger.learned_limits import key_mark
@@ -43,8 +42,6 @@ from batchgen.model import (
 )
 from batchgen.providers.uploads import Upload, UploadError
 
-BATCH = "batch"
-"""How the ids of batches begin: those of attempts have nothing but hexadecimal digits."""
 JSONL = "application/jsonl"
 MOST_ROUNDS = 3
 """Batches that are made of the same attempts in one run, where one after the other never begins."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from batchgen.engine.lane import Lane, Part
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.executor import Executor
+from batchgen.executor.protocol import Executor
 from batchgen.ledger import Ledger
 from batchgen.model import ImageRequest, Job, Settings, Stop, StoredImage
 from batchgen.pricing import Offers

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from batchgen.engine.failure_streak import FailureStreak, Refusals
 from batchgen.engine.stop_reasons import StopReasons
-from batchgen.executor import ProviderBatches
 from batchgen.ledger import Caps
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import Cause, Job, Operation, Provider, Reason, Stop, StopKind
 from batchgen.pricing import Offer, PriceList
+
+if TYPE_CHECKING:  # what calls comes with the HTTP library, and a run that has nothing to draw does without
+    from batchgen.executor.batches import ProviderBatches
 
 Part = tuple[Operation, str]
 """An operation with a model; with an empty name, one with any model."""
@@ -35,7 +38,7 @@ class Lane:
     limiter: Limiter
     breaker: Breakers
     caps: Callable[[], Caps]
-    batches: ProviderBatches | None = None
+    batches: "ProviderBatches | None" = None
     most: int | None = None
     earlier: frozenset[str] = frozenset()
     stop: Stop | None = None

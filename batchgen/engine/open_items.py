@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from batchgen.engine.context import RunContext, told
 from batchgen.engine.decide import PAID, halt, mismatch, state_of
-from batchgen.executor import Came
+from batchgen.executor.protocol import Came
 from batchgen.ledger import AttemptRow, BatchRow, Ledger, PendingDownload
 from batchgen.model import (
     AT_STORE,

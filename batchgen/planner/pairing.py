@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
 
-from batchgen.engine import Words, job_status, said
+from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.job_status import job_status
 from batchgen.ledger import UNKNOWN, Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
 from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode, SlotState

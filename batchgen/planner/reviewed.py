@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
-from batchgen.engine import Words
+from batchgen.engine.group_by_prompt import Words
 from batchgen.ledger import Approved, Known, Slot
 from batchgen.model import Job, SlotState
 

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from batchgen.engine import Collector, LeftOpen, RunContext, StopReasons
-from batchgen.engine.collector import AT_ONCE
+from batchgen.engine.collector import AT_ONCE, Collector
+from batchgen.engine.context import RunContext
+from batchgen.engine.open_items import LeftOpen
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.ledger import PendingDownload
 from batchgen.model import Pending, Settings, SlotState, Stop, StopKind
 from batchgen.money import MicroUSD

@@ -2,8 +2,21 @@
 
 import pytest
 
-from batchgen.engine import Again, Over, Policy, Tally, Wait, decide, state_of
-from batchgen.engine.decide import MOST_RESENDS, cautious, for_breaker, halt, may_be_false_alarm, mismatch
+from batchgen.engine.decide import (
+    MOST_RESENDS,
+    Again,
+    Over,
+    Policy,
+    Tally,
+    Wait,
+    cautious,
+    decide,
+    for_breaker,
+    halt,
+    may_be_false_alarm,
+    mismatch,
+    state_of,
+)
 from batchgen.model import (
     AttemptState,
     Charge,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.engine import Task
+from batchgen.engine.job_runner import Task
 from batchgen.engine.run import PULLED_AT_ONCE
 from batchgen.errors import StorageError
 from batchgen.model import Attempt, Limits, Outcome, OutcomeKind, Receipt, Settings, Stop, StopKind

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchgen.engine import shares
+from batchgen.engine.lane import shares
 
 
 @pytest.mark.parametrize(

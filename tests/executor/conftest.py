@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.executor import LocalExecutor, Wires
+from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-from batchgen.executor import Came, LocalExecutor
+from batchgen.executor.local import LocalExecutor
+from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Pending, Prepare, Provider, Receipt
 from batchgen.runtime.clock import Clock, Offload

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from batchgen.executor import bring_home
+from batchgen.executor.part_writer import bring_home
 from batchgen.storage import Workspace
 
 

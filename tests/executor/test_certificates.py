@@ -17,7 +17,7 @@ from zlib import crc32
 
 import pytest
 
-from batchgen.executor import Wires
+from batchgen.executor.local import Wires
 from batchgen.model import Charge, Pending, Phase, Remedy, RemoteImage
 
 HERE = Path(__file__).parent / "certificates"

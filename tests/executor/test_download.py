@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from batchgen.executor import Wires
 from batchgen.executor.addresses import Origin, RefusedAddressError, Rules, is_public
+from batchgen.executor.local import Wires
 from batchgen.model import (
     Lost,
     Mismatch,

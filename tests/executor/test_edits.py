@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchgen.executor import LocalExecutor
+from batchgen.executor.local import LocalExecutor
 from batchgen.model import FileImage, Operation, Phase, Prepare, Remedy, UrlImage
 from batchgen.providers.wire import FormPart
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batchgen.errors import StorageError
-from batchgen.executor import LocalExecutor
+from batchgen.executor.local import LocalExecutor
 from batchgen.model import Attempt, Receipt
 from batchgen.runtime.clock import SystemClock, in_place
 from batchgen.storage import LocalStore, Part, Spool, Workspace

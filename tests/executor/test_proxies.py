@@ -18,7 +18,7 @@ import pytest
 
 from batchgen.app.config.environment import proxies_in
 from batchgen.errors import InputError
-from batchgen.executor import Wires
+from batchgen.executor.local import Wires
 from batchgen.executor.proxies import Proxies
 from batchgen.model import Cause, Charge, Pending, Phase, Receipt, Remedy, RemoteImage
 

@@ -83,7 +83,7 @@ async def test_plain_text_where_tls_belongs(world: Any) -> None:
 
 async def test_a_connection_that_never_opens(world: Any) -> None:
     """The time to connect is bounded by itself."""
-    from batchgen.executor import Wires
+    from batchgen.executor.local import Wires
 
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from batchgen.engine import job_status
+from batchgen.engine.job_status import job_status
 from batchgen.ledger import Approved, Known, Previous, Review, Slot, Tried
 from batchgen.model import (
     NO_REASON,

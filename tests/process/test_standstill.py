@@ -20,7 +20,7 @@ from batchgen.app.run.run import Run
 from batchgen.app.run.run_end import RunEnd
 from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.watch import Unwatched
-from batchgen.executor import LocalExecutor
+from batchgen.executor.local import LocalExecutor
 from batchgen.model import Attempt, Receipt
 from batchgen.storage import LocalStore, Workspace
 

@@ -11,7 +11,7 @@ from random import Random
 
 from batchgen import catalog, pricing
 from batchgen.errors import StorageError
-from batchgen.executor import Came
+from batchgen.executor.protocol import Came
 from batchgen.model import (
     Attempt,
     Charge,

@@ -10,8 +10,10 @@ from random import Random
 from typing import Any
 
 from batchgen import catalog
-from batchgen.engine import Lane, RunContext
-from batchgen.executor import Came, Executors
+from batchgen.engine.context import RunContext
+from batchgen.engine.lane import Lane
+from batchgen.executor.protocol import Came
+from batchgen.executor.several import Executors
 from batchgen.ledger import RunStart, Wanted
 from batchgen.limits import Breakers, Limiter
 from batchgen.model import Attempt, Limits, OnUncertain, Pending, Provider, Retry, Settings

@@ -13,8 +13,13 @@ from typing import Any, TypeVar
 
 from batchgen import catalog
 from batchgen.app.config.exit_status import exit_status
-from batchgen.engine import Collector, JobRunner, Lane, LeftOpen, RunContext, StopReasons, Task
+from batchgen.engine.collector import Collector
+from batchgen.engine.context import RunContext
+from batchgen.engine.job_runner import JobRunner, Task
+from batchgen.engine.lane import Lane
+from batchgen.engine.open_items import LeftOpen
 from batchgen.engine.run import run
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import Exit
 from batchgen.ledger import Caps, Ledger, RunStart, Totals, Wanted
 from batchgen.limits import Breakers, Limiter

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from batchgen.app.config.project import Project
 from batchgen.app.watch import Watch
-from batchgen.engine import shares
+from batchgen.engine.lane import shares
 
 RUN = 48
 """Files that a run itself has open at most: ledger, logs, folders on the way to a file."""

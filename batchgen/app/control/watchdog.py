@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.app.control.progress import Meter
 from batchgen.app.watch import Watch
-from batchgen.engine import StopReasons
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import StorageError
 from batchgen.model import Stop, StopKind
 from batchgen.runtime.clock import Clock

@@ -13,8 +13,7 @@ from batchgen.app.config.lanes import LaneConfig, access_to, lanes_of
 from batchgen.app.config.locate import kept_path
 from batchgen.app.output.maintain import opened
 from batchgen.errors import InputError
-from batchgen.executor import BatchRefusedError
-from batchgen.executor.batch_client import BatchClient
+from batchgen.executor.batch_client import BatchClient, BatchRefusedError
 from batchgen.ledger import BatchRow, BatchState
 from batchgen.model import Settings
 from batchgen.runtime.clock import SystemClock

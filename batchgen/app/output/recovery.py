@@ -6,9 +6,9 @@ All of it blocks.
 import re
 
 from batchgen.app.output.maintain import LOST
-from batchgen.engine.batch_submitter import BATCH
+from batchgen.engine.batch_chunks import BATCH
 from batchgen.engine.context import Note
-from batchgen.executor import bring_home
+from batchgen.executor.part_writer import bring_home
 from batchgen.ledger import Ledger, SupersededImage
 from batchgen.model import AttemptState
 from batchgen.storage import ImageStore, Workspace

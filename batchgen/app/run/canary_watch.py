@@ -8,7 +8,7 @@ from functools import partial
 
 from batchgen.app.output.derive import Deriver
 from batchgen.app.output.measures import keep_measures
-from batchgen.engine import StopReasons
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.ledger import Ledger
 from batchgen.model import CanaryUntil, Checks, Job
 from batchgen.planner import Canaries

@@ -1,4 +1,4 @@
-"""Which machines make a run's calls: this process, or the nodes of a Ray cluster."""
+"""Makes a run's calls from the nodes of a Ray cluster."""
 
 import getpass
 import hashlib
@@ -21,7 +21,6 @@ from batchgen.app.config.stores import bucket_of, store_of
 from batchgen.app.output.keeping import shard_of
 from batchgen.app.watch import Watch
 from batchgen.errors import InputError
-from batchgen.executor import Executor, LocalExecutor, MakeExecutor
 from batchgen.executor.cluster import (
     HERE,
     MISSING_RAY,
@@ -34,9 +33,10 @@ from batchgen.executor.cluster import (
     Receipts,
     is_installed,
 )
+from batchgen.executor.protocol import Executor, MakeExecutor
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.ledger import Ledger
-from batchgen.model import EngineChoice, Prepare, Provider
+from batchgen.model import Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload
 from batchgen.storage import ImageStore, Workspace
 from batchgen.storage.durable import make_root
@@ -49,9 +49,7 @@ NODES = "batchgen/nodes"
 
 
 def check_engine(project: Project) -> None:
-    """Raise InputError for an engine that cannot be used, before anything begins."""
-    if project.settings.engine is not EngineChoice.RAY:
-        return
+    """Raise InputError for a cluster that cannot be used, before anything begins."""
     if not is_installed():
         raise InputError(MISSING_RAY)
     address = address_of(project)
@@ -73,13 +71,8 @@ def address_of(project: Project) -> str:
 
 
 @contextmanager
-def engine(
-    project: Project, ledger: Ledger, watch: Watch, make_executor: MakeExecutor = LocalExecutor
-) -> Iterator[MakeExecutor]:
-    """Give what makes the executors of a run; while inside, a cluster stays connected."""
-    if project.settings.engine is not EngineChoice.RAY or make_executor is not LocalExecutor:
-        yield make_executor
-        return
+def engine(project: Project, ledger: Ledger, watch: Watch) -> Iterator[MakeExecutor]:
+    """Give what makes the executors of a run; while inside, the cluster stays connected."""
     rules, address = project.settings.ray, address_of(project)
     owner = ledger.stores.identity()
     cluster = RayCluster(address, owner, equip, rules.per_node, rules.linger)

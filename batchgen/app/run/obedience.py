@@ -8,7 +8,9 @@ from batchgen.app.config.open_files import make_room
 from batchgen.app.control.orders import Do, Order
 from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
-from batchgen.engine import JobRunner, Lane, RunContext
+from batchgen.engine.context import RunContext
+from batchgen.engine.job_runner import JobRunner
+from batchgen.engine.lane import Lane
 from batchgen.model import Stop, StopKind
 from batchgen.money import MicroUSD
 from batchgen.runtime.clock import Offload

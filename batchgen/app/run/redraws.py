@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from batchgen.app.config.project import Project, jobs_of
 from batchgen.app.control.orders import Answer
 from batchgen.app.run.tasks import Tasks
-from batchgen.engine import Additions, Task, said
+from batchgen.engine.additions import Additions
+from batchgen.engine.group_by_prompt import said
+from batchgen.engine.job_runner import Task
 from batchgen.errors import BatchgenError
 from batchgen.manifest import ManifestSummary
 from batchgen.model import Job

@@ -28,10 +28,11 @@ from batchgen.app.preview.kept_check import KeptCheck
 from batchgen.app.review import reworded
 from batchgen.app.run.worklist import Worklist
 from batchgen.app.watch import Watch
-from batchgen.engine import LeftOpen, StopReasons
 from batchgen.engine.lane import Part
+from batchgen.engine.open_items import LeftOpen
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.errors import BatchgenError, Exit, InputError, StorageError
-from batchgen.executor import LocalExecutor, MakeExecutor
+from batchgen.executor.protocol import MakeExecutor
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.ledger import Ledger, RunStart
 from batchgen.ledger.runs import new_run_id
@@ -61,7 +62,7 @@ class Run:
     ledger: Ledger
     access: tuple[Access, ...]
     kept: KeptCheck
-    make_executor: MakeExecutor = LocalExecutor
+    make_executor: MakeExecutor | None = None
     proxies: Proxies = DIRECT
     stops: StopReasons = field(default_factory=StopReasons)
     signal: Exit | None = None

@@ -12,9 +12,13 @@ from batchgen.app.config.lanes import Access, LaneConfig
 from batchgen.app.config.project import caps_of
 from batchgen.app.output import sidecars
 from batchgen.app.run.run import Run
-from batchgen.engine import Lane, RunContext
+from batchgen.engine.context import RunContext
+from batchgen.engine.lane import Lane
 from batchgen.errors import Unreachable
-from batchgen.executor import Executor, Executors, ProviderBatches
+from batchgen.executor.batches import ProviderBatches
+from batchgen.executor.local import LocalExecutor
+from batchgen.executor.protocol import Executor
+from batchgen.executor.several import Executors
 from batchgen.ledger import account_mark
 from batchgen.limits import Breakers, Limiter, SharedPace
 from batchgen.model import Provider
@@ -103,7 +107,7 @@ class _Opening:
         own |= {"proxies": run.proxies} if run.proxies.address else {}
         own |= {"clock": run.project.clock, "offload": self.on_disk, "prepare": run.project.settings.prepare}
         where = (provider, key, run.workspace, run.store)
-        executor = run.make_executor(*where, spare=run.fallback, **own)
+        executor = (run.make_executor or LocalExecutor)(*where, spare=run.fallback, **own)
         return _Opened(config, provider, key, executor, ProviderBatches(*where, **own))
 
     async def lane(self, one: _Opened) -> Lane:

@@ -16,7 +16,13 @@ from batchgen.app.run.redraws import Redraws
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_context import run_context
 from batchgen.app.run.tasks import Tasks
-from batchgen.engine import AutoRoute, BatchCollector, BatchSubmitter, Collector, JobRunner, LeftOpen, RunContext
+from batchgen.engine.auto_route import AutoRoute
+from batchgen.engine.batch_collector import BatchCollector
+from batchgen.engine.batch_submitter import BatchSubmitter
+from batchgen.engine.collector import Collector
+from batchgen.engine.context import RunContext
+from batchgen.engine.job_runner import JobRunner
+from batchgen.engine.open_items import LeftOpen
 from batchgen.engine.run import run as perform
 from batchgen.errors import Exit, Problem, Severity, StorageError
 from batchgen.model import ModerationCheck, OnCheck, Provider, RouteChoice, Stop, StopKind

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchgen.app.config.environment import (
     check_authorities,
@@ -21,10 +21,8 @@ from batchgen.app.control.watchdog import heartbeat
 from batchgen.app.notify.notifier import Notifier
 from batchgen.app.output import keeping
 from batchgen.app.preview import kept_check
-from batchgen.app.run.engine import check_engine, engine
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_end import RunEnd, RunResult
-from batchgen.app.run.run_loop import RunLoop
 from batchgen.app.watch import Watch
 from batchgen.errors import (
     NO_MEMORY,
@@ -38,14 +36,17 @@ from batchgen.errors import (
     Unreachable,
     out_of_memory,
 )
-from batchgen.executor import LocalExecutor, MakeExecutor
 from batchgen.executor.patience import what_waits
+from batchgen.executor.protocol import MakeExecutor
 from batchgen.ledger import Ledger, nowhere
-from batchgen.model import Stop, StopKind
+from batchgen.model import EngineChoice, Stop, StopKind
 from batchgen.runtime import event_loop
 from batchgen.runtime.clock import Clock
 from batchgen.runtime.signals import interruptible
 from batchgen.storage import ImageStore, Workspace
+
+if TYPE_CHECKING:
+    from batchgen.app.run.run_loop import RunLoop
 
 __all__ = ["RunResult", "run_manifest"]
 
@@ -57,14 +58,14 @@ def run_manifest(
     options: Options,
     watch: Watch,
     at: Callable[[str], None] = nowhere,
-    make_executor: MakeExecutor = LocalExecutor,
+    make_executor: MakeExecutor | None = None,
     clock: Clock | None = None,
 ) -> RunResult:
     """Perform a manifest: check, lock, recover, plan, ask, draw, report, and tell who wants to know.
 
     Raises BatchgenError when it could not begin. Afterwards every way to end is a result with an exit status. `at` is
     called with a name before and after each durable step: where tests let a run break. `make_executor` says where
-    attempts are made, `clock` whose time counts.
+    attempts are made instead of where the manifest wants it, `clock` whose time counts.
     """
     event_log.no_run_yet()
     notifier = Notifier(path.stem, environment(), watch)
@@ -87,7 +88,7 @@ def _run(
     watch: Watch,
     at: Callable[[str], None],
     notifier: Notifier,
-    make_executor: MakeExecutor,
+    make_executor: MakeExecutor | None,
     clock: Clock | None,
 ) -> RunResult:
     project = within_open_files(open_project(path, options, clock), watch)
@@ -103,7 +104,7 @@ def _run(
             if checked.errors:
                 raise InputError(*checked.problems, more=checked.more)
             _need_limit(project, watch)
-            check_engine(project)
+            _check_engine(project)
             without_core_files()
             access = tuple(access_to(lane, project.variables) for lane in project.lanes)
             for lane in project.lanes:
@@ -119,7 +120,7 @@ def _run(
         _answers(store, workspace)
         ledger = stack.enter_context(_books(project, store, at))
         told = keeping.begin(project, options, ledger, store, workspace)
-        make = stack.enter_context(engine(project, ledger, watch, make_executor))
+        make = make_executor or stack.enter_context(_cluster(project, ledger, watch))
         run = Run(project, options, watch, workspace, store, ledger, access, kept, make, proxies)
         run.worklist.notices.extend(told)
         stack.callback(run.event_log.close)
@@ -146,18 +147,41 @@ def _performed(run: Run) -> RunResult:
 def _perform(run: Run) -> None:
     try:
         with heartbeat(run.status_file):
-            run.prepare(lambda left: _in_loop(RunLoop(run).collect(left)))
+            run.prepare(lambda left: _in_loop(_run_loop(run).collect(left)))
         if run.has_work:
-            _in_loop(RunLoop(run).work())
+            _in_loop(_run_loop(run).work())
     except* BatchgenError as errors:
         for error in errors.exceptions:
             if isinstance(error, BatchgenError):
                 run.broke(error)
 
 
+def _run_loop(run: Run) -> "RunLoop":
+    """Load what calls, with its HTTP library, only for a run that has something to call: a finished one has not."""
+    from batchgen.app.run.run_loop import RunLoop
+
+    return RunLoop(run)
+
+
 def _in_loop(work: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=event_loop.loop) as runner:
         return runner.run(work)
+
+
+def _check_engine(project: Project) -> None:
+    if project.settings.engine is EngineChoice.RAY:
+        from batchgen.app.run.engine import check_engine
+
+        check_engine(project)
+
+
+def _cluster(project: Project, ledger: Ledger, watch: Watch) -> AbstractContextManager[MakeExecutor | None]:
+    """Connect to the cluster that makes the calls, where the manifest wants one."""
+    if project.settings.engine is not EngineChoice.RAY:
+        return nullcontext()
+    from batchgen.app.run.engine import engine
+
+    return engine(project, ledger, watch)
 
 
 def _books(project: Project, store: ImageStore, at: Callable[[str], None]) -> Ledger:

@@ -12,8 +12,10 @@ from batchgen.app.output.measures import keep_measures
 from batchgen.app.preview.precheck import Prechecked
 from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.worklist import Worklist, in_words
-from batchgen.engine import StopReasons, Task, Words, job_status, said
-from batchgen.engine.job_runner import Prepare, prepared
+from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.job_runner import Prepare, Task, prepared
+from batchgen.engine.job_status import job_status
+from batchgen.engine.stop_reasons import StopReasons
 from batchgen.imaging.digest import digest
 from batchgen.limits import TemplateBreaker
 from batchgen.manifest.digest_set import Seen, digest_of

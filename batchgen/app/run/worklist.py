@@ -10,7 +10,8 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, odd_of, selected, wanted
 from batchgen.app.config.stores import images_at
 from batchgen.app.notify.news import News
-from batchgen.engine import job_status, said
+from batchgen.engine.group_by_prompt import said
+from batchgen.engine.job_status import job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Known, Ledger
 from batchgen.manifest import ManifestSummary

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batchgen.executor import Executor, LocalExecutor, MakeExecutor
+from batchgen.executor.local import LocalExecutor
+from batchgen.executor.protocol import Executor, MakeExecutor
 from batchgen.ledger import nowhere
 from batchgen.mock import MockConfig, Rule
 from batchgen.mock.embedded import Handle, start_embedded

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.executor import Came
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.order import Node
 from batchgen.executor.cluster.worker import NodeWorker
+from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Pending, Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload

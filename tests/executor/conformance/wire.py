@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from batchgen.executor import Came
 from batchgen.executor.cluster import ClusterExecutor, Equipment, Order
 from batchgen.executor.cluster.ray_cluster import RayCluster
+from batchgen.executor.protocol import Came
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, Pending, Prepare, Provider
 from batchgen.runtime.clock import Clock, Offload
