@@ -30,7 +30,8 @@ from batchgen.manifest.rows.layout import Layout
 from batchgen.manifest.rows.table import Table, renamed, why_no_file
 from batchgen.manifest.rows.tables import READERS, open_table
 from batchgen.manifest.template_names import Outside, look_up, usable
-from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template, in_template, is_name
+from batchgen.manifest.template_text import TemplateError, in_template, is_name
+from batchgen.manifest.templates import Simple, Template, compile_template
 from batchgen.yaml_tree import Node
 
 Step = str | int

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchgen.manifest.templates import Template, TemplateError, compile_template
+from batchgen.manifest.template_text import TemplateError
+from batchgen.manifest.templates import Template, compile_template
 from batchgen.model import Listing
 
 OWN = frozenset({"id"})

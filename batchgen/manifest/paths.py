@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
-from batchgen.manifest.templates import Simple, Template, TemplateError, compile_template
+from batchgen.manifest.template_text import TemplateError
+from batchgen.manifest.templates import Simple, Template, compile_template
 from batchgen.model import Stems
 
 DEFAULT = "{{ id }}-{{ index }}.{{ ext }}"

@@ -14,7 +14,7 @@ from batchgen.manifest.listing import ListingTemplate
 from batchgen.manifest.names import FILES, INTEGERS, NAMES, NO_PARAMS, did_you_mean, shown
 from batchgen.manifest.paths import PathTemplate
 from batchgen.manifest.rows.table import FileStamp, Skipped
-from batchgen.manifest.templates import TemplateError
+from batchgen.manifest.template_text import TemplateError
 from batchgen.model import (
     MARKUP,
     FileImage,

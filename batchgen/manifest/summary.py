@@ -1,21 +1,19 @@
 """One pass over a whole manifest: counts, each row's problem, ids and paths that clash, chains that cannot be drawn."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchgen.errors import InputError, Place, Problem, Severity, by_place
 from batchgen.manifest.chains import GIF, SVG, advanced, chain_problems
+from batchgen.manifest.clashes import clashes, file_stems, has_its_id, made, plain_id
 from batchgen.manifest.digest_set import Seen, digest_of
 from batchgen.manifest.expand import expand
 from batchgen.manifest.homes import WHOLE, Part, homes
 from batchgen.manifest.load import Manifest
-from batchgen.manifest.names import NAMES, shown
-from batchgen.manifest.paths import folded
+from batchgen.manifest.names import NAMES
 from batchgen.manifest.rendered_row import DECIDE_PATH, InvalidRow
 from batchgen.manifest.rows.table import SkipKind, Skipped, Unreadable, in_lines
-from batchgen.manifest.stages import meant
-from batchgen.manifest.templates import TemplateError
+from batchgen.manifest.template_text import TemplateError
 from batchgen.model import BadRows, Job
 from batchgen.text import counted
 
@@ -68,9 +66,8 @@ class ManifestSummary:
         return {"rows": self.rows, "planned": self.planned, "skipped": self.skipped, "rejected": self.rejected}
 
 
-_ID = frozenset({"id", NAMES})
 _TAKEN = frozenset({"images", "mask", NAMES})
-"""Words without which it is not known what a job is called, and which images it takes of others."""
+"""Words without which it is not known which images a job takes of others."""
 
 Inspect = Callable[[Job, frozenset[str]], Iterable[Problem]]
 """Gives what others find wrong with a job, as far as it does not hang on the words that the job lacks."""
@@ -100,7 +97,7 @@ def check(
         tally.read(item, inspect)
         if tally.rows + tally.others > most:
             raise InputError(*(manifest.errors or [_too_many(f"more than {most:,}", 10 * most, manifest)]))
-    for problem, job in _clashes(manifest, tally):
+    for problem, job in clashes(manifest, tally.clashing, tally.refused if tally.skips else None):
         tally.refuse(job, [problem]) if tally.skips else tally.note(problem)
     chains = chain_problems(
         manifest, tally.chained, lambda name: digest_of(name) in tally.ids, tally.unsent, whole=tally.whole
@@ -174,7 +171,7 @@ class _Tally:
         if isinstance(item, Problem) and item.severity is Severity.WARNING:
             self.note(item)
             return
-        job, lacking = _made(item)
+        job, lacking = made(item)
         mine = self.part.has(job)
         if mine:
             self.rows += 1
@@ -266,7 +263,7 @@ class _Tally:
 
     def _remember(self, job: Job, lacking: frozenset[str]) -> None:
         """Take note of what has to be told apart from that of other jobs."""
-        if _has_its_id(job, lacking):
+        if has_its_id(job, lacking):
             self._meet(self.ids, job.id)
             if " " in job.id and (alike := plain_id(job.id)) != job.id:
                 self._meet(self.ids, alike)
@@ -277,7 +274,7 @@ class _Tally:
         if job.waits_for and not lacking & _TAKEN:
             self.chained[job.id] = job
         if not lacking & DECIDE_PATH:
-            for path in _paths(job):
+            for path in file_stems(job):
                 self._meet(self.paths, path)
 
     def _meet(self, met: Seen, text: str) -> None:
@@ -313,92 +310,3 @@ class _Tally:
             advanced(self.chained) if self.ranked and not self.problems else {},
             homes(self.chained.values()),
         )
-
-
-def _paths(job: Job) -> Iterator[str]:
-    """Give the paths of a job's images as a file system that ignores case sees them, without their extensions.
-
-    Providers answer in formats of their own choice, so that two paths which differ in nothing else may become one.
-    """
-    ext = job.request.param("output_format") or "png"
-    for slot in range(job.n):
-        stem = job.stems.stem(slot, ext)
-        if not stem.isascii():
-            _look_writable(f"{stem}.{ext}")
-        yield folded(stem)
-
-
-def _look_writable(path: str) -> None:
-    """Raise `TemplateError` when this locale has no bytes for a path, as outside UTF-8."""
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError as error:
-        unfit = error.object[error.start : error.end]
-        raise TemplateError(
-            f"gives {shown(path, 120)}, and this locale ({error.encoding}) cannot write {shown(unfit, 20)} in a "
-            "file name: set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
-        ) from None
-
-
-def _clashes(manifest: Manifest, tally: _Tally) -> Iterator[tuple[Problem, Job]]:
-    """Name both places of every id and path that two jobs share."""
-    if not tally.clashing:
-        return
-    ids: dict[str, Job] = {}
-    files: dict[str, Job] = {}
-    told: list[tuple[Place | None, str]] = [(None, "")]  # the last file; of a preview, it is told of its job too
-    for item in expand(manifest):
-        job, lacking = _made(item)
-        if not job or (tally.skips and (lacking or job.key in tally.refused)):
-            continue
-        if _has_its_id(job, lacking) and {digest_of(job.id), digest_of(plain_id(job.id))} & tally.clashing:
-            other = ids.setdefault(plain_id(job.id), job)
-            if other.id != job.id:
-                message = (
-                    f"the ids {shown(other.id)} and {shown(job.id)} differ in blanks only, and both would be paid; the "
-                    f'other is at {other.place}: write one, or cut blanks off with id: "{{{{ ... | trim }}}}"'
-                )
-                yield Problem(message, job.place), job
-                continue
-            if other.key != job.key:  # without what is wrong with them, two may be the same
-                name = meant(job.id, job, other)
-                message = f"two different jobs have the id {shown(name)}; one is at {other.place}"
-                yield Problem(message, job.place), job
-                continue  # one id mostly means one path, which need not be said again
-        if not lacking & DECIDE_PATH:
-            yield from _shared_file(job, tally, files, told)
-
-
-def plain_id(name: str) -> str:
-    """Give an id without blanks at its ends, and with single ones inside: two that differ in no more are one."""
-    return " ".join(name.split())
-
-
-def _made(item: Job | InvalidRow | Problem | Skipped) -> tuple[Job | None, frozenset[str]]:
-    """Return the job, or what can be made of one that is wrong, and what it lacks."""
-    if isinstance(item, InvalidRow):
-        return item.job, item.lacking
-    return (item if isinstance(item, Job) else None), frozenset()
-
-
-def _has_its_id(job: Job, lacking: frozenset[str]) -> bool:
-    """Whether the id is what was meant; one that is made of the key hangs on everything."""
-    return not lacking & _ID if job.explicit_id else lacking <= {"output"}
-
-
-def _shared_file(
-    job: Job, tally: _Tally, files: dict[str, Job], told: list[tuple[Place | None, str]]
-) -> Iterator[tuple[Problem, Job]]:
-    try:
-        shared = [path for path in _paths(job) if digest_of(path) in tally.clashing]
-    except TemplateError:
-        return
-    for path in shared:
-        other = files.setdefault(path, job)
-        if other.key != job.key:
-            taken_by, file = meant(other.id, job, other), meant(path, job, other)
-            message = f"would write the same file as job {shown(taken_by)} at {other.place}: {shown(file, 120)}"
-            if told[0] != (job.place, file):
-                yield Problem(message, job.place), job
-            told[0] = (job.place, file)
-            return

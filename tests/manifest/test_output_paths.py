@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.manifest.paths import DEFAULT, EXTENSIONS, MAX_COMPONENT, folded, path_template
-from batchgen.manifest.templates import Simple, TemplateError, compile_template
+from batchgen.manifest.template_text import TemplateError
+from batchgen.manifest.templates import Simple, compile_template
 from batchgen.model import Stems
 
 KEY = "0123456789abcdef" * 4

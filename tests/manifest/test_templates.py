@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.manifest.templates import Full, Simple, TemplateError, compile_template
+from batchgen.manifest.template_sandbox import Full
+from batchgen.manifest.template_text import TemplateError
+from batchgen.manifest.templates import Simple, compile_template
 
 ATTACKS = [
     "{{ ''.__class__ }}",
