@@ -14,11 +14,10 @@ One call asks for them in this order, and holds its slot to the end:
         breaker.record(ticket, remedy)                   # or breaker.release(ticket) if nothing was sent
 """
 
-from batchgen.limits.breaker import Breaker, Breakers, Ticket
+from batchgen.limits.breaker import Breaker, Breakers, TemplateBreaker, Ticket
 from batchgen.limits.limiter import Limiter
 from batchgen.limits.shared_pace import SharedPace
 from batchgen.limits.sliding_window import Start
 from batchgen.limits.stop_gate import Closed
-from batchgen.limits.template_breaker import TemplateBreaker
 
 __all__ = ["Breaker", "Breakers", "Closed", "Limiter", "SharedPace", "Start", "TemplateBreaker", "Ticket"]

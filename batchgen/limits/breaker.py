@@ -1,10 +1,13 @@
-"""Stops dispatch to a model that keeps failing in ways that may be charged, and finds out when it is back."""
+"""Stops dispatch to a model that keeps failing in ways that may be charged, and finds out when it is back.
+
+A template whose jobs are moderated or fail, one after the other, is given up: the others of a run go on.
+"""
 
 import asyncio
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchgen.limits.stop_gate import StopGate
 from batchgen.model import Remedy
@@ -16,6 +19,10 @@ IN_A_ROW = 5
 LAST = 50
 WORST_PART = 0.2
 THROTTLED_SECONDS = 30 * 60.0
+LAST_OF_TEMPLATE = 20
+"""How many jobs of a template are looked at: those that ended last."""
+AT_LEAST = 10
+"""Before so many have ended, nothing is said of a template."""
 
 # The provider did its work, whatever it thought of the request. What is in neither set says nothing about that.
 _GOOD = frozenset({Remedy.NONE, Remedy.MODERATED, Remedy.FAIL_JOB})
@@ -204,3 +211,22 @@ class Breakers:
     def close(self) -> None:
         """Let everyone who waits for leave give up at once: the run stops."""
         self._gate.close()
+
+
+@dataclass
+class TemplateBreaker:
+    """Counts how the jobs of each template end; what is given up stays so until the run ends."""
+
+    given_up: dict[str, str] = field(default_factory=dict)
+    _last: dict[str, deque[bool]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=LAST_OF_TEMPLATE)))
+
+    def note(self, template: str, *, in_vain: bool) -> bool:
+        """Take how a job ended; whether its template is given up by that: two thirds of the last were in vain."""
+        if not template or template in self.given_up:
+            return False
+        last = self._last[template]
+        last.append(in_vain)
+        if len(last) < AT_LEAST or sum(last) * 3 < len(last) * 2:
+            return False
+        self.given_up[template] = f"{sum(last)} of the last {len(last)} jobs of its template were moderated or failed"
+        return True
