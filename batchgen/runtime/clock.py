@@ -45,8 +45,3 @@ class SystemClock:
 def chance(seed: int | None = None) -> Random:
     """Return a source of chance; with a seed, always the same."""
     return Random(seed)  # noqa: S311 - jitter and simulations, not secrets
-
-
-async def in_place(call: Callable[..., T], /, *args: Any) -> T:
-    """Return an `Offload` that runs the call at once: for simulations and tests."""
-    return call(*args)

@@ -8,7 +8,8 @@ from typing import Any
 from batchgen import catalog
 from batchgen.app.preview.precheck import Precheck, Prechecked
 from batchgen.ledger import Ledger
-from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.clock import SystemClock
+from tests.offloading import in_place
 from tests.rehearsal import KEY, Rehearsal
 
 JOBS: list[dict[str, Any]] = [

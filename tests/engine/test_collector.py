@@ -13,8 +13,9 @@ from batchgen.engine.stop_reasons import StopReasons
 from batchgen.ledger import PendingDownload
 from batchgen.model import Pending, Settings, SlotState, Stop, StopKind
 from batchgen.money import MicroUSD
-from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.clock import SystemClock
 from tests.engine.conftest import job
+from tests.offloading import in_place
 
 
 def pending(run_id: str, slot: int) -> PendingDownload:

@@ -17,9 +17,10 @@ from batchgen.executor.local import LocalExecutor, Wires
 from batchgen.executor.proxies import DIRECT, Proxies
 from batchgen.model import Attempt, ImageRequest, Job, Operation, Prepare, Provider, Quote, Stems
 from batchgen.money import ZERO
-from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.clock import SystemClock
 from batchgen.runtime.event_loop import loop
 from batchgen.storage import LocalStore, Workspace
+from tests.offloading import in_place
 
 KEY = "sk-CANARY-0123456789abcdef"
 

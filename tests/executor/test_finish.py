@@ -9,9 +9,10 @@ import pytest
 from batchgen.errors import StorageError
 from batchgen.executor.local import LocalExecutor
 from batchgen.model import Lost, Pending, Receipt
-from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.clock import SystemClock
 from batchgen.storage import LocalStore, Workspace
 from batchgen.storage.workspace import nowhere
+from tests.offloading import in_place
 
 
 class Crash(BaseException):

@@ -9,8 +9,9 @@ import pytest
 from batchgen.errors import StorageError
 from batchgen.executor.local import LocalExecutor
 from batchgen.model import Attempt, Receipt
-from batchgen.runtime.clock import SystemClock, in_place
+from batchgen.runtime.clock import SystemClock
 from batchgen.storage import LocalStore, Part, Spool, Workspace
+from tests.offloading import in_place
 
 
 class FullSpool(Spool):

@@ -7,9 +7,9 @@ import pytest
 
 from batchgen.errors import StorageError, Unreachable
 from batchgen.executor.patience import GIVEN_UP_SECONDS, LONGEST_WAIT, Patience
-from batchgen.runtime.clock import in_place
 from batchgen.storage import Workspace
 from tests import virtual_time
+from tests.offloading import in_place
 from tests.virtual_time import VirtualClock
 
 HOUR = 3600.0

@@ -14,9 +14,9 @@ import pytest
 from batchgen.ledger import Ledger
 from batchgen.limits import Limiter, SharedPace
 from batchgen.model import Limits
-from batchgen.runtime.clock import in_place
 from tests import virtual_time
 from tests.limits.simulation import Fixed, Log, Policy, Sliding
+from tests.offloading import in_place
 
 FOUR = 4
 ACCOUNT = "one key"

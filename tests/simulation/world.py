@@ -42,9 +42,10 @@ from batchgen.model import (
 )
 from batchgen.planner import Chain, Choices, Pairing, Planned
 from batchgen.pricing import Offer, Offers, PriceList
-from batchgen.runtime.clock import Offload, in_place
+from batchgen.runtime.clock import Offload
 from batchgen.storage import LocalStore
 from tests import virtual_time
+from tests.offloading import in_place
 from tests.simulation.provider import Sky, Weather
 
 T = TypeVar("T")
