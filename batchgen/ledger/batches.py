@@ -161,17 +161,15 @@ class Batches(LedgerPart):
 
     def _set(self, name: str, batch_id: str, **facts: object) -> None:
         values = ", ".join(f"{column} = :{column}" for column in facts)
-        with self._database.writing(name) as db:
-            db.execute(f"UPDATE batches SET {values} WHERE id = :id", {**facts, "id": batch_id})  # noqa: S608 - our names
+        self._database.change(name, f"UPDATE batches SET {values} WHERE id = :id", **facts, id=batch_id)  # noqa: S608
 
     def release(self, batch_id: str) -> None:
         """Close the open lines of a batch that never began: nothing was sent, and their money is free again."""
-        with self._database.writing("batch_release") as db:
-            db.execute(
-                "UPDATE attempts SET state = 'not_sent', released = reserved, reserved = 0, ended = ?,"
-                " code = 'not_sent' WHERE handle = ? AND ended IS NULL",
-                (stamp(self._database.now()), batch_id),
-            )
+        sql = (
+            "UPDATE attempts SET state = 'not_sent', released = reserved, reserved = 0, ended = :now,"
+            " code = 'not_sent' WHERE handle = :id AND ended IS NULL"
+        )
+        self._database.change("batch_release", sql, now=stamp(self._database.now()), id=batch_id)
 
     def open(self) -> tuple[BatchRow, ...]:
         """List the batches of which not every line has its end, the oldest first."""

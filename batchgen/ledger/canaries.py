@@ -48,10 +48,8 @@ class Canaries(LedgerPart):
         about pass the checks with this hash. What a person accepted as moderated is taken too.
         """
         asked = {"checks": checks, "every": templates is None, "templates": dump(list(templates or ()))}
-        with self._database.reading() as db:
-            rows = db.execute(_BEGUN, {"catalogue": self._database.catalogue, **asked}).fetchall()
         found: dict[str, list[Begun]] = {}
-        for row in rows:
+        for row in self._database.rows(_BEGUN, **asked):
             good = row["approved"] + row["accepted"] + (row["passed"] if until is CanaryUntil.CHECKED else 0)
             one = Begun(row["id"], good >= row["n"], row["rejected"] > 0, words(row["unmeasured"]))
             found.setdefault(row["template"], []).append(one)

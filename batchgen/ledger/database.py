@@ -97,6 +97,11 @@ class Database:
         with self.reading() as db:
             return db.execute(sql, {"catalogue": self.catalogue, **values}).fetchall()
 
+    def change(self, name: str, sql: str, /, **values: object) -> None:
+        """Write by one statement; `:catalogue` is that of the output."""
+        with self.writing(name) as db:
+            db.execute(sql, {"catalogue": self.catalogue, **values})
+
     def value(self, sql: str, **values: object) -> Any:
         """Read the first value of the first row; None where there is none."""
         with self.reading() as db:

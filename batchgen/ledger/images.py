@@ -114,17 +114,15 @@ class Images:
 
     def odd_of_batches(self) -> frozenset[tuple[str, int]]:
         """Name the slots, by job, whose images batches brought, are not as asked, and were not asked for once more."""
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.job_key, i.slot FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
-                " WHERE a.catalogue = ? AND a.route = 'batch' AND a.purpose != 'retry' AND i.state = 'stored'"
-                " AND NOT i.superseded AND i.mismatches NOT IN ('', '[]') AND NOT EXISTS (SELECT 1 FROM attempts r"
-                " JOIN json_each(r.slots) s ON s.value = i.slot WHERE r.catalogue = a.catalogue"
-                " AND r.job_key = a.job_key AND r.seq > a.seq AND r.purpose = 'retry' AND r.state != 'not_sent'"
-                " AND r.code NOT IN ('batch_expired', 'batch_cancelled'))",
-                (self._database.catalogue,),
-            )
-            return frozenset((key, slot) for key, slot in rows)
+        rows = self._database.rows(
+            "SELECT i.job_key, i.slot FROM attempts a CROSS JOIN images i ON i.attempt_id = a.id"
+            " WHERE a.catalogue = :catalogue AND a.route = 'batch' AND a.purpose != 'retry' AND i.state = 'stored'"
+            " AND NOT i.superseded AND i.mismatches NOT IN ('', '[]') AND NOT EXISTS (SELECT 1 FROM attempts r"
+            " JOIN json_each(r.slots) s ON s.value = i.slot WHERE r.catalogue = a.catalogue"
+            " AND r.job_key = a.job_key AND r.seq > a.seq AND r.purpose = 'retry' AND r.state != 'not_sent'"
+            " AND r.code NOT IN ('batch_expired', 'batch_cancelled'))"
+        )
+        return frozenset((key, slot) for key, slot in rows)
 
     def owner(self, path: str) -> str | None:
         """Find the key of the job whose image stands at a path, relative to the output folder.
@@ -169,28 +167,19 @@ class Images:
 
     def note_e_tag(self, image: RecordedImage, e_tag: str) -> None:
         """Note what the store calls the version of an image whose bytes are as they were."""
-        with self._database.writing("e_tag") as db:
-            db.execute(
-                "UPDATE images SET e_tag = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (e_tag, self._database.catalogue, image.job_key, image.slot),
-            )
+        self._set("e_tag", "e_tag = :e_tag", image.job_key, image.slot, e_tag=e_tag)
 
     def note_fault(self, image: RecordedImage, fault: str) -> None:
         """Note what is wrong with a stored image's file (`missing`, `damaged: ...`), or "" when it is well again."""
-        with self._database.writing("fault") as db:
-            db.execute(
-                "UPDATE images SET fault = ? WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (fault, self._database.catalogue, image.job_key, image.slot),
-            )
+        self._set("fault", "fault = :fault", image.job_key, image.slot, fault=fault)
 
     def supersede(self, job_key: str, slot: int, path: str) -> None:
         """Note that a stored image stepped aside; `path` is where it lies now."""
-        with self._database.writing("moved") as db:
-            db.execute(
-                "UPDATE images SET path = ?, superseded = 1, fault = ''"
-                " WHERE catalogue = ? AND job_key = ? AND slot = ?",
-                (path, self._database.catalogue, job_key, slot),
-            )
+        self._set("moved", "path = :path, superseded = 1, fault = ''", job_key, slot, path=path)
+
+    def _set(self, name: str, values: str, job_key: str, slot: int, **facts: str) -> None:
+        sql = f"UPDATE images SET {values} WHERE catalogue = :catalogue AND job_key = :key AND slot = :slot"  # noqa: S608
+        self._database.change(name, sql, key=job_key, slot=slot, **facts)
 
     def superseded_wanted(self) -> tuple[SupersededImage, ...]:
         """List images that this run wants and that stepped aside for others nobody wants any more."""
@@ -225,18 +214,16 @@ class Images:
 
     def obsolete(self) -> tuple[tuple[str, int, str], ...]:
         """Images (key, slot, path) still in `images/` although their job was changed and its new ones are stored."""
-        run_id = self._runs.current
-        with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
-                " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
-                " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded"
-                f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
-                " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
-                "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
-                "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
-                {"catalogue": self._database.catalogue, "run": run_id},
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT i.job_key, i.slot, i.path FROM images i"  # noqa: S608 - our own words
+            " JOIN jobs j ON j.catalogue = i.catalogue AND j.key = i.job_key AND j.last_run IS NOT :run"
+            " WHERE i.catalogue = :catalogue AND i.state = 'stored' AND NOT i.superseded"
+            f" AND i.fault = '' AND NOT EXISTS {_FROZEN}"
+            " AND EXISTS (SELECT 1 FROM jobs n JOIN images w ON w.catalogue = n.catalogue"
+            "  AND w.job_key = n.key AND w.slot = i.slot AND w.state = 'stored' AND w.path != i.path"
+            "  WHERE n.catalogue = i.catalogue AND n.id = j.id AND n.key != j.key AND n.last_run = :run)",
+            run=self._runs.current,
+        )
         return tuple((row["job_key"], row["slot"], row["path"]) for row in rows)
 
     def replaced(self) -> tuple[tuple[str, int, str], ...]:

@@ -89,6 +89,5 @@ class Measures(LedgerPart):
         """Forget every measure of this output: nothing is checked any more; whether there was any."""
         if self._database.value("SELECT 1 FROM measures WHERE catalogue = :catalogue LIMIT 1") is None:
             return False
-        with self._database.writing("measures") as db:
-            db.execute("DELETE FROM measures WHERE catalogue = ?", (self._database.catalogue,))
+        self._database.change("measures", "DELETE FROM measures WHERE catalogue = :catalogue")
         return True

@@ -77,20 +77,14 @@ class Queue:
 
     def rename(self, key: str, real: str) -> None:
         """Give a chained job its real key, under which it is remembered."""
-        with self._database.writing("renamed") as db:
-            db.execute(
-                "UPDATE queue SET job_key = ? WHERE catalogue = ? AND job_key = ?",
-                (real, self._database.catalogue, key),
-            )
+        sql = "UPDATE queue SET job_key = :real WHERE catalogue = :catalogue AND job_key = :key"
+        self._database.change("renamed", sql, real=real, key=key)
 
     def clear(self) -> None:
         """Take everything out, also what a run that died has left."""
-        of_ours = "FROM queue WHERE catalogue = ?"
-        with self._database.reading() as db:
-            left = db.execute(f"SELECT 1 {of_ours} LIMIT 1", (self._database.catalogue,)).fetchone()
-        if left:
-            with self._database.writing("clear_queue") as db:
-                db.execute(f"DELETE {of_ours}", (self._database.catalogue,))
+        of_ours = "FROM queue WHERE catalogue = :catalogue"
+        if self._database.value(f"SELECT 1 {of_ours} LIMIT 1"):
+            self._database.change("clear_queue", f"DELETE {of_ours}")
         self._seq = 0
 
 

@@ -98,18 +98,13 @@ class Runs:
 
     def expect(self, run_id: str, low: MicroUSD, expected: MicroUSD, high: MicroUSD) -> None:
         """Say what a run is expected to cost, once its manifest was planned."""
-        with self._database.writing("expect") as db:
-            db.execute(
-                "UPDATE runs SET low = ?, expected = ?, high = ? WHERE catalogue = ? AND run_id = ?",
-                (low, expected, high, self._database.catalogue, run_id),
-            )
+        sql = "UPDATE runs SET low = :low, expected = :expected, high = :high WHERE catalogue = :catalogue"
+        self._database.change("expect", f"{sql} AND run_id = :run", low=low, expected=expected, high=high, run=run_id)
 
     def change_cap(self, run_id: str, cap: MicroUSD) -> None:
         """Say what a run may cost from now on."""
-        with self._database.writing("change_cap") as db:
-            db.execute(
-                "UPDATE runs SET cap = ? WHERE catalogue = ? AND run_id = ?", (cap, self._database.catalogue, run_id)
-            )
+        sql = "UPDATE runs SET cap = :cap WHERE catalogue = :catalogue AND run_id = :run"
+        self._database.change("change_cap", sql, cap=cap, run=run_id)
 
     def end(self, run_id: str, exit_code: int, why: str, counts: Mapping[str, object] | None = None) -> None:
         """Say how the run that began here ended; `counts` are further facts worth keeping (rows read, rejected)."""

@@ -24,18 +24,15 @@ class Stores(LedgerPart):
         """Return the name of this output, by which it owns stores, made when it is first asked for. Blocks."""
         if found := self._read()[0]:
             return found
-        with self._database.writing("store") as db:
-            db.execute("INSERT INTO stores VALUES (?, ?, '', '')", (self._database.catalogue, secrets.token_hex(16)))
+        made = secrets.token_hex(16)
+        self._database.change("store", "INSERT INTO stores VALUES (:catalogue, :made, '', '')", made=made)
         return self._read()[0]
 
     def use(self, address: str, *, former: str = "") -> None:
         """Write down where images are kept from now on, and where others may still be."""
         self.identity()
-        with self._database.writing("store") as db:
-            db.execute(
-                "UPDATE stores SET address = ?, former = ? WHERE catalogue = ?",
-                (address, former, self._database.catalogue),
-            )
+        sql = "UPDATE stores SET address = :address, former = :former WHERE catalogue = :catalogue"
+        self._database.change("store", sql, address=address, former=former)
 
     def _read(self) -> tuple[str, str, str]:
         rows = self._database.rows("SELECT identity, address, former FROM stores WHERE catalogue = :catalogue")
