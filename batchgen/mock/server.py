@@ -20,7 +20,7 @@ from batchgen.mock.faults import EVERY
 from batchgen.mock.handler import Handler, origin_of
 from batchgen.mock.listener import as_response, expected, in_json, listen
 from batchgen.mock.models import MockModel, text_tokens
-from batchgen.mock.moderations_api import judge
+from batchgen.mock.moderation import judge
 from batchgen.mock.organization_api import OrganizationApi
 from batchgen.mock.plan import Faults
 from batchgen.mock.reply import Refused, Reply, as_json, error, no_model
