@@ -18,7 +18,7 @@ from batchgen.app.config.environment import (
 )
 from batchgen.app.config.project import Project
 from batchgen.app.config.stores import bucket_of, store_of
-from batchgen.app.output.keeping import shard_of
+from batchgen.app.output.store import shard_of
 from batchgen.app.watch import Watch
 from batchgen.errors import InputError
 from batchgen.executor.cluster import (

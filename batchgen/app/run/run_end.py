@@ -12,8 +12,8 @@ from batchgen.app.config.exit_status import ENDED, SET_BY_PEOPLE, exit_status
 from batchgen.app.config.project import folder_warnings
 from batchgen.app.notebook import Facts, Shown
 from batchgen.app.notify.news import STANDING
-from batchgen.app.output.keeping import mirror
 from batchgen.app.output.recovery import make_room
+from batchgen.app.output.store import mirror
 from batchgen.app.preview.kept_check import KEPT
 from batchgen.app.run.run import Run
 from batchgen.errors import Exit, Problem, Severity, StorageError, Unreachable

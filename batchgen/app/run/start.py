@@ -19,7 +19,7 @@ from batchgen.app.config.project import Project, holds_images, open_project, unk
 from batchgen.app.control import event_log
 from batchgen.app.control.watchdog import heartbeat
 from batchgen.app.notify.notifier import Notifier
-from batchgen.app.output import keeping
+from batchgen.app.output import store as output_store
 from batchgen.app.preview import kept_check
 from batchgen.app.run.run import Run
 from batchgen.app.run.run_end import RunEnd, RunResult
@@ -119,7 +119,7 @@ def _run(
         workspace.ready()
         _answers(store, workspace)
         ledger = stack.enter_context(_books(project, store, at))
-        told = keeping.begin(project, options, ledger, store, workspace)
+        told = output_store.begin(project, options, ledger, store, workspace)
         make = make_executor or stack.enter_context(_cluster(project, ledger, watch))
         run = Run(project, options, watch, workspace, store, ledger, access, kept, make, proxies)
         run.worklist.notices.extend(told)
