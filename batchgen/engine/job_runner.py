@@ -12,7 +12,7 @@ from batchgen.engine.call_state import CallState
 from batchgen.engine.collector import Collector
 from batchgen.engine.context import RunContext
 from batchgen.engine.decide import MOST_MODERATED, Over, Tally
-from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
 from batchgen.engine.lane import Doubted, Lane, shares
 from batchgen.errors import StorageError
@@ -55,8 +55,8 @@ AWAY = {
 class Task:
     """A job and the slots of it that this run shall draw.
 
-    `replaces` is the key of the job whose images stand where these will go; `standing` is what the job has come to
-    before, `tried` what earlier runs made of its slots, `high` the most that they may cost. `words` are the prompts of
+    `replaces` is the key of the job whose images stand where these will go; `job_status` is what the job has come to
+    before, `tried` what earlier runs made of its slots, `high` the most that they may cost. `prompts` are those of
     slots that are not drawn with the job's own. `redraw`: the slots have images, which stay until others take their
     places. So do those in `odd`, which are not as asked: this is their one more try.
     """
@@ -67,7 +67,7 @@ class Task:
     prepare: "Prepare | None" = None
     job_status: OutcomeKind = OutcomeKind.NOT_STARTED
     tried: tuple[tuple[int, Tried], ...] = ()
-    words: Words = ()
+    prompts: Prompts = ()
     redraw: bool = False
     high: MicroUSD = ZERO
     odd: frozenset[int] = frozenset()
@@ -266,9 +266,9 @@ class JobRunner:
         call.stored -= len(call.odd)
         return {slot: (SlotState.FAILED, why) for slot, why in call.odd}
 
-    async def draw_again(self, job: Job, words: Words, slots: tuple[int, ...]) -> None:
+    async def draw_again(self, job: Job, prompts: Prompts, slots: tuple[int, ...]) -> None:
         """Ask once again for images that fail the checks; the first ones stay until others take their places."""
-        task = Task(job, slots, words=words)
+        task = Task(job, slots, prompts=prompts)
         for asked, some, _ in split([lane.price_list for lane in self.context.able(job)], task):
             call = CallState(asked, some, Purpose.CHECK, job.key, last=True)
             await self._caller.make(call)
@@ -349,10 +349,10 @@ def split(price_lists: Sequence[PriceList], task: Task) -> list[tuple[Job, tuple
     Those with one prompt and one past go together; no call asks for more images than any of the providers takes.
     Images that are not as asked go apart from all others, and nothing but their one more try counts for them.
     """
-    if len(task.slots) == 1 and not (task.words or task.odd or task.tried):
+    if len(task.slots) == 1 and not (task.prompts or task.odd or task.tried):
         return [(task.job.saying(None), task.slots, UNTRIED)]
     past, parts = dict(task.tried), list[tuple[Job, tuple[int, ...], Tried]]()
-    for job, asked in said(task.job, task.slots, task.words):
+    for job, asked in group_by_prompt(task.job, task.slots, task.prompts):
         most, alike = per_call(price_lists, job.request, len(asked)), dict[tuple[bool, Tried], list[int]]()
         for slot in asked:
             odd = slot in task.odd

@@ -72,7 +72,7 @@ class Tried:
 
     `uncertain` counts calls that may have been charged, since somebody decided about them last.
 
-    `prompt` are the words of these calls where they were not the job's own: other words are tried anew.
+    `prompt` is that of these calls where it was not the job's own: another prompt is tried anew.
     """
 
     short: int = 0

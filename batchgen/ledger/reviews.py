@@ -54,12 +54,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A job with approved images in their places; `words` the first was drawn with where they were not the job's."""
+    """A job with approved images in their places; `prompt` the first was drawn with where it was not the job's."""
 
     key: str
     request: ImageRequest
     images: int
-    words: str | None = None
+    prompt: str | None = None
 
 
 class Reworded(StrEnum):

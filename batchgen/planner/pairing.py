@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
 
-from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_status import job_status
 from batchgen.ledger import UNKNOWN, Approved, Known, Ledger, Tried
 from batchgen.manifest import former_keys
@@ -13,7 +13,7 @@ from batchgen.model import Job, JobImage, OutcomeKind, Quote, Reason, ReasonCode
 from batchgen.numerous import numerous
 from batchgen.planner.chain import Chain, Missing, in_order, until_approved
 from batchgen.planner.deciding import Action, Choices, decide
-from batchgen.planner.reviewed import approval, as_approved, words_for
+from batchgen.planner.reviewed import approval, as_approved, prompts_for
 from batchgen.pricing import Cost, together
 
 AT_ONCE = 1024
@@ -25,10 +25,10 @@ AT_ONCE = 1024
 class Planned:
     """A job with what would happen, why, the slots that would be drawn, and what that may cost.
 
-    `replaces` is the key of the job that had this id before; its images step aside for the new ones. `standing` is
-    how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `words` are the
-    prompts of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
-    `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same words.
+    `replaces` is the key of the job that had this id before; its images step aside for the new ones. `job_status`
+    is how the job stands before anything is drawn; `linked` says that it takes images of other jobs. `prompts` are
+    those of slots that are not drawn with the job's own. `later` are slots that wait for somebody's approval, and
+    `cost` is theirs then. `tried` is what earlier runs made of the slots, with the same prompt.
     `waits` is why it waits, if it does, and `awaited` names the jobs that it waits for. `queued_as` is the key that a
     chained job had before its inputs were known.
     `gone` counts stored images whose files somebody moved away. `held` are slots that are held from
@@ -43,7 +43,7 @@ class Planned:
     replaces: str | None = None
     job_status: OutcomeKind = OutcomeKind.NOT_STARTED
     linked: bool = False
-    words: Words = ()
+    prompts: Prompts = ()
     later: tuple[int, ...] = ()
     tried: tuple[tuple[int, Tried], ...] = ()
     gone: int = 0
@@ -189,11 +189,10 @@ class Pairing:
             slots, taken = _unfrozen(job, slots, frozen)
             if taken:
                 action, why = (action, f"{why}; {taken}") if slots else (Action.FROZEN, taken)
-            words = words_for(job, known, slots, preview, redraw=action is Action.REDRAW)
-            cost = (
-                together([self.price(asked, len(some)) for asked, some in said(job, slots, words)]) if slots else None
-            )
-            replaces, tried = _replaced(job, known, slots, owners), _tried(known, words)
+            prompts = prompts_for(job, known, slots, preview, redraw=action is Action.REDRAW)
+            each = group_by_prompt(job, slots, prompts)
+            cost = together([self.price(asked, len(some)) for asked, some in each]) if slots else None
+            replaces, tried = _replaced(job, known, slots, owners), _tried(known, prompts)
             yield Planned(
                 job,
                 action,
@@ -202,7 +201,7 @@ class Pairing:
                 cost,
                 replaces,
                 stands,
-                words=words,
+                prompts=prompts,
                 tried=tried,
                 gone=gone,
                 held=_newly_held(job, known) if action is Action.HELD else (),
@@ -245,9 +244,9 @@ def _drawn(known: Known) -> Known:
     return replace(known, previous=None) if waited else known
 
 
-def _tried(known: Known, words: Words) -> tuple[tuple[int, Tried], ...]:
-    """Say what earlier runs made of open slots with the words that they are drawn with now."""
-    others = dict(words)
+def _tried(known: Known, prompts: Prompts) -> tuple[tuple[int, Tried], ...]:
+    """Say what earlier runs made of open slots with the prompt that they are drawn with now."""
+    others = dict(prompts)
     return tuple((slot, tried) for slot, tried in known.tried if tried.prompt == others.get(slot))
 
 

@@ -1,10 +1,10 @@
-"""What people's decisions mean for a job: kept as it was, drawn with other words, or waiting to be approved."""
+"""What people's decisions mean for a job: kept as it was, drawn with another prompt, or waiting to be approved."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from unicodedata import normalize
 
-from batchgen.engine.group_by_prompt import Words
+from batchgen.engine.group_by_prompt import Prompts
 from batchgen.ledger import Approved, Known, Slot
 from batchgen.model import Job, SlotState
 
@@ -29,21 +29,23 @@ def approval(job: Job, preview: str, approved: Sequence[Approved]) -> Approved |
     return f"waits for approval of its preview {preview}"
 
 
-def words_for(job: Job, known: Known, slots: Sequence[int], preview: Approved | str | None, *, redraw: bool) -> Words:
+def prompts_for(
+    job: Job, known: Known, slots: Sequence[int], preview: Approved | str | None, *, redraw: bool
+) -> Prompts:
     """Give the prompts of slots that are not drawn with the job's own: reworded ones, rejected ones with their notes.
 
-    A job follows its preview: it is drawn with the words that the approved one was drawn with.
+    A job follows its preview: it is drawn with the prompt that the approved one was drawn with.
     """
     if not known.slots and not isinstance(preview, Approved):
         return ()
     by_index = {slot.index: slot for slot in known.slots}
     asked = (job.asked or job.request).prompt
-    shown = preview.words if isinstance(preview, Approved) else None
-    words = []
+    shown = preview.prompt if isinstance(preview, Approved) else None
+    prompts = []
     for index in slots:
         slot = by_index.get(index, Slot(index, SlotState.NOT_STARTED))
         before = (None if job.asked else slot.prompt) or shown or asked
         prompt = "\n".join(filter(None, (before, slot.note))) if redraw else before
         if prompt != asked:
-            words.append((index, prompt))
-    return tuple(words)
+            prompts.append((index, prompt))
+    return tuple(prompts)

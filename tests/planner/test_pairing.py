@@ -20,7 +20,7 @@ from batchgen.model import (
 )
 from batchgen.planner import Action, Choices, changes, decide
 from batchgen.planner.pairing import _replaced, _tried
-from batchgen.planner.reviewed import words_for
+from batchgen.planner.reviewed import prompts_for
 
 OPEN, STORED, MODERATED = SlotState.NOT_STARTED, SlotState.STORED, SlotState.MODERATED
 FAILED, UNCERTAIN, LOST = SlotState.FAILED, SlotState.UNCERTAIN, SlotState.LOST_PAID
@@ -235,7 +235,7 @@ def test_with_which_words_a_image_is_drawn(
     wanted: Job, before: Known, preview: Approved | None, redraw: bool, words: tuple[tuple[int, str], ...]
 ) -> None:
     """Its own, those that somebody gave it, or those of the approved preview; a note stands behind them."""
-    assert words_for(wanted, before, (0,), preview, redraw=redraw) == words
+    assert prompts_for(wanted, before, (0,), preview, redraw=redraw) == words
 
 
 def test_other_words_are_tried_anew() -> None:

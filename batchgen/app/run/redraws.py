@@ -8,7 +8,7 @@ from batchgen.app.config.project import Project, jobs_of
 from batchgen.app.control.orders import Answer
 from batchgen.app.run.tasks import Tasks
 from batchgen.engine.additions import Additions
-from batchgen.engine.group_by_prompt import said
+from batchgen.engine.group_by_prompt import group_by_prompt
 from batchgen.engine.job_runner import Task
 from batchgen.errors import BatchgenError
 from batchgen.manifest import ManifestSummary
@@ -60,7 +60,7 @@ class Redraws:
             worklist = self.tasks.worklist
             jobs = await asyncio.to_thread(find, worklist.project, worklist.manifest_summary, rejected.keys())
             found = await self.offload(self.tasks.rejected, jobs)
-            words = [asked for item in found for asked, _ in said(item.job, item.slots, item.words)]
+            words = [asked for item in found for asked, _ in group_by_prompt(item.job, item.slots, item.prompts)]
             await self.precheck(asked.request.prompt for asked in words)
             drawn = await self.offload(self.tasks.redraw, jobs)
         except BatchgenError as error:

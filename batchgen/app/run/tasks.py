@@ -12,7 +12,7 @@ from batchgen.app.output.measures import keep_measures
 from batchgen.app.preview.precheck import Prechecked
 from batchgen.app.run.canary_watch import CanaryWatch
 from batchgen.app.run.worklist import Worklist, in_words
-from batchgen.engine.group_by_prompt import Words, said
+from batchgen.engine.group_by_prompt import Prompts, group_by_prompt
 from batchgen.engine.job_runner import Prepare, Task, prepared
 from batchgen.engine.job_status import job_status
 from batchgen.engine.stop_reasons import StopReasons
@@ -131,7 +131,7 @@ class Tasks:
             prepare,
             job_status=item.job_status,
             tried=item.tried,
-            words=item.words,
+            prompts=item.prompts,
             redraw=redraw,
             high=item.quote.high if item.quote else ZERO,
             odd=frozenset(slot for slot in item.slots if (item.job.key, slot) in known_odd),
@@ -288,16 +288,16 @@ class Tasks:
     def _is_at_rest(self, job: Job) -> bool:
         return job.id not in self._under_way and job.id not in self._redrawing
 
-    def failing(self) -> Iterator[tuple[Job, Words, tuple[int, ...]]]:
-        """Say which images of this run fail the checks and may be drawn once more, with the words of each. Blocks."""
+    def failing(self) -> Iterator[tuple[Job, Prompts, tuple[int, ...]]]:
+        """Say which images of this run fail the checks and may be drawn once more, with the prompts of each. Blocks."""
         checks = self.settings.checks
         keep_measures(self.ledger, checks, dict(self.deriver.result.measured))
         if not (found := self.ledger.measures.failing(digest(checks), self.worklist.run_id)):
             return
         for item in self._planned(self.ledger.queue.jobs()):
             if slots := found.pop(item.job.key, ()):
-                words = tuple((slot, prompt) for slot, prompt in slots if prompt is not None)
-                yield item.job, words, tuple(slot for slot, _ in slots)
+                prompts = tuple((slot, prompt) for slot, prompt in slots if prompt is not None)
+                yield item.job, prompts, tuple(slot for slot, _ in slots)
 
     def _unflagged(self, item: Planned) -> Planned:
         """Leave out what a moderation endpoint flagged: it is moderated, without a call; or told, and sent.
@@ -308,7 +308,7 @@ class Tasks:
             return item
         flagged = {
             slot: categories
-            for asked, slots in said(item.job, item.slots, item.words)
+            for asked, slots in group_by_prompt(item.job, item.slots, item.prompts)
             if (categories := self.prechecked.of(asked.request.prompt)) is not None
             for slot in slots
         }

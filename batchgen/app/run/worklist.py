@@ -10,7 +10,7 @@ from batchgen.app.config.options import Options
 from batchgen.app.config.project import Project, canaries_of, choices_of, jobs_of, odd_of, selected, wanted
 from batchgen.app.config.stores import images_at
 from batchgen.app.notify.news import News
-from batchgen.engine.group_by_prompt import said
+from batchgen.engine.group_by_prompt import group_by_prompt
 from batchgen.engine.job_status import job_status
 from batchgen.errors import InputError, Problem, Severity
 from batchgen.ledger import Known, Ledger
@@ -260,7 +260,7 @@ class Worklist:
         """Give every prompt that may be sent in this run, each once."""
         seen = Seen()
         for item in self.pairing.plan(self.ledger.queue.jobs(), queued=True):
-            for asked, _ in said(item.job, item.slots or item.later, item.words):
+            for asked, _ in group_by_prompt(item.job, item.slots or item.later, item.prompts):
                 prompt = asked.request.prompt
                 if prompt and seen.add(digest_of(prompt)):
                     yield prompt
