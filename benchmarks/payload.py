@@ -67,7 +67,7 @@ HEAD_BYTES = 33
 
 
 def remark(number: int) -> bytes:
-    """Return a chunk that makes a file another one and not its picture, in base64; it may stand after `HEAD_BYTES`."""
+    """Return a chunk that makes a file another one and not its image, in base64; it may stand after `HEAD_BYTES`."""
     return base64.b64encode(_chunk(b"tEXt", b"n\0%07d" % (number % 10_000_000)))
 
 

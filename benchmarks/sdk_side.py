@@ -14,7 +14,7 @@ from benchmarks.processes import CLIENT_CORE, pin
 
 
 async def draw(facts: dict[str, Any], calls: int) -> int:
-    """Draw so many calls' pictures; their number."""
+    """Draw so many calls' images; their number."""
     folder, n, at_once = Path(facts["folder"]), facts["n"], facts["at_once"]
     client = AsyncOpenAI(base_url=facts["base_url"], max_retries=facts.get("retries", DEFAULT_MAX_RETRIES))
     places = asyncio.Semaphore(at_once)
@@ -24,10 +24,10 @@ async def draw(facts: dict[str, Any], calls: int) -> int:
             answer = await client.images.generate(
                 model="gpt-image-2.5-flare", prompt=f"A photograph of product {number}", n=n, size="1024x1024"
             )
-        pictures = answer.data or []
-        for slot, picture in enumerate(pictures):
-            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(picture.b64_json or ""))
-        return len(pictures)
+        images = answer.data or []
+        for slot, image in enumerate(images):
+            (folder / f"{number}-{slot}.png").write_bytes(base64.b64decode(image.b64_json or ""))
+        return len(images)
 
     return sum(await asyncio.gather(*(one(number) for number in range(calls))))
 
@@ -39,9 +39,9 @@ async def main() -> None:
     await draw(facts, facts["warm_up"])
     probe = Probe()
     watching = asyncio.create_task(probe.watch())
-    pictures = await draw(facts, facts["calls"])
+    images = await draw(facts, facts["calls"])
     watching.cancel()
-    print(json.dumps({"pictures": pictures, **probe.result()}))
+    print(json.dumps({"pictures": images, **probe.result()}))
 
 
 if __name__ == "__main__":

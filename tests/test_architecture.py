@@ -60,3 +60,11 @@ def test_every_floor_of_the_page_is_guarded() -> None:
     drawn = re.findall(r"^([a-z_]+(?: \| [a-z_]+)*)", PAGE.split("```")[1], flags=re.MULTILINE)
     guarded = (ROOT / ".importlinter").read_text("utf-8").split("layers =\n")[1].split("\n\n")[0]
     assert drawn == [line.strip() for line in guarded.splitlines()]
+
+
+def test_each_room_of_app_is_on_the_page_and_has_a_dozen_modules_at_most() -> None:
+    """A room that grows beyond that holds two subjects."""
+    rooms = {path.parent for path in (ROOT / "batchgen" / "app").glob("*/__init__.py")}
+    assert [room.name for room in rooms if f"| `batchgen.app.{room.name}` |" not in PAGE] == []
+    sizes = {room.name: len({*room.glob("*.py")}) - 1 for room in rooms}
+    assert {name: size for name, size in sizes.items() if size > 12} == {}

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.sample(2)
 QUICK = USUAL | {"base_seconds": 0.001}
 
 
-def picture() -> bytes:
+def image() -> bytes:
     """Draw what the server has."""
     out = io.BytesIO()
     Image.new("RGB", (1024, 1024), (90, 120, 30)).save(out, "PNG")
@@ -108,7 +108,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
     """Return a provider and a host of images beside it."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    told, png = Gateway(tmp_path), picture()
+    told, png = Gateway(tmp_path), image()
 
     class Provider(Quiet):
         def do_POST(self) -> None:

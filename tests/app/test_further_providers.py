@@ -27,7 +27,7 @@ KEY = "sk-further-0123456789"
 FURTHER = [provider.name for provider in catalog.further()]
 
 
-def picture() -> str:
+def image() -> str:
     """Return a small image as base64."""
     out = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(out, "PNG")
@@ -37,15 +37,15 @@ def picture() -> str:
 def answer(heard: Heard) -> Answered:
     """Whatever is asked, in the shape of its endpoint."""
     if heard.path.endswith("/chat/completions"):
-        link = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture()}"}}
+        link = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image()}"}}
         message = {"role": "assistant", "content": "", "images": [link]}
         return 200, {"choices": [{"message": message}], "usage": {"cost": 0.03}}
     if heard.path.endswith(":generateContent"):
-        parts = [{"inlineData": {"mimeType": "image/png", "data": picture()}}]
+        parts = [{"inlineData": {"mimeType": "image/png", "data": image()}}]
         usage = {"promptTokenCount": 4, "candidatesTokenCount": 1120, "totalTokenCount": 1124}
         return 200, {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "usageMetadata": usage}
     n = heard.body.get("n", 1) if isinstance(heard.body, dict) else 1
-    return 200, {"created": 1, "data": [{"b64_json": picture()}] * n}
+    return 200, {"created": 1, "data": [{"b64_json": image()}] * n}
 
 
 @pytest.fixture

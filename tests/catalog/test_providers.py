@@ -1,4 +1,4 @@
-"""Providers as data: what each of the known doors is, and files of the user's own."""
+"""Providers as data: what each of the known ones is, and files of the user's own."""
 
 from contextlib import suppress
 from datetime import date

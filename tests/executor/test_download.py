@@ -277,7 +277,7 @@ async def test_a_named_host_is_allowed(world: Any, kit: Any) -> None:
         ("https://api.example.com:8443/x", None),
     ],
 )
-def test_doors(url: str, origin: Origin | None) -> None:
+def test_origins(url: str, origin: Origin | None) -> None:
     """The provider's own origin is scheme, host and port; everything else is public https."""
     rules = Rules(BASE, ("cdn.local:8080",))
     if origin is None:

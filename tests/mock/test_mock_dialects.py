@@ -70,7 +70,7 @@ async def test_a_provider_refuses_what_it_does_not_take(
 async def test_moderation_on_edits_is_refused_where_it_is_unknown(
     start: Callable[..., Any], png: Callable[..., bytes], dialect: str, status: int
 ) -> None:
-    """Some doors pass it on."""
+    """Some providers pass it on."""
     client = await start(dialect=dialect, fixed_bytes=b"x")
     assert (await client.edit(("image", png(), "a.png", "image/png"), moderation="low")).status == status
 
