@@ -5,6 +5,7 @@ import random
 import shutil
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,21 @@ def test_every_older_schema_is_brought_up_to_date(opened: Open, make: Make, tmp_
     assert ledger.reviews.record([Judged(image.job_key, image.slot, image.sha256, Review.APPROVED)]) == ("",)
     assert ledger.accounts.audit() == ()
     assert (tmp_path / f"old.db.v{version}.bak").exists()
+
+
+def test_every_new_ledger_is_what_the_steps_make(tmp_path: Path) -> None:
+    """Also the second of a process, one that is read before it is made, and one without a name."""
+    with closing(sqlite3.connect(":memory:")) as taken:
+        for step in migrations():
+            taken.executescript(step)
+        wanted = list(taken.iterdump())
+    paths, mounts = [tmp_path / f"{number}.db" for number in range(2)], Path("/proc/self/mounts")
+    made = [opening.for_writing(path, lambda name: None, mounts, migrations()) for path in paths]
+    made += [opening.for_reading(tmp_path / "missing.db", migrations()), opening.scratch(migrations())]
+    for db in made:
+        with closing(db):
+            assert db.execute("PRAGMA user_version").fetchone()[0] == len(migrations())
+            assert list(db.iterdump()) == wanted
 
 
 def test_a_migration_that_fails_changes_nothing(opened: Open, make: Make, tmp_path: Path) -> None:
