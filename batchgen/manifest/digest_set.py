@@ -2,6 +2,8 @@
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
+from functools import partial
 
 _BUCKETS = 4096
 _64_BITS = (1 << 64) - 1
@@ -11,7 +13,7 @@ class Seen:
     """A growing set of 64-bit digests in sorted machine-word arrays: a tenth of the memory of a set of integers."""
 
     def __init__(self) -> None:
-        self._buckets = [array("Q") for _ in range(_BUCKETS)]
+        self._buckets: defaultdict[int, array[int]] = defaultdict(partial(array, "Q"))
 
     def add(self, digest: int) -> bool:
         """Remember a digest; False when it was there already."""
